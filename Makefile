@@ -1,0 +1,30 @@
+# The only commands that people and CI use: setup, demo, test, check, bench.
+PYTHON ?= python3.11
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+export TF_CPP_MIN_LOG_LEVEL ?= 3
+export TF_ENABLE_ONEDNN_OPTS ?= 1
+
+.PHONY: setup demo test check bench
+setup: $(READY)
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,parquet,dev]'
+	touch $(READY)
+
+demo: setup
+	$(BIN)/python bench/demo.py
+
+test: setup
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest -m "not check" $(ARGS)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/python -m pytest $(ARGS)
+
+bench: setup
+	$(BIN)/python bench/seed_speed.py

@@ -1,0 +1,26 @@
+"""Lentigo: train, audit, evaluate, explain and serve a classifier for photographs of skin lesions.
+
+>>> import lentigo
+>>> lentigo.find_recipe("seed").epochs
+150
+"""
+
+from importlib import import_module
+from typing import Any
+
+__version__ = "0.1.0"
+
+_PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
+    "load_dataset": "lentigo.data.manifests",
+    "train": "lentigo.training.trainer",
+    "find_recipe": "lentigo.training.recipes",
+    "evaluate": "lentigo.evaluation.assessment",
+    "predict": "lentigo.inference.prediction",
+}
+__all__ = [*_PLACES, "__version__"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _PLACES:
+        return getattr(import_module(_PLACES[name]), name)
+    raise AttributeError(f"module 'lentigo' has no attribute {name!r}")

@@ -1,0 +1,291 @@
+"""The command line: each command parses, makes one call and prints. People's output goes to stderr with --json."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import inspect
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, get_type_hints
+
+import typer
+from typer import Argument, Option
+
+from lentigo import __version__
+from lentigo.errors import LentigoError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+                  help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
+                       "A research tool, not a medical device.")  # fmt: skip
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
+app.add_typer(data_app, name="data")
+
+Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
+Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
+Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
+Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
+FAILED_INPUTS = 3
+
+
+def main() -> None:
+    """Runs the command line; errors that a user can cause become one line and an exit code."""
+    try:
+        app()
+    except LentigoError as error:
+        print(f"lentigo: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("lentigo: stopped", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # whoever read stdout has left
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def say(*words: Any) -> None:
+    """For people."""
+    print(*words, file=sys.stderr)
+
+
+def emit(value: Any) -> None:
+    """For machines: one JSON value a line; NaN is null before it comes here."""
+    print(json.dumps(value, allow_nan=False), flush=True)
+
+
+class Bars:
+    """Progress bars on stderr: rate and time left; nothing where stderr is no terminal."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+        columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
+                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+        console = Console(stderr=True)
+        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
+
+    def __enter__(self) -> Bars:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.progress.stop()
+
+    def __call__(self, items: Iterable, total: int | None = None, label: str = "") -> Iterator:
+        task = self.progress.add_task(label, total=total, rate="")
+        for item in items:
+            yield item
+            speed = self.progress.tasks[self.progress.task_ids.index(task)].speed
+            self.progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
+        self.progress.remove_task(task)
+
+
+def recipe_options(command: Callable) -> Callable:
+    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot disagree."""
+    from lentigo.training.recipes import Recipe
+
+    signature = inspect.signature(command)
+    hints = get_type_hints(command, include_extras=True)
+    kept = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    types = {"str": str, "int": int, "float": float, "bool": bool}
+    for field in (f for f in dataclasses.fields(Recipe) if f.name != "name"):
+        flag = f"--{field.name.replace('_', '-')}"
+        option = Option(f"{flag}/--no-{flag[2:]}" if field.type == "bool" else flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False)
+        kept.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[types[field.type] | None, option]))
+    command.__signature__ = signature.replace(parameters=kept)
+    command.__annotations__ = {p.name: p.annotation for p in kept}
+    return command
+
+
+def report_problems(problems: Iterable[Any]) -> None:
+    """Lists what could not be used, and ends with exit code 3 where there was any."""
+    problems = list(problems)
+    if problems:
+        say(f"{len(problems)} left out:")
+        for problem in problems:
+            say(f"  {problem.image}: {problem.error}")
+        raise typer.Exit(FAILED_INPUTS)
+
+
+@app.command(epilog="Example: lentigo train photos/ --out runs/first --recipe seed")
+@recipe_options
+def train(
+    data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
+    out: Annotated[Path, Option("--out", help="The RUN folder to be made.")],
+    recipe: Annotated[str, Option("--recipe", help="best or seed.")] = "best",
+    weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
+    resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
+    exact: Exact = False,
+    as_json: Json = False,
+    **changes: Any,
+) -> None:
+    """Trains a classifier; the test split is never read."""
+    from lentigo.training.recipes import find_recipe
+    from lentigo.training.trainer import train as run
+
+    with Bars() as bars:
+        training = run(data, out, find_recipe(recipe, **changes), weights=weights, resume=resume, exact=exact, progress=bars)
+    scores = training.validation.to_json()
+    if as_json:
+        emit({"run": str(out), "validation": scores, "seconds": training.seconds, "problems": [dataclasses.asdict(p) for p in training.problems]})
+    else:
+        print_scores(f"{out}, validation", scores)
+        say(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
+    report_problems(training.problems)
+
+
+@app.command(epilog="Example: lentigo evaluate runs/first photos/ --split test --out report.html")
+def evaluate(
+    run: Annotated[str, Argument(help="A RUN folder, or 'bundled'.")],
+    data: Annotated[Path, Argument(help="Labelled photographs.")],
+    split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
+    out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
+    flips: Flips = False,
+    exact: Exact = False,
+    as_json: Json = False,
+) -> None:
+    """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
+    from lentigo.data.files import write_text
+    from lentigo.evaluation.assessment import evaluate as measure
+    from lentigo.evaluation.report import write_report
+    from lentigo.inference.prediction import find_model
+
+    bundle = find_model(run)
+    with Bars() as bars:
+        assessment = measure(bundle, data, split=split, flips=flips, exact=exact, progress=bars)
+    if out is not None:
+        write_text(out, write_report(bundle, assessment, out.with_suffix("") / "figures"))
+        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
+    if as_json:
+        emit(assessment.to_json())
+    else:
+        print_scores(f"{run}, {split}", assessment.to_json())
+    report_problems(assessment.problems)
+
+
+def print_scores(title: str, scores: dict[str, Any]) -> None:
+    """Metrics with their intervals, and the confusion matrix, as text."""
+    print(f"{title}: {scores['n']} photographs, {scores['n_malignant']} malignant")
+    for name, (low, high) in scores["ci"].items():
+        value = scores[name]
+        print(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
+    (tn, fp), (fn, tp) = scores["confusion"]
+    print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
+    if scores["times_test_opened"]:
+        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+
+
+@app.command(epilog="Example: lentigo predict photo.jpg --model runs/first --json")
+def predict(
+    images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
+    model: Model = "bundled",
+    csv_file: Annotated[Path | None, Option("--csv", help="Writes the answers as a table too.")] = None,
+    flips: Flips = False,
+    exact: Exact = False,
+    as_json: Json = False,
+) -> None:
+    """Says what a model thinks of photographs."""
+    from lentigo.data.photos import Problem
+    from lentigo.inference.prediction import Predictor, gather_photos
+
+    predictor = Predictor(model, exact=exact, flips=flips)
+    paths, problems = gather_photos(read_names(images))
+    answers = []
+    with Bars() as bars:
+        for answer in bars(predictor.predict(paths), total=len(paths), label="photographs"):
+            answers.append(answer)
+            if isinstance(answer, Problem):
+                problems.append(answer)
+            if as_json:
+                emit(dataclasses.asdict(answer))
+            elif not isinstance(answer, Problem):
+                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}")
+    if as_json:
+        for problem in problems[: len(problems) - sum(isinstance(a, Problem) for a in answers)]:
+            emit(dataclasses.asdict(problem))
+    if csv_file is not None:
+        write_answers(csv_file, [a for a in answers if not isinstance(a, Problem)])
+    report_problems(problems)
+
+
+def read_names(images: Iterable[str]) -> Iterator[str]:
+    """The names given, '-' replaced by the lines of standard input."""
+    for name in images:
+        if name == "-":
+            yield from (line.strip() for line in sys.stdin if line.strip())
+        else:
+            yield name
+
+
+def write_answers(path: Path, answers: list[Any]) -> None:
+    """Predictions as CSV."""
+    from lentigo.data.files import write_whole
+    from lentigo.inference.prediction import Prediction
+
+    with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
+        writer.writeheader()
+        writer.writerows(dataclasses.asdict(answer) for answer in answers)
+
+
+@data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
+def data_info(
+    data: Annotated[Path, Argument(help="Labelled photographs.")],
+    out: Annotated[Path | None, Option("--out", help="Folder for two pictures: samples and counts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Counts by split and class, sizes, groups."""
+    from lentigo.data.description import describe_dataset, draw_counts, draw_samples
+    from lentigo.data.manifests import load_dataset
+
+    dataset = load_dataset(data)
+    with Bars() as bars:
+        description = describe_dataset(dataset, progress=bars)
+    if as_json:
+        emit(description.to_json())
+    else:
+        print(f"{description.name}: {description.n} photographs in {description.groups} groups (patient, lesion or file)")
+        print(description.counts.to_string())
+        print("sizes:", ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
+    if out is not None:
+        say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
+    report_problems(description.problems)
+
+
+@data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")
+def data_synth(
+    out: Annotated[Path, Option("--out", help="The folder to be written.")],
+    count: Annotated[int, Option("--count", help="Phantoms of each class.")] = 100,
+    seed: Annotated[int, Option("--seed", help="Decides what is drawn.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draws synthetic lesions with masks, for a try without photographs."""
+    from lentigo.data.phantoms import write_phantoms
+
+    with Bars() as bars:
+        table = write_phantoms(out, count, seed=seed, progress=bars)
+    if as_json:
+        emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
+    else:
+        print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
+
+
+@app.command(epilog="Example: lentigo info --json")
+def info(as_json: Json = False) -> None:
+    """This version of Lentigo, its backbones and recipes."""
+    from lentigo.data.files import cache_folder
+    from lentigo.evaluation.ledger import ledger_path
+    from lentigo.models.backbones import BACKBONES
+    from lentigo.training.recipes import RECIPES
+
+    facts = {
+        "lentigo": __version__, "backbones": list(BACKBONES), "recipes": {name: dataclasses.asdict(r) for name, r in RECIPES.items()},
+        "cache": str(cache_folder()), "ledger": str(ledger_path()), "bundled": None,
+    }  # fmt: skip
+    if as_json:
+        emit(facts)
+    else:
+        print(f"lentigo {__version__}\nbackbones: {', '.join(BACKBONES)}\nrecipes: {', '.join(RECIPES)}\ncache: {cache_folder()}\nledger: {ledger_path()}")

@@ -1,0 +1,1 @@
+"""Photographs, manifests, splits and phantoms."""

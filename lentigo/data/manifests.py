@@ -1,0 +1,181 @@
+"""Data sets: from class folders, split folders, manifests and archive folders to one table."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data import archives
+from lentigo.data.files import hash_bytes, hash_file
+from lentigo.data.photos import Problem, find_photos, is_photo
+from lentigo.data.splits import SPLITS, group_photos
+from lentigo.errors import DataError, UsageError
+
+CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
+LABELS = {"benign": "benign", "malignant": "malignant", "0": "benign", "1": "malignant"}
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
+MANIFESTS = ("manifest.csv", "manifest.parquet")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
+    `patient_id`, `lesion_id`, `source`, `license` and whatever else the manifest holds."""
+
+    name: str
+    table: pd.DataFrame
+    problems: tuple[Problem, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def malignant(self) -> np.ndarray:
+        """1 for malignant, 0 for benign; int (n,)."""
+        return (self.table["label"] == CLASSES[1]).to_numpy(dtype=int)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int (n,)."""
+        return group_photos(self.table.assign(file=self.digests), ("patient_id", "lesion_id", "duplicate_group", "file"))
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """The SHA-256 of each file, "" where it cannot be read."""
+        return [hash_readable(path) for path in self.table["image"]]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of contents and labels, whatever the order, names or place of the files."""
+        return hash_bytes(*sorted(f"{d} {label}".encode() for d, label in zip(self.digests, self.table["label"], strict=True)))
+
+    def of_split(self, *splits: str) -> Dataset:
+        """The photographs of the given splits."""
+        return self.take(self.table["split"].isin(splits).to_numpy())
+
+    def take(self, rows: np.ndarray) -> Dataset:
+        """The photographs of a boolean mask or of row numbers."""
+        kept = self.table[rows] if rows.dtype == bool else self.table.iloc[rows]
+        return replace(self, table=kept.reset_index(drop=True))
+
+    def require_both_classes(self) -> None:
+        """Raises `DataError` when a class has no photograph."""
+        for name in CLASSES:
+            if not (self.table["label"] == name).any():
+                raise DataError(f"{self.name}: no {name} photograph; expected both {' and '.join(CLASSES)}")
+
+
+def hash_readable(path: str) -> str:
+    """The SHA-256 of a file, "" where it cannot be read."""
+    try:
+        return hash_file(path)
+    except OSError:
+        return ""
+
+
+def load_dataset(path: str | Path) -> Dataset:
+    """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder or an ISIC archive folder.
+
+    Photographs are listed, not opened. Entries that cannot be used are in `problems`; `DataError` says what is wrong
+    with the whole.
+    """
+    path = Path(path)
+    if path.is_file():
+        return load_manifest(path)
+    if not path.is_dir():
+        raise DataError(f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder")
+    for name in MANIFESTS:
+        if (path / name).is_file():
+            return load_manifest(path / name)
+    archive = archives.read_archive(path)
+    if archive is not None:
+        return make_dataset(path, *archive)
+    splits = {child: SPLIT_NAMES[child.name.lower()] for child in folders(path) if child.name.lower() in SPLIT_NAMES}
+    if splits:
+        tables = [list_classes(child).assign(split=split) for child, split in splits.items()]
+        return make_dataset(path, pd.concat(tables, ignore_index=True), [])
+    return make_dataset(path, list_classes(path), [])
+
+
+def folders(path: Path) -> list[Path]:
+    """The visible folders directly below a folder, sorted."""
+    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def list_classes(path: Path) -> pd.DataFrame:
+    """`image,label` of a folder that holds benign/ and malignant/."""
+    classes = {child: child.name.lower() for child in folders(path) if child.name.lower() not in NOT_CLASSES}
+    for child, name in classes.items():
+        if name not in CLASSES:
+            near = difflib.get_close_matches(name, CLASSES, n=1)
+            cure = f"rename it to {near[0]}" if near else "rename or remove it, or write a manifest (image,label)"
+            raise DataError(f"{path}: class folder {child.name!r} is unknown; expected {' and '.join(CLASSES)}: {cure}")
+    if not classes:
+        raise DataError(f"{path}: holds no class folder; expected {CLASSES[0]}/ and {CLASSES[1]}/ with photographs, or a manifest.csv")
+    rows = [(str(file), name) for child, name in classes.items() for file in sorted(child.rglob("*")) if is_photo(file)]
+    if not rows:
+        raise DataError(f"{path}: its class folders are empty; expected photographs in {CLASSES[0]}/ and {CLASSES[1]}/")
+    return pd.DataFrame(rows, columns=["image", "label"])
+
+
+def load_manifest(path: Path) -> Dataset:
+    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest."""
+    try:
+        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={"label": str})
+    except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
+        raise DataError(f"{path}: not a readable manifest ({str(error).splitlines()[0]}); expected CSV or Parquet with image,label") from error
+    missing = [column for column in ("image", "label") if column not in table]
+    if missing:
+        raise DataError(f"{path}: lacks the column {' and '.join(missing)} (it has {', '.join(map(str, table.columns))}); expected image,label")
+    labels = table["label"].astype(str).str.strip().str.lower().map(LABELS)
+    if labels.isna().any():
+        unknown = sorted({str(value) for value in table.loc[labels.isna(), "label"]})
+        raise DataError(f"{path}: {int(labels.isna().sum())} labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}")
+    images = [str(path.parent / str(image)) for image in table["image"]]
+    return make_dataset(path, table.assign(image=images, label=labels), [])
+
+
+def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Dataset:
+    """Checks what all kinds share: the files are there, the splits have known names, something is left."""
+    if "split" not in table:
+        table = table.assign(split=None)
+    splits = table["split"].map(lambda v: SPLIT_NAMES.get(str(v).strip().lower()), na_action="ignore")
+    unknown = table.loc[splits.isna() & table["split"].notna(), "split"]
+    if len(unknown):
+        raise DataError(f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing")
+    table = table.assign(split=splits.astype(object))
+    there = np.array([Path(image).is_file() for image in table["image"]], dtype=bool)
+    problems = problems + [Problem(image, "no such file") for image in table.loc[~there, "image"]]
+    if not there.any():
+        raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0] if len(table) else 'a.jpg'}")
+    return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
+
+
+def select_split(dataset: Dataset, split: str) -> Dataset:
+    """The photographs of one split; those of a data set without splits are all taken.
+
+    Raises `UsageError` for an unknown name and `DataError` when the split is empty.
+    """
+    if split == "all" or dataset.table["split"].isna().all():
+        return dataset
+    if split not in SPLITS:
+        raise UsageError(f"split {split!r} is unknown; expected {', '.join(SPLITS)} or all")
+    chosen = dataset.of_split(split)
+    if not len(chosen):
+        known = ", ".join(sorted(dataset.table["split"].dropna().unique()))
+        raise DataError(f"{dataset.name}: no photograph in the split {split!r}; it has {known}")
+    return chosen
+
+
+def list_photos(path: str | Path) -> list[str]:
+    """Paths of the photographs below a folder, or the file itself."""
+    return [str(file) for file in find_photos(path)]

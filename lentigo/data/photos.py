@@ -1,0 +1,160 @@
+"""Photographs as arrays: uint8, RGB, upright, whatever the file was.
+
+A photograph is squeezed to a square, not cropped: the whole lesion stays in the picture, and the sets
+that people train on were made the same way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import threading
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from lentigo.errors import DataError, LentigoError, PhotoError
+
+SIDE = 224  # pixels, of the square that the networks see
+MOST_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo"})
+
+_opening = threading.Lock()  # warnings filters belong to the whole process
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and the SHA-256 of its file."""
+
+    image: str
+    pixels: np.ndarray
+    digest: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """An input that could not be used, and why."""
+
+    image: str
+    error: str
+
+
+def find_photos(path: str | Path) -> list[Path]:
+    """The photographs below a folder, recursively and sorted, or the file itself.
+
+    Raises `DataError` where there is no such path or the folder holds no photograph.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
+    if not path.is_dir():
+        return [path]
+    found = sorted(file for file in path.rglob("*") if is_photo(file))
+    if not found:
+        raise DataError(f"{path}: holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def is_photo(path: Path) -> bool:
+    """Whether the name is that of a photograph; hidden files are not."""
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+
+
+def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
+    """Reads one photograph, squeezed to (side, side), or at its own size where `side` is None.
+
+    Raises `PhotoError` for a file that is missing, unreadable, truncated, animated or too large to open.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise PhotoError(f"{path}: cannot be read ({error.strerror or error}); expected a photograph") from error
+    return Photo(str(path), decode_photo(content, str(path), side), hashlib.sha256(content).hexdigest())
+
+
+def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
+    """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_photo`."""
+    try:
+        with open_picture(content, name) as picture:
+            if side is not None:
+                picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
+            upright = to_rgb(ImageOps.exif_transpose(picture), name)
+            if side is not None and upright.size != (side, side):
+                upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+            return np.asarray(upright)
+    except LentigoError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PhotoError(f"{name}: not a photograph ({len(content)} bytes of another kind); expected JPEG, PNG, TIFF, WebP or BMP") from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:  # what Pillow raises on damage
+        raise PhotoError(f"{name}: damaged or truncated ({error}); copy it again from its source") from error
+
+
+def open_picture(content: bytes, name: str) -> Image.Image:
+    """Opens without decoding, and refuses bombs and animations."""
+    try:
+        with _opening, warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            picture = Image.open(io.BytesIO(content))
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller") from error
+    frames = getattr(picture, "n_frames", 1)
+    if frames > 1 and picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
+        raise PhotoError(f"{name}: holds {frames} frames; expected one photograph, save the frame you mean")
+    return picture
+
+
+def to_rgb(picture: Image.Image, name: str) -> Image.Image:
+    """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white."""
+    if picture.mode == "F":
+        raise PhotoError(f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel")
+    if picture.mode.startswith("I"):
+        grey = np.asarray(picture).astype(np.float64) / 257
+        return Image.fromarray(np.clip(grey.round(), 0, 255).astype(np.uint8)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def try_photo(path: str | Path, side: int | None = SIDE) -> Photo | Problem:
+    """`read_photo` with the error as a value."""
+    try:
+        return read_photo(path, side)
+    except PhotoError as error:
+        return Problem(str(path), str(error).removeprefix(f"{path}: "))
+
+
+def stream_photos(paths: Iterable[str | Path], side: int | None = SIDE, threads: int | None = None) -> Iterator[Photo | Problem]:
+    """Reads photographs in order, some ahead of their use, in constant memory; failures come in their place."""
+    threads = threads or os.cpu_count() or 1
+    with ThreadPoolExecutor(threads) as pool:
+        ahead: deque = deque()
+        try:
+            for path in paths:
+                ahead.append(pool.submit(try_photo, path, side))
+                if len(ahead) >= 16 * threads:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+        finally:
+            for waiting in ahead:
+                waiting.cancel()
+
+
+def read_all(paths: Iterable[str | Path], side: int | None = SIDE) -> tuple[list[Photo], list[Problem]]:
+    """All photographs that can be read, and the problems of the others.
+
+    >>> photos, problems = read_all(["no-such-file.jpg"])
+    >>> len(photos), problems[0].image
+    (0, 'no-such-file.jpg')
+    """
+    answers = list(stream_photos(paths, side))
+    return [a for a in answers if isinstance(a, Photo)], [a for a in answers if isinstance(a, Problem)]

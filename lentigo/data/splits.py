@@ -1,0 +1,75 @@
+"""Splits that keep a patient, a lesion or a duplicate on one side."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from sklearn.model_selection import train_test_split
+
+from lentigo.errors import DataError
+
+SPLITS = ("train", "validation", "test")
+GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
+
+
+def group_photos(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> np.ndarray:
+    """Group numbers, int (n,): photographs that share a value in any of `columns` share a group.
+
+    Missing values join nothing, so a photograph without any id is a group of its own.
+
+    >>> group_photos(pd.DataFrame({"patient_id": ["a", "a", None], "lesion_id": [1, 2, 2]})).tolist()
+    [0, 0, 0]
+    """
+    n = len(table)
+    rows, anchors = [np.arange(n)], [np.arange(n)]
+    for column in (c for c in columns if c in table):
+        first = pd.Series(np.arange(n)).groupby(table[column].to_numpy(), dropna=True).transform("first")
+        known = first.notna().to_numpy()
+        rows.append(np.flatnonzero(known))
+        anchors.append(first[known].to_numpy(dtype=int))
+    row, anchor = np.concatenate(rows), np.concatenate(anchors)
+    return connected_components(coo_array((np.ones(len(row)), (row, anchor)), shape=(n, n)), directed=False)[1]
+
+
+def split_validation(malignant: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
+    """A mask, bool (n,), of about `fraction` of the photographs for validation.
+
+    Whole groups are drawn, stratified by whether they hold a malignant photograph.
+    Raises `DataError` when a class is too small to stand on both sides.
+    """
+    names, index = np.unique(groups, return_inverse=True)
+    stratum = np.zeros(len(names), dtype=int)
+    np.maximum.at(stratum, index, malignant.astype(int))
+    smallest = np.bincount(stratum, minlength=2).min()
+    if smallest < 2:
+        raise DataError(
+            f"a validation split needs two groups (patients, lesions or photographs) of each class at least; "
+            f"the smaller class has {smallest}: add photographs"
+        )
+    size = max(2, round(fraction * len(names)))
+    _, drawn = train_test_split(np.arange(len(names)), test_size=size, stratify=stratum, random_state=seed)
+    return np.isin(index, drawn)
+
+
+def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:
+    """Ids that stand on more than one side of a given split: `{"column", "value", "splits"}`."""
+    leaks = []
+    for column in (c for c in columns if c in table):
+        sides = table.dropna(subset=[column, "split"]).groupby(column)["split"].unique()
+        leaks += [{"column": column, "value": str(v), "splits": sorted(s)} for v, s in sides.items() if len(s) > 1]
+    return leaks
+
+
+def refuse_leaks(table: pd.DataFrame, name: str) -> None:
+    """Raises `DataError` when the given split has one patient, lesion or duplicate on two sides."""
+    leaks = find_leaks(table)
+    if leaks:
+        leak = leaks[0]
+        raise DataError(
+            f"{name}: {leak['column']} {leak['value']} stands in {' and '.join(leak['splits'])} ({len(leaks)} such leaks); "
+            f"expected each on one side: correct the split column, or drop it and let Lentigo split"
+        )

@@ -1,0 +1,98 @@
+"""Evaluation: a RUN against labelled photographs, through the path that is served."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.metrics import confusion_matrix
+
+from lentigo.data.manifests import CLASSES, Dataset, load_dataset, select_split
+from lentigo.data.photos import Problem
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import DataError
+from lentigo.evaluation.ledger import record_opening
+from lentigo.evaluation.metrics import Metrics, bootstrap, measure
+from lentigo.inference.prediction import Prediction, Predictor
+
+
+@dataclass(frozen=True)
+class Assessment:
+    """How a model did on a set. `table` has a row for each photograph: image, label, probability, decision."""
+
+    n: int
+    n_malignant: int
+    metrics: Metrics
+    threshold: float
+    ci: dict[str, tuple[float, float]]
+    confusion: list[list[int]]  # rows truth, columns decision, in the order benign, malignant
+    split: str
+    model: str
+    data_fingerprint: str
+    times_test_opened: int
+    table: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The contract's object; a value that does not exist is null."""
+        return {
+            "n": self.n, "n_malignant": self.n_malignant,
+            **{name: known(value) for name, value in asdict(self.metrics).items()},
+            "threshold": self.threshold,
+            "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
+            "confusion": self.confusion, "split": self.split, "model": self.model,
+            "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "problems": [asdict(problem) for problem in self.problems],
+        }  # fmt: skip
+
+
+def known(value: float) -> float | None:
+    """None for NaN."""
+    return None if np.isnan(value) else value
+
+
+def evaluate(
+    model: str | Path, data: str | Path | Dataset, *, split: str = "test", flips: bool = False, exact: bool = False,
+    progress: Progress = show_nothing,
+) -> Assessment:  # fmt: skip
+    """Measures a RUN on one split of a data set, with 95 % intervals by bootstrap over groups.
+
+    Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
+    cannot be read are left out and listed.
+    """
+    predictor = Predictor(model, exact=exact, flips=flips)
+    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    chosen = select_split(dataset, split)
+    answers = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
+    readable = np.array([isinstance(answer, Prediction) for answer in answers])
+    if not readable.any():
+        raise DataError(f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})")
+    predictions = [answer for answer in answers if isinstance(answer, Prediction)]
+    problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
+    kept = chosen.take(readable)
+    times = record_opening(kept.fingerprint, split, predictor.bundle.name)
+    return assess(kept, predictions, split, times, problems)
+
+
+def assess(dataset: Dataset, predictions: list[Prediction], split: str, times: int, problems: tuple[Problem, ...]) -> Assessment:
+    """The metrics of predictions for the photographs of a data set, in its order."""
+    truth, threshold = dataset.malignant, predictions[0].threshold
+    probability = np.array([prediction.probability for prediction in predictions])
+    table = dataset.table.assign(probability=probability, decision=[p.label for p in predictions])
+    return Assessment(
+        n=len(truth),
+        n_malignant=int(truth.sum()),
+        metrics=measure(truth, probability, threshold),
+        threshold=threshold,
+        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold), dataset.groups),
+        confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
+        split=split,
+        model=predictions[0].model,
+        data_fingerprint=dataset.fingerprint,
+        times_test_opened=times,
+        table=table,
+        problems=problems,
+    )

@@ -1,0 +1,90 @@
+"""A RUN folder: the whole model on disk, and the check that it is whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lentigo.data.files import hash_file, write_json
+from lentigo.errors import ModelError
+
+FORMAT = 1  # of the card; a newer one is refused
+GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
+HASHED = (GRAPH, CLASSIFIER, HISTORY, SPLITS)
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A finished RUN: its folder and what `card.json` says of it."""
+
+    folder: Path
+    card: dict[str, Any]
+
+    @property
+    def name(self) -> str:
+        """What answers are signed with: the folder's name and the start of the graph's hash."""
+        return f"{self.folder.resolve().name}@{self.card['files'][GRAPH][:8]}"
+
+    @property
+    def graph(self) -> Path:
+        return self.folder / GRAPH
+
+    @property
+    def threshold(self) -> float:
+        return float(self.card["threshold"])
+
+    @property
+    def temperature(self) -> float:
+        return float(self.card["temperature"])
+
+
+def open_bundle(folder: str | Path) -> Bundle:
+    """Opens a RUN and checks the hashes of its files.
+
+    Raises `ModelError` for a folder that is no RUN, is incomplete, altered, or of a newer format.
+    """
+    folder = Path(folder)
+    card = read_card(folder)
+    for name, expected in card["files"].items():
+        path = folder / name
+        if not path.is_file():
+            raise ModelError(f"{path}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again")
+        if hash_file(path) != expected:
+            raise ModelError(f"{path}: was altered (its hash differs from card.json); copy the RUN again from its source")
+    if GRAPH not in card["files"]:
+        raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
+    return Bundle(folder, card)
+
+
+def read_card(folder: Path) -> dict[str, Any]:
+    """The card of a RUN, as written."""
+    path = folder / CARD
+    if not path.is_file():
+        cure = "finish it with --resume" if (folder / "checkpoint").is_dir() else "give a folder that `lentigo train` wrote"
+        raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
+    try:
+        card = json.loads(path.read_text(encoding="utf-8"))
+        newer = int(card["format"]) > FORMAT
+        complete = {"files", "threshold", "temperature", "backbone"} <= set(card)
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
+    if newer:
+        raise ModelError(f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo")
+    if not complete:
+        raise ModelError(f"{path}: is damaged (entries are missing); copy the RUN again from its source")
+    return card
+
+
+def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:
+    """A RUN whose files are written but whose card is not: it can answer, and is not finished."""
+    files = {name: hash_file(folder / name) for name in HASHED if (folder / name).is_file()}
+    return Bundle(folder, {"format": FORMAT, **card, "files": files})
+
+
+def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
+    """Writes the card, with which a RUN is finished."""
+    card = {**draft.card, "metrics": metrics}
+    write_json(draft.folder / CARD, card)
+    return Bundle(draft.folder, card)

@@ -1,0 +1,160 @@
+"""The network: raw pixels, a backbone, global average pooling, a head of two layers, one logit.
+
+    photo (224, 224, 3) uint8 RGB -> preprocessing -> backbone -> pooling = embedding (d)
+      -> Dense 1024 relu -> batch norm -> dropout -> Dense 512 relu -> batch norm -> dropout -> Dense 1, sigmoid
+
+The graph is flat: each layer of the backbone is a layer of the network, so features, embedding and head can be
+reached by name after saving and loading.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings, not its errors
+
+import keras
+import numpy as np
+from keras import layers
+
+from lentigo.data.files import hash_bytes
+from lentigo.data.photos import SIDE
+from lentigo.errors import ModelError
+from lentigo.models.backbones import Backbone, preprocess
+from lentigo.models.layers import GradientMap
+
+UNITS = (1024, 512)
+
+
+@dataclass(frozen=True)
+class Network:
+    """Three views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to logit."""
+
+    backbone: Backbone
+    full: keras.Model
+    trunk: keras.Model
+    head: keras.Model
+
+    @property
+    def features(self) -> keras.KerasTensor:
+        """The last feature map, (n, h, w, d)."""
+        return self.full.get_layer("embedding").input
+
+
+def build_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
+    """Builds the network with its trunk frozen. `weights`: "imagenet", "none" or a file of the backbone's weights.
+
+    The same seed gives the same head and the same dropout. Raises `ModelError` for weights that cannot be had.
+    """
+    image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
+    trunk = build_trunk(backbone, image, weights)
+    head = build_head(backbone.features, dropouts, seed)
+    full = keras.Model(image, chain_layers(head, trunk.output), name="network")
+    network = Network(backbone, full, trunk, head)
+    freeze_trunk(network)
+    return network
+
+
+def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+    """Preprocessing, backbone and pooling, with weights loaded; image to embedding."""
+    constructor = getattr(keras.applications, backbone.constructor)
+    options = {"include_preprocessing": True} if backbone.constructor.startswith("MobileNetV3") else {}
+    try:
+        base = constructor(
+            include_top=False, input_tensor=preprocess(backbone, image), name=backbone.name,
+            weights="imagenet" if str(weights) == "imagenet" else None, **options,
+        )  # fmt: skip
+    except Exception as error:  # whatever urllib, h5py and Keras raise when the download fails
+        if str(weights) != "imagenet":
+            raise
+        raise ModelError(explain_download(backbone)) from error
+    if str(weights) not in ("imagenet", "none"):
+        load_backbone_weights(base, Path(weights), backbone)
+    return keras.Model(image, layers.GlobalAveragePooling2D(name="embedding")(base.output), name="trunk")
+
+
+def explain_download(backbone: Backbone) -> str:
+    """What to do where Keras cannot fetch ImageNet weights."""
+    folder = Path(keras.config.keras_home()) / "models"
+    return (
+        f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
+        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE"
+    )
+
+
+def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> None:
+    """Loads a file that `keras.applications.X(include_top=False).save_weights` wrote."""
+    expected = f"expected the weights of keras.applications.{backbone.constructor}(include_top=False)"
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weight file; {expected}, or --weights imagenet or none")
+    try:
+        base.load_weights(path)
+    except (ValueError, OSError, KeyError) as error:
+        raise ModelError(f"{path}: does not fit {backbone.name} ({str(error).splitlines()[0]}); {expected}") from error
+
+
+def build_head(features: int, dropouts: tuple[float, float], seed: int) -> keras.Model:
+    """The head, embedding (features) to logit (1)."""
+    x = embedding = keras.Input((features,), name="pooled")
+    for number, (units, dropout) in enumerate(zip(UNITS, dropouts, strict=True), 1):
+        initializer = keras.initializers.GlorotUniform(seed=seed + number)
+        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"head_dense_{number}")(x)
+        x = layers.BatchNormalization(name=f"head_norm_{number}")(x)
+        x = layers.Dropout(dropout, seed=seed + number, name=f"head_dropout_{number}")(x)
+    last = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name="logit")
+    return keras.Model(embedding, last(x), name="head")
+
+
+def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
+    """Applies the layers of a linear model one by one, so that the graph stays flat."""
+    for layer in model.layers[1:]:
+        x = layer(x)
+    return x
+
+
+def freeze_trunk(network: Network) -> None:
+    """No layer of the trunk learns."""
+    for layer in network.trunk.layers:
+        layer.trainable = False
+
+
+def unfreeze_trunk(network: Network) -> None:
+    """Every layer of the trunk learns but its batch norms, whose means and variances stay as they are.
+
+    `backbone(x, training=False)` would not do: `fit` overrides it once the layer is trainable.
+    """
+    for layer in network.trunk.layers:
+        layer.trainable = not isinstance(layer, layers.BatchNormalization)
+
+
+def name_weights(network: Network) -> str:
+    """A hash of everything that decides the embedding: preprocessing, architecture, weights."""
+    arrays = [np.ascontiguousarray(value).tobytes() for value in network.trunk.get_weights()]
+    return hash_bytes(repr(network.backbone).encode(), *arrays)
+
+
+def build_classifier(network: Network) -> keras.Model:
+    """Image to P(malignant), as it is saved for further training."""
+    probability = layers.Activation("sigmoid", name="probability")(network.full.output)
+    return keras.Model(network.full.input, probability, name="lentigo")
+
+
+def build_answers(network: Network) -> keras.Model:
+    """Image to `logit` (n, 1), `embedding` (n, d) and `heatmap` (n, h, w), as it is exported for use."""
+    blocks = [(network.head.get_layer(f"head_dense_{n}"), network.head.get_layer(f"head_norm_{n}")) for n in (1, 2)]
+    embedding = network.trunk.output
+    heatmap = GradientMap(blocks, network.head.get_layer("logit"), name="heatmap")([network.features, embedding])
+    return keras.Model(network.full.input, {"logit": network.full.output, "embedding": embedding, "heatmap": heatmap})
+
+
+def open_network(path: str | Path, backbone: Backbone) -> Network:
+    """The network of a saved classifier (`model.keras`)."""
+    saved = keras.saving.load_model(path, compile=False)
+    full = keras.Model(saved.input, saved.get_layer("logit").output, name="network")
+    trunk = keras.Model(saved.input, saved.get_layer("embedding").output, name="trunk")
+    pooled = x = keras.Input((backbone.features,), name="pooled")
+    for layer in saved.layers[saved.layers.index(saved.get_layer("embedding")) + 1 : -1]:
+        x = layer(x)
+    return Network(backbone, full, trunk, keras.Model(pooled, x, name="head"))

@@ -1,0 +1,1 @@
+"""Recipes, cached features and the trainer."""

@@ -1,0 +1,77 @@
+"""Random views of a photograph that leave its diagnosis alone.
+
+A lesion has no up, no left and no fixed distance, and cameras disagree about light and colour.
+One affine map and one colour matrix make a view, so the photograph is resampled only once.
+Each view is drawn from its own generator, hence the same whenever training is resumed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of RGB
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Half-widths of the ranges from which a view is drawn; 0 switches a change off.
+
+    `rotation` is in degrees; `zoom`, `stretch`, `brightness`, `contrast`, `saturation` and `tint` are natural
+    logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch.
+    """
+
+    rotation: float = 180.0
+    flip: bool = True
+    zoom: float = 0.2
+    stretch: float = 0.1
+    shift: float = 0.08
+    brightness: float = 0.2
+    contrast: float = 0.2
+    saturation: float = 0.2
+    tint: float = 0.06
+
+
+def view_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """The generator of one view: a function of run, epoch and photograph, not of what was drawn before."""
+    return np.random.default_rng([seed, epoch, index])
+
+
+def augment_photo(photo: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """A random view of `photo`, uint8 (height, width, 3) RGB, of the same shape and type."""
+    height, width = photo.shape[:2]
+    turned = cv2.warpAffine(
+        photo, draw_geometry(augmentation, width, height, rng), (width, height),
+        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101,
+    )  # fmt: skip
+    return cv2.transform(turned, draw_colour(augmentation, rng))
+
+
+def draw_geometry(augmentation: Augmentation, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
+    """An affine map (2, 3) about the centre: stretch along a random axis, rotation, zoom, flip, shift."""
+    angle, axis = np.deg2rad(rng.uniform(-1, 1) * augmentation.rotation), rng.uniform(0, np.pi)
+    zoom = np.exp(rng.uniform(-1, 1) * augmentation.zoom)
+    stretch = np.exp(rng.uniform(-1, 1) * augmentation.stretch)
+    mirror = -1.0 if augmentation.flip and rng.random() < 0.5 else 1.0
+    linear = zoom * rotate(angle) @ rotate(axis) @ np.diag([stretch, 1 / stretch]) @ rotate(-axis) @ np.diag([mirror, 1])
+    centre = np.array([(width - 1) / 2, (height - 1) / 2])
+    shift = rng.uniform(-1, 1, 2) * augmentation.shift * [width, height]
+    return np.column_stack([linear, centre - linear @ centre + shift])
+
+
+def rotate(angle: float) -> np.ndarray:
+    """The rotation matrix (2, 2) of `angle` radians."""
+    return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+
+
+def draw_colour(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """A colour matrix (3, 4) on RGB 0..255: saturation about grey, contrast about mid-grey, brightness, tint."""
+    brightness, contrast, saturation = np.exp(
+        rng.uniform(-1, 1, 3) * [augmentation.brightness, augmentation.contrast, augmentation.saturation]
+    )
+    tint = np.exp(rng.uniform(-1, 1, 3) * augmentation.tint)
+    saturate = saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), GREY)
+    linear = np.diag(tint) @ saturate * brightness * contrast
+    return np.column_stack([linear, np.full(3, 127.5 * (1 - contrast))])

@@ -1,0 +1,112 @@
+"""The frozen trunk's features, computed once and kept on disk.
+
+A frozen trunk without augmentation gives the same features at every epoch. A shard of the cache holds some
+photographs' features under the hashes of their files, in a folder named after everything else that decides them:
+backbone, weights, preprocessing, precision. A changed photograph is simply not found.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import openvino
+
+from lentigo.data.files import cache_folder, hash_bytes, write_whole
+from lentigo.data.manifests import Dataset
+from lentigo.data.photos import SIDE, Photo, Problem, stream_photos
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.models.graph import to_onnx
+from lentigo.models.network import Network, name_weights
+from lentigo.models.runtime import Session, fastest_precision
+
+SHARD = 1024  # photographs; what a killed extraction loses at most
+
+
+@dataclass(frozen=True)
+class Features:
+    """`values` float32 (n, d) for the photographs of a data set in its order; rows that could not be read are
+    missing in `readable` (n,) and listed in `problems`."""
+
+    values: np.ndarray
+    readable: np.ndarray
+    problems: tuple[Problem, ...]
+
+
+def extract_features(network: Network, dataset: Dataset, *, exact: bool = False, progress: Progress = show_nothing) -> Features:
+    """Features of each photograph, from the cache where it has them."""
+    folder = features_folder(network, exact)
+    known = load_shards(folder)
+    missing = [n for n, digest in enumerate(dataset.digests) if digest not in known]
+    problems = []
+    if missing:
+        paths = dataset.table["image"].iloc[missing].tolist()
+        session = Session(to_onnx(network.trunk).SerializeToString(), exact=exact)
+        photos = progress(stream_photos(paths), total=len(paths), label="features")
+        problems = compute_shards(session, photos, folder, known)
+    readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
+    rows = [known[digest] for digest, there in zip(dataset.digests, readable, strict=True) if there]
+    return Features(np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32), readable, tuple(problems))
+
+
+def features_folder(network: Network, exact: bool) -> Path:
+    """The cache folder of one trunk at one precision."""
+    precision = "f32" if exact else fastest_precision(openvino.Core())
+    return cache_folder() / "features" / hash_bytes(name_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
+
+
+def compute_shards(session: Session, photos: Iterator[Photo | Problem], folder: Path, known: dict[str, np.ndarray]) -> list[Problem]:
+    """Runs the trunk, adds to `known`, writes a shard each time one is full; gives what could not be read."""
+    problems: list[Problem] = []
+    digests: list[str] = []
+
+    def pixels() -> Iterator[np.ndarray]:
+        for photo in photos:
+            if isinstance(photo, Problem):
+                problems.append(photo)
+            else:
+                digests.append(photo.digest)
+                yield photo.pixels
+
+    shard: dict[str, np.ndarray] = {}
+    for number, answer in enumerate(session.stream(pixels())):
+        shard[digests[number]] = answer["embedding"].astype(np.float32)
+        if len(shard) == SHARD:
+            keep_shard(folder, shard, known)
+            shard = {}
+    if shard:
+        keep_shard(folder, shard, known)
+    return problems
+
+
+def keep_shard(folder: Path, shard: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
+    """Writes a shard under the hash of its photographs, and adds it to what is known."""
+    known.update(shard)
+    digests, values = np.array(list(shard)), np.stack(list(shard.values()))
+    with write_whole(folder / f"{hash_bytes(digests.tobytes())[:16]}.npz") as temporary:
+        np.savez(temporary, digests=digests, values=values, seal=seal(digests, values))
+
+
+def seal(digests: np.ndarray, values: np.ndarray) -> str:
+    """A hash of a shard's content, to know it again."""
+    return hash_bytes(digests.tobytes(), np.ascontiguousarray(values).tobytes())
+
+
+def load_shards(folder: Path) -> dict[str, np.ndarray]:
+    """All features of a cache folder by file hash. A shard that is torn or foreign is removed, to be computed again."""
+    known: dict[str, np.ndarray] = {}
+    for path in sorted(folder.glob("[!.]*.npz")):
+        try:
+            with np.load(path, allow_pickle=False) as shard:
+                digests, values, sealed = shard["digests"], shard["values"], str(shard["seal"])
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            path.unlink(missing_ok=True)
+            continue
+        if sealed == seal(digests, values):
+            known.update(zip(digests.tolist(), values, strict=True))
+        else:
+            path.unlink(missing_ok=True)
+    return known

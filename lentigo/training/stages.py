@@ -1,0 +1,123 @@
+"""One loop for every stage: epochs of steps, a look at validation, a checkpoint."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import keras
+import numpy as np
+from scipy.special import expit, log_expit
+from sklearn.metrics import roc_auc_score
+
+from lentigo.data.progress import Progress
+from lentigo.training.checkpoints import Progression, save_checkpoint
+from lentigo.training.recipes import Recipe
+
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, labels (n, 1), weights (n,)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A compiled model and what it is fed: `load_batch(epoch, rows)` gives inputs, `validate()` logits (n,)."""
+
+    name: str
+    model: keras.Model
+    epochs: int
+    load_batch: Callable[[int, np.ndarray], np.ndarray]
+    validate: Callable[[], np.ndarray]
+    malignant: np.ndarray  # of the training photographs
+    malignant_validation: np.ndarray
+    weights: np.ndarray = field(repr=False)  # of the training photographs
+
+
+def compile_model(model: keras.Model, recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float) -> None:
+    """Adam with decoupled decay, cross-entropy on logits, accuracy."""
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99)
+    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
+    optimizer.build(model.trainable_variables)
+
+
+def order_rows(n: int, recipe: Recipe, stage: str, epoch: int) -> list[np.ndarray]:
+    """The rows of each batch of an epoch: a function of seed, stage and epoch alone."""
+    rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
+    rows = rng.permutation(n)
+    return [rows[start : start + recipe.batch_size] for start in range(0, n, recipe.batch_size)]
+
+
+def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:
+    """Batches in order, the next one made while this one is used."""
+    with ThreadPoolExecutor(1) as worker:
+        waiting = worker.submit(stage.load_batch, epoch, orders[0])
+        for rows, following in zip(orders, [*orders[1:], None], strict=True):
+            inputs = waiting.result()
+            if following is not None:
+                waiting = worker.submit(stage.load_batch, epoch, following)
+            yield inputs, stage.malignant[rows, None].astype(np.float32), stage.weights[rows]
+
+
+def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path, progress: Progress) -> None:
+    """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
+    epochs = range(progression.epoch, stage.epochs)
+    for epoch in progress(epochs, total=len(epochs), label=stage.name):
+        if is_stuck(progression, recipe):
+            break
+        started = time.perf_counter()
+        logs = train_epoch(stage, recipe, epoch, progress)
+        row = {"stage": stage.name, "epoch": epoch + 1, "loss": logs["loss"], "accuracy": logs["accuracy"]}
+        row |= validate_epoch(stage, progression, epoch + 1)
+        progression.history.append(row | {"seconds": time.perf_counter() - started})
+        progression.epoch = epoch + 1
+        save_checkpoint(checkpoint, stage.model, progression)
+    for variable, array in zip(stage.model.weights, progression.best, strict=True):
+        variable.assign(array)
+
+
+def is_stuck(progression: Progression, recipe: Recipe) -> bool:
+    """Whether validation has not improved for as long as the recipe waits."""
+    return 0 < recipe.patience <= progression.epoch - progression.best_epoch
+
+
+def train_epoch(stage: Stage, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
+    """One pass over the training photographs; the epoch's mean loss and accuracy."""
+    stage.model.reset_metrics()
+    orders = order_rows(len(stage.malignant), recipe, stage.name, epoch)
+    batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
+    if stage.name == "finetune":
+        batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
+    logs: dict[str, float] = {}
+    for inputs, labels, weights in batches:
+        logs = stage.model.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)
+    return {name: float(value) for name, value in logs.items()}
+
+
+def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:
+    """Validation scores with the averaged weights where the recipe averages; the best are remembered."""
+    model, raw = stage.model, None
+    if model.optimizer.use_ema:
+        raw = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    scores = score(stage.validate(), stage.malignant_validation)
+    if scores["val_auroc"] > progression.best_auroc:
+        progression.best_auroc, progression.best_epoch = scores["val_auroc"], epoch
+        progression.best = [keras.ops.convert_to_numpy(v) for v in model.weights]
+    if raw is not None:
+        for variable, array in zip(model.trainable_variables, raw, strict=True):
+            variable.assign(array)
+    return scores
+
+
+def score(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
+    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
+    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
+    return {
+        "val_loss": float(-likelihood.mean()),
+        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
+        "val_auroc": float(roc_auc_score(malignant, logits)),
+    }
+
+

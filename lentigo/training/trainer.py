@@ -1,0 +1,264 @@
+"""Training: photographs in, a RUN folder out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import platform
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+import pandas as pd
+
+import lentigo
+from lentigo.data.files import write_json, write_text, write_whole
+from lentigo.data.manifests import CLASSES, Dataset, load_dataset
+from lentigo.data.photos import SIDE, Photo, Problem, read_photo, stream_photos
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import refuse_leaks, split_validation
+from lentigo.errors import UsageError
+from lentigo.evaluation.assessment import Assessment, assess
+from lentigo.evaluation.figures import draw_history
+from lentigo.evaluation.report import write_report
+from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.models.backbones import find_backbone
+from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.graph import save_onnx, to_onnx
+from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
+from lentigo.models.runtime import Session
+from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
+from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
+from lentigo.training.features import extract_features
+from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.stages import Stage, compile_model, run_stage
+
+DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
+
+
+@dataclass(frozen=True)
+class Training:
+    """A finished training: the RUN, its scores on validation, and the photographs that were left out."""
+
+    bundle: Bundle
+    validation: Assessment
+    problems: tuple[Problem, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training run: what is trained on what, and where it goes."""
+
+    recipe: Recipe
+    network: Network
+    weights: str
+    training: Dataset
+    validation: Dataset
+    features: np.ndarray
+    features_validation: np.ndarray
+    checkpoint: Path
+    exact: bool
+    progress: Progress
+
+
+def train(
+    data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
+    exact: bool = False, progress: Progress = show_nothing,
+) -> Training:  # fmt: skip
+    """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
+
+    The test split of the data is never read. `weights` are those of the backbone: "imagenet", "none" or a file.
+    `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
+    cannot be read are left out and listed in the answer.
+    """
+    started, out = time.perf_counter(), Path(out)
+    recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    check_folder(out, resume)
+    backbone = find_backbone(recipe.backbone)
+    dataset = load_training_data(data)
+    settings = {"recipe": asdict(recipe), "weights": str(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
+    keep_settings(out / "checkpoint" / "settings.json", settings)
+    network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    features = extract_features(network, dataset, exact=exact, progress=progress)
+    readable = dataset.take(features.readable)
+    held_out = split_or_read(readable, recipe, out / SPLITS)
+    job = Job(
+        recipe, network, str(weights), readable.take(~held_out), readable.take(held_out), features.values[~held_out],
+        features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
+    )  # fmt: skip
+    history = run_stages(job)
+    seconds = time.perf_counter() - started
+    bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
+    shutil.rmtree(out / "checkpoint")
+    return Training(bundle, validation, dataset.problems + features.problems, seconds)
+
+
+def check_folder(out: Path, resume: bool) -> None:
+    """Refuses to write over a RUN, finished or not."""
+    if (out / CARD).is_file():
+        raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
+    if out.is_file():
+        raise UsageError(f"{out}: is a file; expected a folder to be made")
+    if (out / "checkpoint").is_dir() and not resume:
+        raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
+
+
+def load_training_data(data: str | Path) -> Dataset:
+    """The photographs to train on: all but the test split. Raises `DataError` where they cannot be used."""
+    dataset = load_dataset(data)
+    refuse_leaks(dataset.table, dataset.name)
+    kept = dataset.take((dataset.table["split"] != "test").to_numpy())
+    kept.require_both_classes()
+    return kept
+
+
+def keep_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Writes the settings of a new run; those of a resumed one must be the same."""
+    if not path.is_file():
+        return write_json(path, settings)
+    before = json.loads(path.read_text(encoding="utf-8"))
+    changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
+    if "recipe" in changed:
+        changed = [key for key, value in settings["recipe"].items() if value != before["recipe"].get(key)]
+    if changed:
+        raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")
+
+
+def split_or_read(dataset: Dataset, recipe: Recipe, path: Path) -> np.ndarray:
+    """The validation photographs, bool (n,): as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
+    if path.is_file():
+        known = pd.read_csv(path, dtype=str).set_index("image")["split"]
+        held_out = dataset.table["image"].map(known)
+        if held_out.notna().all():
+            return (held_out == "validation").to_numpy()
+    held_out = (dataset.table["split"] == "validation").to_numpy()
+    if not held_out.any():
+        held_out = split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
+    table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
+    for side in (dataset.take(held_out), dataset.take(~held_out)):
+        side.require_both_classes()
+    with write_whole(path) as temporary:
+        table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
+    return held_out
+
+
+def run_stages(job: Job) -> pd.DataFrame:
+    """Trains the head and, where the recipe says so, the backbone; gives the history. Goes on from a checkpoint."""
+    found = load_checkpoint(job.checkpoint)
+    progression, arrays = found or (Progression(), None)
+    builders = plan_stages(job.recipe)
+    for number, build in enumerate(builders):
+        if number < progression.stage:
+            continue
+        stage = build(job)
+        if arrays is not None:
+            restore_state(stage.model, arrays)
+            arrays = None
+        elif number > progression.stage:
+            progression.start_stage(number)
+        run_stage(stage, job.recipe, progression, job.checkpoint, job.progress)
+    return pd.DataFrame(progression.history)
+
+
+def plan_stages(recipe: Recipe) -> list:
+    """The builders of the stages of a recipe, in order."""
+    if not recipe.finetune:
+        return [build_head_stage]
+    return [build_head_stage, build_finetune_stage] if recipe.head_epochs else [build_finetune_stage]
+
+
+def build_head_stage(job: Job) -> Stage:
+    """The head on the frozen trunk's features."""
+    recipe, head = job.recipe, job.network.head
+    compile_model(head, recipe, recipe.head_learning_rate, 0.0)
+    return Stage(
+        "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
+        lambda epoch, rows: job.features[rows],
+        lambda: keras.ops.convert_to_numpy(head(job.features_validation, training=False))[:, 0],
+        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+    )  # fmt: skip
+
+
+def build_finetune_stage(job: Job) -> Stage:
+    """The whole network, its batch norms still, on random views of the photographs."""
+    recipe, network = job.recipe, job.network
+    unfreeze_trunk(network)
+    steps = -(-len(job.training) // recipe.batch_size)
+    warmup = round(recipe.warmup_epochs * steps)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else recipe.learning_rate, max(1, recipe.epochs * steps - warmup), warmup_target=recipe.learning_rate if warmup else None, warmup_steps=warmup
+    )
+    compile_model(network.full, recipe, rate, recipe.average)
+    return Stage(
+        "finetune", network.full, recipe.epochs,
+        lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
+        lambda: answer_all(network.full, job.validation, job.exact),
+        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+    )  # fmt: skip
+
+
+def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> np.ndarray:
+    """Random views of some photographs, uint8 (n, side, side, 3)."""
+    augmentation = Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
+    paths = dataset.table["image"].to_numpy()
+    return np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
+
+
+def answer_all(model: keras.Model, dataset: Dataset, exact: bool) -> np.ndarray:
+    """Logits (n,) of a data set through the runtime that will serve the model."""
+    session = Session(to_onnx(model).SerializeToString(), exact=exact)
+    photos = (photo.pixels for photo in stream_photos(dataset.table["image"]) if isinstance(photo, Photo))
+    return np.array([answer["logit"][0] for answer in session.stream(photos)])
+
+
+def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Weights (n,) of the photographs: 1, or inversely to the size of their class, 1 on average."""
+    if not recipe.class_weights:
+        return np.ones(len(malignant), np.float32)
+    counts = np.bincount(malignant, minlength=2)
+    return (len(malignant) / (2 * counts))[malignant].astype(np.float32)
+
+
+def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
+    """Writes everything that a RUN holds; the card comes last and makes it valid."""
+    with write_whole(out / CLASSIFIER) as temporary:
+        build_classifier(job.network).save(temporary)
+    save_onnx(build_answers(job.network), out / GRAPH, DISCLAIMER)
+    with write_whole(out / HISTORY) as temporary:
+        history.to_csv(temporary, index=False)
+    draw_history(history, out / "figures" / "history.png")
+    draft = draft_bundle(out, describe(job, history, settings))
+    predictions = [a for a in Predictor(draft, exact=job.exact).predict(job.validation.table["image"]) if isinstance(a, Prediction)]
+    validation = assess(job.validation, predictions, "validation", 0, ())
+    write_text(out / "report.html", write_report(draft, validation, out / "figures"))
+    return finish_bundle(draft, {"validation": validation.to_json()}), validation
+
+
+def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
+    """The card: what the model is, what it was made of, and how."""
+    libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
+    licenses = job.training.table["license"].dropna().unique().tolist() if "license" in job.training.table else []
+    return {
+        "lentigo": lentigo.__version__,
+        "disclaimer": DISCLAIMER,
+        "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
+        "backbone": job.recipe.backbone,
+        "parameters": job.network.full.count_params(),
+        "classes": list(CLASSES),
+        "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
+        "threshold": 0.5,
+        "threshold_rule": "0.5",
+        "temperature": 1.0,
+        "recipe": settings["recipe"],
+        "weights": settings["weights"],
+        "best_epoch": int(history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()) + 1,
+        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "training": len(job.training), "validation": len(job.validation), "licenses": licenses},
+        "seconds": round(settings["seconds"], 1),
+        "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
+    }  # fmt: skip
