@@ -6,8 +6,11 @@ import csv
 import dataclasses
 import inspect
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -53,6 +56,20 @@ def say(*words: Any) -> None:
 def emit(value: Any) -> None:
     """For machines: one JSON value a line; NaN is null before it comes here."""
     print(json.dumps(value, allow_nan=False), flush=True)
+
+
+@contextmanager
+def mute_stderr() -> Iterator[None]:
+    """Drops what native libraries write to stderr meanwhile; Python's errors still come out as exceptions."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with open(os.devnull, "w") as nothing:
+        os.dup2(nothing.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 class Bars:
@@ -124,7 +141,9 @@ def train(
 ) -> None:
     """Trains a classifier; the test split is never read."""
     from lentigo.training.recipes import find_recipe
-    from lentigo.training.trainer import train as run
+
+    with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.trainer import train as run
 
     with Bars() as bars:
         training = run(data, out, find_recipe(recipe, **changes), weights=weights, resume=resume, exact=exact, progress=bars)
@@ -195,20 +214,15 @@ def predict(
     paths, problems = gather_photos(read_names(images))
     answers = []
     with Bars() as bars:
-        for answer in bars(predictor.predict(paths), total=len(paths), label="photographs"):
+        for answer in chain(problems, bars(predictor.predict(paths), total=len(paths), label="photographs")):
             answers.append(answer)
-            if isinstance(answer, Problem):
-                problems.append(answer)
             if as_json:
                 emit(dataclasses.asdict(answer))
             elif not isinstance(answer, Problem):
                 print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}")
-    if as_json:
-        for problem in problems[: len(problems) - sum(isinstance(a, Problem) for a in answers)]:
-            emit(dataclasses.asdict(problem))
     if csv_file is not None:
         write_answers(csv_file, [a for a in answers if not isinstance(a, Problem)])
-    report_problems(problems)
+    report_problems(a for a in answers if isinstance(a, Problem))
 
 
 def read_names(images: Iterable[str]) -> Iterator[str]:

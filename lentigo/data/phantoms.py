@@ -21,6 +21,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from lentigo.data.artefacts import ARTEFACTS, blend, grid, rise
 from lentigo.data.files import write_whole
 from lentigo.errors import UsageError
 
@@ -97,7 +98,7 @@ def draw_phantom(label: str, seed: int, view: int = 0, size: int = 224) -> Phant
     lesion, frame = _draw_lesion(_ATYPIA[label], own), _draw_view(chance, size)
     depth = _outline(lesion, frame, own)
     photo = _expose(_colour(lesion, frame, depth, own), chance)
-    for share, add in _ARTEFACTS:
+    for share, add in ARTEFACTS:
         if chance.random() < share:
             add(photo, chance)
     photo += chance.standard_normal((size, size), np.float32) * np.float32(1.6)
@@ -187,16 +188,11 @@ def _draw_view(rng: np.random.Generator, size: int) -> _View:
     turn, zoom, shift = rng.uniform(0, 2 * np.pi), rng.uniform(0.9, 1.1), rng.uniform(-0.06, 0.06, 2)
     axes = np.float64([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) / zoom
     offset = -axes @ (0.5 + shift)  # so that the lesion's centre shows at 0.5 + shift image widths
-    y, x = _grid(size)
+    y, x = grid(size)
     across, down = (np.float32(a[0]) * x + np.float32(a[1]) * y + np.float32(o) for a, o in zip(axes, offset, strict=True))
     scale = _TEXTURE / _REACH
     to_texture = np.column_stack([axes * scale / size, offset * scale + _TEXTURE / 2])
     return _View(across, down, *cv2.cartToPolar(across, down), to_texture)
-
-
-def _grid(size: int) -> np.ndarray:
-    """The rows' and columns' places in image widths, (2, S, S) float32."""
-    return np.indices((size, size), dtype=np.float32) / np.float32(size)
 
 
 def _noise(rng: np.random.Generator, cells: int, octaves: int = 1) -> np.ndarray:
@@ -207,12 +203,6 @@ def _noise(rng: np.random.Generator, cells: int, octaves: int = 1) -> np.ndarray
         total = cv2.resize(total, (side, side), interpolation=cv2.INTER_CUBIC)
         total += rng.standard_normal((side, side), np.float32) * np.float32(0.6**octave)
     return cv2.resize(total, (_TEXTURE, _TEXTURE), interpolation=cv2.INTER_CUBIC)
-
-
-def _rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
-    """From 0 at `low` to 1 at `high`, smoothly."""
-    part = np.clip((values - np.float32(low)) * np.float32(1 / (high - low)), 0, 1)
-    return part * part * (3 - 2 * part)
 
 
 def _outline(lesion: _Lesion, view: _View, rng: np.random.Generator) -> np.ndarray:
@@ -245,11 +235,11 @@ def _pigment(lesion: _Lesion, view: _View, depth: np.ndarray, rng: np.random.Gen
     where = np.clip(1 + np.float32(lesion.variegation) * view.see(_noise(rng, 9)), 0, 2)
     if lesion.network or lesion.globules:
         mesh = _mesh(lesion, view, rng)
-        density += where * (np.float32(0.22 * lesion.network) * mesh + np.float32(0.6 * lesion.globules) * _rise(-mesh, 0.4, 1.8))
-    density = np.maximum(density, 0.1) * _rise(depth, -0.35 * lesion.softness, lesion.softness)
+        density += where * (np.float32(0.22 * lesion.network) * mesh + np.float32(0.6 * lesion.globules) * rise(-mesh, 0.4, 1.8))
+    density = np.maximum(density, 0.1) * rise(depth, -0.35 * lesion.softness, lesion.softness)
     if lesion.streaks:
-        rays = _rise(np.cos(view.angle * np.float32(rng.integers(18, 40)) + 2 * uneven), 0, 1)
-        rim = _rise(depth, -0.28, 0.1) * _rise(-depth, -0.4, 0.05)
+        rays = rise(np.cos(view.angle * np.float32(rng.integers(18, 40)) + 2 * uneven), 0, 1)
+        rim = rise(depth, -0.28, 0.1) * rise(-depth, -0.4, 0.05)
         density += np.float32(0.5 * lesion.streaks) * np.maximum(where - np.float32(0.6), 0) * rim * rays
     return np.float32(lesion.melanin) * density
 
@@ -263,7 +253,7 @@ def _skin(view: _View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
         furrow = np.square(np.cos(across * np.float32(rng.uniform(70, 120)) + 2 * bend))
         melanin += np.float32(rng.uniform(0, 0.05)) * np.square(furrow * furrow)
     if rng.random() < 0.3:
-        melanin += np.float32(rng.uniform(0.1, 0.4)) * _rise(view.see(_noise(rng, 32, 2)), 1.4, 3)
+        melanin += np.float32(rng.uniform(0.1, 0.4)) * rise(view.see(_noise(rng, 32, 2)), 1.4, 3)
     blood = np.float32(rng.uniform(0.03, 0.1)) * view.see(_noise(rng, 6, 4)) + np.float32(0.03) * pores
     return melanin, blood + np.float32(rng.uniform(0, 0.3))
 
@@ -271,81 +261,24 @@ def _skin(view: _View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray
 def _colour(lesion: _Lesion, view: _View, depth: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """The skin with the lesion in it, in even light: (3, S, S) float32."""
     melanin, blood = _skin(view, rng)
-    inside = _rise(depth, -0.1, max(lesion.softness, 0.25))
+    inside = rise(depth, -0.1, max(lesion.softness, 0.25))
     pigment = _pigment(lesion, view, depth, rng)
     black, blue, red, white = (
-        strength * inside * _rise(view.see(_noise(rng, 6, 4)), 0.1, 1.5) if strength else np.float32(0) for strength in lesion.patches
+        strength * inside * rise(view.see(_noise(rng, 6, 4)), 0.1, 1.5) if strength else np.float32(0) for strength in lesion.patches
     )
     melanin += (pigment + np.float32(1.8) * black) * (1 - np.float32(0.8) * white) * (1 - np.float32(0.5) * red)
     blood += np.float32(lesion.blood) * inside + np.float32(1.1) * red
     photo = lesion.skin * np.exp(-melanin * _MELANIN - blood * _BLOOD)
     for amount, colour in ((0.6 * blue, _BLUE_GREY), (0.45 * white, _SCAR)):
         if np.ndim(amount):
-            _blend(photo, amount, colour * lesion.skin.mean() / 190)
+            blend(photo, amount, colour * lesion.skin.mean() / 190)
     return photo
 
 
 def _expose(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Uneven light, a vignette, and a camera with a white balance of its own."""
-    y, x = _grid(photo.shape[1]) - np.float32(0.5)
+    y, x = grid(photo.shape[1]) - np.float32(0.5)
     slope = rng.uniform(-0.16, 0.16, 2).astype(np.float32)
     shade = 1 + slope[0] * x + slope[1] * y - np.float32(rng.uniform(0, 0.5)) * (x * x + y * y)
     balance = rng.uniform(0.92, 1.08) * (1 + rng.normal(0, (0.02, 0.035, 0.06)))
     return photo * shade * np.float32(balance).reshape(3, 1, 1)
-
-
-def _blend(photo: np.ndarray, amount: np.ndarray, colour: Any) -> None:
-    """Moves `photo` toward `colour` in place, by `amount` (0 to 1) of the way."""
-    photo += amount * (np.float32(colour).reshape(3, 1, 1) - photo)
-
-
-def _add_hairs(photo: np.ndarray, rng: np.random.Generator) -> None:
-    side, steps = photo.shape[1] * 2, np.linspace(0, 1, 16)[:, None]
-    layer = np.zeros((side, side), np.uint8)
-    heading, thick = rng.uniform(0, 2 * np.pi), rng.uniform(1, 3)
-    for _ in range(1 + int(rng.exponential(9))):
-        start, length, angle = rng.uniform(-0.2, 1.2, 2), rng.uniform(0.3, 1.2), heading + rng.normal(0, 0.6)
-        end = start + length * np.array([np.cos(angle), np.sin(angle)])
-        bow = (start + end) / 2 + rng.normal(0, 0.2, 2) * length
-        curve = (1 - steps) ** 2 * start + 2 * steps * (1 - steps) * bow + steps**2 * end
-        width = max(1, round(thick * rng.uniform(0.6, 1.3) * side / 448))
-        cv2.polylines(layer, [np.int32(curve * side * 16)], False, int(rng.integers(150, 250)), width, cv2.LINE_AA, 4)
-    _lay(photo, layer, rng.choice([(26, 20, 20), (52, 34, 28), (110, 76, 50)]))
-
-
-def _add_dark_corners(photo: np.ndarray, rng: np.random.Generator) -> None:
-    y, x = _grid(photo.shape[1]) - np.float32(0.5)
-    far, radius = np.hypot(x, y), rng.uniform(0.5, 0.64)
-    _blend(photo, _rise(far, radius, radius + rng.uniform(0.01, 0.06)), (12, 9, 10))
-
-
-def _add_ruler(photo: np.ndarray, rng: np.random.Generator) -> None:
-    side = photo.shape[1] * 2
-    layer = np.zeros((side, side), np.uint8)
-    angle, gap = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1), rng.uniform(0.02, 0.045)
-    along, inward = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
-    feet = 0.5 + inward * rng.uniform(0.36, 0.46) * rng.choice([-1, 1]) + along * gap * np.arange(-9, 10)[:, None]
-    tips = feet + inward * np.where(np.arange(-9, 10) % 5 == 0, 0.045, 0.025)[:, None]
-    ticks = np.int32(np.stack([feet, tips], axis=1) * side * 16)
-    cv2.polylines(layer, list(ticks), False, 220, max(1, side // 224), cv2.LINE_AA, 4)
-    _lay(photo, layer, (30, 26, 28))
-
-
-def _add_bubbles(photo: np.ndarray, rng: np.random.Generator) -> None:
-    side = photo.shape[1] * 2
-    rims, glints = np.zeros((2, side, side), np.uint8)
-    for _ in range(int(rng.integers(3, 16))):
-        centre, radius = (rng.uniform(0, side, 2) * 16).astype(int).tolist(), int((rng.gamma(2, 0.006) + 0.008) * side * 16)
-        cv2.circle(rims, centre, radius, int(rng.integers(90, 170)), max(1, side // 224), cv2.LINE_AA, 4)
-        cv2.ellipse(glints, centre, (radius * 2 // 3, radius * 2 // 3), 0, 190, 260, 235, max(1, side // 200), cv2.LINE_AA, 4)
-    _lay(photo, rims, (70, 56, 54))
-    _lay(photo, glints, (255, 252, 250))
-
-
-def _lay(photo: np.ndarray, layer: np.ndarray, colour: Any) -> None:
-    """Lays a drawing of twice the photo's size, uint8 opacity, over it in one colour."""
-    amount = cv2.resize(layer, photo.shape[:0:-1], interpolation=cv2.INTER_AREA)
-    _blend(photo, amount * np.float32(1 / 255), colour)
-
-
-_ARTEFACTS = ((0.12, _add_bubbles), (0.35, _add_hairs), (0.12, _add_ruler), (0.18, _add_dark_corners))  # share of photographs

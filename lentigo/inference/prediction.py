@@ -87,14 +87,19 @@ def find_model(name: str | Path) -> Bundle:
 
 
 def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path], list[Problem]]:
-    """Photographs named by files and folders, and the names that lead nowhere."""
+    """Photographs named by files and folders, and the folders that hold none.
+
+    Files are not opened here. Raises `DataError` where there is nothing to answer at all.
+    """
     paths: list[Path] = []
     problems: list[Problem] = []
     for name in inputs:
         try:
-            paths += find_photos(name)
+            paths += find_photos(name) if Path(name).is_dir() else [Path(name)]
         except DataError as error:
             problems.append(Problem(str(name), str(error).removeprefix(f"{name}: ")))
+    if not paths:
+        raise DataError(f"{problems[0].image}: {problems[0].error}" if problems else "no photograph was named; give files, folders, or paths on standard input")
     return paths, problems
 
 

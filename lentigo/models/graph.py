@@ -74,7 +74,7 @@ def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
         write = WRITERS.get(type(layer).__name__)
         if write is None:
             raise ModelError(f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected {', '.join(sorted(WRITERS))}")
-        known[id(tensor)] = write(writer, layer, *[known[id(x)] for x in node.input_tensors])
+        known[id(tensor)] = write(writer, layer, *list_inputs(layer, node, known))
     shapes = {name: tuple(tensor.shape) for name, tensor in outputs.items()}
     return writer.finish(inputs, {name: known[id(tensor)] for name, tensor in outputs.items()}, shapes, doc)
 
@@ -90,6 +90,13 @@ def origin(tensor: keras.KerasTensor) -> tuple[keras.layers.Layer, Any]:
     """The layer that made a symbolic tensor, and the call."""
     history = tensor._keras_history
     return history.operation, history.operation._inbound_nodes[history.node_index]
+
+
+def list_inputs(layer: Any, node: Any, known: dict[int, str]) -> list[str | np.ndarray]:
+    """Names of a call's tensors; of an operation such as `x + 3` the plain numbers too."""
+    if isinstance(layer, keras.layers.Layer):
+        return [known[id(x)] for x in node.input_tensors]
+    return [known[id(x)] if id(x) in known else per_channel(x) for x in node.arguments.args]
 
 
 def walk(outputs: Iterable[keras.KerasTensor], known: dict[int, str]) -> Iterable[keras.KerasTensor]:
@@ -226,11 +233,11 @@ def write_reshape(writer: GraphWriter, layer: Any, x: str) -> str:
     return writer.add("Reshape", x, np.array([0, channels, height, width]))
 
 
-def write_sum(writer: GraphWriter, layer: Any, *inputs: str) -> str:
+def write_sum(writer: GraphWriter, layer: Any, *inputs: str | np.ndarray) -> str:
     return writer.add("Sum", *inputs)
 
 
-def write_product(writer: GraphWriter, layer: Any, *inputs: str) -> str:
+def write_product(writer: GraphWriter, layer: Any, *inputs: str | np.ndarray) -> str:
     product = inputs[0]
     for other in inputs[1:]:
         product = writer.add("Mul", product, other)

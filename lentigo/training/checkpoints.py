@@ -50,7 +50,7 @@ def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:
     if not path.is_file():
         return None
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             progression = Progression(**json.loads(str(file["facts"])))
             progression.best = [file[name] for name in sorted(file.files) if name.startswith("best_")]
             return progression, [file[name] for name in sorted(file.files) if name.startswith("state_")]

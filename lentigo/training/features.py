@@ -100,7 +100,7 @@ def load_shards(folder: Path) -> dict[str, np.ndarray]:
     known: dict[str, np.ndarray] = {}
     for path in sorted(folder.glob("[!.]*.npz")):
         try:
-            with np.load(path, allow_pickle=False) as shard:
+            with path.open("rb") as file, np.load(file, allow_pickle=False) as shard:
                 digests, values, sealed = shard["digests"], shard["values"], str(shard["seal"])
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
             path.unlink(missing_ok=True)

@@ -84,15 +84,16 @@ def is_stuck(progression: Progression, recipe: Recipe) -> bool:
 
 def train_epoch(stage: Stage, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
     """One pass over the training photographs; the epoch's mean loss and accuracy."""
-    stage.model.reset_metrics()
     orders = order_rows(len(stage.malignant), recipe, stage.name, epoch)
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
     if stage.name == "finetune":
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
-    logs: dict[str, float] = {}
+    sums = np.zeros(2)
     for inputs, labels, weights in batches:
-        logs = stage.model.train_on_batch(inputs, labels, sample_weight=weights, return_dict=True)
-    return {name: float(value) for name, value in logs.items()}
+        stage.model.reset_metrics()
+        sums += len(labels) * np.array(stage.model.train_on_batch(inputs, labels, sample_weight=weights), dtype=float)
+    loss, accuracy = sums / len(stage.malignant)
+    return {"loss": float(loss), "accuracy": float(accuracy)}
 
 
 def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 import lentigo
-from lentigo.data.files import write_json, write_text, write_whole
+from lentigo.data.files import hash_file, write_json, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
 from lentigo.data.photos import SIDE, Photo, Problem, read_photo, stream_photos
 from lentigo.data.progress import Progress, show_nothing
@@ -57,7 +57,6 @@ class Job:
 
     recipe: Recipe
     network: Network
-    weights: str
     training: Dataset
     validation: Dataset
     features: np.ndarray
@@ -82,14 +81,14 @@ def train(
     check_folder(out, resume)
     backbone = find_backbone(recipe.backbone)
     dataset = load_training_data(data)
-    settings = {"recipe": asdict(recipe), "weights": str(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
     keep_settings(out / "checkpoint" / "settings.json", settings)
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
     features = extract_features(network, dataset, exact=exact, progress=progress)
     readable = dataset.take(features.readable)
     held_out = split_or_read(readable, recipe, out / SPLITS)
     job = Job(
-        recipe, network, str(weights), readable.take(~held_out), readable.take(held_out), features.values[~held_out],
+        recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
         features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
     )  # fmt: skip
     history = run_stages(job)
@@ -107,6 +106,12 @@ def check_folder(out: Path, resume: bool) -> None:
         raise UsageError(f"{out}: is a file; expected a folder to be made")
     if (out / "checkpoint").is_dir() and not resume:
         raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
+
+
+def name_source(weights: str | Path) -> str:
+    """The source of the backbone's weights: a word, or a file's name and the start of its hash."""
+    path = Path(weights)
+    return f"{path.name}@{hash_file(path)[:16]}" if path.is_file() else str(weights)
 
 
 def load_training_data(data: str | Path) -> Dataset:

@@ -1,0 +1,46 @@
+"""Shared toys: phantoms on disk, a RUN trained on them, and caches that end with the session."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_folders(tmp_path_factory):
+    """Tests share a cache and a ledger of their own, never the user's."""
+    home = tmp_path_factory.mktemp("home")
+    os.environ["LENTIGO_CACHE"] = str(home / "cache")
+    os.environ["LENTIGO_LEDGER"] = str(home / "ledger.jsonl")
+
+
+@pytest.fixture(scope="session")
+def phantoms(tmp_path_factory) -> Path:
+    """A folder of 24 phantoms of each class, with a manifest."""
+    from lentigo.data.phantoms import write_phantoms
+
+    folder = tmp_path_factory.mktemp("phantoms")
+    write_phantoms(folder, 24, seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def run(phantoms, tmp_path_factory) -> Path:
+    """A RUN of the seed recipe on phantoms: MobileNetV2 with random weights, three epochs of its head."""
+    from lentigo.training.recipes import find_recipe
+    from lentigo.training.trainer import train
+
+    out = tmp_path_factory.mktemp("runs") / "seed"
+    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3), weights="none")
+    return out
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of real photographs that LENTIGO_DATA names; without it the test is skipped."""
+    folder = os.environ.get("LENTIGO_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("LENTIGO_DATA names no folder of real photographs")
+    return Path(folder)

@@ -1,0 +1,84 @@
+import json
+import shutil
+
+import pytest
+
+from lentigo.data.manifests import load_dataset
+from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.assessment import evaluate
+from lentigo.evaluation.report import write_report
+from lentigo.models.bundle import open_bundle
+
+KEYS = {
+    "n", "n_malignant", "accuracy", "auroc", "sensitivity", "specificity", "threshold", "brier", "ece", "average_precision",
+    "specificity_at_95_sensitivity", "coverage", "ci", "confusion", "split", "model", "data_fingerprint", "times_test_opened",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def assessment(run, phantoms):
+    return evaluate(run, phantoms, split="all")
+
+
+def test_the_json_is_that_of_the_contract(assessment):
+    answers = json.loads(json.dumps(assessment.to_json(), allow_nan=False))
+    assert set(answers) >= KEYS
+    assert answers["n"] == 48 and answers["n_malignant"] == 24 and sum(map(sum, answers["confusion"])) == 48
+    for name, (low, high) in answers["ci"].items():
+        assert low <= answers[name] <= high, name
+
+
+def test_each_look_is_counted(run, phantoms):
+    first, second = evaluate(run, phantoms, split="all"), evaluate(run, phantoms, split="all")
+    assert second.times_test_opened == first.times_test_opened + 1
+
+
+def test_the_same_photographs_elsewhere_are_the_same_set(run, phantoms, tmp_path, assessment):
+    shutil.copytree(phantoms, tmp_path / "copy")
+    assert evaluate(run, tmp_path / "copy").times_test_opened > assessment.times_test_opened
+
+
+def test_one_class_gives_what_can_be_computed(run, phantoms, tmp_path):
+    shutil.copytree(phantoms / "benign", tmp_path / "photos" / "benign")
+    answers = evaluate(run, tmp_path / "photos").to_json()
+    assert answers["auroc"] is None and answers["sensitivity"] is None and answers["specificity"] is not None
+    assert answers["ci"]["auroc"] == [None, None]
+
+
+def test_an_unreadable_photograph_is_listed(run, phantoms, tmp_path):
+    for name in ("benign", "malignant"):
+        shutil.copytree(phantoms / name, tmp_path / "photos" / name)
+    (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"?")
+    assessment = evaluate(run, tmp_path / "photos")
+    assert assessment.n == 48 and [p.image for p in assessment.problems] == [str(tmp_path / "photos" / "benign" / "bad.jpg")]
+
+
+def test_nothing_readable_is_an_error(run, tmp_path):
+    (tmp_path / "benign").mkdir()
+    (tmp_path / "benign" / "bad.jpg").write_bytes(b"?")
+    with pytest.raises(DataError, match="none of its 1 photographs can be read"):
+        evaluate(run, tmp_path)
+
+
+def test_an_unknown_split_is_named(run, phantoms, tmp_path):
+    table = load_dataset(phantoms).table.assign(split="train")
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(UsageError, match="split 'tset' is unknown"):
+        evaluate(run, tmp_path / "manifest.csv", split="tset")
+    with pytest.raises(DataError, match="no photograph in the split 'test'; it has train"):
+        evaluate(run, tmp_path / "manifest.csv")
+
+
+def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):
+    html = write_report(open_bundle(run), assessment, tmp_path)
+    for name, value in assessment.to_json().items():
+        if isinstance(value, float):
+            assert f"{value:.3f}" in html, name
+    assert html.count("data:image/png;base64,") == 5 and "http" not in html.replace("http-equiv", "")
+    assert {path.name for path in tmp_path.iterdir()} == {"roc.png", "precision_recall.png", "confusion.png", "probabilities.png"}
+
+
+def test_a_report_of_one_class_says_what_is_not_defined(run, phantoms, tmp_path):
+    shutil.copytree(phantoms / "benign", tmp_path / "photos" / "benign")
+    html = write_report(open_bundle(run), evaluate(run, tmp_path / "photos"), tmp_path / "figures")
+    assert "not defined" in html and not (tmp_path / "figures" / "roc.png").exists()

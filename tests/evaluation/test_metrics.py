@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from lentigo.evaluation.metrics import Metrics, bootstrap, calibration_error, measure, specificity_at
+
+RNG = np.random.default_rng(0)
+TRUTH = RNG.integers(0, 2, 300)
+PROBABILITY = np.clip(0.5 + 0.25 * (TRUTH - 0.5) + RNG.normal(0, 0.2, 300), 0, 1)
+
+
+def test_auroc_is_the_share_of_pairs_in_order():
+    pairs = PROBABILITY[TRUTH == 1][:, None] - PROBABILITY[TRUTH == 0]
+    assert measure(TRUTH, PROBABILITY, 0.5).auroc == pytest.approx(np.mean((pairs > 0) + 0.5 * (pairs == 0)))
+
+
+def test_counts_follow_the_threshold():
+    metrics = measure(np.array([0, 0, 1, 1, 1]), np.array([0.1, 0.6, 0.6, 0.7, 0.2]), 0.6)
+    assert (metrics.accuracy, metrics.sensitivity, metrics.specificity) == (0.6, pytest.approx(2 / 3), 0.5)
+
+
+def test_specificity_at_a_sensitivity_is_the_best_of_all_thresholds():
+    best = max(np.mean(PROBABILITY[TRUTH == 0] < t) for t in np.unique(PROBABILITY) if np.mean(PROBABILITY[TRUTH == 1] >= t) >= 0.95)
+    assert specificity_at(TRUTH, PROBABILITY, 0.95) == pytest.approx(best)
+
+
+def test_calibration_error_of_two_bins_by_hand():
+    assert calibration_error(np.array([0, 1, 1, 1]), np.array([0.2, 0.4, 0.7, 0.9]), bins=2) == pytest.approx((0.2 + 0.2) / 2)
+
+
+def test_calibration_error_is_small_for_true_probabilities():
+    probability = np.random.default_rng(1).uniform(size=20_000)
+    truth = (np.random.default_rng(2).uniform(size=20_000) < probability).astype(int)
+    assert calibration_error(truth, probability) < 0.02
+
+
+def test_one_class_leaves_ranking_undefined():
+    metrics = measure(np.zeros(5, int), np.linspace(0, 0.4, 5), 0.5)
+    assert metrics.specificity == 1.0
+    assert np.isnan([metrics.auroc, metrics.sensitivity, metrics.average_precision, metrics.specificity_at_95_sensitivity]).all()
+
+
+def accuracy_interval(truth, groups):
+    decided = np.full(len(truth), 0.9)
+    return bootstrap(lambda rows: measure(truth[rows], decided[rows], 0.5), groups)["accuracy"]
+
+
+def test_the_interval_of_a_share_is_about_binomial():
+    truth = (np.arange(400) < 300).astype(int)
+    exact = binomtest(300, 400).proportion_ci()
+    assert accuracy_interval(truth, np.arange(400)) == pytest.approx((exact.low, exact.high), abs=0.015)
+
+
+def test_copies_do_not_narrow_the_interval_of_groups():
+    truth = (np.arange(100) < 75).astype(int)
+    alone = accuracy_interval(truth, np.arange(100))
+    copied = accuracy_interval(np.repeat(truth, 5), np.repeat(np.arange(100), 5))
+    naive = accuracy_interval(np.repeat(truth, 5), np.arange(500))
+    width = lambda pair: pair[1] - pair[0]  # noqa: E731
+    assert width(copied) == pytest.approx(width(alone), rel=0.15)
+    assert width(naive) < 0.6 * width(copied)
+
+
+def test_an_interval_exists_for_each_metric():
+    intervals = bootstrap(lambda rows: measure(TRUTH[rows], PROBABILITY[rows], 0.5), np.arange(300), resamples=50)
+    values = measure(TRUTH, PROBABILITY, 0.5)
+    for name in Metrics.__dataclass_fields__:
+        low, high = intervals[name]
+        assert low - 0.05 <= getattr(values, name) <= high + 0.05, name

@@ -1,0 +1,80 @@
+import numpy as np
+import pytest
+
+from lentigo.data.photos import Problem, read_all
+from lentigo.errors import DataError, ModelError
+from lentigo.inference.prediction import Prediction, Predictor, gather_photos, predict
+from lentigo.models.backbones import BACKBONES
+from lentigo.models.network import open_network
+
+
+@pytest.fixture(scope="module")
+def paths(phantoms):
+    return sorted((phantoms / "malignant").glob("*.jpg"))
+
+
+@pytest.fixture
+def with_bad(paths, tmp_path):
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(paths[0].read_bytes()[:500])
+    return [bad, *paths[:9], bad, *paths[9:18], bad]
+
+
+def test_answers_come_in_the_order_of_the_questions(run, with_bad):
+    answers = list(Predictor(run).predict(with_bad))
+    assert [answer.image for answer in answers] == [str(path) for path in with_bad]
+    assert [type(answer) for answer in answers].count(Problem) == 3
+
+
+def test_an_answer_does_not_depend_on_its_neighbours(run, paths):
+    predictor = Predictor(run, exact=True)
+    together = [answer.probability for answer in predictor.predict(paths)]
+    alone = [next(predictor.predict([path])).probability for path in paths]
+    np.testing.assert_allclose(together, alone, atol=1e-5)
+
+
+def test_probabilities_are_those_of_the_saved_keras_model(run, paths):
+    photos, _ = read_all(paths)
+    network = open_network(run / "model.keras", BACKBONES["mobilenetv2"])
+    expected = 1 / (1 + np.exp(-np.asarray(network.full(np.stack([photo.pixels for photo in photos])))[:, 0]))
+    np.testing.assert_allclose([a.probability for a in Predictor(run, exact=True).predict(paths)], expected, atol=1e-4)
+
+
+def test_flips_average_the_logit_over_four_views(run, paths):
+    logit = lambda p: np.log(p / (1 - p))  # noqa: E731
+    predictor = Predictor(run, exact=True)
+    photo = read_all(paths[:1])[0][0]
+    views = [photo.pixels, photo.pixels[:, ::-1], photo.pixels[::-1], photo.pixels.transpose(1, 0, 2)]
+    expected = np.mean([predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views])
+    flipped = next(Predictor(run, exact=True, flips=True).predict(paths[:1]))
+    assert logit(flipped.probability) == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_label_is_the_decision_at_the_threshold(run, paths):
+    for answer in predict(paths, run).predictions:
+        assert answer.label == ("malignant" if answer.probability >= answer.threshold else "benign")
+
+
+def test_a_folder_is_read_recursively(run, phantoms):
+    answers = predict(phantoms, run)
+    assert len(answers.predictions) == 48 + 48 and all(isinstance(a, Prediction) for a in answers.predictions)  # masks are pictures too
+
+
+def test_problems_stand_beside_predictions(run, with_bad):
+    answers = predict(with_bad, run)
+    assert len(answers.predictions) == 18 and len(answers.problems) == 3
+
+
+def test_an_empty_folder_among_others_is_listed(tmp_path, paths):
+    found, problems = gather_photos([tmp_path, paths[0]])
+    assert found == [paths[0]] and [problem.image for problem in problems] == [str(tmp_path)]
+
+
+def test_an_empty_folder_alone_is_an_error(tmp_path):
+    with pytest.raises(DataError, match="holds no photograph"):
+        gather_photos([tmp_path])
+
+
+def test_no_bundled_weights_yet():
+    with pytest.raises(ModelError, match="carries no weights"):
+        predict("photo.jpg")

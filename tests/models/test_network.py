@@ -1,0 +1,81 @@
+import keras
+import numpy as np
+import pytest
+
+from lentigo.errors import ModelError
+from lentigo.models.backbones import BACKBONES
+from lentigo.models.network import build_classifier, build_network, name_weights, open_network, unfreeze_trunk
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_network(BACKBONES["mobilenetv2"], "none")
+
+
+def count(variables):
+    return sum(int(np.prod(v.shape)) for v in variables)
+
+
+def test_densenet121_has_the_parameters_of_the_original():
+    full = build_network(BACKBONES["densenet121"], "none").full
+    assert full.count_params() == 8_618_561
+    assert count(full.trainable_variables) == 1_577_985
+
+
+def test_full_is_head_after_trunk(network):
+    np.testing.assert_allclose(network.full(PIXELS), network.head(network.trunk(PIXELS)), atol=1e-6)
+
+
+def test_batch_norms_of_an_unfrozen_trunk_stay_still():
+    network = build_network(BACKBONES["mobilenetv2"], "none")
+    unfreeze_trunk(network)
+    norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    kernel = next(layer for layer in network.trunk.layers if isinstance(layer, keras.layers.Conv2D)).kernel
+    before, kernel_before = [np.array(norm.moving_mean) for norm in norms], np.array(kernel)
+    network.full.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    network.full.fit(PIXELS, np.array([[0], [1], [0], [1]]), epochs=1, verbose=0)
+    assert all(np.array_equal(norm.moving_mean, mean) for norm, mean in zip(norms, before, strict=True))
+    assert not np.array_equal(kernel, kernel_before)
+
+
+def test_a_saved_network_answers_alike(network, tmp_path):
+    build_classifier(network).save(tmp_path / "model.keras")
+    opened = open_network(tmp_path / "model.keras", network.backbone)
+    np.testing.assert_array_equal(opened.full(PIXELS), network.full(PIXELS))
+    assert name_weights(opened) == name_weights(network)
+
+
+def test_the_same_seed_gives_the_same_head():
+    first, second, third = (build_network(BACKBONES["mobilenetv2"], "none", seed=seed).head for seed in (3, 3, 4))
+    assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
+    assert not all(np.array_equal(a, b) for a, b in zip(first.get_weights(), third.get_weights(), strict=True))
+
+
+def test_weights_come_from_a_file(network, tmp_path):
+    base = keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3))
+    base.save_weights(tmp_path / "m.weights.h5")
+    loaded = build_network(BACKBONES["mobilenetv2"], tmp_path / "m.weights.h5")
+    features = base(PIXELS.astype("float32") / 127.5 - 1)
+    np.testing.assert_allclose(loaded.trunk(PIXELS), np.mean(features, axis=(1, 2)), atol=1e-4)
+
+
+def test_a_missing_weight_file_is_named():
+    with pytest.raises(ModelError, match=r"nowhere.weights.h5: no such weight file"):
+        build_network(BACKBONES["mobilenetv2"], "nowhere.weights.h5")
+
+
+def test_weights_of_another_backbone_are_refused(tmp_path):
+    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(tmp_path / "m.weights.h5")
+    with pytest.raises(ModelError, match="does not fit vgg16"):
+        build_network(BACKBONES["vgg16"], tmp_path / "m.weights.h5")
+
+
+def test_a_failed_download_says_which_file_to_put_where(monkeypatch):
+    def fail(*_, **__):
+        raise OSError("URL fetch failure")
+
+    monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
+    with pytest.raises(ModelError, match=r"could not be downloaded; put Keras' file for MobileNetV2.*or pass it: --weights FILE"):
+        build_network(BACKBONES["mobilenetv2"], "imagenet")

@@ -1,0 +1,109 @@
+import csv
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+
+def lentigo(*words, stdin=None, **env):
+    """Runs the command as a user would."""
+    command = [sys.executable, "-m", "lentigo", *map(str, words)]
+    return subprocess.run(command, capture_output=True, text=True, input=stdin, env=os.environ | env, timeout=300)
+
+
+@pytest.fixture
+def photo(phantoms):
+    return sorted((phantoms / "benign").glob("*.jpg"))[0]
+
+
+@pytest.fixture
+def bad(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no photograph")
+    return tmp_path / "bad.jpg"
+
+
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "info", "data info", "data synth"])
+def test_help_has_an_example(command):
+    result = lentigo(*command.split(), "--help")
+    assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
+
+
+def test_predict_writes_one_object_a_line(run, photo):
+    result = lentigo("predict", photo, photo, "--model", run, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 0 and len(lines) == 2
+    assert set(lines[0]) == {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds"}
+
+
+def test_a_bad_photograph_among_good_ones_is_listed(run, photo, bad):
+    result = lentigo("predict", photo, bad, photo, "--model", run, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3
+    assert set(lines[1]) == {"image", "error"} and "probability" in lines[2]
+    assert str(bad) in result.stderr
+
+
+def test_paths_come_on_standard_input(run, photo):
+    result = lentigo("predict", "-", "--model", run, stdin=f"{photo}\n\n{photo}\n")
+    assert result.returncode == 0 and len(result.stdout.splitlines()) == 2
+
+
+def test_answers_go_to_a_table_too(run, photo, bad, tmp_path):
+    lentigo("predict", photo, bad, "--model", run, "--csv", tmp_path / "answers.csv")
+    with (tmp_path / "answers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [row["image"] for row in rows] == [str(photo)] and 0 <= float(rows[0]["probability"]) <= 1
+
+
+def test_a_model_that_cannot_be_used_is_one_line(photo, tmp_path):
+    result = lentigo("predict", photo, "--model", tmp_path)
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and str(tmp_path) in result.stderr
+
+
+def test_a_wrong_option_is_code_2(phantoms, tmp_path):
+    assert lentigo("train", phantoms, "--out", tmp_path / "run", "--recipe", "bets").returncode == 2
+    assert lentigo("predict").returncode == 2
+    assert lentigo("data", "synth", "--out", tmp_path, "--count", "0").returncode == 2
+
+
+@pytest.mark.parametrize(("folders", "words"), [
+    ([], "holds no class folder"),
+    (["benign", "malignent"], "rename it to malignant"),
+    (["benign", "malignant", "unsure"], "'unsure' is unknown"),
+    (["benign", "malignant"], "are empty"),
+])  # fmt: skip
+def test_a_folder_that_is_no_data_set_is_one_line(tmp_path, folders, words):
+    for name in folders:
+        (tmp_path / "photos" / name).mkdir(parents=True)
+    (tmp_path / "photos").mkdir(exist_ok=True)
+    result = lentigo("data", "info", tmp_path / "photos")
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and words in result.stderr
+
+
+def test_evaluate_prints_the_object_of_the_contract(run, phantoms, tmp_path):
+    result = lentigo("evaluate", run, phantoms, "--json", "--out", tmp_path / "report.html")
+    assert result.returncode == 0 and json.loads(result.stdout)["n"] == 48
+    assert (tmp_path / "report.html").is_file()
+
+
+def test_info_of_data_draws_two_pictures(phantoms, tmp_path):
+    result = lentigo("data", "info", phantoms, "--json", "--out", tmp_path)
+    facts = json.loads(result.stdout)
+    assert facts["counts"] == {"unsplit": {"benign": 24, "malignant": 24}} and facts["sizes"] == {"224x224": 48}
+    assert (tmp_path / "samples.png").is_file() and (tmp_path / "counts.png").is_file()
+
+
+def test_a_full_disk_is_one_line(phantoms, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = lentigo("data", "synth", "--out", tmp_path / "file" / "below", "--count", "1")
+    assert result.returncode == 4 and "could not be written" in result.stderr
+
+
+def test_train_speaks_json_and_says_nothing_else(phantoms, tmp_path):
+    result = lentigo("train", phantoms, "--out", tmp_path / "run", "--recipe", "seed", "--epochs", "1", "--backbone", "mobilenetv3small", "--weights", "none", "--json")
+    assert result.returncode == 0, result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["run"] == str(tmp_path / "run") and facts["validation"]["n"] > 0
+    assert result.stderr == ""

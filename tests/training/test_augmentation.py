@@ -1,0 +1,36 @@
+import numpy as np
+
+from lentigo.data.phantoms import draw_phantom
+from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
+
+PHOTO = draw_phantom("malignant", 3).photo
+NONE = Augmentation(*[0.0] * 9)
+
+
+def test_nothing_changes_when_every_range_is_zero():
+    np.testing.assert_array_equal(augment_photo(PHOTO, NONE, view_generator(0, 0, 0)), PHOTO)
+
+
+def test_a_view_is_a_function_of_seed_epoch_and_photograph():
+    views = [augment_photo(PHOTO, Augmentation(), view_generator(*key)) for key in ((0, 1, 2), (0, 1, 2), (0, 2, 2), (1, 1, 2), (0, 1, 3))]
+    np.testing.assert_array_equal(views[0], views[1])
+    assert all(not np.array_equal(views[0], other) for other in views[2:])
+
+
+def test_a_view_keeps_shape_type_and_most_of_the_light():
+    views = np.stack([augment_photo(PHOTO, Augmentation(), view_generator(0, 0, n)) for n in range(30)])
+    assert views.shape[1:] == PHOTO.shape and views.dtype == np.uint8
+    assert abs(views.mean() - PHOTO.mean()) < 15
+
+
+def test_rotation_alone_turns_about_the_centre():
+    turned = augment_photo(PHOTO, Augmentation(180.0, *[0.0] * 8), view_generator(0, 0, 0))
+    centre = slice(108, 116)
+    assert abs(turned[centre, centre].mean() - PHOTO[centre, centre].mean()) < 4
+    assert np.abs(turned.astype(int) - PHOTO).mean() > 2
+
+
+def test_colour_alone_keeps_the_place():
+    tinted = augment_photo(PHOTO, Augmentation(0.0, False, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.1), view_generator(0, 0, 5))
+    grey, before = tinted.mean(axis=2).ravel(), PHOTO.mean(axis=2).ravel()
+    assert np.corrcoef(grey, before)[0, 1] > 0.97

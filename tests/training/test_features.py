@@ -1,0 +1,113 @@
+import keras
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lentigo.data.manifests import load_dataset
+from lentigo.data.photos import read_all
+from lentigo.models.backbones import BACKBONES
+from lentigo.models.network import build_network
+from lentigo.training import features as cache
+from lentigo.training.features import extract_features, features_folder, load_shards
+
+
+@pytest.fixture
+def dataset(phantoms, tmp_path, monkeypatch):
+    """Six phantoms, and a cache of their own."""
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
+    return load_dataset(phantoms).take(np.array([0, 1, 2, 30, 31, 32]))
+
+
+@pytest.fixture(scope="module")
+def network():
+    return build_network(BACKBONES["mobilenetv2"], "none")
+
+
+@pytest.fixture
+def asked(monkeypatch):
+    """The number of photographs that the trunk was run on."""
+    seen = []
+    original = cache.stream_photos
+    monkeypatch.setattr(cache, "stream_photos", lambda paths: original(seen.extend(paths) or paths))
+    return seen
+
+
+def test_features_are_those_of_keras(network, dataset):
+    photos, _ = read_all(dataset.table["image"])
+    expected = network.trunk.predict(np.stack([photo.pixels for photo in photos]), verbose=0)
+    np.testing.assert_allclose(extract_features(network, dataset, exact=True).values, expected, atol=1e-4)
+
+
+def test_features_are_computed_once(network, dataset, asked):
+    first = extract_features(network, dataset)
+    second = extract_features(network, dataset)
+    assert len(asked) == 6
+    np.testing.assert_array_equal(first.values, second.values)
+
+
+def test_a_changed_photograph_is_computed_again(network, dataset, asked, tmp_path):
+    path = tmp_path / "changed.jpg"
+    image = dataset.table["image"].iloc[0]
+    Image.open(image).save(path)
+    table = pd.DataFrame({"image": [str(path)], "label": ["benign"]})
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    extract_features(network, load_dataset(tmp_path / "manifest.csv"))
+    Image.open(image).transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(path)
+    extract_features(network, load_dataset(tmp_path / "manifest.csv"))
+    assert len(asked) == 2
+
+
+def test_other_weights_have_another_cache(network):
+    other = build_network(BACKBONES["mobilenetv2"], "none")
+    assert features_folder(network, True) != features_folder(other, True)
+
+
+def test_other_preprocessing_has_another_cache(network):
+    import dataclasses
+
+    other = dataclasses.replace(network, backbone=dataclasses.replace(network.backbone, sees="raw"))
+    assert features_folder(network, True) != features_folder(other, True)
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"foreign", lambda b: b""], ids=["torn", "foreign", "empty"])
+def test_a_damaged_shard_is_rebuilt(network, dataset, damage):
+    before = extract_features(network, dataset)
+    (shard,) = features_folder(network, False).glob("*.npz")
+    shard.write_bytes(damage(shard.read_bytes()))
+    np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
+    assert len(load_shards(features_folder(network, False))) == 6
+
+
+def test_a_shard_with_other_numbers_is_rebuilt(network, dataset):
+    before = extract_features(network, dataset)
+    (shard,) = features_folder(network, False).glob("*.npz")
+    with np.load(shard) as file:
+        np.savez(shard, digests=file["digests"], values=file["values"] + 1, seal=file["seal"])
+    np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
+
+
+def test_an_unreadable_photograph_is_left_out_and_named(network, dataset, tmp_path):
+    path = tmp_path / "bad.jpg"
+    path.write_bytes(b"not a photograph")
+    table = pd.concat([dataset.table, pd.DataFrame({"image": [str(path)], "label": ["benign"]})], ignore_index=True)
+    table[["image", "label"]].to_csv(tmp_path / "manifest.csv", index=False)
+    features = extract_features(network, load_dataset(tmp_path / "manifest.csv"))
+    assert features.readable.tolist() == [True] * 6 + [False]
+    assert [problem.image for problem in features.problems] == [str(path)]
+
+
+def test_training_on_features_is_training_the_frozen_network(dataset):
+    """Same logits before, same loss of an epoch, same logits after, from the same seed."""
+    photos, _ = read_all(dataset.table["image"])
+    pixels, labels = np.stack([photo.pixels for photo in photos]), dataset.malignant[:, None].astype("float32")
+    whole, split = (build_network(BACKBONES["mobilenetv2"], "none", seed=5) for _ in range(2))
+    split.trunk.set_weights(whole.trunk.get_weights())
+    values = extract_features(split, dataset, exact=True).values
+    np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-4)
+    losses = []
+    for model, inputs in ((whole.full, pixels), (split.head, values)):
+        model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
+        losses.append(model.fit(inputs, labels, batch_size=3, epochs=1, shuffle=False, verbose=0).history["loss"][0])
+    assert losses[0] == pytest.approx(losses[1], abs=1e-5)
+    np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-3)

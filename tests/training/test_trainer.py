@@ -1,0 +1,141 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lentigo.data.manifests import load_dataset
+from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.training.recipes import find_recipe
+from lentigo.training.trainer import train
+
+SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
+
+
+@pytest.fixture
+def split_phantoms(phantoms, tmp_path):
+    """Phantoms with a test split whose files are no photographs: whoever reads them fails."""
+    folder = shutil.copytree(phantoms, tmp_path / "photos")
+    table = pd.read_csv(folder / "manifest.csv")
+    lesions = sorted(table["patient_id"].unique())
+    table["split"] = np.where(table["patient_id"].isin(lesions[::4]), "test", "train")
+    for image in table.loc[table["split"] == "test", "image"]:
+        (folder / image).write_bytes(b"closed")
+    table.to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+def test_a_patient_stands_on_one_side(run, phantoms):
+    splits = pd.read_csv(run / "splits.csv").set_index("image")["split"]
+    table = load_dataset(phantoms).table
+    sides = table["image"].map(splits).groupby(table["patient_id"]).nunique()
+    assert (sides == 1).all() and set(splits) == {"train", "validation"}
+
+
+def test_history_has_a_row_for_each_epoch(run):
+    history = pd.read_csv(run / "history.csv")
+    assert history["epoch"].tolist() == [1, 2, 3]
+    assert {"stage", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc", "seconds"} <= set(history)
+
+
+def test_the_card_holds_the_best_epoch_of_validation(run):
+    card, history = json.loads((run / "card.json").read_text()), pd.read_csv(run / "history.csv")
+    assert card["best_epoch"] == history["val_auroc"].idxmax() + 1
+    assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.02)  # the head ran in fp32
+
+
+def test_the_test_split_is_never_read(split_phantoms, tmp_path):
+    training = train(split_phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights="none")
+    assert training.problems == ()
+
+
+def start(phantoms, out, *more):
+    """Training as a process of its own."""
+    command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(out.parent / "base.weights.h5"),
+               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--epochs", "2", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+
+
+@pytest.fixture
+def weight_file(tmp_path):
+    import keras
+
+    keras.applications.MobileNetV3Small(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(tmp_path / "base.weights.h5")
+
+
+def read_epochs(out):
+    """Finished epochs of an unfinished run."""
+    try:
+        with np.load(out / "checkpoint" / "state.npz") as file:
+            facts = json.loads(str(file["facts"]))
+        return len(facts["history"])
+    except (OSError, ValueError):
+        return 0
+
+
+def test_a_killed_run_resumes_to_the_same_end(phantoms, tmp_path, weight_file):
+    assert start(phantoms, tmp_path / "whole").wait() == 0
+    process = start(phantoms, tmp_path / "killed")
+    while read_epochs(tmp_path / "killed") < 3 and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    with pytest.raises(UsageError, match="unfinished RUN; go on with --resume"):
+        train(phantoms, tmp_path / "killed")
+    assert start(phantoms, tmp_path / "killed", "--resume").wait() == 0
+    columns = ["stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"]
+    whole, killed = (pd.read_csv(tmp_path / name / "history.csv")[columns] for name in ("whole", "killed"))
+    pd.testing.assert_frame_equal(whole, killed, rtol=1e-3, atol=1e-4)
+    assert whole["stage"].tolist() == ["head", "head", "finetune", "finetune"]
+    assert not (tmp_path / "killed" / "checkpoint").exists()
+
+
+def test_resuming_with_other_settings_names_them(phantoms, tmp_path):
+    recipe = find_recipe("best", **SMALL)
+    with pytest.raises(ModelError, match="no such weight file"):  # ends early, as a kill would
+        train(phantoms, tmp_path / "run", recipe, weights="nowhere.h5")
+    with pytest.raises(UsageError, match="another epochs, learning_rate"):
+        train(phantoms, tmp_path / "run", find_recipe("best", **SMALL | {"epochs": 9, "learning_rate": 0.5}), weights="nowhere.h5", resume=True)
+
+
+def test_a_finished_run_is_not_written_over(run, phantoms):
+    with pytest.raises(UsageError, match="holds a finished RUN"):
+        train(phantoms, run)
+
+
+def test_one_class_only_is_named(phantoms, tmp_path):
+    folder = tmp_path / "photos"
+    shutil.copytree(phantoms / "benign", folder / "benign")
+    with pytest.raises(DataError, match="no malignant photograph; expected both"):
+        train(folder, tmp_path / "run")
+
+
+def test_a_patient_on_both_sides_is_refused(phantoms, tmp_path):
+    table = pd.read_csv(phantoms / "manifest.csv")
+    table["image"] = [str(phantoms / image) for image in table["image"]]
+    table["split"] = np.where(np.arange(len(table)) % 2, "train", "test")
+    table["patient_id"] = "P1"
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(DataError, match="patient_id P1 stands in test and train"):
+        train(tmp_path / "manifest.csv", tmp_path / "run")
+
+
+def test_bundled_weights_are_not_promised(phantoms, tmp_path):
+    with pytest.raises(ModelError, match="bundled"):
+        train(phantoms, tmp_path / "run", weights="bundled")
+
+
+def test_class_weights_balance_the_classes():
+    from lentigo.training.trainer import weigh
+
+    malignant = np.array([0, 0, 0, 1])
+    weights = weigh(malignant, find_recipe("best", class_weights=True))
+    assert weights[malignant == 1].sum() == pytest.approx(weights[malignant == 0].sum())
+    assert weights.mean() == pytest.approx(1)
+    assert (weigh(malignant, find_recipe("best")) == 1).all()
