@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lentigo.data.photos import Problem, is_photo
+from lentigo.data.photos import Problem, walk_photos
 from lentigo.errors import DataError
 
 # Tschandl 2018, Scientific Data 5:180161: akiec (actinic keratosis, Bowen's disease) counts as malignant there.
@@ -14,6 +14,7 @@ HAM10000_LABELS = {
     "akiec": "malignant", "bcc": "malignant", "mel": "malignant",
     "bkl": "benign", "df": "benign", "nv": "benign", "vasc": "benign",
 }  # fmt: skip
+CURE = ": download it again, or write a manifest.csv (image,label)"
 
 
 def read_archive(folder: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
@@ -29,7 +30,7 @@ def read_archive(folder: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
 def read_ham10000(folder: Path, metadata: Path) -> tuple[pd.DataFrame, list[Problem]]:
     """HAM10000: seven diagnoses (`dx`) to two classes; several photographs share a `lesion_id`."""
     table = read_metadata(metadata, ("image_id", "lesion_id", "dx"))
-    labels = table["dx"].str.strip().str.lower().map(HAM10000_LABELS)
+    labels = table["dx"].astype(str).str.strip().str.lower().map(HAM10000_LABELS)
     return locate(folder, table.assign(label=labels, source="HAM10000"), "image_id", "dx")
 
 
@@ -41,8 +42,8 @@ def read_isic(folder: Path, metadata: Path) -> tuple[pd.DataFrame, list[Problem]
     table = read_metadata(metadata, ("isic_id",))
     column = next((c for c in ("diagnosis_1", "benign_malignant") if c in table), None)
     if column is None:
-        raise DataError(f"{metadata}: has neither diagnosis_1 nor benign_malignant; expected the archive's metadata.csv")
-    labels = table[column].str.strip().str.lower().map({"benign": "benign", "malignant": "malignant"})
+        raise DataError(f"{metadata}: has neither diagnosis_1 nor benign_malignant; expected the archive's own metadata.csv{CURE}")
+    labels = table[column].astype(str).str.strip().str.lower().map({"benign": "benign", "malignant": "malignant"})
     renamed = table.rename(columns={"copyright_license": "license"}).assign(label=labels, source="ISIC archive")
     return locate(folder, renamed, "isic_id", column)
 
@@ -50,18 +51,18 @@ def read_isic(folder: Path, metadata: Path) -> tuple[pd.DataFrame, list[Problem]
 def read_metadata(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     """Reads a metadata table and checks that it has the columns."""
     try:
-        table = pd.read_csv(path)
+        table = pd.read_csv(path, sep="\t" if path.suffix in (".tab", ".tsv") else ",", low_memory=False)
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable table ({str(error).splitlines()[0]}); expected CSV") from error
+        raise DataError(f"{path}: not a readable table ({str(error).splitlines()[0]}); expected CSV{CURE}") from error
     missing = [column for column in columns if column not in table]
     if missing:
-        raise DataError(f"{path}: lacks the column {' and '.join(missing)}; expected {', '.join(columns)}")
+        raise DataError(f"{path}: lacks the column {' and '.join(missing)}; expected {', '.join(columns)}{CURE}")
     return table
 
 
 def locate(folder: Path, table: pd.DataFrame, key: str, diagnosis: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """Finds each row's photograph by its stem, anywhere below the folder; leaves out rows without a class."""
-    files = {file.stem: str(file) for file in folder.rglob("*") if is_photo(file)}
+    """Finds each row's photograph by its stem, anywhere below the folder, the nearest first; leaves out rows without a class."""
+    files = {file.stem: str(file) for file in sorted(walk_photos(folder), key=lambda file: len(file.parts))[::-1]}
     unlabelled = table["label"].isna()
     problems = [Problem(str(name), f"{diagnosis} {value!r} is neither benign nor malignant: left out")
                 for name, value in table.loc[unlabelled, [key, diagnosis]].itertuples(index=False)]  # fmt: skip

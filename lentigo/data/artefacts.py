@@ -34,6 +34,7 @@ def lay(photo: np.ndarray, layer: np.ndarray, colour: Any) -> None:
 
 
 def add_hairs(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """One or more bowed hairs of one colour, most of them in one direction."""
     side, steps = photo.shape[1] * 2, np.linspace(0, 1, 16)[:, None]
     layer = np.zeros((side, side), np.uint8)
     heading, thick = rng.uniform(0, 2 * np.pi), rng.uniform(1, 3)
@@ -48,12 +49,14 @@ def add_hairs(photo: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def add_dark_corners(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """The dark ring outside a dermatoscope's lens."""
     y, x = grid(photo.shape[1]) - np.float32(0.5)
     far, radius = np.hypot(x, y), rng.uniform(0.5, 0.64)
     blend(photo, rise(far, radius, radius + rng.uniform(0.01, 0.06)), (12, 9, 10))
 
 
 def add_ruler(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """The ticks of a ruler near one edge, every fifth of them longer."""
     side = photo.shape[1] * 2
     layer = np.zeros((side, side), np.uint8)
     angle, gap = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1), rng.uniform(0.02, 0.045)
@@ -66,6 +69,7 @@ def add_ruler(photo: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def add_bubbles(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """Bubbles of the immersion fluid: a dark rim and a glint each."""
     side = photo.shape[1] * 2
     rims, glints = np.zeros((2, side, side), np.uint8)
     for _ in range(int(rng.integers(3, 16))):

@@ -13,8 +13,9 @@ from PIL import Image
 from lentigo.data.drawing import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
-from lentigo.data.photos import Photo, Problem, read_all
+from lentigo.data.photos import Photo, Problem, measure_photo, read_all
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import PhotoError
 
 GRID = (3, 8)  # rows of each class, columns
 TILE = 112  # pixels
@@ -45,11 +46,10 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
     problems = list(dataset.problems)
     for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):
         try:
-            with Image.open(image) as picture:
-                size = f"{picture.width}x{picture.height}"
-            sizes[size] = sizes.get(size, 0) + 1
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            problems.append(Problem(image, f"not a readable photograph ({error})"))
+            width, height = measure_photo(image)
+            sizes[f"{width}x{height}"] = sizes.get(f"{width}x{height}", 0) + 1
+        except PhotoError as error:
+            problems.append(Problem(image, str(error).removeprefix(f"{image}: ")))
     counts = pd.crosstab(dataset.table["split"].fillna("unsplit"), dataset.table["label"]).reindex(columns=list(CLASSES), fill_value=0)
     common = dict(sorted(sizes.items(), key=lambda item: -item[1]))
     groups = len(np.unique(dataset.groups))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,8 +13,8 @@ import pandas as pd
 
 from lentigo.data import archives
 from lentigo.data.files import hash_bytes, hash_file
-from lentigo.data.photos import Problem, find_photos, is_photo
-from lentigo.data.splits import SPLITS, group_photos
+from lentigo.data.photos import Problem, find_photos, walk_photos
+from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
 from lentigo.errors import DataError, UsageError
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
@@ -24,6 +25,7 @@ SPLIT_NAMES = {
 }  # fmt: skip
 NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
 MANIFESTS = ("manifest.csv", "manifest.parquet")
+TEXT = ("image", "label", "split", *GROUP_COLUMNS)  # columns of a manifest that are words even where they look like numbers
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Dataset:
     @cached_property
     def groups(self) -> np.ndarray:
         """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int (n,)."""
-        return group_photos(self.table.assign(file=self.digests), ("patient_id", "lesion_id", "duplicate_group", "file"))
+        files = [digest or None for digest in self.digests]  # unreadable files are not copies of each other
+        return group_photos(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
     @cached_property
     def digests(self) -> list[str]:
@@ -78,7 +81,7 @@ def hash_readable(path: str) -> str:
     """The SHA-256 of a file, "" where it cannot be read."""
     try:
         return hash_file(path)
-    except OSError:
+    except (OSError, ValueError):
         return ""
 
 
@@ -89,9 +92,9 @@ def load_dataset(path: str | Path) -> Dataset:
     with the whole.
     """
     path = Path(path)
-    if path.is_file():
+    if os.path.isfile(path):
         return load_manifest(path)
-    if not path.is_dir():
+    if not os.path.isdir(path):
         raise DataError(f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder")
     for name in MANIFESTS:
         if (path / name).is_file():
@@ -99,16 +102,22 @@ def load_dataset(path: str | Path) -> Dataset:
     archive = archives.read_archive(path)
     if archive is not None:
         return make_dataset(path, *archive)
-    splits = {child: SPLIT_NAMES[child.name.lower()] for child in folders(path) if child.name.lower() in SPLIT_NAMES}
-    if splits:
-        tables = [list_classes(child).assign(split=split) for child, split in splits.items()]
-        return make_dataset(path, pd.concat(tables, ignore_index=True), [])
+    if any(child.name.lower() in SPLIT_NAMES for child in folders(path)):
+        return make_dataset(path, *list_splits(path))
     return make_dataset(path, list_classes(path), [])
 
 
 def folders(path: Path) -> list[Path]:
     """The visible folders directly below a folder, sorted."""
     return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+
+
+def list_splits(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
+    """`image,label,split` of a folder that holds train/, validation/ or test/, and the folders of another name."""
+    children = {child: child.name.lower() for child in folders(path) if child.name.lower() not in NOT_CLASSES}
+    tables = [list_classes(child).assign(split=SPLIT_NAMES[name]) for child, name in children.items() if name in SPLIT_NAMES]
+    strays = [Problem(str(child), f"the folder is none of {', '.join(SPLITS)}: left out") for child, name in children.items() if name not in SPLIT_NAMES]
+    return pd.concat(tables, ignore_index=True), strays
 
 
 def list_classes(path: Path) -> pd.DataFrame:
@@ -121,7 +130,7 @@ def list_classes(path: Path) -> pd.DataFrame:
             raise DataError(f"{path}: class folder {child.name!r} is unknown; expected {' and '.join(CLASSES)}: {cure}")
     if not classes:
         raise DataError(f"{path}: holds no class folder; expected {CLASSES[0]}/ and {CLASSES[1]}/ with photographs, or a manifest.csv")
-    rows = [(str(file), name) for child, name in classes.items() for file in sorted(child.rglob("*")) if is_photo(file)]
+    rows = [(str(file), name) for child, name in classes.items() for file in walk_photos(child)]
     if not rows:
         raise DataError(f"{path}: its class folders are empty; expected photographs in {CLASSES[0]}/ and {CLASSES[1]}/")
     return pd.DataFrame(rows, columns=["image", "label"])
@@ -129,10 +138,7 @@ def list_classes(path: Path) -> pd.DataFrame:
 
 def load_manifest(path: Path) -> Dataset:
     """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest."""
-    try:
-        table = pd.read_parquet(path) if path.suffix == ".parquet" else pd.read_csv(path, dtype={"label": str})
-    except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
-        raise DataError(f"{path}: not a readable manifest ({str(error).splitlines()[0]}); expected CSV or Parquet with image,label") from error
+    table = read_table(path)
     missing = [column for column in ("image", "label") if column not in table]
     if missing:
         raise DataError(f"{path}: lacks the column {' and '.join(missing)} (it has {', '.join(map(str, table.columns))}); expected image,label")
@@ -144,8 +150,24 @@ def load_manifest(path: Path) -> Dataset:
     return make_dataset(path, table.assign(image=images, label=labels), [])
 
 
+def read_table(path: Path) -> pd.DataFrame:
+    """A CSV or Parquet file as a table; words that are blank are missing."""
+    try:
+        parquet = path.suffix.lower() == ".parquet"
+        table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), low_memory=False)
+    except ImportError as error:
+        raise DataError(f"{path}: reading Parquet needs pyarrow; expected it to be installed: pip install 'lentigo[parquet]'") from error
+    except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        raise DataError(f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label") from error
+    words = [column for column in TEXT if column in table]
+    return table.assign(**{column: table[column].where(table[column].astype(str).str.strip() != "") for column in words})
+
+
 def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Dataset:
     """Checks what all kinds share: the files are there, the splits have known names, something is left."""
+    if not len(table):
+        raise DataError(f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}")
     if "split" not in table:
         table = table.assign(split=None)
     splits = table["split"].map(lambda v: SPLIT_NAMES.get(str(v).strip().lower()), na_action="ignore")
@@ -153,10 +175,10 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     if len(unknown):
         raise DataError(f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing")
     table = table.assign(split=splits.astype(object))
-    there = np.array([Path(image).is_file() for image in table["image"]], dtype=bool)
+    there = np.array([os.path.isfile(image) for image in table["image"]], dtype=bool)
     problems = problems + [Problem(image, "no such file") for image in table.loc[~there, "image"]]
     if not there.any():
-        raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0] if len(table) else 'a.jpg'}")
+        raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0]}")
     return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
 
 
@@ -165,10 +187,10 @@ def select_split(dataset: Dataset, split: str) -> Dataset:
 
     Raises `UsageError` for an unknown name and `DataError` when the split is empty.
     """
+    if split not in (*SPLITS, "all"):
+        raise UsageError(f"split {split!r} is unknown; expected {', '.join(SPLITS)} or all")
     if split == "all" or dataset.table["split"].isna().all():
         return dataset
-    if split not in SPLITS:
-        raise UsageError(f"split {split!r} is unknown; expected {', '.join(SPLITS)} or all")
     chosen = dataset.of_split(split)
     if not len(chosen):
         known = ", ".join(sorted(dataset.table["split"].dropna().unique()))

@@ -9,11 +9,13 @@ from __future__ import annotations
 import hashlib
 import io
 import os
+import struct
 import threading
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +27,7 @@ from lentigo.errors import DataError, LentigoError, PhotoError
 SIDE = 224  # pixels, of the square that the networks see
 MOST_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo"})
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM")  # Pillow knows others, some of which run programs
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
 
@@ -52,14 +55,20 @@ def find_photos(path: str | Path) -> list[Path]:
     Raises `DataError` where there is no such path or the folder holds no photograph.
     """
     path = Path(path)
-    if not path.exists():
+    if not os.path.exists(path):  # unlike Path.exists, also false for a name that no file can have
         raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
     if not path.is_dir():
         return [path]
-    found = sorted(file for file in path.rglob("*") if is_photo(file))
+    found = walk_photos(path)
     if not found:
         raise DataError(f"{path}: holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}")
     return found
+
+
+def walk_photos(folder: Path) -> list[Path]:
+    """The photographs below a folder, recursively and sorted; hidden files and hidden folders are left out."""
+    found = (file for file in folder.rglob("*") if is_photo(file))
+    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
 
 
 def is_photo(path: Path) -> bool:
@@ -72,39 +81,57 @@ def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
 
     Raises `PhotoError` for a file that is missing, unreadable, truncated, animated or too large to open.
     """
-    try:
-        content = Path(path).read_bytes()
-    except OSError as error:
-        raise PhotoError(f"{path}: cannot be read ({error.strerror or error}); expected a photograph") from error
+    content = read_content(path)
     return Photo(str(path), decode_photo(content, str(path), side), hashlib.sha256(content).hexdigest())
+
+
+def measure_photo(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels, as stored, without decoding. Raises `PhotoError` where the file is no photograph."""
+    content = read_content(path)
+    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+        return picture.size
+
+
+def read_content(path: str | Path) -> bytes:
+    """The bytes of a file; raises `PhotoError` where it cannot be read."""
+    try:
+        return Path(path).read_bytes()
+    except (OSError, ValueError) as error:  # a ValueError is a zero byte in the name
+        raise PhotoError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a photograph") from error
 
 
 def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
     """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_photo`."""
+    with name_damage(content, name), open_picture(content, name) as picture:
+        if side is not None:
+            picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
+        upright = to_rgb(ImageOps.exif_transpose(picture), name)
+        if side is not None and upright.size != (side, side):
+            upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+        return np.asarray(upright)
+
+
+@contextmanager
+def name_damage(content: bytes, name: str) -> Iterator[None]:
+    """Turns what Pillow raises on files that are damaged, too large or of another kind into a `PhotoError`."""
     try:
-        with open_picture(content, name) as picture:
-            if side is not None:
-                picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
-            upright = to_rgb(ImageOps.exif_transpose(picture), name)
-            if side is not None and upright.size != (side, side):
-                upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
-            return np.asarray(upright)
+        yield
     except LentigoError:
         raise
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: not a photograph ({len(content)} bytes of another kind); expected JPEG, PNG, TIFF, WebP or BMP") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:  # what Pillow raises on damage
+        what = f"{len(content)} bytes of another kind" if content else "the file is empty"
+        raise PhotoError(f"{name}: not a photograph ({what}); expected JPEG, PNG, TIFF, WebP or BMP") from error
+    except Image.DecompressionBombError as error:
+        raise PhotoError(f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller") from error
+    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error) as error:
         raise PhotoError(f"{name}: damaged or truncated ({error}); copy it again from its source") from error
 
 
 def open_picture(content: bytes, name: str) -> Image.Image:
-    """Opens without decoding, and refuses bombs and animations."""
-    try:
-        with _opening, warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            picture = Image.open(io.BytesIO(content))
-    except Image.DecompressionBombError as error:
-        raise PhotoError(f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller") from error
+    """Opens without decoding, and refuses animations. To be used within `name_damage`."""
+    with _opening, warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        picture = Image.open(io.BytesIO(content), formats=FORMATS)
     frames = getattr(picture, "n_frames", 1)
     if frames > 1 and picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
         raise PhotoError(f"{name}: holds {frames} frames; expected one photograph, save the frame you mean")

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import train_test_split
 
 from lentigo.errors import DataError
 
@@ -38,21 +37,23 @@ def group_photos(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) ->
 def split_validation(malignant: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
     """A mask, bool (n,), of about `fraction` of the photographs for validation.
 
-    Whole groups are drawn, stratified by whether they hold a malignant photograph.
-    Raises `DataError` when a class is too small to stand on both sides.
+    Whole groups are drawn, stratified by whether they hold a malignant photograph; each class stands on both sides.
+    Raises `DataError` when a class is too small for that.
     """
     names, index = np.unique(groups, return_inverse=True)
     stratum = np.zeros(len(names), dtype=int)
     np.maximum.at(stratum, index, malignant.astype(int))
-    smallest = np.bincount(stratum, minlength=2).min()
+    sizes = np.bincount(stratum, minlength=2)
+    smallest = sizes.min()
     if smallest < 2:
         raise DataError(
             f"a validation split needs two groups (patients, lesions or photographs) of each class at least; "
             f"the smaller class has {smallest}: add photographs"
         )
-    size = max(2, round(fraction * len(names)))
-    _, drawn = train_test_split(np.arange(len(names)), test_size=size, stratify=stratum, random_state=seed)
-    return np.isin(index, drawn)
+    shares = np.clip(np.round(fraction * sizes).astype(int), 1, sizes - 1)  # scikit-learn may leave a small class out of one side
+    rng = np.random.default_rng(seed)
+    drawn = [rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)]
+    return np.isin(index, np.concatenate(drawn))
 
 
 def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:

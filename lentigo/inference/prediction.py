@@ -39,6 +39,16 @@ class Predictions:
     problems: tuple[Problem, ...]
 
 
+@dataclass(frozen=True)
+class Answer:
+    """A prediction with what the network saw, uint8 (side, side, 3), the logit before calibration, and the heatmap, float32 (h, w)."""
+
+    prediction: Prediction
+    pixels: np.ndarray
+    logit: float
+    heatmap: np.ndarray
+
+
 class Predictor:
     """A RUN ready to answer; keep it, loading takes longer than answering."""
 
@@ -49,18 +59,23 @@ class Predictor:
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
         """One answer for each path, in order; a photograph that cannot be read gives a `Problem`."""
+        for answer in self.answer(images):
+            yield answer if isinstance(answer, Problem) else answer.prediction
+
+    def answer(self, images: Iterable[str | Path]) -> Iterator[Answer | Problem]:
+        """As `predict`, with pixels and heatmap of the same pass; with flips these are of the first view, the photograph as it is."""
         waiting: deque[Photo | Problem] = deque()
         last = time.perf_counter()
-        for logit in self.logits(stream_photos(images), waiting):
+        for logit, heatmap in self.measure(stream_photos(images), waiting):
             while isinstance(waiting[0], Problem):
                 yield waiting.popleft()
-            now = time.perf_counter()
-            yield self.decide(waiting.popleft().image, logit, now - last)
-            last = now
+            photo, seconds = waiting.popleft(), time.perf_counter() - last
+            yield Answer(self.decide(photo.image, logit, seconds), photo.pixels, logit, heatmap)
+            last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
-    def logits(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[float]:
-        """The logit of each readable photograph, the mean over its views; `waiting` collects what was drawn."""
+    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray]]:
+        """Of each readable photograph the logit, the mean over its views, and the heatmap; `waiting` collects what was drawn."""
 
         def views() -> Iterator[np.ndarray]:
             for photo in photos:
@@ -68,9 +83,10 @@ class Predictor:
                 if isinstance(photo, Photo):
                     yield from (np.ascontiguousarray(view(photo.pixels)) for view in self.views)
 
-        answers = (float(answer["logit"][0]) for answer in self.session.stream(views()))
+        answers = self.session.stream(views())
         for first in answers:
-            yield float(np.mean([first, *(next(answers) for _ in self.views[1:])]))
+            others = [next(answers) for _ in self.views[1:]]
+            yield float(np.mean([float(view["logit"][0]) for view in (first, *others)])), first["heatmap"]
 
     def decide(self, image: str, logit: float, seconds: float) -> Prediction:
         """The calibrated probability and the decision."""

@@ -1,8 +1,10 @@
-"""The runtime: a graph, photographs in, answers out, no deep-learning framework."""
+"""The runtime: a graph, photographs in, answers out, no deep-learning framework.
+
+OpenVINO answers on CPUs; ONNX Runtime where another device is asked for.
+"""
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -11,80 +13,123 @@ import numpy as np
 import openvino
 
 from lentigo.data.files import cache_folder
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, UsageError
 
-BATCH = 8
+BATCH = 8  # photographs a request; bench/inference.py compares sizes
+PROVIDERS = {  # of ONNX Runtime, by the name of the device
+    "cuda": "CUDAExecutionProvider", "rocm": "MIGraphXExecutionProvider", "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
+}  # fmt: skip
+DEVICES = ("cpu", *PROVIDERS)
+Answers = dict[str, np.ndarray]  # the graph's outputs by name
 
 
 class Session:
-    """A compiled graph. Requests run side by side; answers come in the order of the questions.
+    """A graph compiled by OpenVINO for the CPU, for requests of `batch` photographs.
 
-    `exact` computes in fp32; otherwise the processor's own best precision (bf16 where it has it).
+    Requests run side by side; answers come in the order of the questions. `exact` computes in fp32; otherwise in the
+    processor's own best precision (bf16 where it has it). Raises `ModelError` for a graph that cannot be compiled.
     """
 
-    def __init__(self, model: str | Path | bytes, *, exact: bool = False, throughput: bool = True):
-        core = openvino.Core()
+    def __init__(self, model: str | Path | bytes, *, exact: bool = False, batch: int = BATCH):
+        core, self.batch = openvino.Core(), batch
         options = {
-            "PERFORMANCE_HINT": "THROUGHPUT" if throughput else "LATENCY",
+            "PERFORMANCE_HINT": "THROUGHPUT" if batch > 1 else "LATENCY",
             "INFERENCE_PRECISION_HINT": "f32" if exact else fastest_precision(core),
         }
         if not isinstance(model, bytes):
             options["CACHE_DIR"] = str(cache_folder() / "compiled")
         try:
-            self.compiled = core.compile_model(core.read_model(model), "CPU", options)
+            graph = core.read_model(model)
+            graph.reshape([batch, *list(graph.inputs[0].partial_shape)[1:]])
+            self.compiled = core.compile_model(graph, "CPU", options)
         except RuntimeError as error:
-            name = "the graph" if isinstance(model, bytes) else model
-            raise ModelError(f"{name}: cannot be compiled ({str(error).strip().splitlines()[-1]}); export the model again") from error
+            raise explain_failure(model, error) from error
         self.names = [output.get_any_name() for output in self.compiled.outputs]
 
-    def answer(self, photos: np.ndarray) -> dict[str, np.ndarray]:
-        """Answers for a batch, uint8 (n, side, side, 3)."""
-        result = self.compiled(photos)
-        return {name: result[name] for name in self.names}
+    def answer(self, photos: np.ndarray) -> Answers:
+        """Answers for an array of photographs, uint8 (n, side, side, 3)."""
+        rows = list(self.stream(photos))
+        return {name: np.stack([row[name] for row in rows]) for name in self.names}
 
-    def stream(self, photos: Iterable[np.ndarray], batch: int = BATCH) -> Iterator[dict[str, np.ndarray]]:
+    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
         """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays flat."""
-        for result, count in self._batches(gather(photos, batch)):
+        for answers, count in self._run(gather(photos, self.batch)):
             for row in range(count):
-                yield {name: array[row] for name, array in result.items()}
+                yield {name: array[row] for name, array in answers.items()}
 
-    def _batches(self, batches: Iterable[np.ndarray]) -> Iterator[tuple[dict[str, np.ndarray], int]]:
-        width = max(2, self.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    def _run(self, batches: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[Answers, int]]:
+        width = 1 + self.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")  # one waits while the others run
         free, busy = [self.compiled.create_infer_request() for _ in range(width)], deque()
-        for pixels in batches:
+        for pixels, count in batches:
             if not free:
                 yield self._collect(busy, free)
             request = free.pop()
             request.start_async({0: pixels}, share_inputs=True)
-            busy.append((request, pixels))  # the pixels must outlive the request
+            busy.append((request, pixels, count))  # the pixels must outlive the request
         while busy:
             yield self._collect(busy, free)
 
-    def _collect(self, busy: deque, free: list) -> tuple[dict[str, np.ndarray], int]:
-        request, pixels = busy.popleft()
+    def _collect(self, busy: deque, free: list) -> tuple[Answers, int]:
+        request, _, count = busy.popleft()
         request.wait()
         answers = {name: request.get_tensor(name).data.copy() for name in self.names}
         free.append(request)
-        return answers, len(pixels)
+        return answers, count
 
 
-def gather(photos: Iterable[np.ndarray], size: int) -> Iterator[np.ndarray]:
-    """Stacks single photographs into batches of at most `size`."""
+class ProviderSession:
+    """A graph run by ONNX Runtime on another device; the same questions and answers as `Session`."""
+
+    def __init__(self, model: str | Path | bytes, device: str, *, batch: int = BATCH):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError(f"device {device} needs ONNX Runtime; install onnxruntime (or onnxruntime-gpu, -directml), or use --device cpu") from error
+        available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
+        if provider not in available:
+            raise ModelError(f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu")
+        self.batch = batch
+        try:
+            self.compiled = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), providers=[provider])
+        except Exception as error:  # ONNX Runtime's own errors share no base class
+            raise explain_failure(model, error) from error
+        self.names = [output.name for output in self.compiled.get_outputs()]
+
+    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
+        """One answer for each photograph, in order."""
+        for pixels, count in gather(photos, self.batch):
+            answers = self.compiled.run(self.names, {"image": pixels})
+            for row in range(count):
+                yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
+
+
+def open_session(model: str | Path, device: str = "cpu", *, exact: bool = False, batch: int = BATCH) -> Session | ProviderSession:
+    """A session on a device. Raises `UsageError` for an unknown name, `ModelError` for a device that is not there."""
+    if device not in DEVICES:
+        raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
+    return Session(model, exact=exact, batch=batch) if device == "cpu" else ProviderSession(model, device, batch=batch)
+
+
+def explain_failure(model: str | Path | bytes, error: Exception) -> ModelError:
+    """A graph that cannot be compiled, in one line."""
+    name = "the graph" if isinstance(model, bytes) else model
+    return ModelError(f"{name}: cannot be compiled ({str(error).strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again")
+
+
+def gather(photos: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Stacks single photographs into batches of `size`, the last one filled up with nothing; with their true counts."""
     waiting: list[np.ndarray] = []
     for photo in photos:
         waiting.append(photo)
         if len(waiting) == size:
-            yield np.stack(waiting)
+            yield np.stack(waiting), size
             waiting = []
     if waiting:
-        yield np.stack(waiting)
+        empty = [np.zeros_like(waiting[0])] * (size - len(waiting))
+        yield np.stack(waiting + empty), len(waiting)
 
 
 def fastest_precision(core: openvino.Core) -> str:
-    """"bf16" where the processor computes in it, else "f32"."""
+    """ "bf16" where the processor computes in it, else "f32"."""
     return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"
-
-
-def count_threads() -> int:
-    """Processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -1,0 +1,89 @@
+"""How many times faster the `seed` recipe is than plain Keras `fit` on the same frozen network.
+
+Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Example:
+
+    python bench/seed_speed.py --data ../shared/data/malignant_vs_benign --weights ../shared/weights/FILE.h5
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import tempfile
+import time
+from pathlib import Path
+
+from tables import describe_machine, print_table
+
+
+def main() -> None:
+    """Times both in one run, on the same photographs, and prints the ratio."""
+    options = parse_options()
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["LENTIGO_CACHE"] = f"{folder}/cache"
+        ours, history = time_lentigo(options, Path(folder))
+    plain = time_keras(options)
+    total = plain * options.epochs
+    print(describe_machine())
+    print_table(
+        ["what", "seconds"],
+        [
+            ["Lentigo: everything, from photographs to a RUN with report", ours],
+            [f"of it {options.epochs} epochs of the head", history],
+            [f"plain Keras, one epoch (mean of {options.plain_epochs})", plain],
+            [f"plain Keras, {options.epochs} epochs (extrapolated)", total],
+            ["ratio", f"{total / ours:.0f}x"],
+        ],
+    )
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", default="../shared/data/malignant_vs_benign")
+    parser.add_argument("--weights", default="../shared/weights/densenet121_distilled_notop.weights.h5")
+    parser.add_argument("--backbone", default="densenet121")
+    parser.add_argument("--epochs", type=int, default=150)
+    parser.add_argument("--plain-epochs", type=int, default=1)
+    parser.add_argument("--exact", action="store_true", help="features in fp32, Keras' own numbers")
+    return parser.parse_args()
+
+
+def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, float]:
+    """Seconds of `lentigo.train` with an empty cache, and of its epochs alone."""
+    import pandas as pd
+
+    import lentigo
+    from lentigo.training.recipes import find_recipe
+
+    recipe = find_recipe("seed", backbone=options.backbone, epochs=options.epochs)
+    started = time.perf_counter()
+    lentigo.train(options.data, folder / "run", recipe, weights=options.weights, exact=options.exact)
+    return time.perf_counter() - started, pd.read_csv(folder / "run" / "history.csv")["seconds"].sum()
+
+
+def time_keras(options: argparse.Namespace) -> float:
+    """Seconds of an epoch of `fit` on photographs in memory, validation included, after one step to warm up."""
+    import keras
+    import numpy as np
+
+    from lentigo.data.manifests import load_dataset
+    from lentigo.data.photos import read_all
+    from lentigo.models.backbones import find_backbone
+    from lentigo.models.network import build_network
+
+    dataset = load_dataset(options.data).of_split("train")
+    pixels = np.stack([photo.pixels for photo in read_all(dataset.table["image"])[0]])
+    labels = dataset.malignant[:, None].astype("float32")
+    order = np.random.default_rng(0).permutation(len(labels))
+    held_out, rest = np.split(order, [len(order) // 5])
+    model = build_network(find_backbone(options.backbone), options.weights).full
+    model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
+    model.train_on_batch(pixels[:32], labels[:32])
+    model.test_on_batch(pixels[:32], labels[:32])
+    started = time.perf_counter()
+    model.fit(pixels[rest], labels[rest], batch_size=32, epochs=options.plain_epochs, validation_data=(pixels[held_out], labels[held_out]), verbose=0)
+    return (time.perf_counter() - started) / options.plain_epochs
+
+
+if __name__ == "__main__":
+    main()

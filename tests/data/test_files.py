@@ -1,0 +1,118 @@
+"""Files appear whole or not at all, and hashes tell contents apart."""
+
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from lentigo.data.files import cache_folder, hash_bytes, hash_file, write_json, write_text, write_whole
+from lentigo.errors import LentigoError, SpaceError
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_written_appears_with_its_folders(tmp_path):
+    with write_whole(tmp_path / "a" / "b" / "new.txt") as temporary:
+        temporary.write_text("new")
+        assert names(tmp_path / "a" / "b") == [temporary.name]
+    assert (tmp_path / "a" / "b" / "new.txt").read_text() == "new"
+    assert names(tmp_path / "a" / "b") == ["new.txt"]
+
+
+def test_the_temporary_path_lies_beside_is_hidden_and_keeps_the_suffix(tmp_path):
+    with write_whole(tmp_path / "figure.png") as temporary:
+        temporary.touch()
+    assert temporary.parent == tmp_path and temporary.suffix == ".png" and temporary.name.startswith(".")
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt, LentigoError])
+def test_an_exception_passes_leaves_the_old_file_and_no_temporary(tmp_path, error):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(error), write_whole(tmp_path / "a.txt") as temporary:
+        temporary.write_text("half of the n")
+        raise error
+    assert names(tmp_path) == ["a.txt"] and (tmp_path / "a.txt").read_text() == "old"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
+def test_a_full_disk_is_a_space_error_and_leaves_the_old_file(tmp_path):
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(SpaceError, match=r"a\.txt: could not be written \(No space left on device\); free some space"), write_whole(tmp_path / "a.txt") as temporary:
+        temporary.symlink_to("/dev/full")
+        temporary.write_text("new")
+    assert names(tmp_path) == ["a.txt"] and (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_path_below_a_file_is_a_space_error(tmp_path):
+    (tmp_path / "file").write_text("old")
+    for path in (tmp_path / "file" / "a.txt", tmp_path / "file" / "b" / "a.txt"):
+        with pytest.raises(SpaceError, match=r"a\.txt: could not be written"):
+            write_text(path, "new")
+    assert names(tmp_path) == ["file"] and (tmp_path / "file").read_text() == "old"
+
+
+def test_a_folder_in_the_files_place_is_a_space_error(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(SpaceError, match="directory"):
+        write_text(tmp_path / "a.txt", "new")
+    assert names(tmp_path) == ["a.txt"]
+
+
+@pytest.mark.skipif(os.name != "posix" or os.getuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_is_not_ours_is_a_space_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(SpaceError, match="Permission denied"):
+        write_text(tmp_path / "a.txt", "new")
+
+
+def test_threads_that_write_one_file_leave_one_of_their_texts_whole(tmp_path):
+    texts = [letter * 200_000 for letter in "abcdefgh"]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda text: write_text(tmp_path / "a.txt", text), texts * 4))
+    assert (tmp_path / "a.txt").read_text() in texts and names(tmp_path) == ["a.txt"]
+
+
+def test_text_is_utf_8_and_json_reads_back(tmp_path):
+    write_text(tmp_path / "a.txt", "naevus café 皮膚")
+    write_json(tmp_path / "a.json", {"name": "café", "values": [1, 2.5, None]})
+    assert (tmp_path / "a.txt").read_bytes().decode("utf-8") == "naevus café 皮膚"
+    assert json.loads((tmp_path / "a.json").read_text()) == {"name": "café", "values": [1, 2.5, None]}
+
+
+def test_json_refuses_nan_and_leaves_the_old_file(tmp_path):
+    write_json(tmp_path / "a.json", 1)
+    with pytest.raises(ValueError):
+        write_json(tmp_path / "a.json", float("nan"))
+    assert (tmp_path / "a.json").read_text() == "1\n"
+
+
+def test_where_a_part_ends_changes_the_hash_of_parts():
+    cuts = [(b"ab", b"c"), (b"a", b"bc"), (b"abc",), (b"abc", b""), (b"", b"abc"), ()]
+    assert len({hash_bytes(*parts) for parts in cuts}) == len(cuts)
+
+
+def test_the_hash_of_a_file_is_its_sha_256(tmp_path):
+    (tmp_path / "a").write_bytes(b"abc")
+    assert hash_file(tmp_path / "a") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+@pytest.mark.parametrize(
+    "variables, expected",
+    [
+        ({"LENTIGO_CACHE": "/x/mine", "XDG_CACHE_HOME": "/x/cache"}, "/x/mine"),
+        ({"XDG_CACHE_HOME": "/x/cache"}, "/x/cache/lentigo"),
+        ({"HOME": "/x/home"}, "/x/home/.cache/lentigo"),
+        ({"HOME": "/x/home", "LENTIGO_CACHE": "", "XDG_CACHE_HOME": ""}, "/x/home/.cache/lentigo"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="names of another system")
+def test_the_cache_lies_where_the_environment_says(monkeypatch, variables, expected):
+    for name in ("LENTIGO_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert cache_folder() == Path(expected)

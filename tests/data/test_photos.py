@@ -1,0 +1,348 @@
+"""Photographs: whatever the file was, pixels are RGB, upright and 8 bits; what cannot be read is said, in its place."""
+
+import hashlib
+import io
+import struct
+import zlib
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, measure_photo, read_all, read_photo, stream_photos, try_photo
+from lentigo.errors import DataError, PhotoError
+
+RED, ORIENTATION = (200, 40, 30), 0x0112
+NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+
+
+def picture(width=40, height=30, colour=RED) -> Image.Image:
+    return Image.new("RGB", (width, height), colour)
+
+
+def encode(image: Image.Image, kind: str, **options) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, kind, **options)
+    return buffer.getvalue()
+
+
+def write_png(path, width: int, height: int, depth: int, colour: int, rows: bytes) -> None:
+    """A PNG by hand, for what Pillow does not write."""
+
+    def chunk(name, body):
+        return struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, 0)
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_a_truncated_file_is_a_photo_error(tmp_path, kind):
+    whole = encode(Image.fromarray(NOISE), kind)
+    path = tmp_path / "half.img"
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(PhotoError, match=r"half\.img: damaged or truncated .*copy it again"):
+        read_photo(path)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own words on a TIFF's directory
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000"])
+def test_no_prefix_of_a_file_passes_for_another_photograph(kind):
+    content = encode(Image.fromarray(NOISE.repeat(4, 0).repeat(4, 1)), kind)
+    whole = decode_photo(content, "x", 32)
+    for length in np.linspace(0, len(content) - 1, 40).astype(int):
+        try:
+            np.testing.assert_array_equal(decode_photo(content[:length], "x", 32), whole)
+        except PhotoError:
+            continue
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "JPEG2000"])
+def test_damage_anywhere_gives_pixels_or_a_photo_error_and_nothing_else(kind):
+    exif = Image.Exif()
+    exif[ORIENTATION], exif[0x010E] = 6, "a photograph"
+    content = encode(Image.fromarray(NOISE), kind, **({"exif": exif} if kind in ("JPEG", "PNG", "TIFF", "WEBP") else {}))
+    rng = np.random.default_rng(1)
+    for end in [200, len(content)] * 60:
+        broken = bytearray(content)
+        for place in rng.integers(0, min(end, len(content)), 3):
+            broken[place] = rng.integers(0, 256)
+        try:
+            assert decode_photo(bytes(broken), "x", 16).shape == (16, 16, 3)
+        except PhotoError as error:
+            assert "\n" not in str(error)
+
+
+def test_an_empty_file_is_named_as_empty(tmp_path):
+    (tmp_path / "a.jpg").touch()
+    with pytest.raises(PhotoError, match=r"a\.jpg: not a photograph \(the file is empty\); expected JPEG"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_text_named_jpg_is_not_a_photograph(tmp_path):
+    (tmp_path / "a.jpg").write_text("no photograph")
+    with pytest.raises(PhotoError, match=r"not a photograph \(13 bytes of another kind\)"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_postscript_named_jpg_is_refused_since_pillow_would_run_ghostscript(tmp_path):
+    picture().save(tmp_path / "a.eps")
+    (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
+    with pytest.raises(PhotoError, match="not a photograph"):
+        read_photo(tmp_path / "a.jpg")
+
+
+def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
+    write_png(tmp_path / "bomb.png", 20_000, 20_000, 1, 0, bytes(2501) * 20_000)
+    with pytest.raises(PhotoError, match=r"bomb\.png: more than 179 million pixels; .*save it smaller"):
+        read_photo(tmp_path / "bomb.png")
+
+
+def test_a_large_photograph_below_the_limit_is_opened_without_a_warning(tmp_path):
+    write_png(tmp_path / "large.png", 12_000, 8_000, 1, 0, bytes(1501) * 8_000)
+    assert measure_photo(tmp_path / "large.png") == (12_000, 8_000)
+
+
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+def test_an_animation_is_refused_with_its_number_of_frames(tmp_path, kind):
+    frames = [picture(colour=(0, 0, shade)) for shade in (0, 100, 200)]
+    (tmp_path / "moving").write_bytes(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
+    with pytest.raises(PhotoError, match="moving: holds 3 frames; expected one photograph"):
+        read_photo(tmp_path / "moving")
+
+
+@pytest.mark.parametrize("name", ["none.jpg", "", "zero\0byte.jpg", "x" * 5000])
+def test_a_name_without_a_file_is_a_photo_error(tmp_path, name):
+    with pytest.raises(PhotoError, match="cannot be read"):
+        read_photo(f"{tmp_path}/{name}")
+
+
+def test_floating_point_pixels_are_refused(tmp_path):
+    Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "f.tif")
+    with pytest.raises(PhotoError, match="floating-point"):
+        read_photo(tmp_path / "f.tif")
+
+
+# --- what is read
+
+
+def test_a_photo_is_a_square_of_uint8_rgb_with_the_hash_of_its_file(tmp_path):
+    picture(100, 60).save(tmp_path / "a.png")
+    photo = read_photo(tmp_path / "a.png")
+    assert (photo.pixels.shape, photo.pixels.dtype) == ((224, 224, 3), np.uint8)
+    assert (photo.pixels == RED).all()
+    assert (photo.image, photo.digest) == (str(tmp_path / "a.png"), hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest())
+
+
+def test_without_a_side_a_photograph_keeps_its_size_and_pixels():
+    np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(NOISE), "PNG"), "x", None), NOISE)
+
+
+def test_a_photograph_of_the_asked_size_is_not_resampled():
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+    np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(pixels), "PNG"), "x", 64), pixels)
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", "MPO"])
+def test_the_content_tells_the_format_not_the_suffix(tmp_path, kind):
+    (tmp_path / "a.jpg").write_bytes(encode(picture(), kind))
+    assert np.abs(read_photo(tmp_path / "a.jpg", 16).pixels.astype(int) - RED).max() <= 4
+
+
+def test_a_cmyk_jpeg_keeps_its_colours():
+    inks = Image.merge("CMYK", [Image.new("L", (32, 32), ink) for ink in (0, 255, 255, 0)])
+    assert np.abs(decode_photo(encode(inks, "JPEG"), "x").astype(int) - (255, 0, 0)).max() <= 4
+
+
+def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
+    Image.fromarray(np.uint16([[0, 257], [32768, 65535]])).save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png", None).pixels.tolist() == [[[0] * 3, [1] * 3], [[128] * 3, [255] * 3]]
+
+
+def test_16_bit_rgb_is_scaled_not_clipped(tmp_path):
+    write_png(tmp_path / "a.png", 2, 1, 16, 2, b"\0" + struct.pack(">6H", 65535, 32768, 0, 0, 32768, 65535))
+    assert read_photo(tmp_path / "a.png", None).pixels.tolist() == [[[255, 128, 0], [0, 128, 255]]]
+
+
+def test_grey_becomes_three_equal_channels():
+    assert (decode_photo(encode(Image.new("L", (9, 9), 77), "PNG"), "x", 16) == 77).all()
+
+
+def test_black_and_white_becomes_0_and_255():
+    assert (decode_photo(encode(Image.new("1", (9, 9), 1), "PNG"), "x", 16) == 255).all()
+
+
+def test_transparency_is_laid_on_white():
+    glass = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
+    glass.paste((200, 0, 0, 255), (0, 0, 2, 2))
+    glass.putpixel((3, 0), (0, 0, 0, 127))
+    assert decode_photo(encode(glass, "PNG"), "x", None)[0].tolist() == [[200, 0, 0], [200, 0, 0], [255] * 3, [128] * 3]
+
+
+def test_grey_with_transparency_is_laid_on_white():
+    assert (decode_photo(encode(Image.new("LA", (4, 4), (0, 0)), "PNG"), "x", 4) == 255).all()
+
+
+def test_a_transparent_colour_of_a_palette_is_laid_on_white():
+    flat = Image.new("P", (2, 1))
+    flat.putpalette([10, 20, 30, 200, 40, 30])
+    flat.putpixel((1, 0), 1)
+    assert decode_photo(encode(flat, "PNG", transparency=0), "x", None).tolist() == [[[255, 255, 255], [200, 40, 30]]]
+
+
+def test_a_palette_is_looked_up():
+    image = Image.fromarray(NOISE).quantize(16)
+    np.testing.assert_array_equal(decode_photo(encode(image, "PNG"), "x", None), np.asarray(image.convert("RGB")))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_every_exif_orientation_is_turned_upright(orientation):
+    turns = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+             6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270}  # fmt: skip
+    upright, exif = Image.fromarray(NOISE), Image.Exif()
+    exif[ORIENTATION] = orientation
+    stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
+    np.testing.assert_array_equal(decode_photo(encode(stored, "PNG", exif=exif), "x", None), NOISE)
+
+
+def test_a_phone_held_upright_gives_an_upright_square(tmp_path):
+    stored, exif = picture(64, 32), Image.Exif()
+    stored.paste((0, 0, 255), (0, 0, 32, 32))  # stored left: with orientation 6 it is shown on top
+    exif[ORIENTATION] = 6
+    stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    pixels = read_photo(tmp_path / "a.jpg", 64).pixels
+    assert pixels[8, 8, 2] > 240 and pixels[8, 56, 2] > 240 and pixels[56, 8, 0] > 180
+
+
+def test_of_a_phones_mpo_the_first_frame_is_read(tmp_path):
+    picture().save(tmp_path / "a.mpo", save_all=True, append_images=[picture(20, 15, (0, 0, 255))])
+    photo = read_photo(tmp_path / "a.mpo", None)
+    assert photo.pixels.shape == (30, 40, 3) and np.abs(photo.pixels.astype(int) - RED).max() <= 4
+
+
+def test_a_huge_jpeg_is_read_at_a_fraction_of_its_size_and_looks_the_same(tmp_path):
+    small = Image.fromarray(NOISE[:8, :8]).resize((224, 224), Image.Resampling.BICUBIC)
+    small.resize((4032, 3024), Image.Resampling.BICUBIC).save(tmp_path / "huge.jpg", quality=92)
+    photo = read_photo(tmp_path / "huge.jpg")
+    assert photo.pixels.shape == (224, 224, 3)
+    assert np.abs(photo.pixels.astype(int) - np.asarray(small)).mean() < 2
+
+
+def test_a_thin_photograph_is_squeezed_not_cropped(tmp_path):
+    strip = picture(300, 10, (0, 0, 0))
+    strip.paste((255, 255, 255), (290, 0, 300, 10))
+    strip.save(tmp_path / "a.png")
+    pixels = read_photo(tmp_path / "a.png", 60).pixels
+    assert pixels[30, 59].min() == 255 and pixels[30, 0].max() == 0
+
+
+# --- many
+
+
+@pytest.fixture
+def mixture(tmp_path):
+    """Forty files, every third unreadable; the photograph number n is of the grey n."""
+    for number in range(40):
+        path = tmp_path / f"{number:02d}.png"
+        if number % 3 == 1:
+            path.write_bytes(b"" if number % 2 else b"text")
+        else:
+            side = 150 if number % 4 else 8  # so that some take longer
+            Image.new("L", (side, side), number).save(path)
+    return [tmp_path / f"{number:02d}.png" for number in range(40)]
+
+
+@pytest.mark.parametrize("threads", [1, 2, 7])
+def test_a_stream_answers_every_path_in_order_bad_files_in_their_place(mixture, threads):
+    answers = list(stream_photos(iter(mixture), 8, threads))
+    assert [answer.image for answer in answers] == [str(path) for path in mixture]
+    for number, answer in enumerate(answers):
+        assert isinstance(answer, Problem) if number % 3 == 1 else (answer.pixels == number).all()
+
+
+def test_a_stream_reads_only_a_little_ahead(mixture):
+    taken = []
+    stream = stream_photos((taken.append(path) or path for path in mixture * 5), 8, threads=1)
+    next(stream)
+    assert len(taken) <= 16
+    stream.close()
+    assert len(taken) <= 16
+
+
+def test_a_stream_of_nothing_is_empty():
+    assert list(stream_photos([])) == []
+
+
+def test_read_all_separates_photographs_from_problems(mixture):
+    photos, problems = read_all(mixture, 8)
+    assert [photo.pixels[0, 0, 0] for photo in photos] == [n for n in range(40) if n % 3 != 1]
+    assert [problem.image for problem in problems] == [str(path) for path in mixture[1::3]]
+
+
+def test_a_problem_says_why_without_repeating_the_name(tmp_path):
+    problem = try_photo(tmp_path / "none.jpg")
+    assert problem == Problem(str(tmp_path / "none.jpg"), "cannot be read (No such file or directory); expected a photograph")
+
+
+def test_the_same_file_gives_the_same_pixels_in_any_thread(tmp_path):
+    Image.fromarray(NOISE).save(tmp_path / "a.jpg")
+    photos, _ = read_all([tmp_path / "a.jpg"] * 20)
+    assert len({photo.pixels.tobytes() for photo in photos}) == 1
+
+
+# --- sizes and folders
+
+
+def test_measuring_gives_width_and_height_as_stored(tmp_path):
+    picture(31, 17).save(tmp_path / "a.jpg")
+    assert measure_photo(tmp_path / "a.jpg") == (31, 17)
+
+
+def test_photographs_are_found_recursively_in_a_constant_order(tmp_path):
+    names = ["b.png", "a/z.JPG", "a/b/c.Jpeg", "a/b/a.TIF", "c.webp"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    expected = ["a/b/a.TIF", "a/b/c.Jpeg", "a/z.JPG", "b.png", "c.webp"]
+    assert [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)] == expected
+
+
+@pytest.mark.parametrize("name", [".a.jpg", "._a.jpg", ".thumbnails/a.jpg", "b/.ipynb_checkpoints/a.jpg", "notes.txt", "a.jpg.part", "jpg"])
+def test_hidden_and_other_files_are_not_photographs(tmp_path, name):
+    for each in (name, "kept.jpg"):
+        (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / each).touch()
+    assert find_photos(tmp_path) == [tmp_path / "kept.jpg"]
+
+
+def test_a_folder_may_lie_in_a_hidden_one_or_be_named_like_a_photograph(tmp_path):
+    folder = tmp_path / ".cache" / "folder.jpg"
+    folder.mkdir(parents=True)
+    (folder / "a.jpg").touch()
+    assert find_photos(folder) == find_photos(folder.parent) == [folder / "a.jpg"]
+
+
+def test_a_file_is_found_whatever_its_name(tmp_path):
+    (tmp_path / "scan").touch()
+    assert find_photos(tmp_path / "scan") == [tmp_path / "scan"]
+
+
+@pytest.mark.parametrize("name", ["none", "x" * 5000, "zero\0byte"])
+def test_a_path_that_is_not_there_is_a_data_error(tmp_path, name):
+    with pytest.raises(DataError, match="no such file or folder; expected"):
+        find_photos(f"{tmp_path}/{name}")
+
+
+def test_a_folder_without_photographs_is_a_data_error_that_lists_suffixes(tmp_path):
+    (tmp_path / "a.txt").touch()
+    with pytest.raises(DataError, match=r"holds no photograph; expected files ending in .*\.jpg"):
+        find_photos(tmp_path)
+
+
+def test_a_photo_is_what_try_photo_gives_for_a_good_file(tmp_path):
+    picture().save(tmp_path / "a.bmp")
+    assert isinstance(try_photo(tmp_path / "a.bmp"), Photo)

@@ -1,0 +1,46 @@
+"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, small enough for every run."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lentigo.data.manifests import load_dataset
+from lentigo.evaluation.assessment import evaluate
+from lentigo.training.recipes import find_recipe
+from lentigo.training.trainer import train
+
+
+@pytest.fixture(scope="module")
+def weights(photographs):
+    path = photographs.parent / "weights" / "mobilenetv2_imagenet_notop.weights.h5"
+    if not path.is_file():
+        pytest.skip("no ImageNet weights beside LENTIGO_DATA")
+    return path
+
+
+@pytest.fixture(scope="module")
+def sample(photographs, tmp_path_factory):
+    """240 training photographs and 120 others of the training folder, as a manifest with a test split."""
+    table = load_dataset(photographs / "malignant_vs_benign").of_split("train").table
+    rng = np.random.default_rng(0)
+    chosen = pd.concat([part.iloc[rng.permutation(len(part))[:180]] for _, part in table.groupby("label")])
+    chosen["split"] = np.where(np.arange(len(chosen)) % 3 == 2, "test", "train")
+    path = tmp_path_factory.mktemp("real") / "manifest.csv"
+    chosen.to_csv(path, index=False)
+    return path
+
+
+def test_the_starting_data_set_is_read_as_it_is(photographs):
+    counts = load_dataset(photographs / "malignant_vs_benign").table.value_counts(["split", "label"]).to_dict()
+    assert counts == {("train", "benign"): 1440, ("train", "malignant"): 1197, ("test", "benign"): 360, ("test", "malignant"): 300}
+
+
+def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
+    train(sample, tmp_path / "run", find_recipe("seed", backbone="mobilenetv2", epochs=25), weights=weights)
+    assessment = evaluate(tmp_path / "run", sample)
+    assert assessment.n == 120
+    assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
+    card = json.loads((tmp_path / "run" / "card.json").read_text())
+    assert card["data"]["training"] + card["data"]["validation"] == 240
