@@ -16,6 +16,7 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "find_recipe": "lentigo.training.recipes",
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",
+    "explain": "lentigo.inference.explanation",
 }
 __all__ = [*_PLACES, "__version__"]
 

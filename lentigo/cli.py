@@ -225,6 +225,28 @@ def predict(
     report_problems(a for a in answers if isinstance(a, Problem))
 
 
+@app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
+def explain(
+    images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
+    out: Annotated[Path, Option("--out", help="A name ending in .png for one photograph, else a folder.")],
+    model: Model = "bundled",
+    exact: Exact = False,
+    as_json: Json = False,
+) -> None:
+    """Draws what in a photograph speaks for malignant, and what against."""
+    from lentigo.inference.explanation import explain as run
+
+    answers = run(read_names(images), model, out=out, exact=exact)
+    for answer in answers.explanations:
+        if as_json:
+            emit({**dataclasses.asdict(answer.prediction), "figure": str(answer.figure), "heatmap": answer.heatmap.tolist()})
+        else:
+            print(f"{answer.prediction.label:<10} {answer.prediction.probability:.3f}  {answer.figure}")
+    for problem in answers.problems if as_json else ():
+        emit(dataclasses.asdict(problem))
+    report_problems(answers.problems)
+
+
 def read_names(images: Iterable[str]) -> Iterator[str]:
     """The names given, '-' replaced by the lines of standard input."""
     for name in images:

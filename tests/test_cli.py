@@ -24,7 +24,7 @@ def bad(tmp_path):
     return tmp_path / "bad.jpg"
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "info", "data info", "data synth"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "info", "data info", "data synth"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout

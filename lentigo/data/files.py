@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +33,23 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def stage_folder(path: str | Path) -> Iterator[Path]:
+    """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the end.
+
+    Parent folders are made. Raises `SpaceError` when the disk is full or not writable.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        temporary.mkdir(parents=True)
+        yield temporary
+    except OSError as error:
+        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); free some space or choose another folder") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
 
 
 def write_text(path: str | Path, text: str) -> None:

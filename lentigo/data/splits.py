@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
@@ -54,6 +54,15 @@ def split_validation(malignant: np.ndarray, groups: np.ndarray, fraction: float,
     rng = np.random.default_rng(seed)
     drawn = [rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)]
     return np.isin(index, np.concatenate(drawn))
+
+
+def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field 2007)."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(groups, kind="stable")
+    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    for _ in range(resamples):
+        yield np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
 
 
 def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:

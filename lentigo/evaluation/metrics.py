@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 
+from lentigo.data.splits import resample_groups
+
 RESAMPLES = 1000
 NAMES = (
     "accuracy", "auroc", "sensitivity", "specificity", "brier", "ece", "average_precision",
@@ -77,10 +79,7 @@ def bootstrap(
 
     `statistic` takes row numbers, int (m,), with repeats.
     """
-    rng = np.random.default_rng(seed)
-    order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
-    draws = [statistic(np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])) for _ in range(resamples)]
+    draws = [statistic(rows) for rows in resample_groups(groups, resamples, seed)]
     tail = 100 * (1 - level) / 2
     return {field.name: interval([getattr(draw, field.name) for draw in draws], tail) for field in fields(Metrics)}
 

@@ -23,7 +23,7 @@ from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_p
 
 SIDE = 800  # pixels, of the photograph's longer side in a figure
 PANEL = 4.4  # inches, of the same
-FOR, AGAINST = (0.79, 0.10, 0.06), (0.03, 0.33, 0.72)  # red and blue, which the colour-blind tell apart
+FOR, AGAINST = (0.86, 0.18, 0.0), (0.0, 0.36, 0.75)  # a red and a blue that the colour-blind tell apart, and from grey
 SIGNED = LinearSegmentedColormap.from_list(  # one colour on either side of zero, where it is transparent
     "signed", [(0.0, (*AGAINST, 0.75)), (0.5, (*AGAINST, 0.0)), (0.5, (*FOR, 0.0)), (1.0, (*FOR, 0.75))]
 )  # fmt: skip
@@ -127,6 +127,7 @@ def draw_explanation(photo: np.ndarray, answer: Answer) -> Figure:
     grey = 0.4 + 0.6 * np.asarray(picture.convert("L")) / 255  # pale, so that the colours are the map's alone
     fine, limit = enlarge(answer.heatmap, *grey.shape), float(np.abs(answer.heatmap).max()) or 1.0
     figure = new_figure(*figure_size(picture.width / picture.height))
+    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
     left, right = figure.subplots(1, 2)
     left.imshow(np.asarray(picture))
     right.imshow(grey, cmap="gray", vmin=0, vmax=1)
@@ -156,7 +157,7 @@ def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
 
 def figure_size(ratio: float) -> tuple[float, float]:
     """Inches for two panels of width / height = `ratio`, with room for scale, title and footer."""
-    ratio = min(max(ratio, 1 / 3), 3)
+    ratio = min(max(ratio, 0.65), 2)
     return 2 * PANEL * min(1, ratio) + 1.3, PANEL / max(1, ratio) + 1.5
 
 
@@ -175,7 +176,8 @@ def draw_words(figure: Figure, axes: Axes, answer: Answer) -> None:
     """Title, sum and footer; what a file is called is never read as mathematics."""
     said, cells = answer.prediction, float(answer.heatmap.sum())
     decision = f"{said.label}: P(malignant) {said.probability:.3f}, threshold {said.threshold:.3f}"
-    total = f"all cells {cells:+.2f}, the network's constant {answer.logit - cells:+.2f}: logit {answer.logit:+.2f}"
+    constant = round(answer.logit, 2) - round(cells, 2)  # so that the three numbers add up as they are printed
+    total = f"all cells {cells:+.2f}, the network's constant {constant:+.2f}: logit {answer.logit:+.2f}"
     figure.suptitle(f"{spell(Path(said.image).name)}\n{decision}", fontsize=11, fontweight="bold", parse_math=False)
     axes.text(0.5, -0.02, total, transform=axes.transAxes, ha="center", va="top", fontsize=8, color=ACCENT)
     figure.supxlabel(f"research tool, not a diagnosis; model {spell(said.model)}", fontsize=7, color=ACCENT, parse_math=False)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from lentigo.errors import ModelError
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
+INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
 HASHED = (GRAPH, CLASSIFIER, HISTORY, SPLITS)
 
 
@@ -88,3 +91,21 @@ def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
     card = {**draft.card, "metrics": metrics}
     write_json(draft.folder / CARD, card)
     return Bundle(draft.folder, card)
+
+
+def amend_bundle(bundle: Bundle, files: Iterable[Path], **entries: Any) -> Bundle:
+    """Moves files into a finished RUN, and writes the card with their hashes and with `entries`.
+
+    The card forgets files of the same names first, so the RUN is valid at every moment.
+    """
+    files = list(files)
+    kept = {name: digest for name, digest in bundle.card["files"].items() if name not in {file.name for file in files}}
+    if kept != bundle.card["files"]:
+        before = {key: value for key, value in bundle.card.items() if key not in entries}
+        write_json(bundle.folder / CARD, {**before, "files": kept})
+    hashes = {file.name: hash_file(file) for file in files}
+    for file in files:
+        os.replace(file, bundle.folder / file.name)
+    card = {**bundle.card, **entries, "files": {**kept, **hashes}}
+    write_json(bundle.folder / CARD, card)
+    return Bundle(bundle.folder, card)

@@ -1,40 +1,151 @@
-"""Folders as public archives write them."""
+"""Archive folders, as the archives themselves write them, become the same table as any other data set."""
 
 import pandas as pd
 import pytest
 from PIL import Image
 
+from lentigo.data.archives import HAM10000_LABELS, read_metadata
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError
 
+CURE = r"download it again, or write a manifest\.csv"
 
-def put(path):
+
+def draw(path, shade: int = 0) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (8, 8), "brown").save(path)
+    Image.new("L", (4, 4), shade).save(path)
 
 
-def test_ham10000_maps_seven_diagnoses_and_finds_both_parts(tmp_path):
-    diagnoses = ["akiec", "bcc", "mel", "bkl", "df", "nv", "vasc"]
-    for number in range(7):
-        put(tmp_path / f"HAM10000_images_part_{1 + number % 2}" / f"ISIC_{number}.jpg")
-    pd.DataFrame({"image_id": [f"ISIC_{n}" for n in range(7)], "lesion_id": "HAM_1", "dx": diagnoses}).to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+@pytest.fixture
+def ham(tmp_path):
+    """HAM10000 in small: seven lesions in two image folders, the first lesion photographed twice."""
+    rows = [("HAM_0", "ISIC_0000100", "nv")] + [(f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM10000_LABELS)]
+    for number, (_, image, _) in enumerate(rows):
+        draw(tmp_path / f"HAM10000_images_part_{1 + number % 2}" / f"{image}.jpg", number)
+    table = pd.DataFrame(rows, columns=["lesion_id", "image_id", "dx"])
+    table.loc[0, "dx"] = table.loc[1, "dx"]
+    table.assign(dx_type="histo", age=50.0, sex="male").to_csv(tmp_path / "HAM10000_metadata.csv", index=False)
+    return tmp_path
+
+
+def write_isic(folder, **columns) -> None:
+    """What `isic image download` leaves: photographs beside metadata.csv."""
+    table = pd.DataFrame({"isic_id": [f"ISIC_{n:07d}" for n in range(len(next(iter(columns.values()))))], **columns})
+    for number, name in enumerate(table["isic_id"]):
+        draw(folder / f"{name}.jpg", number)
+    table.to_csv(folder / "metadata.csv", index=False)
+
+
+# --- HAM10000
+
+
+def test_ham10000_is_found_in_both_image_folders(ham):
+    dataset = load_dataset(ham)
+    assert len(dataset) == 8 and dataset.problems == ()
+    assert {image.split("/")[-2] for image in dataset.table["image"]} == {"HAM10000_images_part_1", "HAM10000_images_part_2"}
+
+
+def test_ham10000s_seven_diagnoses_become_two_classes(ham):
+    table = load_dataset(ham).table
+    labels = dict(zip(table["dx"], table["label"], strict=True))
+    assert {dx for dx, label in labels.items() if label == "malignant"} == {"akiec", "bcc", "mel"}
+    assert {dx for dx, label in labels.items() if label == "benign"} == {"bkl", "df", "nv", "vasc"}
+
+
+def test_ham10000s_photographs_of_one_lesion_are_one_group(ham):
+    groups = load_dataset(ham).groups
+    assert groups[0] == groups[1] and len(set(groups)) == 7
+
+
+@pytest.mark.parametrize("name, separator", [("HAM10000_metadata", ","), ("HAM10000_metadata.csv", ","), ("HAM10000_metadata.tab", "\t")])
+def test_ham10000s_table_is_read_under_each_of_the_names_it_is_published_under(ham, name, separator):
+    table = pd.read_csv(ham / "HAM10000_metadata.csv")
+    (ham / "HAM10000_metadata.csv").unlink()
+    table.to_csv(ham / name, sep=separator, index=False)
+    assert len(load_dataset(ham)) == 8
+
+
+def test_an_unknown_diagnosis_is_left_out_and_listed(ham):
+    table = pd.read_csv(ham / "HAM10000_metadata.csv")
+    table.loc[3, "dx"], table.loc[4, "dx"] = "scar", None
+    table.to_csv(ham / "HAM10000_metadata.csv", index=False)
+    dataset = load_dataset(ham)
+    assert len(dataset) == 6
+    assert [problem.image for problem in dataset.problems] == table["image_id"][3:5].tolist()
+    assert dataset.problems[0].error == "dx 'scar' is neither benign nor malignant: left out"
+
+
+def test_a_photograph_that_was_not_downloaded_is_listed(ham):
+    (ham / "HAM10000_images_part_1" / "ISIC_0000100.jpg").unlink()
+    dataset = load_dataset(ham)
+    assert len(dataset) == 7
+    assert [(problem.image, problem.error) for problem in dataset.problems] == [(str(ham / "ISIC_0000100.jpg"), "no such file")]
+
+
+def test_no_photograph_at_all_is_a_data_error(ham):
+    for image in ham.rglob("*.jpg"):
+        image.unlink()
+    with pytest.raises(DataError, match=r"none of its 8 photographs is there; expected files such as .*ISIC_0000100\.jpg"):
+        load_dataset(ham)
+
+
+def test_a_mask_of_the_same_name_further_down_is_not_taken_for_the_photograph(tmp_path):
+    write_isic(tmp_path, diagnosis_1=["Benign"])
+    for folder in ("a", "masks", "z"):
+        draw(tmp_path / folder / "ISIC_0000000.png")
+    assert load_dataset(tmp_path).table["image"].tolist() == [str(tmp_path / "ISIC_0000000.jpg")]
+
+
+# --- the ISIC archive
+
+
+def test_an_isic_folder_keeps_benign_and_malignant_and_lists_the_indeterminate(tmp_path):
+    write_isic(tmp_path, diagnosis_1=["Benign", "Malignant", "Indeterminate", None, "Benign"])
     dataset = load_dataset(tmp_path)
-    assert dataset.table["label"].tolist() == ["malignant"] * 3 + ["benign"] * 4
-    assert len(set(dataset.groups)) == 1 and set(dataset.table["source"]) == {"HAM10000"}
+    assert dataset.table["label"].tolist() == ["benign", "malignant", "benign"]
+    assert [problem.image for problem in dataset.problems] == ["ISIC_0000002", "ISIC_0000003"]
+    assert dataset.problems[0].error == "diagnosis_1 'Indeterminate' is neither benign nor malignant: left out"
 
 
-def test_isic_leaves_indeterminate_lesions_out_and_lists_them(tmp_path):
-    for number in range(3):
-        put(tmp_path / f"ISIC_{number}.jpg")
-    table = {"isic_id": [f"ISIC_{n}" for n in range(3)], "diagnosis_1": ["Benign", "Malignant", "Indeterminate"], "patient_id": ["IP_1", "IP_2", "IP_2"],
-             "copyright_license": ["CC-0", "CC-BY", "CC-BY"]}  # fmt: skip
-    pd.DataFrame(table).to_csv(tmp_path / "metadata.csv", index=False)
+def test_an_isic_folder_keeps_patients_lesions_source_and_licence(tmp_path):
+    write_isic(tmp_path, diagnosis_1=["Benign"] * 3, patient_id=["IP_1", "IP_1", None], lesion_id=["IL_1", "IL_2", "IL_2"], copyright_license=["CC-0"] * 3)
     dataset = load_dataset(tmp_path)
-    assert dataset.table["label"].tolist() == ["benign", "malignant"] and dataset.table["license"].tolist() == ["CC-0", "CC-BY"]
-    assert [problem.image for problem in dataset.problems] == ["ISIC_2"] and "Indeterminate" in dataset.problems[0].error
+    assert set(dataset.table["source"]) == {"ISIC archive"} and set(dataset.table["license"]) == {"CC-0"}
+    assert len(set(dataset.groups)) == 1
 
 
-def test_metadata_of_another_kind_is_named(tmp_path):
-    pd.DataFrame({"isic_id": ["a"], "age": [3]}).to_csv(tmp_path / "metadata.csv", index=False)
-    with pytest.raises(DataError, match="neither diagnosis_1 nor benign_malignant"):
+def test_an_older_isic_folder_says_benign_malignant(tmp_path):
+    write_isic(tmp_path, benign_malignant=["benign", "malignant", "indeterminate/benign"])
+    dataset = load_dataset(tmp_path)
+    assert dataset.malignant.tolist() == [0, 1] and len(dataset.problems) == 1
+
+
+def test_an_isic_folder_with_no_diagnosis_at_all_is_a_data_error(tmp_path):
+    write_isic(tmp_path, diagnosis_1=[None, None])
+    with pytest.raises(DataError, match="lists no photograph with a class; expected rows that say benign or malignant"):
         load_dataset(tmp_path)
+
+
+def test_a_metadata_table_of_another_kind_is_a_data_error_with_a_cure(tmp_path):
+    pd.DataFrame({"file": ["a.jpg"]}).to_csv(tmp_path / "metadata.csv")
+    with pytest.raises(DataError, match=rf"metadata\.csv: lacks the column isic_id; expected isic_id: {CURE}"):
+        load_dataset(tmp_path)
+
+
+def test_metadata_without_a_diagnosis_column_is_a_data_error_with_a_cure(tmp_path):
+    write_isic(tmp_path, age_approx=[50])
+    with pytest.raises(DataError, match=f"has neither diagnosis_1 nor benign_malignant; expected .*: {CURE}"):
+        load_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00broken", b'a,b\n"1'])
+def test_a_metadata_table_that_is_no_table_is_a_data_error_with_a_cure(tmp_path, content):
+    (tmp_path / "metadata.csv").write_bytes(content)
+    with pytest.raises(DataError, match=rf"metadata\.csv: .*: {CURE}"):
+        load_dataset(tmp_path)
+
+
+def test_a_long_table_whose_column_changes_its_type_is_read_without_a_warning(tmp_path):
+    rows = 150_000  # pandas guesses types chunk by chunk
+    (tmp_path / "metadata.csv").write_text("isic_id,clin_size\n" + "ISIC_1,1\n" * rows + "ISIC_1,none\n" * rows)
+    assert len(read_metadata(tmp_path / "metadata.csv", ("isic_id",))) == 2 * rows

@@ -159,8 +159,8 @@ def test_a_cmyk_jpeg_keeps_its_colours():
 
 
 def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
-    Image.fromarray(np.uint16([[0, 257], [32768, 65535]])).save(tmp_path / "a.png")
-    assert read_photo(tmp_path / "a.png", None).pixels.tolist() == [[[0] * 3, [1] * 3], [[128] * 3, [255] * 3]]
+    Image.fromarray(np.uint16([[0, 257], [32768, 65535], [200 * 257, 129 * 257]])).save(tmp_path / "a.png")
+    assert read_photo(tmp_path / "a.png", None).pixels[..., 1].tolist() == [[0, 1], [128, 255], [200, 129]]
 
 
 def test_16_bit_rgb_is_scaled_not_clipped(tmp_path):
@@ -230,6 +230,10 @@ def test_a_huge_jpeg_is_read_at_a_fraction_of_its_size_and_looks_the_same(tmp_pa
     photo = read_photo(tmp_path / "huge.jpg")
     assert photo.pixels.shape == (224, 224, 3)
     assert np.abs(photo.pixels.astype(int) - np.asarray(small)).mean() < 2
+    with Image.open(tmp_path / "huge.jpg") as part:
+        part.draft("RGB", (224, 224))
+        assert part.size == (504, 378)
+        np.testing.assert_array_equal(photo.pixels, np.asarray(part.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0)))
 
 
 def test_a_thin_photograph_is_squeezed_not_cropped(tmp_path):

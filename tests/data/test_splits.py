@@ -77,6 +77,14 @@ def test_no_group_stands_on_both_sides(seed):
     assert not set(groups[held_out]) & set(groups[~held_out])
 
 
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_a_group_with_one_malignant_photograph_is_drawn_as_a_malignant_one(order):
+    malignant, groups = np.array([1, 0, 0, 0, 1, 0, 0, 0])[order], np.array([0, 0, 0, 1, 2, 2, 3, 1])[order]
+    for seed in range(5):
+        held_out = split_validation(malignant, groups, 0.5, seed)
+        assert malignant[held_out].sum() == malignant[~held_out].sum() == 1
+
+
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.8])
 def test_about_the_fraction_of_the_photographs_is_held_out(fraction):
     malignant, groups = toy(0, 2000)
