@@ -10,6 +10,7 @@ reached by name after saving and loading.
 from __future__ import annotations
 
 import os
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,10 +65,11 @@ def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Pat
     constructor = getattr(keras.applications, backbone.constructor)
     options = {"include_preprocessing": True} if backbone.constructor.startswith("MobileNetV3") else {}
     try:
-        base = constructor(
-            include_top=False, input_tensor=preprocess(backbone, image), name=backbone.name,
-            weights="imagenet" if str(weights) == "imagenet" else None, **options,
-        )  # fmt: skip
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # MobileNet doubts that 224 x 224 is square
+            base = constructor(
+                include_top=False, input_tensor=preprocess(backbone, image), name=backbone.name,
+                weights="imagenet" if str(weights) == "imagenet" else None, **options,
+            )  # fmt: skip
     except Exception as error:  # whatever urllib, h5py and Keras raise when the download fails
         if str(weights) != "imagenet":
             raise
@@ -79,7 +81,7 @@ def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Pat
 
 def explain_download(backbone: Backbone) -> str:
     """What to do where Keras cannot fetch ImageNet weights."""
-    folder = Path(keras.config.keras_home()) / "models"
+    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     return (
         f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
         f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE"
@@ -92,7 +94,8 @@ def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> 
     if not path.is_file():
         raise ModelError(f"{path}: no such weight file; {expected}, or --weights imagenet or none")
     try:
-        base.load_weights(path)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # what does not fit is an error besides
+            base.load_weights(path)
     except (ValueError, OSError, KeyError) as error:
         raise ModelError(f"{path}: does not fit {backbone.name} ({str(error).splitlines()[0]}); {expected}") from error
 
