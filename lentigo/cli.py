@@ -201,6 +201,7 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
 def predict(
     images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
     model: Model = "bundled",
+    figures: Annotated[Path | None, Option("--explain", help="Draws into this folder what speaks for malignant and what against.")] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Writes the answers as a table too.")] = None,
     flips: Flips = False,
     exact: Exact = False,
@@ -212,14 +213,8 @@ def predict(
 
     predictor = Predictor(model, exact=exact, flips=flips)
     paths, problems = gather_photos(read_names(images))
-    answers = []
-    with Bars() as bars:
-        for answer in chain(problems, bars(predictor.predict(paths), total=len(paths), label="photographs")):
-            answers.append(answer)
-            if as_json:
-                emit(dataclasses.asdict(answer))
-            elif not isinstance(answer, Problem):
-                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}")
+    stream = ((answer, {}) for answer in predictor.predict(paths)) if figures is None else draw_answers(predictor, paths, figures)
+    answers = print_answers(problems, stream, len(paths), as_json)
     if csv_file is not None:
         write_answers(csv_file, [a for a in answers if not isinstance(a, Problem)])
     report_problems(a for a in answers if isinstance(a, Problem))
@@ -234,17 +229,39 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draws what in a photograph speaks for malignant, and what against."""
-    from lentigo.inference.explanation import explain as run
+    from lentigo.data.photos import Problem
+    from lentigo.inference.prediction import Predictor, gather_photos
 
-    answers = run(read_names(images), model, out=out, exact=exact)
-    for answer in answers.explanations:
-        if as_json:
-            emit({**dataclasses.asdict(answer.prediction), "figure": str(answer.figure), "heatmap": answer.heatmap.tolist()})
-        else:
-            print(f"{answer.prediction.label:<10} {answer.prediction.probability:.3f}  {answer.figure}")
-    for problem in answers.problems if as_json else ():
-        emit(dataclasses.asdict(problem))
-    report_problems(answers.problems)
+    predictor = Predictor(model, exact=exact)
+    paths, problems = gather_photos(read_names(images))
+    answers = print_answers(problems, draw_answers(predictor, paths, out, heatmaps=True), len(paths), as_json)
+    report_problems(a for a in answers if isinstance(a, Problem))
+
+
+def draw_answers(predictor: Any, paths: list[Path], out: Path, *, heatmaps: bool = False) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way."""
+    from lentigo.inference.explanation import Explanation, explain_photos, name_figures
+
+    def describe(answer: Explanation) -> dict[str, Any]:
+        return {"figure": str(answer.figure)} | ({"heatmap": answer.heatmap.tolist()} if heatmaps else {})
+
+    answers = explain_photos(predictor, paths, name_figures(paths, out))
+    return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
+
+
+def print_answers(problems: list[Any], stream: Iterable[tuple[Any, dict[str, Any]]], total: int, as_json: bool) -> list[Any]:
+    """Prints answers as they come, and gives the predictions and problems back: they are small, whatever else came with them is not."""
+    from lentigo.data.photos import Problem
+
+    answers = []
+    with Bars() as bars:
+        for answer, more in chain(((p, {}) for p in problems), bars(stream, total=total, label="photographs")):
+            answers.append(answer)
+            if as_json:
+                emit(dataclasses.asdict(answer) | more)
+            elif not isinstance(answer, Problem):
+                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", *([more["figure"]] if more else []), sep="  ")
+    return answers
 
 
 def read_names(images: Iterable[str]) -> Iterator[str]:

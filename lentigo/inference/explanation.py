@@ -94,14 +94,14 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
     out = Path(out)
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(photos) > 1 or out.suffix.lower() != ".png":
-            raise UsageError(f"--out {out}: expected a folder for {len(photos)} photographs, or a name ending in .png for one")
+            raise UsageError(f"{out}: cannot hold {len(photos)} figure(s); expected a folder, or for one photograph a name ending in .png")
         figures = dict.fromkeys(photos, out)
     else:
         figures = {image: out / f"{name}.png" for image, name in zip(photos, name_apart(photos.values()), strict=True)}
     sources = {path.resolve() for path in photos.values()}
     for figure in figures.values():
         if figure.resolve() in sources:
-            raise UsageError(f"--out {out}: the figure would replace the photograph {figure}; choose another folder")
+            raise UsageError(f"{out}: the figure would replace the photograph {figure}; choose another folder")
     return figures
 
 
@@ -133,7 +133,7 @@ def draw_explanation(photo: np.ndarray, answer: Answer) -> Figure:
     right.imshow(grey, cmap="gray", vmin=0, vmax=1)
     right.imshow(SIGNED(Normalize(-limit, limit)(fine)))
     levels = [level for level in (-limit / 2, limit / 2) if fine.min() < level < fine.max()]
-    if levels:
+    if levels and min(fine.shape) > 1:
         right.contour(fine, levels, colors="black", linewidths=0.8)  # dashed below zero
     for axes, title in ((left, "photograph"), (right, "what speaks for malignant, and what against")):
         axes.set_axis_off()

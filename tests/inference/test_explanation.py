@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -6,8 +7,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lentigo.data.photos import Problem, read_all, read_photo
 from lentigo.errors import UsageError
-from lentigo.inference.explanation import SIGNED, explain
+from lentigo.inference.explanation import SIGNED, draw_explanation, enlarge, explain, explain_photos, name_figures, spell
+from lentigo.inference.prediction import Answer, Prediction, Predictor
+from lentigo.models.runtime import Session
+
+
+def lentigo(*words):
+    """Runs the command as a user would."""
+    return subprocess.run([sys.executable, "-m", "lentigo", *map(str, words)], capture_output=True, text=True, env=os.environ, timeout=300)
 
 
 @pytest.fixture
@@ -15,14 +24,91 @@ def photo(phantoms):
     return sorted((phantoms / "malignant").glob("*.jpg"))[0]
 
 
-def test_the_map_is_that_of_the_graph_and_keeps_its_sign(run, photo):
-    from lentigo.data.photos import read_photo
-    from lentigo.models.runtime import Session
+@pytest.fixture
+def bad(tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"?")
+    return tmp_path / "bad.jpg"
 
-    expected = Session(run / "model.onnx", exact=True).answer(read_photo(photo).pixels[None])["heatmap"][0]
-    (answer,) = explain(photo, run, exact=True).explanations
-    np.testing.assert_allclose(answer.heatmap, expected, atol=1e-6)
-    assert answer.figure is None
+
+@pytest.fixture(scope="module")
+def network(phantoms):
+    """A random network whose last batch norm is fitted to phantoms: without it the features are of the order 1e-12."""
+    import keras
+
+    from lentigo.models.backbones import BACKBONES
+    from lentigo.models.network import build_network
+
+    network, rng = build_network(BACKBONES["mobilenetv2"], "none"), np.random.default_rng(1)
+    norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    for norm in norms:
+        norm.gamma.assign(rng.uniform(1.0, 2.0, norm.gamma.shape))
+    pixels = np.stack([photo.pixels for photo in read_all(sorted((phantoms / "malignant").glob("*.jpg"))[:8])[0]])
+    features = np.asarray(keras.Model(network.full.input, norms[-1].input)(pixels))
+    mean, deviation = features.mean(axis=(0, 1, 2)), features.std(axis=(0, 1, 2))
+    norms[-1].set_weights([np.sqrt(deviation**2 + norms[-1].epsilon) / deviation, 0 * mean, mean, deviation**2])
+    return network
+
+
+@pytest.fixture(scope="module")
+def telling(network, tmp_path_factory):
+    """A RUN of that network."""
+    from lentigo.models.bundle import draft_bundle, finish_bundle
+    from lentigo.models.graph import save_onnx
+    from lentigo.models.network import build_answers
+
+    folder = tmp_path_factory.mktemp("telling")
+    save_onnx(build_answers(network), folder / "model.onnx")
+    finish_bundle(draft_bundle(folder, {"threshold": 0.5, "temperature": 1.0, "backbone": "mobilenetv2"}), {})
+    return folder
+
+
+def answer_with(heatmap, image="mole.jpg"):
+    said = Prediction(image, "benign", 0.25, 0.5, None, "toy@0", 0.1)
+    return Answer(said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
+
+
+def grey_photo(height, width):
+    return np.random.default_rng(0).integers(0, 256, (height, width, 1)).repeat(3, axis=2).astype("uint8")
+
+
+def run_head(head, x):
+    """The head in double precision."""
+    for number in (1, 2):
+        (kernel, bias), norm = head.get_layer(f"head_dense_{number}").get_weights(), head.get_layer(f"head_norm_{number}")
+        gamma, beta, mean, variance = (value.astype(float) for value in norm.get_weights())
+        x = (np.maximum(x @ kernel.astype(float) + bias, 0) - mean) / np.sqrt(variance + norm.epsilon) * gamma + beta
+    kernel, bias = head.get_layer("logit").get_weights()
+    return float((x @ kernel.astype(float) + bias)[0])
+
+
+def test_the_map_is_that_of_the_graph(telling, photo):
+    expected = Session(telling / "model.onnx", exact=True).answer(read_photo(photo).pixels[None])["heatmap"][0]
+    (explanation,) = explain(photo, telling, exact=True).explanations
+    assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
+    np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
+    assert explanation.figure is None
+
+
+def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(telling, network, photo):
+    answer = Session(telling / "model.onnx", exact=True).answer(read_photo(photo).pixels[None])
+    (explanation,) = explain(photo, telling, exact=True).explanations
+    embedding, step = answer["embedding"][0].astype(float), 1e-6
+    slope = (run_head(network.head, embedding * (1 + step)) - run_head(network.head, embedding * (1 - step))) / (2 * step)
+    assert abs(slope) > 0.01
+    assert explanation.heatmap.sum() == pytest.approx(slope, rel=1e-3)
+
+
+def test_an_explanation_holds_the_prediction_that_predict_gives(telling, photo, bad):
+    said, (explanation, problem) = list(Predictor(telling).predict([photo, bad])), explain_photos(Predictor(telling), [photo, bad], {})
+    assert explanation.prediction.probability == said[0].probability and explanation.image == str(photo)
+    assert problem == said[1]
+
+
+def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(telling, photo):
+    plain, flipped = (next(Predictor(telling, exact=True, flips=flips).answer([photo])) for flips in (False, True))
+    np.testing.assert_allclose(flipped.heatmap, plain.heatmap, atol=1e-5 * np.abs(plain.heatmap).max())
+    np.testing.assert_array_equal(flipped.pixels, read_photo(photo).pixels)
+    assert flipped.logit != pytest.approx(plain.logit, rel=1e-4)
 
 
 def test_no_red_below_zero_and_no_blue_above():
@@ -31,35 +117,115 @@ def test_no_red_below_zero_and_no_blue_above():
     assert SIGNED(0.499)[3] < 0.01
 
 
-def test_one_photograph_gives_the_file_that_was_named(run, photo, tmp_path):
-    answers = explain(photo, run, out=tmp_path / "heat.png")
+@pytest.mark.parametrize(("sign", "strong", "weak"), [(-1, 2, 0), (1, 0, 2)])
+def test_a_map_of_one_sign_is_drawn_in_one_colour(sign, strong, weak):
+    heatmap = sign * np.random.default_rng(2).uniform(0, 1, (7, 7)) ** 4
+    overlay = draw_explanation(grey_photo(90, 130), answer_with(heatmap)).axes[1].images[1].get_array()
+    seen = overlay[overlay[..., 3] > 0]
+    assert len(seen) > 1000 and (seen[:, strong] > seen[:, weak]).all()
+
+
+def test_enlarging_keeps_the_cells_and_overshoots_nowhere():
+    heatmap = np.zeros((7, 7), np.float32)
+    heatmap[3, 3], heatmap[2, 5] = -1, 0.5
+    fine = enlarge(heatmap, 35, 21)
+    np.testing.assert_allclose(fine[2::5, 1::3], heatmap, atol=1e-6)
+    assert fine.min() >= -1 and fine.max() <= 0.5 and fine[:, :12].max() <= 0
+
+
+@pytest.mark.parametrize("heatmap", [np.zeros((7, 7)), np.full((7, 7), 0.3), np.eye(14) - 0.5])
+def test_any_map_can_be_drawn(heatmap):
+    assert len(draw_explanation(grey_photo(40, 40), answer_with(heatmap)).axes) == 3
+
+
+@pytest.mark.parametrize(("height", "width"), [(120, 160), (160, 120), (20, 300), (1, 60), (1500, 1000)])
+def test_the_photograph_keeps_its_aspect_ratio(height, width):
+    figure = draw_explanation(grey_photo(height, width), answer_with(np.eye(7)))
+    figure.draw_without_rendering()
+    for axes in figure.axes[:2]:
+        box = axes.get_window_extent()
+        assert box.width / box.height == pytest.approx(width / height, rel=0.02)
+        assert max(axes.images[0].get_array().shape) <= 800
+
+
+def test_the_figure_says_file_decision_probability_and_threshold():
+    figure = draw_explanation(grey_photo(40, 40), answer_with(-np.eye(7), image="folder/mo$le$.jpg"))
+    assert figure.get_suptitle() == "mo$le$.jpg\nbenign: P(malignant) 0.250, threshold 0.500"
+    assert "not a diagnosis" in figure.get_supxlabel() and "change of the logit" in figure.axes[2].get_ylabel()
+    assert figure.axes[1].texts[0].get_text() == "all cells -7.00, the network's constant +5.90: logit -1.10"
+
+
+def test_a_name_is_spelt_in_letters_that_the_font_has():
+    assert spell("mélanome\n痣\udcff.jpg") == "mélanome???.jpg"
+    assert len(spell("a" * 200)) == 51
+
+
+def test_one_photograph_gives_the_file_that_was_named(telling, photo, tmp_path):
+    answers = explain(photo, telling, out=tmp_path / "heat.png")
     with Image.open(tmp_path / "heat.png") as picture:
-        assert picture.width > picture.height > 200
+        assert picture.width > picture.height > 200 and np.asarray(picture).std() > 10
+    assert [path.name for path in tmp_path.iterdir()] == ["heat.png"]
     assert answers.explanations[0].figure == tmp_path / "heat.png"
 
 
-def test_photographs_of_one_name_have_a_figure_each(run, photo, tmp_path):
+def test_photographs_of_one_name_have_a_figure_each(telling, photo, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mole.jpg").write_bytes(photo.read_bytes())
-    explain([tmp_path / "a" / "mole.jpg", tmp_path / "b" / "mole.jpg"], run, out=tmp_path / "out")
+    explain([tmp_path / "a" / "mole.jpg", tmp_path / "b" / "mole.jpg"], telling, out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_mole.png", "b_mole.png"]
 
 
-def test_a_figure_never_replaces_its_photograph(run, photo, tmp_path):
+def test_names_stay_apart_on_any_file_system():
+    paths = ["x/Mole.jpg", "y/x/mole.png", "x/mole.tif", "x/spot.jpg", "x_mole.jpg", "x/spot.jpg"]
+    figures = name_figures(paths, "out")
+    assert len(figures) == 5 and len({str(figure).casefold() for figure in figures.values()}) == 5
+    assert figures["x/spot.jpg"].name == "spot.png"
+
+
+@pytest.mark.parametrize(("paths", "out"), [(["a.jpg", "b.jpg"], "heat.png"), (["a.jpg"], "heat.jpg")])
+def test_a_file_that_cannot_be_meant_is_refused(paths, out):
+    with pytest.raises(UsageError, match="expected a folder"):
+        name_figures(paths, out)
+
+
+def test_a_figure_never_replaces_its_photograph(telling, photo, tmp_path):
     Image.open(photo).save(tmp_path / "mole.png")
     with pytest.raises(UsageError, match="would replace the photograph"):
-        explain(tmp_path / "mole.png", run, out=tmp_path)
+        explain(tmp_path / "mole.png", telling, out=tmp_path)
 
 
-def test_the_command_lists_a_bad_photograph(run, photo, tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"?")
-    command = [sys.executable, "-m", "lentigo", "explain", photo, tmp_path / "bad.jpg", "--model", run, "--out", tmp_path / "out", "--json"]
-    result = subprocess.run([str(word) for word in command], capture_output=True, text=True)
+def test_a_photograph_that_vanishes_meanwhile_is_listed(telling, photo, tmp_path):
+    copy = tmp_path / "mole.jpg"
+    copy.write_bytes(photo.read_bytes())
+    predictor = Predictor(telling)
+    answers = [*predictor.answer([copy])]
+    copy.unlink()
+    predictor.answer = lambda paths: answers
+    (problem,) = explain_photos(predictor, [copy], name_figures([copy], tmp_path / "out"))
+    assert isinstance(problem, Problem) and "cannot be read" in problem.error
+
+
+def test_explain_lists_a_bad_photograph(telling, photo, bad, tmp_path):
+    result = lentigo("explain", photo, bad, photo, "--model", telling, "--out", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
-    assert result.returncode == 3 and "heatmap" in lines[0] and set(lines[1]) == {"image", "error"}
+    assert result.returncode == 3 and str(bad) in result.stderr
+    assert np.shape(lines[0]["heatmap"]) == (7, 7) and lines[2]["figure"] == str(tmp_path / "out" / f"{photo.stem}.png")
+    assert set(lines[1]) == {"image", "error"}
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{photo.stem}.png"]
 
 
-def test_predict_alone_imports_no_matplotlib():
-    code = "import sys, lentigo.inference.prediction, lentigo.cli; print('matplotlib' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "False"
+def test_predict_draws_on_the_way(telling, photo, bad, tmp_path):
+    result = lentigo("predict", bad, photo, "--model", telling, "--explain", tmp_path / "out", "--csv", tmp_path / "answers.csv", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3 and set(lines[0]) == {"image", "error"}
+    assert set(lines[1]) == {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds", "figure"}
+    with Image.open(lines[1]["figure"]) as picture:
+        assert picture.width > picture.height
+    assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2
+
+
+def test_predict_alone_imports_no_matplotlib(telling, photo):
+    code = "import sys; from lentigo.cli import app; app(sys.argv[1:], standalone_mode=False); print(sorted({'matplotlib', 'scipy'} & set(sys.modules)))"
+    result = subprocess.run([sys.executable, "-c", code, "predict", str(photo), "--model", str(telling)], capture_output=True, text=True)
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
