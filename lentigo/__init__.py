@@ -17,6 +17,7 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",
     "explain": "lentigo.inference.explanation",
+    "export": "lentigo.models.export",
 }
 __all__ = [*_PLACES, "__version__"]
 

@@ -284,6 +284,31 @@ def write_answers(path: Path, answers: list[Any]) -> None:
         writer.writerows(dataclasses.asdict(answer) for answer in answers)
 
 
+@app.command(epilog="Example: lentigo export runs/first --format litert --out lesions.tflite")
+def export(
+    run: Annotated[str, Argument(help="A RUN folder, or 'bundled'.")],
+    format: Annotated[str, Option("--format", help="onnx, openvino, litert or savedmodel.")],
+    out: Annotated[Path, Option("--out", help="A file with the format's suffix (.onnx, .xml, .tflite), or a folder to be made.")],
+    int8: Annotated[bool, Option("--int8", help="Quantise (openvino); kept in the RUN too, refused where it costs over 0.005 of AUROC.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Writes a RUN for another runtime, and compares its answers with the RUN's on photographs."""
+    from lentigo.inference.prediction import find_model
+
+    with mute_stderr():  # converters talk
+        from lentigo.models.export import export as run_export
+
+        artefact = run_export(find_model(run), format, out, int8=int8)
+    if as_json:
+        return emit(artefact.to_json())
+    reference = "fp32" if int8 else "model.keras"
+    print(f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "
+          f"largest difference of P(malignant) from {reference}: {artefact.largest_difference:.1e} on {artefact.photographs} photographs")  # fmt: skip
+    if artefact.int8 is not None:
+        print(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
+              "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss))  # fmt: skip
+
+
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
 def data_info(
     data: Annotated[Path, Argument(help="Labelled photographs.")],

@@ -24,7 +24,7 @@ def bad(tmp_path):
     return tmp_path / "bad.jpg"
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "info", "data info", "data synth"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "info", "data info", "data synth"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
@@ -107,3 +107,19 @@ def test_train_speaks_json_and_says_nothing_else(phantoms, tmp_path):
     facts = json.loads(result.stdout)
     assert facts["run"] == str(tmp_path / "run") and facts["validation"]["n"] > 0
     assert result.stderr == ""
+
+
+def test_export_says_how_far_the_answers_differ(run, tmp_path):
+    result = lentigo("export", run, "--format", "litert", "--out", tmp_path / "lesions.tflite")
+    assert result.returncode == 0 and result.stderr == ""
+    assert "largest difference of P(malignant) from model.keras" in result.stdout and (tmp_path / "lesions.tflite").is_file()
+    result = lentigo("export", run, "--format", "onnx", "--out", tmp_path / "lesions.onnx", "--json")
+    facts = json.loads(result.stdout)
+    assert set(facts) == {"path", "format", "largest_difference", "photographs", "megabytes", "deviations", "int8"}
+    assert facts["path"] == str(tmp_path / "lesions.onnx") and facts["largest_difference"] < 1e-3
+
+
+def test_export_to_a_place_that_is_taken_is_code_2(run, tmp_path):
+    (tmp_path / "lesions.onnx").write_text("mine")
+    result = lentigo("export", run, "--format", "onnx", "--out", tmp_path / "lesions.onnx")
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1

@@ -10,7 +10,10 @@ reached by name after saving and loading.
 from __future__ import annotations
 
 import os
+import random
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -47,15 +50,27 @@ class Network:
 def build_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
     """Builds the network with its trunk frozen. `weights`: "imagenet", "none" or a file of the backbone's weights.
 
-    The same seed gives the same head and the same dropout. Raises `ModelError` for weights that cannot be had.
+    The same seed gives the same head, the same dropout and, with "none", the same trunk. Raises `ModelError` for weights that cannot be had.
     """
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
-    trunk = build_trunk(backbone, image, weights)
+    with seed_initializers(seed):
+        trunk = build_trunk(backbone, image, weights)
     head = build_head(backbone.features, dropouts, seed)
     full = keras.Model(image, chain_layers(head, trunk.output), name="network")
     network = Network(backbone, full, trunk, head)
     freeze_trunk(network)
     return network
+
+
+@contextmanager
+def seed_initializers(seed: int) -> Iterator[None]:
+    """Gives the backbone's random initial weights a seed: Keras draws theirs from Python's `random`, whose state is put back."""
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
 
 
 def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.data.files import cache_folder, hash_bytes, hash_file, write_json, write_text, write_whole
+from lentigo.data.files import cache_folder, hash_bytes, hash_file, stage_folder, write_json, write_text, write_whole
 from lentigo.errors import LentigoError, SpaceError
 
 
@@ -116,3 +116,17 @@ def test_the_cache_lies_where_the_environment_says(monkeypatch, variables, expec
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
     assert cache_folder() == Path(expected)
+
+
+def test_a_staged_folder_goes_with_whatever_was_not_moved_out_of_it(tmp_path):
+    with stage_folder(tmp_path / "new" / "out") as folder:
+        (folder / "kept").write_text("kept")
+        (folder / "left").write_text("left")
+        os.replace(folder / "kept", tmp_path / "new" / "out")
+    assert names(tmp_path / "new") == ["out"]
+
+
+def test_a_staged_folder_goes_after_a_full_disk(tmp_path):
+    with pytest.raises(SpaceError, match="out: could not be written"), stage_folder(tmp_path / "out"):
+        raise OSError("no space left on device")
+    assert names(tmp_path) == []

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.splits import find_leaks, group_photos, refuse_leaks, split_validation
+from lentigo.data.splits import find_leaks, group_photos, refuse_leaks, resample_groups, split_validation
 from lentigo.errors import DataError
 
 
@@ -163,3 +163,10 @@ def test_refusing_leaks_names_the_first_and_counts_them():
     table = pd.DataFrame({"lesion_id": ["x", "x", "y", "y"], "split": ["train", "test"] * 2})
     with pytest.raises(DataError, match=r"photos: lesion_id x stands in test and train \(2 such leaks\); expected each on one side"):
         refuse_leaks(table, "photos")
+
+
+def test_groups_are_resampled_whole():
+    groups = np.array([0, 1, 0, 2])
+    draws = [rows.tolist() for rows in resample_groups(groups, 50, seed=3)]
+    assert all(rows.count(0) == rows.count(2) and 3 <= len(rows) <= 6 for rows in draws)
+    assert draws == [rows.tolist() for rows in resample_groups(groups, 50, seed=3)]
