@@ -26,6 +26,19 @@ def phantoms(tmp_path_factory) -> Path:
     return folder
 
 
+@pytest.fixture
+def photo(phantoms) -> Path:
+    """A malignant phantom."""
+    return sorted((phantoms / "malignant").glob("*.jpg"))[0]
+
+
+@pytest.fixture
+def bad(tmp_path) -> Path:
+    """A file that only its name makes a photograph."""
+    (tmp_path / "bad.jpg").write_bytes(b"no photograph")
+    return tmp_path / "bad.jpg"
+
+
 @pytest.fixture(scope="session")
 def run(phantoms, tmp_path_factory) -> Path:
     """A RUN of the seed recipe on phantoms: MobileNetV2 with random weights, three epochs of its head."""

@@ -13,17 +13,6 @@ def lentigo(*words, stdin=None, **env):
     return subprocess.run(command, capture_output=True, text=True, input=stdin, env=os.environ | env, timeout=300)
 
 
-@pytest.fixture
-def photo(phantoms):
-    return sorted((phantoms / "benign").glob("*.jpg"))[0]
-
-
-@pytest.fixture
-def bad(tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"no photograph")
-    return tmp_path / "bad.jpg"
-
-
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "info", "data info", "data synth"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")

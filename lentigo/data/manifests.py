@@ -13,7 +13,7 @@ import pandas as pd
 
 from lentigo.data import archives
 from lentigo.data.files import hash_bytes, hash_file
-from lentigo.data.photos import Problem, find_photos, walk_photos
+from lentigo.data.photos import Problem, walk_photos
 from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
 from lentigo.errors import DataError, UsageError
 
@@ -196,8 +196,3 @@ def select_split(dataset: Dataset, split: str) -> Dataset:
         known = ", ".join(sorted(dataset.table["split"].dropna().unique()))
         raise DataError(f"{dataset.name}: no photograph in the split {split!r}; it has {known}")
     return chosen
-
-
-def list_photos(path: str | Path) -> list[str]:
-    """Paths of the photographs below a folder, or the file itself."""
-    return [str(file) for file in find_photos(path)]

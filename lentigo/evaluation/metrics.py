@@ -11,10 +11,6 @@ from sklearn.metrics import average_precision_score, roc_auc_score, roc_curve
 from lentigo.data.splits import resample_groups
 
 RESAMPLES = 1000
-NAMES = (
-    "accuracy", "auroc", "sensitivity", "specificity", "brier", "ece", "average_precision",
-    "specificity_at_95_sensitivity", "coverage",
-)  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.splits import resample_groups
 from lentigo.errors import ModelError
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
-from lentigo.models.runtime import Session
+from lentigo.models.runtime import Session, measure_logits
 
 LARGEST_LOSS = 0.005  # of the validation AUROC
 CALIBRATION = 300  # photographs, NNCF's own default
@@ -146,22 +146,6 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
             seen.add(node.get_name())
             stack += [source.get_node() for source in node.input_values()]
             yield node
-
-
-def measure_logits(session: Session, images: Iterable[str]) -> np.ndarray:
-    """Logits, float (n,); NaN for a photograph that cannot be read."""
-    readable: list[bool] = []
-
-    def pixels() -> Iterator[np.ndarray]:
-        for photo in stream_photos(images):
-            readable.append(isinstance(photo, Photo))
-            if readable[-1]:
-                yield photo.pixels
-
-    answers = [float(answer["logit"][0]) for answer in session.stream(pixels())]
-    logits = np.full(len(readable), np.nan)
-    logits[readable] = answers
-    return logits
 
 
 def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, **facts: Any) -> Loss:

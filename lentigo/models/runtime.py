@@ -1,7 +1,4 @@
-"""The runtime: a graph, photographs in, answers out, no deep-learning framework.
-
-OpenVINO answers on CPUs; ONNX Runtime where another device is asked for.
-"""
+"""The runtime: a graph, photographs in, answers out, no deep-learning framework. OpenVINO answers."""
 
 from __future__ import annotations
 
@@ -13,14 +10,10 @@ import numpy as np
 import openvino
 
 from lentigo.data.files import cache_folder
-from lentigo.errors import ModelError, UsageError
+from lentigo.data.photos import Photo, stream_photos
+from lentigo.errors import ModelError
 
 BATCH = 8  # photographs a request; bench/inference.py compares sizes
-PROVIDERS = {  # of ONNX Runtime, by the name of the device
-    "cuda": "CUDAExecutionProvider", "rocm": "MIGraphXExecutionProvider", "coreml": "CoreMLExecutionProvider",
-    "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
-}  # fmt: skip
-DEVICES = ("cpu", *PROVIDERS)
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 
 
@@ -78,37 +71,20 @@ class Session:
         return answers, count
 
 
-class ProviderSession:
-    """A graph run by ONNX Runtime on another device; the same questions and answers as `Session`."""
+def measure_logits(session: Session, images: Iterable[str]) -> np.ndarray:
+    """Logits, float (n,), of photographs by their paths; NaN for one that cannot be read."""
+    readable: list[bool] = []
 
-    def __init__(self, model: str | Path | bytes, device: str, *, batch: int = BATCH):
-        try:
-            import onnxruntime
-        except ImportError as error:
-            raise ModelError(f"device {device} needs ONNX Runtime; install onnxruntime (or onnxruntime-gpu, -directml), or use --device cpu") from error
-        available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
-        if provider not in available:
-            raise ModelError(f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu")
-        self.batch = batch
-        try:
-            self.compiled = onnxruntime.InferenceSession(model if isinstance(model, bytes) else str(model), providers=[provider])
-        except Exception as error:  # ONNX Runtime's own errors share no base class
-            raise explain_failure(model, error) from error
-        self.names = [output.name for output in self.compiled.get_outputs()]
+    def pixels() -> Iterator[np.ndarray]:
+        for photo in stream_photos(images):
+            readable.append(isinstance(photo, Photo))
+            if readable[-1]:
+                yield photo.pixels
 
-    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
-        """One answer for each photograph, in order."""
-        for pixels, count in gather(photos, self.batch):
-            answers = self.compiled.run(self.names, {"image": pixels})
-            for row in range(count):
-                yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
-
-
-def open_session(model: str | Path, device: str = "cpu", *, exact: bool = False, batch: int = BATCH) -> Session | ProviderSession:
-    """A session on a device. Raises `UsageError` for an unknown name, `ModelError` for a device that is not there."""
-    if device not in DEVICES:
-        raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
-    return Session(model, exact=exact, batch=batch) if device == "cpu" else ProviderSession(model, device, batch=batch)
+    answers = [float(answer["logit"][0]) for answer in session.stream(pixels())]
+    logits = np.full(len(readable), np.nan)
+    logits[readable] = answers
+    return logits
 
 
 def explain_failure(model: str | Path | bytes, error: Exception) -> ModelError:

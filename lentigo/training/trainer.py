@@ -19,7 +19,7 @@ import pandas as pd
 import lentigo
 from lentigo.data.files import hash_file, write_json, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
-from lentigo.data.photos import SIDE, Photo, Problem, read_photo, stream_photos
+from lentigo.data.photos import SIDE, Problem, read_photo
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import refuse_leaks, split_validation
 from lentigo.errors import UsageError
@@ -31,7 +31,7 @@ from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
-from lentigo.models.runtime import Session
+from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
 from lentigo.training.features import extract_features
@@ -82,8 +82,8 @@ def train(
     backbone = find_backbone(recipe.backbone)
     dataset = load_training_data(data)
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
-    keep_settings(out / "checkpoint" / "settings.json", settings)
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    keep_settings(out / "checkpoint" / "settings.json", settings)  # after the weights: a call that cannot start leaves nothing
     features = extract_features(network, dataset, exact=exact, progress=progress)
     readable = dataset.take(features.readable)
     held_out = split_or_read(readable, recipe, out / SPLITS)
@@ -203,7 +203,7 @@ def build_finetune_stage(job: Job) -> Stage:
     return Stage(
         "finetune", network.full, recipe.epochs,
         lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
-        lambda: answer_all(network.full, job.validation, job.exact),
+        lambda: measure_logits(Session(to_onnx(network.full).SerializeToString(), exact=job.exact), job.validation.table["image"]),
         job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
     )  # fmt: skip
 
@@ -213,13 +213,6 @@ def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -
     augmentation = Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
     paths = dataset.table["image"].to_numpy()
     return np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
-
-
-def answer_all(model: keras.Model, dataset: Dataset, exact: bool) -> np.ndarray:
-    """Logits (n,) of a data set through the runtime that will serve the model."""
-    session = Session(to_onnx(model).SerializeToString(), exact=exact)
-    photos = (photo.pixels for photo in stream_photos(dataset.table["image"]) if isinstance(photo, Photo))
-    return np.array([answer["logit"][0] for answer in session.stream(photos)])
 
 
 def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data.manifests import list_photos, load_dataset, select_split
+from lentigo.data.manifests import load_dataset, select_split
 from lentigo.errors import DataError, UsageError
 
 
@@ -343,7 +343,3 @@ def test_an_empty_split_is_a_data_error_that_says_which_there_are(tmp_path):
     dataset = load_dataset(write_manifest(tmp_path, label=["0", "1"], split=["train", "test"]))
     with pytest.raises(DataError, match="no photograph in the split 'validation'; it has test, train"):
         select_split(dataset, "validation")
-
-
-def test_list_photos_gives_paths_as_words(tmp_path):
-    assert list_photos(build(tmp_path, "b.png", "a/c.png")) == [str(tmp_path / "a" / "c.png"), str(tmp_path / "b.png")]

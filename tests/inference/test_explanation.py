@@ -19,17 +19,6 @@ def lentigo(*words):
     return subprocess.run([sys.executable, "-m", "lentigo", *map(str, words)], capture_output=True, text=True, env=os.environ, timeout=300)
 
 
-@pytest.fixture
-def photo(phantoms):
-    return sorted((phantoms / "malignant").glob("*.jpg"))[0]
-
-
-@pytest.fixture
-def bad(tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"?")
-    return tmp_path / "bad.jpg"
-
-
 @pytest.fixture(scope="module")
 def network(phantoms):
     """A random network whose last batch norm is fitted to phantoms: without it the features are of the order 1e-12."""

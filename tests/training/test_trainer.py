@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ import pytest
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.training.recipes import find_recipe
-from lentigo.training.trainer import train
+from lentigo.training.trainer import keep_settings, train
 
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
 
@@ -96,12 +97,20 @@ def test_a_killed_run_resumes_to_the_same_end(phantoms, tmp_path, weight_file):
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 
-def test_resuming_with_other_settings_names_them(phantoms, tmp_path):
-    recipe = find_recipe("best", **SMALL)
-    with pytest.raises(ModelError, match="no such weight file"):  # ends early, as a kill would
-        train(phantoms, tmp_path / "run", recipe, weights="nowhere.h5")
+def test_resuming_with_other_settings_names_them(tmp_path):
+    path, recipe = tmp_path / "checkpoint" / "settings.json", find_recipe("best", **SMALL)
+    keep_settings(path, {"recipe": asdict(recipe), "weights": "none"})
+    keep_settings(path, {"recipe": asdict(recipe), "weights": "none"})
     with pytest.raises(UsageError, match="another epochs, learning_rate"):
-        train(phantoms, tmp_path / "run", find_recipe("best", **SMALL | {"epochs": 9, "learning_rate": 0.5}), weights="nowhere.h5", resume=True)
+        keep_settings(path, {"recipe": asdict(find_recipe("best", **SMALL | {"epochs": 9, "learning_rate": 0.5})), "weights": "none"})
+    with pytest.raises(UsageError, match="another weights"):
+        keep_settings(path, {"recipe": asdict(recipe), "weights": "imagenet"})
+
+
+def test_a_call_that_cannot_start_does_not_block_its_folder(phantoms, tmp_path):
+    with pytest.raises(ModelError, match="no such weight file"):
+        train(phantoms, tmp_path / "run", find_recipe("best", **SMALL), weights="nowhere.h5")
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_finished_run_is_not_written_over(run, phantoms):
