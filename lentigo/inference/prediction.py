@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from lentigo.data.photos import Photo, Problem, find_photos, stream_photos
 from lentigo.errors import DataError, ModelError
 from lentigo.models.bundle import Bundle, open_bundle
-from lentigo.models.runtime import Session
+from lentigo.models.runtime import BATCH, open_session
 
 FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views
 
@@ -50,12 +51,18 @@ class Answer:
 
 
 class Predictor:
-    """A RUN ready to answer; keep it, loading takes longer than answering."""
+    """A RUN ready to answer; keep it, loading takes longer than answering.
 
-    def __init__(self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False):
+    `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
+    `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
+    """
+
+    def __init__(self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None):
         self.bundle = model if isinstance(model, Bundle) else find_model(model)
-        self.session = Session(self.bundle.graph, exact=exact)
         self.views = FLIPS if flips else FLIPS[:1]
+        few = count is not None and count * len(self.views) <= BATCH
+        self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
+        self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
         """One answer for each path, in order; a photograph that cannot be read gives a `Problem`."""
@@ -63,14 +70,19 @@ class Predictor:
             yield answer if isinstance(answer, Problem) else answer.prediction
 
     def answer(self, images: Iterable[str | Path]) -> Iterator[Answer | Problem]:
-        """As `predict`, with pixels and heatmap of the same pass; with flips these are of the first view, the photograph as it is."""
+        """As `predict`, with pixels and heatmap of the same pass; with flips these are of the first view, the photograph as it is.
+
+        `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
+        """
         waiting: deque[Photo | Problem] = deque()
-        last = time.perf_counter()
-        for logit, heatmap in self.measure(stream_photos(images), waiting):
-            while isinstance(waiting[0], Problem):
-                yield waiting.popleft()
-            photo, seconds = waiting.popleft(), time.perf_counter() - last
-            yield Answer(self.decide(photo.image, logit, seconds), photo.pixels, logit, heatmap)
+        measured, last = self.measure(stream_photos(images), waiting), time.perf_counter()
+        while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
+            seconds = (time.perf_counter() - last) / len(chunk)
+            for logit, heatmap in chunk:
+                while isinstance(waiting[0], Problem):
+                    yield waiting.popleft()
+                photo = waiting.popleft()
+                yield Answer(self.decide(photo.image, logit, seconds), photo.pixels, logit, heatmap)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
@@ -92,7 +104,7 @@ class Predictor:
         """The calibrated probability and the decision."""
         probability = float(1 / (1 + np.exp(-logit / self.bundle.temperature)))
         label = "malignant" if probability >= self.bundle.threshold else "benign"
-        return Prediction(image, label, probability, self.bundle.threshold, None, self.bundle.name, seconds)
+        return Prediction(image, label, probability, self.bundle.threshold, None, self.name, seconds)
 
 
 def find_model(name: str | Path) -> Bundle:
@@ -119,15 +131,16 @@ def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path], list[Proble
     return paths, problems
 
 
-def predict(inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, exact: bool = False, flips: bool = False) -> Predictions:
-    """Answers for photographs and folders of photographs.
+def predict(
+    inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, exact: bool = False, flips: bool = False, device: str = "cpu"
+) -> Predictions:
+    """Answers for photographs and folders of photographs; the options are those of `Predictor`.
 
-    `exact` computes in fp32; `flips` averages the logit over four mirrored views (four times the work).
     Raises `ModelError` for a RUN that cannot be used; photographs that cannot be read are in `problems`.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    predictor = Predictor(model, exact=exact, flips=flips)
     paths, problems = gather_photos(inputs)
+    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=len(paths))
     answers = list(predictor.predict(paths))
     predictions = tuple(a for a in answers if isinstance(a, Prediction))
     return Predictions(predictions, tuple(problems) + tuple(a for a in answers if isinstance(a, Problem)))

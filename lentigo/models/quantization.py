@@ -64,7 +64,7 @@ def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
     calibration = [photo.pixels for photo in read_some(table["image"], CALIBRATION)]
     twin = folder / INT8_GRAPH
     save_model(quantize_graph(bundle.graph, calibration), twin)
-    before = measure_logits(Session(bundle.graph, exact=True), table["image"])
+    before = measure_logits(Session(bundle.graph, precision="f32"), table["image"])
     after = measure_logits(Session(twin), table["image"])
     loss = compare(table, before, after, calibration=len(calibration), nncf=nncf.__version__)
     if not loss.loss <= LARGEST_LOSS:

@@ -1,49 +1,55 @@
-"""The runtime: a graph, photographs in, answers out, no deep-learning framework. OpenVINO answers."""
+"""The runtime: a graph, photographs in, answers out, no deep-learning framework.
+
+OpenVINO answers on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is asked for.
+"""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import openvino
 
-from lentigo.data.files import cache_folder
+from lentigo.data.files import cache_folder, hash_bytes, hash_file, write_whole
 from lentigo.data.photos import Photo, stream_photos
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, SpaceError, UsageError
+from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle
 
-BATCH = 8  # photographs a request; bench/inference.py compares sizes
+BATCH = 4  # photographs a request where many are to come; bench/inference.py compares sizes
+KEPT = 24  # compiled graphs in the cache, of about the size of their weights each
+PROVIDERS = {  # of ONNX Runtime, by the name of the device
+    "cuda": "CUDAExecutionProvider", "rocm": "MIGraphXExecutionProvider", "coreml": "CoreMLExecutionProvider",
+    "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
+}  # fmt: skip
+DEVICES = ("cpu", *PROVIDERS)
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 
 
 class Session:
     """A graph compiled by OpenVINO for the CPU, for requests of `batch` photographs.
 
-    Requests run side by side; answers come in the order of the questions. `exact` computes in fp32; otherwise in the
-    processor's own best precision (bf16 where it has it). Raises `ModelError` for a graph that cannot be compiled.
+    Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16"; None is the
+    processor's fastest. `digest` is the hash of a model that is a file, where it is known. Raises `ModelError` for a
+    graph that cannot be compiled or does not take photographs.
     """
 
-    def __init__(self, model: str | Path | bytes, *, exact: bool = False, batch: int = BATCH):
+    def __init__(self, model: str | Path | bytes, *, precision: str | None = None, batch: int = BATCH, digest: str | None = None):
         core, self.batch = openvino.Core(), batch
-        options = {
-            "PERFORMANCE_HINT": "THROUGHPUT" if batch > 1 else "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32" if exact else fastest_precision(core),
-        }
-        if not isinstance(model, bytes):
-            options["CACHE_DIR"] = str(cache_folder() / "compiled")
+        self.precision = precision or fastest_precision(core)
+        hint = "THROUGHPUT" if batch > 1 else "LATENCY"
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         try:
-            graph = core.read_model(model)
-            graph.reshape([batch, *list(graph.inputs[0].partial_shape)[1:]])
-            self.compiled = core.compile_model(graph, "CPU", options)
+            self.compiled = compile_graph(core, model, batch, options) if isinstance(model, bytes) else recall_graph(core, model, batch, options, digest)
         except RuntimeError as error:
-            raise explain_failure(model, error) from error
+            raise explain_failure(model, str(error)) from error
         self.names = [output.get_any_name() for output in self.compiled.outputs]
 
     def answer(self, photos: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
-        rows = list(self.stream(photos))
-        return {name: np.stack([row[name] for row in rows]) for name in self.names}
+        return stack_answers(self.stream(photos))
 
     def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
         """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays flat."""
@@ -71,6 +77,109 @@ class Session:
         return answers, count
 
 
+class ProviderSession:
+    """A graph run by ONNX Runtime on another device, in fp32; the same questions and answers as `Session`.
+
+    Raises `ModelError` where ONNX Runtime or the device is not there.
+    """
+
+    precision = "f32"
+
+    def __init__(self, model: str | Path, device: str, *, batch: int = BATCH):
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise ModelError(f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use --device cpu") from error
+        available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
+        if provider not in available:
+            raise ModelError(f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu")
+        self.batch = batch
+        try:
+            self.compiled = onnxruntime.InferenceSession(str(model), providers=[provider])
+        except Exception as error:  # ONNX Runtime's own errors share no base class
+            raise explain_failure(model, str(error)) from error
+        self.names = [output.name for output in self.compiled.get_outputs()]
+
+    def answer(self, photos: np.ndarray) -> Answers:
+        """Answers for an array of photographs, uint8 (n, side, side, 3)."""
+        return stack_answers(self.stream(photos))
+
+    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
+        """One answer for each photograph, in order."""
+        for pixels, count in gather(photos, self.batch):
+            answers = self.compiled.run(self.names, {"image": pixels})
+            for row in range(count):
+                yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
+
+
+def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, batch: int = BATCH) -> Session | ProviderSession:
+    """A session for a RUN: on the CPU its int8 twin where it has one, else its graph in the precision that was measured to
+    be safe for it; `exact` takes the graph in fp32.
+
+    Raises `UsageError` for an unknown device, `ModelError` for one that is not there.
+    """
+    if device not in DEVICES:
+        raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
+    if device != "cpu":
+        return ProviderSession(bundle.graph, device, batch=batch)
+    files, precision = bundle.card["files"], choose_precision(bundle, exact=exact)
+    if precision == "int8":
+        digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
+        session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest)
+        session.precision = "int8"
+        return session
+    return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH])
+
+
+def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:
+    """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN vouches for."""
+    files, capabilities = bundle.card["files"], openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    if exact:
+        return "f32"
+    if "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
+        return "int8"
+    return "bf16" if "BF16" in capabilities and (bundle.card.get("bf16") or {}).get("neutral") else "f32"
+
+
+def fastest_precision(core: openvino.Core | None = None) -> str:
+    """ "bf16" where the processor computes in it, else "f32"."""
+    capabilities = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "bf16" if "BF16" in capabilities else "f32"
+
+
+def compile_graph(core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]) -> openvino.CompiledModel:
+    """Compiles a graph for batches of one size."""
+    graph = core.read_model(model)
+    shape = [size.get_length() if size.is_static else 0 for size in graph.inputs[0].partial_shape]
+    if len(graph.inputs) != 1 or len(shape) != 4 or shape[3] != 3 or graph.inputs[0].element_type != openvino.Type.u8:
+        raise explain_failure(model, f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, side, side, 3)")
+    graph.reshape([batch, *shape[1:]])
+    return core.compile_model(graph, "CPU", options)
+
+
+def recall_graph(core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None) -> openvino.CompiledModel:
+    """As `compile_graph` for a file, from the cache where it has been compiled before. A cache that cannot be written is no error."""
+    facts = [digest or hash_file(path), batch, sorted(options.items()), openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME")]
+    blob = cache_folder() / "compiled" / f"{hash_bytes(repr(facts).encode())[:32]}.blob"
+    with suppress(OSError, RuntimeError):  # not there, torn, or of another build
+        compiled = core.import_model(blob.read_bytes(), "CPU", options)
+        blob.touch()
+        return compiled
+    compiled = compile_graph(core, path, batch, options)
+    with suppress(SpaceError):
+        with write_whole(blob) as temporary:
+            temporary.write_bytes(compiled.export_model().getvalue())
+        forget_oldest(blob.parent)
+    return compiled
+
+
+def forget_oldest(folder: Path) -> None:
+    """Removes the compiled graphs that were not used for longest."""
+    with suppress(OSError):  # another process may do the same
+        for blob in sorted(folder.glob("[!.]*.blob"), key=lambda path: -path.stat().st_mtime)[KEPT:]:
+            blob.unlink()
+
+
 def measure_logits(session: Session, images: Iterable[str]) -> np.ndarray:
     """Logits, float (n,), of photographs by their paths; NaN for one that cannot be read."""
     readable: list[bool] = []
@@ -87,10 +196,16 @@ def measure_logits(session: Session, images: Iterable[str]) -> np.ndarray:
     return logits
 
 
-def explain_failure(model: str | Path | bytes, error: Exception) -> ModelError:
-    """A graph that cannot be compiled, in one line."""
+def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
+    """A graph that cannot be used, in one line."""
     name = "the graph" if isinstance(model, bytes) else model
-    return ModelError(f"{name}: cannot be compiled ({str(error).strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again")
+    return ModelError(f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again")
+
+
+def stack_answers(answers: Iterable[Answers]) -> Answers:
+    """Answers of single photographs as arrays."""
+    rows = list(answers)
+    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
 def gather(photos: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
@@ -104,8 +219,3 @@ def gather(photos: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray
     if waiting:
         empty = [np.zeros_like(waiting[0])] * (size - len(waiting))
         yield np.stack(waiting + empty), len(waiting)
-
-
-def fastest_precision(core: openvino.Core) -> str:
-    """ "bf16" where the processor computes in it, else "f32"."""
-    return "bf16" if "BF16" in core.get_property("CPU", "OPTIMIZATION_CAPABILITIES") else "f32"

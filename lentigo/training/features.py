@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import openvino
 
 from lentigo.data.files import cache_folder, hash_bytes, write_whole
 from lentigo.data.manifests import Dataset
@@ -44,7 +43,7 @@ def extract_features(network: Network, dataset: Dataset, *, exact: bool = False,
     problems = []
     if missing:
         paths = dataset.table["image"].iloc[missing].tolist()
-        session = Session(to_onnx(network.trunk).SerializeToString(), exact=exact)
+        session = Session(to_onnx(network.trunk).SerializeToString(), precision="f32" if exact else None)
         photos = progress(stream_photos(paths), total=len(paths), label="features")
         problems = compute_shards(session, photos, folder, known)
     readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
@@ -54,7 +53,7 @@ def extract_features(network: Network, dataset: Dataset, *, exact: bool = False,
 
 def features_folder(network: Network, exact: bool) -> Path:
     """The cache folder of one trunk at one precision."""
-    precision = "f32" if exact else fastest_precision(openvino.Core())
+    precision = "f32" if exact else fastest_precision()
     return cache_folder() / "features" / hash_bytes(name_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
 
 

@@ -31,6 +31,7 @@ from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
+from lentigo.models.precision import check_precision
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
@@ -203,7 +204,7 @@ def build_finetune_stage(job: Job) -> Stage:
     return Stage(
         "finetune", network.full, recipe.epochs,
         lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
-        lambda: measure_logits(Session(to_onnx(network.full).SerializeToString(), exact=job.exact), job.validation.table["image"]),
+        lambda: measure_logits(Session(to_onnx(network.full).SerializeToString(), precision="f32" if job.exact else None), job.validation.table["image"]),
         job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
     )  # fmt: skip
 
@@ -231,7 +232,8 @@ def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, An
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
-    draft = draft_bundle(out, describe(job, history, settings))
+    check = check_precision(out / GRAPH, job.validation.table["image"].tolist(), job.validation.malignant)
+    draft = draft_bundle(out, describe(job, history, settings) | {"bf16": check and asdict(check)})
     predictions = [a for a in Predictor(draft, exact=job.exact).predict(job.validation.table["image"]) if isinstance(a, Prediction)]
     validation = assess(job.validation, predictions, "validation", 0, ())
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
