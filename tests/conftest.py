@@ -1,6 +1,8 @@
 """Shared toys: phantoms on disk, a RUN trained on them, and caches that end with the session."""
 
 import os
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -40,13 +42,42 @@ def bad(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def run(phantoms, tmp_path_factory) -> Path:
-    """A RUN of the seed recipe on phantoms: MobileNetV2 with random weights, three epochs of its head."""
+def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
+    """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to phantoms in one pass.
+
+    Without that the features of the MobileNets are of the order 1e-12: every photograph has the same logit, and no test can fail.
+    """
+    folder = tmp_path_factory.mktemp("weights")
+
+    @cache
+    def write(name: str) -> Path:
+        import keras
+        import numpy as np
+
+        from lentigo.data.photos import read_all
+        from lentigo.models.backbones import BACKBONES
+        from lentigo.models.network import build_network
+
+        trunk = build_network(BACKBONES[name], "none").trunk
+        for layer in trunk.layers:
+            if isinstance(layer, keras.layers.BatchNormalization):
+                layer.trainable, layer.momentum = True, 0.0  # means and variances become those of the next batch
+        photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
+        trunk(np.stack([photo.pixels for photo in photos]), training=True)
+        trunk.save_weights(folder / f"{name}.weights.h5")
+        return folder / f"{name}.weights.h5"
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def run(phantoms, weight_file, tmp_path_factory) -> Path:
+    """A RUN of the seed recipe on phantoms: MobileNetV2 of `weight_file`, three epochs of its head."""
     from lentigo.training.recipes import find_recipe
     from lentigo.training.trainer import train
 
     out = tmp_path_factory.mktemp("runs") / "seed"
-    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3), weights="none")
+    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3), weights=weight_file("mobilenetv2"))
     return out
 
 

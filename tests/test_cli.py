@@ -3,6 +3,7 @@ import json
 import os
 import subprocess
 import sys
+from itertools import chain
 
 import pytest
 
@@ -90,8 +91,9 @@ def test_a_full_disk_is_one_line(phantoms, tmp_path):
     assert result.returncode == 4 and "could not be written" in result.stderr
 
 
-def test_train_speaks_json_and_says_nothing_else(phantoms, tmp_path):
-    result = lentigo("train", phantoms, "--out", tmp_path / "run", "--recipe", "seed", "--epochs", "1", "--backbone", "mobilenetv3small", "--weights", "none", "--json")
+def test_train_speaks_json_and_says_nothing_else(phantoms, weight_file, tmp_path):
+    options = {"--recipe": "seed", "--epochs": 1, "--backbone": "mobilenetv3small", "--weights": weight_file("mobilenetv3small")}
+    result = lentigo("train", phantoms, "--out", tmp_path / "run", *chain(*options.items()), "--json")
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["run"] == str(tmp_path / "run") and facts["validation"]["n"] > 0

@@ -3,7 +3,7 @@ import pytest
 
 from lentigo.data.photos import Problem, read_all
 from lentigo.errors import DataError, ModelError
-from lentigo.inference.prediction import Prediction, Predictor, gather_photos, predict
+from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.network import open_network
 
@@ -18,6 +18,12 @@ def with_bad(paths, tmp_path):
     bad = tmp_path / "bad.jpg"
     bad.write_bytes(paths[0].read_bytes()[:500])
     return [bad, *paths[:9], bad, *paths[9:18], bad]
+
+
+def test_photographs_differ_in_their_answers(run, phantoms):
+    """Of the toy itself: where all answers are alike, the other tests here say nothing."""
+    logits = [answer.logit for answer in Predictor(run, exact=True).answer(sorted(phantoms.glob("*/phantom_*.jpg"))) if isinstance(answer, Answer)]
+    assert np.std(logits) > 0.1 and len(np.unique(np.round(logits, 4))) > 40
 
 
 def test_answers_come_in_the_order_of_the_questions(run, with_bad):

@@ -51,23 +51,16 @@ def test_the_card_holds_the_best_epoch_of_validation(run):
     assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.02)  # the head ran in fp32
 
 
-def test_the_test_split_is_never_read(split_phantoms, tmp_path):
-    training = train(split_phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights="none")
+def test_the_test_split_is_never_read(split_phantoms, weight_file, tmp_path):
+    training = train(split_phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights=weight_file("mobilenetv3small"))
     assert training.problems == ()
 
 
-def start(phantoms, out, *more):
+def start(phantoms, weights, out, *more):
     """Training as a process of its own."""
-    command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(out.parent / "base.weights.h5"),
+    command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(weights),
                "--backbone", "mobilenetv3small", "--head-epochs", "2", "--epochs", "2", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
-
-
-@pytest.fixture
-def weight_file(tmp_path):
-    import keras
-
-    keras.applications.MobileNetV3Small(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(tmp_path / "base.weights.h5")
 
 
 def read_epochs(out):
@@ -80,16 +73,17 @@ def read_epochs(out):
         return 0
 
 
-def test_a_killed_run_resumes_to_the_same_end(phantoms, tmp_path, weight_file):
-    assert start(phantoms, tmp_path / "whole").wait() == 0
-    process = start(phantoms, tmp_path / "killed")
+def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
+    weights = weight_file("mobilenetv3small")
+    assert start(phantoms, weights, tmp_path / "whole").wait() == 0
+    process = start(phantoms, weights, tmp_path / "killed")
     while read_epochs(tmp_path / "killed") < 3 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     with pytest.raises(UsageError, match="unfinished RUN; go on with --resume"):
         train(phantoms, tmp_path / "killed")
-    assert start(phantoms, tmp_path / "killed", "--resume").wait() == 0
+    assert start(phantoms, weights, tmp_path / "killed", "--resume").wait() == 0
     columns = ["stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"]
     whole, killed = (pd.read_csv(tmp_path / name / "history.csv")[columns] for name in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed, rtol=1e-3, atol=1e-4)
