@@ -66,9 +66,12 @@ class Dataset:
         return self.take(self.table["split"].isin(splits).to_numpy())
 
     def take(self, rows: np.ndarray) -> Dataset:
-        """The photographs of a boolean mask or of row numbers."""
-        kept = self.table[rows] if rows.dtype == bool else self.table.iloc[rows]
-        return replace(self, table=kept.reset_index(drop=True))
+        """The photographs of a boolean mask or of row numbers; no file that was hashed is hashed again."""
+        rows = np.flatnonzero(rows) if rows.dtype == bool else rows
+        taken = replace(self, table=self.table.iloc[rows].reset_index(drop=True))
+        if "digests" in vars(self):
+            vars(taken)["digests"] = [self.digests[row] for row in rows]
+        return taken
 
     def require_both_classes(self) -> None:
         """Raises `DataError` when a class has no photograph."""

@@ -11,7 +11,6 @@ Colour is built as light loses it: skin times exp(-melanin * its absorption - bl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from PIL import Image
 
 from lentigo.data.artefacts import ARTEFACTS, blend, grid, rise
 from lentigo.data.files import write_whole
+from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import UsageError
 
 _ATYPIA = {"benign": 0.26, "malignant": 0.74}  # means; the spread of both is _SPREAD
@@ -106,22 +106,19 @@ def draw_phantom(label: str, seed: int, view: int = 0, size: int = 224) -> Phant
     return Phantom(cv2.merge(list(pixels)), np.where(depth > 0, 255, 0).astype(np.uint8), label)
 
 
-def write_phantoms(
-    out: str | Path, count: int, *, seed: int = 0, size: int = 224, progress: Callable[[Iterable, int], Iterable] | None = None
-) -> pd.DataFrame:
+def write_phantoms(out: str | Path, count: int, *, seed: int = 0, size: int = 224, progress: Progress = show_nothing) -> pd.DataFrame:
     """Writes `count` photographs of each class under `out`, their masks, and `manifest.csv`, which is also returned.
 
     Photographs are `out/benign/*.jpg` and `out/malignant/*.jpg`, masks `out/masks/*.png` with the same stem. About one
     lesion in four is photographed twice and some patients have two lesions or more, so splits must keep them together.
-    `progress(shots, total)` may wrap the work. The same seed writes the same files: lesion `L00007` is
-    `draw_phantom(label, seed * 1_000_000 + 7)`.
+    The same seed writes the same files: lesion `L00007` is `draw_phantom(label, seed * 1_000_000 + 7)`.
     Raises `UsageError` for a count under 1 and for what `draw_phantom` refuses, `SpaceError` when the disk is full.
     """
     if count < 1:
         raise UsageError(f"count {count}: expected at least 1 photograph of each class")
     _check("benign", seed, 0, size)
     out, shots = Path(out), _plan_shots(count, seed)
-    for shot in progress(shots, len(shots)) if progress else shots:
+    for shot in progress(shots, total=len(shots), label="phantoms"):
         phantom = draw_phantom(shot["label"], shot["seed"], shot["view"], size)
         with write_whole(out / shot["image"]) as temporary:
             Image.fromarray(phantom.photo).save(temporary, quality=92)

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from lentigo.data import manifests
 from lentigo.data.manifests import load_dataset, select_split
 from lentigo.errors import DataError, UsageError
 
@@ -314,6 +315,17 @@ def test_rows_are_taken_by_mask_or_by_number(tmp_path):
     taken = dataset.take(np.array([2, 0]))
     assert taken.malignant.tolist() == [1, 0] and list(taken.table.index) == [0, 1]
     assert taken.digests == [dataset.digests[2], dataset.digests[0]]
+
+
+@pytest.mark.parametrize("rows", [np.array([True, False, True]), np.array([0, 2]), np.array([], int)])
+def test_taking_hashes_no_file_again(tmp_path, monkeypatch, rows):
+    hashed = []
+    monkeypatch.setattr(manifests, "hash_readable", lambda path: hashed.append(path) or path)
+    dataset = load_dataset(build(tmp_path, "benign/a.png", "benign/b.png", "malignant/c.png"))
+    taken = dataset.take(rows)
+    assert hashed == []
+    assert dataset.take(rows).fingerprint == taken.fingerprint and len(hashed) == 2 * len(taken)
+    assert dataset.digests and dataset.take(rows).digests == taken.digests and len(hashed) == 2 * len(taken) + 3
 
 
 def test_taking_keeps_name_and_problems(tmp_path):

@@ -105,10 +105,10 @@ def test_the_same_seed_writes_the_same_files(tmp_path):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
 
 
-def test_progress_wraps_the_work(tmp_path):
-    totals = []
-    write_phantoms(tmp_path, 2, size=32, progress=lambda shots, total: totals.append(total) or shots)
-    assert totals == [4]
+def test_progress_watches_the_work_by_name_and_number(tmp_path):
+    seen = []
+    write_phantoms(tmp_path, 2, size=32, progress=lambda shots, **facts: seen.append(facts) or shots)
+    assert seen == [{"total": 4, "label": "phantoms"}]
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 1, "size": 8}, {"count": 1, "seed": -1}])
