@@ -133,7 +133,7 @@ def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, ba
 
 def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:
     """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN vouches for."""
-    files, capabilities = bundle.card["files"], openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    files, capabilities = bundle.card["files"], list_capabilities()
     if exact:
         return "f32"
     if "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
@@ -143,8 +143,12 @@ def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:
 
 def fastest_precision(core: openvino.Core | None = None) -> str:
     """ "bf16" where the processor computes in it, else "f32"."""
-    capabilities = (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-    return "bf16" if "BF16" in capabilities else "f32"
+    return "bf16" if "BF16" in list_capabilities(core) else "f32"
+
+
+def list_capabilities(core: openvino.Core | None = None) -> list[str]:
+    """What this processor computes in, by OpenVINO's names: FP32, BF16, INT8 and others."""
+    return (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def compile_graph(core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]) -> openvino.CompiledModel:

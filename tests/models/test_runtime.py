@@ -1,0 +1,135 @@
+"""The runtime: precision, devices, the cache of compiled graphs, and graphs that are none of ours."""
+
+import dataclasses
+
+import numpy as np
+import openvino
+import pytest
+from openvino import opset13 as opset
+
+from lentigo.data.files import cache_folder
+from lentigo.errors import ModelError, UsageError
+from lentigo.models import runtime
+from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle
+from lentigo.models.precision import compare_logits
+from lentigo.models.runtime import Session, choose_precision, open_session
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (5, 224, 224, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def capabilities(monkeypatch):
+    """Sets what the processor is said to compute in."""
+
+    def claim(*names):
+        monkeypatch.setattr(runtime, "list_capabilities", lambda core=None: list(names))
+
+    return claim
+
+
+def with_card(bundle, **entries):
+    return dataclasses.replace(bundle, card={**bundle.card, **entries})
+
+
+@pytest.mark.parametrize("batch", [1, 2, 8])
+def test_the_size_of_a_batch_changes_no_answer(run, batch):
+    alone = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS)
+    together = Session(run / GRAPH, precision="f32", batch=batch).answer(PIXELS)
+    for name, values in alone.items():
+        np.testing.assert_allclose(together[name], values, rtol=1e-4, atol=1e-5)
+
+
+def test_bf16_is_taken_only_where_the_card_vouches_for_it(run, capabilities):
+    bundle = open_bundle(run)
+    capabilities("FP32", "BF16")
+    assert choose_precision(with_card(bundle, bf16={"neutral": True})) == "bf16"
+    assert choose_precision(with_card(bundle, bf16={"neutral": False})) == "f32"
+    assert choose_precision(with_card(bundle, bf16=None)) == "f32"
+    assert choose_precision(with_card(bundle, bf16={"neutral": True}), exact=True) == "f32"
+    capabilities("FP32")
+    assert choose_precision(with_card(bundle, bf16={"neutral": True})) == "f32"
+
+
+def test_the_int8_twin_is_taken_where_the_card_lists_it(run, capabilities):
+    bundle = open_bundle(run)
+    twin = with_card(bundle, bf16={"neutral": True}, files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"})
+    capabilities("FP32", "BF16", "INT8")
+    assert choose_precision(twin) == "int8" and choose_precision(twin, exact=True) == "f32"
+    capabilities("FP32", "BF16")
+    assert choose_precision(twin) == "bf16"
+
+
+def test_onnxruntime_answers_as_openvino_does(run):
+    ours = open_session(open_bundle(run), exact=True).answer(PIXELS)
+    theirs = open_session(open_bundle(run), device="onnxruntime").answer(PIXELS)
+    assert set(ours) == set(theirs)
+    for name, values in ours.items():
+        np.testing.assert_allclose(theirs[name], values, rtol=1e-3, atol=1e-4)
+
+
+def test_a_device_that_is_not_there_or_unknown_is_named(run):
+    with pytest.raises(ModelError, match="device directml is not there: ONNX Runtime offers .*CPU.*--device cpu"):
+        open_session(open_bundle(run), device="directml")
+    with pytest.raises(UsageError, match="'tpu' is unknown; expected cpu, cuda"):
+        open_session(open_bundle(run), device="tpu")
+
+
+@pytest.fixture
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
+    return cache_folder() / "compiled"
+
+
+def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
+    first = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    assert len(list(own_cache.glob("*.blob"))) == 1
+    monkeypatch.setattr(runtime, "compile_graph", lambda *_: pytest.fail("compiled again"))
+    again = Session(run / GRAPH, precision="f32", batch=1)
+    np.testing.assert_array_equal(again.answer(PIXELS[:1])["logit"], first["logit"])
+    assert again.names == list(first)
+
+
+@pytest.mark.parametrize("damage", [lambda blob: blob[: len(blob) // 2], lambda blob: b"", lambda blob: b"no graph at all" * 1000])
+def test_a_torn_or_foreign_compiled_graph_is_made_again(run, own_cache, damage):
+    expected = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    (blob,) = own_cache.glob("*.blob")
+    whole = blob.read_bytes()
+    blob.write_bytes(damage(whole))
+    np.testing.assert_array_equal(Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"], expected["logit"])
+    assert len(blob.read_bytes()) == len(whole)
+
+
+def test_a_cache_that_cannot_be_written_stops_no_one(run, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
+    assert Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"].shape == (1, 1)
+
+
+def test_only_the_graphs_used_last_are_kept(run, own_cache, monkeypatch):
+    monkeypatch.setattr(runtime, "KEPT", 2)
+    for batch in (1, 2, 3):
+        Session(run / GRAPH, precision="f32", batch=batch)
+    assert len(list(own_cache.glob("*.blob"))) == 2
+
+
+@pytest.mark.parametrize(("shape", "kind"), [([-1, 224, 224, 3], np.float32), ([-1, 3, 224, 224], np.uint8), ([-1, 10], np.uint8)])
+def test_a_graph_that_takes_no_photographs_is_refused(tmp_path, shape, kind):
+    image = opset.parameter(openvino.PartialShape(shape), kind, name="image")
+    openvino.save_model(openvino.Model([opset.convert(image, "f32")], [image]), tmp_path / "other.xml")
+    with pytest.raises(ModelError, match="other.xml: cannot be compiled .* instead of uint8 photographs"):
+        Session(tmp_path / "other.xml")
+
+
+def test_a_file_that_is_no_graph_is_refused(tmp_path):
+    (tmp_path / "model.onnx").write_bytes(b"no graph")
+    with pytest.raises(ModelError, match=r"model.onnx: cannot be compiled .* copy it again"):
+        Session(tmp_path / "model.onnx")
+
+
+def test_precisions_are_compared_by_decisions_and_ranking():
+    logits, malignant = np.linspace(-3, 3, 1000), np.tile([0, 1], 500)
+    assert compare_logits(logits, logits, malignant).neutral
+    few, many = (np.where(np.arange(1000) % step == 0, -logits, logits) for step in (250, 100))
+    assert compare_logits(logits, few, malignant).decisions_equal == pytest.approx(0.996)
+    assert not compare_logits(logits, many, malignant).neutral
+    assert compare_logits(np.array([1.0, np.nan]), np.array([1.0, np.nan]), np.array([1, 0])).n == 1
