@@ -18,11 +18,13 @@ from lentigo.data.files import cache_folder, hash_bytes, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import SIDE, Photo, Problem, stream_photos
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import ModelError
 from lentigo.models.graph import to_onnx
 from lentigo.models.network import Network, name_weights
 from lentigo.models.runtime import Session, fastest_precision
 
 SHARD = 1024  # photographs; what a killed extraction loses at most
+LEAST_RANGE = 1e-6  # of the liveliest feature; below it a head gives every photograph the same answer (LOG.md, 2026-11-24)
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,18 @@ def extract_features(network: Network, dataset: Dataset, *, exact: bool = False,
     readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
     rows = [known[digest] for digest, there in zip(dataset.digests, readable, strict=True) if there]
     return Features(np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32), readable, tuple(problems))
+
+
+def refuse_still_features(features: Features, backbone: str, weights: str | Path) -> None:
+    """Raises `ModelError` where all photographs have the same features: no head, and no fine-tuning, learns from such a trunk.
+
+    So it is with the random weights of a MobileNet, whose signal fades from layer to layer.
+    """
+    if len(features.values) > 1 and np.ptp(features.values, axis=0).max() < LEAST_RANGE:
+        raise ModelError(
+            f"{backbone} with --weights {weights}: gives {len(features.values)} photographs the same features, to within {LEAST_RANGE:g}; "
+            f"expected features that differ: choose another backbone (resnet50 works at random) or trained weights (--weights imagenet or FILE)"
+        )
 
 
 def features_folder(network: Network, exact: bool) -> Path:

@@ -35,7 +35,7 @@ from lentigo.models.precision import check_precision
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
-from lentigo.training.features import extract_features
+from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.stages import Stage, compile_model, run_stage
 
@@ -84,8 +84,9 @@ def train(
     dataset = load_training_data(data)
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
-    keep_settings(out / "checkpoint" / "settings.json", settings)  # after the weights: a call that cannot start leaves nothing
     features = extract_features(network, dataset, exact=exact, progress=progress)
+    refuse_still_features(features, backbone.name, weights)
+    keep_settings(out / "checkpoint" / "settings.json", settings)  # after the weights: a call that cannot start leaves nothing
     readable = dataset.take(features.readable)
     held_out = split_or_read(readable, recipe, out / SPLITS)
     job = Job(

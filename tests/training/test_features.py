@@ -1,3 +1,5 @@
+from contextlib import nullcontext
+
 import keras
 import numpy as np
 import pandas as pd
@@ -6,10 +8,11 @@ from PIL import Image
 
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_all
+from lentigo.errors import ModelError
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.network import build_network
 from lentigo.training import features as cache
-from lentigo.training.features import extract_features, features_folder, load_shards
+from lentigo.training.features import Features, extract_features, features_folder, load_shards, refuse_still_features
 
 
 @pytest.fixture
@@ -95,6 +98,14 @@ def test_an_unreadable_photograph_is_left_out_and_named(network, dataset, tmp_pa
     features = extract_features(network, load_dataset(tmp_path / "manifest.csv"))
     assert features.readable.tolist() == [True] * 6 + [False]
     assert [problem.image for problem in features.problems] == [str(path)]
+
+
+@pytest.mark.parametrize(("size", "refused"), [(1e-7, True), (1e-5, False)])
+def test_features_that_hardly_differ_are_refused_whatever_their_mean(size, refused):
+    values = 3 + size * np.random.default_rng(0).uniform(0, 1, (50, 8)).astype(np.float32)
+    features = Features(values, np.ones(50, bool), ())
+    with pytest.raises(ModelError, match="the same features") if refused else nullcontext():
+        refuse_still_features(features, "toy", "none")
 
 
 def test_training_on_features_is_training_the_frozen_network(dataset):

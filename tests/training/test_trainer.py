@@ -48,7 +48,7 @@ def test_history_has_a_row_for_each_epoch(run):
 def test_the_card_holds_the_best_epoch_of_validation(run):
     card, history = json.loads((run / "card.json").read_text()), pd.read_csv(run / "history.csv")
     assert card["best_epoch"] == history["val_auroc"].idxmax() + 1
-    assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.02)  # the head ran in fp32
+    assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.1)  # the head ran in fp32: of 15 pairs one may change places
 
 
 def test_the_test_split_is_never_read(split_phantoms, weight_file, tmp_path):
@@ -104,6 +104,13 @@ def test_resuming_with_other_settings_names_them(tmp_path):
 def test_a_call_that_cannot_start_does_not_block_its_folder(phantoms, tmp_path):
     with pytest.raises(ModelError, match="no such weight file"):
         train(phantoms, tmp_path / "run", find_recipe("best", **SMALL), weights="nowhere.h5")
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("recipe", ["seed", "best"])
+def test_a_trunk_that_tells_nothing_apart_is_refused(phantoms, tmp_path, recipe):
+    with pytest.raises(ModelError, match=r"mobilenetv3small with --weights none: gives 48 photographs the same features.*; expected .*--weights imagenet or FILE"):
+        train(phantoms, tmp_path / "run", find_recipe(recipe, **SMALL), weights="none")
     assert not (tmp_path / "run").exists()
 
 
