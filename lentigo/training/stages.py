@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 from lentigo.data.progress import Progress
 from lentigo.training.checkpoints import Progression, save_checkpoint
 from lentigo.training.recipes import Recipe
+from lentigo.training.steps import Step, find_adamw, make_step
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, labels (n, 1), weights (n,)
 
@@ -36,7 +37,7 @@ class Stage:
 
 def compile_model(model: keras.Model, recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float) -> None:
     """Adam with decoupled decay, cross-entropy on logits, accuracy."""
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99)
+    optimizer = find_adamw()(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99)
     loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
     optimizer.build(model.trainable_variables)
@@ -62,12 +63,12 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
 
 def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path, progress: Progress) -> None:
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
-    epochs = range(progression.epoch, stage.epochs)
+    epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
         if is_stuck(progression, recipe):
             break
         started = time.perf_counter()
-        logs = train_epoch(stage, recipe, epoch, progress)
+        logs = train_epoch(stage, step, recipe, epoch, progress)
         row = {"stage": stage.name, "epoch": epoch + 1, "loss": logs["loss"], "accuracy": logs["accuracy"]}
         row |= validate_epoch(stage, progression, epoch + 1)
         progression.history.append(row | {"seconds": time.perf_counter() - started})
@@ -82,7 +83,7 @@ def is_stuck(progression: Progression, recipe: Recipe) -> bool:
     return 0 < recipe.patience <= progression.epoch - progression.best_epoch
 
 
-def train_epoch(stage: Stage, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
+def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
     """One pass over the training photographs; the epoch's mean loss and accuracy."""
     orders = order_rows(len(stage.malignant), recipe, stage.name, epoch)
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
@@ -90,8 +91,7 @@ def train_epoch(stage: Stage, recipe: Recipe, epoch: int, progress: Progress) ->
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
     sums = np.zeros(2)
     for inputs, labels, weights in batches:
-        stage.model.reset_metrics()
-        sums += len(labels) * np.array(stage.model.train_on_batch(inputs, labels, sample_weight=weights), dtype=float)
+        sums += len(labels) * np.array(step(inputs, labels, weights))
     loss, accuracy = sums / len(stage.malignant)
     return {"loss": float(loss), "accuracy": float(accuracy)}
 
