@@ -8,6 +8,8 @@
 from importlib import import_module
 from typing import Any
 
+from lentigo.errors import explain_missing
+
 __version__ = "0.1.0"
 
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
@@ -24,5 +26,11 @@ __all__ = [*_PLACES, "__version__"]
 
 def __getattr__(name: str) -> Any:
     if name in _PLACES:
-        return getattr(import_module(_PLACES[name]), name)
+        try:
+            return getattr(import_module(_PLACES[name]), name)
+        except ModuleNotFoundError as error:
+            missing = explain_missing(error, name)
+            if missing is None:
+                raise
+            raise missing from error
     raise AttributeError(f"module 'lentigo' has no attribute {name!r}")

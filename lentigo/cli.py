@@ -18,7 +18,7 @@ import typer
 from typer import Argument, Option
 
 from lentigo import __version__
-from lentigo.errors import LentigoError
+from lentigo.errors import LentigoError, explain_missing
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
@@ -40,6 +40,12 @@ def main() -> None:
     except LentigoError as error:
         print(f"lentigo: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error, sys.argv[1])
+        if missing is None:
+            raise
+        print(f"lentigo: {missing}", file=sys.stderr)
+        sys.exit(missing.exit_code)
     except KeyboardInterrupt:
         print("lentigo: stopped", file=sys.stderr)
         sys.exit(130)

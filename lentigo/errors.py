@@ -2,14 +2,25 @@
 
     LentigoError
      ├── UsageError          the call is wrong: an option, a name, a combination   (exit code 2)
-     └── UnusableError       the input or the model cannot be used at all          (exit code 4)
+     └── UnusableError       what the call needs cannot be used at all             (exit code 4)
           ├── DataError      photographs, folders, manifests, splits
           │    └── PhotoError    one photograph; listed beside the successes, never fatal by itself
           ├── ModelError     RUN folders and weights
-          └── SpaceError     the disk is full or not writable
+          ├── SpaceError     the disk is full or not writable
+          └── MissingError   a package that the plain install leaves out
 
 Each message names the thing, what was expected and the cure, in one line.
 """
+
+from __future__ import annotations
+
+EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproject.toml that brings them
+    "evaluate": ("cv2", "jinja2", "matplotlib", "pandas", "scipy", "sklearn"),
+    "train": ("keras", "onnx", "tensorflow"),
+    "export": ("ai_edge_litert", "nncf"),
+    "parquet": ("pyarrow",),
+}
+NEEDS = {"train": "train", "export": "train,export"}  # extras of verbs that need more than the first module they miss
 
 
 class LentigoError(Exception):
@@ -25,7 +36,7 @@ class UsageError(LentigoError):
 
 
 class UnusableError(LentigoError):
-    """The input or the model cannot be used at all."""
+    """What the call needs cannot be used at all."""
 
 
 class DataError(UnusableError):
@@ -42,3 +53,20 @@ class ModelError(UnusableError):
 
 class SpaceError(UnusableError):
     """A file could not be written."""
+
+
+class MissingError(UnusableError):
+    """A package that an extra brings, and that is not installed."""
+
+
+def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | None:
+    """What to install for a verb that missed a module; None where no extra brings that module: then it is a bug.
+
+    >>> print(explain_missing(ModuleNotFoundError(name="sklearn.metrics"), "evaluate"))
+    evaluate needs sklearn, which the plain install leaves out; pip install 'lentigo[evaluate]'
+    """
+    module = (error.name or "").partition(".")[0]
+    for extra, modules in EXTRAS.items():
+        if module in modules:
+            return MissingError(f"{verb} needs {module}, which the plain install leaves out; pip install 'lentigo[{NEEDS.get(verb, extra)}]'")
+    return None

@@ -8,25 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import LinearSegmentedColormap, Normalize
-from matplotlib.figure import Figure
-from matplotlib.font_manager import findfont, get_font
-from PIL import Image
-from scipy.interpolate import PchipInterpolator
 
-from lentigo.data.drawing import ACCENT, new_figure, save_figure
 from lentigo.data.photos import SUFFIXES, Problem, read_photo
 from lentigo.errors import PhotoError, UsageError
-from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos
-
-SIDE = 800  # pixels, of the photograph's longer side in a figure
-PANEL = 4.4  # inches, of the same
-FOR, AGAINST = (0.86, 0.18, 0.0), (0.0, 0.36, 0.75)  # a red and a blue that the colour-blind tell apart, and from grey
-SIGNED = LinearSegmentedColormap.from_list(  # one colour on either side of zero, where it is transparent
-    "signed", [(0.0, (*AGAINST, 0.75)), (0.5, (*AGAINST, 0.0)), (0.5, (*FOR, 0.0)), (1.0, (*FOR, 0.75))]
-)  # fmt: skip
+from lentigo.inference.figures import draw_explanation, save_figure
+from lentigo.inference.prediction import Prediction, Predictor, gather_photos
 
 
 @dataclass(frozen=True)
@@ -118,73 +104,3 @@ def name_apart(paths: Iterable[Path]) -> Iterator[str]:
             unique = f"{name}_{tries[name.casefold()] + 1}"
         taken.add(unique.casefold())
         yield unique
-
-
-def draw_explanation(photo: np.ndarray, answer: Answer) -> Figure:
-    """The photograph, uint8 (height, width, 3), and beside it the same in grey with the heatmap over it."""
-    picture = Image.fromarray(photo)
-    picture.thumbnail((SIDE, SIDE))
-    grey = 0.4 + 0.6 * np.asarray(picture.convert("L")) / 255  # pale, so that the colours are the map's alone
-    fine, limit = enlarge(answer.heatmap, *grey.shape), float(np.abs(answer.heatmap).max()) or 1.0
-    figure = new_figure(*figure_size(picture.width / picture.height))
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.08)
-    left, right = figure.subplots(1, 2)
-    left.imshow(np.asarray(picture))
-    right.imshow(grey, cmap="gray", vmin=0, vmax=1)
-    right.imshow(SIGNED(Normalize(-limit, limit)(fine)))
-    levels = [level for level in (-limit / 2, limit / 2) if fine.min() < level < fine.max()]
-    if levels and min(fine.shape) > 1:
-        right.contour(fine, levels, colors="black", linewidths=0.8)  # dashed below zero
-    for axes, title in ((left, "photograph"), (right, "what speaks for malignant, and what against")):
-        axes.set_axis_off()
-        axes.set_title(title, fontsize=9, color=ACCENT)
-    draw_scale(figure, right, limit, answer.heatmap.size)
-    draw_words(figure, right, answer)
-    return figure
-
-
-def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
-    """The heatmap at the size of a photograph, by monotone cubics (PCHIP) along both axes.
-
-    Plain bicubic overshoots: beside a blue cell it paints a red rim that the model never spoke of.
-    """
-    for axis, size in ((0, height), (1, width)):
-        cells = heatmap.shape[axis]
-        centres = np.clip((np.arange(size) + 0.5) / size * cells - 0.5, 0, cells - 1)  # in cells; beyond the last one it stays
-        heatmap = PchipInterpolator(np.arange(cells), heatmap, axis=axis)(centres)
-    return heatmap
-
-
-def figure_size(ratio: float) -> tuple[float, float]:
-    """Inches for two panels of width / height = `ratio`, with room for scale, title and footer."""
-    ratio = min(max(ratio, 0.65), 2)
-    return 2 * PANEL * min(1, ratio) + 1.3, PANEL / max(1, ratio) + 1.5
-
-
-def draw_scale(figure: Figure, axes: Axes, limit: float, cells: int) -> None:
-    """The colour bar: what the colours say, in words and in units."""
-    bar = figure.colorbar(ScalarMappable(Normalize(-limit, limit), SIGNED), ax=axes, fraction=0.05, pad=0.02)
-    bar.set_label(f"change of the logit by one of {cells} cells", fontsize=8)
-    bar.ax.tick_params(labelsize=8)
-    for level, style in ((limit / 2, "-"), (-limit / 2, "--")):
-        bar.ax.axhline(level, color="black", linewidth=0.8, linestyle=style)
-    bar.ax.set_title("for\nmalignant", fontsize=8, color=FOR)
-    bar.ax.set_xlabel("against\nmalignant", fontsize=8, color=AGAINST)
-
-
-def draw_words(figure: Figure, axes: Axes, answer: Answer) -> None:
-    """Title, sum and footer; what a file is called is never read as mathematics."""
-    said, cells = answer.prediction, float(answer.heatmap.sum())
-    decision = f"{said.label}: P(malignant) {said.probability:.3f}, threshold {said.threshold:.3f}"
-    constant = round(answer.logit, 2) - round(cells, 2)  # so that the three numbers add up as they are printed
-    total = f"all cells {cells:+.2f}, the network's constant {constant:+.2f}: logit {answer.logit:+.2f}"
-    figure.suptitle(f"{spell(Path(said.image).name)}\n{decision}", fontsize=11, fontweight="bold", parse_math=False)
-    axes.text(0.5, -0.02, total, transform=axes.transAxes, ha="center", va="top", fontsize=8, color=ACCENT)
-    figure.supxlabel(f"research tool, not a diagnosis; model {spell(said.model)}", fontsize=7, color=ACCENT, parse_math=False)
-
-
-def spell(name: str, length: int = 48) -> str:
-    """A name as the figure's font can write it, the middle left out where it is long."""
-    known = get_font(findfont("DejaVu Sans")).get_charmap()
-    name = "".join(letter if ord(letter) in known and letter.isprintable() else "?" for letter in name)
-    return name if len(name) <= length else f"{name[: length // 2]}...{name[-length // 2 :]}"

@@ -1,0 +1,114 @@
+"""The plain install, `pip install .`: small, and enough to predict and explain."""
+
+import ast
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+import lentigo
+from lentigo.errors import EXTRAS
+
+HOME = Path(__file__).parents[1]
+FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "onnx", "onnxruntime"}
+LEFT_OUT = FRAMEWORKS.union(*EXTRAS.values())
+REFUSE = """
+import sys
+
+class Refuse:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in LEFT_OUT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+"""
+FROM_PYTHON = """
+import lentigo
+_, photo, run, out = sys.argv
+(said,), (shown,) = lentigo.predict(photo, run).predictions, lentigo.explain(photo, run, out=out).explanations
+print(said.probability == shown.prediction.probability, shown.figure)
+"""
+
+
+def run_plain(code, *words, refused=LEFT_OUT):
+    """Runs Python where some modules are not to be had."""
+    code = f"LEFT_OUT = {sorted(refused)!r}{REFUSE}{code}"
+    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=300, env=os.environ)
+
+
+def run_command(*words, **options):
+    return run_plain("from lentigo.cli import main; main()", *words, **options)
+
+
+def test_the_command_predicts_and_explains(run, photo, tmp_path):
+    result = run_command("predict", photo, "--model", run, "--explain", tmp_path, "--json")
+    assert result.returncode == 0, result.stderr
+    assert Path(json.loads(result.stdout)["figure"]).is_file()
+
+
+def test_python_predicts_and_explains(run, photo, tmp_path):
+    result = run_plain(FROM_PYTHON, photo, run, tmp_path / "heat.png")
+    assert result.stdout.split() == ["True", str(tmp_path / "heat.png")], result.stderr
+
+
+@pytest.mark.parametrize(("words", "missing", "extra"), [
+    (["evaluate", "RUN", "DATA"], "evaluate needs ", "evaluate"),
+    (["data", "info", "DATA"], "data needs ", "evaluate"),
+    (["train", "DATA", "--out", "RUN"], "train needs ", "train"),
+    (["export", "RUN", "--format", "onnx", "--out", "OUT"], "export needs ", "train,export"),
+])  # fmt: skip
+def test_a_command_that_needs_an_extra_names_it(run, words, missing, extra):
+    result = run_command(*(run if word == "RUN" else word for word in words))
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1, result.stderr
+    assert result.stderr.startswith(f"lentigo: {missing}") and result.stderr.endswith(f"; pip install 'lentigo[{extra}]'\n")
+
+
+def test_python_names_the_extra_too():
+    result = run_plain("import lentigo; lentigo.evaluate")
+    assert "MissingError: evaluate needs " in result.stderr and "lentigo[evaluate]" in result.stderr
+
+
+def test_another_missing_module_is_a_bug(run, photo):
+    result = run_command("predict", photo, "--model", run, refused={"PIL"})
+    assert result.returncode == 1 and "Traceback" in result.stderr and "No module named 'PIL'" in result.stderr
+
+
+def test_each_module_that_is_imported_is_in_the_plain_install_or_in_an_extra():
+    project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
+    wanted = {name: {word.partition(">=")[0] for word in words} for name, words in project["optional-dependencies"].items()}
+    wanted["plain"] = {word.partition(">=")[0] for word in project["dependencies"]}
+    brings, known = packages_distributions(), {module: extra for extra, modules in EXTRAS.items() for module in modules}
+    for module in third_party() - {"onnxruntime"}:  # the runtime itself says how to get that one
+        packages = {name.lower().replace("_", "-") for name in brings.get(module, ())}
+        assert not packages or packages & wanted[known.get(module, "plain")], module
+
+
+def third_party():
+    """The modules of others that Lentigo imports anywhere."""
+    found = set()
+    for path in Path(lentigo.__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            found |= {name.partition(".")[0] for name in names}
+    return found - set(sys.stdlib_module_names) - {"lentigo"}
+
+
+@pytest.mark.check
+def test_a_plain_install_is_small_and_answers(run, photo, tmp_path):
+    tree, python = tmp_path / "tree", tmp_path / "venv" / "bin" / "python"
+    shutil.copytree(HOME / "lentigo", tree / "lentigo", ignore=shutil.ignore_patterns("__pycache__"))
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(HOME / name, tree)
+    subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
+    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", HOME / "constraints.txt", tree], check=True, cwd=tmp_path)
+    (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
+    assert not {path.name for path in packages.iterdir()} & LEFT_OUT
+    assert sum(path.stat().st_blocks * 512 for path in packages.rglob("*") if not path.is_symlink()) < 400e6
+    result = subprocess.run([python, "-m", "lentigo", "predict", photo, "--model", run, "--explain", tmp_path, "--json"], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == 0 and Path(json.loads(result.stdout)["figure"]).is_file(), result.stderr
