@@ -67,3 +67,27 @@ def test_an_interval_exists_for_each_metric():
     for name in Metrics.__dataclass_fields__:
         low, high = intervals[name]
         assert low - 0.05 <= getattr(values, name) <= high + 0.05, name
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_interval_of_a_calibrated_classifiers_calibration_error_holds_it(seed):
+    rng = np.random.default_rng(seed)
+    probability = rng.beta(0.7, 0.7, 660)
+    truth = (rng.uniform(size=660) < probability).astype(int)
+    low, high = bootstrap(lambda rows: measure(truth[rows], probability[rows], 0.5), np.arange(660), resamples=200)["ece"]
+    value = calibration_error(truth, probability)
+    assert low < value - 0.005 and value + 0.005 < high
+
+
+def test_the_interval_of_a_large_calibration_error_is_its_percentile_interval():
+    rng = np.random.default_rng(0)
+    probability = rng.uniform(0.7, 0.9, 2000)  # of photographs half of which are malignant
+    truth = (rng.uniform(size=2000) < 0.5).astype(int)
+    low, high = bootstrap(lambda rows: measure(truth[rows], probability[rows], 0.5), np.arange(2000), resamples=200)["ece"]
+    gap = probability.mean() - truth.mean()
+    assert (low, high) == pytest.approx((gap - 1.96 * np.sqrt(0.25 / 2000), gap + 1.96 * np.sqrt(0.25 / 2000)), abs=0.006)
+
+
+def test_the_interval_of_one_photograph_is_its_value():
+    intervals = bootstrap(lambda rows: measure(np.array([1])[rows], np.array([0.3])[rows], 0.5), np.arange(1), resamples=20)
+    assert intervals["ece"] == pytest.approx((0.7, 0.7))
