@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.data.photos import Problem, read_all, read_photo
+from lentigo.data.photos import Problem, read_photo
 from lentigo.errors import UsageError
 from lentigo.inference.explanation import explain, explain_photos, name_figures
 from lentigo.inference.prediction import Predictor
+from lentigo.models.backbones import BACKBONES
+from lentigo.models.network import open_network
 from lentigo.models.runtime import Session
 
 
@@ -20,38 +22,12 @@ def lentigo(*words):
 
 
 @pytest.fixture(scope="module")
-def network(phantoms):
-    """A random network whose last batch norm is fitted to phantoms: without it the features are of the order 1e-12."""
-    import keras
-
-    from lentigo.models.backbones import BACKBONES
-    from lentigo.models.network import build_network
-
-    network, rng = build_network(BACKBONES["mobilenetv2"], "none"), np.random.default_rng(1)
-    norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
-    for norm in norms:
-        norm.gamma.assign(rng.uniform(1.0, 2.0, norm.gamma.shape))
-    pixels = np.stack([photo.pixels for photo in read_all(sorted((phantoms / "malignant").glob("*.jpg"))[:8])[0]])
-    features = np.asarray(keras.Model(network.full.input, norms[-1].input)(pixels))
-    mean, deviation = features.mean(axis=(0, 1, 2)), features.std(axis=(0, 1, 2))
-    norms[-1].set_weights([np.sqrt(deviation**2 + norms[-1].epsilon) / deviation, 0 * mean, mean, deviation**2])
-    return network
+def head(run):
+    """The head of that RUN."""
+    return open_network(run / "model.keras", BACKBONES["mobilenetv2"]).head
 
 
-@pytest.fixture(scope="module")
-def telling(network, tmp_path_factory):
-    """A RUN of that network."""
-    from lentigo.models.bundle import draft_bundle, finish_bundle
-    from lentigo.models.graph import save_onnx
-    from lentigo.models.network import build_answers
-
-    folder = tmp_path_factory.mktemp("telling")
-    save_onnx(build_answers(network), folder / "model.onnx")
-    finish_bundle(draft_bundle(folder, {"threshold": 0.5, "temperature": 1.0, "backbone": "mobilenetv2"}), {})
-    return folder
-
-
-def run_head(head, x):
+def compute_head(head, x):
     """The head in double precision."""
     for number in (1, 2):
         (kernel, bias), norm = head.get_layer(f"head_dense_{number}").get_weights(), head.get_layer(f"head_norm_{number}")
@@ -61,49 +37,49 @@ def run_head(head, x):
     return float((x @ kernel.astype(float) + bias)[0])
 
 
-def test_the_map_is_that_of_the_graph(telling, photo):
-    expected = Session(telling / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])["heatmap"][0]
-    (explanation,) = explain(photo, telling, exact=True).explanations
+def test_the_map_is_that_of_the_graph(run, photo):
+    expected = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])["heatmap"][0]
+    (explanation,) = explain(photo, run, exact=True).explanations
     assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
     np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
     assert explanation.figure is None
 
 
-def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(telling, network, photo):
-    answer = Session(telling / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])
-    (explanation,) = explain(photo, telling, exact=True).explanations
+def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, head, photo):
+    answer = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])
+    (explanation,) = explain(photo, run, exact=True).explanations
     embedding, step = answer["embedding"][0].astype(float), 1e-6
-    slope = (run_head(network.head, embedding * (1 + step)) - run_head(network.head, embedding * (1 - step))) / (2 * step)
+    slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (2 * step)
     assert abs(slope) > 0.01
     assert explanation.heatmap.sum() == pytest.approx(slope, rel=1e-3)
 
 
-def test_an_explanation_holds_the_prediction_that_predict_gives(telling, photo, bad):
-    said, (explanation, problem) = list(Predictor(telling).predict([photo, bad])), explain_photos(Predictor(telling), [photo, bad], {})
+def test_an_explanation_holds_the_prediction_that_predict_gives(run, photo, bad):
+    said, (explanation, problem) = list(Predictor(run).predict([photo, bad])), explain_photos(Predictor(run), [photo, bad], {})
     assert explanation.prediction.probability == said[0].probability and explanation.image == str(photo)
     assert problem == said[1]
 
 
-def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(telling, photo):
-    plain, flipped = (next(Predictor(telling, exact=True, flips=flips).answer([photo])) for flips in (False, True))
+def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, photo):
+    plain, flipped = (next(Predictor(run, exact=True, flips=flips).answer([photo])) for flips in (False, True))
     np.testing.assert_allclose(flipped.heatmap, plain.heatmap, atol=1e-5 * np.abs(plain.heatmap).max())
     np.testing.assert_array_equal(flipped.pixels, read_photo(photo).pixels)
     assert flipped.logit != pytest.approx(plain.logit, rel=1e-4)
 
 
-def test_one_photograph_gives_the_file_that_was_named(telling, photo, tmp_path):
-    answers = explain(photo, telling, out=tmp_path / "heat.png")
+def test_one_photograph_gives_the_file_that_was_named(run, photo, tmp_path):
+    answers = explain(photo, run, out=tmp_path / "heat.png")
     with Image.open(tmp_path / "heat.png") as picture:
         assert picture.width > picture.height > 200 and np.asarray(picture).std() > 10
     assert [path.name for path in tmp_path.iterdir()] == ["heat.png"]
     assert answers.explanations[0].figure == tmp_path / "heat.png"
 
 
-def test_photographs_of_one_name_have_a_figure_each(telling, photo, tmp_path):
+def test_photographs_of_one_name_have_a_figure_each(run, photo, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "mole.jpg").write_bytes(photo.read_bytes())
-    explain([tmp_path / "a" / "mole.jpg", tmp_path / "b" / "mole.jpg"], telling, out=tmp_path / "out")
+    explain([tmp_path / "a" / "mole.jpg", tmp_path / "b" / "mole.jpg"], run, out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_mole.png", "b_mole.png"]
 
 
@@ -120,16 +96,16 @@ def test_a_file_that_cannot_be_meant_is_refused(paths, out):
         name_figures(paths, out)
 
 
-def test_a_figure_never_replaces_its_photograph(telling, photo, tmp_path):
+def test_a_figure_never_replaces_its_photograph(run, photo, tmp_path):
     Image.open(photo).save(tmp_path / "mole.png")
     with pytest.raises(UsageError, match="would replace the photograph"):
-        explain(tmp_path / "mole.png", telling, out=tmp_path)
+        explain(tmp_path / "mole.png", run, out=tmp_path)
 
 
-def test_a_photograph_that_vanishes_meanwhile_is_listed(telling, photo, tmp_path):
+def test_a_photograph_that_vanishes_meanwhile_is_listed(run, photo, tmp_path):
     copy = tmp_path / "mole.jpg"
     copy.write_bytes(photo.read_bytes())
-    predictor = Predictor(telling)
+    predictor = Predictor(run)
     answers = [*predictor.answer([copy])]
     copy.unlink()
     predictor.answer = lambda paths: answers
@@ -137,8 +113,8 @@ def test_a_photograph_that_vanishes_meanwhile_is_listed(telling, photo, tmp_path
     assert isinstance(problem, Problem) and "cannot be read" in problem.error
 
 
-def test_explain_lists_a_bad_photograph(telling, photo, bad, tmp_path):
-    result = lentigo("explain", photo, bad, photo, "--model", telling, "--out", tmp_path / "out", "--json")
+def test_explain_lists_a_bad_photograph(run, photo, bad, tmp_path):
+    result = lentigo("explain", photo, bad, photo, "--model", run, "--out", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and str(bad) in result.stderr
     assert np.shape(lines[0]["heatmap"]) == (7, 7) and lines[2]["figure"] == str(tmp_path / "out" / f"{photo.stem}.png")
@@ -146,8 +122,8 @@ def test_explain_lists_a_bad_photograph(telling, photo, bad, tmp_path):
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{photo.stem}.png"]
 
 
-def test_predict_draws_on_the_way(telling, photo, bad, tmp_path):
-    result = lentigo("predict", bad, photo, "--model", telling, "--explain", tmp_path / "out", "--csv", tmp_path / "answers.csv", "--json")
+def test_predict_draws_on_the_way(run, photo, bad, tmp_path):
+    result = lentigo("predict", bad, photo, "--model", run, "--explain", tmp_path / "out", "--csv", tmp_path / "answers.csv", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and set(lines[0]) == {"image", "error"}
     assert set(lines[1]) == {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds", "figure"}
