@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import csv
 import dataclasses
-import inspect
-import json
-import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from lentigo import __version__
 from lentigo.errors import LentigoError, explain_missing
+from lentigo.options import Exact, Flips, Json, Model, recipe_options
+from lentigo.terminal import Bars, emit, mute_stderr, say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
@@ -26,10 +24,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
 app.add_typer(data_app, name="data")
 
-Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
-Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
-Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
-Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
 FAILED_INPUTS = 3
 
 
@@ -52,75 +46,6 @@ def main() -> None:
     except BrokenPipeError:  # whoever read stdout has left
         sys.stderr.close()
         sys.exit(0)
-
-
-def say(*words: Any) -> None:
-    """For people."""
-    print(*words, file=sys.stderr)
-
-
-def emit(value: Any) -> None:
-    """For machines: one JSON value a line; NaN is null before it comes here."""
-    print(json.dumps(value, allow_nan=False), flush=True)
-
-
-@contextmanager
-def mute_stderr() -> Iterator[None]:
-    """Drops what native libraries write to stderr meanwhile; Python's errors still come out as exceptions."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nothing:
-        os.dup2(nothing.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-
-
-class Bars:
-    """Progress bars on stderr: rate and time left; nothing where stderr is no terminal."""
-
-    def __init__(self) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
-        console = Console(stderr=True)
-        self.progress = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-
-    def __enter__(self) -> Bars:
-        self.progress.start()
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.progress.stop()
-
-    def __call__(self, items: Iterable, total: int | None = None, label: str = "") -> Iterator:
-        task = self.progress.add_task(label, total=total, rate="")
-        for item in items:
-            yield item
-            speed = self.progress.tasks[self.progress.task_ids.index(task)].speed
-            self.progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
-        self.progress.remove_task(task)
-
-
-def recipe_options(command: Callable) -> Callable:
-    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot disagree."""
-    from lentigo.training.recipes import Recipe
-
-    signature = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
-    kept = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
-    types = {"str": str, "int": int, "float": float, "bool": bool}
-    for field in (f for f in dataclasses.fields(Recipe) if f.name != "name"):
-        flag = f"--{field.name.replace('_', '-')}"
-        option = Option(f"{flag}/--no-{flag[2:]}" if field.type == "bool" else flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False)
-        kept.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[types[field.type] | None, option]))
-    command.__signature__ = signature.replace(parameters=kept)
-    command.__annotations__ = {p.name: p.annotation for p in kept}
-    return command
 
 
 def report_problems(problems: Iterable[Any]) -> None:

@@ -10,6 +10,7 @@ import lentigo
 
 HOUSE = Path(lentigo.__file__).parent
 ROOMS = ["errors", "data", "models", "inference", "evaluation", "training", "serving", "cli"]
+DOOR = ("cli", "options", "terminal", "__main__")  # one door: the command line and what stands beside it
 MODULES = {".".join(p.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in HOUSE.rglob("*.py")}
 
 
@@ -25,14 +26,14 @@ def imports(path: Path) -> set[str]:
 
 
 def room(module: str) -> str:
-    return module.split(".")[1] if "." in module else ""
+    name = module.split(".")[1]
+    return "cli" if name in DOOR else name
 
 
 def test_imports_go_up():
-    for module, path in MODULES.items():
-        for target in imports(path):
-            if room(module) in ROOMS and room(target) in ROOMS:
-                assert ROOMS.index(room(target)) <= ROOMS.index(room(module)), f"{module} imports {target}"
+    for module in set(MODULES) - {"lentigo"}:  # the package itself is imported by all
+        for target in imports(MODULES[module]) - {"lentigo"}:
+            assert ROOMS.index(room(target)) <= ROOMS.index(room(module)), f"{module} imports {target}"
 
 
 def test_no_cycle():

@@ -1,0 +1,34 @@
+"""Options of the command line that several commands share, and those that the table of recipes makes."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+from collections.abc import Callable
+from typing import Annotated, get_type_hints
+
+from typer import Option
+
+Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
+Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
+Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
+Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
+
+
+def recipe_options(command: Callable) -> Callable:
+    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot disagree."""
+    from lentigo.training.recipes import Recipe
+
+    signature = inspect.signature(command)
+    hints = get_type_hints(command, include_extras=True)
+    kept = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values() if p.kind is not inspect.Parameter.VAR_KEYWORD]
+    types = {"str": str, "int": int, "float": float, "bool": bool}
+    for field in (f for f in dataclasses.fields(Recipe) if f.name != "name"):
+        flag = f"--{field.name.replace('_', '-')}"
+        option = Option(
+            f"{flag}/--no-{flag[2:]}" if field.type == "bool" else flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False
+        )
+        kept.append(inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[types[field.type] | None, option]))
+    command.__signature__ = signature.replace(parameters=kept)
+    command.__annotations__ = {p.name: p.annotation for p in kept}
+    return command
