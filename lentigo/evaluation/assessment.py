@@ -81,13 +81,14 @@ def assess(dataset: Dataset, predictions: list[Prediction], split: str, times: i
     """The metrics of predictions for the photographs of a data set, in its order."""
     truth, threshold = dataset.malignant, predictions[0].threshold
     probability = np.array([prediction.probability for prediction in predictions])
+    answered = np.array([prediction.label != "uncertain" for prediction in predictions])
     table = dataset.table.assign(probability=probability, decision=[p.label for p in predictions])
     return Assessment(
         n=len(truth),
         n_malignant=int(truth.sum()),
-        metrics=measure(truth, probability, threshold),
+        metrics=measure(truth, probability, threshold, answered),
         threshold=threshold,
-        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold), dataset.groups),
+        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold, answered[rows]), dataset.groups),
         confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
         split=split,
         model=predictions[0].model,

@@ -12,8 +12,11 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.data.photos import Photo, Problem, find_photos, stream_photos
-from lentigo.errors import DataError, ModelError
-from lentigo.models.bundle import Bundle, open_bundle
+from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.inference.calibration import read_calibration
+from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.refusal import load_reference
+from lentigo.models.bundle import REFERENCE, Bundle, open_bundle
 from lentigo.models.runtime import BATCH, open_session
 
 FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views
@@ -21,7 +24,11 @@ FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # t
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a model says of one photograph. `probability` is P(malignant); `label` is the decision at `threshold`."""
+    """What a model says of one photograph.
+
+    `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and then `reason` says why.
+    `in_distribution` is None where the RUN carries no reference to tell.
+    """
 
     image: str
     label: str
@@ -30,6 +37,7 @@ class Prediction:
     in_distribution: bool | None
     model: str
     seconds: float
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -55,10 +63,18 @@ class Predictor:
 
     `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
     `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
+    `operating_point` and `risk` stand in for the card's. Raises `ModelError` and `UsageError`.
     """
 
-    def __init__(self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None):
+    def __init__(
+        self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
+        operating_point: str | None = None, risk: float | None = None,
+    ):  # fmt: skip
         self.bundle = model if isinstance(model, Bundle) else find_model(model)
+        self.calibration = read_calibration(self.bundle.card)
+        self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
+        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
+        self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.views = FLIPS if flips else FLIPS[:1]
         few = count is not None and count * len(self.views) <= BATCH
         self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
@@ -78,16 +94,16 @@ class Predictor:
         measured, last = self.measure(stream_photos(images), waiting), time.perf_counter()
         while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
             seconds = (time.perf_counter() - last) / len(chunk)
-            for logit, heatmap in chunk:
+            for logit, heatmap, embedding in chunk:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
                 photo = waiting.popleft()
-                yield Answer(self.decide(photo.image, logit, seconds), photo.pixels, logit, heatmap)
+                yield Answer(self.decide(photo.image, logit, embedding, seconds), photo.pixels, logit, heatmap)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
-    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray]]:
-        """Of each readable photograph the logit, the mean over its views, and the heatmap; `waiting` collects what was drawn."""
+    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+        """Of each readable photograph the logit, the mean over its views, heatmap and embedding; `waiting` collects what was drawn."""
 
         def views() -> Iterator[np.ndarray]:
             for photo in photos:
@@ -98,13 +114,32 @@ class Predictor:
         answers = self.session.stream(views())
         for first in answers:
             others = [next(answers) for _ in self.views[1:]]
-            yield float(np.mean([float(view["logit"][0]) for view in (first, *others)])), first["heatmap"]
+            yield float(np.mean([float(view["logit"][0]) for view in (first, *others)])), first["heatmap"], first["embedding"]
 
-    def decide(self, image: str, logit: float, seconds: float) -> Prediction:
-        """The calibrated probability and the decision."""
-        probability = float(1 / (1 + np.exp(-logit / self.bundle.temperature)))
-        label = "malignant" if probability >= self.bundle.threshold else "benign"
-        return Prediction(image, label, probability, self.bundle.threshold, None, self.name, seconds)
+    def decide(self, image: str, logit: float, embedding: np.ndarray, seconds: float) -> Prediction:
+        """The calibrated probability and the decision, or the refusal to decide."""
+        probability = float(self.calibration.apply(np.array([logit]))[0])
+        label, known, reason = "malignant" if probability >= self.threshold else "benign", None, ""
+        if self.reference is not None:
+            distance = float(self.reference.measure_distance(embedding[None])[0])
+            known = distance <= self.reference.limit
+            reason = self.explain_doubt(probability, distance)
+        return Prediction(image, "uncertain" if reason else label, probability, self.threshold, known, self.name, seconds, reason)
+
+    def explain_doubt(self, probability: float, distance: float) -> str:
+        """Why there is no decision, "" where there is one."""
+        if distance > self.reference.limit:
+            return f"unlike the photographs that the model knows (distance {distance:.1f}, limit {self.reference.limit:.1f})"
+        if self.risk > 0 and len(self.reference.list_possible(probability, self.risk)) > 1:
+            return f"neither class can be excluded at a risk of {self.risk:.0%}"
+        return ""
+
+    def find_threshold(self, rule: str) -> float:
+        """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not known."""
+        if self.reference is None:
+            raise UsageError(f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out")
+        truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
+        return choose_threshold(rule, truth, np.concatenate([self.reference.benign, self.reference.malignant]))
 
 
 def find_model(name: str | Path) -> Bundle:

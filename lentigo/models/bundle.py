@@ -14,8 +14,9 @@ from lentigo.errors import ModelError
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
+REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
 INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
-HASHED = (GRAPH, CLASSIFIER, HISTORY, SPLITS)
+HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS)
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,6 @@ class Bundle:
     @property
     def threshold(self) -> float:
         return float(self.card["threshold"])
-
-    @property
-    def temperature(self) -> float:
-        return float(self.card["temperature"])
 
 
 def open_bundle(folder: str | Path) -> Bundle:

@@ -9,6 +9,7 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from lentigo.errors import UsageError
+from lentigo.inference.operating_point import RULES, check_rule
 
 
 def number(default, text: str, low: float = 0.0, high: float = float("inf")):
@@ -43,6 +44,8 @@ class Recipe:
     weight_decay: float = number(0.0, "decoupled weight decay (AdamW)")
     average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999)
     label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5)
+    operating_point: str = field(default="sensitivity=0.95", metadata={"help": f"rule of the threshold, on validation: {RULES}"})
+    risk: float = number(0.1, "answers whose conformal set holds both classes at this risk are uncertain; 0: none", 0, 0.5)
     class_weights: bool = switch(False, "weigh the classes by their rarity")
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99)
@@ -60,6 +63,7 @@ class Recipe:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             check_range(item, getattr(self, item.name))
+        check_rule(self.operating_point)
 
 
 def check_range(item: dataclasses.Field, value: object) -> None:
@@ -69,7 +73,7 @@ def check_range(item: dataclasses.Field, value: object) -> None:
         raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
 
 
-SEED = Recipe(name="seed", epochs=150, finetune=False, head_epochs=0, average=0.0, patience=0)
+SEED = Recipe(name="seed", epochs=150, finetune=False, head_epochs=0, average=0.0, patience=0, operating_point="0.5")
 BEST = Recipe()
 RECIPES = {recipe.name: recipe for recipe in (BEST, SEED)}
 

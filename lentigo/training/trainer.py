@@ -25,17 +25,18 @@ from lentigo.data.splits import refuse_leaks, split_validation
 from lentigo.errors import UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
+from lentigo.evaluation.precision import check_precision
 from lentigo.evaluation.report import write_report
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
-from lentigo.models.precision import check_precision
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
 from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.stages import Stage, compile_model, run_stage
 
@@ -187,7 +188,7 @@ def build_head_stage(job: Job) -> Stage:
     return Stage(
         "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
         lambda epoch, rows: job.features[rows],
-        lambda: keras.ops.convert_to_numpy(head(job.features_validation, training=False))[:, 0],
+        lambda: answer_head(head, job.features_validation),
         job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
     )  # fmt: skip
 
@@ -233,12 +234,29 @@ def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, An
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
-    check = check_precision(out / GRAPH, job.validation.table["image"].tolist(), job.validation.malignant)
-    draft = draft_bundle(out, describe(job, history, settings) | {"bf16": check and asdict(check)})
+    draft = draft_bundle(out, describe(job, history, settings) | judge(out, job))
     predictions = [a for a in Predictor(draft, exact=job.exact).predict(job.validation.table["image"]) if isinstance(a, Prediction)]
     validation = assess(job.validation, predictions, "validation", 0, ())
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
+
+
+def judge(out: Path, job: Job) -> dict[str, Any]:
+    """The card's entries on precision, calibration, threshold and refusal; a frozen trunk's embeddings are its features."""
+    validation = job.validation
+    check = None if job.exact else check_precision(out / GRAPH, validation.table["image"].tolist(), validation.malignant, job.recipe.operating_point)
+    if job.recipe.finetune:
+        precision = "bf16" if check and check.neutral else "f32"
+        sides = [measure_photos(out / GRAPH, precision, side) for side in (job.training, validation)]
+    else:
+        pairs = ((job.training, job.features), (validation, job.features_validation))
+        sides = [Measured(answer_head(job.network.head, features), features, side.malignant) for side, features in pairs]
+    return judge_network(out, job.recipe, check, *sides)
+
+
+def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
+    """Logits, float (n,), of features (n, d)."""
+    return keras.ops.convert_to_numpy(head(features, training=False))[:, 0]
 
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
@@ -253,9 +271,6 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "parameters": job.network.full.count_params(),
         "classes": list(CLASSES),
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
-        "threshold": 0.5,
-        "threshold_rule": "0.5",
-        "temperature": 1.0,
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()) + 1,

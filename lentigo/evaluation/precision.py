@@ -9,6 +9,7 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
+from lentigo.inference.operating_point import choose_threshold
 from lentigo.models.runtime import Session, fastest_precision, measure_logits
 
 EQUAL_DECISIONS = 0.995  # share of photographs that bf16 must decide as fp32 does
@@ -28,8 +29,8 @@ class PrecisionCheck:
     neutral: bool
 
 
-def check_precision(graph: Path, images: list[str], malignant: np.ndarray, threshold: float = 0.0) -> PrecisionCheck | None:
-    """Compares logits of both precisions on at most 256 of the photographs; `threshold` is that of the logit.
+def check_precision(graph: Path, images: list[str], malignant: np.ndarray, rule: str = "0.5") -> PrecisionCheck | None:
+    """Compares logits of both precisions on at most 256 of the photographs, and decisions at the operating point of `rule`.
 
     None where this processor does not compute in bf16: then nothing is known, and fp32 is used.
     """
@@ -38,19 +39,20 @@ def check_precision(graph: Path, images: list[str], malignant: np.ndarray, thres
     rows = np.unique(np.linspace(0, len(images) - 1, min(SAMPLE, len(images))).round().astype(int))
     chosen = [images[row] for row in rows]
     f32, bf16 = (measure_logits(Session(graph, precision=precision), chosen) for precision in ("f32", "bf16"))
-    return compare_logits(f32, bf16, malignant[rows], threshold)
+    return compare_logits(f32, bf16, malignant[rows], rule)
 
 
-def compare_logits(f32: np.ndarray, bf16: np.ndarray, malignant: np.ndarray, threshold: float = 0.0) -> PrecisionCheck:
+def compare_logits(f32: np.ndarray, bf16: np.ndarray, malignant: np.ndarray, rule: str = "0.5") -> PrecisionCheck:
     """Compares logits, float (n,), of the same photographs; NaN (unreadable) is left out.
 
     >>> compare_logits(np.array([-1.0, 2.0]), np.array([-1.1, 2.1]), np.array([0, 1])).neutral
     True
     """
     known = ~np.isnan(f32)
-    f32, bf16, malignant = f32[known], bf16[known], malignant[known]
-    equal = float(((f32 >= threshold) == (bf16 >= threshold)).mean())
+    f32, bf16, malignant = expit(f32[known]), expit(bf16[known]), malignant[known]
     both = 0 < malignant.sum() < len(malignant)
-    aurocs = [float(roc_auc_score(malignant, logits)) if both else 0.5 for logits in (f32, bf16)]
+    threshold = choose_threshold(rule if both else "0.5", malignant, f32)
+    equal = float(((f32 >= threshold) == (bf16 >= threshold)).mean())
+    aurocs = [float(roc_auc_score(malignant, values)) if both else 0.5 for values in (f32, bf16)]
     neutral = equal >= EQUAL_DECISIONS and abs(aurocs[0] - aurocs[1]) <= LARGEST_LOSS
-    return PrecisionCheck(len(f32), equal, *aurocs, float(np.abs(expit(f32) - expit(bf16)).max()), bool(neutral))
+    return PrecisionCheck(len(f32), equal, *aurocs, float(np.abs(f32 - bf16).max()), bool(neutral))

@@ -1,0 +1,62 @@
+"""When a model should not answer: photographs unlike those it learned from, and photographs on the fence.
+
+Both references are made by training and lie in the RUN as `reference.npz`.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lentigo.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a model knows.
+
+    `centres` (2, d) of the classes' embeddings and `whitening` (d, k), so that distances after it are those of Mahalanobis
+    under the classes' common covariance (Lee 2018); a photograph further than `limit` from both centres is unknown.
+    `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
+    """
+
+    centres: np.ndarray
+    whitening: np.ndarray
+    limit: float
+    benign: np.ndarray
+    malignant: np.ndarray
+
+    def measure_distance(self, embeddings: np.ndarray) -> np.ndarray:
+        """Distances, float (n,), of embeddings (n, d) from the nearer class centre."""
+        points, centres = embeddings @ self.whitening, self.centres @ self.whitening
+        return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
+
+    def list_possible(self, probability: float, risk: float) -> tuple[str, ...]:
+        """The classes that conformal prediction cannot exclude at a risk, by class (Vovk 2012, Mondrian).
+
+        A class stands unless fewer than the share `risk` of its own validation photographs look as foreign to it. Of photographs like
+        those of validation the true class is excluded with probability `risk` at most, whatever the class.
+        """
+        stranger = {
+            "benign": len(self.benign) - np.searchsorted(self.benign, probability, "left"),
+            "malignant": np.searchsorted(self.malignant, probability, "right"),
+        }
+        sizes = {"benign": len(self.benign), "malignant": len(self.malignant)}
+        return tuple(name for name, count in stranger.items() if (count + 1) / (sizes[name] + 1) > risk)
+
+    def save(self, path: Path) -> None:
+        """Writes arrays, no pickles."""
+        np.savez(path, centres=self.centres, whitening=self.whitening, limit=self.limit, benign=self.benign, malignant=self.malignant)
+
+
+def load_reference(path: Path) -> Reference:
+    """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged."""
+    try:
+        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in ("centres", "whitening", "limit", "benign", "malignant")}
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
+    return Reference(**{**arrays, "limit": float(arrays["limit"])})

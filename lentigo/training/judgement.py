@@ -1,0 +1,73 @@
+"""What makes a trained network a model that can be asked: its precision, calibration, threshold, and what it knows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lentigo.data.files import write_whole
+from lentigo.data.manifests import Dataset
+from lentigo.data.photos import Photo, stream_photos
+from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference
+from lentigo.evaluation.precision import PrecisionCheck
+from lentigo.inference.operating_point import choose_threshold
+from lentigo.models.bundle import REFERENCE
+from lentigo.models.runtime import Session
+from lentigo.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Photographs as a network sees them: logits (n,), embeddings (n, d), and their truth, 0 or 1 (n,)."""
+
+    logits: np.ndarray
+    embeddings: np.ndarray
+    malignant: np.ndarray
+
+
+def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, training: Measured, validation: Measured) -> dict[str, Any]:
+    """Fits calibration, threshold and reference, writes the reference into the RUN, and gives what the card says of them.
+
+    All but the class centres and their covariance comes from validation photographs.
+    """
+    calibration = fit_calibration(validation.logits, validation.malignant)
+    probability = calibration.apply(validation.logits)
+    reference = fit_reference(training.embeddings, training.malignant, validation.embeddings, validation.malignant, probability)
+    with write_whole(out / REFERENCE) as temporary:
+        reference.save(temporary)
+    enough = min(len(reference.benign), len(reference.malignant)) >= FEWEST
+    return {
+        "threshold": choose_threshold(recipe.operating_point, validation.malignant, probability),
+        "threshold_rule": f"{recipe.operating_point}, on validation",
+        "temperature": calibration.temperature,
+        "calibration": asdict(calibration),
+        "prevalence": float(validation.malignant.mean()),
+        "risk": recipe.risk if enough else 0.0,
+        "refusal": {"distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
+        "bf16": check and asdict(check),
+    }
+
+
+def describe_risk(recipe: Recipe, enough: bool) -> str:
+    """How the conformal refusal was set, for the card."""
+    if not recipe.risk:
+        return "none asked for"
+    return f"{recipe.risk:g}, by class" if enough else f"none: validation has fewer than {FEWEST} photographs of one class"
+
+
+def measure_photos(graph: Path, precision: str, dataset: Dataset) -> Measured:
+    """Runs a graph on the photographs of a data set; one that can no longer be read is left out."""
+    kept: list[bool] = []
+
+    def read(images: Iterable[str]) -> Iterator[np.ndarray]:
+        for photo in stream_photos(images):
+            kept.append(isinstance(photo, Photo))
+            if kept[-1]:
+                yield photo.pixels
+
+    answers = [(float(answer["logit"][0]), answer["embedding"]) for answer in Session(graph, precision=precision).stream(read(dataset.table["image"]))]
+    return Measured(np.array([logit for logit, _ in answers]), np.stack([embedding for _, embedding in answers]), dataset.malignant[kept])

@@ -1,0 +1,101 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from lentigo.errors import ModelError, UsageError
+from lentigo.evaluation.calibration import fit_reference
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.refusal import load_reference
+from lentigo.models.bundle import REFERENCE
+
+RNG = np.random.default_rng(0)
+MIX = RNG.normal(size=(6, 6))
+
+
+def draw(n, shift=0.0):
+    """Embeddings (n, 6) of two classes with a common covariance, and truths."""
+    malignant = RNG.integers(0, 2, n)
+    return RNG.normal(size=(n, 6)) @ MIX + 4 * malignant[:, None] + shift, malignant
+
+
+@pytest.fixture
+def reference():
+    (training, truth), (held_out, truth_held_out) = draw(2000), draw(500)
+    probability = np.clip(RNG.normal(0.3 + 0.4 * truth_held_out, 0.15), 0.01, 0.99)
+    return fit_reference(training, truth, held_out, truth_held_out, probability)
+
+
+def test_two_percent_of_validation_are_beyond_the_limit(reference):
+    distances = reference.measure_distance(draw(5000)[0])
+    assert (distances > reference.limit).mean() == pytest.approx(0.02, abs=0.015)
+
+
+def test_the_distance_is_mahalanobis_from_the_nearer_class(reference):
+    embeddings, _ = draw(20)
+    inverse = np.linalg.inv(MIX.T @ MIX)
+    by_hand = [min(np.sqrt((e - c) @ inverse @ (e - c)) for c in reference.centres) for e in embeddings]
+    np.testing.assert_allclose(reference.measure_distance(embeddings), by_hand, rtol=0.1)
+
+
+def test_what_lies_elsewhere_is_beyond_the_limit(reference):
+    assert (reference.measure_distance(draw(200, shift=np.array([30, -30, 0, 0, 30, 0]))[0]) > reference.limit).all()
+
+
+@pytest.mark.parametrize("risk", [0.05, 0.1, 0.2])
+def test_the_true_class_is_excluded_no_more_often_than_the_risk(risk):
+    excluded = []
+    for _ in range(40):
+        truth = np.repeat([0, 1], 100)
+        scores = RNG.beta(2 + 2 * truth, 4 - 2 * truth)
+        reference = fit_reference(*draw(50), *draw(200)[:1], truth, scores)
+        fresh = RNG.beta(4, 2, 100)
+        excluded += ["malignant" not in reference.list_possible(p, risk) for p in fresh]
+    assert np.mean(excluded) <= risk + 0.01
+
+
+def test_doubt_holds_both_classes_and_certainty_one(reference):
+    assert reference.list_possible(0.001, 0.1) == ("benign",)
+    assert reference.list_possible(0.999, 0.1) == ("malignant",)
+    assert reference.list_possible(0.5, 0.01) == ("benign", "malignant")
+
+
+def test_a_saved_reference_is_read_back(reference, tmp_path):
+    reference.save(tmp_path / REFERENCE)
+    again = load_reference(tmp_path / REFERENCE)
+    for field in dataclasses.fields(reference):
+        np.testing.assert_array_equal(getattr(again, field.name), getattr(reference, field.name))
+
+
+def test_a_damaged_reference_is_named(tmp_path):
+    (tmp_path / REFERENCE).write_bytes(b"nothing")
+    with pytest.raises(ModelError, match=r"reference.npz: is damaged"):
+        load_reference(tmp_path / REFERENCE)
+
+
+def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, photo):
+    predictor = Predictor(run)
+    predictor.reference = dataclasses.replace(predictor.reference, limit=0.0)
+    (answer,) = predictor.predict([photo])
+    assert answer.label == "uncertain" and answer.in_distribution is False and "unlike the photographs" in answer.reason
+    predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf)
+    (answer,) = predictor.predict([photo])
+    assert answer.label in ("benign", "malignant") and answer.in_distribution is True and answer.reason == ""
+
+
+def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, photo):
+    predictor = Predictor(run, risk=0.1)
+    scores = np.linspace(0, 1, 200)
+    predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf, benign=scores, malignant=scores)
+    (answer,) = predictor.predict([photo])
+    p = answer.probability
+    assert (answer.label == "uncertain") == (0.1 < p < 0.9)
+
+
+def test_another_operating_point_moves_the_threshold(run):
+    predictor = Predictor(run, operating_point="0.2")
+    assert predictor.threshold == 0.2
+    assert Predictor(run, operating_point="sensitivity=0.9").threshold <= predictor.reference.malignant.max()
+    predictor.reference = None
+    with pytest.raises(UsageError, match="no validation scores"):
+        predictor.find_threshold("youden")
