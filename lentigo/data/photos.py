@@ -1,4 +1,4 @@
-"""Photographs as arrays: uint8, RGB, upright, whatever the file was.
+"""Photographs as arrays: uint8, sRGB, upright, whatever the file was.
 
 A photograph is squeezed to a square, not cropped: the whole lesion stays in the picture, and the sets
 that people train on were made the same way.
@@ -7,6 +7,7 @@ that people train on were made the same way.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import io
 import os
 import struct
@@ -17,17 +18,20 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from lentigo.errors import DataError, LentigoError, PhotoError
 
 SIDE = 224  # pixels, of the square that the networks see
 MOST_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo"})
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM")  # Pillow knows others, some of which run programs
+AVIF = importlib.util.find_spec("PIL._avif") is not None  # Pillow reads it from 11.3 on, where it was built so
+SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo", *([".avif"] * AVIF)})
+UNREAD = frozenset({".heic", ".heif", ".hif", ".avif"} - SUFFIXES)  # photographs all the same: found in folders, and listed as problems
+FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] * AVIF))  # Pillow knows others, some of which run programs
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
 
@@ -72,8 +76,8 @@ def walk_photos(folder: Path) -> list[Path]:
 
 
 def is_photo(path: Path) -> bool:
-    """Whether the name is that of a photograph; hidden files are not."""
-    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".") and path.is_file()
+    """Whether the name is that of a photograph, if only of one that will be listed as a problem; hidden files are not."""
+    return path.suffix.lower() in SUFFIXES | UNREAD and not path.name.startswith(".") and path.is_file()
 
 
 def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
@@ -108,7 +112,7 @@ def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarr
         upright = to_rgb(ImageOps.exif_transpose(picture), name)
         if side is not None and upright.size != (side, side):
             upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
-        return np.asarray(upright)
+        return np.asarray(to_srgb(upright, picture))
 
 
 @contextmanager
@@ -119,6 +123,8 @@ def name_damage(content: bytes, name: str) -> Iterator[None]:
     except LentigoError:
         raise
     except UnidentifiedImageError as error:
+        if content[4:8] == b"ftyp" and content[8:12] != b"avif" * AVIF:  # what phones write, whatever the file is called
+            raise PhotoError(f"{name}: HEIC or a kin of it, which is not read; expected JPEG, PNG, TIFF, WebP or BMP: save it as JPEG") from error
         what = f"{len(content)} bytes of another kind" if content else "the file is empty"
         raise PhotoError(f"{name}: not a photograph ({what}); expected JPEG, PNG, TIFF, WebP or BMP") from error
     except Image.DecompressionBombError as error:
@@ -149,6 +155,25 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
     return picture.convert("RGB")
+
+
+def to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
+    """The colours of an RGB image as sRGB shows them, where its source was in colour and holds the profile of another space."""
+    profile = source.info.get("icc_profile")
+    transform = find_transform(profile) if profile and source.mode in ("RGB", "RGBA", "P") else None
+    return image if transform is None else ImageCms.applyTransform(image, transform)
+
+
+@lru_cache(maxsize=32)
+def find_transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
+    """From an embedded ICC profile to sRGB; None for sRGB itself, for a profile that is damaged, and for one not of RGB."""
+    try:
+        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if opened.profile.xcolor_space != "RGB " or "sRGB" in ImageCms.getProfileDescription(opened):
+            return None
+        return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), "RGB", "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
 
 
 def try_photo(path: str | Path, side: int | None = SIDE) -> Photo | Problem:

@@ -9,9 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lentigo.data import photos
 from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, measure_photo, read_all, read_photo, stream_photos, try_photo
 from lentigo.errors import DataError, PhotoError
 
+needs_avif = pytest.mark.skipif(not photos.AVIF, reason="this Pillow does not read AVIF")
+with_avif = pytest.param("AVIF", marks=needs_avif)
 RED, ORIENTATION = (200, 40, 30), 0x0112
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 
@@ -49,7 +52,7 @@ def test_a_truncated_file_is_a_photo_error(tmp_path, kind):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own words on a TIFF's directory
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000", with_avif])
 def test_no_prefix_of_a_file_passes_for_another_photograph(kind):
     content = encode(Image.fromarray(NOISE.repeat(4, 0).repeat(4, 1)), kind)
     whole = decode_photo(content, "x", 32)
@@ -61,7 +64,7 @@ def test_no_prefix_of_a_file_passes_for_another_photograph(kind):
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "JPEG2000"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "GIF", "JPEG2000", with_avif])
 def test_damage_anywhere_gives_pixels_or_a_photo_error_and_nothing_else(kind):
     exif = Image.Exif()
     exif[ORIENTATION], exif[0x010E] = 6, "a photograph"
@@ -107,7 +110,7 @@ def test_a_large_photograph_below_the_limit_is_opened_without_a_warning(tmp_path
     assert measure_photo(tmp_path / "large.png") == (12_000, 8_000)
 
 
-@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF"])
+@pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", with_avif])
 def test_an_animation_is_refused_with_its_number_of_frames(tmp_path, kind):
     frames = [picture(colour=(0, 0, shade)) for shade in (0, 100, 200)]
     (tmp_path / "moving").write_bytes(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
@@ -147,7 +150,7 @@ def test_a_photograph_of_the_asked_size_is_not_resampled():
     np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(pixels), "PNG"), "x", 64), pixels)
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", "MPO"])
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", "MPO", with_avif])
 def test_the_content_tells_the_format_not_the_suffix(tmp_path, kind):
     (tmp_path / "a.jpg").write_bytes(encode(picture(), kind))
     assert np.abs(read_photo(tmp_path / "a.jpg", 16).pixels.astype(int) - RED).max() <= 4
@@ -244,6 +247,75 @@ def test_a_thin_photograph_is_squeezed_not_cropped(tmp_path):
     assert pixels[30, 59].min() == 255 and pixels[30, 0].max() == 0
 
 
+# --- colour profiles
+
+PRIMARIES = {  # of red, green, blue as XYZ under D50, in the columns; published with each standard
+    "Adobe RGB (1998)": [[0.60974, 0.20528, 0.14919], [0.31111, 0.62567, 0.06322], [0.01947, 0.06087, 0.74457]],
+    "Display P3": [[0.51512, 0.29198, 0.15710], [0.24120, 0.69225, 0.06657], [-0.00105, 0.04189, 0.78407]],
+    "sRGB IEC61966-2.1": [[0.43607, 0.38515, 0.14307], [0.22249, 0.71687, 0.06061], [0.01392, 0.09708, 0.71410]],
+}
+
+
+def write_profile(name: str, space: bytes = b"RGB ") -> bytes:
+    """An ICC profile (version 2) of three primaries and a gamma of 2.2, by hand: Pillow makes none but sRGB's."""
+
+    def number(value):
+        return struct.pack(">i", round(value * 65536))
+
+    ascii_name = name.encode() + b"\0"
+    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(ascii_name)) + ascii_name + bytes(78), b"cprt": b"text\0\0\0\0none\0"}
+    tags[b"wtpt"] = b"XYZ \0\0\0\0" + b"".join(map(number, (0.9642, 1.0, 0.8249)))
+    for letter, column in zip("rgb", np.transpose(PRIMARIES[name]), strict=True):
+        tags[f"{letter}XYZ".encode()] = b"XYZ \0\0\0\0" + b"".join(map(number, column))
+        tags[f"{letter}TRC".encode()] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
+    table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
+    for tag, value in tags.items():
+        table += tag + struct.pack(">II", start + len(body), len(value))
+        body += value + bytes(-len(value) % 4)
+    header = struct.pack(">I4sI4s4s4s", start + len(body), bytes(4), 0x02400000, b"mntr", space, b"XYZ ") + bytes(12) + b"acsp" + bytes(28)
+    return header + b"".join(map(number, (0.9642, 1.0, 0.8249))) + bytes(48) + table + body
+
+
+def compute_srgb(pixels, name):
+    """What sRGB shows of pixels of another space, in NumPy."""
+    linear = np.linalg.inv(PRIMARIES["sRGB IEC61966-2.1"]) @ PRIMARIES[name] @ ((pixels.reshape(-1, 3) / 255) ** 2.2).T
+    linear = np.clip(linear, 0, 1)
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055).T.reshape(pixels.shape) * 255
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF", "JPEG", "WEBP"])
+@pytest.mark.parametrize("name", ["Adobe RGB (1998)", "Display P3"])
+def test_the_colours_of_another_space_become_those_of_srgb(name, kind):
+    skin = np.uint8([[[222, 178, 150], [120, 80, 66]], [[60, 40, 42], [160, 120, 130]]]).repeat(16, 0).repeat(16, 1)
+    options = {"PNG": {}, "TIFF": {}, "JPEG": {"quality": 95}, "WEBP": {"lossless": True}}[kind]
+    pixels = decode_photo(encode(Image.fromarray(skin), kind, icc_profile=write_profile(name), **options), "x", None)
+    assert np.abs(pixels - compute_srgb(skin, name)).mean() < 1.5
+    assert np.abs(pixels.astype(int) - skin).mean() > 2.5
+
+
+@pytest.mark.parametrize("profile", [
+    pytest.param(write_profile("sRGB IEC61966-2.1"), id="sRGB by its description"), pytest.param(b"", id="none"), pytest.param(b"broken", id="broken"),
+    pytest.param(write_profile("Display P3")[:300], id="torn"), pytest.param(write_profile("Display P3", b"GRAY"), id="of grey"),
+    pytest.param(write_profile("Display P3", b"CMYK"), id="of inks"),
+])  # fmt: skip
+def test_other_profiles_change_nothing(profile):
+    np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(NOISE), "PNG", icc_profile=profile), "x", None), NOISE)
+
+
+def test_a_damaged_profile_gives_pixels_whatever_the_damage():
+    rng, profile = np.random.default_rng(2), write_profile("Display P3")
+    for _ in range(300):
+        broken = bytearray(profile)
+        for place in rng.integers(0, len(broken), 4):
+            broken[place] = rng.integers(0, 256)
+        assert decode_photo(encode(Image.fromarray(NOISE), "TIFF", icc_profile=bytes(broken)), "x", 16).shape == (16, 16, 3)
+
+
+def test_a_profile_does_not_colour_a_grey_photograph():
+    content = encode(Image.new("L", (9, 9), 77), "PNG", icc_profile=write_profile("Adobe RGB (1998)"))
+    assert (decode_photo(content, "x", 16) == 77).all()
+
+
 # --- many
 
 
@@ -304,6 +376,32 @@ def test_the_same_file_gives_the_same_pixels_in_any_thread(tmp_path):
 def test_measuring_gives_width_and_height_as_stored(tmp_path):
     picture(31, 17).save(tmp_path / "a.jpg")
     assert measure_photo(tmp_path / "a.jpg") == (31, 17)
+
+
+def test_jpegs_of_any_name_are_found(tmp_path):
+    for name in ("a.jfif", "b.JPE", "c.jpg"):
+        picture().save(tmp_path / name, "JPEG")
+    assert [path.name for path in find_photos(tmp_path)] == ["a.jfif", "b.JPE", "c.jpg"] and len(read_all(find_photos(tmp_path))[0]) == 3
+
+
+@needs_avif
+def test_an_avif_is_found_and_read(tmp_path):
+    picture().save(tmp_path / "a.avif")
+    assert read_all(find_photos(tmp_path))[1] == []
+
+
+@pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "IMG_2.jpg"])
+def test_a_phones_heic_is_found_and_listed_with_the_cure(tmp_path, name):
+    (tmp_path / name).write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(50))
+    read, (problem,) = read_all(find_photos(tmp_path))
+    assert read == [] and problem.image == str(tmp_path / name)
+    assert problem.error == "HEIC or a kin of it, which is not read; expected JPEG, PNG, TIFF, WebP or BMP: save it as JPEG"
+
+
+@needs_avif
+def test_a_torn_avif_is_no_heic():
+    with pytest.raises(PhotoError, match=r"damaged|not a photograph"):
+        decode_photo(encode(picture(), "AVIF")[:60], "x")
 
 
 def test_photographs_are_found_recursively_in_a_constant_order(tmp_path):
