@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,8 +16,8 @@ from typer import Argument, Option
 
 from lentigo import __version__
 from lentigo.errors import LentigoError, explain_missing
-from lentigo.options import Exact, Flips, Json, Model, recipe_options
-from lentigo.terminal import Bars, emit, mute_stderr, say
+from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
+from lentigo.terminal import Bars, emit, mute_stderr, print_columns, say
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
@@ -93,21 +94,24 @@ def evaluate(
     data: Annotated[Path, Argument(help="Labelled photographs.")],
     split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
+    operating_point: OperatingPoint = None,
+    risk: Risk = None,
     flips: Flips = False,
     exact: Exact = False,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
     from lentigo.data.files import write_text
     from lentigo.evaluation.assessment import evaluate as measure
     from lentigo.evaluation.report import write_report
-    from lentigo.inference.prediction import find_model
+    from lentigo.inference.prediction import Predictor
 
-    bundle = find_model(run)
+    predictor = Predictor(run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk)
     with Bars() as bars:
-        assessment = measure(bundle, data, split=split, flips=flips, exact=exact, progress=bars)
+        assessment = measure(predictor, data, split=split, progress=bars)
     if out is not None:
-        write_text(out, write_report(bundle, assessment, out.with_suffix("") / "figures"))
+        write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures"))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     if as_json:
         emit(assessment.to_json())
@@ -134,16 +138,19 @@ def predict(
     model: Model = "bundled",
     figures: Annotated[Path | None, Option("--explain", help="Draws into this folder what speaks for malignant and what against.")] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Writes the answers as a table too.")] = None,
+    operating_point: OperatingPoint = None,
+    risk: Risk = None,
     flips: Flips = False,
     exact: Exact = False,
+    device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
     from lentigo.data.photos import Problem
     from lentigo.inference.prediction import Predictor, gather_photos
 
-    predictor = Predictor(model, exact=exact, flips=flips)
     paths, problems = gather_photos(read_names(images))
+    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=len(paths), operating_point=operating_point, risk=risk)
     stream = ((answer, {}) for answer in predictor.predict(paths)) if figures is None else draw_answers(predictor, paths, figures)
     answers = print_answers(problems, stream, len(paths), as_json)
     if csv_file is not None:
@@ -163,8 +170,8 @@ def explain(
     from lentigo.data.photos import Problem
     from lentigo.inference.prediction import Predictor, gather_photos
 
-    predictor = Predictor(model, exact=exact)
     paths, problems = gather_photos(read_names(images))
+    predictor = Predictor(model, exact=exact, count=len(paths))
     answers = print_answers(problems, draw_answers(predictor, paths, out, heatmaps=True), len(paths), as_json)
     report_problems(a for a in answers if isinstance(a, Problem))
 
@@ -191,7 +198,7 @@ def print_answers(problems: list[Any], stream: Iterable[tuple[Any, dict[str, Any
             if as_json:
                 emit(dataclasses.asdict(answer) | more)
             elif not isinstance(answer, Problem):
-                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", *([more["figure"]] if more else []), sep="  ")
+                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", *([more["figure"]] if more else []), answer.reason, sep="  ")
     return answers
 
 
@@ -238,6 +245,28 @@ def export(
     if artefact.int8 is not None:
         print(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
               "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss))  # fmt: skip
+
+
+@app.command(epilog="Example: lentigo bench photos/ --model runs/first")
+def bench(
+    images: Annotated[list[str], Argument(help="Photographs or folders to measure with; a few hundred are enough.")],
+    model: Model = "bundled",
+    keras: Annotated[bool, Option("--keras/--no-keras", help="Compare with Keras where it is installed.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the processor's limit."""
+    from lentigo.inference.benchmark import measure_machine
+    from lentigo.inference.prediction import find_model, gather_photos
+
+    paths, problems = gather_photos(images)
+    with Bars() as bars, mute_stderr() if keras else nullcontext():
+        result = measure_machine(find_model(model), paths, keras=keras, progress=bars)
+    if as_json:
+        emit(result.to_json())
+    else:
+        print_columns(*result.tabulate_rates())
+        print_columns(*result.tabulate_times())
+    report_problems(problems)
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")

@@ -13,6 +13,11 @@ Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
 Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
 Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
 Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
+Device = Annotated[str, Option("--device", help="cpu (OpenVINO), or by ONNX Runtime: cuda, rocm, coreml, directml, onnxruntime.")]
+OperatingPoint = Annotated[
+    str | None, Option("--operating-point", help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's own.")
+]
+Risk = Annotated[float | None, Option("--risk", min=0, max=0.5, help="Conformal risk instead of the RUN's own; 0 decides every known photograph.")]
 
 
 def recipe_options(command: Callable) -> Callable:

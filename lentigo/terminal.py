@@ -60,3 +60,11 @@ class Bars:
             speed = self.progress.tasks[self.progress.task_ids.index(task)].speed
             self.progress.update(task, advance=1, rate=f"{speed:.1f}/s" if speed else "")
         self.progress.remove_task(task)
+
+
+def print_columns(columns: list[str], rows: list[list[str]]) -> None:
+    """A table for people: columns as wide as their widest cell."""
+    widths = [max(len(row[n]) for row in [columns, *rows]) for n in range(len(columns))]
+    for row in [columns, *rows]:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+    print()

@@ -14,6 +14,7 @@ from lentigo.data.manifests import CLASSES, Dataset, load_dataset, select_split
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError
+from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
 from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.metrics import Metrics, bootstrap, measure
 from lentigo.inference.prediction import Prediction, Predictor
@@ -35,6 +36,8 @@ class Assessment:
     times_test_opened: int
     table: pd.DataFrame
     problems: tuple[Problem, ...]
+    decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
+    refusals: Refusals
 
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
@@ -45,6 +48,8 @@ class Assessment:
             "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
             "confusion": self.confusion, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "operating_points": [decisions.to_json() for decisions in self.decisions],
+            "refusals": self.refusals.to_json(),
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
@@ -55,15 +60,15 @@ def known(value: float) -> float | None:
 
 
 def evaluate(
-    model: str | Path, data: str | Path | Dataset, *, split: str = "test", flips: bool = False, exact: bool = False,
-    progress: Progress = show_nothing,
-) -> Assessment:  # fmt: skip
-    """Measures a RUN on one split of a data set, with 95 % intervals by bootstrap over groups.
+    model: str | Path | Predictor, data: str | Path | Dataset, *, split: str = "test", progress: Progress = show_nothing
+) -> Assessment:
+    """Measures a RUN on one split of a data set, with 95 % intervals by bootstrap over groups. A `Predictor` may stand for the
+    RUN, to have it asked otherwise than by default.
 
     Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
     cannot be read are left out and listed.
     """
-    predictor = Predictor(model, exact=exact, flips=flips)
+    predictor = model if isinstance(model, Predictor) else Predictor(model)
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     chosen = select_split(dataset, split)
     answers = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
@@ -74,26 +79,30 @@ def evaluate(
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
     times = record_opening(kept.fingerprint, split, predictor.bundle.name)
-    return assess(kept, predictions, split, times, problems)
+    return assess(predictor, kept, predictions, split, times, problems)
 
 
-def assess(dataset: Dataset, predictions: list[Prediction], split: str, times: int, problems: tuple[Problem, ...]) -> Assessment:
-    """The metrics of predictions for the photographs of a data set, in its order."""
-    truth, threshold = dataset.malignant, predictions[0].threshold
+def assess(
+    predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str, times: int = 0, problems: tuple[Problem, ...] = ()
+) -> Assessment:
+    """The metrics of a predictor's answers for the photographs of a data set, in its order."""
+    truth, threshold, groups = dataset.malignant, predictor.threshold, dataset.groups
     probability = np.array([prediction.probability for prediction in predictions])
-    answered = np.array([prediction.label != "uncertain" for prediction in predictions])
-    table = dataset.table.assign(probability=probability, decision=[p.label for p in predictions])
+    labels, known_to_model = [p.label for p in predictions], [p.in_distribution for p in predictions]
+    answered = np.array(labels) != "uncertain"
     return Assessment(
         n=len(truth),
         n_malignant=int(truth.sum()),
         metrics=measure(truth, probability, threshold, answered),
         threshold=threshold,
-        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold, answered[rows]), dataset.groups),
+        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold, answered[rows]), groups),
         confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
         split=split,
         model=predictions[0].model,
         data_fingerprint=dataset.fingerprint,
         times_test_opened=times,
-        table=table,
+        table=dataset.table.assign(probability=probability, decision=labels),
         problems=problems,
+        decisions=tuple(measure_decisions(rule, point, truth, probability, groups) for rule, point in predictor.list_thresholds().items()),
+        refusals=measure_refusals(labels, known_to_model, predictor.risk, threshold, truth, probability, groups),
     )

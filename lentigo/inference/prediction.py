@@ -19,6 +19,7 @@ from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, open_bundle
 from lentigo.models.runtime import BATCH, open_session
 
+OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
 FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views
 
 
@@ -133,6 +134,12 @@ class Predictor:
         if self.risk > 0 and len(self.reference.list_possible(probability, self.risk)) > 1:
             return f"neither class can be excluded at a risk of {self.risk:.0%}"
         return ""
+
+    def list_thresholds(self) -> dict[str, float]:
+        """By its rule each operating point that a reader may want to see beside the one in use, which comes first."""
+        used = {self.bundle.card.get("threshold_rule", "0.5") if self.threshold == self.bundle.threshold else f"{self.threshold:g}": self.threshold}
+        others = {rule: self.find_threshold(rule) for rule in OPERATING_POINTS} if self.reference is not None else {}
+        return used | others
 
     def find_threshold(self, rule: str) -> float:
         """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not known."""

@@ -9,7 +9,6 @@ import dataclasses
 from dataclasses import dataclass, field
 
 from lentigo.errors import UsageError
-from lentigo.inference.operating_point import RULES, check_rule
 
 
 def number(default, text: str, low: float = 0.0, high: float = float("inf")):
@@ -44,7 +43,7 @@ class Recipe:
     weight_decay: float = number(0.0, "decoupled weight decay (AdamW)")
     average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999)
     label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5)
-    operating_point: str = field(default="sensitivity=0.95", metadata={"help": f"rule of the threshold, on validation: {RULES}"})
+    operating_point: str = field(default="sensitivity=0.95", metadata={"help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"})
     risk: float = number(0.1, "answers whose conformal set holds both classes at this risk are uncertain; 0: none", 0, 0.5)
     class_weights: bool = switch(False, "weigh the classes by their rarity")
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
@@ -63,7 +62,6 @@ class Recipe:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             check_range(item, getattr(self, item.name))
-        check_rule(self.operating_point)
 
 
 def check_range(item: dataclasses.Field, value: object) -> None:

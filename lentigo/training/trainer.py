@@ -27,6 +27,7 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.precision import check_precision
 from lentigo.evaluation.report import write_report
+from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
@@ -80,6 +81,7 @@ def train(
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    check_rule(recipe.operating_point)
     check_folder(out, resume)
     backbone = find_backbone(recipe.backbone)
     dataset = load_training_data(data)
@@ -235,8 +237,9 @@ def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, An
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
     draft = draft_bundle(out, describe(job, history, settings) | judge(out, job))
-    predictions = [a for a in Predictor(draft, exact=job.exact).predict(job.validation.table["image"]) if isinstance(a, Prediction)]
-    validation = assess(job.validation, predictions, "validation", 0, ())
+    predictor = Predictor(draft, exact=job.exact)
+    predictions = [answer for answer in predictor.predict(job.validation.table["image"]) if isinstance(answer, Prediction)]
+    validation = assess(predictor, job.validation, predictions, "validation")
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
 

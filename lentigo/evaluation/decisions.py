@@ -1,0 +1,69 @@
+"""What decisions are worth at several operating points, and what it buys to refuse some photographs."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from lentigo.data.splits import resample_groups
+from lentigo.evaluation.metrics import RESAMPLES, interval, share
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Decisions at a threshold, with 95 % intervals by bootstrap over groups; NaN where a class is missing."""
+
+    rule: str
+    threshold: float
+    n: int
+    accuracy: float
+    sensitivity: float
+    specificity: float
+    ci: dict[str, tuple[float, float]]
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields; NaN is null."""
+        values = {name: None if isinstance(value, float) and np.isnan(value) else value for name, value in asdict(self).items()}
+        return values | {"ci": {name: [None if np.isnan(end) else end for end in ends] for name, ends in self.ci.items()}}
+
+
+def measure_decisions(rule: str, threshold: float, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray) -> Decisions:
+    """Decides `probability >= threshold`, both float (n,), against the truth, 0 or 1 (n,), of photographs in groups (n,)."""
+    right = (probability >= threshold) == malignant
+    points = rate(right, malignant)
+    draws = np.array([rate(right[rows], malignant[rows]) for rows in resample_groups(groups, RESAMPLES)])
+    names = ("accuracy", "sensitivity", "specificity")
+    return Decisions(rule, threshold, len(malignant), *points, {name: interval(list(draws[:, n]), 2.5) for n, name in enumerate(names)})
+
+
+def rate(right: np.ndarray, malignant: np.ndarray) -> tuple[float, float, float]:
+    """Accuracy, sensitivity and specificity of decisions that are right or not, bool (n,)."""
+    return float(right.mean()) if len(right) else float("nan"), share(right, malignant == 1), share(right, malignant == 0)
+
+
+@dataclass(frozen=True)
+class Refusals:
+    """How many photographs got no decision and why, and how good the decisions on the others are."""
+
+    n: int
+    outside: int  # unlike what the model knows
+    doubtful: int  # both classes possible at the risk
+    risk: float
+    answered: Decisions | None
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"answered": self.answered and self.answered.to_json()}
+
+
+def measure_refusals(
+    labels: list[str], known: list[bool | None], risk: float, threshold: float, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray
+) -> Refusals:
+    """Counts the refusals among labels (n,); `known` says of each whether it is like what the model knows."""
+    answered = np.array([label != "uncertain" for label in labels])
+    outside = int(sum(state is False for state in known))
+    decisions = None
+    if answered.any():
+        decisions = measure_decisions("answered", threshold, malignant[answered], probability[answered], groups[answered])
+    return Refusals(len(labels), outside, int((~answered).sum()) - outside, risk, decisions)
