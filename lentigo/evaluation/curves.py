@@ -10,7 +10,8 @@ from scipy.stats import binomtest
 
 from lentigo.errors import UsageError
 
-THRESHOLDS = np.arange(1, 100) / 100
+THRESHOLDS = np.concatenate([np.arange(1, 100) / 1000, np.arange(10, 100) / 100])  # finer where prevalences are
+LEAST = 10  # photographs in a bin
 POINTS = 100  # of a risk-coverage curve
 
 
@@ -58,10 +59,11 @@ class RiskCoverage:
 def tabulate_reliability(malignant: np.ndarray, probability: np.ndarray, bins: int = 15) -> tuple[ReliabilityBin, ...]:
     """Bins of equal mass, from the lowest probability up; `malignant` 0 or 1 (n,), `probability` float (n,).
 
-    They are those of the expected calibration error. The intervals take each photograph for an independent one.
+    They are those of the expected calibration error, but fewer where they would hold less than ten photographs each. The
+    intervals take each photograph for an independent one.
     """
-    order = np.argsort(probability, kind="stable")
-    return tuple(describe_bin(malignant[chunk], probability[chunk]) for chunk in np.array_split(order, min(bins, len(order))) if len(chunk))
+    chunks = np.array_split(np.argsort(probability, kind="stable"), max(1, min(bins, len(probability) // LEAST)))
+    return tuple(describe_bin(malignant[chunk], probability[chunk]) for chunk in chunks if len(chunk))
 
 
 def describe_bin(malignant: np.ndarray, probability: np.ndarray) -> ReliabilityBin:

@@ -9,6 +9,7 @@ import pandas as pd
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
+from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage
 
 
 def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
@@ -64,6 +65,52 @@ def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")
     tidy_axes(axes, "Answers by truth", "P(malignant)", "photographs")
     axes.legend(frameon=False)
+    return save_figure(figure, path)
+
+
+def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
+    """The share that is malignant against the mean probability of each bin, with 95 % intervals."""
+    figure = new_figure()
+    axes = figure.subplots()
+    mean, observed, low, high = (np.array([getattr(row, name) for row in bins]) for name in ("probability", "observed", "low", "high"))
+    error = np.average(np.abs(mean - observed), weights=[row.n for row in bins])
+    axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as it should be")
+    reach = np.maximum([observed - low, high - observed], 0)  # rounding
+    axes.errorbar(mean, observed, reach, fmt="o", color=ACCENT, markersize=5, elinewidth=1.2, label="bins of equal size, 95 %")
+    axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
+    tidy_axes(axes, f"Reliability, mean gap {error:.3f}", "mean P(malignant) of the bin", "share that is malignant")
+    axes.legend(loc="lower right", facecolor="white", edgecolor="none", framealpha=0.85)
+    return save_figure(figure, path)
+
+
+def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | None = None) -> Path:
+    """Net benefit of the model, of treating all and of treating none, up to ten times the prevalence."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.axhline(0, color=GREY, linewidth=1.5, label="treat none")
+    axes.plot(curve.thresholds, curve.treat_all, color=BENIGN, linestyle="--", label="treat all")
+    axes.plot(curve.thresholds, curve.model, color=MALIGNANT, linewidth=2, label="model")
+    last = min(0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05))  # beyond, a few photographs decide
+    if threshold is not None:
+        axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label=f"threshold {threshold:.2g}")
+    axes.set(xlim=(0, last), ylim=(-0.15 * curve.prevalence - 1e-3, 1.08 * curve.prevalence + 1e-3))
+    tidy_axes(axes, f"Decision curve, prevalence {curve.prevalence:.2g}", "threshold probability", "net benefit for each photograph")
+    axes.legend(frameon=False, loc="best")
+    return save_figure(figure, path)
+
+
+def draw_risk_coverage(curve: RiskCoverage, path: Path, coverage: float | None = None) -> Path:
+    """The error rate among the answered by the share answered; `coverage` is the share that the model does answer."""
+    figure = new_figure()
+    axes = figure.subplots()
+    axes.axhline(curve.error[-1], color=GREY, linestyle=":", label=f"all answered {curve.error[-1]:.3f}")
+    axes.plot(curve.coverage, curve.least, color=BENIGN, linewidth=1, linestyle="--", label="errors refused first")
+    axes.plot(curve.coverage, curve.error, color=ACCENT, linewidth=2, label=f"model, area {curve.aurc:.3f}")
+    if coverage is not None:
+        axes.plot(coverage, np.interp(coverage, curve.coverage, curve.error), "o", color=MALIGNANT, label=f"answers {coverage:.0%}")
+    axes.set(xlim=(0, 1.02), ylim=(0, max(0.02, 1.6 * max(curve.error[-1], curve.error[len(curve.error) // 5 :].max()))))
+    tidy_axes(axes, "Risk and coverage", "share answered, most confident first", "error rate among the answered")
+    axes.legend(frameon=False, loc="upper left")
     return save_figure(figure, path)
 
 

@@ -39,9 +39,11 @@ def test_intervals_of_reliability_hold_true_probabilities():
     assert 0.9 <= np.mean([row.low <= row.probability <= row.high for row in bins]) <= 0.99
 
 
-def test_fewer_photographs_than_bins_are_a_bin_each():
-    assert [row.n for row in tabulate_reliability(TRUTH[:4], PROBABILITY[:4])] == [1, 1, 1, 1]
-    assert json.loads(json.dumps(list_reliability(tabulate_reliability(TRUTH[:4], PROBABILITY[:4]))))[0]["n"] == 1
+def test_a_bin_holds_ten_photographs_or_all_of_them():
+    assert [row.n for row in tabulate_reliability(TRUTH[:43], PROBABILITY[:43])] == [11, 11, 11, 10]
+    assert [row.n for row in tabulate_reliability(TRUTH[:4], PROBABILITY[:4])] == [4]
+    assert tabulate_reliability(TRUTH[:0], PROBABILITY[:0]) == ()
+    assert json.loads(json.dumps(list_reliability(tabulate_reliability(TRUTH, PROBABILITY))))[0]["n"] == 34
 
 
 @pytest.mark.parametrize("threshold", [0.05, 0.3, 0.8])
