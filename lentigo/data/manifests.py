@@ -25,13 +25,21 @@ SPLIT_NAMES = {
 }  # fmt: skip
 NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-TEXT = ("image", "label", "split", *GROUP_COLUMNS)  # columns of a manifest that are words even where they look like numbers
+SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that HAM10000, ISIC and PAD-UFES-20 have for it
+    "age": ("age_approx",),
+    "sex": ("gender",),
+    "site": ("anatom_site_general", "anatom_site_general_challenge", "localization", "anatom_site_1", "region"),
+    "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick"),
+    "skin_tone": (),
+}
+TEXT = ("image", "label", "split", *GROUP_COLUMNS, "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
-    `patient_id`, `lesion_id`, `source`, `license` and whatever else the manifest holds."""
+    `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's), `skin_tone`
+    (see `lentigo.data.skin`) and whatever else the manifest holds."""
 
     name: str
     table: pd.DataFrame
@@ -177,12 +185,23 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     unknown = table.loc[splits.isna() & table["split"].notna(), "split"]
     if len(unknown):
         raise DataError(f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing")
-    table = table.assign(split=splits.astype(object))
+    table = rename_subjects(table.assign(split=splits.astype(object)))
     there = np.array([os.path.isfile(image) for image in table["image"]], dtype=bool)
     problems = problems + [Problem(image, "no such file") for image in table.loc[~there, "image"]]
     if not there.any():
         raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0]}")
     return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
+
+
+def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:
+    """The same table with the archives' names for age, sex, site and skin replaced by ours, where those are not there already.
+
+    >>> rename_subjects(pd.DataFrame({"age_approx": [50], "dx": ["nv"]})).columns.tolist()
+    ['age', 'dx']
+    """
+    missing = {name: aliases for name, aliases in SUBJECT_COLUMNS.items() if name not in table}
+    found = {name: next((alias for alias in aliases if alias in table), None) for name, aliases in missing.items()}
+    return table.rename(columns={alias: name for name, alias in found.items() if alias})
 
 
 def select_split(dataset: Dataset, split: str) -> Dataset:

@@ -71,7 +71,7 @@ def compare_models(
 def covary_aurocs(malignant: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """AUROCs, float (k,), of k models' `scores`, float (k, n), and their covariance, float (k, k).
 
-    Clusters as in Obuchowski 1997 (Biometrics 53:567, equations 5 to 9); where each photograph is its own group this is
+    Clusters as in Obuchowski 1997 (Biometrics 53:567); where each photograph is its own group this is
     DeLong 1988 (Biometrics 44:837), computed from ranks as Sun and Xu 2014 (IEEE Signal Processing Letters 21:1389) do.
     NaN where a class is missing, covariances also where a class stands in one group only.
     """

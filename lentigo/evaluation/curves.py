@@ -102,7 +102,7 @@ def count_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 def trace_risk(right: np.ndarray, confidence: np.ndarray) -> RiskCoverage:
     """The risk-coverage curve of decisions, `right` bool (n,), of which the most confident are kept, `confidence` float (n,).
 
-    `aurc` is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR, section 3); `least` is
+    `aurc` is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR); `least` is
     the curve of a confidence that puts all errors last. Answers of equal confidence are kept in part: errors are then the
     expected number.
     """

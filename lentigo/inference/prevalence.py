@@ -22,7 +22,7 @@ def shift_prevalence(probability: float | np.ndarray, before: float, after: floa
     """P(malignant), float or float (n,), in a population where `after` of the lesions are malignant.
 
     `probability` is calibrated for a set where `before` of them are. The odds change as the odds of the prevalence do, if
-    malignant lesions look alike in both, and so do benign ones (Saerens 2002, Neural Computation 14:21, equation 2.4; Elkan
+    malignant lesions look alike in both, and so do benign ones (Saerens 2002, Neural Computation 14:21; Elkan
     2001, IJCAI, theorem 2). Raises `UsageError` for prevalences that are not between 0 and 1.
 
     >>> round(shift_prevalence(0.5, before=0.5, after=0.02), 4)

@@ -96,7 +96,18 @@ def test_a_mask_of_the_same_name_further_down_is_not_taken_for_the_photograph(tm
     assert load_dataset(tmp_path).table["image"].tolist() == [str(tmp_path / "ISIC_0000000.jpg")]
 
 
+def test_ham10000_keeps_age_sex_and_site(ham):
+    pd.read_csv(ham / "HAM10000_metadata.csv").assign(localization="back").to_csv(ham / "HAM10000_metadata.csv", index=False)
+    table = load_dataset(ham).table
+    assert table.loc[0, ["age", "sex", "site"]].tolist() == [50.0, "male", "back"] and "localization" not in table
+
+
 # --- the ISIC archive
+
+
+def test_an_isic_folder_keeps_age_sex_site_and_skin_type(tmp_path):
+    write_isic(tmp_path, diagnosis_1=["Benign"], age_approx=[45], sex=["female"], anatom_site_general=["palms/soles"], fitzpatrick_skin_type=["II"])
+    assert load_dataset(tmp_path).table.loc[0, ["age", "sex", "site", "skin_type"]].tolist() == [45, "female", "palms/soles", "II"]
 
 
 def test_an_isic_folder_keeps_benign_and_malignant_and_lists_the_indeterminate(tmp_path):

@@ -355,3 +355,10 @@ def test_an_empty_split_is_a_data_error_that_says_which_there_are(tmp_path):
     dataset = load_dataset(write_manifest(tmp_path, label=["0", "1"], split=["train", "test"]))
     with pytest.raises(DataError, match="no photograph in the split 'validation'; it has test, train"):
         select_split(dataset, "validation")
+
+
+def test_a_manifests_own_age_and_skin_type_stand_whatever_else_it_holds(tmp_path):
+    path = write_manifest(tmp_path, label=["benign", "malignant"], age=[40, 50], age_approx=[35, 55], skin_type=["2", None], gender=["f", "m"])
+    table = load_dataset(path).table
+    assert table["age"].tolist() == [40, 50] and table["age_approx"].tolist() == [35, 55]
+    assert table["sex"].tolist() == ["f", "m"] and table["skin_type"].tolist()[:1] == ["2"] and table["skin_type"].isna().tolist() == [False, True]
