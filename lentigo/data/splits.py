@@ -60,9 +60,12 @@ def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterat
     """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field 2007)."""
     rng = np.random.default_rng(seed)
     order = np.argsort(groups, kind="stable")
-    members = np.split(order, np.flatnonzero(np.diff(groups[order])) + 1)
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])
+    sizes = np.diff([*starts, len(order)])
     for _ in range(resamples):
-        yield np.concatenate([members[g] for g in rng.integers(0, len(members), len(members))])
+        drawn = rng.integers(0, len(starts), len(starts))
+        ends = np.cumsum(sizes[drawn])
+        yield order[np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn])]
 
 
 def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:
