@@ -34,9 +34,9 @@ class Augmentation:
     tint: float = 0.06
 
 
-def view_generator(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """The generator of one view: a function of run, epoch and photograph, not of what was drawn before."""
-    return np.random.default_rng([seed, epoch, index])
+def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
+    """The generator of one view, or of one batch: a function of run, epoch and photographs, not of what was drawn before."""
+    return np.random.default_rng([seed, epoch, *index])
 
 
 def augment_photo(photo: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
@@ -75,3 +75,14 @@ def draw_colour(augmentation: Augmentation, rng: np.random.Generator) -> np.ndar
     saturate = saturation * np.eye(3) + (1 - saturation) * np.outer(np.ones(3), GREY)
     linear = np.diag(tint) @ saturate * brightness * contrast
     return np.column_stack([linear, np.full(3, 127.5 * (1 - contrast))])
+
+
+def mix_views(views: np.ndarray, labels: np.ndarray, alpha: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Mixup (Zhang 2018): each view, uint8 (n, height, width, 3), blended with another of its batch, and its label (n, 1) likewise.
+
+    The share of the view itself is drawn from Beta(alpha, alpha) and is a half at least.
+    """
+    share = rng.beta(alpha, alpha, len(views))
+    share, other = np.maximum(share, 1 - share).astype(np.float32), rng.permutation(len(views))
+    mixed = [cv2.addWeighted(view, float(part), views[n], float(1 - part), 0) for view, part, n in zip(views, share, other, strict=True)]
+    return np.stack(mixed), share[:, None] * labels + (1 - share[:, None]) * labels[other]

@@ -49,6 +49,7 @@ class Recipe:
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99)
     dropout_2: float = number(0.5, "dropout after the head's second layer", 0, 0.99)
+    mixup: float = number(0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10)
     rotation: float = number(180.0, "views: degrees to either side", 0, 180)
     flip: bool = switch(True, "views: mirrored half of the time")
     zoom: float = number(0.2, "views: logarithm of the scale", 0, 2)

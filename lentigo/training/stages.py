@@ -23,12 +23,12 @@ Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, labels (n, 1), weig
 
 @dataclass(frozen=True)
 class Stage:
-    """A compiled model and what it is fed: `load_batch(epoch, rows)` gives inputs, `validate()` logits (n,)."""
+    """A compiled model and what it is fed: `load_batch(epoch, rows)` gives inputs and labels (n, 1), `validate()` logits (n,)."""
 
     name: str
     model: keras.Model
     epochs: int
-    load_batch: Callable[[int, np.ndarray], np.ndarray]
+    load_batch: Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
     validate: Callable[[], np.ndarray]
     malignant: np.ndarray  # of the training photographs
     malignant_validation: np.ndarray
@@ -55,10 +55,10 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
     with ThreadPoolExecutor(1) as worker:
         waiting = worker.submit(stage.load_batch, epoch, orders[0])
         for rows, following in zip(orders, [*orders[1:], None], strict=True):
-            inputs = waiting.result()
+            inputs, labels = waiting.result()
             if following is not None:
                 waiting = worker.submit(stage.load_batch, epoch, following)
-            yield inputs, stage.malignant[rows, None].astype(np.float32), stage.weights[rows]
+            yield inputs, labels, stage.weights[rows]
 
 
 def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path, progress: Progress) -> None:

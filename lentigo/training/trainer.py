@@ -34,7 +34,7 @@ from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bund
 from lentigo.models.graph import save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
-from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
+from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.judgement import Measured, judge_network, measure_photos
@@ -189,7 +189,7 @@ def build_head_stage(job: Job) -> Stage:
     compile_model(head, recipe, recipe.head_learning_rate, 0.0)
     return Stage(
         "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
-        lambda epoch, rows: job.features[rows],
+        lambda epoch, rows: (job.features[rows], label(job.training, rows)),
         lambda: answer_head(head, job.features_validation),
         job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
     )  # fmt: skip
@@ -213,11 +213,18 @@ def build_finetune_stage(job: Job) -> Stage:
     )  # fmt: skip
 
 
-def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> np.ndarray:
-    """Random views of some photographs, uint8 (n, side, side, 3)."""
+def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Random views of some photographs, uint8 (n, side, side, 3), and their labels (n, 1)."""
     augmentation = Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
     paths = dataset.table["image"].to_numpy()
-    return np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
+    views = np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
+    labels = label(dataset, rows)
+    return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
+
+
+def label(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
+    """1 for malignant, else 0; float32 (n, 1)."""
+    return dataset.malignant[rows, None].astype(np.float32)
 
 
 def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:

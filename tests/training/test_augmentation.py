@@ -1,7 +1,7 @@
 import numpy as np
 
 from lentigo.data.phantoms import draw_phantom
-from lentigo.training.augmentation import Augmentation, augment_photo, view_generator
+from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
 
 PHOTO = draw_phantom("malignant", 3).photo
 NONE = Augmentation(*[0.0] * 9)
@@ -34,3 +34,11 @@ def test_colour_alone_keeps_the_place():
     tinted = augment_photo(PHOTO, Augmentation(0.0, False, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.1), view_generator(0, 0, 5))
     grey, before = tinted.mean(axis=2).ravel(), PHOTO.mean(axis=2).ravel()
     assert np.corrcoef(grey, before)[0, 1] > 0.97
+
+
+def test_mixed_views_and_labels_keep_their_shares():
+    views = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (0, 100, 200, 250)])
+    labels = views[:, 0, 0, :1].astype(np.float32) / 250
+    mixed, shares = mix_views(views, labels, 0.4, np.random.default_rng(0))
+    np.testing.assert_allclose(mixed[:, 0, 0, 0] / 250, shares[:, 0], atol=0.005)
+    assert (mixed != views).any() and (np.abs(shares - labels) <= 0.5).all()
