@@ -2,30 +2,46 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import nullcontext
-from itertools import chain
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
+from typer.core import TyperGroup
 
 from lentigo import __version__
+from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.errors import LentigoError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, say
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+FAILED_INPUTS, STOPPED = 3, 130  # exit codes
+
+
+class Commands(TyperGroup):
+    """The commands, with a word where Typer has none: after Ctrl-C, and for a reader of stdout that has left."""
+
+    def invoke(self, ctx: typer.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as stopped:
+            say(f"lentigo: stopped{stopped}")
+            raise typer.Exit(STOPPED) from stopped
+        except BrokenPipeError as gone:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits to be flushed at the end goes there
+            raise typer.Exit from gone
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
                        "A research tool, not a medical device.")  # fmt: skip
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
 app.add_typer(data_app, name="data")
-
-FAILED_INPUTS = 3
 
 
 def main() -> None:
@@ -41,17 +57,13 @@ def main() -> None:
             raise
         print(f"lentigo: {missing}", file=sys.stderr)
         sys.exit(missing.exit_code)
-    except KeyboardInterrupt:
-        print("lentigo: stopped", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # whoever read stdout has left
-        sys.stderr.close()
-        sys.exit(0)
 
 
-def report_problems(problems: Iterable[Any]) -> None:
-    """Lists what could not be used, and ends with exit code 3 where there was any."""
-    problems = list(problems)
+def report_problems(answers: Iterable[Any]) -> None:
+    """Lists the problems among answers, and ends with exit code 3 where there was any."""
+    from lentigo.data.photos import Problem
+
+    problems = [answer for answer in answers if isinstance(answer, Problem)]
     if problems:
         say(f"{len(problems)} left out:")
         for problem in problems:
@@ -146,16 +158,18 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.data.photos import Problem
-    from lentigo.inference.prediction import Predictor, gather_photos
+    from lentigo.inference.prediction import Predictor
 
-    paths, problems = gather_photos(read_names(images))
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=len(paths), operating_point=operating_point, risk=risk)
-    stream = ((answer, {}) for answer in predictor.predict(paths)) if figures is None else draw_answers(predictor, paths, figures)
-    answers = print_answers(problems, stream, len(paths), as_json)
-    if csv_file is not None:
-        write_answers(csv_file, [a for a in answers if not isinstance(a, Problem)])
-    report_problems(a for a in answers if isinstance(a, Problem))
+    photos, count = find_inputs(images, whole=figures is not None)
+    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count, operating_point=operating_point, risk=risk)
+    stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
+    answers: list[Any] = []
+    try:
+        print_answers(answers, stream, count, as_json)
+    finally:  # after Ctrl-C too
+        if csv_file is not None and answers:
+            write_answers(csv_file, answers)
+    report_problems(answers)
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
@@ -167,59 +181,13 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draws what in a photograph speaks for malignant, and what against."""
-    from lentigo.data.photos import Problem
-    from lentigo.inference.prediction import Predictor, gather_photos
+    from lentigo.inference.prediction import Predictor
 
-    paths, problems = gather_photos(read_names(images))
-    predictor = Predictor(model, exact=exact, count=len(paths))
-    answers = print_answers(problems, draw_answers(predictor, paths, out, heatmaps=True), len(paths), as_json)
-    report_problems(a for a in answers if isinstance(a, Problem))
-
-
-def draw_answers(predictor: Any, paths: list[Path], out: Path, *, heatmaps: bool = False) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way."""
-    from lentigo.inference.explanation import Explanation, explain_photos, name_figures
-
-    def describe(answer: Explanation) -> dict[str, Any]:
-        return {"figure": str(answer.figure)} | ({"heatmap": answer.heatmap.tolist()} if heatmaps else {})
-
-    answers = explain_photos(predictor, paths, name_figures(paths, out))
-    return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
-
-
-def print_answers(problems: list[Any], stream: Iterable[tuple[Any, dict[str, Any]]], total: int, as_json: bool) -> list[Any]:
-    """Prints answers as they come, and gives the predictions and problems back: they are small, whatever else came with them is not."""
-    from lentigo.data.photos import Problem
-
-    answers = []
-    with Bars() as bars:
-        for answer, more in chain(((p, {}) for p in problems), bars(stream, total=total, label="photographs")):
-            answers.append(answer)
-            if as_json:
-                emit(dataclasses.asdict(answer) | more)
-            elif not isinstance(answer, Problem):
-                print(f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", *([more["figure"]] if more else []), answer.reason, sep="  ")
-    return answers
-
-
-def read_names(images: Iterable[str]) -> Iterator[str]:
-    """The names given, '-' replaced by the lines of standard input."""
-    for name in images:
-        if name == "-":
-            yield from (line.strip() for line in sys.stdin if line.strip())
-        else:
-            yield name
-
-
-def write_answers(path: Path, answers: list[Any]) -> None:
-    """Predictions as CSV."""
-    from lentigo.data.files import write_whole
-    from lentigo.inference.prediction import Prediction
-
-    with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
-        writer.writeheader()
-        writer.writerows(dataclasses.asdict(answer) for answer in answers)
+    photos, count = find_inputs(images, whole=True)
+    predictor = Predictor(model, exact=exact, count=count)
+    answers: list[Any] = []
+    print_answers(answers, draw_answers(predictor, photos, out, heatmaps=True), count, as_json)
+    report_problems(answers)
 
 
 @app.command(epilog="Example: lentigo export runs/first --format litert --out lesions.tflite")

@@ -1,8 +1,10 @@
 import csv
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from itertools import chain
 
 import pytest
@@ -12,6 +14,12 @@ def lentigo(*words, stdin=None, **env):
     """Runs the command as a user would."""
     command = [sys.executable, "-m", "lentigo", *map(str, words)]
     return subprocess.run(command, capture_output=True, text=True, input=stdin, env=os.environ | env, timeout=300)
+
+
+def start(*words):
+    """The same, to talk to while it runs, and deaf to no Ctrl-C, as what a shell starts in the background is."""
+    code, pipe = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from lentigo.cli import main; main()", subprocess.PIPE
+    return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
 @pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "bench", "info", "data info", "data synth"])
@@ -45,6 +53,80 @@ def test_answers_go_to_a_table_too(run, photo, bad, tmp_path):
     with (tmp_path / "answers.csv").open() as file:
         rows = list(csv.DictReader(file))
     assert [row["image"] for row in rows] == [str(photo)] and 0 <= float(rows[0]["probability"]) <= 1
+
+
+def test_ten_bad_photographs_among_sixty_are_named_and_the_others_answered(run, phantoms, tmp_path):
+    good = sorted(phantoms.glob("*/phantom_*.jpg"))
+    for number in range(60):
+        content = good[number % len(good)].read_bytes()
+        (tmp_path / f"{number:02d}.jpg").write_bytes(content[: 40 * number] if number % 6 == 3 else content)
+    result = lentigo("predict", tmp_path, "--model", run, "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3 and [line["image"] for line in lines] == [str(tmp_path / f"{number:02d}.jpg") for number in range(60)]
+    assert [number for number, line in enumerate(lines) if "error" in line] == list(range(3, 60, 6))
+    assert result.stderr.splitlines()[0] == "10 left out:" and all(f"/{number:02d}.jpg: " in result.stderr for number in range(3, 60, 6))
+
+
+def test_names_on_standard_input_are_answered_before_it_ends_in_their_order(run, photo, tmp_path):
+    names = [photo, tmp_path / "none.jpg", tmp_path, photo] * (10 * os.cpu_count() + 25)  # more than is read ahead
+    with start("predict", "-", "--model", run, "--json") as process:
+        process.stdin.write("".join(f"{name}\n" for name in names))
+        process.stdin.flush()
+        first = [json.loads(process.stdout.readline()) for _ in range(50)]
+        process.stdin.close()
+        lines = first + [json.loads(line) for line in process.stdout]
+        assert process.wait() == 3
+    assert [line["image"] for line in lines] == [str(name) for name in names]
+    assert ["error" in line for line in lines[:4]] == [False, True, True, False]
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_no_name_on_standard_input_is_one_line(run, tmp_path, command):
+    result = lentigo(command, "-", "--model", run, *(["--out", tmp_path] if command == "explain" else []), stdin="\n\n")
+    assert result.returncode == 4 and "no photograph was named" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_keeps_what_was_answered(run, photo, tmp_path):
+    with start("predict", "-", "--model", run, "--json", "--csv", tmp_path / "answers.csv") as process:
+        process.stdin.write(f"{photo}\n" * (40 * os.cpu_count() + 100))
+        process.stdin.flush()  # and stays open: this command does not end by itself
+        lines = [process.stdout.readline() for _ in range(50)]
+        process.send_signal(signal.SIGINT)
+        lines += process.stdout.readlines()
+        assert process.wait() == 130
+        errors = process.stderr.read()
+    with (tmp_path / "answers.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert errors == f"lentigo: stopped; {len(rows)} photographs answered\n"
+    assert len(rows) - len(lines) in (0, 1)  # one may have been answered and not yet printed
+    assert [row["image"] for row in rows[: len(lines)]] == [json.loads(line)["image"] for line in lines]
+
+
+def test_ctrl_c_keeps_the_figures_that_were_drawn(run, phantoms, tmp_path):
+    with start("explain", phantoms, "--model", run, "--out", tmp_path, "--json") as process:
+        first = json.loads(process.stdout.readline())
+        process.send_signal(signal.SIGINT)
+        drawn = [first, *map(json.loads, process.stdout)]
+        assert process.wait() == 130
+        words = process.stderr.read()
+    assert words in [f"lentigo: stopped; {len(drawn) + more} of 96 photographs answered\n" for more in (0, 1)] and len(drawn) < 96
+    assert {str(path) for path in tmp_path.glob("[!.]*")} >= {line["figure"] for line in drawn}
+
+
+def test_ctrl_c_ends_every_command_with_a_word(tmp_path):
+    with start("data", "synth", "--out", tmp_path, "--count", "5000") as process:
+        while not list(tmp_path.glob("*/*.jpg")):
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        assert process.wait() == 130 and process.stderr.read() == "lentigo: stopped\n"
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_a_reader_that_leaves_ends_the_command_quietly(run, photo, more):
+    with start("predict", *[photo] * 100, "--model", run, *more) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.wait() == 0 and process.stderr.read() == ""
 
 
 def test_a_model_that_cannot_be_used_is_one_line(photo, tmp_path):

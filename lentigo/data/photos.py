@@ -69,6 +69,19 @@ def find_photos(path: str | Path) -> list[Path]:
     return found
 
 
+def list_photos(names: Iterable[str | Path]) -> Iterator[Path | Problem]:
+    """The photographs that files and folders name, each name looked at when its turn comes; a folder that holds none is a problem.
+
+    >>> [str(photo) for photo in list_photos(["mole.jpg"])]
+    ['mole.jpg']
+    """
+    for name in names:
+        try:
+            yield from find_photos(name) if os.path.isdir(name) else [Path(name)]
+        except DataError as error:
+            yield Problem(str(name), str(error).removeprefix(f"{name}: "))
+
+
 def walk_photos(folder: Path) -> list[Path]:
     """The photographs below a folder, recursively and sorted; hidden files and hidden folders are left out."""
     found = (file for file in folder.rglob("*") if is_photo(file))
@@ -176,16 +189,18 @@ def find_transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
         return None
 
 
-def try_photo(path: str | Path, side: int | None = SIDE) -> Photo | Problem:
-    """`read_photo` with the error as a value."""
+def try_photo(path: str | Path | Problem, side: int | None = SIDE) -> Photo | Problem:
+    """`read_photo` with the error as a value; what is a problem already stays one."""
+    if isinstance(path, Problem):
+        return path
     try:
         return read_photo(path, side)
     except PhotoError as error:
         return Problem(str(path), str(error).removeprefix(f"{path}: "))
 
 
-def stream_photos(paths: Iterable[str | Path], side: int | None = SIDE, threads: int | None = None) -> Iterator[Photo | Problem]:
-    """Reads photographs in order, some ahead of their use, in constant memory; failures come in their place."""
+def stream_photos(paths: Iterable[str | Path | Problem], side: int | None = SIDE, threads: int | None = None) -> Iterator[Photo | Problem]:
+    """Reads photographs in order, some ahead of their use, in constant memory; failures, and problems of `list_photos`, come in their place."""
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque = deque()

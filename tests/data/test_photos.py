@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lentigo.data import photos
-from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, measure_photo, read_all, read_photo, stream_photos, try_photo
+from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, list_photos, measure_photo, read_all, read_photo, stream_photos, try_photo
 from lentigo.errors import DataError, PhotoError
 
 needs_avif = pytest.mark.skipif(not photos.AVIF, reason="this Pillow does not read AVIF")
@@ -351,6 +351,15 @@ def test_a_stream_reads_only_a_little_ahead(mixture):
 
 def test_a_stream_of_nothing_is_empty():
     assert list(stream_photos([])) == []
+
+
+def test_names_are_looked_at_one_by_one_and_problems_stay_in_their_place(mixture, tmp_path):
+    (tmp_path / "empty").mkdir()
+    taken = []
+    listed = list_photos(taken.append(name) or name for name in [mixture[0], tmp_path / "empty", tmp_path, "none.jpg"])
+    assert next(listed) == mixture[0] and len(taken) == 1
+    answers = [answer.image for answer in stream_photos(listed, 8)]
+    assert answers == [str(tmp_path / "empty"), *map(str, mixture), "none.jpg"]
 
 
 def test_read_all_separates_photographs_from_problems(mixture):

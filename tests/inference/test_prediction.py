@@ -1,3 +1,5 @@
+import shutil
+
 import numpy as np
 import pytest
 
@@ -69,6 +71,16 @@ def test_a_folder_is_read_recursively(run, phantoms):
 def test_problems_stand_beside_predictions(run, with_bad):
     answers = predict(with_bad, run)
     assert len(answers.predictions) == 18 and len(answers.problems) == 3
+
+
+def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_place(run, paths, tmp_path):
+    for path in paths[:5]:
+        shutil.copy(path, tmp_path)
+    found, _ = gather_photos([tmp_path])
+    found[2].unlink()
+    answers = list(Predictor(run).predict(found))
+    assert [answer.image for answer in answers] == [str(path) for path in found]
+    assert [isinstance(answer, Problem) for answer in answers] == [False, False, True, False, False] and "No such file" in answers[2].error
 
 
 def test_an_empty_folder_among_others_is_listed(tmp_path, paths):
