@@ -51,20 +51,16 @@ def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
 
     @cache
     def write(name: str) -> Path:
-        import keras
         import numpy as np
 
         from lentigo.data.photos import read_all
         from lentigo.models.backbones import BACKBONES
-        from lentigo.models.network import build_network
+        from lentigo.models.network import build_network, settle_norms
 
-        trunk = build_network(BACKBONES[name], "none").trunk
-        for layer in trunk.layers:
-            if isinstance(layer, keras.layers.BatchNormalization):
-                layer.trainable, layer.momentum = True, 0.0  # means and variances become those of the next batch
+        network = build_network(BACKBONES[name], "none")
         photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
-        trunk(np.stack([photo.pixels for photo in photos]), training=True)
-        trunk.save_weights(folder / f"{name}.weights.h5")
+        settle_norms(network, np.stack([photo.pixels for photo in photos]))
+        network.trunk.save_weights(folder / f"{name}.weights.h5")
         return folder / f"{name}.weights.h5"
 
     return write

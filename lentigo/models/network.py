@@ -134,6 +134,21 @@ def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
     return x
 
 
+def settle_norms(network: Network, photos: np.ndarray) -> None:
+    """Gives the batch norms of a random trunk the means and variances of photographs, uint8 (n, side, side, 3), in one pass.
+
+    Untouched they pass on what random filters make of a photograph, which fades from layer to layer: after the fifty of a MobileNet all
+    photographs have the same features (the data-dependent start of Mishkin & Matas 2016, for variances alone). The trunk stays frozen.
+    """
+    norms = [layer for layer in network.trunk.layers if isinstance(layer, layers.BatchNormalization)]
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.trainable, norm.momentum = True, 0.0
+    network.trunk(photos, training=True)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.trainable, norm.momentum = False, momentum
+
+
 def freeze_trunk(network: Network) -> None:
     """No layer of the trunk learns."""
     for layer in network.trunk.layers:

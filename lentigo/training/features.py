@@ -54,14 +54,11 @@ def extract_features(network: Network, dataset: Dataset, *, exact: bool = False,
 
 
 def refuse_still_features(features: Features, backbone: str, weights: str | Path) -> None:
-    """Raises `ModelError` where all photographs have the same features: no head, and no fine-tuning, learns from such a trunk.
-
-    So it is with the random weights of a MobileNet, whose signal fades from layer to layer.
-    """
+    """Raises `ModelError` where all photographs have the same features: no head, and no fine-tuning, learns from such a trunk."""
     if len(features.values) > 1 and np.ptp(features.values, axis=0).max() < LEAST_RANGE:
         raise ModelError(
             f"{backbone} with --weights {weights}: gives {len(features.values)} photographs the same features, to within {LEAST_RANGE:g}; "
-            f"expected features that differ: choose another backbone (resnet50 works at random) or trained weights (--weights imagenet or FILE)"
+            f"expected features that differ: choose other weights (--weights imagenet or FILE) or another backbone"
         )
 
 

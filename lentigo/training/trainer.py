@@ -19,10 +19,10 @@ import pandas as pd
 import lentigo
 from lentigo.data.files import hash_file, write_json, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
-from lentigo.data.photos import SIDE, Problem, read_photo
+from lentigo.data.photos import SIDE, Problem, read_all, read_photo
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import refuse_leaks, split_validation
-from lentigo.errors import UsageError
+from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.precision import check_precision
@@ -32,7 +32,7 @@ from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_classifier, build_network, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
@@ -87,6 +87,8 @@ def train(
     dataset = load_training_data(data)
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    if str(weights) == "none":
+        settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
     refuse_still_features(features, backbone.name, weights)
     keep_settings(out / "checkpoint" / "settings.json", settings)  # after the weights: a call that cannot start leaves nothing
@@ -101,6 +103,15 @@ def train(
     bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
     shutil.rmtree(out / "checkpoint")
     return Training(bundle, validation, dataset.problems + features.problems, seconds)
+
+
+def read_sample(dataset: Dataset) -> np.ndarray:
+    """At most 64 photographs, spread over the data set, uint8 (n, side, side, 3). Raises `DataError` where none can be read."""
+    rows = np.unique(np.linspace(0, len(dataset) - 1, 64).round().astype(int))
+    photos, problems = read_all(dataset.table["image"].iloc[rows])
+    if not photos:
+        raise DataError(f"{dataset.name}: none of {len(rows)} photographs can be read ({problems[0].error})")
+    return np.stack([photo.pixels for photo in photos])
 
 
 def check_folder(out: Path, resume: bool) -> None:
