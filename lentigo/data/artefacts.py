@@ -1,4 +1,4 @@
-"""Artefacts of a photograph, drawn by program: hairs, rulers, bubbles of the gel, dark corners.
+"""Artefacts of a photograph, drawn by program: hairs, rulers, bubbles of the gel, dark corners, a surgeon's marks in ink.
 
 Photos here are float32 (3, S, S), 0 to 255, and are changed in place.
 """
@@ -33,12 +33,12 @@ def lay(photo: np.ndarray, layer: np.ndarray, colour: Any) -> None:
     blend(photo, amount * np.float32(1 / 255), colour)
 
 
-def add_hairs(photo: np.ndarray, rng: np.random.Generator) -> None:
-    """One or more bowed hairs of one colour, most of them in one direction."""
+def add_hairs(photo: np.ndarray, rng: np.random.Generator, fewest: int = 1) -> None:
+    """Bowed hairs of one colour, most of them in one direction: `fewest` and on average 8.5 more."""
     side, steps = photo.shape[1] * 2, np.linspace(0, 1, 16)[:, None]
     layer = np.zeros((side, side), np.uint8)
     heading, thick = rng.uniform(0, 2 * np.pi), rng.uniform(1, 3)
-    for _ in range(1 + int(rng.exponential(9))):
+    for _ in range(fewest + int(rng.exponential(9))):
         start, length, angle = rng.uniform(-0.2, 1.2, 2), rng.uniform(0.3, 1.2), heading + rng.normal(0, 0.6)
         end = start + length * np.array([np.cos(angle), np.sin(angle)])
         bow = (start + end) / 2 + rng.normal(0, 0.2, 2) * length
@@ -80,4 +80,30 @@ def add_bubbles(photo: np.ndarray, rng: np.random.Generator) -> None:
     lay(photo, glints, (255, 252, 250))
 
 
+def add_ink(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """A skin marker's strokes around the middle, violet or blue: arcs, and a few bars that point to it.
+
+    Ink absorbs light, so skin and hair show through; it takes on the skin's ridges and not in its furrows.
+    """
+    side, steps = photo.shape[1] * 2, np.linspace(0, 1, 24)
+    layer = np.zeros((side, side), np.uint8)
+    start, thick, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.018, 0.035), rng.uniform(0.36, 0.46)
+    for stroke in range(int(rng.integers(1, 4))):
+        angle = start + stroke * rng.uniform(1.2, 2.2) + rng.uniform(0.5, 1.3) * steps
+        points = [_around(angle, radius + rng.normal(0, 0.02) * np.cos(2 * angle + start))]
+        points += [_around(angle[[at, at]], radius + np.array([0.02, rng.uniform(0.08, 0.14)])) for at in rng.choice(24, rng.integers(0, 3))]
+        for line in points:
+            cv2.polylines(layer, [np.int32(line * side * 16)], False, 255, max(1, round(thick * side)), cv2.LINE_AA, 4)
+    grain = cv2.GaussianBlur(rng.random((side, side), np.float32), (0, 0), side / 300)
+    opacity = cv2.GaussianBlur(layer, (0, 0), side / 250) * rise(grain, 0.38, 0.56)
+    amount = cv2.resize(opacity, photo.shape[:0:-1], interpolation=cv2.INTER_AREA) * np.float32(rng.uniform(0.7, 0.95) / 255)
+    photo *= 1 - amount * (1 - np.float32(INKS[rng.integers(len(INKS))]).reshape(3, 1, 1) / 255)
+
+
+def _around(angle: np.ndarray, radius: Any) -> np.ndarray:
+    """Points about the middle, (n, 2) in image widths."""
+    return 0.5 + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.broadcast_to(radius, angle.shape)[:, None]
+
+
+INKS = ((88, 62, 168), (112, 64, 160), (60, 84, 176))  # gentian violet, a redder one, blue: what white skin would become
 ARTEFACTS = ((0.12, add_bubbles), (0.35, add_hairs), (0.12, add_ruler), (0.18, add_dark_corners))  # share of photographs

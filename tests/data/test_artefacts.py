@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from lentigo.data.artefacts import ARTEFACTS, add_dark_corners, blend, grid, lay, rise
+from lentigo.data.artefacts import ARTEFACTS, add_dark_corners, add_hairs, add_ink, blend, grid, lay, rise
 
+DRAWINGS = [*(add for _, add in ARTEFACTS), add_ink]
 SKIN = np.float32([220, 180, 160]).reshape(3, 1, 1)
 
 
@@ -14,7 +15,7 @@ def drawn(add, seed: int, size: int = 64) -> np.ndarray:
     return photo
 
 
-@pytest.mark.parametrize("add", [add for _, add in ARTEFACTS])
+@pytest.mark.parametrize("add", DRAWINGS)
 def test_an_artefact_covers_a_part_of_the_photograph_in_colours_that_exist(add):
     photos = np.stack([drawn(add, seed) for seed in range(10)])
     covered = (photos != SKIN).any(axis=1).mean()
@@ -22,7 +23,7 @@ def test_an_artefact_covers_a_part_of_the_photograph_in_colours_that_exist(add):
     assert photos.min() >= 0 and photos.max() <= 255 and photos.dtype == np.float32
 
 
-@pytest.mark.parametrize("add", [add for _, add in ARTEFACTS])
+@pytest.mark.parametrize("add", DRAWINGS)
 def test_the_same_chance_draws_the_same_artefact(add):
     np.testing.assert_array_equal(drawn(add, 1), drawn(add, 1))
     assert (drawn(add, 1) != drawn(add, 2)).any()
@@ -32,6 +33,19 @@ def test_dark_corners_darken_the_corners_and_leave_the_middle():
     photo = drawn(add_dark_corners, 0)
     assert photo[:, 0, 0].max() < 20
     np.testing.assert_array_equal(photo[:, 20:44, 20:44], np.broadcast_to(SKIN, (3, 24, 24)))
+
+
+def test_more_hairs_cover_more():
+    few, many = (np.mean([(drawn(lambda photo, rng, n=n: add_hairs(photo, rng, n), seed) != SKIN).mean() for seed in range(10)]) for n in (1, 30))
+    assert many > 1.5 * few
+
+
+def test_ink_lets_what_lies_below_show_through():
+    photo = np.broadcast_to(SKIN, (3, 64, 64)).copy()
+    photo[:, ::2] = 40
+    add_ink(photo, np.random.default_rng(0))
+    inked = (photo[:, 1::2] < 0.6 * SKIN).any(axis=0)
+    assert inked.any() and (photo[:, ::2][:, inked] < photo[:, 1::2][:, inked] + 1).mean() > 0.9 and (photo[:, ::2] < 40).any()
 
 
 def test_shares_are_probabilities():

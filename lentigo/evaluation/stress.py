@@ -1,0 +1,195 @@
+"""Stress: the same photographs changed as cameras, software and people change them, and answered again.
+
+A model that has learnt the lesion keeps its answers; one that has learnt the camera does not.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import cv2
+import numpy as np
+import pandas as pd
+from PIL import Image
+from scipy.stats import rankdata
+
+from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
+from lentigo.data.manifests import Dataset
+from lentigo.data.photos import Photo, stream_photos
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import resample_groups
+from lentigo.errors import DataError
+from lentigo.evaluation.metrics import RESAMPLES, interval
+
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S, 3) RGB to the same
+
+
+@dataclass(frozen=True)
+class Stress:
+    """How a model answers photographs that were all changed in one way; the first of `stress_model`'s answers is of no change.
+
+    `loss` is the AUROC of the unchanged less `auroc`; `changed` the share of decisions that differ from those of the unchanged,
+    `missed` that of the malignant photographs which only the unchanged were called so; `shift` the mean change of the probability.
+    Intervals are of 95 %, by bootstrap over groups, paired with the unchanged. NaN where a class is missing.
+    """
+
+    name: str
+    n: int
+    auroc: float
+    auroc_ci: tuple[float, float]
+    loss: float
+    loss_ci: tuple[float, float]
+    changed: float
+    changed_ci: tuple[float, float]
+    missed: float
+    shift: float
+
+
+def stress_model(
+    answer: Callable[[Iterable[np.ndarray]], Iterable[float]], dataset: Dataset, *, threshold: float, seed: int = 0, progress: Progress = show_nothing
+) -> tuple[Stress, ...]:
+    """Answers the photographs of a data set unchanged, then after each change of `STRESSES`.
+
+    `answer` gives calibrated probabilities for pixels, uint8 (224, 224, 3) RGB each, in order; photographs at `threshold` or above are
+    decided malignant. The same seed changes a photograph in the same way whatever stands beside it. Photographs that cannot be read
+    are left out; raises `DataError` where none can.
+    """
+    changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
+    readable = dataset.take(np.array([isinstance(photo, Photo) for photo in stream_photos(dataset.table["image"])], bool))
+    if not len(readable):
+        raise DataError(f"{dataset.name}: none of its {len(dataset)} photographs can be read; expected some to change")
+    answers = {}
+    for name, change in progress(changes.items(), total=len(changes), label="stresses"):
+        answers[name] = np.fromiter(answer(change_photos(readable, change, seed)), float)
+    return compare_answers(answers, readable.malignant, readable.groups, threshold)
+
+
+def change_photos(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
+    """The changed pixels of each photograph; chance follows the seed and the photograph's own pixels."""
+    for photo in stream_photos(dataset.table["image"]):
+        if isinstance(photo, Photo):
+            yield change(photo.pixels, np.random.default_rng([seed, zlib.crc32(photo.pixels.tobytes())]))
+
+
+def compare_answers(answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float) -> tuple[Stress, ...]:
+    """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs unchanged."""
+    unchanged = next(iter(answers.values()))
+    draws = list(resample_groups(groups, RESAMPLES))
+    before = [rank_auroc(malignant[rows], unchanged[rows]) for rows in draws]
+    return tuple(compare_answer(name, probability, unchanged, malignant, threshold, draws, before) for name, probability in answers.items())
+
+
+def compare_answer(
+    name: str, probability: np.ndarray, unchanged: np.ndarray, malignant: np.ndarray, threshold: float, draws: list[np.ndarray], before: list[float]
+) -> Stress:
+    """One change; `draws` are the rows of each resample and `before` the AUROCs of the unchanged in them."""
+    after = [rank_auroc(malignant[rows], probability[rows]) for rows in draws]
+    decided, differ = unchanged >= threshold, (unchanged >= threshold) != (probability >= threshold)
+    sick = malignant == 1
+    return Stress(
+        name=name,
+        n=len(malignant),
+        auroc=rank_auroc(malignant, probability),
+        auroc_ci=interval(after, 2.5),
+        loss=rank_auroc(malignant, unchanged) - rank_auroc(malignant, probability),
+        loss_ci=interval([old - new for old, new in zip(before, after, strict=True)], 2.5),
+        changed=float(differ.mean()),
+        changed_ci=interval([float(differ[rows].mean()) for rows in draws], 2.5),
+        missed=float((differ & decided)[sick].mean()) if sick.any() else float("nan"),
+        shift=float((probability - unchanged).mean()),
+    )
+
+
+def rank_auroc(malignant: np.ndarray, probability: np.ndarray) -> float:
+    """AUROC from the sum of ranks (Mann and Whitney 1947), ten times as fast as from the curve; NaN where a class is missing.
+
+    >>> rank_auroc(np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.3, 0.3]))
+    0.875
+    """
+    sick = malignant == 1
+    pairs = sick.sum() * (~sick).sum()
+    return float((rankdata(probability)[sick].sum() - sick.sum() * (sick.sum() + 1) / 2) / pairs) if pairs else float("nan")
+
+
+def tabulate_stress(stresses: Iterable[Stress]) -> pd.DataFrame:
+    """A row for each change; each interval is two columns, such as `auroc_low` and `auroc_high`."""
+    rows = []
+    for stress in stresses:
+        values = {}
+        for field, value in vars(stress).items():
+            ends = zip(("low", "high"), value, strict=True) if isinstance(value, tuple) else ()
+            values |= {f"{field.removesuffix('_ci')}_{end}": number for end, number in ends} or {field: value}
+        rows.append(values)
+    return pd.DataFrame(rows)
+
+
+def warp(pixels: np.ndarray, degrees: float = 0, zoom: float = 1) -> np.ndarray:
+    """Turned about the middle and enlarged; what comes in from outside is the picture mirrored at its edge."""
+    side = pixels.shape[0]
+    matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, zoom)
+    return cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
+
+
+def recompress(pixels: np.ndarray, quality: int) -> np.ndarray:
+    """Through a JPEG file of that quality, 1 to 95."""
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file))
+
+
+def resample(pixels: np.ndarray, share: float) -> np.ndarray:
+    """Downsized to a share of its side and enlarged again."""
+    small = cv2.resize(pixels, None, fx=share, fy=share, interpolation=cv2.INTER_AREA)
+    return cv2.resize(small, pixels.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def blur(pixels: np.ndarray, sigma: float) -> np.ndarray:
+    """Out of focus: a Gaussian of `sigma` pixels."""
+    return cv2.GaussianBlur(pixels, (0, 0), sigma)
+
+
+def add_noise(pixels: np.ndarray, rng: np.random.Generator, sigma: float) -> np.ndarray:
+    """A sensor's noise, of `sigma` grey levels in each channel."""
+    return clip(pixels + rng.standard_normal(pixels.shape, np.float32) * np.float32(sigma))
+
+
+def dim(pixels: np.ndarray, factor: float | tuple[float, float, float]) -> np.ndarray:
+    """In `factor` times the light; three factors are of red, green and blue."""
+    return clip(pixels * np.float32(factor))
+
+
+def draw(add: Callable[[np.ndarray, np.random.Generator], None], pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """With an artefact of `lentigo.data.artefacts` drawn over it."""
+    photo = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    add(photo, rng)
+    return clip(photo.transpose(1, 2, 0))
+
+
+def clip(values: np.ndarray) -> np.ndarray:
+    """To whole grey levels, uint8."""
+    return np.ascontiguousarray(np.clip(np.rint(values), 0, 255).astype(np.uint8))
+
+
+STRESSES: tuple[tuple[str, Change], ...] = (
+    ("rotated by 45 degrees", lambda pixels, rng: warp(pixels, degrees=45)),
+    ("rotated by 90 degrees", lambda pixels, rng: np.ascontiguousarray(np.rot90(pixels))),
+    ("flipped", lambda pixels, rng: np.ascontiguousarray(np.fliplr(pixels))),
+    ("zoomed in by 15 %", lambda pixels, rng: warp(pixels, zoom=1.15)),
+    ("zoomed out by 15 %", lambda pixels, rng: warp(pixels, zoom=1 / 1.15)),
+    ("JPEG quality 30", lambda pixels, rng: recompress(pixels, 30)),
+    ("half size and back", lambda pixels, rng: resample(pixels, 0.5)),
+    ("blurred, sigma 2 px", lambda pixels, rng: blur(pixels, 2)),
+    ("noise, sigma 12", lambda pixels, rng: add_noise(pixels, rng, 12)),
+    ("darkened to 60 %", lambda pixels, rng: dim(pixels, 0.6)),
+    ("brightened to 130 %", lambda pixels, rng: dim(pixels, 1.3)),
+    ("tinted warm", lambda pixels, rng: dim(pixels, (1.1, 1.0, 0.85))),
+    ("tinted cool", lambda pixels, rng: dim(pixels, (0.88, 1.0, 1.12))),
+    ("drawn hair", lambda pixels, rng: draw(partial(add_hairs, fewest=6), pixels, rng)),
+    ("ruler marks", lambda pixels, rng: draw(add_ruler, pixels, rng)),
+    ("ink", lambda pixels, rng: draw(add_ink, pixels, rng)),
+    ("dark corners", lambda pixels, rng: draw(add_dark_corners, pixels, rng)),
+)
