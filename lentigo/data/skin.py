@@ -8,7 +8,12 @@ one source than in another. Compare groups of photographs with it, with their n 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+
+from lentigo.data.photos import Photo, stream_photos
+from lentigo.data.progress import Progress, show_nothing
 
 RING = 0.12  # width of the border ring, as a share of the picture's sides
 BLACK = 12.0  # L* of the frame of a dermatoscope's lens at the most
@@ -71,3 +76,9 @@ def classify_ita(angle: float) -> str:
     ('very light', 'intermediate', 'dark', 'unknown')
     """
     return next((name for name, above in TONES if angle > above), TONES[-1][0] if angle <= TONES[-1][1] else UNKNOWN)
+
+
+def read_tones(paths: Sequence[str], *, progress: Progress = show_nothing) -> list[str]:
+    """The class of each photograph, in order, for a column `skin_tone`; `unknown` also where it cannot be read."""
+    photos = progress(stream_photos(paths), total=len(paths), label="skin tones")
+    return [classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else UNKNOWN for photo in photos]

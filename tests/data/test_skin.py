@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ruler, blend, grid, rise
 from lentigo.data.phantoms import _SKIN as TYPES  # colours of the Fitzpatrick types I to VI
-from lentigo.data.skin import classify_ita, convert_lab, estimate_ita, mask_ring
+from lentigo.data.skin import classify_ita, convert_lab, estimate_ita, mask_ring, read_tones
 
 
 def photograph(skin, *artefacts, seed=0):
@@ -67,3 +68,10 @@ def test_a_ring_reaches_as_far_in_from_each_side(height, width):
     ring = mask_ring(height, width)
     assert (ring == ring[::-1]).all() and (ring == ring[:, ::-1]).all() and ring[0].all() and ring[:, 0].all()
     assert ring.mean() == pytest.approx(1 - 0.76**2, abs=0.01) or min(height, width) < 10
+
+
+def test_tones_stand_in_the_order_of_the_photographs(tmp_path, bad):
+    for number, skin in enumerate(TYPES[[5, 0, 2]]):
+        Image.fromarray(photograph(skin)).save(tmp_path / f"{number}.png")
+    paths = [str(tmp_path / "0.png"), str(bad), str(tmp_path / "1.png"), str(tmp_path / "2.png")]
+    assert read_tones(paths) == ["dark", "unknown", "very light", classify_ita(angle_of(TYPES[2]))]
