@@ -104,7 +104,7 @@ def order_values(values: np.ndarray, column: str) -> list[str]:
     counts, tones = pd.Series(values).value_counts(), [name for name, _ in TONES]
     ranks = {word: tones.index(word) if word in tones else len(tones) for word in counts.index} if column == "skin_tone" else -counts
     place = (lambda word: 0) if column in ("age", "skin_type") else ranks.get  # those two stand in the order of their letters
-    ordered = sorted(counts.index, key=lambda word: (word == UNKNOWN, place(word), word))
+    ordered = sorted(counts.index, key=lambda word: (word == UNKNOWN, word.endswith(" others"), place(word), word))
     return ordered if len(ordered) > 1 else []
 
 
