@@ -106,6 +106,7 @@ def evaluate(
     data: Annotated[Path, Argument(help="Labelled photographs.")],
     split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
+    stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
     flips: Flips = False,
@@ -115,6 +116,7 @@ def evaluate(
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
     from lentigo.data.files import write_text
+    from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure
     from lentigo.evaluation.report import write_report
     from lentigo.inference.prediction import Predictor
@@ -122,13 +124,15 @@ def evaluate(
     predictor = Predictor(run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk)
     with Bars() as bars:
         assessment = measure(predictor, data, split=split, progress=bars)
+        analysis = analyse(predictor, assessment, stress=stress, progress=bars)
     if out is not None:
-        write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures"))
+        write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     if as_json:
-        emit(assessment.to_json())
+        emit(assessment.to_json() | analysis.to_json())
     else:
         print_scores(f"{run}, {split}", assessment.to_json())
+        print_limits(analysis.to_json())
     report_problems(assessment.problems)
 
 
@@ -142,6 +146,16 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
     print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
     if scores["times_test_opened"]:
         print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+
+
+def print_limits(facts: dict[str, Any]) -> None:
+    """What one gets without the lesion, and what the set shares with the training, as text."""
+    floors = facts["floors"]
+    known = {name.removesuffix("_auroc").replace("_", " "): value for name, value in floors.items() if name.endswith("_auroc") and value is not None}
+    print("  AUROC without the lesion: " + ", ".join(f"{name} {value:.3f}" for name, value in known.items()))
+    print(f"  accuracy of always naming the larger class: {floors['majority_accuracy']:.3f}")
+    if facts["overlap"]:
+        print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
 
 
 @app.command(epilog="Example: lentigo predict photo.jpg --model runs/first --json")
@@ -199,12 +213,10 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Writes a RUN for another runtime, and compares its answers with the RUN's on photographs."""
-    from lentigo.inference.prediction import find_model
-
     with mute_stderr():  # converters talk
         from lentigo.models.export import export as run_export
 
-        artefact = run_export(find_model(run), format, out, int8=int8)
+        artefact = run_export(run, format, out, int8=int8)
     if as_json:
         return emit(artefact.to_json())
     reference = "fp32" if int8 else "model.keras"
@@ -224,11 +236,12 @@ def bench(
 ) -> None:
     """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the processor's limit."""
     from lentigo.inference.benchmark import measure_machine
-    from lentigo.inference.prediction import find_model, gather_photos
+    from lentigo.inference.prediction import gather_photos
+    from lentigo.models.bundle import open_bundle
 
     paths, problems = gather_photos(images)
     with Bars() as bars, mute_stderr() if keras else nullcontext():
-        result = measure_machine(find_model(model), paths, keras=keras, progress=bars)
+        result = measure_machine(open_bundle(model), paths, keras=keras, progress=bars)
     if as_json:
         emit(result.to_json())
     else:

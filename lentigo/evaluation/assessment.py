@@ -22,7 +22,7 @@ from lentigo.inference.prediction import Prediction, Predictor
 
 @dataclass(frozen=True)
 class Assessment:
-    """How a model did on a set. `table` has a row for each photograph: image, label, probability, decision."""
+    """How a model did on a set. `table` has a row for each photograph of `dataset`: image, label, probability, decision."""
 
     n: int
     n_malignant: int
@@ -35,6 +35,7 @@ class Assessment:
     data_fingerprint: str
     times_test_opened: int
     table: pd.DataFrame
+    dataset: Dataset
     problems: tuple[Problem, ...]
     decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
     refusals: Refusals
@@ -102,6 +103,7 @@ def assess(
         data_fingerprint=dataset.fingerprint,
         times_test_opened=times,
         table=dataset.table.assign(probability=probability, decision=labels),
+        dataset=dataset,
         problems=problems,
         decisions=tuple(measure_decisions(rule, point, truth, probability, groups) for rule, point in predictor.list_thresholds().items()),
         refusals=measure_refusals(labels, known_to_model, predictor.risk, threshold, truth, probability, groups),

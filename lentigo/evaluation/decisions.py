@@ -7,8 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.splits import resample_groups
-from lentigo.evaluation.metrics import RESAMPLES, interval, share
+from lentigo.data.resampling import measure_scores
 
 
 @dataclass(frozen=True)
@@ -31,16 +30,9 @@ class Decisions:
 
 def measure_decisions(rule: str, threshold: float, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray) -> Decisions:
     """Decides `probability >= threshold`, both float (n,), against the truth, 0 or 1 (n,), of photographs in groups (n,)."""
-    right = (probability >= threshold) == malignant
-    points = rate(right, malignant)
-    draws = np.array([rate(right[rows], malignant[rows]) for rows in resample_groups(groups, RESAMPLES)])
+    values, ci = measure_scores(malignant, probability, probability >= threshold, groups)
     names = ("accuracy", "sensitivity", "specificity")
-    return Decisions(rule, threshold, len(malignant), *points, {name: interval(list(draws[:, n]), 2.5) for n, name in enumerate(names)})
-
-
-def rate(right: np.ndarray, malignant: np.ndarray) -> tuple[float, float, float]:
-    """Accuracy, sensitivity and specificity of decisions that are right or not, bool (n,)."""
-    return float(right.mean()) if len(right) else float("nan"), share(right, malignant == 1), share(right, malignant == 0)
+    return Decisions(rule, threshold, len(malignant), *(values[name] for name in names), {name: ci[name] for name in names})
 
 
 @dataclass(frozen=True)

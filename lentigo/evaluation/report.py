@@ -9,8 +9,19 @@ from pathlib import Path
 import jinja2
 
 from lentigo.data.manifests import CLASSES
+from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
-from lentigo.evaluation.figures import draw_confusion, draw_precision_recall, draw_probabilities, draw_roc
+from lentigo.evaluation.figures import (
+    draw_confusion,
+    draw_decision_curve,
+    draw_precision_recall,
+    draw_probabilities,
+    draw_reliability,
+    draw_risk_coverage,
+    draw_roc,
+)
+from lentigo.inference.explanation import Explanation, explain_photos, name_figures
+from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import Bundle
 
 TITLES = {
@@ -18,6 +29,11 @@ TITLES = {
     "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
     "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
     "ece": "Expected calibration error (lower is better)", "coverage": "Share answered",
+}  # fmt: skip
+
+FLOORS = {
+    "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
+    "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
 }  # fmt: skip
 
 
@@ -36,17 +52,50 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
     return figures
 
 
-def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path) -> str:
-    """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come along."""
-    figures = draw_figures(assessment, folder)
+def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path) -> dict[str, Path]:
+    """Draws the figures of an analysis."""
+    folder, coverage = Path(folder), assessment.metrics.coverage
+    figures = {
+        "reliability": draw_reliability(analysis.reliability, folder / "reliability.png"),
+        "risk_coverage": draw_risk_coverage(analysis.risk_coverage, folder / "risk_coverage.png", coverage),
+    }
+    if analysis.decision_curve is not None:
+        figures["decision_curve"] = draw_decision_curve(analysis.decision_curve, folder / "decision_curve.png", assessment.threshold)
+    return figures
+
+
+def explain_mistakes(predictor: Predictor, analysis: Analysis, folder: str | Path) -> list[tuple[Mistake, Path]]:
+    """The worst mistakes with figures of what spoke for malignant and what against."""
+    by_image = {mistake.image: mistake for mistake in analysis.mistakes}
+    figures = name_figures([Path(image) for image in by_image], Path(folder) / "mistakes")
+    answers = explain_photos(predictor, list(figures), figures)
+    return [(by_image[answer.prediction.image], answer.figure) for answer in answers if isinstance(answer, Explanation)]
+
+
+def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path, *, closer: tuple[Predictor, Analysis] | None = None) -> str:
+    """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come along.
+
+    `closer` adds an analysis, and the predictor that explains its mistakes.
+    """
+    figures, mistakes, analysis = draw_figures(assessment, folder), [], None
+    if closer is not None:
+        predictor, analysis = closer
+        figures |= draw_analysis(assessment, analysis, folder)
+        mistakes = explain_mistakes(predictor, analysis, folder)
     history = bundle.folder / "figures" / "history.png"
     if history.is_file():
         figures["history"] = history
     answers = assessment.to_json()
-    template = jinja2.Environment(autoescape=True).from_string((files("lentigo.evaluation") / "report.html").read_text("utf-8"))
+    template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string((files("lentigo.evaluation") / "report.html").read_text("utf-8"))
     return template.render(
         card=bundle.card, run=bundle.folder, answers=answers,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
-        figures={name: base64.b64encode(path.read_bytes()).decode() for name, path in figures.items()},
+        figures={name: embed(path) for name, path in figures.items()},
+        floors=FLOORS, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
         problems=assessment.problems,
     )  # fmt: skip
+
+
+def embed(path: Path) -> str:
+    """A file as base64."""
+    return base64.b64encode(path.read_bytes()).decode()

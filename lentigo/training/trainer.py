@@ -91,9 +91,9 @@ def train(
         settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
     refuse_still_features(features, backbone.name, weights)
-    keep_settings(out / "checkpoint" / "settings.json", settings)  # after the weights: a call that cannot start leaves nothing
     readable = dataset.take(features.readable)
-    held_out = split_or_read(readable, recipe, out / SPLITS)
+    held_out = split_or_read(readable, recipe, out / SPLITS, resume=resume)
+    keep_settings(out / "checkpoint" / "settings.json", settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
         recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
         features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
@@ -151,9 +151,9 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
         raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")
 
 
-def split_or_read(dataset: Dataset, recipe: Recipe, path: Path) -> np.ndarray:
-    """The validation photographs, bool (n,): as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
-    if path.is_file():
+def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:
+    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
+    if resume and path.is_file():
         known = pd.read_csv(path, dtype=str).set_index("image")["split"]
         held_out = dataset.table["image"].map(known)
         if held_out.notna().all():

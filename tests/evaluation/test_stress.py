@@ -10,7 +10,7 @@ from lentigo.data.phantoms import draw_phantom
 from lentigo.data.photos import read_photo
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
-from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, rank_auroc, stress_model, tabulate_stress
+from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, count_auroc, stress_model, tabulate_stress
 
 CHANGES = dict(STRESSES)
 PHOTO = draw_phantom("malignant", 3).photo
@@ -202,10 +202,10 @@ def test_whole_groups_are_resampled():
     assert width(np.repeat(np.arange(20), 10)) > 2 * width(np.arange(200))
 
 
-def test_ranks_give_the_area_under_the_curve_with_ties():
+def test_counting_pairs_gives_the_area_under_the_curve_with_ties():
     rng = np.random.default_rng(0)
-    malignant, scores = rng.integers(0, 2, 200), rng.integers(0, 20, 200) / 20
-    assert rank_auroc(malignant, scores) == pytest.approx(roc_auc_score(malignant, scores))
+    malignant, levels = rng.integers(0, 2, 200), rng.integers(0, 20, 200)
+    assert count_auroc(malignant, levels) == pytest.approx(roc_auc_score(malignant, levels))
 
 
 def test_one_class_has_no_auroc_but_decisions():

@@ -115,6 +115,15 @@ def test_a_random_mobilenet_tells_photographs_apart(phantoms, photo, tmp_path):
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1
 
 
+def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(phantoms, weight_file, tmp_path):
+    table = pd.read_csv(phantoms / "manifest.csv").drop(columns="split", errors="ignore")
+    table["image"] = [str(phantoms / image) for image in table["image"]]
+    table.groupby("label").head(1).to_csv(tmp_path / "manifest.csv", index=False)
+    for _ in range(2):
+        with pytest.raises(DataError, match="needs two groups"):
+            train(tmp_path / "manifest.csv", tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small"), weights=weight_file("mobilenetv3small"))
+
+
 def test_a_finished_run_is_not_written_over(run, phantoms):
     with pytest.raises(UsageError, match="holds a finished RUN"):
         train(phantoms, run)

@@ -1,0 +1,119 @@
+"""What stands beside the metrics of an assessment: how far they can be trusted, where they fail, and what they are worth."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data.manifests import Dataset
+from lentigo.data.photos import Photo, stream_photos
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
+from lentigo.data.skin import classify_ita, estimate_ita
+from lentigo.evaluation.assessment import Assessment
+from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
+from lentigo.evaluation.stress import Stress, stress_model
+from lentigo.evaluation.subgroups import Subgroup, tabulate_subgroups
+from lentigo.inference.prediction import Predictor
+from lentigo.models.bundle import SPLITS, Bundle
+
+WORST = 6  # mistakes shown of each kind
+MALIGNANT = "malignant"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A confident wrong answer: what the photograph is, and what P(malignant) was said."""
+
+    image: str
+    truth: str
+    probability: float
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated, by content."""
+
+    reliability: tuple[ReliabilityBin, ...]
+    decision_curve: DecisionCurve | None  # none with one class
+    risk_coverage: RiskCoverage
+    subgroups: tuple[Subgroup, ...]
+    floors: Shortcuts
+    stress: tuple[Stress, ...]
+    mistakes: tuple[Mistake, ...]
+    overlap: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number; NaN is null."""
+        return {
+            "reliability": list_reliability(self.reliability),
+            "decision_curve": self.decision_curve and self.decision_curve.to_json(),
+            "risk_coverage": self.risk_coverage.to_json(),
+            "subgroups": [row.to_json() for row in self.subgroups],
+            "floors": self.floors.to_json(),
+            "stress": [clear_nan(asdict(row)) for row in self.stress],
+            "mistakes": [asdict(mistake) for mistake in self.mistakes],
+            "overlap": list(self.overlap),
+        }
+
+
+def clear_nan(value: Any) -> Any:
+    """The same with None for NaN."""
+    if isinstance(value, dict):
+        return {key: clear_nan(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [clear_nan(item) for item in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def analyse(predictor: Predictor, assessment: Assessment, *, stress: bool = False, progress: Progress = show_nothing) -> Analysis:
+    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes."""
+    dataset = assessment.dataset
+    truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
+    decided = probability >= assessment.threshold
+    table = add_skin_tone(assessment.table)
+    stresses = stress_model(predictor.rate, dataset, threshold=assessment.threshold, progress=progress) if stress else ()
+    return Analysis(
+        reliability=tabulate_reliability(truth, probability),
+        decision_curve=trace_net_benefit(truth, probability) if 0 < truth.sum() < len(truth) else None,
+        risk_coverage=trace_risk(decided == truth, np.abs(logit(probability) - logit(assessment.threshold))),
+        subgroups=tabulate_subgroups(table, truth, probability, assessment.threshold, dataset.groups),
+        floors=measure_shortcuts(dataset, progress=progress),
+        stress=stresses,
+        mistakes=find_mistakes(assessment.table, truth, probability, decided),
+        overlap=find_overlap(predictor.bundle, dataset),
+    )
+
+
+def logit(probability: np.ndarray | float) -> Any:
+    """The log-odds, finite at 0 and 1."""
+    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    return np.log(clipped / (1 - clipped))
+
+
+def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with a column `skin_tone` by the angle of the skin around the lesion, where it has none."""
+    if "skin_tone" in table:
+        return table
+    tones = [classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else None for photo in stream_photos(table["image"])]
+    return table.assign(skin_tone=tones)
+
+
+def find_mistakes(table: pd.DataFrame, truth: np.ndarray, probability: np.ndarray, decided: np.ndarray) -> tuple[Mistake, ...]:
+    """The most confident wrong answers of each kind: malignant called benign first, then benign called malignant."""
+    images, labels = table["image"].to_numpy(), table["label"].to_numpy()
+    missed = [n for n in np.argsort(probability) if truth[n] and not decided[n]][:WORST]
+    alarms = [n for n in np.argsort(-probability) if not truth[n] and decided[n]][:WORST]
+    return tuple(Mistake(str(images[n]), str(labels[n]), float(probability[n])) for n in (*missed, *alarms))
+
+
+def find_overlap(bundle: Bundle, dataset: Dataset) -> tuple[str, ...]:
+    """The photographs that lie, byte by byte, among those on which a RUN was trained or validated."""
+    path = bundle.folder / SPLITS
+    if not path.is_file():
+        return ()
+    seen = set(pd.read_csv(path, dtype=str)["sha256"])
+    return tuple(str(image) for image, digest in zip(dataset.table["image"], dataset.digests, strict=True) if digest in seen)
