@@ -68,10 +68,9 @@ def stress_model(
 
 
 def change_photos(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
-    """The changed pixels of each photograph; chance follows the seed and the photograph's own pixels."""
+    """The changed pixels of each photograph, all of them readable; chance follows the seed and the photograph's own pixels."""
     for photo in stream_photos(dataset.table["image"]):
-        if isinstance(photo, Photo):
-            yield change(photo.pixels, np.random.default_rng([seed, zlib.crc32(photo.pixels.tobytes())]))
+        yield change(photo.pixels, np.random.default_rng([seed, zlib.crc32(photo.pixels.tobytes())]))
 
 
 def compare_answers(answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float) -> tuple[Stress, ...]:

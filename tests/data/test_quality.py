@@ -35,10 +35,10 @@ def decorated(pixels: np.ndarray, add) -> np.ndarray:
     return np.clip(photo.transpose(1, 2, 0), 0, 255).astype(np.uint8)
 
 
-def lesion_at(x: int, y: int, radius: int = 40, outside: str | None = None, lens: int = 108) -> np.ndarray:
+def lesion_at(x: int, y: int, radius: int = 40, outside: str | None = None, lens: int = 108, pigment: tuple = PIGMENT) -> np.ndarray:
     """A disc of pigment on skin, under a dermatoscope's lens of radius `lens` where `outside` is a colour."""
     picture = Image.new("RGB", (224, 224), SKIN)
-    ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), PIGMENT)
+    ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), pigment)
     if outside:
         frame, hole = Image.new("RGB", (224, 224), outside), Image.new("L", (224, 224), 255)
         ImageDraw.Draw(hole).ellipse((112 - lens, 112 - lens, 112 + lens, 112 + lens), 0)
@@ -135,8 +135,15 @@ def test_a_lesion_beside_dark_corners_is_not_cut_off():
     assert cut(lesion_at(112, 112, outside="black")) == 0
 
 
-def test_a_lesion_cut_by_the_picture_is_found_beside_dark_corners():
-    assert cut(lesion_at(30, 112, radius=60, outside="black", lens=130)) > 0.05
+def test_what_lies_beyond_the_lens_is_outside():
+    """Four corners of a square around a disc: 1 - pi / 4 of the picture, less the cells on the rim."""
+    outside = find_outside(np.asarray(Image.fromarray(lesion_at(112, 112, outside="#281e1e")).reduce(8)))
+    assert outside[[0, 0, -1, -1], [0, -1, 0, -1]].all() and not outside[7:21, 7:21].any()
+    assert outside.mean() == pytest.approx(1 - np.pi * 108**2 / 224**2, abs=0.08)
+
+
+def test_a_lesion_cut_by_a_corner_is_not_taken_for_a_dark_corner():
+    assert cut(lesion_at(40, 40, radius=90)) > 0.1
 
 
 @pytest.mark.parametrize("photo", [
@@ -152,13 +159,16 @@ def test_light_that_falls_off_is_no_lesion():
 
 
 def test_a_red_lesion_is_found_as_well():
-    photo = lesion_at(40, 112, radius=60).copy()
-    photo[(photo == PIGMENT).all(axis=2)] = (SKIN[0], 90, 80)
-    assert cut(photo) > 0.08
+    assert cut(lesion_at(40, 112, radius=60, pigment=(SKIN[0] - 20, 90, 80))) > 0.08
 
 
-def test_the_lesion_is_sought_in_the_middle():
-    assert cut(lesion_at(112, 0, radius=30)) is None
+def test_an_orange_sticker_is_no_lesion():
+    assert cut(lesion_at(20, 112, radius=80, pigment=(250, 120, 20))) is None
+
+
+def test_the_lesion_is_the_dark_area_nearest_to_the_middle():
+    both = np.minimum(lesion_at(0, 112, radius=70), lesion_at(130, 112, radius=25))
+    assert cut(both) == 0 and cut(lesion_at(0, 112, radius=70)) > 0.1
 
 
 def test_black_inside_the_picture_is_not_outside():

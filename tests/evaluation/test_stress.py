@@ -182,6 +182,12 @@ def test_the_table_is_what_a_direct_count_gives(stresses, dataset, threshold):
     assert stress.auroc_ci[0] <= stress.auroc <= stress.auroc_ci[1]
 
 
+def test_the_loss_is_that_from_the_unchanged():
+    answers = {"unchanged": np.array([0.1, 0.2, 0.9]), "changed": np.array([0.1, 0.9, 0.2])}
+    (_, stress) = compare_answers(answers, np.array([0, 0, 1]), np.arange(3), 0.5)
+    assert (stress.auroc, stress.loss) == (0.5, 0.5)
+
+
 def test_the_interval_of_the_loss_is_paired():
     """A change that leaves the order as it is loses nothing in any resample, whatever the AUROC's own interval."""
     rng = np.random.default_rng(0)
