@@ -164,6 +164,7 @@ def predict(
     model: Model = "bundled",
     figures: Annotated[Path | None, Option("--explain", help="Draws into this folder what speaks for malignant and what against.")] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Writes the answers as a table too.")] = None,
+    prevalence: Annotated[float | None, Option("--prevalence", help="Share of malignant lesions where the model is used, such as 0.02.")] = None,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
     flips: Flips = False,
@@ -175,7 +176,10 @@ def predict(
     from lentigo.inference.prediction import Predictor
 
     photos, count = find_inputs(images, whole=figures is not None)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count, operating_point=operating_point, risk=risk)
+    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count,
+                          operating_point=operating_point, risk=risk, prevalence=prevalence)  # fmt: skip
+    if prevalence is not None:
+        say(describe_values(predictor.estimate_values()))
     stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
     answers: list[Any] = []
     try:
@@ -184,6 +188,12 @@ def predict(
         if csv_file is not None and answers:
             write_answers(csv_file, answers)
     report_problems(answers)
+
+
+def describe_values(values: Any) -> str:
+    """PPV and NPV in a sentence."""
+    return (f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {values.ppv:.1%} are "
+            f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")

@@ -15,6 +15,7 @@ from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
 from lentigo.errors import DataError, UsageError
 from lentigo.inference.calibration import read_calibration
 from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, open_bundle
 from lentigo.models.runtime import BATCH, open_session
@@ -64,18 +65,20 @@ class Predictor:
 
     `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
     `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
-    `operating_point` and `risk` stand in for the card's. Raises `ModelError` and `UsageError`.
+    `operating_point` and `risk` stand in for the card's; `prevalence` is the share of malignant lesions where the model is
+    used: probabilities and threshold are shifted to it, decisions stay. Raises `ModelError` and `UsageError`.
     """
 
     def __init__(
         self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
-        operating_point: str | None = None, risk: float | None = None,
+        operating_point: str | None = None, risk: float | None = None, prevalence: float | None = None,
     ):  # fmt: skip
         self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
         self.calibration = read_calibration(self.bundle.card)
         self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
+        self.prevalence = None if prevalence is None else require_prevalence(prevalence)
         self.views = FLIPS if flips else FLIPS[:1]
         few = count is not None and count * len(self.views) <= BATCH
         self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
@@ -130,7 +133,23 @@ class Predictor:
             distance = float(self.reference.measure_distance(embedding[None])[0])
             known = distance <= self.reference.limit
             reason = self.explain_doubt(probability, distance)
-        return Prediction(image, "uncertain" if reason else label, probability, self.threshold, known, self.name, seconds, reason)
+        shown, threshold = self.shift(probability), self.shift(self.threshold)
+        return Prediction(image, "uncertain" if reason else label, shown, threshold, known, self.name, seconds, reason)
+
+    def shift(self, probability: float) -> float:
+        """A probability for the population in which the model is used."""
+        return probability if self.prevalence is None else float(shift_prevalence(probability, self.bundle.card["prevalence"], self.prevalence))
+
+    def estimate_values(self) -> PredictiveValues:
+        """PPV and NPV at the threshold in the population in which the model is used, from the RUN's validation photographs.
+
+        Raises `UsageError` where the RUN carries none.
+        """
+        if self.reference is None:
+            raise UsageError(f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave --prevalence out")
+        malignant, benign = self.reference.malignant, self.reference.benign
+        flagged, cleared = int((malignant >= self.threshold).sum()), int((benign < self.threshold).sum())
+        return estimate_predictive_values(flagged, len(malignant), cleared, len(benign), self.prevalence or float(self.bundle.card["prevalence"]))
 
     def explain_doubt(self, probability: float, distance: float) -> str:
         """Why there is no decision, "" where there is one."""

@@ -12,6 +12,10 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
+from lentigo.data.degradation import add_noise, blur, draw, recompress
+
+ARTEFACTS = (add_hairs, add_ruler, add_ink, add_dark_corners)
 GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of RGB
 
 
@@ -20,7 +24,8 @@ class Augmentation:
     """Half-widths of the ranges from which a view is drawn; 0 switches a change off.
 
     `rotation` is in degrees; `zoom`, `stretch`, `brightness`, `contrast`, `saturation` and `tint` are natural
-    logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch.
+    logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch. `degradation` and `artefacts` are
+    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink and dark corners.
     """
 
     rotation: float = 180.0
@@ -32,6 +37,8 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.2
     tint: float = 0.06
+    degradation: float = 0.0
+    artefacts: float = 0.0
 
 
 def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
@@ -42,11 +49,21 @@ def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
 def augment_photo(photo: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """A random view of `photo`, uint8 (height, width, 3) RGB, of the same shape and type."""
     height, width = photo.shape[:2]
-    turned = cv2.warpAffine(
-        photo, draw_geometry(augmentation, width, height, rng), (width, height),
-        flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101,
-    )  # fmt: skip
-    return cv2.transform(turned, draw_colour(augmentation, rng))
+    geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
+    for add in ARTEFACTS:
+        if rng.random() < augmentation.artefacts:
+            photo = draw(add, photo, rng)
+    turned = cv2.warpAffine(photo, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
+    return degrade_photo(cv2.transform(turned, colour), augmentation.degradation, rng)
+
+
+def degrade_photo(photo: np.ndarray, chance: float, rng: np.random.Generator) -> np.ndarray:
+    """Each of blur (sigma to 2.5 pixels), noise (sigma to 14 grey levels) and JPEG (quality 25 to 95) with a chance, in a camera's order."""
+    if rng.random() < chance:
+        photo = blur(photo, rng.uniform(0.3, 2.5))
+    if rng.random() < chance:
+        photo = add_noise(photo, rng, rng.uniform(1, 14))
+    return recompress(photo, int(rng.integers(25, 96))) if rng.random() < chance else photo
 
 
 def draw_geometry(augmentation: Augmentation, width: int, height: int, rng: np.random.Generator) -> np.ndarray:

@@ -59,6 +59,8 @@ class Recipe:
     contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2)
     saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2)
     tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1)
+    degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1)
+    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1)
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

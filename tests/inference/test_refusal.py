@@ -99,3 +99,18 @@ def test_another_operating_point_moves_the_threshold(run):
     predictor.reference = None
     with pytest.raises(UsageError, match="no validation scores"):
         predictor.find_threshold("youden")
+
+
+def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run, photo):
+    (here,), (there,) = (list(Predictor(run, risk=0, prevalence=prevalence).predict([photo])) for prevalence in (None, 0.01))
+    odds = (there.probability / (1 - there.probability)) / (here.probability / (1 - here.probability))
+    before = Predictor(run).bundle.card["prevalence"]
+    assert odds == pytest.approx((0.01 / 0.99) / (before / (1 - before)))
+    assert there.label == here.label and there.threshold < here.threshold
+
+
+def test_predictive_values_follow_the_prevalence(run):
+    rare, common = (Predictor(run, prevalence=prevalence).estimate_values() for prevalence in (0.01, 0.5))
+    assert rare.ppv <= common.ppv and rare.npv >= common.npv
+    with pytest.raises(UsageError, match="prevalence"):
+        Predictor(run, prevalence=2.0)

@@ -1,10 +1,14 @@
+from dataclasses import replace
+
+import cv2
 import numpy as np
+import pytest
 
 from lentigo.data.phantoms import draw_phantom
 from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
 
 PHOTO = draw_phantom("malignant", 3).photo
-NONE = Augmentation(*[0.0] * 9)
+NONE = Augmentation(*[0.0] * 11)
 
 
 def test_nothing_changes_when_every_range_is_zero():
@@ -42,3 +46,15 @@ def test_mixed_views_and_labels_keep_their_shares():
     mixed, shares = mix_views(views, labels, 0.4, np.random.default_rng(0))
     np.testing.assert_allclose(mixed[:, 0, 0, 0] / 250, shares[:, 0], atol=0.005)
     assert (mixed != views).any() and (np.abs(shares - labels) <= 0.5).all()
+
+
+def test_a_degraded_view_keeps_its_place_and_loses_detail():
+    degraded = augment_photo(PHOTO, replace(NONE, degradation=1.0), view_generator(0, 0, 1))
+    assert degraded.shape == PHOTO.shape and degraded.dtype == np.uint8
+    assert np.corrcoef(cv2.blur(degraded, (9, 9)).ravel(), cv2.blur(PHOTO, (9, 9)).ravel())[0, 1] > 0.98
+    assert not np.array_equal(degraded, PHOTO)
+
+
+def test_artefacts_are_drawn_as_often_as_asked():
+    drawn = [not np.array_equal(augment_photo(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO) for n in range(200)]
+    assert np.mean(drawn) == pytest.approx(1 - 0.8**4, abs=0.1)
