@@ -65,6 +65,8 @@ def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
     elif not isinstance(answer, Problem):
         words = (f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", more.get("figure"), answer.reason)
         print(*filter(None, words), sep="  ", flush=True)
+        for warning in answer.warnings:
+            print(f"{'':<10}        {warning}", flush=True)
 
 
 def read_names(images: Iterable[str]) -> Iterator[str]:
@@ -84,4 +86,6 @@ def write_answers(path: Path, answers: list[Any]) -> None:
     with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
         writer.writeheader()
-        writer.writerows(dataclasses.asdict(answer) for answer in answers if isinstance(answer, Prediction))
+        for answer in answers:
+            if isinstance(answer, Prediction):
+                writer.writerow(dataclasses.asdict(answer) | {"warnings": "; ".join(answer.warnings)})

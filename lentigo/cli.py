@@ -107,6 +107,7 @@ def evaluate(
     split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
     stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
+    against: Annotated[str | None, Option("--against", help="Another RUN, asked about the same photographs: is the difference luck?")] = None,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
     flips: Flips = False,
@@ -122,9 +123,10 @@ def evaluate(
     from lentigo.inference.prediction import Predictor
 
     predictor = Predictor(run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk)
+    other = None if against is None else Predictor(against, flips=flips, exact=exact, device=device)
     with Bars() as bars:
         assessment = measure(predictor, data, split=split, progress=bars)
-        analysis = analyse(predictor, assessment, stress=stress, progress=bars)
+        analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
     if out is not None:
         write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
@@ -156,6 +158,15 @@ def print_limits(facts: dict[str, Any]) -> None:
     print(f"  accuracy of always naming the larger class: {floors['majority_accuracy']:.3f}")
     if facts["overlap"]:
         print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
+    if facts["comparison"]:
+        print("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
+              "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
+
+
+def show_unknown(facts: dict[str, Any]) -> dict[str, Any]:
+    """The same with NaN for what is not known, so that it can be formatted."""
+    unknown = float("nan")
+    return {key: unknown if value is None else value for key, value in facts.items()} | {"ci": [unknown if end is None else end for end in facts["ci"]]}
 
 
 @app.command(epilog="Example: lentigo predict photo.jpg --model runs/first --json")

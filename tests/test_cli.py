@@ -32,7 +32,7 @@ def test_predict_writes_one_object_a_line(run, photo):
     result = lentigo("predict", photo, photo, "--model", run, "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 0 and len(lines) == 2
-    assert set(lines[0]) >= {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds", "reason"}
+    assert set(lines[0]) >= {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds", "reason", "warnings"}
 
 
 def test_a_bad_photograph_among_good_ones_is_listed(run, photo, bad):

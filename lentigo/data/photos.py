@@ -38,11 +38,12 @@ _opening = threading.Lock()  # warnings filters belong to the whole process
 
 @dataclass(frozen=True)
 class Photo:
-    """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and the SHA-256 of its file."""
+    """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and of its file the SHA-256 and the size as stored, (width, height)."""
 
     image: str
     pixels: np.ndarray
     digest: str
+    size: tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,9 @@ def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
     Raises `PhotoError` for a file that is missing, unreadable, truncated, animated or too large to open.
     """
     content = read_content(path)
-    return Photo(str(path), decode_photo(content, str(path), side), hashlib.sha256(content).hexdigest())
+    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+        size = picture.size  # before a JPEG's draft, which shrinks it
+        return Photo(str(path), develop(picture, str(path), side), hashlib.sha256(content).hexdigest(), size)
 
 
 def measure_photo(path: str | Path) -> tuple[int, int]:
@@ -120,12 +123,17 @@ def read_content(path: str | Path) -> bytes:
 def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
     """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_photo`."""
     with name_damage(content, name), open_picture(content, name) as picture:
-        if side is not None:
-            picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
-        upright = to_rgb(ImageOps.exif_transpose(picture), name)
-        if side is not None and upright.size != (side, side):
-            upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
-        return np.asarray(to_srgb(upright, picture))
+        return develop(picture, name, side)
+
+
+def develop(picture: Image.Image, name: str, side: int | None) -> np.ndarray:
+    """Pixels of a picture that was opened and not yet decoded, see `decode_photo`. To be used within `name_damage`."""
+    if side is not None:
+        picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
+    upright = to_rgb(ImageOps.exif_transpose(picture), name)
+    if side is not None and upright.size != (side, side):
+        upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
+    return np.asarray(to_srgb(upright, picture))
 
 
 @contextmanager

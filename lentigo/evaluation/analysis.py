@@ -14,7 +14,9 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
 from lentigo.data.skin import classify_ita, estimate_ita
 from lentigo.evaluation.assessment import Assessment
+from lentigo.evaluation.comparison import Comparison, compare_models
 from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
+from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.stress import Stress, stress_model
 from lentigo.evaluation.subgroups import Subgroup, tabulate_subgroups
 from lentigo.inference.prediction import Predictor
@@ -35,7 +37,8 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated, by content."""
+    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated, by content;
+    `comparison` is with another RUN on the same photographs, that one first."""
 
     reliability: tuple[ReliabilityBin, ...]
     decision_curve: DecisionCurve | None  # none with one class
@@ -45,6 +48,7 @@ class Analysis:
     stress: tuple[Stress, ...]
     mistakes: tuple[Mistake, ...]
     overlap: tuple[str, ...]
+    comparison: Comparison | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Every number; NaN is null."""
@@ -55,6 +59,7 @@ class Analysis:
             "subgroups": [row.to_json() for row in self.subgroups],
             "floors": self.floors.to_json(),
             "stress": [clear_nan(asdict(row)) for row in self.stress],
+            "comparison": self.comparison and self.comparison.to_json(),
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "overlap": list(self.overlap),
         }
@@ -69,8 +74,11 @@ def clear_nan(value: Any) -> Any:
     return None if isinstance(value, float) and np.isnan(value) else value
 
 
-def analyse(predictor: Predictor, assessment: Assessment, *, stress: bool = False, progress: Progress = show_nothing) -> Analysis:
-    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes."""
+def analyse(
+    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, progress: Progress = show_nothing
+) -> Analysis:
+    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
+    `against` is another RUN to compare with, whose look at the set is counted too."""
     dataset = assessment.dataset
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
@@ -85,6 +93,18 @@ def analyse(predictor: Predictor, assessment: Assessment, *, stress: bool = Fals
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
         overlap=find_overlap(predictor.bundle, dataset),
+        comparison=against and compare_with(against, predictor, assessment, progress),
+    )
+
+
+def compare_with(other: Predictor, predictor: Predictor, assessment: Assessment, progress: Progress) -> Comparison:
+    """The other RUN first, then the assessed one, on the photographs that were assessed."""
+    dataset = assessment.dataset
+    answers = list(progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name))
+    record_opening(dataset.fingerprint, assessment.split, other.bundle.name)
+    first, second = np.array([answer.probability for answer in answers]), assessment.table["probability"].to_numpy()
+    return compare_models(
+        dataset.malignant, first, second, names=(other.name, predictor.name), thresholds=(other.threshold, predictor.threshold), groups=dataset.groups
     )
 
 

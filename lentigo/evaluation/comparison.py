@@ -19,7 +19,7 @@ class Comparison:
 
     `difference` is the second AUROC less the first, `ci` its 95 % interval and `p` that of no difference. `only_first_right`
     and `only_second_right` count the photographs that one model alone decides rightly, `p_decisions` is that of no difference
-    in accuracy. NaN where a class is missing or stands in one group only, or where no spread can be estimated.
+    in accuracy; `names` are those of the models. NaN where a class is missing or stands in one group only, or where no spread can be estimated.
     """
 
     n: int
@@ -35,6 +35,7 @@ class Comparison:
     only_first_right: int
     only_second_right: int
     p_decisions: float
+    names: tuple[str, str] = ("first", "second")
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that does not exist is null."""
@@ -44,8 +45,9 @@ class Comparison:
 
 
 def compare_models(
-    malignant: np.ndarray, first: np.ndarray, second: np.ndarray, *, thresholds: tuple[float, float] = (0.5, 0.5), groups: np.ndarray | None = None
-) -> Comparison:
+    malignant: np.ndarray, first: np.ndarray, second: np.ndarray, *, thresholds: tuple[float, float] = (0.5, 0.5), groups: np.ndarray | None = None,
+    names: tuple[str, str] = ("first", "second"),
+) -> Comparison:  # fmt: skip
     """Compares the probabilities, float (n,), of two models for the same photographs, `malignant` 0 or 1 (n,).
 
     `thresholds` are the two models' own. `groups`, int (n,), are patients or lesions with several photographs; without them
@@ -64,7 +66,7 @@ def compare_models(
         first_auroc=float(aurocs[0]), second_auroc=float(aurocs[1]), difference=difference, ci=ci, p=p,
         first_accuracy=float(right[0].mean()), second_accuracy=float(right[1].mean()),
         only_first_right=int((right[0] & ~right[1]).sum()), only_second_right=int((right[1] & ~right[0]).sum()),
-        p_decisions=judge_decisions(*right, groups),
+        p_decisions=judge_decisions(*right, groups), names=names,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
+from lentigo.data.quality import judge_quality, measure_quality
 from lentigo.errors import DataError, UsageError
 from lentigo.inference.calibration import read_calibration
 from lentigo.inference.operating_point import choose_threshold
@@ -29,7 +30,7 @@ class Prediction:
     """What a model says of one photograph.
 
     `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and then `reason` says why.
-    `in_distribution` is None where the RUN carries no reference to tell.
+    `in_distribution` is None where the RUN carries no reference to tell. `warnings` are the photograph's flaws, with values and cures.
     """
 
     image: str
@@ -40,6 +41,7 @@ class Prediction:
     model: str
     seconds: float
     reason: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ class Predictor:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
                 photo = waiting.popleft()
-                yield Answer(self.decide(photo.image, logit, embedding, seconds), photo.pixels, logit, heatmap)
+                yield Answer(self.decide(photo, logit, embedding, seconds), photo.pixels, logit, heatmap)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
@@ -125,8 +127,8 @@ class Predictor:
             others = [next(answers) for _ in self.views[1:]]
             yield float(np.mean([float(view["logit"][0]) for view in (first, *others)])), first["heatmap"], first["embedding"]
 
-    def decide(self, image: str, logit: float, embedding: np.ndarray, seconds: float) -> Prediction:
-        """The calibrated probability and the decision, or the refusal to decide."""
+    def decide(self, photo: Photo, logit: float, embedding: np.ndarray, seconds: float) -> Prediction:
+        """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
         probability = float(self.calibration.apply(np.array([logit]))[0])
         label, known, reason = "malignant" if probability >= self.threshold else "benign", None, ""
         if self.reference is not None:
@@ -134,7 +136,8 @@ class Predictor:
             known = distance <= self.reference.limit
             reason = self.explain_doubt(probability, distance)
         shown, threshold = self.shift(probability), self.shift(self.threshold)
-        return Prediction(image, "uncertain" if reason else label, shown, threshold, known, self.name, seconds, reason)
+        warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(photo.pixels, photo.size)))
+        return Prediction(photo.image, "uncertain" if reason else label, shown, threshold, known, self.name, seconds, reason, warnings)
 
     def shift(self, probability: float) -> float:
         """A probability for the population in which the model is used."""

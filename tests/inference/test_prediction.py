@@ -2,6 +2,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image, ImageFilter
 
 from lentigo.data.photos import Problem, read_all
 from lentigo.errors import DataError, ModelError
@@ -96,3 +97,12 @@ def test_an_empty_folder_alone_is_an_error(tmp_path):
 def test_no_bundled_weights_yet():
     with pytest.raises(ModelError, match="carries no weights"):
         predict("photo.jpg")
+
+
+def test_a_flaw_of_the_photograph_is_a_warning_with_its_value(run, paths, tmp_path):
+    sharp = Image.open(paths[0])
+    sharp.filter(ImageFilter.GaussianBlur(5)).save(tmp_path / "blurred.png")
+    sharp.resize((90, 70)).save(tmp_path / "small.png")
+    blurred, small = Predictor(run).predict([tmp_path / "blurred.png", tmp_path / "small.png"])
+    assert any(warning.startswith("blurred: sharpness") for warning in blurred.warnings)
+    assert any(warning.startswith("small: the smaller side has 70 pixels") for warning in small.warnings)

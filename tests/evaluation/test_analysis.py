@@ -1,0 +1,74 @@
+"""What stands beside the metrics, on a RUN and the phantoms of its training."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from lentigo.evaluation.analysis import analyse
+from lentigo.evaluation.assessment import evaluate
+from lentigo.evaluation.ledger import count_openings
+from lentigo.evaluation.report import write_report
+from lentigo.inference.prediction import Predictor
+
+
+@pytest.fixture(scope="module")
+def other(run, tmp_path_factory):
+    """The same RUN by another name, with another threshold."""
+    folder = tmp_path_factory.mktemp("other") / "other"
+    shutil.copytree(run, folder)
+    card = json.loads((folder / "card.json").read_text())
+    (folder / "card.json").write_text(json.dumps({**card, "threshold": 0.0}))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def looked(run, other, phantoms):
+    predictor = Predictor(run)
+    assessment = evaluate(predictor, phantoms, split="all")
+    return predictor, assessment, analyse(predictor, assessment, against=Predictor(other))
+
+
+def test_photographs_of_the_training_are_named(looked):
+    _, assessment, analysis = looked
+    assert set(analysis.overlap) == set(assessment.table["image"])
+
+
+def test_a_model_beside_itself_differs_by_nothing(looked):
+    predictor, assessment, analysis = looked
+    pair = analysis.comparison
+    assert pair.difference == 0 and pair.p == 1 and pair.n == assessment.n
+    assert pair.names[0].startswith("other@") and pair.names[1] == predictor.name
+
+
+def test_thresholds_are_each_models_own(looked):
+    _, assessment, analysis = looked
+    assert analysis.comparison.first_accuracy == assessment.n_malignant / assessment.n  # threshold 0 calls all malignant
+    assert analysis.comparison.second_accuracy == pytest.approx(assessment.metrics.accuracy)
+
+
+def test_the_other_models_look_is_counted_too(run, other, phantoms, tmp_path, monkeypatch):
+    monkeypatch.setenv("LENTIGO_LEDGER", str(tmp_path / "ledger.jsonl"))
+    predictor = Predictor(run)
+    assessment = evaluate(predictor, phantoms, split="all")
+    analyse(predictor, assessment, against=Predictor(other))
+    assert count_openings(assessment.data_fingerprint) == 2
+
+
+def test_the_worst_mistakes_are_wrong_and_sorted(looked):
+    _, assessment, analysis = looked
+    missed = [m.probability for m in analysis.mistakes if m.truth == "malignant"]
+    assert missed == sorted(missed) and all(p < assessment.threshold for p in missed)
+
+
+def test_every_number_is_json(looked):
+    facts = json.loads(json.dumps(looked[2].to_json(), allow_nan=False))
+    assert {"reliability", "decision_curve", "risk_coverage", "subgroups", "floors", "comparison", "overlap"} <= set(facts)
+    assert not any(np.isnan(v) for v in facts["comparison"].values() if isinstance(v, float))
+
+
+def test_the_report_shows_the_pair(looked, tmp_path):
+    predictor, assessment, analysis = looked
+    html = write_report(predictor.bundle, assessment, tmp_path, closer=(predictor, analysis))
+    assert "Beside another model" in html and "other@" in html
