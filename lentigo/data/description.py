@@ -12,9 +12,10 @@ from PIL import Image
 
 from lentigo.data.drawing import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.data.files import write_whole
-from lentigo.data.manifests import CLASSES, Dataset, load_dataset
+from lentigo.data.manifests import CLASSES, SUBJECT_COLUMNS, Dataset, load_dataset
 from lentigo.data.photos import Photo, Problem, measure_photo, read_all
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import GROUP_COLUMNS
 from lentigo.errors import PhotoError
 
 GRID = (3, 8)  # rows of each class, columns
@@ -54,6 +55,25 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
     common = dict(sorted(sizes.items(), key=lambda item: -item[1]))
     groups = len(np.unique(dataset.groups))
     return Description(dataset.name, len(dataset), counts, groups, common, dataset.fingerprint, tuple(problems))
+
+
+def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
+    """What a card says of the photographs that a model learned from and was chosen on; `known` counts those of which a fact is known."""
+    table = pd.concat([training.table, validation.table], ignore_index=True)
+    sides = {"training": training, "validation": validation}
+    return {
+        **{name: len(side) for name, side in sides.items()},
+        **{f"{name}_malignant": int(side.malignant.sum()) for name, side in sides.items()},
+        **{f"{name}_groups": len(np.unique(side.groups)) for name, side in sides.items()},
+        "split": "given" if (validation.table["split"] == "validation").any() else "drawn",
+        "known": {name: int(table[name].notna().sum()) for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS) if name in table},
+        "sources": list_values(table, "source"), "licenses": list_values(table, "license"),
+    }  # fmt: skip
+
+
+def list_values(table: pd.DataFrame, column: str) -> list[str]:
+    """The different words of a column, sorted; none without it."""
+    return sorted(map(str, table[column].dropna().unique())) if column in table else []
 
 
 def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:

@@ -12,6 +12,12 @@ from lentigo.data.splits import resample_groups
 
 RESAMPLES = 1000
 BIASED = ("ece",)  # a sum of absolute noise: the noise that resampling adds only makes it larger
+TITLES = {
+    "accuracy": "Accuracy at the threshold", "auroc": "AUROC", "average_precision": "Average precision",
+    "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
+    "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
+    "ece": "Expected calibration error (lower is better)", "coverage": "Share answered",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

@@ -20,16 +20,11 @@ from lentigo.evaluation.figures import (
     draw_risk_coverage,
     draw_roc,
 )
+from lentigo.evaluation.metrics import TITLES
+from lentigo.evaluation.model_card import build_card, escape_html
 from lentigo.inference.explanation import Explanation, explain_photos, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import Bundle
-
-TITLES = {
-    "accuracy": "Accuracy at the threshold", "auroc": "AUROC", "average_precision": "Average precision",
-    "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
-    "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
-    "ece": "Expected calibration error (lower is better)", "coverage": "Share answered",
-}  # fmt: skip
 
 FLOORS = {
     "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
@@ -86,13 +81,15 @@ def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path, *, 
     if history.is_file():
         figures["history"] = history
     answers = assessment.to_json()
-    template = jinja2.Environment(autoescape=True, trim_blocks=True).from_string((files("lentigo.evaluation") / "report.html").read_text("utf-8"))
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
+    environment.filters["text"] = escape_html
+    template = environment.from_string((files("lentigo.evaluation") / "report.html").read_text("utf-8"))
     return template.render(
         card=bundle.card, run=bundle.folder, answers=answers,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
         floors=FLOORS, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
-        problems=assessment.problems,
+        problems=assessment.problems, sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
     )  # fmt: skip
 
 

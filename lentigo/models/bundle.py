@@ -14,6 +14,7 @@ from lentigo.errors import ModelError
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
+MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
 INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS)

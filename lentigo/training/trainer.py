@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import platform
 import shutil
 import time
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 import lentigo
+from lentigo.data.description import describe_sides
 from lentigo.data.files import hash_file, write_json, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
 from lentigo.data.photos import SIDE, Problem, read_all, read_photo
@@ -25,12 +27,13 @@ from lentigo.data.splits import refuse_leaks, split_validation
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
+from lentigo.evaluation.model_card import write_card
 from lentigo.evaluation.precision import check_precision
 from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
@@ -258,6 +261,7 @@ def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, An
     predictor = Predictor(draft, exact=job.exact)
     predictions = [answer for answer in predictor.predict(job.validation.table["image"]) if isinstance(answer, Prediction)]
     validation = assess(predictor, job.validation, predictions, "validation")
+    write_text(out / MODEL_CARD, write_card(draft, validation))
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
 
@@ -283,7 +287,6 @@ def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
     """The card: what the model is, what it was made of, and how."""
     libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
-    licenses = job.training.table["license"].dropna().unique().tolist() if "license" in job.training.table else []
     return {
         "lentigo": lentigo.__version__,
         "disclaimer": DISCLAIMER,
@@ -295,7 +298,8 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()) + 1,
-        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "training": len(job.training), "validation": len(job.validation), "licenses": licenses},
+        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
         "seconds": round(settings["seconds"], 1),
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
     }  # fmt: skip
