@@ -282,7 +282,7 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         f"It also does where conformal prediction can exclude neither class; the risk of excluding the true one: {tell(refusal.get('risk'))}.",
     )
     if counts:
-        lines += (f"Of {counts['n']:,} validation photographs {counts['outside']:,} were too far, {counts['doubtful']:,} in doubt; both limits were set on these photographs.",)
+        lines += (f"Of {counts['n']:,} validation photographs {counts['outside']:,} were too far, {counts['doubtful']:,} in doubt; the limits were set on these photographs.",)
     return Section("Refusal", lines)
 
 
@@ -323,7 +323,7 @@ def describe_test() -> Section:
 def describe_biases(card: dict[str, Any]) -> Section:
     """What may be wrong with it."""
     sources = find(card, "data", "sources") or ()
-    origin = ("Sources are unknown", "Those with a known source have the same one", "Photographs come from several sources")[min(len(sources), 2)]
+    origin = ("Sources are unknown", "Photographs with a known source have the same one", "Photographs come from several sources")[min(len(sources), 2)]
     drawn = ("Phantoms are among the photographs: drawn by Lentigo, not taken of people. What is learned from them says nothing of lesions.",) if "lentigo phantom" in sources else ()
     return Section("Limits and biases", (
         *drawn,
