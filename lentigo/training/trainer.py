@@ -297,7 +297,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "recipe": settings["recipe"],
         "weights": settings["weights"],
-        "best_epoch": int(history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()) + 1,
+        "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
         "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
         "seconds": round(settings["seconds"], 1),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
