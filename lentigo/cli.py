@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 from typer import Argument, Option
@@ -48,6 +48,10 @@ def main() -> None:
     """Runs the command line; errors that a user can cause become one line and an exit code."""
     try:
         app()
+    except SystemExit as end:
+        if sys.argv[1:2] == ["predict"] and isinstance(end.code, int):
+            leave(end.code)
+        raise
     except LentigoError as error:
         print(f"lentigo: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
@@ -57,6 +61,13 @@ def main() -> None:
             raise
         print(f"lentigo: {missing}", file=sys.stderr)
         sys.exit(missing.exit_code)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process without taking OpenVINO down piece by piece, which is a fifth of the time that one photograph takes."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def report_problems(answers: Iterable[Any]) -> None:

@@ -40,9 +40,8 @@ def lap(name):
 import lentigo.cli; lap("import lentigo.cli")
 import numpy, PIL.Image; lap("import numpy, pillow")
 import openvino; lap("import openvino")
-from lentigo.inference.prediction import Predictor; from lentigo.models.bundle import open_bundle; lap("import the rest")
-bundle = open_bundle(sys.argv[1]); lap("open the RUN, check its hashes")
-predictor = Predictor(bundle, count=1); lap("load the compiled graph")
+from lentigo.inference.prediction import Predictor; lap("import the rest")
+predictor = Predictor(sys.argv[1], count=1); lap("load the compiled graph, check the hashes meanwhile")
 list(predictor.predict([sys.argv[2]])); lap("read and answer")
 print(json.dumps(laps))
 """

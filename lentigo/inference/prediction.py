@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -18,7 +20,7 @@ from lentigo.inference.calibration import read_calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
-from lentigo.models.bundle import REFERENCE, Bundle, open_bundle
+from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.runtime import BATCH, open_session
 
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
@@ -75,16 +77,17 @@ class Predictor:
         self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
         operating_point: str | None = None, risk: float | None = None, prevalence: float | None = None,
     ):  # fmt: skip
-        self.bundle = model if isinstance(model, Bundle) else open_bundle(model)
+        self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
+        self.views = FLIPS if flips else FLIPS[:1]
+        few = count is not None and count * len(self.views) <= BATCH
+        with check_meanwhile(None if self.bundle is model else self.bundle):
+            self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
+            self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
+        self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.calibration = read_calibration(self.bundle.card)
-        self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
-        self.views = FLIPS if flips else FLIPS[:1]
-        few = count is not None and count * len(self.views) <= BATCH
-        self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
-        self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
         """One answer for each path, in order; a photograph that cannot be read gives a `Problem`."""
@@ -174,6 +177,18 @@ class Predictor:
             raise UsageError(f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out")
         truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
         return choose_threshold(rule, truth, np.concatenate([self.reference.benign, self.reference.malignant]))
+
+
+@contextmanager
+def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
+    """Checks the hashes of a RUN while its graph is loaded; an altered file explains better than what its loading raises. None: no check."""
+    with ThreadPoolExecutor(1) as worker:
+        check = worker.submit(check_hashes, bundle) if bundle else None
+        try:
+            yield
+        finally:
+            if check is not None:
+                check.result()
 
 
 def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path], list[Problem]]:

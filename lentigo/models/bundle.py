@@ -46,19 +46,30 @@ def open_bundle(folder: str | Path) -> Bundle:
 
     Raises `ModelError` for a folder that is no RUN, is incomplete, altered, or of a newer format.
     """
+    bundle = find_bundle(folder)
+    check_hashes(bundle)
+    return bundle
+
+
+def find_bundle(folder: str | Path) -> Bundle:
+    """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises as `open_bundle`."""
     if str(folder) == "bundled":
         raise ModelError("bundled: this version of Lentigo carries no weights; train a RUN (`lentigo train DATA --out RUN`) and name it")
     folder = Path(folder)
     card = read_card(folder)
-    for name, expected in card["files"].items():
-        path = folder / name
-        if not path.is_file():
-            raise ModelError(f"{path}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again")
-        if hash_file(path) != expected:
-            raise ModelError(f"{path}: was altered (its hash differs from card.json); copy the RUN again from its source")
+    for name in card["files"]:
+        if not (folder / name).is_file():
+            raise ModelError(f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again")
     if GRAPH not in card["files"]:
         raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
     return Bundle(folder, card)
+
+
+def check_hashes(bundle: Bundle) -> None:
+    """Raises `ModelError` where a file of a RUN is not the one that its card names."""
+    for name, expected in bundle.card["files"].items():
+        if hash_file(bundle.folder / name) != expected:
+            raise ModelError(f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again from its source")
 
 
 def read_card(folder: Path) -> dict[str, Any]:
