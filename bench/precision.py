@@ -36,7 +36,7 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
     images, malignant = choose_photos(run, data, split)
     calibration = read_calibration(bundle.card)
     graphs = {"f32": bundle.graph, "bf16": bundle.graph} | ({"int8": bundle.folder / INT8_GRAPH} if INT8_GRAPH in bundle.card["files"] else {})
-    answers = {name: calibration.apply(measure_logits(Session(graph, None if name == "int8" else name), images)) for name, graph in graphs.items()}
+    answers = {name: calibration.apply(measure_logits(Session(graph, precision=None if name == "int8" else name), images)) for name, graph in graphs.items()}
     exact = answers.pop("f32")
     return [[run, bundle.card["backbone"], len(images), name, float(100 * np.mean((exact >= bundle.threshold) != (fast >= bundle.threshold))),
              roc_auc_score(malignant, exact), roc_auc_score(malignant, fast), float(np.abs(exact - fast).max())] for name, fast in answers.items()]  # fmt: skip
