@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 HOME = Path("demo")
-RECIPE = ["--recipe", "seed", "--backbone", "resnet50", "--weights", "none", "--epochs", "40"]
+RECIPE = ["--recipe", "seed", "--backbone", "densenet121", "--weights", "none", "--epochs", "60", "--operating-point", "youden"]
 
 
 def main() -> None:
