@@ -102,7 +102,7 @@ def estimate_map(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int] | None:
         return None
     count = len(np.unique(np.round(a[agree.ravel() > 0]), axis=0))  # a point may have features in several directions
     stretch = np.linalg.svd(matrix[:, :2], compute_uv=False)
-    sound = np.linalg.det(matrix[:, :2]) > 0 and 0.25 < stretch[1] and stretch[0] < 4 and stretch[0] < 1.6 * stretch[1]
+    sound = np.linalg.det(matrix[:, :2]) > 0 and stretch[1] > 0.25 and stretch[0] < 4 and stretch[0] < 1.6 * stretch[1]
     return (matrix, count) if sound and count >= LEAST_MATCHES else None
 
 

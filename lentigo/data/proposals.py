@@ -20,7 +20,7 @@ WORDS = 32  # of the vocabulary
 KEPT = 32  # of the 128 values of a descriptor, its principal components
 SAMPLE = 20_000  # descriptors to which the vocabulary is fitted
 ROUNDS = 12  # of Lloyd's k-means
-LEAST_ALIKE = 0.75  # cosine of the lowest frequencies
+LEAST_LOW, LEAST_FEATURED = 0.9, 0.08  # cosines: of copies 0.97 and 0.1 at least, but that some cropped and compressed ones have less
 EXPANSION = 96  # candidates that the index keeps while it adds and searches (HNSW, Malkov and Yashunin 2018)
 PLAIN, MIRRORED = TURNS, TURNS + 1  # ways in which the first of a pair may lie on the second, beside its turns: to be found by features
 
@@ -46,8 +46,9 @@ class Proposer:
         for pair, turn in self._propose_turned(rows, neighbours).items():
             ways.setdefault(pair, {})[turn] = None
         for way, queries in self._featured.items():
-            for pair, _, _ in search_index(self._featured_index, queries, rows, neighbours):
-                ways.setdefault(pair, {})[way] = None
+            for pair, cosine, _ in search_index(self._featured_index, queries, rows, neighbours):
+                if cosine > LEAST_FEATURED:
+                    ways.setdefault(pair, {})[way] = None
         if self._embedded is not None:
             for pair, _, _ in search_index(self._embedded_index, self._embedded, rows, neighbours):
                 ways.setdefault(pair, {}).update({PLAIN: None, MIRRORED: None})
@@ -58,7 +59,7 @@ class Proposer:
         nearest: dict[Pair, tuple[float, int]] = {}
         for turn in range(TURNS):
             for pair, cosine, swapped in search_index(self._turned_index, self._turned[:, turn], rows, neighbours):
-                if cosine > max(LEAST_ALIKE, nearest.get(pair, (0.0, 0))[0]):
+                if cosine > max(LEAST_LOW, nearest.get(pair, (0.0, 0))[0]):
                     nearest[pair] = cosine, -turn % 4 if swapped and turn < 4 else turn  # mirrored turns are their own inverses
         return {pair: turn for pair, (_, turn) in nearest.items()}
 

@@ -30,9 +30,9 @@ from lentigo.errors import UsageError
 
 KINDS = ("exact", "near", "partial", "same lesion")
 COPIES = KINDS[:3]
-TURN_SCORE = 0.6  # from which a turned picture is a twin without further proof
+SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
 LEAST_SCORE = 0.25  # from which a picture laid on another by its features is a twin
-COPY_SCORE = 0.6  # below which it is another photograph of the same lesion rather than a copy
+COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
 NEAR_OVERLAP, NEAR_ANGLE = 0.95, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
 NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
 LISTED = 8  # photographs with equal pixels up to which each has a pair with each other
@@ -183,20 +183,21 @@ def compare_all(prints: list[Fingerprint], embeddings: np.ndarray | None, pool: 
 def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -> Twin | None:
     """The twin that two fingerprints are in one of the ways proposed; None where they are none."""
     a, b = (prints[row] for row in pair)
-    best: Alignment | None = None
-    for way in ways:
-        turned = match_turn(a, b, way) if way < TURNS else None
-        if turned is not None and turned.score >= TURN_SCORE:
-            best = turned
-            break
-    for mirrored in dict.fromkeys(way == MIRRORED or 4 <= way < TURNS for way in ways) if best is None else ():
-        laid = match_features(a, b, mirrored)
-        if laid is not None and laid.score >= LEAST_SCORE and (best is None or laid.score > best.score):
-            best = laid
+    turned = [match_turn(a, b, way) for way in ways if way < TURNS]
+    best = choose_best(turned, TURN_SCORE)
+    if best is None or best.score < SURE_SCORE:
+        flips = dict.fromkeys(way == MIRRORED or 4 <= way < TURNS for way in ways)
+        best = choose_best([choose_best([match_features(a, b, mirrored) for mirrored in flips], LEAST_SCORE), best], 0)
     if best is None:
         return None
     transformation = describe_map(best, a, b)
     return Twin(*pair, name_kind(best, transformation), best.score, transformation, best.features)
+
+
+def choose_best(alignments: list[Alignment | None], least: float) -> Alignment | None:
+    """The first with the highest score, where that is `least` at least."""
+    known = [alignment for alignment in alignments if alignment is not None and alignment.score >= least]
+    return max(known, key=lambda alignment: alignment.score, default=None)
 
 
 def describe_map(alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Transformation:
