@@ -19,13 +19,16 @@ LEAST_SIDE = 32  # pixels of the small picture's smaller side, however long and 
 FEATURES = 200  # local features that are kept, the strongest ones
 LOW = 8  # lowest frequencies along a side
 TURNS = 8  # orientations of a picture: turn t is t % 4 quarter turns counterclockwise, after mirroring left to right where t >= 4
+DARK, BRIGHT = 0.25, 250  # of the bright pixels' luma, and luma: what is darker or brighter and joined to the edge is no skin
+RIM = 10  # pixels of the small picture around that, which the edge of a lens disturbs
 _UNIT = 512.0  # a rootSIFT value of 1, as stored
 _MIRROR = np.arange(128).reshape(4, 4, 8)[::-1][:, :, -np.arange(8) % 8].ravel()  # where the values of a mirrored patch are
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one photograph. `digest`: BLAKE2 of its decoded pixels. `size`: its width and height in pixels. `grey`: uint8 (h, w), luma, `AREA` pixels.
+    """Of one photograph. `digest`: BLAKE2 of its decoded pixels. `size`: its width and height in pixels. `grey`: uint8 (h, w), luma, `AREA` pixels. `skin`: which of
+    them are not beyond the lens, a frame or a filled corner, as bits.
 
     `points`: float32 (m, 4), x and y in pixels of `grey`, diameter, angle in degrees clockwise; `descriptors`: uint8 (m, 128).
     `low`: float32 (63,), see `describe_low`. `blank`: there is nothing in it to compare.
@@ -34,6 +37,7 @@ class Fingerprint:
     digest: bytes
     size: tuple[int, int]
     grey: np.ndarray
+    skin: np.ndarray
     points: np.ndarray
     descriptors: np.ndarray
     low: np.ndarray
@@ -53,9 +57,10 @@ def describe_pixels(pixels: np.ndarray) -> Fingerprint:
     height, width = pixels.shape[:2]
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     grey = shrink(luma)
-    points, descriptors = find_features(grey)
+    skin = find_skin(grey)
+    points, descriptors = find_features(grey, skin)
     digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=np.uint32([height, width]).tobytes()).digest()
-    return Fingerprint(digest, (width, height), grey, points, descriptors, describe_low(luma), is_blank(grey))
+    return Fingerprint(digest, (width, height), grey, np.packbits(skin), points, descriptors, describe_low(luma), is_blank(grey))
 
 
 def shrink(luma: np.ndarray) -> np.ndarray:
@@ -72,13 +77,29 @@ def is_blank(grey: np.ndarray) -> bool:
     return bool(high - low <= 4)
 
 
-def find_features(grey: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def find_skin(grey: np.ndarray) -> np.ndarray:
+    """Where there is no lens' dark surround, no frame and no filled corner, uint8 0 or 1 (h, w): their edges are alike in all photographs of a camera."""
+    blurred = cv2.blur(grey, (3, 3))
+    beyond = np.zeros(grey.shape, np.uint8)
+    for extreme in (blurred < DARK * np.percentile(blurred, 90), blurred >= BRIGHT):
+        labels = cv2.connectedComponents(extreme.astype(np.uint8), connectivity=4)[1]
+        edge = np.concatenate([labels[0], labels[-1], labels[:, 0], labels[:, -1]])
+        beyond |= np.isin(labels, edge[edge > 0]).astype(np.uint8)
+    return 1 - cv2.dilate(beyond, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * RIM + 1, 2 * RIM + 1)))
+
+
+def unpack_skin(fingerprint: Fingerprint) -> np.ndarray:
+    """See `find_skin`."""
+    return np.unpackbits(fingerprint.skin, count=fingerprint.grey.size).reshape(fingerprint.grey.shape)
+
+
+def find_features(grey: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Points, float32 (m, 4), and descriptors, uint8 (m, 128): SIFT (Lowe 2004), the square roots of its shares (Arandjelovic and Zisserman 2012).
 
     The strongest `FEATURES` are taken, however weak they are: on bland skin a quarter of all photographs have less than eight
     above SIFT's own threshold.
     """
-    found, values = cv2.SIFT_create(nfeatures=FEATURES, contrastThreshold=0, edgeThreshold=15, enable_precise_upscale=True).detectAndCompute(grey, None)
+    found, values = cv2.SIFT_create(nfeatures=FEATURES, contrastThreshold=0, edgeThreshold=15, enable_precise_upscale=True).detectAndCompute(grey, skin)
     if not found:
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
     points = np.float32([(*point.pt, point.size, point.angle) for point in found])

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lentigo.data.fingerprints import Fingerprint, mirror_features, restore_descriptors
+from lentigo.data.fingerprints import Fingerprint, mirror_features, restore_descriptors, unpack_skin
 
 RATIO = 0.85  # of the distances to the nearest and the next feature, up to which a match counts (Lowe 2004)
 LEAST_MATCHES = 6  # that lie alike
@@ -19,8 +19,9 @@ REACH = 3.0  # pixels from where the map puts a feature, within which it is foun
 CELL = 16  # pixels; detail is compared in squares of this side
 FINE, COARSE = 1.2, 4.0  # pixels: detail is what a blur of the first width leaves and one of the second removes
 FLAT = 0.3  # grey levels of detail, below which a square has none
+MOST = 0.9  # of a square must be skin in both
 LEAST_DETAIL = 1 / 3  # of the squares that both pictures show must have some
-LEAST_OVERLAP = 0.25  # of the small picture
+LEAST_CELLS = 9  # squares that say something, or nothing is said
 
 
 @dataclass(frozen=True)
@@ -107,28 +108,27 @@ def estimate_map(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int] | None:
 
 
 def judge_map(a: Fingerprint, b: Fingerprint, matrix: np.ndarray, features: int) -> Alignment | None:
-    """Whether the detail of `a` is that of `b` where the map puts it; None where they hardly overlap or show no detail there."""
+    """Whether the detail of `a` is that of `b` where the map puts it; None where they share too little skin, or show no detail there."""
     onto_a = np.abs(np.linalg.det(matrix[:, :2])) > 1  # details are compared where they are smaller
     mine, theirs, way = (b, a, cv2.invertAffineTransform(matrix)) if onto_a else (a, b, matrix)
     height, width = theirs.grey.shape
     laid = cv2.warpAffine(mine.grey, way, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     shown = cv2.warpAffine(np.ones(mine.grey.shape, np.float32), way, (width, height), flags=cv2.INTER_LINEAR)
+    skin = cv2.warpAffine(unpack_skin(mine), way, (width, height), flags=cv2.INTER_NEAREST) * unpack_skin(theirs)
     area = abs(np.linalg.det(way[:, :2])) * mine.grey.size
     overlap = float(min(shown.sum() / max(area, theirs.grey.size), 1))
-    if overlap * max(area, theirs.grey.size) < LEAST_OVERLAP * theirs.grey.size:
-        return None
-    score = compare_detail(laid, theirs.grey, shown)
+    score = compare_detail(laid, theirs.grey, skin.astype(np.float32))
     return None if score is None else Alignment(matrix, features, score, overlap)
 
 
 def compare_detail(a: np.ndarray, b: np.ndarray, shown: np.ndarray) -> float | None:
-    """The median correlation of two pictures' detail, uint8 (h, w), in squares where `shown`, float32 (h, w), is 1; see `Alignment`."""
+    """The median correlation of two pictures' detail, uint8 (h, w), in squares where `shown`, float32 (h, w), is nearly all 1; see `Alignment`."""
     mine, theirs = keep_detail(a), keep_detail(b)
     cells = (max(a.shape[1] // CELL, 1), max(a.shape[0] // CELL, 1))
     inside, xx, yy, xy = (cv2.resize(each, cells, interpolation=cv2.INTER_AREA) for each in (shown, mine * mine, theirs * theirs, mine * theirs))
-    inside = inside > 0.99
+    inside = inside > MOST
     detailed = inside & (np.maximum(xx, yy) > FLAT**2)
-    if detailed.sum() < max(LEAST_DETAIL * inside.sum(), 4):
+    if detailed.sum() < max(LEAST_DETAIL * inside.sum(), LEAST_CELLS):
         return None
     correlation = xy[detailed] / np.sqrt(xx[detailed] * yy[detailed] + 1e-6)
     return float(np.clip(np.median(correlation), 0, 1))
