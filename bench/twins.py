@@ -91,7 +91,12 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
     print_recall(copies, lambda copy, original: pairs.get(frozenset((copy, original))), lambda copy, original: groups[copy] == groups[original])
     kin = [twin for twin in twins.pairs if images[twin.a] not in made and images[twin.b] not in made]
     n = len(images) - len(made)
-    print_table(["pairs of originals", *KINDS, "in all, of"], [["", *(sum(twin.kind == kind for twin in kin) for kind in KINDS), f"{len(kin)} of {n * (n - 1) // 2:,}"]])
+    label = [Path(image).parent.name for image in images]
+    both = np.prod([sum(name == each and image not in made for name, image in zip(label, images)) for each in ("benign", "malignant")])
+    apart = [twin for twin in kin if {label[twin.a], label[twin.b]} == {"benign", "malignant"}]
+    table = [("all", kin, n * (n - 1) // 2), ("of a benign and a malignant one, so of different lesions", apart, int(both))]
+    rows = [[name, f"{of:,}", *(sum(twin.kind == kind for twin in some) for kind in KINDS)] for name, some, of in table]
+    print_table(["pairs of originals", "possible", *KINDS], rows)
     strange = [twin for twin in twins.pairs if {images[twin.a], images[twin.b]} & set(made) and not explained(twin, images, made, groups)]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     columns = ["photographs", "compared", "copies paired with strangers", "seconds", "seconds of processor", "ms of processor each", "MiB"]

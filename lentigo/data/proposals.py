@@ -16,12 +16,13 @@ from usearch.index import Index
 
 from lentigo.data.fingerprints import TURNS, Fingerprint, mirror_features, restore_descriptors, turn_low
 
-WORDS = 32  # of the vocabulary
-KEPT = 32  # of the 128 values of a descriptor, its principal components
+WORDS = 64  # of the vocabulary
+KEPT = 48  # of the 128 values of a descriptor, its principal components
+SMALLEST = 1.5  # pixels: features count by the octaves that they are larger, as smaller pictures and compression take the small ones first
 SAMPLE = 20_000  # descriptors to which the vocabulary is fitted
 ROUNDS = 12  # of Lloyd's k-means
-LEAST_LOW, LEAST_FEATURED = 0.9, 0.08  # cosines: of copies 0.97 and 0.1 at least, but that some cropped and compressed ones have less
-EXPANSION = 96  # candidates that the index keeps while it adds and searches (HNSW, Malkov and Yashunin 2018)
+LEAST_LOW, LEAST_FEATURED = 0.9, 0.06  # cosines: all but a few copies have 0.97 or 0.09 and more
+ADDING, SEARCHING = 128, 256  # candidates that the index keeps meanwhile (HNSW, Malkov and Yashunin 2018)
 PLAIN, MIRRORED = TURNS, TURNS + 1  # ways in which the first of a pair may lie on the second, beside its turns: to be found by features
 
 Pair = tuple[int, int]  # rows a < b
@@ -32,13 +33,13 @@ class Proposer:
 
     def __init__(self, prints: list[Fingerprint], embeddings: np.ndarray | None = None, seed: int = 0):
         """Of `prints` and, where given, `embeddings`, float (n, d), of any network."""
-        low = np.stack([each.low for each in prints])
         vocabulary = fit_vocabulary(prints, seed)
-        plain, mirrored = (np.stack([vocabulary.sum_up(each, flip) for each in prints]) for flip in (False, True))
-        self._low, self._turned, self._turned_index = low, turn_low(low), build_index(low)
+        plain, mirrored = (np.stack([quantize(vocabulary.sum_up(each, flip)) for each in prints]) for flip in (False, True))
+        self._turned = quantize(turn_low(np.stack([each.low for each in prints])))
+        self._turned_index = build_index(self._turned[:, 0])
         self._featured, self._featured_index = {PLAIN: plain, MIRRORED: mirrored}, build_index(plain)
-        self._embedded = None if embeddings is None else scale_rows(embeddings)
-        self._embedded_index = None if embeddings is None else build_index(self._embedded)
+        self._embedded = None if embeddings is None else quantize(np.asarray(embeddings))
+        self._embedded_index = None if self._embedded is None else build_index(self._embedded)
 
     def propose(self, rows: np.ndarray, neighbours: int) -> dict[Pair, tuple[int, ...]]:
         """The nearest `neighbours` of rows, int (m,), in each description, and the ways in which the first of a pair may lie on the second."""
@@ -64,15 +65,20 @@ class Proposer:
         return {pair: turn for pair, (_, turn) in nearest.items()}
 
 
+def quantize(vectors: np.ndarray) -> np.ndarray:
+    """Vectors, float (..., d), in eight bits, int8, each by its largest value: their cosines stay as they are, to a hundredth or so."""
+    return np.round(127 * vectors / np.maximum(np.abs(vectors).max(axis=-1, keepdims=True), 1e-12)).astype(np.int8)
+
+
 def build_index(vectors: np.ndarray) -> Index:
-    """An index of vectors of length 1, float32 (n, d). One thread adds them: the same vectors give the same index."""
-    index = Index(ndim=vectors.shape[1], metric="ip", dtype="f16", connectivity=16, expansion_add=EXPANSION, expansion_search=EXPANSION)
+    """An index of vectors, int8 (n, d), by their cosines. One thread adds them: the same vectors give the same index."""
+    index = Index(ndim=vectors.shape[1], metric="cos", dtype="i8", connectivity=16, expansion_add=ADDING, expansion_search=SEARCHING)
     index.add(np.arange(len(vectors)), np.ascontiguousarray(vectors), threads=1)
     return index
 
 
 def search_index(index: Index, queries: np.ndarray, rows: np.ndarray, neighbours: int) -> Iterator[tuple[Pair, float, bool]]:
-    """Pairs of rows, int (m,), of `queries`, float32 (n, d), and their neighbours: the pair, its cosine, whether the row is its second."""
+    """Pairs of rows, int (m,), of `queries`, int8 (n, d), and their neighbours: the pair, its cosine, whether the row is its second."""
     found = index.search(np.ascontiguousarray(queries[rows]), min(neighbours + 1, len(index)))
     keys = np.asarray(found.keys).reshape(len(rows), -1)
     cosines = 1 - np.asarray(found.distances).reshape(len(rows), -1)
@@ -96,12 +102,15 @@ class Vocabulary:
     middle: np.ndarray
 
     def sum_up(self, fingerprint: Fingerprint, mirrored: bool) -> np.ndarray:
-        """VLAD, float32 (k * `KEPT`,), of length 1: what features have beyond the nearest word, summed by word, square roots, all words' sums of one length."""
-        descriptors = mirror_features(fingerprint.points, fingerprint.descriptors, 0)[1] if mirrored else fingerprint.descriptors
+        """VLAD, float32 (k * `KEPT`,), of length 1: the directions of the features from their nearest words, summed by word, and square roots of that."""
+        points, descriptors = fingerprint.points, fingerprint.descriptors
+        if mirrored:
+            points, descriptors = mirror_features(points, descriptors, 0)
         values = (restore_descriptors(descriptors) - self.middle) @ self.axes
-        sums, counts = sum_by_word(values, self.words)
-        beyond = sums - counts * self.words
-        return scale_rows(scale_rows(np.sign(beyond) * np.sqrt(np.abs(beyond))).reshape(1, -1))[0]
+        nearest = find_nearest(values, self.words)
+        weights = np.log2(np.maximum(points[:, 2:3] / SMALLEST, 1))
+        beyond = mark_words(nearest, len(self.words)) @ (scale_rows(values - self.words[nearest]) * weights)
+        return scale_rows((np.sign(beyond) * np.sqrt(np.abs(beyond))).reshape(1, -1))[0]
 
 
 def fit_vocabulary(prints: list[Fingerprint], seed: int) -> Vocabulary:
@@ -117,13 +126,17 @@ def fit_vocabulary(prints: list[Fingerprint], seed: int) -> Vocabulary:
     kept = (values - middle) @ axes
     words = kept[rng.permutation(len(kept))[:WORDS]]
     for _ in range(ROUNDS):
-        sums, counts = sum_by_word(kept, words)
-        words = np.where(counts > 0, sums / np.maximum(counts, 1), words)
+        members = mark_words(find_nearest(kept, words), len(words))
+        counts = members.sum(axis=1, keepdims=True)
+        words = np.where(counts > 0, members @ kept / np.maximum(counts, 1), words)
     return Vocabulary(words, axes, middle)
 
 
-def sum_by_word(values: np.ndarray, words: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sums (k, d) and counts (k, 1) of the values (m, d) that are nearest to each of the words (k, d), float32."""
-    nearest = (values @ words.T - (words**2).sum(axis=1) / 2).argmax(axis=1)
-    membership = np.equal(np.arange(len(words))[:, None], nearest).astype(np.float32)
-    return membership @ values, membership.sum(axis=1, keepdims=True)
+def find_nearest(values: np.ndarray, words: np.ndarray) -> np.ndarray:
+    """Of each of the values, (m, d), the nearest word of (k, d), int (m,)."""
+    return (values @ words.T - (words**2).sum(axis=1) / 2).argmax(axis=1)
+
+
+def mark_words(nearest: np.ndarray, words: int) -> np.ndarray:
+    """1 where a value has a word, float32 (words, m)."""
+    return np.equal(np.arange(words)[:, None], nearest).astype(np.float32)

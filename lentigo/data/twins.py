@@ -31,7 +31,7 @@ from lentigo.errors import UsageError
 KINDS = ("exact", "near", "partial", "same lesion")
 COPIES = KINDS[:3]
 SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
-LEAST_SCORE = 0.25  # from which a picture laid on another by its features is a twin
+MANY, MANY_SCORE, FEW_SCORE = 9, 0.3, 0.5  # features, and scores from which a picture laid on another by as many, or by fewer, is a twin
 COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
 NEAR_OVERLAP, NEAR_ANGLE = 0.95, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
 NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
@@ -187,7 +187,9 @@ def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -
     best = choose_best(turned, TURN_SCORE)
     if best is None or best.score < SURE_SCORE:
         flips = dict.fromkeys(way == MIRRORED or 4 <= way < TURNS for way in ways)
-        best = choose_best([choose_best([match_features(a, b, mirrored) for mirrored in flips], LEAST_SCORE), best], 0)
+        laid = [match_features(a, b, mirrored) for mirrored in flips]
+        many, few = ([each for each in laid if each is not None and (each.features >= MANY) == enough] for enough in (True, False))
+        best = choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), best], 0)
     if best is None:
         return None
     transformation = describe_map(best, a, b)
