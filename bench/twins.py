@@ -1,7 +1,7 @@
 """Twins: how many copies are found, by what was done to them, how many pairs are false, and how long it takes.
 
 Copies of `--count` photographs, each by another transformation in turn, are put among all photographs of `--data` and searched in one
-go, beside imagededup's perceptual hash where that is installed. Pairs of originals are listed in a CSV with `--pairs`, to be looked
+go, and with cleanvision beside it where an interpreter is named that has it. Pairs of originals are listed in a CSV with `--pairs`, to be looked
 at: whether they are false no program can say. Example:
 
     python bench/twins.py --data photos/train --among more/ --count 900 --pairs pairs.csv
@@ -12,9 +12,11 @@ from __future__ import annotations
 import argparse
 import csv
 import io
+import json
+import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -22,6 +24,15 @@ import numpy as np
 from tables import describe_machine, print_table
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of uint8 (height, width, 3) RGB
+CLEANVISION = """
+import contextlib, json, os, sys
+from cleanvision import Imagelab
+kinds = ("exact_duplicates", "near_duplicates")
+with contextlib.redirect_stdout(sys.stderr):
+    lab = Imagelab(data_path=sys.argv[1])
+    lab.find_issues({kind: {} for kind in kinds})
+print(json.dumps([sorted(members) for kind in kinds for members in lab.info[kind]["sets"]]))
+"""
 QUALITY = 90  # of JPEG, in which copies are kept unless another is the change
 
 
@@ -34,7 +45,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", metavar="NAME", help="transformations whose name contains one of these")
     parser.add_argument("--limit", type=int, metavar="N", help="take N photographs of all by chance (default: all)")
     parser.add_argument("--pairs", metavar="CSV", help="write the pairs of originals there")
-    parser.add_argument("--beside", action="store_true", help="search with imagededup, too")
+    parser.add_argument("--beside", metavar="PYTHON", help="search with cleanvision, too, which that interpreter has")
+    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and indices of N drawn vectors")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(describe_machine())
@@ -46,7 +58,10 @@ def main() -> None:
         everything = [*originals, *list_photos(options.among, None, rng), *(copy for copy, _, _ in copies)]
         measure(everything, copies, options.pairs)
         if options.beside:
-            measure_imagededup(everything, copies)
+            measure_cleanvision(options.beside, everything, copies)
+        if options.growth:
+            print_table(["photographs", "compared", "seconds", "seconds of processor", "ms of processor each"], time_sets(everything, options.growth, rng))
+            print_table(["vectors in the index", "seconds of processor to add", "to search in each", "us each, both"], time_indices(options.growth, rng))
 
 
 def list_photos(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
@@ -130,6 +145,32 @@ def print_recall(copies: list[tuple[Path, Path, str]], paired: Callable, joined:
     print_table(["copies", "n", "found, % (95 % CI)", *(["in its group, %", "near", "partial", "same lesion", "score, median", "least"] if joined else [])], rows)
 
 
+def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
+    """A row for each count that there are photographs enough for."""
+    from lentigo.data.twins import find_twins
+
+    for count in (count for count in counts if count <= len(everything)):
+        wall, processor = time.perf_counter(), time.process_time()
+        twins = find_twins([everything[row] for row in rng.permutation(len(everything))[:count]])
+        processor = time.process_time() - processor
+        yield [count, twins.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
+
+
+def time_indices(counts: list[int], rng: np.random.Generator) -> Iterator[list]:
+    """A row for each count: vectors as long as those of photographs, drawn around a thousand centres."""
+    from lentigo.data.proposals import KEPT, WORDS, build_index, quantize, search_index
+
+    centres = rng.normal(size=(1000, WORDS * KEPT))
+    for count in counts:
+        vectors = np.concatenate([quantize(centres[rng.integers(1000, size=500)] + 2 * rng.normal(size=(500, WORDS * KEPT))) for _ in range(-(-count // 500))])[:count]
+        start = time.process_time()
+        index = build_index(vectors)
+        added = time.process_time()
+        sum(1 for _ in search_index(index, vectors, np.arange(count), 8))
+        searched = time.process_time()
+        yield [count, added - start, searched - added, 1e6 * (searched - start) / count]
+
+
 def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
     """Pairs with kind, score and transformation, one a line."""
     with open(path, "w", newline="", encoding="utf-8") as file:
@@ -138,21 +179,20 @@ def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
         writer.writerows([images[twin.a], images[twin.b], twin.kind, round(twin.score, 3), twin.features, twin.transformation] for twin in pairs)
 
 
-def measure_imagededup(everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:
-    """Prints what imagededup's perceptual hash finds at its default distance, the files linked into one folder under numbers."""
-    try:
-        from imagededup.methods import PHash
-    except ModuleNotFoundError:
-        print("\nimagededup is not installed here; expected it in an environment of its own")
-        return
+def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:
+    """Prints what cleanvision's hashes find, with its defaults, the files linked into one folder under numbers."""
     with tempfile.TemporaryDirectory() as folder:
         numbers = {str(path): f"{number:06d}{path.suffix}" for number, path in enumerate(everything)}
         for path, name in numbers.items():
             (Path(folder) / name).symlink_to(Path(path).resolve())
-        wall, processor = time.perf_counter(), time.process_time()
-        found = PHash(verbose=False).find_duplicates(image_dir=folder)
-        print(f"\nimagededup, PHash: {time.perf_counter() - wall:.0f} s, {time.process_time() - processor:.0f} s of processor without its workers'")
-    print_recall(copies, lambda copy, original: numbers[original] in found.get(numbers[copy], ()))
+        wall = time.perf_counter()
+        answer = subprocess.run([python, "-c", CLEANVISION, folder], capture_output=True, text=True, check=True).stdout
+        print(f"\ncleanvision: {time.perf_counter() - wall:.0f} s")
+    sets: dict[str, set[int]] = {}
+    for number, members in enumerate(json.loads(answer.splitlines()[-1])):
+        for member in members:
+            sets.setdefault(Path(member).name, set()).add(number)
+    print_recall(copies, lambda copy, original: bool(sets.get(numbers[copy], set()) & sets.get(numbers[original], set())))
 
 
 def encode(pixels: np.ndarray, quality: int) -> bytes:

@@ -33,7 +33,7 @@ COPIES = KINDS[:3]
 SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
 MANY, MANY_SCORE, FEW_SCORE = 9, 0.3, 0.5  # features, and scores from which a picture laid on another by as many, or by fewer, is a twin
 COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
-NEAR_OVERLAP, NEAR_ANGLE = 0.95, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
+NEAR_OVERLAP, NEAR_ANGLE = 0.97, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
 NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
 LISTED = 8  # photographs with equal pixels up to which each has a pair with each other
 
