@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -118,6 +119,7 @@ def evaluate(
     split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
     stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
+    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for copies of training photographs, where their files still are.")] = True,
     against: Annotated[str | None, Option("--against", help="Another RUN, asked about the same photographs: is the difference luck?")] = None,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
@@ -137,7 +139,7 @@ def evaluate(
     other = None if against is None else Predictor(against, flips=flips, exact=exact, device=device)
     with Bars() as bars:
         assessment = measure(predictor, data, split=split, progress=bars)
-        analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
+        analysis = analyse(predictor, assessment, stress=stress, against=other, twins=twins, progress=bars)
     if out is not None:
         write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
@@ -169,9 +171,17 @@ def print_limits(facts: dict[str, Any]) -> None:
     print(f"  accuracy of always naming the larger class: {floors['majority_accuracy']:.3f}")
     if facts["overlap"]:
         print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
+    if facts["copies"]:
+        copied = {copy["image"] for copy in facts["copies"]}
+        print(f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good")
     if facts["comparison"]:
         print("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
               "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
+
+
+def copied_kinds(copies: list[dict[str, str]]) -> str:
+    """How many pairs of each kind."""
+    return ", ".join(f"{kind}: {number}" for kind, number in Counter(copy["kind"] for copy in copies).items())
 
 
 def show_unknown(facts: dict[str, Any]) -> dict[str, Any]:

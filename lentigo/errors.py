@@ -15,7 +15,7 @@ Each message names the thing, what was expected and the cure, in one line.
 from __future__ import annotations
 
 EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproject.toml that brings them
-    "evaluate": ("cv2", "jinja2", "markupsafe", "matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl"),
+    "evaluate": ("cv2", "jinja2", "markupsafe", "matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl", "usearch"),
     "train": ("keras", "onnx", "tensorflow"),
     "export": ("ai_edge_litert", "nncf"),
     "parquet": ("pyarrow",),

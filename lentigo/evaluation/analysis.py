@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
 from lentigo.data.skin import classify_ita, estimate_ita
+from lentigo.data.twins import find_twins
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.comparison import Comparison, compare_models
 from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
@@ -36,6 +38,15 @@ class Mistake:
 
 
 @dataclass(frozen=True)
+class Copy:
+    """A photograph that shows what another, of the training, shows; `kind` as in `lentigo.data.twins`."""
+
+    image: str
+    training_image: str
+    kind: str
+
+
+@dataclass(frozen=True)
 class Analysis:
     """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated, by content;
     `comparison` is with another RUN on the same photographs, that one first."""
@@ -49,6 +60,7 @@ class Analysis:
     mistakes: tuple[Mistake, ...]
     overlap: tuple[str, ...]
     comparison: Comparison | None = None
+    copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
 
     def to_json(self) -> dict[str, Any]:
         """Every number; NaN is null."""
@@ -59,6 +71,7 @@ class Analysis:
             "subgroups": [row.to_json() for row in self.subgroups],
             "floors": self.floors.to_json(),
             "stress": [clear_nan(asdict(row)) for row in self.stress],
+            "copies": None if self.copies is None else [asdict(copy) for copy in self.copies],
             "comparison": self.comparison and self.comparison.to_json(),
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "overlap": list(self.overlap),
@@ -75,10 +88,11 @@ def clear_nan(value: Any) -> Any:
 
 
 def analyse(
-    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, progress: Progress = show_nothing
-) -> Analysis:
+    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, twins: bool = False,
+    progress: Progress = show_nothing,
+) -> Analysis:  # fmt: skip
     """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
-    `against` is another RUN to compare with, whose look at the set is counted too."""
+    `against` is another RUN to compare with, whose look at the set is counted too; `twins` looks for copies of training photographs."""
     dataset = assessment.dataset
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
@@ -93,6 +107,7 @@ def analyse(
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
         overlap=find_overlap(predictor.bundle, dataset),
+        copies=find_copies(predictor.bundle, dataset, progress) if twins else None,
         comparison=against and compare_with(against, predictor, assessment, progress),
     )
 
@@ -137,3 +152,21 @@ def find_overlap(bundle: Bundle, dataset: Dataset) -> tuple[str, ...]:
         return ()
     seen = set(pd.read_csv(path, dtype=str)["sha256"])
     return tuple(str(image) for image, digest in zip(dataset.table["image"], dataset.digests, strict=True) if digest in seen)
+
+
+def find_copies(bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing) -> tuple[Copy, ...]:
+    """The photographs that show, whatever was done to the file, what one of the RUN's training or validation photographs shows.
+
+    Those must still lie where splits.csv names them; who copies whom is in `lentigo.data.twins`.
+    """
+    path = bundle.folder / SPLITS
+    known = [image for image in pd.read_csv(path, dtype=str)["image"] if Path(image).is_file()] if path.is_file() else []
+    here = {str(Path(image).resolve()) for image in dataset.table["image"]}
+    known = [image for image in known if str(Path(image).resolve()) not in here]
+    if not known:
+        return ()
+    twins = find_twins([*map(str, dataset.table["image"]), *known], progress=progress)
+    foreign = set(known)
+    pairs = twins.across([image in foreign for image in twins.images])
+    ordered = ([*sorted((twins.images[pair.a], twins.images[pair.b]), key=foreign.__contains__), pair.kind] for pair in pairs)
+    return tuple(Copy(*words) for words in ordered)

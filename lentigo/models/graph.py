@@ -86,6 +86,14 @@ def save_onnx(model: keras.Model, path: str | Path, doc: str = "") -> None:
         temporary.write_bytes(content)
 
 
+def annotate_onnx(path: str | Path, doc: str) -> None:
+    """Gives an ONNX file another documentation (`doc_string`), whole or not at all."""
+    model = onnx.load(path)
+    model.doc_string = doc
+    with write_whole(path) as temporary:
+        temporary.write_bytes(model.SerializeToString())
+
+
 def origin(tensor: keras.KerasTensor) -> tuple[keras.layers.Layer, Any]:
     """The layer that made a symbolic tensor, and the call."""
     history = tensor._keras_history

@@ -34,7 +34,7 @@ from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
-from lentigo.models.graph import save_onnx, to_onnx
+from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
@@ -257,7 +257,9 @@ def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, An
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
-    draft = draft_bundle(out, describe(job, history, settings) | judge(out, job))
+    judgement = judge(out, job)
+    annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(judgement)}")
+    draft = draft_bundle(out, describe(job, history, settings) | judgement)
     predictor = Predictor(draft, exact=job.exact)
     predictions = [answer for answer in predictor.predict(job.validation.table["image"]) if isinstance(answer, Prediction)]
     validation = assess(predictor, job.validation, predictions, "validation")
@@ -277,6 +279,13 @@ def judge(out: Path, job: Job) -> dict[str, Any]:
         pairs = ((job.training, job.features), (validation, job.features_validation))
         sides = [Measured(answer_head(job.network.head, features), features, side.malignant) for side, features in pairs]
     return judge_network(out, job.recipe, check, *sides)
+
+
+def explain_logit(judgement: dict[str, Any]) -> str:
+    """What whoever runs the graph elsewhere must do with its logit, from the card's entries."""
+    kind, temperature = judgement["calibration"]["kind"], judgement["temperature"]
+    probability = "the isotonic map of card.json at the logit" if kind == "isotonic" else f"sigmoid(logit / {temperature:.6g})"
+    return f"P(malignant) = {probability}; decided malignant at {judgement['threshold']:.6g} or above (rule: {judgement['threshold_rule']})."
 
 
 def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 
 import numpy as np
+import onnx
 import pandas as pd
 import pytest
 
@@ -159,3 +160,9 @@ def test_class_weights_balance_the_classes():
     assert weights[malignant == 1].sum() == pytest.approx(weights[malignant == 0].sum())
     assert weights.mean() == pytest.approx(1)
     assert (weigh(malignant, find_recipe("best")) == 1).all()
+
+
+def test_the_graph_says_what_to_do_with_its_logit(run):
+    card, graph = json.loads((run / "card.json").read_text()), onnx.load(run / "model.onnx")
+    assert f"sigmoid(logit / {card['temperature']:.6g})" in graph.doc_string or card["calibration"]["kind"] == "none"
+    assert f"{card['threshold']:.6g} or above" in graph.doc_string and "not a medical device" in graph.doc_string

@@ -1,0 +1,215 @@
+"""Twins: how many copies are found, by what was done to them, how many pairs are false, and how long it takes.
+
+Copies of `--count` photographs, each by another transformation in turn, are put among all photographs of `--data` and searched in one
+go, and with cleanvision beside it where an interpreter is named that has it. Pairs of originals are listed in a CSV with `--pairs`, to be looked
+at: whether they are false no program can say. Example:
+
+    python bench/twins.py --data photos/train --among more/ --count 900 --pairs pairs.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import json
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from tables import describe_machine, print_table
+
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of uint8 (height, width, 3) RGB
+CLEANVISION = """
+import contextlib, json, os, sys
+from cleanvision import Imagelab
+kinds = ("exact_duplicates", "near_duplicates")
+with contextlib.redirect_stdout(sys.stderr):
+    lab = Imagelab(data_path=sys.argv[1])
+    lab.find_issues({kind: {} for kind in kinds})
+print(json.dumps([sorted(members) for kind in kinds for members in lab.info[kind]["sets"]]))
+"""
+QUALITY = 90  # of JPEG, in which copies are kept unless another is the change
+
+
+def main() -> None:
+    """A row for each transformation, then the pairs of originals by kind, then time and memory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, nargs="+", metavar="FOLDER", help="photographs of which copies are made")
+    parser.add_argument("--among", nargs="*", default=[], metavar="FOLDER", help="photographs to search beside them")
+    parser.add_argument("--count", type=int, default=900, metavar="N", help="copies in all (default: %(default)s)")
+    parser.add_argument("--only", nargs="*", metavar="NAME", help="transformations whose name contains one of these")
+    parser.add_argument("--limit", type=int, metavar="N", help="take N photographs of all by chance (default: all)")
+    parser.add_argument("--pairs", metavar="CSV", help="write the pairs of originals there")
+    parser.add_argument("--beside", metavar="PYTHON", help="search with cleanvision, too, which that interpreter has")
+    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and indices of N drawn vectors")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(describe_machine())
+    rng = np.random.default_rng(options.seed)
+    changes = {name: change for name, change in list_changes().items() if not options.only or any(part in name for part in options.only)}
+    with tempfile.TemporaryDirectory() as folder:
+        originals = list_photos(options.data, options.limit, rng)
+        copies = write_copies(originals, options.count, changes, Path(folder), options.seed)
+        everything = [*originals, *list_photos(options.among, None, rng), *(copy for copy, _, _ in copies)]
+        measure(everything, copies, options.pairs)
+        if options.beside:
+            measure_cleanvision(options.beside, everything, copies)
+        if options.growth:
+            print_table(["photographs", "compared", "seconds", "seconds of processor", "ms of processor each"], time_sets(everything, options.growth, rng))
+            print_table(["vectors in the index", "seconds of processor to add", "to search in each", "us each, both"], time_indices(options.growth, rng))
+
+
+def list_photos(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
+    """All photographs of some folders, or `limit` of them by chance."""
+    from lentigo.data.photos import find_photos
+
+    found = [path for folder in folders for path in find_photos(folder)]
+    return found if limit is None else [found[row] for row in rng.permutation(len(found))[:limit]]
+
+
+def write_copies(originals: list[Path], count: int, changes: dict[str, Change], folder: Path, seed: int) -> list[tuple[Path, Path, str]]:
+    """Writes copies, each of another photograph as long as there are any; copy, original and what was done, of each."""
+    from lentigo.data.photos import read_photo
+
+    order = np.random.default_rng([seed, 1]).permutation(len(originals))
+    names = list(changes)
+    plan = [(originals[order[number % len(order)]], names[number % len(names)], number) for number in range(count)]
+
+    def write(task: tuple[Path, str, int]) -> tuple[Path, Path, str]:
+        original, name, number = task
+        changed = changes[name](read_photo(original, None).pixels, np.random.default_rng([seed, 2, number]))
+        path = folder / f"{number:06d}.jpg"
+        path.write_bytes(encode(changed, int(name.split()[-1]) if name.startswith("JPEG") else QUALITY))
+        return path, original, name
+
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(write, plan))
+
+
+def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_file: str | None) -> None:
+    """Prints what `find_twins` finds."""
+    import resource
+
+    from lentigo.data.twins import KINDS, find_twins
+
+    wall, processor = time.perf_counter(), time.process_time()
+    twins = find_twins(everything)
+    wall, processor = time.perf_counter() - wall, time.process_time() - processor
+    images, made = twins.images, {str(copy): str(original) for copy, original, _ in copies}
+    pairs = {frozenset((images[twin.a], images[twin.b])): twin for twin in twins.pairs}
+    groups = dict(zip(images, twins.group(), strict=True))
+    print_recall(copies, lambda copy, original: pairs.get(frozenset((copy, original))), lambda copy, original: groups[copy] == groups[original])
+    kin = [twin for twin in twins.pairs if images[twin.a] not in made and images[twin.b] not in made]
+    n = len(images) - len(made)
+    label = [Path(image).parent.name for image in images]
+    both = np.prod([sum(name == each and image not in made for name, image in zip(label, images)) for each in ("benign", "malignant")])
+    apart = [twin for twin in kin if {label[twin.a], label[twin.b]} == {"benign", "malignant"}]
+    table = [("all", kin, n * (n - 1) // 2), ("of a benign and a malignant one, so of different lesions", apart, int(both))]
+    rows = [[name, f"{of:,}", *(sum(twin.kind == kind for twin in some) for kind in KINDS)] for name, some, of in table]
+    print_table(["pairs of originals", "possible", *KINDS], rows)
+    strange = [twin for twin in twins.pairs if {images[twin.a], images[twin.b]} & set(made) and not explained(twin, images, made, groups)]
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    columns = ["photographs", "compared", "copies paired with strangers", "seconds", "seconds of processor", "ms of processor each", "MiB"]
+    print_table(columns, [[len(images), twins.compared, len(strange), wall, processor, 1000 * processor / len(images), memory]])
+    if csv_file:
+        write_pairs(csv_file, kin + strange, images)
+
+
+def explained(twin, images: tuple[str, ...], made: dict[str, str], groups: dict[str, int]) -> bool:
+    """Whether the originals behind a pair are one photograph, or twins."""
+    a, b = (made.get(images[row], images[row]) for row in (twin.a, twin.b))
+    return a == b or groups[a] == groups[b]
+
+
+def print_recall(copies: list[tuple[Path, Path, str]], paired: Callable, joined: Callable | None = None) -> None:
+    """A row for each transformation: the share of copies found, with the exact 95 % interval (Clopper and Pearson 1934)."""
+    from scipy.stats import binomtest
+
+    rows = []
+    for name in dict.fromkeys(name for _, _, name in copies):
+        mine = [(str(copy), str(original)) for copy, original, of in copies if of == name]
+        found = [paired(*pair) for pair in mine]
+        hits = sum(twin is not None and twin is not False for twin in found)
+        ci = binomtest(hits, len(mine)).proportion_ci()
+        row = [name, len(mine), f"{100 * hits / len(mine):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})"]
+        if joined is not None:
+            scores = [twin.score for twin in found if twin]
+            called = [sum(twin is not None and twin.kind == kind for twin in found) for kind in ("near", "partial", "same lesion")]
+            row += [100 * float(np.mean([joined(*pair) for pair in mine])), *called, float(np.median(scores)) if scores else "", min(scores, default="")]
+        rows.append(row)
+    print_table(["copies", "n", "found, % (95 % CI)", *(["in its group, %", "near", "partial", "same lesion", "score, median", "least"] if joined else [])], rows)
+
+
+def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
+    """A row for each count that there are photographs enough for."""
+    from lentigo.data.twins import find_twins
+
+    for count in (count for count in counts if count <= len(everything)):
+        wall, processor = time.perf_counter(), time.process_time()
+        twins = find_twins([everything[row] for row in rng.permutation(len(everything))[:count]])
+        processor = time.process_time() - processor
+        yield [count, twins.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
+
+
+def time_indices(counts: list[int], rng: np.random.Generator) -> Iterator[list]:
+    """A row for each count: vectors as long as those of photographs, drawn around a thousand centres."""
+    from lentigo.data.proposals import KEPT, WORDS, build_index, quantize, search_index
+
+    centres = rng.normal(size=(1000, WORDS * KEPT))
+    for count in counts:
+        vectors = np.concatenate([quantize(centres[rng.integers(1000, size=500)] + 2 * rng.normal(size=(500, WORDS * KEPT))) for _ in range(-(-count // 500))])[:count]
+        start = time.process_time()
+        index = build_index(vectors)
+        added = time.process_time()
+        sum(1 for _ in search_index(index, vectors, np.arange(count), 8))
+        searched = time.process_time()
+        yield [count, added - start, searched - added, 1e6 * (searched - start) / count]
+
+
+def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
+    """Pairs with kind, score and transformation, one a line."""
+    with open(path, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["a", "b", "kind", "score", "features", "transformation"])
+        writer.writerows([images[twin.a], images[twin.b], twin.kind, round(twin.score, 3), twin.features, twin.transformation] for twin in pairs)
+
+
+def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:
+    """Prints what cleanvision's hashes find, with its defaults, the files linked into one folder under numbers."""
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = {str(path): f"{number:06d}{path.suffix}" for number, path in enumerate(everything)}
+        for path, name in numbers.items():
+            (Path(folder) / name).symlink_to(Path(path).resolve())
+        wall = time.perf_counter()
+        answer = subprocess.run([python, "-c", CLEANVISION, folder], capture_output=True, text=True, check=True).stdout
+        print(f"\ncleanvision: {time.perf_counter() - wall:.0f} s")
+    sets: dict[str, set[int]] = {}
+    for number, members in enumerate(json.loads(answer.splitlines()[-1])):
+        for member in members:
+            sets.setdefault(Path(member).name, set()).add(number)
+    print_recall(copies, lambda copy, original: bool(sets.get(numbers[copy], set()) & sets.get(numbers[original], set())))
+
+
+def encode(pixels: np.ndarray, quality: int) -> bytes:
+    """A JPEG file."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
+    return buffer.getvalue()
+
+
+def list_changes() -> dict[str, Change]:
+    """What is done to copies, by name. `crop 20 %`: 20 % of width and of height are cut off, where, is drawn; then 36 % of the picture are lost."""
+    from changes import CHANGES
+
+    return CHANGES
+
+
+if __name__ == "__main__":
+    main()

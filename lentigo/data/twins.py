@@ -1,0 +1,235 @@
+"""Twins: photographs that are copies of one another, whatever was done to the copy, and photographs of the same lesion.
+
+A fast stage proposes pairs (`lentigo.data.proposals`), a slow one decides (`lentigo.data.matching`). What merely looks alike is no
+twin: the fine detail of both must agree where the one lies on the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from itertools import combinations, product
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from threadpoolctl import threadpool_limits
+
+from lentigo.data.fingerprints import TURNS, Fingerprint, take_fingerprint
+from lentigo.data.manifests import Dataset
+from lentigo.data.matching import Alignment, match_features, match_turn
+from lentigo.data.photos import Problem, find_photos
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.proposals import MIRRORED, Pair, Proposer
+from lentigo.errors import UsageError
+
+KINDS = ("exact", "near", "partial", "same lesion")
+COPIES = KINDS[:3]
+SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
+MANY, MANY_SCORE, FEW_SCORE = 9, 0.3, 0.5  # features, and scores from which a picture laid on another by as many, or by fewer, is a twin
+COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
+NEAR_OVERLAP, NEAR_ANGLE = 0.97, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
+NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
+LISTED = 8  # photographs with equal pixels up to which each has a pair with each other
+
+
+@dataclass(frozen=True)
+class Transformation:
+    """What makes the second photograph of a pair out of the first: mirrored left to right first, then turned, scaled, shifted.
+
+    `scale`: pixels of the second to a pixel of the first; `squeeze`: how much more in one direction than across it. `angle`: degrees
+    counterclockwise, -180 to 180. `shift`: x and y of the first one's middle beyond the second one's, as shares of the second one's
+    width and height. `overlap`: of what is on the picture that shows more, the share that is on the other, too.
+    """
+
+    scale: float
+    squeeze: float
+    angle: float
+    mirrored: bool
+    shift: tuple[float, float]
+    overlap: float
+
+
+@dataclass(frozen=True)
+class Twin:
+    """A pair of photographs, by their numbers; `kind` is one of `KINDS`, `transformation` makes `b` out of `a`.
+
+    `score`, 0 to 1: the median correlation of fine detail where both show the same: 1 for equal pixels, 0.8 and more for nearly all
+    copies, about 0 for photographs of different lesions. `features`: matched ones that agree, 0 where none were needed.
+    """
+
+    a: int
+    b: int
+    kind: str
+    score: float
+    transformation: Transformation
+    features: int = 0
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Of photographs `images`: `pairs`, nearest kind first, and `groups`, int (n,), the numbers of sets joined by copies (`COPIES`).
+
+    `problems` could not be read. `blank`, numbers of photographs without any detail, are no twins of anything. Pairs are not all
+    spelled out where more than `LISTED` photographs have equal pixels; groups are whole.
+    """
+
+    images: tuple[str, ...]
+    pairs: tuple[Twin, ...]
+    groups: np.ndarray
+    problems: tuple[Problem, ...] = ()
+    blank: tuple[int, ...] = ()
+    compared: int = 0  # pairs that the slow stage looked at
+
+    def group(self, kinds: Sequence[str] = KINDS) -> np.ndarray:
+        """Group numbers, int (n,), where pairs of these kinds are joined."""
+        return join_pairs(len(self.images), [(twin.a, twin.b) for twin in self.pairs if twin.kind in kinds])
+
+    def across(self, sides: Sequence[Any]) -> tuple[Twin, ...]:
+        """The pairs whose photographs stand on different sides; `sides` has one for each photograph: a split, or a set."""
+        return tuple(twin for twin in self.pairs if sides[twin.a] != sides[twin.b])
+
+    def to_json(self) -> dict[str, Any]:
+        """`twins` with names in place of numbers, the number of `groups` of two and more, `unreadable` and `blank`."""
+        rows = [{**asdict(twin), "a": self.images[twin.a], "b": self.images[twin.b]} for twin in self.pairs]
+        groups = int((np.bincount(self.groups) > 1).sum()) if len(self.images) else 0
+        unreadable = [asdict(problem) for problem in self.problems]
+        return {"n": len(self.images), "twins": rows, "groups": groups, "unreadable": unreadable, "blank": [self.images[row] for row in self.blank]}
+
+
+def find_twins(
+    photos: str | Path | Dataset | Iterable[str | Path], *, embeddings: np.ndarray | None = None, threads: int | None = None, progress: Progress = show_nothing
+) -> Twins:
+    """Finds the twins among the photographs of a folder, a data set, or a list of files; two sets are compared by listing both.
+
+    `embeddings`, float (n, d), help to propose pairs; they decide nothing. The same photographs give the same twins. Raises
+    `DataError` for a folder without photographs, `UsageError` for embeddings of another number.
+    """
+    images, problems = list_images(photos)
+    if embeddings is not None and len(embeddings) != len(images):
+        raise UsageError(f"{len(embeddings)} embeddings for {len(images)} photographs: expected one for each")
+    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+        answers = list(progress(pool.map(take_fingerprint, images), total=len(images), label="photographs"))
+        prints = {row: answer for row, answer in enumerate(answers) if isinstance(answer, Fingerprint)}
+        alike = list_equal(prints)
+        firsts = np.array([rows[0] for rows in alike], dtype=int)
+        chosen = [prints[row] for row in firsts]
+        found, compared = compare_all(chosen, None if embeddings is None else embeddings[firsts], pool, progress)
+    pairs = [twin for rows in alike for twin in pair_equal(rows, prints)] + [twin for each in found for twin in spell_out(each, alike)]
+    pairs.sort(key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
+    problems += [answer for answer in answers if isinstance(answer, Problem)]
+    joined = [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES]
+    blank = tuple(row for row, each in prints.items() if each.blank)
+    return Twins(tuple(images), tuple(pairs), join_pairs(len(images), joined), tuple(problems), blank, compared)
+
+
+def list_images(photos: str | Path | Dataset | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:
+    """The files, and the problems that a data set had already."""
+    if isinstance(photos, Dataset):
+        return list(photos.table["image"]), list(photos.problems)
+    return [str(path) for path in (find_photos(photos) if isinstance(photos, str | Path) else photos)], []
+
+
+@contextmanager
+def one_thread_each() -> Iterator[None]:
+    """Photographs are worked on side by side, so no library should start threads of its own for one: they would wait for each other."""
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1):
+            yield
+    finally:
+        cv2.setNumThreads(before)
+
+
+def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:
+    """Photographs that are not blank, those with equal pixels together."""
+    equal: dict[bytes, list[int]] = {}
+    for row, each in prints.items():
+        if not each.blank:
+            equal.setdefault(each.digest, []).append(row)
+    return list(equal.values())
+
+
+def pair_equal(rows: list[int], prints: dict[int, Fingerprint]) -> Iterator[Twin]:
+    """The pairs of photographs with equal pixels."""
+    same = Transformation(1.0, 1.0, 0.0, False, (0.0, 0.0), 1.0)
+    pairs = combinations(rows, 2) if len(rows) <= LISTED else product(rows[:1], rows[1:])
+    return (Twin(a, b, "exact", 1.0, same) for a, b in pairs)
+
+
+def compare_all(prints: list[Fingerprint], embeddings: np.ndarray | None, pool: ThreadPoolExecutor, progress: Progress) -> tuple[list[Twin], int]:
+    """The twins among fingerprints, and how many pairs were compared. Photographs with many twins are searched for more."""
+    if len(prints) < 2:
+        return [], 0
+    proposer = Proposer(prints, embeddings)
+    found: dict[Pair, Twin | None] = {}
+    rows, neighbours = np.arange(len(prints)), NEIGHBOURS
+    while len(rows):
+        proposals = [(pair, ways) for pair, ways in proposer.propose(rows, neighbours).items() if pair not in found]
+        answers = pool.map(lambda proposal: compare_pair(prints, *proposal), proposals)
+        found.update(zip((pair for pair, _ in proposals), progress(answers, total=len(proposals), label="pairs"), strict=True))
+        counts = np.bincount([row for pair, twin in found.items() if twin for row in pair], minlength=len(prints))
+        rows = np.flatnonzero(counts >= neighbours // 2) if neighbours < len(prints) - 1 else rows[:0]
+        neighbours *= 4
+    return [twin for twin in found.values() if twin], len(found)
+
+
+def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -> Twin | None:
+    """The twin that two fingerprints are in one of the ways proposed; None where they are none."""
+    a, b = (prints[row] for row in pair)
+    turned = [match_turn(a, b, way) for way in ways if way < TURNS]
+    best = choose_best(turned, TURN_SCORE)
+    if best is None or best.score < SURE_SCORE:
+        flips = dict.fromkeys(way == MIRRORED or 4 <= way < TURNS for way in ways)
+        laid = [match_features(a, b, mirrored) for mirrored in flips]
+        many, few = ([each for each in laid if each is not None and (each.features >= MANY) == enough] for enough in (True, False))
+        best = choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), best], 0)
+    if best is None:
+        return None
+    transformation = describe_map(best, a, b)
+    return Twin(*pair, name_kind(best, transformation), best.score, transformation, best.features)
+
+
+def choose_best(alignments: list[Alignment | None], least: float) -> Alignment | None:
+    """The first with the highest score, where that is `least` at least."""
+    known = [alignment for alignment in alignments if alignment is not None and alignment.score >= least]
+    return max(known, key=lambda alignment: alignment.score, default=None)
+
+
+def describe_map(alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Transformation:
+    """What an alignment of small pictures means for the photographs themselves."""
+    (height, width), (h, w) = a.grey.shape, b.grey.shape
+    linear = np.diag([b.size[0] / w, b.size[1] / h]) @ alignment.map[:, :2] @ np.diag([width / a.size[0], height / a.size[1]])
+    mirrored = bool(np.linalg.det(linear) < 0)
+    left, stretch, right = np.linalg.svd(linear @ np.diag([-1 if mirrored else 1, 1]))
+    turn = left @ right
+    x, y = alignment.map @ [(width - 1) / 2, (height - 1) / 2, 1] - [(w - 1) / 2, (h - 1) / 2]
+    angle = float(np.degrees(np.arctan2(turn[0, 1], turn[0, 0])))
+    return Transformation(
+        float(np.sqrt(stretch.prod())), float(stretch[0] / stretch[1]), angle, mirrored, (float(x / w), float(y / h)), alignment.overlap
+    )
+
+
+def name_kind(alignment: Alignment, transformation: Transformation) -> str:
+    """Which of `KINDS`, but 'exact'."""
+    if alignment.score < COPY_SCORE:
+        return KINDS[3]
+    upright = abs((transformation.angle + 45) % 90 - 45) <= NEAR_ANGLE
+    return KINDS[1] if upright and transformation.overlap >= NEAR_OVERLAP else KINDS[2]
+
+
+def spell_out(twin: Twin, alike: list[list[int]]) -> Iterator[Twin]:
+    """The same twin for all photographs with the pixels of either."""
+    return (replace(twin, a=a, b=b) for a, b in product(alike[twin.a][:LISTED], alike[twin.b][:LISTED]))
+
+
+def join_pairs(n: int, pairs: list[Pair]) -> np.ndarray:
+    """The numbers of the sets, int (n,), into which pairs join n photographs (union-find)."""
+    rows, others = np.array(pairs, dtype=int).reshape(-1, 2).T
+    return connected_components(coo_array((np.ones(len(rows)), (rows, others)), shape=(n, n)), directed=False)[1] if n else np.zeros(0, int)
