@@ -159,6 +159,8 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
         print(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
     (tn, fp), (fn, tp) = scores["confusion"]
     print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
+    for note in scores["notes"]:
+        print(f"  {note}")
     if scores["times_test_opened"]:
         print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
 

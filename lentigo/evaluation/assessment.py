@@ -17,6 +17,7 @@ from lentigo.errors import DataError
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
 from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.metrics import Metrics, bootstrap, measure
+from lentigo.evaluation.subgroups import FEWEST
 from lentigo.inference.prediction import Prediction, Predictor
 
 
@@ -40,6 +41,15 @@ class Assessment:
     decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
     refusals: Refusals
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What keeps the numbers from being read as usual, in sentences."""
+        missing = CLASSES[0] if self.n_malignant else CLASSES[1]
+        return tuple(filter(None, (
+            f"only {self.n} photographs: intervals from fewer than {FEWEST} say little" if self.n < FEWEST else "",
+            f"no {missing} photograph: what compares the classes does not exist (null)" if self.n_malignant in (0, self.n) else "",
+        )))  # fmt: skip
+
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
         return {
@@ -50,7 +60,7 @@ class Assessment:
             "confusion": self.confusion, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
             "operating_points": [decisions.to_json() for decisions in self.decisions],
-            "refusals": self.refusals.to_json(),
+            "refusals": self.refusals.to_json(), "notes": list(self.notes),
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 

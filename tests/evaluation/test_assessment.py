@@ -82,3 +82,13 @@ def test_a_report_of_one_class_says_what_is_not_defined(run, phantoms, tmp_path)
     shutil.copytree(phantoms / "benign", tmp_path / "photos" / "benign")
     html = write_report(open_bundle(run), evaluate(run, tmp_path / "photos"), tmp_path / "figures")
     assert "not defined" in html and not (tmp_path / "figures" / "roc.png").exists()
+
+
+def test_a_set_too_small_for_its_intervals_says_so(run, phantoms, tmp_path, assessment):
+    for side in ("benign", "malignant"):
+        (tmp_path / side).mkdir()
+        for path in sorted((phantoms / side).glob("*.jpg"))[:6]:
+            shutil.copy(path, tmp_path / side)
+    small = evaluate(run, tmp_path)
+    assert assessment.notes == () and "only 12 photographs" in small.notes[0] and small.to_json()["notes"] == list(small.notes)
+    assert "only 12 photographs" in write_report(open_bundle(run), small, tmp_path / "figures")
