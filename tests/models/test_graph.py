@@ -11,7 +11,7 @@ from lentigo.models.network import build_answers, build_network, settle_norms
 from lentigo.models.runtime import Session
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uint8")
-TOLERANCE = {"logit": 2e-3, "embedding": 2e-4, "heatmap": 1e-2}  # of the largest; a unit of the head at nearly 0 is on in one runtime and off in the other
+TOLERANCE = {"logit": 2e-3, "embedding": 2e-3, "heatmap": 1e-2}  # of the largest; a unit of the head at nearly 0 is on in one runtime and off in the other
 
 
 def shake(network):
