@@ -232,7 +232,7 @@ def describe_training(card: dict[str, Any]) -> Section:
         "All weights started at random." if weights == "none" else f"The backbone started from the weights {tell(weights)}, the head at random.",
         "Adam with decoupled weight decay on the binary cross-entropy. "
         + {True: "Classes were weighed by their rarity.", False: "Classes were not weighed."}.get(recipe.get("class_weights"), f"Class weights: {NOT_RECORDED}."),
-        f"Kept are the weights of the epoch with the best AUROC on validation, row {tell(find(card, 'best_epoch'))} of `{HISTORY}`. One network, no ensemble. What else was tried before is not recorded.",
+        f"Kept are the weights of the epoch with the best AUROC on validation, number {tell(find(card, 'best_epoch'))} of the last stage in `{HISTORY}`. One network, no ensemble. What else was tried before is not recorded.",
         f"Every setting is in `{CARD}`.",
     ), (Table(("Setting", "Value"), rows),) if rows else ())  # fmt: skip
 

@@ -11,20 +11,22 @@ from lentigo.models.network import build_answers, build_network, settle_norms
 from lentigo.models.runtime import Session
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uint8")
-TOLERANCE = {"logit": 2e-3, "embedding": 2e-3, "heatmap": 1e-2}  # of the largest; a unit of the head at nearly 0 is on in one runtime and off in the other
 
 
 def shake(network):
-    """Batch norms fitted to the pictures and gammas about 1: answers of a random trunk then have a size worth comparing.
-
-    Unfitted ones let the signal of an EfficientNet grow to 1e10, where the last bit of a product decides. The deepest ResNets still
-    differ by 1e-3 of the logit between runtimes; a layer written wrongly differs by far more.
-    """
-    settle_norms(network, PIXELS)
+    """Random batch norms, so that a random trunk gives answers of a size worth comparing."""
     rng = np.random.default_rng(1)
     for layer in network.full.layers:
-        if isinstance(layer, keras.layers.BatchNormalization) and layer.scale:
-            layer.gamma.assign(rng.uniform(0.9, 1.1, layer.gamma.shape))
+        if isinstance(layer, keras.layers.BatchNormalization):
+            if layer.scale:
+                layer.gamma.assign(rng.uniform(1.0, 2.0, layer.gamma.shape))
+            layer.moving_mean.assign(rng.normal(0, 0.05, layer.moving_mean.shape))
+    return network
+
+
+def settle(network):
+    """Batch norms fitted to the pictures: shaken, the signal of an EfficientNet grows to 1e10, where the last bit of a product decides."""
+    settle_norms(network, PIXELS)
     return network
 
 
@@ -35,7 +37,8 @@ def network():
 
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("mobilenetv2", "mobilenetv3small") else pytest.mark.check) for n in BACKBONES])
 def test_onnx_answers_as_keras_does(name, tmp_path):
-    model = build_answers(shake(build_network(BACKBONES[name], "none")))
+    prepare = settle if name.startswith("efficientnet") else shake
+    model = build_answers(prepare(build_network(BACKBONES[name], "none")))
     save_onnx(model, tmp_path / "model.onnx")
     expected = {key: np.asarray(value) for key, value in model(PIXELS).items()}
     answers = Session(tmp_path / "model.onnx", precision="f32").answer(PIXELS)
@@ -43,8 +46,8 @@ def test_onnx_answers_as_keras_does(name, tmp_path):
     for (key, value), second in zip(expected.items(), other, strict=True):
         scale = np.abs(value).max()
         assert scale > 1e-6, key
-        np.testing.assert_allclose(answers[key] / scale, value / scale, atol=TOLERANCE[key], err_msg=key)
-        np.testing.assert_allclose(second / scale, value / scale, atol=TOLERANCE[key], err_msg=key)
+        np.testing.assert_allclose(answers[key] / scale, value / scale, atol=2e-4, err_msg=key)
+        np.testing.assert_allclose(second / scale, value / scale, atol=2e-4, err_msg=key)
 
 
 def test_the_graph_has_the_names_and_shapes_of_the_contract(network):
