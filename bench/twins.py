@@ -49,9 +49,11 @@ def main() -> None:
     parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and indices of N drawn vectors")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
+    from changes import CHANGES
+
     print(describe_machine())
     rng = np.random.default_rng(options.seed)
-    changes = {name: change for name, change in list_changes().items() if not options.only or any(part in name for part in options.only)}
+    changes = {name: change for name, change in CHANGES.items() if not options.only or any(part in name for part in options.only)}
     with tempfile.TemporaryDirectory() as folder:
         originals = list_photos(options.data, options.limit, rng)
         copies = write_copies(originals, options.count, changes, Path(folder), options.seed)
@@ -202,13 +204,6 @@ def encode(pixels: np.ndarray, quality: int) -> bytes:
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "JPEG", quality=quality)
     return buffer.getvalue()
-
-
-def list_changes() -> dict[str, Change]:
-    """What is done to copies, by name. `crop 20 %`: 20 % of width and of height are cut off, where, is drawn; then 36 % of the picture are lost."""
-    from changes import CHANGES
-
-    return CHANGES
 
 
 if __name__ == "__main__":

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections import Counter
 from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
@@ -19,6 +18,7 @@ from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.errors import LentigoError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
+from lentigo.summary import describe_values, print_limits, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, say
 
 FAILED_INPUTS, STOPPED = 3, 130  # exit codes
@@ -151,47 +151,6 @@ def evaluate(
     report_problems(assessment.problems)
 
 
-def print_scores(title: str, scores: dict[str, Any]) -> None:
-    """Metrics with their intervals, and the confusion matrix, as text."""
-    print(f"{title}: {scores['n']} photographs, {scores['n_malignant']} malignant")
-    for name, (low, high) in scores["ci"].items():
-        value = scores[name]
-        print(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
-    (tn, fp), (fn, tp) = scores["confusion"]
-    print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
-    for note in scores["notes"]:
-        print(f"  {note}")
-    if scores["times_test_opened"]:
-        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
-
-
-def print_limits(facts: dict[str, Any]) -> None:
-    """What one gets without the lesion, and what the set shares with the training, as text."""
-    floors = facts["floors"]
-    known = {name.removesuffix("_auroc").replace("_", " "): value for name, value in floors.items() if name.endswith("_auroc") and value is not None}
-    print("  AUROC without the lesion: " + ", ".join(f"{name} {value:.3f}" for name, value in known.items()))
-    print(f"  accuracy of always naming the larger class: {floors['majority_accuracy']:.3f}")
-    if facts["overlap"]:
-        print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
-    if facts["copies"]:
-        copied = {copy["image"] for copy in facts["copies"]}
-        print(f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good")
-    if facts["comparison"]:
-        print("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
-              "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
-
-
-def copied_kinds(copies: list[dict[str, str]]) -> str:
-    """How many pairs of each kind."""
-    return ", ".join(f"{kind}: {number}" for kind, number in Counter(copy["kind"] for copy in copies).items())
-
-
-def show_unknown(facts: dict[str, Any]) -> dict[str, Any]:
-    """The same with NaN for what is not known, so that it can be formatted."""
-    unknown = float("nan")
-    return {key: unknown if value is None else value for key, value in facts.items()} | {"ci": [unknown if end is None else end for end in facts["ci"]]}
-
-
 @app.command(epilog="Example: lentigo predict photo.jpg --model runs/first --json")
 def predict(
     images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
@@ -222,12 +181,6 @@ def predict(
         if csv_file is not None and answers:
             write_answers(csv_file, answers)
     report_problems(answers)
-
-
-def describe_values(values: Any) -> str:
-    """PPV and NPV in a sentence."""
-    return (f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {values.ppv:.1%} are "
-            f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
