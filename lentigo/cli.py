@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from collections.abc import Iterable
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -16,12 +15,13 @@ from typer.core import TyperGroup
 
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
+from lentigo.cli_data import data_app
 from lentigo.errors import LentigoError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_limits, print_scores
-from lentigo.terminal import Bars, emit, mute_stderr, print_columns, say
+from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
-FAILED_INPUTS, STOPPED = 3, 130  # exit codes
+STOPPED = 130  # exit code
 
 
 class Commands(TyperGroup):
@@ -41,7 +41,6 @@ class Commands(TyperGroup):
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
                        "A research tool, not a medical device.")  # fmt: skip
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
 app.add_typer(data_app, name="data")
 
 
@@ -69,18 +68,6 @@ def leave(code: int) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(code)
-
-
-def report_problems(answers: Iterable[Any]) -> None:
-    """Lists the problems among answers, and ends with exit code 3 where there was any."""
-    from lentigo.data.photos import Problem
-
-    problems = [answer for answer in answers if isinstance(answer, Problem)]
-    if problems:
-        say(f"{len(problems)} left out:")
-        for problem in problems:
-            say(f"  {problem.image}: {problem.error}")
-        raise typer.Exit(FAILED_INPUTS)
 
 
 @app.command(epilog="Example: lentigo train photos/ --out runs/first --recipe seed")
@@ -245,48 +232,6 @@ def bench(
         print_columns(*result.tabulate_rates())
         print_columns(*result.tabulate_times())
     report_problems(problems)
-
-
-@data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
-def data_info(
-    data: Annotated[Path, Argument(help="Labelled photographs.")],
-    out: Annotated[Path | None, Option("--out", help="Folder for two pictures: samples and counts.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Counts by split and class, sizes, groups."""
-    from lentigo.data.description import describe_dataset, draw_counts, draw_samples
-    from lentigo.data.manifests import load_dataset
-
-    dataset = load_dataset(data)
-    with Bars() as bars:
-        description = describe_dataset(dataset, progress=bars)
-    if as_json:
-        emit(description.to_json())
-    else:
-        print(f"{description.name}: {description.n} photographs in {description.groups} groups (patient, lesion or file)")
-        print(description.counts.to_string())
-        print("sizes:", ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
-    if out is not None:
-        say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
-    report_problems(description.problems)
-
-
-@data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")
-def data_synth(
-    out: Annotated[Path, Option("--out", help="The folder to be written.")],
-    count: Annotated[int, Option("--count", help="Phantoms of each class.")] = 100,
-    seed: Annotated[int, Option("--seed", help="Decides what is drawn.")] = 0,
-    as_json: Json = False,
-) -> None:
-    """Draws synthetic lesions with masks, for a try without photographs."""
-    from lentigo.data.phantoms import write_phantoms
-
-    with Bars() as bars:
-        table = write_phantoms(out, count, seed=seed, progress=bars)
-    if as_json:
-        emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
-    else:
-        print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
 
 
 @app.command(epilog="Example: lentigo info --json")

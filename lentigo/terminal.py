@@ -9,6 +9,10 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import typer
+
+FAILED_INPUTS = 3  # exit code
+
 
 def say(*words: Any) -> None:
     """For people."""
@@ -18,6 +22,18 @@ def say(*words: Any) -> None:
 def emit(value: Any) -> None:
     """For machines: one JSON value a line; NaN is null before it comes here."""
     print(json.dumps(value, allow_nan=False), flush=True)
+
+
+def report_problems(answers: Iterable[Any]) -> None:
+    """Lists the problems among answers, and ends with exit code 3 where there was any."""
+    from lentigo.data.photos import Problem
+
+    problems = [answer for answer in answers if isinstance(answer, Problem)]
+    if problems:
+        say(f"{len(problems)} left out:")
+        for problem in problems:
+            say(f"  {problem.image}: {problem.error}")
+        raise typer.Exit(FAILED_INPUTS)
 
 
 @contextmanager

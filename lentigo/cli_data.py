@@ -1,0 +1,56 @@
+"""The commands below `lentigo data`: look at photographs, split them, draw synthetic ones."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from typer import Argument, Option
+
+from lentigo.options import Json
+from lentigo.terminal import Bars, emit, report_problems, say
+
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
+
+
+@data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
+def data_info(
+    data: Annotated[Path, Argument(help="Labelled photographs.")],
+    out: Annotated[Path | None, Option("--out", help="Folder for two pictures: samples and counts.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Counts by split and class, sizes, groups."""
+    from lentigo.data.description import describe_dataset, draw_counts, draw_samples
+    from lentigo.data.manifests import load_dataset
+
+    dataset = load_dataset(data)
+    with Bars() as bars:
+        description = describe_dataset(dataset, progress=bars)
+    if as_json:
+        emit(description.to_json())
+    else:
+        print(f"{description.name}: {description.n} photographs in {description.groups} groups (patient, lesion or file)")
+        print(description.counts.to_string())
+        print("sizes:", ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
+    if out is not None:
+        say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
+    report_problems(description.problems)
+
+
+@data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")
+def data_synth(
+    out: Annotated[Path, Option("--out", help="The folder to be written.")],
+    count: Annotated[int, Option("--count", help="Phantoms of each class.")] = 100,
+    seed: Annotated[int, Option("--seed", help="Decides what is drawn.")] = 0,
+    as_json: Json = False,
+) -> None:
+    """Draws synthetic lesions with masks, for a try without photographs."""
+    from lentigo.data.phantoms import write_phantoms
+
+    with Bars() as bars:
+        table = write_phantoms(out, count, seed=seed, progress=bars)
+    if as_json:
+        emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
+    else:
+        print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
