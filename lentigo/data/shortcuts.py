@@ -31,6 +31,10 @@ from lentigo.errors import DataError, PhotoError
 CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
 FLOORS = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
+FLOOR_TITLES = {
+    "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
+    "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
+}  # fmt: skip
 FOLDS = 5
 _RING = mask_ring(SIDE, SIDE, RING)
 _EDGE = mask_ring(CELLS, CELLS, RING)
