@@ -57,16 +57,20 @@ def estimate_ita(pixels: np.ndarray) -> float:
     its brightest fifth: hairs, ink and the lesion itself are darker than skin, glints brighter. NaN where the ring is black, and
     where its colour is not one of skin: as b* goes to 0 the angle goes to 90 degrees, whoever is photographed.
     """
+    colour = measure_skin(pixels)
+    if colour is None or not all(least <= value <= most for value, (least, most) in zip(colour[1:], PLAUSIBLE, strict=True)):
+        return float("nan")
+    return float(np.degrees(np.arctan2(colour[0] - 50, colour[2])))
+
+
+def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
+    """L*, a*, b*, float (3,), of the skin around a lesion, plausible or not; None where the border ring of uint8 (height, width, 3) is black."""
     lab = convert_lab(pixels[mask_ring(*pixels.shape[:2])])
     lit = lab[lab[:, 0] > max(BLACK, 0.35 * np.percentile(lab[:, 0], 95))]
     if len(lit) < FEWEST * len(lab):
-        return float("nan")
+        return None
     low, high = np.percentile(lit[:, 0], [50, 90])
-    skin = lit[(lit[:, 0] >= low) & (lit[:, 0] <= high)]
-    lightness, *colour = np.median(skin, axis=0)
-    if not all(least <= value <= most for value, (least, most) in zip(colour, PLAUSIBLE, strict=True)):
-        return float("nan")
-    return float(np.degrees(np.arctan2(lightness - 50, colour[1])))
+    return np.median(lit[(lit[:, 0] >= low) & (lit[:, 0] <= high)], axis=0)
 
 
 def classify_ita(angle: float) -> str:

@@ -111,21 +111,39 @@ def find_twins(
     `DataError` for a folder without photographs, `UsageError` for embeddings of another number.
     """
     images, problems = list_images(photos)
-    if embeddings is not None and len(embeddings) != len(images):
-        raise UsageError(f"{len(embeddings)} embeddings for {len(images)} photographs: expected one for each")
+    check_count("embeddings", embeddings, len(images))
     with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         answers = list(progress(pool.map(take_fingerprint, images), total=len(images), label="photographs"))
-        prints = {row: answer for row, answer in enumerate(answers) if isinstance(answer, Fingerprint)}
-        alike = list_equal(prints)
-        firsts = np.array([rows[0] for rows in alike], dtype=int)
-        chosen = [prints[row] for row in firsts]
-        found, compared = compare_all(chosen, None if embeddings is None else embeddings[firsts], pool, progress)
+    twins = pair_prints(images, answers, embeddings=embeddings, threads=threads, progress=progress)
+    return replace(twins, problems=(*problems, *twins.problems))
+
+
+def pair_prints(
+    images: Sequence[str], answers: Sequence[Fingerprint | Problem], *, embeddings: np.ndarray | None = None, threads: int | None = None,
+    progress: Progress = show_nothing,
+) -> Twins:  # fmt: skip
+    """As `find_twins`, of photographs that were opened before: `answers` has what `take_fingerprint` or `describe_pixels` said of each of `images`.
+
+    Raises `UsageError` where there is not one answer, and one embedding where there are any, for each photograph.
+    """
+    check_count("fingerprints", answers, len(images))
+    check_count("embeddings", embeddings, len(images))
+    prints = {row: answer for row, answer in enumerate(answers) if isinstance(answer, Fingerprint)}
+    alike = list_equal(prints)
+    firsts = np.array([rows[0] for rows in alike], dtype=int)
+    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+        found, compared = compare_all([prints[row] for row in firsts], None if embeddings is None else embeddings[firsts], pool, progress)
     pairs = [twin for rows in alike for twin in pair_equal(rows, prints)] + [twin for each in found for twin in spell_out(each, alike)]
     pairs.sort(key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
-    problems += [answer for answer in answers if isinstance(answer, Problem)]
-    joined = [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES]
-    blank = tuple(row for row, each in prints.items() if each.blank)
-    return Twins(tuple(images), tuple(pairs), join_pairs(len(images), joined), tuple(problems), blank, compared)
+    problems = tuple(answer for answer in answers if isinstance(answer, Problem))
+    groups = join_pairs(len(images), [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES])
+    return Twins(tuple(images), tuple(pairs), groups, problems, tuple(row for row, each in prints.items() if each.blank), compared)
+
+
+def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
+    """Raises `UsageError` where there are rows, but not n."""
+    if rows is not None and len(rows) != n:
+        raise UsageError(f"{len(rows)} {name} for {n} photographs: expected one for each")
 
 
 def list_images(photos: str | Path | Dataset | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:

@@ -11,7 +11,6 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from lentigo.evaluation import card_sections as parts
 from lentigo.evaluation.assessment import Assessment
@@ -46,12 +45,3 @@ def escape_markdown(text: str) -> str:
     """
     parts = text.split("`")
     return "`".join(part if number % 2 else re.sub(r"([\\|<*\[])", r"\\\1", part) for number, part in enumerate(parts))
-
-
-def escape_html(text: str) -> Markup:
-    """The same for HTML.
-
-    >>> print(escape_html("a < b: `x`"))
-    a &lt; b: <code>x</code>
-    """
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))

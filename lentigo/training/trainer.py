@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import platform
 import shutil
@@ -19,12 +18,11 @@ import pandas as pd
 
 import lentigo
 from lentigo.data.description import describe_sides
-from lentigo.data.files import hash_file, write_json, write_text, write_whole
-from lentigo.data.manifests import CLASSES, Dataset, load_dataset
+from lentigo.data.files import hash_file, write_text, write_whole
+from lentigo.data.manifests import CLASSES, Dataset
 from lentigo.data.photos import SIDE, Problem, read_all, read_photo
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.splits import refuse_leaks, split_validation
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import DataError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.model_card import write_card
@@ -33,7 +31,7 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
@@ -42,6 +40,7 @@ from lentigo.training.checkpoints import Progression, load_checkpoint, restore_s
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.sides import check_folder, keep_settings, load_training_data, split_or_read
 from lentigo.training.stages import Stage, compile_model, run_stage
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -117,59 +116,10 @@ def read_sample(dataset: Dataset) -> np.ndarray:
     return np.stack([photo.pixels for photo in photos])
 
 
-def check_folder(out: Path, resume: bool) -> None:
-    """Refuses to write over a RUN, finished or not."""
-    if (out / CARD).is_file():
-        raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
-    if out.is_file():
-        raise UsageError(f"{out}: is a file; expected a folder to be made")
-    if (out / "checkpoint").is_dir() and not resume:
-        raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
-
-
 def name_source(weights: str | Path) -> str:
     """The source of the backbone's weights: a word, or a file's name and the start of its hash."""
     path = Path(weights)
     return f"{path.name}@{hash_file(path)[:16]}" if path.is_file() else str(weights)
-
-
-def load_training_data(data: str | Path) -> Dataset:
-    """The photographs to train on: all but the test split. Raises `DataError` where they cannot be used."""
-    dataset = load_dataset(data)
-    refuse_leaks(dataset.table, dataset.name)
-    kept = dataset.take((dataset.table["split"] != "test").to_numpy())
-    kept.require_both_classes()
-    return kept
-
-
-def keep_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Writes the settings of a new run; those of a resumed one must be the same."""
-    if not path.is_file():
-        return write_json(path, settings)
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
-    if "recipe" in changed:
-        changed = [key for key, value in settings["recipe"].items() if value != before["recipe"].get(key)]
-    if changed:
-        raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")
-
-
-def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:
-    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
-    if resume and path.is_file():
-        known = pd.read_csv(path, dtype=str).set_index("image")["split"]
-        held_out = dataset.table["image"].map(known)
-        if held_out.notna().all():
-            return (held_out == "validation").to_numpy()
-    held_out = (dataset.table["split"] == "validation").to_numpy()
-    if not held_out.any():
-        held_out = split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
-    table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
-    for side in (dataset.take(held_out), dataset.take(~held_out)):
-        side.require_both_classes()
-    with write_whole(path) as temporary:
-        table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
-    return held_out
 
 
 def run_stages(job: Job) -> pd.DataFrame:

@@ -11,7 +11,8 @@ from lentigo.data.fingerprints import describe_pixels, turn_low
 from lentigo.data.manifests import load_dataset
 from lentigo.data.matching import map_turn, match_turn
 from lentigo.data.phantoms import draw_phantom
-from lentigo.data.twins import find_twins
+from lentigo.data.photos import Problem
+from lentigo.data.twins import find_twins, pair_prints
 from lentigo.errors import UsageError
 
 LESIONS = [draw_phantom(label, seed).photo for seed in range(8) for label in ("benign", "malignant")]
@@ -219,6 +220,23 @@ def test_embeddings_propose_and_do_not_decide(search):
 def test_embeddings_of_another_number_are_refused(search):
     with pytest.raises(UsageError, match="3 embeddings for 2 photographs"):
         search(LESIONS[:2], embeddings=np.ones((3, 4)))
+
+
+def test_fingerprints_taken_before_give_the_same_twins(search):
+    pictures = [PHOTO, *LESIONS[4:8], PHOTO[20:200, 20:200], PHOTO]
+    found = search(pictures)
+    assert pair_prints(found.images, [describe_pixels(pixels) for pixels in pictures]).pairs == found.pairs
+
+
+def test_a_problem_in_place_of_a_fingerprint_stays_one():
+    problem = Problem("b.jpg", "not a photograph")
+    twins = pair_prints(["a.jpg", "b.jpg", "c.jpg"], [describe_pixels(PHOTO), problem, describe_pixels(PHOTO[:, ::-1])])
+    assert twins.problems == (problem,) and [(twin.a, twin.b) for twin in twins.pairs] == [(0, 2)]
+
+
+def test_fingerprints_of_another_number_are_refused():
+    with pytest.raises(UsageError, match="1 fingerprints for 2 photographs"):
+        pair_prints(["a.jpg", "b.jpg"], [describe_pixels(PHOTO)])
 
 
 def test_the_answer_becomes_json(search):

@@ -17,7 +17,8 @@ from lentigo.data.photos import read_photo
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.models.runtime import Session
 from lentigo.training.recipes import find_recipe
-from lentigo.training.trainer import keep_settings, train
+from lentigo.training.sides import keep_settings
+from lentigo.training.trainer import train
 
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
 
