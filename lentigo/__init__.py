@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
     "load_dataset": "lentigo.data.manifests",
+    "audit": "lentigo.data.audit",
     "train": "lentigo.training.trainer",
     "find_recipe": "lentigo.training.recipes",
     "evaluate": "lentigo.evaluation.assessment",

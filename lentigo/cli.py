@@ -18,7 +18,7 @@ from lentigo.answers import draw_answers, find_inputs, print_answers, write_answ
 from lentigo.cli_data import data_app
 from lentigo.errors import LentigoError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
-from lentigo.summary import describe_values, print_limits, print_scores
+from lentigo.summary import describe_values, print_audit, print_limits, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
 STOPPED = 130  # exit code
@@ -186,6 +186,31 @@ def explain(
     answers: list[Any] = []
     print_answers(answers, draw_answers(predictor, photos, out, heatmaps=True), count, as_json)
     report_problems(answers)
+
+
+@app.command(epilog="Example: lentigo audit photos/ --out audit.html")
+def audit(
+    data: Annotated[Path, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
+    against: Annotated[Path | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
+    out: Annotated[Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
+    from lentigo.data.audit import audit as run
+
+    with Bars() as bars:
+        found = run(data, against=against, progress=bars)
+    if out is not None:
+        from lentigo.data.audit_report import write_audit
+        from lentigo.data.files import write_text
+
+        write_text(out, write_audit(found))
+        say(f"report: {out}")
+    if as_json:
+        emit(found.to_json())
+    else:
+        print_audit(found.to_json())
+    report_problems(found.problems)
 
 
 @app.command(epilog="Example: lentigo export runs/first --format litert --out lesions.tflite")

@@ -1,6 +1,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,7 +23,7 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "bench", "info", "data info", "data synth"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
@@ -196,3 +197,12 @@ def test_export_to_a_place_that_is_taken_is_code_2(run, tmp_path):
     (tmp_path / "lesions.onnx").write_text("mine")
     result = lentigo("export", run, "--format", "onnx", "--out", tmp_path / "lesions.onnx")
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+
+
+def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(phantoms, bad, tmp_path):
+    shutil.copytree(phantoms / "benign", tmp_path / "photos")
+    shutil.copy(bad, tmp_path / "photos")
+    result = lentigo("audit", tmp_path / "photos", "--json", "--out", tmp_path / "audit.html")
+    assert result.returncode == 3 and "bad.jpg" in result.stderr
+    facts = json.loads(result.stdout)
+    assert facts["twins"] == [] and len(facts["unreadable"]) == 1 and (tmp_path / "audit.html").is_file()
