@@ -23,7 +23,7 @@ from lentigo.inference.prediction import Answer, Prediction
 
 def answer_with(heatmap, image="mole.jpg"):
     said = Prediction(image, "benign", 0.25, 0.5, None, "toy@0", 0.1)
-    return Answer(said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
+    return Answer(image, said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
 
 
 def grey_photo(height, width):
