@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lentigo.data.files import write_whole
 from lentigo.data.photos import Problem, view_photo
 from lentigo.data.scales import find_scale, require_scale
 from lentigo.errors import PhotoError
 from lentigo.inference.lesions import Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.measures import Measures, measure_lesion
 from lentigo.inference.naming import name_files
-from lentigo.inference.overlays import draw_outline
+from lentigo.inference.overlays import draw_outline, save_picture
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos
 
 VIEW = 1_000_000  # pixels at most of the photograph that is measured and drawn upon
@@ -129,9 +128,3 @@ def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) 
     across, down = width / shape[1], height / shape[0]
     left, top = round(box.x * across), round(box.y * down)
     return Box(left, top, max(1, round((box.x + box.width) * across) - left), max(1, round((box.y + box.height) * down) - top))
-
-
-def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
-    """Writes a picture in the format of its name, whole or not at all."""
-    with write_whole(path) as temporary:
-        picture.save(temporary, **options)
