@@ -20,6 +20,8 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",
     "explain": "lentigo.inference.explanation",
+    "segment": "lentigo.inference.segmentation",
+    "detect": "lentigo.inference.detection",
     "export": "lentigo.models.export",
 }
 __all__ = [*_PLACES, "__version__"]

@@ -17,13 +17,13 @@ LINE, HALO = np.float32([0, 229, 255]), np.float32([0, 25, 35])  # a cyan that n
 WIDTH = 1 / 400  # of the photograph's longer side
 
 
-def draw_outline(photo: np.ndarray, mask: np.ndarray) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), with a line along the border of a mask, bool (height, width)."""
+def draw_outline(photo: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE) -> Image.Image:
+    """The photograph, uint8 (height, width, 3), with a line along the border of a mask, bool (height, width); `colour` is RGB, 0 to 255."""
     width = max(1.3, max(mask.shape) * WIDTH)
     distance = measure_distance(mask, width)
     line, halo = (np.clip(reach - distance + 0.5, 0, 1)[..., None] for reach in (width, 1.8 * width))
     painted = photo + 0.7 * halo * (HALO - photo)
-    return Image.fromarray(np.uint8(np.round(painted + line * (LINE - painted))))
+    return Image.fromarray(np.uint8(np.round(painted + line * (colour - painted))))
 
 
 def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:

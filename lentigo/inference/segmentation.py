@@ -48,9 +48,9 @@ class Segmentation:
     def found(self) -> bool:
         return self.box is not None
 
-    def draw_mask(self) -> np.ndarray:
-        """The mask at the photograph's own size, upright: uint8 (height, width), 255 where the lesion is."""
-        return enlarge_mask(self.probability, self.width, self.height)
+    def draw_mask(self, width: int | None = None, height: int | None = None) -> np.ndarray:
+        """The mask at the photograph's own size, upright, or at another: uint8 (height, width), 255 where the lesion is."""
+        return enlarge_mask(self.probability, width or self.width, height or self.height)
 
     def to_json(self) -> dict[str, Any]:
         """One flat object; measures of a lesion that was not found are null."""
