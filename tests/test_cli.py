@@ -227,7 +227,7 @@ def test_detect_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, pho
 @pytest.mark.parametrize("command", ["segment", "detect"])
 def test_lesions_are_told_to_people_in_lines(toy_run, photo, tmp_path, command):
     result = lentigo(command, photo, "--out", tmp_path, "--model", toy_run())
-    assert result.returncode == 0 and str(photo) in result.stdout and "lesion" in result.stdout or " across" in result.stdout
+    assert result.returncode == 0 and str(photo) in result.stdout and ("lesion" in result.stdout or " across" in result.stdout)
 
 
 @pytest.mark.parametrize("command", ["segment", "detect"])

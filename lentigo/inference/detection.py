@@ -9,9 +9,10 @@ from typing import Any
 
 from lentigo.data.photos import Problem, view_photo
 from lentigo.errors import PhotoError
+from lentigo.inference.frames import draw_boxes
 from lentigo.inference.lesions import Box
 from lentigo.inference.naming import name_files
-from lentigo.inference.overlays import draw_boxes, save_picture
+from lentigo.inference.overlays import save_picture
 from lentigo.inference.prediction import Answer, Predictor, gather_photos
 from lentigo.inference.search import Look, Search, is_close_up, outline_whole, search_photo
 
@@ -92,10 +93,7 @@ def find_lesions(predictor: Predictor, answer: Answer, files: tuple[Path, ...] =
     """The lesions of a photograph whose first pass is `answer`, drawn where `files` names a figure. Raises `PhotoError` where it is gone meanwhile."""
     close = is_close_up(answer.mask, search)
     photo, (width, height) = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
-    if close:
-        looks = outline_whole(predictor, photo, answer.mask, search)
-    else:
-        looks = search_photo(predictor, photo, answer.mask, search)
+    looks = (outline_whole if close else search_photo)(predictor, photo, answer.mask, search)
     zoom = width / photo.shape[1], height / photo.shape[0]
     spots = tuple(Spot(to_box(look, *zoom), look.score, look.malignant) for look in looks)
     if files:

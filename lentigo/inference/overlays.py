@@ -1,18 +1,15 @@
-"""Overlays: the outline of a lesion, or boxes, drawn on the photograph. Pillow draws."""
+"""Overlays: the outline of a lesion drawn on the photograph. Pillow draws."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFilter
+from PIL import Image, ImageFilter
 
 from lentigo.data.files import write_whole
-from lentigo.inference.figures import font
 
-LARGEST = 1600  # pixels, of the longer side of a figure with boxes
 LINE, HALO = np.float32([0, 229, 255]), np.float32([0, 25, 35])  # a cyan that no skin has, and the dark on both sides of it
 WIDTH = 1 / 400  # of the photograph's longer side
 
@@ -31,28 +28,6 @@ def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
     blurred = np.asarray(Image.fromarray(np.uint8(255 * np.pad(mask, 1))).filter(ImageFilter.GaussianBlur(width)), np.float32)[1:-1, 1:-1] / 255
     slope = np.hypot(*np.gradient(blurred)) if min(mask.shape) > 1 else np.zeros(mask.shape)
     return np.divide(np.abs(blurred - 0.5), slope, out=np.full(mask.shape, np.inf), where=slope > 0.02 / width)
-
-
-def draw_boxes(photo: np.ndarray, boxes: Iterable[tuple[tuple[float, float, float, float], str]]) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), with rectangles, left, top, right and bottom in its pixels, and words at each; large ones are reduced."""
-    picture = Image.fromarray(photo)
-    picture.thumbnail((LARGEST, LARGEST), reducing_gap=3.0)
-    across, down = picture.width / photo.shape[1], picture.height / photo.shape[0]
-    draw, letters = ImageDraw.Draw(picture), font(max(11, round(max(picture.size) / 70)))
-    width = max(2, round(max(picture.size) * WIDTH))
-    for (left, top, right, bottom), words in boxes:
-        corners = left * across - width, top * down - width, right * across + width, bottom * down + width
-        draw.rectangle(tuple(np.add(corners, (-1, -1, 1, 1))), outline=to_colour(HALO), width=width + 2)
-        draw.rectangle(corners, outline=to_colour(LINE), width=width)
-        above = corners[1] > 2 * letters.size
-        place = corners[0], corners[1] - width if above else corners[3] + width
-        draw.text(place, words, to_colour(LINE), letters, anchor="ld" if above else "la", stroke_width=2, stroke_fill=to_colour(HALO))
-    return picture
-
-
-def to_colour(colour: np.ndarray) -> tuple[int, ...]:
-    """As Pillow draws it."""
-    return tuple(int(part) for part in colour)
 
 
 def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -16,7 +17,7 @@ import numpy as np
 from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
 from lentigo.data.quality import judge_quality, measure_quality
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.inference.calibration import read_calibration
+from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
@@ -91,8 +92,8 @@ class Predictor:
             self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
-        self.calibration = read_calibration(self.bundle.card)
-        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
+        self.calibration = read_calibration(self.bundle.card) if self.classifies else Calibration()
+        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold if self.classifies else math.nan
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
 

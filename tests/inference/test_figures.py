@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
@@ -43,6 +45,16 @@ def test_a_map_of_one_sign_is_drawn_in_one_colour(sign, strong, weak):
     figure = draw_explanation(grey_photo(90, 130), answer_with(heatmap))
     drawn = np.asarray(figure.crop(arrange(130, 90).heatmap)).astype(int)
     assert (drawn[..., strong] >= drawn[..., weak]).all() and (drawn[..., strong] > drawn[..., weak] + 40).sum() > 1000
+
+
+def test_the_lesion_is_outlined_on_the_photograph_alone_where_there_is_a_mask():
+    photo, plain = grey_photo(90, 130), answer_with(np.zeros((7, 7)))
+    mask = np.zeros((224, 224), np.float32)
+    mask[60:150, 80:170] = 1
+    before, after = (np.asarray(draw_explanation(photo, answer)).astype(int) for answer in (plain, replace(plain, mask=mask)))
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    left, top, right, bottom = arrange(130, 90).photo
+    assert left < columns.min() < columns.max() < right and top < rows.min() < rows.max() < bottom
 
 
 def test_enlarging_keeps_the_cells_and_overshoots_nowhere():
