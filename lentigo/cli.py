@@ -16,9 +16,10 @@ from typer.core import TyperGroup
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
+from lentigo.cli_lesions import lesions_app, measure_outlines
 from lentigo.errors import LentigoError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
-from lentigo.summary import describe_values, print_limits, print_scores
+from lentigo.summary import describe_values, print_audit, print_limits, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
 STOPPED = 130  # exit code
@@ -42,6 +43,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
                        "A research tool, not a medical device.")  # fmt: skip
 app.add_typer(data_app, name="data")
+app.add_typer(lesions_app)
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if sys.argv[1:2] == ["predict"] and isinstance(end.code, int):
+        if sys.argv[1:2] and sys.argv[1] in ("predict", "segment", "detect") and isinstance(end.code, int):
             leave(end.code)
         raise
     except LentigoError as error:
@@ -108,6 +110,7 @@ def evaluate(
     stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
     twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for copies of training photographs, where their files still are.")] = True,
     against: Annotated[str | None, Option("--against", help="Another RUN, asked about the same photographs: is the difference luck?")] = None,
+    masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): measures the decoder.")] = False,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
     flips: Flips = False,
@@ -116,6 +119,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
+    if masks:
+        return measure_outlines(run, data, split, out, {"flips": flips, "exact": exact, "device": device}, as_json)
     from lentigo.data.files import write_text
     from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure
@@ -186,6 +191,31 @@ def explain(
     answers: list[Any] = []
     print_answers(answers, draw_answers(predictor, photos, out, heatmaps=True), count, as_json)
     report_problems(answers)
+
+
+@app.command(epilog="Example: lentigo audit photos/ --out audit.html")
+def audit(
+    data: Annotated[Path, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
+    against: Annotated[Path | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
+    out: Annotated[Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
+    from lentigo.data.audit import audit as run
+
+    with Bars() as bars:
+        found = run(data, against=against, progress=bars)
+    if out is not None:
+        from lentigo.data.audit_report import write_audit
+        from lentigo.data.files import write_text
+
+        write_text(out, write_audit(found))
+        say(f"report: {out}")
+    if as_json:
+        emit(found.to_json())
+    else:
+        print_audit(found.to_json())
+    report_problems(found.problems)
 
 
 @app.command(epilog="Example: lentigo export runs/first --format litert --out lesions.tflite")

@@ -20,12 +20,20 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
         print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
 
 
+def print_outlines(title: str, scores: dict[str, Any]) -> None:
+    """Agreement with outlines that were drawn by hand, with intervals, as text."""
+    print(f"{title}: {scores['n']} photographs with masks")
+    for name, (low, high) in scores["ci"].items():
+        value, form = scores[name], ".1f" if name.endswith("px") else ".4f"
+        print(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
+    print(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
+    print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+
+
 def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
-    floors = facts["floors"]
-    known = {name.removesuffix("_auroc").replace("_", " "): value for name, value in floors.items() if name.endswith("_auroc") and value is not None}
-    print("  AUROC without the lesion: " + ", ".join(f"{name} {value:.3f}" for name, value in known.items()))
-    print(f"  accuracy of always naming the larger class: {floors['majority_accuracy']:.3f}")
+    print(f"  AUROC without the lesion: {list_floors(facts['floors'])}")
+    print(f"  accuracy of always naming the larger class: {facts['floors']['majority_accuracy']:.3f}")
     if facts["overlap"]:
         print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
     if facts["copies"]:
@@ -34,6 +42,25 @@ def print_limits(facts: dict[str, Any]) -> None:
     if facts["comparison"]:
         print("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
               "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
+
+
+def list_floors(floors: dict[str, Any]) -> str:
+    """The AUROC of each floor that is known."""
+    known = {name.removesuffix("_auroc").replace("_", " "): value for name, value in floors.items() if name.endswith("_auroc") and value is not None}
+    return ", ".join(f"{name} {value:.3f}" for name, value in known.items())
+
+
+def print_audit(facts: dict[str, Any]) -> None:
+    """What an audit found, as text."""
+    print(f"{facts['name']}: {facts['n']} photographs" + (f", with {facts['against']}" if facts["against"] else ""))
+    print(f"  copies: {len(facts['twins'])} pairs ({copied_kinds(facts['twins']) or 'none'}), {facts['groups']} groups")
+    print(f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: {len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}")
+    if facts["shortcuts"]:
+        print(f"  AUROC without the lesion: {list_floors(facts['shortcuts'])}")
+    for title, rates in (("artefacts", facts["artefacts"]), ("flaws", {name: {"all": {"found": len(images)}} for name, images in facts["quality"].items()})):
+        print(f"  {title}: " + ", ".join(f"{name.replace('_', ' ')} {sides['all']['found']}" for name, sides in rates.items()))
+    tones = {tone: sum(row.values()) for tone, row in facts["skin_tone"].items()}
+    print("  skin: " + ", ".join(f"{tone} {count}" for tone, count in tones.items()))
 
 
 def copied_kinds(copies: list[dict[str, str]]) -> str:

@@ -72,7 +72,7 @@ def find_lines(pixels: np.ndarray, outside: np.ndarray) -> np.ndarray:
     hat = cv2.morphologyEx(red, cv2.MORPH_BLACKHAT, THREAD)
     shut = cv2.dilate(cv2.resize(outside.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), np.ones((17, 17), np.uint8))
     dark = ((hat >= LEAST_DARK) & (shut == 0)).astype(np.uint8)
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
+    count, labels, _, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
     y, x = np.nonzero(labels)
     owner = labels[y, x]
     area = np.maximum(np.bincount(owner, minlength=count), 1)
