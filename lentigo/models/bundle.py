@@ -21,12 +21,6 @@ INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised t
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, MASKS)
 CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
-LACKING = {  # what a RUN lacks without an output, and the cure
-    "mask": "has no decoder; add one with `lentigo train MASKS --masks --out RUN`, where MASKS is a manifest with image,mask",
-    "logit": "has a decoder but no classifier; train one with `lentigo train DATA --out RUN` from labelled photographs, then add the decoder with --masks",
-}
-
-
 @dataclass(frozen=True)
 class Bundle:
     """A finished RUN: its folder and what `card.json` says of it."""
@@ -47,11 +41,6 @@ class Bundle:
     def outputs(self) -> tuple[str, ...]:
         """What the graph answers: of logit, embedding, heatmap, mask those that it has."""
         return tuple(self.card.get("outputs", CLASSIFIES))
-
-    def require_output(self, name: str) -> None:
-        """Raises `ModelError` where the graph does not answer this: a RUN without a classifier has no logit, one without a decoder no mask."""
-        if name not in self.outputs:
-            raise ModelError(f"{self.folder}: {LACKING.get(name, f'its graph has no {name}')}")
 
     @property
     def threshold(self) -> float:

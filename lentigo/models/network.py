@@ -47,6 +47,11 @@ class Network:
     mask: keras.KerasTensor | None = None
 
     @property
+    def mask_logit(self) -> keras.KerasTensor:
+        """The mask before its sigmoid."""
+        return self.mask._keras_history.operation.input
+
+    @property
     def features(self) -> keras.KerasTensor:
         """The last feature map, (n, h, w, d)."""
         return self.trunk.get_layer("embedding").input

@@ -33,9 +33,9 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_saved, build_network, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_network, build_saved, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
@@ -241,20 +241,28 @@ def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
     """The card: what the model is, what it was made of, and how."""
-    libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
     return {
-        "lentigo": lentigo.__version__,
-        "disclaimer": DISCLAIMER,
+        **describe_making(),
         "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
         "backbone": job.recipe.backbone,
         "parameters": job.network.full.count_params(),
+        "outputs": list(CLASSIFIES),
         "classes": list(CLASSES),
-        "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
         "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
         "seconds": round(settings["seconds"], 1),
+    }  # fmt: skip
+
+
+def describe_making() -> dict[str, Any]:
+    """What the card of any RUN says: with what it was made, where, and what it takes."""
+    libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
+    return {
+        "lentigo": lentigo.__version__,
+        "disclaimer": DISCLAIMER,
+        "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
-    }  # fmt: skip
+    }

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_saved, build_network, name_weights, open_network, unfreeze_trunk
+from lentigo.models.network import build_network, build_saved, name_weights, open_network, unfreeze_trunk
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
