@@ -186,16 +186,27 @@ def compare_all(prints: list[Fingerprint], embeddings: np.ndarray | None, pool: 
     if len(prints) < 2:
         return [], 0
     proposer = Proposer(prints, embeddings)
-    found: dict[Pair, Twin | None] = {}
+    tried: dict[Pair, set[int]] = {}
+    found: dict[Pair, Twin] = {}
     rows, neighbours = np.arange(len(prints)), NEIGHBOURS
     while len(rows):
-        proposals = [(pair, ways) for pair, ways in proposer.propose(rows, neighbours).items() if pair not in found]
-        answers = pool.map(lambda proposal: compare_pair(prints, *proposal), proposals)
-        found.update(zip((pair for pair, _ in proposals), progress(answers, total=len(proposals), label="pairs"), strict=True))
-        counts = np.bincount([row for pair, twin in found.items() if twin for row in pair], minlength=len(prints))
+        proposals = list(choose_new(proposer.propose(rows, neighbours), tried, found))
+        answers = progress(pool.map(lambda proposal: compare_pair(prints, *proposal), proposals), total=len(proposals), label="pairs")
+        found.update((pair, twin) for (pair, _), twin in zip(proposals, answers, strict=True) if twin is not None)
+        counts = np.bincount([row for pair in found for row in pair], minlength=len(prints))
         rows = np.flatnonzero(counts >= neighbours // 2) if neighbours < len(prints) - 1 else rows[:0]
         neighbours *= 4
-    return [twin for twin in found.values() if twin], len(found)
+    return list(found.values()), len(tried)
+
+
+def choose_new(proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Twin]) -> Iterator[tuple[Pair, tuple[int, ...]]]:
+    """The pairs that are no twins yet, with the ways that were not tried; those are marked as tried."""
+    for pair, ways in proposals.items():
+        before = tried.setdefault(pair, set())
+        new = tuple(way for way in ways if way not in before)
+        before.update(new)
+        if new and pair not in found:
+            yield pair, new
 
 
 def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -> Twin | None:
