@@ -1,4 +1,4 @@
-"""The commands below `lentigo data`: look at photographs, split them, draw synthetic ones."""
+"""The commands below `lentigo data`: look at photographs, import public data sets, split them, draw synthetic ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import typer
 from typer import Argument, Option
 
 from lentigo.options import Json
+from lentigo.summary import print_import
 from lentigo.terminal import Bars, emit, report_problems, say
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, import public data sets, split them, draw synthetic ones.")
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
@@ -54,3 +55,25 @@ def data_synth(
         emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
         print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
+
+
+@data_app.command("import", epilog="Example: lentigo data import HAM10000/ PAD-UFES-20.zip --out data/manifest.csv")
+def data_import(
+    sources: Annotated[list[Path], Argument(help="Folders, tables or ZIP files of public data sets.")],
+    out: Annotated[Path, Option("--out", help="The manifest to be written (.csv); what was decided goes beside it (.policy.json).")],
+    policy: Annotated[str, Option("--policy", help="Which diagnoses count as malignant: archive, ham10000 or pad-ufes-20.")] = "archive",
+    kind: Annotated[str | None, Option("--kind", help="Of what kind the sources are, where that is not found; an unknown one lists all.")] = None,
+    extract: Annotated[Path | None, Option("--extract", help="Folder to unpack ZIP files in, instead of the manifest's own.")] = None,
+    splits: Annotated[bool, Option("--splits/--no-splits", help="Keep the published train, validation and test.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Turns public data sets into one manifest, by a recorded policy of what is malignant."""
+    from lentigo.data.imports import import_datasets
+
+    with Bars() as bars:
+        answer = import_datasets(sources, out, policy=policy, kind=kind, extract=extract, splits=splits, progress=bars)
+    if as_json:
+        emit(answer.to_json())
+    else:
+        print_import(answer)
+    report_problems(answer.problems)

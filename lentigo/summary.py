@@ -68,3 +68,21 @@ def describe_values(values: Any) -> str:
     """PPV and NPV in a sentence."""
     return (f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {values.ppv:.1%} are "
             f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
+
+
+def print_import(answer: Any) -> None:
+    """What was imported, which policy decided, and what to know before a training, as text."""
+    print(f"{answer.manifest}: {answer.n} photographs, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})")
+    for source in answer.sources:
+        terms = ", ".join(source["licenses"]) or "licence not known"
+        print(f"  {source['source']} from {source['given']}: {source['n']} photographs, {source['n_malignant']} malignant; {terms}")
+    if answer.left_out:
+        print(f"  {sum(answer.left_out.values())} without a class are left out: " + ", ".join(f"{word} {n}" for word, n in answer.left_out.items()) + " (--policy changes it)")
+    if answer.duplicates["photographs"]:
+        print("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
+              "they share a duplicate_group".format(**answer.duplicates))  # fmt: skip
+    if answer.conflicts:
+        print(f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see {answer.record}")
+    if answer.leaks:
+        print(f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published splits: import with --no-splits")
+    print(f"  {answer.record}: which diagnosis became which class")

@@ -78,6 +78,14 @@ def hash_file(path: str | Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def hash_readable(path: str | Path) -> str:
+    """The SHA-256 of a file, "" where it cannot be read."""
+    try:
+        return hash_file(path)
+    except (OSError, ValueError):
+        return ""
+
+
 def cache_folder() -> Path:
     """Where Lentigo keeps what it can compute again: $LENTIGO_CACHE, else the user's own cache folder."""
     chosen = os.environ.get("LENTIGO_CACHE")

@@ -12,6 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from lentigo.errors import DataError
 
 SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
 
 

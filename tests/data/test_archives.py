@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data.archives import HAM10000_LABELS, read_metadata
+from lentigo.data.catalogue import HAM_CODES, ISIC_ARCHIVE, read_metadata
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError
 
@@ -19,7 +19,7 @@ def draw(path, shade: int = 0) -> None:
 @pytest.fixture
 def ham(tmp_path):
     """HAM10000 in small: seven lesions in two image folders, the first lesion photographed twice."""
-    rows = [("HAM_0", "ISIC_0000100", "nv")] + [(f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM10000_LABELS)]
+    rows = [("HAM_0", "ISIC_0000100", "nv")] + [(f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM_CODES)]
     for number, (_, image, _) in enumerate(rows):
         draw(tmp_path / f"HAM10000_images_part_{1 + number % 2}" / f"{image}.jpg", number)
     table = pd.DataFrame(rows, columns=["lesion_id", "image_id", "dx"])
@@ -158,5 +158,5 @@ def test_a_metadata_table_that_is_no_table_is_a_data_error_with_a_cure(tmp_path,
 
 def test_a_long_table_whose_column_changes_its_type_is_read_without_a_warning(tmp_path):
     rows = 150_000  # pandas guesses types chunk by chunk
-    (tmp_path / "metadata.csv").write_text("isic_id,clin_size\n" + "ISIC_1,1\n" * rows + "ISIC_1,none\n" * rows)
-    assert len(read_metadata(tmp_path / "metadata.csv", ("isic_id",))) == 2 * rows
+    (tmp_path / "metadata.csv").write_text("isic_id,diagnosis_1,clin_size\n" + "ISIC_1,Benign,1\n" * rows + "ISIC_1,Benign,none\n" * rows)
+    assert len(read_metadata(tmp_path / "metadata.csv", ISIC_ARCHIVE)) == 2 * rows
