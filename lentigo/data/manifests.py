@@ -98,10 +98,10 @@ def load_dataset(path: str | Path) -> Dataset:
         return load_manifest(path)
     if not os.path.isdir(path):
         raise DataError(f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder")
+    subfolders(path)  # says so where the folder cannot be read
     for name in MANIFESTS:
         if (path / name).is_file():
             return load_manifest(path / name)
-    subfolders(path)  # says so where the folder cannot be read
     return make_dataset(path, *(archives.read_archive(path) or list_tree(path, require_classes)))
 
 

@@ -18,6 +18,7 @@ from lentigo.errors import DataError, SpaceError
 
 TABLES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet"})
 MARK = ".lentigo-zip"  # in a folder that was unpacked here: of which ZIP
+TORN = " in part"
 
 
 @dataclass(frozen=True)
@@ -46,12 +47,13 @@ def unpack(path: Path, folder: Path, *, limits: Limits = Limits(), progress: Pro
             return target, problems
         check_space(path, folder, sum(member.file_size for member in wanted), limits)
         with stage_folder(target) as staged:
-            for member in progress(wanted, total=len(wanted), label=path.name):
-                problems += write_member(str(path), archive, member, staged, limits)
-            problems += unpack_inner(str(path), staged, limits, progress)
-            (staged / MARK).write_text(content, encoding="utf-8")
+            damage = [problem for member in progress(wanted, total=len(wanted), label=path.name)
+                      for problem in write_member(str(path), archive, member, staged, limits)]  # fmt: skip
+            damage += unpack_inner(str(path), staged, limits, progress)
+            (staged / MARK).write_text(f"{content}{TORN * bool(damage)}", encoding="utf-8")
+            shutil.rmtree(target, ignore_errors=True)  # what was unpacked there in part
             os.replace(staged, target)
-    return target, problems
+    return target, problems + damage
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -123,8 +125,9 @@ def choose_folder(folder: Path, stem: str, content: str) -> tuple[Path, bool]:
     for target in (folder / stem, folder / f"{stem}-{content[:8]}"):
         if not os.path.lexists(target):
             return target, False
-        if (target / MARK).is_file() and (target / MARK).read_text(encoding="utf-8") == content:
-            return target, True
+        mark = (target / MARK).read_text(encoding="utf-8") if (target / MARK).is_file() else ""
+        if mark.removesuffix(TORN) == content:
+            return target, mark == content
     raise DataError(f"{target}: is in the way of what is to be unpacked; expected a name that is free: remove it, or name another folder with --extract")
 
 
@@ -156,12 +159,11 @@ def unpack_inner(name: str, folder: Path, limits: Limits, progress: Progress) ->
                 wanted, some = choose_members(said, archive.infolist())
                 check_sizes(path, archive.infolist(), wanted, limits)
                 check_space(path, folder, sum(member.file_size for member in wanted), limits)
-                for member in progress(wanted, total=len(wanted), label=path.name):
+                deeper = [member for member in wanted if is_zip(PurePosixPath(member.filename))]
+                for member in progress([member for member in wanted if member not in deeper], label=path.name):
                     some += write_member(said, archive, member, path.with_suffix(""), limits)
-            problems += some
+            problems += some + [Problem(f"{said}/{member.filename}", "a ZIP in a ZIP in a ZIP: left out; unpack it yourself") for member in deeper]
         except DataError as error:
             problems.append(Problem(said, str(error).removeprefix(f"{path}: ").removeprefix(f"{said}: ")))
         path.unlink()
-    problems += [Problem(f"{name}/{file.relative_to(folder).as_posix()}", "a ZIP in a ZIP in a ZIP: left out; unpack it yourself")
-                 for file in sorted(folder.rglob("*")) if is_zip(file)]  # fmt: skip
     return problems
