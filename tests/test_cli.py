@@ -23,7 +23,7 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth", "data import"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
@@ -208,3 +208,27 @@ def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(p
     lesions = [{name.rsplit("_", 1)[0] for name in (twin["a"], twin["b"])} for twin in facts["twins"]]
     assert lesions and all(len(names) == 1 for names in lesions)  # views of one phantom
     assert len(facts["unreadable"]) == 1 and (tmp_path / "audit.html").is_file()
+
+
+def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_path, photo):
+    (tmp_path / "PAD" / "imgs_part_1").mkdir(parents=True)
+    rows = [("PAT_1_1_1.png", "MEL"), ("PAT_2_2_2.png", "NEV"), ("PAT_3_3_3.png", "ACK")]
+    for number, (name, _) in enumerate(rows):
+        (tmp_path / "PAD" / "imgs_part_1" / name).write_bytes(photo.read_bytes() + bytes(number))
+    (tmp_path / "PAD" / "metadata.csv").write_text("img_id,diagnostic\n" + "".join(f"{name},{word}\n" for name, word in rows))
+    result = lentigo("data", "import", tmp_path / "PAD", "--out", tmp_path / "manifest.csv", "--json")
+    answer = json.loads(result.stdout)
+    assert result.returncode == 3 and answer["n"] == 2 and answer["left_out"] == {"ACK": 1} and answer["policy"]["name"] == "archive"
+    assert "PAT_3_3_3: diagnostic 'ACK' is neither benign nor malignant: left out" in result.stderr
+    words = lentigo("data", "import", tmp_path / "PAD", "--out", tmp_path / "manifest.csv", "--policy", "pad-ufes-20")
+    assert words.returncode == 0 and "3 photographs, 1 malignant, by the policy pad-ufes-20" in words.stdout and words.stderr == ""
+    assert lentigo("data", "info", tmp_path / "manifest.csv").returncode == 0
+
+
+@pytest.mark.parametrize("options, code, message", [(["--policy", "mine"], 2, "policy 'mine' is unknown"), (["--kind", "isic"], 2, "kind 'isic' is unknown; expected one of ham10000"),
+                                                    ([], 4, "of no kind that is known; expected one of ham10000")])  # fmt: skip
+def test_an_import_that_cannot_be_is_one_line(tmp_path, photo, options, code, message):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.jpg").write_bytes(photo.read_bytes())
+    result = lentigo("data", "import", tmp_path / "set", "--out", tmp_path / "m.csv", *options)
+    assert result.returncode == code and message in result.stderr and len(result.stderr.splitlines()) == 1

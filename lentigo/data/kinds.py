@@ -13,10 +13,11 @@ import pandas as pd
 from lentigo.data.archives import add_facts, label_rows, locate_rows, read_rows
 from lentigo.data.catalogue import ARCHIVES, RESEARCH, Archive, describe, peek_columns
 from lentigo.data.diagnoses import NAME_OF, Policy, normalise
-from lentigo.data.folders import holds_splits, list_tree, subfolders
+from lentigo.data.folders import list_tree, subfolders
 from lentigo.data.manifests import load_manifest, rename_subjects
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress
+from lentigo.data.splits import SPLIT_NAMES
 from lentigo.data.whereabouts import Whereabouts
 from lentigo.data.zips import is_table, is_zip, unpack
 from lentigo.errors import DataError, UsageError
@@ -81,7 +82,8 @@ class Place:
         layer = [self.root]
         while layer and len(layer[0].relative_to(self.root).parts) < DEPTH:
             for folder in layer:
-                if holds_splits(folder) or any(normalise(child.name) in NAME_OF for child in subfolders(folder)):
+                sides = [child for child in subfolders(folder) if child.name.lower() in SPLIT_NAMES]
+                if any(holds_diagnoses(each) for each in (folder, *sides)):
                     return folder
             layer = [child for folder in layer for child in subfolders(folder)]
         return None
@@ -210,6 +212,11 @@ def count_words(rows: pd.DataFrame) -> pd.DataFrame:
     said = rows.assign(published=None)[MAPPING] if "published" not in rows else rows[MAPPING]
     said = said.astype(object).where(said.notna(), None)
     return said.groupby(MAPPING, dropna=False, sort=False).size().reset_index(name="n")
+
+
+def holds_diagnoses(folder: Path) -> bool:
+    """Whether a folder's folders have names of classes or diagnoses, one of them at least."""
+    return any(normalise(child.name) in NAME_OF for child in subfolders(folder))
 
 
 def find_tables(root: Path, depth: int = DEPTH) -> list[Path]:

@@ -24,8 +24,8 @@ from lentigo.errors import DataError, UsageError
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
 LABELS = {"benign": "benign", "malignant": "malignant", "0": "benign", "1": "malignant"}
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that HAM10000, ISIC and PAD-UFES-20 have for it
-    "age": ("age_approx",),
+SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that the public data sets have for it
+    "age": ("age_approx", "age_approximate"),
     "sex": ("gender",),
     "site": ("anatom_site_general", "anatom_site_general_challenge", "localization", "anatom_site_1", "region"),
     "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick"),

@@ -10,7 +10,19 @@ import pytest
 from PIL import Image
 
 from lentigo.data import photos
-from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, list_photos, measure_photo, read_all, read_photo, scan_folder, stream_photos, try_photo
+from lentigo.data.photos import (
+    Photo,
+    Problem,
+    decode_photo,
+    find_photos,
+    list_photos,
+    measure_photo,
+    read_all,
+    read_photo,
+    scan_folder,
+    stream_photos,
+    try_photo,
+)
 from lentigo.errors import DataError, PhotoError
 
 needs_avif = pytest.mark.skipif(not photos.AVIF, reason="this Pillow does not read AVIF")
