@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.data.catalogue import ARCHIVES, CURE, HAM10000, ISIC_ARCHIVE, WORDS, Archive, peek_columns, read_metadata, split_of
-from lentigo.data.diagnoses import DECIDED, Policy, find_policy, judge_diagnoses
+from lentigo.data.diagnoses import CONTRADICTORY, DECIDED, Policy, find_policy, judge_diagnoses
 from lentigo.data.photos import Problem
 from lentigo.data.splits import group_photos
 from lentigo.data.tables import read_delimited
@@ -48,7 +48,7 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
     What several rows say of a photograph is put together; a photograph of which they say different things is a problem.
     """
     rows = pd.concat([read_one(archive, path) for path in paths], ignore_index=True)
-    said = rows["diagnosis"].astype(object).where(rows["diagnosis"].notna(), "") + "\n" + rows["published"].astype(object).where(rows["published"].notna(), "")
+    said = rows["diagnosis"].astype(str) + "\n" + rows["published"].astype(str)
     torn = said.groupby(rows["name"]).transform("nunique") > 1
     problems = [Problem(str(name), f"has several diagnoses ({', '.join(map(str, group.unique()))}): left out; expected one: correct the table")
                 for name, group in rows[torn].groupby("name")["diagnosis"]]  # fmt: skip
@@ -64,7 +64,7 @@ def read_one(archive: Archive, path: Path) -> pd.DataFrame:
     own = table["license"] if "license" in table else pd.Series(None, index=table.index, dtype=object)
     facts = {"name": table[archive.key].astype(str).map(strip_name), "source": archive.source, "listed_in": str(path)}
     if archive.license is not None:
-        facts["license"] = own.fillna(archive.license)
+        facts["license"] = own.astype(object).where(own.notna(), archive.license)
     if split_of(path) and "split" not in table:
         facts["split"] = split_of(path)
     return table.assign(**facts)
@@ -76,8 +76,12 @@ def label_rows(rows: pd.DataFrame, policy: Policy, shown: str) -> tuple[pd.DataF
     rows = rows.assign(judged=judged, label=judged.where(judged.isin(DECIDED), None))
     column = shown if shown in rows else "diagnosis"
     out = rows[rows["label"].isna()]
-    return rows, [Problem(str(name), f"{column} {value!r} is neither benign nor malignant: left out")
-                  for name, value in out[["name", column]].itertuples(index=False)]  # fmt: skip
+    problems = [
+        Problem(str(name), f"diagnosis {diagnosis!r} contradicts its class {published!r}: left out; expected them to agree" if answer == CONTRADICTORY
+                else f"{column} {value!r} is neither benign nor malignant: left out")
+        for name, answer, diagnosis, published, value in zip(*(out[name] for name in ("name", "judged", "diagnosis", "published", column)), strict=True)
+    ]  # fmt: skip
+    return rows, problems
 
 
 def locate_rows(rows: pd.DataFrame, places: Whereabouts, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
@@ -104,14 +108,19 @@ def add_facts(rows: pd.DataFrame, paths: Iterable[Path]) -> pd.DataFrame:
         if columns.issuperset(PAIR):
             rows = add_pairs(rows, read_facts(path))
         elif key is not None:
-            facts = read_facts(path).dropna(subset=[key])
-            facts.index = facts.pop(key).astype(str).map(strip_name)
-            facts = facts[~facts.index.duplicated()]
-            known = rows["name"].isin(facts.index).any()
-            for column in facts.columns.difference(OURS) if known else ():
-                told = rows["name"].map(facts[column])
-                rows = rows.assign(**{column: rows[column].where(rows[column].notna(), told) if column in rows else told})
+            rows = add_columns(rows, read_facts(path), key)
     return rows
+
+
+def add_columns(rows: pd.DataFrame, facts: pd.DataFrame, key: str) -> pd.DataFrame:
+    """The rows with the columns of another table, which names photographs in `key`; what is known already stays."""
+    facts = facts.dropna(subset=[key])
+    facts.index = facts.pop(key).astype(str).map(strip_name)
+    facts = facts[~facts.index.duplicated()]
+    if not rows["name"].isin(facts.index).any():
+        return rows
+    told = {column: rows["name"].map(facts[column]).astype(object) for column in facts.columns.difference(OURS)}
+    return rows.assign(**{column: rows[column].astype(object).where(rows[column].notna(), new) if column in rows else new for column, new in told.items()})
 
 
 def read_facts(path: Path) -> pd.DataFrame:
@@ -126,6 +135,7 @@ def read_facts(path: Path) -> pd.DataFrame:
 
 def add_pairs(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
     """The rows with `duplicate_group`, from a table of pairs of photographs that show the same."""
+    pairs = pairs.dropna(subset=list(PAIR))
     named = pd.concat([pd.DataFrame({"name": pairs[column].astype(str).map(strip_name), "pair": range(len(pairs))}) for column in PAIR], ignore_index=True)
     named = named.assign(group=group_photos(named, ("name", "pair"))).drop_duplicates("name").set_index("name")
     first = named.reset_index().groupby("group")["name"].min()

@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
-from lentigo.data.manifests import CLASSES, MANIFESTS, SPLIT_NAMES, Dataset, folders, load_dataset
+from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, load_dataset
 from lentigo.data.photos import Problem, find_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import LIMITS
 from lentigo.data.shortcuts import Shortcuts, measure_floors
 from lentigo.data.sightings import KINDS as ARTEFACTS
 from lentigo.data.skin import TONES, UNKNOWN, classify_ita
-from lentigo.data.splits import GROUP_COLUMNS, find_leaks, group_photos
+from lentigo.data.splits import GROUP_COLUMNS, SPLIT_NAMES, find_leaks, group_photos
 from lentigo.data.twins import COPIES, Twin, Twins, pair_prints
 from lentigo.errors import DataError
 
@@ -135,7 +136,7 @@ def open_set(data: str | Path | Dataset) -> Dataset:
     if isinstance(data, Dataset):
         return data
     path = Path(data)
-    named = {child.name.lower() for child in folders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
+    named = {child.name.lower() for child in subfolders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
     tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(path.glob("HAM10000_metadata*"))
     if named or tables:
         return load_dataset(path)

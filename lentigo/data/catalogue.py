@@ -77,7 +77,7 @@ def read_isic_archive(table: pd.DataFrame) -> pd.DataFrame:
     """The ISIC archive's own table: `diagnosis_1` is Benign, Indeterminate or Malignant, `diagnosis_3` is what others call the diagnosis."""
     group = "diagnosis_1" if "diagnosis_1" in table else "benign_malignant"
     finest = next((name for name in ("diagnosis_3", "diagnosis", "diagnosis_2") if name in table), group)
-    return describe(table, table[finest].where(table[finest].notna(), table[group]), read_classes(table[group]))
+    return describe(table, table[finest].astype(object).where(table[finest].notna(), table[group]), read_classes(table[group]))
 
 
 def read_pad(table: pd.DataFrame) -> pd.DataFrame:

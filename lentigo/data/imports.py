@@ -125,7 +125,8 @@ def write_import(readings: list[Reading], problems: list[Problem], policy: Polic
     rows, torn = merge_places(rows)
     problems = [*problems, *unusable, *torn]
     if not len(rows):
-        raise DataError(f"{out}: no photograph is left to import; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}")
+        first = f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}" if problems else ", and none was named"
+        raise DataError(f"{', '.join(reading.given for reading in readings)}: no photograph is left to import{first}")
     rows, duplicates, conflicts = group_duplicates(rows if splits else rows.drop(columns=["split"], errors="ignore"))
     table = tidy_rows(rows, out)
     with write_whole(out) as temporary:

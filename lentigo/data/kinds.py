@@ -14,7 +14,7 @@ from lentigo.data.archives import add_facts, label_rows, locate_rows, read_rows
 from lentigo.data.catalogue import ARCHIVES, RESEARCH, Archive, describe, peek_columns
 from lentigo.data.diagnoses import NAME_OF, Policy, normalise
 from lentigo.data.folders import list_tree, subfolders
-from lentigo.data.manifests import load_manifest, rename_subjects
+from lentigo.data.manifests import MANIFESTS, load_manifest, rename_subjects
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress
 from lentigo.data.splits import SPLIT_NAMES
@@ -71,7 +71,7 @@ class Place:
         """The tables by the kind that they are of."""
         claimed: dict[str, list[Path]] = {}
         for path in self.tables:
-            kind = name_kind(path)
+            kind = "manifest" if path.suffix.lower() == ".parquet" and (path == self.only or path.name in MANIFESTS) else name_kind(path)
             if kind is not None:
                 claimed.setdefault(kind, []).append(path)
         return claimed
@@ -167,7 +167,8 @@ def name_facts(rows: pd.DataFrame) -> pd.DataFrame:
     """The rows with what is known of patient, place and proof under one name for all data sets."""
     if "dx_type" in rows:
         proof = rows["dx_type"].map(lambda word: PROOFS.get(str(word).strip().lower(), word), na_action="ignore")
-        rows = rows.drop(columns=["dx_type"]).assign(diagnosis_confirm_type=rows["diagnosis_confirm_type"].fillna(proof) if "diagnosis_confirm_type" in rows else proof)
+        known = rows.get("diagnosis_confirm_type", proof).astype(object)
+        rows = rows.drop(columns=["dx_type"]).assign(diagnosis_confirm_type=known.where(known.notna(), proof))
     return rename_subjects(rows)
 
 
@@ -185,8 +186,9 @@ def read_manifest(place: Place, path: Path) -> Reading:
     dataset = load_manifest(path, lambda image: find_escape(image, place.foreign))
     source = path.absolute().parent.name if path.stem.lower() in ("manifest", "metadata") else path.stem
     rows = dataset.table
-    words = rows["diagnosis"].where(rows["diagnosis"].notna(), rows["label"]) if "diagnosis" in rows else rows["label"]
-    rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=rows["source"].fillna(source) if "source" in rows else source)
+    words = rows["diagnosis"].astype(object).where(rows["diagnosis"].notna(), rows["label"]) if "diagnosis" in rows else rows["label"]
+    named = rows["source"].astype(object).where(rows["source"].notna(), source) if "source" in rows else source
+    rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=named)
     if "mask" in rows:
         lost = rows["mask"].map(lambda mask: find_escape(str(mask), place.foreign), na_action="ignore").notna()
         rows = rows.assign(mask=[str(path.parent / mask) if isinstance(mask, str) and not bad else None for mask, bad in zip(rows["mask"], lost, strict=True)])
@@ -230,9 +232,7 @@ def find_tables(root: Path, depth: int = DEPTH) -> list[Path]:
 
 
 def name_kind(path: Path) -> str | None:
-    """The kind that a table is of, by its columns, or None."""
-    if path.suffix.lower() == ".parquet":
-        return "manifest"
+    """The kind that a delimited table is of, by its columns, or None."""
     columns = peek_columns(path)
     archive = next((archive.name for archive in ARCHIVES if archive.claims(columns)), None)
     return archive or ("manifest" if {"image", "label"} <= columns else None)

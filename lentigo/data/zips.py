@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -23,7 +24,7 @@ TORN = " in part"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a ZIP may hold. A set of photographs is hardly compressible: the public ones have ratios of 1 to 5, their tables up to 40."""
+    """What a ZIP may hold. JPEG hardly shrinks in a ZIP; masks and tables do, which `free_bytes` allows for."""
 
     members: int = 2_000_000
     member_bytes: int = 4 << 30
@@ -144,7 +145,9 @@ def write_member(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, f
         return []
     except (FileExistsError, NotADirectoryError):
         return [Problem(said, "a second file of that name: left out; expected each name once")]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno != errno.EINVAL:  # a place before the ZIP's beginning; others are the disk's
+            raise
         target.unlink(missing_ok=True)
         return [Problem(said, f"cannot be unpacked ({error}); copy the ZIP again from its source, or unpack it yourself")]
 

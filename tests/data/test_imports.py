@@ -299,3 +299,8 @@ def test_a_member_with_a_name_that_leads_outside_is_among_the_problems(tmp_path)
     path = pack(write_mednode(tmp_path / "mednode"), tmp_path / "m.zip", **{"../evil.jpg": "evil"})
     answer = import_datasets(path, tmp_path / "out" / "manifest.csv")
     assert answer.n == 4 and [problem.image for problem in answer.problems] == [f"{path}/../evil.jpg"] and not (tmp_path / "out" / "evil.jpg").exists()
+
+
+def test_real_photographs_in_split_folders(photographs, tmp_path):
+    answer = import_datasets(photographs / "malignant_vs_benign" / "test", tmp_path / "manifest.csv")
+    assert (answer.n, answer.n_malignant, answer.problems) == (660, 300, ())

@@ -163,6 +163,43 @@ def test_a_manifest_of_ours_keeps_ids_and_masks_when_it_is_imported_again(tmp_pa
     assert table["mask"].str.startswith("set/PH2 Dataset images/IMD").all()
 
 
+def test_a_manifest_may_be_parquet_and_other_parquet_is_left_alone(tmp_path):
+    for name in ("benign/a.jpg", "malignant/b.jpg"):
+        draw(tmp_path / "set" / name, name)
+    pd.DataFrame({"feature": [1.0]}).to_parquet(tmp_path / "set" / "features.parquet")
+    assert read(tmp_path, tmp_path / "set")[0].sources[0]["kind"] == "folders"
+    pd.DataFrame({"image": ["benign/a.jpg", "malignant/b.jpg"], "label": ["0", "1"], "source": [None, None]}).to_parquet(tmp_path / "set" / "list.parquet")
+    assert read(tmp_path, tmp_path / "set" / "list.parquet")[0].sources[0]["kind"] == "manifest"
+
+
+@pytest.mark.parametrize("column", ["source", "license", "diagnosis", "lesion_id", "mask", "split", "age"])
+def test_a_column_of_a_manifest_may_be_empty(tmp_path, column):
+    for name in "ab":
+        draw(tmp_path / "set" / f"{name}.jpg", name)
+    write_csv(tmp_path / "set" / "manifest.csv", f"image label {column}", [("a.jpg", 0, None), ("b.jpg", 1, None)])
+    assert read(tmp_path, tmp_path / "set")[1]["source"].tolist() == ["set", "set"]
+
+
+def test_a_licence_that_is_empty_is_that_of_the_set(tmp_path):
+    root = write_pad(tmp_path / "set")
+    pd.read_csv(root / "metadata.csv").assign(license=None).to_csv(root / "metadata.csv", index=False)
+    assert set(read(tmp_path, root)[1]["license"]) == {"CC BY 4.0"}
+
+
+def test_what_further_tables_say_of_age_may_be_of_another_type(tmp_path):
+    root = write_ham(tmp_path / "set")
+    write_csv(root / "more.csv", "image_id age sex patient_id", [("ISIC_0000001", "unknown", 3, 4)])
+    assert read(tmp_path, root)[1].set_index("isic_id").loc["ISIC_0000001", ["age", "sex", "patient_id"]].tolist() == ["50.0", "male", "isic:4"]
+
+
+def test_a_diagnosis_that_contradicts_its_class_is_left_out_with_the_reason(tmp_path):
+    root = write_2020(tmp_path / "set")
+    for path in root.glob("*GroundTruth*.csv"):
+        path.write_text(path.read_text().replace("melanoma,malignant,1", "melanoma,benign,0"))
+    problems = {problem.image: problem.error for problem in read(tmp_path, root)[0].problems}
+    assert problems["ISIC_0149568"] == "diagnosis 'melanoma' contradicts its class 'benign': left out; expected them to agree"
+
+
 def test_a_table_alone_is_a_source(tmp_path):
     root = write_2020(tmp_path / "set")
     assert read(tmp_path, root / "ISIC_2020_Training_GroundTruth_v2.csv")[0].n == 3
