@@ -48,7 +48,7 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
     What several rows say of a photograph is put together; a photograph of which they say different things is a problem.
     """
     rows = pd.concat([read_one(archive, path) for path in paths], ignore_index=True)
-    said = rows["diagnosis"].astype(str) + "\n" + rows["published"].astype(str)
+    said = pd.Series([f"{word}\n{group}" for word, group in zip(rows["diagnosis"], rows["published"], strict=True)], index=rows.index)
     torn = said.groupby(rows["name"]).transform("nunique") > 1
     problems = [Problem(str(name), f"has several diagnoses ({', '.join(map(str, group.unique()))}): left out; expected one: correct the table")
                 for name, group in rows[torn].groupby("name")["diagnosis"]]  # fmt: skip
