@@ -31,7 +31,7 @@ BASE_COLUMNS = ("isic_id", "attribution", "copyright_license")
 BLOCK = 4096  # bytes, of most file systems: a file takes whole ones
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)  # there may be half a million
 class Receipt:
     """A file that is there: its name below the folder, its size in bytes and its SHA-256."""
 

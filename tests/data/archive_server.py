@@ -12,6 +12,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import numpy as np
 from PIL import Image
 
+from lentigo.data.archive_client import Selection
+from lentigo.data.downloads import download_archive
+from lentigo.data.transport import Patience
+
 LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")
 LABELS = ("Benign", "Malignant", "Indeterminate")
 
@@ -141,6 +145,7 @@ class Handler(BaseHTTPRequestHandler):
     """Sends the answers of the archive that its class names."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
 
     def do_GET(self):
         parts = urlsplit(self.path)
@@ -167,3 +172,20 @@ class Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_):
         pass
+
+QUICK = Patience(attempts=4, content_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=2)
+
+
+def get(server, out, selection=Selection(), **options):
+    """A download that waits for nothing long."""
+    return download_archive(out, selection, url=server.url, patience=QUICK, **options)
+
+
+def photos(out):
+    """The photographs in a folder by name, without their suffix."""
+    return {path.stem: path.read_bytes() for path in sorted(out.glob("ISIC_*"))}
+
+
+def hidden(out):
+    """Files that are not whole yet, or were left so."""
+    return sorted(path.name for path in out.rglob(".*") if path.name != ".archive")

@@ -3,13 +3,11 @@
 import json
 
 import pytest
-from archive_server import LICENSES, Answer, ArchiveServer, say_json
+from archive_server import LICENSES, QUICK, Answer, ArchiveServer, say_json
 
 from lentigo.data.archive_client import Archive, Selection, make_selection, parse_image
-from lentigo.data.transport import Patience, Transport
+from lentigo.data.transport import Transport
 from lentigo.errors import ArchiveError, UsageError
-
-QUICK = Patience(attempts=4, content_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=1)
 
 
 @pytest.fixture

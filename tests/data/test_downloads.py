@@ -1,38 +1,20 @@
-"""Downloads from an archive that behaves, and from one that does not; `lentigo data get` as a user runs it."""
+"""Downloads from an archive that behaves, and from one that does not."""
 
-import json
-import os
-import random
-import re
-import signal
-import subprocess
-import sys
 import threading
 import time
 import tracemalloc
-from contextlib import contextmanager
 
 import pandas as pd
 import pytest
-from archive_server import Answer, ArchiveServer, draw_photo
+from archive_server import Answer, ArchiveServer, draw_photo, get, hidden, photos
 
-from lentigo.cli import main
 from lentigo.data.archive_client import ArchiveImage, Selection
 from lentigo.data.archive_folder import ArchiveFolder, read_receipts
-from lentigo.data.downloads import FAILURES_IN_A_ROW, download_archive
+from lentigo.data.downloads import FAILURES_IN_A_ROW
 from lentigo.data.files import hash_file
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import Problem
-from lentigo.data.transport import Patience
-from lentigo.errors import ArchiveError, DataError, LentigoError, SpaceError, UsageError
-
-QUICK = Patience(attempts=4, content_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=2)
-RUN_QUICK = """
-import sys
-from lentigo.data.downloads import download_archive
-from lentigo.data.transport import Patience
-print(download_archive(sys.argv[1], url=sys.argv[2], threads=2, patience=Patience(attempts=2, first_wait=0.01)))
-"""
+from lentigo.errors import ArchiveError, DataError, UsageError
 
 
 @pytest.fixture
@@ -44,24 +26,6 @@ def server():
 @pytest.fixture
 def out(tmp_path):
     return tmp_path / "isic"
-
-
-def get(server, out, selection=Selection(), **options):
-    return download_archive(out, selection, url=server.url, patience=QUICK, **options)
-
-
-def photos(out):
-    """The photographs in a folder by name, without their suffix."""
-    return {path.stem: path.read_bytes() for path in sorted(out.glob("ISIC_*"))}
-
-
-def hidden(out):
-    """Files that only this command knows, beside its two books."""
-    return sorted(path.name for path in out.rglob(".*") if path.name != ".archive")
-
-
-def command(*words, **options):
-    return subprocess.run([sys.executable, "-m", "lentigo", "data", "get", *map(str, words)], capture_output=True, text=True, timeout=60, **options)
 
 
 # --- an archive that behaves
@@ -298,192 +262,3 @@ def test_a_query_that_is_not_understood_makes_no_folder(server, out):
 def test_a_number_of_threads_that_makes_no_sense_is_a_usage_error(server, out, threads):
     with pytest.raises(UsageError, match="threads; expected 1 to 64"):
         get(server, out, threads=threads)
-
-
-# --- killed, stopped, and out of space
-
-
-@contextmanager
-def halfway(server, out, name, start):
-    """A download in a process of its own that has half of a photograph and waits for the rest, and the event that it waits for."""
-    hold = threading.Event()
-    server.faults[name] = [Answer(body=server.files[name], cut=1000, hold=hold)]
-    with start(out, server) as process:
-        while not list(out.glob(f".{name}.*.part.jpg")):
-            assert process.poll() is None
-            time.sleep(0.01)
-        yield process, hold
-        hold.set()
-
-
-def start_quick(out, server):
-    return subprocess.Popen([sys.executable, "-c", RUN_QUICK, str(out), server.url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def start_command(out, server):
-    code = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from lentigo.cli import main; main()"
-    words = [sys.executable, "-c", code, "data", "get", "isic", "--out", str(out), "--url", server.url, "--threads", "2"]
-    return subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-
-
-def test_a_download_that_was_killed_goes_on_where_it_was(server, out):
-    with halfway(server, out, "ISIC_0000004", start_quick) as (process, _):
-        while "ISIC_0000005" not in photos(out):
-            time.sleep(0.01)
-        process.kill()
-        process.wait()
-    there = photos(out)
-    assert 7 <= len(there) < 12 and "ISIC_0000004" not in there and hidden(out)
-    assert load_dataset(out).problems  # a data set already, in which some are missing
-    noted = set(read_receipts(out / ".archive" / "receipts.jsonl"))
-    server.log.clear()
-    assert get(server, out).problems == ()
-    assert photos(out) == server.files and hidden(out) == []
-    assert server.fetched() == sorted(set(server.files) - noted) and len(there) - len(noted) <= 2
-
-
-def test_ctrl_c_says_how_far_it_came_and_leaves_what_is_finished(server, out):
-    with halfway(server, out, "ISIC_0000004", start_command) as (process, hold):
-        while "ISIC_0000005" not in photos(out):
-            time.sleep(0.01)
-        server.always = dict.fromkeys(server.files, Answer(503))  # whatever comes now does not
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.2)
-        hold.set()
-        words = process.communicate(timeout=20)[1]
-    assert process.returncode == 130 and hidden(out) == []
-    assert re.fullmatch(r"lentigo: stopped; \d+ of 12 photographs are there, the same command fetches the others\n", words)
-    server.always.clear()
-    assert 8 <= len(photos(out)) < 12 and get(server, out).problems == () and photos(out) == server.files
-
-
-@pytest.mark.check
-def test_killed_at_random_moments_by_an_archive_full_of_faults_it_still_ends_whole(out):
-    luck = random.Random(1)
-    with ArchiveServer(150) as server:
-        for name in luck.sample(sorted(server.files), 60):
-            content = server.files[name]
-            faults = [Answer(429, headers={"Retry-After": "0"}), Answer(503), Answer(body=content, cut=luck.randrange(len(content))), Answer(body=content[:-1])]
-            server.faults[name] = luck.choices(faults, k=2)
-        kills = 0
-        while len(read_receipts(out / ".archive" / "receipts.jsonl")) < 140:
-            before = len(read_receipts(out / ".archive" / "receipts.jsonl"))
-            server.on_file = lambda _: time.sleep(0.02)
-            with start_quick(out, server) as process:
-                while len(read_receipts(out / ".archive" / "receipts.jsonl")) < before + 5 and process.poll() is None:
-                    time.sleep(luck.random() * 0.02)
-                process.kill()
-                kills += 1
-        assert get(server, out).problems == () and kills > 5
-        assert photos(out) == server.files and hidden(out) == [] and len(load_dataset(out)) == 100
-
-
-def mount(folder, options):
-    """Mounts a small file system of its own, where that is allowed."""
-    folder.mkdir()
-    if os.name != "posix" or os.getuid() != 0 or subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("no file system can be mounted here")
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A file system of 128 kB, for root alone."""
-    mount(tmp_path / "disk", "size=128k")
-    yield tmp_path / "disk"
-    subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
-
-
-def test_a_disk_that_is_too_small_is_said_before_a_file_is_asked_for(disk):
-    with ArchiveServer(60) as server:
-        with pytest.raises(SpaceError, match=r"disk/isic: .* kB are still to come and .* kB are free; free some space"):
-            get(server, disk / "isic")
-        assert server.fetched() == [] and not (disk / "isic" / "metadata.csv").exists()
-
-
-def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half_written(disk):
-    out = disk / "isic"
-    with ArchiveServer(16) as server:
-
-        def fill(name):
-            if name == "ISIC_0000010" and not (disk / "filler").exists():
-                with (disk / "filler").open("wb", buffering=0) as file:
-                    try:
-                        while file.write(b"x" * 512):
-                            pass
-                    except OSError:
-                        pass
-
-        server.on_file = fill
-        with pytest.raises(SpaceError, match=r"could not be written \(No space left on device\); free some space"):
-            get(server, out, threads=2)
-        there = photos(out)
-        assert 4 <= len(there) < 16 and all(server.files[name] == content for name, content in there.items()) and hidden(out) == []
-        (disk / "filler").unlink()
-        server.on_file = lambda _: None
-        server.log.clear()
-        assert get(server, out).problems == () and photos(out) == server.files
-        assert len(server.fetched()) <= 16 - len(there) + 2  # a receipt may not have found room
-
-
-def test_a_file_system_that_takes_no_larger_files_is_a_space_error_too(server, out):
-    server.files["ISIC_0000003"] = draw_photo(3, side=256)
-    server.entries["ISIC_0000003"] = server.describe("ISIC_0000003")
-    code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)){RUN_QUICK}"
-    result = subprocess.run([sys.executable, "-c", code, str(out), server.url], capture_output=True, text=True, timeout=60)
-    assert result.returncode == 1 and "SpaceError: " in result.stderr and "ISIC_0000003.jpg: could not be written (File too large)" in result.stderr
-    assert hidden(out) == [] and "ISIC_0000003" not in photos(out)
-    assert get(server, out).problems == () and photos(out) == server.files
-
-
-def test_a_folder_that_may_not_be_written_is_a_space_error(server, tmp_path):
-    mount(tmp_path / "disk", "size=64k,ro")
-    try:
-        with pytest.raises(SpaceError, match="Read-only file system"):
-            get(server, tmp_path / "disk" / "isic")
-        assert server.fetched() == []
-    finally:
-        subprocess.run(["umount", "-l", tmp_path / "disk"], check=True)
-
-
-# --- the command
-
-
-def test_the_command_says_what_is_there(server, out):
-    result = command("isic", "--out", out, "--url", server.url, "--license", "CC-0,cc-by", "--collection", "70", "--collection", "218", "--limit", "5")
-    assert result.returncode == 0, result.stderr
-    assert result.stdout.startswith(f"{out}: 5 photographs, ") and result.stdout.endswith(" of them fetched now; 3 CC-0, 2 CC-BY\n")
-    assert "names whom attribution.txt names" in result.stderr
-    assert server.queries()[-1]["collections"] == "70,218"
-
-
-def test_the_command_speaks_json_and_lists_what_failed(server, out):
-    server.always["ISIC_0000003"] = Answer(404)
-    result = command("isic", "--out", out, "--url", server.url, "--query", 'image_type:"dermoscopic"', "--json")
-    facts = json.loads(result.stdout)
-    assert result.returncode == 3 and result.stderr.startswith("1 left out:\n  ISIC_0000003: ")
-    assert set(facts) == {"out", "n", "fetched", "size", "licenses", "metadata", "problems"} and (facts["n"], facts["fetched"]) == (11, 11)
-    assert facts["metadata"] == str(out / "metadata.csv") and [problem["image"] for problem in facts["problems"]] == ["ISIC_0000003"]
-
-
-@pytest.mark.parametrize(("words", "message"), [
-    (["ham"], "archive 'ham' is unknown; expected isic"), (["isic", "--query", "diagnosis:nevus"], "expected diagnosis_1:Malignant"),
-    (["isic", "--query", "a and b"], "expected one such as diagnosis_1:Malignant AND"), (["isic", "--license", "MIT"], "expected CC-0, CC-BY, CC-BY-NC"),
-    (["isic", "--limit", "0"], "expected 1 or more"), (["isic", "--collection", "x"], "is no number"), (["isic", "--threads", "0"], "expected 1 to 64"),
-    (["isic", "--url", "http://example.org/"], "is none of an archive"),
-])  # fmt: skip
-def test_a_wrong_call_is_one_line_and_code_2(server, out, monkeypatch, capsys, words, message):
-    monkeypatch.setattr(sys, "argv", ["lentigo", "data", "get", *([] if "--url" in words else ["--url", server.url]), "--out", str(out), *words])
-    with pytest.raises(SystemExit) as end:
-        main()
-    said = capsys.readouterr()
-    assert end.value.code == 2 and said.out == "" and len(said.err.splitlines()) == 1 and message in said.err
-    assert not out.exists()
-
-
-def test_importing_asks_for_nothing_and_needs_no_client():
-    code = "import sys, lentigo.cli, lentigo.data.manifests; print([m for m in ('httpx', 'tenacity') if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"
-
-
-def test_problems_are_a_family_that_the_command_catches():
-    assert issubclass(ArchiveError, LentigoError) and ArchiveError.exit_code == 4

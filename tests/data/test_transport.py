@@ -5,12 +5,10 @@ from types import SimpleNamespace
 
 import httpx
 import pytest
-from archive_server import Answer, ArchiveServer
+from archive_server import QUICK, Answer, ArchiveServer
 
 from lentigo.data.transport import ContentFault, Fault, Patience, Refusal, Stopped, Transport, judge_status, name_fault, read_retry_after
 from lentigo.errors import ArchiveError, UsageError
-
-QUICK = Patience(attempts=4, content_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=0.5)
 
 
 @pytest.fixture
