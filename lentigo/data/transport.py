@@ -31,7 +31,7 @@ class Patience:
     """How often an address is asked, and how long a fault that passes is waited out; times in seconds."""
 
     attempts: int = 7  # a minute and more in all
-    content_attempts: int = 3  # where the answer came whole and is not what it should be
+    few_attempts: int = 3  # where the answer came whole and is not what it should be, and where nobody has answered yet
     first_wait: float = 1.0  # doubled by each further attempt; up to as much again is added by chance
     longest_wait: float = 60.0
     longest_asked: float = 600.0  # that a server may ask for by Retry-After
@@ -48,6 +48,10 @@ class Fault(ArchiveError):
 
 class ContentFault(Fault):
     """An answer that came whole and is not what it should be."""
+
+
+class Unreachable(Fault):
+    """No connection: the host is down, misspelt, or this machine is not connected."""
 
 
 class Refusal(ArchiveError):
@@ -70,6 +74,7 @@ class Transport:
         self.base = check_base(base)
         self.patience = patience
         self.stopped = threading.Event()
+        self.answered = False
         self.client = httpx.Client(
             headers={"User-Agent": f"lentigo/{__version__}"},
             timeout=httpx.Timeout(patience.timeout, connect=min(10.0, patience.timeout), pool=None),
@@ -93,8 +98,8 @@ class Transport:
         return attempt(action)
 
     def _is_enough(self, state: RetryCallState) -> bool:
-        wrong = isinstance(state.outcome.exception(), ContentFault)
-        return state.attempt_number >= (self.patience.content_attempts if wrong else self.patience.attempts)
+        few = isinstance(state.outcome.exception(), ContentFault if self.answered else ContentFault | Unreachable)
+        return state.attempt_number >= (self.patience.few_attempts if few else self.patience.attempts)
 
     def _choose_wait(self, state: RetryCallState) -> float:
         """Seconds until the next attempt: what the server asked for, else exponential; both with a part left to chance, so that
@@ -124,6 +129,7 @@ class Transport:
                     raise Stopped("stopped")
                 target = allow(target)
                 with self.client.stream("GET", target, headers=headers) as response:
+                    self.answered = True
                     if response.next_request is None:
                         judge_status(response, self.patience)
                         yield response
@@ -229,4 +235,5 @@ def name_fault(error: httpx.HTTPError, url: httpx.URL) -> ArchiveError:
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     if "CERTIFICATE_VERIFY_FAILED" in what:
         return ArchiveError(f"{url.host}: its certificate is not trusted ({what}); behind a proxy that opens https, name its certificate in SSL_CERT_FILE")
-    return Fault(f"{name_place(url)}: no whole answer ({what}); check the connection and run the same command again")
+    kind = Unreachable if isinstance(error, httpx.ConnectError) else Fault
+    return kind(f"{name_place(url)}: no whole answer ({what}); check the connection and run the same command again")

@@ -173,7 +173,7 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
-QUICK = Patience(attempts=4, content_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=2)
+QUICK = Patience(attempts=4, few_attempts=2, first_wait=0.002, longest_wait=0.01, timeout=2)
 
 
 def get(server, out, selection=Selection(), **options):

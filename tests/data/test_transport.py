@@ -7,7 +7,7 @@ import httpx
 import pytest
 from archive_server import QUICK, Answer, ArchiveServer
 
-from lentigo.data.transport import ContentFault, Fault, Patience, Refusal, Stopped, Transport, judge_status, name_fault, read_retry_after
+from lentigo.data.transport import ContentFault, Fault, Patience, Refusal, Stopped, Transport, Unreachable, judge_status, name_fault, read_retry_after
 from lentigo.errors import ArchiveError, UsageError
 
 
@@ -105,6 +105,20 @@ def test_a_port_that_nobody_listens_to_is_named(server):
     server.server.shutdown = lambda: None
 
 
+def test_a_host_that_never_answered_is_tried_less_often_than_one_that_did(server):
+    with Transport(server.url, patience=QUICK) as transport:
+        for answered, attempts in [(False, QUICK.few_attempts), (True, QUICK.attempts)]:
+            transport.answered, tries = answered, []
+
+            def attempt(tries=tries):
+                tries.append(1)
+                raise name_fault(httpx.ConnectError("refused"), transport.base)
+
+            with pytest.raises(Unreachable):
+                transport.retry(attempt)
+            assert len(tries) == attempts
+
+
 def test_wrong_content_is_asked_for_less_often(server):
     tries = []
 
@@ -114,7 +128,7 @@ def test_wrong_content_is_asked_for_less_often(server):
 
     with Transport(server.url, patience=QUICK) as transport, pytest.raises(ContentFault):
         transport.retry(attempt)
-    assert len(tries) == QUICK.content_attempts
+    assert len(tries) == QUICK.few_attempts
 
 
 def test_a_stopped_transport_neither_waits_nor_asks(server):
