@@ -107,6 +107,7 @@ def test_killed_at_random_moments_by_an_archive_full_of_faults_it_still_ends_who
                     time.sleep(luck.random() * 0.02)
                 process.kill()
                 kills += 1
+        get(server, out)  # two wrong bodies in a row are as many as QUICK puts up with: such a photograph is left to the next call
         assert get(server, out).problems == () and kills > 5
         assert photos(out) == server.files and hidden(out) == [] and len(load_dataset(out)) == 100
 
