@@ -1,4 +1,4 @@
-"""The commands below `lentigo data`: look at photographs, import public data sets, split them, draw synthetic ones."""
+"""The commands below `lentigo data`: look at photographs, fetch, import, split and draw them."""
 
 from __future__ import annotations
 
@@ -8,11 +8,12 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from lentigo.errors import UsageError
 from lentigo.options import Json
 from lentigo.summary import print_import
 from lentigo.terminal import Bars, emit, report_problems, say
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, import public data sets, split them, draw synthetic ones.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.")
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
@@ -77,3 +78,35 @@ def data_import(
     else:
         print_import(answer)
     report_problems(answer.problems)
+
+
+@data_app.command("get", epilog="Example: lentigo data get isic --query 'diagnosis_1:Malignant AND image_type:dermoscopic' --license CC-0 --limit 500 --out isic/")
+def data_get(
+    archive: Annotated[str, Argument(help="isic, the archive of the International Skin Imaging Collaboration.")],
+    out: Annotated[Path, Option("--out", help="The folder to be filled or completed.")],
+    query: Annotated[str, Option("--query", help="In the archive's own language, such as 'sex:male AND age_approx:[20 TO 40]'.")] = "",
+    collection: Annotated[list[str] | None, Option("--collection", help="The number of a collection; may be repeated.")] = None,
+    license: Annotated[list[str] | None, Option("--license", help="CC-0, CC-BY or CC-BY-NC; may be repeated. All unless said.")] = None,
+    limit: Annotated[int | None, Option("--limit", help="Photographs at most.")] = None,
+    threads: Annotated[int, Option("--threads", help="Files fetched at once.")] = 10,
+    url: Annotated[str | None, Option("--url", help="Another address of the archive's interface.")] = None,
+    update: Annotated[bool, Option("--update", help="Asks again what the archive has, for a folder that is being completed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Downloads public photographs with metadata and licences; the same command again completes the folder."""
+    from lentigo.data.archive_client import ARCHIVE_URL, make_selection
+    from lentigo.data.archive_folder import say_bytes
+    from lentigo.data.downloads import download_archive
+
+    if archive != "isic":
+        raise UsageError(f"archive {archive!r} is unknown; expected isic")
+    selection = make_selection(query, collection or [], license or [], limit)
+    with Bars() as bars:
+        download = download_archive(out, selection, url=url or ARCHIVE_URL, threads=threads, update=update, progress=bars)
+    if as_json:
+        emit(download.to_json())
+    else:
+        terms = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
+        print(f"{out}: {download.n} photographs, {say_bytes(download.size)}, {download.fetched} of them fetched now; {terms}")
+        say("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
+    report_problems(download.problems)

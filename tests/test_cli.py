@@ -23,7 +23,7 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth", "data import"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth", "data import", "data get"])
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
