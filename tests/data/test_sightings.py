@@ -14,7 +14,7 @@ def test_each_kind_has_a_value_and_a_flag():
 
 
 def test_what_is_not_known_is_not_flagged():
-    assert not Artefacts(hair=0, ruler=0, ink=0, dark_corners=0, colour_cast=None).flags["colour_cast"]
+    assert not Artefacts(hair=0, ruler=0, ink=0, dark_corners=0, white_frame=0, colour_cast=None).flags["colour_cast"]
 
 
 @pytest.mark.parametrize("pixels", [np.zeros((100, 224, 3), np.uint8), np.zeros((224, 224, 3), np.float32)])
