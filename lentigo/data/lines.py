@@ -36,6 +36,12 @@ class Parts:
         """The mean of a picture, (height, width), over each part."""
         return np.bincount(self.owner, weights=picture.ravel()[self.pixels], minlength=len(self.area)) / self.area
 
+    def choose(self, chosen: np.ndarray) -> Parts:
+        """Some of the parts, bool (n,)."""
+        kept = chosen[self.owner]
+        values = (each[chosen] for each in (self.x, self.y, self.length, self.width, self.area, self.angle))
+        return Parts(*values, owner=(np.cumsum(chosen) - 1)[self.owner[kept]], pixels=self.pixels[kept])
+
 
 def find_parts(mask: np.ndarray) -> Parts:
     """The parts of a mask, bool (height, width), joined by sides or corners."""
@@ -56,8 +62,8 @@ def find_parts(mask: np.ndarray) -> Parts:
     return Parts(middle_x, middle_y, length, width, area, np.arctan2(2 * xy, xx - yy) / 2 % np.pi, owner, pixels)
 
 
-def measure_hair(red: np.ndarray, shut: np.ndarray) -> float:
-    """The length of all dark hairs, in sides of the picture.
+def find_hairs(red: np.ndarray, shut: np.ndarray) -> Parts:
+    """Dark hairs, and other long thin lines on skin.
 
     `red`, uint8 (side, side), the channel in which vessels do not show; `shut`, bool, where nothing is looked for.
     """
@@ -65,7 +71,10 @@ def measure_hair(red: np.ndarray, shut: np.ndarray) -> float:
     darker = cv2.subtract(filled, red)
     parts = find_parts((darker > DARKER + DARKER_THAN_MOST * np.median(darker[::4, ::4])) & ~shut)
     seen = filled[::8, ::8][~shut[::8, ::8]]
-    if not len(seen):
-        return 0.0
-    hairs = (parts.length >= SHORTEST) & (parts.average(filled) > ON_SKIN * np.percentile(seen, 75))
-    return float(np.maximum(parts.length, parts.area / WIDTH)[hairs].sum() / len(red))
+    light = ON_SKIN * np.percentile(seen, 75) if len(seen) else 255
+    return parts.choose((parts.length >= SHORTEST) & (parts.average(filled) > light))
+
+
+def measure_lengths(hairs: Parts) -> np.ndarray:
+    """The length of each, pixels, (n,); also of those that bend or cross and are one part."""
+    return np.maximum(hairs.length, hairs.area / WIDTH)

@@ -1,4 +1,4 @@
-"""A ruler in a photograph: a row of short parallel lines at equal distances, straight or slowly bending.
+"""A ruler in a photograph: a row of short parallel lines at equal distances, straight or slowly bending, alone or along a base line.
 
 Rows of three or more come about by chance where there are many short lines, as among hairs. So a row counts by how rare it is:
 the number of rows as long as it that chance would lay through lines as dense as those around it (a contrario, after Desolneux,
@@ -12,50 +12,71 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lentigo.data.lines import ACROSS, DOWN, find_parts
+from lentigo.data.lines import ACROSS, DOWN, Parts, find_parts
 
-DARKER, DARKER_THAN_AROUND = 6, 2.0  # grey levels, and times the mean around, by which a tick is darker than what lies beside it
-LENGTHS, SLIMMEST, WIDEST = (3.5, 26), 2.2, 4.5  # pixels of a tick; length over width; pixels
+LENGTHS = (3.5, 26)  # pixels of a tick
 GAPS = (3.5, 32)  # pixels from tick to tick
 TURN, TURN_IN_ROW = 0.25, 0.4  # radians between two neighbours, and between any in a row
 SLANT = 0.7  # radians at least between a tick and the row
 REACH, REACH_SHARE = 1.2, 0.06  # pixels, and share of the gap, by which a tick may lie off its place
 CROWD = 40  # pixels: as far as lines are counted that could take a tick's place
 LONGEST = 40  # ticks
+BASES, SHORTEST, RAGGED = 6, 30, 12  # how many lines may be the base of a ruler, the longest first; pixels of length at least, and of width at most
+ZOOM, BESIDE, BEYOND = 2, 14, 30  # a base line is looked at so much enlarged, with so many pixels beside it and beyond its ends
 
 
 @dataclass(frozen=True)
-class Row:
-    """`rarity`: the negative decimal logarithm of the number of such rows that chance would give, 0 at least; from `start` to `end`, x and y in pixels."""
+class Look:
+    """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is usual there; at least
+    `slim` times longer than wide, at most `wide` pixels; and at most `tilt` radians off the direction in which ticks are looked for."""
 
-    rarity: float
-    start: tuple[int, int]
-    end: tuple[int, int]
-
-
-NO_ROW = Row(0.0, (0, 0), (0, 0))
-
-
-def find_ruler(grey: np.ndarray, shut: np.ndarray) -> Row:
-    """The rarest row of ticks in a picture, uint8 (side, side); `shut`, bool, where nothing is looked for."""
-    return find_row(*find_ticks(grey, shut))
+    darker: float
+    around: float
+    slim: float
+    wide: float
+    tilt: float
 
 
-def find_ticks(grey: np.ndarray, shut: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Short thin dark lines: their middles, complex (n,), x + iy, and angles, (n,).
+ALONE, ON_BASE = Look(darker=6, around=2.0, slim=2.2, wide=4.5, tilt=0.96), Look(darker=4, around=1.5, slim=1.5, wide=6.3, tilt=0.6)
 
-    Those that run across and those that run down are looked for apart, so that the ticks of a ruler that has a base line are parts of their own.
+
+def measure_rows(grey: np.ndarray, shut: np.ndarray) -> float:
+    """How rare the rarest row of ticks is in a picture, uint8 (side, side), see `measure_row`; `shut`, bool, is left out.
+
+    Ticks that run across and ticks that run down are looked for apart, so that those along a base line are parts of their own.
     """
-    places, angles = [], []
-    for along, smooth, heading in ((DOWN, (3, 1), 0.0), (ACROSS, (1, 3), np.pi / 2)):
-        darker = cv2.blur(cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, along), smooth)
-        parts = find_parts((darker > DARKER + DARKER_THAN_AROUND * cv2.blur(darker, (31, 31)).astype(np.float32)) & ~shut)
-        short = (parts.length >= LENGTHS[0]) & (parts.length <= LENGTHS[1])
-        thin = (parts.width < WIDEST) & (parts.length >= SLIMMEST * np.maximum(parts.width, 1))
-        ticks = short & thin & (measure_turn(parts.angle - heading) < 0.96)
-        places.append(parts.x[ticks] + 1j * parts.y[ticks])
-        angles.append(parts.angle[ticks])
-    return np.concatenate(places), np.concatenate(angles)
+    across = cv2.blur(cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, DOWN), (3, 1))
+    down = cv2.blur(cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, ACROSS), (1, 3))
+    found = [find_ticks(across, ALONE, 0, shut), find_ticks(down, ALONE, np.pi / 2, shut)]
+    return measure_row(*(np.concatenate(each) for each in zip(*found, strict=True)))
+
+
+def measure_bases(grey: np.ndarray, lines: Parts) -> np.ndarray:
+    """How rare the row of ticks along each of n lines is, (n,); 0 for those that are too short, bend, or have none."""
+    rarity = np.zeros(len(lines.area))
+    for line in np.argsort(-lines.length)[:BASES]:
+        if lines.length[line] >= SHORTEST and lines.width[line] <= RAGGED:
+            strip = cut_strip(grey, lines.x[line], lines.y[line], lines.angle[line], lines.length[line])
+            darker = cv2.blur(cv2.morphologyEx(strip, cv2.MORPH_BLACKHAT, np.ones((1, 11), np.uint8)), (1, 3))
+            rarity[line] = measure_row(*find_ticks(darker, ON_BASE, np.pi / 2))
+    return rarity
+
+
+def cut_strip(grey: np.ndarray, x: float, y: float, angle: float, length: float) -> np.ndarray:
+    """A line of a picture and what lies beside it, turned so that it runs across, uint8 (height, width)."""
+    width, height = int(ZOOM * (length + 2 * BEYOND)), 2 * ZOOM * BESIDE + 1
+    cos, sin = np.cos(angle) / ZOOM, np.sin(angle) / ZOOM
+    matrix = np.array([[cos, -sin, x - (cos * width - sin * height) / 2], [sin, cos, y - (sin * width + cos * height) / 2]])
+    return cv2.warpAffine(grey, matrix, (width, height), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE)
+
+
+def find_ticks(darker: np.ndarray, look: Look, heading: float, shut: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The middles of ticks, complex (n,), x + iy, and their angles, (n,), from how much darker each pixel is, uint8 (h, w)."""
+    mask = darker > look.darker + look.around * cv2.blur(darker, (31, 31)).astype(np.float32)
+    parts = find_parts(mask if shut is None else mask & ~shut)
+    ticks = (parts.length >= LENGTHS[0]) & (parts.length <= LENGTHS[1]) & (measure_turn(parts.angle - heading) < look.tilt)
+    ticks &= (parts.width < look.wide) & (parts.length >= look.slim * np.maximum(parts.width, 1))
+    return parts.x[ticks] + 1j * parts.y[ticks], parts.angle[ticks]
 
 
 def measure_turn(angle: np.ndarray) -> np.ndarray:
@@ -63,30 +84,29 @@ def measure_turn(angle: np.ndarray) -> np.ndarray:
     return np.abs((angle + np.pi / 2) % np.pi - np.pi / 2)
 
 
-def find_row(place: np.ndarray, angle: np.ndarray) -> Row:
-    """The rarest row of equally spaced parallel ticks; every two neighbours begin one, and one missing tick is stepped over."""
+def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
+    """How rare the rarest row of equally spaced parallel ticks is: minus the decimal logarithm of how many chance would give, 0 at least.
+
+    `place`: complex (n,), x + iy, pixels; `angle`: radians (n,). Every two neighbours begin a row; one missing tick is stepped over.
+    """
     step = place[None, :] - place[:, None]
     far, turn = np.abs(step), measure_turn(angle[None, :] - angle[:, None])
     beside = (far >= GAPS[0]) & (far <= GAPS[1]) & (turn < TURN) & (measure_turn(np.angle(step) - angle[:, None]) > SLANT)
     first, here = np.nonzero(beside)
-    if len(first) == 0:
-        return NO_ROW
     parallel, stride = turn < TURN_IN_ROW, step[first, here]
     reach = REACH + REACH_SHARE * np.abs(stride)
     chance = (parallel & (far <= CROWD)).sum(axis=1)[first] * (reach / CROWD) ** 2
-    rarity, best = np.full(len(first), -np.log10(len(first))), NO_ROW
+    rarity, rarest = np.full(len(first), -np.log10(max(len(first), 1))), 0.0
     for _ in range(LONGEST):
+        if len(first) == 0:
+            break
         found, steps = look_ahead(place, parallel[first], here, stride, reach)
         on = found >= 0
-        if not on.any():
-            break
         first, here, stride, reach, chance, rarity, found, steps = (each[on] for each in (first, here, stride, reach, chance, rarity, found, steps))
         stride, here = (stride + (place[found] - place[here]) / steps) / 2, found
         rarity = rarity - np.log10(np.minimum(chance * np.where(steps == 2, 2.5, 1), 1))
-        if rarity.max() > best.rarity:
-            rarest = rarity.argmax()
-            best = Row(float(rarity[rarest]), to_point(place[first[rarest]]), to_point(place[here[rarest]]))
-    return best
+        rarest = max(rarest, float(rarity.max(initial=0)))
+    return rarest
 
 
 def look_ahead(place: np.ndarray, parallel: np.ndarray, here: np.ndarray, stride: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -96,8 +116,3 @@ def look_ahead(place: np.ndarray, parallel: np.ndarray, here: np.ndarray, stride
     once, twice = off.min(axis=1) <= reach, off_twice.min(axis=1) <= 1.2 * reach
     found = np.where(once, off.argmin(axis=1), np.where(twice, off_twice.argmin(axis=1), -1))
     return found, np.where(once, 1, 2)
-
-
-def to_point(place: complex) -> tuple[int, int]:
-    """x and y, rounded."""
-    return round(place.real), round(place.imag)

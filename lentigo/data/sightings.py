@@ -13,16 +13,17 @@ from typing import Any
 import cv2
 import numpy as np
 
-from lentigo.data.lines import measure_hair
+from lentigo.data.lines import find_hairs, measure_lengths
 from lentigo.data.photos import SIDE
 from lentigo.data.quality import CELL, find_outside, spread_corners
-from lentigo.data.rulers import Row, find_ruler
+from lentigo.data.rulers import measure_bases, measure_rows
 from lentigo.data.skin import PLAUSIBLE, measure_skin
 from lentigo.errors import UsageError
 
-LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 8.0}  # a value at or above is flagged
+LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 10.0}  # a value at or above is flagged
 KINDS = tuple(LIMITS)
-WHITE = 245  # of 255, in each channel
+WHITE = 252  # of 255, in each channel: burnt skin seldom is so white in all four corners
+HOUSING = 25  # L* of the tinted edge of a lens in a corner of the picture, at the most
 BLUER = 16  # CIELAB b* below the picture's median from which a pixel may be ink
 INK = {"lightness": 6, "blue": 12, "red": 2}  # CIELAB by which ink is darker, bluer and redder than the skin beside it
 ON_SKIN = 0.8  # of the brighter skin's L*: what lies beside ink has it, so that the blue in a lesion is no ink
@@ -32,9 +33,10 @@ ON_SKIN = 0.8  # of the brighter skin's L*: what lies beside ink has it, so that
 class Artefacts:
     """What was measured; `flags` says what reaches its limit in `LIMITS`.
 
-    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance, see `Row`.
+    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance: minus the
+    decimal logarithm of how many chance would give.
     `ink`: the share of the picture marked in violet or blue. `dark_corners`: the share that is near-black and joined to a corner.
-    `white_frame`: the same in white. `colour_cast`: how far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
+    `white_frame`: the share that is white and joined to all four. `colour_cast`: how far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
     """
 
     hair: float
@@ -59,11 +61,12 @@ def find_artefacts(pixels: np.ndarray) -> Artefacts:
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise UsageError(f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives them")
     black, white = find_frames(pixels)
-    shut = widen(black | white, 9)
-    row = find_ruler(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), shut)
+    shut, grey = widen(black | white, 9), cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    lines = find_hairs(np.ascontiguousarray(pixels[..., 0]), shut_edge(shut))
+    bases = measure_bases(grey, lines)
     return Artefacts(
-        hair=measure_hair(np.ascontiguousarray(pixels[..., 0]), shut_more(shut, row)),
-        ruler=row.rarity,
+        hair=float(measure_lengths(lines)[bases < LIMITS["ruler"]].sum()) / SIDE,
+        ruler=max(measure_rows(grey, shut), bases.max(initial=0.0)),
         ink=measure_ink(pixels, shut),
         dark_corners=float(black.mean()),
         white_frame=float(white.mean()),
@@ -72,9 +75,10 @@ def find_artefacts(pixels: np.ndarray) -> Artefacts:
 
 
 def find_frames(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The cells, bool (28, 28), of what is near-black, and of what is white, and joined to a corner."""
+    """The cells, bool (28, 28), of what is near-black and joined to a corner, and of what is white, where all four corners are."""
     cells = cv2.resize(pixels, (SIDE // CELL, SIDE // CELL), interpolation=cv2.INTER_AREA)
-    return find_outside(cells), spread_corners(cells.min(axis=2) >= WHITE)
+    white = cells.min(axis=2) >= WHITE
+    return find_outside(cells), spread_corners(white) if white[::27, ::27].all() else np.zeros_like(white)
 
 
 def widen(cells: np.ndarray, margin: int) -> np.ndarray:
@@ -83,13 +87,11 @@ def widen(cells: np.ndarray, margin: int) -> np.ndarray:
     return cv2.dilate(whole, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8)).view(bool)
 
 
-def shut_more(shut: np.ndarray, row: Row) -> np.ndarray:
-    """`shut`, and the outermost pixels, and the ruler where there is one: its base line is no hair."""
-    more = shut.astype(np.uint8)
-    cv2.rectangle(more, (0, 0), (SIDE - 1, SIDE - 1), 1, 3)
-    if row.rarity >= LIMITS["ruler"]:
-        cv2.line(more, row.start, row.end, 1, 21)
-    return more.view(bool)
+def shut_edge(shut: np.ndarray) -> np.ndarray:
+    """`shut`, bool (224, 224), and the outermost three pixels, which can be a thin frame."""
+    inner = np.ones_like(shut)
+    inner[3:-3, 3:-3] = shut[3:-3, 3:-3]
+    return inner
 
 
 def measure_ink(pixels: np.ndarray, shut: np.ndarray) -> float:
@@ -121,6 +123,9 @@ def is_ink(lab: np.ndarray, labels: np.ndarray, seen: np.ndarray, spot: int, box
         return False
     beside = np.median(lab[window][around], axis=0)
     lightness, red, blue = (beside - lab[window][inside.view(bool)].mean(axis=0)) * (100 / 255, -1, 1)
+    in_corner = x * (x + width - len(lab)) == 0 == y * (y + height - len(lab))
+    if in_corner and lab[window][inside.view(bool), 0].mean() < HOUSING * 255 / 100:
+        return False
     return bool(beside[0] >= light and lightness >= INK["lightness"] and red >= INK["red"] and blue >= INK["blue"])
 
 
