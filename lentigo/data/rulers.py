@@ -21,7 +21,7 @@ SLANT = 0.7  # radians at least between a tick and the row
 REACH, REACH_SHARE = 1.2, 0.06  # pixels, and share of the gap, by which a tick may lie off its place
 CROWD = 40  # pixels: as far as lines are counted that could take a tick's place
 LONGEST = 40  # ticks
-BASES, SHORTEST, RAGGED = 6, 30, 12  # how many lines may be the base of a ruler, the longest first; pixels of length at least, and of width at most
+BASES, SHORTEST, RAGGED = 4, 30, 10  # how many lines may be the base of a ruler, the longest first; pixels of length at least, and of width at most
 ZOOM, BESIDE, BEYOND = 2, 14, 30  # a base line is looked at so much enlarged, with so many pixels beside it and beyond its ends
 
 
@@ -91,8 +91,9 @@ def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
     """
     step = place[None, :] - place[:, None]
     far, turn = np.abs(step), measure_turn(angle[None, :] - angle[:, None])
-    beside = (far >= GAPS[0]) & (far <= GAPS[1]) & (turn < TURN) & (measure_turn(np.angle(step) - angle[:, None]) > SLANT)
-    first, here = np.nonzero(beside)
+    first, here = np.nonzero((far >= GAPS[0]) & (far <= GAPS[1]) & (turn < TURN))
+    beside = measure_turn(np.angle(step[first, here]) - angle[first]) > SLANT
+    first, here = first[beside], here[beside]
     parallel, stride = turn < TURN_IN_ROW, step[first, here]
     reach = REACH + REACH_SHARE * np.abs(stride)
     chance = (parallel & (far <= CROWD)).sum(axis=1)[first] * (reach / CROWD) ** 2
@@ -111,8 +112,16 @@ def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
 
 def look_ahead(place: np.ndarray, parallel: np.ndarray, here: np.ndarray, stride: np.ndarray, reach: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The next tick of each of m rows, -1 where there is none, and the strides to it, 1 or 2; `parallel`, bool (m, n), says which ticks may be."""
-    off = np.where(parallel, np.abs(place[None, :] - (place[here] + stride)[:, None]), np.inf)
-    off_twice = np.where(parallel, np.abs(place[None, :] - (place[here] + 2 * stride)[:, None]), np.inf)
-    once, twice = off.min(axis=1) <= reach, off_twice.min(axis=1) <= 1.2 * reach
-    found = np.where(once, off.argmin(axis=1), np.where(twice, off_twice.argmin(axis=1), -1))
-    return found, np.where(once, 1, 2)
+    found = find_nearest(place, parallel, place[here] + stride, reach)
+    lost = np.flatnonzero(found < 0)
+    found[lost] = find_nearest(place, parallel[lost], place[here[lost]] + 2 * stride[lost], 1.2 * reach[lost])
+    steps = np.ones(len(found))
+    steps[lost] = 2
+    return found, steps
+
+
+def find_nearest(place: np.ndarray, parallel: np.ndarray, wanted: np.ndarray, reach: np.ndarray) -> np.ndarray:
+    """Of each of m places that are wanted the nearest tick within reach that may be it, (m,), or -1."""
+    off = np.where(parallel, np.abs(place[None, :] - wanted[:, None]), np.inf)
+    nearest = off.argmin(axis=1)
+    return np.where(off[np.arange(len(off)), nearest] <= reach, nearest, -1)

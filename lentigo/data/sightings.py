@@ -20,12 +20,13 @@ from lentigo.data.rulers import measure_bases, measure_rows
 from lentigo.data.skin import PLAUSIBLE, measure_skin
 from lentigo.errors import UsageError
 
-LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 10.0}  # a value at or above is flagged
+LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 11.0}  # a value at or above is flagged
 KINDS = tuple(LIMITS)
 WHITE = 252  # of 255, in each channel: burnt skin seldom is so white in all four corners
 HOUSING = 25  # L* of the tinted edge of a lens in a corner of the picture, at the most
 BLUER = 16  # CIELAB b* below the picture's median from which a pixel may be ink
 INK = {"lightness": 6, "blue": 12, "red": 2}  # CIELAB by which ink is darker, bluer and redder than the skin beside it
+PINKEST = 8.0  # CIELAB by which a* of skin is above b* at the most, in white light
 ON_SKIN = 0.8  # of the brighter skin's L*: what lies beside ink has it, so that the blue in a lesion is no ink
 
 
@@ -130,8 +131,10 @@ def is_ink(lab: np.ndarray, labels: np.ndarray, seen: np.ndarray, spot: int, box
 
 
 def measure_cast(pixels: np.ndarray) -> float | None:
-    """How far the colour of the skin lies beyond `PLAUSIBLE`, in CIELAB units; None where no skin is seen."""
+    """How far the colour of the skin lies beyond `PLAUSIBLE` or `PINKEST`, in CIELAB units; None where no skin is seen."""
     colour = measure_skin(np.ascontiguousarray(pixels[4::8, 4::8]))
     if colour is None:
         return None
-    return float(np.hypot(*(max(least - value, value - most, 0) for value, (least, most) in zip(colour[1:], PLAUSIBLE, strict=True))))
+    _, red, yellow = colour
+    beyond = (max(least - value, value - most, 0) for value, (least, most) in zip((red, yellow), PLAUSIBLE, strict=True))
+    return float(max(np.hypot(*beyond), (red - yellow - PINKEST) / np.sqrt(2)))
