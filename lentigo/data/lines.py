@@ -14,7 +14,7 @@ import numpy as np
 WIDEST = 7  # pixels: a line is narrower
 DOWN, ACROSS = np.ones((WIDEST, 1), np.uint8), np.ones((1, WIDEST), np.uint8)  # closings along them fill lines that run across, or down
 DARKER, DARKER_THAN_MOST = 10, 1.5  # grey levels, and times the median, by which a hair is darker than what lies beside it
-SHORTEST, WIDTH = 24, 2.5  # pixels: of a hair
+SHORTEST, WIDTH, STRAIGHT = 24, 2.5, 6  # pixels: of a hair; and the width of a part up to which it is one straight hair
 ON_SKIN = 0.85  # of the brighter skin's light: what lies beside a hair has it, so that the meshes of a lesion are no hairs
 
 
@@ -76,5 +76,5 @@ def find_hairs(red: np.ndarray, shut: np.ndarray) -> Parts:
 
 
 def measure_lengths(hairs: Parts) -> np.ndarray:
-    """The length of each, pixels, (n,); also of those that bend or cross and are one part."""
-    return np.maximum(hairs.length, hairs.area / WIDTH)
+    """The length of each, pixels, (n,); of those that bend or cross, and are one part, by their area."""
+    return np.where(hairs.width <= STRAIGHT, hairs.length, np.maximum(hairs.length, hairs.area / WIDTH))

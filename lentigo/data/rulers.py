@@ -14,30 +14,32 @@ import numpy as np
 
 from lentigo.data.lines import ACROSS, DOWN, Parts, find_parts
 
-LENGTHS = (3.5, 26)  # pixels of a tick
+LONGEST = 26  # pixels of a tick
 GAPS = (3.5, 32)  # pixels from tick to tick
 TURN, TURN_IN_ROW = 0.25, 0.4  # radians between two neighbours, and between any in a row
 SLANT = 0.7  # radians at least between a tick and the row
 REACH, REACH_SHARE = 1.2, 0.06  # pixels, and share of the gap, by which a tick may lie off its place
 CROWD = 40  # pixels: as far as lines are counted that could take a tick's place
-LONGEST = 40  # ticks
-BASES, SHORTEST, RAGGED = 4, 30, 10  # how many lines may be the base of a ruler, the longest first; pixels of length at least, and of width at most
+MOST = 40  # ticks of a row
+BASES, SHORTEST, RAGGED = 4, 30, 12  # how many lines may be the base of a ruler, the longest first; pixels of length at least, and of width at most
 ZOOM, BESIDE, BEYOND = 2, 14, 30  # a base line is looked at so much enlarged, with so many pixels beside it and beyond its ends
 
 
 @dataclass(frozen=True)
 class Look:
     """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is usual there; at least
-    `slim` times longer than wide, at most `wide` pixels; and at most `tilt` radians off the direction in which ticks are looked for."""
+    `slim` times longer than wide, at most `wide` pixels; at least `short` pixels long; and at most `tilt` radians off the direction in which ticks are looked for."""
 
     darker: float
     around: float
+    short: float
     slim: float
     wide: float
     tilt: float
 
 
-ALONE, ON_BASE = Look(darker=6, around=2.0, slim=2.2, wide=4.5, tilt=0.96), Look(darker=4, around=1.5, slim=1.5, wide=6.3, tilt=0.6)
+# on a base line, enlarged: the steps of a thin slanting line look like shorter ticks
+ALONE, ON_BASE = Look(darker=6, around=2.0, short=3.5, slim=2.2, wide=4.5, tilt=0.96), Look(darker=4, around=1.5, short=7, slim=1.5, wide=6.3, tilt=0.6)
 
 
 def measure_rows(grey: np.ndarray, shut: np.ndarray) -> float:
@@ -74,7 +76,7 @@ def find_ticks(darker: np.ndarray, look: Look, heading: float, shut: np.ndarray 
     """The middles of ticks, complex (n,), x + iy, and their angles, (n,), from how much darker each pixel is, uint8 (h, w)."""
     mask = darker > look.darker + look.around * cv2.blur(darker, (31, 31)).astype(np.float32)
     parts = find_parts(mask if shut is None else mask & ~shut)
-    ticks = (parts.length >= LENGTHS[0]) & (parts.length <= LENGTHS[1]) & (measure_turn(parts.angle - heading) < look.tilt)
+    ticks = (parts.length >= look.short) & (parts.length <= LONGEST) & (measure_turn(parts.angle - heading) < look.tilt)
     ticks &= (parts.width < look.wide) & (parts.length >= look.slim * np.maximum(parts.width, 1))
     return parts.x[ticks] + 1j * parts.y[ticks], parts.angle[ticks]
 
@@ -98,7 +100,7 @@ def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
     reach = REACH + REACH_SHARE * np.abs(stride)
     chance = (parallel & (far <= CROWD)).sum(axis=1)[first] * (reach / CROWD) ** 2
     rarity, rarest = np.full(len(first), -np.log10(max(len(first), 1))), 0.0
-    for _ in range(LONGEST):
+    for _ in range(MOST):
         if len(first) == 0:
             break
         found, steps = look_ahead(place, parallel[first], here, stride, reach)

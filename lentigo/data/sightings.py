@@ -22,12 +22,25 @@ from lentigo.errors import UsageError
 
 LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 11.0}  # a value at or above is flagged
 KINDS = tuple(LIMITS)
+SMALLEST = 4  # pixels of half size: a spot of ink
 WHITE = 252  # of 255, in each channel: burnt skin seldom is so white in all four corners
-HOUSING = 25  # L* of the tinted edge of a lens in a corner of the picture, at the most
-BLUER = 16  # CIELAB b* below the picture's median from which a pixel may be ink
-INK = {"lightness": 6, "blue": 12, "red": 2}  # CIELAB by which ink is darker, bluer and redder than the skin beside it
+BLUER, BLUE = 12, 122  # CIELAB b* below the picture's median from which a pixel may be ink, and b* + 128 that it has at the most
 PINKEST = 8.0  # CIELAB by which a* of skin is above b* at the most, in white light
-ON_SKIN = 0.8  # of the brighter skin's L*: what lies beside ink has it, so that the blue in a lesion is no ink
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How ink differs from the skin beside it, CIELAB: by how much it is darker, bluer and redder at least. `light`: the lightness of what lies beside it, as
+    a share of the brighter skin's, so that the blue in a lesion is no ink. `lightest`: in a corner of the picture, where the edge of a lens can be as blue, of itself."""
+
+    light: float
+    darker: float
+    bluer: float
+    redder: float
+    in_corner: float
+
+
+VIOLET, BLUE_INK = Ink(light=0.8, darker=6, bluer=12, redder=4, in_corner=25), Ink(light=0.9, darker=8, bluer=18, redder=-100, in_corner=100)
 
 
 @dataclass(frozen=True)
@@ -63,12 +76,13 @@ def find_artefacts(pixels: np.ndarray) -> Artefacts:
         raise UsageError(f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives them")
     black, white = find_frames(pixels)
     shut, grey = widen(black | white, 9), cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
-    lines = find_hairs(np.ascontiguousarray(pixels[..., 0]), shut_edge(shut))
+    ink = find_ink(pixels, shut)
+    lines = find_hairs(np.ascontiguousarray(pixels[..., 0]), shut_edge(shut | widen(ink, 5) if ink.mean() >= LIMITS["ink"] else shut))
     bases = measure_bases(grey, lines)
     return Artefacts(
         hair=float(measure_lengths(lines)[bases < LIMITS["ruler"]].sum()) / SIDE,
         ruler=max(measure_rows(grey, shut), bases.max(initial=0.0)),
-        ink=measure_ink(pixels, shut),
+        ink=float(ink.mean()),
         dark_corners=float(black.mean()),
         white_frame=float(white.mean()),
         colour_cast=measure_cast(pixels),
@@ -83,7 +97,7 @@ def find_frames(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widen(cells: np.ndarray, margin: int) -> np.ndarray:
-    """The pixels, bool (224, 224), of cells, bool (28, 28), and of what is nearer to them than `margin` pixels."""
+    """The pixels, bool (224, 224), of cells, bool (n, n), and of what is nearer to them than `margin` pixels."""
     whole = cv2.resize(cells.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     return cv2.dilate(whole, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8)).view(bool)
 
@@ -95,39 +109,40 @@ def shut_edge(shut: np.ndarray) -> np.ndarray:
     return inner
 
 
-def measure_ink(pixels: np.ndarray, shut: np.ndarray) -> float:
-    """The share of the picture in violet or blue ink: spots bluer and darker than the skin on which they lie; `shut` is left out."""
+def find_ink(pixels: np.ndarray, shut: np.ndarray) -> np.ndarray:
+    """Where violet or blue ink is, bool (112, 112): spots bluer and darker than the skin on which they lie; `shut` is left out."""
     half = SIDE // 2
     lab = cv2.cvtColor(cv2.resize(pixels, (half, half), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     seen = ~shut[::2, ::2]
     some = lab[::4, ::4][seen[::4, ::4]]
     if not len(some):
-        return 0.0
-    spots = seen & (lab[..., 2] < min(np.median(some[:, 2]) - BLUER, 120))
+        return np.zeros_like(seen)
+    spots = seen & (lab[..., 2] < min(np.median(some[:, 2]) - BLUER, BLUE))
     if not spots.any():
-        return 0.0
+        return spots
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
-    light = ON_SKIN * np.percentile(some[:, 0], 70)
-    areas = [boxes[spot, cv2.CC_STAT_AREA] for spot in range(1, count) if is_ink(lab, labels, seen, spot, boxes[spot], light)]
-    return float(sum(areas)) / half**2
+    light = float(np.percentile(some[:, 0], 70))
+    ink = [False, *(is_ink(lab, labels == spot, seen, boxes[spot], light) for spot in range(1, count))]
+    return np.array(ink)[labels]
 
 
-def is_ink(lab: np.ndarray, labels: np.ndarray, seen: np.ndarray, spot: int, box: np.ndarray, light: float) -> bool:
-    """Whether a spot of uint8 CIELAB (h, w, 3), at `box`, differs from what lies around it as ink does from skin, which has at least the lightness `light`."""
+def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray, light: float) -> bool:
+    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), within `box`, differs from what lies around it as one of the inks does; `light` is the skin's L*."""
     x, y, width, height, area = box
-    if area < 4:
+    if area < SMALLEST:
         return False
     window = np.s_[max(y - 5, 0) : y + height + 5, max(x - 5, 0) : x + width + 5]
-    inside = (labels[window] == spot).view(np.uint8)
-    around = (cv2.dilate(inside, np.ones((9, 9), np.uint8)) > cv2.dilate(inside, np.ones((3, 3), np.uint8))) & seen[window]
+    inside, near = spot[window], spot[window].view(np.uint8)
+    around = (cv2.dilate(near, np.ones((9, 9), np.uint8)) > cv2.dilate(near, np.ones((3, 3), np.uint8))) & seen[window]
     if not around.any():
         return False
-    beside = np.median(lab[window][around], axis=0)
-    lightness, red, blue = (beside - lab[window][inside.view(bool)].mean(axis=0)) * (100 / 255, -1, 1)
+    beside, own = np.median(lab[window][around], axis=0), lab[window][inside].mean(axis=0)
+    darker, redder, bluer = (beside - own) * (100 / 255, -1, 1)
     in_corner = x * (x + width - len(lab)) == 0 == y * (y + height - len(lab))
-    if in_corner and lab[window][inside.view(bool), 0].mean() < HOUSING * 255 / 100:
-        return False
-    return bool(beside[0] >= light and lightness >= INK["lightness"] and red >= INK["red"] and blue >= INK["blue"])
+    return any(
+        beside[0] >= ink.light * light and darker >= ink.darker and bluer >= ink.bluer and redder >= ink.redder and (own[0] >= ink.in_corner * 255 / 100 or not in_corner)
+        for ink in (VIOLET, BLUE_INK)
+    )
 
 
 def measure_cast(pixels: np.ndarray) -> float | None:
