@@ -8,7 +8,7 @@ from lentigo.data.lines import find_hairs, find_parts, measure_lengths
 from lentigo.data.rulers import measure_bases, measure_row, measure_rows, measure_turn
 
 NOTHING = np.zeros((224, 224), bool)
-SURE = 2.0  # a rarity
+SURE, MIDDLE = 2.0, np.array((112, 112))  # a rarity; of the picture
 
 
 def drawing(*lines, width=1, ground=200, ink=60):
@@ -23,7 +23,7 @@ def ruler(angle=0.0, gap=9.0, length=8.0, count=12, base=False, bend=0.0):
     """The ticks of a ruler around the middle, and its base line."""
     angles = angle + bend * (np.arange(count) - count / 2)
     along, inward = np.stack([np.cos(angles), np.sin(angles)], 1), np.stack([-np.sin(angles), np.cos(angles)], 1)
-    feet = (112, 112) + np.cumsum(gap * along, axis=0) - gap * count / 2 * along.mean(axis=0)
+    feet = MIDDLE + np.cumsum(gap * along, axis=0) - gap * count / 2 * along.mean(axis=0)
     ticks = [(foot, foot + length * way) for foot, way in zip(feet, inward, strict=True)]
     return ticks + [(feet[0], feet[-1])] * base
 
@@ -85,7 +85,8 @@ def test_a_base_line_with_ticks_is_a_ruler(angle):
 
 @pytest.mark.parametrize("angle", np.radians([1, 5, 25, 45, 88]))
 def test_a_bare_line_is_no_ruler(angle):
-    picture = drawing(((112, 112) - 80 * np.array([np.cos(angle), np.sin(angle)]), (112, 112) + 80 * np.array([np.cos(angle), np.sin(angle)])))
+    half = 80 * np.array([np.cos(angle), np.sin(angle)])
+    picture = drawing((MIDDLE - half, MIDDLE + half))
     assert measure_bases(picture, find_hairs(picture, NOTHING)).max() <= SURE
 
 
@@ -101,7 +102,7 @@ def test_lines_turn_by_a_right_angle_at_most():
 @pytest.mark.parametrize("width", [1, 2])
 def test_a_hair_is_as_long_as_it_is_drawn(angle, width):
     half = 70 * np.array([np.cos(angle), np.sin(angle)])
-    hairs = find_hairs(drawing(((112, 112) - half, (112, 112) + half), width=width), NOTHING)
+    hairs = find_hairs(drawing((MIDDLE - half, MIDDLE + half), width=width), NOTHING)
     assert len(hairs.area) == 1 and measure_lengths(hairs)[0] == pytest.approx(140, rel=0.05)
 
 
