@@ -25,7 +25,7 @@ LISTED = 20  # examples that are kept
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `sides[0]` that of `a`. `kind`: how they are twins (`lentigo.data.twins.KINDS`), or the column of the id that they share."""
+    """Two photographs on two sides, `a` on the earlier of `sides`. `kind`: how they are twins (`lentigo.data.twins.KINDS`), or the column of the id that they share."""
 
     a: str
     b: str
@@ -84,16 +84,16 @@ def gather_leaks(dataset: Dataset, twins: Twins | None = None) -> Leaks | None:
     if not ids and not pairs:
         return None
     images = dataset.table["image"].tolist()
-    examples = [Leak(images[twin.a], images[twin.b], (sides[twin.a], sides[twin.b]), twin.kind) for twin in mix_kinds(pairs)]
+    examples = [show_pair(images, sides, (twin.a, twin.b), twin.kind) for twin in mix_kinds(pairs)]
     examples += [show_id(images, dataset.table[leak["column"]], sides, leak) for leak in ids]
     lowest, highest = reach_sides(dataset, twins)
     kinds = Counter(twin.kind for twin in pairs) + Counter(leak["column"] for leak in ids)
     return Leaks(count_sides(sides[lowest < highest]), count_sides(sides), dict(kinds), tuple(examples[:LISTED]))
 
 
-def list_sides(dataset: Dataset) -> list[str]:
-    """The side of each photograph; those of no split are there to learn from."""
-    return dataset.table["split"].fillna(SPLITS[0]).tolist()
+def list_sides(dataset: Dataset) -> np.ndarray:
+    """The side of each photograph, words (n,); those of no split are there to learn from."""
+    return dataset.table["split"].fillna(SPLITS[0]).to_numpy(dtype=object)
 
 
 def reach_sides(dataset: Dataset, twins: Twins | None) -> tuple[np.ndarray, np.ndarray]:
@@ -123,9 +123,14 @@ def mix_kinds(pairs: Iterable[Twin]) -> list[Twin]:
 
 def show_id(images: Sequence[str], values: pd.Series, sides: Sequence[str], leak: dict[str, Any]) -> Leak:
     """An id on two sides as two photographs that have it."""
-    first, second = leak["splits"][:2]
-    shown = {sides[row]: images[row] for row in np.flatnonzero(values.astype(str).to_numpy() == leak["value"])}
-    return Leak(shown[first], shown[second], (first, second), leak["column"])
+    rows = {sides[row]: row for row in np.flatnonzero(values.astype(str).to_numpy() == leak["value"])}
+    return show_pair(images, sides, tuple(rows.values())[:2], leak["column"])
+
+
+def show_pair(images: Sequence[str], sides: Sequence[str], rows: tuple[int, int], kind: str) -> Leak:
+    """Two photographs as an example."""
+    first, second = sorted(rows, key=lambda row: SPLITS.index(sides[row]))
+    return Leak(images[first], images[second], (sides[first], sides[second]), kind)
 
 
 def refuse_leaks(leaks: Leaks, name: str) -> None:

@@ -22,7 +22,7 @@ from lentigo.errors import DataError, UsageError
 
 BALANCED = ("source", "site", "skin_tone", "skin_type")  # columns whose values are spread over the parts, within each class, where they are known
 UNKNOWN, OTHERS = "unknown", "others"
-MOST = 50  # values of a column that are told apart, the commonest
+MOST, FEWEST = 50, 10  # values of a column that are told apart, and photographs that each must have: fewer cannot be spread
 
 
 @dataclass(frozen=True)
@@ -180,16 +180,17 @@ def require_classes(dataset: Dataset, chosen: np.ndarray, parts: list[str]) -> N
 
 
 def list_strata(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """What is to be spread evenly: the class, and within it each column of `BALANCED` that says something, as words."""
+    """What is to be spread evenly: the class, and within it each column of `BALANCED` that tells photographs apart, as words."""
     columns = [name for name in BALANCED if name in table and table[name].nunique(dropna=False) > 1]
-    return {"label": table["label"]} | {name: table["label"] + ", " + name_common(table[name]) for name in columns}
+    return {"label": table["label"]} | {name: table["label"] + ", " + name_common(table[name], table["label"]) for name in columns}
 
 
-def name_common(values: pd.Series) -> pd.Series:
-    """The values as words; what is missing is unknown, and those beyond the `MOST` commonest are others."""
+def name_common(values: pd.Series, labels: pd.Series) -> pd.Series:
+    """The values as words; what is missing is unknown, and what fewer than `FEWEST` of a class have, or not the `MOST` commonest, are others."""
     words = values.astype(object).where(values.notna(), UNKNOWN).astype(str)
     counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
-    return words.where(words.isin(counts.index[:MOST]), OTHERS)
+    common = words.isin(counts.index[:MOST]) & (words.groupby([words, labels]).transform("size") >= FEWEST)
+    return words.where(common, OTHERS)
 
 
 def count_groups(values: pd.Series, place: np.ndarray) -> np.ndarray:
