@@ -78,6 +78,6 @@ def print_partition(facts: dict[str, Any]) -> None:
     if facts["kept"] or facts["moved"]:
         print(f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} moved to the part of photographs that they belong with")
     if facts["conflicts"]:
-        print(f"  {len(facts['conflicts'])} lesions or pictures have both labels; {facts['left_out'] or 'none'} of their photographs left out:")
+        print(f"  both labels: {len(facts['conflicts'])} lesion(s) or picture(s); {facts['left_out'] or 'none'} of their photographs left out:")
         for conflict in facts["conflicts"]:
             print("   ", ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
@@ -136,7 +137,7 @@ def show_pair(images: Sequence[str], sides: Sequence[str], rows: tuple[int, int]
 def refuse_leaks(leaks: Leaks, name: str) -> None:
     """Raises `DataError` that names what leaks, some examples and the cures."""
     facts = leaks.to_json()
-    examples = "; ".join(tell_example(leak) for leak in facts["examples"][:EXAMPLES])
+    examples = "; ".join(tell_example(leak) for leak in facts["examples"][:EXAMPLES]).replace(f"{name}{os.sep}", "")
     raise DataError(
         f"{name}: its split leaks: {tell_leaks(facts)}, such as {examples}; expected each patient, lesion and picture on one side: split anew with "
         f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a later side out (--drop-leaks), or go on and have the RUN marked (--allow-leaks)"

@@ -269,7 +269,7 @@ def test_one_patient_with_all_of_a_class_is_refused(tmp_path):
     make(tmp_path, 30)
     table = pd.read_csv(tmp_path / "manifest.csv").assign(label=["malignant"] * 10 + ["benign"] * 20, patient_id=["p"] * 10 + [f"q{row}" for row in range(20)])
     table.to_csv(tmp_path / "manifest.csv", index=False)
-    with pytest.raises(DataError, match="1 group .* of the class malignant"):
+    with pytest.raises(DataError, match=r"1 group .* of the class malignant"):
         split(tmp_path)
 
 
@@ -290,7 +290,7 @@ def test_photographs_that_cannot_be_read_are_left_out_and_listed(lesions):
 
 
 def test_none_that_can_be_read_is_an_error(tmp_path):
-    with pytest.raises(DataError, match="none of its 120 photographs can be read"):
+    with pytest.raises(DataError, match=r"none of its 120 photographs can be read"):
         split(make(tmp_path), twins=True)
 
 
@@ -329,7 +329,7 @@ def test_files_are_named_relative_to_the_manifest_unless_only_the_root_is_shared
 
 
 def test_a_manifest_of_another_kind_is_refused(tmp_path):
-    with pytest.raises(UsageError, match="expected a name ending in .csv or .parquet"):
+    with pytest.raises(UsageError, match=r"expected a name ending in \.csv or \.parquet"):
         write_manifest(Dataset("x", pd.DataFrame({"image": ["a.jpg"], "label": ["benign"]})), tmp_path / "split.json")
 
 
