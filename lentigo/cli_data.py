@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from lentigo.errors import UsageError
 from lentigo.options import Json
-from lentigo.summary import print_import
+from lentigo.summary import print_import, print_partition
 from lentigo.terminal import Bars, emit, report_problems, say
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.")
@@ -38,6 +38,34 @@ def data_info(
     if out is not None:
         say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
     report_problems(description.problems)
+
+
+@data_app.command("split", epilog="Example: lentigo data split photos/ --out split.csv --test 0.2 --validation 0.2")
+def data_split(
+    data: Annotated[Path, Argument(help="Labelled photographs; a split that they have is not kept.")],
+    out: Annotated[Path, Option("--out", help="The manifest to be written, .csv or .parquet.")],
+    test: Annotated[float, Option("--test", help="Share of the photographs for the test; 0: none.")] = 0.2,
+    validation: Annotated[float, Option("--validation", help="Share for validation; 0: none, training draws its own.")] = 0.2,
+    seed: Annotated[int, Option("--seed", help="Decides which groups go where.")] = 0,
+    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids and identical files alone.")] = True,
+    keep: Annotated[Path | None, Option("--keep", help="An earlier manifest: its photographs, patients and lesions stay where they are.")] = None,
+    drop_conflicts: Annotated[bool, Option("--drop-conflicts", help="Leaves out lesions and pictures that have both labels.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Splits photographs in three, patients, lesions and twins on one side, and writes a manifest."""
+    from lentigo.data.frozen_splits import require_new, write_manifest
+    from lentigo.data.partition import Shares, split_dataset
+
+    require_new(out, keep)
+    with Bars() as bars:
+        partition = split_dataset(data, Shares(validation, test), seed=seed, twins=twins, keep=keep, drop_conflicts=drop_conflicts, progress=bars)
+    write_manifest(partition.dataset, out)
+    facts = {"out": str(out), **partition.to_json()}
+    if as_json:
+        emit(facts)
+    else:
+        print_partition(facts)
+    report_problems(partition.problems)
 
 
 @data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")

@@ -23,7 +23,10 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", "data info", "data synth", "data import", "data get"])
+COMMANDS = ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", *(f"data {verb}" for verb in ("info", "split", "synth", "import", "get"))]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
@@ -166,6 +169,64 @@ def test_info_of_data_draws_two_pictures(phantoms, tmp_path):
     facts = json.loads(result.stdout)
     assert facts["counts"] == {"unsplit": {"benign": 24, "malignant": 24}} and facts["sizes"] == {"224x224": 48}
     assert (tmp_path / "samples.png").is_file() and (tmp_path / "counts.png").is_file()
+
+
+def test_split_writes_a_manifest_that_is_read(phantoms, tmp_path):
+    result = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--json")
+    facts = json.loads(result.stdout)
+    assert result.returncode == 0 and facts["n"] == 48 and set(facts["shares"]) == {"train", "validation", "test"} and facts["twins"]["groups"] == 8
+    counted = json.loads(lentigo("data", "info", tmp_path / "split.csv", "--json").stdout)["counts"]
+    assert {split: sum(row["n"] for row in facts["counts"] if row["split"] == split) for split in counted} == {split: sum(c.values()) for split, c in counted.items()}
+
+
+def test_split_says_how_close_it_came_and_keeps_what_was(phantoms, tmp_path):
+    first = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0")
+    assert first.returncode == 0 and "(80 % asked)" in first.stdout and "furthest from its share, in photographs: label" in first.stdout
+    again = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7")
+    assert again.returncode == 2 and "is there already" in again.stderr
+    kept = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7", "--keep", tmp_path / "split.csv")
+    assert kept.returncode == 0 and "48 stay as the earlier manifest has them" in kept.stdout
+
+
+def test_split_lists_what_it_cannot_read_and_conflicts(phantoms, tmp_path):
+    for label in ("benign", "malignant"):
+        shutil.copytree(phantoms / label, tmp_path / "photos" / label)
+    (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"no photograph")
+    first = sorted((phantoms / "benign").iterdir())[0]
+    shutil.copy(first, tmp_path / "photos" / "malignant" / first.name)
+    result = lentigo("data", "split", tmp_path / "photos", "--out", tmp_path / "split.csv", "--drop-conflicts")
+    assert result.returncode == 3 and "bad.jpg" in result.stderr and "both labels: 1 lesion(s) or picture(s)" in result.stdout
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--test", "0.6", "--validation", "0.5"], "expected 0 to 1 each"),
+    (["--test", "x"], "'--test'"),
+    (["--out", "split.json"], "ending in .csv or .parquet"),
+])  # fmt: skip
+def test_a_split_that_makes_no_sense_is_code_2(phantoms, tmp_path, options, words):
+    result = lentigo("data", "split", phantoms, *([] if "--out" in options else ["--out", tmp_path / "split.csv"]), *options)
+    assert result.returncode == 2 and words in result.stderr and not (tmp_path / "split.csv").exists()
+
+
+def test_train_refuses_a_split_that_leaks_in_one_line(phantoms, tmp_path):
+    for split in ("train", "test"):
+        for label in ("benign", "malignant"):
+            shutil.copytree(phantoms / label, tmp_path / "photos" / split / label)
+    result = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--recipe", "seed", "--weights", "none", "--backbone", "mobilenetv3small")
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and not (tmp_path / "run").exists()
+    assert all(words in result.stderr for words in ("48 of 48 train and 48 of 48 test photographs", "lentigo data split", "--drop-leaks", "--allow-leaks"))
+    both = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--drop-leaks", "--allow-leaks")
+    assert both.returncode == 2 and "one of them at most" in both.stderr
+
+
+def test_a_marked_run_says_so_before_it_answers(run, photo, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    card = json.loads((folder / "card.json").read_text())
+    leaks = {"photographs": {"train": 3, "test": 2}, "of": {"train": 30, "test": 10}, "kinds": {"near": 2}, "examples": []}
+    (folder / "card.json").write_text(json.dumps({**card, "leaks": leaks}))
+    result = lentigo("predict", photo, "--model", folder, "--json")
+    assert result.returncode == 0 and len(result.stdout.splitlines()) == 1
+    assert result.stderr.startswith("Trained on a split that leaks: 3 of 30 train and 2 of 10 test photographs")
 
 
 def test_a_full_disk_is_one_line(phantoms, tmp_path):

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,7 +32,7 @@ SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names 
     "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick"),
     "skin_tone": (),
 }
-TEXT = ("image", "label", "split", *GROUP_COLUMNS, "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
+TEXT = ("image", "label", "split", *GROUP_COLUMNS, "sha256", "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
 
 
 @dataclass(frozen=True)
@@ -79,6 +80,13 @@ class Dataset:
         if "digests" in vars(self):
             vars(taken)["digests"] = [self.digests[row] for row in rows]
         return taken
+
+    def assign(self, **columns: Any) -> Dataset:
+        """The same photographs with other columns; no file that was hashed is hashed again."""
+        changed = replace(self, table=self.table.assign(**columns))
+        if "digests" in vars(self):
+            vars(changed)["digests"] = self.digests
+        return changed
 
     def require_both_classes(self) -> None:
         """Raises `DataError` when a class has no photograph."""

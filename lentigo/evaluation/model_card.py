@@ -15,6 +15,7 @@ import jinja2
 from lentigo.evaluation import card_sections as parts
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.checklists import CLAIM, TRIPOD
+from lentigo.evaluation.split_sections import describe_leaks, describe_split
 from lentigo.models.bundle import Bundle
 
 
@@ -31,7 +32,7 @@ def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = 
     card = bundle.card
     scores = validation.to_json() if isinstance(validation, Assessment) else validation or parts.find(card, "metrics", "validation") or {}
     return (
-        parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), parts.describe_split(card), parts.describe_training(card),
+        *describe_leaks(card), parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), describe_split(card), parts.describe_training(card),
         parts.describe_calibration(card), parts.describe_operating_point(card, scores), parts.describe_refusal(card, scores), parts.describe_precision(card),
         parts.describe_results(scores), parts.describe_test(), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
     )  # fmt: skip
