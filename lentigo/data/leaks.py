@@ -17,7 +17,7 @@ from lentigo.data.manifests import Dataset
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.searches import search_twins
 from lentigo.data.splits import SPLITS, find_leaks, group_photos
-from lentigo.data.twins import KINDS, Twin, Twins
+from lentigo.data.twins import KINDS, Twins
 from lentigo.errors import DataError
 
 EXAMPLES = 3  # that an error names
@@ -79,17 +79,20 @@ def count_joined(dataset: Dataset) -> dict[str, int]:
 
 def gather_leaks(dataset: Dataset, twins: Twins | None = None) -> Leaks | None:
     """What leaks in the given split of a data set, by its ids and by its `twins` where they were looked for; None where nothing does."""
-    sides = list_sides(dataset)
-    ids = find_leaks(dataset.table.assign(split=sides))
-    pairs = twins.across(sides) if twins else ()
-    if not ids and not pairs:
+    sides, every = list_sides(dataset), list_leaks(dataset, twins)
+    if not every:
         return None
-    images = dataset.table["image"].tolist()
-    examples = [show_pair(images, sides, (twin.a, twin.b), twin.kind) for twin in mix_kinds(pairs)]
-    examples += [show_id(images, dataset.table[leak["column"]], sides, leak) for leak in ids]
     lowest, highest = reach_sides(dataset, twins)
-    kinds = Counter(twin.kind for twin in pairs) + Counter(leak["column"] for leak in ids)
-    return Leaks(count_sides(sides[lowest < highest]), count_sides(sides), dict(kinds), tuple(examples[:LISTED]))
+    kinds = Counter(leak.kind for leak in every)
+    return Leaks(count_sides(sides[lowest < highest]), count_sides(sides), dict(kinds), tuple(mix_kinds(every)[:LISTED]))
+
+
+def list_leaks(dataset: Dataset, twins: Twins | None = None) -> list[Leak]:
+    """Every pair of twins whose photographs stand on two sides, and every id that does, as two photographs that have it."""
+    sides, images = list_sides(dataset), dataset.table["image"].tolist()
+    pairs = twins.across(sides) if twins else ()
+    found = [Leak(images[twin.a], images[twin.b], (sides[twin.a], sides[twin.b]), twin.kind) for twin in pairs]
+    return found + [show_id(images, dataset.table[leak["column"]], sides, leak) for leak in find_leaks(dataset.table.assign(split=sides))]
 
 
 def list_sides(dataset: Dataset) -> np.ndarray:
@@ -115,11 +118,11 @@ def count_sides(sides: Iterable[str]) -> dict[str, int]:
     return {side: counts[side] for side in SPLITS if counts[side]}
 
 
-def mix_kinds(pairs: Iterable[Twin]) -> list[Twin]:
-    """Twins of each kind in turn."""
+def mix_kinds(leaks: Iterable[Leak]) -> list[Leak]:
+    """Leaks of each kind in turn."""
     seen: Counter[str] = Counter()
-    turns = [(seen.update([twin.kind]) or seen[twin.kind], twin) for twin in pairs]
-    return [twin for _, twin in sorted(turns, key=lambda turn: turn[0])]
+    turns = [(seen.update([leak.kind]) or seen[leak.kind], leak) for leak in leaks]
+    return [leak for _, leak in sorted(turns, key=lambda turn: turn[0])]
 
 
 def show_id(images: Sequence[str], values: pd.Series, sides: Sequence[str], leak: dict[str, Any]) -> Leak:
