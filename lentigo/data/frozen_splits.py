@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pandas as pd
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import SPLIT_NAMES, Dataset, hash_readable, read_table
 from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import DataError, MissingError, UsageError
 
 DIGEST = "sha256"  # column of the manifest: a photograph is known again by it, whatever its name
 FIRST = ("image", "label", "split", "duplicate_group")  # columns, then all others
@@ -21,7 +22,7 @@ PATHS = ("image", "mask")  # columns that name files
 def write_manifest(dataset: Dataset, out: str | Path) -> None:
     """Writes a data set as CSV, or Parquet by the name, that `load_dataset` reads; files are named relative to it where they lie on the same disk.
 
-    Raises `UsageError` for another suffix, `SpaceError` when the disk is full.
+    Raises `UsageError` for another suffix, `MissingError` for Parquet without pyarrow, `SpaceError` when the disk is full.
     """
     out = Path(out)
     check_suffix(out)
@@ -38,13 +39,15 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
 
 
 def check_suffix(out: Path) -> None:
-    """Raises `UsageError` for a name that is no manifest's."""
+    """Raises `UsageError` for a name that is no manifest's, `MissingError` for Parquet where nothing writes it."""
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"{out}: expected a name ending in .csv or .parquet")
+    if out.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+        raise MissingError(f"{out}: writing Parquet needs pyarrow; pip install 'lentigo[parquet]', or name a .csv")
 
 
 def require_new(out: Path, keep: Path | None) -> None:
-    """Raises `UsageError` where a manifest cannot be written to `out`, or would take the place of one that is not kept: a split should stay."""
+    """Raises as `write_manifest` will, and `UsageError` where it would take the place of a file that is not kept: a split should stay."""
     check_suffix(out)
     if out.exists() and (keep is None or not keep.exists() or not out.samefile(keep)):
         raise UsageError(f"{out}: is there already; expected a new name, or --keep {out}, which leaves its photographs where they are")

@@ -58,9 +58,9 @@ class Conflict:
 class Partition:
     """A data set whose table says the `split`, the `duplicate_group` and the `sha256` of each photograph.
 
-    `wanted`: the share of each part. `twins`: `photographs` that share a duplicate group, and these `groups`; None where nobody looked. `conflicts` are in the data set still, unless
-    `left_out`, how many photographs were, says otherwise. `kept`: photographs whose part an earlier manifest decided; `moved`: those that
-    had another part there, and now stand with photographs that they belong with.
+    `wanted`: the share of each part. `twins`: the `photographs` that share a duplicate group, and these `groups`; None where nobody looked.
+    `conflicts` are in the data set still, unless `left_out`, the number of their photographs that were left out, is above 0. `kept`: photographs
+    whose part an earlier manifest decided; `moved`: those that had another part there, and now stand with photographs that they belong with.
     """
 
     dataset: Dataset

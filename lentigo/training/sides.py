@@ -19,7 +19,8 @@ from lentigo.errors import UsageError
 from lentigo.models.bundle import CARD
 from lentigo.training.recipes import Recipe
 
-LEAKS = ("refuse", "drop", "allow")
+LEAKS = ("refuse", "drop", "allow")  # what may be done about them
+
 
 def check_folder(out: Path, resume: bool) -> None:
     """Refuses to write over a RUN, finished or not."""
