@@ -82,6 +82,8 @@ def import_datasets(
     if out.suffix.lower() != ".csv":
         raise UsageError(f"{out}: expected the name of a .csv file for the manifest, such as {out.with_suffix('.csv').name}")
     given = [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
+    if not given:
+        raise UsageError("no source was named; expected folders, tables or ZIP files of public data sets")
     refuse_overwriting(given, out)
     places = [open_place(source, Path(extract) if extract else out.parent, out, progress) for source in given]
     readings, problems = read_places(places, chosen, kind)

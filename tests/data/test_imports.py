@@ -104,6 +104,11 @@ def test_a_manifest_of_another_suffix_is_a_usage_error(tmp_path, name):
         import_datasets(tmp_path, tmp_path / name)
 
 
+def test_no_source_at_all_is_a_usage_error(tmp_path):
+    with pytest.raises(UsageError, match="no source was named"):
+        import_datasets([], tmp_path / "m.csv")
+
+
 # --- the record
 
 
