@@ -38,7 +38,8 @@ def main() -> None:
     flags, ratio = find(pixels)
     print_table([f"{len(pixels)} photographs as they are", *(name(kind) for kind in KINDS)], [["found, %", *(100 * flags.mean(axis=0))]])
     print(f"\ntime of a photograph, over that of `measure_quality`: {ratio:.2f}")
-    print_table(["drawn", "photographs", "found, 95 % interval", "another kind appeared"], (drawn_row(kind, draw, pixels, flags) for kind, draw in drawings().items()))
+    rows = (drawn_row(kind, draw, pixels, flags) for kind, draw in drawings().items())
+    print_table(["drawn", "photographs", "found, 95 % interval", "another kind appeared"], rows)
     for path in options.labels:
         print_table([path, "labelled", "found", "precision (2)", "precision (1, 2)", "recall of 2", "specificity of 0"], label_rows(Path(path)))
 

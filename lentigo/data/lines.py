@@ -20,8 +20,10 @@ ON_SKIN = 0.85  # of the brighter skin's light: what lies beside a hair has it, 
 
 @dataclass(frozen=True)
 class Parts:
-    """The connected parts of a mask, arrays (n,): their middles, `length` and `width` of the rectangle with the same moments, `area`,
-    all in pixels, and the `angle` of their length, radians clockwise from the x axis, 0 to pi. `owner` and `pixels`: of each pixel of the mask its part and its place."""
+    """The connected parts of a mask, arrays (n,): their middles, `length` and `width` of the rectangle with the same moments, `area`, all in pixels.
+
+    `angle`: of their length, radians clockwise from the x axis, 0 to pi. `owner` and `pixels`: of each pixel of the mask its part and its place.
+    """
 
     x: np.ndarray
     y: np.ndarray

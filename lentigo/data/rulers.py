@@ -27,8 +27,11 @@ ZOOM, BESIDE, BEYOND = 2, 14, 30  # a base line is looked at so much enlarged, w
 
 @dataclass(frozen=True)
 class Look:
-    """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is usual there; at least
-    `slim` times longer than wide, at most `wide` pixels; at least `short` pixels long; and at most `tilt` radians off the direction in which ticks are looked for."""
+    """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is usual there.
+
+    At least `short` pixels long and `slim` times longer than wide, at most `wide` pixels wide; and at most `tilt` radians off the direction in
+    which ticks are looked for.
+    """
 
     darker: float
     around: float

@@ -7,7 +7,7 @@ bench/artefacts.py. A flag is a sighting, not a measurement; its precision and r
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import cv2
@@ -30,8 +30,11 @@ PINKEST = 8.0  # CIELAB by which a* of skin is above b* at the most, in white li
 
 @dataclass(frozen=True)
 class Ink:
-    """How ink differs from the skin beside it, CIELAB: by how much it is darker, bluer and redder at least. `light`: the lightness of what lies beside it, as
-    a share of the brighter skin's, so that the blue in a lesion is no ink. `lightest`: in a corner of the picture, where the edge of a lens can be as blue, of itself."""
+    """How ink differs from the skin beside it, CIELAB: by how much it is darker, bluer and redder at least.
+
+    `light`: the lightness of what lies beside it, as a share of the brighter skin's, so that the blue in a lesion is no ink.
+    `in_corner`: its own L* at least in a corner of the picture, where the edge of a lens can be as blue.
+    """
 
     light: float
     darker: float
@@ -40,17 +43,17 @@ class Ink:
     in_corner: float
 
 
-VIOLET, BLUE_INK = Ink(light=0.8, darker=6, bluer=12, redder=4, in_corner=25), Ink(light=0.9, darker=8, bluer=18, redder=-100, in_corner=100)
+VIOLET, BLUE_INK = Ink(light=0.8, darker=6, bluer=12, redder=4, in_corner=25), Ink(light=0.9, darker=8, bluer=18, redder=-255, in_corner=100)
 
 
 @dataclass(frozen=True)
 class Artefacts:
     """What was measured; `flags` says what reaches its limit in `LIMITS`.
 
-    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance: minus the
-    decimal logarithm of how many chance would give.
-    `ink`: the share of the picture marked in violet or blue. `dark_corners`: the share that is near-black and joined to a corner.
-    `white_frame`: the share that is white and joined to all four. `colour_cast`: how far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
+    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance: minus
+    the decimal logarithm of how many chance would give. `ink`: the share of the picture marked in violet or blue. `dark_corners`: the
+    share that is near-black and joined to a corner. `white_frame`: the share that is white and joined to all four. `colour_cast`: how
+    far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
     """
 
     hair: float
@@ -121,13 +124,16 @@ def find_ink(pixels: np.ndarray, shut: np.ndarray) -> np.ndarray:
     if not spots.any():
         return spots
     count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
-    light = float(np.percentile(some[:, 0], 70))
+    light = max(1.0, float(np.percentile(some[:, 0], 70)))  # not 0, by which is divided
     ink = [False, *(is_ink(lab, labels == spot, seen, boxes[spot], light) for spot in range(1, count))]
     return np.array(ink)[labels]
 
 
 def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray, light: float) -> bool:
-    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), within `box`, differs from what lies around it as one of the inks does; `light` is the skin's L*."""
+    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), differs from what lies around it as one of the inks does.
+
+    `box`: x, y, width, height and area; `seen`: what may lie around it; `light`: the skin's L*, of 255.
+    """
     x, y, width, height, area = box
     if area < SMALLEST:
         return False
@@ -139,10 +145,9 @@ def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray,
     beside, own = np.median(lab[window][around], axis=0), lab[window][inside].mean(axis=0)
     darker, redder, bluer = (beside - own) * (100 / 255, -1, 1)
     in_corner = x * (x + width - len(lab)) == 0 == y * (y + height - len(lab))
-    return any(
-        beside[0] >= ink.light * light and darker >= ink.darker and bluer >= ink.bluer and redder >= ink.redder and (own[0] >= ink.in_corner * 255 / 100 or not in_corner)
-        for ink in (VIOLET, BLUE_INK)
-    )
+    least = own[0] * 100 / 255 if in_corner else 100
+    seen_beside = (beside[0] / light, darker, bluer, redder, least)
+    return any(all(value >= limit for value, limit in zip(seen_beside, astuple(ink), strict=True)) for ink in (VIOLET, BLUE_INK))
 
 
 def measure_cast(pixels: np.ndarray) -> float | None:

@@ -44,7 +44,10 @@ def add_many_hairs(photo, rng):
     add_hairs(photo, rng, fewest=6)
 
 
-DRAWN = {"hair": add_many_hairs, "ruler": add_ruler, "ink": add_ink, "dark_corners": add_dark_corners, "white_frame": add_white_frame, "colour_cast": add_violet_light}
+DRAWN = {
+    "hair": add_many_hairs, "ruler": add_ruler, "ink": add_ink, "dark_corners": add_dark_corners, "white_frame": add_white_frame,
+    "colour_cast": add_violet_light,
+}  # fmt: skip
 
 
 def test_a_plain_picture_has_none():
@@ -174,3 +177,10 @@ def test_on_real_photographs(photographs):
             DRAWN[kind](drawn, rng)
             seen.append(kind in named(np.ascontiguousarray(cv2.merge(list(np.clip(drawn, 0, 255).astype(np.uint8))))))
         assert np.mean(seen) >= least, kind
+
+
+def test_a_blue_spot_on_black_is_measured_all_the_same():
+    photo = np.zeros((224, 224, 3), np.uint8)
+    photo[:, :8] = photo[:, -8:] = (9, 9, 9)
+    photo[100:110, 100:110] = (0, 0, 120)
+    assert find_artefacts(photo).ink == 0
