@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
@@ -182,15 +182,16 @@ def read_folders(place: Place, policy: Policy, kind: str) -> Reading:
 
 
 def read_manifest(place: Place, path: Path) -> Reading:
-    """The photographs of a manifest, its own labels kept whatever the diagnosis. Paths that lead out of its folder are problems."""
-    dataset = load_manifest(path, lambda image: find_escape(image, place.foreign))
+    """The photographs of a manifest, its own labels kept whatever the diagnosis. Paths that lead out of its folder are problems, unless it was named itself."""
+    refuse = partial(find_escape, foreign=place.foreign) if place.only is None else lambda named: None
+    dataset = load_manifest(path, refuse)
     source = path.absolute().parent.name if path.stem.lower() in ("manifest", "metadata") else path.stem
     rows = dataset.table
     words = rows["diagnosis"].astype(object).where(rows["diagnosis"].notna(), rows["label"]) if "diagnosis" in rows else rows["label"]
     named = rows["source"].astype(object).where(rows["source"].notna(), source) if "source" in rows else source
     rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=named)
     if "mask" in rows:
-        lost = rows["mask"].map(lambda mask: find_escape(str(mask), place.foreign), na_action="ignore").notna()
+        lost = rows["mask"].map(lambda mask: refuse(str(mask)), na_action="ignore").notna()
         rows = rows.assign(mask=[str(path.parent / mask) if isinstance(mask, str) and not bad else None for mask, bad in zip(rows["mask"], lost, strict=True)])
     return Reading("manifest", place.given, source, rows, count_words(rows), list(dataset.problems))
 
@@ -205,7 +206,7 @@ def find_escape(image: str, foreign: bool) -> str | None:
         return "an absolute path in a manifest from a ZIP: left out; expected a path below the manifest" if foreign else None
     climbed = os.path.normpath(image.replace("\\", "/"))
     if climbed == ".." or climbed.startswith("../"):
-        return "leads out of the manifest's folder: left out; expected a path below the manifest, or an absolute one where you trust it"
+        return "leads out of the manifest's folder: left out; expected a path below the manifest: name the manifest itself where you trust it"
     return None
 
 

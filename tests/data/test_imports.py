@@ -290,7 +290,15 @@ def test_a_manifest_in_a_folder_may_name_whole_paths_but_not_climb(tmp_path):
     write_csv(tmp_path / "set" / "manifest.csv", "image label", [("a.jpg", 0), (far, 1), ("../far/b.jpg", 1)])
     answer = import_datasets(tmp_path / "set", tmp_path / "manifest.csv")
     assert answer.n == 2 and [problem.image for problem in answer.problems] == ["../far/b.jpg"]
-    assert answer.problems[0].error.endswith("expected a path below the manifest, or an absolute one where you trust it")
+    assert answer.problems[0].error.endswith("expected a path below the manifest: name the manifest itself where you trust it")
+
+
+def test_a_manifest_that_is_named_itself_is_ones_own_and_may_climb(tmp_path):
+    for name in ("far/b.jpg", "set/a.jpg"):
+        draw(tmp_path / name, name)
+    path = write_csv(tmp_path / "set" / "split.csv", "image label", [("a.jpg", 0), ("../far/b.jpg", 1)])
+    answer = import_datasets(path, tmp_path / "m.csv")
+    assert answer.n == 2 and answer.problems == () and read(tmp_path / "m.csv")["image"].tolist() == ["set/a.jpg", "far/b.jpg"]
 
 
 def test_a_manifest_of_which_every_path_climbs_is_a_data_error(tmp_path):
