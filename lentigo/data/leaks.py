@@ -26,7 +26,7 @@ LISTED = 20  # examples that are kept
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `a` on the earlier of `sides`. `kind`: how they are twins (`lentigo.data.twins.KINDS`), or the column of the id that they share."""
+    """Two photographs on two sides, `a` on the first of `sides`. `kind`: how they are twins (`lentigo.data.twins.KINDS`), or the column of the id that they share."""
 
     a: str
     b: str
@@ -84,7 +84,7 @@ def gather_leaks(dataset: Dataset, twins: Twins | None = None) -> Leaks | None:
         return None
     lowest, highest = reach_sides(dataset, twins)
     kinds = Counter(leak.kind for leak in every)
-    return Leaks(count_sides(sides[lowest < highest]), count_sides(sides), dict(kinds), tuple(mix_kinds(every)[:LISTED]))
+    return Leaks(count_sides(sides[lowest < highest]), count_sides(sides), dict(kinds), tuple(map(order_sides, mix_kinds(every)[:LISTED])))
 
 
 def list_leaks(dataset: Dataset, twins: Twins | None = None) -> list[Leak]:
@@ -127,14 +127,14 @@ def mix_kinds(leaks: Iterable[Leak]) -> list[Leak]:
 
 def show_id(images: Sequence[str], values: pd.Series, sides: Sequence[str], leak: dict[str, Any]) -> Leak:
     """An id on two sides as two photographs that have it."""
-    rows = {sides[row]: row for row in np.flatnonzero(values.astype(str).to_numpy() == leak["value"])}
-    return show_pair(images, sides, tuple(rows.values())[:2], leak["column"])
+    (first, a), (second, b), *_ = {sides[row]: images[row] for row in np.flatnonzero(values.astype(str).to_numpy() == leak["value"])}.items()
+    return Leak(a, b, (first, second), leak["column"])
 
 
-def show_pair(images: Sequence[str], sides: Sequence[str], rows: tuple[int, int], kind: str) -> Leak:
-    """Two photographs as an example."""
-    first, second = sorted(rows, key=lambda row: SPLITS.index(sides[row]))
-    return Leak(images[first], images[second], (sides[first], sides[second]), kind)
+def order_sides(leak: Leak) -> Leak:
+    """The same, the photograph of the earlier side first."""
+    swapped = SPLITS.index(leak.sides[0]) > SPLITS.index(leak.sides[1])
+    return Leak(leak.b, leak.a, leak.sides[::-1], leak.kind) if swapped else leak
 
 
 def refuse_leaks(leaks: Leaks, name: str) -> None:

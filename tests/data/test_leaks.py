@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lentigo.data.leak_words import mark_leaks
-from lentigo.data.leaks import count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
+from lentigo.data.leaks import count_joined, find_leaking, gather_leaks, join_twins, list_leaks, refuse_leaks, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.phantoms import draw_phantom
 from lentigo.data.twins import Transformation, Twin, gather_twins
@@ -105,6 +105,12 @@ def test_ids_on_two_sides_leak():
     assert leaks.kinds == {"patient_id": 1, "lesion_id": 1} and leaks.photographs == {"train": 2, "validation": 1, "test": 1}
     first = leaks.examples[0]
     assert (first.a, first.b, first.sides, first.kind) == ("0.jpg", "1.jpg", ("train", "test"), "patient_id")
+
+
+def test_sides_may_be_other_words_than_splits():
+    """Two sets beside one another."""
+    (leak,) = list_leaks(make(patient_id=["p", "p", "q"], split=["ours", "theirs/test", "ours"]))
+    assert (leak.a, leak.b, leak.sides, leak.kind) == ("0.jpg", "1.jpg", ("ours", "theirs/test"), "patient_id")
 
 
 def test_what_has_no_split_is_there_to_learn_from():
