@@ -16,7 +16,8 @@ from typer.core import TyperGroup
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
-from lentigo.errors import LentigoError, explain_missing
+from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
+from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
@@ -42,6 +43,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
                        "A research tool, not a medical device.")  # fmt: skip
 app.add_typer(data_app, name="data")
+app.add_typer(lesions_app)
 
 
 def main() -> None:
@@ -49,7 +51,7 @@ def main() -> None:
     try:
         app()
     except SystemExit as end:
-        if sys.argv[1:2] == ["predict"] and isinstance(end.code, int):
+        if sys.argv[1:2] and sys.argv[1] in ("predict", "segment", "detect") and isinstance(end.code, int):
             leave(end.code)
         raise
     except LentigoError as error:
@@ -74,9 +76,11 @@ def leave(code: int) -> NoReturn:
 @recipe_options
 def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
-    out: Annotated[Path, Option("--out", help="The RUN folder to be made.")],
+    out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
     recipe: Annotated[str, Option("--recipe", help="best or seed.")] = "best",
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
+    masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
+    unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
     exact: Exact = False,
     twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids alone.")] = True,
@@ -85,16 +89,21 @@ def train(
     as_json: Json = False,
     **changes: Any,
 ) -> None:
-    """Trains a classifier; nothing is learned or chosen on the test split."""
+    """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test split."""
     from lentigo.training.recipes import find_recipe
 
+    options = {"weights": weights, "resume": resume, "exact": exact}
+    if masks:
+        return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
+    if unfreeze:
+        raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
     guard = choose_guard(twins, drop=drop_leaks, allow=allow_leaks)
     with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), weights=weights, resume=resume, exact=exact, guard=guard, progress=bars)
+        training = run(data, out, find_recipe(recipe, **changes), **options, guard=guard, progress=bars)
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
@@ -114,6 +123,7 @@ def evaluate(
     stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
     twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture, those of the training among them where their files still are.")] = True,
     against: Annotated[str | None, Option("--against", help="Another RUN, asked about the same photographs: is the difference luck?")] = None,
+    masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): measures the decoder.")] = False,
     operating_point: OperatingPoint = None,
     risk: Risk = None,
     flips: Flips = False,
@@ -122,6 +132,8 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
+    if masks:
+        return measure_outlines(run, data, split, out, {"flips": flips, "exact": exact, "device": device}, as_json)
     from lentigo.data.files import write_text
     from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure

@@ -30,6 +30,17 @@ def print_material(facts: dict[str, Any]) -> None:
         print(f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one")
 
 
+def print_outlines(title: str, scores: dict[str, Any]) -> None:
+    """Agreement with outlines that were drawn by hand, with intervals, as text."""
+    print(f"{title}: {scores['n']} photographs with masks")
+    for name, (low, high) in scores["ci"].items():
+        value, form = scores[name], ".1f" if name.endswith("px") else ".4f"
+        print(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
+    print(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
+    if scores["times_test_opened"]:
+        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+
+
 def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
     print(f"  AUROC without the lesion: {list_floors(facts['floors'])}")

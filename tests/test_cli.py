@@ -23,7 +23,7 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-COMMANDS = ["train", "evaluate", "predict", "explain", "export", "audit", "bench", "info", *(f"data {verb}" for verb in ("info", "split", "synth", "import", "get"))]
+COMMANDS = ["train", "evaluate", "predict", "explain", "segment", "detect", "export", "audit", "bench", "info", *(f"data {verb}" for verb in ("info", "split", "synth", "import", "get"))]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -293,3 +293,42 @@ def test_an_import_that_cannot_be_is_one_line(tmp_path, photo, options, code, me
     (tmp_path / "set" / "a.jpg").write_bytes(photo.read_bytes())
     result = lentigo("data", "import", tmp_path / "set", "--out", tmp_path / "m.csv", *options)
     assert result.returncode == code and message in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_segment_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, photo, bad, tmp_path):
+    result = lentigo("segment", photo, bad, "--out", tmp_path / "out", "--model", toy_run(), "--mm-per-pixel", "0.1", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3 and str(bad) in result.stderr and set(lines[1]) == {"image", "error"}
+    assert set(lines[0]) >= {"mask", "overlay", "area_px", "area_mm2", "diameter_px", "diameter_mm", "border_irregularity", "asymmetry", "colours", "colour_spread"}
+
+
+def test_detect_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, photo, bad, tmp_path):
+    result = lentigo("detect", photo, bad, "--model", toy_run(), "--out", tmp_path / "out", "--json")
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert result.returncode == 3 and set(lines[1]) == {"image", "error"}
+    assert lines[0]["image"] == str(photo) and isinstance(lines[0]["boxes"], list) and (tmp_path / "out" / f"{photo.stem}_boxes.jpg").is_file()
+
+
+@pytest.mark.parametrize("command", ["segment", "detect"])
+def test_lesions_are_told_to_people_in_lines(toy_run, photo, tmp_path, command):
+    result = lentigo(command, photo, "--out", tmp_path, "--model", toy_run())
+    assert result.returncode == 0 and str(photo) in result.stdout and ("lesion" in result.stdout or " across" in result.stdout)
+
+
+@pytest.mark.parametrize("command", ["segment", "detect"])
+def test_a_run_without_a_decoder_is_one_line(toy_run, photo, tmp_path, command):
+    result = lentigo(command, photo, "--out", tmp_path, "--model", toy_run("logit", "embedding", "heatmap"))
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and "lentigo train MASKS --masks --out RUN" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["--mm-per-pixel", "0"], ["--mm-per-pixel", "0.1", "--scales", "scales.csv"]])
+def test_a_scale_that_is_none_is_code_2(toy_run, photo, tmp_path, words):
+    result = lentigo("segment", photo, "--out", tmp_path, "--model", toy_run(), *words)
+    assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
+
+
+def test_scales_come_from_a_table(toy_run, photo, tmp_path):
+    (tmp_path / "scales.csv").write_text(f"image,mm_per_pixel\n{photo},0.05\n")
+    result = lentigo("segment", photo, "--out", tmp_path / "out", "--model", toy_run(), "--scales", tmp_path / "scales.csv", "--json")
+    facts = json.loads(result.stdout)
+    assert facts["diameter_mm"] == pytest.approx(0.05 * facts["diameter_px"])

@@ -33,6 +33,7 @@ SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", 
 UNREAD = frozenset({".heic", ".heif", ".hif", ".avif"} - SUFFIXES)  # photographs all the same: found in folders, and listed as problems
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] * AVIF))  # Pillow knows others, some of which run programs
 NO_PHOTO = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
+ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # an EXIF tag, and those of its values that lay a photograph on its side
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
 
@@ -150,6 +151,25 @@ def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
     with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
         size = picture.size  # before a JPEG's draft, which shrinks it
         return Photo(str(path), develop(picture, str(path), side), hashlib.sha256(content).hexdigest(), size)
+
+
+def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """Pixels of a photograph in its own proportions, reduced to at most about `most` of them, and its size, (width, height), upright.
+
+    uint8 (height, width, 3). A JPEG is not decoded larger than needed. Raises `PhotoError` as `read_photo`.
+    """
+    content = read_content(path)
+    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+        width, height = picture.size
+        shrink = min(1.0, (most / (width * height)) ** 0.5)
+        wanted = max(1, round(width * shrink)), max(1, round(height * shrink))
+        if shrink < 1:
+            picture.draft("RGB", wanted)
+        turned = picture.getexif().get(ORIENTATION) in TURNED
+        upright, wanted = to_rgb(ImageOps.exif_transpose(picture), str(path)), wanted[::-1] if turned else wanted
+        if upright.size != wanted:
+            upright = upright.resize(wanted, Image.Resampling.BILINEAR, reducing_gap=3.0)
+        return np.asarray(to_srgb(upright, picture)), (height, width) if turned else (width, height)
 
 
 def measure_photo(path: str | Path) -> tuple[int, int]:
