@@ -16,6 +16,7 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "load_dataset": "lentigo.data.manifests",
     "audit": "lentigo.data.audit",
     "train": "lentigo.training.trainer",
+    "train_masks": "lentigo.training.masks",
     "find_recipe": "lentigo.training.recipes",
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",

@@ -16,8 +16,8 @@ from typer.core import TyperGroup
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
-from lentigo.cli_lesions import lesions_app, measure_outlines
-from lentigo.errors import LentigoError, explain_missing
+from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
+from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
@@ -76,22 +76,29 @@ def leave(code: int) -> NoReturn:
 @recipe_options
 def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
-    out: Annotated[Path, Option("--out", help="The RUN folder to be made.")],
+    out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
     recipe: Annotated[str, Option("--recipe", help="best or seed.")] = "best",
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
+    masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
+    unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
     exact: Exact = False,
     as_json: Json = False,
     **changes: Any,
 ) -> None:
-    """Trains a classifier; the test split is never read."""
+    """Trains a classifier, with --masks what outlines lesions; the test split is never read."""
     from lentigo.training.recipes import find_recipe
 
+    options = {"weights": weights, "resume": resume, "exact": exact}
+    if masks:
+        return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
+    if unfreeze:
+        raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.trainer import train as run
 
     with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), weights=weights, resume=resume, exact=exact, progress=bars)
+        training = run(data, out, find_recipe(recipe, **changes), **options, progress=bars)
     scores = training.validation.to_json()
     if as_json:
         emit({"run": str(out), "validation": scores, "seconds": training.seconds, "problems": [dataclasses.asdict(p) for p in training.problems]})

@@ -1,4 +1,4 @@
-"""The commands that find lesions: `lentigo segment` and `lentigo detect`."""
+"""The commands that find lesions, `lentigo segment` and `lentigo detect`, and the parts of `train` and `evaluate` that are about masks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typer import Argument, Option
 from lentigo.answers import find_inputs, print_answers
 from lentigo.errors import UsageError
 from lentigo.options import Device, Exact, Flips, Json, Model
-from lentigo.summary import print_outlines
-from lentigo.terminal import Bars, emit, report_problems, say
+from lentigo.summary import print_outlines, print_scores
+from lentigo.terminal import Bars, emit, mute_stderr, report_problems, say
 
 lesions_app = typer.Typer(rich_markup_mode=None)
 Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")]
@@ -93,6 +93,24 @@ def measure_outlines(run: str, data: Path, split: str, out: Path | None, options
     else:
         print_outlines(f"{run}, {split}", assessment.to_json())
     report_problems(assessment.problems)
+
+
+def train_outlines(data: Path, out: Path, recipe: Any, options: dict[str, Any], as_json: bool) -> None:
+    """`lentigo train --masks`: a decoder, and before it a classifier where the manifest has labels and the RUN is new; `options` are those of `train_masks`."""
+    with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.masks import train_masks
+
+    with Bars() as bars:
+        training = train_masks(data, out, recipe, **options, progress=bars)
+    scores, first = training.validation.to_json(), training.classifier and training.classifier.validation.to_json()
+    if as_json:
+        emit({"run": str(out), "masks": scores, "validation": first, "seconds": training.seconds, "problems": [asdict(p) for p in training.problems]})
+    else:
+        if first is not None:
+            print_scores(f"{out}, validation", first)
+        print_outlines(f"{out}, validation", scores)
+        say(f"{training.seconds:.0f} s; figure: {out / 'figures' / 'history_masks.png'}")
+    report_problems(training.problems)
 
 
 def print_lines(answers: Iterable[Any], describe: Callable[[Any], str], count: int | None, as_json: bool) -> None:

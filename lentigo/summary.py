@@ -27,7 +27,8 @@ def print_outlines(title: str, scores: dict[str, Any]) -> None:
         value, form = scores[name], ".1f" if name.endswith("px") else ".4f"
         print(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
     print(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
-    print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+    if scores["times_test_opened"]:
+        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
 
 
 def print_limits(facts: dict[str, Any]) -> None:

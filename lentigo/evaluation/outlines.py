@@ -38,8 +38,7 @@ def compare_masks(truth: np.ndarray, found: np.ndarray) -> OutlineScores:
     >>> compare_masks(half, np.ones((10, 10), bool)).jaccard
     0.5
     """
-    both, either = np.count_nonzero(truth & found), np.count_nonzero(truth | found)
-    jaccard = both / either if either else 1.0
+    jaccard = measure_overlap(truth, found)
     average, worst = measure_distances(truth, found)
     diagonal = float(np.hypot(*truth.shape))
     return OutlineScores(
@@ -53,6 +52,12 @@ def compare_masks(truth: np.ndarray, found: np.ndarray) -> OutlineScores:
         hausdorff95_px=worst,
         hausdorff95_share=worst / diagonal,
     )
+
+
+def measure_overlap(truth: np.ndarray, found: np.ndarray) -> float:
+    """The Jaccard index of two masks, bool (height, width); 1 where both are empty."""
+    both, either = np.count_nonzero(truth & found), np.count_nonzero(truth | found)
+    return both / either if either else 1.0
 
 
 def share(mask: np.ndarray, among: np.ndarray) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +83,20 @@ def evaluate_masks(model: str | Path | Predictor, data: str | Path, *, split: st
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     predictor.require_decoder()
     masks = load_masks(data, split, progress=progress)
+    assessment = assess_masks(predictor, masks, split, progress=progress)
+    times = record_opening(assessment.data_fingerprint, split, predictor.bundle.name)
+    return replace(assessment, times_test_opened=times)
+
+
+def assess_masks(predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing) -> MaskAssessment:
+    """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be read."""
     answers = list(progress(judge_photos(predictor, masks), total=len(masks), label="photographs"))
     read = np.array([isinstance(answer, Sample) for answer in answers], dtype=bool)
     if not read.any():
         raise DataError(f"{masks.name}: none of its {len(answers)} photographs can be read ({answers[0].error})")
     kept = masks.take(read)
-    times = record_opening(kept.fingerprint, split, predictor.bundle.name)
     problems = masks.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
-    return summarize(predictor.name, kept, [answer for answer in answers if isinstance(answer, Sample)], split, times, problems)
+    return summarize(predictor.name, kept, [answer for answer in answers if isinstance(answer, Sample)], split, problems)
 
 
 def judge_photos(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
@@ -115,7 +121,7 @@ def judge(answer: Answer, truth: np.ndarray, found: Detection) -> Sample:
     return Sample(asdict(scores), match_boxes(boxes, np.array([spot.score for spot in found.spots]), drawn), len(boxes))
 
 
-def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, times: int, problems: tuple[Problem, ...]) -> MaskAssessment:
+def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, problems: tuple[Problem, ...]) -> MaskAssessment:
     """The means of samples, one for each row of `masks`, with their intervals."""
     scores, boxes = pd.DataFrame([sample.scores for sample in samples]), np.array([sample.boxes for sample in samples])
     return MaskAssessment(
@@ -127,7 +133,7 @@ def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, tim
         split=split,
         model=model,
         data_fingerprint=masks.fingerprint,
-        times_test_opened=times,
+        times_test_opened=0,
         table=pd.concat([masks.table[["image", "mask"]], scores], axis=1).assign(boxes=boxes),
         problems=problems,
     )

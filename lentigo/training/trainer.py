@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import platform
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+from scipy.special import expit, log_expit
+from sklearn.metrics import roc_auc_score
 
 import lentigo
 from lentigo.data.description import describe_sides
@@ -31,17 +33,16 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_network, build_saved, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
-from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
-from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
+from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sides import check_folder, keep_settings, load_training_data, split_or_read
-from lentigo.training.stages import Stage, compile_model, run_stage
+from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
 
@@ -100,7 +101,7 @@ def train(
         recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
         features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
     )  # fmt: skip
-    history = run_stages(job)
+    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     seconds = time.perf_counter() - started
     bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
     shutil.rmtree(out / "checkpoint")
@@ -122,24 +123,6 @@ def name_source(weights: str | Path) -> str:
     return f"{path.name}@{hash_file(path)[:16]}" if path.is_file() else str(weights)
 
 
-def run_stages(job: Job) -> pd.DataFrame:
-    """Trains the head and, where the recipe says so, the backbone; gives the history. Goes on from a checkpoint."""
-    found = load_checkpoint(job.checkpoint)
-    progression, arrays = found or (Progression(), None)
-    builders = plan_stages(job.recipe)
-    for number, build in enumerate(builders):
-        if number < progression.stage:
-            continue
-        stage = build(job)
-        if arrays is not None:
-            restore_state(stage.model, arrays)
-            arrays = None
-        elif number > progression.stage:
-            progression.start_stage(number)
-        run_stage(stage, job.recipe, progression, job.checkpoint, job.progress)
-    return pd.DataFrame(progression.history)
-
-
 def plan_stages(recipe: Recipe) -> list:
     """The builders of the stages of a recipe, in order."""
     if not recipe.finetune:
@@ -154,8 +137,8 @@ def build_head_stage(job: Job) -> Stage:
     return Stage(
         "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
         lambda epoch, rows: (job.features[rows], label(job.training, rows)),
-        lambda: answer_head(head, job.features_validation),
-        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+        lambda: score_logits(answer_head(head, job.features_validation), job.validation.malignant),
+        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience,
     )  # fmt: skip
 
 
@@ -164,22 +147,35 @@ def build_finetune_stage(job: Job) -> Stage:
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
     steps = -(-len(job.training) // recipe.batch_size)
-    warmup = round(recipe.warmup_epochs * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else recipe.learning_rate, max(1, recipe.epochs * steps - warmup), warmup_target=recipe.learning_rate if warmup else None, warmup_steps=warmup
-    )
+    rate = plan_rate(recipe, recipe.learning_rate, recipe.epochs, steps)
     compile_model(network.full, recipe, rate, recipe.average)
     return Stage(
         "finetune", network.full, recipe.epochs,
         lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
-        lambda: measure_logits(Session(to_onnx(network.full).SerializeToString(), precision="f32" if job.exact else None), job.validation.table["image"]),
-        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+        lambda: score_logits(measure_validation(job), job.validation.malignant),
+        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True,
     )  # fmt: skip
+
+
+def measure_validation(job: Job) -> np.ndarray:
+    """Logits, float (n,), of the validation photographs by the whole network as it is now."""
+    session = Session(to_onnx(job.network.full).SerializeToString(), precision="f32" if job.exact else None)
+    return measure_logits(session, job.validation.table["image"])
+
+
+def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
+    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
+    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
+    return {
+        "val_loss": float(-likelihood.mean()),
+        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
+        "val_auroc": float(roc_auc_score(malignant, logits)),
+    }
 
 
 def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Random views of some photographs, uint8 (n, side, side, 3), and their labels (n, 1)."""
-    augmentation = Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
+    augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
     labels = label(dataset, rows)
@@ -202,7 +198,7 @@ def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
     """Writes everything that a RUN holds; the card comes last and makes it valid."""
     with write_whole(out / CLASSIFIER) as temporary:
-        build_classifier(job.network).save(temporary)
+        build_saved(job.network).save(temporary)
     save_onnx(build_answers(job.network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
@@ -245,20 +241,28 @@ def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
     """The card: what the model is, what it was made of, and how."""
-    libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
     return {
-        "lentigo": lentigo.__version__,
-        "disclaimer": DISCLAIMER,
+        **describe_making(),
         "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
         "backbone": job.recipe.backbone,
         "parameters": job.network.full.count_params(),
+        "outputs": list(CLASSIFIES),
         "classes": list(CLASSES),
-        "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
         "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
         "seconds": round(settings["seconds"], 1),
+    }  # fmt: skip
+
+
+def describe_making() -> dict[str, Any]:
+    """What the card of any RUN says: with what it was made, where, and what it takes."""
+    libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
+    return {
+        "lentigo": lentigo.__version__,
+        "disclaimer": DISCLAIMER,
+        "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
-    }  # fmt: skip
+    }
