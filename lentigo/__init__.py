@@ -14,11 +14,15 @@ __version__ = "0.1.0"
 
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
     "load_dataset": "lentigo.data.manifests",
+    "audit": "lentigo.data.audit",
     "train": "lentigo.training.trainer",
+    "train_masks": "lentigo.training.masks",
     "find_recipe": "lentigo.training.recipes",
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",
     "explain": "lentigo.inference.explanation",
+    "segment": "lentigo.inference.segmentation",
+    "detect": "lentigo.inference.detection",
     "export": "lentigo.models.export",
 }
 __all__ = [*_PLACES, "__version__"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +37,12 @@ def draw_answers(predictor: Any, photos: Iterable[Any], out: Path, *, heatmaps: 
     return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
 
 
-def print_answers(answers: list[Any], stream: Iterable[tuple[Any, dict[str, Any]]], count: int | None, as_json: bool) -> None:
+def print_answers(
+    answers: list[Any], stream: Iterable[tuple[Any, dict[str, Any]]], count: int | None, as_json: bool, show: Callable[..., None] | None = None
+) -> None:
     """Prints answers as they come, and adds the predictions and problems to `answers`: they are small, whatever else came with them is not.
+
+    `show` prints one answer, as `print_answer` does.
 
     Raises `DataError` where there is none, and `KeyboardInterrupt` with how far it came.
     """
@@ -48,7 +52,7 @@ def print_answers(answers: list[Any], stream: Iterable[tuple[Any, dict[str, Any]
         with Bars() as bars:
             for answer, more in bars(stream, total=count, label="photographs"):
                 answers.append(answer)
-                print_answer(answer, more, as_json)
+                (show or print_answer)(answer, more, as_json)
     except KeyboardInterrupt:
         done = sum(not isinstance(answer, Problem) for answer in answers)
         raise KeyboardInterrupt(f"; {done} {f'of {count} ' if count else ''}photographs answered") from None

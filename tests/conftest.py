@@ -1,7 +1,9 @@
 """Shared toys: phantoms on disk, a RUN trained on them, and caches that end with the session."""
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -77,6 +79,31 @@ def run(phantoms, weight_file, tmp_path_factory) -> Path:
     return out
 
 
+@pytest.fixture
+def locked() -> Iterator[Callable[[Path], Path]]:
+    """Gives, for a folder, a copy of it in which `locked/` cannot be read; not by root either, who is nobody until the test ends."""
+    if os.name != "posix":
+        pytest.skip("permissions of another system")
+    home, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()  # pytest's own folders let nobody else in
+
+    def lock(folder: Path) -> Path:
+        shutil.copytree(folder, home, dirs_exist_ok=True)
+        for path in home.rglob("*"):
+            path.chmod(0o755)
+        for path in home.rglob("locked"):
+            path.chmod(0o000)
+        home.chmod(0o755)
+        if user == 0:
+            os.seteuid(65534)
+        return home
+
+    yield lock
+    os.seteuid(user)
+    for path in home.rglob("locked"):
+        path.chmod(0o755)
+    shutil.rmtree(home)
+
+
 @pytest.fixture(scope="session")
 def photographs() -> Path:
     """The folder of real photographs that LENTIGO_DATA names; without it the test is skipped."""
@@ -84,3 +111,50 @@ def photographs() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("LENTIGO_DATA names no folder of real photographs")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def toy_run(tmp_path_factory) -> Callable[..., Path]:
+    """Gives a RUN by its outputs, of `TOY_OUTPUTS`: a graph of a few nodes that takes what is dark for lesion, and the darker for the more malignant."""
+
+    @cache
+    def write(*outputs: str) -> Path:
+        import onnx
+
+        from lentigo.data.files import write_json
+        from lentigo.models.bundle import CARD, draft_bundle
+
+        folder = tmp_path_factory.mktemp("toys") / "toy"
+        folder.mkdir()
+        onnx.save(draw_toy(outputs or tuple(TOY_OUTPUTS)), folder / "model.onnx")
+        card = {"threshold": 0.5, "temperature": 1.0, "backbone": "mobilenetv2", "prevalence": 0.5, "outputs": list(outputs or TOY_OUTPUTS)}
+        write_json(folder / CARD, draft_bundle(folder, card).card)
+        return folder
+
+    return write
+
+
+TOY_OUTPUTS = {"logit": (1,), "embedding": (3,), "heatmap": (7, 7), "mask": (224, 224)}
+
+
+def draw_toy(outputs: tuple[str, ...]):
+    """A graph: the mask is a steep sigmoid of darkness around 0.5, the logit of the mean darkness, the heatmap its mean by cell."""
+    import numpy as np
+    from onnx import TensorProto, helper, numpy_helper
+
+    constants = {"white": np.float32(255), "half": np.float32(0.5), "steep": np.float32(-60), "gentle": np.float32(-6),
+                 "row": np.array([-1, 1])}  # fmt: skip
+    nodes = [
+        ("Cast", ["image"], "raw", {"to": TensorProto.FLOAT}), ("Div", ["raw", "white"], "shares", {}), ("ReduceMean", ["shares"], "light", {"axes": [3], "keepdims": 0}),
+        ("Sub", ["light", "half"], "lightness", {}), ("Mul", ["lightness", "steep"], "sharp", {}), ("Sigmoid", ["sharp"], "mask", {}),
+        ("ReduceMean", ["lightness"], "mean", {"axes": [1, 2], "keepdims": 0}), ("Reshape", ["mean", "row"], "column", {}), ("Mul", ["column", "gentle"], "logit", {}),
+        ("ReduceMean", ["shares"], "embedding", {"axes": [1, 2], "keepdims": 0}), ("Transpose", ["shares"], "planes", {"perm": [0, 3, 1, 2]}),
+        ("AveragePool", ["planes"], "cells", {"kernel_shape": [32, 32], "strides": [32, 32]}), ("ReduceMean", ["cells"], "heatmap", {"axes": [1], "keepdims": 0}),
+    ]  # fmt: skip
+    made = [helper.make_node(kind, inputs, [output], **attributes) for kind, inputs, output, attributes in nodes]
+    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *TOY_OUTPUTS[name]]) for name in outputs]
+    image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 224, 224, 3])
+    graph = helper.make_graph(made, "toy", [image], infos, initializer=[numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    return model

@@ -1,4 +1,4 @@
-"""The plain install, `pip install .`: small, and enough to predict and explain."""
+"""The plain install, `pip install .`: small, and enough to predict, to explain and to find lesions."""
 
 import ast
 import json
@@ -60,6 +60,7 @@ def test_python_predicts_and_explains(run, photo, tmp_path):
 @pytest.mark.parametrize(("words", "missing", "extra"), [
     (["evaluate", "RUN", "DATA"], "evaluate needs ", "evaluate"),
     (["data", "info", "DATA"], "data needs ", "evaluate"),
+    (["data", "get", "isic", "--out", "OUT"], "data needs httpx, ", "archive"),
     (["train", "DATA", "--out", "RUN"], "train needs ", "train"),
     (["export", "RUN", "--format", "onnx", "--out", "OUT"], "export needs ", "train,export"),
 ])  # fmt: skip
@@ -67,6 +68,13 @@ def test_a_command_that_needs_an_extra_names_it(run, words, missing, extra):
     result = run_command(*(run if word == "RUN" else word for word in words))
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1, result.stderr
     assert result.stderr.startswith(f"lentigo: {missing}") and result.stderr.endswith(f"; pip install 'lentigo[{extra}]'\n")
+
+
+@pytest.mark.parametrize("command", ["segment", "detect"])
+def test_the_command_finds_lesions(toy_run, photo, tmp_path, command):
+    result = run_command(command, photo, "--model", toy_run(), "--out", tmp_path, "--json")
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["image"] == str(photo) and len(list(tmp_path.iterdir())) == {"segment": 2, "detect": 1}[command]
 
 
 def test_python_names_the_extra_too():

@@ -6,7 +6,7 @@ something about lesions only in so far as it is above these numbers, and whateve
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -31,6 +31,10 @@ from lentigo.errors import DataError, PhotoError
 CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
 FLOORS = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
+FLOOR_TITLES = {
+    "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
+    "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
+}  # fmt: skip
 FOLDS = 5
 _RING = mask_ring(SIDE, SIDE, RING)
 _EDGE = mask_ring(CELLS, CELLS, RING)
@@ -92,18 +96,27 @@ def measure_shortcuts(
     """
     fitted, facts, problems = read_set(data, progress)
     if against is None:
-        answers = cross_validate(fitted, facts, seed)
-        return summarize(fitted, fitted, answers, problems, folds=count_folds(fitted), resamples=resamples, seed=seed)
+        return summarize(fitted, fitted, cross_validate(fitted, facts, seed), problems, folds=count_folds(fitted), resamples=resamples, seed=seed)
     measured, others, more = read_set(against, progress)
     answers = {name: fit_once(name, facts[name], fitted.malignant, others[name], seed) for name in FLOORS}
     return summarize(measured, fitted, answers, problems + more, folds=0, resamples=resamples, seed=seed)
 
 
+def measure_floors(dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0, resamples: int = RESAMPLES) -> Shortcuts:
+    """As `measure_shortcuts`, of photographs that were opened before: `answers` has what `describe_facts` said of each, or why there is nothing."""
+    kept, facts, problems = gather_facts(dataset, answers)
+    return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=count_folds(kept), resamples=resamples, seed=seed)
+
+
 def read_set(data: str | Path | Dataset, progress: Progress) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
-    """The readable photographs of a set, a table of facts for each floor, (n, d), and what cannot be read."""
+    """Opens the photographs of a set; see `gather_facts`."""
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     with ThreadPoolExecutor() as pool:
-        answers = list(progress(pool.map(read_facts, dataset.table["image"]), total=len(dataset), label="shortcuts"))
+        return gather_facts(dataset, list(progress(pool.map(read_facts, dataset.table["image"]), total=len(dataset), label="shortcuts")))
+
+
+def gather_facts(dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem]) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
+    """The readable photographs of a set, a table of facts for each floor, (n, d), and what cannot be read."""
     found = [answer for answer in answers if isinstance(answer, dict)]
     if not found:
         raise DataError(f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})")
@@ -121,15 +134,19 @@ def read_sources(dataset: Dataset) -> np.ndarray | None:
 
 
 def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
-    """The facts of one photograph, float32 (d,) for each floor but `source_only`, or why it cannot be read."""
+    """The facts of one photograph, see `describe_facts`, or why it cannot be read."""
     try:
         content = read_content(path)
-        with name_damage(content, path), open_picture(content, path) as picture:
-            header = describe_header(picture)
-            area = picture.width * picture.height
-        pixels = decode_photo(content, path)
+        return describe_facts(content, decode_photo(content, path), path)
     except PhotoError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
+
+
+def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each floor but `source_only`. Raises `PhotoError`."""
+    with name_damage(content, name), open_picture(content, name) as picture:
+        header = describe_header(picture)
+        area = picture.width * picture.height
     thumbnail = pixels.reshape(CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3).mean(axis=(1, 3), dtype=np.float32)
     border = np.concatenate([describe_colours(pixels[_RING]), thumbnail[_EDGE].ravel()])
     file = np.float32([len(content), len(content) / area, *header])

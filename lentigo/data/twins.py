@@ -28,6 +28,7 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.proposals import MIRRORED, Pair, Proposer
 from lentigo.errors import UsageError
 
+ENGINE = 1  # to be raised with every change of what is found: searches are kept on disk under it
 KINDS = ("exact", "near", "partial", "same lesion")
 COPIES = KINDS[:3]
 SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
@@ -133,11 +134,16 @@ def pair_prints(
     firsts = np.array([rows[0] for rows in alike], dtype=int)
     with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         found, compared = compare_all([prints[row] for row in firsts], None if embeddings is None else embeddings[firsts], pool, progress)
-    pairs = [twin for rows in alike for twin in pair_equal(rows, prints)] + [twin for each in found for twin in spell_out(each, alike)]
-    pairs.sort(key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
+    pairs = [twin for rows in alike for twin in pair_equal(rows)] + [twin for each in found for twin in spell_out(each, alike)]
     problems = tuple(answer for answer in answers if isinstance(answer, Problem))
+    return gather_twins(images, pairs, problems, tuple(row for row, each in prints.items() if each.blank), compared)
+
+
+def gather_twins(images: Sequence[str], pairs: list[Twin], problems: tuple[Problem, ...], blank: tuple[int, ...], compared: int) -> Twins:
+    """The answer: pairs in their order, and the groups that copies join."""
+    pairs = sorted(pairs, key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
     groups = join_pairs(len(images), [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES])
-    return Twins(tuple(images), tuple(pairs), groups, problems, tuple(row for row, each in prints.items() if each.blank), compared)
+    return Twins(tuple(images), tuple(pairs), groups, problems, blank, compared)
 
 
 def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
@@ -174,7 +180,7 @@ def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:
     return list(equal.values())
 
 
-def pair_equal(rows: list[int], prints: dict[int, Fingerprint]) -> Iterator[Twin]:
+def pair_equal(rows: list[int]) -> Iterator[Twin]:
     """The pairs of photographs with equal pixels."""
     same = Transformation(1.0, 1.0, 0.0, False, (0.0, 0.0), 1.0)
     pairs = combinations(rows, 2) if len(rows) <= LISTED else product(rows[:1], rows[1:])

@@ -11,6 +11,9 @@ from sklearn.metrics import average_precision_score, precision_recall_curve, roc
 from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage
 
+CLASS_SCORES = (("val_accuracy", "accuracy"), ("val_auroc", "AUROC"))  # columns of history.csv, in words
+MASK_SCORES = (("val_dice", "Dice"), ("val_jaccard", "Jaccard"))
+
 
 def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
     """The ROC curve with the operating point."""
@@ -114,16 +117,16 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, coverage: float | None =
     return save_figure(figure, path)
 
 
-def draw_history(history: pd.DataFrame, path: Path) -> Path:
-    """Loss and validation scores by epoch; `history` is the table of history.csv."""
+def draw_history(history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES) -> Path:
+    """Loss and validation scores by epoch; `history` is the table of history.csv, `scores` names two of its columns in words."""
     figure = new_figure(9.0, 3.8)
     left, right = figure.subplots(1, 2)
     epochs = np.arange(1, len(history) + 1)
     left.plot(epochs, history["loss"], color=GREY, label="training")
     left.plot(epochs, history["val_loss"], color=ACCENT, label="validation")
-    right.plot(epochs, history["val_accuracy"], color=BENIGN, label="accuracy")
-    right.plot(epochs, history["val_auroc"], color=MALIGNANT, label="AUROC")
-    for axes, title, name in ((left, "Loss", "cross-entropy"), (right, "Validation", "score")):
+    for (column, word), colour in zip(scores, (BENIGN, MALIGNANT), strict=True):
+        right.plot(epochs, history[column], color=colour, label=word)
+    for axes, title, name in ((left, "Loss", "loss"), (right, "Validation", "score")):
         for start in np.flatnonzero(history["stage"].to_numpy()[1:] != history["stage"].to_numpy()[:-1]):
             axes.axvline(start + 1.5, color=GREY, linestyle="--", linewidth=1)
         tidy_axes(axes, title, "epoch", name)

@@ -11,30 +11,44 @@ from importlib.resources import files
 from typing import Any
 
 import jinja2
-from markupsafe import Markup, escape
 
 from lentigo.evaluation import card_sections as parts
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.checklists import CLAIM, TRIPOD
+from lentigo.evaluation.decoder_section import describe_decoder
+from lentigo.evaluation.split_sections import describe_leaks, describe_split
 from lentigo.models.bundle import Bundle
 
 
 def write_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = None) -> str:
     """The model card of a RUN as Markdown. `validation` is the assessment on validation photographs; by default the one in the card."""
+    return render(bundle.name, build_card(bundle, validation))
+
+
+def add_section(text: str, bundle: Bundle) -> str:
+    """A card that people may have completed by hand, with what is to be said of the decoder at its end, instead of what was said there before."""
+    section = describe_decoder(bundle)
+    return text.split(f"\n## {section.title}\n")[0].rstrip() + "\n\n" + render(bundle.name, (section,)).split("\n", 1)[1].lstrip()
+
+
+def render(name: str, sections: tuple[parts.Section, ...]) -> str:
+    """Sections as Markdown, below the name."""
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters["text"] = escape_markdown
     template = environment.from_string((files("lentigo.evaluation") / "model_card.md").read_text("utf-8"))
-    return template.render(name=bundle.name, sections=build_card(bundle, validation))
+    return template.render(name=name, sections=sections)
 
 
 def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = None) -> tuple[parts.Section, ...]:
     """The sections of the model card. What an older card does not hold is "not recorded"."""
     card = bundle.card
+    if "logit" not in bundle.outputs:
+        return describe_decoder(bundle), parts.describe_compute(card)
     scores = validation.to_json() if isinstance(validation, Assessment) else validation or parts.find(card, "metrics", "validation") or {}
     return (
-        parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), parts.describe_split(card), parts.describe_training(card),
+        *describe_leaks(card), parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), describe_split(card), parts.describe_training(card),
         parts.describe_calibration(card), parts.describe_operating_point(card, scores), parts.describe_refusal(card, scores), parts.describe_precision(card),
-        parts.describe_results(scores), parts.describe_test(), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
+        parts.describe_results(scores), *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()), parts.describe_test(), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
     )  # fmt: skip
 
 
@@ -46,12 +60,3 @@ def escape_markdown(text: str) -> str:
     """
     parts = text.split("`")
     return "`".join(part if number % 2 else re.sub(r"([\\|<*\[])", r"\\\1", part) for number, part in enumerate(parts))
-
-
-def escape_html(text: str) -> Markup:
-    """The same for HTML.
-
-    >>> print(escape_html("a < b: `x`"))
-    a &lt; b: <code>x</code>
-    """
-    return Markup(re.sub("`([^`]+)`", r"<code>\1</code>", str(escape(text))))

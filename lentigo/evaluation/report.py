@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
-
+from lentigo.data.leak_words import mark_leaks
 from lentigo.data.manifests import CLASSES
+from lentigo.data.page import embed, render_page
+from lentigo.data.shortcuts import FLOOR_TITLES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.figures import (
@@ -21,15 +20,10 @@ from lentigo.evaluation.figures import (
     draw_roc,
 )
 from lentigo.evaluation.metrics import TITLES
-from lentigo.evaluation.model_card import build_card, escape_html
+from lentigo.evaluation.model_card import build_card
 from lentigo.inference.explanation import Explanation, explain_photos, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import Bundle
-
-FLOORS = {
-    "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
-    "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
-}  # fmt: skip
 
 
 def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
@@ -81,18 +75,11 @@ def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path, *, 
     if history.is_file():
         figures["history"] = history
     answers = assessment.to_json()
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True)
-    environment.filters["text"] = escape_html
-    template = environment.from_string((files("lentigo.evaluation") / "report.html").read_text("utf-8"))
-    return template.render(
+    return render_page(
+        "lentigo.evaluation", "report.html",
         card=bundle.card, run=bundle.folder, answers=answers,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
-        floors=FLOORS, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
-        problems=assessment.problems, sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
+        floors=FLOOR_TITLES, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
+        problems=assessment.problems, mark=mark_leaks(bundle.card), sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
     )  # fmt: skip
-
-
-def embed(path: Path) -> str:
-    """A file as base64."""
-    return base64.b64encode(path.read_bytes()).decode()

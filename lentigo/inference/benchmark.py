@@ -149,7 +149,8 @@ def prepare_keras(bundle: Bundle, photos: np.ndarray) -> Callable[[], float]:
     from lentigo.models.backbones import find_backbone
     from lentigo.models.network import open_network
 
-    model = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])).full
+    network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
+    model = network.full or network.trunk  # a RUN without a classifier has no logit
     model.predict(photos[:KERAS_BATCH], verbose=0)
     return lambda: time_each(lambda: model.predict(photos, batch_size=KERAS_BATCH, verbose=0), len(photos))
 

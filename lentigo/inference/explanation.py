@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from lentigo.data.photos import SUFFIXES, Problem, read_photo
 from lentigo.errors import PhotoError, UsageError
 from lentigo.inference.figures import draw_explanation, save_figure
+from lentigo.inference.naming import keep_photos, name_apart
 from lentigo.inference.prediction import Prediction, Predictor, gather_photos
 
 
@@ -53,6 +53,7 @@ def explain(inputs: str | Path | Iterable[str | Path], model: str | Path = "bund
 
 def explain_photos(predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]) -> Iterator[Explanation | Problem]:
     """One explanation for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
+    predictor.require_classifier()
     for answer in predictor.answer(paths):
         if isinstance(answer, Problem):
             yield answer
@@ -84,23 +85,5 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
         figures = dict.fromkeys(photos, out)
     else:
         figures = {image: out / f"{name}.png" for image, name in zip(photos, name_apart(photos.values()), strict=True)}
-    sources = {path.resolve() for path in photos.values()}
-    for figure in figures.values():
-        if figure.resolve() in sources:
-            raise UsageError(f"{out}: the figure would replace the photograph {figure}; choose another folder")
+    keep_photos(photos.values(), figures.values())
     return figures
-
-
-def name_apart(paths: Iterable[Path]) -> Iterator[str]:
-    """A name for each path, no two alike on any file system."""
-    paths = list(paths)
-    shared = Counter(path.stem.casefold() for path in paths)
-    taken: set[str] = set()
-    tries: Counter[str] = Counter()
-    for path in paths:
-        name = unique = path.stem if shared[path.stem.casefold()] == 1 else f"{path.resolve().parent.name}_{path.stem}"
-        while unique.casefold() in taken:
-            tries[name.casefold()] += 1
-            unique = f"{name}_{tries[name.casefold()] + 1}"
-        taken.add(unique.casefold())
-        yield unique

@@ -12,6 +12,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lentigo.data.files import write_whole
+from lentigo.inference.lesions import clean_mask, enlarge_mask
+from lentigo.inference.overlays import draw_outline
 from lentigo.inference.prediction import Answer
 
 PANEL = 640  # pixels, of the photograph's longer side in a figure
@@ -45,17 +47,23 @@ class Words:
 
 
 def draw_explanation(photo: np.ndarray, answer: Answer) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), and beside it the same in grey with the heatmap over it."""
+    """The photograph, uint8 (height, width, 3), with the lesion's outline where the answer has a mask, and beside it the same in grey with the
+    heatmap over it."""
     layout = arrange(photo.shape[1], photo.shape[0])
     left, top, right, bottom = layout.photo
     picture = Image.fromarray(photo).resize((right - left, bottom - top), Image.Resampling.LANCZOS, reducing_gap=3.0)
     limit = float(np.abs(answer.heatmap).max()) or 1.0
     figure = Image.new("RGB", layout.size, "white")
-    figure.paste(picture, layout.photo)
+    figure.paste(picture if answer.mask is None else outline(picture, answer.mask), layout.photo)
     figure.paste(lay_over(picture, answer.heatmap / limit), layout.heatmap)
     draw_scale(figure, layout.bar, limit, answer.heatmap.size)
     draw_words(figure, layout, describe(answer))
     return figure
+
+
+def outline(picture: Image.Image, mask: np.ndarray) -> Image.Image:
+    """The picture with a line around the lesion of its mask, P(lesion) (side, side)."""
+    return draw_outline(np.asarray(picture), enlarge_mask(clean_mask(mask), *picture.size) > 0)
 
 
 def save_figure(figure: Image.Image, path: Path) -> None:

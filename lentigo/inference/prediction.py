@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,16 +16,16 @@ import numpy as np
 
 from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
 from lentigo.data.quality import judge_quality, measure_quality
-from lentigo.errors import DataError, UsageError
-from lentigo.inference.calibration import read_calibration
+from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
-from lentigo.models.runtime import BATCH, open_session
+from lentigo.models.runtime import BATCH, Answers, open_session
 
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
-FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views
+FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views; each undoes itself
 
 
 @dataclass(frozen=True)
@@ -56,12 +57,18 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Answer:
-    """A prediction with what the network saw, uint8 (side, side, 3), the logit before calibration, and the heatmap, float32 (h, w)."""
+    """What one pass of the network gives for a photograph: the prediction, what the network saw, uint8 (side, side, 3), the logit
+    before calibration, the heatmap, float32 (h, w), and the mask, float32 (side, side): P(lesion) of each of those pixels.
 
-    prediction: Prediction
+    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where it has no classifier.
+    """
+
+    image: str
+    prediction: Prediction | None
     pixels: np.ndarray
     logit: float
-    heatmap: np.ndarray
+    heatmap: np.ndarray | None
+    mask: np.ndarray | None = None
 
 
 class Predictor:
@@ -84,18 +91,21 @@ class Predictor:
             self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
             self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
-        self.calibration = read_calibration(self.bundle.card)
-        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold
+        self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
+        self.calibration = read_calibration(self.bundle.card) if self.classifies else Calibration()
+        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold if self.classifies else math.nan
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
         """One answer for each path, in order; a photograph that cannot be read gives a `Problem`."""
+        self.require_classifier()
         for answer in self.answer(images):
             yield answer if isinstance(answer, Problem) else answer.prediction
 
     def answer(self, images: Iterable[str | Path]) -> Iterator[Answer | Problem]:
-        """As `predict`, with pixels and heatmap of the same pass; with flips these are of the first view, the photograph as it is.
+        """As `predict`, with pixels, heatmap and mask of the same pass; with flips pixels and heatmap are of the first view, the
+        photograph as it is, and the mask is the mean over the views.
 
         `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
         """
@@ -103,21 +113,28 @@ class Predictor:
         measured, last = self.measure(stream_photos(images), waiting), time.perf_counter()
         while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
             seconds = (time.perf_counter() - last) / len(chunk)
-            for logit, heatmap, embedding in chunk:
+            for logit, mask, first in chunk:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
                 photo = waiting.popleft()
-                yield Answer(self.decide(photo, logit, embedding, seconds), photo.pixels, logit, heatmap)
+                said = self.decide(photo, logit, first["embedding"], seconds) if self.classifies else None
+                yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
     def rate(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
         """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order, without the flips."""
+        self.require_classifier()
         for answer in self.session.stream(pixels):
-            yield float(self.calibration.apply(answer["logit"])[0])
+            yield self.read_probability(answer["logit"])
 
-    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """Of each readable photograph the logit, the mean over its views, heatmap and embedding; `waiting` collects what was drawn."""
+    def read_probability(self, logit: np.ndarray) -> float:
+        """P(malignant) of a logit (1,) of the graph."""
+        return float(self.calibration.apply(logit)[0])
+
+    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
+        """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects
+        what was drawn."""
 
         def views() -> Iterator[np.ndarray]:
             for photo in photos:
@@ -127,8 +144,10 @@ class Predictor:
 
         answers = self.session.stream(views())
         for first in answers:
-            others = [next(answers) for _ in self.views[1:]]
-            yield float(np.mean([float(view["logit"][0]) for view in (first, *others)])), first["heatmap"], first["embedding"]
+            seen = [first, *(next(answers) for _ in self.views[1:])]
+            logit = float(np.mean([float(view["logit"][0]) for view in seen])) if self.classifies else float("nan")
+            mask = np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0) if self.outlines else None
+            yield logit, mask, first
 
     def decide(self, photo: Photo, logit: float, embedding: np.ndarray, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
@@ -164,6 +183,16 @@ class Predictor:
         if self.risk > 0 and len(self.reference.list_possible(probability, self.risk)) > 1:
             return f"neither class can be excluded at a risk of {self.risk:.0%}"
         return ""
+
+    def require_classifier(self) -> None:
+        """Raises `ModelError` where the RUN has a decoder alone."""
+        if not self.classifies:
+            raise ModelError(f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`")
+
+    def require_decoder(self) -> None:
+        """Raises `ModelError` where the RUN has a classifier alone."""
+        if not self.outlines:
+            raise ModelError(f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train MASKS --masks --out RUN`")
 
     def list_thresholds(self) -> dict[str, float]:
         """By its rule each operating point that a reader may want to see beside the one in use, which comes first."""

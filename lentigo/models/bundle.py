@@ -14,11 +14,12 @@ from lentigo.errors import ModelError
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
+MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
 INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
-HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS)
-
+HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, MASKS)
+CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
 @dataclass(frozen=True)
 class Bundle:
@@ -35,6 +36,11 @@ class Bundle:
     @property
     def graph(self) -> Path:
         return self.folder / GRAPH
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """What the graph answers: of logit, embedding, heatmap, mask those that it has."""
+        return tuple(self.card.get("outputs", CLASSIFIES))
 
     @property
     def threshold(self) -> float:
@@ -68,7 +74,7 @@ def find_bundle(folder: str | Path) -> Bundle:
 def check_hashes(bundle: Bundle) -> None:
     """Raises `ModelError` where a file of a RUN is not the one that its card names."""
     for name, expected in bundle.card["files"].items():
-        if hash_file(bundle.folder / name) != expected:
+        if hash_file(bundle.folder / name) not in (expected, bundle.card.get("coming", {}).get(name)):
             raise ModelError(f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again from its source")
 
 
@@ -81,7 +87,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         newer = int(card["format"]) > FORMAT
-        complete = {"files", "threshold", "temperature", "backbone"} <= set(card)
+        complete = {"files", "backbone", *(("threshold", "temperature") if "logit" in card.get("outputs", CLASSIFIES) else ())} <= set(card)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     if newer:
@@ -104,19 +110,21 @@ def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
     return Bundle(draft.folder, card)
 
 
-def amend_bundle(bundle: Bundle, files: Iterable[Path], **entries: Any) -> Bundle:
-    """Moves files into a finished RUN, and writes the card with their hashes and with `entries`.
+def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] = (), **entries: Any) -> Bundle:
+    """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is valid at every moment.
 
-    The card forgets files of the same names first, so the RUN is valid at every moment.
+    Of the int8 twin, whose two files must be of one kind, the card forgets the old ones first; of other files it knows both meanwhile:
+    what comes must go with what is there. Files named in `drop` go.
     """
-    files = list(files)
-    kept = {name: digest for name, digest in bundle.card["files"].items() if name not in {file.name for file in files}}
-    if kept != bundle.card["files"]:
-        before = {key: value for key, value in bundle.card.items() if key not in entries}
-        write_json(bundle.folder / CARD, {**before, "files": kept})
-    hashes = {file.name: hash_file(file) for file in files}
+    files, going = list(files), {*drop, INT8_GRAPH, INT8_WEIGHTS}
+    coming = {file.name: hash_file(file) for file in files}
+    kept = {name: digest for name, digest in bundle.card["files"].items() if name not in drop and not (name in coming and name in going)}
+    meanwhile = {key: value for key, value in bundle.card.items() if kept == bundle.card["files"] or key not in entries}
+    write_json(bundle.folder / CARD, {**meanwhile, "files": kept, "coming": coming})
+    for name in drop:
+        (bundle.folder / name).unlink(missing_ok=True)
     for file in files:
         os.replace(file, bundle.folder / file.name)
-    card = {**bundle.card, **entries, "files": {**kept, **hashes}}
+    card = {**{key: value for key, value in bundle.card.items() if key != "coming"}, **entries, "files": {**kept, **coming}}
     write_json(bundle.folder / CARD, card)
     return Bundle(bundle.folder, card)

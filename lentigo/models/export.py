@@ -5,7 +5,7 @@
     litert      LiteRT (TensorFlow Lite): phones and small computers
     savedmodel  TensorFlow Serving, TensorFlow.js
 
-All take `image`, uint8 (n, 224, 224, 3) RGB, and give `logit`, `embedding` and `heatmap`.
+All take `image`, uint8 (n, 224, 224, 3) RGB, and give `logit`, `embedding`, `heatmap` and, where the RUN has a decoder, `mask`.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ Answers = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Export:
-    """An artefact. `largest_difference` is that of P(malignant) before calibration from the RUN's model, over `photographs`.
+    """An artefact. `largest_difference` is that of P(malignant) before calibration from the RUN's model, over `photographs`; of P(lesion) where
+    the RUN has no classifier.
 
     `deviations` are those of the other outputs, as a share of their largest value. With int8 the differences are
     between int8 and fp32, over all validation photographs, and `int8` has the AUROCs.
@@ -94,7 +95,7 @@ def export(run: str | Path | Bundle, format: str, out: str | Path, *, int8: bool
         refuse_difference(format, deviations, len(pixels))
         megabytes = weigh(folder)
         publish(folder, out)
-    return Export(place, format, deviations.pop("probability"), len(pixels), megabytes, deviations)
+    return Export(place, format, deviations.pop("probability" if "probability" in deviations else "mask"), len(pixels), megabytes, deviations)
 
 
 def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
@@ -240,8 +241,10 @@ def in_batches(answer: Callable[[np.ndarray], Answers], pixels: np.ndarray) -> A
 
 def compare(expected: Answers, received: Answers) -> dict[str, float]:
     """The largest difference of each output, as a share of its largest value; of the logit that of P(malignant). Infinite for one that is missing."""
-    deviations = {"probability": largest(expit(expected["logit"]), expit(received["logit"])) if "logit" in received else np.inf}
-    for name in ("embedding", "heatmap"):
+    deviations = {}
+    if "logit" in expected:
+        deviations["probability"] = largest(expit(expected["logit"]), expit(received["logit"])) if "logit" in received else np.inf
+    for name in expected.keys() - {"logit"}:
         scale = float(np.abs(expected[name]).max()) or 1.0
         deviations[name] = largest(expected[name] / scale, received[name] / scale) if name in received else np.inf
     return deviations

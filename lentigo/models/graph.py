@@ -76,7 +76,7 @@ def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
             raise ModelError(f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected {', '.join(sorted(WRITERS))}")
         known[id(tensor)] = write(writer, layer, *list_inputs(layer, node, known))
     shapes = {name: tuple(tensor.shape) for name, tensor in outputs.items()}
-    return writer.finish(inputs, {name: known[id(tensor)] for name, tensor in outputs.items()}, shapes, doc)
+    return writer.finish(inputs, {name: write_output(writer, tensor, known[id(tensor)]) for name, tensor in outputs.items()}, shapes, doc)
 
 
 def save_onnx(model: keras.Model, path: str | Path, doc: str = "") -> None:
@@ -126,6 +126,11 @@ def write_input(writer: GraphWriter, source: keras.KerasTensor) -> str:
     if len(source.shape) != 4:
         return source.name
     return writer.add("Transpose", writer.add("Cast", source.name, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
+
+
+def write_output(writer: GraphWriter, tensor: keras.KerasTensor, x: str) -> str:
+    """A feature map (n, d, h, w) as Keras has it, (n, h, w, d); other answers as they are."""
+    return writer.add("Transpose", x, perm=[0, 2, 3, 1]) if len(tensor.shape) == 4 else x
 
 
 def value(variable: Any) -> np.ndarray:
@@ -237,8 +242,17 @@ def write_standardise(writer: GraphWriter, layer: Any, x: str) -> str:
 
 
 def write_reshape(writer: GraphWriter, layer: Any, x: str) -> str:
-    height, width, channels = layer.target_shape
-    return writer.add("Reshape", x, np.array([0, channels, height, width]))
+    height, width, *channels = layer.target_shape  # without channels: the only one there was goes
+    return writer.add("Reshape", x, np.array([0, *channels, height, width]))
+
+
+def write_upsampling(writer: GraphWriter, layer: Any, x: str) -> str:
+    """Pixels are areas, as TensorFlow, torch and OpenCV have it: the centre of the first lies at half its width."""
+    scales = np.array([1, 1, *layer.size], dtype=np.float32)
+    mode = {"bilinear": "linear", "nearest": "nearest"}.get(layer.interpolation)
+    if mode is None:
+        raise ModelError(f"layer {layer.name}: {layer.interpolation} upsampling has no ONNX form here; expected bilinear or nearest")
+    return writer.add("Resize", x, np.array([], dtype=np.float32), scales, mode=mode, coordinate_transformation_mode="half_pixel")
 
 
 def write_sum(writer: GraphWriter, layer: Any, *inputs: str | np.ndarray) -> str:
@@ -300,5 +314,6 @@ WRITERS: dict[str, Callable[..., str]] = {
     "Reshape": write_reshape,
     "ReverseChannels": lambda writer, layer, x: writer.add("Gather", x, np.array([2, 1, 0]), axis=1),
     "SeparableConv2D": write_separable,
+    "UpSampling2D": write_upsampling,
     "ZeroPadding2D": write_pad,
 }

@@ -30,21 +30,31 @@ from lentigo.models.backbones import Backbone, preprocess
 from lentigo.models.layers import GradientMap
 
 UNITS = (1024, 512)
+HEAD = ("head_dense_1", "head_norm_1", "head_dropout_1", "head_dense_2", "head_norm_2", "head_dropout_2", "logit")  # its layers, in order
 
 
 @dataclass(frozen=True)
 class Network:
-    """Three views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to logit."""
+    """Views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to logit.
+
+    `mask` is the decoder's answer (n, side, side) where there is a decoder. A network that only segments has neither `full` nor `head`.
+    """
 
     backbone: Backbone
-    full: keras.Model
+    full: keras.Model | None
     trunk: keras.Model
-    head: keras.Model
+    head: keras.Model | None
+    mask: keras.KerasTensor | None = None
+
+    @property
+    def mask_logit(self) -> keras.KerasTensor:
+        """The mask before its sigmoid."""
+        return self.mask._keras_history.operation.input
 
     @property
     def features(self) -> keras.KerasTensor:
         """The last feature map, (n, h, w, d)."""
-        return self.full.get_layer("embedding").input
+        return self.trunk.get_layer("embedding").input
 
 
 def build_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
@@ -170,26 +180,32 @@ def name_weights(network: Network) -> str:
     return hash_bytes(repr(network.backbone).encode(), *arrays)
 
 
-def build_classifier(network: Network) -> keras.Model:
-    """Image to P(malignant), as it is saved for further training."""
-    probability = layers.Activation("sigmoid", name="probability")(network.full.output)
-    return keras.Model(network.full.input, probability, name="lentigo")
+def build_saved(network: Network) -> keras.Model:
+    """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further training."""
+    outputs = {"probability": layers.Activation("sigmoid", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
+    outputs |= {} if network.mask is None else {"mask": network.mask}
+    return keras.Model(network.trunk.input, outputs if len(outputs) > 1 else outputs["probability"], name="lentigo")
 
 
 def build_answers(network: Network) -> keras.Model:
-    """Image to `logit` (n, 1), `embedding` (n, d) and `heatmap` (n, h, w), as it is exported for use."""
-    blocks = [(network.head.get_layer(f"head_dense_{n}"), network.head.get_layer(f"head_norm_{n}")) for n in (1, 2)]
-    embedding = network.trunk.output
-    heatmap = GradientMap(blocks, network.head.get_layer("logit"), name="heatmap")([network.features, embedding])
-    return keras.Model(network.full.input, {"logit": network.full.output, "embedding": embedding, "heatmap": heatmap})
+    """Image to `logit` (n, 1), `embedding` (n, d), `heatmap` (n, h, w) and `mask` (n, side, side), as far as the network has them, for export."""
+    outputs = {"embedding": network.trunk.output}
+    if network.head is not None:
+        blocks = [(network.head.get_layer(f"head_dense_{n}"), network.head.get_layer(f"head_norm_{n}")) for n in (1, 2)]
+        heatmap = GradientMap(blocks, network.head.get_layer("logit"), name="heatmap")([network.features, network.trunk.output])
+        outputs = {"logit": network.full.output, **outputs, "heatmap": heatmap}
+    return keras.Model(network.trunk.input, outputs | ({} if network.mask is None else {"mask": network.mask}))
 
 
 def open_network(path: str | Path, backbone: Backbone) -> Network:
-    """The network of a saved classifier (`model.keras`)."""
+    """The network of a RUN's `model.keras`."""
     saved = keras.saving.load_model(path, compile=False)
-    full = keras.Model(saved.input, saved.get_layer("logit").output, name="network")
-    trunk = keras.Model(saved.input, saved.get_layer("embedding").output, name="trunk")
+    known = {layer.name: layer for layer in saved.layers}
+    trunk = keras.Model(saved.input, known["embedding"].output, name="trunk")
+    mask = known["mask"].output if "mask" in known else None
+    if "logit" not in known:
+        return Network(backbone, None, trunk, None, mask)
     pooled = x = keras.Input((backbone.features,), name="pooled")
-    for layer in saved.layers[saved.layers.index(saved.get_layer("embedding")) + 1 : -1]:
-        x = layer(x)
-    return Network(backbone, full, trunk, keras.Model(pooled, x, name="head"))
+    for name in HEAD:
+        x = known[name](x)
+    return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask)

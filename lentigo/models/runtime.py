@@ -25,6 +25,7 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
     "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
+OUTPUTS = ("logit", "embedding", "heatmap", "mask")  # what a graph of ours may give
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 
 
@@ -45,7 +46,7 @@ class Session:
             self.compiled = compile_graph(core, model, batch, options) if isinstance(model, bytes) else recall_graph(core, model, batch, options, digest)
         except RuntimeError as error:
             raise explain_failure(model, str(error)) from error
-        self.names = [output.get_any_name() for output in self.compiled.outputs]
+        self.names = [name_output(output) for output in self.compiled.outputs]
 
     def answer(self, photos: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
@@ -204,6 +205,12 @@ def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
     """A graph that cannot be used, in one line."""
     name = "the graph" if isinstance(model, bytes) else model
     return ModelError(f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again")
+
+
+def name_output(output: openvino.ConstOutput) -> str:
+    """The public name of an output; the compiler may have added names of what it merged with it."""
+    names = output.get_names()
+    return next((name for name in OUTPUTS if name in names), output.get_any_name())
 
 
 def stack_answers(answers: Iterable[Answers]) -> Answers:

@@ -7,6 +7,7 @@ Each view is drawn from its own generator, hence the same whenever training is r
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -14,6 +15,7 @@ import numpy as np
 
 from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
 from lentigo.data.degradation import add_noise, blur, draw, recompress
+from lentigo.training.recipes import Recipe
 
 ARTEFACTS = (add_hairs, add_ruler, add_ink, add_dark_corners)
 GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of RGB
@@ -41,6 +43,11 @@ class Augmentation:
     artefacts: float = 0.0
 
 
+def find_augmentation(recipe: Recipe) -> Augmentation:
+    """The ranges that a recipe has under the same names."""
+    return Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
+
+
 def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
     """The generator of one view, or of one batch: a function of run, epoch and photographs, not of what was drawn before."""
     return np.random.default_rng([seed, epoch, *index])
@@ -50,11 +57,32 @@ def augment_photo(photo: np.ndarray, augmentation: Augmentation, rng: np.random.
     """A random view of `photo`, uint8 (height, width, 3) RGB, of the same shape and type."""
     height, width = photo.shape[:2]
     geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
+    return render_view(photo, geometry, colour, augmentation, rng)
+
+
+def augment_pair(photo: np.ndarray, mask: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """A random view of `photo` as `augment_photo` gives it, and its mask, uint8 (height, width) of 0 and 1, turned with it.
+
+    The mask comes back as float32, between 0 and 1 where a pixel is only partly lesion.
+    """
+    height, width = photo.shape[:2]
+    geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
+    outline = warp(mask.astype(np.float32), geometry)
+    return render_view(photo, geometry, colour, augmentation, rng), outline
+
+
+def render_view(photo: np.ndarray, geometry: np.ndarray, colour: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+    """A photograph with artefacts, moved, coloured and degraded."""
     for add in ARTEFACTS:
         if rng.random() < augmentation.artefacts:
             photo = draw(add, photo, rng)
-    turned = cv2.warpAffine(photo, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
-    return degrade_photo(cv2.transform(turned, colour), augmentation.degradation, rng)
+    return degrade_photo(cv2.transform(warp(photo, geometry), colour), augmentation.degradation, rng)
+
+
+def warp(picture: np.ndarray, geometry: np.ndarray) -> np.ndarray:
+    """A picture moved by an affine map (2, 3); what lies beyond its border is its mirror image."""
+    height, width = picture.shape[:2]
+    return cv2.warpAffine(picture, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101)
 
 
 def degrade_photo(photo: np.ndarray, chance: float, rng: np.random.Generator) -> np.ndarray:

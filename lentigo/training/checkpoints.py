@@ -20,14 +20,14 @@ class Progression:
 
     stage: int = 0
     epoch: int = 0
-    best_auroc: float = -1.0
+    best_score: float = -1.0
     best_epoch: int = 0
     history: list[dict] = field(default_factory=list)
     best: list[np.ndarray] = field(default_factory=list)  # the model's variables at the best epoch
 
     def start_stage(self, stage: int) -> None:
         """Forgets the best of the stage before."""
-        self.stage, self.epoch, self.best_auroc, self.best_epoch, self.best = stage, 0, -1.0, 0, []
+        self.stage, self.epoch, self.best_score, self.best_epoch, self.best = stage, 0, -1.0, 0, []
 
 
 def list_state(model: keras.Model) -> list[keras.Variable]:

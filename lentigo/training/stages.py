@@ -3,44 +3,59 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import numpy as np
-from scipy.special import expit, log_expit
-from sklearn.metrics import roc_auc_score
+import pandas as pd
 
 from lentigo.data.progress import Progress
-from lentigo.training.checkpoints import Progression, save_checkpoint
+from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.recipes import Recipe
 from lentigo.training.steps import Step, find_adamw, make_step
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]  # inputs, labels (n, 1), weights (n,)
+Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
+Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weights (n,)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """A compiled model and what it is fed: `load_batch(epoch, rows)` gives inputs and labels (n, 1), `validate()` logits (n,)."""
+    """A compiled model, what it is fed and how it is judged.
+
+    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape; `validate()` scores by name, of which `decides` is
+    the one that the best epoch has the highest of. `patience` is in epochs, 0 waits for ever; `watched` shows each step.
+    """
 
     name: str
     model: keras.Model
     epochs: int
-    load_batch: Callable[[int, np.ndarray], tuple[np.ndarray, np.ndarray]]
-    validate: Callable[[], np.ndarray]
-    malignant: np.ndarray  # of the training photographs
-    malignant_validation: np.ndarray
-    weights: np.ndarray = field(repr=False)  # of the training photographs
+    load_batch: Callable[[int, np.ndarray], tuple[Inputs, np.ndarray]]
+    validate: Callable[[], dict[str, float]]
+    decides: str
+    weights: np.ndarray = field(repr=False)  # of the training photographs, (n,)
+    patience: int = 0
+    watched: bool = False
 
 
-def compile_model(model: keras.Model, recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float) -> None:
-    """Adam with decoupled decay, cross-entropy on logits, accuracy."""
+def compile_model(
+    model: keras.Model, recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float, loss: keras.losses.Loss | None = None
+) -> None:
+    """Adam with decoupled decay, cross-entropy on logits unless there is another `loss`, accuracy."""
     optimizer = find_adamw()(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99)
-    loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    loss = loss or keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
     optimizer.build(model.trainable_variables)
+
+
+def plan_rate(recipe: Recipe, highest: float, epochs: int, steps: int) -> keras.optimizers.schedules.CosineDecay:
+    """A linear warm-up to the highest rate, then a cosine to zero; `steps` are those of an epoch."""
+    warmup = round(recipe.warmup_epochs * steps)
+    return keras.optimizers.schedules.CosineDecay(
+        0.0 if warmup else highest, max(1, epochs * steps - warmup), warmup_target=highest if warmup else None, warmup_steps=warmup
+    )
 
 
 def order_rows(n: int, recipe: Recipe, stage: str, epoch: int) -> list[np.ndarray]:
@@ -65,7 +80,7 @@ def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
     epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
-        if is_stuck(progression, recipe):
+        if is_stuck(progression, stage.patience):
             break
         started = time.perf_counter()
         logs = train_epoch(stage, step, recipe, epoch, progress)
@@ -78,21 +93,21 @@ def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint
         variable.assign(array)
 
 
-def is_stuck(progression: Progression, recipe: Recipe) -> bool:
-    """Whether validation has not improved for as long as the recipe waits."""
-    return 0 < recipe.patience <= progression.epoch - progression.best_epoch
+def is_stuck(progression: Progression, patience: int) -> bool:
+    """Whether validation has not improved for `patience` epochs; 0 is never."""
+    return 0 < patience <= progression.epoch - progression.best_epoch
 
 
 def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
     """One pass over the training photographs; the epoch's mean loss and accuracy."""
-    orders = order_rows(len(stage.malignant), recipe, stage.name, epoch)
+    orders = order_rows(len(stage.weights), recipe, stage.name, epoch)
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
-    if stage.name == "finetune":
+    if stage.watched:
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
     sums = np.zeros(2)
     for inputs, labels, weights in batches:
         sums += len(labels) * np.array(step(inputs, labels, weights))
-    loss, accuracy = sums / len(stage.malignant)
+    loss, accuracy = sums / len(stage.weights)
     return {"loss": float(loss), "accuracy": float(accuracy)}
 
 
@@ -102,9 +117,9 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     if model.optimizer.use_ema:
         raw = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
         model.optimizer.finalize_variable_values(model.trainable_variables)
-    scores = score(stage.validate(), stage.malignant_validation)
-    if scores["val_auroc"] > progression.best_auroc:
-        progression.best_auroc, progression.best_epoch = scores["val_auroc"], epoch
+    scores = stage.validate()
+    if scores[stage.decides] > progression.best_score:
+        progression.best_score, progression.best_epoch = scores[stage.decides], epoch
         progression.best = [keras.ops.convert_to_numpy(v) for v in model.weights]
     if raw is not None:
         for variable, array in zip(model.trainable_variables, raw, strict=True):
@@ -112,13 +127,18 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     return scores
 
 
-def score(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
-    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
-    return {
-        "val_loss": float(-likelihood.mean()),
-        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
-        "val_auroc": float(roc_auc_score(malignant, logits)),
-    }
-
-
+def run_stages(builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path, progress: Progress) -> pd.DataFrame:
+    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history."""
+    found = load_checkpoint(checkpoint)
+    progression, arrays = found or (Progression(), None)
+    for number, build in enumerate(builders):
+        if number < progression.stage:
+            continue
+        stage = build()
+        if arrays is not None:
+            restore_state(stage.model, arrays)
+            arrays = None
+        elif number > progression.stage:
+            progression.start_stage(number)
+        run_stage(stage, recipe, progression, checkpoint, progress)
+    return pd.DataFrame(progression.history)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import os
 import platform
 import shutil
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,15 +15,16 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
+from scipy.special import expit, log_expit
+from sklearn.metrics import roc_auc_score
 
 import lentigo
 from lentigo.data.description import describe_sides
-from lentigo.data.files import hash_file, write_json, write_text, write_whole
-from lentigo.data.manifests import CLASSES, Dataset, load_dataset
+from lentigo.data.files import hash_file, write_text, write_whole
+from lentigo.data.manifests import CLASSES, Dataset
 from lentigo.data.photos import SIDE, Problem, read_all, read_photo
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.splits import refuse_leaks, split_validation
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import DataError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.model_card import write_card
@@ -33,28 +33,29 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_classifier, build_network, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_network, build_saved, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
-from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
-from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state
+from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
-from lentigo.training.stages import Stage, compile_model, run_stage
+from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
+from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: the RUN, its scores on validation, and the photographs that were left out."""
+    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and what it was made of."""
 
     bundle: Bundle
     validation: Assessment
     problems: tuple[Problem, ...]
     seconds: float
+    material: Material
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ class Job:
 
 def train(
     data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    exact: bool = False, progress: Progress = show_nothing,
+    exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
 
-    The test split of the data is never read. `weights` are those of the backbone: "imagenet", "none" or a file.
-    `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
+    Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are those of the backbone:
+    "imagenet", "none" or a file. `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
     cannot be read are left out and listed in the answer.
     """
     started, out = time.perf_counter(), Path(out)
@@ -87,9 +88,12 @@ def train(
     check_rule(recipe.operating_point)
     check_folder(out, resume)
     backbone = find_backbone(recipe.backbone)
-    dataset = load_training_data(data)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
+    labelled = load_labelled(data)
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    material = guard_material(labelled, guard, progress)
+    dataset = material.dataset
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
+                "guard": asdict(guard), **material.describe()}  # fmt: skip
     if str(weights) == "none":
         settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
@@ -101,11 +105,11 @@ def train(
         recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
         features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
     )  # fmt: skip
-    history = run_stages(job)
+    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     seconds = time.perf_counter() - started
     bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, dataset.problems + features.problems, seconds)
+    return Training(bundle, validation, dataset.problems + features.problems, seconds, material)
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -117,77 +121,10 @@ def read_sample(dataset: Dataset) -> np.ndarray:
     return np.stack([photo.pixels for photo in photos])
 
 
-def check_folder(out: Path, resume: bool) -> None:
-    """Refuses to write over a RUN, finished or not."""
-    if (out / CARD).is_file():
-        raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
-    if out.is_file():
-        raise UsageError(f"{out}: is a file; expected a folder to be made")
-    if (out / "checkpoint").is_dir() and not resume:
-        raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
-
-
 def name_source(weights: str | Path) -> str:
     """The source of the backbone's weights: a word, or a file's name and the start of its hash."""
     path = Path(weights)
     return f"{path.name}@{hash_file(path)[:16]}" if path.is_file() else str(weights)
-
-
-def load_training_data(data: str | Path) -> Dataset:
-    """The photographs to train on: all but the test split. Raises `DataError` where they cannot be used."""
-    dataset = load_dataset(data)
-    refuse_leaks(dataset.table, dataset.name)
-    kept = dataset.take((dataset.table["split"] != "test").to_numpy())
-    kept.require_both_classes()
-    return kept
-
-
-def keep_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Writes the settings of a new run; those of a resumed one must be the same."""
-    if not path.is_file():
-        return write_json(path, settings)
-    before = json.loads(path.read_text(encoding="utf-8"))
-    changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
-    if "recipe" in changed:
-        changed = [key for key, value in settings["recipe"].items() if value != before["recipe"].get(key)]
-    if changed:
-        raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")
-
-
-def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:
-    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
-    if resume and path.is_file():
-        known = pd.read_csv(path, dtype=str).set_index("image")["split"]
-        held_out = dataset.table["image"].map(known)
-        if held_out.notna().all():
-            return (held_out == "validation").to_numpy()
-    held_out = (dataset.table["split"] == "validation").to_numpy()
-    if not held_out.any():
-        held_out = split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
-    table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
-    for side in (dataset.take(held_out), dataset.take(~held_out)):
-        side.require_both_classes()
-    with write_whole(path) as temporary:
-        table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
-    return held_out
-
-
-def run_stages(job: Job) -> pd.DataFrame:
-    """Trains the head and, where the recipe says so, the backbone; gives the history. Goes on from a checkpoint."""
-    found = load_checkpoint(job.checkpoint)
-    progression, arrays = found or (Progression(), None)
-    builders = plan_stages(job.recipe)
-    for number, build in enumerate(builders):
-        if number < progression.stage:
-            continue
-        stage = build(job)
-        if arrays is not None:
-            restore_state(stage.model, arrays)
-            arrays = None
-        elif number > progression.stage:
-            progression.start_stage(number)
-        run_stage(stage, job.recipe, progression, job.checkpoint, job.progress)
-    return pd.DataFrame(progression.history)
 
 
 def plan_stages(recipe: Recipe) -> list:
@@ -204,8 +141,8 @@ def build_head_stage(job: Job) -> Stage:
     return Stage(
         "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
         lambda epoch, rows: (job.features[rows], label(job.training, rows)),
-        lambda: answer_head(head, job.features_validation),
-        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+        lambda: score_logits(answer_head(head, job.features_validation), job.validation.malignant),
+        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience,
     )  # fmt: skip
 
 
@@ -214,22 +151,35 @@ def build_finetune_stage(job: Job) -> Stage:
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
     steps = -(-len(job.training) // recipe.batch_size)
-    warmup = round(recipe.warmup_epochs * steps)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else recipe.learning_rate, max(1, recipe.epochs * steps - warmup), warmup_target=recipe.learning_rate if warmup else None, warmup_steps=warmup
-    )
+    rate = plan_rate(recipe, recipe.learning_rate, recipe.epochs, steps)
     compile_model(network.full, recipe, rate, recipe.average)
     return Stage(
         "finetune", network.full, recipe.epochs,
         lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
-        lambda: measure_logits(Session(to_onnx(network.full).SerializeToString(), precision="f32" if job.exact else None), job.validation.table["image"]),
-        job.training.malignant, job.validation.malignant, weigh(job.training.malignant, recipe),
+        lambda: score_logits(measure_validation(job), job.validation.malignant),
+        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True,
     )  # fmt: skip
+
+
+def measure_validation(job: Job) -> np.ndarray:
+    """Logits, float (n,), of the validation photographs by the whole network as it is now."""
+    session = Session(to_onnx(job.network.full).SerializeToString(), precision="f32" if job.exact else None)
+    return measure_logits(session, job.validation.table["image"])
+
+
+def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
+    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
+    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
+    return {
+        "val_loss": float(-likelihood.mean()),
+        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
+        "val_auroc": float(roc_auc_score(malignant, logits)),
+    }
 
 
 def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Random views of some photographs, uint8 (n, side, side, 3), and their labels (n, 1)."""
-    augmentation = Augmentation(**{item.name: getattr(recipe, item.name) for item in dataclasses.fields(Augmentation)})
+    augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
     labels = label(dataset, rows)
@@ -252,7 +202,7 @@ def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
     """Writes everything that a RUN holds; the card comes last and makes it valid."""
     with write_whole(out / CLASSIFIER) as temporary:
-        build_classifier(job.network).save(temporary)
+        build_saved(job.network).save(temporary)
     save_onnx(build_answers(job.network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
@@ -295,20 +245,30 @@ def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
     """The card: what the model is, what it was made of, and how."""
+    return {
+        **describe_making(),
+        "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
+        "backbone": job.recipe.backbone,
+        "parameters": job.network.full.count_params(),
+        "outputs": list(CLASSIFIES),
+        "classes": list(CLASSES),
+        "recipe": settings["recipe"],
+        "weights": settings["weights"],
+        "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
+        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "twins": settings["twins"], "left_out": settings["left_out"],
+                 **describe_sides(job.training, job.validation)},
+        "leaks": settings["leaks"],
+        "seconds": round(settings["seconds"], 1),
+    }  # fmt: skip
+
+
+def describe_making() -> dict[str, Any]:
+    """What the card of any RUN says: with what it was made, where, and what it takes."""
     libraries = ("keras", "numpy", "openvino", "onnx", "scikit-learn", "pillow", "opencv-python-headless")
     return {
         "lentigo": lentigo.__version__,
         "disclaimer": DISCLAIMER,
-        "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
-        "backbone": job.recipe.backbone,
-        "parameters": job.network.full.count_params(),
-        "classes": list(CLASSES),
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
-        "recipe": settings["recipe"],
-        "weights": settings["weights"],
-        "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
-        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
-        "seconds": round(settings["seconds"], 1),
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
-    }  # fmt: skip
+    }

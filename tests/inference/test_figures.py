@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image, ImageChops
@@ -23,7 +25,7 @@ from lentigo.inference.prediction import Answer, Prediction
 
 def answer_with(heatmap, image="mole.jpg"):
     said = Prediction(image, "benign", 0.25, 0.5, None, "toy@0", 0.1)
-    return Answer(said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
+    return Answer(image, said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
 
 
 def grey_photo(height, width):
@@ -43,6 +45,16 @@ def test_a_map_of_one_sign_is_drawn_in_one_colour(sign, strong, weak):
     figure = draw_explanation(grey_photo(90, 130), answer_with(heatmap))
     drawn = np.asarray(figure.crop(arrange(130, 90).heatmap)).astype(int)
     assert (drawn[..., strong] >= drawn[..., weak]).all() and (drawn[..., strong] > drawn[..., weak] + 40).sum() > 1000
+
+
+def test_the_lesion_is_outlined_on_the_photograph_alone_where_there_is_a_mask():
+    photo, plain = grey_photo(90, 130), answer_with(np.zeros((7, 7)))
+    mask = np.zeros((224, 224), np.float32)
+    mask[60:150, 80:170] = 1
+    before, after = (np.asarray(draw_explanation(photo, answer)).astype(int) for answer in (plain, replace(plain, mask=mask)))
+    rows, columns = np.nonzero((before != after).any(axis=2))
+    left, top, right, bottom = arrange(130, 90).photo
+    assert left < columns.min() < columns.max() < right and top < rows.min() < rows.max() < bottom
 
 
 def test_enlarging_keeps_the_cells_and_overshoots_nowhere():

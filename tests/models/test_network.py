@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_classifier, build_network, name_weights, open_network, unfreeze_trunk
+from lentigo.models.network import build_network, build_saved, name_weights, open_network, unfreeze_trunk
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
@@ -49,7 +49,7 @@ def test_batch_norms_of_an_unfrozen_trunk_stay_still():
 
 
 def test_a_saved_network_answers_alike(network, tmp_path):
-    build_classifier(network).save(tmp_path / "model.keras")
+    build_saved(network).save(tmp_path / "model.keras")
     opened = open_network(tmp_path / "model.keras", network.backbone)
     np.testing.assert_array_equal(opened.full(PIXELS), network.full(PIXELS))
     assert name_weights(opened) == name_weights(network)

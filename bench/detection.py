@@ -1,0 +1,103 @@
+"""How well boxes find lesions: on photographs of one lesion, on composed overviews of many, and on composed skin without any.
+
+    python bench/detection.py runs/masks photographs/lesion_masks --split train --count 30
+    python bench/detection.py runs/masks photographs/lesion_masks --split test --count 60
+
+Parameters were chosen on the training split (`--set margin=0.4` tries another); the test split is for the final number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from overviews import Composer, Overview, weave_skin
+from PIL import Image
+from tables import describe_machine, print_table
+
+from lentigo.data.masks import load_masks, read_mask
+from lentigo.data.splits import resample_groups
+from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
+from lentigo.inference.detection import Detection, find_lesions
+from lentigo.inference.lesions import find_box
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.search import Search
+
+SKINS = 10  # composed pictures without a lesion
+
+
+def main() -> None:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("masks")
+    parser.add_argument("--split", default="train")
+    parser.add_argument("--count", type=int, default=30, help="overviews")
+    parser.add_argument("--set", nargs="*", default=[], help="parameters of the search, name=value")
+    options = parser.parse_args()
+    search = replace(Search(), **{name: type(getattr(Search(), name))(value) for name, value in (pair.split("=") for pair in options.set)})
+    predictor, masks = Predictor(options.run), load_masks(options.masks, options.split)
+    rows = [measure("one lesion", predictor, search, ((path, find_truth(mask)) for path, mask in zip(masks.table["image"], masks.table["mask"], strict=True)))]
+    composer = Composer(masks)
+    with tempfile.TemporaryDirectory() as folder:
+        rows.append(measure("overviews", predictor, search, save_all((composer.compose(seed) for seed in range(options.count)), Path(folder))))
+        rows.append(measure("skin alone", predictor, search, save_all((draw_skin(composer, seed) for seed in range(SKINS)), Path(folder))))
+    print(f"{predictor.name}, {predictor.session.precision}; {search}\n{describe_machine()}")
+    print_table(["pictures", "n", "lesions", "AP50 (95 %)", "AP50:95 (95 %)", "found at 0.5", "boxes", "exactly as many boxes", "s each"], rows)
+
+
+def find_truth(mask: str) -> np.ndarray:
+    """The box of a mask, int (1, 4)."""
+    return np.array([list(asdict(find_box(read_mask(mask))).values())])
+
+
+def draw_skin(composer: Composer, seed: int) -> Overview:
+    """Skin without a lesion."""
+    rng = np.random.default_rng(10_000 + seed)
+    skin = weave_skin(composer.skins[rng.integers(len(composer.skins))], rng)
+    return Overview(np.clip(skin, 0, 255).astype(np.uint8), np.zeros((0, 4)))
+
+
+def save_all(overviews: Iterator[Overview], folder: Path) -> Iterator[tuple[str, np.ndarray]]:
+    """The overviews as photographs, one file at a time, with their boxes."""
+    for overview in overviews:
+        Image.fromarray(overview.pixels).save(folder / "overview.jpg", quality=92)
+        yield str(folder / "overview.jpg"), overview.boxes
+
+
+def measure(name: str, predictor: Predictor, search: Search, pictures: Iterator[tuple[str, np.ndarray]]) -> list:
+    """A row of the table."""
+    matches, exact, boxes, seconds = [], [], 0, 0.0
+    for path, truth in pictures:
+        started = time.perf_counter()
+        found = find_lesions(predictor, next(predictor.answer([path])), search=search)
+        seconds += time.perf_counter() - started
+        matches.append(match(found, truth))
+        exact.append(len(found.spots) == len(truth))
+        boxes += len(found.spots)
+    right, truths = sum(int(each.right[0].sum()) for each in matches), sum(each.truths for each in matches)
+    share = f"{right / truths:.3f}" if truths else "-"
+    return [name, len(matches), truths, *show_precision(matches), share, boxes, f"{np.mean(exact):.3f}", f"{seconds / len(matches):.2f}"]
+
+
+def match(found: Detection, truth: np.ndarray) -> Match:
+    """The boxes of a photograph beside the true ones."""
+    boxes = np.array([list(asdict(spot.box).values()) for spot in found.spots]).reshape(-1, 4)
+    return match_boxes(boxes, np.array([spot.score for spot in found.spots]), truth)
+
+
+def show_precision(matches: list[Match]) -> list[str]:
+    """AP50 and AP50:95 with intervals over photographs."""
+    draws = np.array([measure_precision(matches, np.bincount(rows, minlength=len(matches))) for rows in resample_groups(np.arange(len(matches)), 500)])
+    values = measure_precision(matches)
+    pairs = (values[0], draws[:, 0]), (values.mean(), draws.mean(axis=1))
+    return ["-" if np.isnan(value) else "{:.3f} ({:.3f} to {:.3f})".format(value, *np.nanpercentile(drawn, [2.5, 97.5])) for value, drawn in pairs]
+
+
+if __name__ == "__main__":
+    main()

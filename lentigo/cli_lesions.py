@@ -1,0 +1,155 @@
+"""The commands that find lesions, `lentigo segment` and `lentigo detect`, and the parts of `train` and `evaluate` that are about masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from lentigo.answers import find_inputs, print_answers
+from lentigo.errors import UsageError
+from lentigo.options import Device, Exact, Flips, Json, Model
+from lentigo.summary import print_outlines, print_scores
+from lentigo.terminal import Bars, emit, mute_stderr, report_problems, say
+
+lesions_app = typer.Typer(rich_markup_mode=None)
+Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")]
+
+
+@dataclass(frozen=True)
+class Line:
+    """What is printed of a photograph: for machines and for people. What else was found is large, and not kept."""
+
+    facts: dict[str, Any]
+    words: str
+
+
+@lesions_app.command(epilog="Example: lentigo segment photo.jpg --out masks/ --model runs/first --json")
+def segment(
+    images: Images,
+    out: Annotated[Path, Option("--out", help="Folder for a mask (white is lesion) and an outline of each photograph.")],
+    model: Model = "bundled",
+    mm_per_pixel: Annotated[float | None, Option("--mm-per-pixel", help="Scale of all the photographs; without one lengths are in pixels.")] = None,
+    scales: Annotated[Path | None, Option("--scales", help="Scale of each: CSV with image (or isic_id) and mm_per_pixel (or pixels_per_mm).")] = None,
+    flips: Flips = False,
+    exact: Exact = False,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Outlines the lesion of each photograph and measures it: size, border, asymmetry, colours."""
+    from lentigo.data.scales import read_scales
+    from lentigo.inference.naming import name_files
+    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.segmentation import ENDINGS, segment_photos
+
+    if mm_per_pixel is not None and scales is not None:
+        raise UsageError("--mm-per-pixel and --scales: expected one of them")
+    photos, count = find_inputs(images, whole=True)
+    files = name_files([photo for photo in photos if isinstance(photo, Path)], out, *ENDINGS)
+    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count)
+    found = segment_photos(predictor, photos, files, read_scales(scales) if scales else mm_per_pixel)
+    print_lines(found, describe_lesion, count, as_json)
+
+
+@lesions_app.command(epilog="Example: lentigo detect back.jpg --model runs/first --out boxes/ --json")
+def detect(
+    images: Images,
+    model: Model = "bundled",
+    out: Annotated[Path | None, Option("--out", help="Folder for the photographs with boxes drawn.")] = None,
+    exact: Exact = False,
+    device: Device = "cpu",
+    as_json: Json = False,
+) -> None:
+    """Finds each lesion of close-ups and of overviews: boxes in pixels of the upright original, with P(malignant)."""
+    from lentigo.inference.detection import ENDING, detect_photos
+    from lentigo.inference.naming import name_files
+    from lentigo.inference.prediction import Predictor
+
+    photos, count = find_inputs(images, whole=True)
+    files = {} if out is None else name_files([photo for photo in photos if isinstance(photo, Path)], out, ENDING)
+    predictor = Predictor(model, exact=exact, device=device, count=count)
+    print_lines(detect_photos(predictor, photos, files), describe_boxes, count, as_json)
+
+
+def measure_outlines(run: str, data: Path, split: str, out: Path | None, options: dict[str, Any], as_json: bool) -> None:
+    """`lentigo evaluate --masks`: masks and boxes against those drawn by hand; `options` are those of `Predictor`."""
+    from lentigo.data.files import write_text
+    from lentigo.evaluation.mask_report import write_mask_report
+    from lentigo.evaluation.segmentation import evaluate_masks
+    from lentigo.inference.prediction import Predictor
+
+    predictor = Predictor(run, **options)
+    with Bars() as bars:
+        assessment = evaluate_masks(predictor, data, split=split, progress=bars)
+    if out is not None:
+        write_text(out, write_mask_report(predictor, assessment, out.with_suffix("") / "figures"))
+        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
+    if as_json:
+        emit(assessment.to_json())
+    else:
+        print_outlines(f"{run}, {split}", assessment.to_json())
+    report_problems(assessment.problems)
+
+
+def train_outlines(data: Path, out: Path, recipe: Any, options: dict[str, Any], as_json: bool) -> None:
+    """`lentigo train --masks`: a decoder, and before it a classifier where the manifest has labels and the RUN is new; `options` are those of `train_masks`."""
+    with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.masks import train_masks
+
+    with Bars() as bars:
+        training = train_masks(data, out, recipe, **options, progress=bars)
+    scores, first = training.validation.to_json(), training.classifier and training.classifier.validation.to_json()
+    if as_json:
+        emit({"run": str(out), "masks": scores, "validation": first, "seconds": training.seconds, "problems": [asdict(p) for p in training.problems]})
+    else:
+        if first is not None:
+            print_scores(f"{out}, validation", first)
+        print_outlines(f"{out}, validation", scores)
+        say(f"{training.seconds:.0f} s; figure: {out / 'figures' / 'history_masks.png'}")
+    report_problems(training.problems)
+
+
+def print_lines(answers: Iterable[Any], describe: Callable[[Any], str], count: int | None, as_json: bool) -> None:
+    """Prints each answer as it comes, and lists the problems at the end."""
+    from lentigo.data.photos import Problem
+
+    lines: list[Any] = []
+    stream = ((answer if isinstance(answer, Problem) else Line(answer.to_json(), describe(answer)), {}) for answer in answers)
+    print_answers(lines, stream, count, as_json, show_line)
+    report_problems(lines)
+
+
+def show_line(line: Any, more: dict[str, Any], as_json: bool) -> None:
+    """One line, or a problem as JSON; for people problems come at the end."""
+    if as_json:
+        emit(line.facts if isinstance(line, Line) else asdict(line))
+    elif isinstance(line, Line):
+        print(line.words, flush=True)
+
+
+def describe_lesion(found: Any) -> str:
+    """A lesion in a line."""
+    if not found.found:
+        return f"no lesion found  {found.image}"
+    seen = found.measures
+    size = f"{seen.diameter_px:.0f} px" if seen.diameter_mm is None else f"{seen.diameter_mm:.1f} mm"
+    shape = "" if seen.asymmetry is None else f"border {seen.border_irregularity:.2f}, asymmetry {seen.asymmetry:.2f}, "
+    cut = " (cut off)" if seen.cut_off else ""
+    return f"{size} across{cut}, {seen.area_share:.1%} of the photograph, {shape}{', '.join(seen.colours)}  {found.image}  {found.overlay}"
+
+
+def describe_boxes(found: Any) -> str:
+    """The lesions of a photograph in lines."""
+    head = f"{len(found.spots) or 'no'} lesion{'s' * (len(found.spots) != 1)}  {found.image}" + (f"  {found.figure}" if found.figure else "")
+    return "\n".join([head, *(f"  {describe_spot(spot)}" for spot in found.spots)])
+
+
+def describe_spot(spot: Any) -> str:
+    """A box in a line."""
+    malignant = "" if spot.malignant_probability is None else f", P(malignant) {spot.malignant_probability:.3f}"
+    box = spot.box
+    return f"{box.width} x {box.height} at {box.x}, {box.y}: score {spot.score:.2f}{malignant}"

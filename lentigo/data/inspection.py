@@ -1,0 +1,62 @@
+"""One look at a photograph: it is opened once, and whatever an audit wants to know of it is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+
+from lentigo.data.fingerprints import Fingerprint, describe_pixels
+from lentigo.data.photos import SIDE, Problem, decode_photo, read_content
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.quality import Flaw, judge_quality, measure_quality
+from lentigo.data.shortcuts import describe_facts
+from lentigo.data.sightings import Artefacts, find_artefacts
+from lentigo.data.skin import estimate_ita
+from lentigo.data.twins import one_thread_each
+from lentigo.errors import PhotoError
+
+LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is called tiny
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was seen of one photograph. `facts`: see `shortcuts.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
+
+    fingerprint: Fingerprint
+    facts: dict[str, np.ndarray]
+    flaws: tuple[Flaw, ...]
+    artefacts: Artefacts
+    ita: float
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing in it: one even surface."""
+        return self.fingerprint.blank
+
+    @property
+    def tiny(self) -> bool:
+        """Whether its smaller side has fewer than `LEAST_SIDE` pixels."""
+        return min(self.fingerprint.size) < LEAST_SIDE
+
+
+def inspect_photo(path: str) -> Inspection | Problem:
+    """Opens a photograph, or says why it cannot be read."""
+    try:
+        content = read_content(path)
+        whole = decode_photo(content, path, None)
+        pixels = whole if whole.shape[:2] == (SIDE, SIDE) else decode_photo(content, path)
+        facts = describe_facts(content, pixels, path)
+    except PhotoError as error:
+        return Problem(path, str(error).removeprefix(f"{path}: "))
+    seen = describe_pixels(whole)
+    flaws = judge_quality(measure_quality(pixels, seen.size))
+    return Inspection(seen, facts, flaws, find_artefacts(pixels), estimate_ita(pixels))
+
+
+def inspect_photos(paths: Sequence[str], *, threads: int | None = None, progress: Progress = show_nothing) -> list[Inspection | Problem]:
+    """One look at each photograph, in order."""
+    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+        return list(progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"))

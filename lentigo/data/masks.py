@@ -1,0 +1,205 @@
+"""Masks: outlines of lesions as pictures, white where the lesion is, and the manifest that pairs them with photographs.
+
+A mask is kept at its own size; where pixels are asked for at another, it is averaged over areas and cut at half, which
+keeps the boundary in its place. What looks wrong is listed, never mended in silence.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image, ImageOps
+
+from lentigo.data.files import hash_bytes
+from lentigo.data.manifests import CLASSES, LABELS, MANIFESTS, Dataset, hash_readable, make_dataset, read_table, select_split
+from lentigo.data.photos import Problem, measure_photo, name_damage, open_picture, read_content
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import DataError, PhotoError
+
+HALF = 128  # of 255: from here on a grey level is lesion
+COLUMNS = "image,mask"  # of the manifest
+
+
+@dataclass(frozen=True)
+class MaskSet(Dataset):
+    """Photographs with the outlines of their lesions. `table` has a row for each pair: `image` and `mask` (paths), where known
+    `split`, `label` and ids, as in `Dataset`; a photograph without a label has None there."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of the contents of photographs and masks, whatever the order, names or place of the files."""
+        outlines = [hash_readable(path) for path in self.table["mask"]]
+        return hash_bytes(*sorted(f"{photo} {outline}".encode() for photo, outline in zip(self.digests, outlines, strict=True)))
+
+    @property
+    def labelled(self) -> bool:
+        """Whether a classifier can be trained too: photographs of both classes stand in it."""
+        return set(CLASSES) <= set(self.table["label"])
+
+
+def load_masks(path: str | Path, split: str = "all", *, progress: Progress = show_nothing) -> MaskSet:
+    """The pairs of a manifest (CSV or Parquet) or of a folder that holds one, each of them looked at.
+
+    `split` is one of train, validation, test, all. What cannot be used is in `problems` under the name of its photograph: a file that is
+    missing or damaged, a photograph without a mask, a mask of another shape, one that is empty or looks inverted.
+    Raises `DataError` where the manifest, or all of it, cannot be used; `UsageError` for an unknown split.
+    """
+    listed = list_masks(path)
+    chosen = select_split(listed, split)
+    return check_masks(replace(chosen, problems=listed.problems), progress=progress)
+
+
+def list_masks(path: str | Path) -> MaskSet:
+    """The pairs that a manifest names, none of them opened; photographs without a mask are in `problems`."""
+    path = find_manifest(Path(path))
+    table = read_table(path)
+    missing = [column for column in COLUMNS.split(",") if column not in table]
+    if missing:
+        raise DataError(f"{path}: lacks the column {' and '.join(missing)} (it has {', '.join(map(str, table.columns))}); expected {COLUMNS}")
+    names = [str(name).strip() if known else "" for name, known in zip(table["mask"], table["mask"].notna(), strict=True)]
+    named = np.array([bool(name) for name in names], dtype=bool)
+    places = {"image": [str(path.parent / str(name)) for name in table["image"]], "mask": [str(path.parent / name) for name in names]}
+    table = table.assign(label=read_labels(path, table), **places)
+    bare = [Problem(image, "has no mask; expected the name of one in the column mask") for image in table.loc[~named, "image"]]
+    if not named.any():
+        raise DataError(f"{path}: none of its {len(table)} rows names a mask; expected {COLUMNS}")
+    dataset = make_dataset(path, table[named].reset_index(drop=True), bare)
+    return MaskSet(dataset.name, dataset.table, dataset.problems)
+
+
+def find_manifest(path: Path) -> Path:
+    """The file itself, or the manifest in a folder. Raises `DataError` where there is none."""
+    if os.path.isdir(path):
+        found = next((path / name for name in MANIFESTS if (path / name).is_file()), None)
+        if found is None:
+            raise DataError(f"{path}: holds no {' or '.join(MANIFESTS)}; expected a manifest with {COLUMNS}")
+        return found
+    if not os.path.isfile(path):
+        raise DataError(f"{path}: no such file or folder; expected a manifest with {COLUMNS}, or a folder that holds one")
+    return path
+
+
+def read_labels(path: Path, table: pd.DataFrame) -> pd.Series:
+    """`benign`, `malignant` or None. Raises `DataError` for another word."""
+    if "label" not in table:
+        return pd.Series(None, index=table.index, dtype=object)
+    words = table["label"].where(table["label"].notna(), "").astype(str).str.strip().str.lower()
+    unknown = sorted(set(words) - set(LABELS) - {""})
+    if unknown:
+        raise DataError(f"{path}: some labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}, or nothing")
+    labels = words.map(LABELS)
+    return labels.astype(object).where(labels.notna(), None)
+
+
+def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet:
+    """The pairs that can be used, the others among the problems. Raises `DataError` where none is left."""
+    answers = list(progress(inspect_pairs(masks), total=len(masks), label="masks"))
+    found = [Problem(image, error) for image, error in zip(masks.table["image"], answers, strict=True) if error]
+    good = np.array([error is None for error in answers], dtype=bool)
+    if not good.any():
+        raise DataError(f"{masks.name}: none of its {len(masks)} masks can be used; the first: {found[0].image}: {found[0].error}")
+    return replace(masks.take(good), problems=masks.problems + tuple(found))
+
+
+def inspect_pairs(masks: MaskSet) -> Iterator[str | None]:
+    """What is wrong with each pair, or None."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        yield from pool.map(inspect_pair, masks.table["image"], masks.table["mask"])
+
+
+def inspect_pair(image: str, mask: str) -> str | None:
+    """What is wrong with a photograph and its mask, in words, or None."""
+    try:
+        size = measure_photo(image)
+    except PhotoError as error:
+        return str(error).removeprefix(f"{image}: ")
+    try:
+        grey = read_grey(mask)
+    except PhotoError as error:
+        return f"its mask {error}"
+    pixels, brightest = grey >= HALF, int(grey.max())
+    if not agree(size, pixels.shape[::-1]):
+        return f"its mask {mask} is {pixels.shape[1]} x {pixels.shape[0]}, the photograph {size[0]} x {size[1]}; expected the same shape"
+    if not pixels.any():
+        return f"its mask {mask} is empty (brightest grey level {brightest} of 255); expected white where the lesion is"
+    if looks_inverted(pixels):
+        return f"its mask {mask} looks inverted: white at its border, dark within; expected white where the lesion is: invert or correct it"
+    return None
+
+
+def agree(photo: tuple[int, int], mask: tuple[int, int]) -> bool:
+    """Whether two sizes, (width, height), are one size or the same shape to within a pixel of the smaller.
+
+    >>> agree((4288, 2848), (512, 340)), agree((640, 480), (480, 640))
+    (True, False)
+    """
+    (wide, high), (width, height) = sorted((photo, mask), reverse=True)
+    return abs(height - high * width / wide) <= 1 or abs(width - wide * height / high) <= 1
+
+
+def looks_inverted(mask: np.ndarray) -> bool:
+    """Whether the border of a mask, bool (height, width), is mostly lesion, and more so than its inside.
+
+    A lesion that fills the photograph leaves its corners free; the background of a lesion takes the whole border.
+    """
+    border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
+    return bool(border > 0.5 and border >= mask.mean())
+
+
+def read_mask(path: str | Path, size: int | tuple[int, int] | None = None) -> np.ndarray:
+    """A mask as uint8 (height, width), 1 where the lesion is, at its own size or at `size`: a side, or (width, height).
+
+    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits; the values may be 0 and 1, or 0 and white; grey
+    levels are cut at half. Raises `PhotoError` for a file that is missing, unreadable or no picture.
+    """
+    return resize_mask((read_grey(path) >= HALF).astype(np.uint8), size)
+
+
+def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndarray:
+    """A mask of 0 and 1, uint8 (height, width), at another `size`: a side, or (width, height); the boundary stays where it is."""
+    width, height = (size, size) if isinstance(size, int) else size or mask.shape[::-1]
+    if mask.shape == (height, width):
+        return mask
+    picture = Image.fromarray(mask * np.uint8(255)).resize((width, height), Image.Resampling.BILINEAR)  # averages areas where it shrinks
+    return (np.asarray(picture) >= HALF).astype(np.uint8)
+
+
+def read_grey(path: str | Path) -> np.ndarray:
+    """A mask file as grey levels, uint8 (height, width), 255 for lesion without doubt. Raises `PhotoError`."""
+    content = read_content(path)
+    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+        return stretch_levels(find_levels(ImageOps.exif_transpose(picture), str(path)))
+
+
+def find_levels(picture: Image.Image, name: str) -> np.ndarray:
+    """The levels of a picture of any mode, (height, width): of colours the brightest channel, what is transparent as black."""
+    if picture.mode == "F":
+        raise PhotoError(f"{name}: floating-point pixels, whose range is unknown; expected a mask of 1, 8 or 16 bits")
+    if picture.mode == "1" or (picture.mode == "L" and "transparency" not in picture.info):
+        return np.asarray(picture.convert("L"))
+    if picture.mode.startswith("I"):
+        return np.asarray(picture)
+    rgba = np.asarray(picture.convert("RGBA"))
+    colour, opacity = rgba[..., :3].max(axis=-1), rgba[..., 3]
+    if np.ptp(colour) == 0 and np.ptp(opacity) > 0:
+        return opacity  # drawn in the transparency alone
+    return np.where(opacity >= HALF, colour, 0).astype(np.uint8)
+
+
+def stretch_levels(levels: np.ndarray) -> np.ndarray:
+    """Levels 0 and 1, 0 to 255 or 0 to 65535 as uint8 0 to 255.
+
+    >>> stretch_levels(np.array([[0, 1]])).tolist(), stretch_levels(np.array([[0, 65535]])).tolist()
+    ([[0, 255]], [[0, 255]])
+    """
+    brightest = int(levels.max(initial=0))
+    if brightest <= 1:
+        return (levels * 255).astype(np.uint8)
+    return (levels if brightest <= 255 else levels / 257).round().astype(np.uint8) if levels.dtype != np.uint8 else levels

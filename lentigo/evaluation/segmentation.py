@@ -1,0 +1,155 @@
+"""Evaluation of a decoder: masks and boxes of single lesions against outlines that were drawn by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data.masks import MaskSet, load_masks, read_mask
+from lentigo.data.photos import Problem
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import resample_groups
+from lentigo.errors import DataError, PhotoError
+from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
+from lentigo.evaluation.ledger import record_opening
+from lentigo.evaluation.outlines import compare_masks
+from lentigo.inference.detection import Detection, find_lesions
+from lentigo.inference.lesions import clean_mask, enlarge_mask, find_box
+from lentigo.inference.prediction import Answer, Predictor
+
+RESAMPLES = 1000
+TITLES = {
+    "jaccard": "Jaccard index (IoU)", "threshold_jaccard": "Jaccard index, 0 where under 0.65", "dice": "Dice coefficient",
+    "sensitivity": "Sensitivity of the pixels", "specificity": "Specificity of the pixels",
+    "surface_distance_px": "Average distance of the borders, pixels", "surface_distance_share": "Average distance of the borders, share of the diagonal",
+    "hausdorff95_px": "95 % Hausdorff distance, pixels", "hausdorff95_share": "95 % Hausdorff distance, share of the diagonal",
+    "box_ap50": "Average precision of boxes at IoU 0.5", "box_ap": "Average precision of boxes at IoU 0.5 to 0.95",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One photograph with its scores, its boxes matched with the drawn one, and how many boxes there were."""
+
+    scores: dict[str, float]
+    match: Match
+    boxes: int
+
+
+@dataclass(frozen=True)
+class MaskAssessment:
+    """How a decoder did on a set: the means of `OutlineScores` over photographs, and average precision of boxes. `table` has a row for each photograph:
+    image, mask, its scores and the number of its boxes. `not_found`: photographs in which it saw no lesion; they count as 0, but have no distance."""
+
+    n: int
+    metrics: dict[str, float]
+    ci: dict[str, tuple[float, float]]
+    not_found: int
+    one_box: float  # share of the photographs with exactly one box
+    split: str
+    model: str
+    data_fingerprint: str
+    times_test_opened: int
+    table: pd.DataFrame
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """One object; a value that does not exist is null."""
+        return {
+            "n": self.n, **{name: known(value) for name, value in self.metrics.items()},
+            "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
+            "not_found": self.not_found, "one_box": self.one_box, "split": self.split, "model": self.model,
+            "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "problems": [asdict(problem) for problem in self.problems],
+        }  # fmt: skip
+
+
+def known(value: float) -> float | None:
+    """None for NaN."""
+    return None if np.isnan(value) else value
+
+
+def evaluate_masks(model: str | Path | Predictor, data: str | Path, *, split: str = "test", progress: Progress = show_nothing) -> MaskAssessment:
+    """Measures the decoder of a RUN on one split of photographs with masks, with 95 % intervals by bootstrap over groups.
+
+    Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder and `DataError`; photographs
+    that cannot be read are left out and listed.
+    """
+    predictor = model if isinstance(model, Predictor) else Predictor(model)
+    predictor.require_decoder()
+    masks = load_masks(data, split, progress=progress)
+    assessment = assess_masks(predictor, masks, split, progress=progress)
+    times = record_opening(assessment.data_fingerprint, split, predictor.bundle.name)
+    return replace(assessment, times_test_opened=times)
+
+
+def assess_masks(predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing) -> MaskAssessment:
+    """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be read."""
+    answers = list(progress(judge_photos(predictor, masks), total=len(masks), label="photographs"))
+    read = np.array([isinstance(answer, Sample) for answer in answers], dtype=bool)
+    if not read.any():
+        raise DataError(f"{masks.name}: none of its {len(answers)} photographs can be read ({answers[0].error})")
+    kept = masks.take(read)
+    problems = masks.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
+    return summarize(predictor.name, kept, [answer for answer in answers if isinstance(answer, Sample)], split, problems)
+
+
+def judge_photos(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
+    """Each photograph against its mask, in order."""
+    for answer, mask in zip(predictor.answer(masks.table["image"]), masks.table["mask"], strict=True):
+        if isinstance(answer, Problem):
+            yield answer
+            continue
+        try:
+            yield judge(answer, read_mask(mask) > 0, find_lesions(predictor, answer))
+        except PhotoError as error:  # it was there a moment ago
+            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+
+
+def judge(answer: Answer, truth: np.ndarray, found: Detection) -> Sample:
+    """A photograph against its mask, bool (height, width); boxes are compared in the pixels of the mask."""
+    height, width = truth.shape
+    scores = compare_masks(truth, enlarge_mask(clean_mask(answer.mask), width, height) > 0)
+    zoom = np.array([width / found.width, height / found.height] * 2)
+    boxes = np.array([list(asdict(spot.box).values()) for spot in found.spots]).reshape(-1, 4) * zoom
+    drawn = np.array([list(asdict(find_box(truth)).values())])
+    return Sample(asdict(scores), match_boxes(boxes, np.array([spot.score for spot in found.spots]), drawn), len(boxes))
+
+
+def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, problems: tuple[Problem, ...]) -> MaskAssessment:
+    """The means of samples, one for each row of `masks`, with their intervals."""
+    scores, boxes = pd.DataFrame([sample.scores for sample in samples]), np.array([sample.boxes for sample in samples])
+    return MaskAssessment(
+        n=len(samples),
+        metrics=average(scores, [sample.match for sample in samples], np.arange(len(samples))),
+        ci=bootstrap(scores, [sample.match for sample in samples], masks.groups),
+        not_found=int(scores["surface_distance_px"].isna().sum()),
+        one_box=float((boxes == 1).mean()),
+        split=split,
+        model=model,
+        data_fingerprint=masks.fingerprint,
+        times_test_opened=0,
+        table=pd.concat([masks.table[["image", "mask"]], scores], axis=1).assign(boxes=boxes),
+        problems=problems,
+    )
+
+
+def average(scores: pd.DataFrame, matches: list[Match], rows: np.ndarray) -> dict[str, float]:
+    """The metrics of some rows, int (m,), with repeats; means leave out what is not defined."""
+    with np.errstate(invalid="ignore"):
+        values = scores.to_numpy()[rows]
+        means = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
+    precision = measure_precision(matches, np.bincount(rows, minlength=len(matches)))
+    return dict(zip(scores.columns, means.tolist(), strict=True)) | {"box_ap50": float(precision[0]), "box_ap": float(precision.mean())}
+
+
+def bootstrap(scores: pd.DataFrame, matches: list[Match], groups: np.ndarray) -> dict[str, tuple[float, float]]:
+    """Percentile intervals of each metric; whole groups are drawn with replacement (cluster bootstrap, Field 2007)."""
+    draws = pd.DataFrame([average(scores, matches, rows) for rows in resample_groups(groups, RESAMPLES)])
+    low, high = (draws.quantile(tail) for tail in (0.025, 0.975))
+    return {name: (float(low[name]), float(high[name])) for name in draws}

@@ -1,0 +1,84 @@
+"""What a decoder leaves in a RUN: its files, its entry in the card, and what people read of it."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data.files import write_text, write_whole
+from lentigo.evaluation.figures import MASK_SCORES, draw_history
+from lentigo.evaluation.model_card import add_section, write_card
+from lentigo.evaluation.segmentation import MaskAssessment, assess_masks
+from lentigo.inference.prediction import Predictor
+from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MASKS, MODEL_CARD, Bundle, draft_bundle
+from lentigo.models.decoder import GRIDS
+from lentigo.models.graph import save_onnx
+from lentigo.models.network import build_answers, build_saved
+from lentigo.training.decoding import MaskJob, compare_precisions
+from lentigo.training.trainer import describe_making
+
+MEANING = "mask is P(lesion) of each pixel; lesion from 0.5 on."
+
+
+def write_files(folder: Path, job: MaskJob, history: pd.DataFrame, doc: str) -> None:
+    """Graph, Keras model, history and the sides of the masks."""
+    with write_whole(folder / CLASSIFIER) as temporary:
+        build_saved(job.network).save(temporary)
+    save_onnx(build_answers(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
+    sides = job.masks.table.assign(split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests)
+    for name, table in ((HISTORY, history), (MASKS, sides[["image", "mask", "split", "group", "sha256"]])):
+        with write_whole(folder / name) as temporary:
+            table.to_csv(temporary, index=False)
+
+
+def judge(folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, Any]) -> MaskAssessment:
+    """Measures a graph that is written and not yet part of a RUN, as it will be used; adds the result to the card's entry on the decoder."""
+    check = compare_precisions(folder / GRAPH, job.validation)
+    decoder["bf16"] = check
+    if "logit" not in card["outputs"]:
+        card["bf16"] = check
+    predictor = Predictor(draft_bundle(folder, {key: value for key, value in card.items() if key not in ("format", "files")}), exact=job.exact)
+    validation = assess_masks(predictor, job.validation, "validation")
+    decoder["validation"] = {name: value for name, value in validation.to_json().items() if name not in ("split", "model", "problems", "times_test_opened")}
+    return validation
+
+
+def describe_decoder(job: MaskJob, history: pd.DataFrame, started: float) -> dict[str, Any]:
+    """The card's entry on the decoder."""
+    last = history[history["stage"] == history["stage"].iloc[-1]]
+    return {
+        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, {job.recipe.mask_width} channels",
+        "parameters": job.decoder.count_params(),
+        "recipe": asdict(job.recipe),
+        "stages": list(dict.fromkeys(history["stage"])),
+        "best_epoch": int(last["epoch"][last["val_jaccard"].idxmax()]),
+        "data": {"name": job.masks.name, "fingerprint": job.masks.fingerprint, "training": len(job.training), "validation": len(job.validation)},
+        "seconds": round(time.perf_counter() - started, 1),
+    }  # fmt: skip
+
+
+def describe_alone(job: MaskJob, history: pd.DataFrame, settings: dict[str, Any], started: float) -> dict[str, Any]:
+    """The card of a RUN without a classifier."""
+    return {
+        **describe_making(),
+        "architecture": f"{job.recipe.backbone}, a decoder on its feature maps; no classifier",
+        "backbone": job.recipe.backbone,
+        "parameters": build_saved(job.network).count_params(),
+        "outputs": list(build_answers(job.network).output),
+        "recipe": settings["recipe"],
+        "weights": settings["weights"],
+        "trunk": "trained" if settings["unfreeze"] else "as the weights have it",
+        "decoder": describe_decoder(job, history, started),
+    }  # fmt: skip
+
+
+def finish_papers(bundle: Bundle, history: pd.DataFrame) -> None:
+    """The figure of the training, and what the model card says of the decoder; for people, so the card in JSON does not need them."""
+    draw_history(history, bundle.folder / "figures" / "history_masks.png", MASK_SCORES)
+    paper = bundle.folder / MODEL_CARD
+    write_text(paper, add_section(paper.read_text("utf-8"), bundle) if paper.is_file() else write_card(bundle))

@@ -1,0 +1,131 @@
+"""Before a training: the folder that it may write, its photographs, the two sides, and the settings that a resumed one must share."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lentigo.data.files import write_json, write_whole
+from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
+from lentigo.data.manifests import Dataset, load_dataset
+from lentigo.data.progress import Progress
+from lentigo.data.splits import split_validation
+from lentigo.errors import UsageError
+from lentigo.models.bundle import CARD
+from lentigo.training.recipes import Recipe
+
+LEAKS = ("refuse", "drop", "allow")  # what may be done about them
+
+
+def check_folder(out: Path, resume: bool) -> None:
+    """Refuses to write over a RUN, finished or not."""
+    if (out / CARD).is_file():
+        raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
+    if out.is_file():
+        raise UsageError(f"{out}: is a file; expected a folder to be made")
+    if (out / "checkpoint").is_dir() and not resume:
+        raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
+
+
+@dataclass(frozen=True)
+class Guard:
+    """How a training guards against leaks. `twins`: photographs are compared by what they show, too, those of the test split among them.
+
+    `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split: "refuse"; "drop" leaves out
+    each that belongs with one of a later side (train, validation, test); "allow" goes on and marks the RUN. Raises `UsageError`.
+    """
+
+    twins: bool = True
+    leaks: str = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.leaks not in LEAKS:
+            raise UsageError(f"leaks {self.leaks!r}: expected one of {', '.join(LEAKS)}")
+
+
+def choose_guard(twins: bool = True, *, drop: bool = False, allow: bool = False) -> Guard:
+    """The guard of two switches. Raises `UsageError` for both."""
+    if drop and allow:
+        raise UsageError("--drop-leaks and --allow-leaks: expected one of them at most")
+    return Guard(twins, "drop" if drop else "allow" if allow else "refuse")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`: photographs that were dropped for it.
+
+    `twins`: how many photographs have one, and in how many groups; None where nobody looked.
+    """
+
+    dataset: Dataset
+    leaks: Leaks | None
+    left_out: int
+    twins: dict[str, int] | None
+
+    def describe(self) -> dict[str, Any]:
+        """What a card says of it; `leaks` only where they are still there."""
+        facts = self.leaks and self.leaks.to_json()
+        return {"leaks": None if self.left_out else facts, "left_out": {**facts, "n": self.left_out} if facts and self.left_out else None, "twins": self.twins}
+
+
+def load_labelled(data: str | Path) -> Dataset:
+    """A data set that has photographs of both classes outside the test split. Raises `DataError`."""
+    dataset = load_dataset(data)
+    drop_test(dataset).require_both_classes()
+    return dataset
+
+
+def drop_test(dataset: Dataset) -> Dataset:
+    """All but the test split."""
+    return dataset.take((dataset.table["split"] != "test").to_numpy())
+
+
+def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Material:
+    """The photographs to train on, twins sharing a group. Those of the test split are opened for this alone, and only to find twins.
+
+    Raises `DataError` where the given split leaks and the guard says so, and where leaving out leaves nothing.
+    """
+    found = search_dataset(dataset, progress) if guard.twins else None
+    leaks = gather_leaks(dataset, found)
+    if leaks and guard.leaks == "refuse":
+        refuse_leaks(leaks, dataset.name)
+    joined = join_twins(dataset, found) if found else dataset
+    leaking = find_leaking(dataset, found) if leaks and guard.leaks == "drop" else np.zeros(len(dataset), bool)
+    kept = drop_test(joined.take(~leaking))
+    kept.require_both_classes()
+    return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
+
+
+def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:
+    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
+    if resume and path.is_file():
+        known = pd.read_csv(path, dtype=str).set_index("image")["split"]
+        held_out = dataset.table["image"].map(known)
+        if held_out.notna().all():
+            return (held_out == "validation").to_numpy()
+    held_out = (dataset.table["split"] == "validation").to_numpy()
+    if not held_out.any():
+        held_out = split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
+    table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
+    for side in (dataset.take(held_out), dataset.take(~held_out)):
+        side.require_both_classes()
+    with write_whole(path) as temporary:
+        table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
+    return held_out
+
+
+def keep_settings(path: Path, settings: dict[str, Any]) -> None:
+    """Writes the settings of a new run; those of a resumed one must be the same."""
+    if not path.is_file():
+        return write_json(path, settings)
+    before = json.loads(path.read_text(encoding="utf-8"))
+    changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
+    if "recipe" in changed:
+        changed = [key for key, value in settings["recipe"].items() if value != before["recipe"].get(key)]
+    if changed:
+        raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")

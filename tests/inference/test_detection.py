@@ -1,0 +1,137 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import lentigo
+from lentigo.errors import ModelError, UsageError
+from lentigo.inference.detection import detect, find_lesions
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.search import Look, Search, keep_apart, surround
+
+SKIN, BROWN = (225, 195, 180), (85, 55, 45)
+MANY = [(100, 80, 180, 150), (700, 90, 760, 140), (1300, 200, 1500, 420), (300, 500, 420, 580), (900, 700, 960, 780), (200, 1000, 320, 1090), (1500, 1100, 1570, 1160)]
+
+
+def draw_photo(path, lesions, size=(1600, 1200), **options):
+    picture = Image.new("RGB", size, SKIN)
+    for lesion in lesions:
+        ImageDraw.Draw(picture).ellipse(lesion, fill=BROWN)
+    picture.save(path, **options)
+    return path
+
+
+def corners(detection):
+    return sorted((spot.box.x, spot.box.y, spot.box.x + spot.box.width, spot.box.y + spot.box.height) for spot in detection.spots)
+
+
+def one(answers):
+    (found,), problems = answers.detections, answers.problems
+    assert not problems
+    return found
+
+
+def count_passes(predictor):
+    """Photographs that the network is asked about, in a list that grows."""
+    passes, run = [], predictor.session._run
+    predictor.session._run = lambda batches: run(passes.append(count) or (pixels, count) for pixels, count in batches)
+    return passes
+
+
+def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
+    found = one(detect(draw_photo(tmp_path / "back.png", MANY), toy_run()))
+    np.testing.assert_allclose(corners(found), sorted(MANY), atol=6)
+
+
+def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
+    predictor = Predictor(toy_run(), count=1)
+    passes = count_passes(predictor)
+    found = find_lesions(predictor, next(predictor.answer([draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))])))
+    np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
+    assert sum(passes) == 2  # the whole, and the lesion with its margin
+
+
+def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
+    photo = draw_photo(tmp_path / "back.png", MANY[:2])
+    facts = json.loads(json.dumps(one(detect(photo, toy_run())).to_json(), allow_nan=False))
+    assert facts["image"] == str(photo) and [set(box) for box in facts["boxes"]] == [{"x", "y", "width", "height", "score", "malignant_probability"}] * 2
+    assert all(isinstance(box[key], int) for box in facts["boxes"] for key in ("x", "y", "width", "height")) and all(0 < box["score"] <= 1 for box in facts["boxes"])
+
+
+def test_boxes_come_with_the_surest_first(toy_run, tmp_path):
+    scores = [spot.score for spot in one(detect(draw_photo(tmp_path / "back.png", MANY), toy_run())).spots]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_without_a_classifier_nothing_is_said_of_malignancy(toy_run, tmp_path):
+    for lesions in (MANY, MANY[2:3]):
+        spots = one(detect(draw_photo(tmp_path / "back.png", lesions), toy_run("mask"))).spots
+        assert len(spots) == len(lesions) and {spot.malignant_probability for spot in spots} == {None}
+
+
+def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_path):
+    """The toy's logit follows the mean darkness: that of a square of twice the lesion's side."""
+    predictor = Predictor(toy_run(), exact=True)
+    (spot,) = one(detect(draw_photo(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), exact=True)).spots
+    square = Image.new("RGB", (400, 400), SKIN)
+    ImageDraw.Draw(square).ellipse((100, 100, 300, 300), fill=BROWN)
+    expected = next(predictor.rate([np.asarray(square.resize((224, 224), Image.Resampling.BILINEAR))]))
+    assert spot.malignant_probability == pytest.approx(expected, abs=0.01)
+
+
+@pytest.mark.parametrize("size", [(1600, 1200), (300, 200), (1, 1), (40, 5000)])
+def test_skin_without_a_lesion_has_no_box(toy_run, tmp_path, size):
+    assert one(detect(draw_photo(tmp_path / "skin.png", [], size), toy_run())).to_json()["boxes"] == []
+
+
+def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    found = one(detect(draw_photo(tmp_path / "turned.jpg", MANY, exif=exif), toy_run()))
+    assert (found.width, found.height) == (1200, 1600)
+    np.testing.assert_allclose(corners(found), sorted((1200 - bottom, left, 1200 - top, right) for left, top, right, bottom in MANY), atol=6)
+
+
+def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(toy_run, tmp_path):
+    large = [tuple(5 * side for side in lesion) for lesion in MANY]
+    found = one(detect(draw_photo(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run()))
+    np.testing.assert_allclose(corners(found), sorted(large), atol=40)
+
+
+def test_lesions_of_a_strip_are_found(toy_run, tmp_path):
+    lesions = [(200, 20, 260, 80), (1900, 10, 1950, 60), (3700, 30, 3770, 90)]
+    np.testing.assert_allclose(corners(one(detect(draw_photo(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))), lesions, atol=6)
+
+
+def test_figures_are_drawn_beside_one_another(toy_run, tmp_path):
+    photos = [draw_photo(tmp_path / name, MANY) for name in ("a.png", "a.jpg")]
+    answers = detect(photos, toy_run(), out=tmp_path / "out").detections
+    assert len({answer.figure for answer in answers}) == 2 and all(answer.figure.is_file() for answer in answers)
+
+
+def test_no_figure_replaces_a_photograph(toy_run, tmp_path):
+    photos = [draw_photo(tmp_path / name, []) for name in ("a.png", "a_boxes.jpg")]
+    with pytest.raises(UsageError, match="would replace"):
+        detect(photos, toy_run(), out=tmp_path)
+
+
+def test_a_bad_photograph_is_a_problem(toy_run, bad, tmp_path):
+    answers = lentigo.detect([bad, draw_photo(tmp_path / "mole.png", MANY)], toy_run())
+    assert len(answers.detections) == 1 and [problem.image for problem in answers.problems] == [str(bad)]
+
+
+def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, tmp_path):
+    with pytest.raises(ModelError, match="lentigo train MASKS --masks"):
+        detect(draw_photo(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))
+
+
+def test_of_two_boxes_of_one_lesion_the_surer_stays():
+    looks = [Look((0, 0, 100, 100), 0.8), Look((5, 5, 105, 100), 0.9), Look((90, 90, 190, 190), 0.7)]
+    assert keep_apart(looks, 0.4) == [looks[1], looks[2]]
+
+
+def test_the_margin_stays_within_the_photograph():
+    assert surround((0, 0, 40, 20), (300, 400, 3), 0.5) == (0, 0, 81)
+    assert surround((10, 10, 290, 190), (200, 300, 3), 0.5) == (50, 0, 200)
+    assert Search().margin == 0.5

@@ -1,0 +1,167 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+import lentigo
+from lentigo.data.photos import Problem, view_photo
+from lentigo.errors import ModelError, SpaceError, UsageError
+from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.segmentation import segment
+
+SKIN, BROWN = (225, 195, 180), (85, 55, 45)
+
+
+def draw_photo(path, size=(900, 600), lesion=(300, 150, 600, 350), **options):
+    """A brown ellipse, its box given, on skin."""
+    picture = Image.new("RGB", size, SKIN)
+    if lesion:
+        ImageDraw.Draw(picture).ellipse(lesion, fill=BROWN)
+    path.parent.mkdir(exist_ok=True)
+    picture.save(path, **options)
+    return path
+
+
+def read(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+@pytest.fixture
+def photo(tmp_path):
+    return draw_photo(tmp_path / "photos" / "mole.jpg")
+
+
+def one(answers):
+    (found,), problems = answers.segmentations, answers.problems
+    assert not problems
+    return found
+
+
+def test_mask_and_outline_are_written_at_the_size_of_the_photograph(toy_run, photo, tmp_path):
+    found = one(segment(photo, toy_run(), out=tmp_path / "out"))
+    mask = read(tmp_path / "out" / "mole_mask.png")
+    assert found.mask == tmp_path / "out" / "mole_mask.png" and mask.shape == (600, 900) and set(np.unique(mask)) == {0, 255}
+    truth = np.zeros((600, 900), bool)
+    truth[np.hypot((np.mgrid[:600, :900][1] - 450) / 150, (np.mgrid[:600, :900][0] - 250) / 100) <= 1] = True
+    assert ((mask > 0) & truth).sum() / ((mask > 0) | truth).sum() > 0.97
+    assert read(found.overlay).shape == (600, 900, 3)
+
+
+def test_it_is_measured(toy_run, photo):
+    found = one(segment(photo, toy_run(), mm_per_pixel=0.02))
+    assert found.found and found.measures.diameter_px == pytest.approx(300, abs=5) and found.measures.diameter_mm == pytest.approx(6, abs=0.1)
+    assert found.measures.area_px == pytest.approx(np.pi * 150 * 100, rel=0.02) and found.measures.colours == ("dark brown",)
+    assert np.abs(np.subtract((found.box.x, found.box.y, found.box.width, found.box.height), (300, 150, 300, 200))).max() <= 3
+
+
+def test_one_pass_gives_class_heatmap_and_mask(toy_run, photo):
+    predictor, passes = Predictor(toy_run(), count=1), []
+    run = predictor.session._run
+    predictor.session._run = lambda batches: run(passes.append(count) or (pixels, count) for pixels, count in batches)
+    answer = next(predictor.answer([photo]))
+    assert isinstance(answer, Answer) and passes == [1]
+    assert answer.prediction.label == "benign" and answer.heatmap.shape == (7, 7) and answer.mask.shape == (224, 224) and answer.mask.max() > 0.9
+
+
+def test_segment_says_what_predict_says(toy_run, photo):
+    assert one(segment(photo, toy_run())).prediction.probability == lentigo.predict(photo, toy_run()).predictions[0].probability
+
+
+def test_without_a_classifier_there_is_a_mask_and_no_class(toy_run, photo):
+    found = one(segment(photo, toy_run("mask")))
+    assert found.found and found.prediction is None and found.to_json()["probability"] is None
+
+
+def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, photo):
+    with pytest.raises(ModelError, match="lentigo train MASKS --masks --out RUN"):
+        segment(photo, toy_run("logit", "embedding", "heatmap"))
+
+
+def test_a_run_that_classifies_nothing_does_not_predict(toy_run, photo):
+    for verb in (lentigo.predict, lentigo.explain):
+        with pytest.raises(ModelError, match="classifies none"):
+            verb(photo, toy_run("mask"))
+
+
+def test_a_photograph_without_a_lesion_gives_an_empty_mask_and_nulls(toy_run, tmp_path):
+    found = one(segment(draw_photo(tmp_path / "skin.png", lesion=None), toy_run(), out=tmp_path / "out"))
+    facts = json.loads(json.dumps(found.to_json(), allow_nan=False))
+    assert not found.found and not read(found.mask).any()
+    assert facts["box"] is facts["area_px"] is facts["diameter_mm"] is facts["asymmetry"] is facts["colours"] is facts["cut_off"] is None
+
+
+def test_a_photograph_that_lies_on_its_side_is_measured_upright(toy_run, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned clockwise
+    found = one(segment(draw_photo(tmp_path / "turned.jpg", exif=exif), toy_run(), out=tmp_path / "out"))
+    assert (found.width, found.height) == (600, 900) and read(found.mask).shape == (900, 600)
+    assert np.abs(np.subtract((found.box.x, found.box.y), (600 - 350, 300))).max() <= 3
+
+
+def test_flips_average_the_masks_of_the_views(toy_run, tmp_path):
+    photo = draw_photo(tmp_path / "corner.png", lesion=(50, 40, 250, 200))
+    plain, flipped = one(segment(photo, toy_run())), one(segment(photo, toy_run(), flips=True))
+    np.testing.assert_allclose(plain.probability, flipped.probability, atol=0.02)
+
+
+def test_a_large_photograph_is_measured_in_its_own_pixels(toy_run, tmp_path):
+    found = one(segment(draw_photo(tmp_path / "large.jpg", (4500, 3000), (1500, 750, 3000, 1750)), toy_run(), out=tmp_path / "out"))
+    assert found.measures.diameter_px == pytest.approx(1500, rel=0.02) and read(found.mask).shape == (3000, 4500)
+    assert max(read(found.overlay).shape) < 1300
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 4000), (4000, 20)])
+def test_tiny_and_long_photographs_are_photographs(toy_run, tmp_path, size):
+    photo = draw_photo(tmp_path / "odd.png", size, (size[0] * 0.3, size[1] * 0.3, size[0] * 0.7, size[1] * 0.7) if min(size) > 4 else None)
+    found = one(segment(photo, toy_run(), out=tmp_path / "out"))
+    assert (found.width, found.height) == size and found.found == (min(size) > 4)
+
+
+def test_transparency_is_white_and_no_lesion(toy_run, tmp_path):
+    picture = Image.new("RGBA", (300, 200), (0, 0, 0, 0))
+    ImageDraw.Draw(picture).ellipse((100, 50, 200, 150), fill=(*BROWN, 255))
+    picture.save(tmp_path / "clear.png")
+    assert one(segment(tmp_path / "clear.png", toy_run())).measures.area_share == pytest.approx(np.pi * 2500 / 60_000, rel=0.05)
+
+
+def test_two_photographs_of_one_name_have_files_of_their_own(toy_run, tmp_path):
+    photos = [draw_photo(tmp_path / folder / "mole.jpg") for folder in ("a", "b")]
+    answers = segment(photos, toy_run(), out=tmp_path / "out").segmentations
+    assert [answer.mask.name for answer in answers] == ["a_mole_mask.png", "b_mole_mask.png"] and all(answer.overlay.is_file() for answer in answers)
+
+
+def test_no_file_replaces_a_photograph(toy_run, tmp_path):
+    photos = [draw_photo(tmp_path / name) for name in ("mole.png", "mole_mask.png")]
+    with pytest.raises(UsageError, match="would replace the photograph"):
+        segment(photos, toy_run(), out=tmp_path)
+
+
+def test_a_bad_photograph_is_a_problem_in_its_place(toy_run, photo, bad):
+    answers = segment([photo, bad, photo], toy_run())
+    assert len(answers.segmentations) == 2 and [problem.image for problem in answers.problems] == [str(bad)]
+
+
+def test_a_photograph_that_goes_after_its_pass_is_a_problem(toy_run, photo):
+    predictor = Predictor(toy_run())
+    answers = predictor.answer([photo])
+    predictor.answer = lambda paths: (photo.unlink() or answer for answer in answers)
+    (problem,) = lentigo.inference.segmentation.segment_photos(predictor, [photo], {})
+    assert isinstance(problem, Problem) and "No such file" in problem.error
+
+
+def test_a_folder_that_cannot_be_written_is_named(toy_run, photo, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpaceError, match="could not be written"):
+        segment(photo, toy_run(), out=tmp_path / "file" / "below")
+    with pytest.raises(UsageError, match="is a file"):
+        segment(photo, toy_run(), out=tmp_path / "file")
+
+
+def test_a_photograph_is_viewed_in_its_proportions(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 8
+    pixels, size = view_photo(draw_photo(tmp_path / "p.jpg", (3000, 1500), exif=exif), 125_000)
+    assert size == (1500, 3000) and pixels.shape == (500, 250, 3)
+    assert view_photo(draw_photo(tmp_path / "q.png", (30, 20), None), 125_000)[0].shape == (20, 30, 3)
