@@ -28,7 +28,7 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.proposals import MIRRORED, Pair, Proposer
 from lentigo.errors import UsageError
 
-ENGINE = 1  # to be raised with every change of what is found: searches are kept on disk under it
+ENGINE = 2  # to be raised with every change of what is found: searches are kept on disk under it
 KINDS = ("exact", "near", "partial", "same lesion")
 COPIES = KINDS[:3]
 SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
