@@ -17,7 +17,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lentigo.data.files import write_whole
+from lentigo.data.files import hash_bytes, write_whole
 from lentigo.errors import ModelError
 from lentigo.models.layers import GradientMap
 
@@ -30,7 +30,8 @@ class GraphWriter:
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
-        self.constants: list[onnx.TensorProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.owners: dict[str, list[str]] = {}  # by layer the names of its nodes
 
     def add(self, kind: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
         """Appends a node; arrays become constants. Gives the name of its output."""
@@ -40,11 +41,13 @@ class GraphWriter:
         return output
 
     def constant(self, value: np.ndarray) -> str:
-        """Appends a constant: float32 or, for shapes, int64."""
-        name = f"constant_{len(self.constants)}"
+        """Adds a constant, float32 or, for shapes, int64, unless there is one like it already."""
         kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float32
-        self.constants.append(numpy_helper.from_array(np.ascontiguousarray(value, dtype=kind), name))
-        return name
+        array = np.ascontiguousarray(value, dtype=kind).reshape(value.shape)  # NumPy makes a scalar a vector there
+        digest = hash_bytes(f"{kind} {array.shape}".encode(), array.tobytes())
+        if digest not in self.constants:
+            self.constants[digest] = numpy_helper.from_array(array, f"constant_{len(self.constants)}")
+        return self.constants[digest].name
 
     def finish(self, inputs: list, outputs: dict[str, str], shapes: dict[str, tuple], doc: str) -> onnx.ModelProto:
         """The model, with outputs under their public names alone."""
@@ -53,7 +56,7 @@ class GraphWriter:
             node.input[:] = [public.get(name, name) for name in node.input]
             node.output[:] = [public.get(name, name) for name in node.output]
         infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *shapes[name][1:]]) for name in outputs]
-        graph = helper.make_graph(self.nodes, "lentigo", inputs, infos, initializer=self.constants)
+        graph = helper.make_graph(self.nodes, "lentigo", inputs, infos, initializer=list(self.constants.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], producer_name="lentigo", doc_string=doc)
         model.ir_version = 8
         return model
@@ -64,6 +67,11 @@ def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
 
     Raises `ModelError` for a kind of layer that the table lacks.
     """
+    return trace_onnx(model, doc)[0]
+
+
+def trace_onnx(model: keras.Model, doc: str = "") -> tuple[onnx.ModelProto, dict[str, list[str]]]:
+    """As `to_onnx`, and by the name of each layer the names of its nodes, which do not depend on the weights."""
     outputs = model.output if isinstance(model.output, dict) else {model.output_names[0]: model.output}
     writer, known = GraphWriter(), {}
     source = model.inputs[0]
@@ -74,9 +82,12 @@ def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
         write = WRITERS.get(type(layer).__name__)
         if write is None:
             raise ModelError(f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected {', '.join(sorted(WRITERS))}")
+        start = len(writer.nodes)
         known[id(tensor)] = write(writer, layer, *list_inputs(layer, node, known))
+        writer.owners[layer.name] = [node.name for node in writer.nodes[start:]]
     shapes = {name: tuple(tensor.shape) for name, tensor in outputs.items()}
-    return writer.finish(inputs, {name: write_output(writer, tensor, known[id(tensor)]) for name, tensor in outputs.items()}, shapes, doc)
+    answers = {name: write_output(writer, tensor, known[id(tensor)]) for name, tensor in outputs.items()}
+    return writer.finish(inputs, answers, shapes, doc), writer.owners
 
 
 def save_onnx(model: keras.Model, path: str | Path, doc: str = "") -> None:
@@ -290,7 +301,8 @@ def write_gradient_map(writer: GraphWriter, layer: GradientMap, features: str, p
         x = write_norm(writer, norm, writer.add("Relu", before))
     gradient: str | np.ndarray = value(layer.last.kernel).T
     for (dense, _), slope in zip(reversed(layer.blocks), reversed(slopes), strict=True):
-        gradient = writer.add("MatMul", writer.add("Mul", slope, gradient), value(dense.kernel).T)
+        column = writer.add("Transpose", writer.add("Mul", slope, gradient), perm=[1, 0])  # the kernel stands first, as it is: see LOG.md, 2026-11-25
+        gradient = writer.add("Transpose", writer.add("MatMul", value(dense.kernel), column), perm=[1, 0])
     weights = writer.add("Unsqueeze", gradient, np.array([2, 3]))
     _, height, width, _ = layer.input[0].shape
     total = writer.add("ReduceSum", writer.add("Mul", features, weights), np.array([1]), keepdims=0)
