@@ -21,6 +21,7 @@ from lentigo.models.runtime import Answers
 
 DOUBT = 2.0  # contrast at which it is as likely as not that what the network sees is skin
 NARROW = 0.1  # of the root of a lesion's area: what is narrower is no part of it
+CORNER = 0.06  # of the shorter side, from a dark corner: what the decoder sees there is the end of the lens
 FEWEST = 50  # pixels of skin, to tell its colour
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
@@ -38,7 +39,7 @@ class Search:
     alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # overlap (IoU) of both looks, for a lesion to stand
     sure: float = 0.45  # score at least, but in a close-up
-    strange: float = 1.3  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
+    strange: float = 1.4  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
     apart: float = 0.4  # overlap from which on two rectangles are of one lesion
 
 
@@ -77,7 +78,23 @@ def search_photo(predictor: Predictor, photo: np.ndarray, answer: Answer, search
         masks = (tile["mask"] for tile in predictor.session.stream(cut_tiles(photo, grid)))
         merged = merge_tiles(masks, grid)
         found += list_regions(merged, photo.shape, search.least * CELLS / max(merged.shape), search.most * CELLS / max(merged.shape))
+    corners = find_dark_corners(photo)
+    found = [look for look in found if not any(is_near(look.place, corner, CORNER * min(photo.shape[:2])) for corner in corners)]
     return look_again(predictor, photo, keep_apart(found, search.apart), search)
+
+
+def find_dark_corners(photo: np.ndarray) -> list[tuple[int, int]]:
+    """The corners, x and y, of a photograph, uint8 (height, width, 3), that a lens has left dark: half as light as the photograph, or less."""
+    height, width = photo.shape[:2]
+    small = photo[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
+    patch = 1 + min(small.shape) // 50
+    corners = {(0, 0): small[:patch, :patch], (width, 0): small[:patch, -patch:], (0, height): small[-patch:, :patch], (width, height): small[-patch:, -patch:]}
+    return [corner for corner, light in corners.items() if light.mean() < 0.5 * np.median(small)]
+
+
+def is_near(place: Rectangle, corner: tuple[int, int], reach: float) -> bool:
+    """Whether a rectangle comes as near as `reach` pixels to a corner, along both sides."""
+    return place[0] - reach < corner[0] < place[2] + reach and place[1] - reach < corner[1] < place[3] + reach
 
 
 def list_sides(shorter: int, search: Search) -> list[int]:

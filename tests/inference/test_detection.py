@@ -8,7 +8,6 @@ import lentigo
 from lentigo.errors import ModelError, UsageError
 from lentigo.inference.detection import detect, find_lesions
 from lentigo.inference.prediction import Predictor
-from lentigo.inference.search import Look, Search, keep_apart, surround
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 MANY = [(100, 80, 180, 150), (700, 90, 760, 140), (1300, 200, 1500, 420), (300, 500, 420, 580), (900, 700, 960, 780), (200, 1000, 320, 1090), (1500, 1100, 1570, 1160)]
@@ -125,13 +124,3 @@ def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, tmp_path):
     with pytest.raises(ModelError, match="lentigo train MASKS --masks"):
         detect(draw_photo(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))
 
-
-def test_of_two_boxes_of_one_lesion_the_surer_stays():
-    looks = [Look((0, 0, 100, 100), 0.8), Look((5, 5, 105, 100), 0.9), Look((90, 90, 190, 190), 0.7)]
-    assert keep_apart(looks, 0.4) == [looks[1], looks[2]]
-
-
-def test_the_margin_stays_within_the_photograph():
-    assert surround((0, 0, 40, 20), (300, 400, 3), 0.5) == (0, 0, 81)
-    assert surround((10, 10, 290, 190), (200, 300, 3), 0.5) == (50, 0, 200)
-    assert Search().margin == 0.5
