@@ -5,8 +5,9 @@ import pytest
 from PIL import Image, ImageDraw
 
 import lentigo
+from lentigo.data.photos import Problem
 from lentigo.errors import ModelError, UsageError
-from lentigo.inference.detection import detect, find_lesions
+from lentigo.inference.detection import detect, detect_photos, find_lesions
 from lentigo.inference.prediction import Predictor
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
@@ -46,9 +47,25 @@ def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
 def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
     predictor = Predictor(toy_run(), count=1)
     passes = count_passes(predictor)
-    found = find_lesions(predictor, next(predictor.answer([draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))])))
+    (found,) = detect_photos(predictor, [draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {})
     np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
     assert sum(passes) == 2  # the whole, and the lesion with its margin
+
+
+def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
+    predictor = Predictor(toy_run())
+    passes = count_passes(predictor)
+    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(predictor.session.batch)]
+    found = list(detect_photos(predictor, photos, {}))
+    assert [len(answer.spots) for answer in found] == [1] * len(photos) and passes == [len(photos)] * 2
+
+
+def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):
+    predictor = Predictor(toy_run())
+    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)]
+    answers = list(predictor.answer(photos))
+    photos[1].unlink()
+    assert [isinstance(found, Problem) for found in find_lesions(predictor, answers)] == [False, True, False]
 
 
 def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
