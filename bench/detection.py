@@ -75,7 +75,7 @@ def measure(name: str, predictor: Predictor, search: Search, pictures: Iterator[
     matches, exact, boxes, seconds = [], [], 0, 0.0
     for path, truth in pictures:
         started = time.perf_counter()
-        found = find_lesions(predictor, next(predictor.answer([path])), search=search)
+        (found,) = find_lesions(predictor, [next(predictor.answer([path]))], search=search)
         seconds += time.perf_counter() - started
         matches.append(match(found, truth))
         exact.append(len(found.spots) == len(truth))

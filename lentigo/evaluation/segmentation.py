@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -101,14 +102,18 @@ def assess_masks(predictor: Predictor, masks: MaskSet, split: str, *, progress: 
 
 def judge_photos(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
     """Each photograph against its mask, in order."""
-    for answer, mask in zip(predictor.answer(masks.table["image"]), masks.table["mask"], strict=True):
-        if isinstance(answer, Problem):
-            yield answer
-            continue
-        try:
-            yield judge(answer, read_mask(mask) > 0, find_lesions(predictor, answer))
-        except PhotoError as error:  # it was there a moment ago
-            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+    answers, drawn = predictor.answer(masks.table["image"]), iter(masks.table["mask"])
+    while chunk := list(islice(answers, predictor.session.batch)):
+        for answer, found, mask in zip(chunk, find_lesions(predictor, chunk), drawn, strict=False):
+            yield found if isinstance(found, Problem) else try_judge(answer, mask, found)
+
+
+def try_judge(answer: Answer, mask: str, found: Detection) -> Sample | Problem:
+    """`judge` with the error as a value."""
+    try:
+        return judge(answer, read_mask(mask) > 0, found)
+    except PhotoError as error:  # it was there a moment ago
+        return Problem(answer.image, f"its mask {error}")
 
 
 def judge(answer: Answer, truth: np.ndarray, found: Detection) -> Sample:

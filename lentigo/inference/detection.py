@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from lentigo.data.photos import Problem, view_photo
+from lentigo.data.photos import Problem
 from lentigo.errors import PhotoError
 from lentigo.inference.frames import draw_boxes
 from lentigo.inference.lesions import Box
 from lentigo.inference.naming import name_files
 from lentigo.inference.overlays import save_picture
 from lentigo.inference.prediction import Answer, Predictor, gather_photos
-from lentigo.inference.search import Look, Search, is_close_up, outline_whole, search_photo
+from lentigo.inference.search import Look, Search, Sight, look_again, look_once
 
-VIEW, CLOSE_VIEW = 16_000_000, 1_000_000  # pixels at most of a photograph that is searched, and of a close-up
 ENDING = "_boxes.jpg"
+NOWHERE: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -79,26 +81,36 @@ def detect_photos(
 ) -> Iterator[Detection | Problem]:
     """One detection for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
     predictor.require_decoder()
-    for answer in predictor.answer(paths):
-        if isinstance(answer, Problem):
-            yield answer
-            continue
-        try:
-            yield find_lesions(predictor, answer, figures.get(answer.image, ()), search)
-        except PhotoError as error:  # it was there a moment ago
-            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+    answers = predictor.answer(paths)
+    while chunk := list(islice(answers, predictor.session.batch)):
+        yield from find_lesions(predictor, chunk, figures, search)
 
 
-def find_lesions(predictor: Predictor, answer: Answer, files: tuple[Path, ...] = (), search: Search = Search()) -> Detection:
-    """The lesions of a photograph whose first pass is `answer`, drawn where `files` names a figure. Raises `PhotoError` where it is gone meanwhile."""
-    close = is_close_up(answer.mask, search)
-    photo, (width, height) = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
-    looks = (outline_whole if close else search_photo)(predictor, photo, answer, search)
-    zoom = width / photo.shape[1], height / photo.shape[0]
-    spots = tuple(Spot(to_box(look, *zoom), look.score, look.malignant) for look in looks)
+def find_lesions(
+    predictor: Predictor, answers: Sequence[Answer | Problem], figures: Mapping[str, tuple[Path, ...]] = NOWHERE, search: Search = Search()
+) -> Iterator[Detection | Problem]:
+    """The lesions of photographs whose first passes are `answers`; for a few photographs at a time, as all are held in memory."""
+    sights = [answer if isinstance(answer, Problem) else try_look(predictor, answer, search) for answer in answers]
+    looks = iter(look_again(predictor, [sight for sight in sights if isinstance(sight, Sight)], search))
+    for sight in sights:
+        yield sight if isinstance(sight, Problem) else report_lesions(sight, next(looks), predictor.name, figures.get(sight.image, ()))
+
+
+def try_look(predictor: Predictor, answer: Answer, search: Search) -> Sight | Problem:
+    """`look_once` with the error as a value."""
+    try:
+        return look_once(predictor, answer, search)
+    except PhotoError as error:  # it was there a moment ago
+        return Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+
+
+def report_lesions(sight: Sight, looks: list[Look], model: str, files: tuple[Path, ...]) -> Detection:
+    """The lesions of a photograph in pixels of the original, drawn where `files` names a figure."""
+    (width, height), (rows, columns) = sight.size, sight.photo.shape[:2]
+    spots = tuple(Spot(to_box(look, width / columns, height / rows), look.score, look.malignant) for look in looks)
     if files:
-        save_picture(draw_boxes(photo, [(look.place, name_look(look)) for look in looks]), files[0], quality=92)
-    return Detection(answer.image, width, height, spots, predictor.name, *files)
+        save_picture(draw_boxes(sight.photo, [(look.place, name_look(look)) for look in looks]), files[0], quality=92)
+    return Detection(sight.image, width, height, spots, model, *files)
 
 
 def to_box(look: Look, across: float, down: float) -> Box:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from lentigo.data.photos import view_photo
 from lentigo.data.skin import convert_lab
 from lentigo.inference.lesions import HALF, SHARE, clean_mask, enlarge_mask, find_box
 from lentigo.inference.prediction import Answer, Predictor
@@ -19,9 +20,11 @@ from lentigo.inference.regions import fill_holes, find_regions, open_mask
 from lentigo.inference.tiles import CELLS, cut_tiles, lay_grid, merge_tiles, shrink_square
 from lentigo.models.runtime import Answers
 
+VIEW, CLOSE_VIEW = 16_000_000, 1_000_000  # pixels at most of a photograph that is searched, and of a close-up
 DOUBT = 2.0  # contrast at which it is as likely as not that what the network sees is skin
 NARROW = 0.1  # of the root of a lesion's area: what is narrower is no part of it
-FEWEST = 50  # pixels of skin, to tell its colour
+CORNER = 0.06  # of the shorter side, from a dark corner: what the decoder sees there is the end of the lens
+SKIP, FEWEST = 3, 25  # every third row and column tells colours; pixels of skin that are enough for it
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
@@ -38,7 +41,7 @@ class Search:
     alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # overlap (IoU) of both looks, for a lesion to stand
     sure: float = 0.45  # score at least, but in a close-up
-    strange: float = 1.3  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
+    strange: float = 1.4  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
     apart: float = 0.4  # overlap from which on two rectangles are of one lesion
 
 
@@ -51,6 +54,18 @@ class Look:
     malignant: float | None = None
 
 
+@dataclass(frozen=True)
+class Sight:
+    """A photograph after its first look: `photo`, uint8 (height, width, 3), upright and perhaps reduced, its own `size`, (width, height), and what was
+    `found`; of a close-up that is its one lesion, and its place is right."""
+
+    image: str
+    photo: np.ndarray
+    size: tuple[int, int]
+    close: bool
+    found: tuple[Look, ...]
+
+
 def is_close_up(mask: np.ndarray, search: Search) -> bool:
     """Whether the mask of a whole photograph, (side, side), shows one lesion of a good size and hardly anything else."""
     regions = find_regions(mask >= HALF)
@@ -58,26 +73,48 @@ def is_close_up(mask: np.ndarray, search: Search) -> bool:
     return bool(len(weight) and regions.areas.max() >= search.close * mask.size and weight[1:].sum() <= search.alone * weight[0])
 
 
-def outline_whole(predictor: Predictor, photo: np.ndarray, answer: Answer, search: Search) -> list[Look]:
-    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; P(malignant) from a look at it with a margin of skin."""
+def look_once(predictor: Predictor, answer: Answer, search: Search) -> Sight:
+    """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises `PhotoError` where it is gone meanwhile."""
+    close = is_close_up(answer.mask, search)
+    photo, size = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
+    found = [outline_whole(photo, answer)] if close else search_tiles(predictor, photo, answer.mask, search)
+    return Sight(answer.image, photo, size, close, tuple(found))
+
+
+def outline_whole(photo: np.ndarray, answer: Answer) -> Look:
+    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it."""
     cleaned = clean_mask(answer.mask)
     trimmed = np.where((cleaned >= HALF) & ~trim_lesion(cleaned >= HALF), 0, cleaned)
     box = find_box(enlarge_mask(trimmed, photo.shape[1], photo.shape[0]))
     place = float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height)
-    score = score_lesion(answer.pixels, answer.mask, cleaned >= HALF)
-    second = next(predictor.session.stream([shrink_square(photo, *surround(place, photo.shape, search.margin))]))
-    return [] if is_strange(predictor, second, search) else [Look(place, score, rate(predictor, second))]
+    return Look(place, score_lesion(answer.pixels, answer.mask, cleaned >= HALF))
 
 
-def search_photo(predictor: Predictor, photo: np.ndarray, answer: Answer, search: Search) -> list[Look]:
-    """The lesions of a photograph, uint8 (height, width, 3), the surest first; `answer` is that of its first pass."""
-    found = [*list_regions(answer.mask, photo.shape, search.least, 1.0)]
+def search_tiles(predictor: Predictor, photo: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
+    """What tiles of a photograph, uint8 (height, width, 3), show, the surest first; `mask` is that of its first pass."""
+    found = [*list_regions(mask, photo.shape, search.least, 1.0)]
     for side in list_sides(min(photo.shape[:2]), search):
         grid = lay_grid(photo.shape[1], photo.shape[0], side)
         masks = (tile["mask"] for tile in predictor.session.stream(cut_tiles(photo, grid)))
         merged = merge_tiles(masks, grid)
         found += list_regions(merged, photo.shape, search.least * CELLS / max(merged.shape), search.most * CELLS / max(merged.shape))
-    return look_again(predictor, photo, keep_apart(found, search.apart), search)
+    corners = find_dark_corners(photo)
+    lit = [look for look in found if not any(is_near(look.place, corner, CORNER * min(photo.shape[:2])) for corner in corners)]
+    return keep_apart(lit, search.apart)
+
+
+def find_dark_corners(photo: np.ndarray) -> list[tuple[int, int]]:
+    """The corners, x and y, of a photograph, uint8 (height, width, 3), that a lens has left dark: half as light as the photograph, or less."""
+    height, width = photo.shape[:2]
+    small = photo[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
+    patch = 1 + min(small.shape) // 50
+    corners = {(0, 0): small[:patch, :patch], (width, 0): small[:patch, -patch:], (0, height): small[-patch:, :patch], (width, height): small[-patch:, -patch:]}
+    return [corner for corner, light in corners.items() if light.mean() < 0.5 * np.median(small)]
+
+
+def is_near(place: Rectangle, corner: tuple[int, int], reach: float) -> bool:
+    """Whether a rectangle comes as near as `reach` pixels to a corner, along both sides."""
+    return place[0] - reach < corner[0] < place[2] + reach and place[1] - reach < corner[1] < place[3] + reach
 
 
 def list_sides(shorter: int, search: Search) -> list[int]:
@@ -100,16 +137,27 @@ def list_regions(mask: np.ndarray, shape: tuple[int, ...], least: float, most: f
             yield Look((left * across, top * down, right * across, bottom * down), float(weight / area))
 
 
-def look_again(predictor: Predictor, photo: np.ndarray, found: Sequence[Look], search: Search) -> list[Look]:
-    """Each lesion alone with a margin of skin; those stand that are there in both looks, the surest first and none twice."""
-    squares = [surround(look.place, photo.shape, search.margin) for look in found]
-    answers = predictor.session.stream(shrink_square(photo, *square) for square in squares)
-    looks = []
-    for first, square, answer in zip(found, squares, answers, strict=True):
-        second = refine(photo, first, square, answer["mask"], search)
-        if second is not None and not is_strange(predictor, answer, search):
-            looks.append(replace(second, malignant=rate(predictor, answer)))
-    return keep_apart(looks, search.apart)
+def look_again(predictor: Predictor, sights: Sequence[Sight], search: Search) -> list[list[Look]]:
+    """The lesions of each of the photographs, the surest first and none twice, after a look at each alone with a margin of skin.
+
+    That gives P(malignant) and, but in a close-up, the place; lesions stand that are there in both looks. The looks at all photographs share one stream,
+    so that no batch goes half empty.
+    """
+    squares = [[surround(look.place, sight.photo.shape, search.margin) for look in sight.found] for sight in sights]
+    answers = predictor.session.stream(shrink_square(sight.photo, *square) for sight, several in zip(sights, squares, strict=True) for square in several)
+    concluded = []
+    for sight, several in zip(sights, squares, strict=True):
+        looks = [conclude(predictor, sight, look, square, next(answers), search) for look, square in zip(sight.found, several, strict=True)]
+        concluded.append(keep_apart([look for look in looks if look is not None], search.apart))
+    return concluded
+
+
+def conclude(predictor: Predictor, sight: Sight, first: Look, square: tuple[int, int, int], answer: Answers, search: Search) -> Look | None:
+    """A lesion after its second look, None where there is none."""
+    second = first if sight.close else refine(sight.photo, first, square, answer["mask"], search)
+    if second is None or is_strange(predictor, answer, search):
+        return None
+    return replace(second, malignant=predictor.read_probability(answer["logit"]) if predictor.classifies else None)
 
 
 def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[int, int, int]:
@@ -149,20 +197,14 @@ def score_lesion(pixels: np.ndarray, mask: np.ndarray, lesion: np.ndarray) -> fl
     colour from the skin's median, in median distances of the skin's own pixels from that; a contrast of `DOUBT` halves the score. The network alone
     is sure of lesions on bare skin, which it has never seen.
     """
-    sure, skin = float(mask[lesion].mean()), mask < 0.2
-    lab = convert_lab(pixels[::2, ::2])
-    inside, outside = lab[lesion[::2, ::2]], lab[skin[::2, ::2]]
+    sure, lab = float(mask[lesion].mean()), convert_lab(pixels[::SKIP, ::SKIP])
+    inside, outside = lab[lesion[::SKIP, ::SKIP]], lab[(mask < 0.2)[::SKIP, ::SKIP]]
     if not len(inside) or len(outside) < FEWEST:
         return sure
     middle = np.median(outside, axis=0)
     spread = max(0.5, float(np.median(np.linalg.norm(outside - middle, axis=1))))
     contrast = float(np.linalg.norm(inside.mean(axis=0) - middle)) / spread
     return sure * contrast / (contrast + DOUBT)
-
-
-def rate(predictor: Predictor, answer: Answers) -> float | None:
-    """P(malignant) of a pass, None where the RUN has no classifier."""
-    return predictor.read_probability(answer["logit"]) if predictor.classifies else None
 
 
 def is_strange(predictor: Predictor, answer: Answers, search: Search) -> bool:

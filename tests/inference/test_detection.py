@@ -5,10 +5,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 import lentigo
+from lentigo.data.photos import Problem
 from lentigo.errors import ModelError, UsageError
-from lentigo.inference.detection import detect, find_lesions
+from lentigo.inference.detection import detect, detect_photos, find_lesions
 from lentigo.inference.prediction import Predictor
-from lentigo.inference.search import Look, Search, keep_apart, surround
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 MANY = [(100, 80, 180, 150), (700, 90, 760, 140), (1300, 200, 1500, 420), (300, 500, 420, 580), (900, 700, 960, 780), (200, 1000, 320, 1090), (1500, 1100, 1570, 1160)]
@@ -47,9 +47,25 @@ def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
 def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
     predictor = Predictor(toy_run(), count=1)
     passes = count_passes(predictor)
-    found = find_lesions(predictor, next(predictor.answer([draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))])))
+    (found,) = detect_photos(predictor, [draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {})
     np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
     assert sum(passes) == 2  # the whole, and the lesion with its margin
+
+
+def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
+    predictor = Predictor(toy_run())
+    passes = count_passes(predictor)
+    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(predictor.session.batch)]
+    found = list(detect_photos(predictor, photos, {}))
+    assert [len(answer.spots) for answer in found] == [1] * len(photos) and passes == [len(photos)] * 2
+
+
+def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):
+    predictor = Predictor(toy_run())
+    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)]
+    answers = list(predictor.answer(photos))
+    photos[1].unlink()
+    assert [isinstance(found, Problem) for found in find_lesions(predictor, answers)] == [False, True, False]
 
 
 def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
@@ -125,13 +141,3 @@ def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, tmp_path):
     with pytest.raises(ModelError, match="lentigo train MASKS --masks"):
         detect(draw_photo(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))
 
-
-def test_of_two_boxes_of_one_lesion_the_surer_stays():
-    looks = [Look((0, 0, 100, 100), 0.8), Look((5, 5, 105, 100), 0.9), Look((90, 90, 190, 190), 0.7)]
-    assert keep_apart(looks, 0.4) == [looks[1], looks[2]]
-
-
-def test_the_margin_stays_within_the_photograph():
-    assert surround((0, 0, 40, 20), (300, 400, 3), 0.5) == (0, 0, 81)
-    assert surround((10, 10, 290, 190), (200, 300, 3), 0.5) == (50, 0, 200)
-    assert Search().margin == 0.5

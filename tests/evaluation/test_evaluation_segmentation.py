@@ -83,7 +83,7 @@ def test_best_median_and_worst_are_shown(assessment):
 def test_the_report_holds_its_figures(toy_run, assessment, tmp_path):
     html = write_mask_report(Predictor(toy_run()), assessment, tmp_path)
     assert html.count("data:image/png;base64,") == 3 and all((tmp_path / f"{name}.png").is_file() for name in ("best", "median", "worst"))
-    assert "Jaccard index" in html and "no lesion was seen" in html
+    assert "Jaccard index" in html and "In 1 of the photographs no lesion was seen" in html
 
 
 def test_the_command_measures_and_writes_a_report(toy_run, masks, tmp_path):
