@@ -1,6 +1,6 @@
 """The decoder: from feature maps that the trunk makes anyway to the outline of the lesion.
 
-    56 x 56 -> project -> + -> relu, 3 x 3 -> one channel -> x 4 -> P(lesion), (224, 224)
+    56 x 56 -> project -> + -> relu, 3 x 3 -> 16 channels: the 4 x 4 pixels of each -> P(lesion), (224, 224)
     28 x 28 -> project -> + -> relu, 3 x 3 -> x 2 ^
     14 x 14 -> project -> + -> relu, 3 x 3 -> x 2 ^
       7 x 7 -> project ----> relu ----------> x 2 ^
@@ -11,6 +11,7 @@ where they are folded into it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -20,9 +21,12 @@ from keras import layers
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
 from lentigo.models.graph import origin, walk
+from lentigo.models.layers import SpreadPixels
 from lentigo.models.network import Network
 
 GRIDS = (7, 14, 28, 56)  # sides of the feature maps, in the order in which they are used
+WIDTHS = (96, 64, 48, 32, 24, 16, 8)  # channels to choose from
+SHARE = 0.15  # of the trunk's multiplications that a decoder may add; in time that is a fifth at most (bench/decoder.py)
 
 
 def find_skips(network: Network) -> list[keras.KerasTensor]:
@@ -41,6 +45,18 @@ def find_skips(network: Network) -> list[keras.KerasTensor]:
     return [last[side] for side in GRIDS]
 
 
+def choose_width(network: Network) -> int:
+    """The most channels of `WIDTHS` with which a decoder adds at most `SHARE` to the multiplications of the trunk; else the fewest."""
+    skips, budget = find_skips(network), SHARE * count_products(network.trunk)
+    return next((width for width in WIDTHS if count_products(build_decoder(skips, width, 0)) <= budget), WIDTHS[-1])
+
+
+def count_products(model: keras.Model) -> int:
+    """Multiplications of one photograph in the convolutions of a model."""
+    maps = [layer for layer in model.layers if len(layer.output.shape) == 4]
+    return sum(math.prod(kernel.shape) * math.prod(layer.output.shape[1:3]) for layer in maps for kernel in layer.weights if len(kernel.shape) == 4)
+
+
 def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> keras.Model:
     """A decoder for feature maps of these shapes: the maps, coarsest first, to logits (n, 224, 224). The same seed, the same weights."""
     inputs = [keras.Input(skip.shape[1:], name=f"skip_{skip.shape[1]}") for skip in skips]
@@ -54,10 +70,10 @@ def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> 
         larger = layers.UpSampling2D(side // x.shape[1], interpolation="bilinear", name=f"mask_{side}_larger")(x)
         x = layers.Activation("relu", name=f"mask_{side}_relu")(layers.Add(name=f"mask_{side}_sum")([larger, lateral]))
         x = layers.Activation("relu", name=f"mask_{side}_smooth_relu")(convolve(x, width, 3, seed + 2 * number + 1, f"mask_{side}_smooth"))
-    initializer = keras.initializers.GlorotUniform(seed=seed + 100)
-    x = layers.Conv2D(1, 1, kernel_initializer=initializer, name="mask_logit_small")(x)
-    x = layers.UpSampling2D(SIDE // x.shape[1], interpolation="bilinear", name="mask_logit_larger")(x)
-    return keras.Model(inputs, layers.Reshape((SIDE, SIDE), name="mask_logit")(x), name="decoder")
+    factor = SIDE // x.shape[1]
+    initializer = keras.initializers.GlorotUniform(seed=seed + 2 * len(inputs))
+    x = layers.Conv2D(factor**2, 1, kernel_initializer=initializer, name="mask_pixels")(x)
+    return keras.Model(inputs, SpreadPixels(factor, name="mask_logit")(x), name="decoder")
 
 
 def convolve(x: keras.KerasTensor, width: int, size: int, seed: int, name: str) -> keras.KerasTensor:

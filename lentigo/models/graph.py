@@ -242,8 +242,13 @@ def write_standardise(writer: GraphWriter, layer: Any, x: str) -> str:
 
 
 def write_reshape(writer: GraphWriter, layer: Any, x: str) -> str:
-    height, width, *channels = layer.target_shape  # without channels: the only one there was goes
-    return writer.add("Reshape", x, np.array([0, *channels, height, width]))
+    height, width, channels = layer.target_shape
+    return writer.add("Reshape", x, np.array([0, channels, height, width]))
+
+
+def write_spread(writer: GraphWriter, layer: Any, x: str) -> str:
+    _, height, width = layer.output.shape
+    return writer.add("Reshape", writer.add("DepthToSpace", x, blocksize=layer.factor), np.array([0, height, width]))
 
 
 def write_upsampling(writer: GraphWriter, layer: Any, x: str) -> str:
@@ -314,6 +319,7 @@ WRITERS: dict[str, Callable[..., str]] = {
     "Reshape": write_reshape,
     "ReverseChannels": lambda writer, layer, x: writer.add("Gather", x, np.array([2, 1, 0]), axis=1),
     "SeparableConv2D": write_separable,
+    "SpreadPixels": write_spread,
     "UpSampling2D": write_upsampling,
     "ZeroPadding2D": write_pad,
 }

@@ -19,6 +19,29 @@ class ReverseChannels(keras.layers.Layer):
         return input_shape
 
 
+@keras.saving.register_keras_serializable("lentigo")
+class SpreadPixels(keras.layers.Layer):
+    """Channels become pixels: (n, h, w, factor * factor) to (n, factor * h, factor * w), each pixel a square of its channels, row by row.
+
+    The sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158): what enlarges is learned, by the convolution before, and costs a copy.
+    """
+
+    def __init__(self, factor: int, **options: Any):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        _, height, width, _ = x.shape
+        squares = ops.reshape(x, (-1, height, width, self.factor, self.factor))
+        return ops.reshape(ops.transpose(squares, (0, 1, 3, 2, 4)), (-1, height * self.factor, width * self.factor))
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], input_shape[1] * self.factor, input_shape[2] * self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"factor": self.factor}
+
+
 class GradientMap(keras.layers.Layer):
     """What speaks for malignant and what against, where: Grad-CAM of the logit before its ReLU.
 

@@ -52,7 +52,7 @@ def describe_decoder(job: MaskJob, history: pd.DataFrame, started: float) -> dic
     """The card's entry on the decoder."""
     last = history[history["stage"] == history["stage"].iloc[-1]]
     return {
-        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, {job.recipe.mask_width} channels",
+        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, {job.decoder.get_layer(f'mask_{GRIDS[0]}_project').filters} channels",
         "parameters": job.decoder.count_params(),
         "recipe": asdict(job.recipe),
         "stages": list(dict.fromkeys(history["stage"])),

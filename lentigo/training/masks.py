@@ -34,7 +34,7 @@ from lentigo.models.bundle import (
     finish_bundle,
     open_bundle,
 )
-from lentigo.models.decoder import attach_decoder, build_decoder, find_skips
+from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.network import Network, build_answers, build_network, open_network, settle_norms
 from lentigo.training.decoding import MaskJob, build_decoder_stage, build_whole_stage
 from lentigo.training.deposits import describe_alone, describe_decoder, finish_papers, judge, write_files
@@ -140,7 +140,7 @@ def train_alone(
 
 def plan_job(network: Network, recipe: Recipe, masks: MaskSet, held_out: np.ndarray, work: Path, exact: bool, progress: Progress) -> MaskJob:
     """The training of a new decoder on a network, in the folder `work`."""
-    decoder = build_decoder(find_skips(network), recipe.mask_width, recipe.seed)
+    decoder = build_decoder(find_skips(network), recipe.mask_width or choose_width(network), recipe.seed)
     return MaskJob(recipe, attach_decoder(network, decoder), decoder, masks, held_out, work, exact, progress)
 
 

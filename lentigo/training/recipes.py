@@ -47,7 +47,7 @@ class Recipe:
     risk: float = number(0.1, "answers whose conformal set holds both classes at this risk are uncertain; 0: none", 0, 0.5)
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
-    mask_width: int = number(64, "channels of the decoder", 8, 512)
+    mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
     class_weights: bool = switch(False, "weigh the classes by their rarity")
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99)

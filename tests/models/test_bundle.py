@@ -1,10 +1,12 @@
 import json
+import os
 import shutil
 
 import pytest
 
+from lentigo.data.files import hash_file
 from lentigo.errors import ModelError
-from lentigo.models.bundle import open_bundle
+from lentigo.models.bundle import Bundle, amend_bundle, open_bundle
 
 
 @pytest.fixture
@@ -58,3 +60,47 @@ def test_a_damaged_card_is_named(copy, text):
 def test_a_folder_that_is_no_run_is_named(tmp_path):
     with pytest.raises(ModelError, match="is no finished RUN"):
         open_bundle(tmp_path)
+
+
+class Killed(Exception):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("moment", range(5))
+def test_a_run_is_valid_at_every_moment_of_a_change(copy, tmp_path, monkeypatch, moment):
+    """Three writes of the card or of a file, each followed by the end; after the last there is none."""
+    new = tmp_path / "new"
+    new.mkdir()
+    for name in ("history.csv", "model.onnx"):
+        (new / name).write_bytes((copy / name).read_bytes() + b"\n")
+    bundle, replace, calls = open_bundle(copy), os.replace, []
+
+    def replace_until(source, target):
+        if len(calls) == moment:
+            raise Killed
+        calls.append(target)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", replace_until)
+    if moment < 4:  # the card, two files, the card
+        with pytest.raises(Killed):
+            amend_bundle(bundle, sorted(new.iterdir()), outputs=["logit"])
+    else:
+        amend_bundle(bundle, sorted(new.iterdir()), outputs=["logit"])
+    changed = open_bundle(copy)
+    assert changed.outputs == (("logit",) if moment == 4 else ("logit", "embedding", "heatmap"))
+    assert ("coming" in changed.card) == (moment in (1, 2, 3))
+
+
+def test_a_change_may_drop_files(copy):
+    (copy / "model.int8.xml").write_text("twin")
+    bundle = amend_bundle(open_bundle(copy), [], drop=())
+    bundle = Bundle(copy, bundle.card | {"files": bundle.card["files"] | {"model.int8.xml": hash_file(copy / "model.int8.xml")}})
+    amend_bundle(bundle, [], drop=("model.int8.xml", "model.int8.bin"))
+    assert "model.int8.xml" not in open_bundle(copy).card["files"] and not (copy / "model.int8.xml").exists()
+
+
+def test_a_card_without_a_classifier_needs_no_threshold(copy):
+    card = json.loads((copy / "card.json").read_text())
+    (copy / "card.json").write_text(json.dumps({key: value for key, value in card.items() if key not in ("threshold", "temperature")} | {"outputs": ["mask"]}))
+    assert open_bundle(copy).outputs == ("mask",)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lentigo.data.phantoms import draw_phantom
-from lentigo.training.augmentation import Augmentation, augment_photo, mix_views, view_generator
+from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, mix_views, view_generator
 
 PHOTO = draw_phantom("malignant", 3).photo
 NONE = Augmentation(*[0.0] * 11)
@@ -58,3 +58,19 @@ def test_a_degraded_view_keeps_its_place_and_loses_detail():
 def test_artefacts_are_drawn_as_often_as_asked():
     drawn = [not np.array_equal(augment_photo(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO) for n in range(200)]
     assert np.mean(drawn) == pytest.approx(1 - 0.8**4, abs=0.1)
+
+
+def test_a_mask_moves_with_its_photograph():
+    y, x = np.mgrid[:96, :96]
+    mask = (np.hypot(x - 40, y - 52) < 18).astype(np.uint8)
+    photo = np.repeat(255 - 200 * mask[..., None], 3, axis=2).astype(np.uint8)
+    for seed in range(5):
+        view, outline = augment_pair(photo, mask, Augmentation(brightness=0, contrast=0, saturation=0, tint=0), view_generator(seed, 0, 0))
+        assert outline.dtype == np.float32 and outline.min() >= 0 and outline.max() <= 1
+        assert ((view[..., 0] < 155) != (outline > 0.5)).mean() < 0.005
+
+
+def test_the_view_of_a_pair_is_that_of_the_photograph_alone():
+    photo, augmentation = draw_phantom("benign", 3).photo, Augmentation(degradation=0.5, artefacts=0.5)
+    view, _ = augment_pair(photo, np.zeros(photo.shape[:2], np.uint8), augmentation, view_generator(1, 2, 3))
+    assert (view == augment_photo(photo, augmentation, view_generator(1, 2, 3))).all()

@@ -1,0 +1,238 @@
+"""Training with masks: a decoder for a finished RUN, for one trained on the way, and alone."""
+
+import dataclasses
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lentigo.data.masks import load_masks
+from lentigo.data.photos import read_all
+from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.inference.prediction import predict
+from lentigo.models.bundle import open_bundle
+from lentigo.models.runtime import Session
+from lentigo.training.masks import hold_out, train_masks
+from lentigo.training.recipes import find_recipe
+
+QUICK = find_recipe("seed", backbone="mobilenetv3small", epochs=1, mask_epochs=2, batch_size=16, average=0.5, mask_learning_rate=0.01)
+
+
+class Stopped(Exception):
+    """Somebody pulled the plug."""
+
+
+def stop_after(epochs: int):
+    """A progress that ends the process's world when so many epochs of the decoder are done."""
+
+    def watch(items, total=None, label=""):
+        for number, item in enumerate(items):
+            if label == "decoder" and number == epochs:
+                raise Stopped
+            yield item
+
+    return watch
+
+
+@pytest.fixture(scope="module")
+def bare(phantoms, tmp_path_factory):
+    """Phantoms and masks without labels: a manifest that names them where they lie."""
+    table = pd.read_csv(phantoms / "manifest.csv").drop(columns="label")
+    for column in ("image", "mask"):
+        table[column] = [str(phantoms / name) for name in table[column]]
+    folder = tmp_path_factory.mktemp("bare")
+    table.to_csv(folder / "manifest.csv", index=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def extended(run, bare, tmp_path_factory):
+    """A copy of the RUN with a decoder, and what its training said."""
+    folder = tmp_path_factory.mktemp("extended") / "run"
+    shutil.copytree(run, folder)
+    return train_masks(bare, folder, QUICK)
+
+
+@pytest.fixture(scope="module")
+def alone(bare, weight_file, tmp_path_factory):
+    """A RUN with a decoder and no classifier."""
+    return train_masks(bare, tmp_path_factory.mktemp("alone") / "run", QUICK, weights=weight_file("mobilenetv3small"))
+
+
+def answer(folder, phantoms):
+    photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[:6])
+    return Session(folder / "model.onnx", precision="f32").answer(np.stack([photo.pixels for photo in photos]))
+
+
+# --- for a finished RUN
+
+
+def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, phantoms):
+    before, after = answer(run, phantoms), answer(extended.bundle.folder, phantoms)
+    assert set(after) == {"logit", "embedding", "heatmap", "mask"}
+    for name, values in before.items():
+        np.testing.assert_array_equal(after[name], values, err_msg=name)
+
+
+def test_the_run_is_whole_and_says_what_it_answers(run, extended):
+    bundle, before = open_bundle(extended.bundle.folder), open_bundle(run)
+    assert bundle.outputs == ("logit", "embedding", "heatmap", "mask") and before.outputs == ("logit", "embedding", "heatmap")
+    assert {key: value for key, value in bundle.card.items() if key not in ("files", "outputs", "decoder")} == {
+        key: value for key, value in before.card.items() if key not in ("files", "outputs")
+    }
+    assert set(bundle.card["files"]) == {*before.card["files"], "masks.csv"}
+    assert not (bundle.folder / "decoder").exists()
+
+
+def test_the_card_says_how_the_decoder_was_made(extended):
+    decoder = extended.bundle.card["decoder"]
+    assert decoder["recipe"]["backbone"] == "mobilenetv2" and decoder["recipe"]["mask_epochs"] == 2
+    assert decoder["data"]["training"] + decoder["data"]["validation"] == 48
+    assert decoder["validation"]["jaccard"] == pytest.approx(extended.validation.metrics["jaccard"])
+    assert decoder["parameters"] > 0 and decoder["best_epoch"] in (1, 2)
+
+
+def test_the_history_goes_on_with_scores_of_masks(run, extended):
+    history, before = pd.read_csv(extended.bundle.folder / "history.csv"), pd.read_csv(run / "history.csv")
+    pd.testing.assert_frame_equal(history.loc[: len(before) - 1, before.columns], before)
+    rows = history.iloc[len(before) :]
+    assert rows["stage"].tolist() == ["decoder", "decoder"] and rows[["val_loss", "val_dice", "val_jaccard", "loss", "seconds"]].notna().all(axis=None)
+    assert (extended.bundle.folder / "figures" / "history_masks.png").is_file()
+
+
+def test_the_model_card_ends_with_the_decoder_and_keeps_what_was_written_by_hand(run, extended):
+    before, after = ((folder / "model_card.md").read_text("utf-8") for folder in (run, extended.bundle.folder))
+    assert after.startswith(before.rstrip()) and "## Outlines of lesions" in after[len(before.rstrip()) :]
+
+
+def test_the_graph_says_what_a_mask_means(extended):
+    import onnx
+
+    doc = onnx.load(extended.bundle.graph).doc_string
+    assert "P(malignant) =" in doc and doc.endswith("mask is P(lesion) of each pixel; lesion from 0.5 on.")
+
+
+def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_goes_on_to_the_same_end(run, extended, bare, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    with pytest.raises(Stopped):
+        train_masks(bare, folder, QUICK, progress=stop_after(1))
+    assert open_bundle(folder).outputs == ("logit", "embedding", "heatmap")
+    with pytest.raises(UsageError, match="holds an unfinished decoder; go on with --resume, or remove"):
+        train_masks(bare, folder, QUICK)
+    with pytest.raises(UsageError, match="was started with another mask_epochs"):
+        train_masks(bare, folder, dataclasses.replace(QUICK, mask_epochs=3), resume=True)
+    resumed = train_masks(bare, folder, QUICK, resume=True)
+    columns = ["loss", "val_loss", "val_dice", "val_jaccard"]
+    first, second = (pd.read_csv(end.bundle.folder / "history.csv")[columns] for end in (extended, resumed))
+    np.testing.assert_allclose(second, first, rtol=1e-4)
+
+
+def test_a_decoder_may_be_trained_again(extended, bare, phantoms, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(extended.bundle.folder, folder)
+    again = train_masks(bare, folder, dataclasses.replace(QUICK, mask_epochs=1, seed=5))
+    history = pd.read_csv(folder / "history.csv")
+    assert (history["stage"] == "decoder").sum() == 1
+    assert (folder / "model_card.md").read_text("utf-8").count("## Outlines of lesions") == 1
+    before, after = answer(extended.bundle.folder, phantoms), answer(again.bundle.folder, phantoms)
+    np.testing.assert_array_equal(after["logit"], before["logit"])
+    assert (after["mask"] != before["mask"]).any()
+
+
+def test_the_test_split_is_never_read(run, bare, tmp_path):
+    table = pd.read_csv(bare / "manifest.csv")
+    table["split"] = np.where(table["patient_id"].isin(sorted(table["patient_id"].unique())[::3]), "test", "train")
+    for column, ending in (("image", "jpg"), ("mask", "png")):
+        closed = tmp_path / f"closed.{ending}"
+        closed.write_bytes(b"closed")
+        table.loc[table["split"] == "test", column] = str(closed)
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    shutil.copytree(run, tmp_path / "run")
+    training = train_masks(tmp_path, tmp_path / "run", dataclasses.replace(QUICK, mask_epochs=1))
+    assert training.problems == () and training.bundle.card["decoder"]["data"]["training"] < 40
+
+
+# --- alone
+
+
+def test_without_labels_there_is_a_decoder_and_no_classifier(alone):
+    bundle = open_bundle(alone.bundle.folder)
+    assert bundle.outputs == ("embedding", "mask") and "threshold" not in bundle.card
+    assert {path.name for path in bundle.folder.iterdir()} == {"card.json", "model.onnx", "model.keras", "history.csv", "masks.csv", "model_card.md", "figures"}
+    assert alone.classifier is None
+
+
+def test_a_run_without_a_classifier_refuses_to_classify(alone, photo):
+    with pytest.raises(ModelError, match="expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"):
+        predict(photo, alone.bundle.folder)
+
+
+def test_its_model_card_speaks_of_outlines_alone(alone):
+    text = (alone.bundle.folder / "model_card.md").read_text("utf-8")
+    assert "## Outlines of lesions" in text and "P(malignant)" not in text
+
+
+def test_a_trunk_may_learn_too(bare, weight_file, tmp_path):
+    training = train_masks(bare, tmp_path / "run", dataclasses.replace(QUICK, mask_epochs=1), weights=weight_file("mobilenetv3small"), unfreeze=True)
+    assert pd.read_csv(tmp_path / "run" / "history.csv")["stage"].tolist() == ["decoder", "decoder and trunk"]
+    assert training.bundle.card["trunk"] == "trained"
+
+
+def test_a_trunk_does_not_learn_where_there_is_a_classifier(run, bare, phantoms, tmp_path):
+    for data, out in ((bare, run), (phantoms, tmp_path / "new")):
+        with pytest.raises(UsageError, match="--unfreeze would change the classifier"):
+            train_masks(data, out, QUICK, unfreeze=True)
+
+
+def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
+    weights = weight_file("mobilenetv3small")
+    with pytest.raises(Stopped):
+        train_masks(bare, tmp_path / "run", QUICK, weights=weights, progress=stop_after(1))
+    with pytest.raises(ModelError, match="finish it with --resume"):
+        open_bundle(tmp_path / "run")
+    resumed = train_masks(bare, tmp_path / "run", QUICK, weights=weights, resume=True)
+    assert resumed.validation.metrics["jaccard"] == pytest.approx(alone.validation.metrics["jaccard"], abs=1e-3)
+
+
+# --- both
+
+
+def test_with_labels_a_classifier_comes_first_and_shares_its_split(phantoms, weight_file, tmp_path):
+    training = train_masks(phantoms, tmp_path / "run", QUICK, weights=weight_file("mobilenetv3small"))
+    assert training.bundle.outputs == ("logit", "embedding", "heatmap", "mask") and training.classifier.validation.n == training.validation.n
+    photos, masks = (pd.read_csv(tmp_path / "run" / name).set_index("image")["split"].to_dict() for name in ("splits.csv", "masks.csv"))
+    assert photos == masks
+
+
+def test_what_cannot_be_used_is_left_out_and_listed(phantoms, run, tmp_path):
+    table = pd.read_csv(phantoms / "manifest.csv")[["image", "mask"]].head(12)
+    table = table.apply(lambda column: [str(phantoms / name) for name in column])
+    table.loc[0, "mask"] = None
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    shutil.copytree(run, tmp_path / "run")
+    training = train_masks(tmp_path, tmp_path / "run", dataclasses.replace(QUICK, mask_epochs=1))
+    assert ["has no mask" in problem.error for problem in training.problems] == [True]
+
+
+# --- the split
+
+
+def test_no_patient_stands_on_both_sides(phantoms, tmp_path):
+    masks = load_masks(phantoms)
+    sides = pd.Series(hold_out(masks, QUICK, tmp_path / "none.csv")).groupby(masks.table["patient_id"]).nunique()
+    assert (sides == 1).all()
+
+
+def test_a_given_split_is_kept(phantoms, tmp_path):
+    masks = load_masks(phantoms)
+    first = masks.table.index < 9
+    given = dataclasses.replace(masks, table=masks.table.assign(split=np.where(first, "validation", "train")))
+    assert hold_out(given, QUICK, tmp_path / "none.csv").tolist() == first.tolist()
+
+
+def test_one_group_is_too_few(phantoms, tmp_path):
+    masks = load_masks(phantoms)
+    with pytest.raises(DataError, match=r"of one group .* expected two at least"):
+        hold_out(masks.take(np.array([0])), QUICK, tmp_path / "none.csv")
