@@ -7,6 +7,7 @@ that the machinery runs, not how good Lentigo is on skin; for that see BENCHMARK
 from __future__ import annotations
 
 import argparse
+import csv
 import os
 import shlex
 import shutil
@@ -20,19 +21,20 @@ RECIPE = ["--recipe", "seed", "--backbone", "densenet121", "--weights", "none", 
 
 
 def main() -> None:
-    """Draws, describes, trains, evaluates and predicts, then says where everything is."""
+    """Draws, splits, describes, trains, evaluates and predicts, then says where everything is."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=240, help="phantoms of each class")
     options = parser.parse_args()
     started = time.perf_counter()
     shutil.rmtree(HOME, ignore_errors=True)
     os.environ |= {"LENTIGO_CACHE": str(HOME / "cache"), "LENTIGO_LEDGER": str(HOME / "ledger.jsonl")}
+    split = HOME / "phantoms.csv"
     run("data", "synth", "--out", HOME / "phantoms", "--count", options.count)
-    tests = hold_out_test(HOME / "phantoms" / "manifest.csv")
-    run("data", "info", HOME / "phantoms", "--out", HOME / "figures")
-    run("train", HOME / "phantoms", "--out", HOME / "run", *RECIPE)
-    run("evaluate", HOME / "run", HOME / "phantoms", "--out", HOME / "report.html")
-    run("predict", *tests[:4], "--model", HOME / "run", "--json")
+    run("data", "split", HOME / "phantoms", "--out", split, "--test", "0.25", "--validation", "0")
+    run("data", "info", split, "--out", HOME / "figures")
+    run("train", split, "--out", HOME / "run", *RECIPE)
+    run("evaluate", HOME / "run", split, "--out", HOME / "report.html")
+    run("predict", *choose_tests(split), "--model", HOME / "run", "--json")
     print(f"\nDone in {time.perf_counter() - started:.0f} s. Synthetic lesions and a random backbone: the numbers show that all parts run, no more.")
     for what, path in (("report", "report.html"), ("figures", "report/figures"), ("samples", "figures/samples.png"), ("model", "run")):
         print(f"{what + ':':<9}{HOME / path}")
@@ -47,19 +49,11 @@ def run(*words: object) -> None:
         sys.exit(f"demo: that command ended with code {status}")
 
 
-def hold_out_test(manifest: Path) -> list[Path]:
-    """Marks a quarter of the patients as test split in the manifest; gives their photographs."""
-    import pandas as pd
-
-    from lentigo.data.manifests import load_dataset
-    from lentigo.data.splits import split_validation
-
-    dataset, table = load_dataset(manifest), pd.read_csv(manifest)
-    held_out = split_validation(dataset.malignant, dataset.groups, 0.25, seed=0)
-    table["split"] = ["test" if test else "train" for test in held_out]
-    table.to_csv(manifest, index=False)
-    chosen = table[held_out].groupby("label").head(2)
-    return [manifest.parent / image for image in chosen["image"]]
+def choose_tests(split: Path) -> list[Path]:
+    """Two photographs of each class from the test split of a manifest."""
+    with split.open(newline="", encoding="utf-8") as file:
+        rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
+    return [split.parent / row["image"] for label in ("benign", "malignant") for row in [row for row in rows if row["label"] == label][:2]]
 
 
 if __name__ == "__main__":

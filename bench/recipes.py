@@ -3,9 +3,10 @@
     python bench/recipes.py DATA --weights FILE --backbone mobilenetv2 --seeds 0 1 2 \\
         --try learning_rate=1e-4 --try "learning_rate=2e-4 average=0"
 
-A seed decides the split as well as the training, so the spread holds both. The test split is never read. RUNs are kept
-below --out, under a name that changes with the recipe, the weights and the photographs' folder: a finished one is read
-and not trained again, an unfinished one is resumed. LOG.md names this program beside its numbers.
+A seed decides the split as well as the training, so the spread holds both. Nothing is learned or chosen on the test split; training
+photographs that belong with one of it are left out, unless --leaks says otherwise. RUNs are kept below --out, under a name that
+changes with the recipe, the weights, the photographs' folder and the guard against leaks: a finished one is read and not trained
+again, an unfinished one is resumed. LOG.md names this program beside its numbers.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from lentigo.training.recipes import RECIPES, Recipe, find_recipe
 
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 READERS = {"str": str, "int": int, "float": float, "bool": lambda text: SWITCH[text.lower()]}
+GUARDS = {"drop": ["--drop-leaks"], "allow": ["--allow-leaks"], "refuse": []}  # flags
 TYPES = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
 
 
@@ -65,6 +67,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--weights", default="imagenet", help="of the backbone: imagenet, none or a file; %(default)s")
     parser.add_argument("--backbone", help="the recipe's own, where it is not given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="0 1 2")
+    parser.add_argument("--leaks", choices=list(GUARDS), default="drop", help="what to do about a split that leaks, as `lentigo train` has it; %(default)s")
+    parser.add_argument("--no-twins", action="store_true", help="go by ids alone, as `lentigo train --no-twins`")
     parser.add_argument("--all", default="", metavar="CHANGES", help='changes to every row, such as "epochs=8 patience=0"')
     parser.add_argument("--try", dest="tries", action="append", metavar="CHANGES", help="changes of one row; may be repeated; without any: none")
     return parser.parse_args()
@@ -103,7 +107,7 @@ def read_changes(text: str) -> dict[str, object]:
 def name_folder(recipe: Recipe, text: str, options: argparse.Namespace) -> str:
     """A readable name, and a hash of all that decides the run: when a default of the recipe changes, so does the folder."""
     weights = Path(options.weights)
-    decides = json.dumps([asdict(recipe), str(weights.resolve() if weights.is_file() else weights), str(options.data.resolve())])
+    decides = json.dumps([asdict(recipe), str(weights.resolve() if weights.is_file() else weights), str(options.data.resolve()), list_guards(options)])
     words = re.sub(r"[^A-Za-z0-9.=_-]+", ",", text) or "as_it_is"
     return f"{recipe.name}-{recipe.backbone}-{words[:60]}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}/seed{recipe.seed}"
 
@@ -113,10 +117,16 @@ def train(run: Run, options: argparse.Namespace) -> str:
     known = "finished before" if read_card(run.folder) else ""
     if not known:
         command = [sys.executable, "-m", "lentigo", "train", str(options.data), "--out", str(run.folder), "--resume", "--weights", options.weights]
-        status = subprocess.run([*command, "--recipe", run.recipe.name, *list_flags(run.recipe)], stdout=subprocess.DEVNULL).returncode
+        flags = ["--recipe", run.recipe.name, *list_flags(run.recipe), *list_guards(options)]
+        status = subprocess.run([*command, *flags], stdout=subprocess.DEVNULL).returncode
         known = f"ended with code {status}"
     scores = read_scores(run.folder)
     return f"{known}; AUROC {scores['auroc']:.4f}, accuracy {scores['accuracy']:.4f}" if scores else known
+
+
+def list_guards(options: argparse.Namespace) -> list[str]:
+    """The options of `lentigo train` that guard against leaks."""
+    return [*GUARDS[options.leaks], *(["--no-twins"] if options.no_twins else [])]
 
 
 def list_flags(recipe: Recipe) -> list[str]:

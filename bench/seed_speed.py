@@ -1,6 +1,7 @@
 """How many times faster the `seed` recipe is than plain Keras `fit` on the same frozen network.
 
-Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Example:
+Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Lentigo's search for twins, which
+Keras has no counterpart of, is left out (`--no-twins`); with --twins it counts. Example:
 
     python bench/seed_speed.py --data ../shared/data/malignant_vs_benign --weights ../shared/weights/FILE.h5
 """
@@ -29,7 +30,7 @@ def main() -> None:
     print_table(
         ["what", "seconds"],
         [
-            ["Lentigo: everything, from photographs to a RUN with report", ours],
+            [f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.twins else 'without'} the search for twins", ours],
             ["of it features of the frozen trunk", parts["features"]],
             [f"of it {options.epochs} epochs of the head", parts["head"]],
             ["of it the rest: hashing, building, writing the RUN", ours - parts["features"] - parts["head"]],
@@ -47,6 +48,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--backbone", default="densenet121")
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--plain-epochs", type=int, default=1)
+    parser.add_argument("--twins", action="store_true", help="search for twins, too; what leaks is then left out")
     parser.add_argument("--exact", action="store_true", help="features in fp32, Keras' own numbers")
     return parser.parse_args()
 
@@ -54,6 +56,7 @@ def parse_options() -> argparse.Namespace:
 def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict[str, float]]:
     """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over before."""
     from lentigo.training.recipes import find_recipe
+    from lentigo.training.sides import Guard
     from lentigo.training.trainer import train
 
     parts: dict[str, float] = {}
@@ -65,7 +68,8 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
 
     recipe = find_recipe("seed", backbone=options.backbone, epochs=options.epochs)
     started = time.perf_counter()
-    train(options.data, folder / "run", recipe, weights=options.weights, exact=options.exact, progress=watch)
+    guard = Guard(options.twins, "drop")
+    train(options.data, folder / "run", recipe, weights=options.weights, exact=options.exact, guard=guard, progress=watch)
     return time.perf_counter() - started, parts
 
 

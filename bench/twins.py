@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -46,7 +47,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, metavar="N", help="take N photographs of all by chance (default: all)")
     parser.add_argument("--pairs", metavar="CSV", help="write the pairs of originals there")
     parser.add_argument("--beside", metavar="PYTHON", help="search with cleanvision, too, which that interpreter has")
-    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and indices of N drawn vectors")
+    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and the index alone for N photographs of mixed features")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     from changes import CHANGES
@@ -63,7 +64,7 @@ def main() -> None:
             measure_cleanvision(options.beside, everything, copies)
         if options.growth:
             print_table(["photographs", "compared", "seconds", "seconds of processor", "ms of processor each"], time_sets(everything, options.growth, rng))
-            print_table(["vectors in the index", "seconds of processor to add", "to search in each", "us each, both"], time_indices(options.growth, rng))
+            print_table(["photographs in the index", "pairs proposed", "seconds of processor to build", "to search for all", "ms each, both"], time_indices(everything, options.growth, rng))
 
 
 def list_photos(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
@@ -158,19 +159,29 @@ def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generato
         yield [count, twins.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
 
 
-def time_indices(counts: list[int], rng: np.random.Generator) -> Iterator[list]:
-    """A row for each count: vectors as long as those of photographs, drawn around a thousand centres."""
-    from lentigo.data.proposals import KEPT, WORDS, build_index, quantize, search_index
+def time_indices(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
+    """A row for each count: the words of that many photographs looked up, each with the features of four real ones mixed, so that words are as common as they are."""
+    from lentigo.data.fingerprints import Fingerprint, take_fingerprint
+    from lentigo.data.proposals import WordIndex
+    from lentigo.data.twins import NEIGHBOURS
 
-    centres = rng.normal(size=(1000, WORDS * KEPT))
+    with ThreadPoolExecutor() as pool:
+        real = [one for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)])) if isinstance(one, Fingerprint)]
     for count in counts:
-        vectors = np.concatenate([quantize(centres[rng.integers(1000, size=500)] + 2 * rng.normal(size=(500, WORDS * KEPT))) for _ in range(-(-count // 500))])[:count]
+        prints = [mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)]
         start = time.process_time()
-        index = build_index(vectors)
-        added = time.process_time()
-        sum(1 for _ in search_index(index, vectors, np.arange(count), 8))
+        index = WordIndex(prints, 0)
+        built = time.process_time()
+        pairs = sum(1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored))
         searched = time.process_time()
-        yield [count, added - start, searched - added, 1e6 * (searched - start) / count]
+        yield [count, pairs, built - start, searched - built, 1000 * (searched - start) / count]
+
+
+def mix_features(prints: list, rng: np.random.Generator):
+    """A description with the share of each one's features, chosen by chance."""
+    chosen = [rng.permutation(len(one.points))[: len(one.points) // len(prints)] for one in prints]
+    points, descriptors = (np.concatenate([getattr(one, name)[rows] for one, rows in zip(prints, chosen)]) for name in ("points", "descriptors"))
+    return replace(prints[0], points=points, descriptors=descriptors)
 
 
 def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:

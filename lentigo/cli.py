@@ -19,7 +19,7 @@ from lentigo.cli_data import data_app
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
-from lentigo.summary import describe_values, print_audit, print_limits, print_scores
+from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
 STOPPED = 130  # exit code
@@ -83,10 +83,13 @@ def train(
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
     exact: Exact = False,
+    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids alone.")] = True,
+    drop_leaks: Annotated[bool, Option("--drop-leaks", help="Leaves out what belongs with photographs of a later side of a given split.")] = False,
+    allow_leaks: Annotated[bool, Option("--allow-leaks", help="Trains on a given split that leaks all the same, and marks the RUN.")] = False,
     as_json: Json = False,
     **changes: Any,
 ) -> None:
-    """Trains a classifier, with --masks what outlines lesions; the test split is never read."""
+    """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test split."""
     from lentigo.training.recipes import find_recipe
 
     options = {"weights": weights, "resume": resume, "exact": exact}
@@ -95,15 +98,18 @@ def train(
     if unfreeze:
         raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
+    guard = choose_guard(twins, drop=drop_leaks, allow=allow_leaks)
     with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), **options, progress=bars)
-    scores = training.validation.to_json()
+        training = run(data, out, find_recipe(recipe, **changes), **options, guard=guard, progress=bars)
+    scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
-        emit({"run": str(out), "validation": scores, "seconds": training.seconds, "problems": [dataclasses.asdict(p) for p in training.problems]})
+        emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
     else:
         print_scores(f"{out}, validation", scores)
+        print_material(material)
         say(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
     report_problems(training.problems)
 
@@ -115,7 +121,7 @@ def evaluate(
     split: Annotated[str, Option("--split", help="train, validation, test or all; data without splits are all taken.")] = "test",
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML), its figures beside it.")] = None,
     stress: Annotated[bool, Option("--stress", help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).")] = False,
-    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for copies of training photographs, where their files still are.")] = True,
+    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture, those of the training among them where their files still are.")] = True,
     against: Annotated[str | None, Option("--against", help="Another RUN, asked about the same photographs: is the difference luck?")] = None,
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): measures the decoder.")] = False,
     operating_point: OperatingPoint = None,
@@ -137,8 +143,8 @@ def evaluate(
     predictor = Predictor(run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk)
     other = None if against is None else Predictor(against, flips=flips, exact=exact, device=device)
     with Bars() as bars:
-        assessment = measure(predictor, data, split=split, progress=bars)
-        analysis = analyse(predictor, assessment, stress=stress, against=other, twins=twins, progress=bars)
+        assessment = measure(predictor, data, split=split, twins=twins, progress=bars)
+        analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
     if out is not None:
         write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
@@ -165,11 +171,14 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
+    from lentigo.data.leak_words import mark_leaks
     from lentigo.inference.prediction import Predictor
 
     photos, count = find_inputs(images, whole=figures is not None)
     predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count,
                           operating_point=operating_point, risk=risk, prevalence=prevalence)  # fmt: skip
+    if mark := mark_leaks(predictor.bundle.card):
+        say(mark)
     if prevalence is not None:
         say(describe_values(predictor.estimate_values()))
     stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)

@@ -1,4 +1,4 @@
-"""The commands below `lentigo data`: look at photographs, split them, draw synthetic ones."""
+"""The commands below `lentigo data`: look at photographs, fetch, import, split and draw them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Annotated
 import typer
 from typer import Argument, Option
 
+from lentigo.errors import UsageError
 from lentigo.options import Json
+from lentigo.summary import print_import, print_partition
 from lentigo.terminal import Bars, emit, report_problems, say
 
-data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, split them, draw synthetic ones.")
+data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.")
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
@@ -38,6 +40,34 @@ def data_info(
     report_problems(description.problems)
 
 
+@data_app.command("split", epilog="Example: lentigo data split photos/ --out split.csv --test 0.2 --validation 0.2")
+def data_split(
+    data: Annotated[Path, Argument(help="Labelled photographs; a split that they have is not kept.")],
+    out: Annotated[Path, Option("--out", help="The manifest to be written, .csv or .parquet.")],
+    test: Annotated[float, Option("--test", help="Share of the photographs for the test; 0: none.")] = 0.2,
+    validation: Annotated[float, Option("--validation", help="Share for validation; 0: none, training draws its own.")] = 0.2,
+    seed: Annotated[int, Option("--seed", help="Decides which groups go where.")] = 0,
+    twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids and identical files alone.")] = True,
+    keep: Annotated[Path | None, Option("--keep", help="An earlier manifest: its photographs, patients and lesions stay where they are.")] = None,
+    drop_conflicts: Annotated[bool, Option("--drop-conflicts", help="Leaves out lesions and pictures that have both labels.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Splits photographs in three, patients, lesions and twins on one side, and writes a manifest."""
+    from lentigo.data.frozen_splits import require_new, write_manifest
+    from lentigo.data.partition import Shares, split_dataset
+
+    require_new(out, keep)
+    with Bars() as bars:
+        partition = split_dataset(data, Shares(validation, test), seed=seed, twins=twins, keep=keep, drop_conflicts=drop_conflicts, progress=bars)
+    write_manifest(partition.dataset, out)
+    facts = {"out": str(out), **partition.to_json()}
+    if as_json:
+        emit(facts)
+    else:
+        print_partition(facts)
+    report_problems(partition.problems)
+
+
 @data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")
 def data_synth(
     out: Annotated[Path, Option("--out", help="The folder to be written.")],
@@ -54,3 +84,57 @@ def data_synth(
         emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
         print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
+
+
+@data_app.command("import", epilog="Example: lentigo data import HAM10000/ PAD-UFES-20.zip --out data/manifest.csv")
+def data_import(
+    sources: Annotated[list[Path], Argument(help="Folders, tables or ZIP files of public data sets.")],
+    out: Annotated[Path, Option("--out", help="The manifest to be written (.csv); what was decided goes beside it (.policy.json).")],
+    policy: Annotated[str, Option("--policy", help="Which diagnoses count as malignant: archive, ham10000 or pad-ufes-20.")] = "archive",
+    kind: Annotated[str | None, Option("--kind", help="Of what kind the sources are, where that is not found; an unknown one lists all.")] = None,
+    extract: Annotated[Path | None, Option("--extract", help="Folder to unpack ZIP files in, instead of the manifest's own.")] = None,
+    splits: Annotated[bool, Option("--splits/--no-splits", help="Keep the published train, validation and test.")] = True,
+    as_json: Json = False,
+) -> None:
+    """Turns public data sets into one manifest, by a recorded policy of what is malignant."""
+    from lentigo.data.imports import import_datasets
+
+    with Bars() as bars:
+        answer = import_datasets(sources, out, policy=policy, kind=kind, extract=extract, splits=splits, progress=bars)
+    if as_json:
+        emit(answer.to_json())
+    else:
+        print_import(answer)
+    report_problems(answer.problems)
+
+
+@data_app.command("get", epilog="Example: lentigo data get isic --query 'diagnosis_1:Malignant AND image_type:dermoscopic' --license CC-0 --limit 500 --out isic/")
+def data_get(
+    archive: Annotated[str, Argument(help="isic, the archive of the International Skin Imaging Collaboration.")],
+    out: Annotated[Path, Option("--out", help="The folder to be filled or completed.")],
+    query: Annotated[str, Option("--query", help="In the archive's own language, such as 'sex:male AND age_approx:[20 TO 40]'.")] = "",
+    collection: Annotated[list[str] | None, Option("--collection", help="The number of a collection; may be repeated.")] = None,
+    license: Annotated[list[str] | None, Option("--license", help="CC-0, CC-BY or CC-BY-NC; may be repeated. All unless said.")] = None,
+    limit: Annotated[int | None, Option("--limit", help="Photographs at most.")] = None,
+    threads: Annotated[int, Option("--threads", help="Files fetched at once.")] = 10,
+    url: Annotated[str | None, Option("--url", help="Another address of the archive's interface.")] = None,
+    update: Annotated[bool, Option("--update", help="Asks again what the archive has, for a folder that is being completed.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Downloads public photographs with metadata and licences; the same command again completes the folder."""
+    from lentigo.data.archive_client import ARCHIVE_URL, make_selection
+    from lentigo.data.archive_folder import say_bytes
+    from lentigo.data.downloads import download_archive
+
+    if archive != "isic":
+        raise UsageError(f"archive {archive!r} is unknown; expected isic")
+    selection = make_selection(query, collection or [], license or [], limit)
+    with Bars() as bars:
+        download = download_archive(out, selection, url=url or ARCHIVE_URL, threads=threads, update=update, progress=bars)
+    if as_json:
+        emit(download.to_json())
+    else:
+        terms = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
+        print(f"{out}: {download.n} photographs, {say_bytes(download.size)}, {download.fetched} of them fetched now; {terms}")
+        say("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
+    report_problems(download.problems)

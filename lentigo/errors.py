@@ -7,6 +7,7 @@
           │    └── PhotoError    one photograph; listed beside the successes, never fatal by itself
           ├── ModelError     RUN folders and weights
           ├── SpaceError     the disk is full or not writable
+          ├── ArchiveError   a public archive does not answer, or not as it should
           └── MissingError   a package that the plain install leaves out
 
 Each message names the thing, what was expected and the cure, in one line.
@@ -19,6 +20,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
     "train": ("keras", "onnx", "tensorflow"),
     "export": ("ai_edge_litert", "nncf"),
     "parquet": ("pyarrow",),
+    "archive": ("httpx", "tenacity"),
 }
 NEEDS = {"train": "train", "export": "train,export"}  # extras of verbs that need more than the first module they miss
 
@@ -53,6 +55,10 @@ class ModelError(UnusableError):
 
 class SpaceError(UnusableError):
     """A file could not be written."""
+
+
+class ArchiveError(UnusableError):
+    """A public archive that does not answer, or answers something else than it should."""
 
 
 class MissingError(UnusableError):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
+from lentigo.data.leak_words import mark_leaks, tell_leaks
+
 
 def print_scores(title: str, scores: dict[str, Any]) -> None:
     """Metrics with their intervals, and the confusion matrix, as text."""
@@ -14,10 +16,18 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
         print(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
     (tn, fp), (fn, tp) = scores["confusion"]
     print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
-    for note in scores["notes"]:
+    for note in filter(None, (*scores["notes"], mark_leaks(scores))):
         print(f"  {note}")
     if scores["times_test_opened"]:
         print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+
+
+def print_material(facts: dict[str, Any]) -> None:
+    """What a training found among its photographs, as text."""
+    if facts["left_out"]:
+        print(f"  {facts['left_out']['n']} photographs left out, since the given split leaks: {tell_leaks(facts['left_out'])}")
+    if facts["twins"] and facts["twins"]["groups"]:
+        print(f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one")
 
 
 def print_outlines(title: str, scores: dict[str, Any]) -> None:
@@ -79,3 +89,41 @@ def describe_values(values: Any) -> str:
     """PPV and NPV in a sentence."""
     return (f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {values.ppv:.1%} are "
             f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
+
+
+def print_import(answer: Any) -> None:
+    """What was imported, which policy decided, and what to know before a training, as text."""
+    print(f"{answer.manifest}: {answer.n} photographs, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})")
+    for source in answer.sources:
+        terms = ", ".join(source["licenses"]) or "licence not known"
+        print(f"  {source['source']} from {source['given']}: {source['n']} photographs, {source['n_malignant']} malignant; {terms}")
+    if answer.left_out:
+        print(f"  {sum(answer.left_out.values())} without a class are left out: " + ", ".join(f"{word} {n}" for word, n in answer.left_out.items()) + " (--policy changes it)")
+    if answer.duplicates["photographs"]:
+        print("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
+              "they share a duplicate_group".format(**answer.duplicates))  # fmt: skip
+    if answer.conflicts:
+        print(f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see {answer.record}")
+    if answer.leaks:
+        print(f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published splits: import with --no-splits")
+    print(f"  {answer.record}: which diagnosis became which class")
+
+
+def print_partition(facts: dict[str, Any]) -> None:
+    """A split: photographs by part, class and, where there are several, source, how close to what was asked, and what is odd, as text."""
+    print(f"{facts['out']}: {facts['n']} photographs in {facts['groups']} groups (patient, lesion or picture), seed {facts['seed']}")
+    for part, wanted in facts["wanted"].items():
+        rows = [row for row in facts["counts"] if row["split"] == part]
+        labels = ", ".join(f"{sum(row['n'] for row in rows if row['label'] == label)} {label}" for label in dict.fromkeys(row["label"] for row in rows))
+        print(f"  {part:<11}{sum(row['n'] for row in rows):>7}  {100 * facts['shares'][part]:.2f} % ({100 * wanted:g} % asked)  {labels}")
+        sources = [f"{row['source']} {row['label']} {row['n']}" for row in rows] if len({row["source"] for row in facts["counts"]}) > 1 else []
+        print(*([f"{'':<20}{', '.join(sources)}"] if sources else []), sep="\n", end="\n" if sources else "")
+    print("  furthest from its share, in photographs: " + ", ".join(f"{name} {value:.1f}" for name, value in facts["distance"].items()))
+    if facts["twins"]:
+        print(f"  {facts['twins']['photographs']} photographs show what another shows, in {facts['twins']['groups']} groups (duplicate_group)")
+    if facts["kept"] or facts["moved"]:
+        print(f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} moved to the part of photographs that they belong with")
+    if facts["conflicts"]:
+        print(f"  both labels: {len(facts['conflicts'])} lesion(s) or picture(s); {facts['left_out'] or 'none'} of their photographs left out:")
+        for conflict in facts["conflicts"]:
+            print("   ", ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True)))

@@ -1,7 +1,9 @@
 """Shared toys: phantoms on disk, a RUN trained on them, and caches that end with the session."""
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -75,6 +77,31 @@ def run(phantoms, weight_file, tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "seed"
     train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3), weights=weight_file("mobilenetv2"))
     return out
+
+
+@pytest.fixture
+def locked() -> Iterator[Callable[[Path], Path]]:
+    """Gives, for a folder, a copy of it in which `locked/` cannot be read; not by root either, who is nobody until the test ends."""
+    if os.name != "posix":
+        pytest.skip("permissions of another system")
+    home, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()  # pytest's own folders let nobody else in
+
+    def lock(folder: Path) -> Path:
+        shutil.copytree(folder, home, dirs_exist_ok=True)
+        for path in home.rglob("*"):
+            path.chmod(0o755)
+        for path in home.rglob("locked"):
+            path.chmod(0o000)
+        home.chmod(0o755)
+        if user == 0:
+            os.seteuid(65534)
+        return home
+
+    yield lock
+    os.seteuid(user)
+    for path in home.rglob("locked"):
+        path.chmod(0o755)
+    shutil.rmtree(home)
 
 
 @pytest.fixture(scope="session")

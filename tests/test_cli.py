@@ -23,7 +23,10 @@ def start(*words):
     return subprocess.Popen([sys.executable, "-c", code, *map(str, words)], stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "predict", "explain", "segment", "detect", "export", "audit", "bench", "info", "data info", "data synth"])
+COMMANDS = ["train", "evaluate", "predict", "explain", "segment", "detect", "export", "audit", "bench", "info", *(f"data {verb}" for verb in ("info", "split", "synth", "import", "get"))]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
 def test_help_has_an_example(command):
     result = lentigo(*command.split(), "--help")
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
@@ -168,6 +171,64 @@ def test_info_of_data_draws_two_pictures(phantoms, tmp_path):
     assert (tmp_path / "samples.png").is_file() and (tmp_path / "counts.png").is_file()
 
 
+def test_split_writes_a_manifest_that_is_read(phantoms, tmp_path):
+    result = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--json")
+    facts = json.loads(result.stdout)
+    assert result.returncode == 0 and facts["n"] == 48 and set(facts["shares"]) == {"train", "validation", "test"} and facts["twins"]["groups"] == 8
+    counted = json.loads(lentigo("data", "info", tmp_path / "split.csv", "--json").stdout)["counts"]
+    assert {split: sum(row["n"] for row in facts["counts"] if row["split"] == split) for split in counted} == {split: sum(c.values()) for split, c in counted.items()}
+
+
+def test_split_says_how_close_it_came_and_keeps_what_was(phantoms, tmp_path):
+    first = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0")
+    assert first.returncode == 0 and "(80 % asked)" in first.stdout and "furthest from its share, in photographs: label" in first.stdout
+    again = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7")
+    assert again.returncode == 2 and "is there already" in again.stderr
+    kept = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7", "--keep", tmp_path / "split.csv")
+    assert kept.returncode == 0 and "48 stay as the earlier manifest has them" in kept.stdout
+
+
+def test_split_lists_what_it_cannot_read_and_conflicts(phantoms, tmp_path):
+    for label in ("benign", "malignant"):
+        shutil.copytree(phantoms / label, tmp_path / "photos" / label)
+    (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"no photograph")
+    first = sorted((phantoms / "benign").iterdir())[0]
+    shutil.copy(first, tmp_path / "photos" / "malignant" / first.name)
+    result = lentigo("data", "split", tmp_path / "photos", "--out", tmp_path / "split.csv", "--drop-conflicts")
+    assert result.returncode == 3 and "bad.jpg" in result.stderr and "both labels: 1 lesion(s) or picture(s)" in result.stdout
+
+
+@pytest.mark.parametrize(("options", "words"), [
+    (["--test", "0.6", "--validation", "0.5"], "expected 0 to 1 each"),
+    (["--test", "x"], "'--test'"),
+    (["--out", "split.json"], "ending in .csv or .parquet"),
+])  # fmt: skip
+def test_a_split_that_makes_no_sense_is_code_2(phantoms, tmp_path, options, words):
+    result = lentigo("data", "split", phantoms, *([] if "--out" in options else ["--out", tmp_path / "split.csv"]), *options)
+    assert result.returncode == 2 and words in result.stderr and not (tmp_path / "split.csv").exists()
+
+
+def test_train_refuses_a_split_that_leaks_in_one_line(phantoms, tmp_path):
+    for split in ("train", "test"):
+        for label in ("benign", "malignant"):
+            shutil.copytree(phantoms / label, tmp_path / "photos" / split / label)
+    result = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--recipe", "seed", "--weights", "none", "--backbone", "mobilenetv3small")
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and not (tmp_path / "run").exists()
+    assert all(words in result.stderr for words in ("48 of 48 train and 48 of 48 test photographs", "lentigo data split", "--drop-leaks", "--allow-leaks"))
+    both = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--drop-leaks", "--allow-leaks")
+    assert both.returncode == 2 and "one of them at most" in both.stderr
+
+
+def test_a_marked_run_says_so_before_it_answers(run, photo, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    card = json.loads((folder / "card.json").read_text())
+    leaks = {"photographs": {"train": 3, "test": 2}, "of": {"train": 30, "test": 10}, "kinds": {"near": 2}, "examples": []}
+    (folder / "card.json").write_text(json.dumps({**card, "leaks": leaks}))
+    result = lentigo("predict", photo, "--model", folder, "--json")
+    assert result.returncode == 0 and len(result.stdout.splitlines()) == 1
+    assert result.stderr.startswith("Trained on a split that leaks: 3 of 30 train and 2 of 10 test photographs")
+
+
 def test_a_full_disk_is_one_line(phantoms, tmp_path):
     (tmp_path / "file").write_text("")
     result = lentigo("data", "synth", "--out", tmp_path / "file" / "below", "--count", "1")
@@ -208,6 +269,30 @@ def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(p
     lesions = [{name.rsplit("_", 1)[0] for name in (twin["a"], twin["b"])} for twin in facts["twins"]]
     assert lesions and all(len(names) == 1 for names in lesions)  # views of one phantom
     assert len(facts["unreadable"]) == 1 and (tmp_path / "audit.html").is_file()
+
+
+def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_path, photo):
+    (tmp_path / "PAD" / "imgs_part_1").mkdir(parents=True)
+    rows = [("PAT_1_1_1.png", "MEL"), ("PAT_2_2_2.png", "NEV"), ("PAT_3_3_3.png", "ACK")]
+    for number, (name, _) in enumerate(rows):
+        (tmp_path / "PAD" / "imgs_part_1" / name).write_bytes(photo.read_bytes() + bytes(number))
+    (tmp_path / "PAD" / "metadata.csv").write_text("img_id,diagnostic\n" + "".join(f"{name},{word}\n" for name, word in rows))
+    result = lentigo("data", "import", tmp_path / "PAD", "--out", tmp_path / "manifest.csv", "--json")
+    answer = json.loads(result.stdout)
+    assert result.returncode == 3 and answer["n"] == 2 and answer["left_out"] == {"ACK": 1} and answer["policy"]["name"] == "archive"
+    assert "PAT_3_3_3: diagnostic 'ACK' is neither benign nor malignant: left out" in result.stderr
+    words = lentigo("data", "import", tmp_path / "PAD", "--out", tmp_path / "manifest.csv", "--policy", "pad-ufes-20")
+    assert words.returncode == 0 and "3 photographs, 1 malignant, by the policy pad-ufes-20" in words.stdout and words.stderr == ""
+    assert lentigo("data", "info", tmp_path / "manifest.csv").returncode == 0
+
+
+@pytest.mark.parametrize("options, code, message", [(["--policy", "mine"], 2, "policy 'mine' is unknown"), (["--kind", "isic"], 2, "kind 'isic' is unknown; expected one of ham10000"),
+                                                    ([], 4, "of no kind that is known; expected one of ham10000")])  # fmt: skip
+def test_an_import_that_cannot_be_is_one_line(tmp_path, photo, options, code, message):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set" / "a.jpg").write_bytes(photo.read_bytes())
+    result = lentigo("data", "import", tmp_path / "set", "--out", tmp_path / "m.csv", *options)
+    assert result.returncode == code and message in result.stderr and len(result.stderr.splitlines()) == 1
 
 
 def test_segment_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, photo, bad, tmp_path):

@@ -60,6 +60,7 @@ def test_python_predicts_and_explains(run, photo, tmp_path):
 @pytest.mark.parametrize(("words", "missing", "extra"), [
     (["evaluate", "RUN", "DATA"], "evaluate needs ", "evaluate"),
     (["data", "info", "DATA"], "data needs ", "evaluate"),
+    (["data", "get", "isic", "--out", "OUT"], "data needs httpx, ", "archive"),
     (["train", "DATA", "--out", "RUN"], "train needs ", "train"),
     (["export", "RUN", "--format", "onnx", "--out", "OUT"], "export needs ", "train,export"),
 ])  # fmt: skip

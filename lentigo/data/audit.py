@@ -11,39 +11,22 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
-from lentigo.data.manifests import CLASSES, MANIFESTS, SPLIT_NAMES, Dataset, folders, load_dataset
+from lentigo.data.leaks import Leak, join_twins, list_leaks
+from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, load_dataset
+from lentigo.data.partition import Conflict, find_conflicts
 from lentigo.data.photos import Problem, find_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import LIMITS
 from lentigo.data.shortcuts import Shortcuts, measure_floors
 from lentigo.data.sightings import KINDS as ARTEFACTS
 from lentigo.data.skin import TONES, UNKNOWN, classify_ita
-from lentigo.data.splits import GROUP_COLUMNS, find_leaks, group_photos
-from lentigo.data.twins import COPIES, Twin, Twins, pair_prints
+from lentigo.data.splits import SPLIT_NAMES
+from lentigo.data.twins import Twin, Twins, pair_prints
 from lentigo.errors import DataError
 
 FLAWS = ("empty", "tiny", *(limit.kind for limit in LIMITS))
-SAME_SUBJECT = ("lesion_id", "duplicate_group")  # photographs that share one have one label; a patient may have both kinds of lesion
-
-
-@dataclass(frozen=True)
-class Leak:
-    """Photographs that belong together and stand on different sides. `why`: "twin" or the column of an id; `value`: the twin's kind, or the id."""
-
-    why: str
-    value: str
-    splits: tuple[str, ...]
-    images: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """Photographs of one lesion whose labels disagree. `why`: "twin" or the column of an id."""
-
-    why: str
-    images: tuple[str, ...]
-    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -121,11 +104,11 @@ def audit(data: str | Path | Dataset, *, against: str | Path | Dataset | None = 
         raise DataError(f"{first.name}: none of its {len(first)} photographs can be read ({seen[0].error})")
     prints = [answer.fingerprint if isinstance(answer, Inspection) else answer for answer in seen]
     twins = pair_prints(everything.table["image"].tolist(), prints, threads=threads, progress=progress)
-    first = join_twins(first, twins)
-    inspected = seen[: len(first)]
+    joined = join_twins(everything, twins)
+    first, inspected = replace(joined.take(np.arange(len(first))), problems=first.problems), seen[: len(first)]
     return Audit(
         first.name, second and second.name, tabulate(first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]), twins,
-        tuple([*leaking_ids(everything), *leaking_twins(everything, twins)]), find_conflicts(everything, twins), find_floors(first, inspected),
+        tuple(list_leaks(everything, twins)), find_conflicts(joined), find_floors(first, inspected),
         first.problems + tuple(one for one in inspected if isinstance(one, Problem)),
     )  # fmt: skip
 
@@ -135,7 +118,7 @@ def open_set(data: str | Path | Dataset) -> Dataset:
     if isinstance(data, Dataset):
         return data
     path = Path(data)
-    named = {child.name.lower() for child in folders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
+    named = {child.name.lower() for child in subfolders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
     tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(path.glob("HAM10000_metadata*"))
     if named or tables:
         return load_dataset(path)
@@ -151,12 +134,6 @@ def join_sets(first: Dataset, second: Dataset) -> Dataset:
     return Dataset(first.name, pd.concat(tables, ignore_index=True), first.problems)
 
 
-def join_twins(dataset: Dataset, twins: Twins) -> Dataset:
-    """The set with the groups of its ids and of its copies joined, as `duplicate_group`."""
-    table = dataset.table.assign(copies=twins.group(COPIES)[: len(dataset)])
-    return replace(dataset, table=dataset.table.assign(duplicate_group=group_photos(table, (*GROUP_COLUMNS, "copies"))))
-
-
 def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:
     """`Audit.photos`."""
     rows = [
@@ -166,29 +143,6 @@ def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:
     ]  # fmt: skip
     known = dataset.table[["image", "label", "split"]].assign(group=dataset.groups)
     return pd.concat([known, pd.DataFrame(rows)], axis=1)
-
-
-def leaking_ids(dataset: Dataset) -> list[Leak]:
-    """Ids that stand on two sides."""
-    return [
-        Leak(leak["column"], leak["value"], tuple(leak["splits"]), tuple(dataset.table.loc[dataset.table[leak["column"]].astype(str) == leak["value"], "image"]))
-        for leak in find_leaks(dataset.table)
-    ]
-
-
-def leaking_twins(dataset: Dataset, twins: Twins) -> list[Leak]:
-    """Pairs whose photographs stand on two sides; one without a side is on none."""
-    sides = dataset.table["split"].tolist()
-    across = [twin for twin in twins.across(sides) if pd.notna(sides[twin.a]) and pd.notna(sides[twin.b])]
-    return [Leak("twin", twin.kind, (sides[twin.a], sides[twin.b]), (twins.images[twin.a], twins.images[twin.b])) for twin in across]
-
-
-def find_conflicts(dataset: Dataset, twins: Twins) -> tuple[Conflict, ...]:
-    """Copies, and photographs of one lesion by its id, that are called benign here and malignant there."""
-    table = dataset.table.assign(twin=twins.group(COPIES))
-    ways = ("twin", *(column for column in SAME_SUBJECT if column in table))
-    found = [(why, rows) for why in ways for _, rows in table.dropna(subset=["label"]).groupby(why) if rows["label"].nunique() > 1]
-    return tuple(Conflict(why, tuple(rows["image"]), tuple(rows["label"])) for why, rows in found)
 
 
 def find_floors(dataset: Dataset, seen: Sequence[Inspection | Problem]) -> Shortcuts | None:

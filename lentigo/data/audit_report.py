@@ -14,8 +14,9 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageDraw
 
-from lentigo.data.audit import FLAWS, Audit, Conflict, describe_transformation
+from lentigo.data.audit import FLAWS, Audit, describe_transformation
 from lentigo.data.page import render_page
+from lentigo.data.partition import Conflict
 from lentigo.data.photos import Photo, Problem, try_photo
 from lentigo.data.shortcuts import FLOOR_TITLES
 from lentigo.data.sightings import KINDS as ARTEFACTS
@@ -26,7 +27,7 @@ PAIRS, GRID = 48, 24  # pictures of a section: the others are in the JSON
 FRAME = "#ffd54f"
 FLAGS = {
     "empty": "Empty: one even surface", "tiny": "Tiny", "blurred": "Blurred", "dark": "Dark", "over-exposed": "Over-exposed", "small": "Small originals",
-    "cut off": "Lesions cut off by the edge", "hair": "Hair", "ruler": "Rulers", "ink": "Ink", "dark_corners": "Dark corners", "colour_cast": "A cast of colour",
+    "cut off": "Lesions cut off by the edge", "hair": "Hair", "ruler": "Rulers", "ink": "Ink", "dark_corners": "Dark corners", "white_frame": "White frames", "colour_cast": "A cast of colour",
 }  # fmt: skip
 
 
@@ -45,7 +46,7 @@ class Pair:
 def write_audit(audit: Audit) -> str:
     """The HTML of an audit. The photographs must still be where they were."""
     known = audit.photos.set_index("image")
-    leaks = {leak.images for leak in audit.leaks if leak.why == "twin"}
+    leaks = {(leak.a, leak.b) for leak in audit.leaks}
     leaking, others = [], []
     for twin in audit.twins.pairs:
         (leaking if (audit.twins.images[twin.a], audit.twins.images[twin.b]) in leaks else others).append(twin)

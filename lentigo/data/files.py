@@ -16,6 +16,15 @@ from lentigo.errors import SpaceError
 
 
 @contextmanager
+def name_full_disk(path: str | Path) -> Iterator[None]:
+    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the path."""
+    try:
+        yield
+    except OSError as error:
+        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); free some space or choose another folder") from error
+
+
+@contextmanager
 def write_whole(path: str | Path) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what is written there takes its place at the end, or never.
 
@@ -25,11 +34,10 @@ def write_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); free some space or choose another folder") from error
+        with name_full_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            os.replace(temporary, path)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
@@ -44,10 +52,9 @@ def stage_folder(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-    except OSError as error:
-        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); free some space or choose another folder") from error
+        with name_full_disk(path):
+            temporary.mkdir(parents=True)
+            yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -76,6 +83,14 @@ def hash_file(path: str | Path) -> str:
     """The SHA-256 of a file's content, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_readable(path: str | Path) -> str:
+    """The SHA-256 of a file, "" where it cannot be read."""
+    try:
+        return hash_file(path)
+    except (OSError, ValueError):
+        return ""
 
 
 def cache_folder() -> Path:

@@ -4,35 +4,35 @@ from __future__ import annotations
 
 import difflib
 import os
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lentigo.data import archives
-from lentigo.data.files import hash_bytes, hash_file
-from lentigo.data.photos import Problem, walk_photos
-from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
+from lentigo.data.diagnoses import NAME_OF, normalise
+from lentigo.data.files import hash_bytes, hash_readable
+from lentigo.data.folders import list_tree, subfolders
+from lentigo.data.photos import Problem
+from lentigo.data.splits import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_photos
+from lentigo.data.tables import read_delimited
 from lentigo.errors import DataError, UsageError
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
 LABELS = {"benign": "benign", "malignant": "malignant", "0": "benign", "1": "malignant"}
-SPLIT_NAMES = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
-NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that HAM10000, ISIC and PAD-UFES-20 have for it
-    "age": ("age_approx",),
+SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that the public data sets have for it
+    "age": ("age_approx", "age_approximate"),
     "sex": ("gender",),
     "site": ("anatom_site_general", "anatom_site_general_challenge", "localization", "anatom_site_1", "region"),
     "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick"),
     "skin_tone": (),
 }
-TEXT = ("image", "label", "split", *GROUP_COLUMNS, "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
+TEXT = ("image", "label", "split", *GROUP_COLUMNS, "sha256", "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
 
 
 @dataclass(frozen=True)
@@ -81,19 +81,18 @@ class Dataset:
             vars(taken)["digests"] = [self.digests[row] for row in rows]
         return taken
 
+    def assign(self, **columns: Any) -> Dataset:
+        """The same photographs with other columns; no file that was hashed is hashed again."""
+        changed = replace(self, table=self.table.assign(**columns))
+        if "digests" in vars(self):
+            vars(changed)["digests"] = self.digests
+        return changed
+
     def require_both_classes(self) -> None:
         """Raises `DataError` when a class has no photograph."""
         for name in CLASSES:
             if not (self.table["label"] == name).any():
                 raise DataError(f"{self.name}: no {name} photograph; expected both {' and '.join(CLASSES)}")
-
-
-def hash_readable(path: str) -> str:
-    """The SHA-256 of a file, "" where it cannot be read."""
-    try:
-        return hash_file(path)
-    except (OSError, ValueError):
-        return ""
 
 
 def load_dataset(path: str | Path) -> Dataset:
@@ -107,48 +106,29 @@ def load_dataset(path: str | Path) -> Dataset:
         return load_manifest(path)
     if not os.path.isdir(path):
         raise DataError(f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder")
+    subfolders(path)  # says so where the folder cannot be read
     for name in MANIFESTS:
         if (path / name).is_file():
             return load_manifest(path / name)
-    archive = archives.read_archive(path)
-    if archive is not None:
-        return make_dataset(path, *archive)
-    if any(child.name.lower() in SPLIT_NAMES for child in folders(path)):
-        return make_dataset(path, *list_splits(path))
-    return make_dataset(path, list_classes(path), [])
+    return make_dataset(path, *(archives.read_archive(path) or list_tree(path, require_classes)))
 
 
-def folders(path: Path) -> list[Path]:
-    """The visible folders directly below a folder, sorted."""
-    return sorted(child for child in path.iterdir() if child.is_dir() and not child.name.startswith("."))
+def require_classes(path: Path, names: Iterable[str]) -> None:
+    """Raises `DataError` for a class folder of another name, with the name that was meant or what else to do."""
+    for name in names:
+        if name.lower() not in CLASSES:
+            near = difflib.get_close_matches(name.lower(), CLASSES, n=1)
+            other = f"lentigo data import {path} --out manifest.csv" if normalise(name) in NAME_OF else "rename or remove it, or write a manifest (image,label)"
+            cure = f"rename it to {near[0]}" if near else other
+            raise DataError(f"{path}: class folder {name!r} is unknown; expected {' and '.join(CLASSES)}: {cure}")
 
 
-def list_splits(path: Path) -> tuple[pd.DataFrame, list[Problem]]:
-    """`image,label,split` of a folder that holds train/, validation/ or test/, and the folders of another name."""
-    children = {child: child.name.lower() for child in folders(path) if child.name.lower() not in NOT_CLASSES}
-    tables = [list_classes(child).assign(split=SPLIT_NAMES[name]) for child, name in children.items() if name in SPLIT_NAMES]
-    strays = [Problem(str(child), f"the folder is none of {', '.join(SPLITS)}: left out") for child, name in children.items() if name not in SPLIT_NAMES]
-    return pd.concat(tables, ignore_index=True), strays
+def load_manifest(path: Path, refuse: Callable[[str], str | None] = lambda place: None) -> Dataset:
+    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest, or absolute.
 
-
-def list_classes(path: Path) -> pd.DataFrame:
-    """`image,label` of a folder that holds benign/ and malignant/."""
-    classes = {child: child.name.lower() for child in folders(path) if child.name.lower() not in NOT_CLASSES}
-    for child, name in classes.items():
-        if name not in CLASSES:
-            near = difflib.get_close_matches(name, CLASSES, n=1)
-            cure = f"rename it to {near[0]}" if near else "rename or remove it, or write a manifest (image,label)"
-            raise DataError(f"{path}: class folder {child.name!r} is unknown; expected {' and '.join(CLASSES)}: {cure}")
-    if not classes:
-        raise DataError(f"{path}: holds no class folder; expected {CLASSES[0]}/ and {CLASSES[1]}/ with photographs, or a manifest.csv")
-    rows = [(str(file), name) for child, name in classes.items() for file in walk_photos(child)]
-    if not rows:
-        raise DataError(f"{path}: its class folders are empty; expected photographs in {CLASSES[0]}/ and {CLASSES[1]}/")
-    return pd.DataFrame(rows, columns=["image", "label"])
-
-
-def load_manifest(path: Path) -> Dataset:
-    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest."""
+    `refuse` gives the reason not to follow a path as it is written, or None. A photograph that is listed twice is taken once, with two
+    labels not at all; `problems` say so.
+    """
     table = read_table(path)
     missing = [column for column in ("image", "label") if column not in table]
     if missing:
@@ -157,15 +137,31 @@ def load_manifest(path: Path) -> Dataset:
     if labels.isna().any():
         unknown = sorted({str(value) for value in table.loc[labels.isna(), "label"]})
         raise DataError(f"{path}: {int(labels.isna().sum())} labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}")
+    reasons = [refuse(str(image)) for image in table["image"]]
+    refused = [Problem(str(image), reason) for image, reason in zip(table["image"], reasons, strict=True) if reason]
     images = [str(path.parent / str(image)) for image in table["image"]]
-    return make_dataset(path, table.assign(image=images, label=labels), [])
+    trusted = table.assign(image=images, label=labels)[np.array([reason is None for reason in reasons], dtype=bool)]
+    if refused and not len(trusted):
+        raise DataError(f"{path}: none of its {len(refused)} photographs can be used; the first: {refused[0].image}: {refused[0].error}")
+    single, repeated = drop_repeats(trusted)
+    return make_dataset(path, single, refused + repeated)
+
+
+def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
+    """The rows with each image once, those with two labels left out, and what was left out."""
+    again = table["image"].duplicated() & table["image"].map(lambda image: os.path.isfile(image))
+    torn = table.groupby("image")["label"].transform("nunique") > 1
+    problems = [Problem(image, "is listed as benign and as malignant: left out; expected one label: correct the manifest")
+                for image in table.loc[torn, "image"].unique()]  # fmt: skip
+    problems += [Problem(image, "is listed more than once: taken once") for image in table.loc[again & ~torn, "image"].unique()]
+    return table[~again & ~torn], problems
 
 
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV or Parquet file as a table; words that are blank are missing."""
     try:
         parquet = path.suffix.lower() == ".parquet"
-        table = pd.read_parquet(path) if parquet else pd.read_csv(path, dtype=dict.fromkeys(TEXT, str), low_memory=False)
+        table = pd.read_parquet(path) if parquet else read_delimited(path, TEXT)
     except ImportError as error:
         raise DataError(f"{path}: reading Parquet needs pyarrow; expected it to be installed: pip install 'lentigo[parquet]'") from error
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
@@ -186,11 +182,21 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     if len(unknown):
         raise DataError(f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing")
     table = rename_subjects(table.assign(split=splits.astype(object)))
-    there = np.array([os.path.isfile(image) for image in table["image"]], dtype=bool)
-    problems = problems + [Problem(image, "no such file") for image in table.loc[~there, "image"]]
+    sizes = [measure_file(image) for image in table["image"]]
+    there = np.array([bool(size) for size in sizes], dtype=bool)
+    problems = problems + [Problem(image, "no such file" if size is None else "the file is empty; copy it again from its source")
+                           for image, size in zip(table["image"], sizes, strict=True) if not size]  # fmt: skip
     if not there.any():
         raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0]}")
     return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
+
+
+def measure_file(path: str) -> int | None:
+    """The bytes of a file, None where there is none."""
+    try:
+        return os.path.getsize(path) if os.path.isfile(path) else None
+    except (OSError, ValueError):
+        return None
 
 
 def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:

@@ -32,6 +32,7 @@ AVIF = importlib.util.find_spec("PIL._avif") is not None  # Pillow reads it from
 SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo", *([".avif"] * AVIF)})
 UNREAD = frozenset({".heic", ".heif", ".hif", ".avif"} - SUFFIXES)  # photographs all the same: found in folders, and listed as problems
 FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] * AVIF))  # Pillow knows others, some of which run programs
+NO_PHOTO = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # an EXIF tag, and those of its values that lay a photograph on its side
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
@@ -67,7 +68,7 @@ def find_photos(path: str | Path) -> list[Path]:
         return [path]
     found = walk_photos(path)
     if not found:
-        raise DataError(f"{path}: holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}")
+        raise DataError(f"{path}: {NO_PHOTO}")
     return found
 
 
@@ -78,21 +79,67 @@ def list_photos(names: Iterable[str | Path]) -> Iterator[Path | Problem]:
     ['mole.jpg']
     """
     for name in names:
-        try:
-            yield from find_photos(name) if os.path.isdir(name) else [Path(name)]
-        except DataError as error:
-            yield Problem(str(name), str(error).removeprefix(f"{name}: "))
+        found, problems = scan_folder(Path(name)) if os.path.isdir(name) else ([Path(name)], [])
+        yield from found
+        yield from problems
+        if not found and not problems:
+            yield Problem(str(name), NO_PHOTO)
 
 
 def walk_photos(folder: Path) -> list[Path]:
-    """The photographs below a folder, recursively and sorted; hidden files and hidden folders are left out."""
-    found = (file for file in folder.rglob("*") if is_photo(file))
-    return sorted(file for file in found if not any(part.startswith(".") for part in file.relative_to(folder).parts))
+    """The photographs below a folder; see `scan_folder`, which also says what could not be looked at."""
+    return scan_folder(folder)[0]
 
 
-def is_photo(path: Path) -> bool:
-    """Whether the name is that of a photograph, if only of one that will be listed as a problem; hidden files are not."""
-    return path.suffix.lower() in SUFFIXES | UNREAD and not path.name.startswith(".") and path.is_file()
+def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """The photographs below a folder, recursively and sorted, and what could not be looked at: folders that cannot be read, links that lead nowhere.
+
+    Hidden files and hidden folders are left out. Links to folders are followed, but every folder is read once: links in a circle end.
+    """
+    found: list[Path] = []
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    waiting = deque([str(folder)])  # folders, then links to folders
+    while waiting:
+        here = waiting.popleft()
+        real = os.path.realpath(here)
+        if real in seen:
+            continue
+        seen.add(real)
+        try:
+            entries = list_visible(here)
+        except OSError as error:
+            problems.append(Problem(here, f"the folder cannot be read ({error.strerror or error}); expected one that you may read: change its permissions"))
+            continue
+        inner = [entry for entry in entries if is_folder(entry)]
+        waiting.extendleft(entry.path for entry in reversed(inner) if not entry.is_symlink())
+        waiting.extend(entry.path for entry in inner if entry.is_symlink())
+        for entry in (entry for entry in entries if has_photo_name(entry.name) and not is_folder(entry)):
+            if os.path.isfile(entry.path):
+                found.append(Path(entry.path))
+            else:
+                problems.append(Problem(entry.path, "no file, or a link that leads nowhere; expected a photograph"))
+    return sorted(found), problems
+
+
+def list_visible(folder: str) -> list[os.DirEntry]:
+    """What stands in a folder, sorted, without what is hidden."""
+    with os.scandir(folder) as entries:
+        return sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name)
+
+
+def is_folder(entry: os.DirEntry) -> bool:
+    """Whether an entry is a folder or a link to one; a link in a circle is neither."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+
+
+def has_photo_name(name: str) -> bool:
+    """Whether a name is that of a photograph, if only of one that will be listed as a problem; hidden files are not.
+
+    >>> has_photo_name("mole.JPG"), has_photo_name(".mole.jpg"), has_photo_name("mole.txt")
+    (True, False, False)
+    """
+    return os.path.splitext(name)[1].lower() in SUFFIXES | UNREAD and not name.startswith(".")
 
 
 def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:

@@ -1,28 +1,24 @@
-"""The fast stage: which pairs of photographs are worth comparing? Nearest neighbours in an index, so that the work grows as n log n.
+"""The fast stage: which pairs of photographs are worth comparing? Looked up in indices, so that the work grows as n log n.
 
 Two descriptions propose: the lowest frequencies of the whole picture in eight orientations, for pictures with hardly any features or
-squeezed to another shape; and the local features summed up in one vector (VLAD, Jegou et al. 2010), which neither turning nor
-cropping changes much, as it is and mirrored. The vocabulary is fitted to the set itself: no pretrained network is needed. Embeddings
-of a network can be a third.
+squeezed to another shape; and the visual words of the local features (`lentigo.data.words`), which neither turning nor cropping
+changes much, as they are and mirrored. Embeddings of a network can be a third.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from scipy.sparse import csr_array
 from usearch.index import Index
 
-from lentigo.data.fingerprints import TURNS, Fingerprint, mirror_features, restore_descriptors, turn_low
+from lentigo.data.fingerprints import TURNS, Fingerprint, turn_low
+from lentigo.data.words import fit_vocabulary
 
-WORDS = 64  # of the vocabulary
-KEPT = 48  # of the 128 values of a descriptor, its principal components
-SMALLEST = 1.5  # pixels: features count by the octaves that they are larger, as smaller pictures and compression take the small ones first
-SAMPLE = 20_000  # descriptors to which the vocabulary is fitted
-ROUNDS = 12  # of Lloyd's k-means
-LEAST_LOW, LEAST_FEATURED = 0.9, 0.06  # cosines: all but a few copies have 0.97 or 0.09 and more
-ADDING, SEARCHING = 128, 256  # candidates that the index keeps meanwhile (HNSW, Malkov and Yashunin 2018)
+LEAST_LOW, LEAST_SHARED = 0.9, 0.005  # cosines that a pair needs: all but a few copies have 0.97 and 0.009, and more
+EXPANSION = 128  # candidates that the index of nearest neighbours keeps meanwhile (HNSW, Malkov and Yashunin 2018)
+BLOCK = 256  # photographs whose words are looked up at a time
 PLAIN, MIRRORED = TURNS, TURNS + 1  # ways in which the first of a pair may lie on the second, beside its turns: to be found by features
 
 Pair = tuple[int, int]  # rows a < b
@@ -33,11 +29,9 @@ class Proposer:
 
     def __init__(self, prints: list[Fingerprint], embeddings: np.ndarray | None = None, seed: int = 0):
         """Of `prints` and, where given, `embeddings`, float (n, d), of any network."""
-        vocabulary = fit_vocabulary(prints, seed)
-        plain, mirrored = (np.stack([quantize(vocabulary.sum_up(each, flip)) for each in prints]) for flip in (False, True))
         self._turned = quantize(turn_low(np.stack([each.low for each in prints])))
         self._turned_index = build_index(self._turned[:, 0])
-        self._featured, self._featured_index = {PLAIN: plain, MIRRORED: mirrored}, build_index(plain)
+        self._words = WordIndex(prints, seed)
         self._embedded = None if embeddings is None else quantize(np.asarray(embeddings))
         self._embedded_index = None if self._embedded is None else build_index(self._embedded)
 
@@ -46,10 +40,9 @@ class Proposer:
         ways: dict[Pair, dict[int, None]] = {}
         for pair, turn in self._propose_turned(rows, neighbours).items():
             ways.setdefault(pair, {})[turn] = None
-        for way, queries in self._featured.items():
-            for pair, cosine, _ in search_index(self._featured_index, queries, rows, neighbours):
-                if cosine > LEAST_FEATURED:
-                    ways.setdefault(pair, {})[way] = None
+        for way in (PLAIN, MIRRORED):
+            for pair in self._words.search(rows, neighbours, way == MIRRORED):
+                ways.setdefault(pair, {})[way] = None
         if self._embedded is not None:
             for pair, _, _ in search_index(self._embedded_index, self._embedded, rows, neighbours):
                 ways.setdefault(pair, {}).update({PLAIN: None, MIRRORED: None})
@@ -65,6 +58,43 @@ class Proposer:
         return {pair: turn for pair, (_, turn) in nearest.items()}
 
 
+class WordIndex:
+    """Finds photographs that share words, as texts are found (inverted file, Sivic and Zisserman 2003): only those are touched that have one in common."""
+
+    def __init__(self, prints: list[Fingerprint], seed: int):
+        vocabulary = fit_vocabulary(prints, seed)
+        plain, mirrored = (stack_rows([vocabulary.count_words(each, flip) for each in prints], sum(vocabulary.sizes)) for flip in (False, True))
+        rarity = np.log1p(len(prints) / np.maximum(np.bincount(plain.indices, minlength=plain.shape[1]), 1)).astype(np.float32)
+        self._queries = [weigh_rows(each, rarity) for each in (plain, mirrored)]
+        self._lists = self._queries[0].T.tocsr()
+
+    def search(self, rows: np.ndarray, neighbours: int, mirrored: bool) -> Iterator[Pair]:
+        """Pairs of rows, int (m,), as they are or mirrored, and the `neighbours` that share most, by the cosine of the words' weights."""
+        for start in range(0, len(rows), BLOCK):
+            block = rows[start : start + BLOCK]
+            shared = self._queries[mirrored][block] @ self._lists
+            for row, low, high in zip(block.tolist(), shared.indptr[:-1], shared.indptr[1:]):
+                cosines, others = shared.data[low:high], shared.indices[low:high]
+                most = np.argpartition(-cosines, neighbours)[: neighbours + 1] if len(cosines) > neighbours + 1 else slice(None)
+                for other in others[most][cosines[most] > LEAST_SHARED].tolist():
+                    if other != row:
+                        yield min(row, other), max(row, other)
+
+
+def stack_rows(rows: list[tuple[np.ndarray, np.ndarray]], columns: int) -> csr_array:
+    """A sparse table, float32 (n, columns), of the columns and values of each row."""
+    starts = np.cumsum([0, *(len(names) for names, _ in rows)])
+    names, values = (np.concatenate(parts) for parts in zip(*rows))
+    return csr_array((values, names.astype(np.int32), starts), shape=(len(rows), columns))
+
+
+def weigh_rows(table: csr_array, rarity: np.ndarray) -> csr_array:
+    """The table with its columns weighted, and its rows then brought to length 1."""
+    values = table.data * rarity[table.indices]
+    lengths = np.sqrt(np.bincount(np.repeat(np.arange(table.shape[0]), np.diff(table.indptr)), values**2, table.shape[0]))
+    return csr_array((values / np.repeat(np.maximum(lengths, 1e-12), np.diff(table.indptr)).astype(np.float32), table.indices, table.indptr), shape=table.shape)
+
+
 def quantize(vectors: np.ndarray) -> np.ndarray:
     """Vectors, float (..., d), in eight bits, int8, each by its largest value: their cosines stay as they are, to a hundredth or so."""
     return np.round(127 * vectors / np.maximum(np.abs(vectors).max(axis=-1, keepdims=True), 1e-12)).astype(np.int8)
@@ -72,7 +102,7 @@ def quantize(vectors: np.ndarray) -> np.ndarray:
 
 def build_index(vectors: np.ndarray) -> Index:
     """An index of vectors, int8 (n, d), by their cosines. One thread adds them: the same vectors give the same index."""
-    index = Index(ndim=vectors.shape[1], metric="cos", dtype="i8", connectivity=16, expansion_add=ADDING, expansion_search=SEARCHING)
+    index = Index(ndim=vectors.shape[1], metric="cos", dtype="i8", connectivity=16, expansion_add=EXPANSION, expansion_search=EXPANSION)
     index.add(np.arange(len(vectors)), np.ascontiguousarray(vectors), threads=1)
     return index
 
@@ -86,57 +116,3 @@ def search_index(index: Index, queries: np.ndarray, rows: np.ndarray, neighbours
         for other, cosine in zip(others, values, strict=True):
             if other != row and cosine > 0:
                 yield (min(row, other), max(row, other)), cosine, other < row
-
-
-def scale_rows(table: np.ndarray) -> np.ndarray:
-    """The rows of a table, float (n, d), brought to length 1, float32."""
-    return np.float32(table / np.maximum(np.linalg.norm(table, axis=1, keepdims=True), 1e-12))
-
-
-@dataclass(frozen=True)
-class Vocabulary:
-    """Typical descriptors (k-means): `words` (k, `KEPT`) on the principal `axes` (128, `KEPT`) around the `middle` (128,)."""
-
-    words: np.ndarray
-    axes: np.ndarray
-    middle: np.ndarray
-
-    def sum_up(self, fingerprint: Fingerprint, mirrored: bool) -> np.ndarray:
-        """VLAD, float32 (k * `KEPT`,), of length 1: the directions of the features from their nearest words, summed by word, and square roots of that."""
-        points, descriptors = fingerprint.points, fingerprint.descriptors
-        if mirrored:
-            points, descriptors = mirror_features(points, descriptors, 0)
-        values = (restore_descriptors(descriptors) - self.middle) @ self.axes
-        nearest = find_nearest(values, self.words)
-        weights = np.log2(np.maximum(points[:, 2:3] / SMALLEST, 1))
-        beyond = mark_words(nearest, len(self.words)) @ (scale_rows(values - self.words[nearest]) * weights)
-        return scale_rows((np.sign(beyond) * np.sqrt(np.abs(beyond))).reshape(1, -1))[0]
-
-
-def fit_vocabulary(prints: list[Fingerprint], seed: int) -> Vocabulary:
-    """The vocabulary of a sample of the descriptors of a set and of their mirror images."""
-    rng = np.random.default_rng(seed)
-    chosen = rng.permutation(len(prints))[: SAMPLE // 20]
-    share = SAMPLE // (2 * len(chosen))
-    sample = [each.descriptors[rng.permutation(len(each.descriptors))[:share]] for each in (prints[row] for row in chosen)]
-    plain = np.concatenate([*sample, np.zeros((1, 128), np.uint8)])
-    values = restore_descriptors(np.concatenate([plain, mirror_features(np.zeros((len(plain), 4)), plain, 0)[1]]))
-    middle = values.mean(axis=0)
-    axes = np.linalg.eigh(np.cov((values - middle).T))[1][:, : -KEPT - 1 : -1].astype(np.float32)
-    kept = (values - middle) @ axes
-    words = kept[rng.permutation(len(kept))[:WORDS]]
-    for _ in range(ROUNDS):
-        members = mark_words(find_nearest(kept, words), len(words))
-        counts = members.sum(axis=1, keepdims=True)
-        words = np.where(counts > 0, members @ kept / np.maximum(counts, 1), words)
-    return Vocabulary(words, axes, middle)
-
-
-def find_nearest(values: np.ndarray, words: np.ndarray) -> np.ndarray:
-    """Of each of the values, (m, d), the nearest word of (k, d), int (m,)."""
-    return (values @ words.T - (words**2).sum(axis=1) / 2).argmax(axis=1)
-
-
-def mark_words(nearest: np.ndarray, words: int) -> np.ndarray:
-    """1 where a value has a word, float32 (words, m)."""
-    return np.equal(np.arange(words)[:, None], nearest).astype(np.float32)

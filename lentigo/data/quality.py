@@ -161,9 +161,14 @@ def is_ragged(area: np.ndarray) -> bool:
 def find_outside(cells: np.ndarray) -> np.ndarray:
     """What lies outside a dermatoscope's circle, bool (n, n): near-black cells joined to a corner."""
     brightest = cells.max(axis=2)
-    black, corners = brightest < NEAR_BLACK * np.percentile(brightest, 90), np.zeros(brightest.shape, bool)
+    return spread_corners(brightest < NEAR_BLACK * np.percentile(brightest, 90))
+
+
+def spread_corners(within: np.ndarray) -> np.ndarray:
+    """The cells of `within`, bool (n, n), that are joined to a corner."""
+    corners = np.zeros(within.shape, bool)
     corners[[0, 0, -1, -1], [0, -1, 0, -1]] = True
-    return spread(corners, black)
+    return spread(corners, within)
 
 
 def find_far(cells: np.ndarray) -> np.ndarray:

@@ -1,43 +1,66 @@
-"""Artefacts found in a photograph: hairs, a ruler, ink, dark corners, a cast of colour.
+"""Artefacts found in a photograph: hairs, a ruler, ink, dark corners, a white frame, a cast of colour.
 
 Networks learn artefacts in place of lesions where one class has more of them (Winkler 2019, Bissoto 2020), so an audit counts them by
-class. Classical image processing on the pixels that the network sees, with thresholds chosen on real photographs: see
+class. Classical image processing on the pixels that the network sees, with limits chosen on real photographs: see
 bench/artefacts.py. A flag is a sighting, not a measurement; its precision and recall stand in BENCHMARKS.md.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 import cv2
 import numpy as np
 
+from lentigo.data.lines import find_hairs, measure_lengths
 from lentigo.data.photos import SIDE
-from lentigo.data.quality import CELL, find_outside
+from lentigo.data.quality import CELL, find_outside, spread_corners
+from lentigo.data.rulers import measure_bases, measure_rows
 from lentigo.data.skin import PLAUSIBLE, measure_skin
 from lentigo.errors import UsageError
 
-KINDS = ("hair", "ruler", "ink", "dark_corners", "colour_cast")
-LIMITS = {"hair": 1.0, "ruler": 5.0, "ink": 0.002, "dark_corners": 0.004, "colour_cast": 4.0}  # a value at or above is flagged
-THREAD = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))  # wider than a hair or a tick
-LEAST_DARK = 14  # grey levels by which a line is darker than what lies beside it
-TICK, HAIR = (5, 24), 26  # pixels: lengths of a tick, and from which on a line is a hair
+LIMITS = {"hair": 0.4, "ruler": 2.0, "ink": 0.001, "dark_corners": 0.001, "white_frame": 0.01, "colour_cast": 11.0}  # a value at or above is flagged
+KINDS = tuple(LIMITS)
+SMALLEST = 4  # pixels of half size: a spot of ink
+WHITE = 252  # of 255, in each channel: burnt skin seldom is so white in all four corners
+BLUER, BLUE = 12, 122  # CIELAB b* below the picture's median from which a pixel may be ink, and b* + 128 that it has at the most
+PINKEST = 8.0  # CIELAB by which a* of skin is above b* at the most, in white light
+
+
+@dataclass(frozen=True)
+class Ink:
+    """How ink differs from the skin beside it, CIELAB: by how much it is darker, bluer and redder at least.
+
+    `light`: the lightness of what lies beside it, as a share of the brighter skin's, so that the blue in a lesion is no ink.
+    `in_corner`: its own L* at least in a corner of the picture, where the edge of a lens can be as blue.
+    """
+
+    light: float
+    darker: float
+    bluer: float
+    redder: float
+    in_corner: float
+
+
+VIOLET, BLUE_INK = Ink(light=0.8, darker=6, bluer=12, redder=4, in_corner=25), Ink(light=0.9, darker=8, bluer=18, redder=-255, in_corner=100)
 
 
 @dataclass(frozen=True)
 class Artefacts:
-    """What was measured, and whether it reaches its limit in `LIMITS`; the flag of `x` is `has_x`.
+    """What was measured; `flags` says what reaches its limit in `LIMITS`.
 
-    `hair`: the length of all hairs in sides of the picture. `ruler`: ticks in the longest row. `ink`: the share of the picture marked
-    in violet or blue. `dark_corners`: the share that lies outside the lens. `colour_cast`: how far the skin's colour lies beyond
-    what skin has in white light, CIELAB units; None where no skin is seen.
+    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance: minus
+    the decimal logarithm of how many chance would give. `ink`: the share of the picture marked in violet or blue. `dark_corners`: the
+    share that is near-black and joined to a corner. `white_frame`: the share that is white and joined to all four. `colour_cast`: how
+    far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
     """
 
     hair: float
     ruler: float
     ink: float
     dark_corners: float
+    white_frame: float
     colour_cast: float | None
 
     @property
@@ -54,80 +77,84 @@ def find_artefacts(pixels: np.ndarray) -> Artefacts:
     """The artefacts of a photograph, uint8 (224, 224, 3) RGB. Raises `UsageError` for pixels of another shape or type."""
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise UsageError(f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives them")
-    cells = cv2.resize(pixels, (SIDE // CELL, SIDE // CELL), interpolation=cv2.INTER_AREA)
-    outside = find_outside(cells)
-    lines = find_lines(pixels, outside)
+    black, white = find_frames(pixels)
+    shut, grey = widen(black | white, 9), cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
+    ink = find_ink(pixels, shut)
+    lines = find_hairs(np.ascontiguousarray(pixels[..., 0]), shut_edge(shut | widen(ink, 5) if ink.mean() >= LIMITS["ink"] else shut))
+    bases = measure_bases(grey, lines)
     return Artefacts(
-        hair=measure_hair(lines),
-        ruler=count_ticks(lines),
-        ink=measure_ink(pixels, outside),
-        dark_corners=float(outside.mean()),
+        hair=float(measure_lengths(lines)[bases < LIMITS["ruler"]].sum()) / SIDE,
+        ruler=max(measure_rows(grey, shut), bases.max(initial=0.0)),
+        ink=float(ink.mean()),
+        dark_corners=float(black.mean()),
+        white_frame=float(white.mean()),
         colour_cast=measure_cast(pixels),
     )
 
 
-def find_lines(pixels: np.ndarray, outside: np.ndarray) -> np.ndarray:
-    """Dark lines, (n, 4): x, y of the middle, length, and angle in radians, 0 to pi. Red is looked at, in which vessels do not show (Lee 1997)."""
-    red = np.ascontiguousarray(pixels[..., 0])
-    hat = cv2.morphologyEx(red, cv2.MORPH_BLACKHAT, THREAD)
-    shut = cv2.dilate(cv2.resize(outside.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST), np.ones((17, 17), np.uint8))
-    dark = ((hat >= LEAST_DARK) & (shut == 0)).astype(np.uint8)
-    count, labels, _, _ = cv2.connectedComponentsWithStats(dark, connectivity=8)
-    y, x = np.nonzero(labels)
-    owner = labels[y, x]
-    area = np.maximum(np.bincount(owner, minlength=count), 1)
-    mean_x, mean_y = (np.bincount(owner, weights=place, minlength=count) / area for place in (x, y))
-    across, down = x - mean_x[owner], y - mean_y[owner]
-    xx, yy, xy = (np.bincount(owner, weights=product, minlength=count) / area + 1 / 12 * same for product, same in ((across * across, 1), (down * down, 1), (across * down, 0)))
-    spread = np.sqrt((xx - yy) ** 2 + 4 * xy * xy)
-    long, wide = np.sqrt(6 * (xx + yy + spread)), np.sqrt(np.maximum(6 * (xx + yy - spread), 1e-6))
-    length = np.maximum(long, area / 2.5)
-    thin = (np.arange(count) > 0) & (long >= TICK[0]) & (area / length <= 4) & ((wide <= 4.5) | (long > HAIR))
-    return np.stack([mean_x, mean_y, length, np.arctan2(2 * xy, xx - yy) / 2 % np.pi], axis=1)[thin]
+def find_frames(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The cells, bool (28, 28), of what is near-black and joined to a corner, and of what is white, where all four corners are."""
+    cells = cv2.resize(pixels, (SIDE // CELL, SIDE // CELL), interpolation=cv2.INTER_AREA)
+    white = cells.min(axis=2) >= WHITE
+    return find_outside(cells), spread_corners(white) if white[::27, ::27].all() else np.zeros_like(white)
 
 
-def measure_hair(lines: np.ndarray) -> float:
-    """The length of the long lines, in sides of the picture."""
-    return float(lines[lines[:, 2] > HAIR, 2].sum() / SIDE)
+def widen(cells: np.ndarray, margin: int) -> np.ndarray:
+    """The pixels, bool (224, 224), of cells, bool (n, n), and of what is nearer to them than `margin` pixels."""
+    whole = cv2.resize(cells.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
+    return cv2.dilate(whole, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8)).view(bool)
 
 
-def count_ticks(lines: np.ndarray) -> float:
-    """The ticks in the longest row of short parallel lines at equal distances."""
-    ticks = lines[(lines[:, 2] >= TICK[0]) & (lines[:, 2] <= TICK[1])]
-    if len(ticks) < 3:
-        return 0.0
-    place, angle = ticks[:, :2], ticks[:, 3]
-    step = place[None] - place[:, None]
-    far = np.hypot(step[..., 0], step[..., 1])
-    turn = np.abs((angle[None] - angle[:, None] + np.pi / 2) % np.pi - np.pi / 2)
-    slant = np.abs((np.arctan2(step[..., 1], step[..., 0]) - angle[:, None] + np.pi / 2) % np.pi - np.pi / 2)
-    beside = (far >= 5) & (far <= 30) & (turn < 0.3) & (slant > 0.8)
-    best = 0
-    for i, j in zip(*np.nonzero(beside), strict=True):
-        count, here, stride = 2, place[j], step[i, j]
-        while True:
-            off = np.hypot(*(place - (here + stride)).T)
-            near = int(off.argmin())
-            if off[near] > 0.22 * np.hypot(*stride) or abs((angle[near] - angle[i] + np.pi / 2) % np.pi - np.pi / 2) > 0.4:
-                break
-            stride, here, count = place[near] - here, place[near], count + 1
-        best = max(best, count)
-    return float(best)
+def shut_edge(shut: np.ndarray) -> np.ndarray:
+    """`shut`, bool (224, 224), and the outermost three pixels, which can be a thin frame."""
+    inner = np.ones_like(shut)
+    inner[3:-3, 3:-3] = shut[3:-3, 3:-3]
+    return inner
 
 
-def measure_ink(pixels: np.ndarray, outside: np.ndarray) -> float:
-    """The share of the picture in the violet or blue of a skin marker."""
-    half = cv2.resize(pixels, (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_AREA)
-    lab = cv2.cvtColor(half, cv2.COLOR_RGB2LAB).astype(np.int16)
-    shut = cv2.resize(outside.view(np.uint8), (SIDE // 2, SIDE // 2), interpolation=cv2.INTER_NEAREST)
-    yellow = lab[..., 2] - 128
-    return float(((yellow < -18) & (yellow < np.median(yellow) - 20) & (shut == 0)).mean())
+def find_ink(pixels: np.ndarray, shut: np.ndarray) -> np.ndarray:
+    """Where violet or blue ink is, bool (112, 112): spots bluer and darker than the skin on which they lie; `shut` is left out."""
+    half = SIDE // 2
+    lab = cv2.cvtColor(cv2.resize(pixels, (half, half), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
+    seen = ~shut[::2, ::2]
+    some = lab[::4, ::4][seen[::4, ::4]]
+    if not len(some):
+        return np.zeros_like(seen)
+    spots = seen & (lab[..., 2] < min(np.median(some[:, 2]) - BLUER, BLUE))
+    if not spots.any():
+        return spots
+    count, labels, boxes, _ = cv2.connectedComponentsWithStats(spots.view(np.uint8), connectivity=8)
+    light = max(1.0, float(np.percentile(some[:, 0], 70)))  # not 0, by which is divided
+    ink = [False, *(is_ink(lab, labels == spot, seen, boxes[spot], light) for spot in range(1, count))]
+    return np.array(ink)[labels]
+
+
+def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray, light: float) -> bool:
+    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), differs from what lies around it as one of the inks does.
+
+    `box`: x, y, width, height and area; `seen`: what may lie around it; `light`: the skin's L*, of 255.
+    """
+    x, y, width, height, area = box
+    if area < SMALLEST:
+        return False
+    window = np.s_[max(y - 5, 0) : y + height + 5, max(x - 5, 0) : x + width + 5]
+    inside, near = spot[window], spot[window].view(np.uint8)
+    around = (cv2.dilate(near, np.ones((9, 9), np.uint8)) > cv2.dilate(near, np.ones((3, 3), np.uint8))) & seen[window]
+    if not around.any():
+        return False
+    beside, own = np.median(lab[window][around], axis=0), lab[window][inside].mean(axis=0)
+    darker, redder, bluer = (beside - own) * (100 / 255, -1, 1)
+    in_corner = x * (x + width - len(lab)) == 0 == y * (y + height - len(lab))
+    least = own[0] * 100 / 255 if in_corner else 100
+    seen_beside = (beside[0] / light, darker, bluer, redder, least)
+    return any(all(value >= limit for value, limit in zip(seen_beside, astuple(ink), strict=True)) for ink in (VIOLET, BLUE_INK))
 
 
 def measure_cast(pixels: np.ndarray) -> float | None:
-    """How far the colour of the skin lies beyond `PLAUSIBLE`, in CIELAB units; None where no skin is seen."""
-    colour = measure_skin(np.ascontiguousarray(pixels[2::4, 2::4]))
+    """How far the colour of the skin lies beyond `PLAUSIBLE` or `PINKEST`, in CIELAB units; None where no skin is seen."""
+    colour = measure_skin(np.ascontiguousarray(pixels[4::8, 4::8]))
     if colour is None:
         return None
-    beyond = [max(least - value, value - most, 0) for value, (least, most) in zip(colour[1:], PLAUSIBLE, strict=True)]
-    return float(np.hypot(*beyond))
+    _, red, yellow = colour
+    beyond = (max(least - value, value - most, 0) for value, (least, most) in zip((red, yellow), PLAUSIBLE, strict=True))
+    return float(max(np.hypot(*beyond), (red - yellow - PINKEST) / np.sqrt(2)))

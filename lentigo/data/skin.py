@@ -17,6 +17,7 @@ from lentigo.data.progress import Progress, show_nothing
 
 RING = 0.12  # width of the border ring, as a share of the picture's sides
 BLACK = 12.0  # L* of the frame of a dermatoscope's lens at the most
+ENOUGH = 4000  # of the ring's pixels tell its colour as well as all of them, in a fifth of the time
 FEWEST = 0.05  # of the ring's pixels must show skin
 PLAUSIBLE = ((0.0, 25.0), (5.0, 35.0))  # a* and b* of skin in white light, with room to spare; others are a cast of colour
 TONES = (("very light", 55.0), ("light", 41.0), ("intermediate", 28.0), ("tan", 10.0), ("brown", -30.0), ("dark", -90.0))  # above the angle
@@ -65,7 +66,8 @@ def estimate_ita(pixels: np.ndarray) -> float:
 
 def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
     """L*, a*, b*, float (3,), of the skin around a lesion, plausible or not; None where the border ring of uint8 (height, width, 3) is black."""
-    lab = convert_lab(pixels[mask_ring(*pixels.shape[:2])])
+    ring = pixels[mask_ring(*pixels.shape[:2])]
+    lab = convert_lab(ring[:: max(1, len(ring) // ENOUGH)])
     lit = lab[lab[:, 0] > max(BLACK, 0.35 * np.percentile(lab[:, 0], 95))]
     if len(lit) < FEWEST * len(lab):
         return None

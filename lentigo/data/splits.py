@@ -12,6 +12,10 @@ from scipy.sparse.csgraph import connected_components
 from lentigo.errors import DataError
 
 SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {
+    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
+    "test": "test", "testing": "test",
+}  # fmt: skip
 GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
 
 
@@ -75,14 +79,3 @@ def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> l
         sides = table.dropna(subset=[column, "split"]).groupby(column)["split"].unique()
         leaks += [{"column": column, "value": str(v), "splits": sorted(s)} for v, s in sides.items() if len(s) > 1]
     return leaks
-
-
-def refuse_leaks(table: pd.DataFrame, name: str) -> None:
-    """Raises `DataError` when the given split has one patient, lesion or duplicate on two sides."""
-    leaks = find_leaks(table)
-    if leaks:
-        leak = leaks[0]
-        raise DataError(
-            f"{name}: {leak['column']} {leak['value']} stands in {' and '.join(leak['splits'])} ({len(leaks)} such leaks); "
-            f"expected each on one side: correct the split column, or drop it and let Lentigo split"
-        )

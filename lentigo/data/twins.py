@@ -28,6 +28,7 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.proposals import MIRRORED, Pair, Proposer
 from lentigo.errors import UsageError
 
+ENGINE = 2  # to be raised with every change of what is found: searches are kept on disk under it
 KINDS = ("exact", "near", "partial", "same lesion")
 COPIES = KINDS[:3]
 SURE_SCORE, TURN_SCORE = 0.85, 0.6  # from which a turned picture is a twin whatever its features say, and where they say nothing
@@ -133,11 +134,16 @@ def pair_prints(
     firsts = np.array([rows[0] for rows in alike], dtype=int)
     with one_thread_each(), ThreadPoolExecutor(threads) as pool:
         found, compared = compare_all([prints[row] for row in firsts], None if embeddings is None else embeddings[firsts], pool, progress)
-    pairs = [twin for rows in alike for twin in pair_equal(rows, prints)] + [twin for each in found for twin in spell_out(each, alike)]
-    pairs.sort(key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
+    pairs = [twin for rows in alike for twin in pair_equal(rows)] + [twin for each in found for twin in spell_out(each, alike)]
     problems = tuple(answer for answer in answers if isinstance(answer, Problem))
+    return gather_twins(images, pairs, problems, tuple(row for row, each in prints.items() if each.blank), compared)
+
+
+def gather_twins(images: Sequence[str], pairs: list[Twin], problems: tuple[Problem, ...], blank: tuple[int, ...], compared: int) -> Twins:
+    """The answer: pairs in their order, and the groups that copies join."""
+    pairs = sorted(pairs, key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
     groups = join_pairs(len(images), [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES])
-    return Twins(tuple(images), tuple(pairs), groups, problems, tuple(row for row, each in prints.items() if each.blank), compared)
+    return Twins(tuple(images), tuple(pairs), groups, problems, blank, compared)
 
 
 def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
@@ -174,7 +180,7 @@ def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:
     return list(equal.values())
 
 
-def pair_equal(rows: list[int], prints: dict[int, Fingerprint]) -> Iterator[Twin]:
+def pair_equal(rows: list[int]) -> Iterator[Twin]:
     """The pairs of photographs with equal pixels."""
     same = Transformation(1.0, 1.0, 0.0, False, (0.0, 0.0), 1.0)
     pairs = combinations(rows, 2) if len(rows) <= LISTED else product(rows[:1], rows[1:])
@@ -186,16 +192,27 @@ def compare_all(prints: list[Fingerprint], embeddings: np.ndarray | None, pool: 
     if len(prints) < 2:
         return [], 0
     proposer = Proposer(prints, embeddings)
-    found: dict[Pair, Twin | None] = {}
+    tried: dict[Pair, set[int]] = {}
+    found: dict[Pair, Twin] = {}
     rows, neighbours = np.arange(len(prints)), NEIGHBOURS
     while len(rows):
-        proposals = [(pair, ways) for pair, ways in proposer.propose(rows, neighbours).items() if pair not in found]
-        answers = pool.map(lambda proposal: compare_pair(prints, *proposal), proposals)
-        found.update(zip((pair for pair, _ in proposals), progress(answers, total=len(proposals), label="pairs"), strict=True))
-        counts = np.bincount([row for pair, twin in found.items() if twin for row in pair], minlength=len(prints))
+        proposals = list(choose_new(proposer.propose(rows, neighbours), tried, found))
+        answers = progress(pool.map(lambda proposal: compare_pair(prints, *proposal), proposals), total=len(proposals), label="pairs")
+        found.update((pair, twin) for (pair, _), twin in zip(proposals, answers, strict=True) if twin is not None)
+        counts = np.bincount([row for pair in found for row in pair], minlength=len(prints))
         rows = np.flatnonzero(counts >= neighbours // 2) if neighbours < len(prints) - 1 else rows[:0]
         neighbours *= 4
-    return [twin for twin in found.values() if twin], len(found)
+    return list(found.values()), len(tried)
+
+
+def choose_new(proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Twin]) -> Iterator[tuple[Pair, tuple[int, ...]]]:
+    """The pairs that are no twins yet, with the ways that were not tried; those are marked as tried."""
+    for pair, ways in proposals.items():
+        before = tried.setdefault(pair, set())
+        new = tuple(way for way in ways if way not in before)
+        before.update(new)
+        if new and pair not in found:
+            yield pair, new
 
 
 def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -> Twin | None:

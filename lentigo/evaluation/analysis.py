@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,9 @@ from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
 from lentigo.data.skin import classify_ita, estimate_ita
-from lentigo.data.twins import find_twins
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.comparison import Comparison, compare_models
+from lentigo.evaluation.copies import Copy
 from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
 from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.stress import Stress, stress_model
@@ -35,15 +34,6 @@ class Mistake:
     image: str
     truth: str
     probability: float
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A photograph that shows what another, of the training, shows; `kind` as in `lentigo.data.twins`."""
-
-    image: str
-    training_image: str
-    kind: str
 
 
 @dataclass(frozen=True)
@@ -88,11 +78,10 @@ def clear_nan(value: Any) -> Any:
 
 
 def analyse(
-    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, twins: bool = False,
-    progress: Progress = show_nothing,
-) -> Analysis:  # fmt: skip
+    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, progress: Progress = show_nothing
+) -> Analysis:
     """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
-    `against` is another RUN to compare with, whose look at the set is counted too; `twins` looks for copies of training photographs."""
+    `against` is another RUN to compare with, whose look at the set is counted too."""
     dataset = assessment.dataset
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
@@ -107,7 +96,7 @@ def analyse(
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
         overlap=find_overlap(predictor.bundle, dataset),
-        copies=find_copies(predictor.bundle, dataset, progress) if twins else None,
+        copies=assessment.copies,
         comparison=against and compare_with(against, predictor, assessment, progress),
     )
 
@@ -152,21 +141,3 @@ def find_overlap(bundle: Bundle, dataset: Dataset) -> tuple[str, ...]:
         return ()
     seen = set(pd.read_csv(path, dtype=str)["sha256"])
     return tuple(str(image) for image, digest in zip(dataset.table["image"], dataset.digests, strict=True) if digest in seen)
-
-
-def find_copies(bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing) -> tuple[Copy, ...]:
-    """The photographs that show, whatever was done to the file, what one of the RUN's training or validation photographs shows.
-
-    Those must still lie where splits.csv names them; who copies whom is in `lentigo.data.twins`.
-    """
-    path = bundle.folder / SPLITS
-    known = [image for image in pd.read_csv(path, dtype=str)["image"] if Path(image).is_file()] if path.is_file() else []
-    here = {str(Path(image).resolve()) for image in dataset.table["image"]}
-    known = [image for image in known if str(Path(image).resolve()) not in here]
-    if not known:
-        return ()
-    twins = find_twins([*map(str, dataset.table["image"]), *known], progress=progress)
-    foreign = set(known)
-    pairs = twins.across([image in foreign for image in twins.images])
-    ordered = ([*sorted((twins.images[pair.a], twins.images[pair.b]), key=foreign.__contains__), pair.kind] for pair in pairs)
-    return tuple(Copy(*words) for words in ordered)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from lentigo.data.manifests import CLASSES, Dataset, load_dataset, select_split
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError
+from lentigo.evaluation.copies import Copy, search_copies
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
 from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.metrics import Metrics, bootstrap, measure
@@ -40,6 +41,8 @@ class Assessment:
     problems: tuple[Problem, ...]
     decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
     refusals: Refusals
+    leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
+    copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -60,7 +63,7 @@ class Assessment:
             "confusion": self.confusion, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
             "operating_points": [decisions.to_json() for decisions in self.decisions],
-            "refusals": self.refusals.to_json(), "notes": list(self.notes),
+            "refusals": self.refusals.to_json(), "notes": list(self.notes), "leaks": self.leaks,
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
@@ -71,10 +74,11 @@ def known(value: float) -> float | None:
 
 
 def evaluate(
-    model: str | Path | Predictor, data: str | Path | Dataset, *, split: str = "test", progress: Progress = show_nothing
+    model: str | Path | Predictor, data: str | Path | Dataset, *, split: str = "test", twins: bool = True, progress: Progress = show_nothing
 ) -> Assessment:
     """Measures a RUN on one split of a data set, with 95 % intervals by bootstrap over groups. A `Predictor` may stand for the
-    RUN, to have it asked otherwise than by default.
+    RUN, to have it asked otherwise than by default. `twins` looks for photographs that show the same picture: they share a group, and
+    those that show one of the training are listed.
 
     Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
     cannot be read are left out and listed.
@@ -90,12 +94,11 @@ def evaluate(
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
     times = record_opening(kept.fingerprint, split, predictor.bundle.name)
-    return assess(predictor, kept, predictions, split, times, problems)
+    kept, copies = search_copies(predictor.bundle, kept, progress) if twins else (kept, None)
+    return replace(assess(predictor, kept, predictions, split), times_test_opened=times, problems=problems, copies=copies)
 
 
-def assess(
-    predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str, times: int = 0, problems: tuple[Problem, ...] = ()
-) -> Assessment:
+def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str) -> Assessment:
     """The metrics of a predictor's answers for the photographs of a data set, in its order."""
     truth, threshold, groups = dataset.malignant, predictor.threshold, dataset.groups
     probability = np.array([prediction.probability for prediction in predictions])
@@ -111,10 +114,11 @@ def assess(
         split=split,
         model=predictions[0].model,
         data_fingerprint=dataset.fingerprint,
-        times_test_opened=times,
+        times_test_opened=0,
         table=dataset.table.assign(probability=probability, decision=labels),
         dataset=dataset,
-        problems=problems,
+        problems=(),
         decisions=tuple(measure_decisions(rule, point, truth, probability, groups) for rule, point in predictor.list_thresholds().items()),
         refusals=measure_refusals(labels, known_to_model, predictor.risk, threshold, truth, probability, groups),
+        leaks=predictor.bundle.card.get("leaks"),
     )

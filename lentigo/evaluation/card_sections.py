@@ -152,9 +152,10 @@ def describe_data(card: dict[str, Any]) -> Section:
         "Sources": "unknown: the data name none" if data.get("sources") == [] else data.get("sources"), "Fingerprint": data.get("fingerprint"),
     })  # fmt: skip
     known = data.get("known")
-    columns = Table(("What", "Known for"), tuple((word, f"{known[name]:,} of {total:,}" if known.get(name) else "unknown") for name, word in KNOWN.items())) if known is not None else None
+    missing = {"duplicate_group": "none found"} if data.get("twins") else {}
+    columns = Table(("What", "Known for"), tuple((word, f"{known[name]:,} of {total:,}" if known.get(name) else missing.get(name, "unknown")) for name, word in KNOWN.items())) if known is not None else None
     return Section("Training data", (
-        "Every photograph outside the test split that could be read. The fingerprint is a hash of their contents and labels. The network sees pixels and labels alone; the facts below serve splits and reports.",
+        f"Every photograph outside the test split that could be read{', but for those that were left out against leaks' if data.get('left_out') else ''}. The fingerprint is a hash of their contents and labels. The network sees pixels and labels alone; the facts below serve splits and reports.",
         *(() if columns else (f"What is known of patients, licences, age, sex and skin: {NOT_RECORDED}.",)),
         "How the labels were made (histology, follow-up, opinion), where, when and with what the photographs were taken, and who was left out: not recorded.",
     ), (facts, columns) if columns else (facts,))  # fmt: skip
@@ -168,29 +169,6 @@ def tell_licences(data: dict[str, Any], total: int) -> str:
     if not licences:
         return "unknown: the data name none"
     return tell(licences) + (f"; unknown for {total - stated:,} of {total:,}" if stated is not None and stated < total else "")
-
-
-def describe_split(card: dict[str, Any]) -> Section:
-    """How validation was set apart."""
-    data, seed = find(card, "data") or {}, tell(find(card, "recipe", "seed"))
-    how = {
-        "given": "Validation is the split that the data give.",
-        "drawn": f"Validation was drawn at random by class, in whole groups, {tell(find(card, 'recipe', 'validation_split'))} of them (seed {seed}).",
-    }.get(data.get("split"), f"Whether validation was drawn or given by the data: {NOT_RECORDED}.")  # fmt: skip
-    groups = (f"Groups: {tell(data.get('training_groups'))} to learn from, {tell(data.get('validation_groups'))} for validation.",) if "training_groups" in data else ()
-    return Section("Validation split", (how, tell_groups(data), *groups, "The side of each photograph is in `splits.csv`. The test split, where there is one, was not read."))
-
-
-def tell_groups(data: dict[str, Any]) -> str:
-    """What was kept on one side."""
-    known = data.get("known")
-    if known is None:
-        return f"What was kept on one side (patient, lesion, file): {NOT_RECORDED}."
-    ids = [KNOWN[name] for name in ("patient_id", "lesion_id", "duplicate_group") if known.get(name)]
-    if ids:
-        return f"Grouped by {', '.join(ids)} where known: no such group stands on both sides."
-    files = "Grouped by identical files alone" if data.get("split") == "drawn" else "Not grouped"
-    return f"{files}: the data name no patient or lesion, so photographs of one person may stand on both sides, and the results may be too good."
 
 
 def describe_training(card: dict[str, Any]) -> Section:

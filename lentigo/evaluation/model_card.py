@@ -16,6 +16,7 @@ from lentigo.evaluation import card_sections as parts
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.checklists import CLAIM, TRIPOD
 from lentigo.evaluation.decoder_section import describe_decoder
+from lentigo.evaluation.split_sections import describe_leaks, describe_split
 from lentigo.models.bundle import Bundle
 
 
@@ -45,7 +46,7 @@ def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = 
         return describe_decoder(bundle), parts.describe_compute(card)
     scores = validation.to_json() if isinstance(validation, Assessment) else validation or parts.find(card, "metrics", "validation") or {}
     return (
-        parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), parts.describe_split(card), parts.describe_training(card),
+        *describe_leaks(card), parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), describe_split(card), parts.describe_training(card),
         parts.describe_calibration(card), parts.describe_operating_point(card, scores), parts.describe_refusal(card, scores), parts.describe_precision(card),
         parts.describe_results(scores), *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()), parts.describe_test(), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lentigo.data.leak_words import mark_leaks
 from lentigo.data.manifests import CLASSES
 from lentigo.data.page import embed, render_page
 from lentigo.data.shortcuts import FLOOR_TITLES
@@ -80,5 +81,5 @@ def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path, *, 
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
         floors=FLOOR_TITLES, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
-        problems=assessment.problems, sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
+        problems=assessment.problems, mark=mark_leaks(bundle.card), sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
     )  # fmt: skip

@@ -93,7 +93,7 @@ def find_lesions(predictor: Predictor, answer: Answer, files: tuple[Path, ...] =
     """The lesions of a photograph whose first pass is `answer`, drawn where `files` names a figure. Raises `PhotoError` where it is gone meanwhile."""
     close = is_close_up(answer.mask, search)
     photo, (width, height) = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
-    looks = (outline_whole if close else search_photo)(predictor, photo, answer.mask, search)
+    looks = (outline_whole if close else search_photo)(predictor, photo, answer, search)
     zoom = width / photo.shape[1], height / photo.shape[0]
     spots = tuple(Spot(to_box(look, *zoom), look.score, look.malignant) for look in looks)
     if files:

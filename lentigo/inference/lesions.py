@@ -11,7 +11,7 @@ from lentigo.inference.regions import Regions, fill_holes, find_regions
 
 HALF = 0.5  # P(lesion) from which on a pixel is lesion
 SMALLEST = 0.001  # of the photograph: what is smaller is a speck
-SHARE = 0.25  # of the largest region's weight that another region must have to be part of the same lesion
+SHARE = 0.5  # of the largest region's weight that another region must have to be part of the same lesion
 
 
 @dataclass(frozen=True)

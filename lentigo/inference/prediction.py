@@ -126,7 +126,11 @@ class Predictor:
         """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order, without the flips."""
         self.require_classifier()
         for answer in self.session.stream(pixels):
-            yield float(self.calibration.apply(answer["logit"])[0])
+            yield self.read_probability(answer["logit"])
+
+    def read_probability(self, logit: np.ndarray) -> float:
+        """P(malignant) of a logit (1,) of the graph."""
+        return float(self.calibration.apply(logit)[0])
 
     def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
         """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects

@@ -114,3 +114,19 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     """
     holes = find_regions(~mask, corners=False)
     return mask | holes.paint(~holes.on_edge)
+
+
+def open_mask(mask: np.ndarray, width: int) -> np.ndarray:
+    """The mask, bool (height, width), without what is narrower than a square of `width` pixels (a morphological opening; Serra 1982).
+
+    >>> open_mask(np.array([[0, 1, 1, 0], [1, 1, 1, 1], [0, 1, 1, 0]], bool), 2).astype(int).tolist()
+    [[0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]]
+    """
+    corners = count_squares(mask, width) == width**2  # squares that fit, by their left upper corners
+    return count_squares(np.pad(corners, width - 1), width) > 0
+
+
+def count_squares(mask: np.ndarray, width: int) -> np.ndarray:
+    """Pixels of a mask in each square of `width` pixels that lies in it, int (height - width + 1, width - width + 1)."""
+    sums = np.cumsum(np.cumsum(np.pad(mask, ((1, 0), (1, 0))), axis=0, dtype=np.int64), axis=1)
+    return sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]

@@ -8,15 +8,20 @@ skin: that pass gives its outline, hence the rectangle, and P(malignant).
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lentigo.inference.lesions import HALF, clean_mask, enlarge_mask
-from lentigo.inference.prediction import Predictor
-from lentigo.inference.regions import fill_holes, find_regions
+from lentigo.data.skin import convert_lab
+from lentigo.inference.lesions import HALF, SHARE, clean_mask, enlarge_mask, find_box
+from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.regions import fill_holes, find_regions, open_mask
 from lentigo.inference.tiles import CELLS, cut_tiles, lay_grid, merge_tiles, shrink_square
+from lentigo.models.runtime import Answers
 
+DOUBT = 2.0  # contrast at which it is as likely as not that what the network sees is skin
+NARROW = 0.1  # of the root of a lesion's area: what is narrower is no part of it
+FEWEST = 50  # pixels of skin, to tell its colour
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 
 
@@ -25,13 +30,15 @@ class Search:
     """How lesions are looked for; chosen on composed photographs, see bench/detection.py."""
 
     finest: int = 160  # pixels of the smallest tile's side at least
-    levels: int = 5  # sizes of tiles at most, each half of the one before
+    levels: int = 4  # sizes of tiles at most, each half of the one before
     least: float = 0.08  # of a tile's side: the longer side of a lesion that is taken from that size of tile
-    most: float = 0.6
+    most: float = 0.8
     margin: float = 0.5  # of a lesion's longer side: the skin around it in the second look
     close: float = 0.03  # of the photograph's area: a single lesion of that size makes it a close-up
-    alone: float = 0.1  # of that lesion's weight: all else together in a close-up
+    alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # overlap (IoU) of both looks, for a lesion to stand
+    sure: float = 0.45  # score at least, but in a close-up
+    strange: float = 1.3  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
     apart: float = 0.4  # overlap from which on two rectangles are of one lesion
 
 
@@ -51,24 +58,24 @@ def is_close_up(mask: np.ndarray, search: Search) -> bool:
     return bool(len(weight) and regions.areas.max() >= search.close * mask.size and weight[1:].sum() <= search.alone * weight[0])
 
 
-def outline_whole(predictor: Predictor, photo: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
-    """The one lesion of a close-up, uint8 (height, width, 3), as the mask of its first pass, (side, side), has it; P(malignant) from a second look."""
-    cleaned = clean_mask(mask)
-    seen = enlarge_mask(cleaned, photo.shape[1], photo.shape[0])
-    rows, columns = np.flatnonzero(seen.any(axis=1)), np.flatnonzero(seen.any(axis=0))
-    place = float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-    square = shrink_square(photo, *surround(place, photo.shape, search.margin))
-    malignant = next(predictor.rate([square])) if predictor.classifies else None
-    return [Look(place, float(mask[cleaned >= HALF].mean()), malignant)]
+def outline_whole(predictor: Predictor, photo: np.ndarray, answer: Answer, search: Search) -> list[Look]:
+    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; P(malignant) from a look at it with a margin of skin."""
+    cleaned = clean_mask(answer.mask)
+    trimmed = np.where((cleaned >= HALF) & ~trim_lesion(cleaned >= HALF), 0, cleaned)
+    box = find_box(enlarge_mask(trimmed, photo.shape[1], photo.shape[0]))
+    place = float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height)
+    score = score_lesion(answer.pixels, answer.mask, cleaned >= HALF)
+    second = next(predictor.session.stream([shrink_square(photo, *surround(place, photo.shape, search.margin))]))
+    return [] if is_strange(predictor, second, search) else [Look(place, score, rate(predictor, second))]
 
 
-def search_photo(predictor: Predictor, photo: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
-    """The lesions of a photograph, uint8 (height, width, 3), the surest first; `mask` is that of its first pass."""
-    found = [*list_regions(mask, photo.shape, search.least, 1.0)]
+def search_photo(predictor: Predictor, photo: np.ndarray, answer: Answer, search: Search) -> list[Look]:
+    """The lesions of a photograph, uint8 (height, width, 3), the surest first; `answer` is that of its first pass."""
+    found = [*list_regions(answer.mask, photo.shape, search.least, 1.0)]
     for side in list_sides(min(photo.shape[:2]), search):
         grid = lay_grid(photo.shape[1], photo.shape[0], side)
-        answers = predictor.session.stream(cut_tiles(photo, grid))
-        merged = merge_tiles((answer["mask"] for answer in answers), grid)
+        masks = (tile["mask"] for tile in predictor.session.stream(cut_tiles(photo, grid)))
+        merged = merge_tiles(masks, grid)
         found += list_regions(merged, photo.shape, search.least * CELLS / max(merged.shape), search.most * CELLS / max(merged.shape))
     return look_again(predictor, photo, keep_apart(found, search.apart), search)
 
@@ -97,8 +104,12 @@ def look_again(predictor: Predictor, photo: np.ndarray, found: Sequence[Look], s
     """Each lesion alone with a margin of skin; those stand that are there in both looks, the surest first and none twice."""
     squares = [surround(look.place, photo.shape, search.margin) for look in found]
     answers = predictor.session.stream(shrink_square(photo, *square) for square in squares)
-    looks = [refine(predictor, look, square, answer, search) for look, square, answer in zip(found, squares, answers, strict=True)]
-    return keep_apart([look for look in looks if look is not None], search.apart)
+    looks = []
+    for first, square, answer in zip(found, squares, answers, strict=True):
+        second = refine(photo, first, square, answer["mask"], search)
+        if second is not None and not is_strange(predictor, answer, search):
+            looks.append(replace(second, malignant=rate(predictor, answer)))
+    return keep_apart(looks, search.apart)
 
 
 def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[int, int, int]:
@@ -109,23 +120,57 @@ def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[i
     return int(np.clip(round(x), 0, shape[1] - side)), int(np.clip(round(y), 0, shape[0] - side)), side
 
 
-def refine(predictor: Predictor, first: Look, square: tuple[int, int, int], answer: dict[str, np.ndarray], search: Search) -> Look | None:
-    """The lesion of a second look, as the first one says where; None where both do not agree."""
+def refine(photo: np.ndarray, first: Look, square: tuple[int, int, int], mask: np.ndarray, search: Search) -> Look | None:
+    """The lesion of a second look, as the first one says where; None where both do not agree, or where it is doubtful that there is one."""
     x, y, side = square
-    mask, zoom = answer["mask"], side / len(answer["mask"])
+    zoom = side / len(mask)
     regions = find_regions(fill_holes(mask >= HALF))
-    places = [(x + left * zoom, y + top * zoom, x + right * zoom, y + bottom * zoom) for left, top, right, bottom in regions.boxes]
-    overlaps = [measure_overlap(first.place, place) for place in places]
+    overlaps = [measure_overlap(first.place, (x + left * zoom, y + top * zoom, x + right * zoom, y + bottom * zoom)) for left, top, right, bottom in regions.boxes]
     if not overlaps or max(overlaps) < search.agree:
         return None
-    best = int(np.argmax(overlaps))
-    score = float(regions.sum_up(mask)[best] / regions.areas[best])
-    return Look(places[best], score, rate(predictor, answer))
+    lesion = regions.paint(np.arange(regions.count) == np.argmax(overlaps))
+    score = score_lesion(shrink_square(photo, *square), mask, lesion)
+    box = find_box(lesion)
+    place = x + box.x * zoom, y + box.y * zoom, x + (box.x + box.width) * zoom, y + (box.y + box.height) * zoom
+    return Look(place, score) if score >= search.sure else None
 
 
-def rate(predictor: Predictor, answer: dict[str, np.ndarray]) -> float | None:
-    """P(malignant) of an answer, None where the RUN has no classifier."""
-    return float(predictor.calibration.apply(answer["logit"])[0]) if predictor.classifies else None
+def trim_lesion(lesion: np.ndarray) -> np.ndarray:
+    """A lesion, bool (side, side), without what sticks out and is narrow: hairs, ink, rulers. The largest piece, and others half as large, stay."""
+    opened = open_mask(lesion, max(1, round(NARROW * np.count_nonzero(lesion) ** 0.5)))
+    regions = find_regions(opened)
+    return regions.paint(regions.areas >= SHARE * regions.areas.max()) if regions.count else lesion
+
+
+def score_lesion(pixels: np.ndarray, mask: np.ndarray, lesion: np.ndarray) -> float:
+    """How sure it is that there is a lesion, 0..1: the mean P(lesion) in it, less where its colour is hardly another than that of the skin around.
+
+    `pixels` are uint8 (side, side, 3), `mask` and `lesion` P and bool (side, side). The contrast is the distance, Delta E*ab 1976, of the lesion's mean
+    colour from the skin's median, in median distances of the skin's own pixels from that; a contrast of `DOUBT` halves the score. The network alone
+    is sure of lesions on bare skin, which it has never seen.
+    """
+    sure, skin = float(mask[lesion].mean()), mask < 0.2
+    lab = convert_lab(pixels[::2, ::2])
+    inside, outside = lab[lesion[::2, ::2]], lab[skin[::2, ::2]]
+    if not len(inside) or len(outside) < FEWEST:
+        return sure
+    middle = np.median(outside, axis=0)
+    spread = max(0.5, float(np.median(np.linalg.norm(outside - middle, axis=1))))
+    contrast = float(np.linalg.norm(inside.mean(axis=0) - middle)) / spread
+    return sure * contrast / (contrast + DOUBT)
+
+
+def rate(predictor: Predictor, answer: Answers) -> float | None:
+    """P(malignant) of a pass, None where the RUN has no classifier."""
+    return predictor.read_probability(answer["logit"]) if predictor.classifies else None
+
+
+def is_strange(predictor: Predictor, answer: Answers, search: Search) -> bool:
+    """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in a flower too. Needs a classifier."""
+    if predictor.reference is None:
+        return False
+    distance = float(predictor.reference.measure_distance(answer["embedding"][None])[0])
+    return distance > search.strange * predictor.reference.limit
 
 
 def measure_overlap(a: Rectangle, b: Rectangle) -> float:

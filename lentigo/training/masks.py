@@ -13,10 +13,10 @@ import onnx
 import pandas as pd
 
 from lentigo.data.files import stage_folder
+from lentigo.data.leaks import gather_leaks, refuse_leaks
 from lentigo.data.masks import MaskSet, check_masks, list_masks
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.splits import refuse_leaks
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.segmentation import MaskAssessment
 from lentigo.models.backbones import find_backbone
@@ -85,7 +85,9 @@ def train_masks(
 def load_training_masks(data: str | Path, progress: Progress) -> MaskSet:
     """The pairs to train on: all but the test split, whose files stay closed. Raises `DataError` where they cannot be used."""
     listed = list_masks(data)
-    refuse_leaks(listed.table, listed.name)
+    leaks = gather_leaks(listed)
+    if leaks:
+        refuse_leaks(leaks, listed.name)
     kept = listed.take((listed.table["split"] != "test").to_numpy())
     if not len(kept):
         raise DataError(f"{listed.name}: all of its photographs are in the test split; expected some to train on")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,15 @@ import numpy as np
 import pandas as pd
 
 from lentigo.data.files import write_json, write_whole
+from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
-from lentigo.data.splits import refuse_leaks, split_validation
+from lentigo.data.progress import Progress
+from lentigo.data.splits import split_validation
 from lentigo.errors import UsageError
 from lentigo.models.bundle import CARD
 from lentigo.training.recipes import Recipe
+
+LEAKS = ("refuse", "drop", "allow")  # what may be done about them
 
 
 def check_folder(out: Path, resume: bool) -> None:
@@ -27,13 +32,73 @@ def check_folder(out: Path, resume: bool) -> None:
         raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
 
 
-def load_training_data(data: str | Path) -> Dataset:
-    """The photographs to train on: all but the test split. Raises `DataError` where they cannot be used."""
+@dataclass(frozen=True)
+class Guard:
+    """How a training guards against leaks. `twins`: photographs are compared by what they show, too, those of the test split among them.
+
+    `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split: "refuse"; "drop" leaves out
+    each that belongs with one of a later side (train, validation, test); "allow" goes on and marks the RUN. Raises `UsageError`.
+    """
+
+    twins: bool = True
+    leaks: str = "refuse"
+
+    def __post_init__(self) -> None:
+        if self.leaks not in LEAKS:
+            raise UsageError(f"leaks {self.leaks!r}: expected one of {', '.join(LEAKS)}")
+
+
+def choose_guard(twins: bool = True, *, drop: bool = False, allow: bool = False) -> Guard:
+    """The guard of two switches. Raises `UsageError` for both."""
+    if drop and allow:
+        raise UsageError("--drop-leaks and --allow-leaks: expected one of them at most")
+    return Guard(twins, "drop" if drop else "allow" if allow else "refuse")
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`: photographs that were dropped for it.
+
+    `twins`: how many photographs have one, and in how many groups; None where nobody looked.
+    """
+
+    dataset: Dataset
+    leaks: Leaks | None
+    left_out: int
+    twins: dict[str, int] | None
+
+    def describe(self) -> dict[str, Any]:
+        """What a card says of it; `leaks` only where they are still there."""
+        facts = self.leaks and self.leaks.to_json()
+        return {"leaks": None if self.left_out else facts, "left_out": {**facts, "n": self.left_out} if facts and self.left_out else None, "twins": self.twins}
+
+
+def load_labelled(data: str | Path) -> Dataset:
+    """A data set that has photographs of both classes outside the test split. Raises `DataError`."""
     dataset = load_dataset(data)
-    refuse_leaks(dataset.table, dataset.name)
-    kept = dataset.take((dataset.table["split"] != "test").to_numpy())
+    drop_test(dataset).require_both_classes()
+    return dataset
+
+
+def drop_test(dataset: Dataset) -> Dataset:
+    """All but the test split."""
+    return dataset.take((dataset.table["split"] != "test").to_numpy())
+
+
+def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Material:
+    """The photographs to train on, twins sharing a group. Those of the test split are opened for this alone, and only to find twins.
+
+    Raises `DataError` where the given split leaks and the guard says so, and where leaving out leaves nothing.
+    """
+    found = search_dataset(dataset, progress) if guard.twins else None
+    leaks = gather_leaks(dataset, found)
+    if leaks and guard.leaks == "refuse":
+        refuse_leaks(leaks, dataset.name)
+    joined = join_twins(dataset, found) if found else dataset
+    leaking = find_leaking(dataset, found) if leaks and guard.leaks == "drop" else np.zeros(len(dataset), bool)
+    kept = drop_test(joined.take(~leaking))
     kept.require_both_classes()
-    return kept
+    return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
 
 def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:

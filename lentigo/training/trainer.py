@@ -41,7 +41,7 @@ from lentigo.training.augmentation import augment_photo, find_augmentation, mix_
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
-from lentigo.training.sides import check_folder, keep_settings, load_training_data, split_or_read
+from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -49,12 +49,13 @@ DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: the RUN, its scores on validation, and the photographs that were left out."""
+    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and what it was made of."""
 
     bundle: Bundle
     validation: Assessment
     problems: tuple[Problem, ...]
     seconds: float
+    material: Material
 
 
 @dataclass(frozen=True)
@@ -74,12 +75,12 @@ class Job:
 
 def train(
     data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    exact: bool = False, progress: Progress = show_nothing,
+    exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
 
-    The test split of the data is never read. `weights` are those of the backbone: "imagenet", "none" or a file.
-    `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
+    Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are those of the backbone:
+    "imagenet", "none" or a file. `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
     cannot be read are left out and listed in the answer.
     """
     started, out = time.perf_counter(), Path(out)
@@ -87,9 +88,12 @@ def train(
     check_rule(recipe.operating_point)
     check_folder(out, resume)
     backbone = find_backbone(recipe.backbone)
-    dataset = load_training_data(data)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint}
+    labelled = load_labelled(data)
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    material = guard_material(labelled, guard, progress)
+    dataset = material.dataset
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
+                "guard": asdict(guard), **material.describe()}  # fmt: skip
     if str(weights) == "none":
         settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
@@ -105,7 +109,7 @@ def train(
     seconds = time.perf_counter() - started
     bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, dataset.problems + features.problems, seconds)
+    return Training(bundle, validation, dataset.problems + features.problems, seconds, material)
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -251,7 +255,9 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
-        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], **describe_sides(job.training, job.validation)},
+        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "twins": settings["twins"], "left_out": settings["left_out"],
+                 **describe_sides(job.training, job.validation)},
+        "leaks": settings["leaks"],
         "seconds": round(settings["seconds"], 1),
     }  # fmt: skip
 

@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data.archives import HAM10000_LABELS, read_metadata
+from lentigo.data.catalogue import HAM_CODES, ISIC_ARCHIVE, read_metadata
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError
 
@@ -19,7 +19,7 @@ def draw(path, shade: int = 0) -> None:
 @pytest.fixture
 def ham(tmp_path):
     """HAM10000 in small: seven lesions in two image folders, the first lesion photographed twice."""
-    rows = [("HAM_0", "ISIC_0000100", "nv")] + [(f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM10000_LABELS)]
+    rows = [("HAM_0", "ISIC_0000100", "nv")] + [(f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM_CODES)]
     for number, (_, image, _) in enumerate(rows):
         draw(tmp_path / f"HAM10000_images_part_{1 + number % 2}" / f"{image}.jpg", number)
     table = pd.DataFrame(rows, columns=["lesion_id", "image_id", "dx"])
@@ -158,5 +158,44 @@ def test_a_metadata_table_that_is_no_table_is_a_data_error_with_a_cure(tmp_path,
 
 def test_a_long_table_whose_column_changes_its_type_is_read_without_a_warning(tmp_path):
     rows = 150_000  # pandas guesses types chunk by chunk
-    (tmp_path / "metadata.csv").write_text("isic_id,clin_size\n" + "ISIC_1,1\n" * rows + "ISIC_1,none\n" * rows)
-    assert len(read_metadata(tmp_path / "metadata.csv", ("isic_id",))) == 2 * rows
+    (tmp_path / "metadata.csv").write_text("isic_id,diagnosis_1,clin_size\n" + "ISIC_1,Benign,1\n" * rows + "ISIC_1,Benign,none\n" * rows)
+    assert len(read_metadata(tmp_path / "metadata.csv", ISIC_ARCHIVE)) == 2 * rows
+
+
+# --- what is alike, and what is another set
+
+
+def test_two_photographs_of_one_number_are_not_guessed_at(ham):
+    draw(ham / "HAM10000_images_part_1" / "ISIC_0000006.jpg", 99)
+    draw(ham / "HAM10000_images_part_2" / "ISIC_0000006.jpg", 100)
+    dataset = load_dataset(ham)
+    assert len(dataset) == 7 and [problem.image for problem in dataset.problems] == ["ISIC_0000006"]
+    assert "2 different files have that name" in dataset.problems[0].error
+
+
+def test_two_copies_of_one_photograph_are_one(ham):
+    for part in (1, 2):
+        draw(ham / f"HAM10000_images_part_{part}" / "ISIC_0000006.jpg", 99)
+    assert len(load_dataset(ham)) == 8 and load_dataset(ham).problems == ()
+
+
+def test_a_row_that_stands_twice_counts_once_and_two_diagnoses_count_not_at_all(ham):
+    table = pd.read_csv(ham / "HAM10000_metadata.csv")
+    other = table.iloc[[4]].assign(dx="mel" if table["dx"][4] != "mel" else "nv")
+    pd.concat([table, table.iloc[:3], other]).to_csv(ham / "HAM10000_metadata.csv", index=False)
+    dataset = load_dataset(ham)
+    assert len(dataset) == 7 and [problem.image for problem in dataset.problems] == [table["image_id"][4]]
+    assert "has several diagnoses" in dataset.problems[0].error
+
+
+def test_ham10000_is_read_from_a_spreadsheets_table(ham):
+    table = pd.read_csv(ham / "HAM10000_metadata.csv")
+    table.rename(columns=str.upper).to_csv(ham / "HAM10000_metadata.csv", index=False, sep=";", encoding="utf-8-sig")
+    assert len(load_dataset(ham)) == 8
+
+
+def test_a_set_that_needs_a_policy_says_what_to_do(tmp_path):
+    draw(tmp_path / "PAT_1_2_3.png")
+    pd.DataFrame({"img_id": ["PAT_1_2_3.png"], "diagnostic": ["ACK"]}).to_csv(tmp_path / "metadata.csv", index=False)
+    with pytest.raises(DataError, match=r"looks like PAD-UFES-20; expected .*: lentigo data import .* --out manifest\.csv"):
+        load_dataset(tmp_path)

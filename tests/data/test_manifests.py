@@ -362,3 +362,70 @@ def test_a_manifests_own_age_and_skin_type_stand_whatever_else_it_holds(tmp_path
     table = load_dataset(path).table
     assert table["age"].tolist() == [40, 50] and table["age_approx"].tolist() == [35, 55]
     assert table["sex"].tolist() == ["f", "m"] and table["skin_type"].tolist()[:1] == ["2"] and table["skin_type"].isna().tolist() == [False, True]
+
+
+# --- what people's disks and spreadsheets do to a data set
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_a_manifest_may_be_written_by_any_spreadsheet(tmp_path, encoding, separator):
+    build(tmp_path, "Leberfleck \u00fc.png", "b.png")
+    text = "image,label,patient_id\nLeberfleck \u00fc.png,benign,007\nb.png,malignant,7\n".replace(",", separator)
+    (tmp_path / "m.csv").write_text(text, encoding=encoding)
+    dataset = load_dataset(tmp_path / "m.csv")
+    assert dataset.problems == () and dataset.malignant.tolist() == [0, 1] and dataset.table["patient_id"].tolist() == ["007", "7"]
+
+
+def test_a_photograph_that_is_listed_twice_is_taken_once(tmp_path):
+    build(tmp_path, "a.png", "b.png")
+    pd.DataFrame({"image": ["a.png", "b.png", "a.png"], "label": [0, 1, 0]}).to_csv(tmp_path / "m.csv", index=False)
+    dataset = load_dataset(tmp_path / "m.csv")
+    assert len(dataset) == 2
+    assert [(problem.image, problem.error) for problem in dataset.problems] == [(str(tmp_path / "a.png"), "is listed more than once: taken once")]
+
+
+def test_a_photograph_with_two_labels_is_left_out(tmp_path):
+    build(tmp_path, "a.png", "b.png")
+    pd.DataFrame({"image": ["a.png", "b.png", "a.png"], "label": [0, 1, 1]}).to_csv(tmp_path / "m.csv", index=False)
+    dataset = load_dataset(tmp_path / "m.csv")
+    assert dataset.table["image"].tolist() == [str(tmp_path / "b.png")]
+    assert [problem.error for problem in dataset.problems] == ["is listed as benign and as malignant: left out; expected one label: correct the manifest"]
+
+
+def test_an_empty_file_is_listed_in_folders_and_manifests(tmp_path):
+    build(tmp_path, "benign/a.png", "malignant/b.png")
+    (tmp_path / "benign" / "empty.png").touch()
+    dataset = load_dataset(tmp_path)
+    assert len(dataset) == 2
+    assert [(problem.image, problem.error) for problem in dataset.problems] == [(str(tmp_path / "benign" / "empty.png"), "the file is empty; copy it again from its source")]
+
+
+def test_a_class_folder_that_cannot_be_read_in_part_is_listed(tmp_path, locked):
+    home = locked(build(tmp_path, "benign/a.png", "benign/locked/b.png", "malignant/c.png"))
+    dataset = load_dataset(home)
+    assert len(dataset) == 2 and [problem.image for problem in dataset.problems] == [str(home / "benign" / "locked")]
+
+
+@pytest.mark.parametrize("names", [["locked/benign/a.png"], ["locked/a.png"]])
+def test_a_folder_that_cannot_be_read_at_all_is_a_data_error(tmp_path, locked, names):
+    home = locked(build(tmp_path, *names))
+    with pytest.raises(DataError, match=r"locked: the folder cannot be read \(Permission denied\); expected one that you may read"):
+        load_dataset(home / "locked")
+
+
+def test_links_in_a_circle_end(tmp_path):
+    build(tmp_path, "benign/a.png", "malignant/b.png")
+    (tmp_path / "benign" / "all").symlink_to(tmp_path / "benign")
+    (tmp_path / "malignant" / "knot.png").symlink_to("knot.png")
+    dataset = load_dataset(tmp_path)
+    assert len(dataset) == 2 and [problem.image for problem in dataset.problems] == [str(tmp_path / "malignant" / "knot.png")]
+
+
+def test_two_photographs_of_one_name_are_two(tmp_path):
+    assert len(load_dataset(build(tmp_path, "benign/x/a.png", "benign/y/a.png", "malignant/a.png"))) == 3
+
+
+def test_folders_named_by_a_diagnosis_say_what_to_do(tmp_path):
+    with pytest.raises(DataError, match=r"class folder 'naevus' is unknown; .*: lentigo data import .* --out manifest\.csv"):
+        load_dataset(build(tmp_path, "naevus/a.png", "benign/a.png"))

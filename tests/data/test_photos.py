@@ -10,7 +10,19 @@ import pytest
 from PIL import Image
 
 from lentigo.data import photos
-from lentigo.data.photos import Photo, Problem, decode_photo, find_photos, list_photos, measure_photo, read_all, read_photo, stream_photos, try_photo
+from lentigo.data.photos import (
+    Photo,
+    Problem,
+    decode_photo,
+    find_photos,
+    list_photos,
+    measure_photo,
+    read_all,
+    read_photo,
+    scan_folder,
+    stream_photos,
+    try_photo,
+)
 from lentigo.errors import DataError, PhotoError
 
 needs_avif = pytest.mark.skipif(not photos.AVIF, reason="this Pillow does not read AVIF")
@@ -457,3 +469,41 @@ def test_a_folder_without_photographs_is_a_data_error_that_lists_suffixes(tmp_pa
 def test_a_photo_is_what_try_photo_gives_for_a_good_file(tmp_path):
     picture().save(tmp_path / "a.bmp")
     assert isinstance(try_photo(tmp_path / "a.bmp"), Photo)
+
+
+def test_links_are_followed_once_and_circles_end(tmp_path):
+    (tmp_path / "set" / "a").mkdir(parents=True)
+    (tmp_path / "far").mkdir()
+    for name in ("set/a/1.jpg", "far/2.jpg"):
+        (tmp_path / name).touch()
+    for link, target in {"set/a/up": "..", "set/a/self": ".", "set/far": "../far", "set/again": "a", "far/back": "../set", "set/knot": "knot"}.items():
+        (tmp_path / link).symlink_to(target)
+    found, problems = scan_folder(tmp_path / "set")
+    assert [path.relative_to(tmp_path).as_posix() for path in found] == ["set/a/1.jpg", "set/far/2.jpg"] and problems == []
+
+
+@pytest.mark.parametrize("target", ["gone.jpg", "lost.jpg"])
+def test_a_link_that_leads_nowhere_is_listed(tmp_path, target):
+    (tmp_path / "good.jpg").touch()
+    (tmp_path / "lost.jpg").symlink_to(target)
+    found, problems = scan_folder(tmp_path)
+    assert found == [tmp_path / "good.jpg"]
+    assert problems == [Problem(str(tmp_path / "lost.jpg"), "no file, or a link that leads nowhere; expected a photograph")]
+    assert list(list_photos([tmp_path])) == [*found, *problems]
+
+
+def test_a_folder_that_cannot_be_read_is_listed_beside_the_photographs(tmp_path, locked):
+    for name in ("a.jpg", "locked/b.jpg", "z/c.jpg"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    home = locked(tmp_path)
+    found, (problem,) = scan_folder(home)
+    assert [path.name for path in found] == ["a.jpg", "c.jpg"] and problem.image == str(home / "locked")
+    assert problem.error == "the folder cannot be read (Permission denied); expected one that you may read: change its permissions"
+
+
+def test_names_with_spaces_and_of_any_script_are_found(tmp_path):
+    names = ["Muttermal \u00fc 1.jpg", "ni\u00f1o's mole.png", "\u76ae\u819a\u75c5\u53d8.jpeg", "\u0440\u043e\u0434\u0438\u043d\u043a\u0430 \U0001f4f7.tif", "a\nb.jpg"]
+    for name in names:
+        (tmp_path / name).touch()
+    assert {path.name for path in find_photos(tmp_path)} == set(names)

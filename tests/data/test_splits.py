@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.splits import find_leaks, group_photos, refuse_leaks, resample_groups, split_validation
+from lentigo.data.splits import find_leaks, group_photos, resample_groups, split_validation
 from lentigo.errors import DataError
 
 
@@ -152,17 +152,10 @@ def test_leaks_are_found_in_every_id_column(column):
 def test_missing_ids_and_missing_splits_are_no_leak(ids, splits):
     table = pd.DataFrame({"patient_id": ids, "split": splits}, dtype=object)
     assert find_leaks(table) == []
-    refuse_leaks(table, "set")
 
 
 def test_a_table_without_ids_has_no_leak():
     assert find_leaks(pd.DataFrame({"image": ["a", "b"], "split": ["train", "test"]})) == []
-
-
-def test_refusing_leaks_names_the_first_and_counts_them():
-    table = pd.DataFrame({"lesion_id": ["x", "x", "y", "y"], "split": ["train", "test"] * 2})
-    with pytest.raises(DataError, match=r"photos: lesion_id x stands in test and train \(2 such leaks\); expected each on one side"):
-        refuse_leaks(table, "photos")
 
 
 def test_groups_are_resampled_whole():

@@ -5,16 +5,12 @@ import shutil
 
 import numpy as np
 import pytest
-from PIL import Image
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.phantoms import draw_phantom
-from lentigo.evaluation.analysis import analyse, find_copies
+from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.ledger import count_openings
 from lentigo.evaluation.report import write_report
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import open_bundle
 
 
 @pytest.fixture(scope="module")
@@ -76,17 +72,3 @@ def test_the_report_shows_the_pair(looked, tmp_path):
     predictor, assessment, analysis = looked
     html = write_report(predictor.bundle, assessment, tmp_path, closer=(predictor, analysis))
     assert "Beside another model" in html and "other@" in html
-
-
-def test_copies_of_training_photographs_are_found_in_other_files(run, phantoms, tmp_path):
-    for number, path in enumerate(sorted(phantoms.glob("*/phantom_*.jpg"))[:6]):
-        folder = tmp_path / path.parent.name
-        folder.mkdir(exist_ok=True)
-        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(folder / f"{number}.png")
-    for number in (900, 901):  # lesions that the RUN has not seen, so that both classes are there
-        for side in ("benign", "malignant"):
-            (tmp_path / side).mkdir(exist_ok=True)
-            Image.fromarray(draw_phantom(side, number).photo).save(tmp_path / side / f"new_{number}.png")
-    copies = find_copies(open_bundle(run), load_dataset(tmp_path))
-    assert len({copy.image for copy in copies}) == 6 and not any("new_" in copy.image for copy in copies)
-    assert {copy.kind for copy in copies} <= {"near", "partial"} and all("phantom_" in copy.training_image for copy in copies)

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lentigo.inference.regions import fill_holes, find_regions
+from lentigo.inference.regions import fill_holes, find_regions, open_mask
 
 
 @pytest.fixture(params=[(1, 40), (30, 41), (120, 77)], ids=str)
@@ -36,6 +36,13 @@ def test_values_are_summed_by_region(blots):
 
 def test_holes_are_filled_as_scipy_fills_them(blots):
     np.testing.assert_array_equal(fill_holes(blots), ndimage.binary_fill_holes(blots))
+
+
+@pytest.mark.parametrize("width", [1, 2, 5])
+def test_masks_are_opened_as_scipy_opens_them(width):
+    mask = ndimage.uniform_filter(np.random.default_rng(5).random((60, 47)), 7) > 0.5
+    padded = ndimage.binary_opening(np.pad(mask, width), np.ones((width, width)))
+    np.testing.assert_array_equal(open_mask(mask, width), padded[width:-width, width:-width])
 
 
 def test_regions_on_the_edge_are_known():

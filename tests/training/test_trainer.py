@@ -25,7 +25,7 @@ SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_s
 
 @pytest.fixture
 def split_phantoms(phantoms, tmp_path):
-    """Phantoms with a test split whose files are no photographs: whoever reads them fails."""
+    """Phantoms with a test split whose files are no photographs: whoever learns from them fails."""
     folder = shutil.copytree(phantoms, tmp_path / "photos")
     table = pd.read_csv(folder / "manifest.csv")
     lesions = sorted(table["patient_id"].unique())
@@ -55,7 +55,7 @@ def test_the_card_holds_the_best_epoch_of_validation(run):
     assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.1)  # the head ran in fp32: of 15 pairs one may change places
 
 
-def test_the_test_split_is_never_read(split_phantoms, weight_file, tmp_path):
+def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp_path):
     training = train(split_phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights=weight_file("mobilenetv3small"))
     assert training.problems == ()
 

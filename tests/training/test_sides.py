@@ -1,0 +1,163 @@
+"""What stands before a training: leaks are refused, left out or marked, and twins share a group."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from lentigo.data.manifests import load_dataset
+from lentigo.data.progress import show_nothing
+from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.model_card import write_card
+from lentigo.models.bundle import open_bundle
+from lentigo.training.recipes import find_recipe
+from lentigo.training.sides import Guard, choose_guard, guard_material, load_labelled
+from lentigo.training.trainer import train
+
+ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
+
+
+@pytest.fixture(scope="module")
+def leaking(phantoms, tmp_path_factory):
+    """Phantoms in train and test folders; two of the test are training photographs, turned."""
+    folder = tmp_path_factory.mktemp("leaking")
+    table = pd.read_csv(phantoms / "manifest.csv")
+    test = table["patient_id"].isin(sorted(table["patient_id"].unique())[::4])
+    for image, label, there in zip(table["image"], table["label"], test, strict=True):
+        target = folder / ("test" if there else "train") / label / image.rpartition("/")[2]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(phantoms / image, target)
+    for label in ("benign", "malignant"):
+        first = sorted((folder / "train" / label).iterdir())[0]
+        Image.open(first).transpose(Image.Transpose.ROTATE_90).save(folder / "test" / label / f"turned_{first.stem}.png")
+    return folder
+
+
+def guard(folder, how=Guard()):
+    return guard_material(load_labelled(folder), how, show_nothing)
+
+
+def list_copied(folder):
+    """The training photographs that the test shows turned, and other views of their lesions."""
+    stems = [path.stem.removeprefix("turned_") for path in (folder / "test").glob("*/turned_*")]
+    return {path.name for stem in stems for path in (folder / "train").glob(f"*/{stem[:-2]}_*")}
+
+
+def test_a_split_that_leaks_is_refused_with_its_cures(leaking):
+    with pytest.raises(DataError, match=r"its split leaks: .* test photographs .* such as .*turned_.*--drop-leaks.*--allow-leaks"):
+        guard(leaking)
+
+
+def test_by_ids_alone_it_is_not_seen_and_nothing_is_opened(leaking):
+    material = guard(leaking, Guard(twins=False))
+    assert material.leaks is None and material.twins is None and "digests" not in vars(material.dataset)
+
+
+def test_dropping_leaves_out_what_the_test_shows(leaking):
+    material = guard(leaking, DROP)
+    left = {path.name for path in (leaking / "train").glob("*/*")} - {image.rpartition("/")[2] for image in material.dataset.table["image"]}
+    assert left == list_copied(leaking) and material.left_out == len(left) >= 2
+    assert material.describe()["leaks"] is None and material.describe()["left_out"]["n"] == len(left)
+    assert set(material.dataset.table["split"]) == {"train"}
+
+
+def test_allowing_leaves_out_nothing_and_says_so(leaking):
+    material = guard(leaking, ALLOW)
+    facts = material.describe()
+    assert material.left_out == 0 and len(material.dataset) == len(list((leaking / "train").glob("*/*")))
+    assert facts["left_out"] is None and facts["leaks"]["photographs"]["test"] >= 2 and facts["leaks"]["examples"]
+
+
+def test_a_clean_split_is_no_matter(phantoms):
+    material = guard(phantoms)
+    assert material.leaks is None and material.left_out == 0 and material.describe()["leaks"] is None
+
+
+def test_twins_share_a_group_where_no_id_joins_them(phantoms, tmp_path):
+    for label in ("benign", "malignant"):
+        shutil.copytree(phantoms / label, tmp_path / label)
+    material, lesions = guard(tmp_path), pd.read_csv(phantoms / "manifest.csv")["lesion_id"]
+    assert len(np.unique(material.dataset.groups)) == lesions.nunique() < len(lesions) and material.twins["groups"] == 8
+
+
+def test_ids_on_two_sides_leak_without_a_search_too(phantoms, tmp_path):
+    table = pd.read_csv(phantoms / "manifest.csv").assign(split=["train", "test"] * 24)
+    table.assign(image=[str(phantoms / image) for image in table["image"]]).to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(DataError, match=r"patient_id: \d+.*same "):
+        guard(tmp_path, Guard(twins=False))
+    kept = guard(tmp_path, Guard(twins=False, leaks="drop")).dataset.table
+    test = set(table.loc[table["split"] == "test", "patient_id"])
+    assert not test & set(kept["patient_id"])
+
+
+def test_dropping_everything_of_a_class_is_an_error(phantoms, tmp_path):
+    for split in ("train", "test"):
+        shutil.copytree(phantoms / "benign", tmp_path / split / "benign")
+        shutil.copytree(phantoms / "malignant", tmp_path / split / "malignant")
+    with pytest.raises(DataError, match="no benign photograph"):
+        guard(tmp_path, DROP)
+
+
+def test_test_photographs_that_cannot_be_read_do_not_matter(leaking, tmp_path):
+    folder = shutil.copytree(leaking, tmp_path / "photos")
+    for path in (folder / "test").glob("*/*"):
+        path.write_bytes(b"closed")
+    assert guard(folder).leaks is None
+
+
+@pytest.mark.parametrize("switches, leaks", [({}, "refuse"), ({"drop": True}, "drop"), ({"allow": True}, "allow")])
+def test_switches_choose_the_guard(switches, leaks):
+    assert choose_guard(True, **switches) == Guard(True, leaks)
+
+
+def test_a_guard_is_one_thing():
+    with pytest.raises(UsageError, match="one of them at most"):
+        choose_guard(drop=True, allow=True)
+    with pytest.raises(UsageError, match="expected one of refuse, drop, allow"):
+        Guard(leaks="perhaps")
+
+
+# --- the RUN
+
+
+@pytest.fixture(scope="module")
+def marked(leaking, weight_file, tmp_path_factory):
+    """A RUN that was trained on the leaking split all the same."""
+    out = tmp_path_factory.mktemp("marked") / "run"
+    train(leaking, out, find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights=weight_file("mobilenetv3small"), guard=ALLOW)
+    return out
+
+
+def test_a_run_with_leaks_is_marked_in_card_and_report(marked):
+    card = json.loads((marked / "card.json").read_text())
+    assert card["leaks"]["kinds"] and card["leaks"]["examples"][0]["sides"] == ["train", "test"] and card["data"]["twins"]["groups"] >= 2
+    text, page = (marked / "model_card.md").read_text(), (marked / "report.html").read_text()
+    assert text.index("## Read this first: leaks") < text.index("## What it is") and "`--allow-leaks`" in text
+    assert page.index("Trained on a split that leaks") < page.index('<div class="tiles">')
+    assert "no such group stands on two sides" not in text and "two sides all the same" in text
+
+
+def test_a_marked_run_says_so_when_it_is_measured(marked, leaking):
+    from lentigo.evaluation.assessment import evaluate
+
+    answers = evaluate(marked, leaking).to_json()
+    assert answers["leaks"] == open_bundle(marked).card["leaks"]
+
+
+def test_a_run_that_dropped_them_is_not_marked_and_counts_them(leaking, weight_file, tmp_path):
+    recipe = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
+    training = train(leaking, tmp_path / "run", recipe, weights=weight_file("mobilenetv3small"), guard=DROP)
+    card, text = training.bundle.card, write_card(training.bundle)
+    assert card["leaks"] is None and card["data"]["left_out"]["n"] == training.material.left_out == len(list_copied(leaking))
+    assert "Read this first" not in text and f"{training.material.left_out} photographs were left out (`--drop-leaks`)" in text
+    assert training.problems == ()
+
+
+def test_validation_is_drawn_with_twins_on_one_side(leaking, marked):
+    splits = pd.read_csv(marked / "splits.csv")
+    lesion = splits["image"].str.extract(r"phantom_(\d+)_", expand=False)
+    assert (splits.groupby(lesion)["split"].nunique() == 1).all() and (splits.groupby("group")["split"].nunique() == 1).all()
+    assert lesion.duplicated().any() and "patient_id" not in load_dataset(leaking).table
