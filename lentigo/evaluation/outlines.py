@@ -56,7 +56,7 @@ def compare_masks(truth: np.ndarray, found: np.ndarray) -> OutlineScores:
 
 def measure_overlap(truth: np.ndarray, found: np.ndarray) -> float:
     """The Jaccard index of two masks, bool (height, width); 1 where both are empty."""
-    both, either = np.count_nonzero(truth & found), np.count_nonzero(truth | found)
+    both, either = int(np.count_nonzero(truth & found)), int(np.count_nonzero(truth | found))
     return both / either if either else 1.0
 
 
