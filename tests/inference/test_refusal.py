@@ -110,7 +110,7 @@ def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run
 
 
 def test_predictive_values_follow_the_prevalence(run):
-    rare, common = (Predictor(run, prevalence=prevalence).estimate_values() for prevalence in (0.01, 0.5))
+    rare, common = (Predictor(run, prevalence=prevalence, operating_point="youden").estimate_values() for prevalence in (0.01, 0.5))
     assert rare.ppv <= common.ppv and rare.npv >= common.npv
     with pytest.raises(UsageError, match="prevalence"):
         Predictor(run, prevalence=2.0)
