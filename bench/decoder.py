@@ -12,18 +12,20 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 import openvino
 from tables import describe_machine, print_table
 
 from lentigo.data.phantoms import draw_phantom
 from lentigo.models.backbones import find_backbone
-from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, count_products, find_skips
-from lentigo.models.graph import to_onnx
-from lentigo.models.network import Network, build_answers, build_network, settle_norms
 from lentigo.models.runtime import BATCH, fastest_precision
+
+if TYPE_CHECKING:
+    import keras
+
+    from lentigo.models.network import Network
 
 ROUNDS = 15
 
@@ -42,6 +44,9 @@ def main() -> None:
 
 def measure(name: str, widths: list[int], photos: np.ndarray) -> list[list]:
     """The rows of one backbone."""
+    from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, find_skips
+    from lentigo.models.network import build_network, settle_norms
+
     network = build_network(find_backbone(name), "none")
     settle_norms(network, photos)
     decoders = [build_decoder(find_skips(network), width or choose_width(network), 0) for width in widths]
@@ -56,11 +61,16 @@ def measure(name: str, widths: list[int], photos: np.ndarray) -> list[list]:
 
 def describe(network: Network, decoder: keras.Model) -> list:
     """Channels, parameters and the share of multiplications."""
+    from lentigo.models.decoder import count_products
+
     return [decoder.get_layer("mask_7_project").filters, f"{decoder.count_params():,}", f"{count_products(decoder) / count_products(network.trunk):+.0%}"]
 
 
 def prepare(network: Network, photos: np.ndarray, precision: str) -> Callable[[], None]:
     """A warm graph, as a call."""
+    from lentigo.models.graph import to_onnx
+    from lentigo.models.network import build_answers
+
     core = openvino.Core()
     graph = core.read_model(to_onnx(build_answers(network)).SerializeToString())
     graph.reshape(list(photos.shape))
