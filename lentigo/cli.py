@@ -92,18 +92,18 @@ def train(
     """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test split."""
     from lentigo.training.recipes import find_recipe
 
-    options = {"weights": weights, "resume": resume, "exact": exact}
-    if masks:
-        return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
-    if unfreeze:
+    if unfreeze and not masks:
         raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
-    guard = choose_guard(twins, drop=drop_leaks, allow=allow_leaks)
+    options = {"weights": weights, "resume": resume, "exact": exact, "guard": choose_guard(twins, drop=drop_leaks, allow=allow_leaks)}
+    if masks:
+        return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
+
     with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), **options, guard=guard, progress=bars)
+        training = run(data, out, find_recipe(recipe, **changes), **options, progress=bars)
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})

@@ -37,9 +37,9 @@ Answer = Callable[[np.ndarray], np.ndarray]  # photographs, uint8 (n, side, side
 class MaskJob:
     """The training of one decoder on one network; `held_out`, bool (n,), are the photographs for validation, `work` is the folder of the checkpoint."""
 
-    recipe: Recipe
     network: Network
     decoder: keras.Model
+    recipe: Recipe
     masks: MaskSet
     held_out: np.ndarray
     work: Path

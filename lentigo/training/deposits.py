@@ -48,8 +48,8 @@ def judge(folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, A
     return validation
 
 
-def describe_decoder(job: MaskJob, history: pd.DataFrame, started: float) -> dict[str, Any]:
-    """The card's entry on the decoder."""
+def describe_decoder(job: MaskJob, history: pd.DataFrame, facts: dict[str, Any], started: float) -> dict[str, Any]:
+    """The card's entry on the decoder; `facts` are those of leaks and twins."""
     last = history[history["stage"] == history["stage"].iloc[-1]]
     return {
         "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, {job.decoder.get_layer(f'mask_{GRIDS[0]}_project').filters} channels",
@@ -57,24 +57,24 @@ def describe_decoder(job: MaskJob, history: pd.DataFrame, started: float) -> dic
         "recipe": asdict(job.recipe),
         "stages": list(dict.fromkeys(history["stage"])),
         "best_epoch": int(last["epoch"][last["val_jaccard"].idxmax()]),
-        "data": {"name": job.masks.name, "fingerprint": job.masks.fingerprint, "training": len(job.training), "validation": len(job.validation)},
+        "data": {"name": job.masks.name, "fingerprint": job.masks.fingerprint, "training": len(job.training), "validation": len(job.validation), **facts},
         "seconds": round(time.perf_counter() - started, 1),
     }  # fmt: skip
 
 
-def describe_alone(job: MaskJob, history: pd.DataFrame, settings: dict[str, Any], started: float) -> dict[str, Any]:
-    """The card of a RUN without a classifier."""
+def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
+    """The card of a RUN without a classifier, but for its entry on the decoder."""
+    learned = any(layer.trainable and layer.weights for layer in job.network.trunk.layers)
     return {
         **describe_making(),
         "architecture": f"{job.recipe.backbone}, a decoder on its feature maps; no classifier",
         "backbone": job.recipe.backbone,
         "parameters": build_saved(job.network).count_params(),
         "outputs": list(build_answers(job.network).output),
-        "recipe": settings["recipe"],
-        "weights": settings["weights"],
-        "trunk": "trained" if settings["unfreeze"] else "as the weights have it",
-        "decoder": describe_decoder(job, history, started),
-    }  # fmt: skip
+        "recipe": asdict(job.recipe),
+        "weights": weights,
+        "trunk": "trained" if learned else "as the weights have it",
+    }
 
 
 def finish_papers(bundle: Bundle, history: pd.DataFrame) -> None:

@@ -7,13 +7,13 @@ import shutil
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pandas as pd
 
 from lentigo.data.files import stage_folder
-from lentigo.data.leaks import gather_leaks, refuse_leaks
 from lentigo.data.masks import MaskSet, check_masks, list_masks
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -39,7 +39,7 @@ from lentigo.models.network import Network, build_answers, build_network, open_n
 from lentigo.training.decoding import MaskJob, build_decoder_stage, build_whole_stage
 from lentigo.training.deposits import describe_alone, describe_decoder, finish_papers, judge, write_files
 from lentigo.training.recipes import Recipe, find_recipe
-from lentigo.training.sides import check_folder, keep_settings
+from lentigo.training.sides import Guard, check_folder, guard_material, keep_settings
 from lentigo.training.trainer import DISCLAIMER, Training, name_source, read_sample, train
 
 WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
@@ -56,11 +56,35 @@ class MaskTraining:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained, on what, and how; `facts` is what the card says of leaks and twins."""
+
+    masks: MaskSet
+    facts: dict[str, Any]
+    recipe: Recipe
+    weights: str | Path
+    unfreeze: bool
+    resume: bool
+    exact: bool
+    progress: Progress
+
+    def plan(self, network: Network, splits: Path, work: Path) -> MaskJob:
+        """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a resumed call must share."""
+        decoder = build_decoder(find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed)
+        attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, splits)
+        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.unfreeze, "exact": self.exact,
+                    "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
+        keep_settings(work / "settings.json", settings)
+        return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.exact, self.progress)
+
+
 def train_masks(
     data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", unfreeze: bool = False,
-    resume: bool = False, exact: bool = False, progress: Progress = show_nothing,
+    resume: bool = False, exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> MaskTraining:  # fmt: skip
-    """Trains a decoder from the photographs and masks of a manifest (`image,mask`), whose test split is never read.
+    """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or chosen on its test split, whose masks stay
+    closed; `guard` says how leaks into it are kept out.
 
     Where `out` is a finished RUN the decoder is put into it: its backbone is used, whatever the recipe names, and its trunk and its other
     answers stay as they are. Where `out` is new and the manifest has labels of both classes, a classifier is trained first, as by `train`.
@@ -69,81 +93,59 @@ def train_masks(
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    masks, classifier = load_training_masks(data, progress), None
-    if unfreeze and (masks.labelled or (out / CARD).is_file()):
+    listed, finished, classifier = list_masks(data), (out / CARD).is_file(), None
+    if unfreeze and (listed.labelled or finished):
         raise UsageError("--unfreeze would change the classifier; expected a new RUN and a manifest without labels: leave one of them out")
-    if not (out / CARD).is_file() and not masks.labelled:
-        bundle, validation = train_alone(masks, out, recipe, weights=weights, unfreeze=unfreeze, resume=resume, exact=exact, progress=progress)
-    else:
-        if not (out / CARD).is_file():
-            classifier = train(data, out, recipe, weights=weights, resume=resume, exact=exact, progress=progress)
-        bundle, validation = add_decoder(masks, open_bundle(out), recipe, resume=resume, exact=exact, progress=progress)
+    material = guard_material(listed, guard, progress)
+    masks = check_masks(material.dataset, progress=progress)
+    facts = {"guard": asdict(guard), **material.describe()}
+    if masks.labelled and not finished:
+        classifier = train(data, out, recipe, weights=weights, resume=resume, exact=exact, guard=guard, progress=progress)
+    request = Request(masks, facts, recipe, weights, unfreeze, resume, exact, progress)
+    bundle, validation = add_decoder(request, open_bundle(out)) if finished or classifier else train_alone(request, out)
     problems = tuple(dict.fromkeys((*(classifier.problems if classifier else ()), *masks.problems, *validation.problems)))
     return MaskTraining(bundle, validation, classifier, problems, time.perf_counter() - started)
 
 
-def load_training_masks(data: str | Path, progress: Progress) -> MaskSet:
-    """The pairs to train on: all but the test split, whose files stay closed. Raises `DataError` where they cannot be used."""
-    listed = list_masks(data)
-    leaks = gather_leaks(listed)
-    if leaks:
-        refuse_leaks(leaks, listed.name)
-    kept = listed.take((listed.table["split"] != "test").to_numpy())
-    if not len(kept):
-        raise DataError(f"{listed.name}: all of its photographs are in the test split; expected some to train on")
-    return check_masks(kept, progress=progress)
-
-
-def add_decoder(masks: MaskSet, bundle: Bundle, recipe: Recipe, *, resume: bool, exact: bool, progress: Progress) -> tuple[Bundle, MaskAssessment]:
+def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:
     """Trains a decoder on the trunk of a finished RUN and puts it into its graph."""
     started, work = time.perf_counter(), bundle.folder / WORK
-    if work.is_dir() and not resume:
+    if work.is_dir() and not request.resume:
         raise UsageError(f"{bundle.folder}: holds an unfinished decoder; go on with --resume, or remove {work}")
-    recipe = dataclasses.replace(recipe, backbone=bundle.card["backbone"])
-    network = open_network(bundle.folder / CLASSIFIER, find_backbone(recipe.backbone))
-    held_out = hold_out(masks, recipe, bundle.folder / SPLITS)
-    job = plan_job(network, recipe, masks, held_out, work, exact, progress)
-    keep_settings(work / "settings.json", {"recipe": asdict(recipe), "exact": exact, "data_fingerprint": masks.fingerprint})
+    request = dataclasses.replace(request, recipe=dataclasses.replace(request.recipe, backbone=bundle.card["backbone"]), weights="the RUN's own")
+    network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
+    job = request.plan(network, bundle.folder / SPLITS, work)
     history = job.run([build_decoder_stage])
     with stage_folder(bundle.folder / GRAPH) as folder:
         doc = onnx.load(bundle.graph, load_external_data=False).doc_string
         before = pd.read_csv(bundle.folder / HISTORY)
         write_files(folder, job, pd.concat([before[before["stage"] != "decoder"], history]), doc)
         entries = {"int8": None} if "int8" in bundle.card else {}
-        entries |= {"outputs": list(build_answers(job.network).output), "decoder": describe_decoder(job, history, started)}
+        entries |= {"outputs": list(build_answers(job.network).output), "decoder": describe_decoder(job, history, request.facts, started)}
         validation = judge(folder, {**bundle.card, **entries}, job, entries["decoder"])
         bundle = amend_bundle(bundle, sorted(folder.iterdir()), drop=(INT8_GRAPH, INT8_WEIGHTS), **entries)
     finish_papers(bundle, history)
     shutil.rmtree(work)
-    return bundle, validation
+    return bundle, dataclasses.replace(validation, model=bundle.name)
 
 
-def train_alone(
-    masks: MaskSet, out: Path, recipe: Recipe, *, weights: str | Path, unfreeze: bool, resume: bool, exact: bool, progress: Progress
-) -> tuple[Bundle, MaskAssessment]:
+def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     """Trains a decoder, with `unfreeze` its trunk too, and writes a RUN that has no classifier."""
-    started = time.perf_counter()
-    check_folder(out, resume)
-    network = dataclasses.replace(build_network(find_backbone(recipe.backbone), weights, seed=recipe.seed), full=None, head=None)
-    if str(weights) == "none":
-        settle_norms(network, read_sample(masks))
-    job = plan_job(network, recipe, masks, hold_out(masks, recipe, out / SPLITS), out / "checkpoint", exact, progress)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": masks.fingerprint, "unfreeze": unfreeze}
-    keep_settings(out / "checkpoint" / "settings.json", settings)
-    history = job.run([build_decoder_stage, build_whole_stage] if unfreeze else [build_decoder_stage])
+    started, recipe, work = time.perf_counter(), request.recipe, out / "checkpoint"
+    check_folder(out, request.resume)
+    network = dataclasses.replace(build_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None)
+    if str(request.weights) == "none":
+        settle_norms(network, read_sample(request.masks))
+    job = request.plan(network, out / SPLITS, work)
+    history = job.run([build_decoder_stage, build_whole_stage] if request.unfreeze else [build_decoder_stage])
     write_files(out, job, history, DISCLAIMER)
-    draft = draft_bundle(out, describe_alone(job, history, settings, started))
+    card = describe_alone(job, name_source(request.weights)) | {"decoder": describe_decoder(job, history, request.facts, started)}
+    draft = draft_bundle(out, card)
     validation = judge(out, draft.card, job, draft.card["decoder"])
     bundle = finish_bundle(draft, {})
     finish_papers(bundle, history)
-    shutil.rmtree(out / "checkpoint")
+    shutil.rmtree(work)
     return bundle, validation
-
-
-def plan_job(network: Network, recipe: Recipe, masks: MaskSet, held_out: np.ndarray, work: Path, exact: bool, progress: Progress) -> MaskJob:
-    """The training of a new decoder on a network, in the folder `work`."""
-    decoder = build_decoder(find_skips(network), recipe.mask_width or choose_width(network), recipe.seed)
-    return MaskJob(recipe, attach_decoder(network, decoder), decoder, masks, held_out, work, exact, progress)
 
 
 def hold_out(masks: MaskSet, recipe: Recipe, splits: Path) -> np.ndarray:

@@ -15,7 +15,7 @@ from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, 
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import Progress
 from lentigo.data.splits import split_validation
-from lentigo.errors import UsageError
+from lentigo.errors import DataError, UsageError
 from lentigo.models.bundle import CARD
 from lentigo.training.recipes import Recipe
 
@@ -88,7 +88,7 @@ def drop_test(dataset: Dataset) -> Dataset:
 def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Material:
     """The photographs to train on, twins sharing a group. Those of the test split are opened for this alone, and only to find twins.
 
-    Raises `DataError` where the given split leaks and the guard says so, and where leaving out leaves nothing.
+    Raises `DataError` where the given split leaks and the guard says so, and where nothing is left.
     """
     found = search_dataset(dataset, progress) if guard.twins else None
     leaks = gather_leaks(dataset, found)
@@ -97,7 +97,8 @@ def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Materi
     joined = join_twins(dataset, found) if found else dataset
     leaking = find_leaking(dataset, found) if leaks and guard.leaks == "drop" else np.zeros(len(dataset), bool)
     kept = drop_test(joined.take(~leaking))
-    kept.require_both_classes()
+    if not len(kept):
+        raise DataError(f"{dataset.name}: none of its photographs is left to train on; expected some outside the test split")
     return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
 

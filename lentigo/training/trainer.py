@@ -92,6 +92,7 @@ def train(
     network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
+    dataset.require_both_classes()
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
                 "guard": asdict(guard), **material.describe()}  # fmt: skip
     if str(weights) == "none":

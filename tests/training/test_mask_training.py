@@ -15,6 +15,7 @@ from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
 from lentigo.training.masks import hold_out, train_masks
 from lentigo.training.recipes import find_recipe
+from lentigo.training.sides import Guard
 
 QUICK = find_recipe("seed", backbone="mobilenetv3small", epochs=1, mask_epochs=2, batch_size=16, average=0.5, mask_learning_rate=0.01)
 
@@ -90,6 +91,7 @@ def test_the_card_says_how_the_decoder_was_made(extended):
     assert decoder["recipe"]["backbone"] == "mobilenetv2" and decoder["recipe"]["mask_epochs"] == 2
     assert decoder["data"]["training"] + decoder["data"]["validation"] == 48
     assert decoder["validation"]["jaccard"] == pytest.approx(extended.validation.metrics["jaccard"])
+    assert extended.validation.model == extended.bundle.name
     assert decoder["parameters"] > 0 and decoder["best_epoch"] in (1, 2)
 
 
@@ -129,6 +131,7 @@ def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_goes_on_to_the_same_e
     np.testing.assert_allclose(second, first, rtol=1e-4)
 
 
+@pytest.mark.check
 def test_a_decoder_may_be_trained_again(extended, bare, phantoms, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(extended.bundle.folder, folder)
@@ -141,7 +144,8 @@ def test_a_decoder_may_be_trained_again(extended, bare, phantoms, tmp_path):
     assert (after["mask"] != before["mask"]).any()
 
 
-def test_the_test_split_is_never_read(run, bare, tmp_path):
+@pytest.mark.check
+def test_masks_of_the_test_split_stay_closed(run, bare, tmp_path):
     table = pd.read_csv(bare / "manifest.csv")
     table["split"] = np.where(table["patient_id"].isin(sorted(table["patient_id"].unique())[::3]), "test", "train")
     for column, ending in (("image", "jpg"), ("mask", "png")):
@@ -174,6 +178,7 @@ def test_its_model_card_speaks_of_outlines_alone(alone):
     assert "## Outlines of lesions" in text and "P(malignant)" not in text
 
 
+@pytest.mark.check
 def test_a_trunk_may_learn_too(bare, weight_file, tmp_path):
     training = train_masks(bare, tmp_path / "run", dataclasses.replace(QUICK, mask_epochs=1), weights=weight_file("mobilenetv3small"), unfreeze=True)
     assert pd.read_csv(tmp_path / "run" / "history.csv")["stage"].tolist() == ["decoder", "decoder and trunk"]
@@ -186,6 +191,7 @@ def test_a_trunk_does_not_learn_where_there_is_a_classifier(run, bare, phantoms,
             train_masks(data, out, QUICK, unfreeze=True)
 
 
+@pytest.mark.check
 def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
     weights = weight_file("mobilenetv3small")
     with pytest.raises(Stopped):
@@ -199,6 +205,7 @@ def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
 # --- both
 
 
+@pytest.mark.check
 def test_with_labels_a_classifier_comes_first_and_shares_its_split(phantoms, weight_file, tmp_path):
     training = train_masks(phantoms, tmp_path / "run", QUICK, weights=weight_file("mobilenetv3small"))
     assert training.bundle.outputs == ("logit", "embedding", "heatmap", "mask") and training.classifier.validation.n == training.validation.n
@@ -236,3 +243,10 @@ def test_one_group_is_too_few(phantoms, tmp_path):
     masks = load_masks(phantoms)
     with pytest.raises(DataError, match=r"of one group .* expected two at least"):
         hold_out(masks.take(np.array([0])), QUICK, tmp_path / "none.csv")
+
+
+def test_a_split_that_leaks_is_refused(run, bare, tmp_path):
+    table = pd.read_csv(bare / "manifest.csv")
+    table.assign(split=np.where(table.index < 24, "train", "test")).to_csv(tmp_path / "manifest.csv", index=False)
+    with pytest.raises(DataError, match="its split leaks: .*patient"):
+        train_masks(tmp_path, run, QUICK, guard=Guard(twins=False))
