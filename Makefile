@@ -20,11 +20,11 @@ demo: setup
 
 test: setup
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest -m "not check" $(ARGS)
+	$(BIN)/python -m pytest -m "not check" -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup
 	$(BIN)/python bench/seed_speed.py

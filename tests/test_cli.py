@@ -245,9 +245,9 @@ def test_train_speaks_json_and_says_nothing_else(phantoms, weight_file, tmp_path
 
 
 def test_export_says_how_far_the_answers_differ(run, tmp_path):
-    result = lentigo("export", run, "--format", "litert", "--out", tmp_path / "lesions.tflite")
+    result = lentigo("export", run, "--format", "openvino", "--out", tmp_path / "lesions.xml")
     assert result.returncode == 0 and result.stderr == ""
-    assert "largest difference of P(malignant) from model.keras" in result.stdout and (tmp_path / "lesions.tflite").is_file()
+    assert "largest difference of P(malignant) from model.keras" in result.stdout and (tmp_path / "lesions.xml").is_file()
     result = lentigo("export", run, "--format", "onnx", "--out", tmp_path / "lesions.onnx", "--json")
     facts = json.loads(result.stdout)
     assert set(facts) == {"path", "format", "largest_difference", "photographs", "megabytes", "deviations", "int8"}

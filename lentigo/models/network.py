@@ -174,6 +174,12 @@ def unfreeze_trunk(network: Network) -> None:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
+def resize_input(network: Network, side: int) -> keras.Model:
+    """The whole network, image to logit, for photographs of another side: the same layers, hence the same weights."""
+    image = keras.Input((side, side, 3), dtype="uint8", name="image")
+    return keras.models.clone_model(network.full, input_tensors=image, clone_function=lambda layer: layer)
+
+
 def name_weights(network: Network) -> str:
     """A hash of everything that decides the embedding: preprocessing, architecture, weights."""
     arrays = [np.ascontiguousarray(value).tobytes() for value in network.trunk.get_weights()]

@@ -14,7 +14,7 @@ import numpy as np
 import openvino
 
 from lentigo.data.files import cache_folder, hash_bytes, hash_file, write_whole
-from lentigo.data.photos import Photo, stream_photos
+from lentigo.data.photos import SIDE, Photo, stream_photos
 from lentigo.errors import ModelError, SpaceError, UsageError
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle
 
@@ -185,12 +185,12 @@ def forget_oldest(folder: Path) -> None:
             blob.unlink()
 
 
-def measure_logits(session: Session, images: Iterable[str]) -> np.ndarray:
-    """Logits, float (n,), of photographs by their paths; NaN for one that cannot be read."""
+def measure_logits(session: Session, images: Iterable[str], side: int = SIDE) -> np.ndarray:
+    """Logits, float (n,), of photographs by their paths, at the `side` that the graph takes; NaN for one that cannot be read."""
     readable: list[bool] = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for photo in stream_photos(images):
+        for photo in stream_photos(images, side):
             readable.append(isinstance(photo, Photo))
             if readable[-1]:
                 yield photo.pixels

@@ -132,7 +132,7 @@ def plan_stages(recipe: Recipe) -> list:
     """The builders of the stages of a recipe, in order."""
     if not recipe.finetune:
         return [build_head_stage]
-    return [build_head_stage, build_finetune_stage] if recipe.head_epochs else [build_finetune_stage]
+    return [build_head_stage] * bool(recipe.head_epochs) + [build_small_stage] * bool(recipe.small_epochs) + [build_finetune_stage]
 
 
 def build_head_stage(job: Job) -> Stage:
@@ -147,25 +147,35 @@ def build_head_stage(job: Job) -> Stage:
     )  # fmt: skip
 
 
+def build_small_stage(job: Job) -> Stage:
+    """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
+    return build_view_stage(job, "finetune small", job.recipe.small_epochs, job.recipe.small_side)
+
+
 def build_finetune_stage(job: Job) -> Stage:
-    """The whole network, its batch norms still, on random views of the photographs."""
+    """The whole network on random views of the photographs."""
+    return build_view_stage(job, "finetune", job.recipe.epochs, SIDE)
+
+
+def build_view_stage(job: Job, name: str, epochs: int, side: int) -> Stage:
+    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too."""
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
+    model = network.full if side == SIDE else resize_input(network, side)
     steps = -(-len(job.training) // recipe.batch_size)
-    rate = plan_rate(recipe, recipe.learning_rate, recipe.epochs, steps)
-    compile_model(network.full, recipe, rate, recipe.average)
+    compile_model(model, recipe, plan_rate(recipe, recipe.learning_rate, epochs, steps), recipe.average)
     return Stage(
-        "finetune", network.full, recipe.epochs,
-        lambda epoch, rows: load_views(job.training, recipe, epoch, rows),
-        lambda: score_logits(measure_validation(job), job.validation.malignant),
+        name, model, epochs,
+        lambda epoch, rows: load_views(job.training, recipe, epoch, rows, side),
+        lambda: score_logits(measure_validation(job, model), job.validation.malignant),
         "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True,
     )  # fmt: skip
 
 
-def measure_validation(job: Job) -> np.ndarray:
-    """Logits, float (n,), of the validation photographs by the whole network as it is now."""
-    session = Session(to_onnx(job.network.full).SerializeToString(), precision="f32" if job.exact else None)
-    return measure_logits(session, job.validation.table["image"])
+def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
+    """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that `model` takes."""
+    session = Session(to_onnx(model).SerializeToString(), precision="f32" if job.exact else None)
+    return measure_logits(session, job.validation.table["image"], model.input.shape[1])
 
 
 def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
@@ -178,11 +188,11 @@ def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
     }
 
 
-def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
     """Random views of some photographs, uint8 (n, side, side, 3), and their labels (n, 1)."""
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
-    views = np.stack([augment_photo(read_photo(paths[n]).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
+    views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
     labels = label(dataset, rows)
     return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
 

@@ -42,7 +42,10 @@ def list_files(folder):
     return {str(path.relative_to(folder)): path.stat().st_mtime_ns for path in folder.rglob("*")}
 
 
-@pytest.mark.parametrize("name", FORMATS)
+SLOW = "litert", "savedmodel"  # half a minute each
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.check) if name in SLOW else name for name in FORMATS])
 def test_every_format_answers_as_the_keras_model_does(run, out, name):
     artefact = lentigo.export(run, name, out / NAMES[name])
     assert artefact.path == out / NAMES[name] and artefact.path.exists()
@@ -171,6 +174,7 @@ def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
         open_bundle(copy)
 
 
+@pytest.mark.check
 def test_int8_that_loses_too_much_leaves_nothing_behind(copy, out, monkeypatch):
     monkeypatch.setattr(quantization, "LARGEST_LOSS", -1.0)
     before = list_files(copy)

@@ -38,7 +38,7 @@ def test_no_weight_is_there_twice(network):
     assert size < 1.01 * network.full.count_params()
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2", "densenet121"])
+@pytest.mark.parametrize("name", ["mobilenetv2", pytest.param("densenet121", marks=pytest.mark.check)])
 def test_the_trunk_comes_back(name, weight_file, tmp_path):
     trained, fresh = build_network(BACKBONES[name], weight_file(name)), build_network(BACKBONES[name], "none", seed=5)
     (tmp_path / "model.onnx").write_bytes(to_onnx(build_answers(trained)).SerializeToString())

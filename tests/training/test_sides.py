@@ -97,7 +97,7 @@ def test_dropping_everything_of_a_class_is_an_error(phantoms, tmp_path):
     for split in ("train", "test"):
         shutil.copytree(phantoms / "benign", tmp_path / split / "benign")
         shutil.copytree(phantoms / "malignant", tmp_path / split / "malignant")
-    with pytest.raises(DataError, match="no benign photograph"):
+    with pytest.raises(DataError, match="none of its photographs is left"):
         guard(tmp_path, DROP)
 
 

@@ -63,7 +63,7 @@ def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp
 def start(phantoms, weights, out, *more):
     """Training as a process of its own."""
     command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(weights),
-               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--epochs", "2", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
+               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--small-epochs", "1", "--epochs", "1", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
 
 
@@ -91,7 +91,7 @@ def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
     columns = ["stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"]
     whole, killed = (pd.read_csv(tmp_path / name / "history.csv")[columns] for name in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed, rtol=1e-3, atol=1e-4)
-    assert whole["stage"].tolist() == ["head", "head", "finetune", "finetune"]
+    assert whole["stage"].tolist() == ["head", "head", "finetune small", "finetune"]
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 

@@ -1,0 +1,108 @@
+"""Outlines that a RUN draws on photographs without any, and a manifest of those that two looks agree on, beside the outlines drawn by hand.
+
+    python bench/self_training.py runs/teacher photographs/lesion_masks photographs/more --out pseudo
+    lentigo train pseudo/manifest.csv --masks --out runs/student
+
+The first look takes the whole photograph in four mirrored views, the second what lies around the lesion that the first one found, enlarged. The second look's outline is kept, at 224 x 224,
+where both agree. Validation is the teacher's. Photographs that show what one of the manifest's test photographs shows are left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections import Counter
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+from tables import describe_machine, print_table
+
+from lentigo.data.masks import list_masks
+from lentigo.data.photos import SIDE, Problem, find_photos
+from lentigo.data.twins import find_twins
+from lentigo.inference.lesions import HALF, clean_mask
+from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.search import surround
+from lentigo.inference.tiles import shrink_square
+
+AGREE = 0.8  # Jaccard of both looks
+MARGIN = 0.6  # of the lesion's longer side, around it
+SMALLEST, LARGEST = 0.003, 0.75  # of the photograph
+CLOSE = 0.85  # of the photograph's side: a second look that takes in more shows nothing new
+
+
+def main() -> None:
+    """Writes the manifest and prints how many photographs were taken, and why the others were not."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("masks")
+    parser.add_argument("photos", nargs="+")
+    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--agree", type=float, default=AGREE)
+    parser.add_argument("--limit", type=int, help="photographs at most, drawn by chance")
+    options = parser.parse_args()
+    photos = [str(path) for folder in options.photos for path in find_photos(Path(folder))]
+    if options.limit:
+        photos = sorted(np.random.default_rng(0).permutation(photos)[: options.limit])
+    table = list_masks(options.masks).table
+    photos, shown = leave_out(photos, table.loc[table["split"] == "test", "image"].tolist())
+    (options.out / "masks").mkdir(parents=True, exist_ok=True)
+    rows, reasons = [], Counter({"shows what a test photograph shows": shown})
+    for image, found in outline_all(Predictor(options.run, flips=True, count=len(photos)), photos, options.agree):
+        if isinstance(found, str):
+            reasons[found] += 1
+            continue
+        mask = options.out / "masks" / f"{len(rows):05d}.png"
+        cv2.imwrite(str(mask), found.astype(np.uint8) * 255)
+        rows.append({"image": str(Path(image).resolve()), "mask": str(mask.resolve()), "split": "train"})
+    known = pd.read_csv(Path(options.run) / "masks.csv")[["image", "mask", "split"]]
+    known[["image", "mask"]] = known[["image", "mask"]].map(lambda path: str(Path(path).resolve()))
+    pd.concat([known[known["split"] != "test"], pd.DataFrame(rows)]).to_csv(options.out / "manifest.csv", index=False)
+    print(describe_machine())
+    print_table(["photographs", "n"], [["drawn by hand", len(known)], ["taken", len(rows)], *map(list, reasons.items())])
+
+
+def leave_out(photos: list[str], test: list[str]) -> tuple[list[str], int]:
+    """The photographs that have no twin among those of the test, and how many have one."""
+    twins = find_twins([*photos, *test])
+    groups = twins.groups[: len(photos)]
+    shown = np.isin(groups, twins.groups[len(photos) :])
+    return [photo for photo, out in zip(photos, shown, strict=True) if not out], int(shown.sum())
+
+
+def outline_all(predictor: Predictor, photos: list[str], agree: float) -> Iterator[tuple[str, np.ndarray | str]]:
+    """Each photograph with its outline, bool (SIDE, SIDE), or why it has none."""
+    answers = predictor.answer(photos)
+    while chunk := list(islice(answers, predictor.session.batch)):
+        firsts = [answer if isinstance(answer, Problem) else clean_mask(answer.mask) >= HALF for answer in chunk]
+        squares = [None if isinstance(first, Problem) or not first.any() else frame(first) for first in firsts]
+        seconds = predictor.session.stream(shrink_square(answer.pixels, *square) for answer, square in zip(chunk, squares, strict=True) if square)
+        for answer, first, square in zip(chunk, firsts, squares, strict=True):
+            yield answer.image, "unreadable" if isinstance(answer, Problem) else "no lesion" if square is None else judge(answer, first, square, next(seconds)["mask"], agree)
+
+
+def frame(lesion: np.ndarray) -> tuple[int, int, int]:
+    """The square around a lesion, left, top and side."""
+    rows, columns = np.flatnonzero(lesion.any(axis=1)), np.flatnonzero(lesion.any(axis=0))
+    return surround((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), lesion.shape, MARGIN)
+
+
+def judge(answer: Answer, first: np.ndarray, square: tuple[int, int, int], close: np.ndarray, agree: float) -> np.ndarray | str:
+    """The outline that both looks agree on, or why there is none."""
+    if not SMALLEST <= first.mean() <= LARGEST:
+        return "lesion too small or too large"
+    left, top, side = square
+    if side >= CLOSE * SIDE:
+        unsure = ((answer.mask > 0.2) & (answer.mask < 0.8)).sum() / first.sum()
+        return first if unsure <= 0.25 else "unsure"
+    second = np.zeros(first.shape, bool)
+    second[top : top + side, left : left + side] = cv2.resize(clean_mask(close), (side, side), interpolation=cv2.INTER_AREA) >= HALF
+    overlap = (first & second).sum() / (first | second).sum()
+    return second if overlap >= agree else "looks disagree"
+
+
+if __name__ == "__main__":
+    main()
