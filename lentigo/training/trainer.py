@@ -35,7 +35,7 @@ from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_network, build_saved, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_network, build_saved, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
