@@ -170,7 +170,8 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     for count in counts:
         prints = [mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)]
         start = time.process_time()
-        index = WordIndex(prints, 0)
+        with ThreadPoolExecutor() as pool:
+            index = WordIndex(prints, pool, 0)
         built = time.process_time()
         pairs = sum(1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored))
         searched = time.process_time()

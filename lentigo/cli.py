@@ -282,17 +282,23 @@ def bench(
 
 @app.command(epilog="Example: lentigo info --json")
 def info(as_json: Json = False) -> None:
-    """This version of Lentigo, its backbones and recipes."""
+    """This version of Lentigo, its weights, backbones and recipes."""
     from lentigo.data.files import cache_folder
     from lentigo.evaluation.ledger import ledger_path
     from lentigo.models.backbones import BACKBONES
+    from lentigo.models.bundle import describe_bundle, open_bundle
     from lentigo.training.recipes import RECIPES
 
     facts = {
         "lentigo": __version__, "backbones": list(BACKBONES), "recipes": {name: dataclasses.asdict(r) for name, r in RECIPES.items()},
-        "cache": str(cache_folder()), "ledger": str(ledger_path()), "bundled": None,
+        "cache": str(cache_folder()), "ledger": str(ledger_path()), "bundled": describe_bundle(open_bundle("bundled")),
     }  # fmt: skip
     if as_json:
         emit(facts)
     else:
+        bundled = facts["bundled"]
         print(f"lentigo {__version__}\nbackbones: {', '.join(BACKBONES)}\nrecipes: {', '.join(RECIPES)}\ncache: {cache_folder()}\nledger: {ledger_path()}")
+        print(f"bundled weights: {bundled['name']}, {bundled['backbone']}, {bundled['megabytes']} MB; {bundled['licence']}")
+        for split, found in bundled["results"].items():
+            low, high = found["ci"]["auroc"]
+            print(f"  {split}, {found['n']} photographs: AUROC {found['auroc']:.3f} ({low:.3f} to {high:.3f}), accuracy {found['accuracy']:.3f}")

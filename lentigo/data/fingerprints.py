@@ -110,7 +110,7 @@ def find_features(grey: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
 def restore_descriptors(descriptors: np.ndarray) -> np.ndarray:
     """Descriptors of length 1, float32 (m, 128), from those of a fingerprint."""
     values = descriptors.astype(np.float32)
-    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1)
+    return values / np.maximum(np.sqrt(np.einsum("md,md->m", values, values)), 1)[:, None]
 
 
 def mirror_features(points: np.ndarray, descriptors: np.ndarray, width: int) -> tuple[np.ndarray, np.ndarray]:

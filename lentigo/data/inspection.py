@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -58,5 +59,5 @@ def inspect_photo(path: str) -> Inspection | Problem:
 
 def inspect_photos(paths: Sequence[str], *, threads: int | None = None, progress: Progress = show_nothing) -> list[Inspection | Problem]:
     """One look at each photograph, in order."""
-    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         return list(progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"))

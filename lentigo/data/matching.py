@@ -5,6 +5,7 @@ A map is a matrix, float64 (2, 3), from pixels of the one small picture (see `le
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -57,12 +58,19 @@ def map_turn(shape: tuple[int, int], onto: tuple[int, int], turn: int) -> np.nda
     return (back @ quarter @ unit @ centre)[:2] + 0.0
 
 
-def match_features(a: Fingerprint, b: Fingerprint, mirrored: bool) -> Alignment | None:
-    """`a`, or its mirror image, laid on `b` by their local features; None where too few agree."""
+def match_features(a: Fingerprint, others: Sequence[Fingerprint], mirrored: bool) -> list[Alignment | None]:
+    """`a`, or its mirror image, laid on each of some others by their local features; None where too few agree."""
     points, descriptors = (mirror_features(a.points, a.descriptors, a.grey.shape[1])) if mirrored else (a.points, a.descriptors)
-    if min(len(points), len(b.points)) < LEAST_MATCHES:
+    if len(points) < LEAST_MATCHES or not others:
+        return [None] * len(others)
+    paired = pair_features(restore_descriptors(descriptors), [b.descriptors for b in others])
+    return [lay_on(a, b, points, mine, theirs, mirrored) for b, (mine, theirs) in zip(others, paired, strict=True)]
+
+
+def lay_on(a: Fingerprint, b: Fingerprint, points: np.ndarray, mine: np.ndarray, theirs: np.ndarray, mirrored: bool) -> Alignment | None:
+    """`a` on `b`, by those of its `points`, (m, 4), and of those of `b` that are matched."""
+    if min(len(mine), len(b.points)) < LEAST_MATCHES:
         return None
-    mine, theirs = pair_features(restore_descriptors(descriptors), restore_descriptors(b.descriptors))
     alike = find_alike(points[mine], b.points[theirs])
     found = estimate_map(points[mine[alike], :2], b.points[theirs[alike], :2])
     if found is None:
@@ -72,15 +80,21 @@ def match_features(a: Fingerprint, b: Fingerprint, mirrored: bool) -> Alignment 
     return judge_map(a, b, matrix @ flip, features)
 
 
-def pair_features(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rows of two tables of descriptors, (m, 128) and (n, 128), that are nearest and clearly nearer than the next (Lowe 2004)."""
-    likeness = a @ b.T
-    rows = np.arange(len(a))
-    first = likeness.argmax(axis=1)
-    best = likeness[rows, first]
-    likeness[rows, first] = -1
-    clear = (1 - best) < RATIO**2 * (1 - likeness.max(axis=1))  # squared distances are 2 - 2 x likeness
-    return rows[clear], first[clear]
+def pair_features(a: np.ndarray, others: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """Rows of descriptors, float32 (m, 128), and of each of some others, uint8 (n, 128), that are nearest and clearly nearer than the next (Lowe 2004).
+
+    All others are compared in one product: they are many, and each is small.
+    """
+    most = max(2, *(len(other) for other in others))
+    padded = np.zeros((len(others), most, a.shape[1]), np.uint8)
+    for row, other in zip(padded, others, strict=True):
+        row[: len(other)] = other
+    likeness = (a @ restore_descriptors(padded.reshape(-1, a.shape[1])).T).reshape(len(a), len(others), most)
+    first = likeness.argmax(axis=2)
+    best = np.take_along_axis(likeness, first[..., None], axis=2)
+    np.put_along_axis(likeness, first[..., None], -1, axis=2)
+    clear = (1 - best[..., 0]) < RATIO**2 * (1 - likeness.max(axis=2))  # squared distances are 2 - 2 x likeness
+    return [(np.flatnonzero(chosen), nearest[chosen]) for chosen, nearest in zip(clear.T, first.T, strict=True)]
 
 
 def find_alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:

@@ -8,6 +8,8 @@ changes much, as they are and mirrored. Embeddings of a network can be a third.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Executor
+from functools import partial
 
 import numpy as np
 from scipy.sparse import csr_array
@@ -27,11 +29,11 @@ Pair = tuple[int, int]  # rows a < b
 class Proposer:
     """Knows the descriptions of a set, and proposes pairs of it."""
 
-    def __init__(self, prints: list[Fingerprint], embeddings: np.ndarray | None = None, seed: int = 0):
-        """Of `prints` and, where given, `embeddings`, float (n, d), of any network."""
+    def __init__(self, prints: list[Fingerprint], embeddings: np.ndarray | None, pool: Executor, seed: int = 0):
+        """Of `prints` and, where given, `embeddings`, float (n, d), of any network; `pool` shares out the work."""
         self._turned = quantize(turn_low(np.stack([each.low for each in prints])))
         self._turned_index = build_index(self._turned[:, 0])
-        self._words = WordIndex(prints, seed)
+        self._words = WordIndex(prints, pool, seed)
         self._embedded = None if embeddings is None else quantize(np.asarray(embeddings))
         self._embedded_index = None if self._embedded is None else build_index(self._embedded)
 
@@ -61,9 +63,9 @@ class Proposer:
 class WordIndex:
     """Finds photographs that share words, as texts are found (inverted file, Sivic and Zisserman 2003): only those are touched that have one in common."""
 
-    def __init__(self, prints: list[Fingerprint], seed: int):
+    def __init__(self, prints: list[Fingerprint], pool: Executor, seed: int):
         vocabulary = fit_vocabulary(prints, seed)
-        plain, mirrored = (stack_rows([vocabulary.count_words(each, flip) for each in prints], sum(vocabulary.sizes)) for flip in (False, True))
+        plain, mirrored = (stack_rows(list(pool.map(partial(vocabulary.count_words, mirrored=flip), prints)), sum(vocabulary.sizes)) for flip in (False, True))
         rarity = np.log1p(len(prints) / np.maximum(np.bincount(plain.indices, minlength=plain.shape[1]), 1)).astype(np.float32)
         self._queries = [weigh_rows(each, rarity) for each in (plain, mirrored)]
         self._lists = self._queries[0].T.tocsr()

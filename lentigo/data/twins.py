@@ -6,11 +6,13 @@ twin: the fine detail of both must agree where the one lies on the other.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from itertools import combinations, product
+from functools import partial
+from itertools import chain, combinations, groupby, product
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +39,8 @@ COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rat
 NEAR_OVERLAP, NEAR_ANGLE = 0.97, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
 NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
 LISTED = 8  # photographs with equal pixels up to which each has a pair with each other
+
+Proposal = tuple[Pair, tuple[int, ...]]  # a pair, and the ways in which its first may lie on its second
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def find_twins(
     """
     images, problems = list_images(photos)
     check_count("embeddings", embeddings, len(images))
-    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         answers = list(progress(pool.map(take_fingerprint, images), total=len(images), label="photographs"))
     twins = pair_prints(images, answers, embeddings=embeddings, threads=threads, progress=progress)
     return replace(twins, problems=(*problems, *twins.problems))
@@ -132,7 +136,7 @@ def pair_prints(
     prints = {row: answer for row, answer in enumerate(answers) if isinstance(answer, Fingerprint)}
     alike = list_equal(prints)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
-    with one_thread_each(), ThreadPoolExecutor(threads) as pool:
+    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
         found, compared = compare_all([prints[row] for row in firsts], None if embeddings is None else embeddings[firsts], pool, progress)
     pairs = [twin for rows in alike for twin in pair_equal(rows)] + [twin for each in found for twin in spell_out(each, alike)]
     problems = tuple(answer for answer in answers if isinstance(answer, Problem))
@@ -191,21 +195,24 @@ def compare_all(prints: list[Fingerprint], embeddings: np.ndarray | None, pool: 
     """The twins among fingerprints, and how many pairs were compared. Photographs with many twins are searched for more."""
     if len(prints) < 2:
         return [], 0
-    proposer = Proposer(prints, embeddings)
+    proposer = Proposer(prints, embeddings, pool)
     tried: dict[Pair, set[int]] = {}
     found: dict[Pair, Twin] = {}
     rows, neighbours = np.arange(len(prints)), NEIGHBOURS
     while len(rows):
-        proposals = list(choose_new(proposer.propose(rows, neighbours), tried, found))
-        answers = progress(pool.map(lambda proposal: compare_pair(prints, *proposal), proposals), total=len(proposals), label="pairs")
-        found.update((pair, twin) for (pair, _), twin in zip(proposals, answers, strict=True) if twin is not None)
+        proposals = sorted(choose_new(proposer.propose(rows, neighbours), tried, found))
+        alone = [list(several) for _, several in groupby(proposals, lambda proposal: proposal[0][0])]
+        answers = chain.from_iterable(pool.map(partial(compare_row, prints), alone))
+        for (pair, _), twin in zip(proposals, progress(answers, total=len(proposals), label="pairs"), strict=True):
+            if twin is not None:
+                found[pair] = twin
         counts = np.bincount([row for pair in found for row in pair], minlength=len(prints))
         rows = np.flatnonzero(counts >= neighbours // 2) if neighbours < len(prints) - 1 else rows[:0]
         neighbours *= 4
     return list(found.values()), len(tried)
 
 
-def choose_new(proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Twin]) -> Iterator[tuple[Pair, tuple[int, ...]]]:
+def choose_new(proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Twin]) -> Iterator[Proposal]:
     """The pairs that are no twins yet, with the ways that were not tried; those are marked as tried."""
     for pair, ways in proposals.items():
         before = tried.setdefault(pair, set())
@@ -215,20 +222,39 @@ def choose_new(proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int
             yield pair, new
 
 
-def compare_pair(prints: list[Fingerprint], pair: Pair, ways: tuple[int, ...]) -> Twin | None:
-    """The twin that two fingerprints are in one of the ways proposed; None where they are none."""
-    a, b = (prints[row] for row in pair)
-    turned = [match_turn(a, b, way) for way in ways if way < TURNS]
-    best = choose_best(turned, TURN_SCORE)
-    if best is None or best.score < SURE_SCORE:
-        flips = dict.fromkeys(way == MIRRORED or 4 <= way < TURNS for way in ways)
-        laid = [match_features(a, b, mirrored) for mirrored in flips]
-        many, few = ([each for each in laid if each is not None and (each.features >= MANY) == enough] for enough in (True, False))
-        best = choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), best], 0)
-    if best is None:
-        return None
-    transformation = describe_map(best, a, b)
-    return Twin(*pair, name_kind(best, transformation), best.score, transformation, best.features)
+def compare_row(prints: list[Fingerprint], proposals: Sequence[Proposal]) -> list[Twin | None]:
+    """The twins that pairs with one first fingerprint are in one of the ways proposed; None for a pair that is none."""
+    a, others = prints[proposals[0][0][0]], [prints[pair[1]] for pair, _ in proposals]
+    turned = [choose_best([match_turn(a, b, way) for way in ways if way < TURNS], TURN_SCORE) for b, (_, ways) in zip(others, proposals, strict=True)]
+    laid: dict[int, list[Alignment]] = {}
+    for mirrored in (False, True):
+        rows = [row for row, (_, ways) in enumerate(proposals) if mirrored in list_flips(ways) and is_unsure(turned[row])]
+        for row, alignment in zip(rows, match_features(a, [others[row] for row in rows], mirrored), strict=True):
+            laid.setdefault(row, []).extend([alignment] * (alignment is not None))
+    best = [choose_alignment(laid.get(row, []), turn) for row, turn in enumerate(turned)]
+    return [alignment and name_twin(pair, alignment, a, b) for (pair, _), alignment, b in zip(proposals, best, others, strict=True)]
+
+
+def list_flips(ways: tuple[int, ...]) -> set[bool]:
+    """Whether the first of a pair may lie on the second as it is, mirrored, or either, by its ways."""
+    return {way == MIRRORED or 4 <= way < TURNS for way in ways}
+
+
+def is_unsure(turned: Alignment | None) -> bool:
+    """Whether features are to be asked, beside what turned wholes say."""
+    return turned is None or turned.score < SURE_SCORE
+
+
+def choose_alignment(laid: list[Alignment], turned: Alignment | None) -> Alignment | None:
+    """The best that says twin: of those found by features, and of the turned whole."""
+    many, few = ([each for each in laid if (each.features >= MANY) == enough] for enough in (True, False))
+    return choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), turned], 0)
+
+
+def name_twin(pair: Pair, alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Twin:
+    """The twin that an alignment shows."""
+    transformation = describe_map(alignment, a, b)
+    return Twin(*pair, name_kind(alignment, transformation), alignment.score, transformation, alignment.features)
 
 
 def choose_best(alignments: list[Alignment | None], least: float) -> Alignment | None:

@@ -76,4 +76,4 @@ def load_reference(path: Path) -> Reference:
             arrays = {name: file[name] for name in ("centres", "whitening", "limit", "benign", "malignant")}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    return Reference(**{**arrays, "limit": float(arrays["limit"])})
+    return Reference(**{**arrays, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})

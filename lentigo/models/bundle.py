@@ -19,6 +19,8 @@ MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its 
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
 INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, MASKS)
+BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
+RESULTS = ("n", "accuracy", "auroc", "sensitivity", "specificity", "specificity_at_95_sensitivity", "ece", "ci")  # in the card's metrics
 CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
 @dataclass(frozen=True)
@@ -59,9 +61,7 @@ def open_bundle(folder: str | Path) -> Bundle:
 
 def find_bundle(folder: str | Path) -> Bundle:
     """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises as `open_bundle`."""
-    if str(folder) == "bundled":
-        raise ModelError("bundled: this version of Lentigo carries no weights; train a RUN (`lentigo train DATA --out RUN`) and name it")
-    folder = Path(folder)
+    folder = BUNDLED if str(folder) == "bundled" else Path(folder)
     card = read_card(folder)
     for name in card["files"]:
         if not (folder / name).is_file():
@@ -128,3 +128,13 @@ def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] =
     card = {**{key: value for key, value in bundle.card.items() if key != "coming"}, **entries, "files": {**kept, **coming}}
     write_json(bundle.folder / CARD, card)
     return Bundle(bundle.folder, card)
+
+
+def describe_bundle(bundle: Bundle) -> dict[str, Any]:
+    """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation and wherever else its card has some."""
+    megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
+    results = {split: {name: found[name] for name in RESULTS if name in found} for split, found in bundle.card["metrics"].items()}
+    return {
+        "name": bundle.name, "folder": str(bundle.folder), "backbone": bundle.card["backbone"], "licence": bundle.card.get("licence"),
+        "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results,
+    }  # fmt: skip

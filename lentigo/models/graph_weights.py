@@ -11,8 +11,10 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lentigo.errors import ModelError
+from lentigo.models.backbones import Backbone
+from lentigo.models.bundle import GRAPH, open_bundle
 from lentigo.models.graph import trace_onnx
-from lentigo.models.network import Network
+from lentigo.models.network import Network, build_network
 
 SMALL = 256  # values, up to which a constant keeps its 32 bits: they are few, and norms depend on them
 
@@ -32,6 +34,21 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     del halved.graph.node[:]
     halved.graph.node.extend(nodes)
     return halved
+
+
+def start_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
+    """As `build_network`, with the trunk of a RUN, too, where `weights` is its folder or "bundled".
+
+    Raises `ModelError` where that has another backbone.
+    """
+    if str(weights) != "bundled" and not (Path(weights) / GRAPH).is_file():
+        return build_network(backbone, weights, dropouts, seed)
+    bundle = open_bundle(weights)
+    if bundle.card["backbone"] != backbone.name:
+        raise ModelError(f"{weights}: has a trunk of {bundle.card['backbone']}, expected one of {backbone.name}; add --backbone {bundle.card['backbone']}")
+    network = build_network(backbone, "none", dropouts, seed)
+    load_trunk(network, bundle.graph)
+    return network
 
 
 def load_trunk(network: Network, path: str | Path) -> None:

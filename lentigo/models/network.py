@@ -85,8 +85,6 @@ def seed_initializers(seed: int) -> Iterator[None]:
 
 def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """Preprocessing, backbone and pooling, with weights loaded; image to embedding."""
-    if str(weights) == "bundled":
-        raise ModelError("bundled: this version of Lentigo carries no weights; expected --weights imagenet, none or a file")
     constructor = getattr(keras.applications, backbone.constructor)
     options = {"include_preprocessing": True} if backbone.constructor.startswith("MobileNetV3") else {}
     try:

@@ -35,7 +35,8 @@ from lentigo.models.bundle import (
     open_bundle,
 )
 from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, find_skips
-from lentigo.models.network import Network, build_answers, build_network, open_network, settle_norms
+from lentigo.models.graph_weights import start_network
+from lentigo.models.network import Network, build_answers, open_network, settle_norms
 from lentigo.training.decoding import MaskJob, build_decoder_stage, build_whole_stage
 from lentigo.training.deposits import describe_alone, describe_decoder, finish_papers, judge, write_files
 from lentigo.training.recipes import Recipe, find_recipe
@@ -133,7 +134,7 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     """Trains a decoder, with `unfreeze` its trunk too, and writes a RUN that has no classifier."""
     started, recipe, work = time.perf_counter(), request.recipe, out / "checkpoint"
     check_folder(out, request.resume)
-    network = dataclasses.replace(build_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None)
+    network = dataclasses.replace(start_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None)
     if str(request.weights) == "none":
         settle_norms(network, read_sample(request.masks))
     job = request.plan(network, out / SPLITS, work)

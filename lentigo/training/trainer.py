@@ -33,9 +33,10 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, finish_bundle
+from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, find_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.network import Network, build_answers, build_network, build_saved, resize_input, settle_norms, unfreeze_trunk
+from lentigo.models.graph_weights import start_network
+from lentigo.models.network import Network, build_answers, build_saved, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
@@ -89,7 +90,7 @@ def train(
     check_folder(out, resume)
     backbone = find_backbone(recipe.backbone)
     labelled = load_labelled(data)
-    network = build_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    network = start_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
     dataset.require_both_classes()
@@ -123,8 +124,10 @@ def read_sample(dataset: Dataset) -> np.ndarray:
 
 
 def name_source(weights: str | Path) -> str:
-    """The source of the backbone's weights: a word, or a file's name and the start of its hash."""
+    """The source of the backbone's weights: a word, a file's name and the start of its hash, or a RUN's name."""
     path = Path(weights)
+    if str(weights) == "bundled" or path.is_dir():
+        return find_bundle(weights).name
     return f"{path.name}@{hash_file(path)[:16]}" if path.is_file() else str(weights)
 
 

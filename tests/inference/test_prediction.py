@@ -94,11 +94,6 @@ def test_an_empty_folder_alone_is_an_error(tmp_path):
         gather_photos([tmp_path])
 
 
-def test_no_bundled_weights_yet():
-    with pytest.raises(ModelError, match="carries no weights"):
-        predict("photo.jpg")
-
-
 def test_a_flaw_of_the_photograph_is_a_warning_with_its_value(run, paths, tmp_path):
     sharp = Image.open(paths[0])
     sharp.filter(ImageFilter.GaussianBlur(5)).save(tmp_path / "blurred.png")

@@ -148,11 +148,6 @@ def test_a_patient_on_both_sides_is_refused(phantoms, tmp_path):
         train(tmp_path / "manifest.csv", tmp_path / "run", find_recipe("seed", backbone="mobilenetv2"), weights="none", guard=Guard(twins=False))
 
 
-def test_bundled_weights_are_not_promised(phantoms, tmp_path):
-    with pytest.raises(ModelError, match="bundled"):
-        train(phantoms, tmp_path / "run", weights="bundled")
-
-
 def test_class_weights_balance_the_classes():
     from lentigo.training.trainer import weigh
 

@@ -1,0 +1,44 @@
+"""Packing: a RUN made small enough to travel inside the package, as its graph with weights of 16 bits and what answering needs."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+
+from lentigo.data.files import write_whole
+from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, REFERENCE, Bundle, check_hashes, draft_bundle, finish_bundle
+from lentigo.models.graph_weights import halve_weights
+
+LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
+
+
+def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
+    """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and the names of its photographs.
+
+    The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are, and gets `entries` besides.
+    Raises `ModelError` for a RUN that was altered.
+    """
+    check_hashes(run)
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    with write_whole(out / GRAPH) as temporary:
+        onnx.save(halve_weights(onnx.load(run.graph)), temporary)
+    if (run.folder / REFERENCE).is_file():
+        halve_reference(run.folder / REFERENCE, out / REFERENCE)
+    for name in (HISTORY, MODEL_CARD):
+        shutil.copy(run.folder / name, out / name)
+    card = {key: value for key, value in run.card.items() if key not in LEFT_OUT}
+    draft = draft_bundle(out, card | {"packed_from": run.card["files"][GRAPH], **entries})
+    return finish_bundle(draft, run.card["metrics"])
+
+
+def halve_reference(path: Path, out: Path) -> None:
+    """Copies a reference with its large table in 16 bits."""
+    with np.load(path, allow_pickle=False) as file:
+        arrays = {name: file[name] for name in file.files}
+    with write_whole(out) as temporary, open(temporary, "wb") as content:
+        np.savez(content, **arrays | {"whitening": arrays["whitening"].astype(np.float16)})
