@@ -23,7 +23,7 @@ SETTINGS = {  # of every recipe
 HEAD_SETTINGS = {"epochs": "Epochs", "head_learning_rate": "Learning rate"}
 FINETUNE_SETTINGS = {
     "head_epochs": "Epochs of the head alone", "head_learning_rate": "Learning rate of the head alone", "epochs": "Epochs of the whole network",
-    "learning_rate": "Highest learning rate", "warmup_epochs": "Epochs of warm-up, then a cosine to zero", "average": "Moving average of the weights (momentum)",
+    "small_epochs": "Epochs of it on smaller views before", "small_side": "Side of those views (pixels)", "learning_rate": "Highest learning rate", "warmup_epochs": "Epochs of warm-up, then a cosine to zero", "average": "Moving average of the weights (momentum)",
     "mixup": "Mixup", "rotation": "Views: rotation (degrees)", "flip": "Views: mirrored", "zoom": "Views: zoom (log)", "stretch": "Views: stretch (log)",
     "shift": "Views: shift (of the side)", "brightness": "Views: brightness (log)", "contrast": "Views: contrast (log)", "saturation": "Views: saturation (log)",
     "tint": "Views: tint (log)", "degradation": "Views: blur, noise, compression (probability)", "artefacts": "Views: hairs, ruler, ink, dark corners (probability)",

@@ -32,11 +32,14 @@ class GraphWriter:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
         self.owners: dict[str, list[str]] = {}  # by layer the names of its nodes
+        self.layer = "input"  # whose nodes are written
 
     def add(self, kind: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
         """Appends a node; arrays become constants. Gives the name of its output."""
         names = [self.constant(value) if isinstance(value, np.ndarray) else value for value in inputs]
-        output = f"{kind.lower()}_{len(self.nodes)}"
+        mine = self.owners.setdefault(self.layer, [])
+        output = f"{self.layer}/{kind.lower()}_{len(mine)}"
+        mine.append(output)
         self.nodes.append(helper.make_node(kind, names, [output], name=output, **attributes))
         return output
 
@@ -71,7 +74,7 @@ def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
 
 
 def trace_onnx(model: keras.Model, doc: str = "") -> tuple[onnx.ModelProto, dict[str, list[str]]]:
-    """As `to_onnx`, and by the name of each layer the names of its nodes, which do not depend on the weights."""
+    """As `to_onnx`, and by the name of each layer the names of its nodes, which depend on its name alone."""
     outputs = model.output if isinstance(model.output, dict) else {model.output_names[0]: model.output}
     writer, known = GraphWriter(), {}
     source = model.inputs[0]
@@ -82,9 +85,9 @@ def trace_onnx(model: keras.Model, doc: str = "") -> tuple[onnx.ModelProto, dict
         write = WRITERS.get(type(layer).__name__)
         if write is None:
             raise ModelError(f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected {', '.join(sorted(WRITERS))}")
-        start = len(writer.nodes)
+        writer.layer = layer.name
         known[id(tensor)] = write(writer, layer, *list_inputs(layer, node, known))
-        writer.owners[layer.name] = [node.name for node in writer.nodes[start:]]
+    writer.layer = "output"
     shapes = {name: tuple(tensor.shape) for name, tensor in outputs.items()}
     answers = {name: write_output(writer, tensor, known[id(tensor)]) for name, tensor in outputs.items()}
     return writer.finish(inputs, answers, shapes, doc), writer.owners
