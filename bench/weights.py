@@ -32,7 +32,7 @@ RECIPE = dataclasses.replace(
     BEST, validation_split=0.12, head_epochs=30, small_epochs=8, epochs=4, average=0.995, degradation=0.15, artefacts=0.15, zoom=0.25
 )
 LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
-MASK_RECIPE = dataclasses.replace(RECIPE, mask_epochs=12, artefacts=0.3, zoom=0.4)
+MASK_RECIPE = dataclasses.replace(RECIPE, mask_epochs=16, average=0.0, artefacts=0.3, zoom=0.4)
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
 
@@ -100,7 +100,7 @@ def pack(run: Path, out: Path) -> None:
 def clean(data: str, more: list[str]) -> pd.DataFrame:
     """The manifest: absolute paths, labels, splits, and the data set that each comes from as its source; without conflicts."""
     sets = [load_dataset(path) for path in (data, *more)]
-    tables = [one.table.assign(source=one.name, split=one.table["split"].fillna("train")) for one in sets]
+    tables = [one.table.assign(source=Path(one.name).name, split=one.table["split"].fillna("train")) for one in sets]
     table = pd.concat(tables, ignore_index=True)[["image", "label", "split", "source"]]
     dataset = Dataset("all", table)
     joined = join_twins(dataset, search_dataset(dataset, show_nothing))

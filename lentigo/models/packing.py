@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,11 @@ from typing import Any
 import numpy as np
 import onnx
 
-from lentigo.data.files import write_whole
+from lentigo.data.files import write_text, write_whole
 from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, REFERENCE, Bundle, check_hashes, draft_bundle, finish_bundle
 from lentigo.models.graph_weights import halve_weights
 
+PATH = re.compile(r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}")  # of a file or folder, as a system with slashes has it
 LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
 
 
@@ -29,11 +31,29 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
         onnx.save(halve_weights(onnx.load(run.graph)), temporary)
     if (run.folder / REFERENCE).is_file():
         halve_reference(run.folder / REFERENCE, out / REFERENCE)
-    for name in (HISTORY, MODEL_CARD):
-        shutil.copy(run.folder / name, out / name)
-    card = {key: value for key, value in run.card.items() if key not in LEFT_OUT}
+    shutil.copy(run.folder / HISTORY, out / HISTORY)
+    write_text(out / MODEL_CARD, shorten_paths((run.folder / MODEL_CARD).read_text(encoding="utf-8")))
+    card = forget_photographs({key: value for key, value in run.card.items() if key not in LEFT_OUT})
     draft = draft_bundle(out, card | {"packed_from": run.card["files"][GRAPH], **entries})
     return finish_bundle(draft, run.card["metrics"])
+
+
+def forget_photographs(entry: Any) -> Any:
+    """An entry of a card without examples of photographs, and without the folders that things lay in."""
+    if isinstance(entry, dict):
+        return {key: forget_photographs(value) for key, value in entry.items() if key != "examples"}
+    if isinstance(entry, list):
+        return [forget_photographs(value) for value in entry]
+    return shorten_paths(entry) if isinstance(entry, str) else entry
+
+
+def shorten_paths(text: str) -> str:
+    """Absolute paths by their last names.
+
+    >>> shorten_paths("of /home/me/photos/a.csv and 3/4")
+    'of a.csv and 3/4'
+    """
+    return PATH.sub(lambda found: found[0].rsplit("/", 1)[1], text)
 
 
 def halve_reference(path: Path, out: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from lentigo.data.photos import Problem, read_all
-from lentigo.errors import DataError, ModelError
+from lentigo.errors import DataError
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.network import open_network

@@ -22,7 +22,9 @@ def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
     whole = sum((run / name).stat().st_size for name in ("model.onnx", "reference.npz"))
     assert sum((packed.folder / name).stat().st_size for name in packed.card["files"]) < 0.6 * whole
     assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "model.onnx", "model_card.md", "reference.npz"}
-    assert "phantom_" not in (packed.folder / "card.json").read_text()
+    for name in ("card.json", "model_card.md"):
+        text = (packed.folder / name).read_text()
+        assert "phantom_" not in text and str(run.parent.parent) not in text
 
 
 def test_it_answers_as_the_run_does(run, packed, photo):
