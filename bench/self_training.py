@@ -1,10 +1,10 @@
 """Outlines that a RUN draws on photographs without any, and a manifest of those that two looks agree on, beside the outlines drawn by hand.
 
     python bench/self_training.py runs/teacher photographs/lesion_masks photographs/more --out pseudo
-    lentigo train pseudo/manifest.csv --masks --out runs/student
+    lentigo train pseudo/manifest.csv --masks --drop-leaks --out runs/student
 
 The first look takes the whole photograph in four mirrored views, the second what lies around the lesion that the first one found, enlarged. The second look's outline is kept, at 224 x 224,
-where both agree. Validation is the teacher's. Photographs that show what one of the manifest's test photographs shows are left out.
+where both agree. Validation is the teacher's; the test photographs stay in the manifest, so that `--drop-leaks` leaves out what shows one of them, or of validation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from tables import describe_machine, print_table
 
 from lentigo.data.masks import list_masks
 from lentigo.data.photos import SIDE, Problem, find_photos
-from lentigo.data.twins import find_twins
 from lentigo.inference.lesions import HALF, clean_mask
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.inference.search import surround
@@ -47,10 +46,8 @@ def main() -> None:
     photos = [str(path) for folder in options.photos for path in find_photos(Path(folder))]
     if options.limit:
         photos = sorted(np.random.default_rng(0).permutation(photos)[: options.limit])
-    table = list_masks(options.masks).table
-    photos, shown = leave_out(photos, table.loc[table["split"] == "test", "image"].tolist())
     (options.out / "masks").mkdir(parents=True, exist_ok=True)
-    rows, reasons = [], Counter({"shows what a test photograph shows": shown})
+    rows, reasons = [], Counter()
     for image, found in outline_all(Predictor(options.run, flips=True, count=len(photos)), photos, options.agree):
         if isinstance(found, str):
             reasons[found] += 1
@@ -58,19 +55,12 @@ def main() -> None:
         mask = options.out / "masks" / f"{len(rows):05d}.png"
         cv2.imwrite(str(mask), found.astype(np.uint8) * 255)
         rows.append({"image": str(Path(image).resolve()), "mask": str(mask.resolve()), "split": "train"})
-    known = pd.read_csv(Path(options.run) / "masks.csv")[["image", "mask", "split"]]
+    listed = list_masks(options.masks).table
+    known = pd.concat([pd.read_csv(Path(options.run) / "masks.csv"), listed[listed["split"] == "test"]])[["image", "mask", "split"]]
     known[["image", "mask"]] = known[["image", "mask"]].map(lambda path: str(Path(path).resolve()))
-    pd.concat([known[known["split"] != "test"], pd.DataFrame(rows)]).to_csv(options.out / "manifest.csv", index=False)
+    pd.concat([known, pd.DataFrame(rows)]).to_csv(options.out / "manifest.csv", index=False)
     print(describe_machine())
-    print_table(["photographs", "n"], [["drawn by hand", len(known)], ["taken", len(rows)], *map(list, reasons.items())])
-
-
-def leave_out(photos: list[str], test: list[str]) -> tuple[list[str], int]:
-    """The photographs that have no twin among those of the test, and how many have one."""
-    twins = find_twins([*photos, *test])
-    groups = twins.groups[: len(photos)]
-    shown = np.isin(groups, twins.groups[len(photos) :])
-    return [photo for photo, out in zip(photos, shown, strict=True) if not out], int(shown.sum())
+    print_table(["photographs", "n"], [["drawn by hand, test included", len(known)], ["taken", len(rows)], *map(list, reasons.items())])
 
 
 def outline_all(predictor: Predictor, photos: list[str], agree: float) -> Iterator[tuple[str, np.ndarray | str]]:

@@ -13,7 +13,6 @@ import argparse
 import csv
 import io
 import json
-import os
 import subprocess
 import tempfile
 import time
@@ -164,14 +163,14 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     """A row for each count: the words of that many photographs looked up, each with the features of four real ones mixed, so that words are as common as they are."""
     from lentigo.data.fingerprints import Fingerprint, take_fingerprint
     from lentigo.data.proposals import WordIndex
-    from lentigo.data.twins import NEIGHBOURS, one_thread_each
+    from lentigo.data.twins import NEIGHBOURS, open_pool
 
     with ThreadPoolExecutor() as pool:
         real = [one for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)])) if isinstance(one, Fingerprint)]
     for count in counts:
         prints = [mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)]
         start = time.process_time()
-        with one_thread_each(), ThreadPoolExecutor(os.cpu_count()) as pool:
+        with open_pool() as pool:
             index = WordIndex(prints, pool, 0)
             built = time.process_time()
             pairs = sum(1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored))

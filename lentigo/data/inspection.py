@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +14,7 @@ from lentigo.data.quality import Flaw, judge_quality, measure_quality
 from lentigo.data.shortcuts import describe_facts
 from lentigo.data.sightings import Artefacts, find_artefacts
 from lentigo.data.skin import estimate_ita
-from lentigo.data.twins import one_thread_each
+from lentigo.data.twins import open_pool
 from lentigo.errors import PhotoError
 
 LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is called tiny
@@ -59,5 +57,5 @@ def inspect_photo(path: str) -> Inspection | Problem:
 
 def inspect_photos(paths: Sequence[str], *, threads: int | None = None, progress: Progress = show_nothing) -> list[Inspection | Problem]:
     """One look at each photograph, in order."""
-    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with open_pool(threads) as pool:
         return list(progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"))

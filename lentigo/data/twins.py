@@ -117,7 +117,7 @@ def find_twins(
     """
     images, problems = list_images(photos)
     check_count("embeddings", embeddings, len(images))
-    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with open_pool(threads) as pool:
         answers = list(progress(pool.map(take_fingerprint, images), total=len(images), label="photographs"))
     twins = pair_prints(images, answers, embeddings=embeddings, threads=threads, progress=progress)
     return replace(twins, problems=(*problems, *twins.problems))
@@ -136,7 +136,7 @@ def pair_prints(
     prints = {row: answer for row, answer in enumerate(answers) if isinstance(answer, Fingerprint)}
     alike = list_equal(prints)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
-    with one_thread_each(), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+    with open_pool(threads) as pool:
         found, compared = compare_all([prints[row] for row in firsts], None if embeddings is None else embeddings[firsts], pool, progress)
     pairs = [twin for rows in alike for twin in pair_equal(rows)] + [twin for each in found for twin in spell_out(each, alike)]
     problems = tuple(answer for answer in answers if isinstance(answer, Problem))
@@ -164,13 +164,16 @@ def list_images(photos: str | Path | Dataset | Iterable[str | Path]) -> tuple[li
 
 
 @contextmanager
-def one_thread_each() -> Iterator[None]:
-    """Photographs are worked on side by side, so no library should start threads of its own for one: they would wait for each other."""
+def open_pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A pool of `threads`, else of as many as there are processors, for work on photographs side by side.
+
+    No library starts threads of its own for one of them meanwhile: they would wait for each other.
+    """
     before = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
-        with threadpool_limits(1):
-            yield
+        with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            yield pool
     finally:
         cv2.setNumThreads(before)
 
