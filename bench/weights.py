@@ -41,9 +41,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--more", nargs="*", default=[], help="further data sets, all of them to train on")
-    parser.add_argument("--start", required=True, help="weights of the backbone")
+    parser.add_argument("--start", required=True, help="weights of the backbone, or a RUN to go on from: the same seed keeps its split")
     parser.add_argument("--backbone", default=RECIPE.backbone)
     parser.add_argument("--small-epochs", type=int, default=RECIPE.small_epochs)
+    parser.add_argument("--small-side", type=int, default=RECIPE.small_side)
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
     parser.add_argument("--seed", type=int, default=0)
@@ -53,7 +54,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, help="the folder for the small copy")
     options = parser.parse_args()
     print(describe_machine())
-    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "epochs", "learning_rate", "seed")}
+    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "learning_rate", "seed")}
     if not (options.out / CARD).is_file():
         learn(options, dataclasses.replace(RECIPE, **changes))
     if options.masks and "decoder" not in open_bundle(options.out).card:

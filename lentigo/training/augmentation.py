@@ -27,7 +27,8 @@ class Augmentation:
 
     `rotation` is in degrees; `zoom`, `stretch`, `brightness`, `contrast`, `saturation` and `tint` are natural
     logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch. `degradation` and `artefacts` are
-    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink and dark corners.
+    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink and dark corners;
+    `amelanosis` that of a lesion without its pigment, where there is a mask to know it by.
     """
 
     rotation: float = 180.0
@@ -41,6 +42,7 @@ class Augmentation:
     tint: float = 0.06
     degradation: float = 0.0
     artefacts: float = 0.0
+    amelanosis: float = 0.0
 
 
 def find_augmentation(recipe: Recipe) -> Augmentation:
@@ -67,6 +69,8 @@ def augment_pair(photo: np.ndarray, mask: np.ndarray, augmentation: Augmentation
     """
     height, width = photo.shape[:2]
     geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
+    if rng.random() < augmentation.amelanosis:
+        photo = bleach_lesion(photo, mask, rng)
     outline = warp(mask.astype(np.float32), geometry)
     return render_view(photo, geometry, colour, augmentation, rng), outline
 
@@ -77,6 +81,23 @@ def render_view(photo: np.ndarray, geometry: np.ndarray, colour: np.ndarray, aug
         if rng.random() < augmentation.artefacts:
             photo = draw(add, photo, rng)
     return degrade_photo(cv2.transform(warp(photo, geometry), colour), augmentation.degradation, rng)
+
+
+def bleach_lesion(photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """`photo`, uint8 (height, width, 3), with a lesion, `mask` (height, width) of 0 and 1, that has lost its pigment and is pink or faint.
+
+    Melanin darkens all colours, blood hardly red: what sets the lesion off from the median of the skin beside it shrinks, in red most of all. What lies far
+    from the lesion stays as it is; a photograph without a lesion, or without skin, too.
+    """
+    gains = np.array([rng.uniform(0, 0.4), *rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.15, 2)], np.float32)
+    reach = 0.05 * len(photo)
+    near = cv2.GaussianBlur(cv2.dilate(mask.astype(np.float32), np.ones((2 * int(reach) + 1,) * 2)), (0, 0), reach)
+    beside = photo[(mask == 0) & (near > 0.2)]
+    if not len(beside) or not mask.any():
+        return photo
+    skin = np.median(beside, axis=0).astype(np.float32)
+    contrast = (photo - skin) * (1 - near[:, :, None] * (1 - gains))
+    return np.clip(np.rint(skin + contrast), 0, 255).astype(np.uint8)
 
 
 def warp(picture: np.ndarray, geometry: np.ndarray) -> np.ndarray:

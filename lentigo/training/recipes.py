@@ -66,6 +66,7 @@ class Recipe:
     tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1)
     degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1)
     artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1)
+    amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lentigo.data.phantoms import draw_phantom
-from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, mix_views, view_generator
+from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, bleach_lesion, mix_views, view_generator
 
 PHOTO = draw_phantom("malignant", 3).photo
 NONE = Augmentation(*[0.0] * 11)
@@ -74,3 +74,20 @@ def test_the_view_of_a_pair_is_that_of_the_photograph_alone():
     photo, augmentation = draw_phantom("benign", 3).photo, Augmentation(degradation=0.5, artefacts=0.5)
     view, _ = augment_pair(photo, np.zeros(photo.shape[:2], np.uint8), augmentation, view_generator(1, 2, 3))
     assert (view == augment_photo(photo, augmentation, view_generator(1, 2, 3))).all()
+
+
+def test_a_bleached_lesion_loses_its_darkness_in_red_and_nothing_else_changes():
+    y, x = np.mgrid[:96, :96]
+    mask = (np.hypot(x - 40, y - 52) < 14).astype(np.uint8)
+    photo = np.where(mask[..., None] == 1, (100, 60, 50), (220, 170, 150)).astype(np.uint8)
+    photo[:, :4] = 0
+    bleached = bleach_lesion(photo, mask, view_generator(0, 0, 1)).astype(int)
+    lesion, skin = bleached[52, 40], bleached[52, 70]
+    assert lesion[0] > 170 and (lesion[1:] > (65, 55)).all() and lesion[0] - lesion[1] > 50, lesion
+    np.testing.assert_array_equal(skin, (220, 170, 150))
+    assert (bleached[:, :4] == 0).all()
+
+
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_photograph_without_lesion_or_without_skin_is_not_bleached(share):
+    np.testing.assert_array_equal(bleach_lesion(PHOTO, np.full(PHOTO.shape[:2], share, np.uint8), view_generator(0, 0, 1)), PHOTO)
