@@ -69,7 +69,7 @@ def augment_pair(photo: np.ndarray, mask: np.ndarray, augmentation: Augmentation
     """
     height, width = photo.shape[:2]
     geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
-    if rng.random() < augmentation.amelanosis:
+    if augmentation.amelanosis and rng.random() < augmentation.amelanosis:
         photo = bleach_lesion(photo, mask, rng)
     outline = warp(mask.astype(np.float32), geometry)
     return render_view(photo, geometry, colour, augmentation, rng), outline
