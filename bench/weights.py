@@ -46,6 +46,7 @@ def main() -> None:
     parser.add_argument("--small-epochs", type=int, default=RECIPE.small_epochs)
     parser.add_argument("--small-side", type=int, default=RECIPE.small_side)
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
+    parser.add_argument("--still-share", type=float, default=RECIPE.still_share)
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--masks", help="a manifest of photographs with masks, for the decoder")
@@ -54,7 +55,7 @@ def main() -> None:
     parser.add_argument("--pack", type=Path, help="the folder for the small copy")
     options = parser.parse_args()
     print(describe_machine())
-    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "learning_rate", "seed")}
+    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "seed")}
     if not (options.out / CARD).is_file():
         learn(options, dataclasses.replace(RECIPE, **changes))
     if options.masks and "decoder" not in open_bundle(options.out).card:

@@ -27,6 +27,7 @@ from lentigo.data.files import hash_bytes
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
 from lentigo.models.backbones import Backbone, preprocess
+from lentigo.models.graph import origin, walk
 from lentigo.models.layers import GradientMap
 
 UNITS = (1024, 512)
@@ -176,6 +177,20 @@ def resize_input(network: Network, side: int) -> keras.Model:
     """The whole network, image to logit, for photographs of another side: the same layers, hence the same weights."""
     image = keras.Input((side, side, 3), dtype="uint8", name="image")
     return keras.models.clone_model(network.full, input_tensors=image, clone_function=lambda layer: layer)
+
+
+def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Model]:
+    """Two models that make up `model`, of the same layers: from the photograph to one feature map, "map", and from it to the output.
+
+    The map is the last within that share of the layers through which everything goes. Raises `ModelError` where there is none.
+    """
+    tensors = list(walk(model.outputs, {}))
+    used = {id(x): place for place, tensor in enumerate(tensors) for x in origin(tensor)[1].input_tensors}  # the last place that needs it
+    waiting = [sum(used.get(id(x), 0) > place for x in tensors[: place + 1]) for place in range(int(share * len(tensors)) + 1)]
+    cuts = [tensor for tensor, count in zip(tensors, waiting) if count == 1 and len(tensor.shape) == 4 and tensor.dtype != "uint8"]
+    if not cuts:
+        raise ModelError(f"no feature map within the first {share:.0%} of the layers takes in everything before it; expected a larger share")
+    return keras.Model(model.input, {"map": cuts[-1]}), keras.Model(cuts[-1], model.output)
 
 
 def name_weights(network: Network) -> str:

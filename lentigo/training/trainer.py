@@ -36,7 +36,7 @@ from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, find_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
-from lentigo.models.network import Network, build_answers, build_saved, resize_input, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_answers, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
@@ -161,15 +161,24 @@ def build_finetune_stage(job: Job) -> Stage:
 
 
 def build_view_stage(job: Job, name: str, epochs: int, side: int) -> Stage:
-    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too."""
+    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too.
+
+    With `still_share` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
+    """
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
     model = network.full if side == SIDE else resize_input(network, side)
+    first, learner = cut_network(model, recipe.still_share) if recipe.still_share else (None, model)
+    session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.exact else None)
     steps = -(-len(job.training) // recipe.batch_size)
-    compile_model(model, recipe, plan_rate(recipe, recipe.learning_rate, epochs, steps), recipe.average)
+    compile_model(learner, recipe, plan_rate(recipe, recipe.learning_rate, epochs, steps), recipe.average)
+
+    def load(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        views, labels = load_views(job.training, recipe, epoch, rows, side)
+        return (session.answer(views)["map"] if session else views), labels
+
     return Stage(
-        name, model, epochs,
-        lambda epoch, rows: load_views(job.training, recipe, epoch, rows, side),
+        name, learner, epochs, load,
         lambda: score_logits(measure_validation(job, model), job.validation.malignant),
         "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True,
     )  # fmt: skip

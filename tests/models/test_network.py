@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_network, build_saved, name_weights, open_network, unfreeze_trunk
+from lentigo.models.network import build_network, build_saved, cut_network, name_weights, open_network, unfreeze_trunk
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
@@ -32,6 +32,24 @@ def test_densenet121_has_the_parameters_of_the_original():
 
 def test_full_is_head_after_trunk(network):
     np.testing.assert_allclose(network.full(PIXELS), network.head(network.trunk(PIXELS)), atol=1e-6)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.6])
+def test_a_cut_network_answers_alike_in_two_steps(network, share):
+    first, rest = cut_network(network.full, share)
+    np.testing.assert_allclose(rest(first(PIXELS)["map"]), network.full(PIXELS), atol=1e-6)
+    assert 0 < first.count_params() < share * network.full.count_params()
+
+
+@pytest.mark.parametrize("share", [0.3, 0.31, 0.32])
+def test_a_cut_goes_through_one_map_alone(share):
+    first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").full, share)
+    assert first.output["map"]._keras_history.operation.name.endswith("concat")  # elsewhere in a dense block two maps are needed
+
+
+def test_a_share_too_small_to_cut_at_is_named(network):
+    with pytest.raises(ModelError, match="expected a larger share"):
+        cut_network(network.full, 0.001)
 
 
 def test_batch_norms_of_an_unfrozen_trunk_stay_still():

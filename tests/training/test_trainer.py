@@ -15,6 +15,9 @@ import pytest
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.models.backbones import find_backbone
+from lentigo.models.graph_weights import start_network
+from lentigo.models.network import open_network
 from lentigo.models.runtime import Session
 from lentigo.training.recipes import find_recipe
 from lentigo.training.sides import Guard, keep_settings
@@ -93,6 +96,16 @@ def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
     pd.testing.assert_frame_equal(whole, killed, rtol=1e-3, atol=1e-4)
     assert whole["stage"].tolist() == ["head", "head", "finetune small", "finetune"]
     assert not (tmp_path / "killed" / "checkpoint").exists()
+
+
+def test_still_layers_stay_and_the_others_learn(phantoms, weight_file, tmp_path):
+    weights = weight_file("mobilenetv3small")
+    train(phantoms, tmp_path / "run", find_recipe("best", **SMALL | {"epochs": 1, "head_epochs": 1}, still_share=0.5), weights=weights)
+    before = start_network(find_backbone("mobilenetv3small"), weights).trunk
+    after = open_network(tmp_path / "run" / "model.keras", find_backbone("mobilenetv3small")).trunk
+    kernels = [(layer.name, layer.kernel) for layer in before.layers if hasattr(layer, "kernel")]
+    changed = [not np.array_equal(kernel, after.get_layer(name).kernel) for name, kernel in kernels]
+    assert changed == sorted(changed) and not changed[0] and changed[-1], changed
 
 
 def test_resuming_with_other_settings_names_them(tmp_path):
