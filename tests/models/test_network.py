@@ -44,7 +44,8 @@ def test_a_cut_network_answers_alike_in_two_steps(network, share):
 @pytest.mark.parametrize("share", [0.3, 0.31, 0.32])
 def test_a_cut_goes_through_one_map_alone(share):
     first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").full, share)
-    assert first.output["map"]._keras_history.operation.name.endswith("concat")  # elsewhere in a dense block two maps are needed
+    name = first.output["map"]._keras_history.operation.name
+    assert name.endswith("concat") or name.startswith("pool"), name  # elsewhere in a dense block two maps are needed
 
 
 def test_a_share_too_small_to_cut_at_is_named(network):
