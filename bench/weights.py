@@ -32,7 +32,9 @@ RECIPE = dataclasses.replace(
     BEST, validation_split=0.12, head_epochs=30, small_epochs=8, epochs=4, average=0.995, degradation=0.15, artefacts=0.15, zoom=0.25
 )
 LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
-MASK_RECIPE = dataclasses.replace(RECIPE, mask_epochs=16, average=0.0, artefacts=0.3, zoom=0.4)
+MASK_RECIPE = dataclasses.replace(
+    RECIPE, mask_epochs=12, average=0.0, artefacts=0.3, amelanosis=0.5, zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12
+)
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
 
