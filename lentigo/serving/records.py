@@ -107,3 +107,28 @@ class Page:
 
     records: tuple[Record, ...] = field(default=())
     cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class LesionPage:
+    """Some lesions, newest first, and the cursor of the next page; None on the last."""
+
+    lesions: tuple[Lesion, ...] = ()
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Some lines of the audit trail, newest first, and the cursor of the next page; None on the last."""
+
+    events: tuple[Event, ...] = ()
+    cursor: str | None = None
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What retention deleted: how many predictions and lesions, and the hashes of kept photographs that no record names any more."""
+
+    predictions: int = 0
+    lesions: int = 0
+    photos: tuple[str, ...] = ()
