@@ -1,0 +1,134 @@
+/** The first view: photographs come in, each shows how far it is, and the chosen one its result. */
+
+import { openCamera } from "./camera.js";
+import { announce, choose, labelled, make } from "./elements.js";
+import { listLesions } from "./lesions.js";
+import { sayResult, showResult } from "./result.js";
+import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js";
+import { drawSign } from "./scale.js";
+import { LABELS, percent } from "./words.js";
+
+const STARTED = ["waiting", "sending", "pausing"];
+const choice = { lesion: "", taken: "" }; // what is said of the photographs to come
+let shown = null; // the item whose result is shown
+
+/** Takes photographs in, with what was chosen for them. */
+export function takePhotographs(files) {
+  if (!files.length) return;
+  const added = addPhotographs(files, { ...choice });
+  if (!shown || shown.state !== "done") shown = added[0];
+  announce(`${added.length} ${added.length === 1 ? "photograph is" : "photographs are"} on the way.`);
+}
+
+/** The view; `query` may name the lesion that photographs to come show, `signal` ends it. */
+export function showIntake(query, signal) {
+  if (query.has("lesion")) choice.lesion = query.get("lesion");
+  const rows = new Map(), list = make("ol", { class: "queue", "aria-label": "Photographs of this visit" }), result = make("div", { class: "chosen" });
+  const view = make("div", { class: "intake" }, make("h1", { tabindex: -1 }, "Photographs"), makeEntrance(signal), list, result);
+
+  function paint(item) {
+    const row = rows.get(item) ?? make("li", {});
+    rows.set(item, row);
+    if (!items.includes(item)) return forget(item, row);
+    const state = `${item.state} ${item === shown} ${items.length}`;
+    if (row.dataset.state !== state) row.replaceChildren(...showItem(item, () => select(item)));
+    row.dataset.state = state;
+    paintProgress(item, row);
+    if (!row.isConnected) list.append(row);
+    view.classList.toggle("filled", items.length > 0);
+    list.hidden = items.length === 0 || (items.length === 1 && item.state === "done");
+  }
+
+  function forget(item, row) {
+    row.remove();
+    rows.delete(item);
+    if (item === shown) select(items.find((other) => other.state === "done") ?? items[0] ?? null);
+    items.forEach(paint);
+    view.classList.toggle("filled", items.length > 0);
+    list.hidden = items.length === 0;
+    view.querySelector("h1").focus();
+  }
+
+  function select(item) {
+    shown = item;
+    items.forEach(paint);
+    paintResult();
+  }
+
+  function paintResult() {
+    const prediction = shown?.prediction;
+    if (!prediction) return result.replaceChildren();
+    if (result.dataset.id !== prediction.id || !result.firstChild) result.replaceChildren(showResult(prediction, { name: shown.name }));
+    result.dataset.id = prediction.id;
+  }
+
+  news.addEventListener("change", ({ detail: item }) => {
+    if (item.state === "done" && shown?.state === "failed" && items.includes(item)) shown = item;
+    paint(item);
+    if (items.includes(item) && item.state === "done") items.forEach(paint);
+    paintResult();
+  }, { signal });
+  items.forEach(paint);
+  list.hidden = list.hidden || items.length === 0;
+  paintResult();
+  return view;
+}
+
+/** Speaks of an item that was answered or failed; heard in whatever view the reader is. */
+export function speakOf(item) {
+  const name = items.length > 1 ? `Photograph ${items.indexOf(item) + 1} of ${items.length}: ` : "";
+  if (item.state === "done") announce(name + sayResult(item.prediction));
+  if (item.state === "failed") announce(`${name}${item.problem.title} ${item.problem.detail}`);
+}
+
+function makeEntrance(signal) {
+  const input = make("input", { type: "file", id: "files", multiple: true, accept: "image/*,.heic,.heif,.tif,.tiff,.jp2,.ppm", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
+  const capture = make("input", { type: "file", id: "capture", accept: "image/*", capture: "environment", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
+  function take({ target }) {
+    takePhotographs(Array.from(target.files));
+    target.value = "";
+  }
+  return make("section", { class: "entrance", "aria-label": "Add photographs" },
+    make("p", { class: "invitation" }, "Drop photographs of skin lesions here, or paste them."),
+    make("div", { class: "row" },
+      make("button", { type: "button", class: "primary", onclick: () => input.click() }, "Choose photographs"),
+      make("button", { type: "button", onclick: () => openCamera((file) => takePhotographs([file]), capture) }, "Use the camera")),
+    input, capture, makeChoices(signal));
+}
+
+function makeChoices(signal) {
+  const lesion = choose("lesion", [["", "no lesion"]], "", () => { choice.lesion = lesion.value; });
+  const taken = make("input", { type: "date", id: "taken", value: choice.taken, onchange: () => { choice.taken = taken.value; } });
+  listLesions().then((lesions) => {
+    if (signal.aborted) return;
+    lesion.replaceChildren(...[["", "no lesion"], ...lesions.map((one) => [one.id, one.site ? `${one.name}, ${one.site}` : one.name])].map(([value, words]) => make("option", { value }, words)));
+    lesion.value = choice.lesion;
+    if (lesion.selectedIndex < 0) lesion.value = choice.lesion = "";
+  }, () => {});
+  return make("div", { class: "choices" }, labelled("They show", lesion), labelled("Taken on", taken), make("a", { href: "#/lesions" }, "New lesion"));
+}
+
+function showItem(item, select) {
+  const { prediction, problem, state } = item, current = state === "done" && items.length > 1;
+  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", onerror: ({ target }) => target.classList.add("blank") });
+  const words = state === "done"
+    ? make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)))
+    : state === "failed" ? make("span", { class: "failure" }, make("strong", {}, problem.title || "It did not work"), " ", problem.detail)
+      : make("span", { class: "going" }, make("progress", { max: 1, "aria-label": `Sending ${item.name}` }), make("span", { class: "quiet" }));
+  const body = make("span", { class: "item-words" }, make("span", { class: "file" }, item.name), words);
+  const whole = current ? make("button", { type: "button", class: "pick", "aria-pressed": String(shownIs(item)), onclick: select }, thumb, body) : make("div", { class: "pick" }, thumb, body);
+  return [whole, make("span", { class: "item-actions" },
+    state === "failed" && make("button", { type: "button", onclick: () => sendAgain(item) }, "Try again", make("span", { class: "unseen" }, `: ${item.name}`)),
+    make("button", { type: "button", class: "plain", onclick: () => removeItem(item) }, STARTED.includes(state) ? "Stop" : "Remove", make("span", { class: "unseen" }, `: ${item.name}`)))].filter(Boolean);
+}
+
+const shownIs = (item) => item === shown;
+
+function paintProgress(item, row) {
+  const bar = row.querySelector("progress"), words = row.querySelector(".going .quiet");
+  if (!bar) return;
+  const answering = item.state === "sending" && item.sent >= 1;
+  if (item.state === "sending" && !answering) bar.value = item.sent;
+  else bar.removeAttribute("value");
+  words.textContent = { waiting: "waiting for its turn", sending: answering ? "the model is looking" : "on its way", pausing: `${item.problem?.detail ?? ""} Sent again in ${Math.ceil(item.seconds ?? 0)} s.` }[item.state];
+}

@@ -1,0 +1,62 @@
+/** The model that answers: what its card says. */
+
+import { ask } from "./api.js";
+import { listFacts, make, makeTable, showProblem } from "./elements.js";
+import { forgetKey, readKey } from "./key.js";
+import { percent, round } from "./words.js";
+
+const METRICS = { auroc: "AUROC", sensitivity: "Sensitivity", specificity: "Specificity", accuracy: "Accuracy", brier: "Brier score", ece: "Calibration error" };
+let loading = null;
+
+/** The models of the service; asked for once. Raises `Problem`. */
+export function listModels() {
+  loading ??= ask("v1/models").then((answer) => answer.models, (problem) => { loading = null; throw problem; });
+  return loading;
+}
+
+/** The facts of a model by its name, undefined where the service does not have it any more. */
+export async function findModel(name) {
+  return (await listModels()).find((model) => model.name === name);
+}
+
+/** The view of the models. */
+export function showModels() {
+  const place = make("div", {}, make("p", { class: "quiet" }, "The card is loading."));
+  const load = async () => {
+    try {
+      place.replaceChildren(...(await listModels()).map(showModel));
+    } catch (problem) {
+      place.replaceChildren(showProblem(problem, load));
+    }
+  };
+  load();
+  return make("div", { class: "model" }, make("h1", { tabindex: -1 }, "Model"), place, readKey() && showKey());
+}
+
+function showModel(model) {
+  const metrics = model.metrics?.validation ?? model.metrics ?? {}, refusal = model.refusal?.limit ?? model.refusal_limit;
+  return make("section", {}, make("h2", {}, model.name), make("p", { class: "lead" }, model.disclaimer),
+    listFacts([
+      ["Operating point", `${percent(model.threshold)} (${model.threshold_rule ?? model.rule})`],
+      ["Malignant where it was calibrated", model.prevalence && percent(model.prevalence)],
+      ["Calibration", model.calibration?.kind ?? model.calibration],
+      ["Refuses beyond", typeof refusal === "number" ? `a distance of ${round(refusal, 1)} from the photographs that it knows` : null],
+      ["Licence", model.licence],
+    ]),
+    showLimits(model.not_for ?? model.out_of_scope ?? []), tabulate(metrics));
+}
+
+function showLimits(limits) {
+  const lines = Array.isArray(limits) ? limits : [limits];
+  return lines.length ? make("section", {}, make("h3", {}, "Not to be used for"), make("ul", {}, lines.map((line) => make("li", {}, line)))) : null;
+}
+
+function tabulate(metrics) {
+  const rows = Object.entries(METRICS).filter(([name]) => typeof metrics[name] === "number").map(([name, words]) => [words, round(metrics[name], 3), metrics.ci?.[name] ? metrics.ci[name].map((value) => round(value, 3)).join(" to ") : "–"]);
+  return rows.length ? make("div", { class: "wide" }, makeTable(`On ${metrics.n ? `${metrics.n} ` : ""}validation photographs, on which it was also chosen: optimistic`, ["Metric", "Value", "95 % interval"], rows)) : null;
+}
+
+function showKey() {
+  const section = make("section", {}, make("h2", {}, "Key"), make("p", {}, "This tab holds a key of the service."), make("button", { type: "button", onclick: () => { forgetKey(); section.replaceChildren(make("p", { role: "status" }, "The key is forgotten.")); } }, "Forget the key"));
+  return section;
+}
