@@ -15,7 +15,7 @@ import typer
 from typer import Argument, Option
 
 from lentigo.errors import LentigoError, UsageError
-from lentigo.options import Json
+from lentigo.options import Json, Model
 from lentigo.terminal import emit, print_columns, report_problems, say
 
 serving_app = typer.Typer(rich_markup_mode=None)
@@ -26,6 +26,30 @@ Db = Annotated[str | None, Option("--db", help="sqlite:///FILE or postgresql://U
 WHO = "command line"  # in the audit trail
 AGES = {"h": "hours", "d": "days", "w": "weeks"}
 SHOWN = 50  # predictions, to people
+
+
+@serving_app.command(epilog="Example: lentigo serve --port 8000 --db postgresql://lentigo@localhost/lentigo")
+def serve(
+    host: Annotated[str, Option("--host", help="Where to listen; others than this machine need a key: `lentigo keys add`.")] = "127.0.0.1",
+    port: Annotated[int, Option("--port", help="0 for any that is free.")] = 8000,
+    model: Model = "bundled",
+    db: Db = None,
+    keep_photos: Annotated[Path | None, Option("--keep-photos", help="Folder to keep photographs in: pixels alone. Without it none is kept.")] = None,
+    queue: Annotated[int, Option("--queue", help="Photographs that may wait; more are refused.")] = 128,
+    wait_ms: Annotated[float, Option("--wait-ms", help="How long a photograph waits for others to be answered with.")] = 2.0,
+    rate: Annotated[float, Option("--rate", help="Requests a second of one key, on average.")] = 50.0,
+    as_json: Json = False,
+) -> None:
+    """Serves the classifier over HTTP, with a page for people; the log is a JSON line a request on stderr."""
+    from lentigo.serving.server import serve as run
+
+    def announce(facts: dict[str, Any]) -> None:
+        if as_json:
+            emit(facts)
+        else:
+            say(f"{facts['model']} answers at {facts['url']} (store: {facts['store']}); Ctrl-C ends it. A research tool, not a medical device.")
+
+    run(model, host=host, port=port, db=db, keep_photos=keep_photos, most_waiting=queue, wait_ms=wait_ms, rate=rate, ready=announce)
 
 
 @keys_app.command("add", epilog="Example: lentigo keys add clinic --scopes read,predict")
@@ -200,7 +224,7 @@ def read_age(words: str) -> timedelta:
     >>> read_age("365d").days, read_age("52w").days, read_age("36h").days
     (365, 364, 1)
     """
-    found = re.fullmatch(r"(\d{1,6})([hdw])", words.strip().lower())
+    found = re.fullmatch(r"(\d{1,4})([hdw])", words.strip().lower())
     if not found:
         raise UsageError(f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w")
     return timedelta(**{AGES[found[2]]: int(found[1])})
