@@ -2,6 +2,8 @@
 
 import { readKey, renewKey } from "./key.js";
 
+const ATTEMPTS = 3, PATIENCE = 10; // more tries, and the seconds that a reader is let wait for each
+export const STOPPED = -1; // a status of our own: this side ended it
 const SILENT = "The service does not answer. Is it running, and is this computer connected?";
 
 /** Why a request failed. `status` is 0 where nothing answered; `wait` the seconds that the server asks to wait, null where it does not. */
@@ -11,9 +13,14 @@ export class Problem extends Error {
     Object.assign(this, { status, title, detail: detail || (title ? "" : SILENT), problems, wait });
   }
 
-  /** Whether the same request may succeed later. */
+  /** Whether the same request may succeed later by itself. */
   get passing() {
     return [0, 408, 429, 502, 503, 504].includes(this.status);
+  }
+
+  /** Whether it may succeed when the reader tries again: with another key, say. */
+  get curable() {
+    return this.passing || [STOPPED, 401, 403, 500].includes(this.status);
   }
 }
 
@@ -28,7 +35,8 @@ export async function askFile(path) {
   return (await request(path, "GET", null)).blob();
 }
 
-async function request(path, method, body) {
+/** Reading is tried again by itself where the service asks to wait a little. */
+async function request(path, method, body, attempt = 0) {
   const key = readKey(), headers = body ? { ...authorize(key), "Content-Type": "application/json" } : authorize(key);
   let response;
   try {
@@ -38,7 +46,10 @@ async function request(path, method, body) {
   }
   if (response.ok) return response;
   if (response.status === 401 && (await renewKey(key))) return request(path, method, body);
-  throw readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
+  const problem = readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
+  if (method !== "GET" || attempt >= ATTEMPTS || problem.wait === null || problem.wait > PATIENCE) throw problem;
+  await new Promise((resolve) => setTimeout(resolve, 1000 * problem.wait));
+  return request(path, method, body, attempt + 1);
 }
 
 function authorize(key) {
@@ -65,7 +76,7 @@ function post(path, form, headers, progress, signal) {
     exchange.upload.addEventListener("progress", (event) => event.lengthComputable && progress(event.loaded / event.total));
     exchange.addEventListener("load", () => resolve(exchange));
     exchange.addEventListener("error", () => reject(new Problem()));
-    exchange.addEventListener("abort", () => reject(new Problem({ status: -1, title: "Stopped", detail: "You stopped it." })));
+    exchange.addEventListener("abort", () => reject(new Problem({ status: STOPPED, title: "Stopped", detail: "You stopped it." })));
     exchange.addEventListener("loadend", () => signal.removeEventListener("abort", stop));
     signal.addEventListener("abort", stop);
     exchange.send(form);

@@ -51,8 +51,13 @@ export function choose(id, options, value, onchange = () => {}) {
 /** A problem in the server's own words, with a way to try again where there is one. */
 export function showProblem(problem, retry = null) {
   return make("div", { class: "problem", role: "alert" },
-    make("p", {}, make("strong", {}, problem.title || "It did not work"), " ", problem.detail || problem.message),
+    make("p", {}, describeProblem(problem)),
     retry && make("button", { type: "button", onclick: retry }, "Try again"));
+}
+
+/** What failed and why, as nodes. */
+export function describeProblem({ title, detail }) {
+  return [make("strong", {}, title ? `${title}:` : "It did not work:"), ` ${detail}`];
 }
 
 /** Says something to a screen reader, without a place on the page. */

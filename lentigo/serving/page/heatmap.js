@@ -55,8 +55,8 @@ const lean = (before, after) => (before * after > 0 ? (2 * before * after) / (be
 export function describeHeatmap(grid) {
   const cells = grid.flatMap((row, y) => row.map((value, x) => ({ value, place: place(y, x, grid.length) }))).sort((a, b) => a.value - b.value);
   const [least, most] = [cells[0], cells[cells.length - 1]];
-  const parts = [most.value > 0 && `most for malignant: ${most.place}`, least.value < 0 && `most against: ${least.place}`].filter(Boolean);
-  return `What moved the number ${parts.join("; ")}.`;
+  const parts = [most.value > 0 && `for malignant: ${most.place}`, least.value < 0 && `against: ${least.place}`].filter(Boolean);
+  return parts.length ? `What speaks most ${parts.join("; ")}.` : "Nothing in the photograph moved the number.";
 }
 
 /** The key to its colours and lines. */

@@ -1,7 +1,7 @@
 /** The first view: photographs come in, each shows how far it is, and the chosen one its result. */
 
 import { openCamera } from "./camera.js";
-import { announce, choose, labelled, make } from "./elements.js";
+import { announce, choose, describeProblem, labelled, make } from "./elements.js";
 import { listLesions } from "./lesions.js";
 import { sayResult, showResult } from "./result.js";
 import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js";
@@ -9,7 +9,7 @@ import { drawSign } from "./scale.js";
 import { LABELS, percent } from "./words.js";
 
 const STARTED = ["waiting", "sending", "pausing"];
-const choice = { lesion: "", taken: "" }; // what is said of the photographs to come
+const choice = { lesion: "", taken: "", mm_per_pixel: "" }; // what is said of the photographs to come
 let shown = null; // the item whose result is shown
 
 /** Takes photographs in, with what was chosen for them. */
@@ -78,7 +78,7 @@ export function showIntake(query, signal) {
 export function speakOf(item) {
   const name = items.length > 1 ? `Photograph ${items.indexOf(item) + 1} of ${items.length}: ` : "";
   if (item.state === "done") announce(name + sayResult(item.prediction));
-  if (item.state === "failed") announce(`${name}${item.problem.title} ${item.problem.detail}`);
+  if (item.state === "failed") announce(`${name}${item.problem.title || "It did not work"}: ${item.problem.detail}`);
 }
 
 function makeEntrance(signal) {
@@ -89,7 +89,9 @@ function makeEntrance(signal) {
     target.value = "";
   }
   return make("section", { class: "entrance", "aria-label": "Add photographs" },
-    make("p", { class: "invitation" }, "Drop photographs of skin lesions here, or paste them."),
+    make("div", {},
+      make("p", { class: "invitation" }, "Drop photographs of skin lesions here, or paste them."),
+      make("p", { class: "quiet" }, "One lesion in each. Names of files stay in this browser.")),
     make("div", { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => input.click() }, "Choose photographs"),
       make("button", { type: "button", onclick: () => openCamera((file) => takePhotographs([file]), capture) }, "Use the camera")),
@@ -97,15 +99,16 @@ function makeEntrance(signal) {
 }
 
 function makeChoices(signal) {
-  const lesion = choose("lesion", [["", "no lesion"]], "", () => { choice.lesion = lesion.value; });
+  const lesion = choose("lesion", [["", "none chosen"]], "", () => { choice.lesion = lesion.value; });
   const taken = make("input", { type: "date", id: "taken", value: choice.taken, onchange: () => { choice.taken = taken.value; } });
+  const scale = make("input", { type: "number", id: "scale", min: 0, max: 10, step: "any", inputmode: "decimal", placeholder: "not known", value: choice.mm_per_pixel, onchange: () => { choice.mm_per_pixel = scale.validity.valid && scale.value > 0 ? scale.value : ""; } });
   listLesions().then((lesions) => {
     if (signal.aborted) return;
-    lesion.replaceChildren(...[["", "no lesion"], ...lesions.map((one) => [one.id, one.site ? `${one.name}, ${one.site}` : one.name])].map(([value, words]) => make("option", { value }, words)));
+    lesion.replaceChildren(...[["", "none chosen"], ...lesions.map((one) => [one.id, one.site ? `${one.name}, ${one.site}` : one.name])].map(([value, words]) => make("option", { value }, words)));
     lesion.value = choice.lesion;
     if (lesion.selectedIndex < 0) lesion.value = choice.lesion = "";
   }, () => {});
-  return make("div", { class: "choices" }, labelled("They show", lesion), labelled("Taken on", taken), make("a", { href: "#/lesions" }, "New lesion"));
+  return make("div", { class: "choices" }, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale), make("a", { href: "#/lesions" }, "New lesion"));
 }
 
 function showItem(item, select) {
@@ -113,12 +116,12 @@ function showItem(item, select) {
   const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", onerror: ({ target }) => target.classList.add("blank") });
   const words = state === "done"
     ? make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)))
-    : state === "failed" ? make("span", { class: "failure" }, make("strong", {}, problem.title || "It did not work"), " ", problem.detail)
+    : state === "failed" ? make("span", { class: "failure" }, describeProblem(problem))
       : make("span", { class: "going" }, make("progress", { max: 1, "aria-label": `Sending ${item.name}` }), make("span", { class: "quiet" }));
   const body = make("span", { class: "item-words" }, make("span", { class: "file" }, item.name), words);
   const whole = current ? make("button", { type: "button", class: "pick", "aria-pressed": String(shownIs(item)), onclick: select }, thumb, body) : make("div", { class: "pick" }, thumb, body);
   return [whole, make("span", { class: "item-actions" },
-    state === "failed" && make("button", { type: "button", onclick: () => sendAgain(item) }, "Try again", make("span", { class: "unseen" }, `: ${item.name}`)),
+    state === "failed" && problem.curable && make("button", { type: "button", onclick: () => sendAgain(item) }, "Try again", make("span", { class: "unseen" }, `: ${item.name}`)),
     make("button", { type: "button", class: "plain", onclick: () => removeItem(item) }, STARTED.includes(state) ? "Stop" : "Remove", make("span", { class: "unseen" }, `: ${item.name}`)))].filter(Boolean);
 }
 

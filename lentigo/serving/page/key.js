@@ -31,7 +31,10 @@ function askKey(refused) {
 function keepKey(used, input) {
   const key = input.value.trim();
   input.value = "";
-  if (!used || !/^[\x21-\x7e]+$/.test(key)) return false;
+  if (!used || !/^[\x21-\x7e]+$/.test(key)) {
+    forgetKey(); // a service that needs none refuses an old one
+    return false;
+  }
   sessionStorage.setItem(NAME, key);
   return true;
 }

@@ -34,21 +34,21 @@ export function showModels() {
 }
 
 function showModel(model) {
-  const metrics = model.metrics?.validation ?? model.metrics ?? {}, refusal = model.refusal?.limit ?? model.refusal_limit;
+  const { distance_limit: limit, risk } = model.refusal;
   return make("section", {}, make("h2", {}, model.name), make("p", { class: "lead" }, model.disclaimer),
     listFacts([
-      ["Operating point", `${percent(model.threshold)} (${model.threshold_rule ?? model.rule})`],
+      ["Operating point", `${percent(model.threshold)} (${model.threshold_rule})`],
       ["Malignant where it was calibrated", model.prevalence && percent(model.prevalence)],
-      ["Calibration", model.calibration?.kind ?? model.calibration],
-      ["Refuses beyond", typeof refusal === "number" ? `a distance of ${round(refusal, 1)} from the photographs that it knows` : null],
+      ["Calibration", model.calibration.n ? `${model.calibration.kind}, on ${round(model.calibration.n, 0)} photographs` : model.calibration.kind],
+      ["Does not decide", [limit && `beyond a distance of ${round(limit, 1)} from the photographs that it knows`, risk && `where neither class can be excluded at a risk of ${risk}`].filter(Boolean).join("; ")],
+      ["Architecture", model.architecture],
       ["Licence", model.licence],
     ]),
-    showLimits(model.not_for ?? model.out_of_scope ?? []), tabulate(metrics));
+    showLimits(model.not_for), tabulate(model.metrics.validation ?? {}));
 }
 
 function showLimits(limits) {
-  const lines = Array.isArray(limits) ? limits : [limits];
-  return lines.length ? make("section", {}, make("h3", {}, "Not to be used for"), make("ul", {}, lines.map((line) => make("li", {}, line)))) : null;
+  return make("section", {}, make("h3", {}, "What it is not for"), make("ul", {}, limits.map((limit) => make("li", {}, limit))));
 }
 
 function tabulate(metrics) {

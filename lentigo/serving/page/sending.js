@@ -1,6 +1,6 @@
 /** Photographs on their way: one request each, a few at a time, sent again where the service asks to wait. */
 
-import { Problem, sendPhotograph } from "./api.js";
+import { Problem, STOPPED, sendPhotograph } from "./api.js";
 import { remember } from "./photographs.js";
 
 const AT_ONCE = 3, PAUSES = [1, 2, 4, 8]; // requests; seconds before it is sent again where the service does not say how long
@@ -64,7 +64,7 @@ async function deliver(item) {
 async function persist(item) {
   for (let attempt = 0; ; attempt++) {
     try {
-      await item.file.slice(0, 1).arrayBuffer().catch(() => { throw new Problem({ status: -1, title: "The file cannot be read", detail: "It was moved, changed or is a folder; choose it again." }); });
+      await item.file.slice(0, 1).arrayBuffer().catch(() => { throw new Problem({ status: STOPPED, title: "The file cannot be read", detail: "It was moved, changed or is a folder; choose it again." }); });
       return takeAnswer(await sendPhotograph(item.file, item.fields, item.request, (sent) => change(item, { sent }), item.stop.signal));
     } catch (problem) {
       if (!problem.passing || attempt >= PAUSES.length) throw takeFirst(problem);
@@ -89,7 +89,7 @@ function takeFirst(problem) {
 
 function pause(seconds, signal) {
   return new Promise((resolve, reject) => {
-    const stop = () => { clearTimeout(timer); reject(new Problem({ status: -1, title: "Stopped", detail: "You stopped it." })); };
+    const stop = () => { clearTimeout(timer); reject(new Problem({ status: STOPPED, title: "Stopped", detail: "You stopped it." })); };
     const timer = setTimeout(() => { signal.removeEventListener("abort", stop); resolve(); }, 1000 * seconds);
     signal.addEventListener("abort", stop, { once: true });
   });
