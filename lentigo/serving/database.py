@@ -82,15 +82,15 @@ def check_url(url: str) -> URL:
     """The URL of a store, its file absolute. Raises `UsageError` without the URL in it, which may hold a password."""
     try:
         parsed = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):  # the latter for a port that is no number
         raise UsageError(f"the store's address is no URL; {EXPECTED}") from None
     backend = parsed.get_backend_name()
     if backend in ("postgresql", "postgres"):
         return parsed.set(drivername="postgresql+psycopg")
     if backend != "sqlite":
         raise UsageError(f"the store cannot be a database of {backend}; {EXPECTED}")
-    if not parsed.database or parsed.database == ":memory:" or parsed.query:
-        raise UsageError("the store cannot be in memory or have options; expected sqlite:///FILE")
+    if not parsed.database or parsed.database == ":memory:" or "?" in url:
+        raise UsageError("the store cannot be in memory, nor its file have options or a question mark; expected sqlite:///FILE")
     return parsed.set(drivername="sqlite", database=os.path.abspath(os.path.expanduser(parsed.database)))
 
 

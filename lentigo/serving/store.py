@@ -19,7 +19,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Table, delete, func, insert, literal, select, text, tuple_, update
+from sqlalchemy import URL, Connection, Row, Select, Table, delete, func, insert, literal, select, text, tuple_, update
 from sqlalchemy.exc import IntegrityError
 
 from lentigo.errors import UsageError
@@ -65,7 +65,7 @@ def read_clock() -> datetime:
 def default_url() -> str:
     """Where the store is unless somebody says otherwise: $LENTIGO_DB, else a file in the user's own data folder."""
     home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return os.environ.get("LENTIGO_DB") or f"sqlite:///{home / 'lentigo' / 'lentigo.db'}"
+    return os.environ.get("LENTIGO_DB") or URL.create("sqlite", database=str(home / "lentigo" / "lentigo.db")).render_as_string()
 
 
 def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock) -> Store:
