@@ -27,6 +27,9 @@ def move_forward(connection: Connection, place: str, to: str = REVISION) -> None
 
     Raises `StoreError`, naming `place`, where the store is newer than this Lentigo.
     """
+    found = read_revision(connection)
+    if found == to:  # another process was faster
+        return
     from alembic import command
     from alembic.config import Config
     from alembic.script import ScriptDirectory
@@ -34,7 +37,7 @@ def move_forward(connection: Connection, place: str, to: str = REVISION) -> None
     config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
-    found, known = read_revision(connection), [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
+    known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     if found is not None and found not in known:
         raise StoreError(f"the store at {place} is of revision {found}, this Lentigo knows those up to {REVISION}; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo")
     with _moving:
