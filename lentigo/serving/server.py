@@ -6,6 +6,7 @@ import logging
 import socket
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -62,17 +63,21 @@ def listen(settings: Settings) -> socket.socket:
     """A socket at the address of the settings. Raises `UsageError` where it cannot be had."""
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-        listener = socket.socket(family)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-    except OSError as error:
-        raise UsageError(f"{settings.host}:{settings.port}: cannot be listened at ({error.strerror or error}); choose another --port or --host") from error
-    return listener
+        with ExitStack() as stack:
+            listener = stack.enter_context(socket.socket(family))
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+            stack.pop_all()
+            return listener
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UsageError(f"{settings.host}:{settings.port}: cannot be listened at ({reason}); choose another --port or --host") from error
 
 
 def require_key(service: Service) -> None:
-    """Raises `UsageError` where others could use the service and nobody has a key."""
+    """Raises `UsageError`, with the store closed, where others could use the service and nobody has a key."""
     if not service.settings.is_local and not any(key.revoked is None for key in service.store.list_keys()):
+        service.store.close()
         raise UsageError(
             f"--host {service.settings.host}: others can reach it, and the store has no key; make one (`lentigo keys add NAME`), or serve on 127.0.0.1"
         )
