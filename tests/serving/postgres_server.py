@@ -22,8 +22,8 @@ class PostgresServer:
         if os.geteuid() == 0:
             shutil.chown(self.home, "postgres", "postgres")
         self.run("initdb", "--pgdata", self.data, "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--locale", "C", "--no-sync")
-        with_settings = "listen_addresses = ''\nfsync = off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n"
-        (self.data / "postgresql.conf").open("a").write(with_settings + f"unix_socket_directories = '{self.home}'\n")
+        with (self.data / "postgresql.conf").open("a") as settings:
+            settings.write(f"unix_socket_directories = '{self.home}'\nlisten_addresses = ''\nfsync = off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n")
         self.start()
         return self
 
