@@ -112,7 +112,7 @@ function makeChoices(signal) {
 }
 
 function showItem(item, select) {
-  const { prediction, problem, state } = item, current = state === "done" && items.length > 1;
+  const { prediction, problem, state } = item, current = state === "done" && items.length > 1, end = STARTED.includes(state) ? "Stop" : "Remove";
   const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", onerror: ({ target }) => target.classList.add("blank") });
   const words = state === "done"
     ? make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)))
@@ -121,8 +121,8 @@ function showItem(item, select) {
   const body = make("span", { class: "item-words" }, make("span", { class: "file" }, item.name), words);
   const whole = current ? make("button", { type: "button", class: "pick", "aria-pressed": String(shownIs(item)), onclick: select }, thumb, body) : make("div", { class: "pick" }, thumb, body);
   return [whole, make("span", { class: "item-actions" },
-    state === "failed" && problem.curable && make("button", { type: "button", onclick: () => sendAgain(item) }, "Try again", make("span", { class: "unseen" }, `: ${item.name}`)),
-    make("button", { type: "button", class: "plain", onclick: () => removeItem(item) }, STARTED.includes(state) ? "Stop" : "Remove", make("span", { class: "unseen" }, `: ${item.name}`)))].filter(Boolean);
+    state === "failed" && problem.curable && make("button", { type: "button", "aria-label": `Try again: ${item.name}`, onclick: () => sendAgain(item) }, "Try again"),
+    make("button", { type: "button", class: "plain", "aria-label": `${end}: ${item.name}`, onclick: () => removeItem(item) }, end))];
 }
 
 const shownIs = (item) => item === shown;

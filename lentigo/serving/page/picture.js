@@ -43,8 +43,9 @@ function drawOutline({ outline, width, height }) {
 
 /** A slider of opacity in percent; `apply` hears the share. */
 function slide(name, value, apply) {
-  const id = `slider-${++number}`, shown = make("output", { for: id }, `${value} %`);
-  const input = make("input", { id, type: "range", min: 0, max: 100, step: 5, value, oninput: () => { shown.value = `${input.value} %`; apply(input.value / 100); } });
-  apply(value / 100);
-  return make("div", { class: "slider" }, make("label", { for: id }, `${name}`, make("span", { class: "unseen" }, ", opacity")), input, shown);
+  const id = `slider-${++number}`, shown = make("span", { "aria-hidden": "true" });
+  const change = () => { shown.textContent = `${input.value} %`; input.setAttribute("aria-valuetext", `${input.value} %`); apply(input.value / 100); };
+  const input = make("input", { id, type: "range", min: 0, max: 100, step: 5, value, "aria-label": `${name}, opacity`, oninput: change });
+  change();
+  return make("div", { class: "slider" }, make("label", { for: id }, name), input, shown);
 }
