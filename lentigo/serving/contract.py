@@ -47,7 +47,7 @@ def add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
 def list_statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """The statuses of those problems."""
     statuses = {*ALWAYS, *(KEYED if "security" in operation else ()), *((503,) if path == "/readyz" else ())}
-    if "422" in operation["responses"] or "requestBody" in operation:
+    if path.startswith("/v1"):
         statuses.add(422)
     if "{id}" in path:
         statuses.add(404)

@@ -14,6 +14,7 @@ from uuid import UUID, uuid4
 from fastapi import APIRouter, Body, Depends, Header, Query, Request
 from fastapi import Path as PathParameter
 from fastapi.responses import JSONResponse, Response, StreamingResponse
+from pydantic import BeforeValidator, WithJsonSchema
 from starlette.requests import ClientDisconnect
 
 from lentigo.data.photos import Problem
@@ -27,26 +28,47 @@ from lentigo.serving.problems import ProblemError, describe_problem
 from lentigo.serving.records import Lesion, Record, Review
 from lentigo.serving.records import Query as Wanted
 from lentigo.serving.service import Service
-from lentigo.serving.uploads import read_details, read_form
+from lentigo.serving.uploads import read_details, read_form, read_moment
 
-router = APIRouter(prefix="/v1")
+
+async def refuse_unknown(request: Request) -> None:
+    """Refuses parameters that a route does not have: a filter that is misspelt would let everything through."""
+    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
+    known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
+    if set(request.query_params) - known:
+        raise ProblemError("invalid", f"the address has a parameter that is unknown; expected {', '.join(sorted(known)) or 'none'}")
+
+
+router = APIRouter(prefix="/v1", dependencies=[Depends(refuse_unknown)])
 Reader, Asker, Reviewer = (Annotated[str, require(scope)] for scope in ("read", "predict", "review"))
 Id = Annotated[UUID, PathParameter(description="As the interface gave it.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="The most that are given at once.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=500)]
 Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[!-~]+$",
                                    description="A name of this request, such as a UUID: sent again, it is answered from the store.")]  # fmt: skip
+MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
 FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {
     "schema": {
         "type": "object", "required": ["photos"], "additionalProperties": False, "properties": {
             "photos": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}, "description": "JPEG, PNG, TIFF, WebP or BMP."},
             "lesion": {"type": "string", "description": "The id of the lesion that they show."},
-            "taken": {"type": "string", "format": "date", "description": "The day, or the moment, when they were taken.", "examples": ["2026-08-01"]},
+            "taken": {"anyOf": [*MOMENT["anyOf"], {"type": "string", "maxLength": 0}], "description": "The day, or the moment, when they were taken.", "examples": ["2026-08-01"]},
             "mm_per_pixel": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10, "description": "Their scale, for measures in millimetres."},
         },
     },
 }}}}  # fmt: skip
 T = TypeVar("T")
+
+
+def read_query_moment(value: str) -> datetime:
+    """A date or a moment; numbers, which Pydantic would take for seconds since 1970, are none."""
+    try:
+        return read_moment(value)
+    except UsageError as error:
+        raise ValueError("expected a date such as 2026-08-01, or a moment such as 2026-08-01T12:30:00Z") from error
+
+
+Moment = Annotated[datetime, BeforeValidator(read_query_moment), WithJsonSchema(MOMENT)]
 
 
 def find_service(request: Request) -> Service:
@@ -60,12 +82,12 @@ def read_filters(
     lesion: Annotated[str | None, Query(description="The id of a lesion.", max_length=100)] = None,
     label: schemas.Label | None = None,
     model: Annotated[str | None, Query(description="The name of a model, as predictions have it.", max_length=200)] = None,
-    since: Annotated[datetime | None, Query(description="Made then or later; without a zone in UTC.")] = None,
-    until: Annotated[datetime | None, Query(description="Made before; without a zone in UTC.")] = None,
+    since: Annotated[Moment | None, Query(description="Made then or later; without a zone in UTC.")] = None,
+    until: Annotated[Moment | None, Query(description="Made before; without a zone in UTC.")] = None,
     reviewed: Annotated[bool | None, Query(description="With a reader's verdict, or without.")] = None,
 ) -> Wanted:
     """The filters that a list and its export share."""
-    return Wanted(lesion=lesion, label=label, model=model, since=to_utc(since, "since"), until=to_utc(until, "until"), reviewed=reviewed)
+    return Wanted(lesion=lesion, label=label, model=model, since=since, until=until, reviewed=reviewed)
 
 
 Filters = Annotated[Wanted, Depends(read_filters)]
@@ -222,14 +244,6 @@ def write_page(request: Request, name: str, items: Sequence[dict[str, Any]], cur
     others = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]
     link = {} if cursor is None else {"Link": f'<{request.url.path}?{urlencode([*others, ("cursor", cursor)])}>; rel="next"'}
     return JSONResponse({name: items, "next": cursor}, headers=link)
-
-
-def to_utc(moment: datetime | None, name: str) -> datetime | None:
-    """A moment with its zone; one without is in UTC."""
-    try:
-        return moment and (moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC))
-    except OverflowError as error:
-        raise UsageError(f"{name}: expected a time between the years 1 and 9999 in UTC") from error
 
 
 def take_one(lines: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -14,6 +15,7 @@ from lentigo.serving.problems import ProblemError
 from lentigo.serving.settings import Settings
 
 PHOTOS, FIELDS = "photos", ("lesion", "taken", "mm_per_pixel")
+DAY = re.compile(r"\d{4}-\d\d-\d\d([Tt ]|$)", re.ASCII)  # how dates of RFC 3339 begin; Python reads others too
 LONGEST_FIELD = 200  # bytes
 LONGEST_HEAD = 4_000  # bytes of a part's headers
 
@@ -132,6 +134,8 @@ def read_moment(text: str) -> datetime:
     '2026-08-01T00:00:00+00:00'
     """
     try:
+        if not DAY.match(text):
+            raise ValueError(text)
         moment = datetime.fromisoformat(text)
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:

@@ -179,7 +179,7 @@ def test_what_is_not_there(open_served, path):
 
 def test_a_method_that_is_not_there(open_served):
     answer = open_served.call("DELETE", "/v1/lesions")
-    assert is_problem(answer, 405, "wrong-method") and answer.headers["allow"]
+    assert is_problem(answer, 405, "wrong-method") and answer.headers["allow"] == "GET, POST"
 
 
 def test_the_page_asks_nothing_of_others(open_served):
@@ -190,7 +190,7 @@ def test_the_page_asks_nothing_of_others(open_served):
 
 def test_the_log_is_a_line_a_request(open_served, caplog):
     with caplog.at_level(logging.INFO, "lentigo.serving"):
-        open_served.get("/v1/predictions?lesion=secret-name")
+        open_served.get("/v1/predictions?model=secret-name")
         open_served.call("POST", "/v1/predictions", files={"photos": ("Jane Doe.jpg", b"no photograph")})
     lines = [json.loads(record.message) for record in caplog.records]
     assert [(line["method"], line["route"], line["status"], line["who"]) for line in lines] == [

@@ -53,7 +53,7 @@ def test_filters(served, lesion, query):
     assert found == [p for p in everything if expected[name](p)]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "label=bad", "since=yesterday", "reviewed=maybe", "since=0001-01-01T00:00:00%2B23:00"])
+@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "label=bad", "since=yesterday", "reviewed=maybe", "since=0001-01-01T00:00:00%2B23:00", "since=0.5", "labels=benign", "=1"])
 def test_a_filter_that_means_nothing(served, query):
     assert is_problem(served.get(f"/v1/predictions?{query}"), 422, "invalid")
 
