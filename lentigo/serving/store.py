@@ -117,11 +117,12 @@ class Store:
 
     # --- predictions
 
-    def add(self, records: Sequence[Record]) -> tuple[Record, ...]:
+    def add(self, records: Sequence[Record], action: str | None = None) -> tuple[Record, ...]:
         """Keeps records, all or none, and returns what is stored of their requests, in the order of the requests and their positions.
 
         A request, (who, request), is written once: where it is there already, or comes twice, the first writer's records are returned and no others
-        are kept, also when both write at the same time. Reviews of the records are not kept. Raises `UsageError` for a lesion that is unknown.
+        are kept, also when both write at the same time. With an `action` each request that is new is a line of the audit trail, about the ids of its
+        records: both are written or none. Reviews of the records are not kept. Raises `UsageError` for a lesion that is unknown.
         """
         asked: dict[tuple[str, str], dict[int, Record]] = {}
         for record in records:
@@ -134,11 +135,14 @@ class Store:
             require_lesions(connection, {row["lesion"] for row in rows} - {None})
             if rows:
                 connection.execute(insert(predictions), rows)
+            if rows and action is not None:
+                connection.execute(insert(events), [self._note(who, action, " ".join(record.id for record in fresh[who, request])) for who, request in fresh])
         return tuple(record for request in asked for record in (stored | fresh)[request])
 
     def _lock(self, connection: Connection, requests: Iterable[tuple[str, str]]) -> None:
-        """Makes writers of the same request wait for each other; writers to a file do anyway."""
+        """Makes writers of the same request wait for each other, and all for `forget` before they look at lesions; writers to a file do anyway."""
         if not self.database.is_file:
+            connection.execute(text("LOCK TABLE predictions IN ROW EXCLUSIVE MODE"))
             for words in sorted(" ".join(request) for request in requests):
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(words, 0))))
 
@@ -271,10 +275,13 @@ class Store:
 
     def log(self, who: str, action: str, subject: str = "") -> Event:
         """Adds a line to the audit trail. Nothing changes or deletes it: triggers in the database refuse that to everybody."""
-        event = {"created": self.now().astimezone(UTC), "who": who, "action": action, "subject": subject}
+        event = self._note(who, action, subject)
         with self._writing() as connection:
             (number,) = connection.execute(insert(events), event).inserted_primary_key
         return Event(number, **event)
+
+    def _note(self, who: str, action: str, subject: str) -> dict[str, Any]:
+        return {"created": self.now().astimezone(UTC), "who": who, "action": action, "subject": subject}
 
     def list_events(self, limit: int = 50, cursor: str | None = None) -> EventPage:
         """One page of the audit trail in the order in which it was written, newest first."""

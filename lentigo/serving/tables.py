@@ -134,5 +134,5 @@ events = Table(
     Column("created", Moment, nullable=False),
     Column("who", Words(200), nullable=False),
     Column("action", Words(200), nullable=False),
-    Column("subject", Words(1000), nullable=False),
+    Column("subject", Words(10_000), nullable=False),
 )

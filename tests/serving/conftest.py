@@ -21,7 +21,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.check)])
 def url(request, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
-    return f"sqlite:///{tmp_path}/store.db" if request.param == "sqlite" else request.getfixturevalue("postgres").make_database()
+    return f"sqlite:///{tmp_path}/store.db" if request.param == "sqlite" else request.getfixturevalue("postgres").make_schema()
 
 
 @pytest.fixture

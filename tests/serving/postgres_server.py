@@ -12,7 +12,7 @@ PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/none"),
 
 
 class PostgresServer:
-    """A context manager; `make_database` gives the URL of an empty one."""
+    """A context manager; `make_database` gives the URL of an empty one, `make_schema` that of an empty room in one, which is quicker."""
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
@@ -43,9 +43,15 @@ class PostgresServer:
         self.run("pg_ctl", "stop", "--wait", "--silent", "--mode", "immediate", "--pgdata", self.data)
 
     def make_database(self) -> str:
+        return f"postgresql://postgres@/{self.make('DATABASE')}?host={self.home}"
+
+    def make_schema(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self.home}&options=-csearch_path%3D{self.make('SCHEMA')}"
+
+    def make(self, what: str) -> str:
         self.count += 1
-        self.run("psql", "--host", self.home, "--username", "postgres", "--quiet", "--command", f"CREATE DATABASE test{self.count}")
-        return f"postgresql://postgres@/test{self.count}?host={self.home}"
+        self.run("psql", "--host", self.home, "--username", "postgres", "--quiet", "--command", f"CREATE {what} test{self.count}")
+        return f"test{self.count}"
 
     def run(self, program: str, *words: object) -> None:
         user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []

@@ -366,7 +366,35 @@ def test_the_audit_trail_cannot_be_changed_by_anybody(store):
     assert store.list_events().events == (event,)
 
 
+def test_a_request_and_its_line_in_the_audit_trail_are_written_together_and_once(store):
+    first = [make_record("a", 0), make_record("a", 1)]
+    store.add(first, "predict")
+    store.add([make_record("a", 0), other := make_record("b")], "predict")
+    with pytest.raises(UsageError):
+        store.add([make_record("c")], "x" * 201)
+    assert [(event.who, event.action, event.subject) for event in store.list_events().events] == [
+        ("clinic", "predict", other.id), ("clinic", "predict", f"{first[0].id} {first[1].id}")]  # fmt: skip
+    assert store.find_request("clinic", "c") == ()
+
+
 # --- retention
+
+
+def test_forgetting_waits_for_writers_and_they_for_it(url, store):
+    def write(n):
+        try:
+            spot = store.add_lesion(make_lesion(f"spot {n}", minutes=-9))
+            with open_store(url) as other:
+                return other.review(other.add([make_record(minutes=-1, lesion=spot.id)])[0].id, make_review())
+        except UsageError as error:  # forgotten in between
+            return error
+
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(write, n) for n in range(24)]
+        gone = [store.forget(NOON).predictions for _ in range(12)]
+        for call in calls:
+            call.result()
+    assert sum(gone) + store.forget(NOON).predictions <= 24 and count(store, predictions) == count(store, reviews) == 0
 
 
 def test_what_is_old_is_forgotten_with_its_reviews_and_not_the_audit_trail(store):

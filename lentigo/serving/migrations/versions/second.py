@@ -48,7 +48,7 @@ def upgrade() -> None:
         sa.Column("created", MOMENT, nullable=False),
         sa.Column("who", sa.String(200), nullable=False),
         sa.Column("action", sa.String(200), nullable=False),
-        sa.Column("subject", sa.String(1000), nullable=False),
+        sa.Column("subject", sa.String(10_000), nullable=False),
         sa.PrimaryKeyConstraint("number", name="events_key"),
     )
     for statement in APPEND_ONLY[op.get_bind().dialect.name]:
