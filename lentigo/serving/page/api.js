@@ -2,7 +2,7 @@
 
 import { readKey, renewKey } from "./key.js";
 
-const ATTEMPTS = 3, PATIENCE = 10; // more tries, and the seconds that a reader is let wait for each
+const SLOWEST = 60, ATTEMPTS = 3, PATIENCE = 10; // seconds for a record; more tries, and the seconds that a reader is let wait for each
 export const STOPPED = -1; // a status of our own: this side ended it
 const SILENT = "The service does not answer. Is it running, and is this computer connected?";
 
@@ -24,23 +24,27 @@ export class Problem extends Error {
   }
 }
 
-/** JSON of a route, relative to the page. */
+/** JSON of a route, relative to the page. Raises `Problem`. */
 export async function ask(path, { method = "GET", body = null } = {}) {
-  const response = await request(path, method, body);
-  return response.status === 204 ? null : response.json();
+  return (await request(path, method, body, AbortSignal.timeout(1000 * SLOWEST))).json().catch(fail);
 }
 
-/** A file of a route. */
+/** A file of a route, however long it takes. Raises `Problem`. */
 export async function askFile(path) {
-  return (await request(path, "GET", null)).blob();
+  return (await request(path)).blob().catch(fail);
+}
+
+/** An answer that breaks off, or is not what it says. */
+function fail() {
+  throw new Problem();
 }
 
 /** Reading is tried again by itself where the service asks to wait a little. */
-async function request(path, method, body, attempt = 0) {
+async function request(path, method = "GET", body = null, signal = null, attempt = 0) {
   const key = readKey(), headers = body ? { ...authorize(key), "Content-Type": "application/json" } : authorize(key);
   let response;
   try {
-    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store" });
+    response = await fetch(path, { method, headers, body: body && JSON.stringify(body), credentials: "omit", cache: "no-store", signal });
   } catch {
     throw new Problem();
   }
@@ -49,7 +53,7 @@ async function request(path, method, body, attempt = 0) {
   const problem = readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
   if (method !== "GET" || attempt >= ATTEMPTS || problem.wait === null || problem.wait > PATIENCE) throw problem;
   await new Promise((resolve) => setTimeout(resolve, 1000 * problem.wait));
-  return request(path, method, body, attempt + 1);
+  return request(path, method, body, null, attempt + 1);
 }
 
 function authorize(key) {

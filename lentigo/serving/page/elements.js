@@ -56,8 +56,8 @@ export function showProblem(problem, retry = null) {
 }
 
 /** What failed and why, as nodes. */
-export function describeProblem({ title, detail }) {
-  return [make("strong", {}, title ? `${title}:` : "It did not work:"), ` ${detail}`];
+export function describeProblem({ title, detail, message }) {
+  return [make("strong", {}, title ? `${title}:` : "It did not work:"), ` ${detail || message}`];
 }
 
 /** Says something to a screen reader, without a place on the page. */

@@ -8,6 +8,7 @@ import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js
 import { drawSign } from "./scale.js";
 import { LABELS, percent } from "./words.js";
 
+const WIDE = 600; // pixels, from which on there is room for what few need
 const STARTED = ["waiting", "sending", "pausing"];
 const choice = { lesion: "", taken: "", mm_per_pixel: "" }; // what is said of the photographs to come
 let shown = null; // the item whose result is shown
@@ -30,8 +31,8 @@ export function showIntake(query, signal) {
     const row = rows.get(item) ?? make("li", {});
     rows.set(item, row);
     if (!items.includes(item)) return forget(item, row);
-    const state = `${item.state} ${item === shown} ${items.length}`;
-    if (row.dataset.state !== state) row.replaceChildren(...showItem(item, () => select(item)));
+    const state = `${item.state} ${item === shown} ${items.length > 1}`;
+    if (row.dataset.state !== state) replaceKeepingFocus(row, showItem(item, () => select(item)));
     row.dataset.state = state;
     paintProgress(item, row);
     if (!row.isConnected) list.append(row);
@@ -53,6 +54,7 @@ export function showIntake(query, signal) {
     shown = item;
     items.forEach(paint);
     paintResult();
+    if (item?.prediction) announce(sayResult(item.prediction));
   }
 
   function paintResult() {
@@ -74,6 +76,14 @@ export function showIntake(query, signal) {
   return view;
 }
 
+/** New content for a row; a button that had the focus gives it to the one in its place, counted from the end. */
+function replaceKeepingFocus(row, content) {
+  const before = Array.from(row.querySelectorAll("button")), held = before.indexOf(document.activeElement);
+  row.replaceChildren(...content);
+  const after = row.querySelectorAll("button");
+  if (held >= 0) after[after.length - before.length + held]?.focus();
+}
+
 /** Speaks of an item that was answered or failed; heard in whatever view the reader is. */
 export function speakOf(item) {
   const name = items.length > 1 ? `Photograph ${items.indexOf(item) + 1} of ${items.length}: ` : "";
@@ -84,6 +94,7 @@ export function speakOf(item) {
 function makeEntrance(signal) {
   const input = make("input", { type: "file", id: "files", multiple: true, accept: "image/*,.heic,.heif,.tif,.tiff,.jp2,.ppm", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
   const capture = make("input", { type: "file", id: "capture", accept: "image/*", capture: "environment", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
+  const trouble = make("p", { class: "quiet", role: "status" });
   function take({ target }) {
     takePhotographs(Array.from(target.files));
     target.value = "";
@@ -94,8 +105,8 @@ function makeEntrance(signal) {
       make("p", { class: "quiet" }, "One lesion in each. Names of files stay in this browser.")),
     make("div", { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => input.click() }, "Choose photographs"),
-      make("button", { type: "button", onclick: () => openCamera((file) => takePhotographs([file]), capture) }, "Use the camera")),
-    input, capture, makeChoices(signal));
+      make("button", { type: "button", onclick: () => openCamera((file) => takePhotographs([file]), capture).then((words) => { trouble.textContent = words; }) }, "Use the camera")),
+    trouble, input, capture, makeChoices(signal));
 }
 
 function makeChoices(signal) {
@@ -108,12 +119,14 @@ function makeChoices(signal) {
     lesion.value = choice.lesion;
     if (lesion.selectedIndex < 0) lesion.value = choice.lesion = "";
   }, () => {});
-  return make("div", { class: "choices" }, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale), make("a", { href: "#/lesions" }, "New lesion"));
+  return make("details", { class: "choices", open: window.innerWidth >= WIDE || Object.values(choice).some(Boolean) },
+    make("summary", {}, "Lesion, date and scale of the next photographs"),
+    make("div", {}, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale), make("a", { href: "#/lesions" }, "New lesion")));
 }
 
 function showItem(item, select) {
   const { prediction, problem, state } = item, current = state === "done" && items.length > 1, end = STARTED.includes(state) ? "Stop" : "Remove";
-  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", onerror: ({ target }) => target.classList.add("blank") });
+  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", loading: "lazy", onerror: ({ target }) => target.classList.add("blank") });
   const words = state === "done"
     ? make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)))
     : state === "failed" ? make("span", { class: "failure" }, describeProblem(problem))
@@ -130,6 +143,7 @@ const shownIs = (item) => item === shown;
 function paintProgress(item, row) {
   const bar = row.querySelector("progress"), words = row.querySelector(".going .quiet");
   if (!bar) return;
+  bar.hidden = item.state === "pausing";
   const answering = item.state === "sending" && item.sent >= 1;
   if (item.state === "sending" && !answering) bar.value = item.sent;
   else bar.removeAttribute("value");

@@ -7,11 +7,13 @@ import { showPicture } from "./picture.js";
 import { drawSign } from "./scale.js";
 import { LABELS, day, describeArea, percent, round, signed, when } from "./words.js";
 
+const MOST = 500; // lesions of a page, as many as the service gives
+
 /** All lesions, from page to page. Raises `Problem`. */
 export async function listLesions() {
   const found = [];
   for (let cursor = ""; cursor !== null;) {
-    const page = await ask(`v1/lesions${cursor && `?cursor=${encodeURIComponent(cursor)}`}`);
+    const page = await ask(`v1/lesions?limit=${MOST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     found.push(...page.lesions);
     cursor = page.next ?? null;
   }

@@ -5,6 +5,7 @@ import { showIntake, speakOf, takePhotographs } from "./intake.js";
 import { showLesion, showLesions } from "./lesions.js";
 import { showModels } from "./model.js";
 import { showRecord, showRecords } from "./records.js";
+import { dropFetched } from "./photographs.js";
 import { isBusy, news } from "./sending.js";
 
 const VIEWS = [ // address, title, what is shown
@@ -23,6 +24,7 @@ function show() {
   const [address, title, view] = VIEWS.find(([known]) => known.test(path)) ?? [/^/, "Not found", () => make("h1", { tabindex: -1 }, "There is no such page")];
   ending.abort();
   ending = new AbortController();
+  dropFetched();
   main.replaceChildren(view(path.match(address), new URLSearchParams(query), ending.signal));
   document.title = `${title} · Lentigo`;
   markPlace(path);

@@ -2,7 +2,6 @@
 
 import { askFile } from "./api.js";
 
-const KEPT = 24; // photographs of the service in memory, the last ones
 const own = new Map(), fetched = new Map();
 
 /** Remembers the file of a prediction by an address of the browser. */
@@ -16,14 +15,12 @@ export async function findPhotograph(prediction) {
   if (!prediction.kept) return null;
   if (!fetched.has(prediction.id)) {
     fetched.set(prediction.id, URL.createObjectURL(await askFile(`v1/predictions/${encodeURIComponent(prediction.id)}/photo`)));
-    dropOldest();
   }
   return fetched.get(prediction.id);
 }
 
-function dropOldest() {
-  if (fetched.size <= KEPT) return;
-  const [id, url] = fetched.entries().next().value;
-  fetched.delete(id);
-  URL.revokeObjectURL(url);
+/** Lets go of what the service sent; called when a view ends. */
+export function dropFetched() {
+  for (const url of fetched.values()) URL.revokeObjectURL(url);
+  fetched.clear();
 }

@@ -13,9 +13,10 @@ const FILTERS = ["label", "reviewed", "lesion", "since", "until"];
 /** The view of all records; filters and place are in the address, so that a reload and the way back keep them. */
 export function showRecords(query, signal) {
   const table = make("div", { class: "table", "aria-busy": "true" }, make("p", { class: "quiet" }, "The records are loading.")), trouble = make("div", {});
+  const known = listLesions().catch(() => []);
   const load = async () => {
     try {
-      const [page, lesions] = await Promise.all([ask(`v1/predictions?${writeQuery(query, SHOWN)}`), listLesions().catch(() => [])]);
+      const [page, lesions] = await Promise.all([ask(`v1/predictions?${writeQuery(query, SHOWN)}`), known]);
       if (signal.aborted) return;
       table.replaceChildren(...listRecords(page, new Map(lesions.map((lesion) => [lesion.id, lesion.name]))), turnPages(query, page.next));
       announce(`${page.predictions.length} ${page.predictions.length === 1 ? "record" : "records"}${page.next ? ", more follow" : ""}.`);
@@ -26,10 +27,10 @@ export function showRecords(query, signal) {
   };
   load();
   const exporter = make("button", { type: "button", onclick: () => exportRecords(query).catch((problem) => trouble.replaceChildren(showProblem(problem))) }, "Export as CSV");
-  return make("div", {}, make("div", { class: "head" }, make("h1", { tabindex: -1 }, "Records"), exporter), trouble, makeFilters(query, signal), table);
+  return make("div", {}, make("div", { class: "head" }, make("h1", { tabindex: -1 }, "Records"), exporter), trouble, makeFilters(query, known), table);
 }
 
-function makeFilters(query, signal) {
+function makeFilters(query, known) {
   const read = (name) => query.get(name) ?? "", go = () => { location.hash = `#/records?${readForm(form)}`; };
   const lesion = choose("lesion", [["", "all"]], "", go);
   const form = make("form", { class: "filters", "aria-label": "Filters", onsubmit: (event) => event.preventDefault() },
@@ -39,11 +40,10 @@ function makeFilters(query, signal) {
     labelled("From", make("input", { id: "since", type: "date", value: read("since"), onchange: go })),
     labelled("To", make("input", { id: "until", type: "date", value: read("until"), onchange: go })),
     FILTERS.some(read) && make("a", { href: "#/records" }, "Show all"));
-  listLesions().then((lesions) => {
-    if (signal.aborted) return;
+  known.then((lesions) => {
     lesion.append(...lesions.map((one) => make("option", { value: one.id }, one.name)));
     lesion.value = read("lesion");
-  }, () => {});
+  });
   return form;
 }
 

@@ -15,11 +15,12 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
     if (model?.disclaimer) disclaimer.textContent = model.disclaimer;
   }, () => {});
   return make("article", { class: "result", "aria-label": `Result: ${LABELS[prediction.label]}` },
+    make("div", { class: "result-head" },
+      make("p", { class: "quiet" }, "The model’s decision"),
+      make("h2", { class: "decision" }, drawSign(prediction.label), LABELS[prediction.label]),
+      make("p", { class: "why" }, explain(prediction))),
     make("div", { class: "result-picture" }, showPicture(prediction, { description: describePhotograph(prediction, name) }), name && make("p", { class: "quiet file" }, name)),
     make("div", { class: "result-words" },
-      make("p", { class: "eyebrow" }, "The model’s decision"),
-      make("h2", { class: "decision" }, drawSign(prediction.label), LABELS[prediction.label]),
-      make("p", { class: "why" }, explain(prediction)),
       section("Probability of malignant", showScale(prediction), meaning),
       listWarnings(prediction),
       showMeasures(prediction),
