@@ -25,6 +25,7 @@ CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api")
 pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not installed")
 expect = playwright.expect
+expect.set_options(timeout=20_000)
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
@@ -323,8 +324,8 @@ def test_photographs_are_dropped_and_pasted_anywhere(service, visit, event):
     script = """([event, numbers]) => {
       const data = new DataTransfer();
       data.items.add(new File([new Uint8Array(numbers)], "mole.jpg", { type: "image/jpeg" }));
-      const kinds = { drop: () => new DragEvent("drop", { dataTransfer: data, bubbles: true }), paste: () => new ClipboardEvent("paste", { clipboardData: data, bubbles: true }) };
-      document.body.dispatchEvent(kinds[event]());
+      const drop = new DragEvent("drop", { dataTransfer: data, bubbles: true }), paste = new ClipboardEvent("paste", { clipboardData: data, bubbles: true });
+      document.body.dispatchEvent({ drop, paste }[event]);
     }"""
     page.evaluate(script, [event, list(draw("benign", 6))])
     expect(page.get_by_role("article")).to_be_visible()

@@ -66,9 +66,17 @@ export async function sendPhotograph(file, fields, request, progress, signal) {
   for (const [name, value] of Object.entries(fields)) if (value) form.append(name, value);
   form.append("photos", file, "photograph");
   const answer = await post("v1/predictions", form, { ...authorize(key), "Idempotency-Key": request }, progress, signal);
-  if (answer.status === 200 || answer.status === 201) return JSON.parse(answer.responseText);
+  if (answer.status === 200 || answer.status === 201) return readAnswer(answer.responseText);
   if (answer.status === 401 && (await renewKey(key))) return sendPhotograph(file, fields, request, progress, signal);
   throw readProblem(answer.status, answer.responseText, answer.getResponseHeader("Retry-After"));
+}
+
+function readAnswer(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return fail();
+  }
 }
 
 /** `fetch` cannot say how much it has sent; this can. */

@@ -2,7 +2,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** An HTML element. Attributes that are null or false are left out, true ones are empty; `onclick` and the like are listeners; children are nodes, text or null. */
+/** An HTML element. Attributes that are null or false are left out, true ones are empty; `onclick` and the like are listeners.
+ * Children are nodes, text, lists of them or null. */
 export function make(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
@@ -31,13 +32,16 @@ export function listFacts(facts, name = "facts") {
 export function makeTable(caption, heads, rows) {
   const head = heads.map((text) => make("th", { scope: "col", role: "columnheader" }, text));
   const body = rows.map((cells) => make("tr", { role: "row" }, cells.map((cell, index) => make("td", { role: "cell", "data-head": heads[index] }, cell))));
-  return make("table", { role: "table" }, make("caption", {}, caption), make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, head)), make("tbody", { role: "rowgroup" }, body));
+  return make("table", { role: "table" }, make("caption", {}, caption),
+    make("thead", { role: "rowgroup" }, make("tr", { role: "row" }, head)),
+    make("tbody", { role: "rowgroup" }, body));
 }
 
 /** A label and its control, which has an id. */
 export function labelled(text, control, hint = null) {
   if (hint) control.setAttribute("aria-describedby", `${control.id}-hint`);
-  return make("div", { class: "field" }, make("label", { for: control.id }, text), control, hint && make("p", { id: `${control.id}-hint`, class: "quiet" }, hint));
+  const below = hint && make("p", { id: `${control.id}-hint`, class: "quiet" }, hint);
+  return make("div", { class: "field" }, make("label", { for: control.id }, text), control, below);
 }
 
 /** A select of `[value, words]`. */

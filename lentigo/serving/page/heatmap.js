@@ -1,4 +1,5 @@
-/** The heatmap: a coarse grid of what each cell adds to the logit, drawn smoothly. Red and a single line speak for malignant, blue and a double line against. */
+/** The heatmap: a coarse grid of what each cell adds to the logit, drawn smoothly.
+ * Red and a single line speak for malignant, blue and a double line against. */
 
 import { draw, make } from "./elements.js";
 import { place } from "./words.js";
@@ -61,6 +62,10 @@ export function describeHeatmap(grid) {
 
 /** The key to its colours and lines. */
 export function showLegend() {
-  const sample = (name, ...lines) => draw("svg", { class: `sample ${name}`, viewBox: "0 0 28 14", "aria-hidden": "true" }, draw("rect", { width: 28, height: 14, rx: 2 }), lines.map((y) => draw("line", { x1: 0, x2: 28, y1: y, y2: y })));
-  return make("p", { class: "legend" }, make("span", {}, sample("for", 7), "speaks for malignant"), make("span", {}, sample("against", 5, 9), "speaks against"));
+  const sample = (name, ...lines) => draw("svg", { class: `sample ${name}`, viewBox: "0 0 28 14", "aria-hidden": "true" },
+    draw("rect", { width: 28, height: 14, rx: 2 }),
+    lines.map((y) => draw("line", { x1: 0, x2: 28, y1: y, y2: y })));
+  return make("p", { class: "legend" },
+    make("span", {}, sample("for", 7), "speaks for malignant"),
+    make("span", {}, sample("against", 5, 9), "speaks against"));
 }

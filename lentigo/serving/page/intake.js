@@ -5,8 +5,7 @@ import { announce, choose, describeProblem, labelled, make } from "./elements.js
 import { listLesions } from "./lesions.js";
 import { sayResult, showResult } from "./result.js";
 import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js";
-import { drawSign } from "./scale.js";
-import { LABELS, percent } from "./words.js";
+import { showAnswer } from "./scale.js";
 
 const WIDE = 600; // pixels, from which on there is room for what few need
 const STARTED = ["waiting", "sending", "pausing"];
@@ -88,16 +87,20 @@ function replaceKeepingFocus(row, content) {
 export function speakOf(item) {
   const name = items.length > 1 ? `Photograph ${items.indexOf(item) + 1} of ${items.length}: ` : "";
   if (item.state === "done") announce(name + sayResult(item.prediction));
-  if (item.state === "failed") announce(`${name}${item.problem.title || "It did not work"}: ${item.problem.detail}`);
+  if (item.state === "failed") announce(`${name}${item.problem.title || "It did not work"}: ${item.problem.detail || item.problem.message}`);
 }
 
 function makeEntrance(signal) {
-  const input = make("input", { type: "file", id: "files", multiple: true, accept: "image/*,.heic,.heif,.tif,.tiff,.jp2,.ppm", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
-  const capture = make("input", { type: "file", id: "capture", accept: "image/*", capture: "environment", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take });
+  const hidden = { type: "file", class: "unseen", tabindex: -1, "aria-hidden": "true", onchange: take }; // buttons open them
+  const input = make("input", { ...hidden, id: "files", multiple: true, accept: "image/*,.heic,.heif,.tif,.tiff,.jp2,.ppm" });
+  const capture = make("input", { ...hidden, id: "capture", accept: "image/*", capture: "environment" });
   const trouble = make("p", { class: "quiet", role: "status" });
   function take({ target }) {
     takePhotographs(Array.from(target.files));
     target.value = "";
+  }
+  async function look() {
+    trouble.textContent = await openCamera((file) => takePhotographs([file]), capture);
   }
   return make("section", { class: "entrance", "aria-label": "Add photographs" },
     make("div", {},
@@ -105,40 +108,42 @@ function makeEntrance(signal) {
       make("p", { class: "quiet" }, "One lesion in each. Names of files stay in this browser.")),
     make("div", { class: "row" },
       make("button", { type: "button", class: "primary", onclick: () => input.click() }, "Choose photographs"),
-      make("button", { type: "button", onclick: () => openCamera((file) => takePhotographs([file]), capture).then((words) => { trouble.textContent = words; }) }, "Use the camera")),
+      make("button", { type: "button", onclick: look }, "Use the camera")),
     trouble, input, capture, makeChoices(signal));
 }
 
 function makeChoices(signal) {
   const lesion = choose("lesion", [["", "none chosen"]], "", () => { choice.lesion = lesion.value; });
   const taken = make("input", { type: "date", id: "taken", value: choice.taken, onchange: () => { choice.taken = taken.value; } });
-  const scale = make("input", { type: "number", id: "scale", min: 0, max: 10, step: "any", inputmode: "decimal", placeholder: "not known", value: choice.mm_per_pixel, onchange: () => { choice.mm_per_pixel = scale.validity.valid && scale.value > 0 ? scale.value : ""; } });
+  const scale = make("input", { type: "number", id: "scale", min: 0, max: 10, step: "any", placeholder: "not known", value: choice.mm_per_pixel });
+  scale.addEventListener("change", () => { choice.mm_per_pixel = scale.validity.valid && scale.value > 0 ? scale.value : ""; });
   listLesions().then((lesions) => {
     if (signal.aborted) return;
-    lesion.replaceChildren(...[["", "none chosen"], ...lesions.map((one) => [one.id, one.site ? `${one.name}, ${one.site}` : one.name])].map(([value, words]) => make("option", { value }, words)));
+    lesion.append(...lesions.map((one) => make("option", { value: one.id }, one.site ? `${one.name}, ${one.site}` : one.name)));
     lesion.value = choice.lesion;
     if (lesion.selectedIndex < 0) lesion.value = choice.lesion = "";
   }, () => {});
   return make("details", { class: "choices", open: window.innerWidth >= WIDE || Object.values(choice).some(Boolean) },
     make("summary", {}, "Lesion, date and scale of the next photographs"),
-    make("div", {}, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale), make("a", { href: "#/lesions" }, "New lesion")));
+    make("div", {}, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale),
+      make("a", { href: "#/lesions" }, "New lesion")));
 }
 
 function showItem(item, select) {
   const { prediction, problem, state } = item, current = state === "done" && items.length > 1, end = STARTED.includes(state) ? "Stop" : "Remove";
-  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", loading: "lazy", onerror: ({ target }) => target.classList.add("blank") });
-  const words = state === "done"
-    ? make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)))
+  const hide = ({ target }) => target.classList.add("blank"); // the browser cannot show it
+  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", loading: "lazy", onerror: hide });
+  const words = state === "done" ? showAnswer(prediction)
     : state === "failed" ? make("span", { class: "failure" }, describeProblem(problem))
       : make("span", { class: "going" }, make("progress", { max: 1, "aria-label": `Sending ${item.name}` }), make("span", { class: "quiet" }));
   const body = make("span", { class: "item-words" }, make("span", { class: "file" }, item.name), words);
-  const whole = current ? make("button", { type: "button", class: "pick", "aria-pressed": String(shownIs(item)), onclick: select }, thumb, body) : make("div", { class: "pick" }, thumb, body);
+  const pick = { type: "button", class: "pick", "aria-pressed": String(item === shown), onclick: select };
+  const whole = current ? make("button", pick, thumb, body) : make("div", { class: "pick" }, thumb, body);
+  const again = { type: "button", "aria-label": `Try again: ${item.name}`, onclick: () => sendAgain(item) };
   return [whole, make("span", { class: "item-actions" },
-    state === "failed" && problem.curable && make("button", { type: "button", "aria-label": `Try again: ${item.name}`, onclick: () => sendAgain(item) }, "Try again"),
+    state === "failed" && problem.curable && make("button", again, "Try again"),
     make("button", { type: "button", class: "plain", "aria-label": `${end}: ${item.name}`, onclick: () => removeItem(item) }, end))];
 }
-
-const shownIs = (item) => item === shown;
 
 function paintProgress(item, row) {
   const bar = row.querySelector("progress"), words = row.querySelector(".going .quiet");
@@ -147,5 +152,9 @@ function paintProgress(item, row) {
   const answering = item.state === "sending" && item.sent >= 1;
   if (item.state === "sending" && !answering) bar.value = item.sent;
   else bar.removeAttribute("value");
-  words.textContent = { waiting: "waiting for its turn", sending: answering ? "the model is looking" : "on its way", pausing: `${item.problem?.detail ?? ""} Sent again in ${Math.ceil(item.seconds ?? 0)} s.` }[item.state];
+  words.textContent = {
+    waiting: "waiting for its turn",
+    sending: answering ? "the model is looking" : "on its way",
+    pausing: `${item.problem?.detail ?? ""} Sent again in ${Math.ceil(item.seconds ?? 0)} s.`,
+  }[item.state];
 }

@@ -21,7 +21,9 @@ export async function renewKey(refused) {
 
 function askKey(refused) {
   const dialog = document.getElementById("key"), value = document.getElementById("key-value");
-  document.getElementById("key-why").textContent = refused ? "The service did not accept that key. Try another one." : "This service answers only to those who have a key. Its operator gives you one.";
+  document.getElementById("key-why").textContent = refused
+    ? "The service did not accept that key. Try another one."
+    : "This service answers only to those who have a key. Its operator gives you one.";
   value.value = "";
   dialog.returnValue = "";
   dialog.showModal();

@@ -4,7 +4,7 @@ import { ask } from "./api.js";
 import { drawHistory } from "./chart.js";
 import { announce, labelled, make, makeTable, showProblem } from "./elements.js";
 import { showPicture } from "./picture.js";
-import { drawSign } from "./scale.js";
+import { showAnswer } from "./scale.js";
 import { LABELS, day, describeArea, percent, round, signed, when } from "./words.js";
 
 const MOST = 500; // lesions of a page, as many as the service gives
@@ -26,7 +26,8 @@ export function showLesions() {
   const load = async () => {
     try {
       const lesions = await listLesions();
-      list.replaceChildren(lesions.length ? make("ul", { class: "cards" }, lesions.map(showEntry)) : make("p", { class: "quiet" }, "No lesion yet. Create one to follow it over time."));
+      const none = make("p", { class: "quiet" }, "No lesion yet. Create one to follow it over time.");
+      list.replaceChildren(lesions.length ? make("ul", { class: "cards" }, lesions.map(showEntry)) : none);
     } catch (problem) {
       list.replaceChildren(showProblem(problem, load));
     }
@@ -37,11 +38,15 @@ export function showLesions() {
 
 function showEntry(lesion) {
   const photographs = lesion.count === 1 ? "1 photograph" : `${lesion.count} photographs`;
-  return make("li", {}, make("a", { href: `#/lesions/${encodeURIComponent(lesion.id)}` }, lesion.name), lesion.site && make("span", {}, lesion.site), make("span", { class: "quiet" }, `${photographs}, since ${day(lesion.created)}`));
+  return make("li", {},
+    make("a", { href: `#/lesions/${encodeURIComponent(lesion.id)}` }, lesion.name),
+    lesion.site && make("span", {}, lesion.site),
+    make("span", { class: "quiet" }, `${photographs}, since ${day(lesion.created)}`));
 }
 
 function makeForm() {
-  const name = make("input", { id: "name", required: true, maxlength: 100, autocomplete: "off" }), site = make("input", { id: "site", maxlength: 100, autocomplete: "off" });
+  const name = make("input", { id: "name", required: true, maxlength: 100, autocomplete: "off" });
+  const site = make("input", { id: "site", maxlength: 100, autocomplete: "off" });
   const trouble = make("div", {}), save = make("button", { class: "primary" }, "Create the lesion");
   const submit = async (event) => {
     event.preventDefault();
@@ -82,17 +87,20 @@ function showHistory(lesion) {
   const head = make("div", { class: "head" }, make("p", { class: "quiet" }, [lesion.site, `since ${day(lesion.created)}`].filter(Boolean).join(", ")), add);
   if (!predictions.length) return [head, make("p", {}, "No photograph yet.")];
   const cards = predictions.map((prediction, index) => showVisit(prediction, changes[index - 1]));
-  const parts = [head, make("section", { "aria-label": "Photographs, oldest first" }, make("ol", { class: "visits" }, cards))];
-  return predictions.length > 1 ? [...parts, make("section", {}, make("h2", {}, "Over time"), drawHistory(predictions), tabulate(predictions, changes), make("p", { class: "quiet" }, "Areas in pixels can be compared only between photographs from the same distance."))] : parts;
+  const visits = make("section", { "aria-label": "Photographs, oldest first" }, make("ol", { class: "visits" }, cards));
+  if (predictions.length === 1) return [head, visits];
+  return [head, visits, make("section", {}, make("h2", {}, "Over time"), drawHistory(predictions), tabulate(predictions, changes),
+    make("p", { class: "quiet" }, "Areas in pixels can be compared only between photographs from the same distance."))];
 }
 
 function showVisit(prediction, change) {
-  return make("li", {}, make("h2", {}, day(when(prediction))), showPicture(prediction, { adjustable: false, description: `Photograph of ${day(when(prediction))}` }),
-    make("p", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold))),
+  const date = day(when(prediction));
+  return make("li", {}, make("h2", {}, date), showPicture(prediction, { adjustable: false, description: `Photograph of ${date}` }),
+    make("p", {}, showAnswer(prediction)),
     make("p", {}, describeArea(prediction.measures)),
     change && make("p", { class: "change" }, describeChange(change)),
     prediction.review && make("p", {}, `Reader: ${prediction.review.verdict}`),
-    make("a", { href: `#/records/${encodeURIComponent(prediction.id)}` }, "Open", make("span", { class: "unseen" }, ` the record of ${day(when(prediction))}`)));
+    make("a", { href: `#/records/${encodeURIComponent(prediction.id)}` }, "Open", make("span", { class: "unseen" }, ` the record of ${date}`)));
 }
 
 function describeChange(change) {
@@ -100,10 +108,17 @@ function describeChange(change) {
   return days + [describeGrowth(change) && `area ${describeGrowth(change)}`, `probability ${describeShift(change)}`].filter(Boolean).join(", ");
 }
 
-const describeGrowth = ({ area_ratio: ratio, area_mm2: mm2 }) => [ratio && signed(100 * (ratio - 1), 0, "%"), typeof mm2 === "number" && signed(mm2, 1, "mm²")].filter(Boolean).join(", ");
+function describeGrowth({ area_ratio: ratio, area_mm2: mm2 }) {
+  return [ratio && signed(100 * (ratio - 1), 0, "%"), typeof mm2 === "number" && signed(mm2, 1, "mm²")].filter(Boolean).join(", ");
+}
+
 const describeShift = ({ probability }) => signed(100 * probability, 0, "points");
 
 function tabulate(predictions, changes) {
-  const rows = predictions.map((prediction, index) => [day(when(prediction)), LABELS[prediction.label], percent(prediction.probability, prediction.threshold), index ? describeShift(changes[index - 1]) : "–", describeArea(prediction.measures), (index && describeGrowth(changes[index - 1])) || "–"]);
-  return make("div", { class: "wide" }, makeTable("Each photograph, and its change from the one before", ["Date", "Decision", "Probability", "Change", "Area", "Change of area"], rows));
+  const heads = ["Date", "Decision", "Probability", "Change", "Area", "Change of area"];
+  const rows = predictions.map((one, index) => {
+    const [shift, growth] = index ? [describeShift(changes[index - 1]), describeGrowth(changes[index - 1])] : ["", ""];
+    return [day(when(one)), LABELS[one.label], percent(one.probability, one.threshold), shift || "–", describeArea(one.measures), growth || "–"];
+  });
+  return makeTable("Each photograph, and its change from the one before", heads, rows);
 }

@@ -5,7 +5,9 @@ import { listFacts, make, makeTable, showProblem } from "./elements.js";
 import { forgetKey, readKey } from "./key.js";
 import { percent, round } from "./words.js";
 
-const METRICS = { auroc: "AUROC", sensitivity: "Sensitivity", specificity: "Specificity", accuracy: "Accuracy", brier: "Brier score", ece: "Calibration error" };
+const METRICS = {
+  auroc: "AUROC", sensitivity: "Sensitivity", specificity: "Specificity", accuracy: "Accuracy", brier: "Brier score", ece: "Calibration error",
+};
 let loading = null;
 
 /** The models of the service; asked for once. Raises `Problem`. */
@@ -35,12 +37,16 @@ export function showModels() {
 
 function showModel(model) {
   const { distance_limit: limit, risk } = model.refusal;
+  const refusals = [
+    limit && `beyond a distance of ${round(limit, 1)} from the photographs that it knows`,
+    risk && `where neither class can be excluded at a risk of ${risk}`,
+  ];
   return make("section", {}, make("h2", {}, model.name), make("p", { class: "lead" }, model.disclaimer),
     listFacts([
       ["Operating point", `${percent(model.threshold)} (${model.threshold_rule})`],
       ["Malignant where it was calibrated", model.prevalence && percent(model.prevalence)],
       ["Calibration", model.calibration.n ? `${model.calibration.kind}, on ${round(model.calibration.n, 0)} photographs` : model.calibration.kind],
-      ["Does not decide", [limit && `beyond a distance of ${round(limit, 1)} from the photographs that it knows`, risk && `where neither class can be excluded at a risk of ${risk}`].filter(Boolean).join("; ")],
+      ["Does not decide", refusals.filter(Boolean).join("; ")],
       ["Architecture", model.architecture],
       ["Licence", model.licence],
     ]),
@@ -52,11 +58,20 @@ function showLimits(limits) {
 }
 
 function tabulate(metrics) {
-  const rows = Object.entries(METRICS).filter(([name]) => typeof metrics[name] === "number").map(([name, words]) => [words, round(metrics[name], 3), metrics.ci?.[name] ? metrics.ci[name].map((value) => round(value, 3)).join(" to ") : "–"]);
-  return rows.length ? make("div", { class: "wide" }, makeTable(`On ${metrics.n ? `${metrics.n} ` : ""}validation photographs, on which it was also chosen: optimistic`, ["Metric", "Value", "95 % interval"], rows)) : null;
+  const known = Object.entries(METRICS).filter(([name]) => typeof metrics[name] === "number");
+  const interval = (name) => metrics.ci?.[name]?.map((value) => round(value, 3)).join(" to ") ?? "–";
+  const rows = known.map(([name, words]) => [words, round(metrics[name], 3), interval(name)]);
+  const caption = `On ${metrics.n ? `${round(metrics.n, 0)} ` : ""}validation photographs, on which it was also chosen: optimistic`;
+  return rows.length ? makeTable(caption, ["Metric", "Value", "95 % interval"], rows) : null;
 }
 
 function showKey() {
-  const section = make("section", {}, make("h2", {}, "Key"), make("p", {}, "This tab holds a key of the service."), make("button", { type: "button", onclick: () => { forgetKey(); section.replaceChildren(make("p", { role: "status" }, "The key is forgotten.")); } }, "Forget the key"));
+  const forget = () => {
+    forgetKey();
+    section.replaceChildren(make("p", { role: "status" }, "The key is forgotten."));
+  };
+  const section = make("section", {}, make("h2", {}, "Key"),
+    make("p", {}, "This tab holds a key of the service."),
+    make("button", { type: "button", onclick: forget }, "Forget the key"));
   return section;
 }

@@ -26,7 +26,7 @@ export function showPicture(prediction, { adjustable = true, description = "The 
 async function loadPhotograph(prediction, image, words) {
   try {
     const url = await findPhotograph(prediction);
-    if (!url) return words.replaceChildren(prediction.outline?.length ? "The service does not keep photographs; only the outline is shown." : "The service does not keep photographs.");
+    if (!url) return words.replaceChildren(`The service does not keep photographs${prediction.outline?.length ? "; only the outline is shown" : ""}.`);
     image.addEventListener("load", () => { image.hidden = false; words.hidden = true; });
     image.addEventListener("error", () => words.replaceChildren("This browser cannot show this kind of photograph."));
     image.src = url;

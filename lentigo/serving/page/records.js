@@ -26,7 +26,8 @@ export function showRecords(query, signal) {
     table.removeAttribute("aria-busy");
   };
   load();
-  const exporter = make("button", { type: "button", onclick: () => exportRecords(query).catch((problem) => trouble.replaceChildren(showProblem(problem))) }, "Export as CSV");
+  const write = () => exportRecords(query).catch((problem) => trouble.replaceChildren(showProblem(problem)));
+  const exporter = make("button", { type: "button", onclick: write }, "Export as CSV");
   return make("div", {}, make("div", { class: "head" }, make("h1", { tabindex: -1 }, "Records"), exporter), trouble, makeFilters(query, known), table);
 }
 
@@ -55,7 +56,7 @@ function readForm(form) {
 
 /** The filters as the service takes them: days become times, the last day whole. */
 function writeQuery(query, limit = null) {
-  const asked = new URLSearchParams(), midnight = (text, days) => { const [y, m, d] = text.split("-").map(Number); return new Date(y, m - 1, d + days).toISOString(); };
+  const asked = new URLSearchParams();
   for (const name of ["label", "reviewed", "lesion"]) if (query.get(name)) asked.set(name, query.get(name));
   if (query.get("since")) asked.set("since", midnight(query.get("since"), 0));
   if (query.get("until")) asked.set("until", midnight(query.get("until"), 1));
@@ -64,19 +65,29 @@ function writeQuery(query, limit = null) {
   return asked;
 }
 
+/** The midnight that begins the day so many days after one, "2026-05-02" say, where the reader is. */
+function midnight(text, days) {
+  const [year, month, number] = text.split("-").map(Number);
+  return new Date(year, month - 1, number + days).toISOString();
+}
+
 function listRecords({ predictions }, names) {
   if (!predictions.length) return [make("p", {}, "No record matches.")];
   const open = (prediction) => make("a", { href: `#/records/${encodeURIComponent(prediction.id)}` }, moment(prediction.created));
   const decision = (prediction) => make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label]);
   const lesion = ({ lesion: id }) => (id ? make("a", { href: `#/lesions/${encodeURIComponent(id)}` }, names.get(id) ?? "its history") : "–");
-  const rows = predictions.map((one) => [open(one), decision(one), percent(one.probability, one.threshold), one.review ? LABELS[one.review.verdict] : "–", lesion(one), one.model]);
+  const reader = ({ review }) => (review ? LABELS[review.verdict] : "–");
+  const rows = predictions.map((one) => [open(one), decision(one), percent(one.probability, one.threshold), reader(one), lesion(one), one.model]);
   return [makeTable("Records, newest first", ["Answered", "Decision", "Probability", "Reader", "Lesion", "Model"], rows)];
 }
 
 /** Links to the first and the next page; the way back is the browser's own. */
 function turnPages(query, next) {
-  const at = (cursor) => { const asked = new URLSearchParams(query); asked.delete("cursor"); if (cursor) asked.set("cursor", cursor); return `#/records?${asked}`; };
-  const links = [query.get("cursor") && make("a", { class: "button", href: at(null) }, "Newest"), next && make("a", { class: "button", href: at(next) }, "Older")].filter(Boolean);
+  const first = new URLSearchParams(query), older = new URLSearchParams(query);
+  first.delete("cursor");
+  older.set("cursor", next);
+  const link = (asked, words) => make("a", { class: "button", href: `#/records?${asked}` }, words);
+  const links = [query.get("cursor") && link(first, "Newest"), next && link(older, "Older")].filter(Boolean);
   return links.length ? make("nav", { class: "row", "aria-label": "Pages" }, links) : "";
 }
 

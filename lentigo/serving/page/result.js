@@ -7,9 +7,11 @@ import { showReview } from "./review.js";
 import { drawSign, showScale } from "./scale.js";
 import { LABELS, describeMeasures, explain, interpret, moment, day, percent, summarize } from "./words.js";
 
+const DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."; // until the card has said its own
+
 /** A result as an article with headings from `h2` on. `name` is the file's name where this tab knows it; it is shown, never sent. */
 export function showResult(prediction, { name = "", changed = () => {} } = {}) {
-  const meaning = make("p", { class: "meaning" }, interpret(prediction)), disclaimer = make("p", { class: "disclaimer" }, "A research tool, not a medical device: no diagnosis, no treatment decision.");
+  const meaning = make("p", { class: "meaning" }, interpret(prediction)), disclaimer = make("p", { class: "disclaimer" }, DISCLAIMER);
   findModel(prediction.model).then((model) => {
     if (model?.prevalence) meaning.textContent = interpret(prediction, model.prevalence);
     if (model?.disclaimer) disclaimer.textContent = model.disclaimer;
@@ -19,7 +21,9 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
       make("p", { class: "quiet" }, "The model’s decision"),
       make("h2", { class: "decision" }, drawSign(prediction.label), LABELS[prediction.label]),
       make("p", { class: "why" }, explain(prediction))),
-    make("div", { class: "result-picture" }, showPicture(prediction, { description: describePhotograph(prediction, name) }), name && make("p", { class: "quiet file" }, name)),
+    make("div", { class: "result-picture" },
+      showPicture(prediction, { description: describePhotograph(prediction, name) }),
+      name && make("p", { class: "quiet file" }, name)),
     make("div", { class: "result-words" },
       section("Probability of malignant", showScale(prediction), meaning),
       listWarnings(prediction),
@@ -32,7 +36,8 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
 const section = (title, ...children) => make("section", {}, make("h3", {}, title), children);
 
 function describePhotograph(prediction, name) {
-  return `Photograph${name ? ` ${name}` : ""}, ${prediction.width} by ${prediction.height} pixels${prediction.outline?.length ? ", with the outline of the lesion" : ""}`;
+  const outline = prediction.outline?.length ? ", with the outline of the lesion" : "";
+  return `Photograph${name && ` ${name}`}, ${prediction.width} by ${prediction.height} pixels${outline}`;
 }
 
 function listWarnings({ warnings }) {
@@ -48,8 +53,8 @@ function showMeasures({ measures }) {
 /** Known cases that look alike, where the service gives some. */
 function showSimilar({ similar }) {
   if (!similar?.length) return null;
-  const words = (one) => [LABELS[one.label] ?? one.label, one.similarity !== undefined && `similarity ${percent(one.similarity)}`, one.source].filter(Boolean).join(", ");
-  return section("Similar cases", make("ul", { class: "similar" }, similar.map((one) => make("li", {}, one.id && one.kept !== undefined ? make("a", { href: `#/records/${encodeURIComponent(one.id)}` }, words(one)) : words(one)))));
+  const describe = (one) => [LABELS[one.label] ?? one.label, one.similarity !== undefined && `similarity ${percent(one.similarity)}`, one.source];
+  return section("Similar cases", make("ul", {}, similar.map((one) => make("li", {}, describe(one).filter(Boolean).join(", ")))));
 }
 
 function listRecord(prediction) {

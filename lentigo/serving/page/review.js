@@ -8,9 +8,11 @@ const VERDICTS = ["benign", "malignant", "uncertain"];
 
 /** The form of a prediction's verdict; `changed` hears the prediction with its review. */
 export function showReview(prediction, changed = () => {}) {
-  const place = make("div", { class: "verdict" }), name = `verdict-${prediction.id}`, note = make("textarea", { id: `note-${prediction.id}`, rows: 2, maxlength: 2000 });
+  const place = make("div", { class: "verdict" }), name = `verdict-${prediction.id}`;
+  const note = make("textarea", { id: `note-${prediction.id}`, rows: 2, maxlength: 2000 });
   note.value = prediction.review?.note ?? "";
-  const radios = VERDICTS.map((verdict) => make("label", { class: "radio" }, make("input", { type: "radio", name, value: verdict, required: true, checked: prediction.review?.verdict === verdict }), LABELS[verdict]));
+  const mark = (value) => make("input", { type: "radio", name, value, required: true, checked: prediction.review?.verdict === value });
+  const radios = VERDICTS.map((verdict) => make("label", { class: "radio" }, mark(verdict), LABELS[verdict]));
   const save = make("button", { class: "primary" }, "Save the verdict"), said = make("div", { class: "said" }, describeReview(prediction));
   const form = make("form", { onsubmit: (event) => { event.preventDefault(); submit(); } },
     make("fieldset", {}, make("legend", {}, "What do you say?"), make("div", { class: "radios" }, radios)),
@@ -39,5 +41,7 @@ export function showReview(prediction, changed = () => {}) {
 function describeReview({ label, review }) {
   if (!review) return make("p", { class: "quiet" }, "No reader has said anything yet.");
   const relation = review.verdict === label ? "The model says the same." : `The model says ${label}.`;
-  return make("p", {}, make("strong", {}, `Reader: ${review.verdict}.`), ` ${relation} `, make("span", { class: "quiet" }, `${review.who ? `${review.who}, ` : ""}${moment(review.created)}`), review.note && make("span", { class: "note" }, review.note));
+  return make("p", {}, make("strong", {}, `Reader: ${review.verdict}.`), ` ${relation} `,
+    make("span", { class: "quiet" }, `${review.who}, ${moment(review.created)}`),
+    review.note && make("span", { class: "note" }, review.note));
 }

@@ -3,22 +3,24 @@
 import { Problem, STOPPED, sendPhotograph } from "./api.js";
 import { remember } from "./photographs.js";
 
-const AT_ONCE = 3, PAUSES = [1, 2, 4, 8]; // requests; seconds before it is sent again where the service does not say how long
+const AT_ONCE = 3, PAUSES = [1, 2, 4, 8], MOST = 20; // requests; seconds before each further try where nothing answers; tries where the service asks to wait
 export const items = []; // in the order in which they were chosen
 export const news = new EventTarget(); // "change" with the item as detail
 
 /** Adds files; `fields` (lesion, taken) belong to all of them. A photograph keeps its key, so that sending it again writes nothing twice. */
 export function addPhotographs(files, fields = {}) {
-  const added = Array.from(files, (file) => ({ file, fields, request: makeKey(), url: URL.createObjectURL(file), name: file.name, state: "waiting", sent: 0, stop: new AbortController() }));
+  const added = Array.from(files, (file) => ({ file, name: file.name, url: URL.createObjectURL(file), fields, request: makeKey(), ...start() }));
   items.push(...added);
   added.forEach(tell);
   sendNext();
   return added;
 }
 
+const start = () => ({ state: "waiting", sent: 0, problem: null, stop: new AbortController() });
+
 /** Sends a failed photograph again. */
 export function sendAgain(item) {
-  Object.assign(item, { state: "waiting", sent: 0, problem: null, stop: new AbortController() });
+  Object.assign(item, start());
   tell(item);
   sendNext();
 }
@@ -56,7 +58,7 @@ async function deliver(item) {
     remember(prediction, item.url);
     change(item, { state: "done", prediction });
   } catch (problem) {
-    change(item, { state: "failed", problem: problem instanceof Problem ? problem : new Problem({ title: "It did not work", detail: String(problem.message) }) });
+    change(item, { state: "failed", problem });
   }
   sendNext();
 }
@@ -64,15 +66,24 @@ async function deliver(item) {
 async function persist(item) {
   for (let attempt = 0; ; attempt++) {
     try {
-      await item.file.slice(0, 1).arrayBuffer().catch(() => { throw new Problem({ status: STOPPED, title: "The file cannot be read", detail: "It was moved, changed or is a folder; choose it again." }); });
+      await requireFile(item.file);
       return takeAnswer(await sendPhotograph(item.file, item.fields, item.request, (sent) => change(item, { sent }), item.stop.signal));
     } catch (problem) {
-      if (!problem.passing || attempt >= PAUSES.length) throw takeFirst(problem);
-      const seconds = problem.wait ?? PAUSES[attempt];
+      if (!problem.passing || attempt >= (problem.wait === null ? PAUSES.length : MOST)) throw takeFirst(problem);
+      const seconds = problem.wait === null ? PAUSES[attempt] : problem.wait + Math.random(); // so that those who wait do not come back at once
       change(item, { state: "pausing", sent: 0, problem, seconds });
       await pause(seconds, item.stop.signal);
       change(item, { state: "sending", problem: null });
     }
+  }
+}
+
+/** Raises `Problem` for a file that is not there any more, or a folder. */
+async function requireFile(file) {
+  try {
+    await file.slice(0, 1).arrayBuffer();
+  } catch {
+    throw new Problem({ status: STOPPED, title: "The file cannot be read", detail: "It was moved or changed, or it is a folder; choose it again." });
   }
 }
 

@@ -34,7 +34,8 @@ export function interpret(said, prevalence = null) {
 
 /** What a screen reader hears when an answer comes. */
 export function summarize(said) {
-  return `${LABELS[said.label]}. Probability of malignant ${percent(said.probability, said.threshold)}, operating point ${percent(said.threshold, said.probability)}.`;
+  const [probability, point] = [percent(said.probability, said.threshold), percent(said.threshold, said.probability)];
+  return `${LABELS[said.label]}. Probability of malignant ${probability}, operating point ${point}.`;
 }
 
 /** Measures as `[term, value]` with units; empty where no lesion was found. */
