@@ -24,6 +24,7 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "segment": "lentigo.inference.segmentation",
     "detect": "lentigo.inference.detection",
     "export": "lentigo.models.export",
+    "serve": "lentigo.serving.server",
 }
 __all__ = [*_PLACES, "__version__"]
 

@@ -17,6 +17,7 @@ from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
+from lentigo.cli_serving import serving_app
 from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
@@ -44,6 +45,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
                        "A research tool, not a medical device.")  # fmt: skip
 app.add_typer(data_app, name="data")
 app.add_typer(lesions_app)
+app.add_typer(serving_app)
 
 
 def main() -> None:

@@ -147,10 +147,14 @@ def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
 
     Raises `PhotoError` for a file that is missing, unreadable, truncated, animated or too large to open.
     """
-    content = read_content(path)
-    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+    return develop_photo(read_content(path), str(path), side)
+
+
+def develop_photo(content: bytes, name: str, side: int | None = SIDE) -> Photo:
+    """As `read_photo`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_picture(content, name) as picture:
         size = picture.size  # before a JPEG's draft, which shrinks it
-        return Photo(str(path), develop(picture, str(path), side), hashlib.sha256(content).hexdigest(), size)
+        return Photo(name, develop(picture, name, side), hashlib.sha256(content).hexdigest(), size)
 
 
 def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -158,15 +162,19 @@ def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]
 
     uint8 (height, width, 3). A JPEG is not decoded larger than needed. Raises `PhotoError` as `read_photo`.
     """
-    content = read_content(path)
-    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+    return view_content(read_content(path), str(path), most)
+
+
+def view_content(content: bytes, name: str, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+    """As `view_photo`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_picture(content, name) as picture:
         width, height = picture.size
         shrink = min(1.0, (most / (width * height)) ** 0.5)
         wanted = max(1, round(width * shrink)), max(1, round(height * shrink))
         if shrink < 1:
             picture.draft("RGB", wanted)
         turned = picture.getexif().get(ORIENTATION) in TURNED
-        upright, wanted = to_rgb(ImageOps.exif_transpose(picture), str(path)), wanted[::-1] if turned else wanted
+        upright, wanted = to_rgb(ImageOps.exif_transpose(picture), name), wanted[::-1] if turned else wanted
         if upright.size != wanted:
             upright = upright.resize(wanted, Image.Resampling.BILINEAR, reducing_gap=3.0)
         return np.asarray(to_srgb(upright, picture)), (height, width) if turned else (width, height)
@@ -174,8 +182,12 @@ def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]
 
 def measure_photo(path: str | Path) -> tuple[int, int]:
     """Width and height in pixels, as stored, without decoding. Raises `PhotoError` where the file is no photograph."""
-    content = read_content(path)
-    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
+    return measure_content(read_content(path), str(path))
+
+
+def measure_content(content: bytes, name: str) -> tuple[int, int]:
+    """As `measure_photo`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_picture(content, name) as picture:
         return picture.size
 
 

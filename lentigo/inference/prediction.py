@@ -109,8 +109,12 @@ class Predictor:
 
         `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
         """
+        return self.answer_photos(stream_photos(images))
+
+    def answer_photos(self, photos: Iterable[Photo | Problem]) -> Iterator[Answer | Problem]:
+        """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already stays one."""
         waiting: deque[Photo | Problem] = deque()
-        measured, last = self.measure(stream_photos(images), waiting), time.perf_counter()
+        measured, last = self.measure(photos, waiting), time.perf_counter()
         while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
             seconds = (time.perf_counter() - last) / len(chunk)
             for logit, mask, first in chunk:

@@ -109,7 +109,14 @@ def segment_photos(
 
 def outline_lesion(answer: Answer, model: str, files: tuple[Path, ...], mm_per_pixel: float | None) -> Segmentation:
     """The lesion of an answer, measured on the photograph, and drawn into mask and outline where `files` names these."""
-    pixels, (width, height) = view_photo(answer.image, VIEW)
+    return draw_lesion(answer, *view_photo(answer.image, VIEW), model, files, mm_per_pixel)
+
+
+def draw_lesion(
+    answer: Answer, pixels: np.ndarray, size: tuple[int, int], model: str, files: tuple[Path, ...] = (), mm_per_pixel: float | None = None
+) -> Segmentation:
+    """As `outline_lesion`, on a photograph in memory: `pixels` and `size` as `view_photo` gives them."""
+    width, height = size
     probability = clean_mask(answer.mask)
     seen = enlarge_mask(probability, pixels.shape[1], pixels.shape[0]) > 0
     box = scale_box(find_box(seen), pixels.shape, width, height)

@@ -93,8 +93,10 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
     y, x = np.nonzero(mask)
     centre = np.array([x.mean(), y.mean()])
     points = np.stack([x, y], axis=1) - centre
+    reach = 2 + int(np.hypot(*points.T).max())  # no mirror image falls further out
+    wide = np.pad(mask, reach)
     angles = np.arange(ANGLES) * np.pi / 2 / ANGLES + find_axis(points)
-    pairs = [sorted(fold(mask, points, centre, angle + turn) for turn in (0, np.pi / 2)) for angle in angles]
+    pairs = [sorted(fold(wide, points.T, centre + reach, angle)) for angle in angles]
     best = min(pairs, key=sum)
     return best[0], best[1]
 
@@ -113,10 +115,18 @@ def find_axis(points: np.ndarray) -> float:
     return float(np.arctan2(2 * xy, xx - yy) / 2)
 
 
-def fold(mask: np.ndarray, points: np.ndarray, centre: np.ndarray, angle: float) -> float:
-    """The share of a mask's points, (n, 2) from its centre, whose mirror images at an axis at `angle` lie outside it."""
+def fold(mask: np.ndarray, points: np.ndarray, centre: np.ndarray, angle: float) -> tuple[float, float]:
+    """The shares of a mask's points, (2, n) from its centre, whose mirror images lie outside it: those at an axis at `angle`, and at right angles to it.
+
+    The second image is the first one turned by half a turn. The mask has to be wide enough to hold both.
+    """
     cosine, sine = np.cos(2 * angle), np.sin(2 * angle)
-    x, y = np.rint(points @ np.array([[cosine, sine], [sine, -cosine]]) + centre).astype(int).T
-    height, width = mask.shape
-    inside = (x >= 0) & (y >= 0) & (x < width) & (y < height)
-    return 1 - float(np.count_nonzero(mask[y[inside], x[inside]])) / len(points)
+    x, y = points[0] * cosine + points[1] * sine, points[0] * sine - points[1] * cosine
+    shares = (np.count_nonzero(mask.ravel()[index_pixels(centre[0] + sign * x, centre[1] + sign * y, mask.shape[1])]) / len(x) for sign in (1, -1))
+    first, second = (1 - share for share in shares)
+    return first, second
+
+
+def index_pixels(x: np.ndarray, y: np.ndarray, width: int) -> np.ndarray:
+    """The numbers of the pixels that points are nearest to, row by row."""
+    return (np.rint(y) * width + np.rint(x)).astype(np.intp)

@@ -1,0 +1,228 @@
+"""How `lentigo serve` answers many clients at once, beside the plain service of FastAPI and Keras that people write first. Example:
+
+    python bench/service.py bundled --photos photos/ --seconds 20
+    python bench/service.py bundled --requests 50000          # memory over that many
+    python bench/service.py bundled --waits 0,1,2,5,10        # how long a photograph should wait for company
+
+Clients are connections that send one photograph after the other; they share the machine's cores with the service. `lentigo serve` records every
+answer on disk and sends outline, measures and heatmap with it; the plain service sends one number.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tables import describe_machine, print_table
+
+HERE = Path(__file__).parent
+SLOWEST_START = 120  # seconds
+SIDE = 450  # pixels of the phantoms that are drawn where no photographs are named
+
+
+def main() -> None:
+    """Measures what the options name, and prints tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", metavar="RUN", help="or 'bundled'")
+    parser.add_argument("--photos", metavar="FOLDER", type=Path, help="photographs to send; phantoms without it")
+    parser.add_argument("--clients", default="1,4,16,64")
+    parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
+    parser.add_argument("--requests", type=int, default=0, help="measures memory over so many requests instead")
+    parser.add_argument("--waits", default="", help="compares these waits (ms) instead")
+    parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
+    options = parser.parse_args()
+    bodies, clients = [write_request(photo) for photo in find_bodies(options.photos)], [int(n) for n in options.clients.split(",")]
+    print(describe_machine())
+    if options.requests:
+        return measure_memory(options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16)
+    if options.waits:
+        return compare_waits(options.run, bodies, clients, options.seconds, [float(wait) for wait in options.waits.split(",")])
+    services = {"lentigo serve": start_lentigo} | ({} if options.no_plain else {"FastAPI + Keras": start_plain})
+    compare_services(services, options.run, bodies, clients, options.seconds)
+
+
+def compare_services(services: dict, run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float) -> None:
+    """Rates, latencies and starts of both."""
+    rows, starts, rates = [], [], {}
+    for name, start in services.items():
+        began = time.perf_counter()
+        with start(run) as (port, pid):
+            ask_once(port, bodies[0])
+            starts.append((name, time.perf_counter() - began, read_memory(pid)))
+            asyncio.run(load(port, bodies, 4, min(seconds, 5)))  # the first answers take longer
+            for count in clients:
+                before = read_cpu(pid)
+                times, taken = asyncio.run(load(port, bodies, count, seconds))
+                rates[name, count] = len(times) / taken
+                rows.append((name, count, len(times) / taken, *describe_times(times), 1000 * (read_cpu(pid) - before) / len(times)))
+    print_table(("service", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50", "CPU (ms) a photograph"), rows)
+    print_table(("service", "start to first answer (s)", "memory then (MB)"), starts)
+    if len(services) == 2:
+        one, other = services
+        print_table(("clients", f"{one} / {other}"), [(count, rates[one, count] / rates[other, count]) for count in clients])
+
+
+def compare_waits(run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float, waits: Sequence[float]) -> None:
+    """Rates and latencies by how long a photograph waits for company."""
+    rows = []
+    for wait in waits:
+        with start_lentigo(run, "--wait-ms", str(wait)) as (port, _):
+            asyncio.run(load(port, bodies, 4, 3))
+            for count in clients:
+                times, taken = asyncio.run(load(port, bodies, count, seconds))
+                rows.append((wait, count, len(times) / taken, *describe_times(times)))
+    print_table(("wait (ms)", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50"), rows)
+
+
+def measure_memory(run: str, bodies: Sequence[bytes], requests: int, clients: int) -> None:
+    """Memory of `lentigo serve` after each tenth of that many requests."""
+    rows, done = [], 0
+    with start_lentigo(run) as (port, pid):
+        for tenth in range(11):
+            times, _ = asyncio.run(load(port, bodies, clients, 1e9, requests // 10 if tenth else min(500, requests // 10)))
+            done += len(times)
+            rows.append((done, read_memory(pid), *describe_times(times)[:2]))
+    print_table(("requests", "memory (MB)", "p50 (ms)", "p99 (ms)"), rows)
+
+
+@contextmanager
+def start_lentigo(run: str, *options: str) -> Iterator[tuple[int, int]]:
+    """`lentigo serve` with a store of its own: its port and process."""
+    with tempfile.TemporaryDirectory() as folder:
+        port = find_port()
+        command = [sys.executable, "-m", "lentigo", "serve", "--port", str(port), "--model", run, "--db", f"sqlite:///{folder}/store.db", *options]
+        with run_process(command, port) as pid:
+            yield port, pid
+
+
+@contextmanager
+def start_plain(run: str) -> Iterator[tuple[int, int]]:
+    """bench/plain_service.py: its port and process."""
+    port = find_port()
+    with run_process([sys.executable, str(HERE / "plain_service.py"), run, str(port)], port) as pid:
+        yield port, pid
+
+
+@contextmanager
+def run_process(command: Sequence[str], port: int) -> Iterator[int]:
+    """A process that listens at a port."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(HERE.parent)})
+    try:
+        end = time.monotonic() + SLOWEST_START
+        while not is_open(port):
+            if process.poll() is not None or time.monotonic() > end:
+                raise SystemExit(f"{' '.join(command)}: did not start")
+            time.sleep(0.01)
+        yield process.pid
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait()
+
+
+def find_port() -> int:
+    """A port that is free."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_open(port: int) -> bool:
+    """Whether somebody listens there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def find_bodies(folder: Path | None) -> list[bytes]:
+    """Up to 64 photographs as files."""
+    if folder is not None:
+        from lentigo.data.photos import find_photos
+
+        return [path.read_bytes() for path in find_photos(folder)[:64]]
+    import io
+
+    from PIL import Image
+
+    from lentigo.data.phantoms import draw_phantom
+
+    drawn = [io.BytesIO() for _ in range(16)]
+    for seed, file in enumerate(drawn):
+        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=SIDE).photo).save(file, "JPEG", quality=90)
+    return [file.getvalue() for file in drawn]
+
+
+def write_request(photo: bytes) -> bytes:
+    """A request of HTTP/1.1 with one photograph, as bytes."""
+    body = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n' + photo + b"\r\n--x--\r\n"
+    head = f"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+def ask_once(port: int, request: bytes) -> None:
+    """One request, answered."""
+    asyncio.run(load(port, [request], 1, 1e9, 1))
+
+
+async def load(port: int, requests: Sequence[bytes], clients: int, seconds: float, most: int = 10**9) -> tuple[list[float], float]:
+    """Latencies (s) of requests by so many clients, until the time is over or so many were sent; and the time taken."""
+    times: list[float] = []
+    began, numbers = time.perf_counter(), itertools.count()
+
+    async def ask(first: int) -> None:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for request in itertools.islice(itertools.cycle(requests), first, None):
+            if time.perf_counter() - began > seconds or next(numbers) >= most:
+                break
+            sent = time.perf_counter()
+            writer.write(request)
+            await read_answer(reader)
+            times.append(time.perf_counter() - sent)
+        writer.close()
+        await writer.wait_closed()
+
+    await asyncio.gather(*(ask(number) for number in range(clients)))
+    return times, time.perf_counter() - began
+
+
+async def read_answer(reader: asyncio.StreamReader) -> None:
+    """Reads one answer, which has to be a success."""
+    head = (await reader.readuntil(b"\r\n\r\n")).decode().lower()
+    length = int(head.partition("content-length:")[2].partition("\r\n")[0])
+    body = await reader.readexactly(length)
+    if not head.split(" ", 2)[1].startswith("2"):
+        raise SystemExit(f"a request failed: {body.decode()[:300]}")
+
+
+def describe_times(times: list[float]) -> tuple[float, float, float]:
+    """Median and 99th percentile in ms, and their ratio."""
+    ordered = sorted(times)
+    middle, high = (1000 * ordered[min(len(ordered) - 1, int(share * len(ordered)))] for share in (0.5, 0.99))
+    return middle, high, high / middle
+
+
+def read_memory(pid: int) -> float:
+    """Resident memory of a process, MB."""
+    status = Path(f"/proc/{pid}/status")
+    lines = status.read_text().splitlines() if status.exists() else []
+    return next((int(line.split()[1]) / 1000 for line in lines if line.startswith("VmRSS")), float("nan"))
+
+
+def read_cpu(pid: int) -> float:
+    """Seconds of all cores that a process has used: less noisy than the clock on a machine that does other things too."""
+    stat = Path(f"/proc/{pid}/stat")
+    fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else []
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else float("nan")
+
+
+if __name__ == "__main__":
+    main()

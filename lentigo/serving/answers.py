@@ -1,0 +1,124 @@
+"""Answers: from bytes to what the network sees, and from what it said to what is kept and sent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from itertools import pairwise
+from typing import Any
+from uuid import uuid4
+
+from lentigo.data.photos import Photo, Problem, develop_photo, measure_content, view_content
+from lentigo.errors import PhotoError
+from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.segmentation import VIEW, draw_lesion
+from lentigo.serving.outlines import trace_outline
+from lentigo.serving.records import Lesion, Record
+from lentigo.serving.uploads import Details
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What is the same for all photographs of a request: who asks, the request's name, when, and what was said of the photographs."""
+
+    who: str
+    request: str
+    created: datetime
+    details: Details
+
+
+class Panel:
+    """A model that answers one photograph at a time and several at once, each by a graph compiled for it. Raises `ModelError`."""
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        self.few = Predictor(model, count=1, **options)
+        self.few.require_classifier()
+        self.many = Predictor(self.few.bundle, **options)
+        self.name, self.bundle, self.outlines = self.few.name, self.few.bundle, self.few.outlines
+
+    def answer(self, photos: Sequence[Photo]) -> list[Answer]:
+        """One answer for each photograph, in order. One or two beyond full batches are asked about singly: a batch costs what it holds when full."""
+        size = self.many.session.batch
+        rest = len(photos) % size
+        full = len(photos) if rest > 2 else len(photos) - rest
+        return [*self.many.answer_photos(iter(photos[:full])), *self.few.answer_photos(iter(photos[full:]))]
+
+
+def read_upload(content: bytes, position: int, most_pixels: int) -> Photo | Problem:
+    """A photograph from the bytes of a file, whatever they were called; `image` is its position among those sent."""
+    name = str(position)
+    try:
+        width, height = measure_content(content, name)
+        if width * height > most_pixels:
+            raise PhotoError(f"{name}: {width} x {height} pixels, more than {most_pixels / 1e6:g} million; expected a photograph, save it smaller")
+        return develop_photo(content, name)
+    except PhotoError as error:
+        return Problem(name, str(error).removeprefix(f"{name}: "))
+
+
+def describe_answer(answer: Answer, photo: Photo, content: bytes, panel: Panel, ask: Ask) -> Record:
+    """What is kept of an answer. Raises `PhotoError` where the photograph cannot be decoded at the size at which lesions are measured."""
+    pixels, size = view_content(content, photo.image, VIEW)
+    found = draw_lesion(answer, pixels, size, panel.name, mm_per_pixel=ask.details.mm_per_pixel) if panel.outlines else None
+    said = asdict(answer.prediction)
+    return Record(
+        id=str(uuid4()), created=ask.created, who=ask.who, request=ask.request, position=int(photo.image), sha256=photo.digest,
+        width=size[0], height=size[1], model=panel.name, card=panel.bundle.card["files"]["model.onnx"],
+        answer={name: said[name] for name in said if name != "image"} | {"warnings": list(said["warnings"])},
+        measures=asdict(found.measures) if found and found.measures else None,
+        heatmap=None if answer.heatmap is None else answer.heatmap.astype(float).round(4).tolist(),
+        outline=trace_outline(found) if found else None, lesion=ask.details.lesion, taken=ask.details.taken,
+    )  # fmt: skip
+
+
+def write_record(record: Record) -> dict[str, Any]:
+    """A record as the interface gives it."""
+    answer, review = record.answer, record.review
+    return {
+        "id": record.id, "created": write_moment(record.created), "position": record.position, "model": record.model, "card": record.card,
+        "sha256": record.sha256, "width": record.width, "height": record.height, "lesion": record.lesion,
+        "taken": record.taken and write_moment(record.taken), **{name: answer[name] for name in ANSWER}, "measures": record.measures,
+        "heatmap": record.heatmap, "outline": record.outline, "kept": record.kept,
+        "review": review and {"created": write_moment(review.created), "who": review.who, "verdict": review.verdict, "note": review.note},
+        "similar": [],
+    }  # fmt: skip
+
+
+ANSWER = ("label", "probability", "threshold", "in_distribution", "reason", "warnings", "seconds")  # of a prediction, as `predict --json` has them
+
+
+def write_lesion(lesion: Lesion) -> dict[str, Any]:
+    """A lesion as the interface gives it."""
+    return asdict(lesion) | {"created": write_moment(lesion.created)}
+
+
+def write_moment(moment: datetime) -> str:
+    """ISO 8601 with a zone."""
+    return moment.isoformat()
+
+
+def list_changes(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """What changed from each photograph of a lesion to the next; `records` are in the order of `find_moment`.
+
+    `area_ratio` is of pixels, or of mm2 where both are known: without a scale it holds for photographs from the same distance only.
+    `area_mm2` is the difference.
+    """
+    return [compare_records(before, after) for before, after in pairwise(records)]
+
+
+def compare_records(before: Record, after: Record) -> dict[str, Any]:
+    """What changed between two photographs of a lesion."""
+    areas = [[(record.measures or {}).get(name) for record in (before, after)] for name in ("area_mm2", "area_px")]
+    known = next((pair for pair in areas if None not in pair and pair[0] > 0), None)
+    return {
+        "from": before.id, "to": after.id, "days": math.floor((find_moment(after) - find_moment(before)).total_seconds() / 86400),
+        "area_ratio": known and known[1] / known[0], "area_mm2": None if None in areas[0] else areas[0][1] - areas[0][0],
+        "probability": after.answer["probability"] - before.answer["probability"],
+    }  # fmt: skip
+
+
+def find_moment(record: Record) -> datetime:
+    """When a photograph was taken, else when it was sent."""
+    return record.taken or record.created

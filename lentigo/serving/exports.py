@@ -1,0 +1,50 @@
+"""Exports: records as CSV, safe to be opened by a spreadsheet."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from lentigo.serving.answers import write_record
+from lentigo.serving.records import Record
+
+PLAIN = ("id", "created", "model", "card", "sha256", "width", "height", "lesion", "taken", "label", "probability", "threshold", "in_distribution",
+         "reason", "warnings", "kept")  # fmt: skip
+MEASURED = ("area_px", "area_share", "area_mm2", "diameter_px", "diameter_mm", "border_irregularity", "asymmetry", "colours", "colour_spread", "cut_off")
+REVIEWED = ("created", "who", "verdict", "note")
+COLUMNS = (*PLAIN, *MEASURED, *(f"review_{name}" for name in REVIEWED))
+FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run a cell for that begins so
+
+
+def write_table(records: Iterable[Record]) -> Iterator[str]:
+    """Lines of a CSV file, its head first (RFC 4180)."""
+    yield write_line(COLUMNS)
+    for record in records:
+        yield write_line(list_cells(record))
+
+
+def list_cells(record: Record) -> Iterator[Any]:
+    """The cells of a record."""
+    shown = write_record(record)
+    for part, names in ((shown, PLAIN), (shown["measures"] or {}, MEASURED), (shown["review"] or {}, REVIEWED)):
+        for name in names:
+            yield neutralise(part.get(name))
+
+
+def neutralise(value: Any) -> Any:
+    """A cell that no spreadsheet takes for a formula; lists in one cell.
+
+    >>> neutralise("=1+1"), neutralise(-0.5), neutralise(("red", "black"))
+    ("'=1+1", -0.5, 'red; black')
+    """
+    text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
+    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULAS) else text
+
+
+def write_line(cells: Iterable[Any]) -> str:
+    """One line, with its end."""
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()

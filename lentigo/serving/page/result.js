@@ -1,0 +1,79 @@
+/** The answer about one photograph, whole: picture, decision, scale, measures, verdict. On paper it is one page. */
+
+import { listFacts, make } from "./elements.js";
+import { findModel } from "./model.js";
+import { showPicture } from "./picture.js";
+import { showReview } from "./review.js";
+import { drawSign, showScale } from "./scale.js";
+import { LABELS, describeMeasures, explain, interpret, moment, day, percent, summarize } from "./words.js";
+
+const DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."; // until the card has said its own
+
+/** A result as an article with headings from `h2` on. `name` is the file's name where this tab knows it; it is shown, never sent. */
+export function showResult(prediction, { name = "", changed = () => {} } = {}) {
+  const meaning = make("p", { class: "meaning" }, interpret(prediction)), disclaimer = make("p", { class: "disclaimer" }, DISCLAIMER);
+  findModel(prediction.model).then((model) => {
+    if (model?.prevalence) meaning.textContent = interpret(prediction, model.prevalence);
+    if (model?.disclaimer) disclaimer.textContent = model.disclaimer;
+  }, () => {});
+  return make("article", { class: "result", "aria-label": `Result: ${LABELS[prediction.label]}` },
+    make("div", { class: "result-head" },
+      make("p", { class: "quiet" }, "The model’s decision"),
+      make("h2", { class: "decision" }, drawSign(prediction.label), LABELS[prediction.label]),
+      make("p", { class: "why" }, explain(prediction))),
+    make("div", { class: "result-picture" },
+      showPicture(prediction, { description: describePhotograph(prediction, name) }),
+      name && make("p", { class: "quiet file" }, name)),
+    make("div", { class: "result-words" },
+      section("Probability of malignant", showScale(prediction), meaning),
+      listWarnings(prediction),
+      showMeasures(prediction),
+      section("A reader’s verdict", showReview(prediction, changed)),
+      showSimilar(prediction),
+      section("Record", listFacts(listRecord(prediction)), disclaimer, showActions(prediction))));
+}
+
+const section = (title, ...children) => make("section", {}, make("h3", {}, title), children);
+
+function describePhotograph(prediction, name) {
+  const outline = prediction.outline?.length ? ", with the outline of the lesion" : "";
+  return `Photograph${name && ` ${name}`}, ${prediction.width} by ${prediction.height} pixels${outline}`;
+}
+
+function listWarnings({ warnings }) {
+  if (!warnings?.length) return null;
+  return make("section", { class: "warnings" }, make("h3", {}, "About this photograph"), make("ul", {}, warnings.map((warning) => make("li", {}, warning))));
+}
+
+function showMeasures({ measures }) {
+  const facts = describeMeasures(measures);
+  return section("Measures of the lesion", facts.length ? listFacts(facts) : make("p", { class: "quiet" }, "No lesion was found, so nothing was measured."));
+}
+
+/** Known cases that look alike, where the service gives some. */
+function showSimilar({ similar }) {
+  if (!similar?.length) return null;
+  const describe = (one) => [LABELS[one.label] ?? one.label, one.similarity !== undefined && `similarity ${percent(one.similarity)}`, one.source];
+  return section("Similar cases", make("ul", {}, similar.map((one) => make("li", {}, describe(one).filter(Boolean).join(", ")))));
+}
+
+function listRecord(prediction) {
+  return [
+    ["Answered", moment(prediction.created)], ["Taken", prediction.taken && day(prediction.taken)],
+    ["Lesion", prediction.lesion && make("a", { href: `#/lesions/${encodeURIComponent(prediction.lesion)}` }, "its history")],
+    ["Model", prediction.model], ["Card", make("a", { href: "#/model" }, String(prediction.card).slice(0, 16))],
+    ["Photograph", `${prediction.width} × ${prediction.height} px, ${prediction.kept ? "kept" : "not kept"} by the service`],
+    ["SHA-256", make("code", {}, prediction.sha256)], ["Record", make("code", {}, prediction.id)],
+  ];
+}
+
+function showActions(prediction) {
+  return make("div", { class: "row actions" },
+    make("button", { type: "button", onclick: () => window.print() }, "Print or save as PDF"),
+    make("a", { class: "button", href: `#/records/${encodeURIComponent(prediction.id)}` }, "Open the record"));
+}
+
+/** What is announced of a result. */
+export function sayResult(prediction) {
+  return `${summarize(prediction)} ${prediction.label === "uncertain" ? explain(prediction) : ""}`;
+}

@@ -1,0 +1,93 @@
+/** Numbers, dates and decisions in words. */
+
+export const LABELS = { benign: "Benign", malignant: "Malignant", uncertain: "Uncertain" };
+const SPACE = "\u00a0";
+
+/** A share as percent: whole, or with a decimal where `near` another number it would look the same as. */
+export function percent(share, near = null) {
+  if (share < 0.01) return `under 1${SPACE}%`;
+  if (share > 0.99) return `over 99${SPACE}%`;
+  const digits = near !== null && Math.abs(share - near) < 0.01 ? 1 : 0;
+  return `${(100 * share).toFixed(digits)}${SPACE}%`;
+}
+
+/** A share as people count it. */
+export function count(share) {
+  if (share < 0.01) return "fewer than 1 in 100";
+  if (share > 0.99) return "more than 99 in 100";
+  return `about ${Math.round(100 * share)} in 100`;
+}
+
+/** Why it was decided so, in a sentence. */
+export function explain(said) {
+  if (said.label === "uncertain") return `The model does not decide: ${said.reason || "no reason was given"}.`;
+  const side = said.label === "malignant" ? "at or above" : "below";
+  return `The probability, ${percent(said.probability, said.threshold)}, is ${side} the operating point, ${percent(said.threshold, said.probability)}.`;
+}
+
+/** What the probability means, and where it does. `prevalence` is the share of malignant lesions where it was calibrated, null where unknown. */
+export function interpret(said, prevalence = null) {
+  const where = prevalence ? ` There ${Math.round(100 * prevalence)} in 100 lesions were malignant; where fewer are, this number is too high.` : "";
+  const known = said.in_distribution === false ? " This photograph is unlike them, so the number says little here." : "";
+  return `As calibrated on the model’s validation photographs: ${count(said.probability)} lesions with this score were malignant.${where}${known}`;
+}
+
+/** What a screen reader hears when an answer comes. */
+export function summarize(said) {
+  const [probability, point] = [percent(said.probability, said.threshold), percent(said.threshold, said.probability)];
+  return `${LABELS[said.label]}. Probability of malignant ${probability}, operating point ${point}.`;
+}
+
+/** Measures as `[term, value]` with units; empty where no lesion was found. */
+export function describeMeasures(seen) {
+  if (!seen || seen.area_px === null || seen.area_px === undefined) return [];
+  return [
+    ["Area", describeArea(seen)],
+    ["Longest diameter", seen.diameter_mm === null ? `${round(seen.diameter_px, 0)}${SPACE}px` : `${round(seen.diameter_mm, 1)}${SPACE}mm`],
+    ["Border irregularity", seen.border_irregularity === null ? null : `${round(seen.border_irregularity, 2)} (a disc: 1)`],
+    ["Asymmetry", seen.asymmetry === null ? null : `${round(seen.asymmetry, 2)} (0: none)`],
+    ["Colours", seen.colours?.join(", ")],
+    ["Spread of colour", seen.colour_spread === undefined ? null : `${round(seen.colour_spread, 1)} ΔE`],
+    ["Cut off", seen.cut_off ? "touches the edge of the photograph; the rest is unknown" : null],
+  ];
+}
+
+/** The area in square millimetres where the scale is known, else in pixels. */
+export function describeArea(seen) {
+  if (!seen || seen.area_px === null) return "no lesion found";
+  const share = seen.area_share === undefined ? "" : `, ${round(100 * seen.area_share, 1)}${SPACE}% of the photograph`;
+  return (seen.area_mm2 === null ? `${round(seen.area_px, 0)}${SPACE}px²` : `${round(seen.area_mm2, 1)}${SPACE}mm²`) + share;
+}
+
+/** A number with so many decimals, thousands apart. */
+export function round(value, digits) {
+  return Number(value).toLocaleString("en-GB", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+/** A change with its sign. */
+export function signed(value, digits, unit) {
+  return `${value < 0 ? "−" : "+"}${round(Math.abs(value), digits)}${SPACE}${unit}`;
+}
+
+/** A day, in the reader's own time zone where a time is given. */
+export function day(time) {
+  const bare = /^\d{4}-\d\d-\d\d(T00:00:00(\.0+)?(Z|\+00:00)?)?$/.test(time);
+  return new Date(bare ? `${time.slice(0, 10)}T12:00` : time).toLocaleDateString("en-GB", { day: "numeric", month: "short", year: "numeric" });
+}
+
+/** A day and its time. */
+export function moment(time) {
+  return `${day(time)}, ${new Date(time).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" })}`;
+}
+
+/** When a photograph was taken, or else when it was answered. */
+export function when(prediction) {
+  return prediction.taken ?? prediction.created;
+}
+
+/** Where in a photograph a cell of a grid lies. */
+export function place(row, column, size) {
+  const third = (index) => Math.min(2, Math.floor((3 * (index + 0.5)) / size));
+  const words = [["upper", "", "lower"][third(row)], ["left", "", "right"][third(column)]].filter(Boolean);
+  return words.join(" ") || "centre";
+}

@@ -1,0 +1,67 @@
+"""Photographs that are kept on demand: the pixels alone, upright and in sRGB, in files that the hash of the original names.
+
+What else a camera or a program wrote into the original (EXIF with place, time and serial number, XMP, comments, thumbnails, colour profiles) is not
+copied: each file is encoded anew from the decoded pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+from PIL import Image
+
+from lentigo.data.files import name_full_disk, write_whole
+from lentigo.data.photos import decode_photo
+from lentigo.errors import DataError
+
+QUALITY = 95  # of the JPEG, with colours at full resolution
+SUFFIX = ".jpg"
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class PhotoFolder:
+    """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made when the first one is kept."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def keep(self, sha256: str, content: bytes) -> None:
+        """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already stays.
+
+        `content` is the original file, `sha256` its hash. Raises `PhotoError` for what is no photograph, `SpaceError` where the disk is full.
+        """
+        path = self._locate(sha256)
+        if path.exists():
+            return
+        picture = Image.fromarray(decode_photo(content, sha256, side=None))
+        with name_full_disk(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with write_whole(path) as temporary, os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file:
+            picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def get(self, sha256: str) -> bytes | None:
+        """The JPEG of a photograph, None where it is not kept."""
+        try:
+            return self._locate(sha256).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, sha256: str) -> bool:
+        """Removes a photograph; False where it was not kept. Raises `SpaceError` where the folder cannot be written."""
+        path = self._locate(sha256)
+        with name_full_disk(path):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def _locate(self, sha256: str) -> Path:
+        """Raises `DataError` for a name that is no hash: it could lead out of the folder."""
+        if not SHA256.fullmatch(sha256):
+            raise DataError(f"photograph {sha256[:80]!a}: expected the 64 hexadecimal digits of a SHA-256")
+        return self.folder / f"{sha256}{SUFFIX}"

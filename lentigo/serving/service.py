@@ -1,0 +1,164 @@
+"""The service itself, whatever speaks to it: one model, one store, and photographs on their way from the one to the other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
+from typing import Any
+
+import numpy as np
+
+from lentigo.data.photos import SIDE, Photo, Problem
+from lentigo.errors import PhotoError, StoreError, UsageError
+from lentigo.serving.answers import Ask, Panel, describe_answer, read_upload
+from lentigo.serving.batching import Gatherer
+from lentigo.serving.metrics import Metrics
+from lentigo.serving.photos import PhotoFolder
+from lentigo.serving.problems import ProblemError
+from lentigo.serving.records import Record
+from lentigo.serving.settings import Settings
+from lentigo.serving.store import Store, open_store
+
+STORE_THREADS = 8  # as many as the store has connections at hand
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The records of a request and what could not be answered; `fresh` is False where it had been answered before."""
+
+    records: tuple[Record, ...]
+    problems: tuple[Problem, ...]
+    fresh: bool
+
+
+class Service:
+    """What stays open while the service runs. `start` belongs into the event loop that it will be used in, `stop` answers what was accepted."""
+
+    def __init__(self, settings: Settings, panel: Panel, store: Store) -> None:
+        self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
+        self.photos = PhotoFolder(settings.photos) if settings.photos else None
+        self.cpu, self.disk = ThreadPoolExecutor(os.cpu_count() or 1, "decoding"), ThreadPoolExecutor(STORE_THREADS, "store")
+        self.waiting = self.held = 0
+
+    def start(self) -> None:
+        """Begins to answer."""
+        self.gatherer = Gatherer(
+            self.panel.answer, most=self.settings.most_batch, wait_ms=self.settings.wait_ms, count=self.metrics.batches.observe,
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """Ends; the server has waited for requests that were accepted."""
+        await self.gatherer.close()
+        self.cpu.shutdown()
+        self.disk.shutdown()
+        self.store.close()
+
+    async def call(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        """Asks the store, or another that blocks, outside the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self.disk, partial(ask, *arguments))
+
+    async def compute(self, ask: Callable[..., Any], *arguments: Any) -> Any:
+        """Computes outside the event loop, as many at once as there are cores."""
+        return await asyncio.get_running_loop().run_in_executor(self.cpu, partial(ask, *arguments))
+
+    @contextmanager
+    def hold(self) -> Iterator[Callable[[int], None]]:
+        """Gives a function that counts bytes which a request holds in memory, until it ends. That raises `ProblemError` where all requests hold too much."""
+        mine = 0
+
+        def count(size: int) -> None:
+            nonlocal mine
+            if self.held + size > self.settings.most_held:
+                raise ProblemError("busy", "too many bytes of photographs are being sent at once; try again")
+            mine, self.held = mine + size, self.held + size
+
+        try:
+            yield count
+        finally:
+            self.held -= mine
+
+    @contextmanager
+    def admit(self, count: int) -> Iterator[None]:
+        """Places in the queue for photographs. Raises `ProblemError` where there are not that many."""
+        if self.waiting + count > self.settings.most_waiting:
+            raise ProblemError("busy", f"{self.waiting} photographs wait already; try again")
+        self.waiting += count
+        self.metrics.waiting.set(self.waiting)
+        try:
+            yield
+        finally:
+            self.waiting -= count
+            self.metrics.waiting.set(self.waiting)
+
+    async def predict(self, contents: Sequence[bytes], ask: Ask) -> Outcome:
+        """Answers photographs and records the answers, or finds those of the same request. Raises `ProblemError` and `StoreError`."""
+        known = {record.position: record for record in await self.call(self.store.find_request, ask.who, ask.request)}
+        if known:
+            return await self.repeat(contents, ask, known)
+        if ask.details.lesion and await self.call(self.store.get_lesion, ask.details.lesion) is None:
+            raise UsageError("lesion: there is no lesion with that id; expected one of GET /v1/lesions")
+        said = await asyncio.gather(*(self.answer(content, position, ask) for position, content in enumerate(contents)))
+        problems = tuple(item for item in said if isinstance(item, Problem))
+        records = tuple(item for item in said if isinstance(item, Record))
+        if not records:
+            return Outcome((), problems, fresh=True)
+        return await asyncio.shield(self.keep(contents, ask, records, problems))  # once begun it is finished, whoever has left
+
+    async def answer(self, content: bytes, position: int, ask: Ask) -> Record | Problem:
+        """The answer for one photograph, not yet recorded."""
+        photo = await self.compute(read_upload, content, position, self.settings.most_pixels)
+        if isinstance(photo, Problem):
+            return photo
+        answer = await self.gatherer.ask(photo)
+        try:
+            record = await self.compute(describe_answer, answer, photo, content, self.panel, ask)
+        except PhotoError as error:
+            return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
+        self.metrics.count_answer(answer.prediction)
+        return record
+
+    async def keep(self, contents: Sequence[bytes], ask: Ask, records: tuple[Record, ...], problems: tuple[Problem, ...]) -> Outcome:
+        """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and `StoreError`."""
+        if self.photos is not None:
+            for record in records:
+                await self.compute(self.photos.keep, record.sha256, bytes(contents[record.position]))
+            records = tuple(replace(record, kept=True) for record in records)
+        stored = await self.call(self.store.add, records)
+        if {record.id for record in stored} != {record.id for record in records}:
+            return await self.repeat(contents, ask, {record.position: record for record in stored})
+        await self.call(self.store.log, ask.who, "predict", " ".join(record.id for record in stored))
+        return Outcome(tuple(stored), problems, fresh=True)
+
+    async def repeat(self, contents: Sequence[bytes], ask: Ask, known: dict[int, Record]) -> Outcome:
+        """What was answered before, and again the problems. Raises `ProblemError` where these are other photographs, or more is said of them."""
+        rest = [position for position in range(len(contents)) if position not in known]
+        again = [await self.compute(read_upload, contents[position], position, self.settings.most_pixels) for position in rest]
+        same = max(known) < len(contents) and all(sha256(contents[position]).hexdigest() == record.sha256 for position, record in known.items())
+        told = {(record.lesion, record.taken) for record in known.values()} == {(ask.details.lesion, ask.details.taken)}
+        if not same or not told or any(isinstance(item, Photo) for item in again):
+            raise ProblemError("other-request", "this Idempotency-Key has been used for other photographs or other details; use a new one")
+        await self.call(self.store.log, ask.who, "predict again", " ".join(record.id for record in known.values()))
+        return Outcome(tuple(known[position] for position in sorted(known)), tuple(again), fresh=False)
+
+    async def find_obstacle(self) -> str:
+        """Why the service is not ready, "" where it is."""
+        try:
+            await self.call(self.store.ping)
+        except StoreError:
+            return "the store does not answer"
+        return "the queue is full" if self.waiting >= self.settings.most_waiting else ""
+
+
+def open_service(settings: Settings) -> Service:
+    """Loads the model and opens the store, side by side. Raises `ModelError`, `StoreError` and `UsageError`."""
+    with ThreadPoolExecutor(1) as worker:
+        store = worker.submit(open_store, settings.database)
+        panel = Panel(settings.model)
+        panel.answer([Photo("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))])  # the first answer takes longer
+        return Service(settings, panel, store.result())

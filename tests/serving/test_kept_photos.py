@@ -1,0 +1,146 @@
+"""Kept photographs: pixels and nothing else of what cameras and programs write into files."""
+
+import io
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
+
+from lentigo.data.files import hash_file
+from lentigo.data.phantoms import draw_phantom
+from lentigo.errors import DataError, PhotoError, SpaceError
+from lentigo.serving.photos import PhotoFolder
+
+NAME = "a1" * 32
+MARK = "Jane-Roe-1931"  # in everything that is not pixels
+XMP = f'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">{MARK}</rdf:RDF></x:xmpmeta>'.encode()
+TALL = (90, 140)  # upright
+
+
+def draw():
+    """A phantom that stands upright: width 90, height 140."""
+    return Image.fromarray(draw_phantom("malignant", seed=3).photo).resize(TALL)
+
+
+def make_exif(orientation=1):
+    """What a phone writes: who, where, when, with what, how it was held, and a small picture."""
+    exif = Image.Exif()
+    exif[0x010E], exif[0x013B], exif[0x0110], exif[0x0112], exif[0x9C9C] = MARK, MARK, MARK, orientation, MARK.encode("utf-16-le")
+    place = exif.get_ifd(0x8825)
+    place[1], place[2], place[3], place[4], place[29] = "N", (47.0, 22.0, 40.0), "E", (8.0, 32.0, 27.0), MARK
+    details = exif.get_ifd(0x8769)
+    details[0x9003], details[0xA431], details[0x9286] = "2026:01:31 12:00:00", MARK, MARK.encode()
+    return exif
+
+
+def make_profile():
+    profile = bytearray(ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes())
+    return bytes(profile).replace(b"sRGB built-in", MARK.encode())
+
+
+def encode(picture, kind, **more):
+    file = io.BytesIO()
+    picture.save(file, kind, **more)
+    return file.getvalue()
+
+
+def make_png():
+    texts = PngImagePlugin.PngInfo()
+    texts.add_text("Comment", MARK)
+    texts.add_text("Author", MARK, zip=True)
+    texts.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    return encode(draw(), "PNG", pnginfo=texts, exif=make_exif(), icc_profile=make_profile())
+
+
+def make_tiff():
+    tags = TiffImagePlugin.ImageFileDirectory_v2()
+    tags[270], tags[315], tags[700] = MARK, MARK, XMP
+    return encode(draw(), "TIFF", tiffinfo=tags)
+
+
+def make_jpeg():
+    return encode(draw(), "JPEG", quality=95, exif=make_exif(), xmp=XMP, comment=MARK.encode(), icc_profile=make_profile()) + MARK.encode()
+
+
+FILES = {
+    "jpeg": make_jpeg, "png": make_png, "tiff": make_tiff,
+    "webp": lambda: encode(draw(), "WEBP", quality=95, exif=make_exif(), xmp=XMP, icc_profile=make_profile()),
+}  # fmt: skip
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return PhotoFolder(tmp_path / "kept")
+
+
+@pytest.mark.parametrize("kind", FILES)
+def test_nothing_is_kept_but_pixels(folder, kind):
+    content = FILES[kind]()
+    assert content.count(MARK.encode()) >= 2
+    folder.keep(NAME, content)
+    kept = folder.get(NAME)
+    assert MARK.encode() not in kept and MARK.encode("utf-16-le") not in kept
+    picture = Image.open(io.BytesIO(kept))
+    assert dict(picture.getexif()) == {} and set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert [name for name, _ in picture.applist] == ["APP0"]  # JFIF alone
+    difference = np.abs(np.asarray(picture, float) - np.asarray(draw(), float))
+    assert picture.size == TALL and difference.mean() < 3
+
+
+def test_a_photograph_that_was_held_sideways_is_kept_upright(folder):
+    lying = draw().transpose(Image.Transpose.ROTATE_90)
+    folder.keep(NAME, encode(lying, "JPEG", quality=95, exif=make_exif(orientation=6)))
+    picture = Image.open(io.BytesIO(folder.get(NAME)))
+    assert picture.size == TALL and np.abs(np.asarray(picture, float) - np.asarray(draw(), float)).mean() < 3
+
+
+def test_a_photograph_is_kept_once_and_removed_once(folder):
+    assert folder.get(NAME) is None and folder.remove(NAME) is False
+    folder.keep(NAME, make_png())
+    first = folder.get(NAME)
+    folder.keep(NAME, b"")
+    assert folder.get(NAME) == first
+    assert folder.remove(NAME) is True and folder.remove(NAME) is False and folder.get(NAME) is None
+
+
+def test_threads_that_keep_the_same_photograph_leave_one_file(folder):
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda _: folder.keep(NAME, FILES["jpeg"]()), range(16)))
+    assert [path.name for path in folder.folder.iterdir()] == [f"{NAME}.jpg"]
+
+
+def test_kept_photographs_are_for_their_owner_alone(folder):
+    folder.keep(NAME, make_png())
+    assert [oct(path.stat().st_mode)[-3:] for path in (folder.folder, *folder.folder.iterdir())] == ["700", "600"]
+
+
+def test_what_is_no_photograph_is_an_error_and_leaves_no_file(folder):
+    for content in (b"", b"no photograph", make_png()[:-500]):
+        with pytest.raises(PhotoError):
+            folder.keep(NAME, content)
+    assert not folder.folder.exists() or list(folder.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A1" * 32, "a1" * 32 + "\n", "a1" * 31, "é" * 64, "\0" * 64])
+def test_a_name_cannot_choose_a_path(folder, name):
+    for call in (folder.get, folder.remove, lambda name: folder.keep(name, make_png())):
+        with pytest.raises(DataError, match="expected the 64 hexadecimal digits"):
+            call(name)
+
+
+def test_a_disk_that_cannot_be_written_is_an_error(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SpaceError, match="could not be written"):
+        PhotoFolder(tmp_path / "file" / "kept").keep(NAME, make_png())
+
+
+def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
+    paths = sorted(path for path in photographs.rglob("*.jpg") if b"Exif" in path.read_bytes()[:65536])[:20]
+    for path in paths:
+        name = hash_file(path)
+        folder.keep(name, path.read_bytes())
+        kept = folder.get(name)
+        assert b"Exif" not in kept and b"http" not in kept and dict(Image.open(io.BytesIO(kept)).getexif()) == {}
+    assert len(os.listdir(folder.folder)) == len({hash_file(path) for path in paths}) if paths else True

@@ -1,0 +1,288 @@
+"""Photographs over HTTP: answers, problems, and requests that are sent twice."""
+
+import asyncio
+import contextlib
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+from served import Served, draw_photo, draw_stripes, encode
+
+from lentigo.inference.prediction import predict
+from lentigo.inference.segmentation import segment
+
+NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    with Served(f"sqlite:///{tmp_path_factory.mktemp('served')}/store.db", most_photos=4, most_bytes=300_000, most_total=1_000_000, most_pixels=1_000_000) as served:
+        yield served
+
+
+def is_problem(answer, status, kind):
+    """Whether an answer is a problem as RFC 9457 has them, of that kind."""
+    said = answer.json()
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert {"type", "title", "status", "detail", "instance"} <= set(said) and said["status"] == answer.status_code
+    return (answer.status_code, said["type"]) == (status, f"urn:lentigo:problem:{kind}")
+
+
+# --- answers
+
+
+def test_the_answer_is_that_of_predict(served, tmp_path):
+    (tmp_path / "x.jpg").write_bytes(draw_photo(3))
+    said = served.send(draw_photo(3)).json()["predictions"][0]
+    (expected,) = predict(tmp_path / "x.jpg").predictions
+    assert said["probability"] == pytest.approx(expected.probability, abs=1e-4)
+    assert (said["label"], said["threshold"], said["in_distribution"], said["model"]) == (expected.label, expected.threshold, expected.in_distribution, expected.model)
+
+
+def test_the_measures_are_those_of_segment(served, tmp_path):
+    (tmp_path / "x.jpg").write_bytes(draw_photo(5, 300))
+    said = served.send(draw_photo(5, 300)).json()["predictions"][0]
+    (expected,) = segment(tmp_path / "x.jpg").segmentations
+    assert said["measures"]["area_px"] == pytest.approx(expected.measures.area_px, rel=1e-3)
+    assert said["measures"]["colours"] == list(expected.measures.colours)
+
+
+def test_the_outline_encloses_the_area(served):
+    said = served.send(draw_photo(5, 300)).json()["predictions"][0]
+    area = 0.0
+    for polygon in said["outline"]:
+        x, y = np.array(polygon).T
+        area += abs(np.dot(x, np.roll(y, 1)) - np.dot(y, np.roll(x, 1))) / 2
+    assert area == pytest.approx(said["measures"]["area_px"], rel=0.05)
+
+
+def test_the_heatmap_is_a_grid(served):
+    assert np.shape(served.send(draw_photo(1)).json()["predictions"][0]["heatmap"]) == (7, 7)
+
+
+def test_answers_stand_in_the_order_sent(served):
+    photos = [draw_photo(seed) for seed in (7, 8, 9)]
+    said = served.send(*photos).json()["predictions"]
+    assert [p["position"] for p in said] == [0, 1, 2]
+    assert [p["sha256"] for p in said] == [served.send(photo).json()["predictions"][0]["sha256"] for photo in photos]
+
+
+def test_what_is_no_lesion_is_not_decided(served):
+    said = served.send(draw_stripes()).json()["predictions"][0]
+    assert (said["label"], said["in_distribution"]) == ("uncertain", False) and said["reason"]
+
+
+def test_size_is_that_of_the_upright_photograph(served):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    said = served.send(encode(Image.fromarray(NOISE[:32]), "JPEG", exif=exif)).json()["predictions"][0]
+    assert (said["width"], said["height"]) == (32, 64)
+
+
+def test_a_scale_gives_millimetres(served):
+    measures = served.send(draw_photo(5), mm_per_pixel="0.1").json()["predictions"][0]["measures"]
+    assert measures["area_mm2"] == pytest.approx(measures["area_px"] * 0.01)
+
+
+def test_the_record_is_what_was_answered(served):
+    said = served.send(draw_photo(2)).json()["predictions"][0]
+    assert served.get(f"/v1/predictions/{said['id']}").json() == said
+
+
+def test_day_is_kept(served):
+    assert served.send(draw_photo(2), taken="2026-08-01").json()["predictions"][0]["taken"] == "2026-08-01T00:00:00+00:00"
+
+
+def test_formats_are_known_by_content(served):
+    assert served.call("POST", "/v1/predictions", files={"photos": ("x.txt", draw_photo(1, format="PNG"), "text/plain")}).status_code == 201
+
+
+# --- problems
+
+
+@pytest.mark.parametrize("content, words", [
+    (b"root:x:0:0:root:/root:/bin/bash\n", "not a photograph"), (b"", "the file is empty"), (draw_photo(1)[:3000], "damaged or truncated"),
+    (encode(Image.new("RGB", (2000, 1000)), "PNG"), "more than 1 million"), (b"GIF89a" + bytes(40), "not a photograph"),
+], ids=["text", "empty", "truncated", "too many pixels", "broken GIF"])  # fmt: skip
+def test_a_file_that_is_no_photograph(served, content, words):
+    answer = served.send(content)
+    assert is_problem(answer, 422, "no-photograph") and words in answer.json()["problems"][0]["detail"] and words in answer.json()["detail"]
+
+
+def test_failures_stand_beside_successes(served):
+    answer = served.send(b"text", draw_photo(1), b"")
+    assert answer.status_code == 201
+    assert [p["position"] for p in answer.json()["predictions"]] == [1] and [p["position"] for p in answer.json()["problems"]] == [0, 2]
+
+
+def test_no_photograph(served):
+    assert is_problem(served.call("POST", "/v1/predictions", files={"taken": (None, "2026-08-01")}), 422, "invalid")
+
+
+def test_a_hundred_photographs(served):
+    assert is_problem(served.send(*[draw_photo(1)] * 100), 413, "too-large")
+
+
+def test_a_photograph_of_too_many_bytes(served):
+    answer = served.send(bytes(400_000))
+    assert is_problem(answer, 413, "too-large") and "300000" in answer.json()["detail"]
+
+
+def test_too_many_bytes_in_all_are_refused_before_they_are_read(served):
+    answer = served.send(*[bytes(299_000)] * 4)
+    assert is_problem(answer, 413, "too-large") and "1000000" in answer.json()["detail"]
+
+
+def test_too_many_bytes_whose_length_was_not_said(served):
+    pieces = (b"x" * 100_000 for _ in range(20))
+    answer = served.call("POST", "/v1/lesions", content=pieces, headers={"Content-Type": "application/json"})
+    assert is_problem(answer, 413, "too-large")
+
+
+@pytest.mark.parametrize("body", [
+    b"--x\r\nnot a form", b"--y\r\n\r\n", b"", b"--x\r\nContent-Disposition: form-data; name=photos\r\n\r\nhalf",
+    b"--x\r\nContent-Disposition: form-data; name=other\r\n\r\n1\r\n--x--\r\n", b"--x\r\n" + b"A: " + b"b" * 9000 + b"\r\n\r\n",
+], ids=["garbage", "other boundary", "empty", "cut off", "unknown field", "long head"])  # fmt: skip
+def test_a_broken_form(served, body):
+    answer = served.call("POST", "/v1/predictions", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
+    assert answer.headers["content-type"] == "application/problem+json" and answer.status_code in (400, 413, 422)
+
+
+@pytest.mark.parametrize("kind", ["application/json", "", "multipart/form-data", "text/plain; boundary=x"])
+def test_what_is_no_form(served, kind):
+    assert served.call("POST", "/v1/predictions", content=b"{}", headers={"Content-Type": kind}).status_code in (400, 415)
+
+
+@pytest.mark.parametrize("fields", [{"taken": "yesterday"}, {"taken": "0001-01-01T00:00:00+23:00"}, {"mm_per_pixel": "-1"}, {"mm_per_pixel": "nan"}, {"lesion": "unknown"}])
+def test_a_field_that_means_nothing(served, fields):
+    answer = served.send(draw_photo(1), **fields)
+    assert is_problem(answer, 422, "invalid") and next(iter(fields)) in answer.json()["detail"]
+
+
+# --- sent twice
+
+
+def test_a_request_sent_again_is_answered_from_the_store(served):
+    first, again = (served.send(draw_photo(1), b"text", key="again") for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
+
+
+def test_the_same_key_with_other_photographs(served):
+    served.send(draw_photo(1), key="other")
+    for photos in ([draw_photo(2)], [draw_photo(1), draw_photo(2)], [b"text"]):
+        assert is_problem(served.send(*photos, key="other"), 409, "other-request")
+
+
+def test_the_same_key_with_other_details(served):
+    served.send(draw_photo(1), key="details")
+    assert is_problem(served.send(draw_photo(1), key="details", taken="2026-08-01"), 409, "other-request")
+
+
+def test_equal_requests_at_once_are_recorded_once(served):
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: served.send(draw_photo(4), draw_photo(6), key="race"), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
+    assert len({answer.text for answer in answers}) == 1
+
+
+@pytest.mark.parametrize("key", ["", "x" * 201, "with space"])
+def test_a_key_that_is_none(served, key):
+    assert is_problem(served.call("POST", "/v1/predictions", files={"photos": draw_photo(1)}, headers={"Idempotency-Key": key}), 422, "invalid")
+
+
+# --- many at once
+
+
+def test_photographs_that_come_together_are_asked_about_together(tmp_path):
+    with Served(f"sqlite:///{tmp_path}/store.db", wait_ms=100) as served, ThreadPoolExecutor(16) as pool:
+        answers = list(pool.map(lambda seed: served.send(draw_photo(seed % 4), headers={"Connection": "close"}), range(32)))
+        calls, photographs = read_metric(served, "lentigo_batch_photographs_count"), read_metric(served, "lentigo_batch_photographs_sum")
+    assert {answer.status_code for answer in answers} == {201}
+    assert photographs == 32 and calls <= 16
+
+
+def test_everyone_gets_their_own_answer(served):
+    alone = {seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"] for seed in range(8)}
+    with ThreadPoolExecutor(8) as pool:
+        together = list(pool.map(lambda seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"], range(8)))
+    assert together == pytest.approx(list(alone.values()), abs=1e-5)
+
+
+class Held:
+    """A panel that answers when it is let go."""
+
+    def __init__(self, panel):
+        self.panel, self.go, self.begun, self.sizes = panel, threading.Event(), threading.Event(), []
+        self.name, self.bundle, self.outlines, self.few = panel.name, panel.bundle, panel.outlines, panel.few
+
+    def answer(self, photos):
+        self.sizes.append(len(photos))
+        self.begun.set()
+        assert self.go.wait(30)
+        return self.panel.answer(photos)
+
+
+@pytest.fixture
+def held(served):
+    return Held(served.service.panel)
+
+
+def test_a_full_queue(tmp_path, held):
+    with Served(f"sqlite:///{tmp_path}/store.db", held, most_waiting=2, most_photos=2) as served, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(served.send, draw_photo(1), draw_photo(2))
+        held.begun.wait(30)
+        refused, ready = served.send(draw_photo(3), headers={"Connection": "close"}), served.get("/readyz")
+        held.go.set()
+        assert is_problem(refused, 503, "busy") and int(refused.headers["retry-after"]) > 0 and ready.status_code == 503
+        assert first.result().status_code == 201 and served.send(draw_photo(3)).status_code == 201
+
+
+def test_too_many_bytes_held_at_once(tmp_path, held):
+    with Served(f"sqlite:///{tmp_path}/store.db", held, most_held=60_000) as served, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(served.send, *[draw_photo(1)] * 5)
+        held.begun.wait(30)
+        refused = served.send(*[draw_photo(1)] * 5)
+        held.go.set()
+        assert is_problem(refused, 503, "busy") and first.result().status_code == 201 and served.service.held == 0
+
+
+def test_work_of_a_client_that_left_is_dropped(tmp_path, held):
+    with Served(f"sqlite:///{tmp_path}/store.db", held) as served, ThreadPoolExecutor(1) as pool:
+        first = pool.submit(served.send, draw_photo(1))
+        held.begun.wait(30)
+        with contextlib.suppress(Exception):
+            served.call("POST", "/v1/predictions", files={"photos": draw_photo(2)}, timeout=0.3)
+        while served.service.waiting > 1:  # until the service has noticed
+            threading.Event().wait(0.01)
+        held.go.set()
+        assert first.result().status_code == 201 and served.send(draw_photo(3)).status_code == 201
+        assert held.sizes == [1, 1]
+
+
+def test_an_error_of_the_network_is_no_stack_trace(tmp_path, held):
+    held.answer = lambda photos: 1 / 0
+    with Served(f"sqlite:///{tmp_path}/store.db", held) as served:
+        answer = served.send(draw_photo(1))
+        assert is_problem(answer, 500, "bug") and "ZeroDivision" not in answer.text and "/" not in answer.json()["detail"]
+        assert served.get("/v1/predictions").json()["predictions"] == []
+
+
+def read_metric(served, name):
+    lines = served.get("/metrics").text.splitlines()
+    return next(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def test_gatherer_keeps_order_and_size():
+    from lentigo.serving.batching import Gatherer
+
+    sizes = []
+
+    async def ask_all():
+        gatherer = Gatherer(lambda photos: [photo * 10 for photo in photos], most=4, wait_ms=1, count=sizes.append)
+        answers = await asyncio.gather(*(gatherer.ask(number) for number in range(10)))
+        await gatherer.close()
+        return answers
+
+    assert asyncio.run(ask_all()) == [number * 10 for number in range(10)] and sizes == [4, 4, 2]

@@ -1,0 +1,116 @@
+"""The service as a process: signals, slow clients, and what is left when it is killed at any moment."""
+
+import os
+import random
+import signal
+import socket
+import threading
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from served import Process, Served, draw_photo
+
+from lentigo.serving.records import Query
+from lentigo.serving.store import open_store
+
+MOMENTS = int(os.environ.get("LENTIGO_KILLS", 50))  # at which the service is killed
+
+
+@pytest.fixture
+def database(tmp_path):
+    return f"sqlite:///{tmp_path}/store.db"
+
+
+def test_what_was_accepted_is_answered_before_the_end(database):
+    with Process(database, "--wait-ms", "300") as process, ThreadPoolExecutor(4) as pool:
+        answers = [pool.submit(process.send, draw_photo(seed)) for seed in range(4)]
+        while "lentigo_waiting_photographs 4.0" not in httpx.get(f"{process.url}/metrics", trust_env=False).text:
+            assert not all(answer.done() for answer in answers), "they were answered too fast for this test"
+        process.end(signal.SIGTERM)
+        assert [answer.result().status_code for answer in answers] == [201] * 4
+        with pytest.raises(httpx.ConnectError):
+            process.send(draw_photo(1))
+    with open_store(database) as store:
+        assert len(store.list(Query()).records) == 4
+
+
+def test_the_log_is_one_object_a_line(database):
+    import json
+
+    with Process(database) as process:
+        process.send(draw_photo(1))
+        process.end()
+        assert [json.loads(line)["route"] for line in process.log] == ["/v1/predictions"]
+
+
+def test_a_slow_upload_is_ended(database):
+    with Served(database, upload_seconds=0.5) as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow:
+        slow.sendall(b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")
+        assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
+        assert served.send(draw_photo(1)).status_code == 201 and served.service.held == 0
+
+
+def test_a_client_that_leaves_while_sending_holds_nothing(database):
+    with Served(database) as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as gone:
+            gone.sendall(b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")
+        while 'status="499"' not in served.get("/metrics").text:
+            time.sleep(0.01)
+        assert served.service.held == served.service.waiting == 0
+
+
+@pytest.mark.parametrize("request_line", [b"\x16\x03\x01\x02\x00garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n"])
+def test_what_is_no_http_hurts_nobody(database, request_line):
+    with Served(database) as served:
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as wrong:
+            wrong.sendall(request_line)
+            wrong.recv(100)
+        assert served.get("/healthz").status_code == 200
+
+
+def test_a_second_process_at_the_same_store_answers_the_same_request(database):
+    with Process(database) as one, Process(database) as other:
+        first, again = one.send(draw_photo(1), key="same"), other.send(draw_photo(1), key="same")
+    assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
+
+
+@pytest.mark.parametrize("moments", [2, pytest.param(MOMENTS, marks=pytest.mark.check)])
+def test_killed_under_load_nothing_is_lost_or_doubled(database, moments):
+    moment = random.Random(1)
+    acknowledged, failed = {}, []
+    for _ in range(moments):
+        stop = threading.Event()
+        with Process(database) as process, ThreadPoolExecutor(4) as pool:
+            clients = [pool.submit(send_until, process, stop, acknowledged, failed) for _ in range(4)]
+            time.sleep(moment.uniform(0.1, 1.0))
+            process.end(signal.SIGKILL)
+            stop.set()
+            [client.result() for client in clients]
+    with Process(database) as process:
+        for key, seed in failed:
+            answer = process.send(draw_photo(seed), key=key)
+            assert answer.status_code in (200, 201)
+            acknowledged[key] = answer.json()
+    assert len(acknowledged) > moments
+    with open_store(database) as store:
+        stored = {record.request: record for record in store.stream(Query())}
+        assert len(list(store.stream(Query()))) == len(stored) == len(acknowledged)
+        assert {key: stored[key].id for key in acknowledged} == {key: said["predictions"][0]["id"] for key, said in acknowledged.items()}
+
+
+def send_until(process, stop, acknowledged, failed):
+    """Sends photographs one after the other until the service is gone; keeps what was acknowledged, and what was not."""
+    while not stop.is_set():
+        key, seed = str(uuid.uuid4()), random.randrange(8)
+        try:
+            answer = process.send(draw_photo(seed), key=key)
+        except httpx.HTTPError:
+            failed.append((key, seed))
+            return
+        assert answer.status_code == 201
+        acknowledged[key] = answer.json()
+
+
