@@ -14,10 +14,11 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 @pytest.fixture(scope="session", autouse=True)
 def own_folders(tmp_path_factory):
-    """Tests share a cache and a ledger of their own, never the user's."""
+    """Tests share a cache, a ledger and a store of their own, never the user's."""
     home = tmp_path_factory.mktemp("home")
     os.environ["LENTIGO_CACHE"] = str(home / "cache")
     os.environ["LENTIGO_LEDGER"] = str(home / "ledger.jsonl")
+    os.environ["LENTIGO_DB"] = f"sqlite:///{home / 'lentigo.db'}"
 
 
 @pytest.fixture(scope="session")
