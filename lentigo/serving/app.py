@@ -45,7 +45,7 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
     app.include_router(router)
     add_states(app)
     add_page(app)
-    install_problems(app)
+    install_problems(app, [*router.routes, *app.routes])
     app.add_middleware(Guard)
     app.openapi = lambda: describe_interface(app)
     return app

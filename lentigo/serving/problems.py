@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match
 
 from lentigo.errors import SpaceError, StoreError, UsageError
 
@@ -87,19 +87,19 @@ def explain_invalid(error: RequestValidationError) -> ProblemError:
     return ProblemError("invalid", "; ".join(f"{item['where']}: {item['message']}" for item in errors[:3]), errors=errors)
 
 
-def find_methods(app: FastAPI, request: Request) -> set[str]:
+def find_methods(routes: Iterable[BaseRoute], request: Request) -> set[str]:
     """The methods of an address, of whatever routes it has."""
-    return {method for route in app.routes if route.matches(request.scope)[0] is not Match.NONE for method in getattr(route, "methods", None) or ()}
+    return {method for route in routes if route.matches(request.scope)[0] is not Match.NONE for method in getattr(route, "methods", None) or ()}
 
 
-def install_problems(app: FastAPI) -> None:
-    """Makes an app answer every error with a problem; what is unexpected is left to the guard, who logs it."""
+def install_problems(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
+    """Makes an app with these routes answer every error with a problem; what is unexpected is left to the guard, who logs it."""
 
     async def respond(request: Request, error: Exception) -> JSONResponse:
         request.state.visit.error = error
         response = answer_problem(translate(error), request.state.visit.id)
         if response.status_code == 405:
-            response.headers["Allow"] = ", ".join(sorted(find_methods(app, request)))
+            response.headers["Allow"] = ", ".join(sorted(find_methods(routes, request)))
         return response
 
     for kind in (HTTPException, RequestValidationError, UsageError, StoreError, SpaceError):
