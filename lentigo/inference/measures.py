@@ -17,7 +17,7 @@ COLOURS = {  # sRGB of the six colours of the ABCD rule of dermatoscopy, as they
     "dark brown": (95, 60, 40), "blue-grey": (85, 95, 115), "black": (25, 20, 20),
 }  # fmt: skip
 PRESENT = 0.05  # of the lesion has a colour that counts
-SAMPLE = 20_000  # pixels at most, about, that tell the colours
+SAMPLE = 5_000  # pixels at most, about, that tell the colours
 FEWEST = 100  # pixels: a smaller mask has no shape to speak of
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from lentigo.inference.regions import find_runs
 
 ANGLES = 36  # pairs of axes that are tried, over 90 degrees
-FOLDED = 8_000  # pixels at most that are folded: a larger shape is thinned out
+FOLDED = 4_000  # pixels at most that are folded: a larger shape is thinned out
 
 
 def find_hull(mask: np.ndarray) -> np.ndarray:
