@@ -16,6 +16,7 @@ from typer.core import TyperGroup
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
+from lentigo.cli_growing import growing_app
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
@@ -44,6 +45,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
                        "A research tool, not a medical device.")  # fmt: skip
 app.add_typer(data_app, name="data")
 app.add_typer(lesions_app)
+app.add_typer(growing_app)
 
 
 def main() -> None:

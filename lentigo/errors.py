@@ -8,6 +8,7 @@
           ├── ModelError     RUN folders and weights
           ├── SpaceError     the disk is full or not writable
           ├── ArchiveError   a public archive does not answer, or not as it should
+          ├── StoreError     the service's database does not answer, or cannot be written
           └── MissingError   a package that the plain install leaves out
 
 Each message names the thing, what was expected and the cure, in one line.
@@ -63,6 +64,10 @@ class SpaceError(UnusableError):
 
 class ArchiveError(UnusableError):
     """A public archive that does not answer, or answers something else than it should."""
+
+
+class StoreError(UnusableError):
+    """The database of the service does not answer, cannot be written, or belongs to a newer Lentigo."""
 
 
 class MissingError(UnusableError):

@@ -123,16 +123,16 @@ def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> 
         raise ModelError(f"{path}: does not fit {backbone.name} ({str(error).splitlines()[0]}); {expected}") from error
 
 
-def build_head(features: int, dropouts: tuple[float, float], seed: int) -> keras.Model:
-    """The head, embedding (features) to logit (1)."""
+def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: str = "") -> keras.Model:
+    """The head, embedding (features) to logit (1). `prefix` comes before the names of its layers, which are those of `HEAD`."""
     x = embedding = keras.Input((features,), name="pooled")
     for number, (units, dropout) in enumerate(zip(UNITS, dropouts, strict=True), 1):
         initializer = keras.initializers.GlorotUniform(seed=seed + number)
-        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"head_dense_{number}")(x)
-        x = layers.BatchNormalization(name=f"head_norm_{number}")(x)
-        x = layers.Dropout(dropout, seed=seed + number, name=f"head_dropout_{number}")(x)
-    last = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name="logit")
-    return keras.Model(embedding, last(x), name="head")
+        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"{prefix}head_dense_{number}")(x)
+        x = layers.BatchNormalization(name=f"{prefix}head_norm_{number}")(x)
+        x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
+    last = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
+    return keras.Model(embedding, last(x), name=f"{prefix}head")
 
 
 def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:

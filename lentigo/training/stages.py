@@ -76,7 +76,7 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
             yield inputs, labels, stage.weights[rows]
 
 
-def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path, progress: Progress) -> None:
+def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path | None, progress: Progress) -> None:
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
     epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
@@ -88,7 +88,8 @@ def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint
         row |= validate_epoch(stage, progression, epoch + 1)
         progression.history.append(row | {"seconds": time.perf_counter() - started})
         progression.epoch = epoch + 1
-        save_checkpoint(checkpoint, stage.model, progression)
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, stage.model, progression)
     for variable, array in zip(stage.model.weights, progression.best, strict=True):
         variable.assign(array)
 
@@ -127,9 +128,9 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     return scores
 
 
-def run_stages(builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path, progress: Progress) -> pd.DataFrame:
-    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history."""
-    found = load_checkpoint(checkpoint)
+def run_stages(builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path | None, progress: Progress) -> pd.DataFrame:
+    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history. None keeps no checkpoint."""
+    found = None if checkpoint is None else load_checkpoint(checkpoint)
     progression, arrays = found or (Progression(), None)
     for number, build in enumerate(builders):
         if number < progression.stage:

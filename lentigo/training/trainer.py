@@ -15,8 +15,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_expit
-from sklearn.metrics import roc_auc_score
 
 import lentigo
 from lentigo.data.description import describe_sides
@@ -40,6 +38,7 @@ from lentigo.models.network import Network, build_answers, build_saved, resize_i
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
@@ -140,14 +139,8 @@ def plan_stages(recipe: Recipe) -> list:
 
 def build_head_stage(job: Job) -> Stage:
     """The head on the frozen trunk's features."""
-    recipe, head = job.recipe, job.network.head
-    compile_model(head, recipe, recipe.head_learning_rate, 0.0)
-    return Stage(
-        "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
-        lambda epoch, rows: (job.features[rows], label(job.training, rows)),
-        lambda: score_logits(answer_head(head, job.features_validation), job.validation.malignant),
-        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience,
-    )  # fmt: skip
+    learn, check = Sample(job.features, job.training.malignant), Sample(job.features_validation, job.validation.malignant)
+    return plan_head(job.network.head, job.recipe, learn, check)
 
 
 def build_small_stage(job: Job) -> Stage:
@@ -181,14 +174,20 @@ def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
     return measure_logits(session, job.validation.table["image"], model.input.shape[1])
 
 
-def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
-    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
-    return {
-        "val_loss": float(-likelihood.mean()),
-        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
-        "val_auroc": float(roc_auc_score(malignant, logits)),
-    }
+def score_whole(
+    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, work: Path, exact: bool = False, progress: Progress = show_nothing
+) -> Score:
+    """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and scores it on them; no RUN is written.
+
+    `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
+    """
+    started = time.perf_counter()
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
+    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
+    score = make_score(measure_validation(job, network.full), job.validation.malignant, history, started)
+    shutil.rmtree(work)
+    return score
 
 
 def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
@@ -196,21 +195,8 @@ def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, s
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
-    labels = label(dataset, rows)
+    labels = dataset.malignant[rows, None].astype(np.float32)
     return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
-
-
-def label(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """1 for malignant, else 0; float32 (n, 1)."""
-    return dataset.malignant[rows, None].astype(np.float32)
-
-
-def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Weights (n,) of the photographs: 1, or inversely to the size of their class, 1 on average."""
-    if not recipe.class_weights:
-        return np.ones(len(malignant), np.float32)
-    counts = np.bincount(malignant, minlength=2)
-    return (len(malignant) / (2 * counts))[malignant].astype(np.float32)
 
 
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
@@ -250,11 +236,6 @@ def explain_logit(judgement: dict[str, Any]) -> str:
     kind, temperature = judgement["calibration"]["kind"], judgement["temperature"]
     probability = "the isotonic map of card.json at the logit" if kind == "isotonic" else f"sigmoid(logit / {temperature:.6g})"
     return f"P(malignant) = {probability}; decided malignant at {judgement['threshold']:.6g} or above (rule: {judgement['threshold_rule']})."
-
-
-def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
-    """Logits, float (n,), of features (n, d)."""
-    return keras.ops.convert_to_numpy(head(features, training=False))[:, 0]
 
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
