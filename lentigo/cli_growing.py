@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -41,16 +44,18 @@ def compare(
         from lentigo.training.comparison import Protocol, compare_backbones, list_backbones, measure_costs
     from lentigo.training.recipes import find_head_recipe
 
+    quieten()
     names = backbones.split(",") if backbones else list(BACKBONES)
     if changes.pop("backbone", None):
         raise UsageError("--backbone: a comparison is of several; name them with --backbones a,b")
     if cost_only:
         with Bars() as bars:
-            return print_costs(measure_costs(list_backbones(names), out, exact, bars), as_json)
+            found = measure_costs(list_backbones(names), out, exact, bars)
+        return print_costs(found, as_json)
     if data is None or out is None:
         raise UsageError("compare: expected photographs and a folder for the answer (lentigo compare DATA --out DIR), or --cost-only")
     protocol = Protocol(find_head_recipe(recipe, **changes), folds, seeds, weights_dir and str(weights_dir), twins, exact, costs)
-    with Bars() as bars:
+    with Bars() as bars, redirect_stdout(sys.stderr):  # Keras says there that it downloads
         ranking = compare_backbones(data, out, names, protocol, progress=bars)
     figure = ranking.save(out)
     if as_json:
@@ -59,6 +64,72 @@ def compare(
         print_ranking(ranking, out, figure)
     report_missing(ranking.missing)
     report_problems(ranking.problems)
+
+
+@growing_app.command(epilog="Example: lentigo tune photos/ --trials 30 --out tuning/")
+@recipe_options
+def tune(
+    data: Annotated[Path, Argument(help="Labelled photographs; their test split is not opened.")],
+    out: Annotated[Path, Option("--out", help="Folder of the answer and of the study; the same call goes on where it was stopped.")],
+    trials: Annotated[int, Option("--trials", help="Recipes to be tried, those of earlier calls included.")] = 30,
+    folds: Folds = 5,
+    storage: Annotated[str | None, Option("--storage", help="Address of a database that several processes may share, such as postgresql://USER@HOST/NAME; a file in --out by default.")] = None,
+    recipe: BaseRecipe = "best",
+    weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a file or a RUN.")] = "imagenet",
+    exact: Exact = False,
+    twins: Twins = True,
+    as_json: Json = False,
+    **changes: Any,
+) -> None:
+    """Searches a better recipe on folds, starting from the one given, and confirms what it gained on other folds."""
+    with mute_stderr():  # TensorFlow greets whoever imports it
+        import optuna
+
+        from lentigo.training.tuning import Plan
+        from lentigo.training.tuning import tune as run
+    from lentigo.training.recipes import find_head_recipe
+
+    quieten()
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    plan = Plan(find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact)
+    with Bars() as bars, redirect_stdout(sys.stderr):
+        tuning = run(data, out, plan, progress=bars)
+    path = tuning.save(out)
+    if as_json:
+        emit(tuning.to_json() | {"recipe_file": str(path)})
+    else:
+        print_tuning(tuning, data, path)
+    report_failed(tuning.failed)
+    report_problems(tuning.problems)
+
+
+def quieten() -> None:
+    """TensorFlow finds many small trainings worth a warning each."""
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+def print_tuning(tuning: Any, data: Path, path: Path) -> None:
+    """What was found, for people."""
+    facts, found = tuning.to_json(), tuning.confirmation
+    print(f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n']} photographs")
+    print(f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)")
+    if found is None:
+        print("  no recipe was better than the default")
+    else:
+        low, high = found.gain.ci
+        print(f"  gain on folds drawn anew {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})")
+    for name in tuning.searched:
+        print(f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance {tuning.importance.get(name, 0):.2f}")
+    say(f"recipe: {path}; use it: lentigo train {data} --recipe {path} --out RUN; table and figures: {path.parent}")
+
+
+def report_failed(failed: list[dict[str, Any]]) -> None:
+    """Lists trials that failed, and ends with exit code 3 where there is any."""
+    if failed:
+        say(f"{len(failed)} trials failed:")
+        for one in failed:
+            say(f"  {one['trial']}: {one['error']}")
+        raise typer.Exit(FAILED_INPUTS)
 
 
 def print_costs(costs: dict[str, Any], as_json: bool) -> None:

@@ -25,8 +25,8 @@ class Mean:
     p: float
 
     def to_json(self) -> dict[str, object]:
-        """A value that does not exist is null."""
-        return {"mean": known(self.mean), "ci": [known(end) for end in self.ci], "p": known(self.p)}
+        """Mean and interval; a value that does not exist is null."""
+        return {"mean": known(self.mean), "ci": [known(end) for end in self.ci]}
 
 
 def known(value: float) -> float | None:

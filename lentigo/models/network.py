@@ -107,7 +107,7 @@ def explain_download(backbone: Backbone) -> str:
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     return (
         f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
-        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE"
+        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE (to compare: --weights-dir FOLDER)"
     )
 
 

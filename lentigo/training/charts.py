@@ -27,6 +27,7 @@ def draw_tradeoff(standings: Sequence[Any], path: Path) -> Path:
         front = find_front(np.array(cost), value)
         axes.plot(np.array(cost)[front], value[front], color=MALIGNANT, linewidth=1, zorder=0, label="none is faster and better")
         axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
         axes.legend(frameon=False, loc="lower right")
     for standing, x, y in zip(standings, cost, value, strict=True):
         axes.annotate(standing.backbone, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)

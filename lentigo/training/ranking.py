@@ -48,8 +48,8 @@ class Standing:
         """Means, intervals and costs; `seconds` are those of all its trainings."""
         p = None if self.p_adjusted is None else known(self.p_adjusted)
         return {
-            "backbone": self.backbone, "auroc": self.auroc.to_json(), "accuracy": self.accuracy.to_json(), "behind": self.behind and self.behind.to_json(),
-            "p_adjusted": p, "cost": self.cost and self.cost.to_json(), "aurocs": [score.auroc for score in self.scores],
+            "backbone": self.backbone, "auroc": self.auroc.to_json(), "accuracy": self.accuracy.to_json(),
+            "behind": self.behind and {**self.behind.to_json(), "p": known(self.behind.p), "p_adjusted": p}, "cost": self.cost and self.cost.to_json(), "aurocs": [score.auroc for score in self.scores],
             "accuracies": [score.accuracy for score in self.scores], "seconds": sum(score.seconds for score in self.scores),
         }  # fmt: skip
 
@@ -103,6 +103,6 @@ def make_row(standing: Standing) -> dict[str, Any]:
     return {
         "backbone": standing.backbone, "auroc": standing.auroc.mean, "auroc_low": facts["auroc"]["ci"][0], "auroc_high": facts["auroc"]["ci"][1],
         "accuracy": standing.accuracy.mean, "accuracy_low": facts["accuracy"]["ci"][0], "accuracy_high": facts["accuracy"]["ci"][1],
-        "behind": standing.behind and standing.behind.mean, "p": standing.behind and known(standing.behind.p), "p_adjusted": facts["p_adjusted"],
+        "behind": standing.behind and standing.behind.mean, "p": standing.behind and known(standing.behind.p), "p_adjusted": facts["behind"] and facts["behind"]["p_adjusted"],
         "trainings": len(standing.scores), "seconds": facts["seconds"], **(cost.to_json() if cost else {}),
     }  # fmt: skip
