@@ -16,7 +16,7 @@ from typer.core import TyperGroup
 from lentigo import __version__
 from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
 from lentigo.cli_data import data_app
-from lentigo.cli_growing import growing_app
+from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.errors import LentigoError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
@@ -79,7 +79,8 @@ def leave(code: int) -> NoReturn:
 def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
     out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
-    recipe: Annotated[str, Option("--recipe", help="best or seed.")] = "best",
+    recipe: Annotated[str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")] = "best",
+    folds: Annotated[int | None, Option("--folds", help="Cross-validation: a head for each fold on the frozen backbone, all of them in one RUN.")] = None,
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
@@ -100,12 +101,15 @@ def train(
         from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
+    if folds is not None and masks:
+        raise UsageError("--folds and --masks: expected one of them; train the RUN with --folds first, then add a decoder with --masks")
     options = {"weights": weights, "resume": resume, "exact": exact, "guard": choose_guard(twins, drop=drop_leaks, allow=allow_leaks)}
     if masks:
         return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
 
     with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), **options, progress=bars)
+        training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
+            data, out, find_recipe(recipe, **changes), **options, progress=bars)  # fmt: skip
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})

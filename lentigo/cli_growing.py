@@ -103,6 +103,17 @@ def tune(
     report_problems(tuning.problems)
 
 
+def train_folds(data: Path, out: Path, recipe: str, folds: int, changes: dict[str, Any], options: dict[str, Any]) -> Any:
+    """`lentigo train --folds`: the training; `changes` are those of the recipe, `options` those of `lentigo.training.ensemble.train_folds`."""
+    from lentigo.training.ensemble import train_folds as run
+    from lentigo.training.recipes import find_head_recipe, find_recipe
+
+    quieten()
+    if find_recipe(recipe).finetune and not changes.get("finetune"):
+        say(f"--folds: the backbone stays frozen; of recipe {recipe} the head's part is trained")
+    return run(data, out, find_head_recipe(recipe, **changes), folds=folds, **options)
+
+
 def quieten() -> None:
     """TensorFlow finds many small trainings worth a warning each."""
     logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings, not its errors
@@ -135,6 +135,19 @@ def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: 
     return keras.Model(embedding, last(x), name=f"{prefix}head")
 
 
+def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
+    """The network whose logit is the mean of the logits of several heads, each of which was built with a prefix of its own."""
+    total, mean = layers.Add(name="logits"), layers.Rescaling(1 / len(heads), name="logit")
+    pooled = keras.Input((network.backbone.features,), name="pooled")
+    logits = [mean(total([chain_layers(head, x) for head in heads])) for x in (network.trunk.output, pooled)]
+    return replace(network, full=keras.Model(network.trunk.input, logits[0], name="network"), head=keras.Model(pooled, logits[1], name="head"))
+
+
+def list_prefixes(model: keras.Model) -> list[str]:
+    """The prefixes of the heads in a model, in order: one that is empty, or one for each head that was joined."""
+    return sorted(layer.name.removesuffix(HEAD[0]) for layer in model.layers if layer.name.endswith(HEAD[0]))
+
+
 def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
     """Applies the layers of a linear model one by one, so that the graph stays flat."""
     for layer in model.layers[1:]:
@@ -195,10 +208,19 @@ def build_answers(network: Network) -> keras.Model:
     """Image to `logit` (n, 1), `embedding` (n, d), `heatmap` (n, h, w) and `mask` (n, side, side), as far as the network has them, for export."""
     outputs = {"embedding": network.trunk.output}
     if network.head is not None:
-        blocks = [(network.head.get_layer(f"head_dense_{n}"), network.head.get_layer(f"head_norm_{n}")) for n in (1, 2)]
-        heatmap = GradientMap(blocks, network.head.get_layer("logit"), name="heatmap")([network.features, network.trunk.output])
-        outputs = {"logit": network.full.output, **outputs, "heatmap": heatmap}
+        outputs = {"logit": network.full.output, **outputs, "heatmap": build_heatmap(network)}
     return keras.Model(network.trunk.input, outputs | ({} if network.mask is None else {"mask": network.mask}))
+
+
+def build_heatmap(network: Network) -> keras.KerasTensor:
+    """The heatmap (n, h, w) of the logit; where that is the mean of several heads, the mean of theirs, which is the same: a gradient is linear."""
+    prefixes = list_prefixes(network.head)
+    maps = []
+    for prefix in prefixes:
+        blocks = [(network.head.get_layer(f"{prefix}head_dense_{n}"), network.head.get_layer(f"{prefix}head_norm_{n}")) for n in (1, 2)]
+        name = f"{prefix}heatmap" if prefix else "heatmap"
+        maps.append(GradientMap(blocks, network.head.get_layer(f"{prefix}logit"), name=name)([network.features, network.trunk.output]))
+    return maps[0] if len(maps) == 1 else layers.Rescaling(1 / len(maps), name="heatmap")(layers.Add(name="heatmaps")(maps))
 
 
 def open_network(path: str | Path, backbone: Backbone) -> Network:
@@ -209,7 +231,12 @@ def open_network(path: str | Path, backbone: Backbone) -> Network:
     mask = known["mask"].output if "mask" in known else None
     if "logit" not in known:
         return Network(backbone, None, trunk, None, mask)
-    pooled = x = keras.Input((backbone.features,), name="pooled")
-    for name in HEAD:
-        x = known[name](x)
+    pooled = keras.Input((backbone.features,), name="pooled")
+    logits = []
+    for prefix in list_prefixes(saved):
+        x = pooled
+        for name in HEAD:
+            x = known[prefix + name](x)
+        logits.append(x)
+    x = logits[0] if len(logits) == 1 else known["logit"](known["logits"](logits))
     return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask)

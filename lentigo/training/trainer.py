@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -85,11 +86,43 @@ def train(
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    check_start(out, recipe, resume)
+    ready = get_ready(load_labelled(data), recipe, weights, exact=exact, guard=guard, progress=progress)
+    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume)
+    keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
+    job = Job(
+        recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
+        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress,
+    )  # fmt: skip
+    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
+    seconds = time.perf_counter() - started
+    bundle, validation = write_run(out, job, history, {**ready.settings, "seconds": seconds})
+    shutil.rmtree(out / "checkpoint")
+    return Training(bundle, validation, ready.problems, seconds, ready.material)
+
+
+def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
+    """Raises `UsageError` for what is wrong before any photograph is read."""
     check_rule(recipe.operating_point)
     check_folder(out, resume)
-    backbone = find_backbone(recipe.backbone)
-    labelled = load_labelled(data)
-    network = start_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a training starts from: the network with its frozen trunk, the readable photographs with their features (n, d), and the settings that a
+    resumed training must share."""
+
+    network: Network
+    dataset: Dataset
+    features: np.ndarray
+    settings: dict[str, Any]
+    material: Material
+    problems: tuple[Problem, ...]
+
+
+def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress) -> Ready:
+    """Builds the network, keeps leaks out, computes features. Raises `DataError` and `ModelError`."""
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
     dataset.require_both_classes()
@@ -98,19 +131,8 @@ def train(
     if str(weights) == "none":
         settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
-    refuse_still_features(features, backbone.name, weights)
-    readable = dataset.take(features.readable)
-    held_out = split_or_read(readable, recipe, out / SPLITS, resume=resume)
-    keep_settings(out / "checkpoint" / "settings.json", settings)  # last: a call that cannot start leaves no unfinished RUN
-    job = Job(
-        recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
-        features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
-    )  # fmt: skip
-    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
-    seconds = time.perf_counter() - started
-    bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
-    shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, dataset.problems + features.problems, seconds, material)
+    refuse_still_features(features, recipe.backbone, weights)
+    return Ready(network, dataset.take(features.readable), features.values, settings, material, dataset.problems + features.problems)
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -201,18 +223,31 @@ def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, s
 
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
     """Writes everything that a RUN holds; the card comes last and makes it valid."""
+    write_model(out, job.network, history)
+    card = describe(job, history, settings) | judge(out, job)
+
+    def measure(predictor: Predictor) -> Assessment:
+        answers = predictor.predict(job.validation.table["image"])
+        return assess(predictor, job.validation, [answer for answer in answers if isinstance(answer, Prediction)], "validation")
+
+    return finish_run(out, card, job.exact, measure)
+
+
+def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
+    """Graph, Keras model, history and its figure."""
     with write_whole(out / CLASSIFIER) as temporary:
-        build_saved(job.network).save(temporary)
-    save_onnx(build_answers(job.network), out / GRAPH, DISCLAIMER)
+        build_saved(network).save(temporary)
+    save_onnx(build_answers(network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
-    judgement = judge(out, job)
-    annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(judgement)}")
-    draft = draft_bundle(out, describe(job, history, settings) | judgement)
-    predictor = Predictor(draft, exact=job.exact)
-    predictions = [answer for answer in predictor.predict(job.validation.table["image"]) if isinstance(answer, Prediction)]
-    validation = assess(predictor, job.validation, predictions, "validation")
+
+
+def finish_run(out: Path, card: dict[str, Any], exact: bool, measure: Callable[[Predictor], Assessment]) -> tuple[Bundle, Assessment]:
+    """Measures the model that lies in `out` on validation, and writes model card, report and, last, the card."""
+    annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
+    draft = draft_bundle(out, card)
+    validation = measure(Predictor(draft, exact=exact))
     write_text(out / MODEL_CARD, write_card(draft, validation))
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
