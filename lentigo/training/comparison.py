@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.files import write_json
+from lentigo.data.files import hash_bytes, write_json
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -140,7 +140,7 @@ def score_backbone(backbone: Backbone, dataset: Dataset, protocol: Protocol, pla
             held_out = hold_out(dataset, recipe, protocol.folds, fold)[features.readable]
             readable = dataset.take(features.readable)
             if recipe.finetune:
-                work = place / "work" / f"{backbone.name}-seed{seed}"
+                work = place / "work" / f"{backbone.name}-seed{seed}-{hash_bytes(source.encode())[:8]}"
                 score = score_whole(recipe, str(weights), readable, features.values, held_out, work, protocol.exact, progress)
             else:
                 score = score_head(recipe, Sample(features.values, readable.malignant), held_out)

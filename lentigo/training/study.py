@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
+from functools import cache
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
@@ -58,16 +60,21 @@ def open_study(place: Place, seed: int = 0) -> optuna.Study:
     next does not depend on interruptions. Pruned is by the median, of differences from the default recipe on the same folds: Hyperband shares out
     epochs, of which a head needs few, and Wilcoxon's test needs four folds before it may say anything.
     """
-    address = place.storage.replace("postgresql://", "postgresql+psycopg://", 1).replace("postgres://", "postgresql+psycopg://", 1)
     try:
-        storage = optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
-        study = optuna.create_study(storage=storage, study_name=place.name, direction="maximize", load_if_exists=True)
+        study = optuna.create_study(storage=open_storage(place.storage), study_name=place.name, direction="maximize", load_if_exists=True)
         count = len(study.get_trials(deepcopy=False))
     except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError, ImportError) as error:
         raise explain_failure(place.storage, error) from error
     study.sampler = TPESampler(seed=1000 * seed + count, multivariate=True, n_startup_trials=RANDOM)
     study.pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=1)
     return study
+
+
+@cache
+def open_storage(address: str) -> optuna.storages.RDBStorage:
+    """The database of an address, opened once in a process; PostgreSQL through psycopg 3."""
+    address = re.sub("^postgres(ql)?://", "postgresql+psycopg://", address)
+    return optuna.storages.RDBStorage(address, engine_kwargs={"pool_pre_ping": True})
 
 
 def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:

@@ -126,13 +126,18 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
     dataset.require_both_classes()
+    settle_random(network, weights, dataset)
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
                 "guard": asdict(guard), **material.describe()}  # fmt: skip
-    if str(weights) == "none":
-        settle_norms(network, read_sample(dataset))
     features = extract_features(network, dataset, exact=exact, progress=progress)
     refuse_still_features(features, recipe.backbone, weights)
     return Ready(network, dataset.take(features.readable), features.values, settings, material, dataset.problems + features.problems)
+
+
+def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
+    """Gives the batch norms of a trunk that starts at random the means and variances of some photographs."""
+    if str(weights) == "none":
+        settle_norms(network, read_sample(dataset))
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -205,6 +210,7 @@ def score_whole(
     """
     started = time.perf_counter()
     network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    settle_random(network, weights, dataset)
     job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
     history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     score = make_score(measure_validation(job, network.full), job.validation.malignant, history, started)

@@ -13,7 +13,7 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from lentigo.data.files import hash_bytes, write_json, write_whole
+from lentigo.data.files import hash_bytes, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -42,7 +42,7 @@ from lentigo.training.study import (
     open_study,
     rate_importance,
 )
-from lentigo.training.trainer import name_source, score_whole
+from lentigo.training.trainer import name_source, score_whole, settle_random
 
 SETTINGS = Path("study") / "settings.json"
 Measure = Callable[[Recipe, Watch], list[float]]
@@ -131,6 +131,7 @@ def tune(data: str | Path, out: str | Path, plan: Plan, *, progress: Progress = 
     network = start_network(find_backbone(recipe.backbone), plan.weights)
     settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
+    settle_random(network, plan.weights, pool.dataset)
     features = extract_features(network, pool.dataset, exact=plan.exact, progress=progress)
     refuse_still_features(features, recipe.backbone, plan.weights)
     held = Held(plan, pool.dataset.take(features.readable), features.values, assign_folds(pool.dataset, plan.folds, recipe.seed)[features.readable], out / "work")
@@ -170,7 +171,8 @@ class Held:
     def measure_fold(self, recipe: Recipe, held_out: np.ndarray) -> float:
         """The AUROC of the photographs that are held out, bool (n,)."""
         if recipe.finetune:
-            return score_whole(recipe, self.plan.weights, self.dataset, self.features, held_out, self.work, self.plan.exact).auroc
+            with stage_folder(self.work) as work:
+                return score_whole(recipe, self.plan.weights, self.dataset, self.features, held_out, work, self.plan.exact).auroc
         return score_head(recipe, Sample(self.features, self.dataset.malignant), held_out).auroc
 
 
