@@ -14,12 +14,12 @@ from typer import Argument, Option
 from typer.core import TyperGroup
 
 from lentigo import __version__
-from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
+from lentigo.answers import Record, draw_answers, find_inputs, open_cluster, print_answers
 from lentigo.cli_data import data_app
 from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.errors import LentigoError, UsageError, explain_missing
-from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
+from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
@@ -174,27 +174,31 @@ def predict(
     flips: Flips = False,
     exact: Exact = False,
     device: Device = "cpu",
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
     from lentigo.data.leak_words import mark_leaks
     from lentigo.inference.prediction import Predictor
 
+    if cluster is not None and (figures is not None or device != "cpu"):
+        raise UsageError("--cluster: expected neither --explain nor --device; figures are drawn and other devices asked on one machine")
     photos, count = find_inputs(images, whole=figures is not None)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count,
-                          operating_point=operating_point, risk=risk, prevalence=prevalence)  # fmt: skip
+    options = {"exact": exact, "flips": flips, "operating_point": operating_point, "risk": risk, "prevalence": prevalence}
+    predictor = Predictor(model, device=device, count=count, **options)
     if mark := mark_leaks(predictor.bundle.card):
         say(mark)
     if prevalence is not None:
         say(describe_values(predictor.estimate_values()))
-    stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
-    answers: list[Any] = []
-    try:
-        print_answers(answers, stream, count, as_json)
-    finally:  # after Ctrl-C too
-        if csv_file is not None and answers:
-            write_answers(csv_file, answers)
-    report_problems(answers)
+    with Record(csv_file) as record, open_cluster(cluster) as joined:
+        if joined is not None:
+            from lentigo.inference.distribution import predict_on
+
+            stream = ((answer, {}) for answer in predict_on(joined, predictor.bundle, photos, count=count, **options))
+        else:
+            stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
+        print_answers(record, stream, count, as_json)
+    report_problems(record)
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
@@ -217,16 +221,17 @@ def explain(
 
 @app.command(epilog="Example: lentigo audit photos/ --out audit.html")
 def audit(
-    data: Annotated[Path, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
-    against: Annotated[Path | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
+    data: Annotated[str, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
+    against: Annotated[str | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")] = None,
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.data.audit import audit as run
 
-    with Bars() as bars:
-        found = run(data, against=against, progress=bars)
+    with open_cluster(cluster) as joined, Bars() as bars:
+        found = run(data, against=against, cluster=joined, progress=bars)
     if out is not None:
         from lentigo.data.audit_report import write_audit
         from lentigo.data.files import write_text

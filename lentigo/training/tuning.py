@@ -114,7 +114,7 @@ class Tuning:
         with write_whole(out / "trials.csv") as temporary:
             self.table.to_csv(temporary, index=False)
         draw_progress(complete, out / "figures" / "trials.png")
-        draw_slices(complete, self.planed, out / "figures" / "slices.png")
+        draw_slices(complete, self.searched, out / "figures" / "slices.png")
         if self.importance:
             draw_importance(self.importance, out / "figures" / "importance.png")
         return out / "recipe.json"
