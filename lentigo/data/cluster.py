@@ -31,6 +31,7 @@ from lentigo.errors import ClusterError, LentigoError, UsageError
 LOCAL = "local"  # in place of an address: worker processes on this machine
 CORES = 4  # of a worker, where each node has as many
 RETRIES = 4  # of a part whose worker or node was lost, before it is cut in two
+STARTS = 3  # of the processes on this machine, where it is too busy for them
 ANSWER_S, START_S, EMPTY_S = 5.0, 120.0, 60.0  # until nobody answers, until a node's first worker does not start, until a cluster without nodes is given up
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_gcs_server_request_timeout_seconds": "10"}
 LOOPBACK = {"RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}  # Ray's word for: nobody else may join, listen on 127.0.0.1
@@ -191,14 +192,35 @@ def start_ray(address: str, stack: ExitStack) -> None:
     if address == LOCAL:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lentigo-", ignore_cleanup_errors=True))
         options |= {"include_dashboard": False, "num_cpus": count_cores(), **({"_temp_dir": folder} if len(folder) < 40 else {})}  # sockets have short names
-    try:
-        ray.init(address, **options)
-    except (ConnectionError, TimeoutError) as error:
-        raise explain_silence(address, first_line(error)) from error
-    except (RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
-        if "ersion" in str(error):
-            raise ClusterError(f"{address}: {' '.join(str(error).split())[:300]}; install the same versions of Ray and Python on every machine") from error
-        raise ClusterError(f"{address}: cannot be joined ({first_line(error)}); expected a cluster of Ray {ray.__version__}: see docs/cluster.md") from error
+    for _ in range(STARTS if address == LOCAL else 1):
+        try:
+            ray.init(address, **options)
+            return
+        except Exception as error:  # Ray raises what it is, down to a bare Exception
+            failure, reason = error, explain_start(address, error)
+            ray.shutdown()
+        if not is_late(failure):
+            break
+    raise reason from failure
+
+
+def is_late(error: Exception) -> bool:
+    """Whether Ray gave up only because its processes took long to start: it waits half a minute, and no setting says otherwise."""
+    return "timed out during startup" in str(error)
+
+
+def explain_start(address: str, error: Exception) -> ClusterError:
+    """What Ray says where it cannot be joined or started, in one line with its cure."""
+    words = " ".join(str(error).split())
+    if is_late(error):
+        return ClusterError(f"cluster {address}: Ray's own processes do not start in time, {STARTS} times over; expected a machine that is less busy: try later")
+    if "ersion" in words:
+        return ClusterError(f"cluster {address}: {words[:300]}; install the same versions of Ray and Python on every machine")
+    if "oken" in words:
+        return ClusterError(f"cluster {address}: asks for a token ({first_line(error)}); set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to that of the cluster")
+    if isinstance(error, ConnectionError | TimeoutError):
+        return explain_silence(address, first_line(error))
+    return ClusterError(f"cluster {address}: cannot be joined ({first_line(error)}); expected the head of a Ray cluster, see docs/cluster.md")
 
 
 def silence_ray() -> None:
