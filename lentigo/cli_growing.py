@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from lentigo.answers import open_cluster
 from lentigo.errors import UsageError
-from lentigo.options import Exact, Json, recipe_options
+from lentigo.options import Exact, Json, OnCluster, recipe_options
 from lentigo.terminal import FAILED_INPUTS, Bars, emit, mute_stderr, print_columns, report_problems, say
 
 growing_app = typer.Typer(rich_markup_mode=None)
@@ -35,6 +36,7 @@ def compare(
     cost_only: Annotated[bool, Option("--cost-only", help="Measures nothing but these; needs no weights.")] = False,
     exact: Exact = False,
     twins: Twins = True,
+    cluster: OnCluster = None,
     as_json: Json = False,
     **changes: Any,
 ) -> None:
@@ -55,8 +57,8 @@ def compare(
     if data is None or out is None:
         raise UsageError("compare: expected photographs and a folder for the answer (lentigo compare DATA --out DIR), or --cost-only")
     protocol = Protocol(find_head_recipe(recipe, **changes), folds, seeds, weights_dir and str(weights_dir), twins, exact, costs)
-    with Bars() as bars, redirect_stdout(sys.stderr):  # Keras says there that it downloads
-        ranking = compare_backbones(data, out, names, protocol, progress=bars)
+    with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):  # Keras says there that it downloads
+        ranking = compare_backbones(data, out, names, protocol, cluster=joined, progress=bars)
     figure = ranking.save(out)
     if as_json:
         emit(ranking.to_json())
@@ -78,6 +80,7 @@ def tune(
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a file or a RUN.")] = "imagenet",
     exact: Exact = False,
     twins: Twins = True,
+    cluster: OnCluster = None,
     as_json: Json = False,
     **changes: Any,
 ) -> None:
@@ -92,8 +95,8 @@ def tune(
     quieten()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     plan = Plan(find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact)
-    with Bars() as bars, redirect_stdout(sys.stderr):
-        tuning = run(data, out, plan, progress=bars)
+    with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):
+        tuning = run(data, out, plan, cluster=joined, progress=bars)
     path = tuning.save(out)
     if as_json:
         emit(tuning.to_json() | {"recipe_file": str(path)})

@@ -64,9 +64,9 @@ def walk_address(address: str) -> Iterator[str]:
             yield address
             return
         for folder, _, files in system.walk(root, on_error="raise"):
-            inner = folder.removeprefix(root).split("/")
-            if not any(part.startswith(".") for part in inner):
-                yield from (system.unstrip_protocol(f"{folder}/{name}") for name in sorted(files) if name and not name.startswith("."))
+            inner = folder.removeprefix(root)
+            if "/." not in inner:
+                yield from (f"{address.rstrip('/')}{inner.rstrip('/')}/{name}" for name in sorted(files) if name and not name.startswith("."))
     except MissingError:
         raise
     except Exception as error:

@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lentigo.data.files import hash_bytes, write_json
+from lentigo.data.cluster import Cluster
+from lentigo.data.files import cache_folder, hash_bytes, write_json
 from lentigo.data.manifests import Dataset
+from lentigo.data.parts import Lost
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import split_validation
-from lentigo.errors import ModelError, UsageError
+from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.inference.costs import Cost, measure_cost, name_machine
 from lentigo.models.backbones import BACKBONES, Backbone, find_backbone
 from lentigo.models.graph import save_onnx
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, build_answers, build_network
 from lentigo.models.runtime import fastest_precision
+from lentigo.training.devices import set_threads
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.folds import Pool, assign_folds, check_folds, gather_pool
 from lentigo.training.heads import Sample, Score, score_head
@@ -78,9 +81,10 @@ class Protocol:
 
 
 def compare_backbones(
-    data: str | Path, out: str | Path, backbones: Sequence[str] = tuple(BACKBONES), protocol: Protocol = Protocol(), *, progress: Progress = show_nothing
+    data: str | Path, out: str | Path, backbones: Sequence[str] = tuple(BACKBONES), protocol: Protocol = Protocol(), *, cluster: Cluster | None = None, progress: Progress = show_nothing
 ) -> Ranking:
     """Trains and measures each backbone; the table, best first, and what each costs. `out` keeps every unit of work: the same call goes on.
+    Features and units are the work of `cluster`, where there is one: what it needs of weights and photographs has the same path on every node.
 
     The test split is never opened. Backbones whose weights cannot be had are named in the answer; `ModelError` where that is so of all. Raises
     `UsageError` where `out` was begun with another recipe or other photographs, and `DataError`.
@@ -93,7 +97,7 @@ def compare_backbones(
     problems: dict[str, Problem] = {problem.image: problem for problem in pool.problems}
     for backbone in progress(chosen, total=len(chosen), label="backbones"):
         try:
-            scores[backbone.name], unread = score_backbone(backbone, pool.dataset, protocol, place, progress)
+            scores[backbone.name], unread = score_backbone(backbone, pool.dataset, protocol, place, cluster, progress)
             problems |= {problem.image: problem for problem in unread}
         except ModelError as error:
             missing.append(Missing(backbone.name, str(error)))
@@ -120,7 +124,7 @@ def describe(pool: Pool, protocol: Protocol) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def score_backbone(backbone: Backbone, dataset: Dataset, protocol: Protocol, place: Path, progress: Progress) -> tuple[list[Score], tuple[Problem, ...]]:
+def score_backbone(backbone: Backbone, dataset: Dataset, protocol: Protocol, place: Path, cluster: Cluster | None, progress: Progress) -> tuple[list[Score], tuple[Problem, ...]]:
     """The scores of all units of a backbone, those that are finished from their files, and photographs that could not be read.
 
     Raises `ModelError` where its weights cannot be had, and `UsageError` where finished units had others.
@@ -132,20 +136,58 @@ def score_backbone(backbone: Backbone, dataset: Dataset, protocol: Protocol, pla
     unread: tuple[Problem, ...] = ()
     if todo:
         network = start_network(backbone, weights)
-        features = extract_features(network, dataset, exact=protocol.exact, progress=progress)
+        features = extract_features(network, dataset, exact=protocol.exact, cluster=cluster, progress=progress)
         refuse_still_features(features, backbone.name, weights)
         unread = features.problems
-        for seed, fold in progress(todo, total=len(todo), label=backbone.name):
-            recipe = replace(protocol.recipe, backbone=backbone.name, seed=seed)
-            held_out = hold_out(dataset, recipe, protocol.folds, fold)[features.readable]
-            readable = dataset.take(features.readable)
-            if recipe.finetune:
-                work = place / "work" / f"{backbone.name}-seed{seed}-{hash_bytes(source.encode())[:8]}"
-                score = score_whole(recipe, str(weights), readable, features.values, held_out, work, protocol.exact, progress)
-            else:
-                score = score_head(recipe, Sample(features.values, readable.malignant), held_out)
+        readable = dataset.take(features.readable)
+        scoring = Scoring(readable, features.values, str(weights), protocol.exact, place / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}")
+        recipes = [replace(protocol.recipe, backbone=backbone.name, seed=seed) for seed, _ in todo]
+        units = [Unit(recipe, hold_out(dataset, recipe, protocol.folds, fold)[features.readable]) for recipe, (_, fold) in zip(recipes, todo, strict=True)]
+        answers = (scoring.score(unit, progress) for unit in units) if cluster is None else score_on(cluster, scoring, units)
+        for (seed, fold), score in zip(todo, progress(answers, total=len(todo), label=backbone.name), strict=True):
             write_json(paths[seed, fold], {"backbone": backbone.name, "seed": seed, "fold": fold, "weights": source, **score.to_json()})
     return [read_unit(path, source) for path in paths.values()], unread
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One training of a comparison: its recipe, and the photographs, bool (n,), that it does not learn from."""
+
+    recipe: Recipe
+    held_out: np.ndarray
+
+
+@dataclass(frozen=True)
+class Scoring:
+    """Photographs and their features (n, d) by one backbone, on which units are trained; also the work of a cluster. `work` is a folder for what a
+    training of a whole network keeps meanwhile."""
+
+    dataset: Dataset
+    features: np.ndarray
+    weights: str
+    exact: bool
+    work: Path
+
+    def open(self, cores: int) -> Callable[[list[Unit]], list[Score]]:
+        set_threads(cores)
+        here = replace(self, work=cache_folder() / "work" / self.work.name)
+        return lambda units: [here.score(unit) for unit in units]
+
+    def score(self, unit: Unit, progress: Progress = show_nothing) -> Score:
+        """Trains a unit and scores it on what was held out of it."""
+        if unit.recipe.finetune:
+            work = self.work.with_name(f"{self.work.name}-seed{unit.recipe.seed}")
+            return score_whole(unit.recipe, self.weights, self.dataset, self.features, unit.held_out, work, self.exact, progress)
+        return score_head(unit.recipe, Sample(self.features, self.dataset.malignant), unit.held_out)
+
+
+def score_on(cluster: Cluster, scoring: Scoring, units: list[Unit]) -> Iterator[Score]:
+    """The scores of units by the workers of a cluster, in order. Raises `ClusterError` where a unit ends every worker."""
+
+    def give_up(unit: Unit, lost: Lost) -> Score:
+        raise ClusterError(f"{unit.recipe.backbone}, seed {unit.recipe.seed}: ends every worker that trains it ({lost}); expected nodes with more memory, or leave it out")
+
+    yield from cluster.map(scoring, units, size=1, give_up=give_up)
 
 
 def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndarray:

@@ -13,7 +13,8 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
-from lentigo.data.files import hash_bytes, stage_folder, write_json, write_whole
+from lentigo.data.cluster import Cluster
+from lentigo.data.files import cache_folder, hash_bytes, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -22,6 +23,7 @@ from lentigo.evaluation.repeats import Mean, average_scores, known
 from lentigo.models.backbones import find_backbone
 from lentigo.models.graph_weights import start_network
 from lentigo.training.charts import draw_importance, draw_progress, draw_slices
+from lentigo.training.devices import set_threads
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.folds import assign_folds, gather_pool
 from lentigo.training.heads import Sample, score_head
@@ -120,24 +122,28 @@ class Tuning:
         return out / "recipe.json"
 
 
-def tune(data: str | Path, out: str | Path, plan: Plan, *, progress: Progress = show_nothing) -> Tuning:
+def tune(data: str | Path, out: str | Path, plan: Plan, *, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Tuning:
     """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on other folds.
 
-    The default recipe is the first trial. The test split is never opened. Raises `UsageError` where `out` was begun with another recipe or other
+    The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`, where there is one. Raises `UsageError` where `out` was begun with another recipe or other
     photographs, `DataError`, `StoreError`, and `ModelError` where no weights can be had or every trial fails.
     """
     recipe, out = plan.recipe, Path(out)
+    check_reach(plan, cluster)
     pool = gather_pool(data, plan.twins, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
     settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
     settle_random(network, plan.weights, pool.dataset)
-    features = extract_features(network, pool.dataset, exact=plan.exact, progress=progress)
+    features = extract_features(network, pool.dataset, exact=plan.exact, cluster=cluster, progress=progress)
     refuse_still_features(features, recipe.backbone, plan.weights)
     held = Held(plan, pool.dataset.take(features.readable), features.values, assign_folds(pool.dataset, plan.folds, recipe.seed)[features.readable], out / "work")
     keep_settings(out / SETTINGS, settings)
     place = find_place(out, plan.storage, settings)
-    run_trials(place, recipe, held.measure, plan.trials, progress)
+    if cluster is None:
+        run_trials(place, recipe, held.measure, plan.trials, progress)
+    else:
+        run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
     study = open_study(place)
     facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "twins": pool.twins,
              "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "study": place.name}  # fmt: skip
@@ -191,6 +197,41 @@ def run_trials(place: Place, recipe: Recipe, measure: Measure, trials: int, prog
         if count_finished(study) >= trials:  # others may share the study
             break
         advance_study(place, recipe, measure, recipe.seed)
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A study and what its trials are measured on, as the work of a cluster: an item is a trial, whose recipe the study draws."""
+
+    place: Place
+    recipe: Recipe
+    held: Held
+
+    def open(self, cores: int) -> Callable[[list[int]], list[str]]:
+        set_threads(cores)
+        held = replace(self.held, work=cache_folder() / "work" / self.place.name)
+        return lambda trials: [advance_study(self.place, self.recipe, held.measure, self.recipe.seed).name for _ in trials]
+
+
+def run_trials_on(cluster: Cluster, trying: Trying, trials: int, progress: Progress) -> None:
+    """Makes trials on the workers of a cluster until as many are finished. The default recipe is first, alone: the others are compared with it.
+
+    A trial whose worker was lost is made again, drawn anew; what the lost one had stays unfinished in the study.
+    """
+    study = open_study(trying.place, trying.recipe.seed)
+    begin_study(study, trying.recipe)
+    missing = max(0, trials - count_finished(study))
+    first = min(missing, int(find_default(study) is None))
+    numbers = [range(first), range(first, missing)]
+    made = (state for part in numbers for state in cluster.map(trying, part, size=1, give_up=lambda trial, lost: "LOST"))
+    for _ in progress(made, total=missing, label="trials"):
+        pass
+
+
+def check_reach(plan: Plan, cluster: Cluster | None) -> None:
+    """Raises `UsageError` where nodes of another machine are to share a study in a file of this one."""
+    if cluster is not None and not cluster.shared and plan.storage is None:
+        raise UsageError("tune on a cluster: expected a database that every node reaches, such as --storage postgresql://USER@HOST/NAME")
 
 
 def choose_best(study: optuna.Study) -> FrozenTrial:
