@@ -85,6 +85,8 @@ def train(
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
+    devices: Annotated[str, Option("--devices", help="A number of GPUs that share out each batch, or all; needs Keras on JAX (KERAS_BACKEND=jax).")] = "1",
+    bf16: Annotated[bool, Option("--bf16", help="Compute in bfloat16, with weights in float32 (mixed_bfloat16).")] = False,
     exact: Exact = False,
     twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids alone.")] = True,
     drop_leaks: Annotated[bool, Option("--drop-leaks", help="Leaves out what belongs with photographs of a later side of a given split.")] = False,
@@ -98,6 +100,7 @@ def train(
     if unfreeze and not masks:
         raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.devices import use_devices
         from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
@@ -105,9 +108,11 @@ def train(
         raise UsageError("--folds and --masks: expected one of them; train the RUN with --folds first, then add a decoder with --masks")
     options = {"weights": weights, "resume": resume, "exact": exact, "guard": choose_guard(twins, drop=drop_leaks, allow=allow_leaks)}
     if masks:
+        if devices != "1" or bf16:
+            raise UsageError("--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks")
         return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
 
-    with Bars() as bars:
+    with Bars() as bars, use_devices(devices, bf16=bf16):
         training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
             data, out, find_recipe(recipe, **changes), **options, progress=bars)  # fmt: skip
     scores, material = training.validation.to_json(), training.material.describe()

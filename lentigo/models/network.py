@@ -131,7 +131,7 @@ def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: 
         x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"{prefix}head_dense_{number}")(x)
         x = layers.BatchNormalization(name=f"{prefix}head_norm_{number}")(x)
         x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
-    last = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
+    last = layers.Dense(1, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
     return keras.Model(embedding, last(x), name=f"{prefix}head")
 
 
@@ -199,7 +199,7 @@ def name_weights(network: Network) -> str:
 
 def build_saved(network: Network) -> keras.Model:
     """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further training."""
-    outputs = {"probability": layers.Activation("sigmoid", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
+    outputs = {"probability": layers.Activation("sigmoid", dtype="float32", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
     outputs |= {} if network.mask is None else {"mask": network.mask}
     return keras.Model(network.trunk.input, outputs if len(outputs) > 1 else outputs["probability"], name="lentigo")
 

@@ -55,6 +55,12 @@ def choose_devices(devices: str) -> list[str]:
     return found[:count]
 
 
+def check_batch(size: int) -> None:
+    """Raises `UsageError` for a batch that the devices cannot share out evenly."""
+    if size % count_devices():
+        raise UsageError(f"batch size is {size}; expected a multiple of {count_devices()}, the number of devices")
+
+
 def count_devices() -> int:
     """Devices among which each batch is shared out."""
     distribution = keras.distribution.distribution()

@@ -38,6 +38,7 @@ from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, build_answers, build_saved, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
+from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
 from lentigo.training.judgement import Measured, judge_network, measure_photos
@@ -104,6 +105,7 @@ def train(
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raises `UsageError` for what is wrong before any photograph is read."""
     check_rule(recipe.operating_point)
+    check_batch(recipe.batch_size)
     check_folder(out, resume)
 
 
@@ -306,5 +308,6 @@ def describe_making() -> dict[str, Any]:
         "disclaimer": DISCLAIMER,
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "training": {"backend": keras.backend.backend(), "devices": count_devices(), "dtype": keras.config.dtype_policy().name},
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
     }
