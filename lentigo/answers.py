@@ -6,6 +6,7 @@ import csv
 import dataclasses
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,13 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
     return [*problems, *paths], len(problems) + len(paths)
 
 
+def list_readable(photos: Iterable[Any]) -> list[Any]:
+    """The photographs among photographs and problems."""
+    from lentigo.data.photos import Problem
+
+    return [photo for photo in photos if not isinstance(photo, Problem)]
+
+
 def draw_answers(predictor: Any, photos: Iterable[Any], out: Path, *, heatmaps: bool = False) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way."""
     from lentigo.inference.explanation import Explanation, explain_photos, name_figures
@@ -32,13 +40,13 @@ def draw_answers(predictor: Any, photos: Iterable[Any], out: Path, *, heatmaps: 
     def describe(answer: Explanation) -> dict[str, Any]:
         return {"figure": str(answer.figure)} | ({"heatmap": answer.heatmap.tolist()} if heatmaps else {})
 
-    paths = [photo for photo in photos if isinstance(photo, Path)]
+    paths = list_readable(photos)
     answers = explain_photos(predictor, photos, name_figures(paths, out))
     return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
 
 
 def print_answers(
-    answers: list[Any], stream: Iterable[tuple[Any, dict[str, Any]]], count: int | None, as_json: bool, show: Callable[..., None] | None = None
+    answers: list[Any] | Record, stream: Iterable[tuple[Any, dict[str, Any]]], count: int | None, as_json: bool, show: Callable[..., None] | None = None
 ) -> None:
     """Prints answers as they come, and adds the predictions and problems to `answers`: they are small, whatever else came with them is not.
 
@@ -54,7 +62,7 @@ def print_answers(
                 answers.append(answer)
                 (show or print_answer)(answer, more, as_json)
     except KeyboardInterrupt:
-        done = sum(not isinstance(answer, Problem) for answer in answers)
+        done = len(answers) - sum(isinstance(answer, Problem) for answer in answers)
         raise KeyboardInterrupt(f"; {done} {f'of {count} ' if count else ''}photographs answered") from None
     if not answers:
         raise DataError("no photograph was named on standard input; expected a path a line")
@@ -82,14 +90,56 @@ def read_names(images: Iterable[str]) -> Iterator[str]:
             yield name
 
 
-def write_answers(path: Path, answers: list[Any]) -> None:
-    """The predictions among the answers as CSV."""
-    from lentigo.data.files import write_whole
-    from lentigo.inference.prediction import Prediction
+def open_cluster(address: str | None) -> AbstractContextManager[Any]:
+    """The cluster at an address, in a context that leaves it at the end; None without an address."""
+    if address is None:
+        return nullcontext()
+    from lentigo.data.cluster import join_cluster
 
-    with write_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+    return join_cluster(address)
+
+
+class Record:
+    """What was answered: predictions go into a CSV as they come, where there is one, and are counted; problems are kept. Memory stays flat.
+
+    The CSV appears whole when the context ends, however it ends; without any answer there is none.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path, self.count, self.problems, self.writer, self.stack = path, 0, [], None, ExitStack()
+
+    def __enter__(self) -> Record:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.stack.close()  # after Ctrl-C, too
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __iter__(self) -> Iterator[Any]:
+        """The problems."""
+        return iter(self.problems)
+
+    def append(self, answer: Any) -> None:
+        """A prediction or a problem more."""
+        from lentigo.data.photos import Problem
+
+        self.count += 1
+        if self.path is not None and self.writer is None:
+            self.writer = self.begin(self.path)
+        if isinstance(answer, Problem):
+            self.problems.append(answer)
+        elif self.writer is not None:
+            self.writer.writerow(dataclasses.asdict(answer) | {"warnings": "; ".join(answer.warnings)})
+
+    def begin(self, path: Path) -> csv.DictWriter:
+        """A table with its head."""
+        from lentigo.data.files import write_whole
+        from lentigo.inference.prediction import Prediction
+
+        temporary = self.stack.enter_context(write_whole(path))
+        file = self.stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
         writer.writeheader()
-        for answer in answers:
-            if isinstance(answer, Prediction):
-                writer.writerow(dataclasses.asdict(answer) | {"warnings": "; ".join(answer.warnings)})
+        return writer

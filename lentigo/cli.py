@@ -14,12 +14,13 @@ from typer import Argument, Option
 from typer.core import TyperGroup
 
 from lentigo import __version__
-from lentigo.answers import draw_answers, find_inputs, print_answers, write_answers
+from lentigo.answers import Record, draw_answers, find_inputs, open_cluster, print_answers
 from lentigo.cli_data import data_app
+from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli_serving import serving_app
 from lentigo.errors import LentigoError, UsageError, explain_missing
-from lentigo.options import Device, Exact, Flips, Json, Model, OperatingPoint, Risk, recipe_options
+from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, recipe_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
 from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
 
@@ -46,6 +47,7 @@ app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pret
 app.add_typer(data_app, name="data")
 app.add_typer(lesions_app)
 app.add_typer(serving_app)
+app.add_typer(growing_app)
 
 
 def main() -> None:
@@ -79,11 +81,14 @@ def leave(code: int) -> NoReturn:
 def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
     out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
-    recipe: Annotated[str, Option("--recipe", help="best or seed.")] = "best",
+    recipe: Annotated[str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")] = "best",
+    folds: Annotated[int | None, Option("--folds", help="Cross-validation: a head for each fold on the frozen backbone, all of them in one RUN.")] = None,
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
+    devices: Annotated[str, Option("--devices", help="A number of GPUs that share out each batch, or all; needs Keras on JAX (KERAS_BACKEND=jax).")] = "1",
+    bf16: Annotated[bool, Option("--bf16", help="Compute in bfloat16, with weights in float32 (mixed_bfloat16).")] = False,
     exact: Exact = False,
     twins: Annotated[bool, Option("--twins/--no-twins", help="Looks for photographs that show the same picture; --no-twins goes by ids alone.")] = True,
     drop_leaks: Annotated[bool, Option("--drop-leaks", help="Leaves out what belongs with photographs of a later side of a given split.")] = False,
@@ -97,15 +102,21 @@ def train(
     if unfreeze and not masks:
         raise UsageError("--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune")
     with mute_stderr():  # TensorFlow greets whoever imports it
+        from lentigo.training.devices import use_devices
         from lentigo.training.sides import choose_guard
         from lentigo.training.trainer import train as run
 
+    if folds is not None and masks:
+        raise UsageError("--folds and --masks: expected one of them; train the RUN with --folds first, then add a decoder with --masks")
     options = {"weights": weights, "resume": resume, "exact": exact, "guard": choose_guard(twins, drop=drop_leaks, allow=allow_leaks)}
     if masks:
+        if devices != "1" or bf16:
+            raise UsageError("--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks")
         return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
 
-    with Bars() as bars:
-        training = run(data, out, find_recipe(recipe, **changes), **options, progress=bars)
+    with Bars() as bars, use_devices(devices, bf16=bf16):
+        training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
+            data, out, find_recipe(recipe, **changes), **options, progress=bars)  # fmt: skip
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
@@ -170,27 +181,31 @@ def predict(
     flips: Flips = False,
     exact: Exact = False,
     device: Device = "cpu",
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
     from lentigo.data.leak_words import mark_leaks
     from lentigo.inference.prediction import Predictor
 
+    if cluster is not None and (figures is not None or device != "cpu"):
+        raise UsageError("--cluster: expected neither --explain nor --device; figures are drawn and other devices asked on one machine")
     photos, count = find_inputs(images, whole=figures is not None)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count,
-                          operating_point=operating_point, risk=risk, prevalence=prevalence)  # fmt: skip
+    options = {"exact": exact, "flips": flips, "operating_point": operating_point, "risk": risk, "prevalence": prevalence}
+    predictor = Predictor(model, device=device, count=count, **options)
     if mark := mark_leaks(predictor.bundle.card):
         say(mark)
     if prevalence is not None:
         say(describe_values(predictor.estimate_values()))
-    stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
-    answers: list[Any] = []
-    try:
-        print_answers(answers, stream, count, as_json)
-    finally:  # after Ctrl-C too
-        if csv_file is not None and answers:
-            write_answers(csv_file, answers)
-    report_problems(answers)
+    with Record(csv_file) as record, open_cluster(cluster) as joined:
+        if joined is not None:
+            from lentigo.inference.distribution import predict_on
+
+            stream = ((answer, {}) for answer in predict_on(joined, predictor.bundle, photos, count=count, **options))
+        else:
+            stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
+        print_answers(record, stream, count, as_json)
+    report_problems(record)
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
@@ -213,16 +228,17 @@ def explain(
 
 @app.command(epilog="Example: lentigo audit photos/ --out audit.html")
 def audit(
-    data: Annotated[Path, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
-    against: Annotated[Path | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
+    data: Annotated[str, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
+    against: Annotated[str | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")] = None,
+    cluster: OnCluster = None,
     as_json: Json = False,
 ) -> None:
     """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.data.audit import audit as run
 
-    with Bars() as bars:
-        found = run(data, against=against, progress=bars)
+    with open_cluster(cluster) as joined, Bars() as bars:
+        found = run(data, against=against, cluster=joined, progress=bars)
     if out is not None:
         from lentigo.data.audit_report import write_audit
         from lentigo.data.files import write_text

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from lentigo.answers import find_inputs, print_answers
+from lentigo.answers import find_inputs, list_readable, print_answers
 from lentigo.errors import UsageError
 from lentigo.options import Device, Exact, Flips, Json, Model
 from lentigo.summary import print_outlines, print_scores
@@ -49,7 +49,7 @@ def segment(
     if mm_per_pixel is not None and scales is not None:
         raise UsageError("--mm-per-pixel and --scales: expected one of them")
     photos, count = find_inputs(images, whole=True)
-    files = name_files([photo for photo in photos if isinstance(photo, Path)], out, *ENDINGS)
+    files = name_files(list_readable(photos), out, *ENDINGS)
     predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count)
     found = segment_photos(predictor, photos, files, read_scales(scales) if scales else mm_per_pixel)
     print_lines(found, describe_lesion, count, as_json)
@@ -70,7 +70,7 @@ def detect(
     from lentigo.inference.prediction import Predictor
 
     photos, count = find_inputs(images, whole=True)
-    files = {} if out is None else name_files([photo for photo in photos if isinstance(photo, Path)], out, ENDING)
+    files = {} if out is None else name_files(list_readable(photos), out, ENDING)
     predictor = Predictor(model, exact=exact, device=device, count=count)
     print_lines(detect_photos(predictor, photos, files), describe_boxes, count, as_json)
 

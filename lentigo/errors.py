@@ -9,6 +9,7 @@
           ├── SpaceError     the disk is full or not writable
           ├── ArchiveError   a public archive does not answer, or not as it should
           ├── StoreError     the service's database does not answer, or cannot be written
+          ├── ClusterError   machines that do not answer, or have other versions
           └── MissingError   a package that the plain install leaves out
 
 Each message names the thing, what was expected and the cure, in one line.
@@ -68,6 +69,10 @@ class ArchiveError(UnusableError):
 
 class StoreError(UnusableError):
     """The database of the service does not answer, cannot be written, or belongs to a newer Lentigo."""
+
+
+class ClusterError(UnusableError):
+    """A cluster that does not answer, has no node left, or has a node with other versions."""
 
 
 class MissingError(UnusableError):

@@ -14,6 +14,9 @@ Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
 Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
 Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
 Device = Annotated[str, Option("--device", help="cpu (OpenVINO), or by ONNX Runtime: cuda, rocm, coreml, directml, onnxruntime.")]
+OnCluster = Annotated[
+    str | None, Option("--cluster", help="Work on the nodes of a Ray cluster: HOST:PORT of its head, ray://HOST:PORT, auto, or local for worker processes here.")
+]
 OperatingPoint = Annotated[
     str | None, Option("--operating-point", help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's own.")
 ]

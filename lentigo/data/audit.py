@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest
 
+from lentigo.data.addresses import is_address
+from lentigo.data.cluster import Cluster
 from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
 from lentigo.data.leaks import Leak, join_twins, list_leaks
-from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, load_dataset
+from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_photo, load_dataset
 from lentigo.data.partition import Conflict, find_conflicts
-from lentigo.data.photos import Problem, find_photos
+from lentigo.data.photos import Problem, find_photos, list_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import LIMITS
 from lentigo.data.shortcuts import Shortcuts, measure_floors
@@ -90,20 +92,22 @@ class Audit:
         }  # fmt: skip
 
 
-def audit(data: str | Path | Dataset, *, against: str | Path | Dataset | None = None, threads: int | None = None, progress: Progress = show_nothing) -> Audit:
+def audit(data: str | Path | Dataset, *, against: str | Path | Dataset | None = None, threads: int | None = None, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Audit:
     """Audits a data set, or a folder of photographs without classes. `against` is another set, in which copies of these are looked for, too.
 
-    Photographs that cannot be opened are listed, and are copies of nothing. Raises `DataError` as `load_dataset` does, and where no
+    Photographs that cannot be opened are listed, and are copies of nothing; each is opened by a worker of `cluster`, where there is one. Raises `DataError` as `load_dataset` does, and where no
     photograph can be opened.
     """
     first, second = open_set(data), None if against is None else open_set(against)
     everything = first if second is None else join_sets(first, second)
-    seen = inspect_photos(everything.table["image"], threads=threads, progress=progress)
+    images = everything.table["image"].tolist()
+    seen = inspect_photos(images, threads=threads, cluster=cluster, progress=progress)
+    everything = everything.know_digests([one.digest if isinstance(one, Inspection) else hash_photo(image) for one, image in zip(seen, images, strict=True)])
     readable = np.array([isinstance(answer, Inspection) for answer in seen])
     if not readable[: len(first)].any():
         raise DataError(f"{first.name}: none of its {len(first)} photographs can be read ({seen[0].error})")
     prints = [answer.fingerprint if isinstance(answer, Inspection) else answer for answer in seen]
-    twins = pair_prints(everything.table["image"].tolist(), prints, threads=threads, progress=progress)
+    twins = pair_prints(images, prints, threads=threads, progress=progress)
     joined = join_twins(everything, twins)
     first, inspected = replace(joined.take(np.arange(len(first))), problems=first.problems), seen[: len(first)]
     return Audit(
@@ -117,6 +121,8 @@ def open_set(data: str | Path | Dataset) -> Dataset:
     """A data set, or the photographs of a folder that has neither classes nor a manifest, with no label."""
     if isinstance(data, Dataset):
         return data
+    if is_address(data):
+        return open_address(data)
     path = Path(data)
     named = {child.name.lower() for child in subfolders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
     tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(path.glob("HAM10000_metadata*"))
@@ -126,12 +132,26 @@ def open_set(data: str | Path | Dataset) -> Dataset:
     return Dataset(str(path), pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object))
 
 
+def open_address(address: str) -> Dataset:
+    """The photographs below an address, with no label. Raises `DataError` where there is none."""
+    found = list(list_photos([address]))
+    images, problems = [image for image in found if isinstance(image, str)], [problem for problem in found if isinstance(problem, Problem)]
+    if not images:
+        raise DataError(f"{problems[0].image}: {problems[0].error}")
+    return Dataset(address, pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object), tuple(problems))
+
+
 def join_sets(first: Dataset, second: Dataset) -> Dataset:
     """Both sets as one; the side of a photograph is its set, and its split where it has one. A photograph of the first is not listed again."""
-    here = {str(Path(image).resolve()) for image in first.table["image"]}
-    rest = second.take(np.array([str(Path(image).resolve()) not in here for image in second.table["image"]], bool))
+    here = {name_place(image) for image in first.table["image"]}
+    rest = second.take(np.array([name_place(image) not in here for image in second.table["image"]], bool))
     tables = [one.table.assign(split=one.name + one.table["split"].map("/{}".format, na_action="ignore").fillna("").astype(str)) for one in (first, rest)]
     return Dataset(first.name, pd.concat(tables, ignore_index=True), first.problems)
+
+
+def name_place(image: str) -> str:
+    """The one name of a file, whatever path leads to it; an address is that."""
+    return image if is_address(image) else str(Path(image).resolve())
 
 
 def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:

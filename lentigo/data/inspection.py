@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
+from lentigo.data.cluster import Cluster, give_up_photo
 from lentigo.data.fingerprints import Fingerprint, describe_pixels
 from lentigo.data.photos import SIDE, Problem, decode_photo, read_content
 from lentigo.data.progress import Progress, show_nothing
@@ -22,13 +25,14 @@ LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is calle
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen of one photograph. `facts`: see `shortcuts.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
+    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see `shortcuts.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
 
     fingerprint: Fingerprint
     facts: dict[str, np.ndarray]
     flaws: tuple[Flaw, ...]
     artefacts: Artefacts
     ita: float
+    digest: str
 
     @property
     def empty(self) -> bool:
@@ -52,10 +56,22 @@ def inspect_photo(path: str) -> Inspection | Problem:
         return Problem(path, str(error).removeprefix(f"{path}: "))
     seen = describe_pixels(whole)
     flaws = judge_quality(measure_quality(pixels, seen.size))
-    return Inspection(seen, facts, flaws, find_artefacts(pixels), estimate_ita(pixels))
+    return Inspection(seen, facts, flaws, find_artefacts(pixels), estimate_ita(pixels), hashlib.sha256(content).hexdigest())
 
 
-def inspect_photos(paths: Sequence[str], *, threads: int | None = None, progress: Progress = show_nothing) -> list[Inspection | Problem]:
-    """One look at each photograph, in order."""
+@dataclass(frozen=True)
+class Inspecting:
+    """One look at each photograph, as the work of a cluster."""
+
+    def open(self, cores: int) -> Callable[[list[str]], list[Inspection | Problem]]:
+        return partial(inspect_photos, threads=cores)
+
+
+def inspect_photos(
+    paths: Sequence[str], *, threads: int | None = None, cluster: Cluster | None = None, progress: Progress = show_nothing
+) -> list[Inspection | Problem]:
+    """One look at each photograph, in order; by the workers of a `cluster` where there is one."""
+    if cluster is not None:
+        return list(progress(cluster.map(Inspecting(), paths, count=len(paths), give_up=give_up_photo), total=len(paths), label="photographs"))
     with open_pool(threads) as pool:
         return list(progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.data import archives
+from lentigo.data.addresses import hash_address, is_address
 from lentigo.data.diagnoses import NAME_OF, normalise
 from lentigo.data.files import hash_bytes, hash_readable
 from lentigo.data.folders import list_tree, subfolders
@@ -62,12 +63,18 @@ class Dataset:
     @cached_property
     def digests(self) -> list[str]:
         """The SHA-256 of each file, "" where it cannot be read."""
-        return [hash_readable(path) for path in self.table["image"]]
+        return [hash_photo(path) for path in self.table["image"]]
 
     @cached_property
     def fingerprint(self) -> str:
         """A hash of contents and labels, whatever the order, names or place of the files."""
         return hash_bytes(*sorted(f"{d} {label}".encode() for d, label in zip(self.digests, self.table["label"], strict=True)))
+
+    def know_digests(self, digests: Sequence[str]) -> Dataset:
+        """The same photographs, whose files were hashed before."""
+        known = replace(self)
+        vars(known)["digests"] = list(digests)
+        return known
 
     def of_split(self, *splits: str) -> Dataset:
         """The photographs of the given splits."""
@@ -124,7 +131,7 @@ def require_classes(path: Path, names: Iterable[str]) -> None:
 
 
 def load_manifest(path: Path, refuse: Callable[[str], str | None] = lambda place: None) -> Dataset:
-    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest, or absolute.
+    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest, absolute, or addresses.
 
     `refuse` gives the reason not to follow a path as it is written, or None. A photograph that is listed twice is taken once, with two
     labels not at all; `problems` say so.
@@ -139,7 +146,7 @@ def load_manifest(path: Path, refuse: Callable[[str], str | None] = lambda place
         raise DataError(f"{path}: {int(labels.isna().sum())} labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}")
     reasons = [refuse(str(image)) for image in table["image"]]
     refused = [Problem(str(image), reason) for image, reason in zip(table["image"], reasons, strict=True) if reason]
-    images = [str(path.parent / str(image)) for image in table["image"]]
+    images = [image if is_address(image) else str(path.parent / str(image)) for image in table["image"]]
     trusted = table.assign(image=images, label=labels)[np.array([reason is None for reason in reasons], dtype=bool)]
     if refused and not len(trusted):
         raise DataError(f"{path}: none of its {len(refused)} photographs can be used; the first: {refused[0].image}: {refused[0].error}")
@@ -149,7 +156,7 @@ def load_manifest(path: Path, refuse: Callable[[str], str | None] = lambda place
 
 def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """The rows with each image once, those with two labels left out, and what was left out."""
-    again = table["image"].duplicated() & table["image"].map(lambda image: os.path.isfile(image))
+    again = table["image"].duplicated() & table["image"].map(lambda image: is_address(image) or os.path.isfile(image))
     torn = table.groupby("image")["label"].transform("nunique") > 1
     problems = [Problem(image, "is listed as benign and as malignant: left out; expected one label: correct the manifest")
                 for image in table.loc[torn, "image"].unique()]  # fmt: skip
@@ -191,8 +198,15 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
 
 
+def hash_photo(image: str) -> str:
+    """The SHA-256 of a file or of what stands at an address, "" where it cannot be read."""
+    return hash_address(image) if is_address(image) else hash_readable(image)
+
+
 def measure_file(path: str) -> int | None:
-    """The bytes of a file, None where there is none."""
+    """The bytes of a file, None where there is none; 1 of an address, where nobody looks yet."""
+    if is_address(path):
+        return 1
     try:
         return os.path.getsize(path) if os.path.isfile(path) else None
     except (OSError, ValueError):

@@ -24,6 +24,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
+from lentigo.data.addresses import is_address, read_address, walk_address
 from lentigo.errors import DataError, LentigoError, PhotoError
 
 SIDE = 224  # pixels, of the square that the networks see
@@ -72,18 +73,40 @@ def find_photos(path: str | Path) -> list[Path]:
     return found
 
 
-def list_photos(names: Iterable[str | Path]) -> Iterator[Path | Problem]:
-    """The photographs that files and folders name, each name looked at when its turn comes; a folder that holds none is a problem.
+def list_photos(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
+    """The photographs that files, folders and addresses name, each name looked at when its turn comes; a folder that holds none is a problem. Files are
+    paths, addresses stay words.
 
     >>> [str(photo) for photo in list_photos(["mole.jpg"])]
     ['mole.jpg']
     """
     for name in names:
+        if is_address(name):
+            yield from list_addresses(name)
+            continue
         found, problems = scan_folder(Path(name)) if os.path.isdir(name) else ([Path(name)], [])
         yield from found
         yield from problems
         if not found and not problems:
             yield Problem(str(name), NO_PHOTO)
+
+
+def list_addresses(address: str) -> Iterator[str | Problem]:
+    """The photographs at and below an address, in the order in which they are found; what is named as a photograph is not looked for."""
+    if has_photo_name(address.rpartition("/")[2]):
+        yield address
+        return
+    none = True
+    try:
+        for found in walk_address(address):
+            if found == address or has_photo_name(found.rpartition("/")[2]):
+                none = False
+                yield found
+    except PhotoError as error:
+        yield Problem(address, str(error).removeprefix(f"{address}: "))
+        return
+    if none:
+        yield Problem(address, NO_PHOTO)
 
 
 def walk_photos(folder: Path) -> list[Path]:
@@ -192,7 +215,9 @@ def measure_content(content: bytes, name: str) -> tuple[int, int]:
 
 
 def read_content(path: str | Path) -> bytes:
-    """The bytes of a file; raises `PhotoError` where it cannot be read."""
+    """The bytes of a file, or of what stands at an address; raises `PhotoError` where it cannot be read."""
+    if is_address(path):
+        return read_address(path)
     try:
         return Path(path).read_bytes()
     except (OSError, ValueError) as error:  # a ValueError is a zero byte in the name

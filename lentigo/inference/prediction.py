@@ -77,18 +77,19 @@ class Predictor:
     `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
     `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
     `operating_point` and `risk` stand in for the card's; `prevalence` is the share of malignant lesions where the model is
-    used: probabilities and threshold are shifted to it, decisions stay. Raises `ModelError` and `UsageError`.
+    used: probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are used. Raises `ModelError` and `UsageError`.
     """
 
     def __init__(
         self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
-        operating_point: str | None = None, risk: float | None = None, prevalence: float | None = None,
+        operating_point: str | None = None, risk: float | None = None, prevalence: float | None = None, threads: int | None = None,
     ):  # fmt: skip
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
+        self.threads = threads
         self.views = FLIPS if flips else FLIPS[:1]
         few = count is not None and count * len(self.views) <= BATCH
         with check_meanwhile(None if self.bundle is model else self.bundle):
-            self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH)
+            self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH, threads=threads)
             self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
@@ -109,7 +110,7 @@ class Predictor:
 
         `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
         """
-        return self.answer_photos(stream_photos(images))
+        return self.answer_photos(stream_photos(images, threads=self.threads))
 
     def answer_photos(self, photos: Iterable[Photo | Problem]) -> Iterator[Answer | Problem]:
         """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already stays one."""
@@ -224,15 +225,15 @@ def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
                 check.result()
 
 
-def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path], list[Problem]]:
-    """Photographs named by files and folders, and the folders that hold none.
+def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
+    """Photographs named by files, folders and addresses, and the folders that hold none.
 
     Files are not opened here. Raises `DataError` where there is nothing to answer at all.
     """
     found = list(list_photos(inputs))
-    paths, problems = [item for item in found if isinstance(item, Path)], [item for item in found if isinstance(item, Problem)]
+    paths, problems = [item for item in found if not isinstance(item, Problem)], [item for item in found if isinstance(item, Problem)]
     if not paths:
-        raise DataError(f"{problems[0].image}: {problems[0].error}" if problems else "no photograph was named; give files, folders, or paths on standard input")
+        raise DataError(f"{problems[0].image}: {problems[0].error}" if problems else "no photograph was named; give files, folders, addresses, or paths on standard input")
     return paths, problems
 
 

@@ -12,9 +12,9 @@ from __future__ import annotations
 import os
 import random
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings, not its errors
@@ -108,7 +108,7 @@ def explain_download(backbone: Backbone) -> str:
     folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
     return (
         f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
-        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE"
+        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE (to compare: --weights-dir FOLDER)"
     )
 
 
@@ -124,16 +124,29 @@ def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> 
         raise ModelError(f"{path}: does not fit {backbone.name} ({str(error).splitlines()[0]}); {expected}") from error
 
 
-def build_head(features: int, dropouts: tuple[float, float], seed: int) -> keras.Model:
-    """The head, embedding (features) to logit (1)."""
+def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: str = "") -> keras.Model:
+    """The head, embedding (features) to logit (1). `prefix` comes before the names of its layers, which are those of `HEAD`."""
     x = embedding = keras.Input((features,), name="pooled")
     for number, (units, dropout) in enumerate(zip(UNITS, dropouts, strict=True), 1):
         initializer = keras.initializers.GlorotUniform(seed=seed + number)
-        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"head_dense_{number}")(x)
-        x = layers.BatchNormalization(name=f"head_norm_{number}")(x)
-        x = layers.Dropout(dropout, seed=seed + number, name=f"head_dropout_{number}")(x)
-    last = layers.Dense(1, kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name="logit")
-    return keras.Model(embedding, last(x), name="head")
+        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"{prefix}head_dense_{number}")(x)
+        x = layers.BatchNormalization(name=f"{prefix}head_norm_{number}")(x)
+        x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
+    last = layers.Dense(1, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
+    return keras.Model(embedding, last(x), name=f"{prefix}head")
+
+
+def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
+    """The network whose logit is the mean of the logits of several heads, each of which was built with a prefix of its own."""
+    total, mean = layers.Add(name="logits"), layers.Rescaling(1 / len(heads), name="logit")
+    pooled = keras.Input((network.backbone.features,), name="pooled")
+    logits = [mean(total([chain_layers(head, x) for head in heads])) for x in (network.trunk.output, pooled)]
+    return replace(network, full=keras.Model(network.trunk.input, logits[0], name="network"), head=keras.Model(pooled, logits[1], name="head"))
+
+
+def list_prefixes(model: keras.Model) -> list[str]:
+    """The prefixes of the heads in a model, in order: one that is empty, or one for each head that was joined."""
+    return sorted(layer.name.removesuffix(HEAD[0]) for layer in model.layers if layer.name.endswith(HEAD[0]))
 
 
 def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -201,7 +214,7 @@ def name_weights(network: Network) -> str:
 
 def build_saved(network: Network) -> keras.Model:
     """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further training."""
-    outputs = {"probability": layers.Activation("sigmoid", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
+    outputs = {"probability": layers.Activation("sigmoid", dtype="float32", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
     outputs |= {} if network.mask is None else {"mask": network.mask}
     return keras.Model(network.trunk.input, outputs if len(outputs) > 1 else outputs["probability"], name="lentigo")
 
@@ -210,10 +223,19 @@ def build_answers(network: Network) -> keras.Model:
     """Image to `logit` (n, 1), `embedding` (n, d), `heatmap` (n, h, w) and `mask` (n, side, side), as far as the network has them, for export."""
     outputs = {"embedding": network.trunk.output}
     if network.head is not None:
-        blocks = [(network.head.get_layer(f"head_dense_{n}"), network.head.get_layer(f"head_norm_{n}")) for n in (1, 2)]
-        heatmap = GradientMap(blocks, network.head.get_layer("logit"), name="heatmap")([network.features, network.trunk.output])
-        outputs = {"logit": network.full.output, **outputs, "heatmap": heatmap}
+        outputs = {"logit": network.full.output, **outputs, "heatmap": build_heatmap(network)}
     return keras.Model(network.trunk.input, outputs | ({} if network.mask is None else {"mask": network.mask}))
+
+
+def build_heatmap(network: Network) -> keras.KerasTensor:
+    """The heatmap (n, h, w) of the logit; where that is the mean of several heads, the mean of theirs, which is the same: a gradient is linear."""
+    prefixes = list_prefixes(network.head)
+    maps = []
+    for prefix in prefixes:
+        blocks = [(network.head.get_layer(f"{prefix}head_dense_{n}"), network.head.get_layer(f"{prefix}head_norm_{n}")) for n in (1, 2)]
+        name = f"{prefix}heatmap" if prefix else "heatmap"
+        maps.append(GradientMap(blocks, network.head.get_layer(f"{prefix}logit"), name=name)([network.features, network.trunk.output]))
+    return maps[0] if len(maps) == 1 else layers.Rescaling(1 / len(maps), name="heatmap")(layers.Add(name="heatmaps")(maps))
 
 
 def open_network(path: str | Path, backbone: Backbone) -> Network:
@@ -224,7 +246,12 @@ def open_network(path: str | Path, backbone: Backbone) -> Network:
     mask = known["mask"].output if "mask" in known else None
     if "logit" not in known:
         return Network(backbone, None, trunk, None, mask)
-    pooled = x = keras.Input((backbone.features,), name="pooled")
-    for name in HEAD:
-        x = known[name](x)
+    pooled = keras.Input((backbone.features,), name="pooled")
+    logits = []
+    for prefix in list_prefixes(saved):
+        x = pooled
+        for name in HEAD:
+            x = known[prefix + name](x)
+        logits.append(x)
+    x = logits[0] if len(logits) == 1 else known["logit"](known["logits"](logits))
     return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask)

@@ -33,15 +33,16 @@ class Session:
     """A graph compiled by OpenVINO for the CPU, for requests of `batch` photographs.
 
     Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16"; None is the
-    processor's fastest. `digest` is the hash of a model that is a file, where it is known. Raises `ModelError` for a
+    processor's fastest. `digest` is the hash of a model that is a file, where it is known. `threads` is how many processors are used, all without
+    it. Raises `ModelError` for a
     graph that cannot be compiled or does not take photographs.
     """
 
-    def __init__(self, model: str | Path | bytes, *, precision: str | None = None, batch: int = BATCH, digest: str | None = None):
+    def __init__(self, model: str | Path | bytes, *, precision: str | None = None, batch: int = BATCH, digest: str | None = None, threads: int | None = None):
         core, self.batch = openvino.Core(), batch
         self.precision = precision or fastest_precision(core)
         hint = "THROUGHPUT" if batch > 1 else "LATENCY"
-        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision, **({"INFERENCE_NUM_THREADS": str(threads)} if threads else {})}
         try:
             self.compiled = compile_graph(core, model, batch, options) if isinstance(model, bytes) else recall_graph(core, model, batch, options, digest)
         except RuntimeError as error:
@@ -113,9 +114,9 @@ class ProviderSession:
                 yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
 
 
-def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, batch: int = BATCH) -> Session | ProviderSession:
+def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, batch: int = BATCH, threads: int | None = None) -> Session | ProviderSession:
     """A session for a RUN: on the CPU its int8 twin where it has one, else its graph in the precision that was measured to
-    be safe for it; `exact` takes the graph in fp32.
+    be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
 
     Raises `UsageError` for an unknown device, `ModelError` for one that is not there.
     """
@@ -126,10 +127,10 @@ def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, ba
     files, precision = bundle.card["files"], choose_precision(bundle, exact=exact)
     if precision == "int8":
         digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
-        session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest)
+        session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
         session.precision = "int8"
         return session
-    return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH])
+    return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
 
 
 def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:

@@ -8,12 +8,14 @@ backbone, weights, preprocessing, precision. A changed photograph is simply not 
 from __future__ import annotations
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from lentigo.data.cluster import Cluster, give_up_photo
 from lentigo.data.files import cache_folder, hash_bytes, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import SIDE, Photo, Problem, stream_photos
@@ -37,17 +39,42 @@ class Features:
     problems: tuple[Problem, ...]
 
 
-def extract_features(network: Network, dataset: Dataset, *, exact: bool = False, progress: Progress = show_nothing) -> Features:
-    """Features of each photograph, from the cache where it has them."""
+@dataclass(frozen=True)
+class Featuring:
+    """A trunk's graph, as the work of a cluster: of each photograph the hash of its file and its features, float32 (d,)."""
+
+    graph: bytes
+    exact: bool
+
+    def open(self, cores: int) -> Callable[[list[str]], list[tuple[str, np.ndarray] | Problem]]:
+        session = Session(self.graph, precision="f32" if self.exact else None, threads=cores)
+        return partial(describe_photos, session, threads=cores)
+
+
+def describe_photos(session: Session, paths: list[str], threads: int) -> list[tuple[str, np.ndarray] | Problem]:
+    """See `Featuring`."""
+    photos = list(stream_photos(paths, threads=threads))
+    answers = session.stream(photo.pixels for photo in photos if isinstance(photo, Photo))
+    return [photo if isinstance(photo, Problem) else (photo.digest, next(answers)["embedding"].astype(np.float32)) for photo in photos]
+
+
+def extract_features(
+    network: Network, dataset: Dataset, *, exact: bool = False, cluster: Cluster | None = None, progress: Progress = show_nothing
+) -> Features:
+    """Features of each photograph, from the cache where it has them; the others are computed by the workers of `cluster`, where there is one."""
     folder = features_folder(network, exact)
     known = load_shards(folder)
     missing = [n for n, digest in enumerate(dataset.digests) if digest not in known]
     problems = []
     if missing:
         paths = dataset.table["image"].iloc[missing].tolist()
-        session = Session(to_onnx(network.trunk).SerializeToString(), precision="f32" if exact else None)
-        photos = progress(stream_photos(paths), total=len(paths), label="features")
-        problems = compute_shards(session, photos, folder, known)
+        graph = to_onnx(network.trunk).SerializeToString()
+        if cluster is not None:
+            answers = cluster.map(Featuring(graph, exact), paths, count=len(paths), give_up=give_up_photo)
+            problems = gather_shards(progress(answers, total=len(paths), label="features"), folder, known)
+        else:
+            photos = progress(stream_photos(paths), total=len(paths), label="features")
+            problems = compute_shards(Session(graph, precision="f32" if exact else None), photos, folder, known)
     readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
     rows = [known[digest] for digest, there in zip(dataset.digests, readable, strict=True) if there]
     return Features(np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32), readable, tuple(problems))
@@ -81,9 +108,20 @@ def compute_shards(session: Session, photos: Iterator[Photo | Problem], folder: 
                 digests.append(photo.digest)
                 yield photo.pixels
 
+    found = enumerate(session.stream(pixels()))
+    gather_shards(((digests[number], answer["embedding"].astype(np.float32)) for number, answer in found), folder, known)
+    return problems
+
+
+def gather_shards(answers: Iterable[tuple[str, np.ndarray] | Problem], folder: Path, known: dict[str, np.ndarray]) -> list[Problem]:
+    """Adds features, by the hash of their file, to `known`, and writes a shard each time one is full; gives the problems among the answers."""
+    problems: list[Problem] = []
     shard: dict[str, np.ndarray] = {}
-    for number, answer in enumerate(session.stream(pixels())):
-        shard[digests[number]] = answer["embedding"].astype(np.float32)
+    for answer in answers:
+        if isinstance(answer, Problem):
+            problems.append(answer)
+            continue
+        shard[answer[0]] = answer[1]
         if len(shard) == SHARD:
             keep_shard(folder, shard, known)
             shard = {}

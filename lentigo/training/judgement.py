@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,11 @@ import numpy as np
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Photo, stream_photos
-from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference
+from lentigo.evaluation.calibration import FEWEST, UNKNOWN, fit_calibration, fit_reference
 from lentigo.evaluation.precision import PrecisionCheck
+from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.refusal import Reference
 from lentigo.models.bundle import REFERENCE
 from lentigo.models.runtime import Session
 from lentigo.training.recipes import Recipe
@@ -37,15 +39,40 @@ def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, train
     calibration = fit_calibration(validation.logits, validation.malignant)
     probability = calibration.apply(validation.logits)
     reference = fit_reference(training.embeddings, training.malignant, validation.embeddings, validation.malignant, probability)
+    return keep_judgement(out, recipe, check, calibration, reference, validation.malignant, probability)
+
+
+def judge_folds(out: Path, recipe: Recipe, check: PrecisionCheck | None, measured: Measured, folds: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
+    """As `judge_network` for heads of folds, int (n,): `measured` has the logit of each photograph by the head that has not seen it.
+
+    Gives the entries and each photograph's distance, float (n,), from the centres of the other folds; the limit comes from these, the centres that are
+    kept from all photographs.
+    """
+    calibration = fit_calibration(measured.logits, measured.malignant)
+    probability = calibration.apply(measured.logits)
+    distance = np.empty(len(folds))
+    for fold in np.unique(folds):
+        here = folds == fold
+        others = fit_reference(measured.embeddings[~here], measured.malignant[~here], measured.embeddings[here], measured.malignant[here], probability[here])
+        distance[here] = others.measure_distance(measured.embeddings[here])
+    whole = fit_reference(measured.embeddings, measured.malignant, measured.embeddings, measured.malignant, probability)
+    reference = replace(whole, limit=float(np.quantile(distance, 1 - UNKNOWN, method="higher")))
+    return keep_judgement(out, recipe, check, calibration, reference, measured.malignant, probability), distance
+
+
+def keep_judgement(
+    out: Path, recipe: Recipe, check: PrecisionCheck | None, calibration: Calibration, reference: Reference, malignant: np.ndarray, probability: np.ndarray
+) -> dict[str, Any]:
+    """Writes the reference into the RUN, chooses the threshold, and gives the card's entries."""
     with write_whole(out / REFERENCE) as temporary:
         reference.save(temporary)
     enough = min(len(reference.benign), len(reference.malignant)) >= FEWEST
     return {
-        "threshold": choose_threshold(recipe.operating_point, validation.malignant, probability),
+        "threshold": choose_threshold(recipe.operating_point, malignant, probability),
         "threshold_rule": f"{recipe.operating_point}, on validation",
         "temperature": calibration.temperature,
         "calibration": asdict(calibration),
-        "prevalence": float(validation.malignant.mean()),
+        "prevalence": float(malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
         "refusal": {"distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
         "bf16": check and asdict(check),

@@ -6,19 +6,43 @@ The defaults of `Recipe` are our best run; LOG.md tells how each was found. `SEE
 from __future__ import annotations
 
 import dataclasses
+import difflib
+import json
+import types
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
 
 from lentigo.errors import UsageError
 
 
-def number(default, text: str, low: float = 0.0, high: float = float("inf")):
-    """A field with its explanation and its range, ends included."""
-    return field(default=default, metadata={"help": text, "low": low, "high": high})
+@dataclass(frozen=True)
+class Search:
+    """Where `lentigo tune` looks for a better value: from `low` to `high`, evenly in its logarithm with `log`, or among `choices`.
+
+    With `whole` the field matters only where the whole network learns.
+    """
+
+    low: float = 0.0
+    high: float = 1.0
+    log: bool = False
+    choices: tuple = ()
+    whole: bool = False
 
 
-def switch(default: bool, text: str):
+def number(default, text: str, low: float = 0.0, high: float = float("inf"), search: Search | None = None):
+    """A field with its explanation and its range, ends included, and where it is worth searching."""
+    return field(default=default, metadata={"help": text, "low": low, "high": high, "search": search})
+
+
+def switch(default: bool, text: str, search: Search | None = None):
     """A field that is on or off."""
-    return field(default=default, metadata={"help": text})
+    return field(default=default, metadata={"help": text, "search": search})
+
+
+def spread(high: float) -> Search:
+    """From 0 to a half-width or a share, for views."""
+    return Search(0.0, high, whole=True)
 
 
 @dataclass(frozen=True)
@@ -29,44 +53,44 @@ class Recipe:
     (150, False)
     """
 
-    name: str = field(default="best", metadata={"help": "best or seed"})
+    name: str = field(default="best", metadata={"help": "best, seed, or a word of your own"})
     backbone: str = field(default="densenet121", metadata={"help": "a name of the backbone table"})
     epochs: int = number(24, "epochs of the last stage", 1)
     small_epochs: int = number(0, "epochs of the whole network on smaller views, before those of full size", 0)
     small_side: int = number(128, "pixels along the side of those smaller views", 32, 224)
     still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned", 0, 0.9)
-    batch_size: int = number(32, "photographs a step", 2)
+    batch_size: int = number(32, "photographs a step", 2, search=Search(choices=(16, 32, 64, 128)))
     validation_split: float = number(0.2, "share of the training photographs kept for validation", 0.01, 0.9)
     seed: int = number(0, "decides split, head, dropout, order and views", 0, 2**31)
     finetune: bool = switch(True, "train the backbone too, after the head")
     head_epochs: int = number(100, "epochs of the head alone, at most, before the backbone learns", 0)
-    head_learning_rate: float = number(1e-3, "Adam's rate while only the head learns")
-    learning_rate: float = number(1e-4, "highest rate while the backbone learns")
-    warmup_epochs: float = number(1.0, "epochs of linear warm-up; a cosine to zero follows")
-    weight_decay: float = number(0.0, "decoupled weight decay (AdamW)")
-    average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999)
-    label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5)
+    head_learning_rate: float = number(1e-3, "Adam's rate while only the head learns", search=Search(1e-4, 1e-2, log=True))
+    learning_rate: float = number(1e-4, "highest rate while the backbone learns", search=Search(1e-5, 1e-3, log=True, whole=True))
+    warmup_epochs: float = number(1.0, "epochs of linear warm-up; a cosine to zero follows", search=spread(4.0))
+    weight_decay: float = number(0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1)))
+    average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999, Search(choices=(0.0, 0.9, 0.99, 0.999), whole=True))
+    label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5, Search(0.0, 0.3))
     operating_point: str = field(default="sensitivity=0.95", metadata={"help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"})
     risk: float = number(0.1, "answers whose conformal set holds both classes at this risk are uncertain; 0: none", 0, 0.5)
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
-    class_weights: bool = switch(False, "weigh the classes by their rarity")
+    class_weights: bool = switch(False, "weigh the classes by their rarity", Search(choices=(False, True)))
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
-    dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99)
-    dropout_2: float = number(0.5, "dropout after the head's second layer", 0, 0.99)
-    mixup: float = number(0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10)
-    rotation: float = number(180.0, "views: degrees to either side", 0, 180)
-    flip: bool = switch(True, "views: mirrored half of the time")
-    zoom: float = number(0.2, "views: logarithm of the scale", 0, 2)
-    stretch: float = number(0.1, "views: logarithm of the stretch along an axis", 0, 1)
-    shift: float = number(0.08, "views: share of the side", 0, 0.5)
-    brightness: float = number(0.2, "views: logarithm of the gain", 0, 2)
-    contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2)
-    saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2)
-    tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1)
-    degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1)
-    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1)
+    dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99, Search(0.0, 0.95))
+    dropout_2: float = number(0.5, "dropout after the head's second layer", 0, 0.99, Search(0.0, 0.95))
+    mixup: float = number(0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10, spread(0.4))
+    rotation: float = number(180.0, "views: degrees to either side", 0, 180, spread(180.0))
+    flip: bool = switch(True, "views: mirrored half of the time", Search(choices=(False, True), whole=True))
+    zoom: float = number(0.2, "views: logarithm of the scale", 0, 2, spread(0.5))
+    stretch: float = number(0.1, "views: logarithm of the stretch along an axis", 0, 1, spread(0.3))
+    shift: float = number(0.08, "views: share of the side", 0, 0.5, spread(0.2))
+    brightness: float = number(0.2, "views: logarithm of the gain", 0, 2, spread(0.5))
+    contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2, spread(0.5))
+    saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, spread(0.5))
+    tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, spread(0.2))
+    degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5))
+    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1, spread(0.5))
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
 
     def __post_init__(self) -> None:
@@ -86,11 +110,56 @@ BEST = Recipe()
 RECIPES = {recipe.name: recipe for recipe in (BEST, SEED)}
 
 
-def find_recipe(name: str, **changes: object) -> Recipe:
-    """A recipe by name, with changes; a change that is None is none.
+def find_recipe(name: str | Path, **changes: object) -> Recipe:
+    """A recipe by its name or from a JSON file, with changes; a change that is None is none.
 
-    Raises `UsageError` for an unknown name or a number out of range.
+    Raises `UsageError` for an unknown name, a file that is no recipe, or a number out of range.
     """
-    if name not in RECIPES:
-        raise UsageError(f"recipe {name!r} is unknown; expected {' or '.join(RECIPES)}")
-    return dataclasses.replace(RECIPES[name], **{key: value for key, value in changes.items() if value is not None})
+    found = RECIPES[str(name)] if str(name) in RECIPES else read_recipe(Path(name))
+    return dataclasses.replace(found, **{key: value for key, value in changes.items() if value is not None})
+
+
+def find_head_recipe(name: str | Path, **changes: object) -> Recipe:
+    """As `find_recipe`, but the backbone stays frozen unless `finetune` is among the changes: what a recipe does with the head alone is all there is."""
+    found = find_recipe(name)
+    base = found if changes.get("finetune") or not found.finetune else freeze_recipe(found)
+    return dataclasses.replace(base, **{key: value for key, value in changes.items() if value is not None})
+
+
+def freeze_recipe(recipe: Recipe) -> Recipe:
+    """The part of a recipe before the backbone learns, as a recipe.
+
+    >>> freeze_recipe(BEST).epochs, freeze_recipe(BEST).finetune
+    (100, False)
+    """
+    return dataclasses.replace(recipe, finetune=False, epochs=recipe.head_epochs or recipe.epochs, head_epochs=0, small_epochs=0, average=0.0)
+
+
+def read_recipe(path: Path) -> Recipe:
+    """A recipe from a JSON object of its fields; those that it leaves out are as in `best`. Raises `UsageError` that names what is wrong."""
+    if not path.is_file():
+        raise UsageError(f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as `lentigo tune` writes")
+    try:
+        entries = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
+        raise UsageError(f"{path}: not readable as JSON ({error}); expected a recipe such as `lentigo tune` writes") from error
+    if not isinstance(entries, dict):
+        raise UsageError(f"{path}: holds no JSON object; expected the fields of a recipe and their values")
+    known = {item.name: item for item in dataclasses.fields(Recipe)}
+    for name, value in entries.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise UsageError(f"{path}: {name!r} is no field of a recipe; expected {near[0] if near else ', '.join(known)}")
+        check_type(path, known[name], value)
+    try:
+        return Recipe(**{"name": path.stem, **entries})
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+
+
+def check_type(path: Path, item: dataclasses.Field, value: Any) -> None:
+    """Raises `UsageError` for a value of another type than its field's; a whole number may stand for any number."""
+    kinds = {"str": str, "int": int, "float": int | float, "bool": bool}
+    kind: type | types.UnionType = kinds[item.type]
+    if not isinstance(value, kind) or (isinstance(value, bool) and item.type != "bool"):
+        raise UsageError(f"{path}: {item.name} is {value!r}; expected {'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}")

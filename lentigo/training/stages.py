@@ -14,6 +14,7 @@ import pandas as pd
 
 from lentigo.data.progress import Progress
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
+from lentigo.training.devices import count_devices
 from lentigo.training.recipes import Recipe
 from lentigo.training.steps import Step, find_adamw, make_step
 
@@ -59,10 +60,14 @@ def plan_rate(recipe: Recipe, highest: float, epochs: int, steps: int) -> keras.
 
 
 def order_rows(n: int, recipe: Recipe, stage: str, epoch: int) -> list[np.ndarray]:
-    """The rows of each batch of an epoch: a function of seed, stage and epoch alone."""
+    """The rows of each batch of an epoch: a function of seed, stage and epoch alone.
+
+    On several devices a batch is cut to what they can share out evenly: a few rows of the last one wait for an epoch that draws them earlier.
+    """
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     rows = rng.permutation(n)
-    return [rows[start : start + recipe.batch_size] for start in range(0, n, recipe.batch_size)]
+    batches, devices = [rows[start : start + recipe.batch_size] for start in range(0, n, recipe.batch_size)], count_devices()
+    return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
 
 
 def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:
@@ -76,7 +81,7 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
             yield inputs, labels, stage.weights[rows]
 
 
-def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path, progress: Progress) -> None:
+def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path | None, progress: Progress) -> None:
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
     epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
@@ -88,7 +93,8 @@ def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint
         row |= validate_epoch(stage, progression, epoch + 1)
         progression.history.append(row | {"seconds": time.perf_counter() - started})
         progression.epoch = epoch + 1
-        save_checkpoint(checkpoint, stage.model, progression)
+        if checkpoint is not None:
+            save_checkpoint(checkpoint, stage.model, progression)
     for variable, array in zip(stage.model.weights, progression.best, strict=True):
         variable.assign(array)
 
@@ -107,7 +113,7 @@ def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: 
     sums = np.zeros(2)
     for inputs, labels, weights in batches:
         sums += len(labels) * np.array(step(inputs, labels, weights))
-    loss, accuracy = sums / len(stage.weights)
+    loss, accuracy = sums / sum(map(len, orders))
     return {"loss": float(loss), "accuracy": float(accuracy)}
 
 
@@ -127,9 +133,9 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
     return scores
 
 
-def run_stages(builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path, progress: Progress) -> pd.DataFrame:
-    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history."""
-    found = load_checkpoint(checkpoint)
+def run_stages(builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path | None, progress: Progress) -> pd.DataFrame:
+    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history. None keeps no checkpoint."""
+    found = None if checkpoint is None else load_checkpoint(checkpoint)
     progression, arrays = found or (Progression(), None)
     for number, build in enumerate(builders):
         if number < progression.stage:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
@@ -15,8 +16,6 @@ from typing import Any
 import keras
 import numpy as np
 import pandas as pd
-from scipy.special import expit, log_expit
-from sklearn.metrics import roc_auc_score
 
 import lentigo
 from lentigo.data.description import describe_sides
@@ -39,7 +38,9 @@ from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, build_answers, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
+from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
 from lentigo.training.judgement import Measured, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
@@ -86,32 +87,59 @@ def train(
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    check_rule(recipe.operating_point)
-    check_folder(out, resume)
-    backbone = find_backbone(recipe.backbone)
-    labelled = load_labelled(data)
-    network = start_network(backbone, weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
-    material = guard_material(labelled, guard, progress)
-    dataset = material.dataset
-    dataset.require_both_classes()
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
-                "guard": asdict(guard), **material.describe()}  # fmt: skip
-    if str(weights) == "none":
-        settle_norms(network, read_sample(dataset))
-    features = extract_features(network, dataset, exact=exact, progress=progress)
-    refuse_still_features(features, backbone.name, weights)
-    readable = dataset.take(features.readable)
-    held_out = split_or_read(readable, recipe, out / SPLITS, resume=resume)
-    keep_settings(out / "checkpoint" / "settings.json", settings)  # last: a call that cannot start leaves no unfinished RUN
+    check_start(out, recipe, resume)
+    ready = get_ready(load_labelled(data), recipe, weights, exact=exact, guard=guard, progress=progress)
+    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume)
+    keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
-        recipe, network, readable.take(~held_out), readable.take(held_out), features.values[~held_out],
-        features.values[held_out], out / "checkpoint" / "state.npz", exact, progress,
+        recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
+        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress,
     )  # fmt: skip
     history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     seconds = time.perf_counter() - started
-    bundle, validation = write_run(out, job, history, {**settings, "seconds": seconds})
+    bundle, validation = write_run(out, job, history, {**ready.settings, "seconds": seconds})
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, dataset.problems + features.problems, seconds, material)
+    return Training(bundle, validation, ready.problems, seconds, ready.material)
+
+
+def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
+    """Raises `UsageError` for what is wrong before any photograph is read."""
+    check_rule(recipe.operating_point)
+    check_batch(recipe.batch_size)
+    check_folder(out, resume)
+
+
+@dataclass(frozen=True)
+class Ready:
+    """What a training starts from: the network with its frozen trunk, the readable photographs with their features (n, d), and the settings that a
+    resumed training must share."""
+
+    network: Network
+    dataset: Dataset
+    features: np.ndarray
+    settings: dict[str, Any]
+    material: Material
+    problems: tuple[Problem, ...]
+
+
+def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress) -> Ready:
+    """Builds the network, keeps leaks out, computes features. Raises `DataError` and `ModelError`."""
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    material = guard_material(labelled, guard, progress)
+    dataset = material.dataset
+    dataset.require_both_classes()
+    settle_random(network, weights, dataset)
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
+                "guard": asdict(guard), **material.describe()}  # fmt: skip
+    features = extract_features(network, dataset, exact=exact, progress=progress)
+    refuse_still_features(features, recipe.backbone, weights)
+    return Ready(network, dataset.take(features.readable), features.values, settings, material, dataset.problems + features.problems)
+
+
+def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
+    """Gives the batch norms of a trunk that starts at random the means and variances of some photographs."""
+    if str(weights) == "none":
+        settle_norms(network, read_sample(dataset))
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -140,14 +168,8 @@ def plan_stages(recipe: Recipe) -> list:
 
 def build_head_stage(job: Job) -> Stage:
     """The head on the frozen trunk's features."""
-    recipe, head = job.recipe, job.network.head
-    compile_model(head, recipe, recipe.head_learning_rate, 0.0)
-    return Stage(
-        "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
-        lambda epoch, rows: (job.features[rows], label(job.training, rows)),
-        lambda: score_logits(answer_head(head, job.features_validation), job.validation.malignant),
-        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience,
-    )  # fmt: skip
+    learn, check = Sample(job.features, job.training.malignant), Sample(job.features_validation, job.validation.malignant)
+    return plan_head(job.network.head, job.recipe, learn, check)
 
 
 def build_small_stage(job: Job) -> Stage:
@@ -190,14 +212,21 @@ def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
     return measure_logits(session, job.validation.table["image"], model.input.shape[1])
 
 
-def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
-    likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
-    return {
-        "val_loss": float(-likelihood.mean()),
-        "val_accuracy": float(((expit(logits) >= 0.5) == malignant).mean()),
-        "val_auroc": float(roc_auc_score(malignant, logits)),
-    }
+def score_whole(
+    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, work: Path, exact: bool = False, progress: Progress = show_nothing
+) -> Score:
+    """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and scores it on them; no RUN is written.
+
+    `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
+    """
+    started = time.perf_counter()
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    settle_random(network, weights, dataset)
+    job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
+    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
+    score = make_score(measure_validation(job, network.full), job.validation.malignant, history, started)
+    shutil.rmtree(work)
+    return score
 
 
 def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
@@ -205,37 +234,37 @@ def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, s
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
-    labels = label(dataset, rows)
+    labels = dataset.malignant[rows, None].astype(np.float32)
     return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
-
-
-def label(dataset: Dataset, rows: np.ndarray) -> np.ndarray:
-    """1 for malignant, else 0; float32 (n, 1)."""
-    return dataset.malignant[rows, None].astype(np.float32)
-
-
-def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Weights (n,) of the photographs: 1, or inversely to the size of their class, 1 on average."""
-    if not recipe.class_weights:
-        return np.ones(len(malignant), np.float32)
-    counts = np.bincount(malignant, minlength=2)
-    return (len(malignant) / (2 * counts))[malignant].astype(np.float32)
 
 
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
     """Writes everything that a RUN holds; the card comes last and makes it valid."""
+    write_model(out, job.network, history)
+    card = describe(job, history, settings) | judge(out, job)
+
+    def measure(predictor: Predictor) -> Assessment:
+        answers = predictor.predict(job.validation.table["image"])
+        return assess(predictor, job.validation, [answer for answer in answers if isinstance(answer, Prediction)], "validation")
+
+    return finish_run(out, card, job.exact, measure)
+
+
+def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
+    """Graph, Keras model, history and its figure."""
     with write_whole(out / CLASSIFIER) as temporary:
-        build_saved(job.network).save(temporary)
-    save_onnx(build_answers(job.network), out / GRAPH, DISCLAIMER)
+        build_saved(network).save(temporary)
+    save_onnx(build_answers(network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
-    judgement = judge(out, job)
-    annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(judgement)}")
-    draft = draft_bundle(out, describe(job, history, settings) | judgement)
-    predictor = Predictor(draft, exact=job.exact)
-    predictions = [answer for answer in predictor.predict(job.validation.table["image"]) if isinstance(answer, Prediction)]
-    validation = assess(predictor, job.validation, predictions, "validation")
+
+
+def finish_run(out: Path, card: dict[str, Any], exact: bool, measure: Callable[[Predictor], Assessment]) -> tuple[Bundle, Assessment]:
+    """Measures the model that lies in `out` on validation, and writes model card, report and, last, the card."""
+    annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
+    draft = draft_bundle(out, card)
+    validation = measure(Predictor(draft, exact=exact))
     write_text(out / MODEL_CARD, write_card(draft, validation))
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
@@ -259,11 +288,6 @@ def explain_logit(judgement: dict[str, Any]) -> str:
     kind, temperature = judgement["calibration"]["kind"], judgement["temperature"]
     probability = "the isotonic map of card.json at the logit" if kind == "isotonic" else f"sigmoid(logit / {temperature:.6g})"
     return f"P(malignant) = {probability}; decided malignant at {judgement['threshold']:.6g} or above (rule: {judgement['threshold_rule']})."
-
-
-def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
-    """Logits, float (n,), of features (n, d)."""
-    return keras.ops.convert_to_numpy(head(features, training=False))[:, 0]
 
 
 def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[str, Any]:
@@ -293,5 +317,6 @@ def describe_making() -> dict[str, Any]:
         "disclaimer": DISCLAIMER,
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "training": {"backend": keras.backend.backend(), "devices": count_devices(), "dtype": keras.config.dtype_policy().name},
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
     }

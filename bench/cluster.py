@@ -1,0 +1,82 @@
+"""How fast a cluster answers: `predict` by 1, 2 and 4 workers of one processor each beside the plain path, and what a million photographs would take. Example:
+
+    python bench/cluster.py runs/first photos/ --repeat 4
+
+Workers run on this machine (Ray, loopback). On a machine with fewer processors than workers the rates say what is lost, not what is won.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Iterable
+
+from tables import describe_machine, print_table
+
+MILLIONS = (1, 10, 100)
+MACHINE_CORES = 16  # of the machine that the estimate is for
+
+
+def main() -> None:
+    """Photographs a second by each way, then hours and cost by number of machines."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", metavar="RUN", help="a RUN folder, or bundled")
+    parser.add_argument("photos", metavar="FOLDER")
+    parser.add_argument("--repeat", type=int, default=1, help="how often the photographs are gone through")
+    parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
+    parser.add_argument("--price", type=float, default=0.05, help="of a processor for an hour")
+    options = parser.parse_args()
+    from lentigo.data.photos import find_photos
+
+    paths = [str(path) for path in find_photos(options.photos)] * options.repeat
+    alone = measure_plain(options.run, paths)
+    starts, rates = zip(*(measure_workers(options.run, paths, count) for count in options.workers), strict=True)
+    print(describe_machine(), f"{len(paths)} photographs", sep="; ")
+    rows = [["one process, one thread", "", alone, 1.0, ""], ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""]]
+    print_table(["way", "s to start", "photographs a second", "of one process", "of it for each worker"],
+                rows + [[f"{n} workers", start, rate, rate / alone, rate / alone / n] for n, start, rate in zip(options.workers, starts, rates, strict=True)])  # fmt: skip
+    fitting = [rate / n for n, rate in zip(options.workers, rates, strict=True) if n <= (os.cpu_count() or 1)]
+    print_estimate(min(fitting or [rates[0]]), options.price)
+
+
+def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
+    """Photographs a second by `Predictor` on so many threads, once it is loaded."""
+    from lentigo.inference.prediction import Predictor
+
+    predictor = Predictor(run, threads=threads)
+    return time_answers(predictor.predict(paths), len(paths))[1]
+
+
+def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, float]:
+    """Seconds until a cluster of so many workers has answered once each, and its photographs a second after that."""
+    from lentigo.data import cluster
+    from lentigo.inference.distribution import predict_on
+    from lentigo.models.bundle import find_bundle
+
+    cluster.count_cores = lambda: count  # as many processors as workers, whatever this machine has
+    started, bundle = time.perf_counter(), find_bundle(run)
+    with cluster.join_cluster(cluster.LOCAL, cores=1) as joined:
+        few = paths[: 32 * count]
+        list(predict_on(joined, bundle, few, count=len(few)))
+        ready = time.perf_counter() - started
+        return ready, time_answers(predict_on(joined, bundle, paths, count=len(paths)), len(paths))[1]
+
+
+def time_answers(answers: Iterable, n: int) -> tuple[float, float]:
+    """Seconds for all answers, and answers a second."""
+    started = time.perf_counter()
+    assert sum(1 for _ in answers) == n
+    seconds = time.perf_counter() - started
+    return seconds, n / seconds
+
+
+def print_estimate(rate: float, price: float) -> None:
+    """Hours and cost for millions of photographs at this rate of a processor, where reading them is no slower than here."""
+    hours = {millions: millions * 1e6 / rate / 3600 for millions in MILLIONS}
+    columns = ["photographs", "processor hours", f"cost at {price:g} an hour", *(f"hours on {n} machines of {MACHINE_CORES}" for n in (1, 4, 16))]
+    print_table(columns, [[f"{n} million", hours[n], hours[n] * price, *(hours[n] / MACHINE_CORES / machines for machines in (1, 4, 16))] for n in MILLIONS])
+
+
+if __name__ == "__main__":
+    main()

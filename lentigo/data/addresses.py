@@ -1,0 +1,91 @@
+"""Photographs in buckets and on servers: what stands at an address such as s3://bucket/mole.jpg, through fsspec.
+
+An address is asked only where a user names it. Each kind of place needs a package of its own: s3fs, gcsfs, adlfs, aiohttp.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from lentigo.errors import MissingError, PhotoError, UsageError
+
+PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
+    "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
+}  # fmt: skip
+_ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
+
+
+def is_address(name: object) -> bool:
+    """Whether a name is an address rather than a path.
+
+    >>> is_address("s3://bucket/mole.jpg"), is_address("photos/mole.jpg"), is_address("C:/mole.jpg")
+    (True, False, False)
+    """
+    return isinstance(name, str) and _ADDRESS.match(name) is not None
+
+
+def read_address(address: str) -> bytes:
+    """The bytes at an address. Raises `PhotoError` where there are none, or may not be read."""
+    try:
+        system, path = open_place(address)
+        return system.cat_file(path)
+    except FileNotFoundError as error:
+        raise PhotoError(f"{address}: no such object; expected a photograph: check the address") from error
+    except PermissionError as error:
+        raise PhotoError(f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read") from error
+    except MissingError as error:
+        raise PhotoError(f"{address}: {error}") from error
+    except Exception as error:  # each kind of place has its own errors; they share no base class
+        raise PhotoError(f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, connection and credentials") from error
+
+
+def hash_address(address: str) -> str:
+    """The SHA-256 of what stands at an address, "" where it cannot be read."""
+    try:
+        return hashlib.sha256(read_address(address)).hexdigest()
+    except PhotoError:
+        return ""
+
+
+def walk_address(address: str) -> Iterator[str]:
+    """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out, and that of an object gives itself.
+
+    Web servers are not listed. Raises `PhotoError` where it cannot be looked at, `MissingError` where a package is missing.
+    """
+    if address.startswith(("http://", "https://")):
+        yield address
+        return
+    try:
+        system, root = open_place(address)
+        if not system.isdir(root):
+            yield address
+            return
+        for folder, _, files in system.walk(root, on_error="raise"):
+            inner = folder.removeprefix(root)
+            if "/." not in inner:
+                yield from (f"{address.rstrip('/')}{inner.rstrip('/')}/{name}" for name in sorted(files) if name and not name.startswith("."))
+    except MissingError:
+        raise
+    except Exception as error:
+        raise PhotoError(f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check address and credentials") from error
+
+
+def open_place(address: str) -> tuple[Any, str]:
+    """fsspec's file system of an address, and the path there. Raises `MissingError`."""
+    import fsspec
+
+    kind = address.partition("://")[0]
+    if kind not in PACKAGES:
+        raise UsageError(f"{address}: places of the kind {kind!r} are unknown; expected {', '.join(PACKAGES)}")
+    try:
+        return fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise MissingError(f"{kind}:// needs {PACKAGES[kind]} wherever photographs are read; pip install {PACKAGES[kind]}") from error
+
+
+def describe(error: Exception) -> str:
+    """An error of a library in one line."""
+    return next((line.strip() for line in str(error).splitlines() if line.strip()), "") or type(error).__name__

@@ -1,0 +1,271 @@
+"""Tuning: which recipe is best on folds of the photographs outside the test split, and what the search gained."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pandas as pd
+from optuna.trial import FrozenTrial, TrialState
+
+from lentigo.data.cluster import Cluster
+from lentigo.data.files import cache_folder, hash_bytes, stage_folder, write_json, write_whole
+from lentigo.data.manifests import Dataset
+from lentigo.data.photos import Problem
+from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import ModelError, UsageError
+from lentigo.evaluation.repeats import Mean, average_scores, known
+from lentigo.models.backbones import find_backbone
+from lentigo.models.graph_weights import start_network
+from lentigo.training.charts import draw_importance, draw_progress, draw_slices
+from lentigo.training.devices import set_threads
+from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.folds import assign_folds, gather_pool
+from lentigo.training.heads import Sample, score_head
+from lentigo.training.recipes import Recipe
+from lentigo.training.sides import keep_settings
+from lentigo.training.study import (
+    DEFAULT,
+    ERROR,
+    FOLDS,
+    Place,
+    Watch,
+    advance_study,
+    begin_study,
+    count_finished,
+    find_default,
+    list_finished,
+    list_searched,
+    open_study,
+    rate_importance,
+)
+from lentigo.training.trainer import name_source, score_whole, settle_random
+
+SETTINGS = Path("study") / "settings.json"
+Measure = Callable[[Recipe, Watch], list[float]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a search is of: the recipe that it starts from, and how each trial is measured."""
+
+    recipe: Recipe
+    trials: int = 30
+    folds: int = 5
+    weights: str = "imagenet"
+    storage: str | None = None
+    twins: bool = True
+    exact: bool = False
+
+    def __post_init__(self) -> None:
+        if self.trials < 1:
+            raise UsageError(f"trials is {self.trials}; expected 1 at least")
+
+
+@dataclass(frozen=True)
+class Confirmation:
+    """The default and the best recipe once more, on folds that were drawn anew and had no part in the choice; `gain` is that of the best."""
+
+    default: tuple[float, ...]
+    best: tuple[float, ...]
+    gain: Mean
+
+    def to_json(self) -> dict[str, Any]:
+        return {"default": list(self.default), "best": list(self.best), "gain": {**self.gain.to_json(), "p": known(self.gain.p)}}
+
+
+@dataclass(frozen=True)
+class Tuning:
+    """A finished plan. `table` has a row for each trial, the default recipe first; AUROCs are means over folds. `confirmation` is None where the default is best."""
+
+    recipe: Recipe
+    auroc: float
+    default_auroc: float
+    confirmation: Confirmation | None
+    importance: dict[str, float]
+    table: pd.DataFrame
+    searched: tuple[str, ...]
+    problems: tuple[Problem, ...]
+    facts: dict[str, Any]
+
+    @property
+    def failed(self) -> list[dict[str, Any]]:
+        """Number and error of each trial that failed."""
+        rows = self.table[self.table["state"] == "fail"]
+        return [{"trial": int(number), "error": error} for number, error in zip(rows["number"], rows["error"], strict=True)]
+
+    def to_json(self) -> dict[str, Any]:
+        """Every number; the trials themselves are in the table."""
+        return {
+            **self.facts, "recipe": asdict(self.recipe), "auroc": self.auroc, "default_auroc": self.default_auroc, "gain": self.auroc - self.default_auroc,
+            "confirmation": self.confirmation and self.confirmation.to_json(), "importance": self.importance,
+            "trials": {state: int(count) for state, count in self.table["state"].value_counts().items()}, "failed": self.failed,
+            "problems": [asdict(problem) for problem in self.problems],
+        }  # fmt: skip
+
+    def save(self, out: str | Path) -> Path:
+        """Writes `recipe.json`, `trials.csv`, `tuning.json` and the figures into a folder; gives the recipe's path."""
+        out, complete = Path(out), self.table[self.table["state"] == "complete"]
+        write_json(out / "recipe.json", asdict(self.recipe))
+        write_json(out / "tuning.json", self.to_json())
+        with write_whole(out / "trials.csv") as temporary:
+            self.table.to_csv(temporary, index=False)
+        draw_progress(complete, out / "figures" / "trials.png")
+        draw_slices(complete, self.searched, out / "figures" / "slices.png")
+        if self.importance:
+            draw_importance(self.importance, out / "figures" / "importance.png")
+        return out / "recipe.json"
+
+
+def tune(data: str | Path, out: str | Path, plan: Plan, *, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Tuning:
+    """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on other folds.
+
+    The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`, where there is one. Raises `UsageError` where `out` was begun with another recipe or other
+    photographs, `DataError`, `StoreError`, and `ModelError` where no weights can be had or every trial fails.
+    """
+    recipe, out = plan.recipe, Path(out)
+    check_reach(plan, cluster)
+    pool = gather_pool(data, plan.twins, progress)
+    network = start_network(find_backbone(recipe.backbone), plan.weights)
+    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
+                "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
+    settle_random(network, plan.weights, pool.dataset)
+    features = extract_features(network, pool.dataset, exact=plan.exact, cluster=cluster, progress=progress)
+    refuse_still_features(features, recipe.backbone, plan.weights)
+    held = Held(plan, pool.dataset.take(features.readable), features.values, assign_folds(pool.dataset, plan.folds, recipe.seed)[features.readable], out / "work")
+    keep_settings(out / SETTINGS, settings)
+    place = find_place(out, plan.storage, settings)
+    if cluster is None:
+        run_trials(place, recipe, held.measure, plan.trials, progress)
+    else:
+        run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
+    study = open_study(place)
+    facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "twins": pool.twins,
+             "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "study": place.name}  # fmt: skip
+    best = choose_best(study)
+    chosen = replace(recipe, **{name: best.params[name] for name in list_searched(recipe)}, name="tuned")
+    other = replace(held, folds=assign_folds(pool.dataset, plan.folds, recipe.seed + 1)[features.readable])
+    return Tuning(
+        chosen, best.value, find_default(study).value, confirm(out / "study" / "confirmation.json", other, recipe, chosen, DEFAULT in best.user_attrs),
+        rate_importance(study), tabulate(study, list_searched(recipe)), tuple(list_searched(recipe)), pool.problems + features.problems, facts,
+    )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Held:
+    """Photographs, their features (n, d) and their folds, int (n,), on which recipes are measured."""
+
+    plan: Plan
+    dataset: Dataset
+    features: np.ndarray
+    folds: np.ndarray
+    work: Path
+
+    def measure(self, recipe: Recipe, watch: Watch = lambda fold, auroc: None) -> list[float]:
+        """The AUROC of each fold by what was learned on the others."""
+        aurocs = []
+        for fold in range(self.plan.folds):
+            aurocs.append(self.measure_fold(recipe, self.folds == fold))
+            watch(fold, aurocs[-1])
+        return aurocs
+
+    def measure_fold(self, recipe: Recipe, held_out: np.ndarray) -> float:
+        """The AUROC of the photographs that are held out, bool (n,)."""
+        if recipe.finetune:
+            with stage_folder(self.work) as work:
+                return score_whole(recipe, self.plan.weights, self.dataset, self.features, held_out, work, self.plan.exact).auroc
+        return score_head(recipe, Sample(self.features, self.dataset.malignant), held_out).auroc
+
+
+def find_place(out: Path, storage: str | None, settings: dict[str, Any]) -> Place:
+    """Where the study is kept: a file in `out`, or the database given, where the same search has the same name for every process that shares it."""
+    name = f"lentigo-{hash_bytes(json.dumps(settings, sort_keys=True).encode())[:16]}"
+    return Place(storage or f"sqlite:///{(out / 'study' / 'trials.db').resolve()}", name)
+
+
+def run_trials(place: Place, recipe: Recipe, measure: Measure, trials: int, progress: Progress) -> None:
+    """Makes trials until as many are finished."""
+    study = open_study(place, recipe.seed)
+    begin_study(study, recipe)
+    missing = max(0, trials - count_finished(study))
+    for _ in progress(range(missing), total=missing, label="trials"):
+        if count_finished(study) >= trials:  # others may share the study
+            break
+        advance_study(place, recipe, measure, recipe.seed)
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A study and what its trials are measured on, as the work of a cluster: an item is a trial, whose recipe the study draws."""
+
+    place: Place
+    recipe: Recipe
+    held: Held
+
+    def open(self, cores: int) -> Callable[[list[int]], list[str]]:
+        set_threads(cores)
+        held = replace(self.held, work=cache_folder() / "work" / self.place.name)
+        return lambda trials: [advance_study(self.place, self.recipe, held.measure, self.recipe.seed).name for _ in trials]
+
+
+def run_trials_on(cluster: Cluster, trying: Trying, trials: int, progress: Progress) -> None:
+    """Makes trials on the workers of a cluster until as many are finished. The default recipe is first, alone: the others are compared with it.
+
+    A trial whose worker was lost is made again, drawn anew; what the lost one had stays unfinished in the study.
+    """
+    study = open_study(trying.place, trying.recipe.seed)
+    begin_study(study, trying.recipe)
+    missing = max(0, trials - count_finished(study))
+    first = min(missing, int(find_default(study) is None))
+    numbers = [range(first), range(first, missing)]
+    made = (state for part in numbers for state in cluster.map(trying, part, size=1, give_up=lambda trial, lost: "LOST"))
+    for _ in progress(made, total=missing, label="trials"):
+        pass
+
+
+def check_reach(plan: Plan, cluster: Cluster | None) -> None:
+    """Raises `UsageError` where nodes of another machine are to share a study in a file of this one."""
+    if cluster is not None and not cluster.shared and plan.storage is None:
+        raise UsageError("tune on a cluster: expected a database that every node reaches, such as --storage postgresql://USER@HOST/NAME")
+
+
+def choose_best(study: optuna.Study) -> FrozenTrial:
+    """The complete trial with the highest AUROC, the first of equals. Raises `ModelError` where there is none, or the default recipe failed."""
+    trials = study.get_trials(deepcopy=False)
+    complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
+    if not complete or find_default(study) is None:
+        first = next((trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs), "no trial is complete yet")
+        raise ModelError(f"{len(complete)} of {len(trials)} trials are complete, and the default recipe's is not ({first}); expected it to train: try `lentigo train` with it")
+    return max(complete, key=lambda trial: (trial.value, -trial.number))
+
+
+def confirm(path: Path, held: Held, recipe: Recipe, chosen: Recipe, same: bool) -> Confirmation | None:
+    """Measures both recipes on other folds, with another start; kept in a file under the best recipe. None where both are the same."""
+    if same:
+        return None
+    key = json.loads(json.dumps(asdict(chosen)))
+    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    if facts.get("recipe") != key:
+        again = [replace(one, seed=one.seed + 1) for one in (recipe, chosen)]
+        facts = {"recipe": key, **dict(zip(("default", "best"), (held.measure(one) for one in again), strict=True))}
+        write_json(path, facts)
+    gain = average_scores(np.subtract(facts["best"], facts["default"]), 1 / (held.plan.folds - 1))
+    return Confirmation(tuple(facts["default"]), tuple(facts["best"]), gain)
+
+
+def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
+    """A row for each finished trial, the default recipe first: its state, AUROC, folds, seconds, error, and the value of each field."""
+    rows = [
+        {
+            "number": trial.number, "state": trial.state.name.lower(), "default": DEFAULT in trial.user_attrs, "auroc": trial.value,
+            "folds": " ".join(f"{auroc:.4f}" for auroc in trial.user_attrs.get(FOLDS, ())), "seconds": trial.duration and trial.duration.total_seconds(),
+            "error": trial.user_attrs.get(ERROR), **{name: trial.params.get(name) for name in searched},
+        }
+        for trial in sorted(list_finished(study), key=lambda trial: (DEFAULT not in trial.user_attrs, trial.number))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)

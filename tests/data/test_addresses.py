@@ -1,0 +1,106 @@
+"""Addresses: fsspec's own places in memory and on disk, and one that denies."""
+
+import sys
+
+import fsspec
+import pytest
+
+from lentigo.data.addresses import is_address, read_address, walk_address
+from lentigo.data.audit import audit
+from lentigo.data.manifests import load_dataset
+from lentigo.data.photos import Problem, list_photos, read_photo, try_photo
+from lentigo.errors import MissingError, PhotoError
+from lentigo.inference.prediction import gather_photos
+
+
+@pytest.fixture
+def bucket(photo):
+    """A folder in memory: two photographs, a text, something hidden."""
+    system = fsspec.filesystem("memory")
+    for name in ("a/mole.jpg", "b/spot.jpg", ".hidden/mole.jpg"):
+        system.pipe_file(f"/bucket/{name}", photo.read_bytes())
+    system.pipe_file("/bucket/notes.txt", b"no photograph")
+    yield "memory://bucket"
+    system.rm("/bucket", recursive=True)
+
+
+@pytest.fixture
+def denied():
+    """A place whose objects nobody may read."""
+
+    class Denied(fsspec.AbstractFileSystem):
+        protocol = "az"
+
+        def _raise(self, *_, **__):
+            raise PermissionError("Access Denied")
+
+        cat_file = info = ls = isdir = walk = _raise
+
+    fsspec.register_implementation("az", Denied, clobber=True)
+    yield "az://closed"
+    sys.modules["fsspec.registry"]._registry.pop("az")
+
+
+def test_a_photograph_at_an_address_has_the_same_pixels(bucket, photo):
+    assert (read_photo(f"{bucket}/a/mole.jpg").pixels == read_photo(photo).pixels).all()
+
+
+def test_a_file_address_is_read(photo):
+    assert read_address(f"file://{photo}") == photo.read_bytes()
+
+
+def test_a_folder_gives_its_photographs_in_order(bucket):
+    assert list(list_photos([bucket])) == ["memory://bucket/a/mole.jpg", "memory://bucket/b/spot.jpg"]
+
+
+def test_a_missing_object_is_a_problem_beside_the_others(bucket):
+    names = [f"{bucket}/a/mole.jpg", f"{bucket}/none.jpg"]
+    good, bad = (try_photo(name) for name in names)
+    assert good.image == names[0] and bad == Problem(names[1], "no such object; expected a photograph: check the address")
+
+
+def test_a_bucket_that_denies_says_so(denied):
+    problem = try_photo(f"{denied}/mole.jpg")
+    assert problem.error.startswith("access is denied") and "credentials" in problem.error
+
+
+def test_a_folder_that_denies_is_a_problem(denied, photo):
+    paths, problems = gather_photos([photo, f"{denied}/photos"])
+    assert paths == [photo] and problems[0].image == f"{denied}/photos" and "cannot be listed" in problems[0].error
+
+
+def test_a_folder_without_photographs_is_a_problem(bucket):
+    fsspec.filesystem("memory").pipe_file("/bucket/texts/a.txt", b"")
+    (problem,) = list_photos([f"{bucket}/texts"])
+    assert problem.error.startswith("holds no photograph")
+
+
+def test_a_web_server_is_not_listed():
+    assert list(walk_address("https://host/photos")) == ["https://host/photos"]
+
+
+def test_a_missing_package_is_named():
+    pytest.importorskip("fsspec")
+    try:
+        import s3fs  # noqa: F401
+    except ImportError:
+        with pytest.raises(MissingError, match="pip install s3fs"):
+            list(walk_address("s3://bucket/photos"))
+        with pytest.raises(PhotoError, match="pip install s3fs"):
+            read_address("s3://bucket/mole.jpg")
+
+
+def test_a_path_is_no_address(tmp_path):
+    assert not is_address(tmp_path) and not is_address("data:mole.jpg") and not is_address("s3://")
+
+
+def test_a_manifest_may_list_addresses(bucket, tmp_path):
+    (tmp_path / "manifest.csv").write_text(f"image,label\n{bucket}/a/mole.jpg,benign\n{bucket}/b/spot.jpg,malignant\n")
+    dataset = load_dataset(tmp_path / "manifest.csv")
+    assert dataset.table["image"].tolist() == [f"{bucket}/a/mole.jpg", f"{bucket}/b/spot.jpg"]
+    assert dataset.digests[0] == dataset.digests[1] != ""
+
+
+def test_an_audit_finds_copies_at_addresses(bucket):
+    found = audit(bucket)
+    assert [(twin["a"], twin["b"]) for twin in found.to_json()["twins"]] == [("memory://bucket/a/mole.jpg", "memory://bucket/b/spot.jpg")]

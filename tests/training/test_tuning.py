@@ -1,0 +1,118 @@
+import json
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lentigo.errors import ModelError, UsageError
+from lentigo.training.recipes import find_head_recipe, find_recipe
+from lentigo.training.study import Place, open_study
+from lentigo.training.tuning import Held, Plan, choose_best, run_trials, tune
+
+RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
+POSTGRES = Path("/usr/lib/postgresql/15/bin")
+
+
+@pytest.fixture(scope="module")
+def plan(weight_file):
+    return Plan(RECIPE, 2, 2, str(weight_file("mobilenetv3small")))
+
+
+@pytest.fixture(scope="module")
+def finished(phantoms, plan, tmp_path_factory):
+    """A finished search of two trials: its folder and its answer."""
+    out = tmp_path_factory.mktemp("tuning")
+    tuning = tune(phantoms, out, plan)
+    tuning.save(out)
+    return out, tuning
+
+
+def test_the_recipe_that_is_written_is_one_that_train_takes(finished):
+    out, tuning = finished
+    assert find_recipe(out / "recipe.json") == tuning.recipe and tuning.recipe.name == "tuned" and not tuning.recipe.finetune
+
+
+def test_the_gain_is_against_the_default_recipe(finished):
+    _, tuning = finished
+    rows = tuning.table
+    assert rows["default"].tolist() == [True, False] and tuning.default_auroc == rows["auroc"][0] and tuning.auroc == rows["auroc"].max()
+
+
+def test_the_gain_is_confirmed_on_other_folds(finished):
+    _, tuning = finished
+    if tuning.table["auroc"].idxmax() == 0:
+        assert tuning.confirmation is None
+    else:
+        assert tuning.confirmation.gain.mean == pytest.approx(np.mean(tuning.confirmation.best) - np.mean(tuning.confirmation.default))
+
+
+def test_the_answer_is_files_and_figures(finished):
+    out, tuning = finished
+    assert len(pd.read_csv(out / "trials.csv")) == 2 and (out / "figures" / "slices.png").is_file() and (out / "figures" / "trials.png").is_file()
+    assert json.loads((out / "tuning.json").read_text()) == json.loads(json.dumps(tuning.to_json()))
+
+
+def test_the_same_call_does_nothing_again(finished, phantoms, plan, monkeypatch):
+    out, before = finished
+    monkeypatch.setattr(Held, "measure", None)
+    again = tune(phantoms, out, plan)
+    pd.testing.assert_frame_equal(again.table, before.table)
+    assert again.confirmation == before.confirmation
+
+
+def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, phantoms, plan):
+    out, _ = finished
+    with pytest.raises(UsageError, match="was started with another patience"):
+        tune(phantoms, out, Plan(find_head_recipe("best", backbone="mobilenetv3small", epochs=1, patience=3), 2, 2, plan.weights))
+
+
+def test_a_default_recipe_that_fails_is_an_error_with_the_reason(tmp_path):
+    def fail(recipe, watch):
+        raise ValueError("no number")
+
+    place = Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
+    run_trials(place, RECIPE, fail, 2, lambda items, **_: items)
+    with pytest.raises(ModelError, match=r"0 of 2 trials are complete.*ValueError: no number"):
+        choose_best(open_study(place))
+
+
+def test_a_number_of_trials_that_makes_no_sense_is_named():
+    with pytest.raises(UsageError, match="trials is 0"):
+        Plan(RECIPE, 0)
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory):
+    """The address of a PostgreSQL of its own, which nobody else reaches."""
+    if not (POSTGRES / "initdb").is_file() or not shutil.which("runuser"):
+        pytest.skip("no PostgreSQL")
+    folder = Path("/tmp") / f"lentigo-{tmp_path_factory.mktemp('postgres').name}-{time.monotonic_ns()}"
+    folder.mkdir()
+    shutil.chown(folder, "nobody")
+
+    def call(name, *words):
+        subprocess.run(["runuser", "-u", "nobody", "--", str(POSTGRES / name), *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    call("initdb", "-D", f"{folder}/data", "-U", "lentigo", "--auth=trust")
+    call("pg_ctl", "-D", f"{folder}/data", "-w", "-o", f"-c listen_addresses= -k {folder}", "-l", f"{folder}/log", "start")
+    yield f"postgresql://lentigo@/postgres?host={folder}"
+    call("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
+    shutil.rmtree(folder)
+
+
+@pytest.mark.check
+def test_a_study_in_postgresql_goes_on_as_one_in_a_file(database, tmp_path):
+    def measure(recipe, watch):
+        watch(0, recipe.dropout_1)
+        return [recipe.dropout_1]
+
+    drawn = []
+    for address in (database, f"sqlite:///{tmp_path / 'trials.db'}"):
+        for count in (3, 6):
+            run_trials(Place(address, "toy"), RECIPE, measure, count, lambda items, **_: items)
+        drawn.append([trial.params for trial in open_study(Place(address, "toy")).get_trials()])
+    assert len(drawn[0]) == 6 and drawn[0] == drawn[1]
