@@ -9,11 +9,11 @@ from sklearn.covariance import LedoitWolf
 from sklearn.isotonic import IsotonicRegression
 
 from lentigo.inference.calibration import Calibration
-from lentigo.inference.refusal import Reference
+from lentigo.inference.refusal import Reference, shorten
 
 FEWEST = 30  # of each class: with fewer nothing is fitted
 ENOUGH = 1000  # of each class: then an isotonic map is worth its freedom (Niculescu-Mizil & Caruana 2005)
-UNKNOWN = 0.02  # share of the validation lesions that the distance refuses
+UNKNOWN = 0.025  # share of the validation lesions that the distance refuses
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -53,8 +53,9 @@ def fit_reference(
     """What a model knows, from embeddings (n, d) of its training photographs and (m, d) of validation, whose probabilities are (m,).
 
     The common covariance is shrunk after Ledoit & Wolf (2004), since embeddings have about as many numbers as there are photographs.
-    The limit lets 98 % of the validation photographs pass.
+    The limit lets all but `UNKNOWN` of the validation photographs pass.
     """
+    embeddings = shorten(embeddings)
     centres = np.stack([embeddings[malignant == label].mean(axis=0) for label in (0, 1)])
     precision = LedoitWolf(assume_centered=True).fit(embeddings - centres[malignant]).precision_
     values, vectors = np.linalg.eigh(precision)

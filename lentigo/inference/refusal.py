@@ -19,8 +19,9 @@ from lentigo.errors import ModelError
 class Reference:
     """What a model knows.
 
-    `centres` (2, d) of the classes' embeddings and `whitening` (d, k), so that distances after it are those of Mahalanobis
-    under the classes' common covariance (Lee 2018); a photograph further than `limit` from both centres is unknown.
+    `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances after it are those of Mahalanobis
+    under the classes' common covariance (Lee 2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says
+    little of what it shows); a photograph further than `limit` from both centres is unknown.
     `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
     """
 
@@ -32,7 +33,7 @@ class Reference:
 
     def measure_distance(self, embeddings: np.ndarray) -> np.ndarray:
         """Distances, float (n,), of embeddings (n, d) from the nearer class centre."""
-        points, centres = whiten(embeddings, self.rows), self.whitened_centres
+        points, centres = whiten(shorten(embeddings), self.rows), self.whitened_centres
         return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
 
     @cached_property
@@ -60,7 +61,12 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """Writes arrays, no pickles."""
-        np.savez(path, centres=self.centres, whitening=self.whitening, limit=self.limit, benign=self.benign, malignant=self.malignant)
+        np.savez(path, unit_centres=self.centres, whitening=self.whitening, limit=self.limit, benign=self.benign, malignant=self.malignant)
+
+
+def shorten(embeddings: np.ndarray) -> np.ndarray:
+    """Embeddings (n, d) of length 1; one that is nil stays so."""
+    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
 
 
 def whiten(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -73,7 +79,7 @@ def load_reference(path: Path) -> Reference:
     """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in ("centres", "whitening", "limit", "benign", "malignant")}
+            arrays = {name.removeprefix("unit_"): file[name] for name in ("unit_centres", "whitening", "limit", "benign", "malignant")}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     return Reference(**{**arrays, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})
