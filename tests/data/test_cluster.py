@@ -16,6 +16,7 @@ from lentigo.data import cluster
 from lentigo.data.cluster import check_address, make_task, name_versions, refuse_node, set_environment
 from lentigo.errors import ClusterError, UsageError
 
+os.environ.update(cluster.LOOPBACK)  # before any test imports Ray, which looks once
 CLI = [sys.executable, "-m", "lentigo"]
 
 
@@ -101,7 +102,7 @@ def many(tmp_path_factory):
 @pytest.fixture(scope="module")
 def nodes():
     """A cluster of a head and three nodes of one processor each, on loopback; only the last may be removed."""
-    with set_environment({**cluster.QUIET, **cluster.start_settings()}):
+    with set_environment(cluster.QUIET):
         from ray.cluster_utils import Cluster
 
         found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
