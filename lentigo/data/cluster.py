@@ -32,6 +32,7 @@ from lentigo.errors import ClusterError, LentigoError, UsageError
 LOCAL = "local"  # in place of an address: worker processes on this machine
 CORES = 4  # of a worker, where each node has as many
 RETRIES = 4  # of a part whose worker or node was lost, before it is cut in two
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"  # and an empty SETTINGS frame
 STARTS = 3  # of the processes on this machine, where it is too busy for them
 ANSWER_S, START_S, EMPTY_S = 5.0, 120.0, 60.0  # until nobody answers, until a node's first worker does not start, until a cluster without nodes is given up
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_gcs_server_request_timeout_seconds": "10"}
@@ -186,9 +187,24 @@ def check_address(address: str) -> None:
     if not host or not port or place.scheme not in ("ray", "ray-head"):
         raise UsageError(f"cluster {address!r} is no address; expected HOST:PORT of its head, ray://HOST:PORT, auto or {LOCAL}")
     try:
-        socket.create_connection((host, port), timeout=ANSWER_S).close()
+        with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0" and not speaks_http2(connection):
+                raise explain_silence(address, "what listens there is another server")
     except OSError as error:
         raise explain_silence(address, error.strerror or str(error)) from error
+
+
+def speaks_http2(connection: socket.socket) -> bool:
+    """Whether a server greets as HTTP/2 asks, which Ray's do: it has to send a SETTINGS frame first (RFC 9113, section 3.4). Raises `OSError` after a while
+    of silence.
+
+    Ray itself would wait for minutes.
+    """
+    connection.sendall(HTTP2_GREETING)
+    answer = b""
+    while len(answer) < 4 and (more := connection.recv(9 - len(answer))):
+        answer += more
+    return answer[3:4] == b"\x04"
 
 
 def start_ray(address: str, processors: int, stack: ExitStack) -> None:
