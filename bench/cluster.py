@@ -50,13 +50,12 @@ def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
 
 def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, float]:
     """Seconds until a cluster of so many workers has answered once each, and its photographs a second after that."""
-    from lentigo.data import cluster
+    from lentigo.data.cluster import LOCAL, join_cluster
     from lentigo.inference.distribution import predict_on
     from lentigo.models.bundle import find_bundle
 
-    cluster.count_cores = lambda: count  # as many processors as workers, whatever this machine has
     started, bundle = time.perf_counter(), find_bundle(run)
-    with cluster.join_cluster(cluster.LOCAL, cores=1) as joined:
+    with join_cluster(LOCAL, cores=1, workers=count) as joined:
         few = paths[: 32 * count]
         list(predict_on(joined, bundle, few, count=len(few)))
         ready = time.perf_counter() - started

@@ -17,6 +17,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -31,6 +32,7 @@ from lentigo.errors import ClusterError, LentigoError, UsageError
 LOCAL = "local"  # in place of an address: worker processes on this machine
 CORES = 4  # of a worker, where each node has as many
 RETRIES = 4  # of a part whose worker or node was lost, before it is cut in two
+HTTP2_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"  # and an empty SETTINGS frame
 STARTS = 3  # of the processes on this machine, where it is too busy for them
 ANSWER_S, START_S, EMPTY_S = 5.0, 120.0, 60.0  # until nobody answers, until a node's first worker does not start, until a cluster without nodes is given up
 QUIET = {"RAY_USAGE_STATS_ENABLED": "0", "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0", "RAY_gcs_server_request_timeout_seconds": "10"}
@@ -120,11 +122,11 @@ def give_up_photo(image: Any, lost: Lost) -> Problem:
 
 
 @contextmanager
-def join_cluster(address: str, *, cores: int | None = None) -> Iterator[Cluster]:
+def join_cluster(address: str, *, cores: int | None = None, workers: int | None = None) -> Iterator[Cluster]:
     """Joins the cluster whose head is at `address` (HOST:PORT, ray://HOST:PORT, or auto for that of this machine), or starts worker processes here for
     `LOCAL`, which end with the context and are reached from this machine alone.
 
-    `cores` are those of a worker. Raises `ClusterError` where nobody answers, and where a node has another Lentigo or Python.
+    `cores` are those of a worker; `workers` is their number for `LOCAL`, as many as fit without it. Raises `ClusterError` where nobody answers, and where a node has another Lentigo or Python.
     """
     with ExitStack() as stack:
         stack.enter_context(set_environment(QUIET | (start_settings() if address == LOCAL else {})))
@@ -133,7 +135,7 @@ def join_cluster(address: str, *, cores: int | None = None) -> Iterator[Cluster]
 
         if ray.is_initialized():
             raise ClusterError("this process is in a cluster already; expected one at a time: leave that first (ray.shutdown())")
-        start_ray(address, stack)
+        start_ray(address, workers * (cores or 1) if workers else count_cores(), stack)
         stack.callback(ray.shutdown)
         silence_ray()
         draft = Cluster(address, cores or 1, False)
@@ -147,16 +149,22 @@ def join_cluster(address: str, *, cores: int | None = None) -> Iterator[Cluster]
         yield Cluster(address, cores or min(CORES, smallest), {node.name for node in nodes} == {platform.node()})
 
 
-def start_settings() -> dict[str, str]:
-    """Of workers on this machine: on loopback only, and behind a word that only this process and they know."""
-    return LOOPBACK | {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+def start_settings() -> dict[str, str | None]:
+    """Of workers on this machine: on loopback only, and behind a token that only this process and they know. That it is asked for Ray sees to itself."""
+    return LOOPBACK | {"RAY_AUTH_TOKEN": make_token(), "RAY_AUTH_MODE": None}
+
+
+@cache
+def make_token() -> str:
+    """A token; one for a process, since Ray reads it once."""
+    return secrets.token_hex(32)
 
 
 @contextmanager
-def set_environment(values: dict[str, str]) -> Iterator[None]:
-    """Sets variables that Ray reads, and puts back what there was."""
+def set_environment(values: dict[str, str | None]) -> Iterator[None]:
+    """Sets variables that Ray reads, and puts back what there was; None leaves one as it is meanwhile."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    os.environ.update({name: value for name, value in values.items() if value is not None})
     try:
         yield
     finally:
@@ -179,19 +187,34 @@ def check_address(address: str) -> None:
     if not host or not port or place.scheme not in ("ray", "ray-head"):
         raise UsageError(f"cluster {address!r} is no address; expected HOST:PORT of its head, ray://HOST:PORT, auto or {LOCAL}")
     try:
-        socket.create_connection((host, port), timeout=ANSWER_S).close()
+        with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
+            if os.environ.get("RAY_USE_TLS", "0") == "0" and not speaks_http2(connection):
+                raise explain_silence(address, "what listens there is another server")
     except OSError as error:
         raise explain_silence(address, error.strerror or str(error)) from error
 
 
-def start_ray(address: str, stack: ExitStack) -> None:
-    """`ray.init` without its dashboard and its messages. Raises `ClusterError`."""
+def speaks_http2(connection: socket.socket) -> bool:
+    """Whether a server greets as HTTP/2 asks, which Ray's do: it has to send a SETTINGS frame first (RFC 9113, section 3.4). Raises `OSError` after a while
+    of silence.
+
+    Ray itself would wait for minutes.
+    """
+    connection.sendall(HTTP2_GREETING)
+    answer = b""
+    while len(answer) < 4 and (more := connection.recv(9 - len(answer))):
+        answer += more
+    return answer[3:4] == b"\x04"
+
+
+def start_ray(address: str, processors: int, stack: ExitStack) -> None:
+    """`ray.init` without its dashboard and its messages, for `LOCAL` with so many processors. Raises `ClusterError`."""
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
     if address == LOCAL:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="lentigo-", ignore_cleanup_errors=True))
-        options |= {"include_dashboard": False, "num_cpus": count_cores(), **({"_temp_dir": folder} if len(folder) < 40 else {})}  # sockets have short names
+        options |= {"include_dashboard": False, "num_cpus": processors, **({"_temp_dir": folder} if len(folder) < 40 else {})}  # sockets have short names
     for _ in range(STARTS if address == LOCAL else 1):
         try:
             ray.init(address, **options)
