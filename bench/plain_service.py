@@ -7,14 +7,12 @@ It decodes, resizes and scores; it records nothing, measures nothing and checks 
 
 from __future__ import annotations
 
+import argparse
 import io
 import math
 import os
-import sys
+from typing import Any
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-
-import keras
 import numpy as np
 import uvicorn
 from fastapi import FastAPI, UploadFile
@@ -23,7 +21,17 @@ from PIL import Image
 SIDE = 224
 
 
-def load_model(run: str) -> keras.Model:
+def main() -> None:
+    """Serves until the process is ended."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run")
+    parser.add_argument("port", type=int)
+    options = parser.parse_args()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    uvicorn.run(make_app(load_model(options.run)), port=options.port, log_level="error")
+
+
+def load_model(run: str) -> Any:
     """A RUN's model.keras, photograph to logit; where it has none the same network with random weights: as fast, and as large."""
     from lentigo.models.backbones import find_backbone
     from lentigo.models.bundle import CLASSIFIER, find_bundle
@@ -34,7 +42,7 @@ def load_model(run: str) -> keras.Model:
     return (open_network(file, backbone) if file.is_file() else build_network(backbone, "none")).full
 
 
-def make_app(model: keras.Model) -> FastAPI:
+def make_app(model: Any) -> FastAPI:
     """One route. A plain function: FastAPI runs it in its thread pool."""
     app = FastAPI()
 
@@ -52,4 +60,4 @@ def make_app(model: keras.Model) -> FastAPI:
 
 
 if __name__ == "__main__":
-    uvicorn.run(make_app(load_model(sys.argv[1])), port=int(sys.argv[2]), log_level="error")
+    main()

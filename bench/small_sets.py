@@ -21,11 +21,7 @@ from tables import describe_machine, print_table
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import show_nothing
 from lentigo.models.backbones import find_backbone
-from lentigo.models.graph_weights import start_network
-from lentigo.training.features import extract_features
 from lentigo.training.recipes import SEED
-from lentigo.training.stages import run_stages
-from lentigo.training.trainer import Job, build_head_stage
 
 
 def main() -> None:
@@ -39,6 +35,9 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=60)
     options = parser.parse_args()
+    from lentigo.models.graph_weights import start_network
+    from lentigo.training.features import extract_features
+
     print(describe_machine())
     dataset, groups = load_pool(options.run)
     starts = {"ImageNet": options.start, "bundled": options.bundled}
@@ -68,6 +67,10 @@ def load_pool(run: Path) -> tuple[Dataset, np.ndarray]:
 
 def score_start(options: argparse.Namespace, start: str, dataset: Dataset, features: np.ndarray, few: np.ndarray, others: np.ndarray, seed: int) -> float:
     """The AUROC on the others of a head that has learned from a few."""
+    from lentigo.models.graph_weights import start_network
+    from lentigo.training.stages import run_stages
+    from lentigo.training.trainer import Job, build_head_stage
+
     recipe = dataclasses.replace(SEED, backbone=options.backbone, epochs=options.epochs, seed=seed)
     network = start_network(find_backbone(options.backbone), start, (recipe.dropout_1, recipe.dropout_2), seed)
     with tempfile.TemporaryDirectory() as folder:

@@ -156,7 +156,7 @@ def test_a_photograph_is_answered_with_decision_probability_outline_and_measures
     result = show_result(page, draw())
     record = service.records(limit=1)[0]
     expect(result.get_by_role("heading", level=2)).to_have_text(record["label"].capitalize())
-    words = re.compile(rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point 23")
+    words = re.compile(rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point {100 * record['threshold']:.0f}")
     expect(result.locator(".scale")).to_have_attribute("aria-label", words)
     expect(page.get_by_role("status")).to_contain_text(record["label"].capitalize())
     expect(result.locator("img")).to_be_visible()

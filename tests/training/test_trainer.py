@@ -80,6 +80,7 @@ def read_epochs(out):
         return 0
 
 
+@pytest.mark.check
 def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
     weights = weight_file("mobilenetv3small")
     assert start(phantoms, weights, tmp_path / "whole").wait() == 0
