@@ -23,7 +23,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
     "export": ("ai_edge_litert", "nncf"),
     "parquet": ("pyarrow",),
     "archive": ("httpx", "tenacity"),
-    "serve": ("alembic", "fastapi", "prometheus_client", "pydantic", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
+    "serve": ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "cluster": ("fsspec", "ray"),
