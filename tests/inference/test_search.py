@@ -90,5 +90,6 @@ def test_what_is_far_from_all_that_the_classifier_knows_is_strange(toy_run):
     from lentigo.inference.refusal import Reference
 
     predictor = Predictor(toy_run())
-    predictor.reference = Reference(np.zeros((2, 3)), np.eye(3), 1.0, np.array([0.1]), np.array([0.9]))
-    assert not is_strange(predictor, {"embedding": np.array([1.1, 0, 0])}, Search()) and is_strange(predictor, {"embedding": np.array([2.0, 0, 0])}, Search())
+    predictor.reference = Reference(np.eye(3)[:2], np.eye(3), 1.0, np.array([0.1]), np.array([0.9]))
+    assert not is_strange(predictor, {"embedding": np.array([2.0, 1.0, 1.0])}, Search())
+    assert is_strange(predictor, {"embedding": np.array([-2.0, -2.0, -0.1])}, Search())
