@@ -3,6 +3,7 @@
     python bench/service.py bundled --photos photos/ --seconds 20
     python bench/service.py bundled --requests 50000          # memory over that many
     python bench/service.py bundled --waits 0,1,2,5,10        # how long a photograph should wait for company
+    python bench/service.py bundled --steps                   # what of the processor's time each step of an answer takes
 
 Clients are connections that send one photograph after the other; they share the machine's cores with the service. `lentigo serve` records every
 answer on disk and sends outline, measures and heatmap with it; the plain service sends one number.
@@ -22,7 +23,9 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
+from statistics import median
 
 from tables import describe_machine, print_table
 
@@ -40,10 +43,14 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
     parser.add_argument("--requests", type=int, default=0, help="measures memory over so many requests instead")
     parser.add_argument("--waits", default="", help="compares these waits (ms) instead")
+    parser.add_argument("--steps", action="store_true", help="measures the steps of an answer instead, without HTTP and store")
     parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
     options = parser.parse_args()
-    bodies, clients = [write_request(photo) for photo in find_bodies(options.photos)], [int(n) for n in options.clients.split(",")]
+    photos, clients = find_bodies(options.photos), [int(n) for n in options.clients.split(",")]
+    bodies = [write_request(photo) for photo in photos]
     print(describe_machine())
+    if options.steps:
+        return measure_steps(options.run, photos)
     if options.requests:
         return measure_memory(options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16)
     if options.waits:
@@ -83,6 +90,28 @@ def compare_waits(run: str, bodies: Sequence[bytes], clients: Sequence[int], sec
                 times, taken = asyncio.run(load(port, bodies, count, seconds))
                 rows.append((wait, count, len(times) / taken, *describe_times(times)))
     print_table(("wait (ms)", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50"), rows)
+
+
+def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
+    """Processor time, the median of some rounds, of what an answer is made of."""
+    from lentigo.serving.answers import Ask, Panel, describe_answer, read_upload
+    from lentigo.serving.settings import Settings
+    from lentigo.serving.uploads import Details
+
+    panel, ask = Panel(run), Ask("bench", "1", datetime.now(UTC), Details())
+    taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
+    for _ in range(1 + rounds):
+        marks = [time.process_time()]
+        photos = [read_upload(content, place, Settings().most_pixels) for place, content in enumerate(contents)]
+        marks.append(time.process_time())
+        answers = panel.answer(photos)
+        marks.append(time.process_time())
+        for answer, photo, content in zip(answers, photos, contents, strict=True):
+            describe_answer(answer, photo, content, panel, ask)
+        marks.append(time.process_time())
+        for name, before, after in zip(taken, marks, marks[1:], strict=False):
+            taken[name].append(1000 * (after - before) / len(contents))
+    print_table(("step", "CPU (ms) a photograph"), [(name, median(each[1:])) for name, each in taken.items()])  # the first round warms up
 
 
 def measure_memory(run: str, bodies: Sequence[bytes], requests: int, clients: int) -> None:

@@ -129,10 +129,9 @@ class Service:
             for record in records:
                 await self.compute(self.photos.keep, record.sha256, bytes(contents[record.position]))
             records = tuple(replace(record, kept=True) for record in records)
-        stored = await self.call(self.store.add, records)
+        stored = await self.call(self.store.add, records, "predict")
         if {record.id for record in stored} != {record.id for record in records}:
             return await self.repeat(contents, ask, {record.position: record for record in stored})
-        await self.call(self.store.log, ask.who, "predict", " ".join(record.id for record in stored))
         return Outcome(tuple(stored), problems, fresh=True)
 
     async def repeat(self, contents: Sequence[bytes], ask: Ask, known: dict[int, Record]) -> Outcome:

@@ -188,8 +188,9 @@ def test_sliders_make_heatmap_and_outline_fainter_by_the_keyboard(service, visit
 @pytest.mark.check
 def test_the_heatmap_is_red_where_it_speaks_for_malignant_and_blue_where_against(service, visit):
     page = visit(service)
-    show_result(page, draw())
+    show_result(page, draw("benign", 4))
     grid = np.array(service.records(limit=1)[0]["heatmap"])
+    assert grid.min() < -grid.max() / 4 and grid.max() > -grid.min() / 4, "expected a photograph that speaks for both classes: draw another phantom"
     script = """(canvas, places) => {
       const whole = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       return places.map(([x, y]) => Array.from(whole.data.slice(4 * (Math.floor(y * whole.height) * whole.width + Math.floor(x * whole.width))).slice(0, 4)));
