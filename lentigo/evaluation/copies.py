@@ -46,6 +46,6 @@ def search_copies(bundle: Bundle, dataset: Dataset, progress: Progress = show_no
 def list_known(bundle: Bundle, images: list[str]) -> list[str]:
     """The training and validation photographs of a RUN that are where they were and not among `images`."""
     path = bundle.folder / SPLITS
-    known = [image for image in pd.read_csv(path, dtype=str)["image"] if Path(image).is_file()] if path.is_file() else []
+    known = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()] if path.is_file() else []
     here = {str(Path(image).resolve()) for image in images}
     return [image for image in known if str(Path(image).resolve()) not in here]

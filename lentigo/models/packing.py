@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import onnx
+import pandas as pd
 
 from lentigo.data.files import write_text, write_whole
-from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, REFERENCE, Bundle, check_hashes, draft_bundle, finish_bundle
+from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, REFERENCE, SPLITS, Bundle, check_hashes, draft_bundle, finish_bundle
 from lentigo.models.graph_weights import halve_weights
 
 PATH = re.compile(r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}")  # of a file or folder, as a system with slashes has it
@@ -19,7 +20,8 @@ LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
 
 
 def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
-    """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and the names of its photographs.
+    """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and the names of its photographs,
+    of which their hashes and sides stay, so that nobody validates on what it has learned from.
 
     The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are, and gets `entries` besides.
     Raises `ModelError` for a RUN that was altered.
@@ -32,6 +34,9 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     if (run.folder / REFERENCE).is_file():
         halve_reference(run.folder / REFERENCE, out / REFERENCE)
     shutil.copy(run.folder / HISTORY, out / HISTORY)
+    if (run.folder / SPLITS).is_file():
+        with write_whole(out / SPLITS) as temporary:
+            pd.read_csv(run.folder / SPLITS, dtype=str)[["sha256", "split"]].sort_values("sha256").to_csv(temporary, index=False)
     write_text(out / MODEL_CARD, shorten_paths((run.folder / MODEL_CARD).read_text(encoding="utf-8")))
     card = forget_photographs({key: value for key, value in run.card.items() if key not in LEFT_OUT})
     draft = draft_bundle(out, card | {"packed_from": run.card["files"][GRAPH], **entries})

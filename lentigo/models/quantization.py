@@ -100,6 +100,8 @@ def list_validation(bundle: Bundle) -> pd.DataFrame:
     if not path.is_file():
         return pd.DataFrame(columns=["image", "label", "group"])
     table = pd.read_csv(path, dtype={"image": str, "label": str})
+    if "image" not in table:  # a packed RUN's
+        return table.iloc[:0].reindex(columns=["image", "label", "group"])
     table = table[table["split"] == "validation"]
     same = [is_same(image, digest) for image, digest in zip(table["image"], table["sha256"], strict=True)]
     return table[np.array(same, dtype=bool)].reset_index(drop=True)

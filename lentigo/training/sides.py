@@ -16,10 +16,11 @@ from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import Progress
 from lentigo.data.splits import split_validation
 from lentigo.errors import DataError, UsageError
-from lentigo.models.bundle import CARD
+from lentigo.models.bundle import CARD, SPLITS, find_bundle
 from lentigo.training.recipes import Recipe
 
 LEAKS = ("refuse", "drop", "allow")  # what may be done about them
+FEWEST = 2  # groups of each class that a validation needs where a RUN has learned from the others
 
 
 def check_folder(out: Path, resume: bool) -> None:
@@ -102,8 +103,11 @@ def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Materi
     return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
 
-def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool) -> np.ndarray:
-    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`."""
+def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool, weights: str | Path = "none") -> np.ndarray:
+    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`.
+
+    Where `weights` are a RUN's, what it was trained on is not drawn, and what it was validated on is validation again.
+    """
     if resume and path.is_file():
         known = pd.read_csv(path, dtype=str).set_index("image")["split"]
         held_out = dataset.table["image"].map(known)
@@ -111,13 +115,44 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool)
             return (held_out == "validation").to_numpy()
     held_out = (dataset.table["split"] == "validation").to_numpy()
     if not held_out.any():
-        held_out = split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
+        held_out = draw_validation(dataset, recipe, read_sides(weights))
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
     with write_whole(path) as temporary:
         table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
     return held_out
+
+
+def read_sides(weights: str | Path) -> dict[str, str]:
+    """The sides, "train" or "validation", of the photographs that a RUN knows, by SHA-256; none for other weights."""
+    if str(weights) != "bundled" and not (Path(weights) / SPLITS).is_file():
+        return {}
+    path = find_bundle(weights).folder / SPLITS
+    return pd.read_csv(path, dtype=str).set_index("sha256")["split"].to_dict() if path.is_file() else {}
+
+
+def draw_validation(dataset: Dataset, recipe: Recipe, known: dict[str, str]) -> np.ndarray:
+    """The validation photographs, bool (n,): groups that hold what was validation before and nothing of the training, and some of those that are new.
+
+    Raises `DataError` where all photographs, but for a few, are known from the training: a validation on them would flatter.
+    """
+    sides = pd.Series(dataset.digests).map(known)
+    spent, judged = (np.isin(dataset.groups, dataset.groups[(sides == side).to_numpy()]) for side in ("train", "validation"))
+    held_out, fresh = judged & ~spent, np.flatnonzero(~judged & ~spent)
+    if not known or count_groups(dataset, fresh) >= FEWEST:
+        held_out[fresh] = split_validation(dataset.malignant[fresh], dataset.groups[fresh], recipe.validation_split, recipe.seed)
+    if known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
+        raise DataError(
+            f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its {len(dataset)} photographs, and what is left cannot judge; "
+            f"expected photographs of {FEWEST} other lesions of each class: add them, or start from imagenet"
+        )
+    return held_out
+
+
+def count_groups(dataset: Dataset, rows: np.ndarray) -> int:
+    """The groups of the class that has fewer of them, of some photographs."""
+    return min(len(np.unique(dataset.groups[rows][dataset.malignant[rows] == label])) for label in (0, 1))
 
 
 def keep_settings(path: Path, settings: dict[str, Any]) -> None:

@@ -89,7 +89,7 @@ def train(
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     check_start(out, recipe, resume)
     ready = get_ready(load_labelled(data), recipe, weights, exact=exact, guard=guard, progress=progress)
-    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume)
+    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, weights=weights)
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
         recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],

@@ -2,15 +2,21 @@ import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import ModelError
+from lentigo.evaluation.analysis import find_overlap
+from lentigo.evaluation.copies import list_known
 from lentigo.inference.prediction import Predictor
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
 from lentigo.models.graph_weights import start_network
 from lentigo.models.packing import pack_bundle
+from lentigo.models.quantization import list_validation
+from lentigo.training.sides import read_sides
 
 
 @pytest.fixture(scope="module")
@@ -21,8 +27,8 @@ def packed(run, tmp_path_factory):
 def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
     whole = sum((run / name).stat().st_size for name in ("model.onnx", "reference.npz"))
     assert sum((packed.folder / name).stat().st_size for name in packed.card["files"]) < 0.6 * whole
-    assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "model.onnx", "model_card.md", "reference.npz"}
-    for name in ("card.json", "model_card.md"):
+    assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "model.onnx", "model_card.md", "reference.npz", "splits.csv"}
+    for name in ("card.json", "model_card.md", "splits.csv"):
         text = (packed.folder / name).read_text()
         assert "phantom_" not in text and str(run.parent.parent) not in text
 
@@ -36,6 +42,15 @@ def test_it_answers_as_the_run_does(run, packed, photo):
 def test_the_card_keeps_what_was_measured_and_names_its_origin(run, packed):
     card, before = open_bundle(packed.folder).card, open_bundle(run).card
     assert card["metrics"] == before["metrics"] and card["packed_from"] == before["files"]["model.onnx"] and card["licence"] == "for research"
+
+
+def test_it_knows_the_sides_by_hashes_alone(run, packed):
+    kept, before = pd.read_csv(packed.folder / "splits.csv"), pd.read_csv(run / "splits.csv")
+    assert list(kept) == ["sha256", "split"] and kept.set_index("sha256")["split"].to_dict() == before.set_index("sha256")["split"].to_dict()
+    assert read_sides(packed.folder) == read_sides(run) and list_validation(packed).empty and list_known(packed, []) == []
+    seen = packed.folder.parent / "seen.csv"
+    before[["image", "label"]].to_csv(seen, index=False)
+    assert len(find_overlap(packed, load_dataset(seen))) == len(before)
 
 
 def test_what_info_says_of_it(packed):

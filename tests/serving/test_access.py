@@ -2,6 +2,7 @@
 
 import json
 import logging
+import time
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,9 @@ def test_the_log_is_a_line_a_request(open_served, caplog):
     with caplog.at_level(logging.INFO, "lentigo.serving"):
         open_served.get("/v1/predictions?model=secret-name")
         open_served.call("POST", "/v1/predictions", files={"photos": ("Jane Doe.jpg", b"no photograph")})
+        end = time.monotonic() + 10
+        while len(caplog.records) < 2 and time.monotonic() < end:  # a line comes after its answer
+            time.sleep(0.01)
     lines = [json.loads(record.message) for record in caplog.records]
     assert [(line["method"], line["route"], line["status"], line["who"]) for line in lines] == [
         ("GET", "/v1/predictions", 200, "local"), ("POST", "/v1/predictions", 422, "local"),

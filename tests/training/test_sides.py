@@ -13,8 +13,8 @@ from lentigo.data.progress import show_nothing
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import open_bundle
-from lentigo.training.recipes import find_recipe
-from lentigo.training.sides import Guard, choose_guard, guard_material, load_labelled
+from lentigo.training.recipes import SEED, find_recipe
+from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, guard_material, load_labelled, read_sides
 from lentigo.training.trainer import train
 
 ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
@@ -161,3 +161,46 @@ def test_validation_is_drawn_with_twins_on_one_side(leaking, marked):
     lesion = splits["image"].str.extract(r"phantom_(\d+)_", expand=False)
     assert (splits.groupby(lesion)["split"].nunique() == 1).all() and (splits.groupby("group")["split"].nunique() == 1).all()
     assert lesion.duplicated().any() and "patient_id" not in load_dataset(leaking).table
+
+
+def know(dataset, side):
+    """Sides by hash: those of some photographs, from what `side` says of their rows."""
+    return {digest: said for row, digest in enumerate(dataset.digests) if (said := side(row))}
+
+
+def test_what_the_start_was_trained_on_is_not_validation_and_what_it_was_judged_by_stays(phantoms):
+    dataset = load_labelled(phantoms)
+    before = draw_validation(dataset, SEED, {})
+    again = draw_validation(dataset, SEED.__class__(seed=7), know(dataset, lambda row: "validation" if before[row] else "train"))
+    np.testing.assert_array_equal(again, before)
+
+
+def test_new_photographs_beside_known_ones_are_drawn_as_ever(phantoms):
+    dataset = load_labelled(phantoms)
+    old = np.isin(dataset.groups, np.unique(dataset.groups)[::2])
+    held_out = draw_validation(dataset, SEED, know(dataset, lambda row: old[row] and "train"))
+    assert not held_out[old].any()
+    for label in (0, 1):
+        new = ~old & (dataset.malignant == label)
+        assert 0 < held_out[new].sum() < new.sum()
+
+
+def test_a_group_of_which_one_photograph_was_trained_on_is_no_validation(phantoms):
+    dataset = load_labelled(phantoms)
+    before = draw_validation(dataset, SEED, {})
+    group = next(number for number in dataset.groups[before] if (dataset.groups == number).sum() > 1)
+    row = np.flatnonzero(dataset.groups == group)[0]
+    held_out = draw_validation(dataset, SEED, know(dataset, lambda n: "validation" if before[n] and n != row else "train"))
+    assert not held_out[dataset.groups == group].any() and held_out.sum() < before.sum()
+
+
+def test_nothing_left_to_judge_by_is_an_error(phantoms):
+    dataset = load_labelled(phantoms)
+    with pytest.raises(DataError, match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{FEWEST} other lesions of each class: add them, or start from imagenet"):
+        draw_validation(dataset, SEED, know(dataset, lambda row: "train"))
+
+
+def test_sides_come_from_a_run_and_from_nothing_else(run, tmp_path):
+    sides = read_sides(run)
+    assert set(sides.values()) == {"train", "validation"} and all(len(digest) == 64 for digest in sides)
+    assert read_sides("imagenet") == read_sides(tmp_path / "some.weights.h5") == {}
