@@ -64,7 +64,7 @@ def listen(settings: Settings) -> socket.socket:
     try:
         family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         with ExitStack() as stack:
-            listener = stack.enter_context(socket.socket(family))
+            listener = stack.enter_context(socket.socket(family, proto=socket.IPPROTO_TCP))  # asyncio sends at once (no Nagle) only where it is named
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             stack.pop_all()

@@ -14,6 +14,8 @@ import pytest
 from served import Process, Served, draw_photo
 
 from lentigo.serving.records import Query
+from lentigo.serving.server import listen
+from lentigo.serving.settings import Settings
 from lentigo.serving.store import open_store
 
 MOMENTS = int(os.environ.get("LENTIGO_KILLS", 50))  # at which the service is killed
@@ -69,6 +71,11 @@ def test_what_is_no_http_hurts_nobody(database, request_line):
             wrong.sendall(request_line)
             wrong.recv(100)
         assert served.get("/healthz").status_code == 200
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    with listen(Settings(port=0)) as listener:
+        assert listener.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on, and each answer takes 40 ms more
 
 
 def test_a_second_process_at_the_same_store_answers_the_same_request(database):
