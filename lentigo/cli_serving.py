@@ -36,7 +36,7 @@ def serve(
     db: Db = None,
     keep_photos: Annotated[Path | None, Option("--keep-photos", help="Folder to keep photographs in: pixels alone. Without it none is kept.")] = None,
     queue: Annotated[int, Option("--queue", help="Photographs that may wait; more are refused.")] = 128,
-    wait_ms: Annotated[float, Option("--wait-ms", help="How long a photograph waits for others to be answered with.")] = 2.0,
+    wait_ms: Annotated[float, Option("--wait-ms", help="How long a photograph waits for others to be answered with.")] = 1.0,
     rate: Annotated[float, Option("--rate", help="Requests a second of one key, on average.")] = 50.0,
     as_json: Json = False,
 ) -> None:

@@ -37,7 +37,7 @@ class Settings:
     rate: float = 50.0
     burst: int = 100
     most_batch: int = 16
-    wait_ms: float = 2.0
+    wait_ms: float = 1.0
     stop_seconds: float = 30.0
 
     def __post_init__(self) -> None:
