@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import LogFormatter
 
 from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
 
@@ -28,11 +29,14 @@ def draw_tradeoff(standings: Sequence[Any], path: Path) -> Path:
         axes.plot(np.array(cost)[front], value[front], color=MALIGNANT, linewidth=1, zorder=0, label="none is faster and better")
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(LogFormatter())
         axes.legend(frameon=False, loc="lower right")
-    for standing, x, y in zip(standings, cost, value, strict=True):
-        axes.annotate(standing.backbone, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    axes.margins(x=0.15)
-    tidy_axes(axes, "Quality and cost", "milliseconds a photograph" if timed else "rank", "AUROC, 95 % interval")
+        for standing, x, y in zip(standings, cost, value, strict=True):
+            axes.annotate(standing.backbone, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+    else:
+        axes.set_xticks(cost, [standing.backbone for standing in standings], rotation=30 if len(standings) > 4 else 0)
+    axes.margins(x=0.25)
+    tidy_axes(axes, "Quality and cost" if timed else "Quality", "milliseconds a photograph" if timed else "", "AUROC, 95 % interval")
     return save_figure(figure, path)
 
 
