@@ -42,7 +42,7 @@ class Session:
         core, self.batch = openvino.Core(), batch
         self.precision = precision or fastest_precision(core)
         hint = "THROUGHPUT" if batch > 1 else "LATENCY"
-        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision, **({"INFERENCE_NUM_THREADS": str(threads)} if threads else {})}
+        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision, **(bound_threads(threads) if threads else {})}
         try:
             self.compiled = compile_graph(core, model, batch, options) if isinstance(model, bytes) else recall_graph(core, model, batch, options, digest)
         except RuntimeError as error:
@@ -131,6 +131,11 @@ def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, ba
         session.precision = "int8"
         return session
     return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+
+
+def bound_threads(threads: int) -> dict[str, str]:
+    """Options for so many threads, free to run on any processor: pinned, those of two processes would share the same ones."""
+    return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
 
 
 def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:

@@ -123,3 +123,9 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path):
     (tmp_path / "model.onnx").write_bytes(b"no graph")
     with pytest.raises(ModelError, match=r"model.onnx: cannot be compiled .* copy it again"):
         Session(tmp_path / "model.onnx")
+
+
+def test_a_bounded_session_runs_on_any_processor(run):
+    """Pinned, two processes of one thread each shared the first processor."""
+    session = Session(run / "model.onnx", threads=1)
+    assert session.compiled.get_property("INFERENCE_NUM_THREADS") == 1 and not session.compiled.get_property("ENABLE_CPU_PINNING")
