@@ -94,11 +94,15 @@ class FormParser:
             raise ProblemError("invalid", f"a field is unknown or sent twice; expected {PHOTOS!r}, and once at most {', '.join(FIELDS)}")
 
     def add_data(self, data: bytes, start: int, end: int) -> None:
-        content, most = (self.form.photos[-1], self.settings.most_bytes) if self.name == PHOTOS else (self.text, LONGEST_FIELD)
-        if len(content) + end - start > most:
-            position = f"photograph {len(self.form.photos) - 1}" if self.name == PHOTOS else self.name
-            raise ProblemError("too-large", f"{position}: more than {most} bytes; send a smaller one")
-        content += data[start:end]
+        if self.name != PHOTOS:
+            if len(self.text) + end - start > LONGEST_FIELD:
+                raise ProblemError("invalid", f"{self.name}: more than {LONGEST_FIELD} bytes; expected a value of a word or two")
+            self.text += data[start:end]
+            return
+        photo = self.form.photos[-1]
+        if len(photo) + end - start > self.settings.most_bytes:
+            raise ProblemError("too-large", f"photograph {len(self.form.photos) - 1}: more than {self.settings.most_bytes} bytes; send a smaller one")
+        photo += data[start:end]
 
     def end_part(self) -> None:
         if self.name != PHOTOS:

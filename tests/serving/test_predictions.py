@@ -155,7 +155,7 @@ def test_what_is_no_form(served, kind):
     assert served.call("POST", "/v1/predictions", content=b"{}", headers={"Content-Type": kind}).status_code in (400, 415)
 
 
-@pytest.mark.parametrize("fields", [{"taken": "yesterday"}, {"taken": "0001-01-01T00:00:00+23:00"}, {"mm_per_pixel": "-1"}, {"mm_per_pixel": "nan"}, {"lesion": "unknown"}])
+@pytest.mark.parametrize("fields", [{"taken": "yesterday"}, {"taken": "0001-01-01T00:00:00+23:00"}, {"mm_per_pixel": "-1"}, {"mm_per_pixel": "nan"}, {"lesion": "unknown"}, {"lesion": "x" * 201}])
 def test_a_field_that_means_nothing(served, fields):
     answer = served.send(draw_photo(1), **fields)
     assert is_problem(answer, 422, "invalid") and next(iter(fields)) in answer.json()["detail"]
