@@ -43,7 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data")
     parser.add_argument("--more", nargs="*", default=[], help="further data sets, all of them to train on")
-    parser.add_argument("--start", required=True, help="weights of the backbone, or a RUN to go on from: the same seed keeps its split")
+    parser.add_argument("--start", required=True, help="weights of the backbone, or a RUN to go on from, whose validation photographs stay that")
     parser.add_argument("--backbone", default=RECIPE.backbone)
     parser.add_argument("--small-epochs", type=int, default=RECIPE.small_epochs)
     parser.add_argument("--small-side", type=int, default=RECIPE.small_side)

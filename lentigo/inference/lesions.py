@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
@@ -11,6 +12,7 @@ from lentigo.inference.regions import Regions, fill_holes, find_regions
 
 HALF = 0.5  # P(lesion) from which on a pixel is lesion
 SMALLEST = 0.001  # of the photograph: what is smaller is a speck
+SPREAD = 0.25  # of the side: standard deviation of where a lesion is expected
 SHARE = 0.5  # of the largest region's weight that another region must have to be part of the same lesion
 
 
@@ -27,7 +29,7 @@ class Box:
 def clean_mask(mask: np.ndarray, *, smallest: float = SMALLEST, share: float = SHARE) -> np.ndarray:
     """P(lesion), float (height, width), without specks, holes and what is beside the lesion.
 
-    Regions of P >= 0.5 count by the sum of P in them. The heaviest is kept, and others with a `share` of its weight; none where all are
+    Regions of P >= 0.5 count by the sum of P in them, the less the further they lie from the middle, at which the camera was pointed. The heaviest is kept, and others with a `share` of its weight; none where all are
     `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border does not move.
     """
     regions = find_regions(mask >= HALF)
@@ -40,8 +42,15 @@ def clean_mask(mask: np.ndarray, *, smallest: float = SMALLEST, share: float = S
 def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:
     """Which regions are the lesion, bool (count,)."""
     large = regions.areas > smallest * mask.size
-    weight = np.where(large, regions.sum_up(mask), 0)
+    weight = np.where(large, regions.sum_up(mask * weigh_places(*mask.shape)), 0)
     return large & (weight >= share * weight.max(initial=0))
+
+
+@cache
+def weigh_places(height: int, width: int) -> np.ndarray:
+    """The weight of each pixel, float (height, width): a normal density around the middle, 1 there."""
+    down, across = (((np.arange(side) + 0.5) / side - 0.5) / SPREAD for side in (height, width))
+    return np.exp(-(down[:, None] ** 2 + across**2) / 2)
 
 
 def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:

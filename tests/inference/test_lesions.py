@@ -20,6 +20,15 @@ def test_another_large_part_stays():
     np.testing.assert_array_equal(clean_mask(mask) >= 0.5, mask >= 0.5)
 
 
+def test_the_lesion_in_the_middle_goes_before_a_larger_shade_in_the_corner():
+    mask = np.maximum(disc(115, 105, 20), disc(224, 0, 50))
+    np.testing.assert_array_equal(clean_mask(mask) >= 0.5, disc(115, 105, 20) >= 0.5)
+
+
+def test_a_lesion_alone_in_the_corner_stays():
+    np.testing.assert_array_equal(clean_mask(disc(200, 20, 20)) >= 0.5, disc(200, 20, 20) >= 0.5)
+
+
 def test_holes_are_filled():
     mask = np.minimum(disc(100, 100, 50), 1 - disc(110, 90, 15))
     np.testing.assert_array_equal(clean_mask(mask) >= 0.5, disc(100, 100, 50) >= 0.5)
