@@ -188,7 +188,7 @@ def export_records(store: Any, records: Iterable[Any], path: Path, as_json: bool
 
 
 def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
-    """Deletes what is older, and the photographs that were kept of it alone. Without `yes` says what that would be, as a `UsageError`."""
+    """Deletes what is older, the photographs that were kept of it alone, and those that a crash left without a record. Without `yes` says what that would be, as a `UsageError`."""
     from lentigo.data.photos import Problem
     from lentigo.serving.photos import PhotoFolder
     from lentigo.serving.records import Query
@@ -200,15 +200,17 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
         raise UsageError(f"--forget: of {sum(kept)} of {len(kept)} predictions a photograph is kept; name its folder by --keep-photos, as `serve` was given it")
     forgotten, problems = store.forget(before), []
     store.log(WHO, "forget", f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before {before.isoformat()}")
-    for sha256 in forgotten.photos if photos is not None else ():
+    folder = PhotoFolder(photos) if photos is not None else None
+    gone = [] if folder is None else [*forgotten.photos, *folder.find_strays(store.list_photos() | set(forgotten.photos))]
+    for sha256 in gone:
         try:
-            PhotoFolder(photos).remove(sha256)
+            folder.remove(sha256)
         except LentigoError as error:
             problems.append(Problem(sha256, str(error)))
     if as_json:
-        emit({**asdict(forgotten), "before": before.isoformat(), "problems": [asdict(problem) for problem in problems]})
+        emit({**asdict(forgotten), "strays": gone[len(forgotten.photos) :], "before": before.isoformat(), "problems": [asdict(problem) for problem in problems]})
     else:
-        say(f"deleted {forgotten.predictions} predictions, {len(forgotten.photos) - len(problems)} kept photographs and {forgotten.lesions} empty lesions from before {show_moment(before)}")
+        say(f"deleted {forgotten.predictions} predictions, {len(gone) - len(problems)} kept photographs and {forgotten.lesions} empty lesions from before {show_moment(before)}")
     report_problems(problems)
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 import re
+import time
+from collections.abc import Set
 from pathlib import Path
 
 from PIL import Image
@@ -18,6 +20,7 @@ from lentigo.errors import DataError
 
 QUALITY = 95  # of the JPEG, with colours at full resolution
 SUFFIX = ".jpg"
+FRESH = 3600  # seconds
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -34,6 +37,7 @@ class PhotoFolder:
         """
         path = self._locate(sha256)
         if path.exists():
+            os.utime(path)  # no stray: its record is on the way
             return
         picture = Image.fromarray(decode_photo(content, sha256, side=None))
         with name_full_disk(self.folder):
@@ -59,6 +63,13 @@ class PhotoFolder:
             except FileNotFoundError:
                 return False
         return True
+
+    def find_strays(self, named: Set[str]) -> list[str]:
+        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; not of the last hour, whose records may be on their way."""
+        if not self.folder.is_dir():
+            return []
+        old = (path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem) and time.time() - path.stat().st_mtime > FRESH)
+        return sorted(set(old) - named)
 
     def _locate(self, sha256: str) -> Path:
         """Raises `DataError` for a name that is no hash: it could lead out of the folder."""

@@ -319,6 +319,11 @@ class Store:
                 self.database.run_pragma("wal_checkpoint(TRUNCATE)")
         return Forgotten(gone, left, tuple(photos))
 
+    def list_photos(self) -> set[str]:
+        """The hashes of the photographs that records say are kept."""
+        with self._reading() as connection:
+            return set(connection.scalars(select(predictions.c.sha256).where(predictions.c.kept)))
+
 
 @contextmanager
 def name_twice(words: str) -> Iterator[None]:

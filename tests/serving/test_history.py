@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import sys
 from datetime import UTC, datetime, timedelta
 
@@ -170,6 +171,23 @@ def test_what_is_old_is_forgotten_with_its_photographs(lentigo, filled, db, tmp_
     assert [folder.get(record.sha256) is None for record in filled[:2]] == [False, True]
     with open_store(db) as store:
         assert store.list_events().events[0].action == "forget"
+
+
+def test_a_photograph_that_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_path):
+    known = make_record(kept=True)
+    with open_store(db) as store:
+        store.add([known])
+    folder, content = PhotoFolder(tmp_path / "kept"), tmp_path / "phantom.png"
+    Image.fromarray(draw_phantom("benign", seed=1).photo).save(content)
+    stray, fresh = "a1" * 32, "b2" * 32
+    for sha256 in (stray, fresh, known.sha256):
+        folder.keep(sha256, content.read_bytes())
+    for sha256 in (stray, known.sha256):
+        os.utime(tmp_path / "kept" / f"{sha256}.jpg", (0, 0))
+    (tmp_path / "kept" / "notes.jpg").write_text("of somebody else")
+    code, out, _ = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json")
+    assert code == 0 and json.loads(out)["strays"] == [stray] and folder.get(stray) is None
+    assert folder.get(fresh) and folder.get(known.sha256) and (tmp_path / "kept" / "notes.jpg").exists()
 
 
 def test_a_photograph_that_cannot_be_removed_is_listed(lentigo, filled, tmp_path):

@@ -144,3 +144,19 @@ def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
         kept = folder.get(name)
         assert b"Exif" not in kept and b"http" not in kept and dict(Image.open(io.BytesIO(kept)).getexif()) == {}
     assert len(os.listdir(folder.folder)) == len({hash_file(path) for path in paths}) if paths else True
+
+
+def test_a_photograph_that_is_kept_again_is_no_stray(tmp_path):
+    folder, content = PhotoFolder(tmp_path), encode_plain()
+    folder.keep(NAME, content)
+    os.utime(tmp_path / f"{NAME}.jpg", (0, 0))
+    assert folder.find_strays(set()) == [NAME] and folder.find_strays({NAME}) == []
+    folder.keep(NAME, content)
+    assert folder.find_strays(set()) == [] and PhotoFolder(tmp_path / "none").find_strays(set()) == []
+
+
+def encode_plain():
+    """A phantom as PNG."""
+    file = io.BytesIO()
+    draw().save(file, "PNG")
+    return file.getvalue()
