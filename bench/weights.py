@@ -2,6 +2,8 @@
 
     python bench/weights.py photographs/malignant_vs_benign --more photographs/more_training --start densenet121.weights.h5 --out runs/weights
     python bench/weights.py ... --masks photographs/lesion_masks --pack lentigo/models/bundled
+    lentigo evaluate bundled photographs/malignant_vs_benign --no-twins --stress --json > measured.json      # once
+    python bench/weights.py ... --pack lentigo/models/bundled --measured measured.json
 
 The first data set has a test split, which is opened only to leave out of the training what it shows; photographs of one lesion with two labels are left out, too.
 `--masks` takes what `lentigo train --masks` does, for instance the manifest of bench/self_training.py. What is packed is compared with the RUN on its validation photographs first.
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import tempfile
 from pathlib import Path
 
@@ -20,11 +23,14 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
 
+from lentigo.data.files import write_text
 from lentigo.data.leaks import join_twins, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.partition import find_conflicts
 from lentigo.data.progress import show_nothing
-from lentigo.models.bundle import CARD, open_bundle
+from lentigo.evaluation.metrics import TITLES
+from lentigo.evaluation.model_card import write_card
+from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
 from lentigo.training.recipes import BEST, Recipe
 from lentigo.training.sides import Guard
 
@@ -55,7 +61,10 @@ def main() -> None:
     parser.add_argument("--mask-epochs", type=int, default=MASK_RECIPE.mask_epochs)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--pack", type=Path, help="the folder for the small copy")
+    parser.add_argument("--measured", type=Path, help="what `lentigo evaluate --stress --json` said of what was packed: it goes into the card, and nothing else is done")
     options = parser.parse_args()
+    if options.measured:
+        return tell_measured(options.pack or BUNDLED, options.data, json.loads(options.measured.read_text(encoding="utf-8")))
     print(describe_machine())
     changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "seed")}
     if not (options.out / CARD).is_file():
@@ -99,6 +108,16 @@ def pack(run: Path, out: Path) -> None:
     halved = {"n": len(validation), "auroc_f32": before, "auroc_f16": after, "largest_change": moved}
     pack_bundle(bundle, out, licence=LICENCE, halved=halved)
     (out / "LICENSE").write_text(f"Lentigo: {LICENCE}.\nA research tool, not a medical device: no diagnosis, no treatment decision.\n", encoding="utf-8")
+
+
+def tell_measured(folder: Path, data: str, said: dict) -> None:
+    """Puts test results into the card of a packed RUN. Raises `SystemExit` where they are another model's."""
+    bundle = open_bundle(folder)
+    if said["model"].partition("@")[2] != bundle.name.partition("@")[2]:
+        raise SystemExit(f"{said['model']} was measured; expected {bundle.name}")
+    measured = {"data": f"{Path(data).name}, {said['split']}", **{name: said[name] for name in ("n", "n_malignant", "model", *TITLES, "ci", "floors", "stress")}}
+    whole = finish_bundle(Bundle(folder, {**bundle.card, "measured": measured}), bundle.card["metrics"])
+    write_text(folder / MODEL_CARD, write_card(whole))
 
 
 def clean(data: str, more: list[str]) -> pd.DataFrame:

@@ -271,11 +271,27 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
     ), (Table(("Metric", "Value", "95 % interval"), rows),))  # fmt: skip
 
 
-def describe_test() -> Section:
-    """Where the other numbers are."""
+def describe_test(card: dict[str, Any]) -> Section:
+    """What `lentigo evaluate` said on photographs of a test, where that was put into the card, else where to get it."""
+    said = card.get("measured")
+    if not said:
+        return Section("Results on test photographs", (
+            "Not in this RUN: training never reads the test split.",
+            f"{EVALUATE} measures it, with subgroups, floors, calibration and the worst mistakes, and counts how often the set has been opened; `--stress` adds changed photographs.",
+        ))  # fmt: skip
+    rows = tuple((title, tell_score(said.get(name)), tell_interval(find(said, "ci", name))) for name, title in TITLES.items())
+    floors = tuple(
+        (what, tell_score(find(said, "floors", name), find(said, "floors", "ci", name)))
+        for what, name in (("the file", "file_only_auroc"), ("the border of the picture", "border_only_auroc"), ("its corners", "corners_only_auroc"), ("a thumbnail", "thumbnail_only_auroc"))
+    )
+    stress = tuple((row["name"], tell_score(row["auroc"], row["auroc_ci"]), f"{row['changed']:.1%}") for row in said.get("stress") or ())
     return Section("Results on test photographs", (
-        "Not in this RUN: training never reads the test split.",
-        f"{EVALUATE} measures it, with subgroups, floors, calibration and the worst mistakes, and counts how often the set has been opened; `--stress` adds changed photographs.",
+        f"{said['data']}, {said['n']:,} photographs, {said['n_malignant']:,} malignant; by {said['model']}. Training never read them; all are counted, answered or refused.",
+        "Intervals: 95 %, percentile bootstrap over groups. They count chance alone, not other places or people.",
+        "The second table is what a simple classifier reaches without the lesion, the third what is left when every photograph is changed.",
+    ), (
+        Table(("Metric", "Value", "95 % interval"), rows), Table(("Known to the classifier", "AUROC"), floors),
+        *([Table(("Change", "AUROC", "Decisions that change"), stress)] if stress else []),
     ))  # fmt: skip
 
 

@@ -48,7 +48,7 @@ def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = 
     return (
         *describe_leaks(card), parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), describe_split(card), parts.describe_training(card),
         parts.describe_calibration(card), parts.describe_operating_point(card, scores), parts.describe_refusal(card, scores), parts.describe_precision(card),
-        parts.describe_results(scores, parts.find(card, "ensemble", "folds")), *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()), parts.describe_test(), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
+        parts.describe_results(scores, parts.find(card, "ensemble", "folds")), *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()), parts.describe_test(card), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
     )  # fmt: skip
 
 

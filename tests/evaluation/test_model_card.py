@@ -67,6 +67,18 @@ def test_the_test_split_is_named_as_missing(text):
     assert "`lentigo evaluate RUN DATA --split test" in read_section(text, "Results on test photographs")
 
 
+def test_what_was_measured_of_it_stands_in_the_card_of_the_weights_in_the_box():
+    bundle = open_bundle("bundled")
+    said, text = bundle.card["measured"], write_card(bundle)
+    assert said["model"].partition("@")[2] == bundle.name.partition("@")[2] and "Not in this RUN" not in text
+    for line in (
+        f"| AUROC | {said['auroc']:.3f} | {said['ci']['auroc'][0]:.3f} to {said['ci']['auroc'][1]:.3f} |",
+        f"| the border of the picture | {said['floors']['border_only_auroc']:.3f} (", "| unchanged | ", f"| ink | {said['stress'][-2]['auroc']:.3f} (",
+    ):  # fmt: skip
+        assert line in text, line
+    assert text == (bundle.folder / "model_card.md").read_text(encoding="utf-8")
+
+
 def test_the_data_are_described(bundle, text):
     section, known = read_section(text, "Training data"), bundle.card["data"]["known"]
     assert "| Licences | CC0-1.0 |" in section and "| Sources | lentigo phantom |" in section
