@@ -11,9 +11,10 @@ from __future__ import annotations
 
 import os
 import random
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -89,7 +90,7 @@ def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Pat
     constructor = getattr(keras.applications, backbone.constructor)
     options = {"include_preprocessing": True} if backbone.constructor.startswith("MobileNetV3") else {}
     try:
-        with warnings.catch_warnings(action="ignore", category=UserWarning):  # MobileNet doubts that 224 x 224 is square
+        with warnings.catch_warnings(action="ignore", category=UserWarning), redirect_stdout(sys.stderr):  # MobileNet doubts that 224 x 224 is square; a download shows its progress
             base = constructor(
                 include_top=False, input_tensor=preprocess(backbone, image), name=backbone.name,
                 weights="imagenet" if str(weights) == "imagenet" else None, **options,

@@ -106,10 +106,13 @@ def test_weights_of_another_backbone_are_refused(tmp_path):
         build_network(BACKBONES["vgg16"], tmp_path / "m.weights.h5")
 
 
-def test_a_failed_download_says_which_file_to_put_where(monkeypatch):
+def test_a_failed_download_says_which_file_to_put_where(monkeypatch, capsys):
     def fail(*_, **__):
+        print("Downloading data from ...")  # as Keras does, where machine output may stand
         raise OSError("URL fetch failure")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
     with pytest.raises(ModelError, match=r"could not be downloaded; put Keras' file for MobileNetV2.*or pass it: --weights FILE"):
         build_network(BACKBONES["mobilenetv2"], "imagenet")
+    said = capsys.readouterr()
+    assert said.out == "" and "Downloading" in said.err
