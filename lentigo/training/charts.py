@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogFormatter
+from matplotlib.ticker import LogFormatter, NullFormatter
 
 from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
+from lentigo.training.recipes import Recipe
 
 COLUMNS = 4  # slices beside each other
 
@@ -66,12 +68,17 @@ def draw_importance(importance: Mapping[str, float], path: Path) -> Path:
 def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
     """The AUROC of each finished trial against each field that was searched; `trials` has a column `auroc` and one of each name. The first row is the default."""
     rows = -(-len(names) // COLUMNS)
+    even = {item.name for item in fields(Recipe) if (search := item.metadata.get("search")) and search.log}  # in their logarithm
     figure = new_figure(2.6 * min(COLUMNS, len(names)), 2.5 * rows)
     grid = np.atleast_1d(figure.subplots(rows, min(COLUMNS, len(names)), sharey=True, squeeze=False)).ravel()
     for axes, name in zip(grid, names, strict=False):
         values = trials[name].astype(str) if trials[name].dtype == object or trials[name].dtype == bool else trials[name]
         axes.scatter(values, trials["auroc"], s=14, c=np.arange(len(trials)), cmap="Blues", vmin=-len(trials) / 2, edgecolors="none")
         axes.scatter(values.iloc[:1], trials["auroc"].iloc[:1], marker="D", s=26, color=MALIGNANT)
+        if name in even:
+            axes.set_xscale("log")
+            axes.xaxis.set_major_formatter("{x:g}")
+            axes.xaxis.set_minor_formatter(NullFormatter())
         tidy_axes(axes, name.replace("_", " "), "", "AUROC" if axes in grid[::COLUMNS] else "")
     for axes in grid[len(names) :]:
         axes.set_visible(False)
