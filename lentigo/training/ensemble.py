@@ -30,7 +30,7 @@ from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.judgement import Measured, judge_folds
 from lentigo.training.recipes import Recipe, find_head_recipe
-from lentigo.training.sides import Guard, keep_settings, load_labelled
+from lentigo.training.sides import Guard, keep_settings, load_labelled, refuse_known
 from lentigo.training.trainer import Ready, Training, check_start, describe_making, finish_run, get_ready, write_model
 
 
@@ -51,6 +51,7 @@ def train_folds(
     check_start(out, recipe, resume)
     labelled = load_labelled(data)
     ready = get_ready(labelled.assign(split=labelled.table["split"].replace("validation", "train")), recipe, weights, exact=exact, guard=guard, progress=progress)
+    refuse_known(ready.dataset, weights)  # each judges once
     parts = assign_folds(ready.dataset, folds, recipe.seed)
     keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
     write_sides(out / SPLITS, ready.dataset, parts)

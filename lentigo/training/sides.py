@@ -116,6 +116,7 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool,
     held_out = (dataset.table["split"] == "validation").to_numpy()
     if not held_out.any():
         held_out = draw_validation(dataset, recipe, read_sides(weights))
+    refuse_known(dataset.take(held_out), weights)
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
@@ -130,6 +131,17 @@ def read_sides(weights: str | Path) -> dict[str, str]:
         return {}
     path = find_bundle(weights).folder / SPLITS
     return pd.read_csv(path, dtype=str).set_index("sha256")["split"].to_dict() if path.is_file() else {}
+
+
+def refuse_known(judges: Dataset, weights: str | Path) -> None:
+    """Raises `DataError` where photographs that are to judge a training are among those that its start has learned from."""
+    known = read_sides(weights)
+    spent = [image for image, digest in zip(judges.table["image"], judges.digests, strict=True) if known.get(digest) == "train"]
+    if spent:
+        raise DataError(
+            f"{judges.name}: {weights} has learned from {len(spent)} of the {len(judges)} photographs that are to judge this training (the first: {spent[0]}); "
+            f"expected others: leave these out, start from imagenet, or let `lentigo train` draw the validation photographs"
+        )
 
 
 def draw_validation(dataset: Dataset, recipe: Recipe, known: dict[str, str]) -> np.ndarray:

@@ -28,7 +28,7 @@ from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.folds import assign_folds, gather_pool
 from lentigo.training.heads import Sample, score_head
 from lentigo.training.recipes import Recipe
-from lentigo.training.sides import keep_settings
+from lentigo.training.sides import keep_settings, refuse_known
 from lentigo.training.study import (
     DEFAULT,
     ERROR,
@@ -131,6 +131,7 @@ def tune(data: str | Path, out: str | Path, plan: Plan, *, cluster: Cluster | No
     recipe, out = plan.recipe, Path(out)
     check_reach(plan, cluster)
     pool = gather_pool(data, plan.twins, progress)
+    refuse_known(pool.dataset, plan.weights)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
     settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip

@@ -1,5 +1,6 @@
 """What stands before a training: leaks are refused, left out or marked, and twins share a group."""
 
+import dataclasses
 import json
 import shutil
 
@@ -14,7 +15,7 @@ from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import open_bundle
 from lentigo.training.recipes import SEED, find_recipe
-from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, guard_material, load_labelled, read_sides
+from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, guard_material, load_labelled, read_sides, refuse_known
 from lentigo.training.trainer import train
 
 ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
@@ -204,3 +205,22 @@ def test_sides_come_from_a_run_and_from_nothing_else(run, tmp_path):
     sides = read_sides(run)
     assert set(sides.values()) == {"train", "validation"} and all(len(digest) == 64 for digest in sides)
     assert read_sides("imagenet") == read_sides(tmp_path / "some.weights.h5") == {}
+
+
+def test_judges_that_the_start_has_learned_from_are_refused(run, tmp_path):
+    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+    for side in ("train", "validation"):
+        table[table["split"] == side][["image", "label"]].to_csv(tmp_path / f"{side}.csv", index=False)
+    refuse_known(load_dataset(tmp_path / "validation.csv"), run)
+    refuse_known(load_dataset(tmp_path / "train.csv"), "imagenet")
+    with pytest.raises(DataError, match=r"has learned from (\d+) of the \1 photographs that are to judge this training.*expected others"):
+        refuse_known(load_dataset(tmp_path / "train.csv"), run)
+
+
+def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(run, tmp_path):
+    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+    table["split"] = table["split"].map({"train": "validation", "validation": "train"})
+    table.to_csv(tmp_path / "turned.csv", index=False)
+    with pytest.raises(DataError, match="are to judge this training"):
+        train(tmp_path / "turned.csv", tmp_path / "out", dataclasses.replace(SEED, backbone="mobilenetv2"), weights=run, guard=Guard(twins=False))
+    assert not (tmp_path / "out" / "splits.csv").exists()
