@@ -44,6 +44,7 @@ class Service:
         self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
         self.photos = PhotoFolder(settings.photos) if settings.photos else None
         self.cpu, self.disk = ThreadPoolExecutor(os.cpu_count() or 1, "decoding"), ThreadPoolExecutor(STORE_THREADS, "store")
+        self.desk = ThreadPoolExecutor(1, "describing")  # mostly Python: two would hinder each other
         self.waiting = self.held = 0
 
     def start(self) -> None:
@@ -56,6 +57,7 @@ class Service:
         """Ends; the server has waited for requests that were accepted."""
         await self.gatherer.close()
         self.cpu.shutdown()
+        self.desk.shutdown()
         self.disk.shutdown()
         self.store.close()
 
@@ -117,7 +119,7 @@ class Service:
             return photo
         answer = await self.gatherer.ask(photo)
         try:
-            record = await self.compute(describe_answer, answer, photo, content, self.panel, ask)
+            record = await asyncio.get_running_loop().run_in_executor(self.desk, describe_answer, answer, photo, content, self.panel, ask)
         except PhotoError as error:
             return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
         self.metrics.count_answer(answer.prediction)
