@@ -114,9 +114,10 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool,
         if held_out.notna().all():
             return (held_out == "validation").to_numpy()
     held_out = (dataset.table["split"] == "validation").to_numpy()
-    if not held_out.any():
+    if held_out.any():
+        refuse_known(dataset.take(held_out), weights)
+    else:
         held_out = draw_validation(dataset, recipe, read_sides(weights))
-    refuse_known(dataset.take(held_out), weights)
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
