@@ -23,7 +23,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
 
-from lentigo.data.files import write_text
+from lentigo.data.files import hash_file, write_text
 from lentigo.data.leaks import join_twins, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.partition import find_conflicts
@@ -32,7 +32,7 @@ from lentigo.evaluation.metrics import TITLES
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
 from lentigo.training.recipes import BEST, Recipe
-from lentigo.training.sides import Guard
+from lentigo.training.sides import Guard, find_sides
 
 RECIPE = dataclasses.replace(
     BEST, validation_split=0.12, head_epochs=30, small_epochs=8, epochs=4, average=0.995, degradation=0.15, artefacts=0.15, zoom=0.25
@@ -56,6 +56,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     parser.add_argument("--still-share", type=float, default=RECIPE.still_share)
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
+    parser.add_argument("--patience", type=int, default=RECIPE.patience)
+    parser.add_argument("--validation", help="a RUN whose validation photographs are to be this one's, too: both can then be compared")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--masks", help="a manifest of photographs with masks, for the decoder")
     parser.add_argument("--mask-epochs", type=int, default=MASK_RECIPE.mask_epochs)
@@ -66,7 +68,7 @@ def main() -> None:
     if options.measured:
         return tell_measured(options.pack or BUNDLED, options.data, json.loads(options.measured.read_text(encoding="utf-8")))
     print(describe_machine())
-    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "seed")}
+    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "patience", "seed")}
     if not (options.out / CARD).is_file():
         learn(options, dataclasses.replace(RECIPE, **changes))
     if options.masks and "decoder" not in open_bundle(options.out).card:
@@ -86,7 +88,11 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
 
     manifest = options.out.with_suffix(".csv")
     if not manifest.is_file():
-        clean(options.data, options.more).to_csv(manifest, index=False)
+        table = clean(options.data, options.more)
+        if options.validation:
+            known = find_sides(options.validation)
+            table["split"] = table["split"].mask(table["image"].map(hash_file).map(known) == "validation", "validation")
+        table.to_csv(manifest, index=False)
     train(manifest, options.out, recipe, weights=options.start, resume=options.out.is_dir(), guard=Guard(leaks="drop"))
 
 

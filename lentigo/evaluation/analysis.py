@@ -21,7 +21,7 @@ from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.stress import Stress, stress_model
 from lentigo.evaluation.subgroups import Subgroup, tabulate_subgroups
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import SPLITS, Bundle
+from lentigo.models.bundle import Bundle, read_sides
 
 WORST = 6  # mistakes shown of each kind
 MALIGNANT = "malignant"
@@ -135,9 +135,8 @@ def find_mistakes(table: pd.DataFrame, truth: np.ndarray, probability: np.ndarra
 
 
 def find_overlap(bundle: Bundle, dataset: Dataset) -> tuple[str, ...]:
-    """The photographs that lie, byte by byte, among those on which a RUN was trained or validated."""
-    path = bundle.folder / SPLITS
-    if not path.is_file():
+    """The photographs that lie, byte by byte, among those on which a RUN, or one that it started from, was trained or validated."""
+    seen = read_sides(bundle.folder)
+    if not seen:
         return ()
-    seen = set(pd.read_csv(path, dtype=str)["sha256"])
     return tuple(str(image) for image, digest in zip(dataset.table["image"], dataset.digests, strict=True) if digest in seen)

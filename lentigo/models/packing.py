@@ -12,7 +12,7 @@ import onnx
 import pandas as pd
 
 from lentigo.data.files import write_text, write_whole
-from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, REFERENCE, SPLITS, Bundle, check_hashes, draft_bundle, finish_bundle
+from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, PAST, REFERENCE, SPLITS, Bundle, check_hashes, draft_bundle, finish_bundle
 from lentigo.models.graph_weights import halve_weights
 
 PATH = re.compile(r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}")  # of a file or folder, as a system with slashes has it
@@ -34,9 +34,10 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     if (run.folder / REFERENCE).is_file():
         halve_reference(run.folder / REFERENCE, out / REFERENCE)
     shutil.copy(run.folder / HISTORY, out / HISTORY)
-    if (run.folder / SPLITS).is_file():
-        with write_whole(out / SPLITS) as temporary:
-            pd.read_csv(run.folder / SPLITS, dtype=str)[["sha256", "split"]].sort_values("sha256").to_csv(temporary, index=False)
+    for name in (SPLITS, PAST):
+        if (run.folder / name).is_file():
+            with write_whole(out / name) as temporary:
+                pd.read_csv(run.folder / name, dtype=str)[["sha256", "split"]].sort_values("sha256").to_csv(temporary, index=False)
     write_text(out / MODEL_CARD, shorten_paths((run.folder / MODEL_CARD).read_text(encoding="utf-8")))
     card = forget_photographs({key: value for key, value in run.card.items() if key not in LEFT_OUT})
     draft = draft_bundle(out, card | {"packed_from": run.card["files"][GRAPH], **entries})

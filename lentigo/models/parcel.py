@@ -7,9 +7,9 @@ import os
 from dataclasses import dataclass
 
 from lentigo.data.files import cache_folder, hash_bytes, stage_folder
-from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, MASKS, SPLITS, Bundle, find_bundle
+from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, MASKS, PAST, SPLITS, Bundle, find_bundle
 
-LEFT = (CLASSIFIER, HISTORY, SPLITS, MASKS)  # for further training and for the record
+LEFT = (CLASSIFIER, HISTORY, SPLITS, PAST, MASKS)  # for further training and for the record
 
 
 @dataclass(frozen=True)

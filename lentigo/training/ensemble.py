@@ -24,13 +24,13 @@ from lentigo.errors import UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.precision import check_precision
 from lentigo.inference.prediction import Prediction, Predictor
-from lentigo.models.bundle import CLASSIFIES, GRAPH, SPLITS
+from lentigo.models.bundle import CLASSIFIES, GRAPH, PAST, SPLITS
 from lentigo.models.network import join_heads
 from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.judgement import Measured, judge_folds
 from lentigo.training.recipes import Recipe, find_head_recipe
-from lentigo.training.sides import Guard, keep_settings, load_labelled, refuse_known
+from lentigo.training.sides import Guard, keep_past, keep_settings, load_labelled, refuse_known
 from lentigo.training.trainer import Ready, Training, check_start, describe_making, finish_run, get_ready, write_model
 
 
@@ -55,6 +55,7 @@ def train_folds(
     parts = assign_folds(ready.dataset, folds, recipe.seed)
     keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
     write_sides(out / SPLITS, ready.dataset, parts)
+    keep_past(out / PAST, ready.dataset, weights)
     sample = Sample(ready.features, ready.dataset.malignant)
     trained = [
         train_head(recipe, sample, parts == fold, out / "checkpoint" / f"fold_{fold:02}.npz", progress, prefix=f"fold_{fold:02}_")

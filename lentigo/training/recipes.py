@@ -58,7 +58,7 @@ class Recipe:
     epochs: int = number(24, "epochs of the last stage", 1)
     small_epochs: int = number(0, "epochs of the whole network on smaller views, before those of full size", 0)
     small_side: int = number(128, "pixels along the side of those smaller views", 32, 224)
-    still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned", 0, 0.9)
+    still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned at full size", 0, 0.9)
     batch_size: int = number(32, "photographs a step", 2, search=Search(choices=(16, 32, 64, 128)))
     validation_split: float = number(0.2, "share of the training photographs kept for validation", 0.01, 0.9)
     seed: int = number(0, "decides split, head, dropout, order and views", 0, 2**31)

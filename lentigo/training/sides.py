@@ -16,7 +16,7 @@ from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import Progress
 from lentigo.data.splits import split_validation
 from lentigo.errors import DataError, UsageError
-from lentigo.models.bundle import CARD, SPLITS, find_bundle
+from lentigo.models.bundle import CARD, PAST, SPLITS, find_bundle, read_sides
 from lentigo.training.recipes import Recipe
 
 LEAKS = ("refuse", "drop", "allow")  # what may be done about them
@@ -117,26 +117,33 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool,
     if held_out.any():
         refuse_known(dataset.take(held_out), weights)
     else:
-        held_out = draw_validation(dataset, recipe, read_sides(weights))
+        held_out = draw_validation(dataset, recipe, find_sides(weights))
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
     with write_whole(path) as temporary:
         table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
+    keep_past(path.with_name(PAST), dataset, weights)
     return held_out
 
 
-def read_sides(weights: str | Path) -> dict[str, str]:
-    """The sides, "train" or "validation", of the photographs that a RUN knows, by SHA-256; none for other weights."""
-    if str(weights) != "bundled" and not (Path(weights) / SPLITS).is_file():
-        return {}
-    path = find_bundle(weights).folder / SPLITS
-    return pd.read_csv(path, dtype=str).set_index("sha256")["split"].to_dict() if path.is_file() else {}
+def find_sides(weights: str | Path) -> dict[str, str]:
+    """The sides, "train" or "validation", of the photographs that weights know, by SHA-256: of a RUN as `read_sides` tells, of other weights none."""
+    return read_sides(find_bundle(weights).folder) if str(weights) == "bundled" or (Path(weights) / SPLITS).is_file() else {}
+
+
+def keep_past(path: Path, dataset: Dataset, weights: str | Path) -> None:
+    """Writes the sides of those photographs that the weights know and this data set does not hold: what starts from here one day has learned from them, too."""
+    here = set(dataset.digests)
+    past = {digest: side for digest, side in find_sides(weights).items() if digest not in here}
+    if past:
+        with write_whole(path) as temporary:
+            pd.DataFrame({"sha256": past.keys(), "split": past.values()}).to_csv(temporary, index=False)
 
 
 def refuse_known(judges: Dataset, weights: str | Path) -> None:
     """Raises `DataError` where photographs that are to judge a training are among those that its start has learned from."""
-    known = read_sides(weights)
+    known = find_sides(weights)
     spent = [image for image, digest in zip(judges.table["image"], judges.digests, strict=True) if known.get(digest) == "train"]
     if spent:
         raise DataError(

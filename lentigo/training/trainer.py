@@ -174,15 +174,15 @@ def build_head_stage(job: Job) -> Stage:
 
 def build_small_stage(job: Job) -> Stage:
     """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
-    return build_view_stage(job, "finetune small", job.recipe.small_epochs, job.recipe.small_side)
+    return build_view_stage(job, "finetune small", job.recipe.small_epochs, job.recipe.small_side, 0.0)
 
 
 def build_finetune_stage(job: Job) -> Stage:
-    """The whole network on random views of the photographs."""
-    return build_view_stage(job, "finetune", job.recipe.epochs, SIDE)
+    """The network on random views of the photographs, all of it or what lies above its still layers."""
+    return build_view_stage(job, "finetune", job.recipe.epochs, SIDE, job.recipe.still_share)
 
 
-def build_view_stage(job: Job, name: str, epochs: int, side: int) -> Stage:
+def build_view_stage(job: Job, name: str, epochs: int, side: int, still_share: float) -> Stage:
     """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too.
 
     With `still_share` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
@@ -190,7 +190,7 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int) -> Stage:
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
     model = network.full if side == SIDE else resize_input(network, side)
-    first, learner = cut_network(model, recipe.still_share) if recipe.still_share else (None, model)
+    first, learner = cut_network(model, still_share) if still_share else (None, model)
     session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.exact else None)
     steps = -(-len(job.training) // recipe.batch_size)
     compile_model(learner, recipe, plan_rate(recipe, recipe.learning_rate, epochs, steps), recipe.average)

@@ -12,11 +12,10 @@ from lentigo.evaluation.analysis import find_overlap
 from lentigo.evaluation.copies import list_known
 from lentigo.inference.prediction import Predictor
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
+from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle, read_sides
 from lentigo.models.graph_weights import start_network
 from lentigo.models.packing import pack_bundle
 from lentigo.models.quantization import list_validation
-from lentigo.training.sides import read_sides
 
 
 @pytest.fixture(scope="module")

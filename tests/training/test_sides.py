@@ -9,13 +9,15 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data.manifests import load_dataset
+from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import show_nothing
 from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.analysis import find_overlap
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import open_bundle
+from lentigo.models.packing import pack_bundle
 from lentigo.training.recipes import SEED, find_recipe
-from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, guard_material, load_labelled, read_sides, refuse_known
+from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, find_sides, guard_material, load_labelled, refuse_known
 from lentigo.training.trainer import train
 
 ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
@@ -202,9 +204,9 @@ def test_nothing_left_to_judge_by_is_an_error(phantoms):
 
 
 def test_sides_come_from_a_run_and_from_nothing_else(run, tmp_path):
-    sides = read_sides(run)
+    sides = find_sides(run)
     assert set(sides.values()) == {"train", "validation"} and all(len(digest) == 64 for digest in sides)
-    assert read_sides("imagenet") == read_sides(tmp_path / "some.weights.h5") == {}
+    assert find_sides("imagenet") == find_sides(tmp_path / "some.weights.h5") == {}
 
 
 def test_judges_that_the_start_has_learned_from_are_refused(run, tmp_path):
@@ -224,3 +226,17 @@ def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(ru
     with pytest.raises(DataError, match="are to judge this training"):
         train(tmp_path / "turned.csv", tmp_path / "out", dataclasses.replace(SEED, backbone="mobilenetv2"), weights=run, guard=Guard(twins=False))
     assert not (tmp_path / "out" / "splits.csv").exists()
+
+
+def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
+    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+    gone = table[table["split"] == "train"].groupby("label").head(3)
+    table.drop(gone.index)[["image", "label"]].to_csv(tmp_path / "fewer.csv", index=False)
+    second = tmp_path / "second"
+    train(tmp_path / "fewer.csv", second, find_recipe("seed", backbone="mobilenetv2", epochs=1), weights=run, guard=Guard(twins=False))
+    packed = pack_bundle(open_bundle(second), tmp_path / "packed").folder
+    for folder in (second, packed):
+        assert find_sides(folder) == find_sides(run) and "past.csv" in open_bundle(folder).card["files"]
+        with pytest.raises(DataError, match="has learned from 6 of the 6"):
+            refuse_known(Dataset("gone", gone[["image", "label"]]), folder)
+    assert len(find_overlap(open_bundle(second), Dataset("gone", gone[["image", "label"]]))) == 6
