@@ -41,6 +41,7 @@ LICENCE = "weights for non-commercial research use (trained on photographs of th
 MASK_RECIPE = dataclasses.replace(
     RECIPE, mask_epochs=12, average=0.0, artefacts=0.3, amelanosis=0.5, zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12
 )
+CHANGES = ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "degradation", "artefacts", "patience", "seed")  # that the call may make
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
 
@@ -56,6 +57,8 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
     parser.add_argument("--still-share", type=float, default=RECIPE.still_share)
     parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
+    parser.add_argument("--degradation", type=float, default=RECIPE.degradation)
+    parser.add_argument("--artefacts", type=float, default=RECIPE.artefacts)
     parser.add_argument("--patience", type=int, default=RECIPE.patience)
     parser.add_argument("--validation", help="a RUN whose validation photographs are to be this one's, too: both can then be compared")
     parser.add_argument("--seed", type=int, default=0)
@@ -68,7 +71,7 @@ def main() -> None:
     if options.measured:
         return tell_measured(options.pack or BUNDLED, options.data, json.loads(options.measured.read_text(encoding="utf-8")))
     print(describe_machine())
-    changes = {name: getattr(options, name) for name in ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "patience", "seed")}
+    changes = {name: getattr(options, name) for name in CHANGES}
     if not (options.out / CARD).is_file():
         learn(options, dataclasses.replace(RECIPE, **changes))
     if options.masks and "decoder" not in open_bundle(options.out).card:
