@@ -230,13 +230,16 @@ def describe_operating_point(card: dict[str, Any], scores: dict[str, Any]) -> Se
     return Section("Operating point", lines, (Table(("Rule", "Threshold", "Sensitivity (95 % interval)", "Specificity (95 % interval)"), rows),) if rows else ())
 
 
+MEASURED = {"embedding": "the embedding", "middle": "what the feature map in the middle of the network shows on average"}
+
+
 def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
     """When it does not answer."""
     refusal, counts = find(card, "refusal"), scores.get("refusals")
     if refusal is None:
         return Section("Refusal", (f"When the model should not answer: {NOT_RECORDED}.",))
     lines = (
-        f"It says uncertain where the embedding is further than {tell(refusal.get('distance_limit'))} (Mahalanobis distance) from both classes of the training photographs.",
+        f"It says uncertain where {MEASURED[refusal.get('output', 'embedding')]} is further than {tell(refusal.get('distance_limit'))} (Mahalanobis distance) from both classes of the training photographs.",
         f"It also does where conformal prediction can exclude neither class; the risk of excluding the true one: {tell(refusal.get('risk'))}.",
     )
     if counts:

@@ -122,7 +122,7 @@ class Predictor:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
                 photo = waiting.popleft()
-                said = self.decide(photo, logit, first["embedding"], seconds) if self.classifies else None
+                said = self.decide(photo, logit, first, seconds) if self.classifies else None
                 yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
@@ -154,12 +154,12 @@ class Predictor:
             mask = np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0) if self.outlines else None
             yield logit, mask, first
 
-    def decide(self, photo: Photo, logit: float, embedding: np.ndarray, seconds: float) -> Prediction:
+    def decide(self, photo: Photo, logit: float, answers: Answers, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
         probability = float(self.calibration.apply(np.array([logit]))[0])
         label, known, reason = "malignant" if probability >= self.threshold else "benign", None, ""
         if self.reference is not None:
-            distance = float(self.reference.measure_distance(embedding[None])[0])
+            distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
             known = distance <= self.reference.limit
             reason = self.explain_doubt(probability, distance)
         shown, threshold = self.shift(probability), self.shift(self.threshold)

@@ -14,6 +14,8 @@ import numpy as np
 
 from lentigo.errors import ModelError
 
+CENTRES = {"embedding": "unit_centres", "middle": "middle_centres"}  # their name in the file, by the output that is measured
+
 
 @dataclass(frozen=True)
 class Reference:
@@ -22,6 +24,7 @@ class Reference:
     `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances after it are those of Mahalanobis
     under the classes' common covariance (Lee 2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says
     little of what it shows); a photograph further than `limit` from both centres is unknown.
+    That is so where `output`, the answer of the graph that is measured, is "embedding"; of "middle", means and mean squares, they are means and deviations.
     `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
     """
 
@@ -30,10 +33,11 @@ class Reference:
     limit: float
     benign: np.ndarray
     malignant: np.ndarray
+    output: str = "embedding"
 
     def measure_distance(self, embeddings: np.ndarray) -> np.ndarray:
-        """Distances, float (n,), of embeddings (n, d) from the nearer class centre."""
-        points, centres = whiten(shorten(embeddings), self.rows), self.whitened_centres
+        """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
+        points, centres = whiten(scale(embeddings, self.output), self.rows), self.whitened_centres
         return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
 
     @cached_property
@@ -61,7 +65,16 @@ class Reference:
 
     def save(self, path: Path) -> None:
         """Writes arrays, no pickles."""
-        np.savez(path, unit_centres=self.centres, whitening=self.whitening, limit=self.limit, benign=self.benign, malignant=self.malignant)
+        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit, "benign": self.benign, "malignant": self.malignant}
+        np.savez(path, **arrays)
+
+
+def scale(points: np.ndarray, output: str) -> np.ndarray:
+    """What is measured of an output (n, d) of the graph: of embeddings their directions, of means and mean squares the means and standard deviations."""
+    if output == "embedding":
+        return shorten(points)
+    means, squares = np.split(points.astype(np.float64), 2, axis=1)
+    return np.concatenate([means, np.sqrt(np.maximum(squares - means**2, 0))], axis=1)
 
 
 def shorten(embeddings: np.ndarray) -> np.ndarray:
@@ -79,7 +92,8 @@ def load_reference(path: Path) -> Reference:
     """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged."""
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            arrays = {name.removeprefix("unit_"): file[name] for name in ("unit_centres", "whitening", "limit", "benign", "malignant")}
+            output = "middle" if CENTRES["middle"] in file.files else "embedding"
+            centres, arrays = file[CENTRES[output]], {name: file[name] for name in ("whitening", "limit", "benign", "malignant")}
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    return Reference(**{**arrays, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})
+    return Reference(**{**arrays, "centres": centres, "output": output, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})

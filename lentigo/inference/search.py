@@ -211,7 +211,7 @@ def is_strange(predictor: Predictor, answer: Answers, search: Search) -> bool:
     """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in a flower too. Needs a classifier."""
     if predictor.reference is None:
         return False
-    distance = float(predictor.reference.measure_distance(answer["embedding"][None])[0])
+    distance = float(predictor.reference.measure_distance(answer[predictor.reference.output][None])[0])
     return distance > search.strange * predictor.reference.limit
 
 

@@ -196,15 +196,26 @@ def resize_input(network: Network, side: int) -> keras.Model:
 def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Model]:
     """Two models that make up `model`, of the same layers: from the photograph to one feature map, "map", and from it to the output.
 
-    The map is the last within that share of the layers through which everything goes. Raises `ModelError` where there is none.
+    The map is the last of `find_cuts`. Raises `ModelError` where there is none.
     """
-    tensors = list(walk(model.outputs, {}))
-    used = {id(x): place for place, tensor in enumerate(tensors) for x in origin(tensor)[1].input_tensors}  # the last place that needs it
-    waiting = [sum(used.get(id(x), 0) > place for x in tensors[: place + 1]) for place in range(int(share * len(tensors)) + 1)]
-    cuts = [tensor for tensor, count in zip(tensors, waiting) if count == 1 and len(tensor.shape) == 4 and tensor.dtype != "uint8"]
+    cuts = find_cuts(model, share)
     if not cuts:
         raise ModelError(f"no feature map within the first {share:.0%} of the layers takes in everything before it; expected a larger share")
     return keras.Model(model.input, {"map": cuts[-1]}), keras.Model(cuts[-1], model.output)
+
+
+def find_cuts(model: keras.Model, share: float) -> list[keras.KerasTensor]:
+    """The feature maps, in order, within that share of the layers through which everything goes."""
+    tensors = list(walk(model.outputs, {}))
+    used = {id(x): place for place, tensor in enumerate(tensors) for x in origin(tensor)[1].input_tensors}  # the last place that needs it
+    waiting = [sum(used.get(id(x), 0) > place for x in tensors[: place + 1]) for place in range(int(share * len(tensors)) + 1)]
+    return [tensor for tensor, count in zip(tensors, waiting) if count == 1 and len(tensor.shape) == 4 and tensor.dtype != "uint8"]
+
+
+def find_middle(network: Network) -> keras.KerasTensor:
+    """The last feature map in the second quarter of the trunk's layers through which everything goes; the last of all where there is none."""
+    cuts = find_cuts(network.trunk, 0.5)[len(find_cuts(network.trunk, 0.25)) :]
+    return cuts[-1] if cuts else network.features
 
 
 def name_weights(network: Network) -> str:
@@ -226,6 +237,18 @@ def build_answers(network: Network) -> keras.Model:
     if network.head is not None:
         outputs = {"logit": network.full.output, **outputs, "heatmap": build_heatmap(network)}
     return keras.Model(network.trunk.input, outputs | ({} if network.mask is None else {"mask": network.mask}))
+
+
+def build_graph(network: Network) -> keras.Model:
+    """As `build_answers`, and with a classifier `middle` (n, 2 m) besides: the means over places of the m channels of the map in the middle of the
+    trunk, then those of their squares, which still tell other things from lesions when fine-tuning has made the embedding forget them."""
+    answers = build_answers(network)
+    if network.head is None:
+        return answers
+    x = find_middle(network)
+    squares = layers.Multiply(name="middle_squares")([x, x])
+    means = [layers.GlobalAveragePooling2D(name=f"middle_mean_{number}")(each) for number, each in enumerate((x, squares), 1)]
+    return keras.Model(answers.input, {**answers.output, "middle": layers.Concatenate(name="middle")(means)})
 
 
 def build_heatmap(network: Network) -> keras.KerasTensor:

@@ -25,7 +25,7 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
     "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
-OUTPUTS = ("logit", "embedding", "heatmap", "mask")  # what a graph of ours may give
+OUTPUTS = ("logit", "embedding", "heatmap", "mask", "middle")  # what a graph of ours may give
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 
 

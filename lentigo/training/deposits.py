@@ -18,7 +18,7 @@ from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MASKS, MODEL_CARD, Bundle, draft_bundle
 from lentigo.models.decoder import GRIDS
 from lentigo.models.graph import save_onnx
-from lentigo.models.network import build_answers, build_saved
+from lentigo.models.network import build_answers, build_graph, build_saved
 from lentigo.training.decoding import MaskJob, compare_precisions
 from lentigo.training.trainer import describe_making
 
@@ -29,7 +29,7 @@ def write_files(folder: Path, job: MaskJob, history: pd.DataFrame, doc: str) -> 
     """Graph, Keras model, history and the sides of the masks."""
     with write_whole(folder / CLASSIFIER) as temporary:
         build_saved(job.network).save(temporary)
-    save_onnx(build_answers(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
+    save_onnx(build_graph(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
     sides = job.masks.table.assign(split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests)
     for name, table in ((HISTORY, history), (MASKS, sides[["image", "mask", "split", "group", "sha256"]])):
         with write_whole(folder / name) as temporary:

@@ -24,11 +24,12 @@ from lentigo.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Measured:
-    """Photographs as a network sees them: logits (n,), embeddings (n, d), and their truth, 0 or 1 (n,)."""
+    """Photographs as a network sees them: logits (n,), embeddings or the `output` that is there in their place (n, d), and their truth, 0 or 1 (n,)."""
 
     logits: np.ndarray
     embeddings: np.ndarray
     malignant: np.ndarray
+    output: str = "embedding"
 
 
 def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, training: Measured, validation: Measured) -> dict[str, Any]:
@@ -38,7 +39,7 @@ def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, train
     """
     calibration = fit_calibration(validation.logits, validation.malignant)
     probability = calibration.apply(validation.logits)
-    reference = fit_reference(training.embeddings, training.malignant, validation.embeddings, validation.malignant, probability)
+    reference = fit_reference(training.embeddings, training.malignant, validation.embeddings, validation.malignant, probability, training.output)
     return keep_judgement(out, recipe, check, calibration, reference, validation.malignant, probability)
 
 
@@ -74,7 +75,7 @@ def keep_judgement(
         "calibration": asdict(calibration),
         "prevalence": float(malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
-        "refusal": {"distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
+        "refusal": {"output": reference.output, "distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
         "bf16": check and asdict(check),
     }
 
@@ -87,7 +88,7 @@ def describe_risk(recipe: Recipe, enough: bool) -> str:
 
 
 def measure_photos(graph: Path, precision: str, dataset: Dataset) -> Measured:
-    """Runs a graph on the photographs of a data set; one that can no longer be read is left out."""
+    """Runs a graph on the photographs of a data set, for their logits and what the middle of its trunk says; one that can no longer be read is left out."""
     kept: list[bool] = []
 
     def read(images: Iterable[str]) -> Iterator[np.ndarray]:
@@ -96,5 +97,5 @@ def measure_photos(graph: Path, precision: str, dataset: Dataset) -> Measured:
             if kept[-1]:
                 yield photo.pixels
 
-    answers = [(float(answer["logit"][0]), answer["embedding"]) for answer in Session(graph, precision=precision).stream(read(dataset.table["image"]))]
-    return Measured(np.array([logit for logit, _ in answers]), np.stack([embedding for _, embedding in answers]), dataset.malignant[kept])
+    answers = [(float(answer["logit"][0]), answer["middle"]) for answer in Session(graph, precision=precision).stream(read(dataset.table["image"]))]
+    return Measured(np.array([logit for logit, _ in answers]), np.stack([middle for _, middle in answers]), dataset.malignant[kept], "middle")

@@ -35,7 +35,7 @@ from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, find_bundle, finish_bundle
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
-from lentigo.models.network import Network, build_answers, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, build_graph, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.devices import check_batch, count_devices
@@ -254,7 +254,7 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
     """Graph, Keras model, history and its figure."""
     with write_whole(out / CLASSIFIER) as temporary:
         build_saved(network).save(temporary)
-    save_onnx(build_answers(network), out / GRAPH, DISCLAIMER)
+    save_onnx(build_graph(network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_network, build_saved, cut_network, name_weights, open_network, unfreeze_trunk
+from lentigo.models.network import build_graph, build_network, build_saved, cut_network, find_middle, name_weights, open_network, unfreeze_trunk
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
@@ -46,6 +46,17 @@ def test_a_cut_goes_through_one_map_alone(share):
     first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").full, share)
     name = first.output["map"]._keras_history.operation.name
     assert name.endswith("concat") or name.startswith("pool"), name  # elsewhere in a dense block two maps are needed
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "resnet50", "nasnetmobile", "vgg16"])
+def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name):
+    network = build_network(BACKBONES[name], "none")
+    middle = find_middle(network)
+    map_of = keras.Model(network.trunk.input, middle)(PIXELS[:2]).numpy()
+    told = build_graph(network)(PIXELS[:2])["middle"].numpy()
+    by_hand = np.concatenate([map_of.mean(axis=(1, 2)), (map_of**2).mean(axis=(1, 2))], axis=1)
+    np.testing.assert_allclose(told, by_hand, rtol=1e-3, atol=1e-4 * by_hand.max())
+    assert 7 <= middle.shape[1] <= 56
 
 
 def test_a_share_too_small_to_cut_at_is_named(network):

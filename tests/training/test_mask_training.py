@@ -71,7 +71,7 @@ def answer(folder, phantoms):
 
 def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, phantoms):
     before, after = answer(run, phantoms), answer(extended.bundle.folder, phantoms)
-    assert set(after) == {"logit", "embedding", "heatmap", "mask"}
+    assert set(after) == {"logit", "embedding", "heatmap", "mask", "middle"}
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values, err_msg=name)
 

@@ -55,6 +55,7 @@ def test_history_has_a_row_for_each_epoch(run):
 def test_the_card_holds_the_best_epoch_of_validation(run):
     card, history = json.loads((run / "card.json").read_text()), pd.read_csv(run / "history.csv")
     assert card["best_epoch"] == history["val_auroc"].idxmax() + 1
+    assert card["refusal"]["output"] == "embedding"  # the trunk is frozen
     assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.1)  # the head ran in fp32: of 15 pairs one may change places
 
 
@@ -103,6 +104,7 @@ def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
 def test_still_layers_stay_at_full_size_and_the_others_learn(phantoms, weight_file, tmp_path, small_epochs):
     weights = weight_file("mobilenetv3small")
     train(phantoms, tmp_path / "run", find_recipe("best", **SMALL | {"epochs": 1, "head_epochs": 1, "small_epochs": small_epochs}, still_share=0.5), weights=weights)
+    assert json.loads((tmp_path / "run" / "card.json").read_text())["refusal"]["output"] == "middle"  # the embedding is no longer ImageNet's
     before = start_network(find_backbone("mobilenetv3small"), weights).trunk
     after = open_network(tmp_path / "run" / "model.keras", find_backbone("mobilenetv3small")).trunk
     kernels = [(layer.name, layer.kernel) for layer in before.layers if hasattr(layer, "kernel")]
