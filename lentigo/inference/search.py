@@ -41,7 +41,7 @@ class Search:
     alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # overlap (IoU) of both looks, for a lesion to stand
     sure: float = 0.45  # score at least, but in a close-up
-    strange: float = 1.8  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
+    strange: float = 1.4  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
     apart: float = 0.4  # overlap from which on two rectangles are of one lesion
 
 
