@@ -121,9 +121,9 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool,
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
+    keep_past(path.with_name(PAST), dataset, weights)  # first: a resumed training takes the sides for the last thing that was written here
     with write_whole(path) as temporary:
         table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
-    keep_past(path.with_name(PAST), dataset, weights)
     return held_out
 
 
