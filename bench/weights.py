@@ -41,7 +41,10 @@ LICENCE = "weights for non-commercial research use (trained on photographs of th
 MASK_RECIPE = dataclasses.replace(
     RECIPE, mask_epochs=12, average=0.0, artefacts=0.3, amelanosis=0.5, zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12
 )
-CHANGES = ("backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "degradation", "artefacts", "patience", "seed")  # that the call may make
+CHANGES = (  # that the call may make
+    "backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "patience", "seed",
+    "degradation", "artefacts", "mixup", "zoom", "brightness", "contrast", "saturation", "tint",
+)  # fmt: skip
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
 
@@ -51,17 +54,9 @@ def main() -> None:
     parser.add_argument("data")
     parser.add_argument("--more", nargs="*", default=[], help="further data sets, all of them to train on")
     parser.add_argument("--start", required=True, help="weights of the backbone, or a RUN to go on from, whose validation photographs stay that")
-    parser.add_argument("--backbone", default=RECIPE.backbone)
-    parser.add_argument("--small-epochs", type=int, default=RECIPE.small_epochs)
-    parser.add_argument("--small-side", type=int, default=RECIPE.small_side)
-    parser.add_argument("--epochs", type=int, default=RECIPE.epochs)
-    parser.add_argument("--still-share", type=float, default=RECIPE.still_share)
-    parser.add_argument("--learning-rate", type=float, default=RECIPE.learning_rate)
-    parser.add_argument("--degradation", type=float, default=RECIPE.degradation)
-    parser.add_argument("--artefacts", type=float, default=RECIPE.artefacts)
-    parser.add_argument("--patience", type=int, default=RECIPE.patience)
+    for name in CHANGES:
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(getattr(RECIPE, name)), default=getattr(RECIPE, name))
     parser.add_argument("--validation", help="a RUN whose validation photographs are to be this one's, too: both can then be compared")
-    parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--masks", help="a manifest of photographs with masks, for the decoder")
     parser.add_argument("--mask-epochs", type=int, default=MASK_RECIPE.mask_epochs)
     parser.add_argument("--out", required=True, type=Path)

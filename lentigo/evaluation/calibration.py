@@ -13,7 +13,7 @@ from lentigo.inference.refusal import Reference, scale
 
 FEWEST = 30  # of each class: with fewer nothing is fitted
 ENOUGH = 1000  # of each class: then an isotonic map is worth its freedom (Niculescu-Mizil & Caruana 2005)
-UNKNOWN = 0.02  # share of the validation lesions that the distance refuses
+UNKNOWN = 0.015  # share of the validation lesions that the distance refuses
 TEMPERATURES = (0.05, 20.0)
 
 
@@ -48,17 +48,16 @@ def fit_isotonic(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 
 
 def fit_reference(
-    embeddings: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray,
-    output: str = "embedding",
+    points: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray, output: str = "embedding"
 ) -> Reference:
-    """What a model knows, from embeddings, or another output of its graph, (n, d) of its training photographs and (m, d) of validation, whose probabilities are (m,).
+    """What a model knows, from an output of its graph, (n, d) for its training photographs and (m, d) for validation, whose probabilities are (m,).
 
-    The common covariance is shrunk after Ledoit & Wolf (2004), since embeddings have about as many numbers as there are photographs.
+    The common covariance is shrunk after Ledoit & Wolf (2004), since an embedding has about as many numbers as there are photographs.
     The limit lets all but `UNKNOWN` of the validation photographs pass.
     """
-    embeddings = scale(embeddings, output)
-    centres = np.stack([embeddings[malignant == label].mean(axis=0) for label in (0, 1)])
-    precision = LedoitWolf(assume_centered=True).fit(embeddings - centres[malignant]).precision_
+    points = scale(points, output)
+    centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])
+    precision = LedoitWolf(assume_centered=True).fit(points - centres[malignant]).precision_
     values, vectors = np.linalg.eigh(precision)
     whitening = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
     benign, positive = (np.sort(probability[malignant_held_out == label]) for label in (0, 1))

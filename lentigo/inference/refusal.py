@@ -35,9 +35,9 @@ class Reference:
     malignant: np.ndarray
     output: str = "embedding"
 
-    def measure_distance(self, embeddings: np.ndarray) -> np.ndarray:
+    def measure_distance(self, points: np.ndarray) -> np.ndarray:
         """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
-        points, centres = whiten(scale(embeddings, self.output), self.rows), self.whitened_centres
+        points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
         return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
 
     @cached_property

@@ -73,6 +73,11 @@ def find_bundle(folder: str | Path) -> Bundle:
     return Bundle(folder, card)
 
 
+def is_run(weights: str | Path) -> bool:
+    """Whether the weights that a training is to start from are a RUN's: the bundled one, or a folder with a graph."""
+    return str(weights) == "bundled" or (Path(weights) / GRAPH).is_file()
+
+
 def check_hashes(bundle: Bundle) -> None:
     """Raises `ModelError` where a file of a RUN is not the one that its card names."""
     for name, expected in bundle.card["files"].items():

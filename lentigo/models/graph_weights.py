@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import Backbone
-from lentigo.models.bundle import GRAPH, open_bundle
+from lentigo.models.bundle import is_run, open_bundle
 from lentigo.models.graph import trace_onnx
 from lentigo.models.network import Network, build_network
 
@@ -41,7 +41,7 @@ def start_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float
 
     Raises `ModelError` where that has another backbone.
     """
-    if str(weights) != "bundled" and not (Path(weights) / GRAPH).is_file():
+    if not is_run(weights):
         return build_network(backbone, weights, dropouts, seed)
     bundle = open_bundle(weights)
     if bundle.card["backbone"] != backbone.name:

@@ -152,3 +152,24 @@ def mix_views(views: np.ndarray, labels: np.ndarray, alpha: float, rng: np.rando
     share, other = np.maximum(share, 1 - share).astype(np.float32), rng.permutation(len(views))
     mixed = [cv2.addWeighted(view, float(part), views[n], float(1 - part), 0) for view, part, n in zip(views, share, other, strict=True)]
     return np.stack(mixed), share[:, None] * labels + (1 - share[:, None]) * labels[other]
+
+
+def lay_mosaics(views: np.ndarray, masks: np.ndarray, chance: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Mosaics (Bochkovskiy 2020, YOLOv4): with a chance a view, uint8 (n, side, side, 3), is shown beside three others of its batch, all at half the size
+    and in any order, and its mask, float32 (n, side, side), with it: several lesions, small ones, none in the middle. The side is even.
+    """
+    members = [rng.permutation([n, *rng.integers(len(views), size=3)]) if rng.random() < chance else None for n in range(len(views))]
+    small = [[shrink(picture) for picture in pictures] for pictures in (views, masks)]
+    laid = [[picture if four is None else lay_four([half[n] for n in four]) for picture, four in zip(pictures, members, strict=True)]
+            for pictures, half in zip((views, masks), small, strict=True)]  # fmt: skip
+    return np.stack(laid[0]), np.stack(laid[1])
+
+
+def shrink(picture: np.ndarray) -> np.ndarray:
+    """A picture at half its size, each pixel the mean of four."""
+    return cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
+
+
+def lay_four(parts: list[np.ndarray]) -> np.ndarray:
+    """Four pictures of one size as the quarters of another."""
+    return np.vstack([np.hstack(parts[:2]), np.hstack(parts[2:])])

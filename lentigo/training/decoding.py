@@ -23,7 +23,7 @@ from lentigo.models.decoder import find_skips
 from lentigo.models.graph import to_onnx
 from lentigo.models.network import Network, unfreeze_trunk
 from lentigo.models.runtime import Session, fastest_precision
-from lentigo.training.augmentation import augment_pair, find_augmentation, view_generator
+from lentigo.training.augmentation import augment_pair, find_augmentation, lay_mosaics, view_generator
 from lentigo.training.losses import MaskLoss
 from lentigo.training.recipes import Recipe
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
@@ -119,7 +119,8 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
         augment_pair(read_photo(table["image"].iat[n]).pixels, read_mask(table["mask"].iat[n], SIDE), augmentation, view_generator(recipe.seed, epoch, n))
         for n in rows
     ]
-    return np.stack([photo for photo, _ in pairs]), np.stack([mask for _, mask in pairs])
+    views, outlines = (np.stack(each) for each in zip(*pairs, strict=True))
+    return lay_mosaics(views, outlines, recipe.mosaic, view_generator(recipe.seed, epoch, *rows)) if recipe.mosaic else (views, outlines)
 
 
 def answer_decoder(decoder: keras.Model, features: list[np.ndarray]) -> np.ndarray:

@@ -28,7 +28,7 @@ from lentigo.models.bundle import CLASSIFIES, GRAPH, PAST, SPLITS
 from lentigo.models.network import join_heads
 from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
-from lentigo.training.judgement import Measured, judge_folds
+from lentigo.training.judgement import Measured, judge_folds, measure_photos
 from lentigo.training.recipes import Recipe, find_head_recipe
 from lentigo.training.sides import Guard, keep_past, keep_settings, load_labelled, refuse_known
 from lentigo.training.trainer import Ready, Training, check_start, describe_making, finish_run, get_ready, write_model
@@ -86,7 +86,8 @@ def write_ensemble(
     malignant = ready.dataset.malignant
     check = None if exact else check_precision(out / GRAPH, ready.dataset.table["image"].tolist(), malignant, recipe.operating_point)
     logits = answer_held_out([head for head, _ in trained], ready.features, parts)
-    judgement, distance = judge_folds(out, recipe, check, Measured(logits, ready.features, malignant), parts)
+    points = measure_photos(out / GRAPH, check, ready.dataset).points if ready.output == "middle" else ready.features
+    judgement, distance = judge_folds(out, recipe, check, Measured(logits, points, malignant, ready.output), parts)
     card = describe_ensemble(recipe, ready, parts, trained, seconds) | {"parameters": network.full.count_params()} | judgement
     return finish_run(out, card, exact, lambda predictor: assess(predictor, ready.dataset, decide_held_out(predictor, ready.dataset, logits, distance), "validation"))
 

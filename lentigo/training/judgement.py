@@ -17,19 +17,27 @@ from lentigo.evaluation.precision import PrecisionCheck
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import Reference
-from lentigo.models.bundle import REFERENCE
+from lentigo.models.bundle import REFERENCE, find_bundle, is_run
 from lentigo.models.runtime import Session
 from lentigo.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Photographs as a network sees them: logits (n,), embeddings or the `output` that is there in their place (n, d), and their truth, 0 or 1 (n,)."""
+    """Photographs as a network sees them: logits (n,), the `output` of its graph that tells the unlike apart, `points` (n, d), and their truth, 0 or 1 (n,)."""
 
     logits: np.ndarray
-    embeddings: np.ndarray
+    points: np.ndarray
     malignant: np.ndarray
-    output: str = "embedding"
+    output: str
+
+
+def choose_output(recipe: Recipe, weights: str | Path) -> str:
+    """The output by which a RUN refuses: "embedding", or "middle" where the trunk is trained, or has been by the RUN that `weights` name: its last layer
+    knows lesions then, and little of anything else."""
+    if recipe.finetune:
+        return "middle"
+    return find_bundle(weights).card.get("refusal", {}).get("output", "embedding") if is_run(weights) else "embedding"
 
 
 def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, training: Measured, validation: Measured) -> dict[str, Any]:
@@ -39,7 +47,7 @@ def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, train
     """
     calibration = fit_calibration(validation.logits, validation.malignant)
     probability = calibration.apply(validation.logits)
-    reference = fit_reference(training.embeddings, training.malignant, validation.embeddings, validation.malignant, probability, training.output)
+    reference = fit_reference(training.points, training.malignant, validation.points, validation.malignant, probability, training.output)
     return keep_judgement(out, recipe, check, calibration, reference, validation.malignant, probability)
 
 
@@ -54,9 +62,9 @@ def judge_folds(out: Path, recipe: Recipe, check: PrecisionCheck | None, measure
     distance = np.empty(len(folds))
     for fold in np.unique(folds):
         here = folds == fold
-        others = fit_reference(measured.embeddings[~here], measured.malignant[~here], measured.embeddings[here], measured.malignant[here], probability[here])
-        distance[here] = others.measure_distance(measured.embeddings[here])
-    whole = fit_reference(measured.embeddings, measured.malignant, measured.embeddings, measured.malignant, probability)
+        sides = [side for rows in (~here, here) for side in (measured.points[rows], measured.malignant[rows])]
+        distance[here] = fit_reference(*sides, probability[here], measured.output).measure_distance(measured.points[here])
+    whole = fit_reference(measured.points, measured.malignant, measured.points, measured.malignant, probability, measured.output)
     reference = replace(whole, limit=float(np.quantile(distance, 1 - UNKNOWN, method="higher")))
     return keep_judgement(out, recipe, check, calibration, reference, measured.malignant, probability), distance
 
@@ -87,7 +95,7 @@ def describe_risk(recipe: Recipe, enough: bool) -> str:
     return f"{recipe.risk:g}, by class" if enough else f"none: validation has fewer than {FEWEST} photographs of one class"
 
 
-def measure_photos(graph: Path, precision: str, dataset: Dataset) -> Measured:
+def measure_photos(graph: Path, check: PrecisionCheck | None, dataset: Dataset) -> Measured:
     """Runs a graph on the photographs of a data set, for their logits and what the middle of its trunk says; one that can no longer be read is left out."""
     kept: list[bool] = []
 
@@ -97,5 +105,6 @@ def measure_photos(graph: Path, precision: str, dataset: Dataset) -> Measured:
             if kept[-1]:
                 yield photo.pixels
 
-    answers = [(float(answer["logit"][0]), answer["middle"]) for answer in Session(graph, precision=precision).stream(read(dataset.table["image"]))]
+    session = Session(graph, precision="bf16" if check and check.neutral else "f32")
+    answers = [(float(answer["logit"][0]), answer["middle"]) for answer in session.stream(read(dataset.table["image"]))]
     return Measured(np.array([logit for logit, _ in answers]), np.stack([middle for _, middle in answers]), dataset.malignant[kept], "middle")

@@ -92,6 +92,7 @@ class Recipe:
     degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5))
     artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1, spread(0.5))
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
+    mosaic: float = number(0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1)
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

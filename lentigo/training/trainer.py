@@ -41,7 +41,7 @@ from lentigo.training.augmentation import augment_photo, find_augmentation, mix_
 from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
-from lentigo.training.judgement import Measured, judge_network, measure_photos
+from lentigo.training.judgement import Measured, choose_output, judge_network, measure_photos
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
@@ -73,6 +73,7 @@ class Job:
     checkpoint: Path
     exact: bool
     progress: Progress
+    output: str = "embedding"  # by which the RUN is to refuse
 
 
 def train(
@@ -93,7 +94,7 @@ def train(
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
         recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
-        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress,
+        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress, ready.output,
     )  # fmt: skip
     history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     seconds = time.perf_counter() - started
@@ -120,6 +121,7 @@ class Ready:
     settings: dict[str, Any]
     material: Material
     problems: tuple[Problem, ...]
+    output: str  # by which the RUN is to refuse
 
 
 def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress) -> Ready:
@@ -133,7 +135,8 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
                 "guard": asdict(guard), **material.describe()}  # fmt: skip
     features = extract_features(network, dataset, exact=exact, progress=progress)
     refuse_still_features(features, recipe.backbone, weights)
-    return Ready(network, dataset.take(features.readable), features.values, settings, material, dataset.problems + features.problems)
+    problems = dataset.problems + features.problems
+    return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, choose_output(recipe, weights))
 
 
 def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
@@ -271,15 +274,14 @@ def finish_run(out: Path, card: dict[str, Any], exact: bool, measure: Callable[[
 
 
 def judge(out: Path, job: Job) -> dict[str, Any]:
-    """The card's entries on precision, calibration, threshold and refusal; a frozen trunk's embeddings are its features."""
+    """The card's entries on precision, calibration, threshold and refusal; the embeddings of a frozen trunk are the features that are there."""
     validation = job.validation
     check = None if job.exact else check_precision(out / GRAPH, validation.table["image"].tolist(), validation.malignant, job.recipe.operating_point)
-    if job.recipe.finetune:
-        precision = "bf16" if check and check.neutral else "f32"
-        sides = [measure_photos(out / GRAPH, precision, side) for side in (job.training, validation)]
+    if job.output == "middle":
+        sides = [measure_photos(out / GRAPH, check, side) for side in (job.training, validation)]
     else:
         pairs = ((job.training, job.features), (validation, job.features_validation))
-        sides = [Measured(answer_head(job.network.head, features), features, side.malignant) for side, features in pairs]
+        sides = [Measured(answer_head(job.network.head, features), features, side.malignant, job.output) for side, features in pairs]
     return judge_network(out, job.recipe, check, *sides)
 
 

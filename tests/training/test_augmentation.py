@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lentigo.data.phantoms import draw_phantom
-from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, bleach_lesion, mix_views, view_generator
+from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, bleach_lesion, lay_mosaics, mix_views, view_generator
 
 PHOTO = draw_phantom("malignant", 3).photo
 NONE = Augmentation(*[0.0] * 11)
@@ -91,3 +91,26 @@ def test_a_bleached_lesion_loses_its_darkness_in_red_and_nothing_else_changes():
 @pytest.mark.parametrize("share", [0, 1])
 def test_a_photograph_without_lesion_or_without_skin_is_not_bleached(share):
     np.testing.assert_array_equal(bleach_lesion(PHOTO, np.full(PHOTO.shape[:2], share, np.uint8), view_generator(0, 0, 1)), PHOTO)
+
+
+def test_mosaics_show_four_views_with_their_masks():
+    grey = np.arange(10, 170, 20)
+    views = np.repeat(grey.astype(np.uint8), 32 * 32 * 3).reshape(-1, 32, 32, 3)
+    masks = np.repeat((grey / 255).astype(np.float32), 32 * 32).reshape(-1, 32, 32)
+    laid, outlines = lay_mosaics(views, masks, 1.0, np.random.default_rng(0))
+    assert laid.shape == views.shape and laid.dtype == np.uint8 and outlines.dtype == np.float32
+    np.testing.assert_allclose(outlines, laid[..., 0] / 255, rtol=1e-5)  # a view and its mask are at one place
+    corners = laid[:, ::16, ::16, 0].reshape(len(laid), 4)
+    assert all(own in four for own, four in zip(grey, corners, strict=True)) and set(corners.ravel()) <= set(grey)
+    assert any(len(set(four)) == 4 for four in corners)
+
+
+@pytest.mark.parametrize("chance, share", [(0.0, 0.0), (0.3, 0.3)])
+def test_mosaics_come_with_their_chance_and_leave_the_rest(chance, share):
+    rng = np.random.default_rng(0)
+    views = rng.integers(0, 256, (400, 8, 8, 3), np.uint8)
+    masks = rng.random((400, 8, 8), np.float32)
+    laid, outlines = lay_mosaics(views, masks, chance, np.random.default_rng(1))
+    kept = (laid == views).all(axis=(1, 2, 3))
+    assert 1 - kept.mean() == pytest.approx(share, abs=0.08)
+    assert (outlines[kept] == masks[kept]).all()

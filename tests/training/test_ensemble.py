@@ -8,6 +8,7 @@ from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import UsageError
 from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.refusal import load_reference
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import open_bundle
 from lentigo.models.network import build_answers, build_network, join_heads, list_prefixes, open_network
@@ -54,6 +55,16 @@ def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     joined = model(pixels)
     np.testing.assert_allclose(joined["logit"], np.mean([np.asarray(part) for part in parts["logit"]], axis=0), atol=1e-5)
     np.testing.assert_allclose(joined["heatmap"], np.mean([np.asarray(part) for part in parts["heatmap"]], axis=0), atol=1e-5)
+
+
+def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, phantoms, tmp_path):
+    out, _ = ensemble
+    assert open_bundle(out).card["refusal"]["output"] == "embedding" and load_reference(out / "reference.npz").output == "embedding"
+    training = train_folds(phantoms, tmp_path / "run", find_head_recipe("seed", backbone="mobilenetv2", epochs=2), folds=3, weights="bundled")
+    reference = load_reference(tmp_path / "run" / "reference.npz")
+    assert training.bundle.card["refusal"]["output"] == reference.output == "middle" and reference.centres.shape == (2, 128)
+    known = [answer.in_distribution for answer in Predictor(training.bundle).predict(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])]
+    assert np.mean(known) > 0.9
 
 
 def test_heads_differ_by_what_they_learned_from(ensemble, pixels):

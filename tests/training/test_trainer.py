@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -110,6 +110,15 @@ def test_still_layers_stay_at_full_size_and_the_others_learn(phantoms, weight_fi
     kernels = [(layer.name, layer.kernel) for layer in before.layers if hasattr(layer, "kernel")]
     changed = [not np.array_equal(kernel, after.get_layer(name).kernel) for name, kernel in kernels]
     assert all(changed) if small_epochs else changed == sorted(changed) and not changed[0] and changed[-1], changed
+
+
+def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(phantoms, weight_file, tmp_path):
+    head = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
+    train(phantoms, tmp_path / "plain", head, weights=weight_file("mobilenetv3small"))
+    train(phantoms, tmp_path / "bundled", replace(head, backbone="mobilenetv2"), weights="bundled")
+    train(phantoms, tmp_path / "again", replace(head, backbone="mobilenetv2"), weights=tmp_path / "bundled")
+    outputs = {name: json.loads((tmp_path / name / "card.json").read_text())["refusal"]["output"] for name in ("plain", "bundled", "again")}
+    assert outputs == {"plain": "embedding", "bundled": "middle", "again": "middle"}
 
 
 def test_resuming_with_other_settings_names_them(tmp_path):
