@@ -2,6 +2,7 @@
 
     python bench/detection.py runs/masks photographs/lesion_masks --split train --count 30
     python bench/detection.py runs/masks photographs/lesion_masks --split test --count 60
+    python bench/detection.py runs/masks pseudo/manifest.csv --split validation --skins held_out.csv      # lesions of one set on the skin of another
 
 Parameters were chosen on the training split (`--set margin=0.4` tries another); the test split is for the final number.
 """
@@ -38,12 +39,15 @@ def main() -> None:
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
     parser.add_argument("--count", type=int, default=30, help="overviews")
+    parser.add_argument("--skins", help="masks whose photographs give the skin that the lesions are laid on, of the same split; else their own")
     parser.add_argument("--set", nargs="*", default=[], help="parameters of the search, name=value")
     options = parser.parse_args()
     search = replace(Search(), **{name: type(getattr(Search(), name))(value) for name, value in (pair.split("=") for pair in options.set)})
     predictor, masks = Predictor(options.run), load_masks(options.masks, options.split)
     rows = [measure("one lesion", predictor, search, ((path, find_truth(mask)) for path, mask in zip(masks.table["image"], masks.table["mask"], strict=True)))]
     composer = Composer(masks)
+    if options.skins:
+        composer.skins = Composer(load_masks(options.skins, options.split)).skins
     with tempfile.TemporaryDirectory() as folder:
         rows.append(measure("overviews", predictor, search, save_all((composer.compose(seed) for seed in range(options.count)), Path(folder))))
         rows.append(measure("skin alone", predictor, search, save_all((draw_skin(composer, seed) for seed in range(SKINS)), Path(folder))))
