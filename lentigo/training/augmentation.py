@@ -158,11 +158,14 @@ def lay_mosaics(views: np.ndarray, masks: np.ndarray, chance: float, rng: np.ran
     """Mosaics (Bochkovskiy 2020, YOLOv4): with a chance a view, uint8 (n, side, side, 3), is shown beside three others of its batch, all at half the size
     and in any order, and its mask, float32 (n, side, side), with it: several lesions, small ones, none in the middle. The side is even.
     """
-    members = [rng.permutation([n, *rng.integers(len(views), size=3)]) if rng.random() < chance else None for n in range(len(views))]
+    laid = views.copy(), masks.copy()
     small = [[shrink(picture) for picture in pictures] for pictures in (views, masks)]
-    laid = [[picture if four is None else lay_four([half[n] for n in four]) for picture, four in zip(pictures, members, strict=True)]
-            for pictures, half in zip((views, masks), small, strict=True)]  # fmt: skip
-    return np.stack(laid[0]), np.stack(laid[1])
+    for n in range(len(views)):
+        if rng.random() < chance:
+            four = rng.permutation([n, *rng.integers(len(views), size=3)])
+            for whole, halves in zip(laid, small, strict=True):
+                whole[n] = lay_four([halves[m] for m in four])
+    return laid
 
 
 def shrink(picture: np.ndarray) -> np.ndarray:
