@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 import numpy as np
 import onnx
@@ -19,6 +19,7 @@ from lentigo.models.backbones import find_backbone
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import open_network
 from lentigo.models.runtime import Session
+from lentigo.training.judgement import choose_output
 from lentigo.training.recipes import find_recipe
 from lentigo.training.sides import Guard, keep_settings
 from lentigo.training.trainer import train
@@ -113,12 +114,11 @@ def test_still_layers_stay_at_full_size_and_the_others_learn(phantoms, weight_fi
 
 
 def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(phantoms, weight_file, tmp_path):
-    head = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
-    train(phantoms, tmp_path / "plain", head, weights=weight_file("mobilenetv3small"))
-    train(phantoms, tmp_path / "bundled", replace(head, backbone="mobilenetv2"), weights="bundled")
-    train(phantoms, tmp_path / "again", replace(head, backbone="mobilenetv2"), weights=tmp_path / "bundled")
-    outputs = {name: json.loads((tmp_path / name / "card.json").read_text())["refusal"]["output"] for name in ("plain", "bundled", "again")}
-    assert outputs == {"plain": "embedding", "bundled": "middle", "again": "middle"}
+    head, plain = find_recipe("seed", backbone="mobilenetv2", epochs=1), weight_file("mobilenetv3small")
+    run = train(phantoms, tmp_path / "run", head, weights="bundled").bundle
+    assert run.card["refusal"]["output"] == "middle"
+    assert [choose_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")] == ["middle", "middle", *["embedding"] * 3]
+    assert choose_output(find_recipe("best"), plain) == "middle"
 
 
 def test_resuming_with_other_settings_names_them(tmp_path):
