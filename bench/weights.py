@@ -39,7 +39,7 @@ RECIPE = dataclasses.replace(
 )
 LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
 MASK_RECIPE = dataclasses.replace(
-    RECIPE, mask_epochs=18, average=0.0, degradation=0.15, artefacts=0.3, amelanosis=0.5, mosaic=0.3,
+    RECIPE, mask_epochs=18, average=0.0, artefacts=0.3, amelanosis=0.5, mosaic=0.3,
     zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12,
 )  # fmt: skip
 CHANGES = (  # that the call may make
