@@ -128,7 +128,7 @@ def toy_run(tmp_path_factory) -> Callable[..., Path]:
         folder = tmp_path_factory.mktemp("toys") / "toy"
         folder.mkdir()
         onnx.save(draw_toy(outputs or tuple(TOY_OUTPUTS)), folder / "model.onnx")
-        card = {"threshold": 0.5, "temperature": 1.0, "backbone": "mobilenetv2", "prevalence": 0.5, "outputs": list(outputs or TOY_OUTPUTS)}
+        card = {"threshold": 0.5, "calibration": {"kind": "none"}, "backbone": "mobilenetv2", "prevalence": 0.5, "outputs": list(outputs or TOY_OUTPUTS)}
         write_json(folder / CARD, draft_bundle(folder, card).card)
         return folder
 

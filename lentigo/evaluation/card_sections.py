@@ -8,6 +8,7 @@ from typing import Any
 from lentigo.evaluation.checklists import EVALUATE, NOT_ANSWERED, Checklist
 from lentigo.evaluation.metrics import TITLES
 from lentigo.evaluation.subgroups import FEWEST
+from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.models.bundle import CARD, GRAPH, HISTORY, Bundle
 
 NOT_RECORDED = "not recorded"
@@ -207,14 +208,30 @@ def tell_stages(finetune: bool | None, head_epochs: int | None) -> str:
 
 def describe_calibration(card: dict[str, Any]) -> Section:
     """What turns the logit into a probability."""
-    fit = find(card, "calibration") or {"kind": "temperature"}
-    n = tell(fit.get("n"))
-    lines = {
-        "temperature": f"The logit is divided by a temperature of {tell(find(card, 'temperature'))}, fitted on validation photographs ({n} of them; Guo 2017).",
-        "isotonic": f"An isotonic map of {len(fit.get('knots', ()))} knots, fitted on {n} validation photographs (Zadrozny and Elkan 2002), turns the logit into a probability.",
-        "none": f"The probability is that of the network, {tell(fit.get('note') or 'not calibrated')}.",
-    }
-    return Section("Calibration", (lines.get(fit.get("kind"), NOT_RECORDED), "No other updating of the model took place."))
+    entry = find(card, "calibration")
+    line = f"What turns the logit into a probability: {NOT_RECORDED}."
+    if entry is not None:
+        line = tell_calibration(read_calibration(entry))
+    return Section("Calibration", (line, "No other updating of the model took place."))
+
+
+def tell_calibration(fit: Calibration) -> str:
+    """The map in a sentence."""
+    fitted = f"fitted on {fit.n:,} validation photographs"
+    if fit.kind == "none":
+        return f"The probability is that of the network, {fit.note or 'not calibrated'}."
+    if fit.kind == "platt":
+        return (
+            f"The log-odds of malignant are {tell(fit.slope)} times the logit, plus {tell(fit.intercept)}, {fitted} (Platt 1999)."
+        )
+    if fit.kind == "beta":
+        return (
+            f"A beta map, {fitted} (Kull, Silva Filho and Flach 2017), turns the logit into a probability: "
+            f"slope {tell(fit.slope)} for large logits, {tell(fit.slope_below)} for small ones, intercept {tell(fit.intercept)}."
+        )
+    return (
+        f"An isotonic map of {len(fit.knots)} knots, {fitted} (Zadrozny and Elkan 2002), turns the logit into a probability."
+    )
 
 
 def describe_operating_point(card: dict[str, Any], scores: dict[str, Any]) -> Section:
@@ -240,7 +257,7 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         return Section("Refusal", (f"When the model should not answer: {NOT_RECORDED}.",))
     lines = (
         f"It says uncertain where {MEASURED[refusal.get('output', 'embedding')]} is further than {tell(refusal.get('distance_limit'))} (Mahalanobis distance) from both classes of the training photographs.",
-        f"It also does where conformal prediction can exclude neither class; the risk of excluding the true one: {tell(refusal.get('risk'))}.",
+        f"It also does unless conformal prediction leaves exactly the label that the threshold gives: where it can exclude neither class, where it excludes both, and where it excludes that label. The risk of excluding the true class: {tell(refusal.get('risk'))}.",
     )
     if counts:
         lines += (f"Of {counts['n']:,} validation photographs {counts['outside']:,} were too far, {counts['doubtful']:,} in doubt; the limits were set on these photographs.",)

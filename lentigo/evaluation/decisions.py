@@ -41,7 +41,7 @@ class Refusals:
 
     n: int
     outside: int  # unlike what the model knows
-    doubtful: int  # both classes possible at the risk
+    doubtful: int  # the conformal set at the risk is not exactly the label
     risk: float
     answered: Decisions | None
 

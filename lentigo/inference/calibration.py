@@ -7,46 +7,120 @@ from typing import Any
 
 import numpy as np
 
-KINDS = ("none", "temperature", "isotonic")
+from lentigo.errors import ModelError
+
+KINDS = ("none", "platt", "beta", "isotonic")
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """A map from logits to P(malignant).
+    """A map from logits to P(malignant) that never falls.
 
-    `temperature` divides the logit (Guo 2017); an isotonic map (Zadrozny & Elkan 2002) goes linearly between the
-    probabilities `values` at the logits `knots`, both ascending and of the same length. `n` photographs decided it.
+    Attributes:
+        kind: One of `KINDS`. "none" is the sigmoid of the logit itself.
+        slope: Of "platt" (Platt 1999): the log-odds are `slope * logit + intercept`.
+            Of "beta" (Kull 2017) it is the slope that large logits see.
+        intercept: What is added to the log-odds.
+        slope_below: Of "beta" alone: the slope that very negative logits see.
+        knots: Of "isotonic" (Zadrozny and Elkan 2002): logits, ascending.
+        values: Of "isotonic": the probabilities at the knots, linear between them, constant beyond.
+        n: The number of photographs that it was fitted on.
+        note: Why nothing was fitted, where that is so.
     """
 
     kind: str = "none"
-    temperature: float = 1.0
+    slope: float = 1.0
+    intercept: float = 0.0
+    slope_below: float = 1.0
     knots: tuple[float, ...] = ()
     values: tuple[float, ...] = ()
     n: int = 0
     note: str = ""
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Probabilities, float (n,), of logits (n,).
+        """Calibrated probabilities of malignancy.
 
-        >>> Calibration("temperature", 2.0).apply(np.array([0.0, 2.0])).round(3).tolist()
-        [0.5, 0.731]
+        Args:
+            logits: What the graph gives, float (n,).
+
+        Returns:
+            P(malignant), float (n,).
+
+        >>> Calibration("platt", slope=0.5, intercept=-1.0).apply(np.array([0.0, 2.0])).round(3).tolist()
+        [0.269, 0.5]
         """
         logits = np.asarray(logits, dtype=float)
         if self.kind == "isotonic":
             return np.interp(logits, self.knots, self.values)
-        return sigmoid(logits / self.temperature)
+        if self.kind == "beta":
+            above = self.slope * np.logaddexp(0, logits)  # -log(1 - p) of the uncalibrated p
+            below = self.slope_below * np.logaddexp(0, -logits)  # -log(p)
+            return sigmoid(above - below + self.intercept)
+        return sigmoid(self.slope * logits + self.intercept)
 
-    def invert(self, probability: float) -> float:
-        """The lowest logit that reaches a probability in (0, 1)."""
-        if self.kind == "isotonic":
-            return float(np.interp(probability, np.maximum.accumulate(np.add(self.values, 1e-12 * np.arange(len(self.values)))), self.knots))
-        return float(self.temperature * np.log(probability / (1 - probability)))
+    def to_card(self) -> dict[str, Any]:
+        """The card's entry: the kind, what it needs, and the number of photographs."""
+        entry: dict[str, Any] = {"kind": self.kind}
+        for name in PARAMETERS[self.kind]:
+            value = getattr(self, name)
+            entry[name] = list(value) if isinstance(value, tuple) else value
+        entry["n"] = self.n
+        if self.note:
+            entry["note"] = self.note
+        return entry
 
 
-def read_calibration(card: dict[str, Any]) -> Calibration:
-    """The calibration of a card."""
-    entry = dict(card.get("calibration") or {"kind": "temperature", "temperature": card["temperature"]})
-    return Calibration(**{**entry, "knots": tuple(entry.get("knots", ())), "values": tuple(entry.get("values", ()))})
+PARAMETERS = {
+    "none": (),
+    "platt": ("slope", "intercept"),
+    "beta": ("slope", "slope_below", "intercept"),
+    "isotonic": ("knots", "values"),
+}
+
+
+def read_calibration(entry: dict[str, Any]) -> Calibration:
+    """The calibration that a card's entry describes.
+
+    Args:
+        entry: `card["calibration"]`, as `Calibration.to_card` gives it.
+
+    Returns:
+        The map. A temperature, which is how calibration was written once, is a slope without an intercept.
+
+    Raises:
+        ModelError: The kind is unknown, or a parameter of it is missing.
+
+    >>> read_calibration({"kind": "temperature", "temperature": 2.0}).slope
+    0.5
+    """
+    try:
+        kind = entry["kind"]
+        n, note = int(entry.get("n", 0)), str(entry.get("note", ""))
+        if kind == "temperature":
+            return Calibration("platt", slope=1 / float(entry["temperature"]), n=n, note=note)
+        values: dict[str, Any] = {}
+        for name in PARAMETERS[kind]:
+            value = entry[name]
+            values[name] = tuple(value) if isinstance(value, list | tuple) else float(value)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ModelError(
+            f"calibration in card.json: is damaged ({error!r}); expected one of the kinds "
+            f"{', '.join(KINDS)} with its parameters: copy the RUN again from its source"
+        ) from error
+    return Calibration(kind, **values, n=n, note=note)
+
+
+def explain_calibration(calibration: Calibration) -> str:
+    """The formula of P(malignant) for whoever runs the graph elsewhere."""
+    if calibration.kind == "isotonic":
+        return "the isotonic map of card.json at the logit"
+    if calibration.kind == "beta":
+        high, low = f"{calibration.slope:.6g}", f"{calibration.slope_below:.6g}"
+        return (
+            f"sigmoid({high} * log(1 + exp(logit)) - {low} * log(1 + exp(-logit)) "
+            f"+ {calibration.intercept:.6g})"
+        )
+    return f"sigmoid({calibration.slope:.6g} * logit + {calibration.intercept:.6g})"
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:

@@ -18,6 +18,7 @@ from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
 from lentigo.data.quality import judge_quality, measure_quality
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.inference.calibration import Calibration, read_calibration
+from lentigo.inference.decision import Decision, DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
@@ -93,7 +94,7 @@ class Predictor:
             self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
-        self.calibration = read_calibration(self.bundle.card) if self.classifies else Calibration()
+        self.calibration = read_calibration(self.bundle.card["calibration"]) if self.classifies else Calibration()
         self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold if self.classifies else math.nan
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
@@ -157,14 +158,25 @@ class Predictor:
     def decide(self, photo: Photo, logit: float, answers: Answers, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
         probability = float(self.calibration.apply(np.array([logit]))[0])
-        label, known, reason = "malignant" if probability >= self.threshold else "benign", None, ""
+        distance = 0.0
         if self.reference is not None:
             distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
-            known = distance <= self.reference.limit
-            reason = self.explain_doubt(probability, distance)
-        shown, threshold = self.shift(probability), self.shift(self.threshold)
         warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(photo.pixels, photo.size)))
-        return Prediction(photo.image, "uncertain" if reason else label, shown, threshold, known, self.name, seconds, reason, warnings)
+        return self.describe(photo.image, probability, self.rule.decide(probability, distance), seconds, warnings)
+
+    def describe(
+        self, image: str, probability: float, decision: Decision, seconds: float = 0.0, warnings: tuple[str, ...] = ()
+    ) -> Prediction:
+        """A decision and the calibrated probability that it was made on, as they are shown: moved to the prevalence in use."""
+        return Prediction(
+            image, decision.label, self.shift(probability), self.shift(self.threshold), decision.in_distribution,
+            self.name, seconds, decision.reason, warnings,
+        )  # fmt: skip
+
+    @property
+    def rule(self) -> DecisionRule:
+        """When a label is given, and which."""
+        return DecisionRule(self.threshold, self.risk, self.reference)
 
     def shift(self, probability: float) -> float:
         """A probability for the population in which the model is used."""
@@ -180,14 +192,6 @@ class Predictor:
         malignant, benign = self.reference.malignant, self.reference.benign
         flagged, cleared = int((malignant >= self.threshold).sum()), int((benign < self.threshold).sum())
         return estimate_predictive_values(flagged, len(malignant), cleared, len(benign), self.prevalence or float(self.bundle.card["prevalence"]))
-
-    def explain_doubt(self, probability: float, distance: float) -> str:
-        """Why there is no decision, "" where there is one."""
-        if distance > self.reference.limit:
-            return f"unlike the photographs that the model knows (distance {distance:.1f}, limit {self.reference.limit:.1f})"
-        if self.risk > 0 and len(self.reference.list_possible(probability, self.risk)) > 1:
-            return f"neither class can be excluded at a risk of {self.risk:.0%}"
-        return ""
 
     def require_classifier(self) -> None:
         """Raises `ModelError` where the RUN has a decoder alone."""

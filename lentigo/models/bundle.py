@@ -94,7 +94,7 @@ def read_card(folder: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text(encoding="utf-8"))
         newer = int(card["format"]) > FORMAT
-        complete = {"files", "backbone", *(("threshold", "temperature") if "logit" in card.get("outputs", CLASSIFIES) else ())} <= set(card)
+        complete = {"files", "backbone", *(("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ())} <= set(card)
     except (ValueError, KeyError, TypeError, OSError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     if newer:

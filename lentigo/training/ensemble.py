@@ -87,7 +87,7 @@ def write_ensemble(
     check = None if exact else check_precision(out / GRAPH, ready.dataset.table["image"].tolist(), malignant, recipe.operating_point)
     logits = answer_held_out([head for head, _ in trained], ready.features, parts)
     points = measure_photos(out / GRAPH, check, ready.dataset).points if ready.output == "middle" else ready.features
-    judgement, distance = judge_folds(out, recipe, check, Measured(logits, points, malignant, ready.output), parts)
+    judgement, distance = judge_folds(out, recipe, check, Measured(logits, points, malignant, ready.output, ready.dataset.groups), parts)
     card = describe_ensemble(recipe, ready, parts, trained, seconds) | {"parameters": network.full.count_params()} | judgement
     return finish_run(out, card, exact, lambda predictor: assess(predictor, ready.dataset, decide_held_out(predictor, ready.dataset, logits, distance), "validation"))
 
@@ -102,12 +102,8 @@ def answer_held_out(heads: list[keras.Model], features: np.ndarray, parts: np.nd
 
 def decide_held_out(predictor: Predictor, dataset: Dataset, logits: np.ndarray, distance: np.ndarray) -> list[Prediction]:
     """The predictor's decisions from these logits and distances, float (n,), instead of those that the joined heads would give."""
-    probability = predictor.calibration.apply(logits)
-    return [
-        Prediction(image, "uncertain" if reason else CLASSES[int(p >= predictor.threshold)], float(p), predictor.threshold, bool(d <= predictor.reference.limit), predictor.name, 0.0, reason)
-        for image, p, d in zip(dataset.table["image"], probability, distance, strict=True)
-        for reason in [predictor.explain_doubt(float(p), float(d))]
-    ]  # fmt: skip
+    rows = zip(dataset.table["image"], predictor.calibration.apply(logits).tolist(), distance.tolist(), strict=True)
+    return [predictor.describe(image, p, predictor.rule.decide(p, d)) for image, p, d in rows]
 
 
 def describe_ensemble(recipe: Recipe, ready: Ready, parts: np.ndarray, trained: Trained, seconds: float) -> dict[str, Any]:

@@ -24,12 +24,14 @@ from lentigo.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Measured:
-    """Photographs as a network sees them: logits (n,), the `output` of its graph that tells the unlike apart, `points` (n, d), and their truth, 0 or 1 (n,)."""
+    """Photographs as a network sees them: logits (n,), the `output` of its graph that tells the unlike apart, `points` (n, d), their truth, 0 or 1 (n,),
+    and their groups, int (n,)."""
 
     logits: np.ndarray
     points: np.ndarray
     malignant: np.ndarray
     output: str
+    groups: np.ndarray
 
 
 def choose_output(recipe: Recipe, weights: str | Path) -> str:
@@ -45,7 +47,7 @@ def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, train
 
     All but the class centres and their covariance comes from validation photographs.
     """
-    calibration = fit_calibration(validation.logits, validation.malignant)
+    calibration = fit_calibration(validation.logits, validation.malignant, validation.groups)
     probability = calibration.apply(validation.logits)
     reference = fit_reference(training.points, training.malignant, validation.points, validation.malignant, probability, training.output)
     return keep_judgement(out, recipe, check, calibration, reference, validation.malignant, probability)
@@ -57,7 +59,7 @@ def judge_folds(out: Path, recipe: Recipe, check: PrecisionCheck | None, measure
     Gives the entries and each photograph's distance, float (n,), from the centres of the other folds; the limit comes from these, the centres that are
     kept from all photographs.
     """
-    calibration = fit_calibration(measured.logits, measured.malignant)
+    calibration = fit_calibration(measured.logits, measured.malignant, measured.groups)
     probability = calibration.apply(measured.logits)
     distance = np.empty(len(folds))
     for fold in np.unique(folds):
@@ -79,8 +81,7 @@ def keep_judgement(
     return {
         "threshold": choose_threshold(recipe.operating_point, malignant, probability),
         "threshold_rule": f"{recipe.operating_point}, on validation",
-        "temperature": calibration.temperature,
-        "calibration": asdict(calibration),
+        "calibration": calibration.to_card(),
         "prevalence": float(malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
         "refusal": {"output": reference.output, "distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
@@ -107,4 +108,4 @@ def measure_photos(graph: Path, check: PrecisionCheck | None, dataset: Dataset) 
 
     session = Session(graph, precision="bf16" if check and check.neutral else "f32")
     answers = [(float(answer["logit"][0]), answer["middle"]) for answer in session.stream(read(dataset.table["image"]))]
-    return Measured(np.array([logit for logit, _ in answers]), np.stack([middle for _, middle in answers]), dataset.malignant[kept], "middle")
+    return Measured(np.array([logit for logit, _ in answers]), np.stack([middle for _, middle in answers]), dataset.malignant[kept], "middle", dataset.groups[kept])

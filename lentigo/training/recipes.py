@@ -71,7 +71,7 @@ class Recipe:
     average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999, Search(choices=(0.0, 0.9, 0.99, 0.999), whole=True))
     label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5, Search(0.0, 0.3))
     operating_point: str = field(default="sensitivity=0.95", metadata={"help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"})
-    risk: float = number(0.1, "answers whose conformal set holds both classes at this risk are uncertain; 0: none", 0, 0.5)
+    risk: float = number(0.1, "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none", 0, 0.5)
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)

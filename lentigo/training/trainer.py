@@ -29,6 +29,7 @@ from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.model_card import write_card
 from lentigo.evaluation.precision import check_precision
 from lentigo.evaluation.report import write_report
+from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
@@ -281,14 +282,13 @@ def judge(out: Path, job: Job) -> dict[str, Any]:
         sides = [measure_photos(out / GRAPH, check, side) for side in (job.training, validation)]
     else:
         pairs = ((job.training, job.features), (validation, job.features_validation))
-        sides = [Measured(answer_head(job.network.head, features), features, side.malignant, job.output) for side, features in pairs]
+        sides = [Measured(answer_head(job.network.head, features), features, side.malignant, job.output, side.groups) for side, features in pairs]
     return judge_network(out, job.recipe, check, *sides)
 
 
 def explain_logit(judgement: dict[str, Any]) -> str:
     """What whoever runs the graph elsewhere must do with its logit, from the card's entries."""
-    kind, temperature = judgement["calibration"]["kind"], judgement["temperature"]
-    probability = "the isotonic map of card.json at the logit" if kind == "isotonic" else f"sigmoid(logit / {temperature:.6g})"
+    probability = explain_calibration(read_calibration(judgement["calibration"]))
     return f"P(malignant) = {probability}; decided malignant at {judgement['threshold']:.6g} or above (rule: {judgement['threshold_rule']})."
 
 

@@ -127,7 +127,7 @@ def test_signs_of_the_data_do_not_break_the_tables(bundle):
 
 
 def test_an_older_card_says_what_it_does_not_hold(bundle):
-    older = without(bundle, *(set(bundle.card) - {"files", "threshold", "temperature", "backbone", "format"}))
+    older = without(bundle, *(set(bundle.card) - {"files", "threshold", "calibration", "backbone", "format"}))
     text = write_card(older)
     assert text.count("not recorded") > 15 and "None" not in text
     for name in bundle.card.keys() - {"files"}:
@@ -137,12 +137,13 @@ def test_an_older_card_says_what_it_does_not_hold(bundle):
 
 
 @pytest.mark.parametrize("fit, sentence", [
-    ({"kind": "temperature", "temperature": 1.5, "n": 200}, "divided by a temperature of 1.5"),
+    ({"kind": "platt", "slope": 0.7, "intercept": -0.4, "n": 200}, "are 0.7 times the logit, plus -0.4, fitted on 200"),
+    ({"kind": "beta", "slope": 0.7, "slope_below": 1.2, "intercept": 0.1, "n": 4000}, "slope 0.7 for large logits, 1.2 for small ones"),
     ({"kind": "isotonic", "knots": [0.0, 1.0], "values": [0.1, 0.9], "n": 4000}, "isotonic map of 2 knots, fitted on 4,000"),
     ({"kind": "none", "n": 9, "note": "not calibrated: validation has 4 photographs"}, "not calibrated: validation has 4 photographs"),
 ])  # fmt: skip
 def test_the_calibration_is_described(bundle, fit, sentence):
-    card = bundle.card | {"calibration": fit, "temperature": fit.get("temperature", 1.0)}
+    card = bundle.card | {"calibration": fit}
     assert sentence in read_section(write_card(Bundle(bundle.folder, card)), "Calibration")
 
 

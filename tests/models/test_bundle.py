@@ -27,7 +27,7 @@ def test_a_run_is_the_whole_model(run):
 def test_the_card_says_what_the_model_is(run):
     card = open_bundle(run).card
     assert card["classes"] == ["benign", "malignant"] and card["recipe"]["name"] == "seed"
-    assert {"threshold", "temperature", "metrics", "data", "libraries", "files", "disclaimer"} <= set(card)
+    assert {"threshold", "calibration", "metrics", "data", "libraries", "files", "disclaimer"} <= set(card)
 
 
 def test_an_altered_file_is_named(copy):
@@ -102,5 +102,5 @@ def test_a_change_may_drop_files(copy):
 
 def test_a_card_without_a_classifier_needs_no_threshold(copy):
     card = json.loads((copy / "card.json").read_text())
-    (copy / "card.json").write_text(json.dumps({key: value for key, value in card.items() if key not in ("threshold", "temperature")} | {"outputs": ["mask"]}))
+    (copy / "card.json").write_text(json.dumps({key: value for key, value in card.items() if key not in ("threshold", "calibration")} | {"outputs": ["mask"]}))
     assert open_bundle(copy).outputs == ("mask",)

@@ -15,6 +15,7 @@ import pytest
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.models.backbones import find_backbone
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import open_network
@@ -186,5 +187,5 @@ def test_class_weights_balance_the_classes():
 
 def test_the_graph_says_what_to_do_with_its_logit(run):
     card, graph = json.loads((run / "card.json").read_text()), onnx.load(run / "model.onnx")
-    assert f"sigmoid(logit / {card['temperature']:.6g})" in graph.doc_string or card["calibration"]["kind"] == "none"
+    assert explain_calibration(read_calibration(card["calibration"])) in graph.doc_string
     assert f"{card['threshold']:.6g} or above" in graph.doc_string and "not a medical device" in graph.doc_string

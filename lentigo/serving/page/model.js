@@ -39,7 +39,7 @@ function showModel(model) {
   const { distance_limit: limit, risk } = model.refusal;
   const refusals = [
     limit && `beyond a distance of ${round(limit, 1)} from the photographs that it knows`,
-    risk && `where neither class can be excluded at a risk of ${risk}`,
+    risk && `where conformal prediction at a risk of ${risk} does not leave exactly the label`,
   ];
   return make("section", {}, make("h2", {}, model.name), make("p", { class: "lead" }, model.disclaimer),
     listFacts([

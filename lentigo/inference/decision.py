@@ -1,0 +1,74 @@
+"""From a probability and a distance to a decision, or to the refusal to decide: one rule for every path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lentigo.inference.refusal import Reference
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What is said of a photograph.
+
+    Attributes:
+        label: "benign", "malignant" or "uncertain".
+        in_distribution: Whether it is like the photographs that the model knows; None where the RUN cannot tell.
+        reason: Why there is no decision, "" where there is one.
+    """
+
+    label: str
+    in_distribution: bool | None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class DecisionRule:
+    """When a RUN answers, and what.
+
+    A label is given only where the photograph is like those that the model knows and the conformal set is exactly
+    the label that the threshold gives. Conformal prediction excludes benign above some probability and malignant
+    below another one, so that the decision goes from benign by way of uncertain to malignant as P(malignant)
+    rises, wherever these two and the threshold stand.
+
+    Attributes:
+        threshold: Malignant is said from this P(malignant) on.
+        alpha: The share of each class that the conformal set may miss; 0 asks for no set.
+        reference: What the model knows; None where the RUN does not carry it: then the threshold alone decides.
+    """
+
+    threshold: float
+    alpha: float
+    reference: Reference | None
+
+    def decide(self, probability: float, distance: float = 0.0) -> Decision:
+        """The decision on one photograph.
+
+        Args:
+            probability: Its calibrated P(malignant).
+            distance: How far it is from what the model knows, as `Reference.measure_distance` gives it.
+
+        Returns:
+            The label, or "uncertain" and the reason.
+        """
+        if not 0 <= probability <= 1:
+            return Decision("uncertain", None, f"the model gave no probability ({probability})")
+        label = "malignant" if probability >= self.threshold else "benign"
+        if self.reference is None:
+            return Decision(label, None)
+        if not distance <= self.reference.limit:
+            limits = f"distance {distance:.1f}, limit {self.reference.limit:.1f}"
+            return Decision("uncertain", False, f"unlike the photographs that the model knows ({limits})")
+        if self.alpha > 0:
+            possible = self.reference.list_possible(probability, self.alpha)
+            if possible != (label,):
+                return Decision("uncertain", True, self.explain_set(possible, label))
+        return Decision(label, True)
+
+    def explain_set(self, possible: tuple[str, ...], label: str) -> str:
+        """Why a conformal set that is not the label leaves the photograph undecided."""
+        if len(possible) > 1:
+            return f"neither class can be excluded at a risk of {self.alpha:.0%}"
+        if not possible:
+            return f"both classes are excluded at a risk of {self.alpha:.0%}: it resembles neither"
+        return f"{label} by the threshold, but {label} is excluded at a risk of {self.alpha:.0%}"
