@@ -68,7 +68,7 @@ class DecisionRule:
     def explain_set(self, possible: tuple[str, ...], label: str) -> str:
         """Why a conformal set that is not the label leaves the photograph undecided."""
         if len(possible) > 1:
-            return f"neither class can be excluded at a risk of {self.alpha:.0%}"
+            return f"neither class can be excluded at a risk of {100 * self.alpha:g} %"
         if not possible:
-            return f"both classes are excluded at a risk of {self.alpha:.0%}: it resembles neither"
-        return f"{label} by the threshold, but {label} is excluded at a risk of {self.alpha:.0%}"
+            return f"both classes are excluded at a risk of {100 * self.alpha:g} %: it resembles neither"
+        return f"{label} by the threshold, but {label} is excluded at a risk of {100 * self.alpha:g} %"

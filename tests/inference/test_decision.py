@@ -50,7 +50,7 @@ def test_a_set_that_is_empty_is_uncertain():
     rule = DecisionRule(0.4, 0.1, make_reference(np.linspace(0, 0.2, 100), np.linspace(0.8, 1, 100)))
     decision = rule.decide(0.5)
     assert rule.reference.list_possible(0.5, 0.1) == () and decision.label == "uncertain"
-    assert "both classes are excluded at a risk of 10%" in decision.reason
+    assert "both classes are excluded at a risk of 10 %" in decision.reason
 
 
 def test_a_set_of_the_other_label_is_uncertain():
