@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from lentigo.errors import UsageError
 from lentigo.options import Json
-from lentigo.summary import print_import, print_partition
+from lentigo.summary import print_import, print_partition, print_reading
 from lentigo.terminal import Bars, emit, report_problems, say
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.")
@@ -35,6 +35,7 @@ def data_info(
         print(f"{description.name}: {description.n} photographs in {description.groups} groups (patient, lesion or file)")
         print(description.counts.to_string())
         print("sizes:", ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
+        print_reading(description)
     if out is not None:
         say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
     report_problems(description.problems)

@@ -91,6 +91,25 @@ def describe_values(values: Any) -> str:
             f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
 
 
+def print_reading(description: Any) -> None:
+    """The diagnoses of a data set, and how its columns and labels were understood where that was not plain."""
+    print_diagnoses(description.diagnoses, description.other_diagnoses)
+    if description.reading is not None and not description.reading.plain:
+        print(description.reading.tell())
+    for note in description.notes:
+        print(note)
+
+
+def print_diagnoses(diagnoses: dict[str, int], others: dict[str, int], indent: str = "") -> None:
+    """Photographs by diagnosis, and the words that are none of the seven; nothing without any."""
+    if diagnoses:
+        print(f"{indent}diagnoses: {', '.join(f'{name} {count}' for name, count in diagnoses.items())}")
+    if others:
+        named = ", ".join(f"{word} {count}" for word, count in list(others.items())[:10])
+        more = f" and {len(others) - 10} more" if len(others) > 10 else ""
+        print(f"{indent}none of the seven: {named}{more}; kept as written")
+
+
 def print_import(answer: Any) -> None:
     """What was imported, which policy decided, and what to know before a training, as text."""
     print(f"{answer.manifest}: {answer.n} photographs, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})")
@@ -99,6 +118,7 @@ def print_import(answer: Any) -> None:
         print(f"  {source['source']} from {source['given']}: {source['n']} photographs, {source['n_malignant']} malignant; {terms}")
     if answer.left_out:
         print(f"  {sum(answer.left_out.values())} without a class are left out: " + ", ".join(f"{word} {n}" for word, n in answer.left_out.items()) + " (--policy changes it)")
+    print_diagnoses(answer.diagnoses, answer.other_diagnoses, "  ")
     if answer.duplicates["photographs"]:
         print("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
               "they share a duplicate_group".format(**answer.duplicates))  # fmt: skip

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from lentigo.data.catalogue import ARCHIVES, CURE, HAM10000, ISIC_ARCHIVE, WORDS, Archive, peek_columns, read_metadata, split_of
+from lentigo.data.columns import spell_word
 from lentigo.data.diagnoses import CONTRADICTORY, DECIDED, Policy, find_policy, judge_diagnoses
 from lentigo.data.photos import Problem
 from lentigo.data.splits import group_photos
@@ -21,10 +22,10 @@ OURS = ("name", "image", "label", "split", "source", "license", "diagnosis", "di
 PAIR = ("image_name_1", "image_name_2")  # of the duplicates that ISIC 2020 lists
 
 
-def read_archive(folder: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
+def read_archive(folder: Path, mapping: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[Problem]] | None:
     """A table `image,label,...` of HAM10000 or the ISIC archive and what was left out, or None where the folder is of neither.
 
-    HAM10000 by its authors' policy, the archive by its own. Raises `DataError` for a set that needs `lentigo data import`.
+    HAM10000 by its authors' policy, the archive by its own, but for the words of `mapping` (see `lentigo.data.columns`). Raises `DataError` for a set that needs `lentigo data import`.
     """
     ham = sorted(folder.glob("HAM10000_metadata*"))
     path = ham[0] if ham else folder / "metadata.csv"
@@ -37,7 +38,7 @@ def read_archive(folder: Path) -> tuple[pd.DataFrame, list[Problem]] | None:
                         f"lentigo data import {folder} --out manifest.csv")  # fmt: skip
     places = Whereabouts([folder])
     rows, problems = read_rows(archive, [path])
-    rows, unlabelled = label_rows(rows, find_policy("ham10000" if ham else "archive"), archive.shown)
+    rows, unlabelled = label_rows(rows, find_policy("ham10000" if ham else "archive"), archive.shown, mapping)
     kept, unfound = locate_rows(rows, places, folder)
     return kept.drop(columns=["name", "judged", "diagnosis_name", "published", "listed_in"]), [*problems, *unlabelled, *unfound, *places.problems]
 
@@ -70,9 +71,13 @@ def read_one(archive: Archive, path: Path) -> pd.DataFrame:
     return table.assign(**facts)
 
 
-def label_rows(rows: pd.DataFrame, policy: Policy, shown: str) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows with `judged`, a policy's answer, and `label` where that is a class; those without one are problems that quote the column `shown`."""
+def label_rows(rows: pd.DataFrame, policy: Policy, shown: str, mapping: Mapping[str, str] | None = None) -> tuple[pd.DataFrame, list[Problem]]:
+    """The rows with `judged`, a policy's answer, and `label` where that is a class; those without one are problems that quote the column `shown`.
+
+    Words of `mapping` become what it says, whatever the policy."""
     judged = judge_diagnoses(rows["diagnosis_name"], rows["published"], policy)
+    meant = rows["diagnosis"].map(lambda word: (mapping or {}).get(spell_word(word)), na_action="ignore")
+    judged = judged.where(meant.isna(), meant)
     rows = rows.assign(judged=judged, label=judged.where(judged.isin(DECIDED), None))
     column = shown if shown in rows else "diagnosis"
     out = rows[rows["label"].isna()]

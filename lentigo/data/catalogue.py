@@ -5,6 +5,7 @@ A table is known by its columns, not by its name; upper and lower case and furth
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,8 +14,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.data.diagnoses import BENIGN, INDETERMINATE, MALIGNANT, name_diagnoses
+from lentigo.data.diagnoses import name_diagnoses
+from lentigo.data.diagnosis_words import BENIGN, INDETERMINATE, MALIGNANT
 from lentigo.data.tables import guess_separator, read_delimited, read_first_line, split_header
+from lentigo.data.zips import is_table
 from lentigo.errors import DataError
 
 CURE = ": download it again, or write a manifest.csv (image,label)"
@@ -149,6 +152,18 @@ ARCHIVES = (
             "ph2", PH2[0], (PH2[1],), read_ph2, "diagnosis"),
 )  # fmt: skip
 HAM10000, ISIC_ARCHIVE = ARCHIVES[:2]
+IN_COLUMNS = ("isic2016", "isic2017", "isic2018", "isic2019", "ph2", "milk10k")  # what they show is not said in one column with a name
+DEPTH = 4  # folders below a source in which tables are looked for
+
+
+def find_tables(root: Path, depth: int = DEPTH) -> list[Path]:
+    """The tables in a folder and in folders of it, sorted, without what is hidden."""
+    found = []
+    for here, inner, names in os.walk(root):
+        deep = len(Path(here).relative_to(root).parts) + 1
+        inner[:] = sorted(name for name in inner if not name.startswith(".")) if deep < depth else []
+        found += [Path(here) / name for name in names if is_table(Path(name)) and not name.startswith(".")]
+    return sorted(found)
 
 
 def peek_columns(path: Path) -> frozenset[str]:
@@ -163,7 +178,7 @@ def is_headless(path: Path) -> bool:
     """Whether a table begins with a photograph and its class, as that of ISIC 2016 does."""
     line = read_first_line(path)
     cells = [cell.strip().strip('"').lower() for cell in line.split(guess_separator(line))]
-    return len(cells) == 2 and cells[0].startswith("isic_") and cells[1] in CLASS_WORDS
+    return len(cells) == 2 and re.fullmatch(r"isic_\d{7}", cells[0]) is not None and cells[1] in CLASS_WORDS
 
 
 def is_ph2(path: Path) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from lentigo.data.columns import TableReading, count_diagnoses
 from lentigo.data.drawing import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import CLASSES, SUBJECT_COLUMNS, Dataset, load_dataset
@@ -24,7 +25,11 @@ TILE = 112  # pixels
 
 @dataclass(frozen=True)
 class Description:
-    """Counts by split and class (`counts`, a table), sizes in pixels with their counts, groups, and what cannot be used."""
+    """Counts by split and class (`counts`, a table), sizes in pixels with their counts, groups, and what cannot be used.
+
+    `diagnoses` counts the photographs of each of the seven diagnoses, `other_diagnoses` those of words that are none of them, as they are
+    written. `reading` says how columns and labels were understood, `notes` what else one should know.
+    """
 
     name: str
     n: int
@@ -33,11 +38,17 @@ class Description:
     sizes: dict[str, int]
     fingerprint: str
     problems: tuple[Problem, ...]
+    diagnoses: dict[str, int] = field(default_factory=dict)
+    other_diagnoses: dict[str, int] = field(default_factory=dict)
+    reading: TableReading | None = None
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         counts = {split: {name: int(row[name]) for name in CLASSES} for split, row in self.counts.iterrows()}
         problems = [asdict(problem) for problem in self.problems]
-        return {**{key: getattr(self, key) for key in ("name", "n", "groups", "sizes", "fingerprint")}, "counts": counts, "problems": problems}
+        plain = {key: getattr(self, key) for key in ("name", "n", "groups", "sizes", "fingerprint", "diagnoses", "other_diagnoses")}
+        reading = self.reading and self.reading.to_json()
+        return {**plain, "counts": counts, "reading": reading, "notes": list(self.notes), "problems": problems}
 
 
 def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_nothing) -> Description:
@@ -54,7 +65,20 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
     counts = pd.crosstab(dataset.table["split"].fillna("unsplit"), dataset.table["label"]).reindex(columns=list(CLASSES), fill_value=0)
     common = dict(sorted(sizes.items(), key=lambda item: -item[1]))
     groups = len(np.unique(dataset.groups))
-    return Description(dataset.name, len(dataset), counts, groups, common, dataset.fingerprint, tuple(problems))
+    seven, others = count_diagnoses(dataset.table)
+    return Description(
+        dataset.name,
+        len(dataset),
+        counts,
+        groups,
+        common,
+        dataset.fingerprint,
+        tuple(problems),
+        diagnoses=seven,
+        other_diagnoses=others,
+        reading=dataset.reading,
+        notes=dataset.notes,
+    )
 
 
 def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
@@ -67,6 +91,7 @@ def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
         **{f"{name}_groups": len(np.unique(side.groups)) for name, side in sides.items()},
         "split": "given" if (validation.table["split"] == "validation").any() else "drawn",
         "known": {name: int(table[name].notna().sum()) for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS) if name in table},
+        "reading": training.reading and training.reading.to_json(),
         "sources": list_values(table, "source"), "licenses": list_values(table, "license"),
     }  # fmt: skip
 

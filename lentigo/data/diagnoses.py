@@ -6,71 +6,17 @@ the ISIC archive. So the decision has a name, a policy, and whoever imports phot
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from lentigo.data.diagnosis_words import BENIGN, CLASS_OF, MALIGNANT, NAME_OF, name_diagnosis, normalise
 from lentigo.errors import UsageError
 
-BENIGN, INDETERMINATE, MALIGNANT = "benign", "indeterminate", "malignant"
 UNKNOWN, CONTRADICTORY = "unknown", "contradictory"
 DECIDED = (BENIGN, MALIGNANT)
-
-# Name; its class in the ISIC archive's vocabulary (diagnosis_1; isic-metadata 4.12); further words and codes for it. One row a diagnosis.
-DIAGNOSES = (
-    ("melanoma", MALIGNANT, "mel, malignant melanoma, melanoma nos, melanoma in situ, melanoma invasive, melanoma metastasis, lentigo maligna, "
-                            "superficial spreading melanoma, nodular melanoma, acral lentiginous melanoma, lentigo maligna melanoma"),
-    ("basal cell carcinoma", MALIGNANT, "bcc"),
-    ("squamous cell carcinoma", MALIGNANT, "scc, squamous cell carcinoma nos, squamous cell carcinoma invasive"),
-    ("squamous cell carcinoma in situ", MALIGNANT, "bod, bowen disease, bowens disease, bowen's disease, intraepithelial carcinoma"),
-    ("keratoacanthoma", MALIGNANT, ""),
-    ("merkel cell carcinoma", MALIGNANT, ""),
-    ("kaposi sarcoma", MALIGNANT, ""),
-    ("dermatofibrosarcoma protuberans", MALIGNANT, ""),
-    ("malignant", MALIGNANT, ""),
-    ("actinic keratosis", INDETERMINATE, "ak, ack, solar keratosis, solar or actinic keratosis, actinic keratoses, actinic cheilitis, solar or actinic cheilitis"),
-    ("actinic keratosis or intraepithelial carcinoma", INDETERMINATE, "akiec, actinic keratoses and intraepithelial carcinoma"),
-    ("atypical melanocytic tumour", INDETERMINATE, "amp, aimp, atypical melanocytic proliferation, atypical intraepithelial melanocytic proliferation, "
-                                    "atypical melanocytic neoplasm, atypical spitz tumor, atypical pigmented spindle cell tumor, "
-                                    "melanocytic tumor of uncertain malignant potential, superficial atypical melanocytic proliferation of uncertain significance, "
-                                    "atypical proliferative nodules in congenital melanocytic nevus"),
-    ("indeterminate", INDETERMINATE, "indeterminate/benign, indeterminate/malignant"),
-    ("nevus", BENIGN, "nv, nev, naevus, nevi, naevi, melanocytic nevus, melanocytic naevus, melanocytic nevi, common nevus, common naevus, blue nevus, "
-                      "congenital nevus, spitz nevus, mole"),
-    ("atypical nevus", BENIGN, "atypical naevus, dysplastic nevus, dysplastic naevus, clark nevus, nevus atypical dysplastic or clark"),
-    ("seborrheic keratosis", BENIGN, "sek, sk, seborrhoeic keratosis, seborrheic keratoses, seborrheic_keratosis"),
-    ("benign keratosis", BENIGN, "bkl, pigmented benign keratosis, benign keratosis-like lesions, benign keratosis-like lesion"),
-    ("lichenoid keratosis", BENIGN, "lplk, lichen planus like keratosis"),
-    ("lentigo", BENIGN, "lentigo nos, lentigo simplex, ink-spot lentigo"),
-    ("solar lentigo", BENIGN, "lentigo solaris"),
-    ("dermatofibroma", BENIGN, "df"),
-    ("vascular lesion", BENIGN, "vasc, vascular lesions, angioma, hemangioma, haemangioma, angiokeratoma, pyogenic granuloma, hemorrhage"),
-    ("angiofibroma", BENIGN, "angiofibroma or fibrous papule, fibrous papule"),
-    ("acrochordon", BENIGN, "fibroepithelial polyp, skin tag"),
-    ("cafe-au-lait macule", BENIGN, "cafe au lait macule or patch"),
-    ("neurofibroma", BENIGN, ""),
-    ("sebaceous hyperplasia", BENIGN, ""),
-    ("clear cell acanthoma", BENIGN, ""),
-    ("verruca", BENIGN, "wart, viral wart"),
-    ("scar", BENIGN, ""),
-    ("benign", BENIGN, ""),
-)  # fmt: skip
-
-
-def normalise(word: Any) -> str:
-    """A word as the table spells it: lower case, single spaces, without punctuation.
-
-    >>> normalise(" Melanoma, NOS"), normalise("cafe-au-lait macule"), normalise(None)
-    ('melanoma nos', 'cafe au lait macule', '')
-    """
-    return "" if word is None or word != word else " ".join(re.findall(r"[^\W_]+", str(word).lower().replace("'", "")))
-
-
-CLASS_OF = {name: group for name, group, _ in DIAGNOSES}
-NAME_OF = {normalise(word): name for name, _, words in DIAGNOSES for word in (name, *words.split(", ")) if word}
 
 
 @dataclass(frozen=True)
@@ -128,8 +74,12 @@ def name_diagnoses(words: pd.Series, among: Iterable[str] | None = None) -> pd.S
     >>> name_diagnoses(pd.Series(["MEL", "naevus", "a song"])).tolist()
     ['melanoma', 'nevus', None]
     """
-    names = NAME_OF if among is None else {normalise(word): NAME_OF[normalise(word)] for word in among}
-    found = {word: names.get(normalise(word)) for word in words.dropna().unique()}
+    known = list(words.dropna().unique())
+    if among is None:
+        found = {word: name_diagnosis(word) for word in known}
+    else:
+        names = {normalise(word): NAME_OF[normalise(word)] for word in among}
+        found = {word: names.get(normalise(word)) for word in known}
     return pd.Series([found.get(word) for word in words], index=words.index, dtype=object)
 
 

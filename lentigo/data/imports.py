@@ -16,6 +16,7 @@ import pandas as pd
 from lentigo import __version__
 from lentigo.data.archives import name_ids
 from lentigo.data.catalogue import ARCHIVES
+from lentigo.data.columns import add_diagnoses, count_diagnoses
 from lentigo.data.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
 from lentigo.data.files import hash_file, write_json, write_whole
 from lentigo.data.kinds import Place, Reading, check_kind, list_kinds, open_place, read_place
@@ -30,6 +31,7 @@ FIRST = ("image", "label", "diagnosis", "diagnosis_name", "lesion_id", "patient_
 INNER = (  # not written: said by other columns
     "name", "judged", "published", "listed_in", "digest", "given", "kind", "image_id", "image_name", "img_id", "dx", "diagnostic", "isic_2016",
     "class_2016", "ph2_name", "ph2_diagnosis", "target", "benign_malignant", "melanoma", "seborrheic_keratosis",
+    "diagnosis_word",
 )  # fmt: skip
 NO_WORD = ("", "nan", "none", "null", "n/a", "na", "unk", "unknown")
 NO_FILE = "no such file"
@@ -40,7 +42,8 @@ class Imported:
     """What was imported. `manifest` and `record` are the files written; `sources` counts by data set; `mapping` says which word became which
     class, how often; `left_out` counts photographs without a class by diagnosis. `duplicates` are photographs that stand in the manifest more
     than once, by content or by the ISIC archive's number, and share a `duplicate_group`; `conflicts` those of them with both labels;
-    `leaks` ids on two sides of the published splits. `problems` lists everything that was left out."""
+    `leaks` ids on two sides of the published splits. `problems` lists everything that was left out. `diagnoses` counts the photographs of each
+    of the seven diagnoses, `other_diagnoses` those of words that are none of them."""
 
     manifest: str
     record: str
@@ -54,6 +57,8 @@ class Imported:
     conflicts: tuple[dict[str, Any], ...]
     leaks: tuple[dict[str, Any], ...]
     problems: tuple[Problem, ...]
+    diagnoses: dict[str, int]
+    other_diagnoses: dict[str, int]
 
     def to_json(self) -> dict[str, Any]:
         """The fields as plain values."""
@@ -140,7 +145,7 @@ def write_import(readings: list[Reading], problems: list[Problem], policy: Polic
         str(out), str(record), policy, len(table), int((table["label"] == CLASSES[1]).sum()), count_sources(rows),
         tuple({str(key): none_if_missing(value) for key, value in row.items()} for row in mapping.to_dict("records")),
         {str(word): int(n) for word, n in left_out.items()}, duplicates, conflicts,
-        tuple(find_leaks(table)) if "split" in table else (), tuple(problems),
+        tuple(find_leaks(table)) if "split" in table else (), tuple(problems), *count_diagnoses(add_diagnoses(rows)[0]),
     )  # fmt: skip
     write_json(record, {"lentigo": __version__, "manifest_sha256": hash_file(out), **answer.to_json()})
     return answer

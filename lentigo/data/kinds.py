@@ -11,8 +11,9 @@ from pathlib import Path, PureWindowsPath
 import pandas as pd
 
 from lentigo.data.archives import add_facts, label_rows, locate_rows, read_rows
-from lentigo.data.catalogue import ARCHIVES, RESEARCH, Archive, describe, peek_columns
-from lentigo.data.diagnoses import NAME_OF, Policy, normalise
+from lentigo.data.catalogue import ARCHIVES, DEPTH, RESEARCH, Archive, describe, find_tables, peek_columns
+from lentigo.data.diagnoses import Policy
+from lentigo.data.diagnosis_words import NAME_OF, normalise
 from lentigo.data.folders import list_tree, subfolders
 from lentigo.data.manifests import MANIFESTS, load_manifest, rename_subjects
 from lentigo.data.photos import Problem
@@ -32,7 +33,6 @@ PROOFS = {  # HAM10000's words for what the archive calls diagnosis_confirm_type
     "histo": "histopathology", "follow_up": "serial imaging showing no change", "consensus": "single image expert consensus",
     "confocal": "confocal microscopy with consensus dermoscopy",
 }  # fmt: skip
-DEPTH = 4  # folders below a source in which tables are looked for
 MAPPING = ["source", "diagnosis", "published", "diagnosis_name", "judged"]
 
 
@@ -187,7 +187,7 @@ def read_manifest(place: Place, path: Path) -> Reading:
     dataset = load_manifest(path, refuse)
     source = path.absolute().parent.name if path.stem.lower() in ("manifest", "metadata") else path.stem
     rows = dataset.table
-    words = rows["diagnosis"].astype(object).where(rows["diagnosis"].notna(), rows["label"]) if "diagnosis" in rows else rows["label"]
+    words = rows["diagnosis_word"].astype(object).where(rows["diagnosis_word"].notna(), rows["label"]) if "diagnosis_word" in rows else rows["label"]
     named = rows["source"].astype(object).where(rows["source"].notna(), source) if "source" in rows else source
     rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=named)
     if "mask" in rows:
@@ -220,16 +220,6 @@ def count_words(rows: pd.DataFrame) -> pd.DataFrame:
 def holds_diagnoses(folder: Path) -> bool:
     """Whether a folder's folders have names of classes or diagnoses, one of them at least."""
     return any(normalise(child.name) in NAME_OF for child in subfolders(folder))
-
-
-def find_tables(root: Path, depth: int = DEPTH) -> list[Path]:
-    """The tables in a folder and in folders of it, sorted, without what is hidden."""
-    found = []
-    for here, inner, names in os.walk(root):
-        deep = len(Path(here).relative_to(root).parts) + 1
-        inner[:] = sorted(name for name in inner if not name.startswith(".")) if deep < depth else []
-        found += [Path(here) / name for name in names if is_table(Path(name)) and not name.startswith(".")]
-    return sorted(found)
 
 
 def name_kind(path: Path) -> str | None:

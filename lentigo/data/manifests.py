@@ -6,45 +6,77 @@ import difflib
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from lentigo.data import archives
+from lentigo.data import archives, catalogue
 from lentigo.data.addresses import hash_address, is_address
-from lentigo.data.diagnoses import NAME_OF, normalise
+from lentigo.data.columns import (
+    CLASS_COLUMNS,
+    DIAGNOSIS_COLUMNS,
+    IMAGE_COLUMNS,
+    LEFT_OUT,
+    MOST_NAMED,
+    TEXT_COLUMNS,
+    TableOptions,
+    TableReading,
+    add_diagnoses,
+    find_image_column,
+    find_label_column,
+    read_labels,
+    rename_columns,
+    spell_column,
+    tidy_cells,
+    understand_words,
+)
+from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.data.files import hash_bytes, hash_readable
 from lentigo.data.folders import list_tree, subfolders
+from lentigo.data.named_files import NamedFiles
 from lentigo.data.photos import Problem
+from lentigo.data.placeholders import blank_placeholders
 from lentigo.data.splits import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_photos
 from lentigo.data.tables import read_delimited
 from lentigo.errors import DataError, UsageError
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
-LABELS = {"benign": "benign", "malignant": "malignant", "0": "benign", "1": "malignant"}
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that the public data sets have for it
     "age": ("age_approx", "age_approximate"),
     "sex": ("gender",),
     "site": ("anatom_site_general", "anatom_site_general_challenge", "localization", "anatom_site_1", "region"),
-    "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick"),
+    "skin_type": ("fitzpatrick_skin_type", "fitzpatrick", "fitspatrick", "fitzpatrick_scale"),
     "skin_tone": (),
 }
-TEXT = ("image", "label", "split", *GROUP_COLUMNS, "sha256", "skin_type", *SUBJECT_COLUMNS["skin_type"])  # words even where they look like numbers
+FOLDERS_OF_TABLES = 3  # the folder itself and folders below it in which a table is looked for
+# Words even where they look like numbers.
+TEXT = (*IMAGE_COLUMNS, *CLASS_COLUMNS, *DIAGNOSIS_COLUMNS, *TEXT_COLUMNS, *GROUP_COLUMNS, "skin_type", *SUBJECT_COLUMNS["skin_type"])
 
 
 @dataclass(frozen=True)
 class Dataset:
     """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
     `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's), `skin_tone`
-    (see `lentigo.data.skin`) and whatever else the manifest holds."""
+    (see `lentigo.data.skin`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as it is written), `diagnosis_word` (as written),
+    `also_in` (where the same photograph stands in other sets), `mask`, and whatever else the manifest holds.
+
+    Attributes:
+        name: the path it was read from.
+        table: the photographs.
+        problems: what was left out, and why.
+        reading: how columns and labels were understood, None where there was nothing to understand.
+        notes: what a user should know and that is no problem.
+    """
 
     name: str
     table: pd.DataFrame
     problems: tuple[Problem, ...] = field(default=())
+    reading: TableReading | None = field(default=None)
+    notes: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.table)
@@ -53,6 +85,14 @@ class Dataset:
     def malignant(self) -> np.ndarray:
         """1 for malignant, 0 for benign; int (n,)."""
         return (self.table["label"] == CLASSES[1]).to_numpy(dtype=int)
+
+    @cached_property
+    def diagnosis_numbers(self) -> np.ndarray:
+        """The place in `DIAGNOSES` of each photograph's diagnosis, -1 where it is unknown or none of the seven; int (n,)."""
+        if "diagnosis" not in self.table:
+            return np.full(len(self), -1)
+        places = {name: number for number, name in enumerate(DIAGNOSES)}
+        return self.table["diagnosis"].map(places).fillna(-1).to_numpy(dtype=int)
 
     @cached_property
     def groups(self) -> np.ndarray:
@@ -102,56 +142,165 @@ class Dataset:
                 raise DataError(f"{self.name}: no {name} photograph; expected both {' and '.join(CLASSES)}")
 
 
-def load_dataset(path: str | Path) -> Dataset:
+def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Dataset:
     """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder or an ISIC archive folder.
 
-    Photographs are listed, not opened. Entries that cannot be used are in `problems`; `DataError` says what is wrong
-    with the whole.
+    Photographs are listed, not opened. Entries that cannot be used are in `problems`.
+
+    Args:
+        path: a folder or a table.
+        options: what the user says of columns, of labels and of addresses (see `lentigo.data.columns.make_options`).
+
+    Raises:
+        DataError: what is wrong with the whole, what was expected, and the option or command that helps.
     """
     path = Path(path)
     if os.path.isfile(path):
-        return load_manifest(path)
+        return load_manifest(path, options=options)
     if not os.path.isdir(path):
         raise DataError(f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder")
     subfolders(path)  # says so where the folder cannot be read
     for name in MANIFESTS:
         if (path / name).is_file():
-            return load_manifest(path / name)
-    return make_dataset(path, *(archives.read_archive(path) or list_tree(path, require_classes)))
+            return load_manifest(path / name, options=options)
+    if options.image is None and options.label is None:
+        archive = archives.read_archive(path, options.mapping)
+        if archive is not None:
+            return make_dataset(path, *archive)
+    return load_folder(path, options)
 
 
-def require_classes(path: Path, names: Iterable[str]) -> None:
-    """Raises `DataError` for a class folder of another name, with the name that was meant or what else to do."""
-    for name in names:
-        if name.lower() not in CLASSES:
-            near = difflib.get_close_matches(name.lower(), CLASSES, n=1)
-            other = f"lentigo data import {path} --out manifest.csv" if normalise(name) in NAME_OF else "rename or remove it, or write a manifest (image,label)"
-            cure = f"rename it to {near[0]}" if near else other
-            raise DataError(f"{path}: class folder {name!r} is unknown; expected {' and '.join(CLASSES)}: {cure}")
+def load_folder(path: Path, options: TableOptions) -> Dataset:
+    """Class folders or split folders; else the one table in the folder that says what its photographs show.
+
+    Raises `DataError` where there is neither, with `lentigo data import` where the tables are those of a public data set.
+    """
+    if options.image is not None or options.label is not None:
+        only = find_table(path, strict=False)
+        if only is None:
+            raise DataError(f"{path}: --image-column and --label-column are for a table; the folder holds none, or several: name the table itself")
+        return load_manifest(only, options=options, roots=[path])
+    try:
+        return load_tree(path, options)
+    except DataError:
+        table = find_table(path)
+        if table is None:
+            raise
+    return load_manifest(table, options=options, roots=[path])
 
 
-def load_manifest(path: Path, refuse: Callable[[str], str | None] = lambda place: None) -> Dataset:
-    """Reads `image,label[,lesion_id,patient_id,split,source,license]`; image paths are relative to the manifest, absolute, or addresses.
+def find_table(path: Path, *, strict: bool = True) -> Path | None:
+    """The one table in a folder whose columns say what its photographs show; without `strict` the one table. None where there is none, or several.
 
-    `refuse` gives the reason not to follow a path as it is written, or None. A photograph that is listed twice is taken once, with two
-    labels not at all; `problems` say so.
+    Raises `DataError` for the tables of a public data set that is imported.
+    """
+    tables = catalogue.find_tables(path, depth=FOLDERS_OF_TABLES)
+    columns = {table: catalogue.peek_columns(table) for table in tables}
+    archive = next((archive for archive in catalogue.ARCHIVES for table in tables if archive.claims(columns[table])), None)
+    if archive is not None and strict:
+        raise DataError(
+            f"{path}: looks like {archive.source} as it is published; expected class folders, a manifest, HAM10000 or the ISIC archive: "
+            f"lentigo data import {path} --out manifest.csv"
+        )
+    speaking = [table for table in tables if not strict or speaks(columns[table])]
+    return speaking[0] if len(speaking) == 1 else None
+
+
+def speaks(columns: Iterable[str]) -> bool:
+    """Whether columns name a photograph and say what it shows."""
+    spelled = {spell_column(name) for name in columns}
+    return bool(spelled & set(IMAGE_COLUMNS)) and bool(spelled & {*CLASS_COLUMNS, *DIAGNOSIS_COLUMNS})
+
+
+def load_tree(path: Path, options: TableOptions) -> Dataset:
+    """Class folders or split folders; names of classes are benign and malignant, 0 and 1, diagnoses, or what `--map` says."""
+    table, problems = list_tree(path, partial(require_classes, options=options))
+    meanings, policy = understand_words(table["label"].unique(), options)
+    table, _ = add_diagnoses(table)
+    labels = table["label"].map(meanings)
+    kept = labels.isin(CLASSES).to_numpy(dtype=bool)
+    left_out = table.loc[~kept].groupby("label", sort=False)["image"].agg(["first", "size"])
+    for word, row in left_out.iterrows():
+        count, reason = int(row["size"]), f"is neither benign nor malignant by the policy {policy}; --map {word}=malignant takes it"
+        if meanings[word] == LEFT_OUT:
+            reason = "is left out, as --map says"
+        problems = [*problems, Problem(str(Path(row["first"]).parent), f"{count} photographs of the class {word!r} left out: it {reason}")]
+    became = {str(word): meant if meant in CLASSES else "left out" for word, meant in meanings.items()}
+    reading = TableReading(None, None, "the folders' names" if "diagnosis_word" in table else None, policy, became)
+    return replace(make_dataset(path, table.assign(label=labels)[kept], problems), reading=reading)
+
+
+def require_classes(path: Path, names: Iterable[str], options: TableOptions = TableOptions()) -> None:
+    """Raises `DataError` for a class folder whose name is not understood, with the name that was meant or what else to do."""
+    names = list(names)
+    meanings, _ = understand_words([name.lower() for name in names], options)
+    unknown = [name for name in names if meanings[name.lower()] is None]
+    if not unknown:
+        return
+    near = difflib.get_close_matches(unknown[0].lower(), CLASSES, n=1)
+    pairs = ",".join(f"{name}=benign" for name in unknown[:MOST_NAMED])
+    cure = f"rename it to {near[0]}" if near else f"rename or remove it, say what it means (--map {pairs}), or write a manifest (image,label)"
+    others = f" ({len(unknown)} of {len(names)} are: {', '.join(unknown[:MOST_NAMED])})" if len(unknown) > 1 else ""
+    raise DataError(f"{path}: class folder {unknown[0]!r} is unknown{others}; expected {' and '.join(CLASSES)}: {cure}")
+
+
+def load_manifest(
+    path: Path,
+    refuse: Callable[[str], str | None] = lambda place: None,
+    options: TableOptions = TableOptions(),
+    roots: Sequence[Path] = (),
+) -> Dataset:
+    """Reads a table of photographs and labels; image paths are relative to the table, absolute, or names below its folder.
+
+    A photograph that is listed twice is taken once, with two labels or none not at all; `problems` say so.
+
+    Args:
+        path: CSV or Parquet; columns are found by their names (see `lentigo.data.columns`).
+        refuse: gives the reason not to follow a path as it is written, or None.
+        options: what the user says of columns, of labels and of addresses.
+        roots: further folders in which photographs are looked for.
     """
     table = read_table(path)
-    missing = [column for column in ("image", "label") if column not in table]
-    if missing:
-        raise DataError(f"{path}: lacks the column {' and '.join(missing)} (it has {', '.join(map(str, table.columns))}); expected image,label")
-    labels = table["label"].astype(str).str.strip().str.lower().map(LABELS)
-    if labels.isna().any():
-        unknown = sorted({str(value) for value in table.loc[labels.isna(), "label"]})
-        raise DataError(f"{path}: {int(labels.isna().sum())} labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}")
-    reasons = [refuse(str(image)) for image in table["image"]]
-    refused = [Problem(str(image), reason) for image, reason in zip(table["image"], reasons, strict=True) if reason]
-    images = [image if is_address(image) else str(path.parent / str(image)) for image in table["image"]]
-    trusted = table.assign(image=images, label=labels)[np.array([reason is None for reason in reasons], dtype=bool)]
-    if refused and not len(trusted):
-        raise DataError(f"{path}: none of its {len(refused)} photographs can be used; the first: {refused[0].image}: {refused[0].error}")
-    single, repeated = drop_repeats(trusted)
-    return make_dataset(path, single, refused + repeated)
+    image_column = find_image_column(table, options, path)
+    refuse_layout(path, table, options)
+    label_column = find_label_column(table, options, path, but=image_column)
+    table, diagnosis_column = add_diagnoses(table)
+    labels, reasons, became, policy = read_labels(table, label_column, options, path)
+    names = [str(image) for image in table[image_column]]
+    reasons = [reason or refuse_address(name, options) or refuse(name) for name, reason in zip(names, reasons, strict=True)]
+    kept = np.array([reason is None for reason in reasons], dtype=bool)
+    left_out = [Problem(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
+    if left_out and not kept.any():
+        raise DataError(f"{path}: none of its {len(left_out)} photographs can be used; the first: {left_out[0].image}: {left_out[0].error}")
+    placed = place_images(path, [name for name, good in zip(names, kept, strict=True) if good], roots)
+    ambiguous = [answer for answer in placed if isinstance(answer, Problem)]
+    clear = np.array([not isinstance(answer, Problem) for answer in placed], dtype=bool)
+    table = table.drop(columns=[name for name in (image_column,) if name != "image"])
+    trusted = table.assign(label=labels)[kept][clear].assign(image=[answer for answer in placed if not isinstance(answer, Problem)])
+    single, repeated = drop_repeats(trusted[["image", "label", *(name for name in trusted if name not in ("image", "label"))]])
+    reading = TableReading(image_column, label_column, diagnosis_column, policy, became)
+    return replace(make_dataset(path, single, left_out + ambiguous + repeated), reading=reading)
+
+
+def refuse_layout(path: Path, table: pd.DataFrame, options: TableOptions) -> None:
+    """Raises `DataError` for a table of a public data set that says what photographs show in several columns at once."""
+    archive = next((archive for archive in catalogue.ARCHIVES if archive.claims(frozenset(table.columns))), None)
+    if archive is not None and archive.name in catalogue.IN_COLUMNS and options.label is None and "label" not in table:
+        raise DataError(f"{path}: looks like the table of {archive.source}, a column for each diagnosis; expected one column: lentigo data import {path} --out manifest.csv")
+
+
+def refuse_address(name: str, options: TableOptions) -> str | None:
+    """Why an address in a table is not asked, or None where it is none, or may be."""
+    if options.addresses or not is_address(name):
+        return None
+    return "an address in a table: not asked, since a table may come from anybody; --addresses allows it where you trust the table"
+
+
+def place_images(path: Path, names: Sequence[str], roots: Sequence[Path] = ()) -> list[str | Problem]:
+    """Where the photographs of a table are; addresses stay as they are."""
+    files = NamedFiles(path.parent, roots)
+    found = iter(files.find_all([name for name in names if not is_address(name)]))
+    return [name if is_address(name) else next(found) for name in names]
 
 
 def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
@@ -174,6 +323,7 @@ def read_table(path: Path) -> pd.DataFrame:
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label") from error
+    table = rename_columns(table)
     words = [column for column in TEXT if column in table]
     return table.assign(**{column: table[column].where(table[column].astype(str).str.strip() != "") for column in words})
 
@@ -181,14 +331,16 @@ def read_table(path: Path) -> pd.DataFrame:
 def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Dataset:
     """Checks what all kinds share: the files are there, the splits have known names, something is left."""
     if not len(table):
-        raise DataError(f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}")
+        first = f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}" if problems else ""
+        raise DataError(f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}{first}")
     if "split" not in table:
         table = table.assign(split=None)
+    table = table.assign(split=blank_placeholders(table["split"]))
     splits = table["split"].map(lambda v: SPLIT_NAMES.get(str(v).strip().lower()), na_action="ignore")
     unknown = table.loc[splits.isna() & table["split"].notna(), "split"]
     if len(unknown):
         raise DataError(f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing")
-    table = rename_subjects(table.assign(split=splits.astype(object)))
+    table, _ = add_diagnoses(tidy_cells(rename_subjects(table.assign(split=splits.astype(object)))))
     sizes = [measure_file(image) for image in table["image"]]
     there = np.array([bool(size) for size in sizes], dtype=bool)
     problems = problems + [Problem(image, "no such file" if size is None else "the file is empty; copy it again from its source")

@@ -18,7 +18,8 @@ import pandas as pd
 from PIL import Image, ImageOps
 
 from lentigo.data.files import hash_bytes
-from lentigo.data.manifests import CLASSES, LABELS, MANIFESTS, Dataset, hash_readable, make_dataset, read_table, select_split
+from lentigo.data.columns import CLASS_COLUMNS, TableOptions, choose_column, find_image_column, quote, read_labels
+from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_readable, make_dataset, place_images, read_table, select_split
 from lentigo.data.photos import Problem, measure_photo, name_damage, open_picture, read_content
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError, PhotoError
@@ -44,7 +45,7 @@ class MaskSet(Dataset):
         return set(CLASSES) <= set(self.table["label"])
 
 
-def load_masks(path: str | Path, split: str = "all", *, progress: Progress = show_nothing) -> MaskSet:
+def load_masks(path: str | Path | MaskSet, split: str = "all", *, progress: Progress = show_nothing) -> MaskSet:
     """The pairs of a manifest (CSV or Parquet) or of a folder that holds one, each of them looked at.
 
     `split` is one of train, validation, test, all. What cannot be used is in `problems` under the name of its photograph: a file that is
@@ -56,21 +57,34 @@ def load_masks(path: str | Path, split: str = "all", *, progress: Progress = sho
     return check_masks(replace(chosen, problems=listed.problems), progress=progress)
 
 
-def list_masks(path: str | Path) -> MaskSet:
-    """The pairs that a manifest names, none of them opened; photographs without a mask are in `problems`."""
+def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions()) -> MaskSet:
+    """The pairs that a manifest names, none of them opened; photographs without a mask are in `problems`.
+
+    Args:
+        path: a manifest, a folder that holds one, or pairs that were listed before.
+        options: what the user says of its columns and labels.
+
+    Raises:
+        DataError: where it names no photograph, no mask, or a label that is not understood.
+    """
+    if isinstance(path, MaskSet):
+        return path
     path = find_manifest(Path(path))
     table = read_table(path)
-    missing = [column for column in COLUMNS.split(",") if column not in table]
-    if missing:
-        raise DataError(f"{path}: lacks the column {' and '.join(missing)} (it has {', '.join(map(str, table.columns))}); expected {COLUMNS}")
+    if "mask" not in table:
+        raise DataError(f"{path}: lacks the column mask; it has {quote(table.columns)}; expected {COLUMNS}")
+    image_column = find_image_column(table, options, path)
     names = [str(name).strip() if known else "" for name, known in zip(table["mask"], table["mask"].notna(), strict=True)]
     named = np.array([bool(name) for name in names], dtype=bool)
-    places = {"image": [str(path.parent / str(name)) for name in table["image"]], "mask": [str(path.parent / name) for name in names]}
-    table = table.assign(label=read_labels(path, table), **places)
-    bare = [Problem(image, "has no mask; expected the name of one in the column mask") for image in table.loc[~named, "image"]]
+    labels = label_pairs(path, table, options)
+    images = place_images(path, [str(name) for name in table[image_column]])
+    ambiguous = [answer for answer in images if isinstance(answer, Problem)]
+    named &= np.array([not isinstance(answer, Problem) for answer in images], dtype=bool)
+    table = table.assign(label=labels, image=images, mask=[str(path.parent / name) for name in names])
+    bare = [Problem(image, "has no mask; expected the name of one in the column mask") for image, name in zip(images, names, strict=True) if not name]
     if not named.any():
         raise DataError(f"{path}: none of its {len(table)} rows names a mask; expected {COLUMNS}")
-    dataset = make_dataset(path, table[named].reset_index(drop=True), bare)
+    dataset = make_dataset(path, table[named].reset_index(drop=True), bare + ambiguous)
     return MaskSet(dataset.name, dataset.table, dataset.problems)
 
 
@@ -86,16 +100,12 @@ def find_manifest(path: Path) -> Path:
     return path
 
 
-def read_labels(path: Path, table: pd.DataFrame) -> pd.Series:
-    """`benign`, `malignant` or None. Raises `DataError` for another word."""
-    if "label" not in table:
+def label_pairs(path: Path, table: pd.DataFrame, options: TableOptions) -> pd.Series:
+    """`benign`, `malignant` or None. Raises `DataError` for a word that is not understood."""
+    column = choose_column(table, options.label, "--label-column", path) or next((name for name in CLASS_COLUMNS if name in table), None)
+    if column is None:
         return pd.Series(None, index=table.index, dtype=object)
-    words = table["label"].where(table["label"].notna(), "").astype(str).str.strip().str.lower()
-    unknown = sorted(set(words) - set(LABELS) - {""})
-    if unknown:
-        raise DataError(f"{path}: some labels are unknown ({', '.join(unknown[:5])}); expected {' or '.join(CLASSES)}, or nothing")
-    labels = words.map(LABELS)
-    return labels.astype(object).where(labels.notna(), None)
+    return read_labels(table, column, options, path)[0]
 
 
 def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet:

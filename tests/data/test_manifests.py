@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data import manifests
+from lentigo.data import frozen_splits, manifests
 from lentigo.data.manifests import load_dataset, select_split
 from lentigo.errors import DataError, UsageError
 
@@ -65,7 +65,7 @@ def test_a_class_folder_may_be_a_link(tmp_path):
     assert load_dataset(tmp_path / "set").malignant.tolist() == [0, 1]
 
 
-@pytest.mark.parametrize("typo, right", [("bening", "benign"), ("Malignent", "malignant"), ("maligant", "malignant"), ("benign_", "benign")])
+@pytest.mark.parametrize("typo, right", [("bening", "benign"), ("Malignent", "malignant"), ("maligant", "malignant"), ("benig", "benign")])
 def test_a_typo_in_a_class_folder_is_named_with_the_right_word(tmp_path, typo, right):
     build(tmp_path, f"{typo}/a.png", "malignant/a.png")
     with pytest.raises(DataError, match=f"class folder '{typo}' is unknown; expected benign and malignant: rename it to {right}$"):
@@ -74,7 +74,7 @@ def test_a_typo_in_a_class_folder_is_named_with_the_right_word(tmp_path, typo, r
 
 def test_a_third_class_is_named(tmp_path):
     build(tmp_path, "benign/a.png", "malignant/a.png", "suspicious/a.png")
-    with pytest.raises(DataError, match=r"class folder 'suspicious' is unknown; .*rename or remove it, or write a manifest"):
+    with pytest.raises(DataError, match=r"class folder 'suspicious' is unknown; .*rename or remove it, say what it means \(--map suspicious=benign\), or write a manifest"):
         load_dataset(tmp_path)
 
 
@@ -201,10 +201,10 @@ def test_a_byte_order_mark_does_not_hide_the_first_column(tmp_path):
     assert len(load_dataset(tmp_path / "m.csv")) == 1
 
 
-@pytest.mark.parametrize("columns, missing", [(["image"], "label"), (["label"], "image"), (["file", "class"], "image and label")])
-def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path, columns, missing):
+@pytest.mark.parametrize("columns, option", [(["image", "mine"], "--label-column"), (["label", "mine"], "--image-column"), (["mine", "yours"], "--image-column")])
+def test_a_missing_column_is_named_beside_those_that_are_there(tmp_path, columns, option):
     pd.DataFrame({column: ["benign"] for column in columns}).to_csv(tmp_path / "m.csv", index=False)
-    with pytest.raises(DataError, match=rf"m\.csv: lacks the column {missing} \(it has {', '.join(columns)}\); expected image,label"):
+    with pytest.raises(DataError, match=rf"m\.csv: no column .*; it has {', '.join(columns)}; expected .*{option} NAME"):
         load_dataset(tmp_path / "m.csv")
 
 
@@ -224,8 +224,8 @@ def test_no_file_at_all_is_a_data_error_with_an_example(tmp_path):
 
 @pytest.mark.parametrize("name", ["m.csv", "m.parquet"])
 def test_unknown_labels_are_counted_and_named(tmp_path, name):
-    path = write_manifest(tmp_path, name, label=["benign", "nevus", "melanoma", "nevus", None])
-    with pytest.raises(DataError, match=r"4 labels are unknown \(melanoma, (nan|None|NaN), nevus\)|4 labels are unknown \((nan|None), melanoma, nevus\)"):
+    path = write_manifest(tmp_path, name, label=["benign", "song", "melanoma", "song", None])
+    with pytest.raises(DataError, match=r"column 'label': not understood: 'song' \(2\), beside .*; expected benign, malignant.*--map song=malignant"):
         load_dataset(path)
 
 
@@ -426,6 +426,67 @@ def test_two_photographs_of_one_name_are_two(tmp_path):
     assert len(load_dataset(build(tmp_path, "benign/x/a.png", "benign/y/a.png", "malignant/a.png"))) == 3
 
 
-def test_folders_named_by_a_diagnosis_say_what_to_do(tmp_path):
-    with pytest.raises(DataError, match=r"class folder 'naevus' is unknown; .*: lentigo data import .* --out manifest\.csv"):
-        load_dataset(build(tmp_path, "naevus/a.png", "benign/a.png"))
+def test_folders_named_by_a_diagnosis_are_classes(tmp_path):
+    dataset = load_dataset(build(tmp_path, "naevus/a.png", "Melanoma/a.png", "benign/b.png"))
+    assert dataset.malignant.tolist() == [1, 0, 0]
+    assert dataset.table["diagnosis"].tolist() == ["melanoma", None, "nevus"]
+
+
+def test_ham10000s_seven_as_folders_are_read_by_its_authors_policy(tmp_path):
+    dataset = load_dataset(build(tmp_path, *(f"{code}/a.png" for code in ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"))))
+    assert dataset.malignant.tolist() == [1, 1, 0, 0, 1, 0, 0] and dataset.reading.policy == "ham10000"
+    assert dataset.diagnosis_numbers.tolist() == [3, 2, 4, 5, 0, 1, 6]
+
+
+# --- diagnoses, and what tables do not know
+
+
+def test_a_diagnosis_is_one_of_the_seven_or_stays_as_it_is_written(tmp_path):
+    path = write_manifest(tmp_path, label=[0, 1, 1, 0, 0], diagnosis=["SEK", "ACK", "Basal cell carcinoma, Nodular", "Neurofibroma", "unknown"])
+    dataset = load_dataset(path)
+    assert dataset.table["diagnosis"].tolist() == ["benign_keratosis", "squamous_cell_carcinoma", "basal_cell_carcinoma", "Neurofibroma", None]
+    assert dataset.table["diagnosis_word"].tolist() == ["SEK", "ACK", "Basal cell carcinoma, Nodular", "Neurofibroma", None]
+    assert dataset.diagnosis_numbers.tolist() == [4, 3, 2, -1, -1]
+
+
+def test_a_diagnosis_survives_a_manifest_that_is_written_again(tmp_path):
+    first = load_dataset(write_manifest(tmp_path, label=[0, 1], diagnosis=["SEK", "ACK"]))
+    frozen_splits.write_manifest(first, tmp_path / "again.csv")
+    again = load_dataset(tmp_path / "again.csv")
+    assert again.table[["diagnosis", "diagnosis_word"]].equals(first.table[["diagnosis", "diagnosis_word"]])
+
+
+def test_levels_of_the_isic_archive_are_tried_from_the_finest(tmp_path):
+    path = write_manifest(
+        tmp_path,
+        label=[0, 1, 1],
+        diagnosis_1=["Benign", "Malignant", "Malignant"],
+        diagnosis_2=["Benign melanocytic proliferations", "Malignant melanocytic proliferations (Melanoma)", "Malignant epidermal proliferations"],
+        diagnosis_3=["Nevus", None, "Squamous cell carcinoma in situ"],
+    )
+    assert load_dataset(path).table["diagnosis"].tolist() == ["nevus", "melanoma", "squamous_cell_carcinoma"]
+
+
+def test_other_columns_of_a_manifest_stay(tmp_path):
+    path = write_manifest(tmp_path, label=[0, 1], source=["a", "b"], also_in=["set/train;other", None], fitzpatrick=["2.0", "n/a"], mask=["m.png", ""])
+    table = load_dataset(path).table
+    assert table["source"].tolist() == ["a", "b"] and table["also_in"].tolist()[0] == "set/train;other" and table["mask"].tolist()[0] == "m.png"
+    assert table["skin_type"].tolist()[0] == "2" and table["skin_type"].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize("word", ["unknown", "Unknown ", "", "nan", "N/A", "n/a", "None", "NULL", "-", "--", "?", "<NA>", "not available", "0", "-1"])
+@pytest.mark.parametrize("column", ["patient_id", "lesion_id", "duplicate_group"])
+def test_a_placeholder_is_no_patient(tmp_path, column, word):
+    path = write_manifest(tmp_path, label=[0, 1, 0, 1], **{column: ["P1", "P1", word, word]})
+    assert load_dataset(path).groups.tolist() == [0, 0, 1, 2]
+
+
+def test_a_patient_0_is_one_where_patients_are_counted(tmp_path):
+    path = write_manifest(tmp_path, label=[0, 1, 0, 1], patient_id=["0", "0", "1", "2"])
+    assert load_dataset(path).groups.tolist() == [0, 0, 1, 2]
+
+
+@pytest.mark.parametrize("column", ["sex", "site", "source", "license", "split"])
+def test_placeholders_are_missing_in_every_column_of_words(tmp_path, column):
+    table = load_dataset(write_manifest(tmp_path, label=[0, 1], **{column: ["train", "Unknown"]})).table
+    assert table[column].isna().tolist() == [False, True]

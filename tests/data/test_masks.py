@@ -193,7 +193,7 @@ def test_listing_opens_no_file(tmp_path):
     [
         ("image,label\na.jpg,benign\n", "lacks the column mask"),
         ("image,mask\na.jpg,\n", "none of its 1 rows names a mask"),
-        ("image,mask,label\na.jpg,a.png,naevus\n", r"some labels are unknown \(naevus\)"),
+        ("image,mask,label\na.jpg,a.png,song\n", r"column 'label': not understood: 'song' \(1\)"),
         ("image,mask\n", "none of its 0 rows names a mask"),
     ],
 )

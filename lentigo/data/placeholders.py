@@ -1,0 +1,58 @@
+"""Words by which a table says that it does not know: such a cell is missing, never a value that rows share."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pandas as pd
+
+# As `normalise_blank` spells them: lower case, without spaces and punctuation at the ends.
+PLACEHOLDERS = frozenset({
+    "", "nan", "na", "n/a", "n.a", "nat", "none", "null", "nil", "unk", "unkn", "unknown", "unspecified", "undefined", "undisclosed",
+    "missing", "not available", "not known", "not recorded", "not specified", "not provided", "not applicable", "notavailable", "no data",
+    "no id", "blank", "empty", "anonymous", "xxx", "xx", "tbd", "#n/a", "#na", "#value", "#ref",
+})  # fmt: skip
+NUMBERS = re.compile(r"[+-]?\d+(\.0*)?")
+
+
+def normalise_blank(word: Any) -> str:
+    """A cell's word as `PLACEHOLDERS` spells it; of marks alone ("-", "?", "...") nothing is left.
+
+    >>> normalise_blank(" N/A "), normalise_blank("--"), normalise_blank("<NA>"), normalise_blank("P_7")
+    ('n/a', '', 'na', 'p_7')
+    """
+    return " ".join(str(word).strip(" \t\r\n\u00a0?*.,;:!-_–—/\\\"'()[]{}<>").lower().split())
+
+
+def is_placeholder(word: Any) -> bool:
+    """Whether a word says that nothing is known.
+
+    >>> [is_placeholder(word) for word in ("unknown", "?", float("nan"), None, "0", "male")]
+    [True, True, True, True, False, False]
+    """
+    return word is None or word is pd.NA or normalise_blank(word) in PLACEHOLDERS
+
+
+def blank_placeholders(words: pd.Series) -> pd.Series:
+    """The words with None where they say that nothing is known; what was missing is None, too."""
+    told = {word for word in words.dropna().unique() if not is_placeholder(word)}
+    return words.astype(object).where(words.isin(told), None)
+
+
+def blank_ids(ids: pd.Series) -> pd.Series:
+    """Ids of patients, lesions or duplicates with None for placeholders, among these a 0 or a negative number that is none of a count.
+
+    A 0 is an id where ids are whole numbers and a 1 is among them, since people count from 0; beside other ids it says "none".
+
+    >>> blank_ids(pd.Series(["P1", "unknown", "0", "P1"])).tolist(), blank_ids(pd.Series([0, 1, 2])).tolist()
+    (['P1', None, None, 'P1'], [0, 1, 2])
+    """
+    known = blank_placeholders(ids)
+    words = {word: str(word).strip() for word in known.dropna().unique()}
+    zeros = {word for word, text in words.items() if re.fullmatch(r"0+(\.0*)?", text)}
+    counted = {text.split(".")[0].lstrip("0") for text in words.values()}
+    numeric = all(NUMBERS.fullmatch(text) for text in words.values())
+    absent = set() if numeric and "1" in counted else zeros
+    absent |= {word for word, text in words.items() if re.fullmatch(r"-\d+(\.0*)?", text)}
+    return known.where(~known.isin(absent), None) if absent else known
