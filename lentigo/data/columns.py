@@ -184,7 +184,7 @@ def find_label_column(table: pd.DataFrame, options: TableOptions, place: object,
     chosen = choose_column(table, options.label, "--label-column", place)
     if chosen is not None:
         return chosen
-    if "label" in table and "three_partition_label" not in table and "label" != but:
+    if "label" in table and "three_partition_label" not in table and but != "label":
         return "label"
     found = [name for name in (*CLASS_COLUMNS, *DIAGNOSIS_COLUMNS) if name in table and name != but and table[name].notna().any()]
     if not found:

@@ -116,8 +116,8 @@ def normalise(word: Any) -> str:
     >>> normalise(" Melanoma, NOS"), normalise("cafe-au-lait macule"), normalise(None), normalise("basal_cell_carcinoma")
     ('melanoma nos', 'cafe au lait macule', '', 'basal cell carcinoma')
     """
-    text = "" if word is None or isinstance(word, float) and word != word else str(word)
-    return " ".join(re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("’", "")))
+    text = "" if word is None or (isinstance(word, float) and word != word) else str(word)
+    return " ".join(re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("\u2019", "")))
 
 
 CLASS_OF = {name: group for name, group, _, _ in VOCABULARY}

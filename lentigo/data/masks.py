@@ -17,8 +17,8 @@ import numpy as np
 import pandas as pd
 from PIL import Image, ImageOps
 
-from lentigo.data.files import hash_bytes
 from lentigo.data.columns import CLASS_COLUMNS, TableOptions, choose_column, find_image_column, quote, read_labels
+from lentigo.data.files import hash_bytes
 from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_readable, make_dataset, place_images, read_table, select_split
 from lentigo.data.photos import Problem, measure_photo, name_damage, open_picture, read_content
 from lentigo.data.progress import Progress, show_nothing

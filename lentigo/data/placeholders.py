@@ -22,7 +22,7 @@ def normalise_blank(word: Any) -> str:
     >>> normalise_blank(" N/A "), normalise_blank("--"), normalise_blank("<NA>"), normalise_blank("P_7")
     ('n/a', '', 'na', 'p_7')
     """
-    return " ".join(str(word).strip(" \t\r\n\u00a0?*.,;:!-_–—/\\\"'()[]{}<>").lower().split())
+    return " ".join(str(word).strip(" \t\r\n\u00a0?*.,;:!-_\u2013\u2014/\\\"'()[]{}<>").lower().split())
 
 
 def is_placeholder(word: Any) -> bool:
