@@ -18,6 +18,7 @@ from lentigo.evaluation.copies import Copy, search_copies
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
 from lentigo.evaluation.ledger import record_opening
 from lentigo.evaluation.metrics import Metrics, bootstrap, measure
+from lentigo.evaluation.recalibration import Recalibration, measure_calibration
 from lentigo.evaluation.subgroups import FEWEST
 from lentigo.inference.prediction import Prediction, Predictor
 
@@ -41,6 +42,7 @@ class Assessment:
     problems: tuple[Problem, ...]
     decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
     refusals: Refusals
+    recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
     copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
 
@@ -55,11 +57,14 @@ class Assessment:
 
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
+        fit = self.recalibration
+        ends = self.ci | {"calibration_slope": fit.slope_ci, "calibration_intercept": fit.intercept_ci}
         return {
             "n": self.n, "n_malignant": self.n_malignant,
             **{name: known(value) for name, value in asdict(self.metrics).items()},
+            "calibration_slope": known(fit.slope), "calibration_intercept": known(fit.intercept),
             "threshold": self.threshold,
-            "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
+            "ci": {name: [known(low), known(high)] for name, (low, high) in ends.items()},
             "confusion": self.confusion, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
             "operating_points": [decisions.to_json() for decisions in self.decisions],
@@ -120,5 +125,6 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         problems=(),
         decisions=tuple(measure_decisions(rule, point, truth, probability, groups) for rule, point in predictor.list_thresholds().items()),
         refusals=measure_refusals(labels, known_to_model, predictor.risk, threshold, truth, probability, groups),
+        recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
     )

@@ -280,7 +280,7 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
     """The metrics on validation; `folds` are those of an ensemble."""
     if not scores:
         return Section("Results on validation", (f"Results: {NOT_RECORDED}.",))
-    rows = tuple((title, tell_score(scores.get(name)), tell_interval(find(scores, "ci", name))) for name, title in TITLES.items())
+    rows = tuple((title, tell_score(scores[name]), tell_interval(find(scores, "ci", name))) for name, title in TITLES.items() if name in scores)
     smaller = min(scores["n_malignant"], scores["n"] - scores["n_malignant"])
     held_out = ("Each photograph was answered by the one head that has not learned from it, not by the mean of all, which a RUN gives.",) if folds else ()
     few = (f"With {smaller} photographs of one class, fewer than {FEWEST}, nothing can be claimed from these numbers.",) if smaller < FEWEST else ()
@@ -299,7 +299,7 @@ def describe_test(card: dict[str, Any]) -> Section:
             "Not in this RUN: training never reads the test split.",
             f"{EVALUATE} measures it, with subgroups, floors, calibration and the worst mistakes, and counts how often the set has been opened; `--stress` adds changed photographs.",
         ))  # fmt: skip
-    rows = tuple((title, tell_score(said.get(name)), tell_interval(find(said, "ci", name))) for name, title in TITLES.items())
+    rows = tuple((title, tell_score(said[name]), tell_interval(find(said, "ci", name))) for name, title in TITLES.items() if name in said)
     floors = tuple(
         (what, tell_score(find(said, "floors", name), find(said, "floors", "ci", name)))
         for what, name in (("the file", "file_only_auroc"), ("the border of the picture", "border_only_auroc"), ("its corners", "corners_only_auroc"), ("a thumbnail", "thumbnail_only_auroc"))

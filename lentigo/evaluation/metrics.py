@@ -16,7 +16,8 @@ TITLES = {
     "accuracy": "Accuracy at the threshold", "auroc": "AUROC", "average_precision": "Average precision",
     "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
     "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
-    "ece": "Expected calibration error (lower is better)", "coverage": "Share answered",
+    "ece": "Expected calibration error (lower is better)", "calibration_slope": "Calibration slope (1 is right)",
+    "calibration_intercept": "Calibration intercept (0 is right)", "coverage": "Share answered",
 }  # fmt: skip
 
 
