@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lentigo.data.photos import Problem, decode_photo, read_content
+from lentigo.data.photos import Problem, hold_pixels, read_content
 from lentigo.errors import PhotoError
 
 AREA = 160 * 160  # pixels of the small picture
@@ -47,7 +47,8 @@ class Fingerprint:
 def take_fingerprint(path: str) -> Fingerprint | Problem:
     """The fingerprint of a file, or why it cannot be read."""
     try:
-        return describe_pixels(decode_photo(read_content(path), str(path), None))
+        with hold_pixels(read_content(path), str(path)) as pixels:
+            return describe_pixels(pixels)
     except PhotoError as error:
         return Problem(str(path), str(error).removeprefix(f"{path}: "))
 

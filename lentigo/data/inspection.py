@@ -11,7 +11,7 @@ import numpy as np
 
 from lentigo.data.cluster import Cluster, give_up_photo
 from lentigo.data.fingerprints import Fingerprint, describe_pixels
-from lentigo.data.photos import SIDE, Problem, decode_photo, read_content
+from lentigo.data.photos import Problem, decode_photo, hold_pixels, read_content
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import Flaw, judge_quality, measure_quality
 from lentigo.data.shortcuts import describe_facts
@@ -49,12 +49,12 @@ def inspect_photo(path: str) -> Inspection | Problem:
     """Opens a photograph, or says why it cannot be read."""
     try:
         content = read_content(path)
-        whole = decode_photo(content, path, None)
-        pixels = whole if whole.shape[:2] == (SIDE, SIDE) else decode_photo(content, path)
+        pixels = decode_photo(content, path)
         facts = describe_facts(content, pixels, path)
+        with hold_pixels(content, path) as whole:
+            seen = describe_pixels(whole)
     except PhotoError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
-    seen = describe_pixels(whole)
     flaws = judge_quality(measure_quality(pixels, seen.size))
     return Inspection(seen, facts, flaws, find_artefacts(pixels), estimate_ita(pixels), hashlib.sha256(content).hexdigest())
 

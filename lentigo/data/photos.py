@@ -13,28 +13,44 @@ import os
 import struct
 import threading
 import warnings
+import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from lentigo.data.addresses import is_address, read_address, walk_address
+from lentigo.data.colour_profiles import to_srgb
+from lentigo.data.decode_budget import DECODE_BUDGET, DecodeLimits, Reservation, check_scans, require_budget
+from lentigo.data.file_kinds import describe_other, is_heic
+from lentigo.data.files import read_regular
+from lentigo.data.pixel_bands import TURNED, resize_upright
+from lentigo.data.png_chunks import SIGNATURE, check_png
+from lentigo.data.tiff_pages import select_page
 from lentigo.errors import DataError, LentigoError, PhotoError
 
 SIDE = 224  # pixels, of the square that the networks see
 MOST_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
+MOST_FRAMES = 1000  # of an animation, that are counted
+MOST_STRETCH = 200  # times its shorter side: what is longer is a strip, not a photograph
 AVIF = importlib.util.find_spec("PIL._avif") is not None  # Pillow reads it from 11.3 on, where it was built so
-SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".ppm", ".mpo", *([".avif"] * AVIF)})
-UNREAD = frozenset({".heic", ".heif", ".hif", ".avif"} - SUFFIXES)  # photographs all the same: found in folders, and listed as problems
-FORMATS = ("JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] * AVIF))  # Pillow knows others, some of which run programs
+HEIC = importlib.util.find_spec("pi_heif") is not None  # the extra `heic`
+HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+SUFFIXES = frozenset({
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".j2k", ".ppm", ".mpo",
+    *([".avif"] if AVIF else []), *(HEIC_SUFFIXES if HEIC else []),
+})  # fmt: skip
+UNREAD = (HEIC_SUFFIXES | {".avif"}) - SUFFIXES  # photographs all the same: found in folders, and listed as problems
+FORMATS = (  # Pillow knows others, some of which run programs
+    "JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] if AVIF else []), *(["HEIF"] if HEIC else []),
+)  # fmt: skip
 NO_PHOTO = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
-ORIENTATION, TURNED = 0x0112, (5, 6, 7, 8)  # an EXIF tag, and those of its values that lay a photograph on its side
+ORIENTATION = 0x0112  # an EXIF tag
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
 
@@ -177,7 +193,7 @@ def develop_photo(content: bytes, name: str, side: int | None = SIDE) -> Photo:
     """As `read_photo`, of a photograph in memory; `name` stands for its path."""
     with name_damage(content, name), open_picture(content, name) as picture:
         size = picture.size  # before a JPEG's draft, which shrinks it
-        return Photo(name, develop(picture, name, side), hashlib.sha256(content).hexdigest(), size)
+        return Photo(name, develop(picture, content, name, side), hashlib.sha256(content).hexdigest(), size)
 
 
 def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
@@ -194,13 +210,10 @@ def view_content(content: bytes, name: str, most: int) -> tuple[np.ndarray, tupl
         width, height = picture.size
         shrink = min(1.0, (most / (width * height)) ** 0.5)
         wanted = max(1, round(width * shrink)), max(1, round(height * shrink))
-        if shrink < 1:
-            picture.draft("RGB", wanted)
-        turned = picture.getexif().get(ORIENTATION) in TURNED
-        upright, wanted = to_rgb(ImageOps.exif_transpose(picture), name), wanted[::-1] if turned else wanted
-        if upright.size != wanted:
-            upright = upright.resize(wanted, Image.Resampling.BILINEAR, reducing_gap=3.0)
-        return np.asarray(to_srgb(upright, picture)), (height, width) if turned else (width, height)
+        with decode(picture, content, name, wanted) as (orientation, _):
+            upright = resize_upright(picture, wanted, orientation, name)
+            pixels = np.asarray(to_srgb(upright, picture))
+        return pixels, (height, width) if orientation in TURNED else (width, height)
 
 
 def measure_photo(path: str | Path) -> tuple[int, int]:
@@ -214,12 +227,48 @@ def measure_content(content: bytes, name: str) -> tuple[int, int]:
         return picture.size
 
 
+def measure_upright(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels of a photograph as it is shown: turned upright where EXIF says so.
+
+    Args:
+        path: a file or an address.
+
+    Raises:
+        PhotoError: where the file is no photograph.
+    """
+    content, name = read_content(path), str(path)
+    with name_damage(content, name), open_picture(content, name) as picture:
+        width, height = picture.size
+        return (height, width) if find_orientation(picture, content, name) in TURNED else (width, height)
+
+
+def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, int]:
+    """Looks at the header of a file that somebody sent, before any of it is decoded.
+
+    Decoding it afterwards (`develop_photo`, `view_content`, `decode_photo`) waits for its share of `DECODE_BUDGET` by itself.
+
+    Args:
+        content: the file.
+        name: for the error.
+        limits: what it may have.
+
+    Returns:
+        (width, height) in pixels, as stored.
+
+    Raises:
+        PhotoError: for what is no photograph, animated, a strip, or beyond the limits.
+    """
+    with name_damage(content, name), open_picture(content, name) as picture:
+        limits.check(picture, content, name)
+        return picture.size
+
+
 def read_content(path: str | Path) -> bytes:
-    """The bytes of a file, or of what stands at an address; raises `PhotoError` where it cannot be read."""
+    """The bytes of a file, or of what stands at an address; raises `PhotoError` where it cannot be read, is no regular file, or too large."""
     if is_address(path):
         return read_address(path)
     try:
-        return Path(path).read_bytes()
+        return read_regular(path)
     except (OSError, ValueError) as error:  # a ValueError is a zero byte in the name
         raise PhotoError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a photograph") from error
 
@@ -227,17 +276,81 @@ def read_content(path: str | Path) -> bytes:
 def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
     """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_photo`."""
     with name_damage(content, name), open_picture(content, name) as picture:
-        return develop(picture, name, side)
+        return develop(picture, content, name, side)
 
 
-def develop(picture: Image.Image, name: str, side: int | None) -> np.ndarray:
+@contextmanager
+def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
+    """The pixels of a photograph at its own size, counted in the budget of decoded bytes as long as the context lasts.
+
+    Args:
+        content: the file.
+        name: for the error.
+
+    Yields:
+        uint8 (height, width, 3) RGB, upright, in sRGB.
+
+    Raises:
+        PhotoError: as `read_photo`, and for a photograph that is too large to be held whole.
+    """
+    with ExitStack() as stack:
+        with name_damage(content, name):
+            picture = stack.enter_context(open_picture(content, name))
+            orientation, reservation = stack.enter_context(decode(picture, content, name, None))
+            pixels = np.asarray(to_srgb(resize_upright(picture, None, orientation, name), picture))
+        picture.close()
+        reservation.shrink(2 * pixels.nbytes)  # and whatever is measured of them
+        yield pixels
+
+
+def develop(picture: Image.Image, content: bytes, name: str, side: int | None) -> np.ndarray:
     """Pixels of a picture that was opened and not yet decoded, see `decode_photo`. To be used within `name_damage`."""
-    if side is not None:
-        picture.draft("RGB", (side, side))  # a JPEG need not be decoded larger than asked for
-    upright = to_rgb(ImageOps.exif_transpose(picture), name)
-    if side is not None and upright.size != (side, side):
-        upright = upright.resize((side, side), Image.Resampling.BILINEAR, reducing_gap=3.0)
-    return np.asarray(to_srgb(upright, picture))
+    wanted = None if side is None else (side, side)
+    with decode(picture, content, name, wanted) as (orientation, _):
+        return np.asarray(to_srgb(resize_upright(picture, wanted, orientation, name), picture))
+
+
+@contextmanager
+def decode(picture: Image.Image, content: bytes, name: str, wanted: tuple[int, int] | None) -> Iterator[tuple[int, Reservation]]:
+    """Decodes a picture, no larger than `wanted` needs where the format allows it, within the budget that all threads share.
+
+    Args:
+        picture: as `open_picture` gave it.
+        content: its file.
+        name: for the error.
+        wanted: (width, height) as stored; None for its own size.
+
+    Yields:
+        Its orientation, as EXIF has it, and the bytes that are held, as long as the context lasts.
+    """
+    full_size = picture.size
+    if wanted is not None and (wanted[0] < full_size[0] or wanted[1] < full_size[1]):
+        picture.draft("RGB", wanted)  # a JPEG need not be decoded larger than asked for
+    size = require_budget(picture, content, name, full_size, whole=wanted is None)
+    with DECODE_BUDGET.hold(size) as reservation:
+        picture.load()
+        yield read_orientation(picture), reservation
+
+
+def find_orientation(picture: Image.Image, content: bytes, name: str) -> int:
+    """The orientation of a picture that was opened and not decoded; see `read_orientation`."""
+    if picture.format != "PNG":
+        return read_orientation(picture)
+    if not any(word in content for word in (b"eXIf", b"tEXt", b"zTXt", b"iTXt")):
+        return 1
+    with decode(picture, content, name, None) as (orientation, _):  # it may stand behind the pixels
+        return orientation
+
+
+def read_orientation(picture: Image.Image) -> int:
+    """The value of EXIF's orientation, 1 where there is none or EXIF is damaged. Pillow turns a TIFF by itself."""
+    if picture.format == "TIFF":
+        return 1
+    try:
+        orientation = picture.getexif().get(ORIENTATION, 1)
+    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, AttributeError, struct.error):
+        return 1  # the pixels are whole
+    return orientation if orientation in range(1, 9) else 1
 
 
 @contextmanager
@@ -248,57 +361,72 @@ def name_damage(content: bytes, name: str) -> Iterator[None]:
     except LentigoError:
         raise
     except UnidentifiedImageError as error:
-        if content[4:8] == b"ftyp" and content[8:12] != b"avif" * AVIF:  # what phones write, whatever the file is called
-            raise PhotoError(f"{name}: HEIC or a kin of it, which is not read; expected JPEG, PNG, TIFF, WebP or BMP: save it as JPEG") from error
-        what = f"{len(content)} bytes of another kind" if content else "the file is empty"
-        raise PhotoError(f"{name}: not a photograph ({what}); expected JPEG, PNG, TIFF, WebP or BMP") from error
+        raise PhotoError(f"{name}: {describe_other(content)}") from error
     except Image.DecompressionBombError as error:
         raise PhotoError(f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller") from error
-    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, struct.error) as error:
-        raise PhotoError(f"{name}: damaged or truncated ({error}); copy it again from its source") from error
+    except MemoryError as error:
+        raise PhotoError(f"{name}: takes more memory than there is; expected a photograph, save it smaller") from error
+    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError,
+            AssertionError, struct.error, zlib.error) as error:  # fmt: skip
+        raise PhotoError(f"{name}: damaged or truncated ({describe_error(error)}); copy it again from its source") from error
+
+
+def describe_error(error: Exception) -> str:
+    """An error of a decoder in one short line."""
+    words = " ".join(str(error).split())
+    return words[:200] or type(error).__name__
 
 
 def open_picture(content: bytes, name: str) -> Image.Image:
-    """Opens without decoding, and refuses animations. To be used within `name_damage`."""
+    """Opens without decoding, and refuses animations and strips. To be used within `name_damage`."""
+    profile = None
+    if content.startswith(SIGNATURE):
+        checked = check_png(content, name)
+        content, profile = checked.content, checked.profile
+    if HEIC and is_heic(content):
+        register_heic()
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         picture = Image.open(io.BytesIO(content), formats=FORMATS)
-    frames = getattr(picture, "n_frames", 1)
-    if frames > 1 and picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
-        raise PhotoError(f"{name}: holds {frames} frames; expected one photograph, save the frame you mean")
+        if picture.format == "TIFF":
+            if picture.is_animated:
+                select_page(picture, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
+        elif picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
+            refuse_frames(picture, name)
+    if profile is not None:
+        picture.info["icc_profile"] = profile
+    width, height = picture.size
+    if max(width, height) > MOST_STRETCH * min(width, height):
+        raise PhotoError(f"{name}: {width} x {height} pixels, a strip; expected a photograph, at most {MOST_STRETCH} times as long as wide")
+    if picture.format in ("JPEG", "MPO"):
+        check_scans(content, name, picture.size)
     return picture
 
 
-def to_rgb(picture: Image.Image, name: str) -> Image.Image:
-    """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white."""
-    if picture.mode == "F":
-        raise PhotoError(f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel")
-    if picture.mode.startswith("I"):
-        grey = np.asarray(picture).astype(np.float64) / 257
-        return Image.fromarray(np.clip(grey.round(), 0, 255).astype(np.uint8)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return picture.convert("RGB")
+def refuse_frames(picture: Image.Image, name: str) -> None:
+    """Raises `PhotoError` for an animation."""
+    if not getattr(picture, "is_animated", False):
+        return
+    count = count_frames(picture) if picture.format == "GIF" else picture.n_frames
+    words = f"{MOST_FRAMES} frames or more" if count >= MOST_FRAMES else f"{count} frames"
+    raise PhotoError(f"{name}: holds {words}; expected one photograph, save the frame you mean")
 
 
-def to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
-    """The colours of an RGB image as sRGB shows them, where its source was in colour and holds the profile of another space."""
-    profile = source.info.get("icc_profile")
-    transform = find_transform(profile) if profile and source.mode in ("RGB", "RGBA", "P") else None
-    return image if transform is None else ImageCms.applyTransform(image, transform)
+def count_frames(picture: Image.Image) -> int:
+    """The frames of a GIF, at most `MOST_FRAMES`: it does not say how many there are."""
+    for number in range(1, MOST_FRAMES):
+        try:
+            picture.seek(number)
+        except EOFError:
+            return number
+    return MOST_FRAMES
 
 
-@lru_cache(maxsize=32)
-def find_transform(profile: bytes) -> ImageCms.ImageCmsTransform | None:
-    """From an embedded ICC profile to sRGB; None for sRGB itself, for a profile that is damaged, and for one not of RGB."""
-    try:
-        opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if opened.profile.xcolor_space != "RGB " or "sRGB" in ImageCms.getProfileDescription(opened):
-            return None
-        return ImageCms.buildTransform(opened, ImageCms.createProfile("sRGB"), "RGB", "RGB", ImageCms.Intent.RELATIVE_COLORIMETRIC)
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
-        return None
+def register_heic() -> None:
+    """Has Pillow read HEIC, by the extra `heic`."""
+    import pi_heif
+
+    pi_heif.register_heif_opener(thumbnails=False)
 
 
 def try_photo(path: str | Path | Problem, side: int | None = SIDE) -> Photo | Problem:
