@@ -7,13 +7,15 @@ wait in the order in which they came; a share of the budget is kept for small on
 
 from __future__ import annotations
 
+import ctypes
 import os
 import struct
 import threading
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import cache
 
 from PIL import Image
 
@@ -22,6 +24,7 @@ from lentigo.errors import PhotoError
 BUDGET_BYTES = 1 << 30  # of decoded pixels that all threads hold together
 SMALL_SHARE = 8  # one part in so many is kept for small photographs
 SMALL_BYTES = 16 << 20  # up to here a photograph is small
+M_MMAP_THRESHOLD, MAPPED_BYTES = -3, 8 << 20  # glibc's option, and from which size on a block goes back to the system when it is freed
 MIN_WHOLE_BYTES = 4 << 20  # what a reservation is at least: decoders have tables of their own
 TILE_BYTES = 12_000  # of OpenJPEG's own records for each tile of a JPEG 2000 file, and TIFF's for each segment
 MAX_SCAN_PIXELS = 2_000_000_000  # pixels times scans of a progressive JPEG: a few kilobytes of scans can take minutes
@@ -135,6 +138,8 @@ class DecodeBudget:
         """
         size = min(max(size, MIN_WHOLE_BYTES), self.largest)
         lane = self.small if size <= min(SMALL_BYTES, self.small.most_bytes) else self.large
+        if lane is self.large:
+            return_large_blocks()
         lane.take(size)
         reservation = Reservation(lane, size)
         try:
@@ -183,6 +188,17 @@ class DecodeLimits:
                 f"{name}: {width} x {height} pixels, more than {most / 1e6:g} million{format_words}; "
                 "expected a photograph, save it smaller, or as baseline JPEG"
             )
+
+
+@cache
+def return_large_blocks() -> None:
+    """Has glibc give large blocks back to the system as soon as they are freed.
+
+    By itself it keeps Pillow's blocks of 16 MB in the heap of each thread: four threads that had decoded 50 million pixels each held
+    0.9 GB more than they used. Elsewhere than on Linux nothing is changed.
+    """
+    with suppress(OSError, AttributeError, TypeError):
+        ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
 def describe_format(picture: Image.Image) -> str:

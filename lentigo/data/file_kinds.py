@@ -151,5 +151,5 @@ def describe_text(content: bytes) -> tuple[str, str] | None:
             return None
         text = sample[: error.start].decode("utf-8")
     if text and all(letter.isprintable() or letter in "\t\r\n" for letter in text):
-        return f"{len(content)} bytes of text", "name a photograph"
+        return f"{len(content)} bytes of text", AGAIN
     return None

@@ -298,7 +298,7 @@ def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
             picture = stack.enter_context(open_picture(content, name))
             orientation, reservation = stack.enter_context(decode(picture, content, name, None))
             pixels = np.asarray(to_srgb(resize_upright(picture, None, orientation, name), picture))
-        picture.close()
+        release(picture)
         reservation.shrink(2 * pixels.nbytes)  # and whatever is measured of them
         yield pixels
 
@@ -328,8 +328,18 @@ def decode(picture: Image.Image, content: bytes, name: str, wanted: tuple[int, i
         picture.draft("RGB", wanted)  # a JPEG need not be decoded larger than asked for
     size = require_budget(picture, content, name, full_size, whole=wanted is None)
     with DECODE_BUDGET.hold(size) as reservation:
-        picture.load()
-        yield read_orientation(picture), reservation
+        try:
+            picture.load()
+            yield read_orientation(picture), reservation
+        finally:
+            release(picture)  # before the budget is given back
+
+
+def release(picture: Image.Image) -> None:
+    """Frees the pixels of a picture, and what its decoder holds, whoever still names it."""
+    picture.close()
+    if hasattr(picture, "_decoder"):  # of WebP and AVIF: two canvases of the full size
+        picture._decoder = None
 
 
 def find_orientation(picture: Image.Image, content: bytes, name: str) -> int:

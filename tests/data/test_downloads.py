@@ -179,7 +179,7 @@ def test_a_fault_that_passes_leaves_no_trace(server, out, fault):
     (Answer(body=draw_photo(3)[:-10]), "bytes; expected {size}, which the archive lists"),
     (Answer(body=draw_photo(3)[:900], headers={"Content-Length": None}, cut=10**6), "gave 900 bytes; expected {size}, which the archive lists"),
     (Answer(body=draw_photo(3) + b"more", headers={"Content-Length": None}, cut=10**6), "gave more than {size} bytes; expected {size}"),
-    (Answer(body=b"<" * len(draw_photo(3)), headers={"Content-Type": "text/html"}), "is no photograph (text/html: not a photograph ({size} bytes of another kind)"),
+    (Answer(body=b"<" * len(draw_photo(3)), headers={"Content-Type": "text/html"}), "is no photograph (text/html: not a photograph ({size} bytes of text)"),
     (Answer(302, headers={"Location": "http://elsewhere.org/a.jpg"}), "keeps a file at http://elsewhere.org; expected https: not followed"),
     (Answer(403), "answered 403; expected 200"),
 ])  # fmt: skip
