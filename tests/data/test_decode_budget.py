@@ -168,10 +168,8 @@ def test_a_strip_is_refused_in_one_line(size):
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "L", "P", "CMYK", "I;16"])
 def test_a_large_picture_is_reduced_tile_by_tile_to_the_same_pixels(mode, monkeypatch):
     noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (9, 7, 3), np.uint8)).resize((1501, 903))
-    if mode == "I;16":
-        picture = Image.fromarray(np.asarray(noise.convert("L")).astype(np.uint16) * 257)
-    else:
-        picture = noise.convert(mode)
+    grey16 = Image.fromarray(np.asarray(noise.convert("L")).astype(np.uint16) * 257)
+    picture = grey16 if mode == "I;16" else noise.convert(mode)
     if mode in ("RGBA", "LA"):
         picture.putalpha(noise.convert("L"))
     content = encode(picture, "TIFF")
