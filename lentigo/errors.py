@@ -24,6 +24,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
     "parquet": ("pyarrow",),
     "archive": ("httpx", "tenacity"),
     "serve": ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
+    "heic": ("pi_heif",),
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "cluster": ("fsspec", "ray"),

@@ -15,16 +15,20 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image, ImageOps
+from PIL import Image
 
 from lentigo.data.columns import CLASS_COLUMNS, TableOptions, choose_column, find_image_column, quote, read_labels
 from lentigo.data.files import hash_bytes
 from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_readable, make_dataset, place_images, read_table, select_split
-from lentigo.data.photos import Problem, measure_photo, name_damage, open_picture, read_content
+from lentigo.data.photos import Problem, decode, measure_photo, measure_upright, name_damage, open_picture, read_content
+from lentigo.data.pixel_bands import UPRIGHT
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError, PhotoError
 
 HALF = 128  # of 255: from here on a grey level is lesion
+BRIGHT = 0.75  # of the whole range: a mask that reaches it uses all of it
+MOST_BETWEEN = 0.05  # share of the pixels that may lie between the two levels of a mask that does not
+SHOWN_LEVELS = 5  # of a mask, in an error
 COLUMNS = "image,mask"  # of the manifest
 
 
@@ -127,21 +131,29 @@ def inspect_pairs(masks: MaskSet) -> Iterator[str | None]:
 def inspect_pair(image: str, mask: str) -> str | None:
     """What is wrong with a photograph and its mask, in words, or None."""
     try:
-        size = measure_photo(image)
+        size = measure_upright(image)
     except PhotoError as error:
         return str(error).removeprefix(f"{image}: ")
     try:
-        grey = read_grey(mask)
+        pixels = read_mask(mask) > 0
     except PhotoError as error:
         return f"its mask {error}"
-    pixels, brightest = grey >= HALF, int(grey.max())
     if not agree(size, pixels.shape[::-1]):
-        return f"its mask {mask} is {pixels.shape[1]} x {pixels.shape[0]}, the photograph {size[0]} x {size[1]}; expected the same shape"
+        return f"its mask {mask} is {pixels.shape[1]} x {pixels.shape[0]}, {describe_shape(image, size, pixels.shape[::-1])}"
     if not pixels.any():
-        return f"its mask {mask} is empty (brightest grey level {brightest} of 255); expected white where the lesion is"
+        return f"its mask {mask} is empty: all of it is background; expected white where the lesion is"
     if looks_inverted(pixels):
         return f"its mask {mask} looks inverted: white at its border, dark within; expected white where the lesion is: invert or correct it"
     return None
+
+
+def describe_shape(image: str, upright: tuple[int, int], mask: tuple[int, int]) -> str:
+    """In words what shape was expected of a mask that has another one than its photograph."""
+    words = f"the photograph {upright[0]} x {upright[1]}"
+    stored = measure_photo(image)
+    if stored != upright and agree(stored, mask):
+        return f"{words} as its EXIF turns it upright; expected a mask of the upright photograph: turn the mask likewise"
+    return f"{words}; expected the same shape"
 
 
 def agree(photo: tuple[int, int], mask: tuple[int, int]) -> bool:
@@ -166,10 +178,17 @@ def looks_inverted(mask: np.ndarray) -> bool:
 def read_mask(path: str | Path, size: int | tuple[int, int] | None = None) -> np.ndarray:
     """A mask as uint8 (height, width), 1 where the lesion is, at its own size or at `size`: a side, or (width, height).
 
-    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits; the values may be 0 and 1, or 0 and white; grey
-    levels are cut at half. Raises `PhotoError` for a file that is missing, unreadable or no picture.
+    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits. Of two levels the brighter one is the lesion, whatever both
+    are: 0 and 1, 0 and 127, 0 and 255. Many grey levels are cut at half. It is turned upright where EXIF says so.
+
+    Args:
+        path: a file or an address.
+        size: at which the mask is wanted.
+
+    Raises:
+        PhotoError: for a file that is missing, unreadable or no picture, and for levels that may be several classes.
     """
-    return resize_mask((read_grey(path) >= HALF).astype(np.uint8), size)
+    return resize_mask(find_lesion(read_levels(path), str(path)).astype(np.uint8), size)
 
 
 def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndarray:
@@ -181,11 +200,13 @@ def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndar
     return (np.asarray(picture) >= HALF).astype(np.uint8)
 
 
-def read_grey(path: str | Path) -> np.ndarray:
-    """A mask file as grey levels, uint8 (height, width), 255 for lesion without doubt. Raises `PhotoError`."""
-    content = read_content(path)
-    with name_damage(content, str(path)), open_picture(content, str(path)) as picture:
-        return stretch_levels(find_levels(ImageOps.exif_transpose(picture), str(path)))
+def read_levels(path: str | Path) -> np.ndarray:
+    """The levels of a mask's file, uint8 or uint16 (height, width), upright. Raises `PhotoError`."""
+    content, name = read_content(path), str(path)
+    with name_damage(content, name), open_picture(content, name) as picture, decode(picture, content, name, None) as (orientation, _):
+        levels = find_levels(picture, name)
+    method = UPRIGHT.get(orientation)
+    return levels if method is None else np.asarray(Image.fromarray(levels).transpose(method))
 
 
 def find_levels(picture: Image.Image, name: str) -> np.ndarray:
@@ -193,23 +214,42 @@ def find_levels(picture: Image.Image, name: str) -> np.ndarray:
     if picture.mode == "F":
         raise PhotoError(f"{name}: floating-point pixels, whose range is unknown; expected a mask of 1, 8 or 16 bits")
     if picture.mode == "1" or (picture.mode == "L" and "transparency" not in picture.info):
-        return np.asarray(picture.convert("L"))
+        return np.array(picture.convert("L"))
     if picture.mode.startswith("I"):
-        return np.asarray(picture)
+        return np.clip(np.asarray(picture), 0, 65535).astype(np.uint16)
     rgba = np.asarray(picture.convert("RGBA"))
     colour, opacity = rgba[..., :3].max(axis=-1), rgba[..., 3]
     if np.ptp(colour) == 0 and np.ptp(opacity) > 0:
-        return opacity  # drawn in the transparency alone
+        return opacity.copy()  # drawn in the transparency alone
     return np.where(opacity >= HALF, colour, 0).astype(np.uint8)
 
 
-def stretch_levels(levels: np.ndarray) -> np.ndarray:
-    """Levels 0 and 1, 0 to 255 or 0 to 65535 as uint8 0 to 255.
+def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
+    """Where the lesion is, bool (height, width), told by the levels of a mask.
 
-    >>> stretch_levels(np.array([[0, 1]])).tolist(), stretch_levels(np.array([[0, 65535]])).tolist()
-    ([[0, 255]], [[0, 255]])
+    Args:
+        levels: uint8 or uint16 (height, width).
+        name: for the error.
+
+    Raises:
+        PhotoError: where the levels are more than two, none of them near white, and many pixels lie in between, as in a map of several classes.
+
+    >>> find_lesion(np.uint8([[0, 127]]), "mask").tolist(), find_lesion(np.uint8([[0, 60, 200]]), "mask").tolist()
+    ([[False, True]], [[False, False, True]])
     """
-    brightest = int(levels.max(initial=0))
-    if brightest <= 1:
-        return (levels * 255).astype(np.uint8)
-    return (levels if brightest <= 255 else levels / 257).round().astype(np.uint8) if levels.dtype != np.uint8 else levels
+    shares = np.bincount(levels.ravel()) / levels.size
+    present = np.flatnonzero(shares)
+    darkest, brightest = int(present[0]), int(present[-1])
+    if darkest == brightest:
+        return np.full(levels.shape, brightest > 0)
+    if len(present) == 2:
+        return levels == brightest
+    whole = 255 if brightest <= 255 else 65535
+    if brightest >= BRIGHT * whole:
+        return levels >= HALF * (whole // 255)
+    between = shares[round(brightest * 0.25) + 1 : round(brightest * 0.75)].sum()
+    if between > MOST_BETWEEN:
+        shown = ", ".join(str(level) for level in present[:SHOWN_LEVELS])
+        words = f"{shown} ..." if len(present) > SHOWN_LEVELS else shown
+        raise PhotoError(f"{name}: holds the levels {words}, as a map of several classes does; expected two levels, the lesion white: write it so")
+    return levels >= brightest / 2

@@ -40,6 +40,7 @@ MOST_FRAMES = 1000  # of an animation, that are counted
 MOST_STRETCH = 200  # times its shorter side: what is longer is a strip, not a photograph
 AVIF = importlib.util.find_spec("PIL._avif") is not None  # Pillow reads it from 11.3 on, where it was built so
 HEIC = importlib.util.find_spec("pi_heif") is not None  # the extra `heic`
+HEIF = "HEIF"  # what Pillow calls it
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
 SUFFIXES = frozenset({
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".j2k", ".ppm", ".mpo",
@@ -47,7 +48,7 @@ SUFFIXES = frozenset({
 })  # fmt: skip
 UNREAD = (HEIC_SUFFIXES | {".avif"}) - SUFFIXES  # photographs all the same: found in folders, and listed as problems
 FORMATS = (  # Pillow knows others, some of which run programs
-    "JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] if AVIF else []), *(["HEIF"] if HEIC else []),
+    "JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] if AVIF else []), *([HEIF] if HEIC else []),
 )  # fmt: skip
 NO_PHOTO = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 ORIENTATION = 0x0112  # an EXIF tag
@@ -393,11 +394,13 @@ def open_picture(content: bytes, name: str) -> Image.Image:
     if content.startswith(SIGNATURE):
         checked = check_png(content, name)
         content, profile = checked.content, checked.profile
+    formats: tuple[str, ...] = tuple(kind for kind in FORMATS if kind != HEIF)
     if HEIC and is_heic(content):
         register_heic()
+        formats = (HEIF,)
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
+        picture = Image.open(io.BytesIO(content), formats=formats)
         if picture.format == "TIFF":
             if picture.is_animated:
                 select_page(picture, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))

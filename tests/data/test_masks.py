@@ -145,11 +145,80 @@ def test_a_lesion_that_fills_the_photograph_is_not_inverted():
 
 
 def test_an_empty_mask_is_listed(tmp_path):
-    assert "is empty (brightest grey level 0 of 255)" in complain(tmp_path, disc() * 0)
+    assert "is empty: all of it is background" in complain(tmp_path, disc() * 0)
 
 
-def test_a_mask_that_is_dark_grey_everywhere_is_listed_with_its_level(tmp_path):
-    assert "brightest grey level 90 of 255" in complain(tmp_path, disc() * 90)
+@pytest.mark.parametrize(("background", "lesion"), [(0, 127), (0, 2), (0, 90), (1, 2), (0, 128), (127, 255), (0, 3)])
+def test_of_two_levels_the_brighter_one_is_the_lesion(tmp_path, background, lesion):
+    Image.fromarray(np.where(disc() > 0, lesion, background).astype(np.uint8)).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), disc())
+
+
+@pytest.mark.parametrize("level", [1000, 255, 32768])
+def test_two_levels_of_16_bits_are_read_alike(tmp_path, level):
+    Image.fromarray(disc().astype(np.uint16) * level).save(tmp_path / "mask.png")
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), disc())
+
+
+@pytest.mark.parametrize("level", [127, 128, 150])
+def test_two_levels_blurred_by_jpeg_are_told_apart(tmp_path, level):
+    Image.fromarray(disc() * np.uint8(level)).save(tmp_path / "mask.jpg", quality=70)
+    assert (read_mask(tmp_path / "mask.jpg") != disc()).mean() < 0.01
+
+
+def test_a_rim_between_two_levels_is_cut_at_half(tmp_path):
+    levels = disc() * 2
+    y, x = np.argwhere(levels)[0]
+    levels[y, x] = 1
+    Image.fromarray(levels).save(tmp_path / "mask.png")
+    assert (read_mask(tmp_path / "mask.png") == disc()).all()
+
+
+def test_a_map_of_several_classes_is_listed_with_its_levels(tmp_path):
+    levels = disc() + disc(radius=8)
+    assert "holds the levels 0, 1, 2, as a map of several classes does; expected two levels" in complain(tmp_path, levels)
+
+
+# --- photographs that EXIF turns
+
+
+def turn_photo(folder, orientation: int, kind: str = "jpg") -> None:
+    """Stores the photograph `odd` turned, so that EXIF brings it upright at 64 x 48."""
+    stored = {3: Image.Transpose.ROTATE_180, 6: Image.Transpose.ROTATE_90, 8: Image.Transpose.ROTATE_270, 5: Image.Transpose.TRANSPOSE}[orientation]
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    Image.new("RGB", (64, 48), (1, 120, 90)).transpose(stored).save(folder / f"odd.{kind}", exif=exif)
+
+
+@pytest.mark.parametrize("kind", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", [3, 5, 6, 8])
+def test_a_mask_of_the_upright_photograph_is_taken(tmp_path, orientation, kind):
+    pair(tmp_path, disc() * 255, "odd")
+    turn_photo(tmp_path, orientation, kind)
+    masks = load_masks(write(tmp_path, {"image": f"odd.{kind}", "mask": "odd.png"} if kind != "png" else pair_of_png(tmp_path, orientation)))
+    assert len(masks) == 1 and not masks.problems
+
+
+def pair_of_png(folder, orientation: int) -> dict[str, str]:
+    """As `turn_photo`, with the mask under a name of its own."""
+    Image.fromarray(disc() * 255).save(folder / "odd_mask.png")
+    turn_photo(folder, orientation, "png")
+    return {"image": "odd.png", "mask": "odd_mask.png"}
+
+
+def test_a_mask_of_the_stored_pixels_is_listed_with_the_cure(tmp_path):
+    row = pair(tmp_path, np.rot90(disc()) * 255, "odd")
+    turn_photo(tmp_path, 6)
+    good = pair(tmp_path, disc() * 255, "good")
+    (problem,) = load_masks(write(tmp_path, row, good)).problems
+    assert "is 48 x 64, the photograph 64 x 48 as its EXIF turns it upright" in problem.error and problem.error.endswith("turn the mask likewise")
+
+
+def test_a_mask_that_exif_turns_is_turned(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(disc() * 255).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "mask.png", exif=exif)
+    np.testing.assert_array_equal(read_mask(tmp_path / "mask.png"), disc())
 
 
 def test_several_blobs_are_kept(tmp_path):
