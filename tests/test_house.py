@@ -48,6 +48,19 @@ def test_keras_is_imported_only_where_networks_are_made():
             assert room(module) in ("models", "training"), module
 
 
+DOORS = {"keras": "lentigo.models.deep_learning", "openvino": "lentigo.models.engine", "matplotlib": "lentigo.data.drawing"}
+
+
+def test_packages_that_report_or_write_at_import_come_in_by_one_door():
+    """That door keeps OpenVINO from reporting its use, and Keras and Matplotlib from the user's settings and home folder."""
+    for module, path in MODULES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for package in {name.partition(".")[0] for name in names} & set(DOORS):
+                inner = [name for name in names if name.startswith("openvino._")]  # of an OpenVINO that is imported
+                assert module == DOORS[package] or inner, f"{module} imports {package}; expected `from {DOORS[package]} import ...`"
+
+
 def test_prediction_imports_no_framework():
     code = "import sys, lentigo.inference.prediction, lentigo.cli; print([m for m in ('keras', 'tensorflow', 'torch', 'jax', 'pandas', 'sklearn') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == "[]"

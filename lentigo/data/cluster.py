@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from lentigo import __version__
-from lentigo.data.files import hash_bytes
+from lentigo.data.files import hash_bytes, set_environment
 from lentigo.data.parts import Lost, choose_size, cut_parts, map_parts
 from lentigo.data.photos import Problem
 from lentigo.errors import ClusterError, LentigoError, UsageError
@@ -158,21 +158,6 @@ def start_settings() -> dict[str, str | None]:
 def make_token() -> str:
     """A token; one for a process, since Ray reads it once."""
     return secrets.token_hex(32)
-
-
-@contextmanager
-def set_environment(values: dict[str, str | None]) -> Iterator[None]:
-    """Sets variables that Ray reads, and puts back what there was; None leaves one as it is meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: value for name, value in values.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def check_address(address: str) -> None:

@@ -2,13 +2,38 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+from lentigo.data.cache import shared_folder
+from lentigo.data.files import set_environment, write_whole
 
-from lentigo.data.files import write_whole
+
+@contextmanager
+def place_font_list() -> Iterator[None]:
+    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program: it would make folders in the user's home.
+
+    A user who has settings of Matplotlib's, or has imported it, keeps them.
+    """
+    chosen = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ or Path(chosen, "matplotlib").is_dir():
+        yield
+        return
+    with set_environment({"MPLCONFIGDIR": str(shared_folder("matplotlib"))}):
+        yield
+
+
+with place_font_list():
+    from matplotlib import font_manager
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter, NullFormatter
+
+__all__ = ["LogFormatter", "NullFormatter", "font_manager", "new_figure", "save_figure", "tidy_axes"]
 
 BENIGN, MALIGNANT, ACCENT, GREY = "#2a7f9e", "#c8553d", "#37474f", "#b0bec5"
 

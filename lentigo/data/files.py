@@ -22,34 +22,87 @@ MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pix
 PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
 PIECE = 1 << 20  # bytes that are read at once
 PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
+UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a file system or a device that has nothing to sync
+NAME_BYTES = 80  # of a file's name that its temporary file keeps: with what is added it must stay below 255
 
 
 @contextmanager
-def name_full_disk(path: str | Path) -> Iterator[None]:
-    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the path."""
+def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
+    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the path.
+
+    Args:
+        path: The file or folder that is being written.
+        variable: What names another folder: an option, or a variable of the environment.
+
+    Raises:
+        SpaceError: Where the system refuses, with its reason and the cure.
+    """
     try:
         yield
     except OSError as error:
-        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); free some space or choose another folder") from error
+        cure = "free some space or choose another folder"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            cure = "allow it, or choose another folder"
+        if not variable and Path(path).is_relative_to(cache_folder()):
+            variable = CACHE_VARIABLE
+        if variable:
+            cure += f" by {variable}"
+        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
 
 
 @contextmanager
-def write_whole(path: str | Path) -> Iterator[Path]:
+def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what is written there takes its place at the end, or never.
 
-    The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made.
-    Raises `SpaceError` when the disk is full or not writable; the old file, if any, is then untouched.
+    The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made. The content is on the
+    disk before the name is, and the name before this ends: after a power cut the file is the old one or the new one.
+
+    Args:
+        path: The file to be written.
+        durable: Whether to wait for the disk. Not needed where a torn file is noticed and made again.
+
+    Raises:
+        SpaceError: When the disk is full or not writable; the old file, if any, is then untouched.
     """
     path = Path(path)
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+    temporary = name_temporary(path)
     try:
         with name_full_disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            if durable:
+                sync(temporary)
             os.replace(temporary, path)
+            if durable:
+                sync_folder(path.parent)
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def name_temporary(path: Path) -> Path:
+    """Where a file is written before it takes its place: beside it, hidden, with its suffix, and for this thread alone."""
+    stem = os.fsdecode(os.fsencode(path.stem)[:NAME_BYTES])
+    return path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+
+
+def sync(path: Path) -> None:
+    """Brings a file's content to the disk. Raises `OSError`, but not where a file system has no such thing."""
+    file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
+    finally:
+        os.close(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in a folder to the disk, where the system can."""
+    if os.name == "posix":
+        with suppress(PermissionError):  # a folder that may be written but not read
+            sync(folder)
 
 
 @contextmanager
@@ -173,9 +226,54 @@ def hash_readable(path: str | Path) -> str:
         return ""
 
 
+CACHE_VARIABLE = "LENTIGO_CACHE"
+NO_HOME = Path(os.devnull) / "lentigo"  # nothing can be written there, nor read
+
+
 def cache_folder() -> Path:
-    """Where Lentigo keeps what it can compute again: $LENTIGO_CACHE, else the user's own cache folder."""
-    chosen = os.environ.get("LENTIGO_CACHE")
+    """Where Lentigo keeps what it can compute again.
+
+    Returns:
+        $LENTIGO_CACHE, else the user's own cache folder; `NO_HOME` for a user without a home.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def data_folder() -> Path:
+    """Where Lentigo keeps what must stay: the ledger and the service's store.
+
+    Returns:
+        The folder of this program in the user's own data folder; `NO_HOME` for a user without a home.
+    """
+    return user_folder("XDG_DATA_HOME", ".local", "share")
+
+
+def user_folder(variable: str, *places: str) -> Path:
+    """The folder of this program in the one that a variable names, else in one below the user's home."""
+    chosen = os.environ.get(variable)
     if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lentigo"
+        return Path(chosen) / "lentigo"
+    try:
+        return Path.home().joinpath(*places, "lentigo")
+    except RuntimeError:  # neither $HOME nor the list of users says where
+        return NO_HOME
+
+
+@contextmanager
+def set_environment(values: dict[str, str | None]) -> Iterator[None]:
+    """Sets variables of the environment, and puts back what there was.
+
+    Args:
+        values: By its name each variable's value meanwhile; None leaves one as it is.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: value for name, value in values.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

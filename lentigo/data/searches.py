@@ -8,11 +8,13 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from lentigo.data.files import cache_folder, hash_bytes, write_text
+from lentigo.data.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
+from lentigo.data.files import cache_folder, hash_bytes
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.twins import ENGINE, Transformation, Twin, Twins, find_twins, gather_twins, pair_equal, spell_out
 
+KEPT_SUFFIX = ".json.sealed"
 LOOKED = 32  # kept searches, the newest ones, among which a wider one is looked for
 
 
@@ -67,7 +69,7 @@ def searches_folder() -> Path:
 
 def name_search(contents: list[str]) -> str:
     """The file of a search: how many photographs, and a hash of their contents and of the engine's number."""
-    return f"{len(contents)}-{hash_bytes(str(ENGINE).encode(), *(digest.encode() for digest in contents))[:32]}.json"
+    return f"{len(contents)}-{hash_bytes(str(ENGINE).encode(), *(digest.encode() for digest in contents))[:32]}{KEPT_SUFFIX}"
 
 
 def keep_search(contents: list[str], found: Twins) -> None:
@@ -76,7 +78,7 @@ def keep_search(contents: list[str], found: Twins) -> None:
         "engine": ENGINE, "contents": contents, "twins": [asdict(twin) for twin in found.pairs], "blank": found.blank, "compared": found.compared,
         "problems": [problem and problem.error for problem in name_problems(found)],
     }  # fmt: skip
-    write_text(searches_folder() / name_search(contents), json.dumps(facts))
+    keep_in_cache(searches_folder() / name_search(contents), json.dumps(facts).encode())
 
 
 def load_search(contents: list[str], wider: bool) -> Twins | None:
@@ -91,25 +93,31 @@ def load_search(contents: list[str], wider: bool) -> Twins | None:
 
 def list_wider(n: int) -> Iterator[Path]:
     """Kept searches among more than n photographs, the newest first."""
-    found = [path for path in searches_folder().glob("[0-9]*-*.json") if int(path.name.partition("-")[0]) > n]
-    yield from sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[:LOOKED]
+    found = []
+    for path in list_cache(searches_folder(), KEPT_SUFFIX):
+        count = path.name.partition("-")[0]
+        if count.isdecimal() and int(count) > n:
+            with suppress(OSError):  # another process removes it
+                found.append((path.stat().st_mtime, path))
+    for _, path in sorted(found, reverse=True)[:LOOKED]:
+        yield path
 
 
 def read_search(path: Path) -> tuple[list[str], Twins | None]:
     """The contents and twins of a kept search; one that is torn, foreign or of another engine is removed, to be made again."""
+    kept = read_from_cache(path)
+    if kept is None:
+        return [], None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = json.loads(kept)
         if facts["engine"] != ENGINE or path.name != name_search(facts["contents"]):
             raise ValueError(path)
         contents = [str(digest) for digest in facts["contents"]]
         pairs = [Twin(**{**each, "transformation": Transformation(**{**each["transformation"], "shift": tuple(each["transformation"]["shift"])})}) for each in facts["twins"]]
         problems = tuple(Problem(image, error) for image, error in zip(contents, facts["problems"], strict=True) if error)
         return contents, gather_twins(contents, pairs, problems, tuple(facts["blank"]), int(facts["compared"]))
-    except FileNotFoundError:
-        return [], None
-    except (OSError, ValueError, KeyError, TypeError, IndexError):
-        with suppress(OSError):
-            path.unlink(missing_ok=True)
+    except (ValueError, KeyError, TypeError, IndexError):
+        remove_from_cache(path)
         return [], None
 
 

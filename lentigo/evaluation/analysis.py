@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from lentigo.data.manifests import Dataset
-from lentigo.data.photos import Photo, stream_photos
+from lentigo.data.photos import Photo, Problem, stream_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
 from lentigo.data.skin import classify_ita, estimate_ita
+from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.comparison import Comparison, compare_models
 from lentigo.evaluation.copies import Copy
@@ -105,6 +106,9 @@ def compare_with(other: Predictor, predictor: Predictor, assessment: Assessment,
     """The other RUN first, then the assessed one, on the photographs that were assessed."""
     dataset = assessment.dataset
     answers = list(progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name))
+    for answer in answers:
+        if isinstance(answer, Problem):
+            raise ModelError(f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared")
     record_opening(dataset.fingerprint, assessment.split, other.bundle.name)
     first, second = np.array([answer.probability for answer in answers]), assessment.table["probability"].to_numpy()
     return compare_models(

@@ -16,7 +16,7 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError
 from lentigo.evaluation.copies import Copy, search_copies
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
-from lentigo.evaluation.ledger import record_opening
+from lentigo.evaluation.ledger import record_opening, require_ledger
 from lentigo.evaluation.metrics import Metrics, bootstrap, measure
 from lentigo.evaluation.recalibration import Recalibration, measure_calibration
 from lentigo.evaluation.subgroups import FEWEST
@@ -88,6 +88,7 @@ def evaluate(
     Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
     cannot be read are left out and listed.
     """
+    require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     chosen = select_split(dataset, split)

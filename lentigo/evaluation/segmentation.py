@@ -17,7 +17,7 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import resample_groups
 from lentigo.errors import DataError, PhotoError
 from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
-from lentigo.evaluation.ledger import record_opening
+from lentigo.evaluation.ledger import record_opening, require_ledger
 from lentigo.evaluation.outlines import compare_masks
 from lentigo.inference.detection import Detection, find_lesions
 from lentigo.inference.lesions import clean_mask, enlarge_mask, find_box
@@ -81,6 +81,7 @@ def evaluate_masks(model: str | Path | Predictor, data: str | Path, *, split: st
     Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder and `DataError`; photographs
     that cannot be read are left out and listed.
     """
+    require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     predictor.require_decoder()
     masks = load_masks(data, split, progress=progress)

@@ -14,14 +14,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
-from openvino import opset13 as opset
 
 from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, INT8_GRAPH, Bundle
+from lentigo.models.engine import openvino
 from lentigo.models.runtime import BATCH, Session, fastest_precision
 
 KERAS, FILES = "Keras predict, fp32", "files, from disk to answer"
@@ -31,6 +30,8 @@ KERAS_PHOTOS, KERAS_BATCH = 64, 32
 WARM_UP, CALLS = 10, 300  # single photographs for the percentiles
 GEMM_SIDE = 2048
 
+opset = openvino.opset13
+
 COLD_PARTS = """
 import json, sys, time
 laps, last = {}, time.perf_counter()
@@ -39,7 +40,7 @@ def lap(name):
     laps[name], last = time.perf_counter() - last, time.perf_counter()
 import lentigo.cli; lap("import lentigo.cli")
 import numpy, PIL.Image; lap("import numpy, pillow")
-import openvino; lap("import openvino")
+import lentigo.models.engine; lap("import openvino")
 from lentigo.inference.prediction import Predictor; lap("import the rest")
 predictor = Predictor(sys.argv[1], count=1); lap("load the compiled graph, check the hashes meanwhile")
 list(predictor.predict([sys.argv[2]])); lap("read and answer")

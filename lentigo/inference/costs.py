@@ -13,10 +13,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 
 from lentigo.data.photos import SIDE
 from lentigo.inference.benchmark import count_flops, run_quietly
+from lentigo.models.engine import openvino
 from lentigo.models.runtime import BATCH, Session
 
 WARM_UP, CALLS, MOST_SECONDS = 3, 30, 5.0  # single photographs; a slow graph gets fewer

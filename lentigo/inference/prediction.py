@@ -25,8 +25,21 @@ from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.runtime import BATCH, Answers, open_session
 
+OVERFLOW_CURE = "compute in fp32 (--exact), or copy the RUN again from its source"
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
-FLIPS = (lambda x: x, np.fliplr, np.flipud, lambda x: np.swapaxes(x, 0, 1))  # test-time views; each undoes itself
+
+
+def keep(pixels: np.ndarray) -> np.ndarray:
+    """The photograph as it is, (h, w, ...)."""
+    return pixels
+
+
+def transpose(pixels: np.ndarray) -> np.ndarray:
+    """Rows as columns: (h, w, ...) to (w, h, ...)."""
+    return np.swapaxes(pixels, 0, 1)
+
+
+FLIPS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each undoes itself
 
 
 @dataclass(frozen=True)
@@ -78,7 +91,8 @@ class Predictor:
     `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
     `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
     `operating_point` and `risk` stand in for the card's; `prevalence` is the share of malignant lesions where the model is
-    used: probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are used. Raises `ModelError` and `UsageError`.
+    used: probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are used. A predictor can be pickled, and used in a
+    process that was forked: there the graph is opened again, and its hash checked. Raises `ModelError` and `UsageError`.
     """
 
     def __init__(
@@ -123,10 +137,25 @@ class Predictor:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
                 photo = waiting.popleft()
+                if fault := self.find_fault(logit, mask, first):
+                    yield Problem(photo.image, fault)
+                    continue
                 said = self.decide(photo, logit, first, seconds) if self.classifies else None
                 yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask)
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
+
+    def find_fault(self, logit: float, mask: np.ndarray | None, answers: Answers) -> str:
+        """What is wrong with the network's numbers for a photograph, "" where all are numbers: NaN compares as below every threshold, hence as benign."""
+        measured = {"heatmap": answers.get("heatmap"), "mask": mask}
+        if self.classifies:
+            measured["logit"] = np.array(logit)
+        if self.reference is not None:
+            measured[self.reference.output] = answers[self.reference.output]
+        for name, values in measured.items():
+            if values is not None and not np.isfinite(values).all():
+                return f"{self.name} answers with a {name} that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}"
+        return ""
 
     def rate(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
         """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order, without the flips."""
@@ -135,8 +164,11 @@ class Predictor:
             yield self.read_probability(answer["logit"])
 
     def read_probability(self, logit: np.ndarray) -> float:
-        """P(malignant) of a logit (1,) of the graph."""
-        return float(self.calibration.apply(logit)[0])
+        """P(malignant) of a logit (1,) of the graph. Raises `ModelError` for one that is no number."""
+        probability = float(self.calibration.apply(logit)[0])
+        if not math.isfinite(probability):
+            raise ModelError(f"{self.name}: answers with a logit that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}")
+        return probability
 
     def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
         """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects

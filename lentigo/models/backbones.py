@@ -69,7 +69,7 @@ def find_backbone(name: str) -> Backbone:
 
 def preprocess(backbone: Backbone, image: Any) -> Any:
     """The layers from raw RGB pixels 0..255, (n, side, side, 3), to what the backbone was trained to see."""
-    from keras import layers
+    from lentigo.models.deep_learning import layers
 
     pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(image)
     if backbone.sees == "standardised":

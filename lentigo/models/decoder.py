@@ -15,11 +15,9 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-import keras
-from keras import layers
-
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
+from lentigo.models.deep_learning import keras, layers
 from lentigo.models.graph import origin, walk
 from lentigo.models.layers import SpreadPixels
 from lentigo.models.network import Network

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 from scipy.special import expit
 
 from lentigo.data.files import stage_folder
@@ -28,6 +27,7 @@ from lentigo.data.photos import find_photos
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
+from lentigo.models.engine import openvino
 from lentigo.models.quantization import Loss, list_validation, quantize_bundle, read_some, save_model
 
 LARGEST_DIFFERENCE = 1e-3  # of P(malignant)
@@ -182,7 +182,7 @@ def write_savedmodel(bundle: Bundle, model: Any, path: Path) -> None:
 
 def export_with_tensorflow(model: Any, path: Path, name: str, format: str) -> None:
     """Keras' own export. Raises `ModelError` where Keras computes with another framework, `OSError` on a full disk."""
-    import keras
+    from lentigo.models.deep_learning import keras
 
     if keras.config.backend() != "tensorflow":
         raise ModelError(
@@ -207,7 +207,7 @@ def load_interpreter() -> Any:
 
 def answer_with_keras(model: Any, pixels: np.ndarray) -> Answers:
     """The Keras model's answers."""
-    from keras import ops
+    from lentigo.models.deep_learning import ops
 
     return in_batches(lambda batch: {name: ops.convert_to_numpy(value) for name, value in model(batch, training=False).items()}, pixels)
 

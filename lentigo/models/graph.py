@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lentigo.data.files import hash_bytes, write_whole
 from lentigo.errors import ModelError
+from lentigo.models.deep_learning import keras
 from lentigo.models.layers import GradientMap
 
 OPSET = 17

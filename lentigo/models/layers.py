@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-from keras import ops
+from lentigo.models.deep_learning import keras, ops
 
 
 @keras.saving.register_keras_serializable("lentigo")

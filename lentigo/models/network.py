@@ -9,7 +9,6 @@ reached by name after saving and loading.
 
 from __future__ import annotations
 
-import os
 import random
 import sys
 import warnings
@@ -18,16 +17,13 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings, not its errors
-
-import keras
 import numpy as np
-from keras import layers
 
 from lentigo.data.files import hash_bytes
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
 from lentigo.models.backbones import Backbone, preprocess
+from lentigo.models.deep_learning import find_keras_home, keras, layers
 from lentigo.models.graph import origin, walk
 from lentigo.models.layers import GradientMap
 
@@ -106,7 +102,7 @@ def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Pat
 
 def explain_download(backbone: Backbone) -> str:
     """What to do where Keras cannot fetch ImageNet weights."""
-    folder = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras") / "models"
+    folder = find_keras_home() / "models"
     return (
         f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
         f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE (to compare: --weights-dir FOLDER)"

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import openvino
 import pandas as pd
-from openvino._offline_transformations import apply_moc_transformations
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 
@@ -22,6 +20,7 @@ from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.splits import resample_groups
 from lentigo.errors import ModelError
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
+from lentigo.models.engine import block_telemetry, openvino
 from lentigo.models.runtime import Session, measure_logits
 
 LARGEST_LOSS = 0.005  # of the validation AUROC
@@ -87,7 +86,8 @@ def load_nncf() -> Any:
     """The module `nncf`, quiet. Raises `ModelError` where it is not installed."""
     os.environ.setdefault("NNCF_CI", "1")  # else NNCF reports its use to Google Analytics
     try:
-        import nncf
+        with block_telemetry():
+            import nncf
     except ImportError as error:
         raise ModelError("--int8 needs NNCF, which is not installed; pip install 'lentigo[export]'") from error
     nncf.set_log_level(40)  # errors
@@ -128,6 +128,8 @@ def quantize_graph(graph: Path, photos: list[np.ndarray]) -> openvino.Model:
     Head, heatmap and mask cost next to nothing and stay as they are. Batch norms are folded into convolutions first, as
     OpenVINO does later by itself: of weights that are scaled afterwards int8 would keep less.
     """
+    from openvino._offline_transformations import apply_moc_transformations
+
     nncf = load_nncf()
     model = openvino.Core().read_model(graph)
     apply_moc_transformations(model, cf=False)

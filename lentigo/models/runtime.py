@@ -5,18 +5,21 @@ OpenVINO answers on CPUs, in the precision that `choose_precision` gives; ONNX R
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import numpy as np
-import openvino
 
-from lentigo.data.files import cache_folder, hash_bytes, hash_file, write_whole
+from lentigo.data.cache import keep_in_cache, list_cache, read_from_cache
+from lentigo.data.files import cache_folder, hash_bytes, hash_file
 from lentigo.data.photos import SIDE, Photo, stream_photos
-from lentigo.errors import ModelError, SpaceError, UsageError
-from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle
+from lentigo.errors import ModelError, UsageError
+from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle, check_hashes
+from lentigo.models.engine import openvino
 
 BATCH = 4  # photographs a request where many are to come; bench/inference.py compares sizes
 KEPT = 24  # compiled graphs in the cache, of about the size of their weights each
@@ -27,6 +30,7 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
 DEVICES = ("cpu", *PROVIDERS)
 OUTPUTS = ("logit", "embedding", "heatmap", "mask", "middle")  # what a graph of ours may give
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
+_LEFT_BEHIND: list[Any] = []  # compiled graphs of the process that this one was forked from
 
 
 class Session:
@@ -34,20 +38,48 @@ class Session:
 
     Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16"; None is the
     processor's fastest. `digest` is the hash of a model that is a file, where it is known. `threads` is how many processors are used, all without
-    it. Raises `ModelError` for a
+    it. A session can be pickled, and used after `fork`: the graph is then opened again. Raises `ModelError` for a
     graph that cannot be compiled or does not take photographs.
     """
 
     def __init__(self, model: str | Path | bytes, *, precision: str | None = None, batch: int = BATCH, digest: str | None = None, threads: int | None = None):
-        core, self.batch = openvino.Core(), batch
+        core = openvino.Core()
+        self.model = model if isinstance(model, bytes) else Path(os.path.abspath(model))
+        self.batch = batch
         self.precision = precision or fastest_precision(core)
         hint = "THROUGHPUT" if batch > 1 else "LATENCY"
-        options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision, **(bound_threads(threads) if threads else {})}
+        self.options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
+        if threads:
+            self.options |= bound_threads(threads)
+        self.digest = digest
+        self.bundle: Bundle | None = None  # whose files must still be those of its card where the graph is compiled once more
+        self._open(core)
+        self.names = [name_output(output) for output in self._compiled.outputs]
+
+    def _open(self, core: openvino.Core) -> None:
         try:
-            self.compiled = compile_graph(core, model, batch, options) if isinstance(model, bytes) else recall_graph(core, model, batch, options, digest)
+            if isinstance(self.model, bytes):
+                self._compiled = compile_graph(core, self.model, self.batch, self.options)
+            else:
+                self._compiled = recall_graph(core, self.model, self.batch, self.options, self.digest)
         except RuntimeError as error:
-            raise explain_failure(model, str(error)) from error
-        self.names = [name_output(output) for output in self.compiled.outputs]
+            raise explain_failure(self.model, str(error)) from error
+        self._process = os.getpid()
+
+    @property
+    def compiled(self) -> openvino.CompiledModel:
+        """The compiled graph of this process. OpenVINO's threads do not live on in a process that was forked: there the graph is opened anew."""
+        if self._process != os.getpid():
+            if self._compiled is not None:
+                _LEFT_BEHIND.append(self._compiled)  # taking it down would wait for threads that are not there
+            if self.bundle is not None:
+                check_hashes(self.bundle)
+            self._open(openvino.Core())
+        return self._compiled
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process opens the graph again with, when it is first asked."""
+        return self.__dict__ | {"_compiled": None, "_process": None}
 
     def answer(self, photos: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
@@ -60,8 +92,9 @@ class Session:
                 yield {name: array[row] for name, array in answers.items()}
 
     def _run(self, batches: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[Answers, int]]:
-        width = 1 + self.compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")  # one waits while the others run
-        free, busy = [self.compiled.create_infer_request() for _ in range(width)], deque()
+        compiled = self.compiled
+        width = 1 + compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")  # one waits while the others run
+        free, busy = [compiled.create_infer_request() for _ in range(width)], deque()
         for pixels, count in batches:
             if not free:
                 yield self._collect(busy, free)
@@ -95,12 +128,35 @@ class ProviderSession:
         available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
         if provider not in available:
             raise ModelError(f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu")
-        self.batch = batch
+        self.model = Path(os.path.abspath(model))
+        self.device, self.batch = device, batch
+        self.bundle: Bundle | None = None  # see `Session`
+        self._open()
+        self.names = [output.name for output in self._compiled.get_outputs()]
+
+    def _open(self) -> None:
+        import onnxruntime
+
         try:
-            self.compiled = onnxruntime.InferenceSession(str(model), providers=[provider])
+            self._compiled = onnxruntime.InferenceSession(str(self.model), providers=[PROVIDERS[self.device]])
         except Exception as error:  # ONNX Runtime's own errors share no base class
-            raise explain_failure(model, str(error)) from error
-        self.names = [output.name for output in self.compiled.get_outputs()]
+            raise explain_failure(self.model, str(error)) from error
+        self._process = os.getpid()
+
+    @property
+    def compiled(self) -> Any:
+        """The graph opened in this process; see `Session.compiled`."""
+        if self._process != os.getpid():
+            if self._compiled is not None:
+                _LEFT_BEHIND.append(self._compiled)
+            if self.bundle is not None:
+                check_hashes(self.bundle)
+            self._open()
+        return self._compiled
+
+    def __getstate__(self) -> dict[str, Any]:
+        """See `Session.__getstate__`."""
+        return self.__dict__ | {"_compiled": None, "_process": None}
 
     def answer(self, photos: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
@@ -108,8 +164,9 @@ class ProviderSession:
 
     def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
         """One answer for each photograph, in order."""
+        compiled = self.compiled
         for pixels, count in gather(photos, self.batch):
-            answers = self.compiled.run(self.names, {"image": pixels})
+            answers = compiled.run(self.names, {"image": pixels})
             for row in range(count):
                 yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
 
@@ -122,15 +179,17 @@ def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, ba
     """
     if device not in DEVICES:
         raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
-    if device != "cpu":
-        return ProviderSession(bundle.graph, device, batch=batch)
     files, precision = bundle.card["files"], choose_precision(bundle, exact=exact)
-    if precision == "int8":
+    if device != "cpu":
+        session = ProviderSession(bundle.graph, device, batch=batch)
+    elif precision == "int8":
         digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
         session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
         session.precision = "int8"
-        return session
-    return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+    else:
+        session = Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+    session.bundle = bundle
+    return session
 
 
 def bound_threads(threads: int) -> dict[str, str]:
@@ -169,17 +228,18 @@ def compile_graph(core: openvino.Core, model: str | Path | bytes, batch: int, op
 
 
 def recall_graph(core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None) -> openvino.CompiledModel:
-    """As `compile_graph` for a file, from the cache where it has been compiled before. A cache that cannot be written is no error."""
+    """As `compile_graph` for a file, from the cache where it has been compiled before."""
     facts = [digest or hash_file(path), batch, sorted(options.items()), openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME")]
     blob = cache_folder() / "compiled" / f"{hash_bytes(repr(facts).encode())[:32]}.blob"
-    with suppress(OSError, RuntimeError):  # not there, torn, or of another build
-        compiled = core.import_model(blob.read_bytes(), "CPU", options)
-        blob.touch()
-        return compiled
+    kept = read_from_cache(blob)
+    if kept is not None:
+        with suppress(RuntimeError):  # of another build
+            compiled = core.import_model(kept, "CPU", options)
+            with suppress(OSError):  # a cache that can only be read
+                blob.touch()
+            return compiled
     compiled = compile_graph(core, path, batch, options)
-    with suppress(SpaceError):
-        with write_whole(blob) as temporary:
-            temporary.write_bytes(compiled.export_model().getvalue())
+    if keep_in_cache(blob, compiled.export_model().getvalue()):
         forget_oldest(blob.parent)
     return compiled
 
@@ -187,7 +247,7 @@ def recall_graph(core: openvino.Core, path: str | Path, batch: int, options: dic
 def forget_oldest(folder: Path) -> None:
     """Removes the compiled graphs that were not used for longest."""
     with suppress(OSError):  # another process may do the same
-        for blob in sorted(folder.glob("[!.]*.blob"), key=lambda path: -path.stat().st_mtime)[KEPT:]:
+        for blob in sorted(list_cache(folder, ".blob"), key=lambda path: -path.stat().st_mtime)[KEPT:]:
             blob.unlink()
 
 

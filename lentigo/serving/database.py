@@ -133,7 +133,7 @@ def open_file(path: Path) -> Engine:
 
 def make_file(path: Path) -> None:
     """Makes an empty file, and its folders, that others on this machine cannot read; one that is there stays as it is."""
-    with name_full_disk(path):
+    with name_full_disk(path, "--db or LENTIGO_DB"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
             os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))

@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import URL, Connection, Select, delete, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
+from lentigo.data.files import data_folder
 from lentigo.errors import UsageError
 from lentigo.serving.cursors import read_cursor, write_cursor
 from lentigo.serving.database import Database
@@ -68,8 +68,7 @@ def read_clock() -> datetime:
 
 def default_url() -> str:
     """Where the store is unless somebody says otherwise: $LENTIGO_DB, else a file in the user's own data folder."""
-    home = Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share")
-    return os.environ.get("LENTIGO_DB") or URL.create("sqlite", database=str(home / "lentigo" / "lentigo.db")).render_as_string()
+    return os.environ.get("LENTIGO_DB") or URL.create("sqlite", database=str(data_folder() / "lentigo.db")).render_as_string()
 
 
 def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock) -> Store:

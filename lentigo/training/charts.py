@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.ticker import LogFormatter, NullFormatter
 
-from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
+from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, LogFormatter, NullFormatter, new_figure, save_figure, tidy_axes
 from lentigo.training.recipes import Recipe
 
 COLUMNS = 4  # slices beside each other

@@ -7,11 +7,11 @@ import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from lentigo.data.files import write_whole
 from lentigo.errors import ModelError
+from lentigo.models.deep_learning import keras
 
 
 @dataclass

@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import cache_folder, hash_bytes, write_json
+from lentigo.data.files import hash_bytes, write_json
 from lentigo.data.manifests import Dataset
 from lentigo.data.parts import Lost
 from lentigo.data.photos import Problem
@@ -170,7 +171,7 @@ class Scoring:
 
     def open(self, cores: int) -> Callable[[list[Unit]], list[Score]]:
         set_threads(cores)
-        here = replace(self, work=cache_folder() / "work" / self.work.name)
+        here = replace(self, work=shared_folder("work") / self.work.name)
         return lambda units: [here.score(unit) for unit in units]
 
     def score(self, unit: Unit, progress: Progress = show_nothing) -> Score:

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import keras
 import numpy as np
 import pandas as pd
-from keras import ops
 from scipy.special import logit
 
 from lentigo.data.masks import MaskSet, read_mask, resize_mask
@@ -20,6 +18,7 @@ from lentigo.data.photos import SIDE, read_photo
 from lentigo.data.progress import Progress
 from lentigo.evaluation.outlines import measure_overlap
 from lentigo.models.decoder import find_skips
+from lentigo.models.deep_learning import keras, ops
 from lentigo.models.graph import to_onnx
 from lentigo.models.network import Network, unfreeze_trunk
 from lentigo.models.runtime import Session, fastest_precision

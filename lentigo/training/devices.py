@@ -6,9 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-import keras
-
 from lentigo.errors import UsageError
+from lentigo.models.deep_learning import keras
 
 
 def set_threads(count: int) -> None:

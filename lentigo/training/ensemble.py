@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -25,6 +24,7 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.precision import check_precision
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.bundle import CLASSIFIES, GRAPH, PAST, SPLITS
+from lentigo.models.deep_learning import keras
 from lentigo.models.network import join_heads
 from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head

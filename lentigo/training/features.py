@@ -7,6 +7,7 @@ backbone, weights, preprocessing, precision. A changed photograph is simply not 
 
 from __future__ import annotations
 
+import io
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from pathlib import Path
 
 import numpy as np
 
+from lentigo.data.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
 from lentigo.data.cluster import Cluster, give_up_photo
-from lentigo.data.files import cache_folder, hash_bytes, write_whole
+from lentigo.data.files import cache_folder, hash_bytes
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import SIDE, Photo, Problem, stream_photos
 from lentigo.data.progress import Progress, show_nothing
@@ -25,6 +27,7 @@ from lentigo.models.graph import to_onnx
 from lentigo.models.network import Network, name_weights
 from lentigo.models.runtime import Session, fastest_precision
 
+SHARD_SUFFIX = ".npz.sealed"
 SHARD = 1024  # photographs; what a killed extraction loses at most
 LEAST_RANGE = 1e-6  # of the liveliest feature; below it a head gives every photograph the same answer (LOG.md, 2026-11-24)
 
@@ -133,28 +136,21 @@ def gather_shards(answers: Iterable[tuple[str, np.ndarray] | Problem], folder: P
 def keep_shard(folder: Path, shard: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
     """Writes a shard under the hash of its photographs, and adds it to what is known."""
     known.update(shard)
-    digests, values = np.array(list(shard)), np.stack(list(shard.values()))
-    with write_whole(folder / f"{hash_bytes(digests.tobytes())[:16]}.npz") as temporary:
-        np.savez(temporary, digests=digests, values=values, seal=seal(digests, values))
-
-
-def seal(digests: np.ndarray, values: np.ndarray) -> str:
-    """A hash of a shard's content, to know it again."""
-    return hash_bytes(digests.tobytes(), np.ascontiguousarray(values).tobytes())
+    digests, values, content = np.array(list(shard)), np.stack(list(shard.values())), io.BytesIO()
+    np.savez(content, digests=digests, values=values)
+    keep_in_cache(folder / f"{hash_bytes(digests.tobytes())[:16]}{SHARD_SUFFIX}", content.getvalue())
 
 
 def load_shards(folder: Path) -> dict[str, np.ndarray]:
     """All features of a cache folder by file hash. A shard that is torn or foreign is removed, to be computed again."""
     known: dict[str, np.ndarray] = {}
-    for path in sorted(folder.glob("[!.]*.npz")):
-        try:
-            with path.open("rb") as file, np.load(file, allow_pickle=False) as shard:
-                digests, values, sealed = shard["digests"], shard["values"], str(shard["seal"])
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-            path.unlink(missing_ok=True)
+    for path in list_cache(folder, SHARD_SUFFIX):
+        content = read_from_cache(path)
+        if content is None:
             continue
-        if sealed == seal(digests, values):
-            known.update(zip(digests.tolist(), values, strict=True))
-        else:
-            path.unlink(missing_ok=True)
+        try:
+            with np.load(io.BytesIO(content), allow_pickle=False) as shard:
+                known.update(zip(shard["digests"].tolist(), shard["values"], strict=True))
+        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+            remove_from_cache(path)
     return known

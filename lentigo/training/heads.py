@@ -8,13 +8,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 from scipy.special import expit, log_expit
 from sklearn.metrics import roc_auc_score
 
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.models.deep_learning import keras
 from lentigo.models.network import build_head
 from lentigo.training.recipes import Recipe
 from lentigo.training.stages import Stage, compile_model, run_stages

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import keras
-from keras import ops
+from lentigo.models.deep_learning import keras, ops
 
 SMOOTH = 1.0  # pixels added to areas, so that an empty mask has a loss too
 

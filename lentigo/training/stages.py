@@ -8,11 +8,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import numpy as np
 import pandas as pd
 
 from lentigo.data.progress import Progress
+from lentigo.models.deep_learning import keras
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.devices import count_devices
 from lentigo.training.recipes import Recipe

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import keras
 import numpy as np
+
+from lentigo.models.deep_learning import keras
 
 Step = Callable[[np.ndarray, np.ndarray, np.ndarray], tuple[float, float]]  # inputs, labels (n, 1), weights (n,): mean loss, accuracy
 

@@ -13,7 +13,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import keras
 import numpy as np
 import pandas as pd
 
@@ -34,6 +33,7 @@ from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, find_bundle, finish_bundle
+from lentigo.models.deep_learning import keras
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, build_graph, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk

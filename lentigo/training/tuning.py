@@ -13,8 +13,9 @@ import optuna
 import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
+from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import cache_folder, hash_bytes, stage_folder, write_json, write_whole
+from lentigo.data.files import hash_bytes, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -210,7 +211,7 @@ class Trying:
 
     def open(self, cores: int) -> Callable[[list[int]], list[str]]:
         set_threads(cores)
-        held = replace(self.held, work=cache_folder() / "work" / self.place.name)
+        held = replace(self.held, work=shared_folder("work") / self.place.name)
         return lambda trials: [advance_study(self.place, self.recipe, held.measure, self.recipe.seed).name for _ in trials]
 
 

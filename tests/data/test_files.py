@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.data.files import cache_folder, hash_bytes, hash_file, stage_folder, write_json, write_text, write_whole
+from lentigo.data.files import NO_HOME, cache_folder, data_folder, hash_bytes, hash_file, name_full_disk, stage_folder, write_json, write_text, write_whole
 from lentigo.errors import LentigoError, SpaceError
 
 
@@ -45,6 +45,40 @@ def test_a_full_disk_is_a_space_error_and_leaves_the_old_file(tmp_path):
         temporary.symlink_to("/dev/full")
         temporary.write_text("new")
     assert names(tmp_path) == ["a.txt"] and (tmp_path / "a.txt").read_text() == "old"
+
+
+def test_a_file_is_on_the_disk_before_it_has_its_name(tmp_path, monkeypatch):
+    done = []
+    fsync, replace = os.fsync, os.replace
+    monkeypatch.setattr(os, "fsync", lambda file: (done.append("folder" if os.path.isdir(f"/proc/self/fd/{file}") else "file"), fsync(file))[1])
+    monkeypatch.setattr(os, "replace", lambda *paths: (done.append("name"), replace(*paths))[1])
+    write_text(tmp_path / "a.txt", "new")
+    assert done == (["file", "name", "folder"] if os.name == "posix" else ["file", "name"])
+
+
+def test_a_name_of_255_bytes_is_written(tmp_path):
+    name = "é" * 125 + ".text"
+    write_text(tmp_path / name, "new")
+    assert names(tmp_path) == [name]
+
+
+def test_what_cannot_be_written_in_the_cache_names_its_variable():
+    with pytest.raises(SpaceError, match="choose another folder by LENTIGO_CACHE"), name_full_disk(cache_folder() / "a"):
+        raise OSError("no space left on device")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="homes of another system")
+def test_a_user_without_a_home_has_folders_that_nothing_is_written_to(monkeypatch):
+    for name in ("LENTIGO_CACHE", "XDG_CACHE_HOME", "XDG_DATA_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(Path, "home", refuse_home)
+    assert cache_folder() == NO_HOME and data_folder() == NO_HOME
+    with pytest.raises(SpaceError):
+        write_text(cache_folder() / "a", "new")
+
+
+def refuse_home():
+    raise RuntimeError("Could not determine home directory.")
 
 
 def test_a_path_below_a_file_is_a_space_error(tmp_path):

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from lentigo.data import searches
+from lentigo.data.cache import keep_in_cache, read_from_cache
 from lentigo.data.manifests import load_dataset
 from lentigo.data.phantoms import draw_phantom
 from lentigo.data.searches import search_twins, searches_folder
@@ -108,8 +109,24 @@ def test_a_file_that_is_gone_is_in_no_pair(photos):
 def test_a_damaged_search_is_made_again(photos, damage):
     whole = search(photos)
     (path,) = searches_folder().iterdir()
-    facts = json.loads(path.read_text())
-    path.write_text(damage if damage is not None else json.dumps({**facts, "contents": facts["contents"][1:]}))
+    facts = json.loads(read_from_cache(path))
+    damaged = damage if damage is not None else json.dumps({**facts, "contents": facts["contents"][1:]})
+    keep_in_cache(path, damaged.encode())
+    assert name_pairs(search(photos)) == name_pairs(whole)
+
+
+def test_a_search_that_was_altered_is_made_again(photos):
+    whole = search(photos)
+    (path,) = searches_folder().iterdir()
+    path.write_bytes(path.read_bytes().replace(b'"exact"', b'"near "'))
+    assert name_pairs(search(photos)) == name_pairs(whole)
+
+
+@pytest.mark.filterwarnings("ignore::lentigo.data.cache.CacheWarning")
+def test_twins_are_found_where_nothing_can_be_kept(photos, tmp_path, monkeypatch):
+    whole = search(photos)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
     assert name_pairs(search(photos)) == name_pairs(whole)
 
 

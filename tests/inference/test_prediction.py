@@ -1,3 +1,4 @@
+import pickle
 import shutil
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from lentigo.data.photos import Problem, read_all
-from lentigo.errors import DataError
+from lentigo.errors import DataError, ModelError
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.network import open_network
@@ -101,3 +102,39 @@ def test_a_flaw_of_the_photograph_is_a_warning_with_its_value(run, paths, tmp_pa
     blurred, small = Predictor(run).predict([tmp_path / "blurred.png", tmp_path / "small.png"])
     assert any(warning.startswith("blurred: sharpness") for warning in blurred.warnings)
     assert any(warning.startswith("small: the smaller side has 70 pixels") for warning in small.warnings)
+
+
+@pytest.fixture
+def run_without_numbers(toy_run, tmp_path):
+    """A toy whose logit is NaN."""
+    import onnx
+    from onnx import numpy_helper
+
+    from lentigo.data.files import write_json
+    from lentigo.models.bundle import draft_bundle, open_bundle
+
+    folder = shutil.copytree(toy_run(), tmp_path / "toy")
+    model = onnx.load(folder / "model.onnx")
+    for constant in model.graph.initializer:
+        if constant.name == "gentle":
+            constant.CopyFrom(numpy_helper.from_array(np.float32(np.nan), "gentle"))
+    onnx.save(model, folder / "model.onnx")
+    write_json(folder / "card.json", draft_bundle(folder, open_bundle(toy_run()).card).card)
+    return folder
+
+
+def test_an_answer_that_is_no_number_is_a_problem_and_not_benign(run_without_numbers, paths):
+    answers = list(Predictor(run_without_numbers).predict(paths[:2]))
+    assert [type(answer) for answer in answers] == [Problem, Problem]
+    assert "answers with a logit that is no number" in answers[0].error and "--exact" in answers[0].error
+
+
+def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
+    with pytest.raises(ModelError, match="no number"):
+        list(Predictor(run_without_numbers).rate([np.zeros((224, 224, 3), np.uint8)]))
+
+
+def test_a_predictor_can_be_pickled(toy_run, paths):
+    predictor = Predictor(toy_run(), flips=True)
+    copy = pickle.loads(pickle.dumps(predictor))
+    assert [a.probability for a in copy.predict(paths[:3])] == [a.probability for a in predictor.predict(paths[:3])]

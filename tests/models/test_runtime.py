@@ -1,17 +1,23 @@
 """The runtime: precision, devices, the cache of compiled graphs, and graphs that are none of ours."""
 
 import dataclasses
+import multiprocessing
+import os
+import pickle
+import shutil
 
 import numpy as np
-import openvino
 import pytest
-from openvino import opset13 as opset
 
+from lentigo.data.cache import CacheWarning
 from lentigo.data.files import cache_folder
 from lentigo.errors import ModelError, UsageError
 from lentigo.models import runtime
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle
+from lentigo.models.engine import openvino
 from lentigo.models.runtime import Session, choose_precision, open_session
+
+opset = openvino.opset13
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (5, 224, 224, 3), dtype=np.uint8)
 
@@ -98,10 +104,24 @@ def test_a_torn_or_foreign_compiled_graph_is_made_again(run, own_cache, damage):
     assert len(blob.read_bytes()) == len(whole)
 
 
+def test_a_compiled_graph_whose_bytes_changed_is_not_taken(run, own_cache):
+    """OpenVINO takes it as it is, and answers otherwise."""
+    expected = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    (blob,) = own_cache.glob("*.blob")
+    whole = bytearray(blob.read_bytes())
+    middle = len(whole) // 2
+    whole[middle : middle + 4096] = bytes(4096)
+    blob.write_bytes(whole)
+    again = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    np.testing.assert_array_equal(again["logit"], expected["logit"])
+
+
 def test_a_cache_that_cannot_be_written_stops_no_one(run, tmp_path, monkeypatch):
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
-    assert Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"].shape == (1, 1)
+    with pytest.warns(CacheWarning, match="set LENTIGO_CACHE"):
+        session = Session(run / GRAPH, precision="f32", batch=1)
+    assert session.answer(PIXELS[:1])["logit"].shape == (1, 1)
 
 
 def test_only_the_graphs_used_last_are_kept(run, own_cache, monkeypatch):
@@ -129,3 +149,44 @@ def test_a_bounded_session_runs_on_any_processor(run):
     """Pinned, two processes of one thread each shared the first processor."""
     session = Session(run / "model.onnx", threads=1)
     assert session.compiled.get_property("INFERENCE_NUM_THREADS") == 1 and not session.compiled.get_property("ENABLE_CPU_PINNING")
+
+
+def answer_once(session):
+    return session.answer(PIXELS[:1])["logit"]
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.parametrize("batch", [1, 4])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's own of fork among threads
+def test_a_session_answers_in_a_process_that_was_forked(run, batch):
+    session = Session(run / GRAPH, precision="f32", batch=batch)
+    expected = answer_once(session)
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        received = pool.apply_async(answer_once, [session]).get(timeout=60)
+    np.testing.assert_array_equal(received, expected)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_forked_process_that_answered_ends(run):
+    session = Session(run / GRAPH, precision="f32", batch=4)
+    answer_once(session)
+    child = multiprocessing.get_context("fork").Process(target=answer_once, args=[session])
+    child.start()
+    child.join(timeout=60)
+    assert child.exitcode == 0
+
+
+@pytest.mark.parametrize("device", ["cpu", "onnxruntime"])
+def test_a_session_can_be_pickled(run, device):
+    session = open_session(open_bundle(run), device=device, exact=True)
+    copy = pickle.loads(pickle.dumps(session))
+    np.testing.assert_array_equal(answer_once(copy), answer_once(session))
+
+
+def test_a_copy_of_a_session_does_not_answer_with_other_weights(run, tmp_path):
+    folder = shutil.copytree(run, tmp_path / "run")
+    copy = pickle.dumps(open_session(open_bundle(folder), exact=True))
+    (folder / GRAPH).write_bytes((folder / GRAPH).read_bytes() + b" ")
+    with pytest.raises(ModelError, match="was altered"):
+        answer_once(pickle.loads(copy))

@@ -76,7 +76,7 @@ def test_other_preprocessing_has_another_cache(network):
 @pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"foreign", lambda b: b""], ids=["torn", "foreign", "empty"])
 def test_a_damaged_shard_is_rebuilt(network, dataset, damage):
     before = extract_features(network, dataset)
-    (shard,) = features_folder(network, False).glob("*.npz")
+    (shard,) = features_folder(network, False).glob("*.sealed")
     shard.write_bytes(damage(shard.read_bytes()))
     np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
     assert len(load_shards(features_folder(network, False))) == 6
@@ -84,9 +84,18 @@ def test_a_damaged_shard_is_rebuilt(network, dataset, damage):
 
 def test_a_shard_with_other_numbers_is_rebuilt(network, dataset):
     before = extract_features(network, dataset)
-    (shard,) = features_folder(network, False).glob("*.npz")
-    with np.load(shard) as file:
-        np.savez(shard, digests=file["digests"], values=file["values"] + 1, seal=file["seal"])
+    (shard,) = features_folder(network, False).glob("*.sealed")
+    content = bytearray(shard.read_bytes())
+    content[len(content) // 2] ^= 1
+    shard.write_bytes(content)
+    np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
+
+
+@pytest.mark.filterwarnings("ignore::lentigo.data.cache.CacheWarning")
+def test_features_are_computed_where_nothing_can_be_kept(network, dataset, tmp_path, monkeypatch):
+    before = extract_features(network, dataset)
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
     np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
 
 
