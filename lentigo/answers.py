@@ -5,13 +5,17 @@ from __future__ import annotations
 import csv
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
 from typing import Any
 
+from lentigo.data.cells import neutralise
 from lentigo.errors import DataError
-from lentigo.terminal import Bars, emit
+from lentigo.terminal import count_of, emit, print_line, say, watch_answers
+
+LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 
 
 def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int | None]:
@@ -33,15 +37,20 @@ def list_readable(photos: Iterable[Any]) -> list[Any]:
     return [photo for photo in photos if not isinstance(photo, Problem)]
 
 
-def draw_answers(predictor: Any, photos: Iterable[Any], out: Path, *, heatmaps: bool = False) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way."""
+def draw_answers(predictor: Any, photos: Iterable[Any], out: Path | None, *, heatmaps: bool = False) -> Iterator[tuple[Any, dict[str, Any]]]:
+    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way, none without `out`."""
     from lentigo.inference.explanation import Explanation, explain_photos, name_figures
 
     def describe(answer: Explanation) -> dict[str, Any]:
-        return {"figure": str(answer.figure)} | ({"heatmap": answer.heatmap.tolist()} if heatmaps else {})
+        added: dict[str, Any] = {}
+        if answer.figure is not None:
+            added["figure"] = str(answer.figure)
+        if heatmaps:
+            added["heatmap"] = answer.heatmap.tolist()
+        return added
 
-    paths = list_readable(photos)
-    answers = explain_photos(predictor, photos, name_figures(paths, out))
+    figures = {} if out is None else name_figures(list_readable(photos), out)
+    answers = explain_photos(predictor, photos, figures)
     return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
 
 
@@ -57,7 +66,7 @@ def print_answers(
     from lentigo.data.photos import Problem
 
     try:
-        with Bars() as bars:
+        with watch_answers() as bars:
             for answer, more in bars(stream, total=count, label="photographs"):
                 answers.append(answer)
                 (show or print_answer)(answer, more, as_json)
@@ -76,9 +85,9 @@ def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
         emit(dataclasses.asdict(answer) | more)
     elif not isinstance(answer, Problem):
         words = (f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", more.get("figure"), answer.reason)
-        print(*filter(None, words), sep="  ", flush=True)
+        print_line("  ".join(filter(None, words)))
         for warning in answer.warnings:
-            print(f"{'':<10}        {warning}", flush=True)
+            print_line(f"{'':<10}        {warning}")
 
 
 def read_names(images: Iterable[str]) -> Iterator[str]:
@@ -107,6 +116,10 @@ class Record:
 
     def __init__(self, path: Path | None) -> None:
         self.path, self.count, self.problems, self.writer, self.stack = path, 0, [], None, ExitStack()
+        self.labels: Counter[str] = Counter()
+        self.unknown = 0  # predictions of photographs that are unlike those that the model knows
+        self.threshold: float | None = None
+        self.model = ""
 
     def __enter__(self) -> Record:
         return self
@@ -130,8 +143,22 @@ class Record:
             self.writer = self.begin(self.path)
         if isinstance(answer, Problem):
             self.problems.append(answer)
-        elif self.writer is not None:
-            self.writer.writerow(dataclasses.asdict(answer) | {"warnings": "; ".join(answer.warnings)})
+            return
+        self.labels[answer.label] += 1
+        self.unknown += answer.in_distribution is False
+        self.threshold, self.model = answer.threshold, answer.model
+        if self.writer is not None:
+            cells = dataclasses.asdict(answer)
+            self.writer.writerow({name: neutralise(value) for name, value in cells.items()})
+
+    def summarise(self) -> None:
+        """Says, of more than one photograph, how many were called what, and by which threshold."""
+        if self.count < 2 or self.threshold is None:
+            return
+        called = ", ".join(f"{self.labels[label]:,} {label}" for label in LABELS)
+        refused = f" ({self.unknown:,} of them unlike the photographs that the model knows)" if self.unknown else ""
+        left_out = f", {len(self.problems):,} left out" if self.problems else ""
+        say(f"{count_of(self.count, 'photograph')}: {called}{refused}{left_out}; threshold {self.threshold:.3f}, model {self.model}")
 
     def begin(self, path: Path) -> csv.DictWriter:
         """A table with its head."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Iterable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
@@ -14,15 +15,32 @@ from typer import Argument, Option
 from typer.core import TyperGroup
 
 from lentigo import __version__
-from lentigo.answers import Record, draw_answers, find_inputs, open_cluster, print_answers
+from lentigo.answers import Record, draw_answers, find_inputs, list_readable, open_cluster, print_answers
 from lentigo.cli_data import data_app
 from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli_serving import serving_app
-from lentigo.errors import LentigoError, UsageError, explain_missing
+from lentigo.errors import LentigoError, SpaceError, UnusableError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, recipe_options
-from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_scores
-from lentigo.terminal import Bars, emit, mute_stderr, print_columns, report_problems, say
+from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_run, print_scores
+from lentigo.terminal import (
+    FAILED_INPUTS,
+    PAGES,
+    TABLES,
+    Bars,
+    emit,
+    flush_stdout,
+    leave_stdout,
+    list_problems,
+    mute_stderr,
+    open_closed_streams,
+    print_columns,
+    print_line,
+    report_problems,
+    require_ending,
+    say,
+    show_own_warnings,
+)
 
 STOPPED = 130  # exit code
 
@@ -37,11 +55,11 @@ class Commands(TyperGroup):
             say(f"lentigo: stopped{stopped}")
             raise typer.Exit(STOPPED) from stopped
         except BrokenPipeError as gone:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what waits to be flushed at the end goes there
+            leave_stdout()  # what waits to be flushed at the end goes nowhere
             raise typer.Exit from gone
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
+app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
                        "A research tool, not a medical device.")  # fmt: skip
 app.add_typer(data_app, name="data")
@@ -50,29 +68,76 @@ app.add_typer(serving_app)
 app.add_typer(growing_app)
 
 
+def show_version(asked: bool) -> None:
+    """Prints the version and ends, where that is asked for."""
+    if asked:
+        print_line(f"lentigo {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def begin(version: Annotated[bool, Option("--version", help="Show the version and end.", callback=show_version, is_eager=True)] = False) -> None:
+    """What all commands share."""
+
+
 def main() -> None:
     """Runs the command line; errors that a user can cause become one line and an exit code."""
+    open_closed_streams()
+    show_own_warnings()
+    code = run_command()
     try:
-        app()
+        flush_stdout()
+    except SpaceError as error:
+        say(f"lentigo: {error}")
+        code = error.exit_code
+    if sys.argv[1:2] and sys.argv[1] in ("predict", "segment", "detect"):
+        leave(code)
+    sys.exit(code)
+
+
+def run_command() -> int:
+    """Runs the command that `sys.argv` names; gives its exit code. A bug is raised."""
+    try:
+        app(prog_name="lentigo")
     except SystemExit as end:
-        if sys.argv[1:2] and sys.argv[1] in ("predict", "segment", "detect") and isinstance(end.code, int):
-            leave(end.code)
-        raise
+        if isinstance(end.code, int):
+            return end.code
+        if end.code is not None:
+            say(end.code)
+        return end.code is not None
     except LentigoError as error:
-        print(f"lentigo: {error}", file=sys.stderr)
-        sys.exit(error.exit_code)
+        say(f"lentigo: {error}")
+        return error.exit_code
     except ModuleNotFoundError as error:
         missing = explain_missing(error, sys.argv[1])
         if missing is None:
             raise
-        print(f"lentigo: {missing}", file=sys.stderr)
-        sys.exit(missing.exit_code)
+        say(f"lentigo: {missing}")
+        return missing.exit_code
+    except OSError as error:
+        if is_folder_gone():
+            say("lentigo: the folder in which this was called is gone; call it in one that is there")
+        elif "--install-completion" in sys.argv:
+            say(f"lentigo: --install-completion: could not be written ({error}); expected a home folder that can be: --show-completion prints it instead")
+        else:
+            raise
+        return UnusableError.exit_code
+    return 0
+
+
+def is_folder_gone() -> bool:
+    """Whether the current folder was deleted meanwhile."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return True
+    return False
 
 
 def leave(code: int) -> NoReturn:
     """Ends the process without taking OpenVINO down piece by piece, which is a fifth of the time that one photograph takes."""
-    sys.stdout.flush()
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     os._exit(code)
 
 
@@ -145,6 +210,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
+    require_ending("--out", out, PAGES, "a report in HTML")
     if masks:
         return measure_outlines(run, data, split, out, {"flips": flips, "exact": exact, "device": device}, as_json)
     from lentigo.data.files import write_text
@@ -158,14 +224,14 @@ def evaluate(
     with Bars() as bars:
         assessment = measure(predictor, data, split=split, twins=twins, progress=bars)
         analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
-    if out is not None:
-        write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
-        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     if as_json:
         emit(assessment.to_json() | analysis.to_json())
     else:
         print_scores(f"{run}, {split}", assessment.to_json())
         print_limits(analysis.to_json())
+    if out is not None:  # after the answer, which a full disk must not take along
+        write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
+        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     report_problems(assessment.problems)
 
 
@@ -188,6 +254,7 @@ def predict(
     from lentigo.data.leak_words import mark_leaks
     from lentigo.inference.prediction import Predictor
 
+    require_ending("--csv", csv_file, TABLES, "a table as text (CSV)")
     if cluster is not None and (figures is not None or device != "cpu"):
         raise UsageError("--cluster: expected neither --explain nor --device; figures are drawn and other devices asked on one machine")
     photos, count = find_inputs(images, whole=figures is not None)
@@ -205,25 +272,38 @@ def predict(
         else:
             stream = ((answer, {}) for answer in predictor.predict(photos)) if figures is None else draw_answers(predictor, photos, figures)
         print_answers(record, stream, count, as_json)
-    report_problems(record)
+    if record.problems:
+        list_problems(record.problems)
+    record.summarise()
+    if record.problems:
+        raise typer.Exit(FAILED_INPUTS)
 
 
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
 def explain(
     images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
-    out: Annotated[Path, Option("--out", help="A name ending in .png for one photograph, else a folder.")],
+    out: Annotated[Path | None, Option("--out", help="A name ending in .png for one photograph, else a folder; without it NAME_explained.png or the folder "
+                                                     "explained/ where you are, and with --json nothing is drawn.")] = None,
     model: Model = "bundled",
     exact: Exact = False,
     as_json: Json = False,
-) -> None:
+) -> None:  # fmt: skip
     """Draws what in a photograph speaks for malignant, and what against."""
     from lentigo.inference.prediction import Predictor
 
     photos, count = find_inputs(images, whole=True)
+    if out is None and not as_json:
+        out = name_explanation(photos)
     predictor = Predictor(model, exact=exact, count=count)
     answers: list[Any] = []
     print_answers(answers, draw_answers(predictor, photos, out, heatmaps=True), count, as_json)
     report_problems(answers)
+
+
+def name_explanation(photos: Iterable[Any]) -> Path:
+    """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder for several."""
+    paths = list_readable(photos)
+    return Path(f"{Path(str(paths[0])).stem}_explained.png" if len(paths) == 1 else "explained")
 
 
 @app.command(epilog="Example: lentigo audit photos/ --out audit.html")
@@ -237,18 +317,19 @@ def audit(
     """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.data.audit import audit as run
 
+    require_ending("--out", out, PAGES, "a report in HTML")
     with open_cluster(cluster) as joined, Bars() as bars:
         found = run(data, against=against, cluster=joined, progress=bars)
-    if out is not None:
+    if as_json:
+        emit(found.to_json())
+    else:
+        print_audit(found.to_json())
+    if out is not None:  # after the answer, which a full disk must not take along
         from lentigo.data.audit_report import write_audit
         from lentigo.data.files import write_text
 
         write_text(out, write_audit(found))
         say(f"report: {out}")
-    if as_json:
-        emit(found.to_json())
-    else:
-        print_audit(found.to_json())
     report_problems(found.problems)
 
 
@@ -268,10 +349,10 @@ def export(
     if as_json:
         return emit(artefact.to_json())
     reference = "fp32" if int8 else "model.keras"
-    print(f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "
+    print_line(f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "
           f"largest difference of P(malignant) from {reference}: {artefact.largest_difference:.1e} on {artefact.photographs} photographs")  # fmt: skip
     if artefact.int8 is not None:
-        print(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
+        print_line(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
               "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss))  # fmt: skip
 
 
@@ -298,25 +379,37 @@ def bench(
     report_problems(problems)
 
 
-@app.command(epilog="Example: lentigo info --json")
-def info(as_json: Json = False) -> None:
-    """This version of Lentigo, its weights, backbones and recipes."""
-    from lentigo.data.files import cache_folder
-    from lentigo.evaluation.ledger import ledger_path
+@app.command(epilog="Example: lentigo info runs/first --json")
+def info(
+    run: Annotated[str | None, Argument(help="A RUN folder, or 'bundled': what it is, and how good.", show_default=False)] = None,
+    as_json: Json = False,
+) -> None:
+    """This version of Lentigo, its weights, backbones and recipes; or what a RUN is."""
+    from lentigo.data.files import CACHE_VARIABLE, cache_folder
+    from lentigo.evaluation.ledger import LEDGER_VARIABLE, ledger_path
     from lentigo.models.backbones import BACKBONES
     from lentigo.models.bundle import describe_bundle, open_bundle
     from lentigo.training.recipes import RECIPES
 
+    if run is not None:
+        described = describe_bundle(open_bundle(run))
+        return emit(described) if as_json else print_run(described)
     facts = {
         "lentigo": __version__, "backbones": list(BACKBONES), "recipes": {name: dataclasses.asdict(r) for name, r in RECIPES.items()},
         "cache": str(cache_folder()), "ledger": str(ledger_path()), "bundled": describe_bundle(open_bundle("bundled")),
     }  # fmt: skip
     if as_json:
-        emit(facts)
-    else:
-        bundled = facts["bundled"]
-        print(f"lentigo {__version__}\nbackbones: {', '.join(BACKBONES)}\nrecipes: {', '.join(RECIPES)}\ncache: {cache_folder()}\nledger: {ledger_path()}")
-        print(f"bundled weights: {bundled['name']}, {bundled['backbone']}, {bundled['megabytes']} MB; {bundled['licence']}")
-        for split, found in bundled["results"].items():
-            low, high = found["ci"]["auroc"]
-            print(f"  {split}, {found['n']} photographs: AUROC {found['auroc']:.3f} ({low:.3f} to {high:.3f}), accuracy {found['accuracy']:.3f}")
+        return emit(facts)
+    print_line(f"lentigo {__version__}")
+    print_line(f"backbones: {', '.join(BACKBONES)}")
+    print_line(f"recipes: {', '.join(RECIPES)}")
+    print_line(f"cache: {name_folder(cache_folder(), CACHE_VARIABLE)}")
+    print_line(f"ledger: {name_folder(ledger_path(), LEDGER_VARIABLE)}")
+    print_run(facts["bundled"], "bundled weights")
+
+
+def name_folder(path: Path, variable: str) -> str:
+    """A place for people; what to do where there is none."""
+    from lentigo.data.files import NO_HOME
+
+    return f"none, since no home folder is known (set {variable})" if path.is_relative_to(NO_HOME) else str(path)

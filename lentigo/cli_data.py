@@ -11,7 +11,7 @@ from typer import Argument, Option
 from lentigo.errors import UsageError
 from lentigo.options import Json
 from lentigo.summary import print_import, print_partition, print_reading
-from lentigo.terminal import Bars, emit, report_problems, say
+from lentigo.terminal import Bars, count_of, emit, print_line, report_problems, say
 
 data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look at photographs, fetch public ones, import public data sets, split them, draw synthetic ones.")
 
@@ -32,9 +32,9 @@ def data_info(
     if as_json:
         emit(description.to_json())
     else:
-        print(f"{description.name}: {description.n} photographs in {description.groups} groups (patient, lesion or file)")
-        print(description.counts.to_string())
-        print("sizes:", ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
+        print_line(f"{description.name}: {count_of(description.n, 'photograph')} in {count_of(description.groups, 'group')} (patient, lesion or file)")
+        print_line(description.counts.to_string())
+        print_line("sizes: " + ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
         print_reading(description)
     if out is not None:
         say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
@@ -84,7 +84,7 @@ def data_synth(
     if as_json:
         emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
-        print(f"{out}: {len(table)} phantoms, {out / 'manifest.csv'}")
+        print_line(f"{out}: {count_of(len(table), 'phantom')}, {out / 'manifest.csv'}")
 
 
 @data_app.command("import", epilog="Example: lentigo data import HAM10000/ PAD-UFES-20.zip --out data/manifest.csv")
@@ -136,6 +136,6 @@ def data_get(
         emit(download.to_json())
     else:
         terms = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
-        print(f"{out}: {download.n} photographs, {say_bytes(download.size)}, {download.fetched} of them fetched now; {terms}")
+        print_line(f"{out}: {count_of(download.n, 'photograph')}, {say_bytes(download.size)}, {download.fetched} of them fetched now; {terms}")
         say("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
     report_problems(download.problems)

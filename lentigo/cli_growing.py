@@ -14,7 +14,7 @@ from typer import Argument, Option
 from lentigo.answers import open_cluster
 from lentigo.errors import UsageError
 from lentigo.options import Exact, Json, OnCluster, recipe_options
-from lentigo.terminal import FAILED_INPUTS, Bars, emit, mute_stderr, print_columns, report_problems, say
+from lentigo.terminal import FAILED_INPUTS, Bars, count_of, emit, mute_stderr, print_columns, print_line, report_problems, say
 
 growing_app = typer.Typer(rich_markup_mode=None)
 Folds = Annotated[int, Option("--folds", help="Parts of the photographs, each held out once; patients, lesions and twins stay together.")]
@@ -125,22 +125,22 @@ def quieten() -> None:
 def print_tuning(tuning: Any, data: Path, path: Path) -> None:
     """What was found, for people."""
     facts, found = tuning.to_json(), tuning.confirmation
-    print(f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n']} photographs")
-    print(f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)")
+    print_line(f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n']} photographs")
+    print_line(f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)")
     if found is None:
-        print("  no recipe was better than the default")
+        print_line("  no recipe was better than the default")
     else:
         low, high = found.gain.ci
-        print(f"  gain on folds drawn anew {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})")
+        print_line(f"  gain on folds drawn anew {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})")
     for name in tuning.searched:
-        print(f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance {tuning.importance.get(name, 0):.2f}")
+        print_line(f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance {tuning.importance.get(name, 0):.2f}")
     say(f"recipe: {path}; use it: lentigo train {data} --recipe {path} --out RUN; table and figures: {path.parent}")
 
 
 def report_failed(failed: list[dict[str, Any]]) -> None:
     """Lists trials that failed, and ends with exit code 3 where there is any."""
     if failed:
-        say(f"{len(failed)} trials failed:")
+        say(f"{count_of(len(failed), 'trial')} failed:")
         for one in failed:
             say(f"  {one['trial']}: {one['error']}")
         raise typer.Exit(FAILED_INPUTS)
@@ -174,8 +174,8 @@ def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
     print_columns(["backbone", "AUROC (95 %)", "accuracy (95 %)", "behind the best", "p (Holm)", *COST_TITLES], rows)
     facts = ranking.to_json()
     split = f"{facts['folds']} folds" if facts["folds"] else "one split"
-    print(f"{facts['n']} photographs, {facts['n_malignant']} malignant, {facts['groups']} groups; {split}, {facts['seeds']} seed(s): {facts['trainings']} trainings each")
-    print(facts["method"])
+    print_line(f"{count_of(facts['n'], 'photograph')}, {facts['n_malignant']} malignant, {facts['groups']} groups; {split}, {count_of(facts['seeds'], 'seed')}: {facts['trainings']} trainings each")
+    print_line(facts["method"])
     say(f"table: {out / 'comparison.csv'}; figure: {figure}")
 
 

@@ -14,7 +14,7 @@ from lentigo.answers import find_inputs, list_readable, print_answers
 from lentigo.errors import UsageError
 from lentigo.options import Device, Exact, Flips, Json, Model
 from lentigo.summary import print_outlines, print_scores
-from lentigo.terminal import Bars, emit, mute_stderr, report_problems, say
+from lentigo.terminal import PAGES, Bars, emit, mute_stderr, print_line, report_problems, require_ending, say
 
 lesions_app = typer.Typer(rich_markup_mode=None)
 Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")]
@@ -82,16 +82,17 @@ def measure_outlines(run: str, data: Path, split: str, out: Path | None, options
     from lentigo.evaluation.segmentation import evaluate_masks
     from lentigo.inference.prediction import Predictor
 
+    require_ending("--out", out, PAGES, "a report in HTML")
     predictor = Predictor(run, **options)
     with Bars() as bars:
         assessment = evaluate_masks(predictor, data, split=split, progress=bars)
-    if out is not None:
-        write_text(out, write_mask_report(predictor, assessment, out.with_suffix("") / "figures"))
-        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     if as_json:
         emit(assessment.to_json())
     else:
         print_outlines(f"{run}, {split}", assessment.to_json())
+    if out is not None:  # after the answer, which a full disk must not take along
+        write_text(out, write_mask_report(predictor, assessment, out.with_suffix("") / "figures"))
+        say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")
     report_problems(assessment.problems)
 
 
@@ -128,7 +129,7 @@ def show_line(line: Any, more: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit(line.facts if isinstance(line, Line) else asdict(line))
     elif isinstance(line, Line):
-        print(line.words, flush=True)
+        print_line(line.words)
 
 
 def describe_lesion(found: Any) -> str:

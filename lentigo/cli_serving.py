@@ -16,7 +16,7 @@ from typer import Argument, Option
 
 from lentigo.errors import LentigoError, UsageError
 from lentigo.options import Json, Model
-from lentigo.terminal import emit, print_columns, report_problems, say
+from lentigo.terminal import emit, print_columns, print_line, report_problems, say
 
 serving_app = typer.Typer(rich_markup_mode=None)
 keys_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Who may use the service, and for what.")
@@ -69,7 +69,7 @@ def add_key(
         emit({"name": key.name, "scopes": key.scopes, "key": secret})
     else:
         say(f"key {key.name}, may {', '.join(key.scopes)}; it is shown this once:")
-        print(secret)
+        print_line(secret)
 
 
 @keys_app.command("revoke", epilog="Example: lentigo keys revoke clinic")

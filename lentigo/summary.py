@@ -6,52 +6,53 @@ from collections import Counter
 from typing import Any
 
 from lentigo.data.leak_words import mark_leaks, tell_leaks
+from lentigo.terminal import count_of, print_line
 
 
 def print_scores(title: str, scores: dict[str, Any]) -> None:
     """Metrics with their intervals, and the confusion matrix, as text."""
-    print(f"{title}: {scores['n']} photographs, {scores['n_malignant']} malignant")
+    print_line(f"{title}: {count_of(scores['n'], 'photograph')}, {scores['n_malignant']} malignant")
     for name, (low, high) in scores["ci"].items():
         value = scores[name]
-        print(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
+        print_line(f"  {name.replace('_', ' '):<31}" + (f"{value:.4f}  ({low:.4f} to {high:.4f})" if value is not None else "not defined (one class is missing)"))
     (tn, fp), (fn, tp) = scores["confusion"]
-    print(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
+    print_line(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
     for note in filter(None, (*scores["notes"], mark_leaks(scores))):
-        print(f"  {note}")
+        print_line(f"  {note}")
     if scores["times_test_opened"]:
-        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+        print_line(f"  this set has been opened {count_of(scores['times_test_opened'], 'time')} on this machine")
 
 
 def print_material(facts: dict[str, Any]) -> None:
     """What a training found among its photographs, as text."""
     if facts["left_out"]:
-        print(f"  {facts['left_out']['n']} photographs left out, since the given split leaks: {tell_leaks(facts['left_out'])}")
+        print_line(f"  {count_of(facts['left_out']['n'], 'photograph')} left out, since the given split leaks: {tell_leaks(facts['left_out'])}")
     if facts["twins"] and facts["twins"]["groups"]:
-        print(f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one")
+        print_line(f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one")
 
 
 def print_outlines(title: str, scores: dict[str, Any]) -> None:
     """Agreement with outlines that were drawn by hand, with intervals, as text."""
-    print(f"{title}: {scores['n']} photographs with masks")
+    print_line(f"{title}: {count_of(scores['n'], 'photograph')} with masks")
     for name, (low, high) in scores["ci"].items():
         value, form = scores[name], ".1f" if name.endswith("px") else ".4f"
-        print(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
-    print(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
+        print_line(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
+    print_line(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
     if scores["times_test_opened"]:
-        print(f"  this set has been opened {scores['times_test_opened']} time(s) on this machine")
+        print_line(f"  this set has been opened {count_of(scores['times_test_opened'], 'time')} on this machine")
 
 
 def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
-    print(f"  AUROC without the lesion: {list_floors(facts['floors'])}")
-    print(f"  accuracy of always naming the larger class: {facts['floors']['majority_accuracy']:.3f}")
+    print_line(f"  AUROC without the lesion: {list_floors(facts['floors'])}")
+    print_line(f"  accuracy of always naming the larger class: {facts['floors']['majority_accuracy']:.3f}")
     if facts["overlap"]:
-        print(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
+        print_line(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
     if facts["copies"]:
         copied = {copy["image"] for copy in facts["copies"]}
-        print(f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good")
+        print_line(f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good")
     if facts["comparison"]:
-        print("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
+        print_line("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
               "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
 
 
@@ -63,15 +64,15 @@ def list_floors(floors: dict[str, Any]) -> str:
 
 def print_audit(facts: dict[str, Any]) -> None:
     """What an audit found, as text."""
-    print(f"{facts['name']}: {facts['n']} photographs" + (f", with {facts['against']}" if facts["against"] else ""))
-    print(f"  copies: {len(facts['twins'])} pairs ({copied_kinds(facts['twins']) or 'none'}), {facts['groups']} groups")
-    print(f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: {len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}")
+    print_line(f"{facts['name']}: {count_of(facts['n'], 'photograph')}" + (f", with {facts['against']}" if facts["against"] else ""))
+    print_line(f"  copies: {count_of(len(facts['twins']), 'pair')} ({copied_kinds(facts['twins']) or 'none'}), {count_of(facts['groups'], 'group')}")
+    print_line(f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: {len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}")
     if facts["shortcuts"]:
-        print(f"  AUROC without the lesion: {list_floors(facts['shortcuts'])}")
+        print_line(f"  AUROC without the lesion: {list_floors(facts['shortcuts'])}")
     for title, rates in (("artefacts", facts["artefacts"]), ("flaws", {name: {"all": {"found": len(images)}} for name, images in facts["quality"].items()})):
-        print(f"  {title}: " + ", ".join(f"{name.replace('_', ' ')} {sides['all']['found']}" for name, sides in rates.items()))
+        print_line(f"  {title}: " + ", ".join(f"{name.replace('_', ' ')} {sides['all']['found']}" for name, sides in rates.items()))
     tones = {tone: sum(row.values()) for tone, row in facts["skin_tone"].items()}
-    print("  skin: " + ", ".join(f"{tone} {count}" for tone, count in tones.items()))
+    print_line("  skin: " + ", ".join(f"{tone} {count}" for tone, count in tones.items()))
 
 
 def copied_kinds(copies: list[dict[str, str]]) -> str:
@@ -95,55 +96,76 @@ def print_reading(description: Any) -> None:
     """The diagnoses of a data set, and how its columns and labels were understood where that was not plain."""
     print_diagnoses(description.diagnoses, description.other_diagnoses)
     if description.reading is not None and not description.reading.plain:
-        print(description.reading.tell())
+        print_line(description.reading.tell())
     for note in description.notes:
-        print(note)
+        print_line(note)
 
 
 def print_diagnoses(diagnoses: dict[str, int], others: dict[str, int], indent: str = "") -> None:
     """Photographs by diagnosis, and the words that are none of the seven; nothing without any."""
     if diagnoses:
-        print(f"{indent}diagnoses: {', '.join(f'{name} {count}' for name, count in diagnoses.items())}")
+        print_line(f"{indent}diagnoses: {', '.join(f'{name} {count}' for name, count in diagnoses.items())}")
     if others:
         named = ", ".join(f"{word} {count}" for word, count in list(others.items())[:10])
         more = f" and {len(others) - 10} more" if len(others) > 10 else ""
-        print(f"{indent}none of the seven: {named}{more}; kept as written")
+        print_line(f"{indent}none of the seven: {named}{more}; kept as written")
 
 
 def print_import(answer: Any) -> None:
     """What was imported, which policy decided, and what to know before a training, as text."""
-    print(f"{answer.manifest}: {answer.n} photographs, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})")
+    print_line(f"{answer.manifest}: {count_of(answer.n, 'photograph')}, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})")
     for source in answer.sources:
         terms = ", ".join(source["licenses"]) or "licence not known"
-        print(f"  {source['source']} from {source['given']}: {source['n']} photographs, {source['n_malignant']} malignant; {terms}")
+        print_line(f"  {source['source']} from {source['given']}: {count_of(source['n'], 'photograph')}, {source['n_malignant']} malignant; {terms}")
     if answer.left_out:
-        print(f"  {sum(answer.left_out.values())} without a class are left out: " + ", ".join(f"{word} {n}" for word, n in answer.left_out.items()) + " (--policy changes it)")
+        print_line(f"  {sum(answer.left_out.values())} without a class are left out: " + ", ".join(f"{word} {n}" for word, n in answer.left_out.items()) + " (--policy changes it)")
     print_diagnoses(answer.diagnoses, answer.other_diagnoses, "  ")
     if answer.duplicates["photographs"]:
-        print("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
+        print_line("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
               "they share a duplicate_group".format(**answer.duplicates))  # fmt: skip
     if answer.conflicts:
-        print(f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see {answer.record}")
+        print_line(f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see {answer.record}")
     if answer.leaks:
-        print(f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published splits: import with --no-splits")
-    print(f"  {answer.record}: which diagnosis became which class")
+        print_line(f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published splits: import with --no-splits")
+    print_line(f"  {answer.record}: which diagnosis became which class")
 
 
 def print_partition(facts: dict[str, Any]) -> None:
     """A split: photographs by part, class and, where there are several, source, how close to what was asked, and what is odd, as text."""
-    print(f"{facts['out']}: {facts['n']} photographs in {facts['groups']} groups (patient, lesion or picture), seed {facts['seed']}")
+    print_line(f"{facts['out']}: {count_of(facts['n'], 'photograph')} in {count_of(facts['groups'], 'group')} (patient, lesion or picture), seed {facts['seed']}")
     for part, wanted in facts["wanted"].items():
         rows = [row for row in facts["counts"] if row["split"] == part]
         labels = ", ".join(f"{sum(row['n'] for row in rows if row['label'] == label)} {label}" for label in dict.fromkeys(row["label"] for row in rows))
-        print(f"  {part:<11}{sum(row['n'] for row in rows):>7}  {100 * facts['shares'][part]:.2f} % ({100 * wanted:g} % asked)  {labels}")
+        print_line(f"  {part:<11}{sum(row['n'] for row in rows):>7}  {100 * facts['shares'][part]:.2f} % ({100 * wanted:g} % asked)  {labels}")
         sources = [f"{row['source']} {row['label']} {row['n']}" for row in rows] if len({row["source"] for row in facts["counts"]}) > 1 else []
-        print(*([f"{'':<20}{', '.join(sources)}"] if sources else []), sep="\n", end="\n" if sources else "")
-    print("  furthest from its share, in photographs: " + ", ".join(f"{name} {value:.1f}" for name, value in facts["distance"].items()))
+        if sources:
+            print_line(f"{'':<20}{', '.join(sources)}")
+    print_line("  furthest from its share, in photographs: " + ", ".join(f"{name} {value:.1f}" for name, value in facts["distance"].items()))
     if facts["twins"]:
-        print(f"  {facts['twins']['photographs']} photographs show what another shows, in {facts['twins']['groups']} groups (duplicate_group)")
+        print_line(f"  {count_of(facts['twins']['photographs'], 'photograph')} show what another shows, in {count_of(facts['twins']['groups'], 'group')} (duplicate_group)")
     if facts["kept"] or facts["moved"]:
-        print(f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} moved to the part of photographs that they belong with")
+        print_line(f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} moved to the part of photographs that they belong with")
     if facts["conflicts"]:
-        print(f"  both labels: {len(facts['conflicts'])} lesion(s) or picture(s); {facts['left_out'] or 'none'} of their photographs left out:")
+        print_line(f"  both labels: {count_of(len(facts['conflicts']), 'lesion or picture', 'lesions or pictures')}; {facts['left_out'] or 'none'} of their photographs left out:")
         for conflict in facts["conflicts"]:
-            print("   ", ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True)))
+            print_line("   ", ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True)))
+
+
+def print_run(facts: dict[str, Any], title: str = "RUN") -> None:
+    """What a RUN is, and how good: what `describe_bundle` says, as text."""
+    licence = f"; {facts['licence']}" if facts["licence"] else ""
+    print_line(f"{title}: {facts['name']}, {facts['backbone']}, {facts['megabytes']} MB{licence}")
+    print_line(f"  answers: {', '.join(facts['outputs'])}")
+    if facts["threshold"] is not None:
+        rule = f" ({facts['threshold_rule']})" if facts["threshold_rule"] else ""
+        print_line(f"  threshold: {facts['threshold']:.3f}{rule}")
+    if facts["data"]:
+        print_line(f"  learned from: {facts['data']}")
+    if facts["leaks"]:
+        print_line(f"  {mark_leaks(facts)}")
+    for split, found in facts["results"].items():
+        if "auroc" not in found:
+            continue
+        low, high = found["ci"]["auroc"]
+        values = f"AUROC {found['auroc']:.3f} ({low:.3f} to {high:.3f}), accuracy {found['accuracy']:.3f}"
+        print_line(f"  {split}, {count_of(found['n'], 'photograph')}: {values}")

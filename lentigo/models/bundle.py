@@ -153,5 +153,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     results = {split: {name: found[name] for name in RESULTS if name in found} for split, found in bundle.card["metrics"].items()}
     return {
         "name": bundle.name, "folder": str(bundle.folder), "backbone": bundle.card["backbone"], "licence": bundle.card.get("licence"),
-        "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results,
+        "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results, "lentigo": bundle.card.get("lentigo"),
+        "threshold": bundle.card.get("threshold"), "threshold_rule": bundle.card.get("threshold_rule"), "recipe": bundle.card.get("recipe"),
+        "data": (bundle.card.get("data") or {}).get("name"), "leaks": bundle.card.get("leaks"),
     }  # fmt: skip

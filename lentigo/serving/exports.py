@@ -7,6 +7,7 @@ import io
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from lentigo.data.cells import neutralise
 from lentigo.serving.answers import write_record
 from lentigo.serving.records import Record
 
@@ -15,7 +16,6 @@ PLAIN = ("id", "created", "model", "card", "sha256", "width", "height", "lesion"
 MEASURED = ("area_px", "area_share", "area_mm2", "diameter_px", "diameter_mm", "border_irregularity", "asymmetry", "colours", "colour_spread", "cut_off")
 REVIEWED = ("created", "who", "verdict", "note")
 COLUMNS = (*PLAIN, *MEASURED, *(f"review_{name}" for name in REVIEWED))
-FORMULAS = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run a cell for that begins so
 
 
 def write_table(records: Iterable[Record]) -> Iterator[str]:
@@ -31,16 +31,6 @@ def list_cells(record: Record) -> Iterator[Any]:
     for part, names in ((shown, PLAIN), (shown["measures"] or {}, MEASURED), (shown["review"] or {}, REVIEWED)):
         for name in names:
             yield neutralise(part.get(name))
-
-
-def neutralise(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula; lists in one cell.
-
-    >>> neutralise("=1+1"), neutralise(-0.5), neutralise(("red", "black"))
-    ("'=1+1", -0.5, 'red; black')
-    """
-    text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
-    return f"'{text}" if isinstance(text, str) and text.startswith(FORMULAS) else text
 
 
 def write_line(cells: Iterable[Any]) -> str:

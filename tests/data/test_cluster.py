@@ -143,7 +143,7 @@ def test_rows_are_those_of_one_machine_although_a_node_is_lost(nodes, many):
     together = read_rows(first + rest)  # every line is JSON: Ray's own words do not stand among them
     assert together == read_rows(alone)
     assert len({row["image"] for row in together}) == len(together) == 161
-    assert re.fullmatch(r"1 left out:\n  .*phantom_bad.jpg: not a photograph.*\n", errors), errors
+    assert re.fullmatch(r"1 left out:\n  .*phantom_bad.jpg: not a photograph.*\n.* photographs: .*, 1 left out; threshold .*\n", errors), errors
 
 
 @pytest.mark.check
