@@ -83,11 +83,30 @@ class MissingError(UnusableError):
 def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | None:
     """What to install for a verb that missed a module; None where no extra brings that module: then it is a bug.
 
-    >>> print(explain_missing(ModuleNotFoundError(name="sklearn.metrics"), "evaluate"))
-    evaluate needs sklearn, which the plain install leaves out; pip install 'lentigo[evaluate]'
+    >>> print(explain_missing(ModuleNotFoundError(name="sklearn.metrics"), "evaluate"))  # doctest: +ELLIPSIS
+    evaluate needs sklearn, which the plain install leaves out; pip install 'lentigo[evaluate]...
     """
     module = (error.name or "").partition(".")[0]
     for extra, modules in EXTRAS.items():
         if module in modules:
-            return MissingError(f"{verb} needs {module}, which the plain install leaves out; pip install 'lentigo[{NEEDS.get(verb, extra)}]'")
+            return MissingError(f"{verb} needs {module}, which the plain install leaves out; {tell_install(NEEDS.get(verb, extra))}")
     return None
+
+
+def tell_install(extras: str) -> str:
+    """The command that brings extras to this installation, wherever it came from: a folder of the source, an archive, or a package index.
+
+    Args:
+        extras: Their names, with commas between.
+
+    Returns:
+        The command, such as `pip install 'lentigo[serve] @ file:///home/me/lentigo'`.
+    """
+    import json
+    from contextlib import suppress
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    origin = ""
+    with suppress(PackageNotFoundError, ValueError, OSError):  # not installed, or by something that leaves no such note
+        origin = json.loads(distribution("lentigo").read_text("direct_url.json") or "{}").get("url", "")
+    return f"pip install 'lentigo[{extras}]{f' @ {origin}' if origin else ''}'"

@@ -332,3 +332,68 @@ def test_scales_come_from_a_table(toy_run, photo, tmp_path):
     result = lentigo("segment", photo, "--out", tmp_path / "out", "--model", toy_run(), "--scales", tmp_path / "scales.csv", "--json")
     facts = json.loads(result.stdout)
     assert facts["diameter_mm"] == pytest.approx(0.05 * facts["diameter_px"])
+
+
+def test_a_table_of_answers_holds_no_formula(toy_run, photo, tmp_path):
+    name = tmp_path / "=1+1.jpg"
+    shutil.copy(photo, name)
+    command = [sys.executable, "-m", "lentigo", "predict", name.name, "--model", str(toy_run()), "--csv", "answers.csv"]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    with (tmp_path / "answers.csv").open(newline="") as file:
+        assert [row["image"] for row in csv.DictReader(file)] == ["'=1+1.jpg"]
+
+
+def test_many_photographs_end_with_a_summary(toy_run, phantoms, bad):
+    result = lentigo("predict", phantoms / "benign", bad, "--model", toy_run())
+    labels = [line.split()[0] for line in result.stdout.splitlines()]
+    words = result.stderr.splitlines()[-1]
+    assert words.startswith(f"{len(labels) + 1} photographs: {labels.count('malignant')} malignant, {labels.count('benign')} benign, ")
+    assert ", 1 left out; threshold 0.500, model toy@" in words
+
+
+def test_one_photograph_has_no_summary(toy_run, photo):
+    assert lentigo("predict", photo, "--model", toy_run()).stderr == ""
+
+
+def test_the_version_and_a_completion_are_to_be_had():
+    assert lentigo("--version").stdout.startswith("lentigo 0.")
+    assert "_LENTIGO_COMPLETE" in lentigo("--show-completion", "bash", SHELL="/bin/bash").stdout
+
+
+def test_info_says_what_a_run_is(run):
+    facts = json.loads(lentigo("info", run, "--json").stdout)
+    assert facts["backbone"] == "mobilenetv2" and facts["folder"] == str(run) and "validation" in facts["results"]
+    words = lentigo("info", run).stdout
+    assert words.startswith("RUN: seed@") and "threshold: " in words and "validation, " in words
+
+
+def test_a_report_under_the_name_of_another_format_is_refused(run, phantoms, tmp_path):
+    for words in (["evaluate", run, phantoms], ["audit", phantoms]):
+        result = lentigo(*words, "--out", tmp_path / "report.pdf")
+        assert result.returncode == 2 and "expected a name ending in .html" in result.stderr and len(result.stderr.splitlines()) == 1
+
+
+def test_explain_without_out_draws_where_one_is(toy_run, photo, tmp_path):
+    command = [sys.executable, "-m", "lentigo", "explain", str(photo), "--model", str(toy_run())]
+    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    assert [path.name for path in tmp_path.iterdir()] == [f"{photo.stem}_explained.png"]
+
+
+def test_explain_without_out_draws_nothing_for_machines(toy_run, photo, tmp_path):
+    command = [sys.executable, "-m", "lentigo", "explain", str(photo), "--model", str(toy_run()), "--json"]
+    result = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
+    facts = json.loads(result.stdout)
+    assert "heatmap" in facts and "figure" not in facts and list(tmp_path.iterdir()) == []
+
+
+def test_a_cache_that_cannot_be_written_is_one_line_and_no_error(phantoms, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", LENTIGO_CACHE=str(tmp_path / "file"))
+    assert result.returncode == 0 and len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith(f"lentigo: {tmp_path / 'file'}: the cache cannot be written (") and "set LENTIGO_CACHE" in result.stderr
+
+
+def test_a_ledger_that_cannot_be_written_is_one_line_at_once(run, phantoms, tmp_path):
+    (tmp_path / "file").write_text("")
+    result = lentigo("evaluate", run, phantoms, LENTIGO_LEDGER=str(tmp_path / "file" / "ledger.jsonl"))
+    assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and "set LENTIGO_LEDGER" in result.stderr

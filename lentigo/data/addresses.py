@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from lentigo.errors import MissingError, PhotoError, UsageError
+from lentigo.errors import MissingError, PhotoError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
     "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
@@ -75,9 +75,11 @@ def walk_address(address: str) -> Iterator[str]:
 
 def open_place(address: str) -> tuple[Any, str]:
     """fsspec's file system of an address, and the path there. Raises `MissingError`."""
-    import fsspec
-
     kind = address.partition("://")[0]
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingError(f"{kind}:// needs fsspec, which the plain install leaves out; {tell_install('cluster')}") from error
     if kind not in PACKAGES:
         raise UsageError(f"{address}: places of the kind {kind!r} are unknown; expected {', '.join(PACKAGES)}")
     try:

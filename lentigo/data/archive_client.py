@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from lentigo.data.files import parse_json
 from lentigo.data.transport import ContentFault, Refusal, Transport
 from lentigo.errors import ArchiveError, UsageError
 
@@ -173,7 +174,7 @@ class Archive:
         return {"results": results, "count": count, "next": following}
 
     def _read_json(self, address: str) -> dict[str, Any]:
-        return self.transport.retry(lambda: parse_json(self._read_text(address), address))
+        return self.transport.retry(lambda: parse_answer(self._read_text(address), address))
 
     def _read_text(self, address: str) -> str:
         """One attempt at a text. Web pages are faults: they come from a proxy or from a server that is being mended."""
@@ -189,10 +190,10 @@ class Archive:
         return body.decode("utf-8", errors="replace")
 
 
-def parse_json(text: str, address: str) -> dict[str, Any]:
+def parse_answer(text: str, address: str) -> dict[str, Any]:
     """A JSON object. Raises `ContentFault` for anything else."""
     try:
-        value = json.loads(text)
+        value = parse_json(text)
     except ValueError as error:
         raise ContentFault(f"{address}: answered no JSON ({text[:40]!r}); {NO_ARCHIVE}") from error
     if not isinstance(value, dict):

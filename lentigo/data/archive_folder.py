@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from lentigo.data.archive_client import ArchiveImage, Selection
-from lentigo.data.files import hash_file, name_full_disk, write_text, write_whole
+from lentigo.data.files import hash_file, name_full_disk, parse_json, write_text, write_whole
 from lentigo.data.photos import SUFFIXES
 from lentigo.errors import DataError, SpaceError, UsageError
 
@@ -147,7 +147,7 @@ class ArchiveFolder:
             with self.listing.open(encoding="utf-8") as file:
                 next(file)
                 for line in file:
-                    yield ArchiveImage(**json.loads(line))
+                    yield ArchiveImage(**parse_json(line))
         except (OSError, ValueError, TypeError, StopIteration) as error:
             raise DataError(f"{self.listing}: damaged ({error}); expected what this command wrote: run it again with --update") from error
 
@@ -176,7 +176,7 @@ class ArchiveFolder:
     def _read_header(self) -> dict[str, Any] | None:
         try:
             with self.listing.open(encoding="utf-8") as file:
-                header = json.loads(next(file))
+                header = parse_json(next(file))
             return header if isinstance(header, dict) and "limit" in header else None
         except (OSError, ValueError, StopIteration):
             return None
@@ -199,7 +199,7 @@ def read_receipts(path: Path) -> dict[str, Receipt]:
     with suppress(OSError), path.open("rb") as file:  # there is none yet; or whoever opens it to write will be told
         for line in file:
             with suppress(ValueError, TypeError):
-                receipt = Receipt(**json.loads(line))
+                receipt = Receipt(**parse_json(line))
                 receipts[receipt.isic_id] = receipt
     return receipts
 

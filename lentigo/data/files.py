@@ -132,6 +132,21 @@ def write_json(path: str | Path, value: Any) -> None:
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text that somebody else may have written.
+
+    Args:
+        text: UTF-8, as text or bytes.
+
+    Raises:
+        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("lists or objects are nested too deeply") from error
+
+
 def hash_bytes(*parts: bytes) -> str:
     """The SHA-256 of the parts, each preceded by its length, as 64 hexadecimal digits."""
     digest = hashlib.sha256()

@@ -12,7 +12,7 @@ import pandas as pd
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import SPLIT_NAMES, Dataset, hash_readable, read_table
 from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
-from lentigo.errors import DataError, MissingError, UsageError
+from lentigo.errors import DataError, MissingError, UsageError, tell_install
 
 DIGEST = "sha256"  # column of the manifest: a photograph is known again by it, whatever its name
 FIRST = ("image", "label", "split", "duplicate_group")  # columns, then all others
@@ -43,7 +43,7 @@ def check_suffix(out: Path) -> None:
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"{out}: expected a name ending in .csv or .parquet")
     if out.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
-        raise MissingError(f"{out}: writing Parquet needs pyarrow; pip install 'lentigo[parquet]', or name a .csv")
+        raise MissingError(f"{out}: writing Parquet needs pyarrow; {tell_install('parquet')}, or name a .csv")
 
 
 def require_new(out: Path, keep: Path | None) -> None:

@@ -41,7 +41,7 @@ from lentigo.data.photos import Problem
 from lentigo.data.placeholders import blank_placeholders
 from lentigo.data.splits import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_photos
 from lentigo.data.tables import read_delimited
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import DataError, UsageError, tell_install
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
 MANIFESTS = ("manifest.csv", "manifest.parquet")
@@ -319,7 +319,7 @@ def read_table(path: Path) -> pd.DataFrame:
         parquet = path.suffix.lower() == ".parquet"
         table = pd.read_parquet(path) if parquet else read_delimited(path, TEXT)
     except ImportError as error:
-        raise DataError(f"{path}: reading Parquet needs pyarrow; expected it to be installed: pip install 'lentigo[parquet]'") from error
+        raise DataError(f"{path}: reading Parquet needs pyarrow; expected it to be installed: {tell_install('parquet')}") from error
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label") from error

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lentigo.data.files import hash_file, write_json
+from lentigo.data.files import hash_file, parse_json, write_json
 from lentigo.errors import ModelError
 
 FORMAT = 1  # of the card; a newer one is refused
@@ -92,7 +91,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         cure = "finish it with --resume" if (folder / "checkpoint").is_dir() else "give a folder that `lentigo train` wrote"
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
     try:
-        card = json.loads(path.read_text(encoding="utf-8"))
+        card = parse_json(path.read_bytes())
         newer = int(card["format"]) > FORMAT
         complete = {"files", "backbone", *(("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ())} <= set(card)
     except (ValueError, KeyError, TypeError, OSError) as error:

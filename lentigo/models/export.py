@@ -24,7 +24,7 @@ from lentigo.data.files import stage_folder
 from lentigo.data.manifests import CLASSES
 from lentigo.data.phantoms import draw_phantom
 from lentigo.data.photos import find_photos
-from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.errors import DataError, ModelError, UsageError, tell_install
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.engine import openvino
@@ -141,12 +141,8 @@ def load_model(bundle: Bundle) -> Any:
     try:
         from lentigo.models.network import build_answers, open_network
     except ImportError as error:
-        raise ModelError(f"export needs Keras and TensorFlow ({error}); pip install 'lentigo[train]'") from error
-    try:
-        return build_answers(open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])))
-    except (ValueError, TypeError, OSError, KeyError) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise ModelError(f"{bundle.folder / CLASSIFIER}: cannot be opened by this Keras ({reason}); use the version that card.json names") from error
+        raise ModelError(f"export needs Keras and TensorFlow ({error}); {tell_install('train')}") from error
+    return build_answers(open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])))
 
 
 def choose_pixels(bundle: Bundle, photos: str | Path | Iterable[str | Path] | None) -> np.ndarray:
@@ -186,7 +182,7 @@ def export_with_tensorflow(model: Any, path: Path, name: str, format: str) -> No
 
     if keras.config.backend() != "tensorflow":
         raise ModelError(
-            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set KERAS_BACKEND=tensorflow (pip install 'lentigo[train]')"
+            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set KERAS_BACKEND=tensorflow ({tell_install('train')})"
         )
     from tensorflow.errors import ResourceExhaustedError
 
@@ -201,7 +197,7 @@ def load_interpreter() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise ModelError("format litert is checked with LiteRT, which is not installed; pip install 'lentigo[export]'") from error
+        raise ModelError(f"format litert is checked with LiteRT, which is not installed; {tell_install('export')}") from error
     return Interpreter
 
 

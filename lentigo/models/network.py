@@ -259,8 +259,25 @@ def build_heatmap(network: Network) -> keras.KerasTensor:
 
 
 def open_network(path: str | Path, backbone: Backbone) -> Network:
-    """The network of a RUN's `model.keras`."""
-    saved = keras.saving.load_model(path, compile=False)
+    """The network of a RUN's `model.keras`.
+
+    Args:
+        path: The file.
+        backbone: The backbone that the RUN's card names.
+
+    Raises:
+        ModelError: Where this Keras cannot open it, or it is none of our networks.
+    """
+    try:
+        return rebuild_network(keras.saving.load_model(path, compile=False), backbone)
+    except Exception as error:  # Keras, h5py and zipfile raise whatever a damaged file leads them to
+        reason = next(iter(str(error).splitlines()), type(error).__name__)
+        cure = "use the version that card.json names, or copy the RUN again from its source"
+        raise ModelError(f"{path}: cannot be opened by this Keras ({reason}); {cure}") from error
+
+
+def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
+    """The network of layers that were saved."""
     known = {layer.name: layer for layer in saved.layers}
     trunk = keras.Model(saved.input, known["embedding"].output, name="trunk")
     mask = known["mask"].output if "mask" in known else None

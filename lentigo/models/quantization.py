@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from lentigo.data.files import hash_file
 from lentigo.data.photos import Photo, stream_photos
 from lentigo.data.splits import resample_groups
-from lentigo.errors import ModelError
+from lentigo.errors import ModelError, tell_install
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
 from lentigo.models.runtime import Session, measure_logits
@@ -89,7 +89,7 @@ def load_nncf() -> Any:
         with block_telemetry():
             import nncf
     except ImportError as error:
-        raise ModelError("--int8 needs NNCF, which is not installed; pip install 'lentigo[export]'") from error
+        raise ModelError(f"--int8 needs NNCF, which is not installed; {tell_install('export')}") from error
     nncf.set_log_level(40)  # errors
     return nncf
 

@@ -10,6 +10,7 @@ import hmac
 import os
 import secrets
 import threading
+import unicodedata
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -58,7 +59,17 @@ from lentigo.serving.rows import (
 from lentigo.serving.tables import events, keys, lesions, predictions, reviews
 
 STALE = timedelta(minutes=1)  # of a key's last use, before it is written anew
+TRAIL_NAMES = frozenset({"command line", "local"})  # who the audit trail says it was where nobody used a key
 SECRET = "lentigo_"  # how keys begin, so that scanners for leaked secrets know them
+
+
+def spell_name(name: str) -> str:
+    """A name without what the eye does not tell apart: case, full-width letters, spaces.
+
+    >>> spell_name(" Command  LINE ")
+    'command line'
+    """
+    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
 def read_clock() -> datetime:
@@ -229,6 +240,8 @@ class Store:
         passwords defend against. Raises `UsageError` for a name that was used before, also by a revoked key: the audit trail knows keys by name.
         """
         scopes = tuple(scopes)
+        if spell_name(name) in TRAIL_NAMES:
+            raise UsageError(f"key {name!r}: expected a name that the audit trail itself does not use ({', '.join(sorted(TRAIL_NAMES))})")
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes or not name.strip():
             raise UsageError(f"key {name!r} for {', '.join(unknown or scopes) or 'nothing'}: expected a name and some of the scopes {', '.join(SCOPES)}")

@@ -6,9 +6,9 @@ not done again.
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ import numpy as np
 
 from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import hash_bytes, write_json
+from lentigo.data.files import hash_bytes, parse_json, write_json
 from lentigo.data.manifests import Dataset
 from lentigo.data.parts import Lost
 from lentigo.data.photos import Problem
@@ -203,7 +203,7 @@ def read_unit(path: Path, source: str) -> Score | None:
     if not path.is_file():
         return None
     try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
+        facts = parse_json(path.read_bytes())
         before, score = facts["weights"], Score(**{name: facts[name] for name in Score.__dataclass_fields__})
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: is damaged ({error}); remove it, and the same call makes it again") from error
@@ -225,9 +225,10 @@ def recall_cost(backbone: Backbone, precision: str, path: Path | None) -> Cost:
     """The cost from its file, where it was measured on this machine at this precision, else measured."""
     here = {"machine": name_machine(), "precision": precision}
     if path is not None and path.is_file():
-        facts = json.loads(path.read_text(encoding="utf-8"))
-        if {name: facts.get(name) for name in here} == here:
-            return Cost(**{name: facts[name] for name in Cost.__dataclass_fields__})
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):  # damaged: it is measured again
+            facts = parse_json(path.read_bytes())
+            if {name: facts.get(name) for name in here} == here:
+                return Cost(**{name: facts[name] for name in Cost.__dataclass_fields__})
     cost = measure_backbone(build_network(backbone, "none"), precision)
     if path is not None:
         write_json(path, {**cost.to_json(), **here})

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import json
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lentigo.data.files import parse_json
 from lentigo.errors import UsageError
 
 
@@ -141,7 +141,7 @@ def read_recipe(path: Path) -> Recipe:
     if not path.is_file():
         raise UsageError(f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as `lentigo tune` writes")
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = parse_json(path.read_bytes())
     except (ValueError, OSError) as error:
         raise UsageError(f"{path}: not readable as JSON ({error}); expected a recipe such as `lentigo tune` writes") from error
     if not isinstance(entries, dict):

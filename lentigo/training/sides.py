@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.files import write_json, write_whole
+from lentigo.data.files import parse_json, write_json, write_whole
 from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import Progress
 from lentigo.data.splits import split_validation
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.models.bundle import CARD, PAST, SPLITS, find_bundle, read_sides
 from lentigo.training.recipes import Recipe
 
@@ -179,9 +179,14 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
     """Writes the settings of a new run; those of a resumed one must be the same."""
     if not path.is_file():
         return write_json(path, settings)
-    before = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        before = parse_json(path.read_bytes())
+        if not isinstance(before, dict) or not isinstance(before.get("recipe", {}), dict):
+            raise ValueError("expected an object with a recipe")
+    except (OSError, ValueError) as error:
+        raise ModelError(f"{path}: is damaged ({error}); expected what the first call wrote there: put it back, or choose another folder") from error
     changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
     if "recipe" in changed:
-        changed = [key for key, value in settings["recipe"].items() if value != before["recipe"].get(key)]
+        changed = [key for key, value in settings["recipe"].items() if value != before.get("recipe", {}).get(key)]
     if changed:
         raise UsageError(f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder")

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import hash_bytes, stage_folder, write_json, write_whole
+from lentigo.data.files import hash_bytes, parse_json, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -246,12 +246,22 @@ def choose_best(study: optuna.Study) -> FrozenTrial:
     return max(complete, key=lambda trial: (trial.value, -trial.number))
 
 
+def read_confirmation(path: Path, folds: int) -> dict[str, Any]:
+    """What was kept of an earlier confirmation; nothing where there is none, or where it is damaged: then it is measured again."""
+    try:
+        facts = parse_json(path.read_bytes())
+        whole = all(len(facts[name]) == folds and np.isfinite(facts[name]).all() for name in ("default", "best"))
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+    return facts if whole else {}
+
+
 def confirm(path: Path, held: Held, recipe: Recipe, chosen: Recipe, same: bool) -> Confirmation | None:
     """Measures both recipes on other folds, with another start; kept in a file under the best recipe. None where both are the same."""
     if same:
         return None
     key = json.loads(json.dumps(asdict(chosen)))
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    facts = read_confirmation(path, held.plan.folds)
     if facts.get("recipe") != key:
         again = [replace(one, seed=one.seed + 1) for one in (recipe, chosen)]
         facts = {"recipe": key, **dict(zip(("default", "best"), (held.measure(one) for one in again), strict=True))}

@@ -122,7 +122,7 @@ def test_a_web_page_in_place_of_an_answer_is_asked_again_and_then_named(server):
         search(server)
 
 
-@pytest.mark.parametrize(("body", "words"), [(b"", "answered nothing"), (b"ok", "answered no JSON"), (b"[]", "a JSON list, no object"), (b'{"results": [', "no JSON")])
+@pytest.mark.parametrize(("body", "words"), [(b"", "answered nothing"), (b"ok", "answered no JSON"), (b"[]", "a JSON list, no object"), (b'{"results": [', "no JSON"), (b"[" * 100_000, "no JSON")])
 def test_an_answer_that_is_no_page_is_named(server, body, words):
     server.always["search"] = Answer(body=body)
     with pytest.raises(ArchiveError, match=words):

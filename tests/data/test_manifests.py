@@ -258,7 +258,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
     path = write_manifest(tmp_path, "m.parquet", label=["benign"])
     for module in ("pyarrow", "fastparquet"):
         monkeypatch.setitem(sys.modules, module, None)  # as where it is not installed
-    with pytest.raises(DataError, match=r"m\.parquet: reading Parquet needs pyarrow; .*pip install 'lentigo\[parquet\]'"):
+    with pytest.raises(DataError, match=r"m\.parquet: reading Parquet needs pyarrow; .*pip install 'lentigo\[parquet\]"):
         load_dataset(path)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.data.files import hash_file
 from lentigo.errors import ModelError
-from lentigo.models.bundle import Bundle, amend_bundle, open_bundle
+from lentigo.models.bundle import Bundle, amend_bundle, describe_bundle, open_bundle
 
 
 @pytest.fixture
@@ -104,3 +104,14 @@ def test_a_card_without_a_classifier_needs_no_threshold(copy):
     card = json.loads((copy / "card.json").read_text())
     (copy / "card.json").write_text(json.dumps({key: value for key, value in card.items() if key not in ("threshold", "calibration")} | {"outputs": ["mask"]}))
     assert open_bundle(copy).outputs == ("mask",)
+
+
+def test_a_card_that_is_nested_too_deeply_is_one_line(tmp_path):
+    (tmp_path / "card.json").write_text("[" * 100_000)
+    with pytest.raises(ModelError, match=r"card\.json: is damaged \(lists or objects are nested too deeply\)"):
+        open_bundle(tmp_path)
+
+
+def test_a_run_says_what_it_is(run):
+    facts = describe_bundle(open_bundle(run))
+    assert facts["backbone"] == "mobilenetv2" and 0 < facts["threshold"] < 1 and facts["recipe"]["name"] == "seed" and facts["results"]

@@ -131,7 +131,7 @@ def test_a_missing_library_is_named_with_its_cure(copy, out, monkeypatch, module
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModelError) as caught:
         export(copy, format, out, int8=int8)
-    assert f"pip install '{cure}'" in str(caught.value) and not out.exists()
+    assert f"pip install '{cure}" in str(caught.value) and not out.exists()
 
 
 def test_phantoms_stand_in_for_photographs_that_are_gone(copy):

@@ -127,3 +127,10 @@ def test_a_failed_download_says_which_file_to_put_where(monkeypatch, capsys):
         build_network(BACKBONES["mobilenetv2"], "imagenet")
     said = capsys.readouterr()
     assert said.out == "" and "Downloading" in said.err
+
+
+@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)], ids=["empty", "foreign", "an empty ZIP"])
+def test_a_damaged_model_is_one_line(tmp_path, content):
+    (tmp_path / "model.keras").write_bytes(content)
+    with pytest.raises(ModelError, match=r"model\.keras: cannot be opened by this Keras .* copy the RUN again"):
+        open_network(tmp_path / "model.keras", BACKBONES["mobilenetv2"])

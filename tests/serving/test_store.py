@@ -320,6 +320,12 @@ def test_a_key_needs_a_name_and_scopes_that_there_are(store, name, scopes):
         store.add_key(name, scopes)
 
 
+@pytest.mark.parametrize("name", ["command line", " Command  LINE ", "local", "\uff4c\uff4f\uff43\uff41\uff4c"])
+def test_a_key_cannot_pass_for_another_in_the_trail(store, name):
+    with pytest.raises(UsageError, match="audit trail itself"):
+        store.add_key(name, ["read"])
+
+
 def test_revoking_an_unknown_key_is_a_usage_error(store):
     with pytest.raises(UsageError, match="no key is named 'no'"):
         store.revoke_key("no")

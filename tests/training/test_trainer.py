@@ -122,6 +122,15 @@ def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(phantoms, w
     assert choose_output(find_recipe("best"), plain) == "middle"
 
 
+@pytest.mark.parametrize("content", ["{", "[]", '{"recipe": 1}', "[" * 100_000, "\xff"], ids=["torn", "a list", "no recipe", "deep", "not text"])
+def test_settings_that_are_damaged_are_one_line(tmp_path, content):
+    path = tmp_path / "run" / "checkpoint" / "settings.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content, encoding="latin-1")
+    with pytest.raises(ModelError, match=r"settings\.json: is damaged .* choose another folder"):
+        keep_settings(path, {"recipe": {"epochs": 1}, "weights": "none"})
+
+
 def test_resuming_with_other_settings_names_them(tmp_path):
     path, recipe = tmp_path / "checkpoint" / "settings.json", find_recipe("best", **SMALL)
     keep_settings(path, {"recipe": asdict(recipe), "weights": "none"})
