@@ -88,7 +88,7 @@ def describe_other(content: bytes) -> str:
     """What a file is that no decoder took, what was expected and the cure, in one clause.
 
     Args:
-        content: the file.
+        content: the file, bytes or a bytearray.
 
     Returns:
         Words to stand behind the name of the file.
@@ -97,6 +97,7 @@ def describe_other(content: bytes) -> str:
         return f"not a photograph (the file is empty); {EXPECTED}: copy it again from its source"
     if is_heic(content):
         return f"HEIC, the format of iPhones, which needs a decoder of its own; {EXPECTED}: pip install 'lentigo[heic]', or save it as JPEG"
+    content = bytes(content)  # a service has it as a bytearray
     found = find_kind(content) or describe_jpeg(content) or describe_text(content)
     if found is not None:
         words, cure = found

@@ -402,8 +402,7 @@ def open_picture(content: bytes, name: str) -> Image.Image:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         picture = Image.open(io.BytesIO(content), formats=formats)
         if picture.format == "TIFF":
-            if picture.is_animated:
-                select_page(picture, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
+            select_page(picture, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
         elif picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
             refuse_frames(picture, name)
     if profile is not None:

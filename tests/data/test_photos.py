@@ -268,18 +268,20 @@ PRIMARIES = {  # of red, green, blue as XYZ under D50, in the columns; published
 }
 
 
-def write_profile(name: str, space: bytes = b"RGB ") -> bytes:
-    """An ICC profile (version 2) of three primaries and a gamma of 2.2, by hand: Pillow makes none but sRGB's."""
+def write_profile(name: str, space: bytes = b"RGB ", *, called: str = "", gamma: float = 2.2, pad: int = 0) -> bytes:
+    """An ICC profile (version 2) of the primaries that `name` has, by hand: Pillow makes none but sRGB's. It may be `called` otherwise."""
 
     def number(value):
         return struct.pack(">i", round(value * 65536))
 
-    ascii_name = name.encode() + b"\0"
-    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(ascii_name)) + ascii_name + bytes(78), b"cprt": b"text\0\0\0\0none\0"}
+    ascii_name = (called or name).encode() + b"\0"
+    tags = {b"desc": b"desc\0\0\0\0" + struct.pack(">I", len(ascii_name)) + ascii_name + bytes(78), b"cprt": b"text\0\0\0\0none\0" + bytes(pad)}
     tags[b"wtpt"] = b"XYZ \0\0\0\0" + b"".join(map(number, (0.9642, 1.0, 0.8249)))
     for letter, column in zip("rgb", np.transpose(PRIMARIES[name]), strict=True):
         tags[f"{letter}XYZ".encode()] = b"XYZ \0\0\0\0" + b"".join(map(number, column))
-        tags[f"{letter}TRC".encode()] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(2.2 * 256))
+        tags[f"{letter}TRC".encode()] = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(gamma * 256))
+    if space == b"GRAY":
+        tags[b"kTRC"] = tags[b"rTRC"]
     table, body, start = struct.pack(">I", len(tags)), b"", 128 + 4 + 12 * len(tags)
     for tag, value in tags.items():
         table += tag + struct.pack(">II", start + len(body), len(value))
@@ -312,6 +314,50 @@ def test_the_colours_of_another_space_become_those_of_srgb(name, kind):
 ])  # fmt: skip
 def test_other_profiles_change_nothing(profile):
     np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(NOISE), "PNG", icc_profile=profile), "x", None), NOISE)
+
+
+LIGHT = np.linspace(0, 255, 64).round().astype(np.uint8).reshape(8, 8)  # levels in linear light
+
+
+def encode_light(light):
+    """What sRGB shows of light, 0 to 1."""
+    return np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055) * 255
+
+
+@pytest.mark.parametrize("called", ["Linear sRGB", "sRGB IEC61966-2.1", "linear", "scRGB"])
+def test_a_profile_of_linear_light_is_used_whatever_it_is_called(called):
+    pixels = np.stack([LIGHT] * 3, axis=-1)
+    profile = write_profile("sRGB IEC61966-2.1", called=called, gamma=1.0)
+    shown = decode_photo(encode(Image.fromarray(pixels), "PNG", icc_profile=profile), "x", None)
+    assert np.abs(shown - encode_light(pixels / 255)).max() <= 2
+
+
+@pytest.mark.parametrize("name", ["Adobe RGB (1998)", "Display P3"])
+def test_a_wide_space_that_calls_itself_srgb_is_converted(name):
+    skin = np.uint8([[[222, 178, 150], [220, 30, 40]], [[60, 140, 42], [20, 120, 230]]]).repeat(8, 0).repeat(8, 1)
+    content = encode(Image.fromarray(skin), "PNG", icc_profile=write_profile(name, called="sRGB"))
+    assert np.abs(decode_photo(content, "x", None) - compute_srgb(skin, name)).mean() < 1.5
+
+
+def test_a_grey_photograph_in_linear_light_is_converted():
+    profile = write_profile("sRGB IEC61966-2.1", b"GRAY", called="grey sRGB", gamma=1.0)
+    shown = decode_photo(encode(Image.fromarray(LIGHT), "PNG", icc_profile=profile), "x", None)
+    assert np.abs(shown[..., 0] - encode_light(LIGHT / 255)).mean() <= 1
+
+
+def test_a_profile_longer_than_pillow_allows_is_used():
+    short, long = (encode(Image.fromarray(NOISE), "PNG", icc_profile=write_profile("Display P3", pad=pad)) for pad in (0, 2_000_000))
+    np.testing.assert_array_equal(decode_photo(long, "x", None), decode_photo(short, "x", None))
+    assert (decode_photo(long, "x", None) != NOISE).any()
+
+
+@pytest.mark.parametrize(("gamma", "changed"), [(1.0, True), (0.45455, False)])
+def test_a_png_says_its_gamma_without_a_profile(gamma, changed):
+    content = encode(Image.fromarray(np.stack([LIGHT] * 3, axis=-1)), "PNG")
+    body = b"gAMA" + struct.pack(">I", round(gamma * 100_000))
+    content = content[:33] + struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body)) + content[33:]
+    expected = encode_light(LIGHT / 255) if changed else LIGHT
+    assert np.abs(decode_photo(content, "x", None)[..., 1] - expected).max() <= 1
 
 
 def test_a_damaged_profile_gives_pixels_whatever_the_damage():
