@@ -21,7 +21,7 @@ from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli_serving import serving_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, UsageError, explain_missing
-from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, recipe_options
+from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, load_data, recipe_options, table_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_run, print_scores
 from lentigo.terminal import (
     FAILED_INPUTS,
@@ -39,6 +39,7 @@ from lentigo.terminal import (
     report_problems,
     require_ending,
     say,
+    say_notes,
     show_own_warnings,
 )
 
@@ -134,6 +135,15 @@ def is_folder_gone() -> bool:
     return False
 
 
+def list_pairs(data: Path, columns: Any) -> Any:
+    """The manifest of masks as it was named, or its pairs where options say how it is read."""
+    if columns is None:
+        return data
+    from lentigo.data.masks import list_masks
+
+    return list_masks(data, columns)
+
+
 def leave(code: int) -> NoReturn:
     """Ends the process without taking OpenVINO down piece by piece, which is a fifth of the time that one photograph takes."""
     with suppress(OSError):
@@ -143,6 +153,7 @@ def leave(code: int) -> NoReturn:
 
 @app.command(epilog="Example: lentigo train photos/ --out runs/first --recipe seed")
 @recipe_options
+@table_options
 def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
     out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
@@ -159,6 +170,7 @@ def train(
     drop_leaks: Annotated[bool, Option("--drop-leaks", help="Leaves out what belongs with photographs of a later side of a given split.")] = False,
     allow_leaks: Annotated[bool, Option("--allow-leaks", help="Trains on a given split that leaks all the same, and marks the RUN.")] = False,
     as_json: Json = False,
+    columns: Any = None,
     **changes: Any,
 ) -> None:
     """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test split."""
@@ -177,8 +189,9 @@ def train(
     if masks:
         if devices != "1" or bf16:
             raise UsageError("--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks")
-        return train_outlines(data, out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
+        return train_outlines(list_pairs(data, columns), out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
 
+    data = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
         training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
             data, out, find_recipe(recipe, **changes), **options, progress=bars)  # fmt: skip
@@ -193,6 +206,7 @@ def train(
 
 
 @app.command(epilog="Example: lentigo evaluate runs/first photos/ --split test --out report.html")
+@table_options
 def evaluate(
     run: Annotated[str, Argument(help="A RUN folder, or 'bundled'.")],
     data: Annotated[Path, Argument(help="Labelled photographs.")],
@@ -208,11 +222,12 @@ def evaluate(
     exact: Exact = False,
     device: Device = "cpu",
     as_json: Json = False,
+    columns: Any = None,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
     require_ending("--out", out, PAGES, "a report in HTML")
     if masks:
-        return measure_outlines(run, data, split, out, {"flips": flips, "exact": exact, "device": device}, as_json)
+        return measure_outlines(run, list_pairs(data, columns), split, out, {"flips": flips, "exact": exact, "device": device}, as_json)
     from lentigo.data.files import write_text
     from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure
@@ -222,7 +237,7 @@ def evaluate(
     predictor = Predictor(run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk)
     other = None if against is None else Predictor(against, flips=flips, exact=exact, device=device)
     with Bars() as bars:
-        assessment = measure(predictor, data, split=split, twins=twins, progress=bars)
+        assessment = measure(predictor, load_data(data, columns), split=split, twins=twins, progress=bars)
         analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
     if as_json:
         emit(assessment.to_json() | analysis.to_json())
@@ -307,17 +322,22 @@ def name_explanation(photos: Iterable[Any]) -> Path:
 
 
 @app.command(epilog="Example: lentigo audit photos/ --out audit.html")
+@table_options
 def audit(
     data: Annotated[str, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
     against: Annotated[str | None, Option("--against", help="Another set, in which copies of these photographs are looked for, too.")] = None,
     out: Annotated[Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")] = None,
     cluster: OnCluster = None,
     as_json: Json = False,
+    columns: Any = None,
 ) -> None:
     """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.data.audit import audit as run
+    from lentigo.data.audit import open_set
 
     require_ending("--out", out, PAGES, "a report in HTML")
+    if columns is not None:
+        data, against = open_set(data, columns), against and open_set(against, columns)
     with open_cluster(cluster) as joined, Bars() as bars:
         found = run(data, against=against, cluster=joined, progress=bars)
     if as_json:
@@ -330,6 +350,7 @@ def audit(
 
         write_text(out, write_audit(found))
         say(f"report: {out}")
+    say_notes(found.notes)
     report_problems(found.problems)
 
 

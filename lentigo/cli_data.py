@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer import Argument, Option
 
 from lentigo.errors import UsageError
-from lentigo.options import Json
+from lentigo.options import Json, load_data, table_options
 from lentigo.summary import print_import, print_partition, print_reading
 from lentigo.terminal import Bars, count_of, emit, print_line, report_problems, say
 
@@ -17,16 +17,18 @@ data_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None, help="Look a
 
 
 @data_app.command("info", epilog="Example: lentigo data info photos/ --out figures/")
+@table_options
 def data_info(
     data: Annotated[Path, Argument(help="Labelled photographs.")],
     out: Annotated[Path | None, Option("--out", help="Folder for two pictures: samples and counts.")] = None,
     as_json: Json = False,
+    columns: Any = None,
 ) -> None:
     """Counts by split and class, sizes, groups."""
     from lentigo.data.description import describe_dataset, draw_counts, draw_samples
     from lentigo.data.manifests import load_dataset
 
-    dataset = load_dataset(data)
+    dataset = load_dataset(data) if columns is None else load_dataset(data, columns)
     with Bars() as bars:
         description = describe_dataset(dataset, progress=bars)
     if as_json:
@@ -34,14 +36,15 @@ def data_info(
     else:
         print_line(f"{description.name}: {count_of(description.n, 'photograph')} in {count_of(description.groups, 'group')} (patient, lesion or file)")
         print_line(description.counts.to_string())
-        print_line("sizes: " + ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
         print_reading(description)
+        print_line("sizes: " + ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5]))
     if out is not None:
         say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
     report_problems(description.problems)
 
 
 @data_app.command("split", epilog="Example: lentigo data split photos/ --out split.csv --test 0.2 --validation 0.2")
+@table_options
 def data_split(
     data: Annotated[Path, Argument(help="Labelled photographs; a split that they have is not kept.")],
     out: Annotated[Path, Option("--out", help="The manifest to be written, .csv or .parquet.")],
@@ -52,6 +55,7 @@ def data_split(
     keep: Annotated[Path | None, Option("--keep", help="An earlier manifest: its photographs, patients and lesions stay where they are.")] = None,
     drop_conflicts: Annotated[bool, Option("--drop-conflicts", help="Leaves out lesions and pictures that have both labels.")] = False,
     as_json: Json = False,
+    columns: Any = None,
 ) -> None:
     """Splits photographs in three, patients, lesions and twins on one side, and writes a manifest."""
     from lentigo.data.frozen_splits import require_new, write_manifest
@@ -59,7 +63,7 @@ def data_split(
 
     require_new(out, keep)
     with Bars() as bars:
-        partition = split_dataset(data, Shares(validation, test), seed=seed, twins=twins, keep=keep, drop_conflicts=drop_conflicts, progress=bars)
+        partition = split_dataset(load_data(data, columns), Shares(validation, test), seed=seed, twins=twins, keep=keep, drop_conflicts=drop_conflicts, progress=bars)
     write_manifest(partition.dataset, out)
     facts = {"out": str(out), **partition.to_json()}
     if as_json:
@@ -88,6 +92,7 @@ def data_synth(
 
 
 @data_app.command("import", epilog="Example: lentigo data import HAM10000/ PAD-UFES-20.zip --out data/manifest.csv")
+@table_options
 def data_import(
     sources: Annotated[list[Path], Argument(help="Folders, tables or ZIP files of public data sets.")],
     out: Annotated[Path, Option("--out", help="The manifest to be written (.csv); what was decided goes beside it (.policy.json).")],
@@ -96,12 +101,13 @@ def data_import(
     extract: Annotated[Path | None, Option("--extract", help="Folder to unpack ZIP files in, instead of the manifest's own.")] = None,
     splits: Annotated[bool, Option("--splits/--no-splits", help="Keep the published train, validation and test.")] = True,
     as_json: Json = False,
+    columns: Any = None,
 ) -> None:
     """Turns public data sets into one manifest, by a recorded policy of what is malignant."""
     from lentigo.data.imports import import_datasets
 
     with Bars() as bars:
-        answer = import_datasets(sources, out, policy=policy, kind=kind, extract=extract, splits=splits, progress=bars)
+        answer = import_datasets(sources, out, policy=policy, kind=kind, extract=extract, splits=splits, columns=columns, progress=bars)
     if as_json:
         emit(answer.to_json())
     else:

@@ -13,7 +13,7 @@ from typer import Argument, Option
 
 from lentigo.answers import open_cluster
 from lentigo.errors import UsageError
-from lentigo.options import Exact, Json, OnCluster, recipe_options
+from lentigo.options import Exact, Json, OnCluster, load_data, recipe_options, table_options
 from lentigo.terminal import FAILED_INPUTS, Bars, count_of, emit, mute_stderr, print_columns, print_line, report_problems, say
 
 growing_app = typer.Typer(rich_markup_mode=None)
@@ -24,6 +24,7 @@ BaseRecipe = Annotated[str, Option("--recipe", help="best, seed or a JSON file; 
 
 @growing_app.command(epilog="Example: lentigo compare photos/ --backbones densenet121,mobilenetv2 --out comparison/")
 @recipe_options
+@table_options
 def compare(
     data: Annotated[Path | None, Argument(help="Labelled photographs; their test split is not opened. Not needed for --cost-only.")] = None,
     out: Annotated[Path | None, Option("--out", help="Folder of the answer and of each finished training; the same call goes on where it was stopped.")] = None,
@@ -38,6 +39,7 @@ def compare(
     twins: Twins = True,
     cluster: OnCluster = None,
     as_json: Json = False,
+    columns: Any = None,
     **changes: Any,
 ) -> None:
     """Compares backbones: the same photographs, folds, seeds and head; quality with intervals and tests, beside the cost of an answer."""
@@ -58,7 +60,7 @@ def compare(
         raise UsageError("compare: expected photographs and a folder for the answer (lentigo compare DATA --out DIR), or --cost-only")
     protocol = Protocol(find_head_recipe(recipe, **changes), folds, seeds, weights_dir and str(weights_dir), twins, exact, costs)
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):  # Keras says there that it downloads
-        ranking = compare_backbones(data, out, names, protocol, cluster=joined, progress=bars)
+        ranking = compare_backbones(load_data(data, columns), out, names, protocol, cluster=joined, progress=bars)
     figure = ranking.save(out)
     if as_json:
         emit(ranking.to_json())
@@ -70,6 +72,7 @@ def compare(
 
 @growing_app.command(epilog="Example: lentigo tune photos/ --trials 30 --out tuning/")
 @recipe_options
+@table_options
 def tune(
     data: Annotated[Path, Argument(help="Labelled photographs; their test split is not opened.")],
     out: Annotated[Path, Option("--out", help="Folder of the answer and of the study; the same call goes on where it was stopped.")],
@@ -82,6 +85,7 @@ def tune(
     twins: Twins = True,
     cluster: OnCluster = None,
     as_json: Json = False,
+    columns: Any = None,
     **changes: Any,
 ) -> None:
     """Searches a better recipe on folds, starting from the one given, and confirms what it gained on other folds."""
@@ -96,7 +100,7 @@ def tune(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     plan = Plan(find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact)
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):
-        tuning = run(data, out, plan, cluster=joined, progress=bars)
+        tuning = run(load_data(data, columns), out, plan, cluster=joined, progress=bars)
     path = tuning.save(out)
     if as_json:
         emit(tuning.to_json() | {"recipe_file": str(path)})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import inspect
 from collections.abc import Callable
-from typing import Annotated, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
 from typer import Option
 
@@ -21,6 +22,53 @@ OperatingPoint = Annotated[
     str | None, Option("--operating-point", help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's own.")
 ]
 Risk = Annotated[float | None, Option("--risk", min=0, max=0.5, help="Conformal risk instead of the RUN's own; 0 decides every known photograph.")]
+
+
+ImageColumn = Annotated[str | None, Option("--image-column", help="The column of a table that names the photographs, where that is not found.")]
+LabelColumn = Annotated[str | None, Option("--label-column", help="The column that says benign or malignant, or the diagnosis.")]
+Meanings = Annotated[list[str] | None, Option("--map", help="What words of labels or names of class folders mean, such as mel=malignant,nv=benign,other=skip.")]
+Addresses = Annotated[bool, Option("--addresses", help="Asks addresses (s3://, https://) in a table, which may come from anybody.")]
+TABLE_OPTIONS = {
+    "image_column": (ImageColumn, None),
+    "label_column": (LabelColumn, None),
+    "meanings": (Meanings, None),
+    "addresses": (Addresses, False),
+}
+
+
+def table_options(command: Callable) -> Callable:
+    """Adds to a command that takes DATA the options that say how a table or class folders are read; it gets them as `columns`, None without any."""
+    signature = inspect.signature(command)
+    hints = get_type_hints(command, include_extras=True)
+    own = [p.replace(annotation=hints[p.name]) for p in signature.parameters.values() if p.name != "columns" and p.kind is not p.VAR_KEYWORD]
+    rest = [p for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
+    added = [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+        for name, (annotation, default) in TABLE_OPTIONS.items()
+    ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> Any:
+        image, label, meanings, addresses = (values.pop(name) for name in TABLE_OPTIONS)
+        columns = None
+        if image is not None or label is not None or meanings or addresses:
+            from lentigo.data.columns import make_options
+
+            columns = make_options(image, label, meanings or (), addresses=addresses)
+        return command(**values, columns=columns)
+
+    run.__signature__ = signature.replace(parameters=[*own, *added, *rest])
+    run.__annotations__ = {p.name: p.annotation for p in (*own, *added, *rest)}
+    return run
+
+
+def load_data(data: Any, columns: Any) -> Any:
+    """DATA as it was named, or the data set that it is read as where options say how."""
+    if columns is None or data is None:
+        return data
+    from lentigo.data.manifests import load_dataset
+
+    return load_dataset(data, columns)
 
 
 def recipe_options(command: Callable) -> Callable:

@@ -27,6 +27,12 @@ def say(*words: Any) -> None:
         print(*words, file=sys.stderr)
 
 
+def say_notes(notes: Iterable[str]) -> None:
+    """What one should know and that is no problem, for people."""
+    for note in notes:
+        say(f"note: {note}")
+
+
 def emit(value: Any) -> None:
     """For machines: one JSON value a line; NaN is null before it comes here."""
     print_line(json.dumps(value, allow_nan=False))

@@ -19,6 +19,7 @@ from lentigo.errors import DataError
 
 NAME_COLUMNS = ("image", "image_id", "image_name", "isic_id", "img_id")  # by which further tables name a photograph
 OURS = ("name", "image", "label", "split", "source", "license", "diagnosis", "diagnosis_name", "published")  # never taken from further tables
+LESION = "lesion_id"  # by which a table of MILK10k names what it describes
 PAIR = ("image_name_1", "image_name_2")  # of the duplicates that ISIC 2020 lists
 
 
@@ -61,8 +62,8 @@ def read_one(archive: Archive, path: Path) -> pd.DataFrame:
     """The rows of one table of an archive; see `read_rows`."""
     table = read_metadata(path, archive)
     table = archive.read(table[table[archive.key].notna()].reset_index(drop=True))
-    table = table.rename(columns={"copyright_license": "license"})
-    own = table["license"] if "license" in table else pd.Series(None, index=table.index, dtype=object)
+    table = table if "license" in table else table.rename(columns={"copyright_license": "license"})
+    own = table["license"] if "license" in table else pd.Series([None] * len(table), index=table.index, dtype=object)
     facts = {"name": table[archive.key].astype(str).map(strip_name), "source": archive.source, "listed_in": str(path)}
     if archive.license is not None:
         facts["license"] = own.astype(object).where(own.notna(), archive.license)
@@ -115,6 +116,17 @@ def add_facts(rows: pd.DataFrame, paths: Iterable[Path]) -> pd.DataFrame:
         elif key is not None:
             rows = add_columns(rows, read_facts(path), key)
     return rows
+
+
+def expand_lesions(rows: pd.DataFrame, paths: Iterable[Path], archive: Archive) -> pd.DataFrame:
+    """The rows of lesions as rows of photographs, by a further table that has both `isic_id` and `lesion_id`. Raises `DataError` without one."""
+    for path in paths:
+        if {"isic_id", LESION} <= peek_columns(path):
+            pairs = read_facts(path).dropna(subset=["isic_id", LESION])[["isic_id", LESION]].drop_duplicates("isic_id")
+            pairs = pairs.assign(**{LESION: pairs[LESION].astype(str).str.strip()})
+            joined = pairs.merge(rows.drop(columns=[LESION], errors="ignore").rename(columns={"name": LESION}), on=LESION)
+            return joined.assign(name=joined["isic_id"].astype(str).map(strip_name))
+    raise DataError(f"{archive.source}: its diagnoses are of lesions, and no table says which photographs show them; expected one with isic_id and lesion_id beside it")
 
 
 def add_columns(rows: pd.DataFrame, facts: pd.DataFrame, key: str) -> pd.DataFrame:

@@ -13,12 +13,13 @@ from scipy.stats import binomtest
 
 from lentigo.data.addresses import is_address
 from lentigo.data.cluster import Cluster
+from lentigo.data.columns import MOST_NAMED, TableOptions, quote, understand_words
 from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
 from lentigo.data.leaks import Leak, join_twins, list_leaks
-from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_photo, load_dataset
+from lentigo.data.manifests import MANIFESTS, Dataset, find_table, hash_photo, load_dataset
 from lentigo.data.partition import Conflict, find_conflicts
-from lentigo.data.photos import Problem, find_photos, list_photos
+from lentigo.data.photos import Problem, find_photos, list_photos, scan_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import LIMITS
 from lentigo.data.shortcuts import Shortcuts, measure_floors
@@ -58,6 +59,7 @@ class Audit:
     conflicts: tuple[Conflict, ...]
     shortcuts: Shortcuts | None
     problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
 
     @property
     def groups(self) -> int:
@@ -88,7 +90,7 @@ class Audit:
             "shortcuts": self.shortcuts and self.shortcuts.to_json(),
             "artefacts": {name: {side: asdict(rate) for side, rate in self.rate(name).items()} for name in ARTEFACTS},
             "skin_tone": self.count_tones(), "quality": {name: self.list_flawed(name) for name in FLAWS},
-            "unreadable": [asdict(problem) for problem in self.problems],
+            "unreadable": [asdict(problem) for problem in self.problems], "notes": list(self.notes),
         }  # fmt: skip
 
 
@@ -109,27 +111,43 @@ def audit(data: str | Path | Dataset, *, against: str | Path | Dataset | None = 
     prints = [answer.fingerprint if isinstance(answer, Inspection) else answer for answer in seen]
     twins = pair_prints(images, prints, threads=threads, progress=progress)
     joined = join_twins(everything, twins)
-    first, inspected = replace(joined.take(np.arange(len(first))), problems=first.problems), seen[: len(first)]
+    first, inspected = replace(joined.take(np.arange(len(first))), problems=first.problems, notes=first.notes), seen[: len(first)]
     return Audit(
         first.name, second and second.name, tabulate(first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]), twins,
         tuple(list_leaks(everything, twins)), find_conflicts(joined), find_floors(first, inspected),
-        first.problems + tuple(one for one in inspected if isinstance(one, Problem)),
+        first.problems + tuple(one for one in inspected if isinstance(one, Problem)), first.notes,
     )  # fmt: skip
 
 
-def open_set(data: str | Path | Dataset) -> Dataset:
+def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions()) -> Dataset:
     """A data set, or the photographs of a folder that has neither classes nor a manifest, with no label."""
     if isinstance(data, Dataset):
         return data
     if is_address(data):
         return open_address(data)
     path = Path(data)
-    named = {child.name.lower() for child in subfolders(path)} & {*CLASSES, *SPLIT_NAMES} if path.is_dir() else {"a file"}
+    folders = [child.name for child in subfolders(path)] if path.is_dir() else []
+    meanings, _ = understand_words(folders, options)
+    known = [name for name in folders if meanings[name] is not None or name.lower() in SPLIT_NAMES]
     tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(path.glob("HAM10000_metadata*"))
-    if named or tables:
-        return load_dataset(path)
-    images = [str(image) for image in find_photos(path)]
-    return Dataset(str(path), pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object))
+    if not path.is_dir() or known or tables or options.label is not None or find_table(path) is not None:
+        return load_dataset(path, options)
+    images, problems = scan_photos(path)
+    if not images:
+        find_photos(path)  # says what was expected
+    unlabelled = pd.DataFrame({"image": list(map(str, images)), "label": None, "split": None}, dtype=object)
+    return Dataset(str(path), unlabelled, tuple(problems), notes=tell_unlabelled(path, folders))
+
+
+def tell_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
+    """What to say of a folder whose photographs are audited without classes: which folders are none that are known, and what makes them."""
+    if not folders:
+        return (f"{path}: no classes, no table: audited without labels (no conflicts of labels, no shortcut baselines)",)
+    pairs = ",".join(f"{name}=benign" for name in folders[:2])
+    return (
+        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is audited without labels "
+        f"(no conflicts of labels, no shortcut baselines); expected benign and malignant, or diagnoses: --map {pairs} says what they mean",
+    )
 
 
 def open_address(address: str) -> Dataset:

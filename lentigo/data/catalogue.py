@@ -26,10 +26,12 @@ HEADLESS = ("isic_2016", "class_2016")  # ours: ISIC 2016 has no header
 PH2 = ("ph2_name", "ph2_diagnosis")  # ours: PH2's table is drawn with bars
 HAM_CODES = ("akiec", "bcc", "bkl", "df", "mel", "nv", "vasc")
 ONE_HOT = {2018: ("mel", "nv", "bcc", "akiec", "bkl", "df", "vasc"), 2019: ("mel", "nv", "bcc", "ak", "bkl", "df", "vasc", "scc")}
+MILK_CODES = ("akiec", "bcc", "ben_oth", "bkl", "df", "inf", "mal_oth", "mel", "nv", "sccka", "vasc")
+DDI_TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}  # Fitzpatrick's types, in pairs
 PH2_CODES = {"0": "common nevus", "1": "atypical nevus", "2": "melanoma"}
 CLASS_WORDS = {
     "benign": BENIGN, "malignant": MALIGNANT, "indeterminate": INDETERMINATE, "indeterminate/benign": INDETERMINATE, "indeterminate/malignant": INDETERMINATE,
-    "0": BENIGN, "1": MALIGNANT, "0.0": BENIGN, "1.0": MALIGNANT,
+    "0": BENIGN, "1": MALIGNANT, "0.0": BENIGN, "1.0": MALIGNANT, "false": BENIGN, "true": MALIGNANT,
 }  # fmt: skip
 RESEARCH = "research only"
 
@@ -126,6 +128,47 @@ def read_2020(table: pd.DataFrame) -> pd.DataFrame:
     return describe(table, table.get("diagnosis", published), published)
 
 
+def read_2024(table: pd.DataFrame) -> pd.DataFrame:
+    """ISIC 2024: `malignant` or `target`, and the diagnosis of some in `iddx_full`, "Malignant::...::Melanoma, NOS"."""
+    published = read_classes(table["malignant" if "malignant" in table else "target"])
+    levels = [name for name in ("iddx_full", *(f"iddx_{level}" for level in range(5, 0, -1))) if name in table]
+    diagnosis = published
+    for name in reversed(levels):
+        diagnosis = table[name].astype(object).where(table[name].notna(), diagnosis)
+    return describe(table, diagnosis, published)
+
+
+def read_bcn20000(table: pd.DataFrame) -> pd.DataFrame:
+    """BCN20000: the codes of ISIC 2019 in `diagnosis`."""
+    return describe(table, table["diagnosis"])
+
+
+def read_derm7pt(table: pd.DataFrame) -> pd.DataFrame:
+    """Derm7pt: twenty diagnoses; the dermoscopic photograph of each case, not the clinical one."""
+    return describe(table.assign(lesion_id=table["case_num"]) if "case_num" in table else table, table["diagnosis"])
+
+
+def read_ddi(table: pd.DataFrame) -> pd.DataFrame:
+    """DDI: `malignant` by biopsy, `disease`, and Fitzpatrick's types in pairs."""
+    tones = table["skin_tone"].astype(str).str.removesuffix(".0").map(DDI_TONES) if "skin_tone" in table else None
+    table = table.drop(columns=["skin_tone"], errors="ignore")
+    return describe(table if tones is None else table.assign(skin_type=tones), table["disease"], read_classes(table["malignant"]))
+
+
+def read_fitzpatrick17k(table: pd.DataFrame) -> pd.DataFrame:
+    """Fitzpatrick17k: 114 conditions in `label`; `three_partition_label` is benign, malignant or non-neoplastic, which is no class."""
+    scale = table["fitzpatrick_scale"].astype(str).str.removesuffix(".0") if "fitzpatrick_scale" in table else None
+    known = {} if scale is None else {"skin_type": scale.where(scale.isin([*"123456"]), None)}
+    table = table.drop(columns=["fitzpatrick_scale", "fitzpatrick_centaur"], errors="ignore").assign(**known)
+    return describe(table, table["label"], read_classes(table["three_partition_label"]))
+
+
+def read_milk10k(table: pd.DataFrame) -> pd.DataFrame:
+    """MILK10k: a column for each of eleven diagnoses, 1 in one of them, a row for each lesion, of which there are two photographs."""
+    marked = read_marks(table, MILK_CODES)
+    return describe(table, marked.where(marked != "", None).str.upper()).drop(columns=list(MILK_CODES))
+
+
 def read_ph2(table: pd.DataFrame) -> pd.DataFrame:
     """PH2: common nevus, atypical nevus or melanoma; every photograph shows a lesion of its own."""
     return describe(table.assign(lesion_id=table[PH2[0]]), table[PH2[1]])
@@ -150,6 +193,18 @@ ARCHIVES = (
             "pad-ufes-20", "img_id", ("diagnostic",), read_pad, "diagnostic"),
     Archive("ph2", "PH2", RESEARCH, "PH2_dataset.txt, or its sheet as CSV, and IMD*/IMD*_Dermoscopic_Image/IMD*.bmp",
             "ph2", PH2[0], (PH2[1],), read_ph2, "diagnosis"),
+    Archive("isic2024", "ISIC 2024", None, "ISIC_2024_Training_GroundTruth.csv (isic_id,malignant), or the competition's train-metadata.csv (isic_id,target,...)",
+            "isic", "isic_id", (), read_2024, "diagnosis", ("malignant", "target")),
+    Archive("bcn20000", "BCN20000", "CC BY-NC 4.0", "bcn_20k_train.csv (bcn_filename,diagnosis,...) and BCN_*.jpg",
+            "bcn20000", "bcn_filename", ("diagnosis",), read_bcn20000, "diagnosis"),
+    Archive("milk10k", "MILK10k", None, "MILK10k_Training_GroundTruth.csv (lesion_id,AKIEC,BCC,...) and ..._Metadata.csv (isic_id,lesion_id,...)",
+            "isic", "lesion_id", MILK_CODES, read_milk10k, "diagnosis"),
+    Archive("derm7pt", "Derm7pt", RESEARCH, "meta/meta.csv (case_num,diagnosis,clinic,derm,...) and images/",
+            "derm7pt", "derm", ("diagnosis", "clinic"), read_derm7pt, "diagnosis"),
+    Archive("ddi", "DDI", RESEARCH, "ddi_metadata.csv (DDI_file,skin_tone,malignant,disease) and 000001.png",
+            "ddi", "ddi_file", ("malignant", "disease"), read_ddi, "disease"),
+    Archive("fitzpatrick17k", "Fitzpatrick17k", "CC BY-NC-SA 3.0", "fitzpatrick17k.csv (md5hash,fitzpatrick_scale,label,three_partition_label,...) and MD5HASH.jpg",
+            "fitzpatrick17k", "md5hash", ("label", "three_partition_label"), read_fitzpatrick17k, "label"),
 )  # fmt: skip
 HAM10000, ISIC_ARCHIVE = ARCHIVES[:2]
 IN_COLUMNS = ("isic2016", "isic2017", "isic2018", "isic2019", "ph2", "milk10k")  # what they show is not said in one column with a name

@@ -54,12 +54,14 @@ class TableOptions:
         label: the column that says benign or malignant, or the diagnosis; None to find it.
         mapping: words of that column, or names of class folders, as `normalise` spells them, with `benign`, `malignant` or `skip`.
         addresses: whether addresses (s3://, https://) in the table may be asked.
+        policy: by which diagnoses become classes (see `lentigo.data.diagnoses`); None for the one that `choose_policy` finds.
     """
 
     image: str | None = None
     label: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     addresses: bool = False
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -215,7 +217,7 @@ def choose_policy(words: Iterable[str]) -> str:
 def understand_words(words: Iterable[Any], options: TableOptions) -> tuple[dict[Any, str | None], str | None]:
     """What each word of a label means: benign, malignant, skip, indeterminate, or None where it is not understood; and the policy that was needed."""
     listed = list(words)
-    policy = choose_policy(map(str, listed))
+    policy = options.policy or choose_policy(map(str, listed))
     meanings: dict[Any, str | None] = {}
     used = None
     for word in listed:
@@ -260,7 +262,7 @@ def read_labels(table: pd.DataFrame, column: str, options: TableOptions, place: 
     absent = f"has no {column}: left out; expected benign or malignant"
     why = {word: tell_left_out(f"{column} {str(word)!r}", word, meant, policy) for word, meant in meanings.items()}
     reasons = [why.get(word, absent) for word in words]
-    became = {str(word): meant if meant in DECIDED else "left out" for word, meant in meanings.items()}
+    became = {str(word).strip(): meant if meant in DECIDED else "left out" for word, meant in meanings.items()}
     return pd.Series(labels, index=table.index, dtype=object), reasons, became, policy
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lentigo.data.photos import Problem, is_folder, list_visible, scan_folder
+from lentigo.data.photos import Problem, is_folder, list_visible, scan_photos
 from lentigo.data.splits import SPLIT_NAMES, SPLITS
 from lentigo.errors import DataError
 
@@ -47,7 +47,7 @@ def list_classes(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]
     check(path, [child.name for child in classes])
     if not classes:
         raise DataError(f"{path}: holds no class folder; expected benign/ and malignant/ with photographs, or a manifest.csv")
-    scans = {child: scan_folder(child) for child in classes}
+    scans = {child: scan_photos(child) for child in classes}
     rows = [(str(file), classes[child]) for child, (found, _) in scans.items() for file in found]
     problems = [problem for _, some in scans.values() for problem in some]
     if not rows:

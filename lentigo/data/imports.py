@@ -16,7 +16,7 @@ import pandas as pd
 from lentigo import __version__
 from lentigo.data.archives import name_ids
 from lentigo.data.catalogue import ARCHIVES
-from lentigo.data.columns import add_diagnoses, count_diagnoses
+from lentigo.data.columns import TableOptions, add_diagnoses, count_diagnoses
 from lentigo.data.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
 from lentigo.data.files import hash_file, write_json, write_whole
 from lentigo.data.kinds import Place, Reading, check_kind, list_kinds, open_place, read_place
@@ -30,7 +30,7 @@ FIRST = ("image", "label", "diagnosis", "diagnosis_name", "lesion_id", "patient_
          "age", "sex", "site", "skin_type", "mask", "isic_id")  # fmt: skip
 INNER = (  # not written: said by other columns
     "name", "judged", "published", "listed_in", "digest", "given", "kind", "image_id", "image_name", "img_id", "dx", "diagnostic", "isic_2016",
-    "class_2016", "ph2_name", "ph2_diagnosis", "target", "benign_malignant", "melanoma", "seborrheic_keratosis",
+    "class_2016", "ph2_name", "ph2_diagnosis", "target", "benign_malignant", "malignant", "bcn_filename", "ddi_file", "md5hash", "melanoma", "seborrheic_keratosis",
     "diagnosis_word",
 )  # fmt: skip
 NO_WORD = ("", "nan", "none", "null", "n/a", "na", "unk", "unknown")
@@ -73,13 +73,14 @@ def import_datasets(
     kind: str | None = None,
     extract: str | Path | None = None,
     splits: bool = True,
+    columns: TableOptions | None = None,
     progress: Progress = show_nothing,
 ) -> Imported:
     """Writes one manifest of the photographs in folders, tables and ZIPs of public data sets, and `OUT.policy.json` beside it.
 
     The kind of each source is found by what it holds, or is `kind` (see `lentigo.data.kinds`). `policy` decides which diagnoses are malignant
     (see `lentigo.data.diagnoses`). ZIPs are unpacked beside the manifest, or below `extract`. Without `splits` the published splits are
-    dropped. Raises `UsageError` for an unknown policy or kind or another suffix than .csv, `DataError` for a source that is of no known kind
+    dropped. `columns` says of tables of the kind `manifest` and of class folders what they do not say themselves. Raises `UsageError` for an unknown policy or kind or another suffix than .csv, `DataError` for a source that is of no known kind
     or where nothing is left, `SpaceError` where the disk is too small.
     """
     chosen, out = find_policy(policy), Path(out)
@@ -90,7 +91,7 @@ def import_datasets(
     if not given:
         raise UsageError("no source was named; expected folders, tables or ZIP files of public data sets")
     refuse_overwriting(given, out)
-    places = [open_place(source, Path(extract) if extract else out.parent, out, progress) for source in given]
+    places = [open_place(source, Path(extract) if extract else out.parent, out, progress, columns) for source in given]
     readings, problems = read_places(places, chosen, kind)
     return write_import(readings, problems, chosen, out, splits=splits, progress=progress)
 

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path, PureWindowsPath
 
 import pandas as pd
 
-from lentigo.data.archives import add_facts, label_rows, locate_rows, read_rows
+from lentigo.data.archives import LESION, add_facts, expand_lesions, label_rows, locate_rows, read_rows
 from lentigo.data.catalogue import ARCHIVES, DEPTH, RESEARCH, Archive, describe, find_tables, peek_columns
+from lentigo.data.columns import TableOptions, quote, spell_word
 from lentigo.data.diagnoses import Policy
 from lentigo.data.diagnosis_words import NAME_OF, normalise
 from lentigo.data.folders import list_tree, subfolders
-from lentigo.data.manifests import MANIFESTS, load_manifest, rename_subjects
+from lentigo.data.manifests import MANIFESTS, load_manifest, rename_subjects, speaks
 from lentigo.data.photos import Problem
+from lentigo.data.placeholders import blank_placeholders
 from lentigo.data.progress import Progress
 from lentigo.data.splits import SPLIT_NAMES
 from lentigo.data.whereabouts import Whereabouts
@@ -51,7 +53,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Place:
-    """A source, opened: the folder `root`, the one table `only` where that was named, `out` not to be read, `foreign` where it comes from a ZIP."""
+    """A source, opened: the folder `root`, the one table `only` where that was named, `out` not to be read, `foreign` where it comes from a ZIP;
+    `columns` is what the user says of tables and class folders."""
 
     given: str
     root: Path
@@ -59,6 +62,7 @@ class Place:
     only: Path | None = None
     foreign: bool = False
     problems: list[Problem] = field(default_factory=list)
+    columns: TableOptions = field(default_factory=TableOptions)
 
     @cached_property
     def tables(self) -> list[Path]:
@@ -71,19 +75,30 @@ class Place:
         """The tables by the kind that they are of."""
         claimed: dict[str, list[Path]] = {}
         for path in self.tables:
-            kind = "manifest" if path.suffix.lower() == ".parquet" and (path == self.only or path.name in MANIFESTS) else name_kind(path)
+            kind = self.name_table(path)
             if kind is not None:
                 claimed.setdefault(kind, []).append(path)
         return claimed
 
+    def name_table(self, path: Path) -> str | None:
+        """The kind that a table is of, None where it is none. A table that was named is a manifest where its columns say what photographs show."""
+        named = path == self.only
+        if path.suffix.lower() == ".parquet":
+            return "manifest" if named or path.name in MANIFESTS else None
+        if named and (self.columns.image is not None or self.columns.label is not None):
+            return "manifest"
+        return name_kind(path) or ("manifest" if named and speaks(peek_columns(path)) else None)
+
     @cached_property
     def class_root(self) -> Path | None:
-        """The folder whose folders are classes or splits, the root or one below it; None where there is none."""
+        """The folder whose folders are classes or splits, the root or one below it; None where there is none, or a table was named."""
+        if self.only is not None:
+            return None
         layer = [self.root]
         while layer and len(layer[0].relative_to(self.root).parts) < DEPTH:
             for folder in layer:
                 sides = [child for child in subfolders(folder) if child.name.lower() in SPLIT_NAMES]
-                if any(holds_diagnoses(each) for each in (folder, *sides)):
+                if any(holds_diagnoses(each, self.columns) for each in (folder, *sides)):
                     return folder
             layer = [child for folder in layer for child in subfolders(folder)]
         return None
@@ -113,24 +128,27 @@ def list_kinds() -> str:
     return "; ".join(f"{name}: {looks}" for name, looks in KINDS.items())
 
 
-def open_place(path: Path, folder: Path, out: Path, progress: Progress) -> Place:
+def open_place(path: Path, folder: Path, out: Path, progress: Progress, columns: TableOptions | None = None) -> Place:
     """A source, unpacked below `folder` where it is a ZIP. Raises `DataError` where there is nothing that could be read."""
+    columns = columns or TableOptions()
     if os.path.isdir(path):
         subfolders(path)  # says so where it cannot be read
-        return Place(str(path), path, out)
+        return Place(str(path), path, out, columns=columns)
     if not os.path.isfile(path):
         raise DataError(f"{path}: no such file or folder; expected a folder, a table or a ZIP of a public data set")
     if is_zip(path):
         root, problems = unpack(path, folder, progress=progress)
-        return Place(str(path), root, out, foreign=True, problems=problems)
+        return Place(str(path), root, out, foreign=True, problems=problems, columns=columns)
     if not is_table(path):
         raise DataError(f"{path}: neither folder nor table nor ZIP; expected one of these: unpack it yourself and name the folder")
-    return Place(str(path), path.parent, out, only=path)
+    return Place(str(path), path.parent, out, only=path, columns=columns)
 
 
 def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[Path]) -> list[Reading]:
     """The photographs of a place, a reading for each kind in it. Raises `DataError` where it is of no kind, or not of `kind`."""
     kinds = [kind] if kind is not None else place.name_kinds()
+    if not kinds and place.only is not None:
+        refuse_table(place.only)
     if not kinds:
         raise DataError(f"{place.given}: of no kind that is known; expected one of {list_kinds()}")
     archives = {archive.name: archive for archive in ARCHIVES}
@@ -139,7 +157,7 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
     whereabouts = Whereabouts(roots) if tabular else None
     readings = [read_tables(place, archive, policy, whereabouts) for archive in tabular]
     if "manifest" in kinds:
-        readings += [read_manifest(place, path) for path in place.claimed.get("manifest", [])]
+        readings += [read_manifest(place, path, policy) for path in place.claimed.get("manifest", [])]
     if {"folders", "med-node"} & set(kinds) and place.class_root is not None:
         readings.append(read_folders(place, policy, kinds[0]))
     if not readings:
@@ -147,6 +165,15 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
     if whereabouts is not None:
         readings[0].problems.extend(whereabouts.problems)
     return readings
+
+
+def refuse_table(path: Path) -> None:
+    """Raises `DataError` for a table that was named and is not understood: it is read or refused, never passed over."""
+    columns = quote(sorted(peek_columns(path)))
+    raise DataError(
+        f"{path}: a table of no kind that is known; its columns are {columns}; expected those of a public data set (--kind lists them), or one that names "
+        "the photograph and one that says benign or malignant, or the diagnosis: --image-column NAME --label-column NAME"
+    )
 
 
 def read_tables(place: Place, archive: Archive, policy: Policy, whereabouts: Whereabouts) -> Reading:
@@ -157,10 +184,23 @@ def read_tables(place: Place, archive: Archive, policy: Policy, whereabouts: Whe
     rows, problems = read_rows(archive, tables)
     taken = [path for paths in place.claimed.values() for path in paths]
     near = place.tables if place.only is None else find_tables(place.root, depth=1)
-    rows = add_facts(rows, [path for path in near if path not in taken and path not in tables and not same_file(path, place.out)])
-    rows, unlabelled = label_rows(rows, policy, archive.shown)
+    further = [path for path in near if path not in taken and path not in tables and not same_file(path, place.out)]
+    if archive.key == LESION:
+        rows = expand_lesions(rows, further, archive)
+    rows = add_facts(rows, further)
+    rows, unlabelled = label_rows(name_licenses(rows, archive), policy, archive.shown, place.columns.mapping)
     kept, unfound = locate_rows(rows, whereabouts, place.root)
     return Reading(archive.name, place.given, archive.namespace, name_facts(kept), count_words(rows), problems + unlabelled + unfound)
+
+
+def name_licenses(rows: pd.DataFrame, archive: Archive) -> pd.DataFrame:
+    """The rows with each photograph's own licence, where any table gives it, before that of the data set."""
+    own = [name for name in ("copyright_license", "licence", "license") if name in rows]
+    terms = pd.Series([archive.license] * len(rows), index=rows.index, dtype=object)
+    for name in reversed(own):
+        stated = blank_placeholders(rows[name])
+        terms = stated.where(stated.notna(), terms)
+    return rows.drop(columns=[name for name in own if name != "license"]).assign(license=terms)
 
 
 def name_facts(rows: pd.DataFrame) -> pd.DataFrame:
@@ -177,14 +217,14 @@ def read_folders(place: Place, policy: Policy, kind: str) -> Reading:
     table, problems = list_tree(place.class_root, lambda path, names: None)
     source, terms = ("MED-NODE", RESEARCH) if kind == "med-node" else (place.root.absolute().name, None)
     rows = describe(table.assign(name=table["image"], source=source, license=terms), table["label"])
-    rows, unlabelled = label_rows(rows, policy, "diagnosis")
+    rows, unlabelled = label_rows(rows, policy, "diagnosis", place.columns.mapping)
     return Reading(kind, place.given, source, rows[rows["label"].notna()], count_words(rows), problems + unlabelled)
 
 
-def read_manifest(place: Place, path: Path) -> Reading:
+def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
     """The photographs of a manifest, its own labels kept whatever the diagnosis. Paths that lead out of its folder are problems, unless it was named itself."""
     refuse = partial(find_escape, foreign=place.foreign) if place.only is None else lambda named: None
-    dataset = load_manifest(path, refuse)
+    dataset = load_manifest(path, refuse, replace(place.columns, policy=policy.name))
     source = path.absolute().parent.name if path.stem.lower() in ("manifest", "metadata") else path.stem
     rows = dataset.table
     words = rows["diagnosis_word"].astype(object).where(rows["diagnosis_word"].notna(), rows["label"]) if "diagnosis_word" in rows else rows["label"]
@@ -217,9 +257,9 @@ def count_words(rows: pd.DataFrame) -> pd.DataFrame:
     return said.groupby(MAPPING, dropna=False, sort=False).size().reset_index(name="n")
 
 
-def holds_diagnoses(folder: Path) -> bool:
-    """Whether a folder's folders have names of classes or diagnoses, one of them at least."""
-    return any(normalise(child.name) in NAME_OF for child in subfolders(folder))
+def holds_diagnoses(folder: Path, columns: TableOptions = TableOptions()) -> bool:
+    """Whether a folder's folders have names of classes or diagnoses, or such as `--map` names, one of them at least."""
+    return any(normalise(child.name) in NAME_OF or spell_word(child.name) in columns.mapping for child in subfolders(folder))
 
 
 def name_kind(path: Path) -> str | None:

@@ -264,8 +264,8 @@ def load_manifest(
     image_column = find_image_column(table, options, path)
     refuse_layout(path, table, options)
     label_column = find_label_column(table, options, path, but=image_column)
+    labels, reasons, became, policy = read_labels(table, label_column, options, path)  # before diagnoses take the place of their words
     table, diagnosis_column = add_diagnoses(table)
-    labels, reasons, became, policy = read_labels(table, label_column, options, path)
     names = [str(image) for image in table[image_column]]
     reasons = [reason or refuse_address(name, options) or refuse(name) for name, reason in zip(names, reasons, strict=True)]
     kept = np.array([reason is None for reason in reasons], dtype=bool)

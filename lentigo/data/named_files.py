@@ -9,8 +9,8 @@ from functools import cached_property
 from pathlib import Path
 
 from lentigo.data.files import hash_readable
+from lentigo.data.mask_names import ASIDE
 from lentigo.data.photos import SUFFIXES, UNREAD, Problem
-from lentigo.data.whereabouts import ASIDE
 
 MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
 DEPTH = 6  # folders below that of the table

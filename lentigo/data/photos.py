@@ -29,6 +29,7 @@ from lentigo.data.colour_profiles import to_srgb
 from lentigo.data.decode_budget import DECODE_BUDGET, DecodeLimits, Reservation, check_scans, require_budget
 from lentigo.data.file_kinds import describe_other, is_heic
 from lentigo.data.files import read_regular
+from lentigo.data.mask_names import find_masks
 from lentigo.data.pixel_bands import TURNED, resize_upright
 from lentigo.data.png_chunks import SIGNATURE, check_png
 from lentigo.data.tiff_pages import select_page
@@ -101,7 +102,7 @@ def list_photos(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
         if is_address(name):
             yield from list_addresses(name)
             continue
-        found, problems = scan_folder(Path(name)) if os.path.isdir(name) else ([Path(name)], [])
+        found, problems = scan_photos(Path(name)) if os.path.isdir(name) else ([Path(name)], [])
         yield from found
         yield from problems
         if not found and not problems:
@@ -127,8 +128,16 @@ def list_addresses(address: str) -> Iterator[str | Problem]:
 
 
 def walk_photos(folder: Path) -> list[Path]:
-    """The photographs below a folder; see `scan_folder`, which also says what could not be looked at."""
-    return scan_folder(folder)[0]
+    """The photographs below a folder; see `scan_photos`, which also says what was left out."""
+    return scan_photos(folder)[0]
+
+
+def scan_photos(folder: Path) -> tuple[list[Path], list[Problem]]:
+    """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are problems, too."""
+    found, problems = scan_folder(folder)
+    masks = find_masks(found, folder)
+    problems += [Problem(str(mask), f"a mask of {photo.name} by its name, beside it: left out") for mask, photo in masks.items()]
+    return [file for file in found if file not in masks], problems
 
 
 def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lentigo.data.files import hash_readable
+from lentigo.data.mask_names import ASIDE
 from lentigo.data.photos import SUFFIXES, UNREAD, Problem, scan_folder
 
-ASIDE = re.compile(r"mask|segment|ground.?truth|superpixel|figure", re.IGNORECASE)  # folders whose pictures are no photographs
 MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC challenges, PH2, others
 ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 

@@ -75,7 +75,7 @@ def known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def evaluate_masks(model: str | Path | Predictor, data: str | Path, *, split: str = "test", progress: Progress = show_nothing) -> MaskAssessment:
+def evaluate_masks(model: str | Path | Predictor, data: str | Path | MaskSet, *, split: str = "test", progress: Progress = show_nothing) -> MaskAssessment:
     """Measures the decoder of a RUN on one split of photographs with masks, with 95 % intervals by bootstrap over groups.
 
     Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder and `DataError`; photographs

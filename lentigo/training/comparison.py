@@ -82,7 +82,7 @@ class Protocol:
 
 
 def compare_backbones(
-    data: str | Path, out: str | Path, backbones: Sequence[str] = tuple(BACKBONES), protocol: Protocol = Protocol(), *, cluster: Cluster | None = None, progress: Progress = show_nothing
+    data: str | Path | Dataset, out: str | Path, backbones: Sequence[str] = tuple(BACKBONES), protocol: Protocol = Protocol(), *, cluster: Cluster | None = None, progress: Progress = show_nothing
 ) -> Ranking:
     """Trains and measures each backbone; the table, best first, and what each costs. `out` keeps every unit of work: the same call goes on.
     Features and units are the work of `cluster`, where there is one: what it needs of weights and photographs has the same path on every node.

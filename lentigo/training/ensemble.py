@@ -35,7 +35,7 @@ from lentigo.training.trainer import Ready, Training, check_start, describe_maki
 
 
 def train_folds(
-    data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, folds: int = 5, weights: str | Path = "imagenet", resume: bool = False,
+    data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, folds: int = 5, weights: str | Path = "imagenet", resume: bool = False,
     exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a head without each fold of the photographs outside the test split, and writes all of them to `out` as one RUN.

@@ -30,7 +30,7 @@ class Pool:
         return self.dataset.problems
 
 
-def gather_pool(data: str | Path, twins: bool = True, progress: Progress = show_nothing) -> Pool:
+def gather_pool(data: str | Path | Dataset, twins: bool = True, progress: Progress = show_nothing) -> Pool:
     """The photographs to compare and to tune on: all but the test split, of which no file is opened; twins share a group.
 
     A validation split that the data give is one with the rest. Raises `DataError`.

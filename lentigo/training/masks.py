@@ -14,6 +14,7 @@ import onnx
 import pandas as pd
 
 from lentigo.data.files import stage_folder
+from lentigo.data.manifests import Dataset
 from lentigo.data.masks import MaskSet, check_masks, list_masks
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -81,7 +82,7 @@ class Request:
 
 
 def train_masks(
-    data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", unfreeze: bool = False,
+    data: str | Path | MaskSet, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", unfreeze: bool = False,
     resume: bool = False, exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> MaskTraining:  # fmt: skip
     """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or chosen on its test split, whose masks stay
@@ -101,11 +102,17 @@ def train_masks(
     masks = check_masks(material.dataset, progress=progress)
     facts = {"guard": asdict(guard), **material.describe()}
     if masks.labelled and not finished:
-        classifier = train(data, out, recipe, weights=weights, resume=resume, exact=exact, guard=guard, progress=progress)
+        classifier = train(keep_labelled(data) if isinstance(data, MaskSet) else data, out, recipe, weights=weights, resume=resume, exact=exact, guard=guard, progress=progress)
     request = Request(masks, facts, recipe, weights, unfreeze, resume, exact, progress)
     bundle, validation = add_decoder(request, open_bundle(out)) if finished or classifier else train_alone(request, out)
     problems = tuple(dict.fromkeys((*(classifier.problems if classifier else ()), *masks.problems, *validation.problems)))
     return MaskTraining(bundle, validation, classifier, problems, time.perf_counter() - started)
+
+
+def keep_labelled(masks: MaskSet) -> Dataset:
+    """The photographs of some pairs that have a label, for a classifier."""
+    known = masks.table["label"].notna()
+    return Dataset(masks.name, masks.table[known].reset_index(drop=True), masks.problems)
 
 
 def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:

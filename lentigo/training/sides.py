@@ -74,9 +74,9 @@ class Material:
         return {"leaks": None if self.left_out else facts, "left_out": {**facts, "n": self.left_out} if facts and self.left_out else None, "twins": self.twins}
 
 
-def load_labelled(data: str | Path) -> Dataset:
+def load_labelled(data: str | Path | Dataset) -> Dataset:
     """A data set that has photographs of both classes outside the test split. Raises `DataError`."""
-    dataset = load_dataset(data)
+    dataset = data if isinstance(data, Dataset) else load_dataset(data)
     drop_test(dataset).require_both_classes()
     return dataset
 

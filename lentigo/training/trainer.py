@@ -78,7 +78,7 @@ class Job:
 
 
 def train(
-    data: str | Path, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
+    data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
     exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.

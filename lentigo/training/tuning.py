@@ -123,7 +123,7 @@ class Tuning:
         return out / "recipe.json"
 
 
-def tune(data: str | Path, out: str | Path, plan: Plan, *, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Tuning:
+def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Tuning:
     """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on other folds.
 
     The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`, where there is one. Raises `UsageError` where `out` was begun with another recipe or other

@@ -140,7 +140,72 @@ def write_mednode(root: Path) -> Path:
     return root
 
 
+def write_2024(root: Path) -> Path:
+    names = [f"ISIC_{n + 15000:07d}" for n in range(4)]
+    write_csv(root / "ISIC_2024_Training_GroundTruth.csv", "isic_id malignant", [(name, float(n % 2)) for n, name in enumerate(names)])
+    facts = [(name, "CC-BY-NC" if n else "CC-BY", f"IP_{n // 2}") for n, name in enumerate(names)]
+    write_csv(root / "ISIC_2024_Training_Input" / "metadata.csv", "isic_id copyright_license patient_id", facts)
+    diagnoses = ["Benign", "Malignant::Malignant melanocytic proliferations (Melanoma)::Melanoma Invasive", None, "Malignant"]
+    write_csv(root / "ISIC_2024_Training_Supplement.csv", "isic_id iddx_full", list(zip(names, diagnoses, strict=True)))
+    for name in names:
+        draw(root / "ISIC_2024_Training_Input" / f"{name}.jpg", name)
+    return root
+
+
+def write_bcn(root: Path) -> Path:
+    codes = ["MEL", "NV", "SCC", "AK"]
+    names = [f"BCN_{n:010d}.jpg" for n in range(len(codes))]
+    rows = [(name, 50.0, "head/neck", code, f"BCN_{n:07d}", "2012-01-01", "male", "train") for n, (name, code) in enumerate(zip(names, codes, strict=True))]
+    write_csv(root / "bcn_20k_train.csv", "bcn_filename age_approx anatom_site_general diagnosis lesion_id capture_date sex split", rows)
+    for name in names:
+        draw(root / "BCN_20k_train" / name, name)
+    return root
+
+
+def write_milk(root: Path) -> Path:
+    codes = ["AKIEC", "BCC", "BEN_OTH", "BKL", "DF", "INF", "MAL_OTH", "MEL", "NV", "SCCKA", "VASC"]
+    answers = {"IL_0000652": "SCCKA", "IL_0003176": "NV", "IL_0004688": "BEN_OTH"}
+    marks = [[lesion, *(float(code == answer) for code in codes)] for lesion, answer in answers.items()]
+    write_csv(root / "MILK10k_Training_GroundTruth.csv", " ".join(["lesion_id", *codes]), marks)
+    rows = []
+    for number, lesion in enumerate(answers):
+        for place, kind in enumerate(("dermoscopic", "clinical: close-up")):
+            name = f"ISIC_{2 * number + place:07d}"
+            rows.append((lesion, kind, name, "CC-BY-NC", 60, "male", "trunk"))
+            draw(root / "MILK10k_Training_Input" / lesion / f"{name}.jpg", name)
+    write_csv(root / "MILK10k_Training_Metadata.csv", "lesion_id image_type isic_id copyright_license age_approx sex site", rows)
+    return root
+
+
+def write_derm7pt(root: Path) -> Path:
+    words = ["clark nevus", "melanoma (in situ)", "seborrheic keratosis", "miscellaneous"]
+    rows = [(n + 1, word, "head neck", "male", f"NEL/Nel{n:03d}c.jpg", f"NEL/Nel{n:03d}.jpg") for n, word in enumerate(words)]
+    write_csv(root / "meta" / "meta.csv", "case_num,diagnosis,location,sex,clinic,derm".replace(",", " "), rows)
+    for row in rows:
+        draw(root / "images" / row[4], row[4])
+        draw(root / "images" / row[5], row[5])
+    return root
+
+
+def write_ddi(root: Path) -> Path:
+    rows = [(1, "000001.png", 56, True, "melanoma-in-situ"), (2, "000002.png", 12, False, "melanocytic-nevi"), (3, "000003.png", 34, True, "mycosis-fungoides")]
+    write_csv(root / "ddi_metadata.csv", "DDI_ID DDI_file skin_tone malignant disease", rows)
+    for row in rows:
+        draw(root / row[1], row[1])
+    return root
+
+
+def write_fitzpatrick(root: Path) -> Path:
+    rows = [("5e82a45bc5d78bd24ae9202d194423f8", 3, "malignant melanoma", "malignant"), ("fa2911a9b13b6f8af79cb700937cc14f", 1, "dermatofibroma", "benign"),
+            ("d2bac3c9e4499032ca8e9b07c7d3bc40", -1, "psoriasis", "non-neoplastic"), ("0a94359e7eaacd7178e06b2823777789", 6, "lipoma", "benign")]  # fmt: skip
+    write_csv(root / "fitzpatrick17k.csv", "md5hash fitzpatrick_scale label three_partition_label", rows)
+    for row in rows:
+        draw(root / "finalfitz17k" / f"{row[0]}.jpg", row[0])
+    return root
+
+
 WRITERS = {
     "ham10000": write_ham, "isic-archive": write_isic, "isic2016": write_2016, "isic2017": write_2017, "isic2018": write_2018, "isic2019": write_2019,
     "isic2020": write_2020, "pad-ufes-20": write_pad, "ph2": write_ph2, "med-node": write_mednode,
+    "isic2024": write_2024, "bcn20000": write_bcn, "milk10k": write_milk, "derm7pt": write_derm7pt, "ddi": write_ddi, "fitzpatrick17k": write_fitzpatrick,
 }  # fmt: skip

@@ -6,6 +6,7 @@ import pandas as pd
 import pytest
 from published import WRITERS, draw, write_2018, write_2019, write_2020, write_csv, write_ham, write_pad, write_ph2
 
+from lentigo.data.columns import make_options
 from lentigo.data.imports import import_datasets
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
@@ -21,7 +22,17 @@ EXPECTED = {  # of the toys, by the policy archive: source, licence, diagnoses w
     "pad-ufes-20": ("PAD-UFES-20", {"CC BY 4.0"}, {"BCC": "m", "MEL": "m", "SCC": "m", "NEV": "b", "SEK": "b"}, {"ACK": 1}),
     "ph2": ("PH2", {"research only"}, {"common nevus": "b", "atypical nevus": "b", "melanoma": "m"}, {}),
     "med-node": ("MED-NODE", {"research only"}, {"melanoma": "m", "naevus": "b"}, {}),
+    "isic2024": ("ISIC 2024", {"CC-BY", "CC-BY-NC"}, {"benign": "b", "malignant": "m"}, {}),
+    "bcn20000": ("BCN20000", {"CC BY-NC 4.0"}, {"MEL": "m", "NV": "b", "SCC": "m"}, {"AK": 1}),
+    "milk10k": ("MILK10k", {"CC-BY-NC"}, {"SCCKA": "m", "NV": "b", "BEN_OTH": "b"}, {}),
+    "derm7pt": ("Derm7pt", {"research only"}, {"clark nevus": "b", "melanoma (in situ)": "m", "seborrheic keratosis": "b"}, {"miscellaneous": 1}),
+    "ddi": ("DDI", {"research only"}, {"melanoma-in-situ": "m", "melanocytic-nevi": "b", "mycosis-fungoides": "m"}, {}),
+    "fitzpatrick17k": ("Fitzpatrick17k", {"CC BY-NC-SA 3.0"}, {"malignant melanoma": "m", "dermatofibroma": "b", "lipoma": "b"}, {"psoriasis": 1}),
 }
+SEVEN = {  # the diagnoses of those that are read
+    "isic2024": {"melanoma": 1}, "bcn20000": {"melanoma": 1, "nevus": 1, "squamous_cell_carcinoma": 1}, "milk10k": {"nevus": 2, "squamous_cell_carcinoma": 2},
+    "derm7pt": {"melanoma": 1, "nevus": 1, "benign_keratosis": 1}, "ddi": {"melanoma": 1, "nevus": 1}, "fitzpatrick17k": {"melanoma": 1, "dermatofibroma": 1},
+}  # fmt: skip
 
 
 def read(tmp_path, *sources, **options):
@@ -39,6 +50,57 @@ def test_a_published_data_set_is_known_and_read(tmp_path, kind):
     assert answer.left_out == left_out and len(answer.problems) == sum(left_out.values())
     dataset = load_dataset(tmp_path / "manifest.csv")
     assert len(dataset) == answer.n == len(table) and dataset.problems == ()
+
+
+@pytest.mark.parametrize("kind", SEVEN)
+def test_a_published_data_set_has_diagnoses_after_its_import(tmp_path, kind):
+    answer, _ = read(tmp_path, WRITERS[kind](tmp_path / "set"))
+    assert answer.diagnoses == SEVEN[kind]
+    assert load_dataset(tmp_path / "manifest.csv").table["diagnosis"].isin(SEVEN[kind]).sum() == sum(SEVEN[kind].values())
+
+
+@pytest.mark.parametrize("kind", ["isic2016", "isic2017", "isic2018", "isic2019", "isic2020", "pad-ufes-20", "ph2", "milk10k", "isic2024", "bcn20000", "derm7pt", "ddi"])
+def test_a_folder_as_it_is_published_points_to_the_import(tmp_path, kind):
+    with pytest.raises(DataError, match=r"looks like .*: lentigo data import .* --out manifest\.csv"):
+        load_dataset(WRITERS[kind](tmp_path / "set"))
+
+
+# --- a table that was named is read or refused
+
+
+def test_a_named_table_that_is_not_understood_is_refused_not_passed_over_for_the_folders_names(tmp_path):
+    for name in ("benign/a.jpg", "malignant/b.jpg"):
+        draw(tmp_path / name, name)
+    table = write_csv(tmp_path / "histology.csv", "photo_no result_of_biopsy", [("a", "melanoma"), ("b", "nevus")])
+    with pytest.raises(DataError, match=r"histology\.csv: a table of no kind that is known; its columns are photo_no, result_of_biopsy; .*--image-column NAME --label-column NAME"):
+        read(tmp_path, table)
+    _, manifest = read(tmp_path, table, columns=make_options("photo_no", "result_of_biopsy"))
+    assert dict(zip(manifest["image"], manifest["label"], strict=True)) == {"benign/a.jpg": "malignant", "malignant/b.jpg": "benign"}
+
+
+def test_a_named_table_may_be_anybodys(tmp_path):
+    for name in "abc":
+        draw(tmp_path / "pictures" / f"{name}.jpg", name)
+    table = write_csv(tmp_path / "mine.csv", "filename dx", [("a", "mel"), ("b", "nv"), ("c", "akiec")])
+    answer, manifest = read(tmp_path, table)
+    assert manifest["label"].tolist() == ["malignant", "benign"] and len(answer.problems) == 1
+    assert read(tmp_path, table, policy="ham10000")[1]["label"].tolist() == ["malignant", "benign", "malignant"]
+
+
+def test_the_mapping_of_a_call_goes_before_the_policy(tmp_path):
+    _, table = read(tmp_path, write_ham(tmp_path / "ham"), columns=make_options(mapping=["akiec=malignant,df=skip"]))
+    assert dict(zip(table["diagnosis"], table["label"], strict=True))["akiec"] == "malignant" and "df" not in set(table["diagnosis"])
+
+
+def test_each_photograph_keeps_its_own_licence_wherever_a_table_says_it(tmp_path):
+    root = WRITERS["isic2019"](tmp_path / "set")
+    write_csv(root / "licences.csv", "image copyright_license", [("ISIC_0000001_downsampled", "CC-0")])
+    _, table = read(tmp_path, root)
+    assert table["license"].tolist() == ["CC-0", *["CC BY-NC 4.0"] * (len(table) - 1)]
+
+
+def test_a_table_with_a_header_is_not_that_of_isic_2016(tmp_path):
+    assert [entry["kind"] for entry in read(tmp_path, WRITERS["isic2024"](tmp_path / "set"))[0].sources] == ["isic2024"]
 
 
 @pytest.mark.parametrize("kind", WRITERS)
