@@ -6,9 +6,13 @@ An address is asked only where a user names it. Each kind of place needs a packa
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
+import socket
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
+from urllib.parse import urljoin, urlsplit
 
 from lentigo.errors import MissingError, PhotoError, UsageError, tell_install
 
@@ -35,6 +39,8 @@ def read_address(address: str) -> bytes:
     except FileNotFoundError as error:
         raise PhotoError(f"{address}: no such object; expected a photograph: check the address") from error
     except PermissionError as error:
+        if "redirected" in str(error):
+            raise PhotoError(f"{address}: {error}: not followed; expected a photograph at the address itself") from error
         raise PhotoError(f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read") from error
     except MissingError as error:
         raise PhotoError(f"{address}: {error}") from error
@@ -73,6 +79,43 @@ def walk_address(address: str) -> Iterator[str]:
         raise PhotoError(f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check address and credentials") from error
 
 
+@lru_cache(maxsize=256)  # fsspec keeps a session for each
+def guard_client(named: str | None) -> Any:
+    """Makes aiohttp's sessions for the addresses of a host: a redirect to another host is followed only where that is a public one.
+
+    Whoever answers at a public address could otherwise have this machine ask services of its own network.
+    """
+    import aiohttp
+
+    async def check(_session: Any, _context: Any, params: Any) -> None:
+        target = urljoin(str(params.url), params.response.headers.get("Location", ""))
+        parts = urlsplit(target)
+        if parts.scheme not in ("http", "https") or (parts.hostname != named and not is_public(parts.hostname)):
+            raise PermissionError(f"redirected to {target}, which is none of the public web")
+
+    async def make_session(**options: Any) -> Any:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(check)
+        return aiohttp.ClientSession(**{key: value for key, value in options.items() if key != "loop"}, trace_configs=[trace])
+
+    return make_session
+
+
+def is_public(host: str | None) -> bool:
+    """Whether a host is on the public internet, and nothing that it resolves to is local or private; an unknown host is not.
+
+    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3"), is_public("[::1]"), is_public(None)
+    (False, False, False, False, False)
+    """
+    if not host:
+        return False
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), None)}
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(ipaddress.ip_address(str(place).partition("%")[0]).is_global for place in found)
+
+
 def open_place(address: str) -> tuple[Any, str]:
     """fsspec's file system of an address, and the path there. Raises `MissingError`."""
     kind = address.partition("://")[0]
@@ -83,6 +126,8 @@ def open_place(address: str) -> tuple[Any, str]:
     if kind not in PACKAGES:
         raise UsageError(f"{address}: places of the kind {kind!r} are unknown; expected {', '.join(PACKAGES)}")
     try:
+        if kind in ("http", "https"):
+            return fsspec.core.url_to_fs(address, get_client=guard_client(urlsplit(address).hostname))
         return fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise MissingError(f"{kind}:// needs {PACKAGES[kind]} wherever photographs are read; pip install {PACKAGES[kind]}") from error

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lentigo.data.addresses import is_address
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import SPLIT_NAMES, Dataset, hash_readable, read_table
 from lentigo.data.splits import GROUP_COLUMNS, SPLITS, group_photos
@@ -55,7 +56,7 @@ def require_new(out: Path, keep: Path | None) -> None:
 
 def name_relative(value: object, place: Path, target: Path) -> object:
     """A file's name, relative to a folder, as seen from the folder `target`; absolute where they share no folder but the root. What is missing stays so."""
-    if not isinstance(value, str) or not value:
+    if not isinstance(value, str) or not value or is_address(value):
         return value
     path = os.path.abspath(place / value)
     try:

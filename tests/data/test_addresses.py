@@ -1,12 +1,17 @@
 """Addresses: fsspec's own places in memory and on disk, and one that denies."""
 
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import fsspec
 import pytest
 
+from lentigo.data import addresses
 from lentigo.data.addresses import is_address, read_address, walk_address
 from lentigo.data.audit import audit
+from lentigo.data.columns import make_options
+from lentigo.data.frozen_splits import write_manifest
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import Problem, list_photos, read_photo, try_photo
 from lentigo.errors import MissingError, PhotoError
@@ -96,9 +101,58 @@ def test_a_path_is_no_address(tmp_path):
 
 def test_a_manifest_may_list_addresses(bucket, tmp_path):
     (tmp_path / "manifest.csv").write_text(f"image,label\n{bucket}/a/mole.jpg,benign\n{bucket}/b/spot.jpg,malignant\n")
-    dataset = load_dataset(tmp_path / "manifest.csv")
+    dataset = load_dataset(tmp_path / "manifest.csv", make_options(addresses=True))
     assert dataset.table["image"].tolist() == [f"{bucket}/a/mole.jpg", f"{bucket}/b/spot.jpg"]
     assert dataset.digests[0] == dataset.digests[1] != ""
+
+
+@pytest.mark.parametrize("address", ["http://internal/mole.jpg", "file:///etc/passwd", "s3://bucket/mole.jpg"])
+def test_addresses_in_a_table_are_not_asked_unless_an_option_says_so(tmp_path, photo, monkeypatch, address):
+    monkeypatch.setattr(addresses, "open_place", lambda name: pytest.fail(f"asked {name}"))
+    (tmp_path / "manifest.csv").write_text(f"image,label\n{photo},benign\n{address},malignant\n")
+    dataset = load_dataset(tmp_path / "manifest.csv")
+    assert len(dataset) == 1 and len(dataset.groups) == 1
+    assert dataset.problems[0].image == address and "not asked" in dataset.problems[0].error and "--addresses" in dataset.problems[0].error
+
+
+def test_addresses_stay_as_they_are_in_a_manifest_that_is_written(bucket, tmp_path):
+    (tmp_path / "manifest.csv").write_text(f"image,label\n{bucket}/a/mole.jpg,benign\n")
+    write_manifest(load_dataset(tmp_path / "manifest.csv", make_options(addresses=True)), tmp_path / "out.csv")
+    assert f"\n{bucket}/a/mole.jpg,benign" in (tmp_path / "out.csv").read_text()
+
+
+@pytest.fixture
+def server(photo):
+    """A web server on this machine: /mole.jpg, and /away, which leads to the same under another name of this machine."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            place = {"/away": f"http://localhost:{self.server.server_port}/mole.jpg", "/here": "/mole.jpg", "/file": "file:///etc/passwd"}.get(self.path)
+            self.send_response(302 if place else 200)
+            if place:
+                self.send_header("Location", place)
+            self.send_header("Content-Length", "0" if place else str(photo.stat().st_size))
+            self.end_headers()
+            if not place:
+                self.wfile.write(photo.read_bytes())
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as running:
+        threading.Thread(target=running.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{running.server_port}"
+        running.shutdown()
+
+
+def test_a_redirect_within_a_host_is_followed(server, photo):
+    assert read_address(f"{server}/here") == photo.read_bytes()
+
+
+@pytest.mark.parametrize("path", ["away", "file"])
+def test_a_redirect_to_a_local_or_private_place_is_not_followed(server, path):
+    with pytest.raises(PhotoError, match=r"redirected to .* not followed|cannot be read"):
+        read_address(f"{server}/{path}")
 
 
 def test_an_audit_finds_copies_at_addresses(bucket):
