@@ -21,8 +21,8 @@ from overviews import Composer, Overview, weave_skin
 from PIL import Image
 from tables import describe_machine, print_table
 
+from lentigo.data.intervals import bootstrap
 from lentigo.data.masks import load_masks, read_mask
-from lentigo.data.splits import resample_groups
 from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.detection import Detection, find_lesions
 from lentigo.inference.lesions import find_box
@@ -97,10 +97,17 @@ def match(found: Detection, truth: np.ndarray) -> Match:
 
 def show_precision(matches: list[Match]) -> list[str]:
     """AP50 and AP50:95 with intervals over photographs."""
-    draws = np.array([measure_precision(matches, np.bincount(rows, minlength=len(matches))) for rows in resample_groups(np.arange(len(matches)), 500)])
-    values = measure_precision(matches)
-    pairs = (values[0], draws[:, 0]), (values.mean(), draws.mean(axis=1))
-    return ["-" if np.isnan(value) else "{:.3f} ({:.3f} to {:.3f})".format(value, *np.nanpercentile(drawn, [2.5, 97.5])) for value, drawn in pairs]
+
+    def measure(weights: np.ndarray) -> dict[str, float]:
+        precision = measure_precision(matches, weights)
+        return {"AP50": float(precision[0]), "AP50:95": float(precision.mean())}
+
+    intervals = bootstrap(measure, np.arange(len(matches)), resamples=500)
+    cells = []
+    for name, value in measure(np.ones(len(matches), int)).items():
+        low, high = intervals[name]
+        cells.append("-" if np.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})")
+    return cells
 
 
 if __name__ == "__main__":

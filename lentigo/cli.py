@@ -242,7 +242,7 @@ def evaluate(
     if as_json:
         emit(assessment.to_json() | analysis.to_json())
     else:
-        print_scores(f"{run}, {split}", assessment.to_json())
+        print_scores(f"{run}, {assessment.split}", assessment.to_json())
         print_limits(analysis.to_json())
     if out is not None:  # after the answer, which a full disk must not take along
         write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))

@@ -89,7 +89,7 @@ def measure_outlines(run: str, data: Path, split: str, out: Path | None, options
     if as_json:
         emit(assessment.to_json())
     else:
-        print_outlines(f"{run}, {split}", assessment.to_json())
+        print_outlines(f"{run}, {assessment.split}", assessment.to_json())
     if out is not None:  # after the answer, which a full disk must not take along
         write_text(out, write_mask_report(predictor, assessment, out.with_suffix("") / "figures"))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")

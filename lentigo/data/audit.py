@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
 
 from lentigo.data.addresses import is_address
 from lentigo.data.cluster import Cluster
 from lentigo.data.columns import MOST_NAMED, TableOptions, quote, understand_words
 from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
+from lentigo.data.intervals import estimate_share
 from lentigo.data.leaks import Leak, join_twins, list_leaks
 from lentigo.data.manifests import MANIFESTS, Dataset, find_table, hash_photo, load_dataset
 from lentigo.data.partition import Conflict, find_conflicts
@@ -34,7 +34,7 @@ FLAWS = ("empty", "tiny", *(limit.kind for limit in LIMITS))
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of the photographs of a class, or of all, have something; `ci` is Wilson's 95 % interval of the share (Wilson 1927)."""
+    """How many of the photographs of a class, or of all, have something; `ci` is the 95 % interval of the share, by groups."""
 
     found: int
     n: int
@@ -73,7 +73,7 @@ class Audit:
     def rate(self, column: str) -> dict[str, Rate]:
         """How common a flaw or an artefact is, in `all` and in each class that there is."""
         sides = {"all": self.photos, **dict(tuple(self.photos.groupby("label")))}
-        return {name: rate_found(int(side[column].sum()), len(side)) for name, side in sides.items() if len(side)}
+        return {name: rate_found(side[column].to_numpy(dtype=bool), side["group"].to_numpy()) for name, side in sides.items() if len(side)}
 
     def count_tones(self) -> dict[str, dict[str, int]]:
         """Photographs of each skin tone, lightest first, by class."""
@@ -190,14 +190,13 @@ def find_floors(dataset: Dataset, seen: Sequence[Inspection | Problem]) -> Short
     return measure_floors(replace(dataset, problems=()), [one.facts if isinstance(one, Inspection) else one for one in seen])
 
 
-def rate_found(found: int, n: int) -> Rate:
-    """A share with its interval.
+def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
+    """A share of photographs, found bool (n,), with its interval by groups, int (n,).
 
-    >>> rate_found(5, 100).ci
-    (0.0215..., 0.1117...)
+    >>> rate_found(np.arange(100) < 5, np.arange(100)).ci
+    (0.0164..., 0.1128...)
     """
-    low, high = binomtest(found, n).proportion_ci(method="wilson")
-    return Rate(found, n, found / n, (float(low), float(high)))
+    return Rate(int(found.sum()), len(found), float(found.mean()), estimate_share(found, groups))
 
 
 def describe_transformation(twin: Twin) -> str:

@@ -376,6 +376,11 @@ def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:
     return table.rename(columns={alias: name for name, alias in found.items() if alias})
 
 
+def name_split(dataset: Dataset, split: str) -> str:
+    """The split that `select_split` has taken, of the whole or of what it took: "all" where the data set has none."""
+    return "all" if dataset.table["split"].isna().all() else split
+
+
 def select_split(dataset: Dataset, split: str) -> Dataset:
     """The photographs of one split; those of a data set without splits are all taken.
 

@@ -21,10 +21,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
+from lentigo.data.intervals import measure_scores
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.photos import FORMATS, SIDE, Problem, decode_photo, name_damage, open_picture, read_content
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.resampling import RESAMPLES, measure_scores
 from lentigo.data.skin import mask_ring
 from lentigo.errors import DataError, PhotoError
 
@@ -56,7 +56,7 @@ class Shortcuts:
     `file_only` knows the size in bytes and what the file's header says (`header_only` is that without the size, which tells of
     the picture, too: fine texture takes more bytes); `border_only` colours and their spread in the outer eighth, which large lesions
     reach; `corners_only` the mean colours of its four corners, which few do; `thumbnail_only` 8 x 8 colours; `source_only` the
-    column `source`. `folds` is 0 where the models were fitted to another set, `fitted_to`.
+    column `source`. `folds` is 0 where the models were fitted to another set, `fitted_to`; else an AUROC counts the pairs within a fold.
     """
 
     n: int
@@ -87,7 +87,7 @@ def known(value: float) -> float | None:
 
 
 def measure_shortcuts(
-    data: str | Path | Dataset, *, against: str | Path | Dataset | None = None, seed: int = 0, resamples: int = RESAMPLES, progress: Progress = show_nothing
+    data: str | Path | Dataset, *, against: str | Path | Dataset | None = None, seed: int = 0, progress: Progress = show_nothing
 ) -> Shortcuts:
     """The floors of a data set, cross-validated in five folds that keep a group on one side, or of `against`, fitted to `data`.
 
@@ -96,16 +96,16 @@ def measure_shortcuts(
     """
     fitted, facts, problems = read_set(data, progress)
     if against is None:
-        return summarize(fitted, fitted, cross_validate(fitted, facts, seed), problems, folds=count_folds(fitted), resamples=resamples, seed=seed)
+        return summarize(fitted, fitted, cross_validate(fitted, facts, seed), problems, folds=divide(fitted, seed))
     measured, others, more = read_set(against, progress)
     answers = {name: fit_once(name, facts[name], fitted.malignant, others[name], seed) for name in FLOORS}
-    return summarize(measured, fitted, answers, problems + more, folds=0, resamples=resamples, seed=seed)
+    return summarize(measured, fitted, answers, problems + more)
 
 
-def measure_floors(dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0, resamples: int = RESAMPLES) -> Shortcuts:
+def measure_floors(dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0) -> Shortcuts:
     """As `measure_shortcuts`, of photographs that were opened before: `answers` has what `describe_facts` said of each, or why there is nothing."""
     kept, facts, problems = gather_facts(dataset, answers)
-    return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=count_folds(kept), resamples=resamples, seed=seed)
+    return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=divide(kept, seed))
 
 
 def read_set(data: str | Path | Dataset, progress: Progress) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
@@ -187,18 +187,30 @@ def count_folds(dataset: Dataset) -> int:
     return min(FOLDS, *groups) if min(groups) >= 2 else 0
 
 
+def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
+    """The fold of each photograph, int (n,), stratified by class, a group in one fold; None where there are too few groups."""
+    count = count_folds(dataset)
+    if not count:
+        return None
+    folds = np.zeros(len(dataset), int)
+    splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
+    for fold, (_, held_out) in enumerate(splitter.split(dataset.malignant, dataset.malignant, dataset.groups)):
+        folds[held_out] = fold
+    return folds
+
+
 def cross_validate(dataset: Dataset, facts: dict[str, np.ndarray | None], seed: int) -> dict[str, np.ndarray | None]:
     """P(malignant), float (n,), of each photograph by models fitted to other groups."""
-    folds = count_folds(dataset)
+    folds = divide(dataset, seed)
     answers: dict[str, np.ndarray | None] = dict.fromkeys(FLOORS)
-    if not folds:
+    if folds is None:
         return answers
-    splits = list(StratifiedGroupKFold(folds, shuffle=True, random_state=seed).split(dataset.malignant, dataset.malignant, dataset.groups))
     for name in (name for name in FLOORS if facts[name] is not None):
         answers[name] = np.full(len(dataset), dataset.malignant.mean())
         if (facts[name] == facts[name][0]).all():  # nothing to learn: else the folds' own shares of malignant would rank photographs
             continue
-        for fit, rest in splits:
+        for fold in np.unique(folds):
+            fit, rest = folds != fold, folds == fold
             answers[name][rest] = fit_once(name, facts[name][fit], dataset.malignant[fit], facts[name][rest], seed)
     return answers
 
@@ -228,19 +240,19 @@ MODELS: dict[str, Callable[[int, int], Any]] = {**dict.fromkeys(FLOORS, boost), 
 
 
 def summarize(
-    measured: Dataset, fitted: Dataset, answers: dict[str, np.ndarray | None], problems: tuple[Problem, ...], *, folds: int, resamples: int, seed: int
+    measured: Dataset, fitted: Dataset, answers: dict[str, np.ndarray | None], problems: tuple[Problem, ...], *, folds: np.ndarray | None = None
 ) -> Shortcuts:
-    """The floors from the answers for the photographs of `measured`."""
+    """The floors from the answers for the photographs of `measured`; `folds`, int (n,), where those come from cross-validation."""
     malignant, groups = measured.malignant, measured.groups
     floors: dict[str, Floor | None] = {}
     for name, answer in answers.items():
         floors[name] = None
         if answer is not None:
-            values, ci = measure_scores(malignant, answer, answer > 0.5, groups, resamples=resamples, seed=seed)
+            values, ci = measure_scores(malignant, answer, answer > 0.5, groups, folds)
             floors[name] = Floor(values["accuracy"], values["auroc"], {score: ci[score] for score in ("accuracy", "auroc")})
     always = np.full(len(measured), fitted.malignant.mean() > 0.5)
-    values, ci = measure_scores(malignant, always.astype(float), always, groups, resamples=resamples, seed=seed)
+    values, ci = measure_scores(malignant, always.astype(float), always, groups)
     return Shortcuts(
         n=len(measured), n_malignant=int(malignant.sum()), groups=len(np.unique(groups)), majority_accuracy=values["accuracy"],
-        majority_ci=ci["accuracy"], floors=floors, folds=folds, fitted_to=None if fitted is measured else fitted.name, problems=problems,
+        majority_ci=ci["accuracy"], floors=floors, folds=0 if folds is None else len(np.unique(folds)), fitted_to=None if fitted is measured else fitted.name, problems=problems,
     )  # fmt: skip

@@ -89,7 +89,7 @@ def analyse(
     table = add_skin_tone(assessment.table)
     stresses = stress_model(predictor.rate, dataset, threshold=assessment.threshold, progress=progress) if stress else ()
     return Analysis(
-        reliability=tabulate_reliability(truth, probability),
+        reliability=tabulate_reliability(truth, probability, dataset.groups),
         decision_curve=trace_net_benefit(truth, probability) if 0 < truth.sum() < len(truth) else None,
         risk_coverage=trace_risk(decided == truth, np.abs(logit(probability) - logit(assessment.threshold))),
         subgroups=tabulate_subgroups(table, truth, probability, assessment.threshold, dataset.groups),

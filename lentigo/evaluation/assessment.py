@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from lentigo.data.manifests import CLASSES, Dataset, load_dataset, select_split
+from lentigo.data.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError
 from lentigo.evaluation.copies import Copy, search_copies
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
 from lentigo.evaluation.ledger import record_opening, require_ledger
-from lentigo.evaluation.metrics import Metrics, bootstrap, measure
+from lentigo.evaluation.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.recalibration import Recalibration, measure_calibration
 from lentigo.evaluation.subgroups import FEWEST
 from lentigo.inference.prediction import Prediction, Predictor
@@ -31,6 +31,7 @@ class Assessment:
     n_malignant: int
     metrics: Metrics
     threshold: float
+    threshold_rule: str  # the one in use
     ci: dict[str, tuple[float, float]]
     confusion: list[list[int]]  # rows truth, columns decision, in the order benign, malignant
     split: str
@@ -63,7 +64,7 @@ class Assessment:
             "n": self.n, "n_malignant": self.n_malignant,
             **{name: known(value) for name, value in asdict(self.metrics).items()},
             "calibration_slope": known(fit.slope), "calibration_intercept": known(fit.intercept),
-            "threshold": self.threshold,
+            "threshold": self.threshold, "threshold_rule": self.threshold_rule,
             "ci": {name: [known(low), known(high)] for name, (low, high) in ends.items()},
             "confusion": self.confusion, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
@@ -81,7 +82,7 @@ def known(value: float) -> float | None:
 def evaluate(
     model: str | Path | Predictor, data: str | Path | Dataset, *, split: str = "test", twins: bool = True, progress: Progress = show_nothing
 ) -> Assessment:
-    """Measures a RUN on one split of a data set, with 95 % intervals by bootstrap over groups. A `Predictor` may stand for the
+    """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for the
     RUN, to have it asked otherwise than by default. `twins` looks for photographs that show the same picture: they share a group, and
     those that show one of the training are listed.
 
@@ -92,6 +93,7 @@ def evaluate(
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     chosen = select_split(dataset, split)
+    split = name_split(dataset, split)
     answers = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
     readable = np.array([isinstance(answer, Prediction) for answer in answers])
     if not readable.any():
@@ -115,7 +117,8 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         n_malignant=int(truth.sum()),
         metrics=measure(truth, probability, threshold, answered),
         threshold=threshold,
-        ci=bootstrap(lambda rows: measure(truth[rows], probability[rows], threshold, answered[rows]), groups),
+        threshold_rule=predictor.threshold_rule,
+        ci=estimate_intervals(truth, probability, threshold, groups, answered),
         confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
         split=split,
         model=predictions[0].model,

@@ -287,7 +287,7 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
     return Section("Results on validation", (
         f"{scores['n']:,} photographs, {scores['n_malignant']:,} malignant. All are counted, answered or refused.",
         "These numbers are optimistic: epoch, calibration, threshold and refusal were chosen on the same photographs.", *held_out, *few,
-        "Intervals: 95 %, percentile bootstrap, 1000 resamples of whole groups. They count chance alone, not other places or people.",
+        "Intervals: 95 %, by whole groups: exact for shares, by DeLong's variance for the AUROC, 1000 resamples for the others. They count chance alone, not other places or people.",
     ), (Table(("Metric", "Value", "95 % interval"), rows),))  # fmt: skip
 
 
@@ -307,7 +307,7 @@ def describe_test(card: dict[str, Any]) -> Section:
     stress = tuple((row["name"], tell_score(row["auroc"], row["auroc_ci"]), f"{row['changed']:.1%}") for row in said.get("stress") or ())
     return Section("Results on test photographs", (
         f"{said['data']}, {said['n']:,} photographs, {said['n_malignant']:,} malignant; by {said['model']}. Training never read them; all are counted, answered or refused.",
-        "Intervals: 95 %, percentile bootstrap over groups. They count chance alone, not other places or people.",
+        "Intervals: 95 %, by whole groups. They count chance alone, not other places or people.",
         "The second table is what a simple classifier reaches without the lesion, the third what is left when every photograph is changed.",
     ), (
         Table(("Metric", "Value", "95 % interval"), rows), Table(("Known to the classifier", "AUROC"), floors),

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 from scipy.signal import convolve
-from scipy.stats import binom, norm, rankdata
-from sklearn.metrics import roc_auc_score
+from scipy.stats import binom
 
+from lentigo.data.intervals import compare_aurocs
 from lentigo.errors import UsageError
 
 
@@ -57,62 +57,15 @@ def compare_models(
     groups = np.arange(len(malignant)) if groups is None else np.unique(groups, return_inverse=True)[1]
     if not len(malignant) == len(first) == len(second) == len(groups):
         raise UsageError(f"{len(malignant)} labels, {len(first)} and {len(second)} answers, {len(groups)} groups: expected the same photographs for both")
-    aurocs, covariance = covary_aurocs(malignant, np.stack([first, second]), groups)
-    difference = float(aurocs[1] - aurocs[0])
-    ci, p = judge_difference(difference, float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
+    aurocs, ci, p = compare_aurocs(malignant, first, second, groups)
     right = [(scores >= threshold) == (malignant == 1) for scores, threshold in zip((first, second), thresholds, strict=True)]
     return Comparison(
         n=len(malignant), n_malignant=int(malignant.sum()), groups=int(groups.max(initial=-1) + 1),
-        first_auroc=float(aurocs[0]), second_auroc=float(aurocs[1]), difference=difference, ci=ci, p=p,
+        first_auroc=float(aurocs[0]), second_auroc=float(aurocs[1]), difference=float(aurocs[1] - aurocs[0]), ci=ci, p=p,
         first_accuracy=float(right[0].mean()), second_accuracy=float(right[1].mean()),
         only_first_right=int((right[0] & ~right[1]).sum()), only_second_right=int((right[1] & ~right[0]).sum()),
         p_decisions=judge_decisions(*right, groups), names=names,
     )  # fmt: skip
-
-
-def covary_aurocs(malignant: np.ndarray, scores: np.ndarray, groups: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """AUROCs, float (k,), of k models' `scores`, float (k, n), and their covariance, float (k, k).
-
-    Clusters as in Obuchowski 1997 (Biometrics 53:567); where each photograph is its own group this is
-    DeLong 1988 (Biometrics 44:837), computed from ranks as Sun and Xu 2014 (IEEE Signal Processing Letters 21:1389) do.
-    NaN where a class is missing, covariances also where a class stands in one group only.
-    """
-    k, sick, healthy = len(scores), malignant == 1, malignant == 0
-    if not sick.any() or not healthy.any():
-        return np.full(k, np.nan), np.full((k, k), np.nan)
-    aurocs = np.array([roc_auc_score(malignant, row) for row in scores])
-    counts = [len(np.unique(groups[rows])) for rows in (sick, healthy)]
-    if min(counts) < 2:
-        return aurocs, np.full((k, k), np.nan)
-    excess = place(scores, sick, healthy) - aurocs[:, None]  # (k, n): how far each placement lies from the mean
-    sums = [sum_groups(excess * rows, groups) for rows in (sick, healthy)]  # (k, groups) each
-    own = [count / (count - 1) / rows.sum() ** 2 * part @ part.T for part, rows, count in zip(sums, (sick, healthy), counts, strict=True)]
-    every = groups.max() + 1
-    cross = every / (every - 1) / (sick.sum() * healthy.sum()) * sums[0] @ sums[1].T
-    return aurocs, own[0] + own[1] + cross + cross.T
-
-
-def place(scores: np.ndarray, sick: np.ndarray, healthy: np.ndarray) -> np.ndarray:
-    """Placement values, float (k, n): the share of the other class that a photograph's score is on the right side of, ties half."""
-    among_all, places = rankdata(scores, axis=1), np.empty(scores.shape)
-    for rows, others in ((sick, healthy), (healthy, sick)):
-        places[:, rows] = (among_all[:, rows] - rankdata(scores[:, rows], axis=1)) / others.sum()
-    places[:, healthy] = 1 - places[:, healthy]
-    return places
-
-
-def sum_groups(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """Sums over each group, float (k, groups), of `values`, float (k, n)."""
-    return np.stack([np.bincount(groups, weights=row) for row in values])
-
-
-def judge_difference(difference: float, variance: float) -> tuple[tuple[float, float], float]:
-    """The 95 % interval and the p of a normal difference. Two models that rank alike have the difference 0, and p = 1."""
-    deviation = np.sqrt(max(variance, 0.0))
-    if deviation < 1e-12:  # rounding; NaN is not smaller
-        return ((difference, difference), 1.0) if abs(difference) < 1e-12 else ((np.nan, np.nan), np.nan)
-    reach = norm.ppf(0.975) * deviation
-    return (float(difference - reach), float(difference + reach)), float(2 * norm.sf(abs(difference) / deviation))
 
 
 def judge_decisions(first_right: np.ndarray, second_right: np.ndarray, groups: np.ndarray) -> float:

@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-from scipy.stats import binomtest
 
+from lentigo.data.intervals import estimate_share
 from lentigo.errors import UsageError
+from lentigo.evaluation.metrics import assign_bins
 
 THRESHOLDS = np.concatenate([np.arange(1, 100) / 1000, np.arange(10, 100) / 100])  # finer where prevalences are
 LEAST = 10  # photographs in a bin
@@ -17,7 +18,7 @@ POINTS = 100  # of a risk-coverage curve
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """A bin of photographs: their mean P(malignant), the share that is malignant, and its 95 % interval (Wilson)."""
+    """A bin of photographs: their mean P(malignant), the share that is malignant, and its 95 % interval by groups."""
 
     n: int
     probability: float
@@ -56,21 +57,38 @@ class RiskCoverage:
         return {"n": self.n, "aurc": self.aurc} | {name: getattr(self, name).tolist() for name in ("coverage", "error", "least")}
 
 
-def tabulate_reliability(malignant: np.ndarray, probability: np.ndarray, bins: int = 15) -> tuple[ReliabilityBin, ...]:
-    """Bins of equal mass, from the lowest probability up; `malignant` 0 or 1 (n,), `probability` float (n,).
+def tabulate_reliability(
+    malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray | None = None, bins: int = 15
+) -> tuple[ReliabilityBin, ...]:
+    """Gives bins of equal mass, from the lowest probability up.
 
-    They are those of the expected calibration error, but fewer where they would hold less than ten photographs each. The
-    intervals take each photograph for an independent one.
+    They are those of the expected calibration error, but fewer where they would hold less than ten photographs each. Photographs of one
+    probability stand in one bin.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        groups: Group numbers, int (n,), by which the intervals are made; without them each photograph stands for itself.
+        bins: How many bins at most.
+
+    Returns:
+        The bins that hold photographs.
     """
-    chunks = np.array_split(np.argsort(probability, kind="stable"), max(1, min(bins, len(probability) // LEAST)))
-    return tuple(describe_bin(malignant[chunk], probability[chunk]) for chunk in chunks if len(chunk))
+    if len(probability) == 0:
+        return ()
+    groups = np.arange(len(probability)) if groups is None else groups
+    chosen = assign_bins(probability, max(1, min(bins, len(probability) // LEAST)))
+    rows = []
+    for number in np.unique(chosen):
+        here = chosen == number
+        rows.append(describe_bin(malignant[here], probability[here], groups[here]))
+    return tuple(rows)
 
 
-def describe_bin(malignant: np.ndarray, probability: np.ndarray) -> ReliabilityBin:
+def describe_bin(malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray) -> ReliabilityBin:
     """The row of one bin."""
-    observed = binomtest(int(malignant.sum()), len(malignant))
-    reach = observed.proportion_ci(method="wilson")
-    return ReliabilityBin(len(malignant), float(probability.mean()), float(observed.statistic), float(reach.low), float(reach.high))
+    low, high = estimate_share(malignant == 1, groups)
+    return ReliabilityBin(len(malignant), float(probability.mean()), float(malignant.mean()), low, high)
 
 
 def trace_net_benefit(

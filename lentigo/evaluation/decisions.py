@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.resampling import measure_scores
+from lentigo.data.intervals import measure_scores
 
 
 @dataclass(frozen=True)
 class Decisions:
-    """Decisions at a threshold, with 95 % intervals by bootstrap over groups; NaN where a class is missing."""
+    """Decisions at a threshold, with 95 % intervals by groups; NaN where a class is missing."""
 
     rule: str
     threshold: float

@@ -102,17 +102,30 @@ def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | Non
     return save_figure(figure, path)
 
 
-def draw_risk_coverage(curve: RiskCoverage, path: Path, coverage: float | None = None) -> Path:
-    """The error rate among the answered by the share answered; `coverage` is the share that the model does answer."""
+def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, float] | None = None) -> Path:
+    """Draws the error rate among the answered by the share answered.
+
+    Args:
+        curve: What refusing the answers nearest to the threshold would do.
+        path: Of the figure.
+        answered: The share that the model does answer, and the error rate among those: it refuses by distance and by conformal prediction,
+            so this point need not lie on the curve. None where it answers nothing.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
     axes.axhline(curve.error[-1], color=GREY, linestyle=":", label=f"all answered {curve.error[-1]:.3f}")
     axes.plot(curve.coverage, curve.least, color=BENIGN, linewidth=1, linestyle="--", label="errors refused first")
-    axes.plot(curve.coverage, curve.error, color=ACCENT, linewidth=2, label=f"model, area {curve.aurc:.3f}")
-    if coverage is not None:
-        axes.plot(coverage, np.interp(coverage, curve.coverage, curve.error), "o", color=MALIGNANT, label=f"answers {coverage:.0%}")
-    axes.set(xlim=(0, 1.02), ylim=(0, max(0.02, 1.6 * max(curve.error[-1], curve.error[len(curve.error) // 5 :].max()))))
-    tidy_axes(axes, "Risk and coverage", "share answered, most confident first", "error rate among the answered")
+    axes.plot(curve.coverage, curve.error, color=ACCENT, linewidth=2, label=f"nearest to the threshold refused first, area {curve.aurc:.3f}")
+    highest = max(0.02, 1.6 * max(curve.error[-1], curve.error[len(curve.error) // 5 :].max()))
+    if answered is not None:
+        coverage, error = answered
+        axes.plot(coverage, error, "o", color=MALIGNANT, label=f"as it refuses: answers {coverage:.0%}, error {error:.3f}")
+        highest = max(highest, 1.2 * error)
+    axes.set(xlim=(0, 1.02), ylim=(0, highest))
+    tidy_axes(axes, "Risk and coverage", "share answered", "error rate among the answered")
     axes.legend(frameon=False, loc="upper left")
     return save_figure(figure, path)
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import expit, logit
 from scipy.stats import t
 
-LEVEL = 0.95
+from lentigo.data.intervals import LEVEL, UNKNOWN, widen
 
 
 @dataclass(frozen=True)
@@ -34,21 +35,39 @@ def known(value: float) -> float | None:
     return None if np.isnan(value) else float(value)
 
 
-def average_scores(scores: Sequence[float] | np.ndarray, ratio: float) -> Mean:
-    """The mean of `scores`, float (j,), of trainings whose held-out photographs are `ratio` times as many as those that they learned from.
+def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: float | None = None) -> Mean:
+    """Gives the mean of the scores of trainings that overlap, with its 95 % interval and p.
 
-    >>> average_scores([0.9, 0.9, 0.9], 0.25).ci
-    (0.9, 0.9)
+    Args:
+        scores: AUROCs or accuracies, or differences of such, one for each training; float (j,).
+        ratio: How many times as many photographs were held out of a training as it learned from.
+        cases: Of scores between 0 and 1, not of differences, the number of photographs of the smaller class on which they were measured. The
+            interval is made on the logit scale then, and is as wide at least as the rule of three wants (`lentigo.data.intervals.widen`).
+
+    Returns:
+        The mean; its interval ends within 0 and 1, that of a difference within -1 and 1. NaN where one training says nothing of chance.
+
+    >>> average_scores([0.02, 0.02, 0.02], 0.25).ci
+    (0.02, 0.02)
     """
     values = np.asarray(scores, float)
     count, mean = len(values), float(values.mean())
     if count < 2:
-        return Mean(mean, (float("nan"), float("nan")), float("nan"))
+        return Mean(mean, UNKNOWN, float("nan"))
     deviation = float(np.sqrt((1 / count + ratio) * values.var(ddof=1)))
-    if deviation < 1e-12:  # rounding
-        return Mean(mean, (mean, mean), 1.0 if abs(mean) < 1e-12 else 0.0)
-    reach = float(t.ppf(0.5 + LEVEL / 2, count - 1)) * deviation
-    return Mean(mean, (mean - reach, mean + reach), float(2 * t.sf(abs(mean) / deviation, count - 1)))
+    quantile = float(t.ppf(0.5 + LEVEL / 2, count - 1))
+    p = 1.0 if abs(mean) < 1e-12 else 0.0
+    if deviation >= 1e-12:  # not mere rounding
+        p = float(2 * t.sf(abs(mean) / deviation, count - 1))
+    if cases is None:
+        ends = np.clip([mean - quantile * deviation, mean + quantile * deviation], -1, 1)
+        return Mean(mean, (float(ends[0]), float(ends[1])), p)
+    ends = mean, mean
+    if 0 < mean < 1:
+        reach = quantile * deviation / (mean * (1 - mean))  # of the logit
+        low, high = expit(logit(mean) + np.array([-reach, reach]))
+        ends = float(low), float(high)
+    return Mean(mean, widen(mean, ends, cases), p)
 
 
 def adjust_holm(p: Sequence[float]) -> list[float]:

@@ -43,10 +43,12 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
 
 def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path) -> dict[str, Path]:
     """Draws the figures of an analysis."""
-    folder, coverage = Path(folder), assessment.metrics.coverage
+    folder = Path(folder)
+    decided = assessment.refusals.answered
+    answered = None if decided is None else (assessment.metrics.coverage, 1 - decided.accuracy)
     figures = {
         "reliability": draw_reliability(analysis.reliability, folder / "reliability.png"),
-        "risk_coverage": draw_risk_coverage(analysis.risk_coverage, folder / "risk_coverage.png", coverage),
+        "risk_coverage": draw_risk_coverage(analysis.risk_coverage, folder / "risk_coverage.png", answered),
     }
     if analysis.decision_curve is not None:
         figures["decision_curve"] = draw_decision_curve(analysis.decision_curve, folder / "decision_curve.png", assessment.threshold)

@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lentigo.data.intervals import bootstrap
+from lentigo.data.manifests import name_split
 from lentigo.data.masks import MaskSet, load_masks, read_mask
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.splits import resample_groups
 from lentigo.errors import DataError, PhotoError
 from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
 from lentigo.evaluation.ledger import record_opening, require_ledger
@@ -23,7 +24,7 @@ from lentigo.inference.detection import Detection, find_lesions
 from lentigo.inference.lesions import clean_mask, enlarge_mask, find_box
 from lentigo.inference.prediction import Answer, Predictor
 
-RESAMPLES = 1000
+UNBOUNDED = ("surface_distance_px", "surface_distance_share", "hausdorff95_px", "hausdorff95_share")  # a distance of 1 is none that occurs
 TITLES = {
     "jaccard": "Jaccard index (IoU)", "threshold_jaccard": "Jaccard index, 0 where under 0.65", "dice": "Dice coefficient",
     "sensitivity": "Sensitivity of the pixels", "specificity": "Specificity of the pixels",
@@ -85,6 +86,7 @@ def evaluate_masks(model: str | Path | Predictor, data: str | Path | MaskSet, *,
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     predictor.require_decoder()
     masks = load_masks(data, split, progress=progress)
+    split = name_split(masks, split)
     assessment = assess_masks(predictor, masks, split, progress=progress)
     times = record_opening(assessment.data_fingerprint, split, predictor.bundle.name)
     return replace(assessment, times_test_opened=times)
@@ -130,10 +132,11 @@ def judge(answer: Answer, truth: np.ndarray, found: Detection) -> Sample:
 def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, problems: tuple[Problem, ...]) -> MaskAssessment:
     """The means of samples, one for each row of `masks`, with their intervals."""
     scores, boxes = pd.DataFrame([sample.scores for sample in samples]), np.array([sample.boxes for sample in samples])
+    matches = [sample.match for sample in samples]
     return MaskAssessment(
         n=len(samples),
-        metrics=average(scores, [sample.match for sample in samples], np.arange(len(samples))),
-        ci=bootstrap(scores, [sample.match for sample in samples], masks.groups),
+        metrics=average(scores, matches, np.ones(len(samples), int)),
+        ci=bootstrap(lambda weights: average(scores, matches, weights), masks.groups, unbounded=UNBOUNDED),
         not_found=int(scores["surface_distance_px"].isna().sum()),
         one_box=float((boxes == 1).mean()),
         split=split,
@@ -145,17 +148,11 @@ def summarize(model: str, masks: MaskSet, samples: list[Sample], split: str, pro
     )
 
 
-def average(scores: pd.DataFrame, matches: list[Match], rows: np.ndarray) -> dict[str, float]:
-    """The metrics of some rows, int (m,), with repeats; means leave out what is not defined."""
+def average(scores: pd.DataFrame, matches: list[Match], weights: np.ndarray) -> dict[str, float]:
+    """The metrics where each photograph counts `weights`, int (n,), times; means leave out what is not defined."""
+    values = scores.to_numpy(dtype=float)
+    defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
-        values = scores.to_numpy()[rows]
-        means = np.nansum(values, axis=0) / (~np.isnan(values)).sum(axis=0)
-    precision = measure_precision(matches, np.bincount(rows, minlength=len(matches)))
+        means = weights @ np.where(defined, values, 0) / (weights @ defined)
+    precision = measure_precision(matches, weights)
     return dict(zip(scores.columns, means.tolist(), strict=True)) | {"box_ap50": float(precision[0]), "box_ap": float(precision.mean())}
-
-
-def bootstrap(scores: pd.DataFrame, matches: list[Match], groups: np.ndarray) -> dict[str, tuple[float, float]]:
-    """Percentile intervals of each metric; whole groups are drawn with replacement (cluster bootstrap, Field 2007)."""
-    draws = pd.DataFrame([average(scores, matches, rows) for rows in resample_groups(groups, RESAMPLES)])
-    low, high = (draws.quantile(tail) for tail in (0.025, 0.975))
-    return {name: (float(low[name]), float(high[name])) for name in draws}

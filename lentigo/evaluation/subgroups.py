@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.resampling import RESAMPLES, measure_scores
+from lentigo.data.intervals import measure_scores
 from lentigo.data.skin import TONES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")
@@ -50,11 +50,11 @@ def known(value: float) -> float | None:
 
 
 def tabulate_subgroups(
-    table: pd.DataFrame, malignant: np.ndarray, probability: np.ndarray, threshold: float, groups: np.ndarray, *, resamples: int = RESAMPLES, seed: int = 0
+    table: pd.DataFrame, malignant: np.ndarray, probability: np.ndarray, threshold: float, groups: np.ndarray
 ) -> tuple[Subgroup, ...]:
     """A row for each value of each of `COLUMNS` that `table` has and that tells photographs apart, unknown values last.
 
-    `malignant` 0 or 1, `probability` float, `groups` int, each (n,) as the table's rows. Intervals are by bootstrap over groups.
+    `malignant` 0 or 1, `probability` float, `groups` int, each (n,) as the table's rows. Intervals are by groups.
     Below 30 photographs nothing is claimed, below 10 of a class nothing that rests on it: those values are NaN, the note says so.
     """
     rows = []
@@ -63,7 +63,7 @@ def tabulate_subgroups(
         for value in order_values(values, column):
             chosen = np.flatnonzero(values == value)
             answers = malignant[chosen], probability[chosen], probability[chosen] >= threshold, groups[chosen]
-            rows.append(measure_subgroup(column, value, *answers, resamples=resamples, seed=seed))
+            rows.append(measure_subgroup(column, value, *answers))
     return tuple(rows)
 
 
@@ -109,13 +109,13 @@ def order_values(values: np.ndarray, column: str) -> list[str]:
 
 
 def measure_subgroup(
-    column: str, value: str, malignant: np.ndarray, probability: np.ndarray, decided: np.ndarray, groups: np.ndarray, **options: int
+    column: str, value: str, malignant: np.ndarray, probability: np.ndarray, decided: np.ndarray, groups: np.ndarray
 ) -> Subgroup:
     """One row; see `tabulate_subgroups`."""
     claims, note = judge_counts(len(malignant), int(malignant.sum()))
     values, ci = dict.fromkeys(SHOWN, np.nan), dict.fromkeys(SHOWN, (np.nan, np.nan))
     if claims:
-        measured, intervals = measure_scores(malignant, probability, decided, groups, **options)
+        measured, intervals = measure_scores(malignant, probability, decided, groups)
         values |= {name: measured[name] for name in claims}
         ci |= {name: intervals[name] for name in claims}
     return Subgroup(column, value, len(malignant), int(malignant.sum()), len(np.unique(groups)), **values, ci=ci, note=note)

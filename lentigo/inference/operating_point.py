@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from lentigo.errors import UsageError
@@ -14,7 +16,7 @@ def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) 
 
     `sensitivity=S`: the highest threshold that still finds the share S of the malignant; `specificity=S`: the lowest that
     still clears the share S of the benign; `youden`: the highest sensitivity + specificity (Youden 1950); `cost=FN:FP`: the
-    cheapest, a missed malignant costing FN and a false alarm FP; a number is taken as it is. Raises `UsageError`.
+    cheapest, a missed malignant costing FN and a false alarm FP, calling nothing malignant included; of equals the lowest; a number is taken as it is. Raises `UsageError`.
 
     >>> choose_threshold("sensitivity=0.5", np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.8]))
     0.8
@@ -22,18 +24,18 @@ def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) 
     name, _, text = rule.partition("=")
     if not text and name not in ("youden", "sensitivity", "specificity", "cost"):
         return read_share(rule, rule)
-    candidates, sensitivity, specificity = list_points(malignant, probability)
+    points = list_points(malignant, probability)
     if name == "youden":
-        return float(candidates[np.argmax(sensitivity + specificity)])
+        n_malignant, n_benign = points.found.max(), points.cleared.max()
+        return float(points.threshold[np.argmax(points.found * n_benign + points.cleared * n_malignant)])
     if name == "sensitivity":
-        return float(candidates[sensitivity >= read_share(text, rule)].max())
+        return float(points.threshold[points.sensitivity >= read_share(text, rule)].max())
     if name == "specificity":
-        reached = specificity >= read_share(text, rule)
-        return float(candidates[reached].min()) if reached.any() else 1.0
+        return float(points.threshold[points.specificity >= read_share(text, rule)].min())
     if name == "cost":
         missed, alarm = read_costs(text, rule)
-        cost = missed * (1 - sensitivity) * malignant.sum() + alarm * (1 - specificity) * (malignant == 0).sum()
-        return float(candidates[np.argmin(cost)])
+        cost = missed * (points.found.max() - points.found) + alarm * (points.cleared.max() - points.cleared)
+        return float(points.threshold[np.argmin(cost)])
     raise UsageError(f"operating point {rule!r} is unknown; expected {RULES}")
 
 
@@ -42,13 +44,47 @@ def check_rule(rule: str) -> None:
     choose_threshold(rule, np.array([0, 1]), np.array([0.0, 1.0]))
 
 
-def list_points(malignant: np.ndarray, probability: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thresholds ascending, (m,): each distinct probability; with sensitivity and specificity of deciding `>=` there."""
-    candidates = np.unique(probability)
+@dataclass(frozen=True)
+class Points:
+    """What deciding `>=` at each of some thresholds does; arrays (m,), by ascending threshold.
+
+    Attributes:
+        threshold: Float.
+        found: Malignant photographs called malignant, int.
+        cleared: Benign photographs called benign, int.
+    """
+
+    threshold: np.ndarray
+    found: np.ndarray
+    cleared: np.ndarray
+
+    @property
+    def sensitivity(self) -> np.ndarray:
+        """A quotient of counts, so that 93 of 100 is 0.93 and not a little less."""
+        return self.found / self.found.max()
+
+    @property
+    def specificity(self) -> np.ndarray:
+        """As `sensitivity`."""
+        return self.cleared / self.cleared.max()
+
+
+def list_points(malignant: np.ndarray, probability: np.ndarray) -> Points:
+    """All that a threshold can do: each distinct probability, the lowest of which calls all malignant, and one that calls nothing malignant.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,); both classes are there.
+        probability: P(malignant), float (n,).
+
+    Returns:
+        A point for each threshold. That of calling nothing is 1, or the next number above it where a probability is 1.
+    """
+    nothing = 1.0 if probability.max() < 1 else np.nextafter(1.0, 2.0)
+    threshold = np.append(np.unique(probability), nothing)
     positive, negative = (np.sort(probability[malignant == label]) for label in (1, 0))
-    sensitivity = 1 - np.searchsorted(positive, candidates, "left") / len(positive)
-    specificity = np.searchsorted(negative, candidates, "left") / len(negative)
-    return candidates, sensitivity, specificity
+    missed = np.searchsorted(positive, threshold, "left")
+    cleared = np.searchsorted(negative, threshold, "left")
+    return Points(threshold, len(positive) - missed, cleared)
 
 
 def read_share(text: str, rule: str) -> float:

@@ -109,6 +109,7 @@ class Predictor:
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
         self.calibration = read_calibration(self.bundle.card["calibration"]) if self.classifies else Calibration()
+        self.threshold_rule = operating_point or self.bundle.card.get("threshold_rule", "0.5")
         self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold if self.classifies else math.nan
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
@@ -237,7 +238,7 @@ class Predictor:
 
     def list_thresholds(self) -> dict[str, float]:
         """By its rule each operating point that a reader may want to see beside the one in use, which comes first."""
-        used = {self.bundle.card.get("threshold_rule", "0.5") if self.threshold == self.bundle.threshold else f"{self.threshold:g}": self.threshold}
+        used = {self.threshold_rule: self.threshold}
         others = {rule: self.find_threshold(rule) for rule in OPERATING_POINTS} if self.reference is not None else {}
         return used | others
 

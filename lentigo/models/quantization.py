@@ -13,11 +13,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 
 from lentigo.data.files import hash_file
+from lentigo.data.intervals import compare_aurocs, estimate_auroc
 from lentigo.data.photos import Photo, stream_photos
-from lentigo.data.splits import resample_groups
 from lentigo.errors import ModelError, tell_install
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
@@ -25,7 +24,6 @@ from lentigo.models.runtime import Session, measure_logits
 
 LARGEST_LOSS = 0.005  # of the validation AUROC
 CALIBRATION = 300  # photographs, NNCF's own default
-RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -153,18 +151,14 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
 
 
 def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, **facts: Any) -> Loss:
-    """AUROCs of two sets of logits (n,) of the same photographs, with intervals by bootstrap over groups."""
+    """AUROCs of two sets of logits (n,) of the same photographs, with intervals by groups."""
     known = ~np.isnan(before) & ~np.isnan(after)
     before, after = before[known], after[known]
     malignant = (table["label"] == "malignant").to_numpy(dtype=int)[known]
-    draws = [
-        (roc_auc_score(malignant[rows], before[rows]), roc_auc_score(malignant[rows], after[rows]))
-        for rows in resample_groups(table["group"].to_numpy()[known], RESAMPLES)
-        if 0 < malignant[rows].sum() < len(rows)
-    ]
-    low, high = np.percentile([(a, b, a - b) for a, b in draws], [2.5, 97.5], axis=0).tolist()
-    first, second = float(roc_auc_score(malignant, before)), float(roc_auc_score(malignant, after))
-    ci_before, ci_after, ci_loss = zip(low, high, strict=True)
+    groups = np.unique(table["group"].to_numpy()[known], return_inverse=True)[1]
+    first, ci_before = estimate_auroc(malignant, before, groups)
+    second, ci_after = estimate_auroc(malignant, after, groups)
+    ci_loss = compare_aurocs(malignant, after, before, groups)[1]
     difference = float(np.abs(expit(before) - expit(after)).max())
     return Loss(
         len(malignant), int(malignant.sum()), facts["calibration"], first, second, first - second, ci_before, ci_after, ci_loss, difference, facts["nncf"]

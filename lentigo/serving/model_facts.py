@@ -21,7 +21,7 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
     calibration = card.get("calibration") or {}
     return {
         "name": predictor.name, "licence": card.get("licence"), "disclaimer": card.get("disclaimer", DISCLAIMER), "not_for": list(NOT_FOR),
-        "architecture": card.get("architecture"), "threshold": predictor.threshold, "threshold_rule": card.get("threshold_rule", "0.5"),
+        "architecture": card.get("architecture"), "threshold": predictor.threshold, "threshold_rule": predictor.threshold_rule,
         "prevalence": card.get("prevalence"), "calibration": {name: value for name, value in calibration.items() if name not in ("knots", "values")},
         "refusal": card.get("refusal") or {}, "metrics": describe_bundle(predictor.bundle)["results"],
     }  # fmt: skip

@@ -18,7 +18,7 @@ from lentigo.training.charts import draw_tradeoff
 from lentigo.training.heads import Score
 
 METHOD = ("means over folds and seeds; 95 % intervals and paired tests: Student's t with the variance of Nadeau and Bengio 2003, since trainings share "
-          "photographs; p against the best, which was picked for its scores, adjusted after Holm 1979")  # fmt: skip
+          "photographs, of scores on the logit scale; p against the best, which was picked for its scores, adjusted after Holm 1979")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,26 @@ def rank_backbones(
     order = sorted(aurocs, key=lambda name: -aurocs[name].mean())
     behind = [average_scores(aurocs[name] - aurocs[order[0]], ratio) for name in order[1:]]
     adjusted = adjust_holm([difference.p for difference in behind])
-    standings = [
-        Standing(name, average_scores(aurocs[name], ratio), average_scores([score.accuracy for score in scores[name]], ratio), less, p,
-                 tuple(scores[name]), costs.get(name))
-        for name, less, p in zip(order, [None, *behind], [None, *adjusted], strict=True)
-    ]  # fmt: skip
+    standings = []
+    for name, less, p in zip(order, [None, *behind], [None, *adjusted], strict=True):
+        found = scores[name]
+        accuracies = [score.accuracy for score in found]
+        cases, photographs = count_held_out(found, ratio)
+        auroc, accuracy = average_scores(aurocs[name], ratio, cases), average_scores(accuracies, ratio, photographs)
+        standings.append(Standing(name, auroc, accuracy, less, p, tuple(found), costs.get(name)))
     return Ranking(tuple(standings), tuple(missing), tuple(problems), facts or {})
+
+
+def count_held_out(scores: Sequence[Score], ratio: float) -> tuple[float, float]:
+    """Photographs of the smaller class, and of both, that were held out of some training; those of another seed are the same ones again.
+
+    >>> [round(count) for count in count_held_out([Score(0.9, 0.8, 0.3, 20, 8, 1, 1, 1.0)] * 10, 0.25)]  # five folds, two seeds
+    [40, 100]
+    """
+    whole = float(np.mean([score.n for score in scores])) * (1 + 1 / ratio)  # the whole set
+    photographs = min(whole, float(sum(score.n for score in scores)))
+    share = float(np.mean([min(score.n_malignant, score.n - score.n_malignant) / score.n for score in scores]))
+    return share * photographs, photographs
 
 
 def make_row(standing: Standing) -> dict[str, Any]:

@@ -41,7 +41,7 @@ def bordered(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def shortcuts(bordered):
-    return measure_shortcuts(bordered, resamples=100)
+    return measure_shortcuts(bordered)
 
 
 def test_a_border_that_gives_the_class_away_is_found(shortcuts):
@@ -64,7 +64,7 @@ def test_a_source_that_gives_the_class_away_is_found(bordered):
     dataset = load_dataset(bordered)
     source = np.where(dataset.malignant == 1, "clinic", "archive")
     source[::10] = "clinic"
-    floor = measure_shortcuts(Dataset("set", dataset.table.assign(source=source)), resamples=100).floors["source_only"]
+    floor = measure_shortcuts(Dataset("set", dataset.table.assign(source=source))).floors["source_only"]
     assert floor.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
     assert 0.9 < floor.auroc < 1
 
@@ -76,15 +76,15 @@ def test_a_group_never_stands_on_both_sides(tmp_path):
         Image.fromarray(np.tile(colours[lesion[number]], (32, 32, 1)) + np.uint8(number % 2)).save(tmp_path / f"{number:03d}.png")
     label = np.array(["benign", "malignant"])[rng.permutation(np.arange(60) % 2)[lesion]]
     table = pd.DataFrame({"image": [str(tmp_path / f"{number:03d}.png") for number in range(120)], "label": label})
-    alone = measure_shortcuts(Dataset("set", table), resamples=10).floors["border_only"].auroc
-    grouped = measure_shortcuts(Dataset("set", table.assign(lesion_id=lesion)), resamples=10).floors["border_only"].auroc
+    alone = measure_shortcuts(Dataset("set", table)).floors["border_only"].auroc
+    grouped = measure_shortcuts(Dataset("set", table.assign(lesion_id=lesion))).floors["border_only"].auroc
     assert alone > 0.75 and grouped < 0.65
 
 
 def test_the_floor_beside_a_test_result_is_fitted_to_the_training_set(bordered, shortcuts, tmp_path):
     other = load_dataset(draw_set(tmp_path / "other", count=20, seed=1, border=40))
     swapped = Dataset("swapped", other.table.assign(label=other.table["label"].map({"benign": "malignant", "malignant": "benign"})))
-    found = measure_shortcuts(bordered, against=swapped, resamples=100)
+    found = measure_shortcuts(bordered, against=swapped)
     assert (found.n, found.folds, found.fitted_to) == (40, 0, str(bordered))
     assert found.floors["border_only"].auroc < 0.05 and found.majority_accuracy == 0.5
     assert shortcuts.fitted_to is None and shortcuts.folds == 5
@@ -94,7 +94,7 @@ def test_the_majority_is_that_of_the_training_set(bordered, tmp_path):
     dataset = load_dataset(bordered)
     mostly = dataset.take(np.flatnonzero((dataset.malignant == 0) | (np.arange(80) % 4 == 0)))
     rest = dataset.take(np.flatnonzero((dataset.malignant == 1) | (np.arange(80) % 4 == 0)))
-    assert measure_shortcuts(mostly, against=rest, resamples=20).majority_accuracy == pytest.approx(10 / 50)
+    assert measure_shortcuts(mostly, against=rest).majority_accuracy == pytest.approx(10 / 50)
 
 
 def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcuts):
@@ -107,20 +107,20 @@ def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcuts):
 
 
 def test_the_same_seed_gives_the_same_floors(bordered, shortcuts):
-    assert measure_shortcuts(bordered, resamples=100) == shortcuts
+    assert measure_shortcuts(bordered) == shortcuts
 
 
 def test_an_unreadable_photograph_is_listed(tmp_path):
     folder = draw_set(tmp_path / "set", count=12)
     (folder / "benign" / "bad.jpg").write_bytes(b"?")
-    found = measure_shortcuts(folder, resamples=10)
+    found = measure_shortcuts(folder)
     assert found.n == 24 and [problem.image for problem in found.problems] == [str(folder / "benign" / "bad.jpg")]
 
 
 @pytest.mark.parametrize("malignant", [0, 1])
 def test_too_few_of_a_class_leave_the_majority_alone(bordered, malignant):
     dataset = load_dataset(bordered)
-    found = measure_shortcuts(dataset.take(np.arange(20 - malignant, 40 + malignant)), resamples=20)
+    found = measure_shortcuts(dataset.take(np.arange(20 - malignant, 40 + malignant)))
     answers = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert answers["majority_accuracy"] >= 0.9 and answers["border_only_auroc"] is None and answers["folds"] == 0
 

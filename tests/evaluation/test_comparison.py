@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from lentigo.data.intervals import covary_aurocs
 from lentigo.data.splits import resample_groups
 from lentigo.errors import UsageError
-from lentigo.evaluation.comparison import compare_models, covary_aurocs, judge_decisions
+from lentigo.evaluation.comparison import compare_models, judge_decisions
 
 # The data of DeLong 1988: 43 patients with ovarian cancer; albumin, total protein, K-G score, whether surgery helped. Read from
 # the SAS/STAT 14.1 user's guide, LOGISTIC procedure, "Comparing Receiver Operating Characteristic Curves", whose output

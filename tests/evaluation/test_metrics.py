@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 from scipy.stats import binomtest
+from sklearn.metrics import average_precision_score
 
-from lentigo.evaluation.metrics import Metrics, bootstrap, calibration_error, measure, specificity_at
+from lentigo.data.intervals import measure_scores
+from lentigo.evaluation.metrics import Metrics, assign_bins, calibration_error, estimate_intervals, measure, rank_photographs
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 2, 300)
@@ -21,7 +23,19 @@ def test_counts_follow_the_threshold():
 
 def test_specificity_at_a_sensitivity_is_the_best_of_all_thresholds():
     best = max(np.mean(PROBABILITY[TRUTH == 0] < t) for t in np.unique(PROBABILITY) if np.mean(PROBABILITY[TRUTH == 1] >= t) >= 0.95)
-    assert specificity_at(TRUTH, PROBABILITY, 0.95) == pytest.approx(best)
+    assert measure(TRUTH, PROBABILITY, 0.5).specificity_at_95_sensitivity == pytest.approx(best)
+
+
+def test_average_precision_is_scikit_learns():
+    probability = np.round(PROBABILITY, 1)  # with ties
+    assert measure(TRUTH, probability, 0.5).average_precision == pytest.approx(average_precision_score(TRUTH, probability))
+
+
+def test_a_photograph_that_counts_twice_is_two():
+    weights = np.random.default_rng(0).integers(0, 3, 300)
+    rows, probability = np.repeat(np.arange(300), weights), np.round(PROBABILITY, 2)
+    repeated = rank_photographs(TRUTH[rows], probability[rows]).measure(np.ones(len(rows)))
+    assert rank_photographs(TRUTH, probability).measure(weights) == pytest.approx(repeated)
 
 
 def test_calibration_error_of_two_bins_by_hand():
@@ -41,8 +55,7 @@ def test_one_class_leaves_ranking_undefined():
 
 
 def accuracy_interval(truth, groups):
-    decided = np.full(len(truth), 0.9)
-    return bootstrap(lambda rows: measure(truth[rows], decided[rows], 0.5), groups)["accuracy"]
+    return estimate_intervals(truth, np.full(len(truth), 0.9), 0.5, groups)["accuracy"]
 
 
 def test_the_interval_of_a_share_is_about_binomial():
@@ -62,7 +75,7 @@ def test_copies_do_not_narrow_the_interval_of_groups():
 
 
 def test_an_interval_exists_for_each_metric():
-    intervals = bootstrap(lambda rows: measure(TRUTH[rows], PROBABILITY[rows], 0.5), np.arange(300), resamples=50)
+    intervals = estimate_intervals(TRUTH, PROBABILITY, 0.5, np.arange(300))
     values = measure(TRUTH, PROBABILITY, 0.5)
     for name in Metrics.__dataclass_fields__:
         low, high = intervals[name]
@@ -74,7 +87,7 @@ def test_the_interval_of_a_calibrated_classifiers_calibration_error_holds_it(see
     rng = np.random.default_rng(seed)
     probability = rng.beta(0.7, 0.7, 660)
     truth = (rng.uniform(size=660) < probability).astype(int)
-    low, high = bootstrap(lambda rows: measure(truth[rows], probability[rows], 0.5), np.arange(660), resamples=200)["ece"]
+    low, high = estimate_intervals(truth, probability, 0.5, np.arange(660))["ece"]
     value = calibration_error(truth, probability)
     assert low < value - 0.005 and value + 0.005 < high
 
@@ -83,11 +96,46 @@ def test_the_interval_of_a_large_calibration_error_is_its_percentile_interval():
     rng = np.random.default_rng(0)
     probability = rng.uniform(0.7, 0.9, 2000)  # of photographs half of which are malignant
     truth = (rng.uniform(size=2000) < 0.5).astype(int)
-    low, high = bootstrap(lambda rows: measure(truth[rows], probability[rows], 0.5), np.arange(2000), resamples=200)["ece"]
+    low, high = estimate_intervals(truth, probability, 0.5, np.arange(2000))["ece"]
     gap = probability.mean() - truth.mean()
     assert (low, high) == pytest.approx((gap - 1.96 * np.sqrt(0.25 / 2000), gap + 1.96 * np.sqrt(0.25 / 2000)), abs=0.006)
 
 
-def test_the_interval_of_one_photograph_is_its_value():
-    intervals = bootstrap(lambda rows: measure(np.array([1])[rows], np.array([0.3])[rows], 0.5), np.arange(1), resamples=20)
-    assert intervals["ece"] == pytest.approx((0.7, 0.7))
+def test_one_photograph_excludes_next_to_nothing():
+    low, high = estimate_intervals(np.array([1]), np.array([0.3]), 0.5, np.arange(1))["ece"]
+    assert low < 0.05 and high > 0.95
+
+
+def test_a_perfect_score_on_twenty_photographs_is_certain_of_nothing():
+    truth = np.arange(20) % 2
+    values, intervals = measure(truth, 0.1 + 0.8 * truth, 0.5), estimate_intervals(truth, 0.1 + 0.8 * truth, 0.5, np.arange(20))
+    for name in ("accuracy", "auroc", "sensitivity", "specificity", "average_precision", "specificity_at_95_sensitivity", "coverage"):
+        assert getattr(values, name) == 1 and intervals[name][0] < 0.84 and intervals[name][1] == 1, name
+    assert intervals["brier"][1] > 0.15
+
+
+def test_a_number_has_one_interval_wherever_it_is_told():
+    groups = np.arange(300) // 2
+    intervals = estimate_intervals(TRUTH, PROBABILITY, 0.5, groups)
+    others = measure_scores(TRUTH, PROBABILITY, PROBABILITY >= 0.5, groups)[1]
+    assert {name: intervals[name] for name in others} == others
+
+
+def test_the_same_probability_for_all_is_calibrated_if_it_is_the_share_of_malignant():
+    truth = np.arange(600) >= 300
+    for order in (np.arange(600), np.random.default_rng(0).permutation(600)):
+        assert calibration_error(truth[order].astype(int), np.full(600, 0.5)) == 0
+
+
+def test_the_calibration_error_does_not_depend_on_the_order_of_rows():
+    probability = np.round(PROBABILITY, 1)  # with ties
+    errors = []
+    for seed in range(5):
+        order = np.random.default_rng(seed).permutation(300)
+        errors.append(calibration_error(TRUTH[order], probability[order]))
+    assert errors == pytest.approx([errors[0]] * 5, abs=1e-12)
+
+
+def test_equal_probabilities_stand_in_one_bin():
+    bins = assign_bins(np.repeat([0.2, 0.7, 0.9], [5, 30, 5]), 15)
+    assert [len(np.unique(part)) for part in np.split(bins, [5, 35])] == [1, 1, 1] and len(np.unique(bins)) == 3

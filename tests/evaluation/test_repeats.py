@@ -12,6 +12,20 @@ def test_the_interval_is_that_of_nadeau_and_bengio():
     assert average_scores(SCORES, 1 / 4).ci == pytest.approx((SCORES.mean() - reach, SCORES.mean() + reach))
 
 
+def test_the_interval_of_an_auroc_never_leaves_0_to_1():
+    low, high = average_scores([0.97, 1.0, 0.88, 1.0, 0.94], 1 / 4, cases=40).ci
+    assert 0.5 < low < 0.9 and 0.98 < high < 1
+
+
+def test_far_from_the_edge_the_interval_of_an_auroc_is_that_of_nadeau_and_bengio():
+    scores = SCORES / 10 + 0.5
+    assert average_scores(scores, 1 / 4, cases=2000).ci == pytest.approx(average_scores(scores, 1 / 4).ci, abs=1e-4)
+
+
+def test_perfect_folds_are_not_certain():
+    assert average_scores(np.ones(5), 1 / 4, cases=20).ci == pytest.approx((0.025 ** (1 / 20), 1))
+
+
 def test_overlapping_trainings_make_the_interval_wider():
     low, high = average_scores(SCORES, 0.0).ci
     wider = average_scores(SCORES, 1 / 4).ci

@@ -10,7 +10,7 @@ from lentigo.data.phantoms import draw_phantom
 from lentigo.data.photos import read_photo
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
-from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, count_auroc, stress_model, tabulate_stress
+from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, stress_model, tabulate_stress
 
 CHANGES = dict(STRESSES)
 PHOTO = draw_phantom("malignant", 3).photo
@@ -208,10 +208,12 @@ def test_whole_groups_are_resampled():
     assert width(np.repeat(np.arange(20), 10)) > 2 * width(np.arange(200))
 
 
-def test_counting_pairs_gives_the_area_under_the_curve_with_ties():
+def test_decisions_that_all_stayed_might_not_elsewhere():
     rng = np.random.default_rng(0)
-    malignant, levels = rng.integers(0, 2, 200), rng.integers(0, 20, 200)
-    assert count_auroc(malignant, levels) == pytest.approx(roc_auc_score(malignant, levels))
+    scores = rng.random(60)
+    first, other = compare_answers({"unchanged": scores, "halved": scores / 2}, np.arange(60) % 2, np.arange(60), 1.0)
+    assert first.changed_ci == (0, 0)  # the photographs themselves
+    assert other.changed == 0 and other.changed_ci == pytest.approx((0, 1 - 0.025 ** (1 / 60)))
 
 
 def test_one_class_has_no_auroc_but_decisions():

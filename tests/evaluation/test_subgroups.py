@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.resampling import measure_scores
+from lentigo.data.intervals import measure_scores
 from lentigo.evaluation.subgroups import tabulate_subgroups
 
 RNG = np.random.default_rng(0)
@@ -14,7 +14,7 @@ GROUPS = np.arange(400) // 2
 
 
 def tabulate(truth=TRUTH, **columns):
-    return tabulate_subgroups(pd.DataFrame(columns), truth, PROBABILITY, 0.5, GROUPS, resamples=100)
+    return tabulate_subgroups(pd.DataFrame(columns), truth, PROBABILITY, 0.5, GROUPS)
 
 
 def values_of(rows):
@@ -26,7 +26,7 @@ def test_a_row_is_what_its_photographs_give():
     rows = tabulate(sex=sex)
     assert values_of(rows) == ["male", "female"]
     chosen = np.flatnonzero(sex == "female")
-    values, ci = measure_scores(TRUTH[chosen], PROBABILITY[chosen], PROBABILITY[chosen] >= 0.5, GROUPS[chosen], resamples=100)
+    values, ci = measure_scores(TRUTH[chosen], PROBABILITY[chosen], PROBABILITY[chosen] >= 0.5, GROUPS[chosen])
     row = rows[1]
     assert (row.n, row.n_malignant, row.groups) == (len(chosen), TRUTH[chosen].sum(), len(set(GROUPS[chosen])))
     assert (row.auroc, row.sensitivity, row.specificity) == (values["auroc"], values["sensitivity"], values["specificity"])
