@@ -100,6 +100,22 @@ def add_ink(photo: np.ndarray, rng: np.random.Generator) -> None:
     photo *= 1 - amount * (1 - np.float32(INKS[rng.integers(len(INKS))]).reshape(3, 1, 1) / 255)
 
 
+def add_patch(photo: np.ndarray, rng: np.random.Generator) -> None:
+    """A coloured sticker at the border, round or square, as clinics lay beside a lesion; part of it lies outside."""
+    side = photo.shape[1] * 2
+    layer = np.zeros((side, side), np.uint8)
+    angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.46, 0.66)
+    centre = 0.5 + far * np.array([np.cos(angle), np.sin(angle)])
+    radius = rng.uniform(0.07, 0.22)
+    if rng.random() < 0.6:
+        cv2.circle(layer, np.int32(centre * side).tolist(), int(radius * side), 255, -1, cv2.LINE_AA)
+    else:
+        box = cv2.boxPoints(((centre * side).tolist(), (2 * radius * side, radius * side), float(np.rad2deg(angle))))
+        cv2.fillPoly(layer, [np.int32(box)], 255, cv2.LINE_AA)
+    hue = np.uint8([[[rng.integers(0, 180), rng.integers(90, 256), rng.integers(90, 256)]]])
+    lay(photo, cv2.GaussianBlur(layer, (0, 0), side / 300), cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
+
+
 def _around(angle: np.ndarray, radius: Any) -> np.ndarray:
     """Points about the middle, (n, 2) in image widths."""
     return 0.5 + np.stack([np.cos(angle), np.sin(angle)], axis=1) * np.broadcast_to(radius, angle.shape)[:, None]

@@ -18,10 +18,10 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
 
 @dataclass(frozen=True)
 class Backbone:
-    """A network of `keras.applications`.
+    """A network of `keras.applications`, or EfficientNet-Lite2, which we build ourselves.
 
     `sees` is the range it was trained for: `standardised` (ImageNet's mean and deviation), `symmetric` (-1..1),
-    `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by itself). `grid` is the side of its last
+    `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by itself). `grid` is the side of its last
     feature map for a photograph of 224 pixels, `features` its depth.
     """
 
@@ -51,6 +51,7 @@ BACKBONES: dict[str, Backbone] = {
         Backbone("resnet152", "ResNet152", "caffe", 2048),
         Backbone("efficientnetb0", "EfficientNetB0", "raw", 1280),
         Backbone("efficientnetb3", "EfficientNetB3", "raw", 1536),
+        Backbone("efficientnetlite2", "EfficientNetLite2", "lite", 1280),
     )
 }
 
@@ -78,6 +79,8 @@ def preprocess(backbone: Backbone, image: Any) -> Any:
         return layers.Rescaling(scale, offset, name="standardise")(pixels)
     if backbone.sees == "symmetric":
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="centre")(pixels)
+    if backbone.sees == "lite":
+        return layers.Rescaling(1 / 128, offset=-127 / 128, name="centre")(pixels)
     if backbone.sees == "caffe":
         from lentigo.models.layers import ReverseChannels
 

@@ -172,6 +172,8 @@ def activate(writer: GraphWriter, function: Any, x: str) -> str:
         return writer.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
     if name in ("hard_silu", "hard_swish"):
         return writer.add("HardSwish", x)
+    if name == "softmax":
+        return writer.add("Softmax", x, axis=-1)
     return writer.add({"relu": "Relu", "sigmoid": "Sigmoid"}[name], x)
 
 

@@ -22,8 +22,10 @@ import numpy as np
 from lentigo.data.files import hash_bytes
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
+from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.models.backbones import Backbone, preprocess
 from lentigo.models.deep_learning import find_keras_home, keras, layers
+from lentigo.models.efficientnet_lite import build_efficientnet_lite2, load_efficientnet_lite2
 from lentigo.models.graph import origin, walk
 from lentigo.models.layers import GradientMap
 
@@ -36,6 +38,7 @@ class Network:
     """Views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to logit.
 
     `mask` is the decoder's answer (n, side, side) where there is a decoder. A network that only segments has neither `full` nor `head`.
+    `diagnosis` are probabilities (n, 7) in the order of `DIAGNOSES`, where the network tells diagnoses apart.
     """
 
     backbone: Backbone
@@ -43,6 +46,12 @@ class Network:
     trunk: keras.Model
     head: keras.Model | None
     mask: keras.KerasTensor | None = None
+    diagnosis: keras.KerasTensor | None = None
+
+    @property
+    def diagnosis_logits(self) -> keras.KerasTensor:
+        """The diagnosis before its softmax, (n, 7)."""
+        return self.diagnosis._keras_history.operation.input
 
     @property
     def mask_logit(self) -> keras.KerasTensor:
@@ -83,6 +92,9 @@ def seed_initializers(seed: int) -> Iterator[None]:
 
 def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """Preprocessing, backbone and pooling, with weights loaded; image to embedding."""
+    if backbone.name == "efficientnetlite2":
+        base = build_lite_base(backbone, image, weights)
+        return keras.Model(image, layers.GlobalAveragePooling2D(name="embedding")(base.output), name="trunk")
     constructor = getattr(keras.applications, backbone.constructor)
     options = {"include_preprocessing": True} if backbone.constructor.startswith("MobileNetV3") else {}
     try:
@@ -98,6 +110,18 @@ def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Pat
     if str(weights) not in ("imagenet", "none"):
         load_backbone_weights(base, Path(weights), backbone)
     return keras.Model(image, layers.GlobalAveragePooling2D(name="embedding")(base.output), name="trunk")
+
+
+def build_lite_base(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+    """EfficientNet-Lite2 with weights loaded; Keras has no file of them to download."""
+    if str(weights) == "imagenet":
+        raise ModelError("efficientnetlite2: Keras has no ImageNet weights of it; pass a file: --weights FILE.npz, or start from bundled or none")
+    base = build_efficientnet_lite2(preprocess(backbone, image), backbone.name)
+    if str(weights) != "none":
+        if not Path(weights).is_file():
+            raise ModelError(f"{weights}: no such weight file; expected an .npz file of EfficientNet-Lite2, bundled or none")
+        load_efficientnet_lite2(base, weights)
+    return base
 
 
 def explain_download(backbone: Backbone) -> str:
@@ -131,6 +155,20 @@ def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: 
         x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
     last = layers.Dense(1, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
     return keras.Model(embedding, last(x), name=f"{prefix}head")
+
+
+def attach_diagnosis(network: Network, dropout: float = 0.3, seed: int = 0) -> Network:
+    """The network with a second head: embedding to probabilities of the seven `DIAGNOSES`, in one flat graph.
+
+    Args:
+        network: A classifier.
+        dropout: Share of the embedding that is dropped while the head learns.
+        seed: Decides the initial weights and the dropout.
+    """
+    x = layers.Dropout(dropout, seed=seed + 3, name="diagnosis_dropout")(network.trunk.output)
+    initializer = keras.initializers.GlorotUniform(seed=seed + 3)
+    x = layers.Dense(len(DIAGNOSES), dtype="float32", kernel_initializer=initializer, name="diagnosis_logits")(x)
+    return replace(network, diagnosis=layers.Activation("softmax", dtype="float32", name="diagnosis")(x))
 
 
 def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
@@ -183,10 +221,28 @@ def unfreeze_trunk(network: Network) -> None:
         layer.trainable = not isinstance(layer, layers.BatchNormalization)
 
 
-def resize_input(network: Network, side: int) -> keras.Model:
-    """The whole network, image to logit, for photographs of another side: the same layers, hence the same weights."""
+def build_learner(network: Network, side: int) -> keras.Model:
+    """The whole network as it learns, for photographs of a side: image to logit and, where there is one, to the diagnosis' logits."""
+    outputs = [network.full.output]
+    if network.diagnosis is not None:
+        outputs.append(network.diagnosis_logits)
+    model = keras.Model(network.trunk.input, outputs, name="learner")
+    if side == SIDE:
+        return model
+    return resize_input(model, side)
+
+
+def resize_input(model: keras.Model, side: int) -> keras.Model:
+    """A model for photographs of another side: the same layers, hence the same weights."""
     image = keras.Input((side, side, 3), dtype="uint8", name="image")
-    return keras.models.clone_model(network.full, input_tensors=image, clone_function=lambda layer: layer)
+    return keras.models.clone_model(model, input_tensors=image, clone_function=lambda layer: layer)
+
+
+def join_outputs(model: keras.Model) -> keras.Model:
+    """A model whose outputs, (n, k) each, are columns of one; a model with one output stays as it is."""
+    if len(model.outputs) == 1:
+        return keras.Model(model.input, model.outputs[0])
+    return keras.Model(model.input, layers.Concatenate(name="answers")(model.outputs))
 
 
 def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Model]:
@@ -223,8 +279,14 @@ def name_weights(network: Network) -> str:
 def build_saved(network: Network) -> keras.Model:
     """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further training."""
     outputs = {"probability": layers.Activation("sigmoid", dtype="float32", name="probability")(network.full.output)} if network.head else {"embedding": network.trunk.output}
-    outputs |= {} if network.mask is None else {"mask": network.mask}
+    outputs |= list_extras(network)
     return keras.Model(network.trunk.input, outputs if len(outputs) > 1 else outputs["probability"], name="lentigo")
+
+
+def list_extras(network: Network) -> dict[str, keras.KerasTensor]:
+    """Mask and diagnosis, as far as the network has them."""
+    extras = {"mask": network.mask, "diagnosis": network.diagnosis}
+    return {name: tensor for name, tensor in extras.items() if tensor is not None}
 
 
 def build_answers(network: Network) -> keras.Model:
@@ -232,7 +294,7 @@ def build_answers(network: Network) -> keras.Model:
     outputs = {"embedding": network.trunk.output}
     if network.head is not None:
         outputs = {"logit": network.full.output, **outputs, "heatmap": build_heatmap(network)}
-    return keras.Model(network.trunk.input, outputs | ({} if network.mask is None else {"mask": network.mask}))
+    return keras.Model(network.trunk.input, outputs | list_extras(network))
 
 
 def build_graph(network: Network) -> keras.Model:
@@ -281,6 +343,7 @@ def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
     known = {layer.name: layer for layer in saved.layers}
     trunk = keras.Model(saved.input, known["embedding"].output, name="trunk")
     mask = known["mask"].output if "mask" in known else None
+    diagnosis = known["diagnosis"].output if "diagnosis" in known else None
     if "logit" not in known:
         return Network(backbone, None, trunk, None, mask)
     pooled = keras.Input((backbone.features,), name="pooled")
@@ -291,4 +354,4 @@ def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
             x = known[prefix + name](x)
         logits.append(x)
     x = logits[0] if len(logits) == 1 else known["logit"](known["logits"](logits))
-    return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask)
+    return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask, diagnosis)

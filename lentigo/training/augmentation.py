@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
-from lentigo.data.degradation import add_noise, blur, draw, recompress
+from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_patch, add_ruler
+from lentigo.data.degradation import add_noise, blur, draw, recompress, resample
 from lentigo.training.recipes import Recipe
 
-ARTEFACTS = (add_hairs, add_ruler, add_ink, add_dark_corners)
+ARTEFACTS = (add_hairs, add_ruler, add_ink, add_dark_corners, add_patch)
 GREY = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma of RGB
 
 
@@ -27,8 +27,8 @@ class Augmentation:
 
     `rotation` is in degrees; `zoom`, `stretch`, `brightness`, `contrast`, `saturation` and `tint` are natural
     logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch. `degradation` and `artefacts` are
-    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink and dark corners;
-    `amelanosis` that of a lesion without its pigment, where there is a mask to know it by.
+    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink, dark corners and a coloured patch;
+    `resampling` is that of a view that is shrunk and enlarged again; `amelanosis` that of a lesion without its pigment, where there is a mask to know it by.
     """
 
     rotation: float = 180.0
@@ -41,6 +41,7 @@ class Augmentation:
     saturation: float = 0.2
     tint: float = 0.06
     degradation: float = 0.0
+    resampling: float = 0.0
     artefacts: float = 0.0
     amelanosis: float = 0.0
 
@@ -80,7 +81,10 @@ def render_view(photo: np.ndarray, geometry: np.ndarray, colour: np.ndarray, aug
     for add in ARTEFACTS:
         if rng.random() < augmentation.artefacts:
             photo = draw(add, photo, rng)
-    return degrade_photo(cv2.transform(warp(photo, geometry), colour), augmentation.degradation, rng)
+    view = cv2.transform(warp(photo, geometry), colour)
+    if rng.random() < augmentation.resampling:
+        view = resample(view, rng.uniform(0.25, 0.9))
+    return degrade_photo(view, augmentation.degradation, rng)
 
 
 def bleach_lesion(photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -83,6 +83,17 @@ def extract_features(
     return Features(np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32), readable, tuple(problems))
 
 
+def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Features:
+    """Which photographs can be read, where nothing learns from their features: these are (n, 0)."""
+    readable = []
+    problems = []
+    for photo in progress(stream_photos(dataset.table["image"]), total=len(dataset), label="reading"):
+        readable.append(isinstance(photo, Photo))
+        if isinstance(photo, Problem):
+            problems.append(photo)
+    return Features(np.empty((sum(readable), 0), np.float32), np.array(readable, dtype=bool), tuple(problems))
+
+
 def refuse_still_features(features: Features, backbone: str, weights: str | Path) -> None:
     """Raises `ModelError` where all photographs have the same features: no head, and no fine-tuning, learns from such a trunk."""
     if len(features.values) > 1 and np.ptp(features.values, axis=0).max() < LEAST_RANGE:

@@ -66,6 +66,8 @@ class Recipe:
     head_epochs: int = number(100, "epochs of the head alone, at most, before the backbone learns", 0)
     head_learning_rate: float = number(1e-3, "Adam's rate while only the head learns", search=Search(1e-4, 1e-2, log=True))
     learning_rate: float = number(1e-4, "highest rate while the backbone learns", search=Search(1e-5, 1e-3, log=True, whole=True))
+    small_learning_rate: float = number(0.0, "highest rate on smaller views; 0: as at full size", 0)
+    views: int = number(0, "views an epoch while the backbone learns; 0: as many as there are training photographs", 0)
     warmup_epochs: float = number(1.0, "epochs of linear warm-up; a cosine to zero follows", search=spread(4.0))
     weight_decay: float = number(0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1)))
     average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999, Search(choices=(0.0, 0.9, 0.99, 0.999), whole=True))
@@ -75,6 +77,10 @@ class Recipe:
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
+    balance: str = field(default="none", metadata={"help": "source: batches balanced by source, and by class inside each source; none: each photograph once an epoch", "choices": ("none", "source")})
+    diagnosis: str = field(default="", metadata={"help": "column of the diagnosis, which a second head learns; none without a name"})
+    diagnosis_weight: float = number(0.4, "weight of the diagnosis' cross-entropy beside that of the class", 0, 10)
+    clip_norm: float = number(0.0, "largest norm of all gradients together; 0: any", 0)
     class_weights: bool = switch(False, "weigh the classes by their rarity", Search(choices=(False, True)))
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99, Search(0.0, 0.95))
@@ -90,7 +96,8 @@ class Recipe:
     saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, spread(0.5))
     tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, spread(0.2))
     degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5))
-    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink and dark corners", 0, 1, spread(0.5))
+    resampling: float = number(0.0, "views: probability of being shrunk, to a quarter at least, and enlarged again", 0, 1, spread(0.5))
+    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink, dark corners and a coloured patch at the border", 0, 1, spread(0.5))
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
     mosaic: float = number(0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1)
 
@@ -101,7 +108,9 @@ class Recipe:
 
 def check_range(item: dataclasses.Field, value: object) -> None:
     """Raises `UsageError` for a number outside its field's range."""
-    low, high = item.metadata.get("low"), item.metadata.get("high")
+    low, high, choices = (item.metadata.get(key) for key in ("low", "high", "choices"))
+    if choices and value not in choices:
+        raise UsageError(f"{item.name.replace('_', '-')} is {value!r}; expected {' or '.join(choices)}")
     if low is not None and not low <= value <= high:  # NaN fails too
         raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
 

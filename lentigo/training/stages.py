@@ -16,6 +16,7 @@ from lentigo.models.deep_learning import keras
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.devices import count_devices
 from lentigo.training.recipes import Recipe
+from lentigo.training.sampling import Cell, draw_balanced
 from lentigo.training.steps import Step, find_adamw, make_step
 
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
@@ -39,13 +40,16 @@ class Stage:
     weights: np.ndarray = field(repr=False)  # of the training photographs, (n,)
     patience: int = 0
     watched: bool = False
+    views: int = 0  # an epoch; 0: as many as there are training photographs
+    cells: list[Cell] | None = field(default=None, repr=False)  # to draw the photographs from; None: each once an epoch
 
 
 def compile_model(
     model: keras.Model, recipe: Recipe, rate: float | keras.optimizers.schedules.LearningRateSchedule, average: float, loss: keras.losses.Loss | None = None
 ) -> None:
     """Adam with decoupled decay, cross-entropy on logits unless there is another `loss`, accuracy."""
-    optimizer = find_adamw()(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99)
+    clip = recipe.clip_norm or None
+    optimizer = find_adamw()(rate, weight_decay=recipe.weight_decay, use_ema=average > 0, ema_momentum=average or 0.99, global_clipnorm=clip)
     loss = loss or keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
     optimizer.build(model.trainable_variables)
@@ -59,14 +63,15 @@ def plan_rate(recipe: Recipe, highest: float, epochs: int, steps: int) -> keras.
     )
 
 
-def order_rows(n: int, recipe: Recipe, stage: str, epoch: int) -> list[np.ndarray]:
-    """The rows of each batch of an epoch: a function of seed, stage and epoch alone.
+def order_rows(n: int, recipe: Recipe, stage: str, epoch: int, cells: list[Cell] | None = None, views: int = 0) -> list[np.ndarray]:
+    """The rows of each batch of an epoch: a function of seed, stage and epoch alone. `views` is how many are drawn, `n` at 0.
 
     On several devices a batch is cut to what they can share out evenly: a few rows of the last one wait for an epoch that draws them earlier.
     """
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
-    rows = rng.permutation(n)
-    batches, devices = [rows[start : start + recipe.batch_size] for start in range(0, n, recipe.batch_size)], count_devices()
+    count = views or n
+    rows = np.tile(rng.permutation(n), -(-count // n))[:count] if cells is None else draw_balanced(cells, count, rng)
+    batches, devices = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)], count_devices()
     return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
 
 
@@ -106,7 +111,7 @@ def is_stuck(progression: Progression, patience: int) -> bool:
 
 def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
     """One pass over the training photographs; the epoch's mean loss and accuracy."""
-    orders = order_rows(len(stage.weights), recipe, stage.name, epoch)
+    orders = order_rows(len(stage.weights), recipe, stage.name, epoch, stage.cells, stage.views)
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
     if stage.watched:
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")

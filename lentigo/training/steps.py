@@ -72,6 +72,8 @@ def make_tensorflow_step(model: keras.Model) -> Step:
             logits = model(inputs, training=True)
             loss = model.loss(labels, logits, sample_weight=weights)
         optimizer.apply(tape.gradient(loss, values), variables)
+        if logits.shape.rank == 2:  # the first column is the class, others are diagnoses
+            logits, labels = logits[:, :1], labels[:, :1]
         return loss, tf.reduce_mean(tf.cast((logits > 0) == (labels > 0.5), tf.float32))
 
     def step(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:

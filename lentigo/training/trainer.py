@@ -18,6 +18,7 @@ import pandas as pd
 
 import lentigo
 from lentigo.data.description import describe_sides
+from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.data.files import hash_file, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset
 from lentigo.data.photos import SIDE, Problem, read_all, read_photo
@@ -36,14 +37,16 @@ from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_
 from lentigo.models.deep_learning import keras
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
-from lentigo.models.network import Network, build_graph, build_saved, cut_network, resize_input, settle_norms, unfreeze_trunk
+from lentigo.models.network import Network, attach_diagnosis, build_graph, build_learner, build_saved, cut_network, join_outputs, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.devices import check_batch, count_devices
-from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.features import extract_features, find_readable, refuse_still_features
 from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
 from lentigo.training.judgement import Measured, choose_output, judge_network, measure_photos
+from lentigo.training.losses import AnswerLoss
 from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.sampling import plan_cells
 from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
@@ -134,10 +137,16 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
     settle_random(network, weights, dataset)
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
                 "guard": asdict(guard), **material.describe()}  # fmt: skip
-    features = extract_features(network, dataset, exact=exact, progress=progress)
-    refuse_still_features(features, recipe.backbone, weights)
+    if recipe.diagnosis:
+        network = attach_diagnosis(network, seed=recipe.seed)
+    output = choose_output(recipe, weights)
+    if recipe.head_epochs or not recipe.finetune or output == "embedding":
+        features = extract_features(network, dataset, exact=exact, progress=progress)
+        refuse_still_features(features, recipe.backbone, weights)
+    else:
+        features = find_readable(dataset, progress)
     problems = dataset.problems + features.problems
-    return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, choose_output(recipe, weights))
+    return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, output)
 
 
 def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
@@ -178,26 +187,35 @@ def build_head_stage(job: Job) -> Stage:
 
 def build_small_stage(job: Job) -> Stage:
     """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
-    return build_view_stage(job, "finetune small", job.recipe.small_epochs, job.recipe.small_side, 0.0)
+    recipe = job.recipe
+    rate = recipe.small_learning_rate or recipe.learning_rate
+    return build_view_stage(job, "finetune small", recipe.small_epochs, recipe.small_side, rate, 0.0)
 
 
 def build_finetune_stage(job: Job) -> Stage:
     """The network on random views of the photographs, all of it or what lies above its still layers."""
-    return build_view_stage(job, "finetune", job.recipe.epochs, SIDE, job.recipe.still_share)
+    recipe = job.recipe
+    return build_view_stage(job, "finetune", recipe.epochs, SIDE, recipe.learning_rate, recipe.still_share)
 
 
-def build_view_stage(job: Job, name: str, epochs: int, side: int, still_share: float) -> Stage:
-    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too.
+def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, still_share: float) -> Stage:
+    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too. `rate` is the highest.
 
     With `still_share` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
     """
     recipe, network = job.recipe, job.network
     unfreeze_trunk(network)
-    model = network.full if side == SIDE else resize_input(network, side)
-    first, learner = cut_network(model, still_share) if still_share else (None, model)
+    model = build_learner(network, side)
+    judge = keras.Model(model.input, {"logit": model.outputs[0]})
+    joined = join_outputs(model)
+    first, learner = cut_network(joined, still_share) if still_share else (None, joined)
+    loss = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing) if network.diagnosis is not None else None
+    cells = None
+    if recipe.balance == "source":
+        cells = plan_cells(read_sources(job.training), job.training.malignant)
     session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.exact else None)
-    steps = -(-len(job.training) // recipe.batch_size)
-    compile_model(learner, recipe, plan_rate(recipe, recipe.learning_rate, epochs, steps), recipe.average)
+    steps = -(-(recipe.views or len(job.training)) // recipe.batch_size)
+    compile_model(learner, recipe, plan_rate(recipe, rate, epochs, steps), recipe.average, loss)
 
     def load(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         views, labels = load_views(job.training, recipe, epoch, rows, side)
@@ -205,9 +223,16 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, still_share: f
 
     return Stage(
         name, learner, epochs, load,
-        lambda: score_logits(measure_validation(job, model), job.validation.malignant),
-        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True,
+        lambda: score_logits(measure_validation(job, judge), job.validation.malignant),
+        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True, views=recipe.views, cells=cells,
     )  # fmt: skip
+
+
+def read_sources(dataset: Dataset) -> np.ndarray:
+    """The source of each photograph, words (n,). Raises `DataError` where the data set names none."""
+    if "source" not in dataset.table:
+        raise DataError(f"{dataset.name}: has no column `source`; --balance source expected one: add it, or leave --balance out")
+    return dataset.table["source"].to_numpy(dtype=object)
 
 
 def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
@@ -238,8 +263,18 @@ def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, s
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
-    labels = dataset.malignant[rows, None].astype(np.float32)
+    labels = encode_labels(dataset, recipe, rows)
     return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
+
+
+def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
+    """What is to be learned of some photographs, float32: malignant (n, 1), and with a diagnosis also that, (n, 1 + 7), all 0 where it is not known."""
+    malignant = dataset.malignant[rows, None].astype(np.float32)
+    if not recipe.diagnosis:
+        return malignant
+    words = dataset.table[recipe.diagnosis].to_numpy(dtype=object)[rows]
+    known = words[:, None] == np.array(DIAGNOSES, dtype=object)
+    return np.concatenate([malignant, known.astype(np.float32)], axis=1)
 
 
 def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
@@ -299,7 +334,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
         "backbone": job.recipe.backbone,
         "parameters": job.network.full.count_params(),
-        "outputs": list(CLASSIFIES),
+        "outputs": list(CLASSIFIES) + ["diagnosis"] * bool(job.recipe.diagnosis),
         "classes": list(CLASSES),
         "recipe": settings["recipe"],
         "weights": settings["weights"],
