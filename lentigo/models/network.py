@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 
+from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.data.files import hash_bytes
 from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
-from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.models.backbones import Backbone, preprocess
 from lentigo.models.deep_learning import find_keras_home, keras, layers
 from lentigo.models.efficientnet_lite import build_efficientnet_lite2, load_efficientnet_lite2
