@@ -159,9 +159,12 @@ def train(
     out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
     recipe: Annotated[str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")] = "best",
     folds: Annotated[int | None, Option("--folds", help="Cross-validation: a head for each fold on the frozen backbone, all of them in one RUN.")] = None,
-    weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none or a file.")] = "imagenet",
+    weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a RUN or a file.")] = "imagenet",
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
+    holdout_source: Annotated[
+        list[str] | None, Option("--holdout-source", help="Trains without a source, its duplicates, lesions and patients, and measures on it; may be repeated.")
+    ] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
     devices: Annotated[str, Option("--devices", help="A number of GPUs that share out each batch, or all; needs Keras on JAX (KERAS_BACKEND=jax).")] = "1",
     bf16: Annotated[bool, Option("--bf16", help="Compute in bfloat16, with weights in float32 (mixed_bfloat16).")] = False,
@@ -190,16 +193,22 @@ def train(
         if devices != "1" or bf16:
             raise UsageError("--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks")
         return train_outlines(list_pairs(data, columns), out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
+    if holdout_source and folds is not None:
+        raise UsageError("--holdout-source and --folds: expected one of them")
+    holdouts = holdout_source or []
 
     data = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
         training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
-            data, out, find_recipe(recipe, **changes), **options, progress=bars)  # fmt: skip
+            data, out, find_recipe(recipe, **changes), **options, holdout_sources=holdouts, progress=bars)  # fmt: skip
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
-        emit({"run": str(out), "validation": scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
+        holdout_scores = {name: assessment.to_json() for name, assessment in training.holdouts.items()}
+        emit({"run": str(out), "validation": scores, "holdouts": holdout_scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
     else:
         print_scores(f"{out}, validation", scores)
+        for name, assessment in training.holdouts.items():
+            print_scores(f"{out}, {name}, which it was trained without", assessment.to_json())
         print_material(material)
         say(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
     report_problems(training.problems)

@@ -6,8 +6,8 @@ import os
 import platform
 import shutil
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +23,7 @@ from lentigo.data.files import hash_file, write_text, write_whole
 from lentigo.data.manifests import CLASSES, Dataset
 from lentigo.data.photos import SIDE, Problem, read_all, read_photo
 from lentigo.data.progress import Progress, show_nothing
-from lentigo.errors import DataError
+from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.model_card import write_card
@@ -43,6 +43,7 @@ from lentigo.training.augmentation import augment_photo, find_augmentation, mix_
 from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, find_readable, refuse_still_features
 from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
+from lentigo.training.holdout import list_holdouts, list_sources, set_aside
 from lentigo.training.judgement import Measured, choose_output, judge_network, measure_photos
 from lentigo.training.losses import AnswerLoss
 from lentigo.training.recipes import Recipe, find_recipe
@@ -55,13 +56,17 @@ DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and what it was made of."""
+    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and what it was made of.
+
+    `holdouts` are its scores on the sources that it was trained without, by their names.
+    """
 
     bundle: Bundle
     validation: Assessment
     problems: tuple[Problem, ...]
     seconds: float
     material: Material
+    holdouts: dict[str, Assessment] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -82,9 +87,11 @@ class Job:
 
 def train(
     data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
+    exact: bool = False, guard: Guard = Guard(), holdout_sources: Sequence[str] = (), progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
+
+    `holdout_sources` are left out of the training, with every duplicate, lesion and patient of theirs in other sources, and the RUN is measured on them.
 
     Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are those of the backbone:
     "imagenet", "none" or a file. `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
@@ -93,7 +100,13 @@ def train(
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     check_start(out, recipe, resume)
-    ready = get_ready(load_labelled(data), recipe, weights, exact=exact, guard=guard, progress=progress)
+    labelled = load_labelled(data)
+    holdouts = {}
+    if holdout_sources:
+        labelled = set_aside(labelled, holdout_sources)
+        holdouts = list_holdouts(labelled, holdout_sources)
+        guard = replace(guard, leaks="drop")
+    ready = get_ready(labelled, recipe, weights, exact=exact, guard=guard, progress=progress)
     held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, weights=weights)
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
@@ -103,12 +116,31 @@ def train(
     history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
     seconds = time.perf_counter() - started
     bundle, validation = write_run(out, job, history, {**ready.settings, "seconds": seconds})
+    assessments = measure_holdouts(bundle, holdouts, exact)
+    if assessments:
+        metrics = {f"without {name}": found.to_json() for name, found in assessments.items()}
+        bundle = finish_bundle(bundle, bundle.card["metrics"] | metrics)
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, ready.problems, seconds, ready.material)
+    return Training(bundle, validation, ready.problems, seconds, ready.material, assessments)
+
+
+def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], exact: bool) -> dict[str, Assessment]:
+    """The scores of a RUN on each source that it was trained without; a source with one class has no AUROC and is left out."""
+    assessments = {}
+    predictor = Predictor(bundle, exact=exact) if holdouts else None
+    for name, dataset in holdouts.items():
+        answers = list(predictor.predict(dataset.table["image"]))
+        readable = np.array([isinstance(answer, Prediction) for answer in answers], dtype=bool)
+        kept = dataset.take(readable)
+        if len(set(kept.table["label"])) == len(CLASSES):
+            assessments[name] = assess(predictor, kept, [answer for answer in answers if isinstance(answer, Prediction)], f"without {name}")
+    return assessments
 
 
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raises `UsageError` for what is wrong before any photograph is read."""
+    if (recipe.balance != "none" or recipe.diagnosis) and not recipe.finetune:
+        raise UsageError("--balance source and --diagnosis are for a backbone that learns; expected a recipe with --finetune, or leave them out")
     check_rule(recipe.operating_point)
     check_batch(recipe.batch_size)
     check_folder(out, resume)
@@ -138,6 +170,7 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
     settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
                 "guard": asdict(guard), **material.describe()}  # fmt: skip
     if recipe.diagnosis:
+        check_diagnosis(dataset, recipe.diagnosis)
         network = attach_diagnosis(network, seed=recipe.seed)
     output = choose_output(recipe, weights)
     if recipe.head_epochs or not recipe.finetune or output == "embedding":
@@ -147,6 +180,18 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
         features = find_readable(dataset, progress)
     problems = dataset.problems + features.problems
     return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, output)
+
+
+def check_diagnosis(dataset: Dataset, column: str) -> None:
+    """Raises `DataError` where a data set does not name two of the seven diagnoses in a column."""
+    if column not in dataset.table:
+        raise DataError(f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis COLUMN, or leave it out")
+    named = set(dataset.table[column].dropna()) & set(DIAGNOSES)
+    if len(named) < 2:
+        raise DataError(
+            f"{dataset.name}: its column {column!r} names {len(named)} of the seven diagnoses; expected two at least of {', '.join(DIAGNOSES)}: "
+            f"`lentigo data import` writes them"
+        )
 
 
 def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
@@ -212,7 +257,7 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, s
     loss = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing) if network.diagnosis is not None else None
     cells = None
     if recipe.balance == "source":
-        cells = plan_cells(read_sources(job.training), job.training.malignant)
+        cells = plan_cells(list_sources(job.training), job.training.malignant)
     session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.exact else None)
     steps = -(-(recipe.views or len(job.training)) // recipe.batch_size)
     compile_model(learner, recipe, plan_rate(recipe, rate, epochs, steps), recipe.average, loss)
@@ -226,13 +271,6 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, s
         lambda: score_logits(measure_validation(job, judge), job.validation.malignant),
         "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True, views=recipe.views, cells=cells,
     )  # fmt: skip
-
-
-def read_sources(dataset: Dataset) -> np.ndarray:
-    """The source of each photograph, words (n,). Raises `DataError` where the data set names none."""
-    if "source" not in dataset.table:
-        raise DataError(f"{dataset.name}: has no column `source`; --balance source expected one: add it, or leave --balance out")
-    return dataset.table["source"].to_numpy(dtype=object)
 
 
 def measure_validation(job: Job, model: keras.Model) -> np.ndarray:

@@ -1,33 +1,22 @@
-"""The loss of masks."""
+"""The loss of class and diagnosis."""
 
 import numpy as np
 import pytest
-from keras import ops
+from scipy.special import log_expit, log_softmax
 
-from lentigo.training.losses import MaskLoss
+from lentigo.training.losses import AnswerLoss
 
-MASK = np.zeros((2, 8, 8), np.float32)
-MASK[0, 2:6, 2:6] = 1
-
-
-def measure(logits: np.ndarray) -> np.ndarray:
-    return ops.convert_to_numpy(MaskLoss().call(MASK, logits.astype(np.float32)))
+LOGITS = np.array([[0.3, 1, 0, -1], [-2, 0, 0, 2], [1, 3, 1, 0]], np.float32)
 
 
-def test_it_is_nil_where_every_pixel_is_right_and_sure():
-    np.testing.assert_allclose(measure(np.where(MASK == 1, 50, -50)), 0, atol=1e-6)
+def test_unknown_diagnoses_add_nothing_and_known_ones_count_as_a_whole_batch():
+    truth = np.array([[1, 1, 0, 0], [0, 0, 0, 0], [1, 0, 1, 0]], np.float32)
+    found = np.asarray(AnswerLoss(0.4).call(truth, LOGITS))
+    entropy = -np.array([log_expit(0.3), log_expit(2.0), log_expit(1.0)])
+    likelihood = np.array([log_softmax([1, 0, -1])[0], 0, log_softmax([3, 1, 0])[1]])
+    assert found == pytest.approx(entropy - 0.4 * likelihood / (2 / 3), rel=1e-5)
 
 
-def test_it_is_cross_entropy_and_overlap_by_hand():
-    entropy, overlap = np.log(2), 1 - (8 + 1) / (32 + 16 - 8 + 1)
-    assert measure(np.zeros((2, 8, 8)))[0] == pytest.approx(entropy + overlap, rel=1e-5)
-
-
-def test_it_is_one_number_a_photograph_and_never_infinite():
-    wrong = measure(np.where(MASK == 1, -1e4, 1e4))
-    assert wrong.shape == (2,) and np.isfinite(wrong).all()
-
-
-def test_weights_count():
-    loss = MaskLoss()(MASK, np.zeros((2, 8, 8), np.float32), sample_weight=np.array([0, 2], np.float32))
-    assert float(loss) == pytest.approx(measure(np.zeros((2, 8, 8)))[1], rel=1e-5)
+def test_a_batch_without_a_diagnosis_is_the_cross_entropy_alone():
+    truth = np.zeros((3, 4), np.float32)
+    assert np.asarray(AnswerLoss().call(truth, LOGITS)) == pytest.approx(-log_expit(-LOGITS[:, 0]), rel=1e-5)

@@ -1,0 +1,102 @@
+"""A training without some sources, and with a diagnosis beside the class."""
+
+import json
+
+import numpy as np
+import onnx
+import pandas as pd
+import pytest
+
+from lentigo.data.diagnosis_words import DIAGNOSES
+from lentigo.data.manifests import load_dataset
+from lentigo.errors import DataError, UsageError
+from lentigo.inference.prediction import Predictor
+from lentigo.models.bundle import open_bundle
+from lentigo.training.holdout import set_aside
+from lentigo.training.recipes import find_recipe
+from lentigo.training.trainer import train
+
+RECIPE = find_recipe(
+    "best", backbone="mobilenetv3small", epochs=1, small_epochs=1, small_side=64, head_epochs=0, views=16, batch_size=8,
+    balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2,
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def manifest(phantoms, tmp_path_factory):
+    """The drawn lesions as three sources with diagnoses; one lesion stands in two of them."""
+    dataset = load_dataset(phantoms)
+    table = dataset.table[["image", "label"]].copy()
+    table["image"] = [str(image) for image in table["image"]]
+    table["source"] = np.array(["clinic", "phone", "screening"])[np.arange(len(table)) % 3]
+    table["diagnosis"] = np.where(table["label"] == "malignant", "melanoma", "nevus")
+    table["lesion_id"] = [f"L{row}" for row in range(len(table))]
+    table.loc[1, "lesion_id"] = "L0"
+    path = tmp_path_factory.mktemp("sources") / "manifest.csv"
+    table.to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def training(manifest, weight_file, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "without"
+    return train(manifest, out, RECIPE, weights=weight_file("mobilenetv3small"), holdout_sources=["phone"])
+
+
+def test_nothing_of_the_source_is_learned(training, manifest):
+    learned = set(pd.read_csv(training.bundle.folder / "splits.csv")["image"])
+    table = pd.read_csv(manifest)
+    assert not learned & set(table.loc[table["source"] == "phone", "image"])
+
+
+def test_a_lesion_of_the_source_is_learned_from_no_other_source(training, manifest):
+    learned = set(pd.read_csv(training.bundle.folder / "splits.csv")["image"])
+    table = pd.read_csv(manifest)
+    shared = table.loc[(table["lesion_id"] == "L0") & (table["source"] != "phone"), "image"]
+    assert len(shared) and not learned & set(shared)
+
+
+def test_the_run_is_measured_on_the_source(training):
+    assert training.holdouts["phone"].n == 16
+    assert training.bundle.card["metrics"]["without phone"]["n"] == 16
+
+
+def test_the_graph_gives_a_diagnosis_that_adds_up_to_one(training, phantoms):
+    graph = onnx.load(training.bundle.graph).graph
+    shapes = {output.name: [d.dim_value for d in output.type.tensor_type.shape.dim][1:] for output in graph.output}
+    assert shapes["diagnosis"] == [len(DIAGNOSES)]
+    answer = next(iter(Predictor(training.bundle, exact=True).session.stream([np.full((224, 224, 3), 120, np.uint8)])))
+    assert answer["diagnosis"].sum() == pytest.approx(1, abs=1e-5)
+
+
+def test_the_saved_model_keeps_the_diagnosis(training):
+    from lentigo.models.backbones import find_backbone
+    from lentigo.models.network import open_network
+
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    assert network.diagnosis is not None
+    assert open_bundle(training.bundle.folder).outputs[-1] == "diagnosis"
+
+
+def test_an_unknown_source_is_an_error_that_lists_those_that_are_there(manifest):
+    with pytest.raises(UsageError, match="expected one of clinic, phone, screening"):
+        set_aside(load_dataset(manifest), ["telephone"])
+
+
+def test_a_data_set_without_sources_is_an_error(phantoms, tmp_path):
+    with pytest.raises(DataError, match="no column `source`"):
+        train(phantoms, tmp_path / "run", RECIPE, weights="none", holdout_sources=["phone"])
+
+
+def test_a_diagnosis_that_the_data_do_not_have_is_an_error(phantoms, tmp_path):
+    with pytest.raises(DataError, match="no column 'diagnosis'"):
+        train(phantoms, tmp_path / "run", RECIPE, weights="none")
+
+
+def test_a_diagnosis_needs_a_backbone_that_learns(manifest, tmp_path):
+    with pytest.raises(UsageError, match="backbone that learns"):
+        train(manifest, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", diagnosis="diagnosis"), weights="none")
+
+
+def test_the_card_lists_the_output(training):
+    assert json.loads((training.bundle.folder / "card.json").read_text())["outputs"][-1] == "diagnosis"

@@ -1,0 +1,69 @@
+"""Batches balanced by source and by class inside each source."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lentigo.errors import DataError, UsageError
+from lentigo.training.recipes import Recipe
+from lentigo.training.sampling import draw_balanced, plan_cells, share_out
+from lentigo.training.stages import order_rows
+
+SOURCES = np.array(["clinic"] * 900 + ["phone"] * 100 + ["screening"] * 1000, dtype=object)
+MALIGNANT = np.concatenate([np.arange(900) % 2, np.arange(100) % 4 == 0, np.arange(1000) < 32]).astype(int)
+
+
+def test_within_every_source_half_of_what_is_drawn_is_malignant():
+    rows = draw_balanced(plan_cells(SOURCES, MALIGNANT), 6000, np.random.default_rng(0))
+    for source in np.unique(SOURCES):
+        assert MALIGNANT[rows[SOURCES[rows] == source]].mean() == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_source_is_drawn_by_the_square_root_of_its_smaller_class():
+    rows = draw_balanced(plan_cells(SOURCES, MALIGNANT), 6000, np.random.default_rng(0))
+    drawn = {source: (SOURCES[rows] == source).sum() for source in np.unique(SOURCES)}
+    assert drawn["clinic"] / drawn["phone"] == pytest.approx(np.sqrt(450 / 25), rel=0.02)
+
+
+def test_a_source_with_one_class_is_drawn_as_it_is():
+    sources = np.array(["a"] * 50 + ["b"] * 50, dtype=object)
+    malignant = np.array([0] * 50 + [0, 1] * 25)
+    rows = draw_balanced(plan_cells(sources, malignant), 300, np.random.default_rng(0))
+    assert (sources[rows] == "a").any() and (sources[rows] == "b").any()
+
+
+def test_a_class_is_used_up_before_a_photograph_comes_again():
+    rows = draw_balanced(plan_cells(SOURCES, MALIGNANT), 6000, np.random.default_rng(0))
+    rare = rows[(SOURCES[rows] == "screening") & (MALIGNANT[rows] == 1)]
+    counts = np.bincount(rare, minlength=2000)[1000:1032]
+    assert counts.max() - counts.min() <= 1
+
+
+@given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9), st.integers(0, 500))
+def test_shares_add_up_and_are_met_to_within_one(weights, n):
+    shares = np.array(weights) / np.sum(weights)
+    counts = share_out(shares, n)
+    assert counts.sum() == n
+    assert np.abs(counts - shares * n).max() <= 1
+
+
+def test_the_same_epoch_draws_the_same_and_another_draws_otherwise():
+    cells = plan_cells(SOURCES, MALIGNANT)
+    first, again, other = (np.concatenate(order_rows(2000, Recipe(), "finetune", epoch, cells)) for epoch in (3, 3, 4))
+    assert (first == again).all() and (first != other).any()
+
+
+@pytest.mark.parametrize("views", [700, 5000])
+def test_an_epoch_has_as_many_views_as_the_recipe_says(views):
+    assert sum(map(len, order_rows(2000, Recipe(), "finetune", 0, None, views))) == views
+
+
+def test_a_photograph_without_a_source_is_an_error():
+    with pytest.raises(DataError, match="column `source` without gaps"):
+        plan_cells(np.array(["a", None], dtype=object), np.array([0, 1]))
+
+
+def test_an_unknown_balance_is_an_error():
+    with pytest.raises(UsageError, match="expected none or source"):
+        Recipe(balance="class")
