@@ -14,7 +14,7 @@ from lentigo.errors import ModelError
 from lentigo.models.backbones import Backbone
 from lentigo.models.bundle import is_run, open_bundle
 from lentigo.models.graph import trace_onnx
-from lentigo.models.network import Network, build_network
+from lentigo.models.network import UNITS, Network, build_network
 
 SMALL = 256  # values, up to which a constant keeps its 32 bits: they are few, and norms depend on them
 
@@ -36,17 +36,19 @@ def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return halved
 
 
-def start_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
+def start_network(
+    backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0, units: tuple[int, ...] = UNITS
+) -> Network:
     """As `build_network`, with the trunk of a RUN, too, where `weights` is its folder or "bundled".
 
     Raises `ModelError` where that has another backbone.
     """
     if not is_run(weights):
-        return build_network(backbone, weights, dropouts, seed)
+        return build_network(backbone, weights, dropouts, seed, units)
     bundle = open_bundle(weights)
     if bundle.card["backbone"] != backbone.name:
         raise ModelError(f"{weights}: has a trunk of {bundle.card['backbone']}, expected one of {backbone.name}; add --backbone {bundle.card['backbone']}")
-    network = build_network(backbone, "none", dropouts, seed)
+    network = build_network(backbone, "none", dropouts, seed, units)
     load_trunk(network, bundle.graph)
     return network
 

@@ -64,7 +64,9 @@ class Network:
         return self.trunk.get_layer("embedding").input
 
 
-def build_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0) -> Network:
+def build_network(
+    backbone: Backbone, weights: str | Path, dropouts: tuple[float, float] = (0.8, 0.5), seed: int = 0, units: tuple[int, ...] = UNITS
+) -> Network:
     """Builds the network with its trunk frozen. `weights`: "imagenet", "none" or a file of the backbone's weights.
 
     The same seed gives the same head, the same dropout and, with "none", the same trunk. Raises `ModelError` for weights that cannot be had.
@@ -72,7 +74,7 @@ def build_network(backbone: Backbone, weights: str | Path, dropouts: tuple[float
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
     with seed_initializers(seed):
         trunk = build_trunk(backbone, image, weights)
-    head = build_head(backbone.features, dropouts, seed)
+    head = build_head(backbone.features, dropouts, seed, units=units)
     full = keras.Model(image, chain_layers(head, trunk.output), name="network")
     network = Network(backbone, full, trunk, head)
     freeze_trunk(network)
@@ -145,12 +147,20 @@ def load_backbone_weights(base: keras.Model, path: Path, backbone: Backbone) -> 
         raise ModelError(f"{path}: does not fit {backbone.name} ({str(error).splitlines()[0]}); {expected}") from error
 
 
-def build_head(features: int, dropouts: tuple[float, float], seed: int, prefix: str = "") -> keras.Model:
-    """The head, embedding (features) to logit (1). `prefix` comes before the names of its layers, which are those of `HEAD`."""
+def build_head(
+    features: int, dropouts: tuple[float, float], seed: int, prefix: str = "", units: tuple[int, ...] = UNITS
+) -> keras.Model:
+    """The head, embedding (features) to logit (1).
+
+    `prefix` comes before the names of its layers, which are those of `HEAD`. `units` are the sizes of its hidden layers; without any the
+    logit is a linear function of the embedding, of which the first share of `dropouts` is dropped while it learns.
+    """
     x = embedding = keras.Input((features,), name="pooled")
-    for number, (units, dropout) in enumerate(zip(UNITS, dropouts, strict=True), 1):
+    if not units:
+        x = layers.Dropout(dropouts[0], seed=seed + 1, name=f"{prefix}head_dropout_1")(x)
+    for number, (width, dropout) in enumerate(zip(units, dropouts), 1):
         initializer = keras.initializers.GlorotUniform(seed=seed + number)
-        x = layers.Dense(units, activation="relu", kernel_initializer=initializer, name=f"{prefix}head_dense_{number}")(x)
+        x = layers.Dense(width, activation="relu", kernel_initializer=initializer, name=f"{prefix}head_dense_{number}")(x)
         x = layers.BatchNormalization(name=f"{prefix}head_norm_{number}")(x)
         x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
     last = layers.Dense(1, dtype="float32", kernel_initializer=keras.initializers.GlorotUniform(seed=seed), name=f"{prefix}logit")
@@ -181,7 +191,7 @@ def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
 
 def list_prefixes(model: keras.Model) -> list[str]:
     """The prefixes of the heads in a model, in order: one that is empty, or one for each head that was joined."""
-    return sorted(layer.name.removesuffix(HEAD[0]) for layer in model.layers if layer.name.endswith(HEAD[0]))
+    return sorted(layer.name.removesuffix("head_dropout_1") for layer in model.layers if layer.name.endswith("head_dropout_1"))
 
 
 def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
@@ -314,7 +324,9 @@ def build_heatmap(network: Network) -> keras.KerasTensor:
     prefixes = list_prefixes(network.head)
     maps = []
     for prefix in prefixes:
-        blocks = [(network.head.get_layer(f"{prefix}head_dense_{n}"), network.head.get_layer(f"{prefix}head_norm_{n}")) for n in (1, 2)]
+        known = {layer.name: layer for layer in network.head.layers}
+        numbers = [n for n in (1, 2) if f"{prefix}head_dense_{n}" in known]
+        blocks = [(known[f"{prefix}head_dense_{n}"], known[f"{prefix}head_norm_{n}"]) for n in numbers]
         name = f"{prefix}heatmap" if prefix else "heatmap"
         maps.append(GradientMap(blocks, network.head.get_layer(f"{prefix}logit"), name=name)([network.features, network.trunk.output]))
     return maps[0] if len(maps) == 1 else layers.Rescaling(1 / len(maps), name="heatmap")(layers.Add(name="heatmaps")(maps))
@@ -351,7 +363,8 @@ def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
     for prefix in list_prefixes(saved):
         x = pooled
         for name in HEAD:
-            x = known[prefix + name](x)
+            if prefix + name in known:
+                x = known[prefix + name](x)
         logits.append(x)
     x = logits[0] if len(logits) == 1 else known["logit"](known["logits"](logits))
     return Network(backbone, keras.Model(saved.input, known["logit"].output, name="network"), trunk, keras.Model(pooled, x, name="head"), mask, diagnosis)

@@ -67,7 +67,7 @@ def train_head(
     recipe: Recipe, sample: Sample, held_out: np.ndarray, checkpoint: Path | None = None, progress: Progress = show_nothing, prefix: str = ""
 ) -> tuple[keras.Model, pd.DataFrame]:
     """A new head that has learned from all photographs but those `held_out`, bool (n,), and its history. The same seed gives the same head."""
-    head = build_head(sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix)
+    head = build_head(sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix, recipe.units)
     history = run_stages([partial(plan_head, head, recipe, sample.take(~held_out), sample.take(held_out))], recipe, checkpoint, progress)
     return head, history
 

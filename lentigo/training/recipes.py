@@ -58,7 +58,7 @@ class Recipe:
     epochs: int = number(24, "epochs of the last stage", 1)
     small_epochs: int = number(0, "epochs of the whole network on smaller views, before those of full size", 0)
     small_side: int = number(128, "pixels along the side of those smaller views", 32, 224)
-    still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned at full size", 0, 0.9)
+    still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned", 0, 0.9)
     batch_size: int = number(32, "photographs a step", 2, search=Search(choices=(16, 32, 64, 128)))
     validation_split: float = number(0.2, "share of the training photographs kept for validation", 0.01, 0.9)
     seed: int = number(0, "decides split, head, dropout, order and views", 0, 2**31)
@@ -77,6 +77,7 @@ class Recipe:
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
+    head: str = field(default="hidden", metadata={"help": "hidden: two layers of 1024 and 512 before the logit; linear: none", "choices": ("hidden", "linear")})
     balance: str = field(default="none", metadata={"help": "source: batches balanced by source, and by class inside each source; none: each photograph once an epoch", "choices": ("none", "source")})
     diagnosis: str = field(default="", metadata={"help": "column of the diagnosis, which a second head learns; none without a name"})
     diagnosis_weight: float = number(0.4, "weight of the diagnosis' cross-entropy beside that of the class", 0, 10)
@@ -100,6 +101,11 @@ class Recipe:
     artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink, dark corners and a coloured patch at the border", 0, 1, spread(0.5))
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
     mosaic: float = number(0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1)
+
+    @property
+    def units(self) -> tuple[int, ...]:
+        """The sizes of the head's hidden layers."""
+        return (1024, 512) if self.head == "hidden" else ()
 
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):

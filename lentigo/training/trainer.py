@@ -162,7 +162,7 @@ class Ready:
 
 def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress) -> Ready:
     """Builds the network, keeps leaks out, computes features. Raises `DataError` and `ModelError`."""
-    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed, recipe.units)
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
     dataset.require_both_classes()
@@ -234,7 +234,7 @@ def build_small_stage(job: Job) -> Stage:
     """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
     recipe = job.recipe
     rate = recipe.small_learning_rate or recipe.learning_rate
-    return build_view_stage(job, "finetune small", recipe.small_epochs, recipe.small_side, rate, 0.0)
+    return build_view_stage(job, "finetune small", recipe.small_epochs, recipe.small_side, rate, recipe.still_share)
 
 
 def build_finetune_stage(job: Job) -> Stage:
@@ -287,7 +287,7 @@ def score_whole(
     `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
     """
     started = time.perf_counter()
-    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed)
+    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed, recipe.units)
     settle_random(network, weights, dataset)
     job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
     history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
@@ -369,7 +369,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
     """The card: what the model is, what it was made of, and how."""
     return {
         **describe_making(),
-        "architecture": f"{job.recipe.backbone}, global average pooling, 1024, 512, 1 (sigmoid)",
+        "architecture": f"{job.recipe.backbone}, global average pooling, {', '.join(map(str, (*job.recipe.units, 1)))} (sigmoid)",
         "backbone": job.recipe.backbone,
         "parameters": job.network.full.count_params(),
         "outputs": list(CLASSIFIES) + ["diagnosis"] * bool(job.recipe.diagnosis),

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.backbones import find_backbone
-from lentigo.models.efficientnet_lite import build_efficientnet_lite2, load_efficientnet_lite2
+from lentigo.models.efficientnet_lite import build_efficientnet_lite2
 from lentigo.models.graph import to_onnx
 from lentigo.models.network import build_network
 from lentigo.models.runtime import Session

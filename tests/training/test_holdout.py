@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from lentigo.data.diagnosis_words import DIAGNOSES
-from lentigo.data.manifests import load_dataset
+from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
@@ -17,7 +17,7 @@ from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
 RECIPE = find_recipe(
-    "best", backbone="mobilenetv3small", epochs=1, small_epochs=1, small_side=64, head_epochs=0, views=16, batch_size=8,
+    "best", backbone="mobilenetv3small", epochs=1, small_epochs=0, head_epochs=0, views=16, batch_size=8,
     balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2,
 )  # fmt: skip
 
@@ -83,9 +83,15 @@ def test_an_unknown_source_is_an_error_that_lists_those_that_are_there(manifest)
         set_aside(load_dataset(manifest), ["telephone"])
 
 
-def test_a_data_set_without_sources_is_an_error(phantoms, tmp_path):
+def test_a_data_set_without_sources_is_an_error(manifest):
+    dataset = load_dataset(manifest)
     with pytest.raises(DataError, match="no column `source`"):
-        train(phantoms, tmp_path / "run", RECIPE, weights="none", holdout_sources=["phone"])
+        set_aside(Dataset(dataset.name, dataset.table.drop(columns="source")), ["phone"])
+
+
+def test_a_data_set_of_one_source_leaves_nothing_to_learn_from(manifest):
+    with pytest.raises(DataError, match="another source to learn from"):
+        set_aside(load_dataset(manifest).assign(source="phone"), ["phone"])
 
 
 def test_a_diagnosis_that_the_data_do_not_have_is_an_error(phantoms, tmp_path):
