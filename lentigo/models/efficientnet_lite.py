@@ -8,11 +8,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import keras
 import numpy as np
-from keras import layers
 
 from lentigo.errors import ModelError
+from lentigo.models.deep_learning import keras, layers
 
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280

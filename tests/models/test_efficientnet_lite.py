@@ -72,7 +72,7 @@ def test_a_file_that_is_no_archive_is_an_error(content, tmp_path):
 
 
 def test_keras_has_no_weights_of_it_to_download():
-    with pytest.raises(ModelError, match="--weights FILE.npz"):
+    with pytest.raises(ModelError, match=r"--weights FILE\.npz"):
         build_network(find_backbone("efficientnetlite2"), "imagenet")
 
 

@@ -16,9 +16,10 @@ from lentigo.training.holdout import set_aside
 from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
+LINEAR = {"head": "linear", "still_share": 0.3}
 RECIPE = find_recipe(
     "best", backbone="mobilenetv3small", epochs=1, small_epochs=0, head_epochs=0, views=16, batch_size=8,
-    balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2,
+    balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2, **LINEAR,
 )  # fmt: skip
 
 
@@ -102,6 +103,26 @@ def test_a_diagnosis_that_the_data_do_not_have_is_an_error(phantoms, tmp_path):
 def test_a_diagnosis_needs_a_backbone_that_learns(manifest, tmp_path):
     with pytest.raises(UsageError, match="backbone that learns"):
         train(manifest, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", diagnosis="diagnosis"), weights="none")
+
+
+def test_a_linear_head_is_one_layer(training):
+    from lentigo.models.backbones import find_backbone
+    from lentigo.models.network import open_network
+
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    assert [layer.name for layer in network.head.layers[1:]] == ["head_dropout_1", "logit"]
+
+
+def test_the_heatmap_of_a_linear_head_is_its_weights_on_the_features(training):
+    from lentigo.models.backbones import find_backbone
+    from lentigo.models.network import build_answers, open_network
+
+    network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
+    photograph = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
+    answers = build_answers(network)(photograph)
+    kernel, bias = network.head.get_layer("logit").get_weights()
+    assert np.asarray(answers["heatmap"]).sum() == pytest.approx(float((np.asarray(answers["embedding"]) @ kernel)[0, 0]), rel=1e-4)
+    assert float(answers["logit"][0, 0]) == pytest.approx(float(np.asarray(answers["heatmap"]).sum() + bias[0]), rel=1e-4, abs=1e-5)
 
 
 def test_the_card_lists_the_output(training):
