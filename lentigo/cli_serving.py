@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from contextlib import nullcontext
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from functools import cache
@@ -113,7 +114,7 @@ def history(
     reviewed: Annotated[bool | None, Option("--reviewed/--not-reviewed", help="With a reader's verdict, or without.")] = None,
     limit: Annotated[int | None, Option("--limit", min=1, help="At most so many, the newest; else all with --csv and --json, 50 without.", show_default=False)] = None,
     csv_file: Annotated[Path | None, Option("--csv", help="Writes what matches as a table.")] = None,
-    forget: Annotated[str | None, Option("--forget", help="Deletes predictions older than 365d, 52w or 36h, their reviews, photographs and empty lesions.")] = None,
+    forget: Annotated[str | None, Option("--forget", help="Deletes predictions older than 365d, 52w or 36h, or from before a date, their reviews, photographs and empty lesions.")] = None,
     yes: Annotated[bool, Option("--yes", help="Deletes; without it --forget only says what it would delete.")] = False,
     photos: Annotated[Path | None, Option("--keep-photos", help="Folder of kept photographs, as `serve` was given it; for --forget.")] = None,
     db: Db = None,
@@ -125,7 +126,7 @@ def history(
     chosen = {"lesion": lesion, "label": label, "model": model, "since": since, "until": until, "reviewed": reviewed}
     if forget is not None and ([name for name, value in chosen.items() if value is not None] or csv_file is not None or limit is not None):
         raise UsageError("--forget goes by age alone; expected no filter, --limit or --csv beside it")
-    before = None if forget is None else datetime.now(UTC) - read_age(forget)
+    before = None if forget is None else read_limit(forget)
     with open_store(db) as store:
         if before is not None:
             return forget_records(store, before, yes, photos, as_json)
@@ -188,29 +189,43 @@ def export_records(store: Any, records: Iterable[Any], path: Path, as_json: bool
 
 
 def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
-    """Deletes what is older, the photographs that were kept of it alone, and those that a crash left without a record. Without `yes` says what that would be, as a `UsageError`."""
+    """Deletes what is older, the photographs that were kept of it alone, and what a crash left of others without a record.
+
+    Nothing is kept meanwhile, so what no record names now is nobody's. Without `yes` says what would go, as a `UsageError`.
+    """
     from lentigo.data.photos import Problem
     from lentigo.serving.photos import PhotoFolder
-    from lentigo.serving.records import Query
 
-    kept = [record.kept for record in store.stream(Query(until=before))]
+    count, kept = store.count_old(before)
     if not yes:
-        raise UsageError(f"--forget would delete {len(kept)} predictions made before {show_moment(before)}, {sum(kept)} of them with a kept photograph; add --yes")
-    if any(kept) and photos is None:
-        raise UsageError(f"--forget: of {sum(kept)} of {len(kept)} predictions a photograph is kept; name its folder by --keep-photos, as `serve` was given it")
-    forgotten, problems = store.forget(before), []
-    store.log(WHO, "forget", f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before {before.isoformat()}")
+        raise UsageError(f"--forget would delete {count} predictions made before {show_moment(before)}, {kept} of them with a kept photograph; add --yes")
+    if kept and photos is None:
+        raise UsageError(f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by --keep-photos, as `serve` was given it")
     folder = PhotoFolder(photos) if photos is not None else None
-    gone = [] if folder is None else [*forgotten.photos, *folder.find_strays(store.list_photos() | set(forgotten.photos))]
-    for sha256 in gone:
-        try:
-            folder.remove(sha256)
-        except LentigoError as error:
-            problems.append(Problem(sha256, str(error)))
+    problems = []
+    with folder.lock_alone() if folder else nullcontext():
+        forgotten = store.forget(before)
+        store.log(WHO, "forget", f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before {before.isoformat()}")
+        strays, parts = [], 0
+        if folder:
+            strays = folder.find_strays(store.list_photos() | set(forgotten.photos))
+            parts, problems = folder.remove_parts()
+        removed = 0
+        for sha256 in (*forgotten.photos, *strays):
+            try:
+                removed += folder.remove(sha256)
+            except LentigoError as error:
+                problems.append(Problem(sha256, str(error)))
+    if doubtful := store.count_future():
+        why = "dated after now: a clock was wrong then, or this one is now; set it, and they go as soon as younger ones do"
+        problems.append(Problem(f"{doubtful} predictions", why))
     if as_json:
-        emit({**asdict(forgotten), "strays": gone[len(forgotten.photos) :], "before": before.isoformat(), "problems": [asdict(problem) for problem in problems]})
+        facts = {**asdict(forgotten), "strays": strays, "parts": parts, "before": before.isoformat()}
+        emit(facts | {"problems": [asdict(problem) for problem in problems]})
     else:
-        say(f"deleted {forgotten.predictions} predictions, {len(gone) - len(problems)} kept photographs and {forgotten.lesions} empty lesions from before {show_moment(before)}")
+        say(f"deleted {forgotten.predictions} predictions, {removed} kept photographs and {forgotten.lesions} empty lesions from before {show_moment(before)}")
+        if parts:
+            say(f"and {parts} files that were not finished")
     report_problems(problems)
 
 
@@ -218,6 +233,13 @@ def describe_key(key: Any) -> dict[str, Any]:
     """A key as JSON; nothing of its secret."""
     moments = {name: moment and moment.isoformat() for name, moment in (("created", key.created), ("used", key.used), ("revoked", key.revoked))}
     return {"name": key.name, "scopes": key.scopes, **moments}
+
+
+def read_limit(words: str) -> datetime:
+    """The moment before which all is forgotten: so long ago by this machine's clock, or a date. Raises `UsageError`."""
+    if re.fullmatch(r"\d{4}-\d\d-\d\d", words):
+        return read_moment("--forget", words)
+    return datetime.now(UTC) - read_age(words)
 
 
 def read_age(words: str) -> timedelta:
@@ -228,7 +250,7 @@ def read_age(words: str) -> timedelta:
     """
     found = re.fullmatch(r"(\d{1,4})([hdw])", words.strip().lower())
     if not found:
-        raise UsageError(f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w")
+        raise UsageError(f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w, or a date such as 2025-12-31")
     return timedelta(**{AGES[found[2]]: int(found[1])})
 
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import re
 import select
 import shutil
 import stat
@@ -18,12 +19,19 @@ from typing import Any, BinaryIO
 
 from lentigo.errors import SpaceError
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pixels of 16 bits, not compressed
 PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
 PIECE = 1 << 20  # bytes that are read at once
 PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a file system or a device that has nothing to sync
 NAME_BYTES = 80  # of a file's name that its temporary file keeps: with what is added it must stay below 255
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<thread>\d+)\.part(\.\w+)?")  # what `write_whole` and `stage_folder` write into
+FRESH_SECONDS = 3600.0
 
 
 @contextmanager
@@ -109,16 +117,86 @@ def sync_folder(folder: Path) -> None:
 def stage_folder(path: str | Path) -> Iterator[Path]:
     """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the end.
 
-    Parent folders are made. Raises `SpaceError` when the disk is full or not writable.
+    Parent folders are made. The folder is locked meanwhile, so that others know whether its process was killed (`remove_leftovers`).
+    Raises `SpaceError` when the disk is full or not writable.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    lock = None
     try:
         with name_full_disk(path):
             temporary.mkdir(parents=True)
+            with suppress(BlockingIOError):  # somebody looks whether it is in use
+                lock = lock_folder(temporary)
             yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def lock_folder(folder: Path) -> int | None:
+    """An open file that holds the lock of a folder until it is closed, or its process ends; None where there is no such lock, as on Windows.
+
+    Raises `BlockingIOError` where another process holds it.
+    """
+    if fcntl is None:
+        return None
+    try:
+        file = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise
+    except OSError:  # a file system without locks
+        os.close(file)
+        return None
+    return file
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed; what is being written now stays.
+
+    It stays while its process runs, or while another machine's holds the lock of a temporary folder. The number of a process may have
+    been given again: folders that nobody has locked go after an hour whatever their number.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = LEFTOVER.fullmatch(entry.name)
+            if found:
+                with suppress(OSError):
+                    remove_leftover(entry, int(found["process"]))
+
+
+def remove_leftover(entry: os.DirEntry, process: int) -> None:
+    """Removes a temporary file or folder that a process left, unless it is in use."""
+    gone = not is_running(process)
+    if entry.is_file(follow_symlinks=False) and gone:
+        os.unlink(entry.path)
+    if not entry.is_dir(follow_symlinks=False):
+        return
+    lock = lock_folder(Path(entry.path))
+    age = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
+    if gone or (lock is not None and age > FRESH_SECONDS):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
+
+
+def is_running(process: int) -> bool:
+    """Whether this machine has a process of that number."""
+    if fcntl is None:  # Windows, where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def write_text(path: str | Path, text: str) -> None:

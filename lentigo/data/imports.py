@@ -18,7 +18,7 @@ from lentigo.data.archives import name_ids
 from lentigo.data.catalogue import ARCHIVES
 from lentigo.data.columns import TableOptions, add_diagnoses, count_diagnoses
 from lentigo.data.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
-from lentigo.data.files import hash_file, write_json, write_whole
+from lentigo.data.files import hash_file, remove_leftovers, write_json, write_whole
 from lentigo.data.kinds import Place, Reading, check_kind, list_kinds, open_place, read_place
 from lentigo.data.manifests import CLASSES
 from lentigo.data.photos import Problem, name_damage, open_picture, read_content
@@ -91,6 +91,7 @@ def import_datasets(
     if not given:
         raise UsageError("no source was named; expected folders, tables or ZIP files of public data sets")
     refuse_overwriting(given, out)
+    remove_leftovers(out.parent)
     places = [open_place(source, Path(extract) if extract else out.parent, out, progress, columns) for source in given]
     readings, problems = read_places(places, chosen, kind)
     return write_import(readings, problems, chosen, out, splits=splits, progress=progress)

@@ -8,11 +8,11 @@ import shutil
 import stat
 import zipfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-from lentigo.data.files import hash_bytes, stage_folder
+from lentigo.data.files import hash_bytes, remove_leftovers, stage_folder
 from lentigo.data.photos import Problem, has_photo_name
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError, SpaceError
@@ -39,9 +39,11 @@ def unpack(path: Path, folder: Path, *, limits: Limits = Limits(), progress: Pro
     What was unpacked before is not unpacked again. Members that lead outside, links and damaged ones are problems. Raises `DataError` for a ZIP
     that is none, encrypted or out of proportion (`limits`, by declared and by actual sizes), `SpaceError` where the disk is too small.
     """
+    remove_leftovers(folder)
     with open_zip(path) as archive:
         wanted, problems = choose_members(path, archive.infolist())
-        check_sizes(path, archive.infolist(), wanted, limits)
+        allowance = Allowance(path.stat().st_size, limits)
+        allowance.take(path, archive.infolist(), wanted)
         content = hash_bytes(*(f"{member.filename} {member.file_size} {member.CRC}".encode("utf-8", "surrogateescape") for member in archive.infolist()))
         target, done = choose_folder(folder, path.stem, content)
         if done:
@@ -50,7 +52,7 @@ def unpack(path: Path, folder: Path, *, limits: Limits = Limits(), progress: Pro
         with stage_folder(target) as staged:
             damage = [problem for member in progress(wanted, total=len(wanted), label=path.name)
                       for problem in write_member(str(path), archive, member, staged, limits)]  # fmt: skip
-            damage += unpack_inner(str(path), staged, limits, progress)
+            damage += unpack_inner(str(path), staged, limits, allowance, progress)
             (staged / MARK).write_text(f"{content}{TORN * bool(damage)}", encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)  # what was unpacked there in part
             os.replace(staged, target)
@@ -103,14 +105,29 @@ def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
     return None
 
 
-def check_sizes(path: Path, members: list[zipfile.ZipInfo], wanted: list[zipfile.ZipInfo], limits: Limits) -> None:
-    """Raises `DataError` where a ZIP declares more than any set of photographs would hold."""
-    total, packed = sum(member.file_size for member in wanted), max(path.stat().st_size, 1)
-    if len(members) > limits.members:
-        raise DataError(f"{path}: holds {len(members)} files; expected at most {limits.members}: unpack it yourself if you trust it")
-    if total > limits.free_bytes and total / packed > limits.ratio:
-        raise DataError(f"{path}: unpacks to {total / 1e6:.0f} MB, {total / packed:.0f} times its size, as ZIP bombs do; "
-                        f"expected photographs, at most {limits.ratio:.0f} times: unpack it yourself if you trust it")  # fmt: skip
+class Allowance:
+    """What may still be unpacked of a ZIP of `packed` bytes, and of all ZIPs in it together: a ZIP in a ZIP gets no fresh allowance."""
+
+    def __init__(self, packed: int, limits: Limits) -> None:
+        self.packed = max(packed, 1)
+        self.limits = limits
+        self.members = 0
+        self.total = 0
+
+    def take(self, path: Path, members: Sequence[zipfile.ZipInfo], wanted: Sequence[zipfile.ZipInfo]) -> None:
+        """Takes what a ZIP declares. Raises `DataError`, and takes nothing, where that is more than any set of photographs would hold."""
+        limits = self.limits
+        count = self.members + len(members)
+        total = self.total + sum(member.file_size for member in wanted)
+        if count > limits.members:
+            raise DataError(f"{path}: holds {count} files; expected at most {limits.members}: unpack it yourself if you trust it")
+        if total > limits.free_bytes and total / self.packed > limits.ratio:
+            raise DataError(
+                f"{path}: unpacks to {total / 1e6:.0f} MB, {total / self.packed:.0f} times its size, as ZIP bombs do; "
+                f"expected photographs, at most {limits.ratio:.0f} times: unpack it yourself if you trust it"
+            )
+        self.members = count
+        self.total = total
 
 
 def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:
@@ -152,15 +169,18 @@ def write_member(name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, f
         return [Problem(said, f"cannot be unpacked ({error}); copy the ZIP again from its source, or unpack it yourself")]
 
 
-def unpack_inner(name: str, folder: Path, limits: Limits, progress: Progress) -> list[Problem]:
-    """Unpacks the ZIPs in a folder beside themselves, but none that those hold, and removes them; gives what was left out."""
+def unpack_inner(name: str, folder: Path, limits: Limits, allowance: Allowance, progress: Progress) -> list[Problem]:
+    """Unpacks the ZIPs in a folder beside themselves, but none that those hold, and removes them; gives what was left out.
+
+    All of them together get what the outer ZIP has left of its `allowance`.
+    """
     problems = []
     for path in sorted(file for file in folder.rglob("*") if is_zip(file)):
         said = f"{name}/{path.relative_to(folder).as_posix()}"
         try:
             with open_zip(path) as archive:
                 wanted, some = choose_members(said, archive.infolist())
-                check_sizes(path, archive.infolist(), wanted, limits)
+                allowance.take(path, archive.infolist(), wanted)
                 check_space(path, folder, sum(member.file_size for member in wanted), limits)
                 deeper = [member for member in wanted if is_zip(PurePosixPath(member.filename))]
                 for member in progress([member for member in wanted if member not in deeper], label=path.name):

@@ -12,12 +12,13 @@ from typing import Any
 
 import jinja2
 
+from lentigo.errors import ModelError
 from lentigo.evaluation import card_sections as parts
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.checklists import CLAIM, TRIPOD
 from lentigo.evaluation.decoder_section import describe_decoder
 from lentigo.evaluation.split_sections import describe_leaks, describe_split
-from lentigo.models.bundle import Bundle
+from lentigo.models.bundle import CARD, Bundle
 
 
 def write_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = None) -> str:
@@ -40,7 +41,19 @@ def render(name: str, sections: tuple[parts.Section, ...]) -> str:
 
 
 def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = None) -> tuple[parts.Section, ...]:
-    """The sections of the model card. What an older card does not hold is "not recorded"."""
+    """The sections of the model card. What an older card does not hold is "not recorded".
+
+    Raises `ModelError` for a card that holds half of what belongs together.
+    """
+    try:
+        return list_sections(bundle, validation)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        words = f"{type(error).__name__}: {error}"
+        raise ModelError(f"{bundle.folder / CARD}: an entry is missing or of a wrong type ({words}); copy the RUN again from its source") from error
+
+
+def list_sections(bundle: Bundle, validation: Assessment | dict[str, Any] | None) -> tuple[parts.Section, ...]:
+    """As `build_card`, for a card that is whole."""
     card = bundle.card
     if "logit" not in bundle.outputs:
         return describe_decoder(bundle), parts.describe_compute(card)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lentigo.data.files import hash_file, parse_json, write_json
+from lentigo.data.files import hash_file, write_json
 from lentigo.errors import ModelError
+from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
+from lentigo.models.external_data import list_external_files
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
@@ -61,7 +63,10 @@ def open_bundle(folder: str | Path) -> Bundle:
 
 
 def find_bundle(folder: str | Path) -> Bundle:
-    """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises as `open_bundle`."""
+    """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises as `open_bundle`.
+
+    Weights that the graph takes from elsewhere must lie in files that the card names: then their hashes are checked too.
+    """
     folder = BUNDLED if str(folder) == "bundled" else Path(folder)
     card = read_card(folder)
     for name in card["files"]:
@@ -69,7 +74,19 @@ def find_bundle(folder: str | Path) -> Bundle:
             raise ModelError(f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again")
     if GRAPH not in card["files"]:
         raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
-    return Bundle(folder, card)
+    bundle = Bundle(folder, card)
+    try:
+        outside = sorted(list_external_files(folder / GRAPH))
+    except ModelError:
+        check_hashes(bundle)  # that it was altered says more
+        raise
+    for name in outside:
+        if name not in card["files"]:
+            raise ModelError(
+                f"{folder / GRAPH}: takes weights from {name[:80]!a}, which the RUN's card does not name; expected all of them in files of the RUN: "
+                "copy it again from its source"
+            )
+    return bundle
 
 
 def is_run(weights: str | Path) -> bool:
@@ -91,15 +108,21 @@ def read_card(folder: Path) -> dict[str, Any]:
         cure = "finish it with --resume" if (folder / "checkpoint").is_dir() else "give a folder that `lentigo train` wrote"
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
     try:
-        card = parse_json(path.read_bytes())
-        newer = int(card["format"]) > FORMAT
-        complete = {"files", "backbone", *(("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ())} <= set(card)
-    except (ValueError, KeyError, TypeError, OSError) as error:
+        if path.stat().st_size > LARGEST_CARD:
+            raise ValueError(f"more than {LARGEST_CARD >> 20} MB")
+        card = read_json(path.read_text(encoding="utf-8"))
+    except (ValueError, OSError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    if newer:
+    if not isinstance(card, dict) or not is_count(card.get("format")):
+        raise ModelError(f"{path}: is damaged (no card, or one without a format); copy the RUN again from its source")
+    if card["format"] > FORMAT:
         raise ModelError(f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo")
-    if not complete:
-        raise ModelError(f"{path}: is damaged (entries are missing); copy the RUN again from its source")
+    if fault := find_fault(card):
+        raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")
+    decides = ("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ()
+    missing = [name for name in ("files", "backbone", *decides) if name not in card]
+    if missing:
+        raise ModelError(f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its source")
     return card
 
 
@@ -149,7 +172,7 @@ def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] =
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation and wherever else its card has some."""
     megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
-    results = {split: {name: found[name] for name in RESULTS if name in found} for split, found in bundle.card["metrics"].items()}
+    results = {split: {name: found[name] for name in RESULTS if name in found} for split, found in bundle.card.get("metrics", {}).items() if found}
     return {
         "name": bundle.name, "folder": str(bundle.folder), "backbone": bundle.card["backbone"], "licence": bundle.card.get("licence"),
         "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results, "lentigo": bundle.card.get("lentigo"),

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from lentigo.data.cache import make_scratch, warn_of_cache
 from lentigo.data.files import cache_folder, hash_bytes, stage_folder
-from lentigo.errors import SpaceError
+from lentigo.errors import ModelError, SpaceError
 from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, MASKS, PAST, SPLITS, Bundle, find_bundle
+from lentigo.models.card_schema import is_plain_name
 
 LEFT = (CLASSIFIER, HISTORY, SPLITS, PAST, MASKS)  # for further training and for the record
 
@@ -35,6 +36,9 @@ class Parcel:
             ModelError: Where the files are no RUN.
             SpaceError: Where they cannot be written anywhere.
         """
+        for name in (self.name, *self.files):
+            if not is_plain_name(name):
+                raise ModelError(f"{name[:80]!a}: is no plain name of a file; expected a RUN as `lentigo train` wrote it")
         digest = hash_bytes(*(part for name in sorted(self.files) for part in (name.encode(), self.files[name])))
         folder = cache_folder() / "parcels" / digest[:32] / self.name
         if self.is_whole(folder):

@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+from lentigo.data.files import hash_bytes
 from lentigo.data.photos import Photo, Problem, develop_photo, measure_content, view_content
 from lentigo.errors import PhotoError
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.inference.segmentation import VIEW, draw_lesion
 from lentigo.serving.outlines import trace_outline
 from lentigo.serving.records import Lesion, Record
+from lentigo.serving.settings import Settings
 from lentigo.serving.uploads import Details
 
 
 @dataclass(frozen=True)
 class Ask:
-    """What is the same for all photographs of a request: who asks, the request's name, when, and what was said of the photographs."""
+    """What is the same for all photographs of a request: who asks, the request's name, when, what was said of the photographs, and a hash of it all."""
 
     who: str
     request: str
     created: datetime
     details: Details
+    fingerprint: str = ""
+
+
+def hash_request(contents: Iterable[bytes], details: Details) -> str:
+    """A hash of all that a request asks: its photographs in their order, also those that cannot be read, and what is said of them."""
+    told = [details.lesion, details.taken and details.taken.isoformat(), details.mm_per_pixel]
+    return hash_bytes(json.dumps(told).encode(), *(hashlib.sha256(content).digest() for content in contents))
 
 
 class Panel:
@@ -46,14 +57,55 @@ class Panel:
         return [*self.many.answer_photos(iter(photos[:full])), *self.few.answer_photos(iter(photos[full:]))]
 
 
-def read_upload(content: bytes, position: int, most_pixels: int) -> Photo | Problem:
-    """A photograph from the bytes of a file, whatever they were called; `image` is its position among those sent."""
+@dataclass(frozen=True)
+class Upload:
+    """A photograph that was sent, not yet decoded. It `is_heavy` where decoding takes much time and memory."""
+
+    content: bytes
+    position: int
+    is_heavy: bool
+
+
+def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload | Problem:
+    """What the head of a file says of the photograph in it, held against the limits; `position` is its place among those sent.
+
+    A JPEG is decoded no larger than needed, unless its scans each go over the whole picture; everything else is decoded whole first.
+    """
     name = str(position)
     try:
         width, height = measure_content(content, name)
-        if width * height > most_pixels:
-            raise PhotoError(f"{name}: {width} x {height} pixels, more than {most_pixels / 1e6:g} million; expected a photograph, save it smaller")
-        return develop_photo(content, name)
+        pixels = width * height
+        is_jpeg = content.startswith(JPEG_START)
+        most = settings.most_pixels if is_jpeg else min(settings.most_pixels, settings.most_pixels_whole)
+        if pixels > most:
+            raise PhotoError(
+                f"{width} x {height} pixels, more than {most / 1e6:g} million; expected a photograph, save it smaller"
+                f"{'' if is_jpeg else ', or as JPEG'}"
+            )
+        work = pixels
+        if is_jpeg:
+            scans = content.count(JPEG_SCAN)
+            work = pixels * scans if scans > 1 else pixels / JPEG_GAIN
+            if scans > MOST_SCANS and pixels * scans > MOST_SCANNED:
+                raise PhotoError(f"{scans} scans of {width} x {height} pixels; expected a photograph as cameras write it, save it anew")
+        return Upload(content, position, work > HEAVY_PIXELS)
+    except PhotoError as error:
+        return Problem(name, str(error).removeprefix(f"{name}: "))
+
+
+JPEG_START = b"\xff\xd8"
+JPEG_SCAN = b"\xff\xda"  # the marker that begins a scan; the bytes of pictures never hold it
+JPEG_GAIN = 8  # a JPEG of one scan is decoded at an eighth of its size at the least, for less work
+MOST_SCANS = 20  # a progressive JPEG has about ten
+MOST_SCANNED = 200_000_000  # pixels times scans
+HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
+
+
+def read_upload(upload: Upload) -> Photo | Problem:
+    """The photograph that the network sees."""
+    name = str(upload.position)
+    try:
+        return develop_photo(upload.content, name)
     except PhotoError as error:
         return Problem(name, str(error).removeprefix(f"{name}: "))
 
@@ -70,6 +122,7 @@ def describe_answer(answer: Answer, photo: Photo, content: bytes, panel: Panel, 
         measures=asdict(found.measures) if found and found.measures else None,
         heatmap=None if answer.heatmap is None else answer.heatmap.astype(float).round(4).tolist(),
         outline=trace_outline(found) if found else None, lesion=ask.details.lesion, taken=ask.details.taken,
+        fingerprint=ask.fingerprint,
     )  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lentigo.data.photos import Photo
 from lentigo.inference.prediction import Answer
+from lentigo.serving.turns import Turns
 
 
 @dataclass
@@ -22,21 +23,23 @@ class Question:
 class Gatherer:
     """Collects questions into batches of up to `most` and asks them one batch at a time, in a thread of its own.
 
-    While a batch is answered the next one gathers by itself; only where nothing is under way does the first photograph wait `wait_ms`
-    for company. A question whose asker has left is dropped if its batch has not begun. `ask_batch` gives one answer for each
+    While a batch is answered the next one gathers by itself, of the requests in turn; only where nothing is under way does the first photograph
+    wait `wait_ms` for company. A question whose asker has left is dropped if its batch has not begun. `ask_batch` gives one answer for each
     photograph, in order; `count` is told the size of each batch. To be used within one event loop.
     """
 
     def __init__(self, ask_batch: Callable[[Sequence[Photo]], Sequence[Answer]], *, most: int, wait_ms: float, count: Callable[[int], None] = lambda size: None):
         self.ask_batch, self.most, self.wait, self.count = ask_batch, most, wait_ms / 1000, count
-        self.questions: asyncio.Queue[Question] = asyncio.Queue()
+        self.questions: Turns[Question] = Turns()
+        self.asked = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, "network")
         self.work = asyncio.get_running_loop().create_task(self.run())
 
-    async def ask(self, photo: Photo) -> Answer:
-        """The answer for one photograph; raises what the network raised."""
+    async def ask(self, photo: Photo, owner: Hashable = None) -> Answer:
+        """The answer for one photograph of a request, the `owner`; raises what the network raised."""
         question = Question(photo, asyncio.get_running_loop().create_future())
-        self.questions.put_nowait(question)
+        self.questions.put(owner, question)
+        self.asked.set()
         return await question.answer
 
     async def run(self) -> None:
@@ -56,19 +59,22 @@ class Gatherer:
 
     async def gather(self) -> list[Question]:
         """The next batch; waits for its first question as long as it takes."""
-        batch = [await self.questions.get()]
-        if self.questions.empty() and self.wait:
+        while not self.questions:
+            self.asked.clear()
+            await self.asked.wait()
+        if len(self.questions) == 1 and self.wait:
             await asyncio.sleep(self.wait)
-        while len(batch) < self.most and not self.questions.empty():
-            batch.append(self.questions.get_nowait())
+        batch: list[Question] = []
+        while len(batch) < self.most and (question := self.questions.get()) is not None:
+            batch.append(question)
         return batch
 
     async def close(self) -> None:
         """Stops; questions that are still open are cancelled."""
         self.work.cancel()
         await asyncio.gather(self.work, return_exceptions=True)
-        while not self.questions.empty():
-            self.questions.get_nowait().answer.cancel()
+        while (question := self.questions.get()) is not None:
+            question.answer.cancel()
         self.thread.shutdown()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 import time
 from dataclasses import dataclass, field
 from typing import Any
@@ -17,10 +18,16 @@ from lentigo.serving.access import Gate
 from lentigo.serving.problems import ProblemError, answer_problem, translate
 
 log = logging.getLogger("lentigo.serving")
+NO_WEBSOCKET = 1008  # RFC 6455: against the policy of who answers
 SMALL = 64_000  # bytes of a body that holds no photographs
 UPLOADS = "/v1/predictions"
+PAGE = "/"  # where a link from another site may lead
+PROBES = frozenset({"/healthz", "/readyz"})
 NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})  # in the Host header of whoever asks from this machine
 OWN = frozenset({"same-origin", "none"})  # values of Sec-Fetch-Site: the page itself, and what its user typed
+FORWARDED = frozenset({"forwarded", "via", "x-real-ip", "x-client-ip", "x-cluster-client-ip", "true-client-ip", "client-ip", "x-host"})
+FORWARDED_PREFIXES = ("x-forwarded", "x-original-", "x-envoy-", "x-proxy", "cf-", "fly-", "x-azure-", "x-amzn-")  # added by proxies and balancers
+HOST_PORT = re.compile(r":[0-9]{1,5}$")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
@@ -49,6 +56,9 @@ class Guard:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":  # the service has none
+            await send({"type": "websocket.close", "code": NO_WEBSOCKET})
+            return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -63,8 +73,7 @@ class Guard:
         try:
             service = scope["app"].state.service
             check_size(Headers(scope=scope), find_limit(scope, service.settings))
-            if not scope["path"].endswith("z"):  # a balancer asks for /healthz and /readyz by any name
-                await check_origin(scope, scope["app"].state.gate)
+            await check_origin(scope, scope["app"].state.gate)
             await self.app(scope, Body(receive, find_limit(scope, service.settings), service.settings.upload_seconds), mark)
         except Exception as error:
             visit.error = error
@@ -113,31 +122,49 @@ def explain_size(most: int) -> ProblemError:
 
 
 async def check_origin(scope: Scope, gate: Gate) -> None:
-    """Refuses what a page of another site asks for; and where no key is needed, also what comes by another name than this machine's.
+    """Refuses what a page of another site asks for; and where no key is needed, also whatever may come from elsewhere than this machine.
 
-    The browser says where a request comes from (Sec-Fetch-Site, Origin); the name guards against a site whose own name leads to this machine
-    (DNS rebinding).
+    The browser says where a request comes from (Sec-Fetch-Site, Origin). The name guards against a site whose own name leads to this machine
+    (DNS rebinding), the marks of a proxy against one that lets everybody in. What a request says of itself otherwise, such as Authorization,
+    opens nothing here: a rebound page may send that too.
     """
-    headers, page = Headers(scope=scope), scope["method"] == "GET" and not scope["path"].startswith("/v1")
-    if headers.get("sec-fetch-site", "none") not in OWN and not page:
-        raise ProblemError("cross-site", "a page of another site may not use the service")
-    if "authorization" in headers or not await gate.is_open():
+    if scope["path"] in PROBES:  # a balancer asks for these by any name
         return
-    host = headers.get("host", "")
-    if strip_port(host) not in NAMES:
-        raise ProblemError("cross-site", "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: `lentigo keys add NAME`")
-    if headers.get("origin", f"http://{host}").partition("://")[2] != host:
+    headers = Headers(scope=scope)
+    is_link = scope["method"] == "GET" and scope["path"] == PAGE
+    if not is_link and any(site not in OWN for site in headers.getlist("sec-fetch-site")):
         raise ProblemError("cross-site", "a page of another site may not use the service")
+    if not await gate.is_open():
+        return
+    if is_forwarded(scope, headers):
+        raise ProblemError(
+            "cross-site", "without keys the service answers nobody behind a proxy, who may be anybody; make a key: `lentigo keys add NAME`"
+        )
+    names = headers.getlist("host")
+    if len(names) != 1 or strip_port(names[0]) not in NAMES:
+        raise ProblemError(
+            "cross-site", "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: `lentigo keys add NAME`"
+        )
+    if any(origin.lower() != f"http://{names[0].lower()}" for origin in headers.getlist("origin")):
+        raise ProblemError("cross-site", "a page of another site may not use the service")
+
+
+def is_forwarded(scope: Scope, headers: Headers) -> bool:
+    """Whether a request shows the marks of a proxy: headers that proxies add, or HTTP/1.0, which nginx speaks unless it is told otherwise."""
+    if scope.get("http_version") == "1.0":
+        return True
+    return any(name in FORWARDED or name.startswith(FORWARDED_PREFIXES) for name in headers)
 
 
 def strip_port(host: str) -> str:
-    """The name in a Host header.
+    """The name in a Host header, in lower case; all of it where what follows is no port.
 
     >>> strip_port("LOCALHOST:8000"), strip_port("[::1]:80"), strip_port("[::1]")
     ('localhost', '[::1]', '[::1]')
+    >>> strip_port("localhost:80@evil.example"), strip_port("localhost.")
+    ('localhost:80@evil.example', 'localhost.')
     """
-    name, colon, port = host.rpartition(":")
-    return (name if colon and port.isdecimal() and not port.endswith("]") else host).lower()
+    return HOST_PORT.sub("", host).lower()
 
 
 def add_headers(headers: MutableHeaders, path: str, visit: Visit) -> None:
@@ -158,9 +185,10 @@ def report_visit(scope: Scope, visit: Visit) -> None:
     if problem:
         metrics.problems.labels(problem.kind).inc()
     facts = {"method": method, "route": route, "status": visit.status, "ms": round(1000 * seconds, 1), "who": visit.who, "request": visit.id}
-    log.info(json.dumps(facts | ({"problem": problem.kind} if problem else {})))
+    kind = None if visit.who else "nobody known"  # who is known has a limit of requests; all others together have one of lines
+    log.info(json.dumps(facts | ({"problem": problem.kind} if problem else {})), extra={"kind": kind})
     if problem and problem.status_code >= 500 and problem.kind != "busy":
-        log.error(json.dumps({"request": visit.id, "error": f"{type(visit.error).__name__}: {visit.error}"}), exc_info=visit.error if problem.kind == "bug" else None)
+        log.error(json.dumps({"request": visit.id, "error": f"{type(visit.error).__name__}: {visit.error}"}), exc_info=visit.error if problem.kind == "bug" else None, extra={"kind": "failures"})
 
 
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import os
 import re
-import time
-from collections.abc import Set
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image
 
 from lentigo.data.files import name_full_disk, write_whole
-from lentigo.data.photos import decode_photo
+from lentigo.data.photos import Problem, decode_photo
 from lentigo.errors import DataError
+from lentigo.serving.locks import FolderLock
 
 QUALITY = 95  # of the JPEG, with colours at full resolution
 SUFFIX = ".jpg"
-FRESH = 3600  # seconds
+PART = f".part{SUFFIX}"  # how the name of a file ends that `write_whole` has not finished
+PATIENCE = 300.0  # seconds for which whoever forgets waits for those who keep
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
@@ -37,15 +39,28 @@ class PhotoFolder:
         """
         path = self._locate(sha256)
         if path.exists():
-            os.utime(path)  # no stray: its record is on the way
             return
         picture = Image.fromarray(decode_photo(content, sha256, side=None))
-        with name_full_disk(self.folder):
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._make()
         with write_whole(path) as temporary, os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file:
             picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
             file.flush()
             os.fsync(file.fileno())
+
+    def try_sharing(self) -> FolderLock | None:
+        """A lock to be held from before photographs are kept until their records are written; None while somebody forgets, or waits to.
+
+        Raises `SpaceError` where the folder cannot be written.
+        """
+        self._make()
+        return FolderLock.try_locking(self.folder, alone=False)
+
+    @contextmanager
+    def lock_alone(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes. Raises `SpaceError` where that takes too long."""
+        self._make()
+        with FolderLock.lock_alone(self.folder, patience):
+            yield
 
     def get(self, sha256: str) -> bytes | None:
         """The JPEG of a photograph, None where it is not kept."""
@@ -65,11 +80,27 @@ class PhotoFolder:
         return True
 
     def find_strays(self, named: Set[str]) -> list[str]:
-        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; not of the last hour, whose records may be on their way."""
+        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; to be asked with the folder locked (`lock_alone`)."""
         if not self.folder.is_dir():
             return []
-        old = (path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem) and time.time() - path.stat().st_mtime > FRESH)
-        return sorted(set(old) - named)
+        return sorted({path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)} - named)
+
+    def remove_parts(self) -> tuple[int, list[Problem]]:
+        """Removes what a process that was killed had written in part, and says how many; to be called with the folder locked (`lock_alone`)."""
+        count = 0
+        problems = []
+        for path in self.folder.glob(f".*{PART}") if self.folder.is_dir() else ():
+            try:
+                path.unlink(missing_ok=True)
+                count += 1
+            except OSError as error:
+                problems.append(Problem(path.name, f"could not be removed ({error.strerror or error}); remove it yourself: it holds a photograph"))
+        return count, problems
+
+    def _make(self) -> None:
+        """Makes the folder, for its owner alone."""
+        with name_full_disk(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _locate(self, sha256: str) -> Path:
         """Raises `DataError` for a name that is no hash: it could lead out of the folder."""

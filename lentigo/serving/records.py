@@ -19,7 +19,8 @@ class Record:
     diameter and the like with their units; `heatmap` 7 x 7 numbers; `outline` polygons in pixels of the photograph.
 
     `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the photograph within it: the pair is unique
-    for a key, so that a request that is sent again is answered from the store and never written twice.
+    for a key, so that a request that is sent again is answered from the store and never written twice. `fingerprint` is a hash of all that the
+    request asked: another request of that name has another one.
     """
 
     id: str
@@ -39,6 +40,7 @@ class Record:
     lesion: str | None = None
     taken: datetime | None = None
     kept: bool = False
+    fingerprint: str = ""
     review: Review | None = None
 
 

@@ -21,7 +21,7 @@ from lentigo.data.photos import Problem
 from lentigo.errors import UsageError
 from lentigo.serving import schemas
 from lentigo.serving.access import require
-from lentigo.serving.answers import Ask, find_moment, list_changes, write_lesion, write_moment, write_record
+from lentigo.serving.answers import Ask, find_moment, hash_request, list_changes, write_lesion, write_moment, write_record
 from lentigo.serving.exports import write_table
 from lentigo.serving.model_facts import describe_model
 from lentigo.serving.problems import ProblemError, describe_problem
@@ -101,7 +101,9 @@ async def create_predictions(request: Request, service: Here, who: Asker, key: K
     """Answers photographs, and records the answers. Those that cannot be read stand in `problems`."""
     with service.hold() as count:
         form = await read_form(request.headers.get("content-type", ""), count_bytes(request, count), service.settings)
-        ask = Ask(who, key or str(uuid4()), service.store.now().astimezone(UTC), read_details(form.fields))
+        details = read_details(form.fields)
+        fingerprint = hash_request(form.photos, details)
+        ask = Ask(who, key or str(uuid4()), service.store.now().astimezone(UTC), details, fingerprint)
         with service.admit(len(form.photos)):
             outcome = await stay(request, service.predict(form.photos, ask))
     problems = [write_problem(problem) for problem in outcome.problems]

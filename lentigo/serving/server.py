@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import logging
 import socket
-import sys
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, redirect_stderr
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +12,13 @@ import uvicorn
 
 from lentigo.errors import UsageError
 from lentigo.serving.app import make_app
+from lentigo.serving.connections import choose_connection_limit, count_open_files, make_protocol
+from lentigo.serving.logs import keep_log
 from lentigo.serving.service import Service, open_service
 from lentigo.serving.settings import Settings
 
 IDLE_SECONDS = 15  # after which a connection without a request is closed
-BACKLOG = 512
+BACKLOG = 128  # connections that the system accepts before this process has looked at them
 
 
 def serve(
@@ -32,18 +32,29 @@ def serve(
     """
     settings = Settings(model=model, database=db, photos=Path(keep_photos) if keep_photos else None, host=host, port=port, **limits)
     listener = listen(settings)
-    with listener:
+    with listener, keep_log() as stream:
         service = open_service(settings)
         require_key(service)
         name, number = listener.getsockname()[:2]
-        log_lines()
-        config = uvicorn.Config(
-            make_app(settings, service), log_config=None, access_log=False, server_header=False, date_header=True, lifespan="on", ws="none",
-            timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=max(1, round(settings.stop_seconds)), backlog=BACKLOG, proxy_headers=False,
-        )  # fmt: skip
         url = f"http://{f'[{name}]' if ':' in name else name}:{number}"
         facts = {"url": url, "model": service.panel.name, "store": service.store.database.place, "photographs": settings.photos and str(settings.photos)}
-        Server(config, lambda: ready(facts)).run(sockets=[listener])
+        config = make_config(settings, make_app(settings, service))
+
+        def announce() -> None:
+            with redirect_stderr(stream):
+                ready(facts)
+
+        Server(config, announce).run(sockets=[listener])
+
+
+def make_config(settings: Settings, app: Any) -> uvicorn.Config:
+    """How uvicorn serves an application within the limits of the settings."""
+    most = choose_connection_limit(settings.most_connections, count_open_files())
+    return uvicorn.Config(
+        app, http=make_protocol(most, settings.header_seconds, settings.read_seconds), log_config=None, access_log=False, server_header=False,
+        date_header=True, lifespan="on", ws="none", timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+        backlog=min(BACKLOG, most), proxy_headers=False, port=settings.port,
+    )  # fmt: skip
 
 
 class Server(uvicorn.Server):
@@ -81,14 +92,3 @@ def require_key(service: Service) -> None:
         raise UsageError(
             f"--host {service.settings.host}: others can reach it, and the store has no key; make one (`lentigo keys add NAME`), or serve on 127.0.0.1"
         )
-
-
-def log_lines() -> None:
-    """Sends the log to stderr: one JSON object a request, and what uvicorn warns of."""
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    for name, level in (("lentigo.serving", logging.INFO), ("uvicorn", logging.WARNING)):
-        logger = logging.getLogger(name)
-        logger.handlers, logger.propagate = [handler], False
-        logger.setLevel(level)
-

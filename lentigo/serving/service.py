@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from hashlib import sha256
 from typing import Any
 
 import numpy as np
 
 from lentigo.data.photos import SIDE, Photo, Problem
 from lentigo.errors import PhotoError, StoreError, UsageError
-from lentigo.serving.answers import Ask, Panel, describe_answer, read_upload
+from lentigo.serving.answers import Ask, Panel, describe_answer, inspect_upload, read_upload
 from lentigo.serving.batching import Gatherer
 from lentigo.serving.metrics import Metrics
 from lentigo.serving.photos import PhotoFolder
@@ -24,7 +24,9 @@ from lentigo.serving.problems import ProblemError
 from lentigo.serving.records import Record
 from lentigo.serving.settings import Settings
 from lentigo.serving.store import Store, open_store
+from lentigo.serving.turns import FairPool
 
+FORGETTING_SECONDS, POLL_SECONDS = 60.0, 0.02  # that a request waits for whoever forgets, and looks again
 STORE_THREADS = 8  # as many as the store has connections at hand
 
 
@@ -43,8 +45,10 @@ class Service:
     def __init__(self, settings: Settings, panel: Panel, store: Store) -> None:
         self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
         self.photos = PhotoFolder(settings.photos) if settings.photos else None
-        self.cpu, self.disk = ThreadPoolExecutor(os.cpu_count() or 1, "decoding"), ThreadPoolExecutor(STORE_THREADS, "store")
-        self.desk = ThreadPoolExecutor(1, "describing")  # mostly Python: two would hinder each other
+        cores = os.cpu_count() or 1
+        self.cpu = FairPool(cores + 1, max(1, cores - 1), "decoding")  # one thread more than heavy photographs may take
+        self.disk = ThreadPoolExecutor(STORE_THREADS, "store")
+        self.desk = FairPool(2, 1, "describing")  # mostly Python: more would hinder each other
         self.waiting = self.held = 0
 
     def start(self) -> None:
@@ -64,10 +68,6 @@ class Service:
     async def call(self, ask: Callable[..., Any], *arguments: Any) -> Any:
         """Asks the store, or another that blocks, outside the event loop."""
         return await asyncio.get_running_loop().run_in_executor(self.disk, partial(ask, *arguments))
-
-    async def compute(self, ask: Callable[..., Any], *arguments: Any) -> Any:
-        """Computes outside the event loop, as many at once as there are cores."""
-        return await asyncio.get_running_loop().run_in_executor(self.cpu, partial(ask, *arguments))
 
     @contextmanager
     def hold(self) -> Iterator[Callable[[int], None]]:
@@ -114,12 +114,16 @@ class Service:
 
     async def answer(self, content: bytes, position: int, ask: Ask) -> Record | Problem:
         """The answer for one photograph, not yet recorded."""
-        photo = await self.compute(read_upload, content, position, self.settings.most_pixels)
+        owner = id(ask)
+        upload = await self.cpu.run(owner, inspect_upload, content, position, self.settings)
+        if isinstance(upload, Problem):
+            return upload
+        photo = await self.cpu.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
         if isinstance(photo, Problem):
             return photo
-        answer = await self.gatherer.ask(photo)
+        answer = await self.gatherer.ask(photo, owner)
         try:
-            record = await asyncio.get_running_loop().run_in_executor(self.desk, describe_answer, answer, photo, content, self.panel, ask)
+            record = await self.desk.run(owner, describe_answer, answer, photo, content, self.panel, ask, is_heavy=upload.is_heavy)
         except PhotoError as error:
             return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
         self.metrics.count_answer(answer.prediction)
@@ -127,25 +131,49 @@ class Service:
 
     async def keep(self, contents: Sequence[bytes], ask: Ask, records: tuple[Record, ...], problems: tuple[Problem, ...]) -> Outcome:
         """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and `StoreError`."""
-        if self.photos is not None:
-            for record in records:
-                await self.compute(self.photos.keep, record.sha256, bytes(contents[record.position]))
-            records = tuple(replace(record, kept=True) for record in records)
-        stored = await self.call(self.store.add, records, "predict")
+        async with self.share_photos():
+            if self.photos is not None:
+                for record in records:
+                    content = bytes(contents[record.position])
+                    await self.cpu.run(id(ask), self.photos.keep, record.sha256, content, is_heavy=True)
+                records = tuple(replace(record, kept=True) for record in records)
+            stored = await self.call(self.store.add, records, "predict")
         if {record.id for record in stored} != {record.id for record in records}:
             return await self.repeat(contents, ask, {record.position: record for record in stored})
         return Outcome(tuple(stored), problems, fresh=True)
 
+    @asynccontextmanager
+    async def share_photos(self) -> AsyncIterator[None]:
+        """Keeps whoever forgets photographs waiting, from the moment one is kept until its record is written."""
+        if self.photos is None:
+            yield
+            return
+        deadline = time.monotonic() + FORGETTING_SECONDS
+        while (lock := self.photos.try_sharing()) is None:  # no thread waits: the store has few
+            if time.monotonic() > deadline:
+                raise ProblemError("busy", "photographs are being forgotten; try again")
+            await asyncio.sleep(POLL_SECONDS)
+        with lock:
+            yield
+
     async def repeat(self, contents: Sequence[bytes], ask: Ask, known: dict[int, Record]) -> Outcome:
-        """What was answered before, and again the problems. Raises `ProblemError` where these are other photographs, or more is said of them."""
-        rest = [position for position in range(len(contents)) if position not in known]
-        again = [await self.compute(read_upload, contents[position], position, self.settings.most_pixels) for position in rest]
-        same = max(known) < len(contents) and all(sha256(contents[position]).hexdigest() == record.sha256 for position, record in known.items())
-        told = {(record.lesion, record.taken) for record in known.values()} == {(ask.details.lesion, ask.details.taken)}
-        if not same or not told or any(isinstance(item, Photo) for item in again):
+        """What was answered before, and again the problems. Raises `ProblemError` where the request is another one of that name."""
+        if {record.fingerprint for record in known.values()} != {ask.fingerprint}:
             raise ProblemError("other-request", "this Idempotency-Key has been used for other photographs or other details; use a new one")
+        said = []
+        for position in range(len(contents)):
+            if position not in known:
+                said.append(await self.explain_again(contents[position], position, ask))
+        problems = tuple(item for item in said if isinstance(item, Problem))
         await self.call(self.store.log, ask.who, "predict again", " ".join(record.id for record in known.values()))
-        return Outcome(tuple(known[position] for position in sorted(known)), tuple(again), fresh=False)
+        return Outcome(tuple(known[position] for position in sorted(known)), problems, fresh=False)
+
+    async def explain_again(self, content: bytes, position: int, ask: Ask) -> Problem | Photo:
+        """Why a photograph could not be answered before."""
+        upload = await self.cpu.run(id(ask), inspect_upload, content, position, self.settings)
+        if isinstance(upload, Problem):
+            return upload
+        return await self.cpu.run(id(ask), read_upload, upload, is_heavy=upload.is_heavy)
 
     async def find_obstacle(self) -> str:
         """Why the service is not ready, "" where it is."""

@@ -14,9 +14,10 @@ LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})  # hosts that only this mac
 class Settings:
     """`model` is a RUN or "bundled", `database` a URL as `open_store` takes it, None for the usual one, `photos` the folder in which photographs are kept, None for none.
 
-    Limits of a request: `most_photos`, bytes of each (`most_bytes`) and of all (`most_total`), pixels of each (`most_pixels`), and the
-    `upload_seconds` in which it must have arrived. Limits of all requests together: `most_waiting` photographs that are accepted and not
-    answered, and `most_held` bytes of photographs in memory. `rate` is requests a second of one key, and `burst` as many at once.
+    Limits of a request: `most_photos`, bytes of each (`most_bytes`) and of all (`most_total`), pixels of each (`most_pixels`; of
+    formats that cannot be decoded at a smaller size `most_pixels_whole`), and the `upload_seconds` in which it must have arrived. Limits of all requests together: `most_waiting` photographs that are accepted and not
+    answered, `most_held` bytes of photographs in memory, and `most_connections` at once (fewer where the system lets a process open few
+    files). The head of a request must arrive within `header_seconds`, and a client read some of its answer within `read_seconds`. `rate` is requests a second of one key, and `burst` as many at once.
 
     The network is asked about up to `most_batch` photographs at a time; the first of them waits `wait_ms` for others where no batch is under way
     (bench/service.py compares waits). At the end accepted requests have `stop_seconds` to be answered. Raises `UsageError`.
@@ -31,7 +32,11 @@ class Settings:
     most_bytes: int = 20_000_000
     most_total: int = 100_000_000
     most_pixels: int = 50_000_000
+    most_pixels_whole: int = 25_000_000
     upload_seconds: float = 60.0
+    header_seconds: float = 10.0
+    read_seconds: float = 60.0
+    most_connections: int = 512
     most_waiting: int = 128
     most_held: int = 512_000_000
     rate: float = 50.0

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import URL, Connection, Select, delete, func, insert, select, text, update
+from sqlalchemy import URL, ColumnElement, Connection, FromClause, Select, and_, delete, func, insert, or_, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from lentigo.data.files import data_folder
@@ -60,6 +60,7 @@ from lentigo.serving.tables import events, keys, lesions, predictions, reviews
 
 STALE = timedelta(minutes=1)  # of a key's last use, before it is written anew
 TRAIL_NAMES = frozenset({"command line", "local"})  # who the audit trail says it was where nobody used a key
+DOUBTFUL = timedelta(hours=1)  # of a time after now, beyond what clocks differ
 SECRET = "lentigo_"  # how keys begin, so that scanners for leaked secrets know them
 
 
@@ -310,22 +311,39 @@ class Store:
 
     # --- retention
 
+    def count_old(self, before: datetime) -> tuple[int, int]:
+        """How many predictions `forget` would delete, and of how many of them a photograph is kept."""
+        wanted = select(func.count(), func.count().filter(predictions.c.kept)).where(is_old(predictions, before, self.now()))
+        with self._reading() as connection:
+            count, kept = connection.execute(wanted).one()
+        return count, kept
+
+    def count_future(self) -> int:
+        """How many predictions are dated after now: the clock was wrong when they were made, or it is now."""
+        with self._reading() as connection:
+            wanted = select(func.count()).select_from(predictions).where(predictions.c.created > self.now() + DOUBTFUL)
+            return connection.scalar(wanted)
+
     def forget(self, before: datetime) -> Forgotten:
         """Deletes predictions made before a time, their reviews, and lesions from before it that no prediction is left of; not the audit trail.
 
         Returns how many, and the hashes of kept photographs that no record names any more: whoever keeps them removes them. In SQLite what was
-        deleted is overwritten, in the file and in its log.
+        deleted is overwritten, in the file and in its log. What is dated after now goes as soon as something goes that was recorded later.
         """
-        old = predictions.c.created < before
+        now = self.now()
+        old = is_old(predictions, before, now)
         younger = predictions.alias()
-        still = select(younger.c.number).where(younger.c.sha256 == predictions.c.sha256, younger.c.kept, younger.c.created >= before).exists()
+        still = select(younger.c.number).where(
+            younger.c.sha256 == predictions.c.sha256, younger.c.kept, ~is_old(younger, before, now)
+        ).exists()
         used = select(predictions.c.number).where(predictions.c.lesion == lesions.c.id).exists()
         with self._writing() as connection:
             if not self.database.is_file:  # nobody may add what is judged here
                 connection.execute(text("LOCK TABLE predictions, lesions IN SHARE ROW EXCLUSIVE MODE"))
-            photos = connection.scalars(select(predictions.c.sha256).distinct().where(old, predictions.c.kept, ~still).order_by(predictions.c.sha256)).all()
+            kept = select(predictions.c.sha256).distinct().where(old, predictions.c.kept, ~still)
+            photos = connection.scalars(kept.order_by(predictions.c.sha256)).all()
             gone = connection.execute(delete(predictions).where(old)).rowcount
-            left = connection.execute(delete(lesions).where(lesions.c.created < before, ~used)).rowcount
+            left = connection.execute(delete(lesions).where(is_old(lesions, before, now), ~used)).rowcount
         if self.database.is_file:
             with self.database.name_failure():
                 self.database.run_pragma("wal_checkpoint(TRUNCATE)")
@@ -335,6 +353,14 @@ class Store:
         """The hashes of the photographs that records say are kept."""
         with self._reading() as connection:
             return set(connection.scalars(select(predictions.c.sha256).where(predictions.c.kept)))
+
+
+def is_old(table: FromClause, before: datetime, now: datetime) -> ColumnElement[bool]:
+    """Which rows of a table were written before a time, by what they say of it; of those that say a time after now, which no right clock wrote, the
+    ones that something old was written after."""
+    later = table.alias()
+    is_followed = select(later.c.number).where(later.c.number > table.c.number, later.c.created < before).exists()
+    return or_(table.c.created < before, and_(table.c.created > now, is_followed))
 
 
 @contextmanager

@@ -96,6 +96,7 @@ predictions = Table(
     Column("lesion", Words(36), ForeignKey(lesions.c.id)),
     Column("taken", Moment),
     Column("kept", Boolean, nullable=False),
+    Column("fingerprint", Words(64), nullable=False, server_default=""),
     UniqueConstraint("who", "request", "position"),
     Index(None, "created", "number"),
     Index(None, "lesion", "created", "number"),

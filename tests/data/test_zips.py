@@ -188,3 +188,49 @@ def test_a_name_that_is_taken_is_listed(tmp_path, members):
 def test_a_name_that_is_too_long_is_listed(tmp_path):
     _, (problem,) = unpack(pack(tmp_path / "s.zip", **{"x" * 300 + ".jpg": "x", "a.jpg": "x"}), tmp_path)
     assert problem.error.startswith("the name is too long")
+
+
+def test_zips_in_a_zip_share_one_allowance(tmp_path):
+    """Each of ten is within the limits alone; together they are a bomb, and what is left out is listed."""
+    inner = pack(tmp_path / "inner.zip", **{"a.bmp": bytes(1_000_000)}).read_bytes()
+    outer = pack(tmp_path / "outer.zip", **{f"{number}.zip": inner for number in range(10)})
+    folder, problems = unpack(outer, tmp_path / "out", limits=Limits(ratio=1, free_bytes=3_500_000, spare_bytes=0))
+    assert list_files(folder) == [f"{number}/a.bmp" for number in range(3)]
+    assert len(problems) == 7 and all("as ZIP bombs do" in problem.error for problem in problems)
+
+
+def test_zips_in_a_zip_share_one_number_of_files(tmp_path):
+    inner = pack(tmp_path / "inner.zip", **{"a.jpg": "x", "b.jpg": "x"}).read_bytes()
+    outer = pack(tmp_path / "outer.zip", **{"1.zip": inner, "2.zip": inner})
+    folder, (problem,) = unpack(outer, tmp_path / "out", limits=Limits(members=5))
+    assert list_files(folder) == ["1/a.jpg", "1/b.jpg"] and "holds 6 files; expected at most 5" in problem.error
+
+
+def test_what_a_killed_import_left_goes_with_the_next(tmp_path):
+    gone, here = find_free_number(), os.getpid()
+    for name in (f".s.{gone}-1.part", f".other.{gone}-1.part", f".s.{here}-1.part"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.jpg").write_text("x")
+    (tmp_path / f".manifest.{gone}-1.part.csv").write_text("x")
+    (tmp_path / ".mine.part").mkdir()
+    unpack(pack(tmp_path / "s.zip", **{"a.jpg": "x"}), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([".mine.part", f".s.{here}-1.part", "s", "s.zip"])
+
+
+def find_free_number():
+    """The number of a process that has ended."""
+    import subprocess
+
+    process = subprocess.Popen(["true"])
+    process.wait()
+    return process.pid
+
+
+def test_a_folder_that_is_being_written_stays(tmp_path):
+    from lentigo.data.files import remove_leftovers, stage_folder
+
+    with stage_folder(tmp_path / "s") as staged:
+        os.utime(staged, (0, 0))
+        remove_leftovers(tmp_path)
+        assert staged.is_dir()
+    assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,7 @@ import lentigo
 from lentigo.data.phantoms import draw_phantom
 from lentigo.serving.answers import Panel
 from lentigo.serving.app import make_app
+from lentigo.serving.server import make_config
 from lentigo.serving.service import Service
 from lentigo.serving.settings import Settings
 from lentigo.serving.store import open_store
@@ -53,8 +54,7 @@ class Served:
     def __init__(self, database, panel=None, **settings):
         settings = Settings(database=database, port=0, **settings)
         self.service = Service(settings, panel or load_panel(), open_store(settings.database))
-        config = uvicorn.Config(make_app(settings, self.service), port=0, log_config=None, access_log=False, server_header=False, lifespan="on", ws="none")
-        self.server = uvicorn.Server(config)
+        self.server = uvicorn.Server(make_config(settings, make_app(settings, self.service)))
         self.thread = threading.Thread(target=self.server.run)
 
     def __enter__(self):

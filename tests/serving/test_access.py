@@ -2,6 +2,7 @@
 
 import json
 import logging
+import socket
 import time
 from pathlib import Path
 
@@ -108,10 +109,77 @@ def test_health_and_page_need_no_key(keyed):
 # --- hosts and sites
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:8000", "127.0.0.1.evil.example", "0.0.0.0", ""])
+OTHERS = [
+    "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "0.0.0.0", "", "localhost.", "localhost.:8000", "evil.example:localhost",
+    "localhost@evil.example", "localhost:80@evil.example", "evil.example#localhost", "localhost, evil.example", "[::]", "[::1%25lo]", "::1", "127.1",
+    "localhost:", "localhost:123456", "LOCALHOST.evil.example",
+]  # fmt: skip
+PATHS = ["/v1/predictions", "/", "/page/page.js", "/metrics", "/openapi.json", "/v1/predictions/z", "/healthz/", "/healthz/../v1/predictions", "//v1/predictions",
+         "/v1%2fpredictions", "/v1/predictions;/healthz", "/v1/predictions?z", "/xyz"]  # fmt: skip
+
+
+@pytest.mark.parametrize("host", OTHERS)
 def test_another_name_is_refused(open_served, host):
     assert is_problem(open_served.get("/v1/predictions", headers={"Host": host}), 403, "cross-site")
     assert is_problem(open_served.get("/", headers={"Host": host}), 403, "cross-site")
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "x"}, {"Authorization": "Bearer"}, {"Authorization": "Basic eDp5"}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
+def test_no_path_and_no_header_opens_it_to_another_name(open_served, path, headers):
+    answer = open_served.get(f"http://127.0.0.1:{open_served.port}{path}", headers={"Host": "evil.example"} | headers)
+    assert is_problem(answer, 403, "cross-site")
+
+
+def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
+    for path in ("/healthz", "/readyz"):
+        assert open_served.get(path, headers={"Host": "evil.example", "X-Forwarded-For": "192.0.2.1"}).status_code == 200
+
+
+@pytest.mark.parametrize("name", [
+    "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Real-IP", "Via", "X-Original-Host", "CF-Connecting-IP", "True-Client-IP",
+    "X-Envoy-External-Address", "X-Client-IP", "X-Cluster-Client-IP",
+])  # fmt: skip
+def test_nobody_is_let_in_behind_a_proxy_without_a_key(open_served, keyed, name):
+    answer = open_served.get("/v1/predictions", headers={name: "127.0.0.1"})
+    assert is_problem(answer, 403, "cross-site") and "make a key" in answer.json()["detail"]
+    assert keyed.get("/v1/models", headers={name: "x", "Authorization": f"Bearer {keyed.secrets['read']}"}).status_code == 200
+
+
+def speak(served, *lines, body=b""):
+    """What the service answers to lines of HTTP, until it closes the connection."""
+    with socket.create_connection(("127.0.0.1", served.port), timeout=30) as connection:
+        connection.sendall("\r\n".join([*lines, "Connection: close", "", ""]).encode() + body)
+        said = b""
+        while piece := connection.recv(65536):
+            said += piece
+    return said
+
+
+def test_an_old_proxy_is_known_by_its_http(open_served):
+    """nginx speaks HTTP/1.0 to what it stands before, by that one's own name, unless it is told otherwise."""
+    assert b" 403 " in speak(open_served, "GET /v1/predictions HTTP/1.0", "Host: 127.0.0.1:8000").split(b"\r\n")[0]
+
+
+@pytest.mark.parametrize("lines", [
+    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Host: evil.example"], ["GET /v1/predictions HTTP/1.1"], ["GET http://localhost/v1/predictions HTTP/1.1", "Host: evil.example"],
+    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Origin: http://localhost", "Origin: http://evil.example"], ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Content-Length: 5", "Content-Length: 6"],
+    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"],
+    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
+], ids=str)  # fmt: skip
+def test_what_is_said_twice_or_elsewhere_opens_nothing(open_served, lines):
+    first = speak(open_served, *lines).split(b"\r\n")[0]
+    assert first.split()[1] in (b"400", b"403", b"404", b"501")
+
+
+def test_a_websocket_is_not_opened(open_served):
+    answer = speak(open_served, "GET /v1/predictions HTTP/1.1", "Host: evil.example", "Upgrade: websocket", "Sec-WebSocket-Key: eA==", "Sec-WebSocket-Version: 13")
+    assert b" 403 " in answer.split(b"\r\n")[0]
+
+
+def test_a_head_without_end_is_a_problem(open_served):
+    answer = speak(open_served, "GET / HTTP/1.1", "Host: localhost", *[f"X-{number}: {'a' * 200}" for number in range(100)])
+    assert b" 400 " in answer.split(b"\r\n")[0] and b"application/problem+json" in answer
 
 
 @pytest.mark.parametrize("host", ["localhost:1", "LOCALHOST", "127.0.0.1:80", "[::1]:8000", "[::1]"])

@@ -163,17 +163,20 @@ def test_forgetting_needs_the_folder_where_photographs_are_kept(lentigo, filled)
 def test_what_is_old_is_forgotten_with_its_photographs(lentigo, filled, db, tmp_path):
     folder, content = PhotoFolder(tmp_path / "kept"), tmp_path / "phantom.png"
     Image.fromarray(draw_phantom("benign", seed=1).photo).save(content)
-    for record in filled[:2]:
+    young = make_record(created=datetime.now(UTC), kept=True)
+    with open_store(db) as store:
+        store.add([young])
+    for record in (young, filled[1]):
         folder.keep(record.sha256, content.read_bytes())
     code, out, _ = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json")
     assert code == 0 and json.loads(out)["predictions"] == 2 and json.loads(out)["photos"] == [filled[1].sha256]
-    assert read_ids(lentigo("history", "--json")[1]) == [filled[0].id]
-    assert [folder.get(record.sha256) is None for record in filled[:2]] == [False, True]
+    assert read_ids(lentigo("history", "--json")[1]) == [young.id, filled[0].id]
+    assert folder.get(young.sha256) and folder.get(filled[1].sha256) is None
     with open_store(db) as store:
         assert store.list_events().events[0].action == "forget"
 
 
-def test_a_photograph_that_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_path):
+def test_what_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_path):
     known = make_record(kept=True)
     with open_store(db) as store:
         store.add([known])
@@ -182,12 +185,37 @@ def test_a_photograph_that_a_crash_left_without_a_record_goes_too(lentigo, fille
     stray, fresh = "a1" * 32, "b2" * 32
     for sha256 in (stray, fresh, known.sha256):
         folder.keep(sha256, content.read_bytes())
-    for sha256 in (stray, known.sha256):
-        os.utime(tmp_path / "kept" / f"{sha256}.jpg", (0, 0))
+    os.utime(tmp_path / "kept" / f"{stray}.jpg", (0, 0))
+    (tmp_path / "kept" / f".{stray}.123-456.part.jpg").write_bytes(content.read_bytes())
     (tmp_path / "kept" / "notes.jpg").write_text("of somebody else")
     code, out, _ = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json")
-    assert code == 0 and json.loads(out)["strays"] == [stray] and folder.get(stray) is None
-    assert folder.get(fresh) and folder.get(known.sha256) and (tmp_path / "kept" / "notes.jpg").exists()
+    said = json.loads(out)
+    assert code == 0 and said["strays"] == [stray, fresh] and said["parts"] == 1
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.jpg")) == sorted([f"{known.sha256}.jpg", "notes.jpg"])
+    assert list((tmp_path / "kept").glob(".*part*")) == []
+
+
+def test_a_prediction_dated_after_now_goes_with_what_came_after_it(lentigo, db):
+    now = datetime.now(UTC)
+    records = [make_record(created=now + timedelta(days=3650)), make_record(created=now - timedelta(days=400)), make_record(created=now)]
+    with open_store(db) as store:
+        for record in records:
+            store.add([record])
+    assert json.loads(lentigo("history", "--forget", "365d", "--yes", "--json")[1])["predictions"] == 2
+    assert read_ids(lentigo("history", "--json")[1]) == [records[2].id]
+
+
+def test_a_prediction_dated_after_now_is_listed(lentigo, db):
+    with open_store(db) as store:
+        store.add([make_record(created=datetime.now(UTC) + timedelta(days=3650))])
+    code, _, err = lentigo("history", "--forget", "365d", "--yes")
+    assert code == 3 and "1 predictions: dated after now" in err
+
+
+def test_forgetting_by_a_date_asks_no_clock(lentigo, filled):
+    day = (filled[1].created + timedelta(days=1)).date().isoformat()
+    code, _, err = lentigo("history", "--forget", day)
+    assert code == 2 and f"made before {day}" in err
 
 
 def test_a_photograph_that_cannot_be_removed_is_listed(lentigo, filled, tmp_path):

@@ -2,6 +2,7 @@
 
 import io
 import os
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -146,13 +147,46 @@ def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
     assert len(os.listdir(folder.folder)) == len({hash_file(path) for path in paths}) if paths else True
 
 
-def test_a_photograph_that_is_kept_again_is_no_stray(tmp_path):
-    folder, content = PhotoFolder(tmp_path), encode_plain()
-    folder.keep(NAME, content)
-    os.utime(tmp_path / f"{NAME}.jpg", (0, 0))
+def test_a_photograph_that_no_record_names_is_a_stray_however_young(tmp_path):
+    folder = PhotoFolder(tmp_path)
+    folder.keep(NAME, encode_plain())
+    os.utime(tmp_path / f"{NAME}.jpg", (2**32, 2**32))  # a clock that had jumped
     assert folder.find_strays(set()) == [NAME] and folder.find_strays({NAME}) == []
-    folder.keep(NAME, content)
-    assert folder.find_strays(set()) == [] and PhotoFolder(tmp_path / "none").find_strays(set()) == []
+    assert PhotoFolder(tmp_path / "none").find_strays(set()) == []
+
+
+def test_a_part_that_a_kill_left_is_removed(tmp_path):
+    folder = PhotoFolder(tmp_path)
+    folder.keep(NAME, encode_plain())
+    (tmp_path / f".{NAME}.123-456.part.jpg").write_bytes(b"half a photograph")
+    assert folder.remove_parts() == (1, [])
+    assert folder.get(NAME) and list(tmp_path.glob(".*part*")) == []
+
+
+def test_who_forgets_waits_until_nothing_is_being_kept(tmp_path):
+    folder = PhotoFolder(tmp_path)
+    with folder.try_sharing(), folder.try_sharing(), pytest.raises(SpaceError, match="call again"), folder.lock_alone(patience=0.05):
+        pass
+    with folder.lock_alone():
+        assert folder.try_sharing() is None
+    folder.try_sharing().close()
+
+
+def test_who_waits_to_be_alone_goes_before_those_who_come_later(tmp_path):
+    folder, alone = PhotoFolder(tmp_path), threading.Event()
+
+    def forget():
+        with folder.lock_alone():
+            alone.set()
+
+    with folder.try_sharing():
+        thread = threading.Thread(target=forget)
+        thread.start()
+        while (lock := folder.try_sharing()) is not None:  # until the thread has the gate
+            lock.close()
+        assert not alone.is_set()
+    assert alone.wait(30)
+    thread.join()
 
 
 def encode_plain():

@@ -21,7 +21,7 @@ from lentigo.serving.tables import metadata
 
 def test_the_revision_that_the_store_looks_for_is_the_last():
     scripts = ScriptDirectory(migrations.__path__[0])
-    assert scripts.get_heads() == [REVISION] and [s.revision for s in scripts.walk_revisions()] == ["0002", "0001"]
+    assert scripts.get_heads() == [REVISION] and [s.revision for s in scripts.walk_revisions()] == ["0003", "0002", "0001"]
 
 
 def test_tables_and_revisions_agree(store):

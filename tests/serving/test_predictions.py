@@ -175,9 +175,21 @@ def test_the_same_key_with_other_photographs(served):
         assert is_problem(served.send(*photos, key="other"), 409, "other-request")
 
 
-def test_the_same_key_with_other_details(served):
-    served.send(draw_photo(1), key="details")
-    assert is_problem(served.send(draw_photo(1), key="details", taken="2026-08-01"), 409, "other-request")
+@pytest.mark.parametrize("other", [{"taken": "2026-08-01"}, {"mm_per_pixel": "0.1"}, {"mm_per_pixel": "0.05", "taken": "2026-08-01"}, {}])
+def test_the_same_key_with_other_details(served, other):
+    first = {"mm_per_pixel": "0.05"}
+    key = f"details {sorted(other)}".replace(" ", "")
+    assert served.send(draw_photo(1), key=key, **first).status_code == 201
+    assert is_problem(served.send(draw_photo(1), key=key, **other), 409, "other-request")
+    assert served.send(draw_photo(1), key=key, mm_per_pixel="0.050").status_code == 200
+
+
+@pytest.mark.parametrize("other", [[b"other text", 1], [1, b"text"], [b"text", 1, b"text"], [b"text", 1, 2]], ids=str)
+def test_the_same_key_with_another_file_that_cannot_be_read(served, other):
+    key = f"rest-{len(other)}-{other[0] == 1}-{other[-1]}".replace("'", "")
+    assert served.send(b"text", draw_photo(1), key=key).status_code == 201
+    photos = [draw_photo(item) if isinstance(item, int) else item for item in other]
+    assert is_problem(served.send(*photos, key=key), 409, "other-request")
 
 
 def test_equal_requests_at_once_are_recorded_once(served):
@@ -272,6 +284,74 @@ def test_an_error_of_the_network_is_no_stack_trace(tmp_path, held):
 def read_metric(served, name):
     lines = served.get("/metrics").text.splitlines()
     return next(float(line.split()[-1]) for line in lines if line.startswith(name))
+
+
+def make_wide(pixels, format):
+    """A photograph of so many pixels and few bytes."""
+    return encode(Image.new("RGB", (1000, pixels // 1000), "white"), format)
+
+
+@pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "WEBP"])
+def test_what_cannot_be_decoded_small_has_a_lower_limit(tmp_path, format):
+    limits = {"most_pixels": 1_000_000, "most_pixels_whole": 400_000}
+    with Served(f"sqlite:///{tmp_path}/store.db", **limits) as served:
+        answer = served.send(make_wide(500_000, format), make_wide(500_000, "JPEG"))
+    assert answer.status_code == 201 and [problem["position"] for problem in answer.json()["problems"]] == [0]
+    assert "more than 0.4 million; expected a photograph, save it smaller, or as JPEG" in answer.json()["problems"][0]["detail"]
+
+
+def test_a_jpeg_of_many_scans_over_many_pixels_is_refused():
+    from lentigo.serving.answers import MOST_SCANS, inspect_upload
+    from lentigo.serving.settings import Settings
+
+    picture = encode(Image.new("L", (5000, 5000)), progressive=True)
+    assert inspect_upload(picture, 0, Settings()).is_heavy
+    start = picture.index(b"\xff\xda")
+    problem = inspect_upload(picture[:start] + picture[start:-2] * (MOST_SCANS + 1), 0, Settings())
+    assert "scans of 5000 x 5000 pixels" in problem.error
+
+
+def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, held):
+    """While 20 photographs wait, one of another request is answered with the next batch."""
+    with Served(f"sqlite:///{tmp_path}/store.db", held, most_batch=4) as served, ThreadPoolExecutor(2) as pool:
+        order = []
+        large = pool.submit(served.send, *[draw_photo(seed) for seed in range(20)])
+        held.begun.wait(30)
+        while len(served.service.gatherer.questions) < 16:
+            threading.Event().wait(0.005)
+        small = pool.submit(served.send, draw_photo(1), headers={"Connection": "close"})
+        while len(served.service.gatherer.questions.owners) < 2:
+            threading.Event().wait(0.005)
+        large.add_done_callback(lambda _: order.append("large"))
+        small.add_done_callback(lambda _: order.append("small"))
+        held.go.set()
+        assert (large.result().status_code, small.result().status_code) == (201, 201) and order == ["small", "large"]
+
+
+def test_threads_are_shared_by_request_and_heavy_work_leaves_one():
+    from lentigo.serving.turns import FairPool
+
+    begun, go = [], threading.Event()
+
+    def work(name):
+        begun.append(name)
+        assert go.wait(30)
+        return name
+
+    async def ask_all():
+        pool = FairPool(2, 1, "test")
+        heavy = [asyncio.ensure_future(pool.run("a", work, f"a{number}", is_heavy=True)) for number in range(3)]
+        await asyncio.sleep(0)
+        light = [asyncio.ensure_future(pool.run("b", work, f"b{number}")) for number in range(2)]
+        while len(begun) < 2:
+            await asyncio.sleep(0.001)
+        assert begun == ["a0", "b0"]
+        go.set()
+        answers = await asyncio.gather(*heavy, *light)
+        pool.shutdown()
+        return answers
+
+    assert asyncio.run(ask_all()) == ["a0", "a1", "a2", "b0", "b1"]
 
 
 def test_gatherer_keeps_order_and_size():

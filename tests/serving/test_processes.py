@@ -1,5 +1,6 @@
 """The service as a process: signals, slow clients, and what is left when it is killed at any moment."""
 
+import contextlib
 import os
 import random
 import signal
@@ -11,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from served import Process, Served, draw_photo
+from served import HOUSE, Process, Served, draw_photo
 
 from lentigo.serving.records import Query
 from lentigo.serving.server import listen
@@ -53,6 +54,128 @@ def test_a_slow_upload_is_ended(database):
         slow.sendall(b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
         assert served.send(draw_photo(1)).status_code == 201 and served.service.held == 0
+
+
+@pytest.mark.parametrize("words", [b"", b"GET / HT", b"POST /v1/lesions HTTP/1.1\r\nHost: localhost\r\nX-Drip: "])
+def test_a_head_that_does_not_come_is_ended(database, words):
+    with Served(database, header_seconds=0.3) as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow:
+        began = time.monotonic()
+        with contextlib.suppress(OSError):
+            while time.monotonic() - began < 20:
+                slow.sendall(words[:1] * 2 if words == b"" else words)
+                words = b"a" if words else b""
+                slow.settimeout(0.1)
+                with contextlib.suppress(TimeoutError):
+                    if slow.recv(4000) == b"":
+                        break
+        assert time.monotonic() - began < 15
+
+
+def test_idle_connections_keep_nobody_out(database):
+    with Served(database, most_connections=8) as served:
+        idle = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(40)]
+        assert served.send(draw_photo(1)).status_code == 201
+        assert len(served.server.server_state.connections) <= 9
+        for connection in idle:
+            connection.close()
+
+
+def test_where_all_connections_are_busy_a_newcomer_is_told_so(database):
+    with Served(database, most_connections=8) as served, contextlib.ExitStack() as stack:
+        head = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        for _ in range(8):
+            busy = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
+            busy.sendall(head)
+        while len(served.server.server_state.tasks) < 8:
+            time.sleep(0.01)
+        newcomer = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
+        said = newcomer.recv(4000)
+        assert said.startswith(b"HTTP/1.1 503 ") and b"urn:lentigo:problem:busy" in said and b"Retry-After" in said
+
+
+def test_an_answer_that_nobody_reads_is_ended(database):
+    with Served(database, read_seconds=0.2) as served:
+        served.service.metrics.write = lambda: b"x" * 20_000_000
+        with socket.create_connection(("127.0.0.1", served.port), timeout=30) as lazy:
+            lazy.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            end = time.monotonic() + 20
+            while served.server.server_state.total_requests + len(served.server.server_state.connections) < 1:
+                time.sleep(0.01)
+            while served.server.server_state.connections:
+                assert time.monotonic() < end
+                time.sleep(0.01)
+
+
+def test_damaged_uploads_leave_json_in_the_log(database):
+    import io
+    import json
+
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "TIFF", compression="tiff_lzw")
+    torn = bytearray(file.getvalue())
+    torn[8:40] = bytes(32)
+    with Process(database) as process:
+        for content in (bytes(torn), file.getvalue()[:100], draw_photo(1)[:3000], draw_photo(1, format="PNG")[:5000], draw_photo(1, format="WEBP")[:3000]):
+            assert process.send(content).status_code == 422
+        with socket.create_connection(("127.0.0.1", int(process.url.rpartition(":")[2])), timeout=30) as wrong:
+            wrong.sendall(b"\x16\x03\x01\r\n\r\n")
+            wrong.recv(1000)
+        process.end()
+        lines = [json.loads(line) for line in process.log]
+    assert [line["route"] for line in lines if "route" in line] == ["/v1/predictions"] * 5
+    assert any("Invalid HTTP" in line.get("message", "") for line in lines)
+
+
+def test_a_log_limits_itself_and_says_how_much_it_dropped():
+    import io
+    import json
+    import logging
+
+    from lentigo.serving.logs import JsonFormatter, LineLimit
+
+    moment = [0.0]
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(LineLimit(rate=1, burst=3, now=lambda: moment[0]))
+    logger = logging.Logger("toy")
+    logger.addHandler(handler)
+    for _ in range(10):
+        logger.warning("accept %s", "failed\nwith a second line")
+    for _ in range(10):
+        logger.warning('{"route": "/"}', extra={"kind": None})
+    moment[0] = 1.0
+    logger.warning("again")
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert len(lines) == 3 + 10 + 1 and lines[-1]["dropped"] == 7
+
+
+def test_what_a_library_writes_to_file_2_is_json():
+    import json
+    import subprocess
+    import sys
+
+    program = (
+        "import os, sys, warnings, threading, logging\n"
+        "from lentigo.serving.logs import keep_log\n"
+        "with keep_log() as stream:\n"
+        "    os.write(2, b'TIFFReadDirectory: broken\\n')\n"
+        "    warnings.warn('Truncated File Read')\n"
+        "    logging.getLogger('asyncio').error('socket.accept() out of system resource')\n"
+        "    thread = threading.Thread(target=lambda: 1 / 0); thread.start(); thread.join()\n"
+        "    os.write(2, b'x' * 3_000_000)\n"
+        "    print('for people', file=stream)\n"
+        "print('after', file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": HOUSE}, check=True)
+    *lines, last = done.stderr.splitlines()
+    lines.remove("for people")
+    said = [json.loads(line) for line in lines]
+    assert last == "after" and any("ZeroDivisionError" in line.get("trace", "") for line in said)
+    assert {"TIFFReadDirectory: broken", "socket.accept() out of system resource"} <= {line["message"] for line in said}
+    assert any("Truncated File Read" in line["message"] for line in said) and max(map(len, lines)) < 10_000
 
 
 def test_a_client_that_leaves_while_sending_holds_nothing(database):

@@ -1,0 +1,176 @@
+"""The log: one JSON object a line on stderr, whoever writes it, and no more lines than a disk can bear.
+
+Libraries in C write to file 2 themselves (libtiff does so about damaged files), Python's warnings and asyncio to wherever nobody told
+them. Here all of it becomes JSON: file 2 leads into a pipe whose lines are wrapped, and the log itself has a copy of the old file 2.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+REQUESTS = "lentigo.serving"
+RATE = 5.0  # lines a second of one kind, on average
+BURST = 100
+LONGEST_LINE = 2_000  # characters of what libraries say
+LONGEST_TRACE = 8_000
+GRACE_SECONDS = 2.0  # for the last lines
+LEVELS = {REQUESTS: logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.WARNING, "py.warnings": logging.WARNING, "": logging.WARNING}
+stray_log = logging.getLogger("stderr")  # what came by file 2
+
+
+class JsonFormatter(logging.Formatter):
+    """A line of JSON for every record; a message that is an object already stays as it is."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        facts = read_object(record.getMessage())
+        if facts is None:
+            facts = {"level": record.levelname.lower(), "log": record.name, "message": shorten(record.getMessage(), LONGEST_LINE)}
+        if record.exc_info:
+            facts["trace"] = shorten(self.formatException(record.exc_info), LONGEST_TRACE)
+        if dropped := getattr(record, "dropped", 0):
+            facts["dropped"] = dropped
+        return json.dumps(facts)
+
+
+def read_object(message: str) -> dict | None:
+    """The JSON object that a message is, None where it is none."""
+    if not message.startswith("{"):
+        return None
+    try:
+        return json.loads(message)
+    except ValueError:
+        return None
+
+
+def shorten(text: str, most: int) -> str:
+    """The beginning and the end of a text, of `most` characters together.
+
+    >>> shorten("abcdefgh", 4)
+    'ab ... gh'
+    """
+    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-(most // 2) :]}"
+
+
+class LineLimit(logging.Filter):
+    """Lets `burst` lines of a kind through at once and `rate` a second thereafter; the next line that passes says how many were `dropped`.
+
+    The kind of a line is its logger, and its `kind` where it was given one (`extra={"kind": ...}`); kind None has no limit: such
+    lines were asked for by somebody who is known and limited elsewhere.
+    """
+
+    def __init__(self, rate: float = RATE, burst: int = BURST, now: Callable[[], float] = time.monotonic) -> None:
+        super().__init__()
+        self.rate = rate
+        self.burst = burst
+        self.now = now
+        self.levels: dict[tuple[str, str], tuple[float, float]] = {}  # lines left, and when that was
+        self.dropped: dict[tuple[str, str], int] = {}
+        self.lock = threading.Lock()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        kind = getattr(record, "kind", "")
+        if kind is None:
+            return True
+        name = (record.name, kind)
+        with self.lock:
+            now = self.now()
+            left, since = self.levels.get(name, (float(self.burst), now))
+            left = min(self.burst, left + (now - since) * self.rate)
+            if left < 1:
+                self.levels[name] = (left, now)
+                self.dropped[name] = self.dropped.get(name, 0) + 1
+                return False
+            self.levels[name] = (left - 1, now)
+            record.dropped = self.dropped.pop(name, 0)
+            return True
+
+
+@contextmanager
+def keep_log() -> Iterator[TextIO]:
+    """Sends every line of this process's log to stderr as JSON, until the context ends; gives a stream to stderr for what is for people."""
+    with divert_stderr() as stream, divert_loggers(make_handler(stream)):
+        yield stream
+
+
+def make_handler(stream: TextIO) -> logging.Handler:
+    """A handler that writes limited JSON lines into a stream."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(JsonFormatter())
+    handler.addFilter(LineLimit())
+    return handler
+
+
+@contextmanager
+def divert_loggers(handler: logging.Handler) -> Iterator[None]:
+    """Gives the loggers of `LEVELS` one handler, and Python's warnings and uncaught errors of threads a logger."""
+    before = {}
+    for name, level in LEVELS.items():
+        logger = logging.getLogger(name)
+        before[name] = (logger.handlers, logger.propagate, logger.level)
+        logger.handlers = [handler]
+        logger.propagate = False
+        logger.setLevel(level)
+    hook = threading.excepthook
+    threading.excepthook = report_thread
+    logging.captureWarnings(True)
+    try:
+        yield
+    finally:
+        logging.captureWarnings(False)
+        threading.excepthook = hook
+        for name, (handlers, propagate, level) in before.items():
+            logger = logging.getLogger(name)
+            logger.handlers = handlers
+            logger.propagate = propagate
+            logger.setLevel(level)
+
+
+def report_thread(failure: threading.ExceptHookArgs) -> None:
+    """Logs what ended a thread."""
+    stray_log.error("a thread has failed", exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback))
+
+
+@contextmanager
+def divert_stderr() -> Iterator[TextIO]:
+    """Makes every line that is written to file 2 a line of the log, and gives a stream to where file 2 led before.
+
+    Where there is no file 2 (in notebooks, in tests that catch it) nothing is diverted.
+    """
+    try:
+        number = sys.stderr.fileno()
+    except (AttributeError, OSError, ValueError):
+        number = -1
+    if number != 2:
+        yield sys.stderr
+        return
+    sys.stderr.flush()
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)  # a library that writes much while it holds Python's lock must not wait for the reader
+    stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
+    os.dup2(writing, 2)
+    os.close(writing)
+    reader = threading.Thread(target=wrap_lines, args=(reading,), name="stderr", daemon=True)
+    reader.start()
+    try:
+        yield stream
+    finally:
+        sys.stderr.flush()
+        os.dup2(stream.fileno(), 2)  # the pipe has no writer any more: the reader ends
+        reader.join(GRACE_SECONDS)
+        stream.flush()
+
+
+def wrap_lines(number: int) -> None:
+    """Logs each line that comes by a pipe, until it is closed."""
+    with os.fdopen(number, "r", encoding="utf-8", errors="backslashreplace") as lines:
+        while line := lines.readline(LONGEST_LINE):
+            if line.strip():
+                stray_log.warning(line.rstrip("\n"))
