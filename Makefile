@@ -24,6 +24,7 @@ test: setup
 
 check: setup
 	$(BIN)/ruff check .
+	$(BIN)/python deploy/advisories.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup

@@ -1,9 +1,10 @@
-"""Writes requirements.lock anew: every version of constraints.txt with the SHA-256 of its files, and licences.md beside it.
+"""Writes requirements.lock anew: every version of constraints.txt with the SHA-256 of its files; of those that serving needs
+deploy/requirements.lock, and what their licences are licences.md.
 
     python deploy/lock.py
 
-pip is asked what it would install for each platform and Python below, and says the hashes that the package index names. `make setup` and
-the container then install nothing else (`pip install --require-hashes`). To be run after constraints.txt has changed.
+pip is asked what it would install for each platform and Python below, and says the hashes that the package index names. Whoever installs by
+`pip install --require-hashes -r requirements.lock`, as the container does, gets these files or none. To be run after constraints.txt has changed.
 """
 
 from __future__ import annotations
@@ -15,18 +16,22 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from importlib.metadata import Distribution, distributions
+from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import Distribution, distributions, requires
 from pathlib import Path
 
 HOUSE = Path(__file__).parent.parent
 PINS = HOUSE / "constraints.txt"
 LOCK = HOUSE / "requirements.lock"
+SERVING_LOCK = HOUSE / "deploy" / "requirements.lock"
+SERVING = ("serve", "postgres")  # extras in the container
+BUILDER = "setuptools"  # which builds Lentigo there
 LICENCES = HOUSE / "licences.md"
 PLATFORMS = {  # names of wheels that run there
     "x86_64": ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64"),
     "aarch64": ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64"),
 }
-PYTHONS = ("3.11", "3.12", "3.13")
+PYTHONS = ("3.11", "3.12")  # of `make setup` and of the container
 UNSAID = ("", "UNKNOWN")
 
 
@@ -77,17 +82,44 @@ def ask_pip(pins: dict[str, str], python: str, platforms: Iterable[str]) -> dict
 def write_lock(pins: dict[str, str]) -> None:
     """Writes every pin with its hashes. Ends the program where one has none."""
     hashes: dict[str, set[str]] = defaultdict(set)
-    for python in PYTHONS:
-        for machine, platforms in PLATFORMS.items():
-            for name, digest in ask_pip(pins, python, platforms).items():
+    places = [(python, machine) for python in PYTHONS for machine in PLATFORMS]
+    with ThreadPoolExecutor(len(places)) as pool:
+        answers = pool.map(lambda place: ask_pip(pins, place[0], PLATFORMS[place[1]]), places)
+        for place, found in zip(places, answers, strict=True):
+            print(f"Python {place[0]}, {place[1]}: {len(found)} of {len(pins)}", file=sys.stderr)
+            for name, digest in found.items():
                 hashes[name].add(digest)
-            print(f"Python {python}, {machine}: {len(hashes)} of {len(pins)}", file=sys.stderr)
     if without := sorted(set(pins) - set(hashes)):
         raise SystemExit(f"no file for {', '.join(without)}; expected a wheel for one of the platforms at least")
+    LOCK.write_text(list_hashes(pins, hashes), encoding="utf-8")
+    serving = {name: pins[name] for name in find_needs(SERVING) | {BUILDER} if name in pins}
+    SERVING_LOCK.write_text(list_hashes(serving, hashes), encoding="utf-8")
+
+
+def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
+    """Pins and their hashes as pip reads them."""
     lines = ["# Written by deploy/lock.py from constraints.txt: Linux, x86_64 and aarch64."]
     for name, version in sorted(pins.items()):
         lines.append(" \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes[name]))]))
-    LOCK.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return "\n".join(lines) + "\n"
+
+
+def find_needs(extras: Iterable[str]) -> set[str]:
+    """The packages that Lentigo needs with some extras, and all that those need, by what is installed here."""
+    from packaging.requirements import Requirement
+
+    found: set[tuple[str, str]] = set()
+    waiting = [("lentigo", extra) for extra in ("", *extras)]
+    while waiting:
+        name, extra = waiting.pop()
+        if (name, extra) in found:
+            continue
+        found.add((name, extra))
+        for words in requires(name) or ():
+            need = Requirement(words)
+            if need.marker is None or need.marker.evaluate({"extra": extra}):
+                waiting += [(plain(need.name), inner) for inner in ("", *need.extras)]
+    return {name for name, _ in found} - {"lentigo"}
 
 
 def name_licence(package: Distribution) -> str:

@@ -12,8 +12,9 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
+from lentigo.data.decode_budget import DecodeLimits, keeps_coefficients
 from lentigo.data.files import hash_bytes
-from lentigo.data.photos import Photo, Problem, develop_photo, measure_content, view_content
+from lentigo.data.photos import Photo, Problem, check_upload, develop_photo, view_content
 from lentigo.errors import PhotoError
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.inference.segmentation import VIEW, draw_lesion
@@ -67,37 +68,21 @@ class Upload:
 
 
 def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload | Problem:
-    """What the head of a file says of the photograph in it, held against the limits; `position` is its place among those sent.
-
-    A JPEG is decoded no larger than needed, unless its scans each go over the whole picture; everything else is decoded whole first.
-    """
+    """What the head of a file says of the photograph in it, held against the limits; `position` is its place among those sent."""
     name = str(position)
+    limits = DecodeLimits(settings.most_pixels, min(settings.most_pixels, settings.most_pixels_whole))
     try:
-        width, height = measure_content(content, name)
-        pixels = width * height
-        is_jpeg = content.startswith(JPEG_START)
-        most = settings.most_pixels if is_jpeg else min(settings.most_pixels, settings.most_pixels_whole)
-        if pixels > most:
-            raise PhotoError(
-                f"{width} x {height} pixels, more than {most / 1e6:g} million; expected a photograph, save it smaller"
-                f"{'' if is_jpeg else ', or as JPEG'}"
-            )
-        work = pixels
-        if is_jpeg:
-            scans = content.count(JPEG_SCAN)
-            work = pixels * scans if scans > 1 else pixels / JPEG_GAIN
-            if scans > MOST_SCANS and pixels * scans > MOST_SCANNED:
-                raise PhotoError(f"{scans} scans of {width} x {height} pixels; expected a photograph as cameras write it, save it anew")
-        return Upload(content, position, work > HEAVY_PIXELS)
+        width, height = check_upload(content, name, limits)
     except PhotoError as error:
         return Problem(name, str(error).removeprefix(f"{name}: "))
+    pixels = width * height
+    if content.startswith(JPEG_START) and not keeps_coefficients(content):
+        pixels /= JPEG_GAIN
+    return Upload(content, position, pixels > HEAVY_PIXELS)
 
 
 JPEG_START = b"\xff\xd8"
-JPEG_SCAN = b"\xff\xda"  # the marker that begins a scan; the bytes of pictures never hold it
-JPEG_GAIN = 8  # a JPEG of one scan is decoded at an eighth of its size at the least, for less work
-MOST_SCANS = 20  # a progressive JPEG has about ten
-MOST_SCANNED = 200_000_000  # pixels times scans
+JPEG_GAIN = 8  # a baseline JPEG is decoded at an eighth of its size at the least, for less work
 HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
 
 

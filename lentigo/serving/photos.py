@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from lentigo.data.files import name_full_disk, write_whole
-from lentigo.data.photos import Problem, decode_photo
+from lentigo.data.photos import Problem, hold_pixels
 from lentigo.errors import DataError
 from lentigo.serving.locks import FolderLock
 
@@ -40,10 +40,13 @@ class PhotoFolder:
         path = self._locate(sha256)
         if path.exists():
             return
-        picture = Image.fromarray(decode_photo(content, sha256, side=None))
         self._make()
-        with write_whole(path) as temporary, os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file:
-            picture.save(file, "JPEG", quality=QUALITY, subsampling=0)
+        with (
+            hold_pixels(content, sha256) as pixels,
+            write_whole(path) as temporary,
+            os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file,
+        ):
+            Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling=0)
             file.flush()
             os.fsync(file.fileno())
 
