@@ -3,22 +3,26 @@ deploy/requirements.lock, and what their licences are licences.md.
 
     python deploy/lock.py
 
-pip is asked what it would install for each platform and Python below, and says the hashes that the package index names. Whoever installs by
-`pip install --require-hashes -r requirements.lock`, as the container does, gets these files or none. To be run after constraints.txt has changed.
+The hashes are those that the package index names, read by pip itself. Whoever installs by `pip install --require-hashes -r requirements.lock`, as
+the container does, gets these files or none. To be run in the project's own environment after constraints.txt has changed.
 """
 
 from __future__ import annotations
 
-import json
 import re
-import subprocess
 import sys
-import tempfile
-from collections import defaultdict
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import Distribution, distributions, requires
 from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import parse_wheel_filename
+from packaging.version import Version
+from pip._internal.index.collector import LinkCollector, parse_links
+from pip._internal.models.index import PyPI
+from pip._internal.models.link import Link
+from pip._internal.models.search_scope import SearchScope
+from pip._internal.network.session import PipSession
 
 HOUSE = Path(__file__).parent.parent
 PINS = HOUSE / "constraints.txt"
@@ -27,11 +31,8 @@ SERVING_LOCK = HOUSE / "deploy" / "requirements.lock"
 SERVING = ("serve", "postgres")  # extras in the container
 BUILDER = "setuptools"  # which builds Lentigo there
 LICENCES = HOUSE / "licences.md"
-PLATFORMS = {  # names of wheels that run there
-    "x86_64": ("manylinux2014_x86_64", "manylinux_2_17_x86_64", "manylinux_2_27_x86_64", "manylinux_2_28_x86_64"),
-    "aarch64": ("manylinux2014_aarch64", "manylinux_2_17_aarch64", "manylinux_2_27_aarch64", "manylinux_2_28_aarch64"),
-}
-PYTHONS = ("3.11", "3.12")  # of `make setup` and of the container
+PYTHONS = ("-cp311-", "-cp312-", "-cp313-", "-abi3-", "-py3-", "-py2.py3-")  # in the names of wheels that are taken
+LEFT_OUT = ("musllinux", "ppc64le", "s390x", "riscv64", "i686", "win32", "armv7l", "pyodide", "-cp313t-", "ios_", "android")
 UNSAID = ("", "UNKNOWN")
 
 
@@ -54,43 +55,28 @@ def plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def ask_pip(pins: dict[str, str], python: str, platforms: Iterable[str]) -> dict[str, str]:
-    """The hash of the file that pip would install of each package; packages that have none there are left out."""
-    found = {}
-    waiting = dict(pins)
-    while waiting:
-        with tempfile.TemporaryDirectory() as folder:
-            wanted, report = Path(folder, "wanted.txt"), Path(folder, "report.json")
-            wanted.write_text("".join(f"{name}=={version}\n" for name, version in waiting.items()), encoding="utf-8")
-            command = [
-                sys.executable, "-m", "pip", "install", "--dry-run", "--ignore-installed", "--no-deps", "--only-binary=:all:", "--quiet",
-                "--target", folder, "--python-version", python, *(word for name in platforms for word in ("--platform", name)),
-                "--report", str(report), "--requirement", str(wanted),
-            ]  # fmt: skip
-            done = subprocess.run(command, capture_output=True, text=True)
-            if done.returncode == 0:
-                for item in json.loads(report.read_text(encoding="utf-8"))["install"]:
-                    found[plain(item["metadata"]["name"])] = item["download_info"]["archive_info"]["hashes"]["sha256"]
-                return found
-        missing = re.search(r"No matching distribution found for ([\w.-]+)==", done.stderr)
-        if not missing:
-            raise SystemExit(done.stderr)
-        del waiting[plain(missing[1])]
+def list_hashes_of(name: str, version: str, collector: LinkCollector) -> set[str]:
+    """The hashes of the wheels of one version, of whatever common platform."""
+    page = collector.fetch_response(Link(f"{PyPI.simple_url}/{name}/"))
+    found = set()
+    for link in parse_links(page) if page else ():
+        is_taken = any(word in link.filename for word in PYTHONS) and not any(word in link.filename for word in LEFT_OUT)
+        if not link.is_wheel or not is_taken or link.hash_name != "sha256":
+            continue
+        if parse_wheel_filename(link.filename)[1] == Version(version):
+            found.add(link.hash)
     return found
 
 
 def write_lock(pins: dict[str, str]) -> None:
     """Writes every pin with its hashes. Ends the program where one has none."""
-    hashes: dict[str, set[str]] = defaultdict(set)
-    places = [(python, machine) for python in PYTHONS for machine in PLATFORMS]
-    with ThreadPoolExecutor(len(places)) as pool:
-        answers = pool.map(lambda place: ask_pip(pins, place[0], PLATFORMS[place[1]]), places)
-        for place, found in zip(places, answers, strict=True):
-            print(f"Python {place[0]}, {place[1]}: {len(found)} of {len(pins)}", file=sys.stderr)
-            for name, digest in found.items():
-                hashes[name].add(digest)
-    if without := sorted(set(pins) - set(hashes)):
-        raise SystemExit(f"no file for {', '.join(without)}; expected a wheel for one of the platforms at least")
+    collector = LinkCollector(PipSession(), SearchScope([], [PyPI.simple_url], False))
+    hashes = {}
+    for name, version in sorted(pins.items()):
+        hashes[name] = list_hashes_of(name, version, collector)
+        print(f"{name} {version}: {len(hashes[name])} files", file=sys.stderr)
+    if without := sorted(name for name in pins if not hashes[name]):
+        raise SystemExit(f"no wheel for {', '.join(without)}; expected one of a common platform")
     LOCK.write_text(list_hashes(pins, hashes), encoding="utf-8")
     serving = {name: pins[name] for name in find_needs(SERVING) | {BUILDER} if name in pins}
     SERVING_LOCK.write_text(list_hashes(serving, hashes), encoding="utf-8")
@@ -98,7 +84,7 @@ def write_lock(pins: dict[str, str]) -> None:
 
 def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
     """Pins and their hashes as pip reads them."""
-    lines = ["# Written by deploy/lock.py from constraints.txt: Linux, x86_64 and aarch64."]
+    lines = ["# Written by deploy/lock.py from constraints.txt."]
     for name, version in sorted(pins.items()):
         lines.append(" \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes[name]))]))
     return "\n".join(lines) + "\n"
@@ -106,8 +92,6 @@ def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
 
 def find_needs(extras: Iterable[str]) -> set[str]:
     """The packages that Lentigo needs with some extras, and all that those need, by what is installed here."""
-    from packaging.requirements import Requirement
-
     found: set[tuple[str, str]] = set()
     waiting = [("lentigo", extra) for extra in ("", *extras)]
     while waiting:

@@ -6,6 +6,7 @@ Both references are made by training and lie in the RUN as `reference.npz`.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,6 +15,7 @@ import numpy as np
 
 from lentigo.errors import ModelError
 
+LARGEST_REFERENCE = 512 << 20  # bytes of its arrays
 CENTRES = {"embedding": "unit_centres", "middle": "middle_centres"}  # their name in the file, by the output that is measured
 
 
@@ -89,11 +91,25 @@ def whiten(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
 
 
 def load_reference(path: Path) -> Reference:
-    """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged."""
+    """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged, or unpacks to more than any RUN has."""
     try:
+        with zipfile.ZipFile(path) as archive:
+            if sum(member.file_size for member in archive.infolist()) > LARGEST_REFERENCE:
+                raise ValueError(f"unpacks to more than {LARGEST_REFERENCE >> 20} MB")
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             output = "middle" if CENTRES["middle"] in file.files else "embedding"
             centres, arrays = file[CENTRES[output]], {name: file[name] for name in ("whitening", "limit", "benign", "malignant")}
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+        check_arrays({**arrays, "centres": centres})
+    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     return Reference(**{**arrays, "centres": centres, "output": output, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})
+
+
+def check_arrays(arrays: dict[str, np.ndarray]) -> None:
+    """Raises `ValueError` where the arrays of a reference do not go together."""
+    for name, dimensions in (("centres", 2), ("whitening", 2), ("benign", 1), ("malignant", 1), ("limit", 0)):
+        array = arrays[name]
+        if array.ndim != dimensions or array.dtype.kind not in "fiu":
+            raise ValueError(f"{name}: {array.dtype} {array.shape}, expected numbers in {dimensions} dimensions")
+    if arrays["centres"].shape != (2, len(arrays["whitening"])):
+        raise ValueError(f"centres {arrays['centres'].shape} and whitening {arrays['whitening'].shape} do not go together")

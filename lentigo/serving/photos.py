@@ -88,6 +88,14 @@ class PhotoFolder:
             return []
         return sorted({path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)} - named)
 
+    def tidy(self) -> None:
+        """Removes what a process that was killed had written in part, where nobody keeps photographs at this moment. To be called at a start."""
+        if self.folder.is_dir():
+            lock = FolderLock.try_locking(self.folder, alone=True)
+            if lock is not None:
+                with lock:
+                    self.remove_parts()
+
     def remove_parts(self) -> tuple[int, list[Problem]]:
         """Removes what a process that was killed had written in part, and says how many; to be called with the folder locked (`lock_alone`)."""
         count = 0

@@ -102,7 +102,7 @@ async def create_predictions(request: Request, service: Here, who: Asker, key: K
     with service.hold() as count:
         form = await read_form(request.headers.get("content-type", ""), count_bytes(request, count), service.settings)
         details = read_details(form.fields)
-        fingerprint = hash_request(form.photos, details)
+        fingerprint = await service.cpu.run(form, hash_request, form.photos, details)
         ask = Ask(who, key or str(uuid4()), service.store.now().astimezone(UTC), details, fingerprint)
         with service.admit(len(form.photos)):
             outcome = await stay(request, service.predict(form.photos, ask))

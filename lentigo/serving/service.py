@@ -190,4 +190,7 @@ def open_service(settings: Settings) -> Service:
         store = worker.submit(open_store, settings.database)
         panel = Panel(settings.model)
         panel.answer([Photo("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))])  # the first answer takes longer
-        return Service(settings, panel, store.result())
+        service = Service(settings, panel, store.result())
+    if service.photos is not None:
+        service.photos.tidy()
+    return service

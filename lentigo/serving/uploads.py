@@ -20,7 +20,7 @@ LONGEST_FIELD = 200  # bytes
 LONGEST_HEAD = 4_000  # bytes of a part's headers
 
 
-@dataclass
+@dataclass(eq=False)
 class Form:
     """The photographs of a request in the order sent, as files, and what was said of them all."""
 
