@@ -91,7 +91,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(url):
         store.add_key("clinic", ["read"])
         with store._writing() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'"))
-    with pytest.raises(StoreError, match=r"is of revision 0099, this Lentigo knows those up to 0002; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo"):
+    with pytest.raises(StoreError, match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo"):
         open_store(url)
     database = Database(url)
     with database.engine.connect() as connection:
