@@ -146,8 +146,8 @@ class LimitedProtocol(H11Protocol):
             body = json.dumps(problem).encode()
             told = {"Content-Type": MEDIA_TYPE, "Content-Length": str(len(body)), "Connection": "close", "Cache-Control": "no-store"}
             response = h11.Response(status_code=status, headers=list((told | headers).items()))
-            for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+            pieces = [self.conn.send(event) or b"" for event in (response, h11.Data(data=body), h11.EndOfMessage())]
+            self.transport.write(b"".join(pieces))
         self.transport.close()
         self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 

@@ -96,7 +96,7 @@ class LineLimit(logging.Filter):
 @contextmanager
 def keep_log() -> Iterator[TextIO]:
     """Sends every line of this process's log to stderr as JSON, until the context ends; gives a stream to stderr for what is for people."""
-    with divert_stderr() as stream, divert_loggers(make_handler(stream)):
+    with copy_stderr() as stream, divert_loggers(make_handler(stream)), divert_stderr(stream):
         yield stream
 
 
@@ -139,33 +139,36 @@ def report_thread(failure: threading.ExceptHookArgs) -> None:
 
 
 @contextmanager
-def divert_stderr() -> Iterator[TextIO]:
-    """Makes every line that is written to file 2 a line of the log, and gives a stream to where file 2 led before.
-
-    Where there is no file 2 (in notebooks, in tests that catch it) nothing is diverted.
-    """
+def copy_stderr() -> Iterator[TextIO]:
+    """A stream to where file 2 leads now; stderr itself where that is no file (in notebooks, in tests that catch it)."""
     try:
-        number = sys.stderr.fileno()
+        number = os.dup(sys.stderr.fileno())
     except (AttributeError, OSError, ValueError):
-        number = -1
-    if number != 2:
         yield sys.stderr
+        return
+    with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", buffering=1) as stream:
+        yield stream
+
+
+@contextmanager
+def divert_stderr(stream: TextIO) -> Iterator[None]:
+    """Makes every line that is written to file 2 a line of the log; `stream` leads to where it led before. The log must outlive this."""
+    if stream is sys.stderr or sys.stderr.fileno() != 2:
+        yield
         return
     sys.stderr.flush()
     reading, writing = os.pipe()
     os.set_blocking(writing, False)  # a library that writes much while it holds Python's lock must not wait for the reader
-    stream = os.fdopen(os.dup(2), "w", encoding="utf-8", errors="backslashreplace", buffering=1)
     os.dup2(writing, 2)
     os.close(writing)
     reader = threading.Thread(target=wrap_lines, args=(reading,), name="stderr", daemon=True)
     reader.start()
     try:
-        yield stream
+        yield
     finally:
         sys.stderr.flush()
         os.dup2(stream.fileno(), 2)  # the pipe has no writer any more: the reader ends
         reader.join(GRACE_SECONDS)
-        stream.flush()
 
 
 def wrap_lines(number: int) -> None:
