@@ -7,7 +7,7 @@ import dataclasses
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, ExitStack, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,8 @@ def read_names(images: Iterable[str]) -> Iterator[str]:
     """The names given, '-' replaced by the lines of standard input."""
     for name in images:
         if name == "-":
+            with suppress(AttributeError, ValueError):  # stdin is something else
+                sys.stdin.reconfigure(errors="surrogateescape")  # names need not be UTF-8
             yield from (line.strip() for line in sys.stdin if line.strip())
         else:
             yield name
@@ -166,7 +168,7 @@ class Record:
         from lentigo.inference.prediction import Prediction
 
         temporary = self.stack.enter_context(write_whole(path))
-        file = self.stack.enter_context(temporary.open("w", newline="", encoding="utf-8"))
+        file = self.stack.enter_context(temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
         writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
         writer.writeheader()
         return writer

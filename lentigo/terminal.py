@@ -13,6 +13,7 @@ from typing import Any
 
 import typer
 
+from lentigo.data.file_names import spell_all, spell_name
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import SpaceError, UsageError
 
@@ -24,7 +25,7 @@ PAGES = (".html", ".htm")
 def say(*words: Any) -> None:
     """For people."""
     with suppress(OSError):  # nobody listens
-        print(*words, file=sys.stderr)
+        print(*(spell_name(str(word)) for word in words), file=sys.stderr)
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -35,7 +36,7 @@ def say_notes(notes: Iterable[str]) -> None:
 
 def emit(value: Any) -> None:
     """For machines: one JSON value a line; NaN is null before it comes here."""
-    print_line(json.dumps(value, allow_nan=False))
+    print_line(json.dumps(spell_all(value), allow_nan=False))
 
 
 def print_line(text: str) -> None:
@@ -45,8 +46,9 @@ def print_line(text: str) -> None:
         BrokenPipeError: Where the reader has left.
         SpaceError: Where stdout cannot be written: what it would have said is lost.
     """
+    code = sys.stdout.encoding or "utf-8"  # what it lacks is spelled: an answer is not lost for a letter of a name
     with name_stdout():
-        print(text, flush=True)
+        print(text.encode(code, "backslashreplace").decode(code), flush=True)
 
 
 @contextmanager

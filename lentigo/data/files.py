@@ -17,6 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from lentigo.data.file_names import find_name, spell_all
 from lentigo.errors import SpaceError
 
 try:
@@ -202,12 +203,12 @@ def is_running(process: int) -> bool:
 def write_text(path: str | Path, text: str) -> None:
     """Writes UTF-8 text, whole or not at all."""
     with write_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def write_json(path: str | Path, value: Any) -> None:
     """Writes indented JSON, whole or not at all. NaN is refused: a file of ours is readable everywhere."""
-    write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
 
 
 def parse_json(text: str | bytes) -> Any:
@@ -243,7 +244,7 @@ def open_regular(path: str | Path) -> BinaryIO:
     Raises:
         OSError: where there is none, or it is a pipe, a device or a socket: those may never end.
     """
-    file = open(path, "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
+    file = open(find_name(path), "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
     mode = os.fstat(file.fileno()).st_mode
     if not stat.S_ISREG(mode) and not (is_piped(path) and stat.S_ISFIFO(mode)):
         file.close()

@@ -18,6 +18,7 @@ from lentigo.data.archives import name_ids
 from lentigo.data.catalogue import ARCHIVES
 from lentigo.data.columns import TableOptions, add_diagnoses, count_diagnoses
 from lentigo.data.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
+from lentigo.data.file_names import is_file
 from lentigo.data.files import hash_file, remove_leftovers, write_json, write_whole
 from lentigo.data.kinds import Place, Reading, check_kind, list_kinds, open_place, read_place
 from lentigo.data.manifests import CLASSES
@@ -139,7 +140,7 @@ def write_import(readings: list[Reading], problems: list[Problem], policy: Polic
     rows, duplicates, conflicts = group_duplicates(rows if splits else rows.drop(columns=["split"], errors="ignore"))
     table = tidy_rows(rows, out)
     with write_whole(out) as temporary:
-        table.to_csv(temporary, index=False)
+        table.to_csv(temporary, index=False, errors="backslashreplace")
     undecided = mapping[~mapping["judged"].isin(DECIDED)]
     left_out = undecided.assign(diagnosis=undecided["diagnosis"].fillna("none")).groupby("diagnosis")["n"].sum().sort_values(ascending=False)
     record = out.with_suffix(".policy.json")
@@ -178,7 +179,7 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
 
 def inspect_photo(path: str) -> str | Problem:
     """The SHA-256 of a photograph, opened but not decoded, or what is wrong with it."""
-    if not os.path.isfile(path):
+    if not is_file(path):
         return Problem(path, NO_FILE)
     try:
         content = read_content(path)

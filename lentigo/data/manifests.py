@@ -34,6 +34,7 @@ from lentigo.data.columns import (
     understand_words,
 )
 from lentigo.data.diagnosis_words import DIAGNOSES
+from lentigo.data.file_names import find_name, is_file, spell_name
 from lentigo.data.files import hash_bytes, hash_readable
 from lentigo.data.folders import list_tree, subfolders
 from lentigo.data.named_files import NamedFiles
@@ -305,7 +306,7 @@ def place_images(path: Path, names: Sequence[str], roots: Sequence[Path] = ()) -
 
 def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     """The rows with each image once, those with two labels left out, and what was left out."""
-    again = table["image"].duplicated() & table["image"].map(lambda image: is_address(image) or os.path.isfile(image))
+    again = table["image"].duplicated() & table["image"].map(lambda image: is_address(image) or is_file(image))
     torn = table.groupby("image")["label"].transform("nunique") > 1
     problems = [Problem(image, "is listed as benign and as malignant: left out; expected one label: correct the manifest")
                 for image in table.loc[torn, "image"].unique()]  # fmt: skip
@@ -347,7 +348,7 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
                            for image, size in zip(table["image"], sizes, strict=True) if not size]  # fmt: skip
     if not there.any():
         raise DataError(f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0]}")
-    return Dataset(str(path), table[there].reset_index(drop=True), tuple(problems))
+    return Dataset(spell_name(path), table[there].reset_index(drop=True), tuple(problems))
 
 
 def hash_photo(image: str) -> str:
@@ -360,7 +361,7 @@ def measure_file(path: str) -> int | None:
     if is_address(path):
         return 1
     try:
-        return os.path.getsize(path) if os.path.isfile(path) else None
+        return os.path.getsize(find_name(path)) if is_file(path) else None
     except (OSError, ValueError):
         return None
 

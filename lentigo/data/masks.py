@@ -18,6 +18,7 @@ import pandas as pd
 from PIL import Image
 
 from lentigo.data.columns import CLASS_COLUMNS, TableOptions, choose_column, find_image_column, quote, read_labels
+from lentigo.data.file_names import spell_name
 from lentigo.data.files import hash_bytes
 from lentigo.data.manifests import CLASSES, MANIFESTS, Dataset, hash_readable, make_dataset, place_images, read_table, select_split
 from lentigo.data.photos import Problem, decode, measure_photo, measure_upright, name_damage, open_picture, read_content
@@ -84,7 +85,7 @@ def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions(
     images = place_images(path, [str(name) for name in table[image_column]])
     ambiguous = [answer for answer in images if isinstance(answer, Problem)]
     named &= np.array([not isinstance(answer, Problem) for answer in images], dtype=bool)
-    table = table.assign(label=labels, image=images, mask=[str(path.parent / name) for name in names])
+    table = table.assign(label=labels, image=images, mask=[spell_name(path.parent / name) for name in names])
     bare = [Problem(image, "has no mask; expected the name of one in the column mask") for image, name in zip(images, names, strict=True) if not name]
     if not named.any():
         raise DataError(f"{path}: none of its {len(table)} rows names a mask; expected {COLUMNS}")

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 
+from lentigo.data.file_names import find_name, is_file, spell_name
 from lentigo.data.files import hash_readable
 from lentigo.data.mask_names import ASIDE
 from lentigo.data.photos import SUFFIXES, UNREAD, Problem
 
 MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
 DEPTH = 6  # folders below that of the table
-ESCAPED = re.compile(r"\\udc([89a-f][0-9a-f])")  # a byte that is not UTF-8, as a table of ours spells it
 
 
 class NamedFiles:
@@ -27,13 +27,13 @@ class NamedFiles:
     def place(self, name: str) -> str:
         """Where a name leads as it is written, or in another spelling of the same path; whether a file is there or not.
 
-        Backslashes part folders where no file has one in its name; `\\udce4` is the byte E4 of a name that is not UTF-8.
+        Backslashes part folders where no file has one in its name.
         """
         spellings = [name]
         if "\\" in name:
-            spellings += [ESCAPED.sub(decode_byte, name), name.replace("\\", "/")]
-        places = [str(root / spelling) for root in self.roots for spelling in spellings]
-        return next((place for place in places if is_file(place)), str(self.home / spellings[-1]))
+            spellings.append(name.replace("\\", "/"))
+        places = [spell_name(root / spelling) for root in self.roots for spelling in spellings]
+        return next((place for place in places if is_file(place)), spell_name(self.home / spellings[-1]))
 
     def find_all(self, names: Sequence[str]) -> list[str | Problem]:
         """A path for each name, or the problem that several files may be meant. A name of which nothing is found keeps its path.
@@ -63,7 +63,7 @@ class NamedFiles:
         """The names in a folder, read once; none where it cannot be read."""
         if folder not in self.listed:
             try:
-                self.listed[folder] = sorted(os.listdir(folder))
+                self.listed[folder] = sorted(map(spell_name, os.listdir(find_name(folder))))
             except (OSError, ValueError):
                 self.listed[folder] = []
         return self.listed[folder]
@@ -104,21 +104,8 @@ class NamedFiles:
                 folders[:] = sorted(name for name in folders if deeper and not name.startswith(".") and not ASIDE.search(name))
                 for name in sorted(names):
                     if has_suffix(name) and not name.startswith("."):
-                        index.setdefault(stem_of(name), []).append(Path(here, name))
+                        index.setdefault(stem_of(spell_name(name)), []).append(Path(spell_name(Path(here, name))))
         return index
-
-
-def decode_byte(match: re.Match[str]) -> str:
-    """The surrogate that Python has for a byte of a name that is not UTF-8."""
-    return chr(0xDC00 + int(match.group(1), 16))
-
-
-def is_file(place: str) -> bool:
-    """Whether a file is there; never raises, whatever the name."""
-    try:
-        return os.path.isfile(place)
-    except (OSError, ValueError):
-        return False
 
 
 def has_suffix(name: str) -> bool:

@@ -28,6 +28,7 @@ from lentigo.data.addresses import is_address, read_address, walk_address
 from lentigo.data.colour_profiles import to_srgb
 from lentigo.data.decode_budget import DECODE_BUDGET, DecodeLimits, Reservation, check_scans, require_budget
 from lentigo.data.file_kinds import describe_other, is_heic
+from lentigo.data.file_names import find_name, spell_name
 from lentigo.data.files import read_regular
 from lentigo.data.mask_names import find_masks
 from lentigo.data.pixel_bands import TURNED, resize_upright
@@ -81,10 +82,10 @@ def find_photos(path: str | Path) -> list[Path]:
     Raises `DataError` where there is no such path or the folder holds no photograph.
     """
     path = Path(path)
-    if not os.path.exists(path):  # unlike Path.exists, also false for a name that no file can have
+    if not os.path.exists(find_name(path)):  # unlike Path.exists, also false for a name that no file can have
         raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
     if not path.is_dir():
-        return [path]
+        return [Path(spell_name(path))]
     found = walk_photos(path)
     if not found:
         raise DataError(f"{path}: {NO_PHOTO}")
@@ -102,11 +103,11 @@ def list_photos(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
         if is_address(name):
             yield from list_addresses(name)
             continue
-        found, problems = scan_photos(Path(name)) if os.path.isdir(name) else ([Path(name)], [])
+        found, problems = scan_photos(Path(name)) if os.path.isdir(name) else ([Path(spell_name(name))], [])
         yield from found
         yield from problems
         if not found and not problems:
-            yield Problem(str(name), NO_PHOTO)
+            yield Problem(spell_name(name), NO_PHOTO)
 
 
 def list_addresses(address: str) -> Iterator[str | Problem]:
@@ -135,7 +136,7 @@ def walk_photos(folder: Path) -> list[Path]:
 def scan_photos(folder: Path) -> tuple[list[Path], list[Problem]]:
     """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are problems, too."""
     found, problems = scan_folder(folder)
-    masks = find_masks(found, folder)
+    masks = find_masks(found, Path(spell_name(folder)))
     problems += [Problem(str(mask), f"a mask of {photo.name} by its name, beside it: left out") for mask, photo in masks.items()]
     return [file for file in found if file not in masks], problems
 
@@ -158,16 +159,16 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
         try:
             entries = list_visible(here)
         except OSError as error:
-            problems.append(Problem(here, f"the folder cannot be read ({error.strerror or error}); expected one that you may read: change its permissions"))
+            problems.append(Problem(spell_name(here), f"the folder cannot be read ({error.strerror or error}); expected one that you may read: change its permissions"))
             continue
         inner = [entry for entry in entries if is_folder(entry)]
         waiting.extendleft(entry.path for entry in reversed(inner) if not entry.is_symlink())
         waiting.extend(entry.path for entry in inner if entry.is_symlink())
         for entry in (entry for entry in entries if has_photo_name(entry.name) and not is_folder(entry)):
             if os.path.isfile(entry.path):
-                found.append(Path(entry.path))
+                found.append(Path(spell_name(entry.path)))
             else:
-                problems.append(Problem(entry.path, "no file, or a link that leads nowhere; expected a photograph"))
+                problems.append(Problem(spell_name(entry.path), "no file, or a link that leads nowhere; expected a photograph"))
     return sorted(found), problems
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from lentigo.data.file_names import spell_name
 from lentigo.data.files import hash_readable
 from lentigo.data.mask_names import ASIDE
 from lentigo.data.photos import SUFFIXES, UNREAD, Problem, scan_folder
@@ -22,6 +23,7 @@ class Whereabouts:
         self.problems: list[Problem] = []
         for number, root in enumerate(roots):
             found, problems = scan_folder(root)
+            root = Path(spell_name(root))
             self.problems += problems
             for path in found:
                 inner = path.relative_to(root).parts
