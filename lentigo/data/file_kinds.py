@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lentigo.data.decode_budget import list_segments
+from lentigo.errors import tell_install
 
 EXPECTED = "expected JPEG, PNG, TIFF, WebP or BMP"
 AGAIN, AGAIN_OR_JPEG = "copy it again from its source", "copy it again from its source, or save it as JPEG"
@@ -96,7 +97,7 @@ def describe_other(content: bytes) -> str:
     if not content:
         return f"not a photograph (the file is empty); {EXPECTED}: copy it again from its source"
     if is_heic(content):
-        return f"HEIC, the format of iPhones, which needs a decoder of its own; {EXPECTED}: pip install 'lentigo[heic]', or save it as JPEG"
+        return f"HEIC, the format of iPhones, which needs a decoder of its own; {EXPECTED}: {tell_install('heic')}, or save it as JPEG"
     content = bytes(content)  # a service has it as a bytearray
     found = find_kind(content) or describe_jpeg(content) or describe_text(content)
     if found is not None:

@@ -34,6 +34,7 @@ from lentigo.data.columns import (
     understand_words,
 )
 from lentigo.data.diagnosis_words import DIAGNOSES
+from lentigo.data.file_kinds import find_kind
 from lentigo.data.file_names import find_name, is_file, spell_name
 from lentigo.data.files import hash_bytes, hash_readable
 from lentigo.data.folders import list_tree, subfolders
@@ -314,16 +315,48 @@ def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
     return table[~again & ~torn], problems
 
 
+def explain_table(path: Path, error: Exception) -> str:
+    """What a table is that cannot be read, and the cure, in one line."""
+    start = read_start(path)
+    if start.startswith(b"PK"):
+        cure = f"unpack it; `lentigo data import {path} --out manifest.csv` reads a published data set as it is; save a spreadsheet as CSV"
+        return f"{path}: is a ZIP file, or a spreadsheet; expected a folder, or CSV or Parquet with image,label: {cure}"
+    reason = next(iter(str(error).splitlines()), type(error).__name__)
+    return f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label"
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Raises `ValueError` for a file that is plainly no text, though pandas would make columns of it."""
+    start = read_start(path)
+    is_text = b"\0" not in start or start.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 begins so
+    if start.startswith(b"\xff\xd8"):
+        raise ValueError("a photograph")
+    if start.startswith(b"%PDF-") or not is_text:
+        words, _ = find_kind(start) or ("no text", "")
+        if not start.startswith((b"PK", b"\x1f\x8b")):  # which may be a table that is compressed
+            raise ValueError(words)
+
+
+def read_start(path: Path) -> bytes:
+    """The first bytes of a file, none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError:
+        return b""
+
+
 def read_table(path: Path) -> pd.DataFrame:
     """A CSV or Parquet file as a table; words that are blank are missing."""
     try:
         parquet = path.suffix.lower() == ".parquet"
+        if not parquet:
+            refuse_other_kinds(path)
         table = pd.read_parquet(path) if parquet else read_delimited(path, TEXT)
     except ImportError as error:
         raise DataError(f"{path}: reading Parquet needs pyarrow; expected it to be installed: {tell_install('parquet')}") from error
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label") from error
+        raise DataError(explain_table(path, error)) from error
     table = rename_columns(table)
     words = [column for column in TEXT if column in table]
     return table.assign(**{column: table[column].where(table[column].astype(str).str.strip() != "") for column in words})

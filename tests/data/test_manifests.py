@@ -1,7 +1,7 @@
 """Data sets: class folders, split folders and manifests become one table, or one clear line says what is wrong."""
-
 import shutil
 import sys
+import zipfile
 
 import numpy as np
 import pandas as pd
@@ -490,3 +490,21 @@ def test_a_patient_0_is_one_where_patients_are_counted(tmp_path):
 def test_placeholders_are_missing_in_every_column_of_words(tmp_path, column):
     table = load_dataset(write_manifest(tmp_path, label=[0, 1], **{column: ["train", "Unknown"]})).table
     assert table[column].isna().tolist() == [False, True]
+
+
+@pytest.mark.parametrize(("content", "words"), [
+    ("zip", r"is a ZIP file, or a spreadsheet; .* unpack it; `lentigo data import"),
+    (b"%PDF-1.7\n\xff\xfe\x00", r"not a readable manifest \(a PDF document\)"),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", r"not a readable manifest \(a photograph\)"),
+], ids=["ZIP", "PDF", "JPEG"])  # fmt: skip
+def test_a_file_that_is_no_table_is_named(tmp_path, content, words):
+    path = tmp_path / "data.zip"
+    if content == "zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("benign/a.jpg", b"1")
+            archive.writestr("malignant/b.jpg", b"2")
+    else:
+        path = tmp_path / "data.csv"
+        path.write_bytes(content)
+    with pytest.raises(DataError, match=words):
+        load_dataset(path)
