@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
+from lentigo.data.files import require_writable
 from lentigo.errors import UsageError
 from lentigo.options import Json, load_data, table_options
 from lentigo.summary import print_import, print_partition, print_reading
@@ -62,6 +63,7 @@ def data_split(
     from lentigo.data.partition import Shares, split_dataset
 
     require_new(out, keep)
+    require_writable(out)
     with Bars() as bars:
         partition = split_dataset(load_data(data, columns), Shares(validation, test), seed=seed, twins=twins, keep=keep, drop_conflicts=drop_conflicts, progress=bars)
     write_manifest(partition.dataset, out)
@@ -106,6 +108,7 @@ def data_import(
     """Turns public data sets into one manifest, by a recorded policy of what is malignant."""
     from lentigo.data.imports import import_datasets
 
+    require_writable(out)
     with Bars() as bars:
         answer = import_datasets(sources, out, policy=policy, kind=kind, extract=extract, splits=splits, columns=columns, progress=bars)
     if as_json:

@@ -14,6 +14,7 @@ from typing import Any
 import typer
 
 from lentigo.data.file_names import spell_all, spell_name
+from lentigo.data.files import require_writable
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import SpaceError, UsageError
 
@@ -110,7 +111,7 @@ def show_own_warnings() -> None:
 
 
 def require_ending(option: str, path: Path | None, endings: tuple[str, ...], content: str) -> None:
-    """Makes sure that a file's name does not promise another format than the one that is written.
+    """Makes sure, before the work, that a file's name does not promise another format than the one that is written, and that it can be written.
 
     Args:
         option: The option that named the file, such as "--out".
@@ -120,6 +121,7 @@ def require_ending(option: str, path: Path | None, endings: tuple[str, ...], con
 
     Raises:
         UsageError: Where the name ends otherwise, or is that of a folder.
+        SpaceError: Where no file can be made there.
     """
     if path is None:
         return
@@ -127,6 +129,7 @@ def require_ending(option: str, path: Path | None, endings: tuple[str, ...], con
         raise UsageError(f"{option} {path}: {content} is written there; expected a name ending in {endings[0]}")
     if path.is_dir():
         raise UsageError(f"{option} {path}: is a folder; expected a file's name, such as {path / f'report{endings[0]}'}")
+    require_writable(path)
 
 
 def report_problems(answers: Iterable[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Iterator
@@ -23,6 +24,7 @@ def place_font_list() -> Iterator[None]:
     if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ or Path(chosen, "matplotlib").is_dir():
         yield
         return
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it says that it builds its list
     with set_environment({"MPLCONFIGDIR": str(shared_folder("matplotlib"))}):
         yield
 

@@ -10,6 +10,7 @@ import re
 import select
 import shutil
 import stat
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -87,6 +88,22 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def require_writable(path: str | Path) -> None:
+    """Makes sure, before long work, that a file or a folder can be made; leaves nothing behind.
+
+    Args:
+        path: The file or folder to be.
+
+    Raises:
+        SpaceError: Where the nearest folder above it that is there cannot be written.
+    """
+    with name_full_disk(path):
+        full = Path(os.path.abspath(path))
+        folder = full if full.is_dir() else next(parent for parent in full.parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
 
 
 def name_temporary(path: Path) -> Path:

@@ -17,7 +17,7 @@ import numpy as np
 
 from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import hash_bytes, parse_json, write_json
+from lentigo.data.files import hash_bytes, parse_json, require_writable, write_json
 from lentigo.data.manifests import Dataset
 from lentigo.data.parts import Lost
 from lentigo.data.photos import Problem
@@ -91,6 +91,7 @@ def compare_backbones(
     `UsageError` where `out` was begun with another recipe or other photographs, and `DataError`.
     """
     chosen, place = list_backbones(backbones), Path(out)
+    require_writable(place)
     pool = gather_pool(data, protocol.twins, progress)
     keep_settings(place / SETTINGS, protocol.describe(pool))
     scores: dict[str, list[Score]] = {}

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.files import parse_json, write_json, write_whole
+from lentigo.data.files import parse_json, require_writable, write_json, write_whole
 from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import Progress
@@ -24,7 +24,8 @@ FEWEST = 2  # groups of each class that a validation needs where a RUN has learn
 
 
 def check_folder(out: Path, resume: bool) -> None:
-    """Refuses to write over a RUN, finished or not."""
+    """Refuses to write over a RUN, finished or not, and a folder that cannot be written."""
+    require_writable(out)
     if (out / CARD).is_file():
         raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
     if out.is_file():

@@ -15,7 +15,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import hash_bytes, parse_json, stage_folder, write_json, write_whole
+from lentigo.data.files import hash_bytes, parse_json, require_writable, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
@@ -131,6 +131,7 @@ def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cl
     """
     recipe, out = plan.recipe, Path(out)
     check_reach(plan, cluster)
+    require_writable(out)
     pool = gather_pool(data, plan.twins, progress)
     refuse_known(pool.dataset, plan.weights)
     network = start_network(find_backbone(recipe.backbone), plan.weights)

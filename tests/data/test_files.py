@@ -7,7 +7,19 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.data.files import NO_HOME, cache_folder, data_folder, hash_bytes, hash_file, name_full_disk, stage_folder, write_json, write_text, write_whole
+from lentigo.data.files import (
+    NO_HOME,
+    cache_folder,
+    data_folder,
+    hash_bytes,
+    hash_file,
+    name_full_disk,
+    require_writable,
+    stage_folder,
+    write_json,
+    write_text,
+    write_whole,
+)
 from lentigo.errors import LentigoError, SpaceError
 
 
@@ -79,6 +91,14 @@ def test_a_user_without_a_home_has_folders_that_nothing_is_written_to(monkeypatc
 
 def refuse_home():
     raise RuntimeError("Could not determine home directory.")
+
+
+def test_what_can_be_written_is_known_before_and_leaves_nothing(tmp_path):
+    require_writable(tmp_path / "new" / "folder" / "a.txt")
+    assert names(tmp_path) == []
+    (tmp_path / "file").write_text("old")
+    with pytest.raises(SpaceError, match=r"a\.txt: could not be written"):
+        require_writable(tmp_path / "file" / "a.txt")
 
 
 def test_a_path_below_a_file_is_a_space_error(tmp_path):
