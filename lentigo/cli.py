@@ -368,7 +368,7 @@ def export(
     run: Annotated[str, Argument(help="A RUN folder, or 'bundled'.")],
     format: Annotated[str, Option("--format", help="onnx, openvino, litert or savedmodel.")],
     out: Annotated[Path, Option("--out", help="A file with the format's suffix (.onnx, .xml, .tflite), or a folder to be made.")],
-    int8: Annotated[bool, Option("--int8", help="Quantise (openvino); kept in the RUN too, refused where it costs over 0.005 of AUROC.")] = False,
+    int8: Annotated[bool, Option("--int8", help="Quantise (openvino); kept in the RUN too, and its default, where 99.5 % of the decisions stay and AUROC loses less than 0.002.")] = False,
     as_json: Json = False,
 ) -> None:
     """Writes a RUN for another runtime, and compares its answers with the RUN's on photographs."""
@@ -384,6 +384,8 @@ def export(
     if artefact.int8 is not None:
         print_line(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
               "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss))  # fmt: skip
+        verdict = "kept in the RUN, which answers with it" if artefact.int8.neutral else "too far from fp32: the RUN does not answer with it"
+        print(f"decisions alike: {artefact.int8.decisions_equal:.1%}; {verdict}")
 
 
 @app.command(epilog="Example: lentigo bench photos/ --model runs/first")

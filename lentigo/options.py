@@ -13,7 +13,7 @@ from typer import Option
 Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
 Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
 Exact = Annotated[bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")]
-Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work).")]
+Flips = Annotated[bool, Option("--flips", help="Average over four mirrored views (four times the work); for a RUN with a calibration for that (train --tta).")]
 Device = Annotated[str, Option("--device", help="cpu (OpenVINO), or by ONNX Runtime: cuda, rocm, coreml, directml, onnxruntime.")]
 OnCluster = Annotated[
     str | None, Option("--cluster", help="Work on the nodes of a Ray cluster: HOST:PORT of its head, ray://HOST:PORT, auto, or local for worker processes here.")

@@ -76,7 +76,7 @@ def run(phantoms, weight_file, tmp_path_factory) -> Path:
     from lentigo.training.trainer import train
 
     out = tmp_path_factory.mktemp("runs") / "seed"
-    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3), weights=weight_file("mobilenetv2"))
+    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True), weights=weight_file("mobilenetv2"))
     return out
 
 

@@ -282,7 +282,7 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
         return Section("Results on validation", (f"Results: {NOT_RECORDED}.",))
     rows = tuple((title, tell_score(scores[name]), tell_interval(find(scores, "ci", name))) for name, title in TITLES.items() if name in scores)
     smaller = min(scores["n_malignant"], scores["n"] - scores["n_malignant"])
-    held_out = ("Each photograph was answered by the one head that has not learned from it, not by the mean of all, which a RUN gives.",) if folds else ()
+    held_out = ("Each photograph was answered by the mean of heads that have learned neither from it nor from one other fold, one head less than the RUN has; calibration and threshold come from the same means.",) if folds else ()
     few = (f"With {smaller} photographs of one class, fewer than {FEWEST}, nothing can be claimed from these numbers.",) if smaller < FEWEST else ()
     return Section("Results on validation", (
         f"{scores['n']:,} photographs, {scores['n_malignant']:,} malignant. All are counted, answered or refused.",

@@ -9,6 +9,7 @@ import numpy as np
 
 from lentigo.errors import ModelError
 
+LARGEST_LOGIT = 1e6
 KINDS = ("none", "platt", "beta", "isotonic")
 
 
@@ -57,6 +58,21 @@ class Calibration:
             below = self.slope_below * np.logaddexp(0, -logits)  # -log(p)
             return sigmoid(above - below + self.intercept)
         return sigmoid(self.slope * logits + self.intercept)
+
+    def invert(self, probability: float) -> float:
+        """The lowest logit whose calibrated probability reaches a value; `LARGEST_LOGIT` where none does.
+
+        >>> round(Calibration("platt", slope=0.5, intercept=-1.0).invert(0.5), 6)
+        2.0
+        """
+        low, high = -LARGEST_LOGIT, LARGEST_LOGIT
+        for _ in range(100):  # bisection, down to the last bit
+            middle = (low + high) / 2
+            if self.apply(np.array([middle]))[0] >= probability:
+                high = middle
+            else:
+                low = middle
+        return high
 
     def to_card(self) -> dict[str, Any]:
         """The card's entry: the kind, what it needs, and the number of photographs."""

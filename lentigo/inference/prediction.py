@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,7 +88,7 @@ class Answer:
 class Predictor:
     """A RUN ready to answer; keep it, loading takes longer than answering.
 
-    `exact` computes in fp32; `flips` averages the logit over four mirrored views; `device` is one of `DEVICES`;
+    `exact` computes in fp32; `flips` averages mask and logit over four mirrored views, the logit where the RUN has a calibration for that mean; `device` is one of `DEVICES`;
     `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
     `operating_point` and `risk` stand in for the card's; `prevalence` is the share of malignant lesions where the model is
     used: probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are used. A predictor can be pickled, and used in a
@@ -103,14 +103,20 @@ class Predictor:
         self.threads = threads
         self.views = FLIPS if flips else FLIPS[:1]
         few = count is not None and count * len(self.views) <= BATCH
+        self.tta = self.bundle.card.get("tta") if flips else None
         with check_meanwhile(None if self.bundle is model else self.bundle):
             self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH, threads=threads)
-            self.reference = load_reference(self.bundle.folder / REFERENCE) if REFERENCE in self.bundle.card["files"] else None
+            self.reference = None
+            if REFERENCE in self.bundle.card["files"]:
+                self.reference = load_reference(self.bundle.folder / REFERENCE, tta=self.tta is not None)
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
-        self.calibration = read_calibration(self.bundle.card["calibration"]) if self.classifies else Calibration()
+        entries = self.tta or self.bundle.card
+        self.calibration = read_calibration(entries["calibration"]) if self.classifies else Calibration()
         self.threshold_rule = operating_point or self.bundle.card.get("threshold_rule", "0.5")
-        self.threshold = self.find_threshold(operating_point) if operating_point else self.bundle.threshold if self.classifies else math.nan
+        self.threshold = float(entries["threshold"]) if self.classifies else math.nan
+        if operating_point:
+            self.threshold = self.find_threshold(operating_point)
         self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
 
@@ -159,10 +165,17 @@ class Predictor:
         return ""
 
     def rate(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
-        """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order, without the flips."""
+        """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order."""
         self.require_classifier()
-        for answer in self.session.stream(pixels):
-            yield self.read_probability(answer["logit"])
+        answers = self.session.stream(turn_views(pixels, self.views))
+        for first in answers:
+            seen = [first, *islice(answers, len(self.views) - 1)]
+            yield self.read_probability(np.array([self.average_logit(seen)]))
+
+    def average_logit(self, seen: list[Answers]) -> float:
+        """The logit of a photograph from those of its views: their mean where that is calibrated, else that of the photograph as it is."""
+        counted = seen if self.tta else seen[:1]
+        return float(np.mean([float(view["logit"][0]) for view in counted]))
 
     def read_probability(self, logit: np.ndarray) -> float:
         """P(malignant) of a logit (1,) of the graph. Raises `ModelError` for one that is no number."""
@@ -175,16 +188,16 @@ class Predictor:
         """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects
         what was drawn."""
 
-        def views() -> Iterator[np.ndarray]:
+        def read() -> Iterator[np.ndarray]:
             for photo in photos:
                 waiting.append(photo)
                 if isinstance(photo, Photo):
-                    yield from (np.ascontiguousarray(view(photo.pixels)) for view in self.views)
+                    yield photo.pixels
 
-        answers = self.session.stream(views())
+        answers = self.session.stream(turn_views(read(), self.views))
         for first in answers:
-            seen = [first, *(next(answers) for _ in self.views[1:])]
-            logit = float(np.mean([float(view["logit"][0]) for view in seen])) if self.classifies else float("nan")
+            seen = [first, *islice(answers, len(self.views) - 1)]
+            logit = self.average_logit(seen) if self.classifies else float("nan")
             mask = np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0) if self.outlines else None
             yield logit, mask, first
 
@@ -227,9 +240,14 @@ class Predictor:
         return estimate_predictive_values(flagged, len(malignant), cleared, len(benign), self.prevalence or float(self.bundle.card["prevalence"]))
 
     def require_classifier(self) -> None:
-        """Raises `ModelError` where the RUN has a decoder alone."""
+        """Raises `ModelError` where the RUN has a decoder alone, or no calibration for the mean over the views that it is asked for."""
         if not self.classifies:
             raise ModelError(f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`")
+        if len(self.views) > 1 and self.tta is None:
+            raise ModelError(
+                f"{self.bundle.folder}: --flips averages over mirrored views, and this RUN has no calibration for their mean (no `tta` in "
+                f"card.json): its probabilities would be wrong; leave --flips out, or train the RUN with --tta"
+            )
 
     def require_decoder(self) -> None:
         """Raises `ModelError` where the RUN has a classifier alone."""
@@ -248,6 +266,13 @@ class Predictor:
             raise UsageError(f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out")
         truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
         return choose_threshold(rule, truth, np.concatenate([self.reference.benign, self.reference.malignant]))
+
+
+def turn_views(photos: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]) -> Iterator[np.ndarray]:
+    """The views of each photograph, uint8 (side, side, 3), one after the other."""
+    for pixels in photos:
+        for view in views:
+            yield np.ascontiguousarray(view(pixels))
 
 
 @contextmanager

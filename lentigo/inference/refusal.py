@@ -65,9 +65,17 @@ class Reference:
         sizes = {"benign": len(self.benign), "malignant": len(self.malignant)}
         return tuple(name for name, count in stranger.items() if (count + 1) / (sizes[name] + 1) > risk)
 
-    def save(self, path: Path) -> None:
-        """Writes arrays, no pickles."""
-        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit, "benign": self.benign, "malignant": self.malignant}
+    def save(self, path: Path, tta: tuple[np.ndarray, np.ndarray] | None = None) -> None:
+        """Writes arrays, no pickles.
+
+        Args:
+            path: The file.
+            tta: `benign` and `malignant` by the mean over mirrored views, where that was measured.
+        """
+        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit}
+        arrays |= {"benign": self.benign, "malignant": self.malignant}
+        if tta is not None:
+            arrays |= {"benign_tta": tta[0], "malignant_tta": tta[1]}
         np.savez(path, **arrays)
 
 
@@ -90,15 +98,29 @@ def whiten(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
     return np.einsum("nd,kd->nk", points, rows)
 
 
-def load_reference(path: Path) -> Reference:
-    """Reads what `Reference.save` wrote. Raises `ModelError` where that is damaged, or unpacks to more than any RUN has."""
+def load_reference(path: Path, *, tta: bool = False) -> Reference:
+    """Reads what `Reference.save` wrote.
+
+    Args:
+        path: The file.
+        tta: Whether the probabilities are those of the mean over mirrored views.
+
+    Returns:
+        The reference.
+
+    Raises:
+        ModelError: The file is damaged, or unpacks to more than any RUN has.
+    """
+    end = "_tta" if tta else ""
     try:
         with zipfile.ZipFile(path) as archive:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_REFERENCE:
                 raise ValueError(f"unpacks to more than {LARGEST_REFERENCE >> 20} MB")
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
             output = "middle" if CENTRES["middle"] in file.files else "embedding"
-            centres, arrays = file[CENTRES[output]], {name: file[name] for name in ("whitening", "limit", "benign", "malignant")}
+            centres = file[CENTRES[output]]
+            arrays = {"whitening": file["whitening"], "limit": file["limit"]}
+            arrays |= {"benign": file[f"benign{end}"], "malignant": file[f"malignant{end}"]}
         check_arrays({**arrays, "centres": centres})
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error

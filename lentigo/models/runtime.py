@@ -202,7 +202,8 @@ def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:
     files, capabilities = bundle.card["files"], list_capabilities()
     if exact:
         return "f32"
-    if "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
+    neutral = (bundle.card.get("int8") or {}).get("neutral", False)
+    if neutral and "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
         return "int8"
     return "bf16" if "BF16" in capabilities and (bundle.card.get("bf16") or {}).get("neutral") else "f32"
 

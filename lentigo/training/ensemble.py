@@ -1,13 +1,15 @@
 """Cross-validation that ends in one RUN: K heads on one frozen trunk, their logits and heatmaps averaged in one graph.
 
-Each head has learned without one fold. So each photograph has an answer of a head that has not seen it, and from these come calibration, threshold and
-validation scores; the mean of all heads, which the RUN answers with, is seldom worse than one of them.
+Each head has learned without one fold. The RUN answers with the mean of all of them, and a mean is less sure than one head is: calibration, threshold and validation scores have to come from means, too. So for each
+two folds another head learns without both. Of a photograph of one fold, the heads without that fold and each other one have seen nothing: their mean, of one head less, stands for what the RUN will say of a new photograph.
 """
 
 from __future__ import annotations
 
 import shutil
 import time
+from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -21,11 +23,12 @@ from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import GROUP_COLUMNS
 from lentigo.errors import UsageError
 from lentigo.evaluation.assessment import Assessment, assess
-from lentigo.evaluation.precision import check_precision
+from lentigo.evaluation.precision import PrecisionCheck, check_precision
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.bundle import CLASSIFIES, GRAPH, PAST, SPLITS
 from lentigo.models.deep_learning import keras
 from lentigo.models.network import join_heads
+from lentigo.training.features import extract_features
 from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.judgement import Measured, judge_folds, measure_photos
@@ -48,6 +51,8 @@ def train_folds(
     if recipe.finetune:
         raise UsageError("--folds with --finetune: an ensemble has one frozen backbone and a head for each fold; leave --finetune out, or --folds")
     check_folds(folds)
+    if folds < FEWEST:
+        raise UsageError(f"--folds {folds}: expected {FEWEST} at least; the mean of the heads is calibrated by heads that have learned without two of them")
     check_start(out, recipe, resume)
     labelled = load_labelled(data)
     ready = get_ready(labelled.assign(split=labelled.table["split"].replace("validation", "train")), recipe, weights, exact=exact, guard=guard, progress=progress)
@@ -56,18 +61,49 @@ def train_folds(
     keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
     write_sides(out / SPLITS, ready.dataset, parts)
     keep_past(out / PAST, ready.dataset, weights)
-    sample = Sample(ready.features, ready.dataset.malignant)
-    trained = [
-        train_head(recipe, sample, parts == fold, out / "checkpoint" / f"fold_{fold:02}.npz", progress, prefix=f"fold_{fold:02}_")
-        for fold in progress(range(folds), total=folds, label="folds")
-    ]
+    heads = learn_folds(out, recipe, ready, parts, exact, progress)
+    if heads.check is not None and not heads.check.neutral:  # the features are in bf16, and fp32 will be served: once more, in that
+        exact, check = True, heads.check
+        features = extract_features(ready.network, ready.dataset, exact=True, progress=progress)
+        ready = replace(ready, features=features.values)
+        heads = replace(learn_folds(out, recipe, ready, parts, exact, progress), check=check)
+    logits = answer_held_out(out / "checkpoint", recipe, ready, parts, exact, progress)
     seconds = time.perf_counter() - started
-    bundle, validation = write_ensemble(out, recipe, ready, parts, trained, exact, seconds)
+    bundle, validation = write_ensemble(out, recipe, ready, parts, heads, logits, exact, seconds)
     shutil.rmtree(out / "checkpoint")
     return Training(bundle, validation, ready.problems, seconds, ready.material)
 
 
-Trained = list[tuple[keras.Model, pd.DataFrame]]  # of each fold its head, and the head's history
+@dataclass(frozen=True)
+class Heads:
+    """The heads of an ensemble with their histories, the number of parameters of the joined network, and how bf16 compares with fp32."""
+
+    trained: list[tuple[keras.Model, pd.DataFrame]]
+    parameters: int
+    check: PrecisionCheck | None
+
+
+def learn_folds(out: Path, recipe: Recipe, ready: Ready, parts: np.ndarray, exact: bool, progress: Progress) -> Heads:
+    """Trains a head without each fold, writes graph and model of all of them, and compares bf16 with fp32."""
+    sample = Sample(ready.features, ready.dataset.malignant)
+    folds = int(parts.max()) + 1
+    trained = []
+    for fold in progress(range(folds), total=folds, label="folds"):
+        path = out / "checkpoint" / f"fold_{fold:02}{end_name(exact)}.npz"
+        trained.append(train_head(recipe, sample, parts == fold, path, progress, prefix=f"fold_{fold:02}_"))
+    histories = [history.assign(stage=f"fold {fold}") for fold, (_, history) in enumerate(trained)]
+    network = join_heads(ready.network, [head for head, _ in trained])
+    write_model(out, network, pd.concat(histories, ignore_index=True))
+    check = check_precision(out / GRAPH, ready.dataset, recipe.operating_point, exact=exact)
+    return Heads(trained, network.full.count_params(), check)
+
+
+def end_name(exact: bool) -> str:
+    """The end of a checkpoint's name: training on features in fp32 is another training."""
+    return "_f32" if exact else ""
+
+
+FEWEST = 3  # folds
 
 
 def write_sides(path: Path, dataset: Dataset, parts: np.ndarray) -> None:
@@ -78,26 +114,32 @@ def write_sides(path: Path, dataset: Dataset, parts: np.ndarray) -> None:
 
 
 def write_ensemble(
-    out: Path, recipe: Recipe, ready: Ready, parts: np.ndarray, trained: Trained, exact: bool, seconds: float
+    out: Path, recipe: Recipe, ready: Ready, parts: np.ndarray, heads: Heads, logits: np.ndarray, exact: bool, seconds: float
 ) -> tuple[Any, Assessment]:
-    """Writes everything that a RUN holds; the card comes last and makes it valid."""
-    network = join_heads(ready.network, [head for head, _ in trained])
-    write_model(out, network, pd.concat([history.assign(stage=f"fold {fold}") for fold, (_, history) in enumerate(trained)], ignore_index=True))
-    malignant = ready.dataset.malignant
-    check = None if exact else check_precision(out / GRAPH, ready.dataset.table["image"].tolist(), malignant, recipe.operating_point)
-    logits = answer_held_out([head for head, _ in trained], ready.features, parts)
-    points = measure_photos(out / GRAPH, check, ready.dataset).points if ready.output == "middle" else ready.features
-    judgement, distance = judge_folds(out, recipe, check, Measured(logits, points, malignant, ready.output, ready.dataset.groups), parts)
-    card = describe_ensemble(recipe, ready, parts, trained, seconds) | {"parameters": network.full.count_params()} | judgement
+    """Writes what a RUN holds beside graph and model; the card comes last and makes it valid."""
+    points = ready.features
+    if ready.output == "middle":
+        points = measure_photos(out / GRAPH, heads.check, ready.dataset, ready.output).points
+    measured = Measured(logits, points, ready.dataset.malignant, ready.output, ready.dataset.groups)
+    judgement, distance = judge_folds(out, recipe, heads.check, measured, parts)
+    card = describe_ensemble(recipe, ready, parts, heads.trained, seconds) | {"parameters": heads.parameters} | judgement
     return finish_run(out, card, exact, lambda predictor: assess(predictor, ready.dataset, decide_held_out(predictor, ready.dataset, logits, distance), "validation"))
 
 
-def answer_held_out(heads: list[keras.Model], features: np.ndarray, parts: np.ndarray) -> np.ndarray:
-    """The logit, float (n,), of each photograph by the head that has not seen it."""
-    logits = np.empty(len(parts))
-    for fold, head in enumerate(heads):
-        logits[parts == fold] = answer_head(head, features[parts == fold])
-    return logits
+def answer_held_out(
+    checkpoints: Path, recipe: Recipe, ready: Ready, parts: np.ndarray, exact: bool, progress: Progress
+) -> np.ndarray:
+    """The mean logit, float (n,), of each photograph by heads that have learned without its fold and one other fold each."""
+    sample = Sample(ready.features, ready.dataset.malignant)
+    folds = int(parts.max()) + 1
+    pairs = list(combinations(range(folds), 2))
+    sums = np.zeros(len(parts))
+    for first, second in progress(pairs, total=len(pairs), label="pairs of folds"):
+        held_out = (parts == first) | (parts == second)
+        path = checkpoints / f"pair_{first:02}_{second:02}{end_name(exact)}.npz"
+        head, _ = train_head(recipe, sample, held_out, path, progress)
+        sums[held_out] += answer_head(head, ready.features[held_out])
+    return sums / (folds - 1)
 
 
 def decide_held_out(predictor: Predictor, dataset: Dataset, logits: np.ndarray, distance: np.ndarray) -> list[Prediction]:
@@ -106,7 +148,7 @@ def decide_held_out(predictor: Predictor, dataset: Dataset, logits: np.ndarray, 
     return [predictor.describe(image, p, predictor.rule.decide(p, d)) for image, p, d in rows]
 
 
-def describe_ensemble(recipe: Recipe, ready: Ready, parts: np.ndarray, trained: Trained, seconds: float) -> dict[str, Any]:
+def describe_ensemble(recipe: Recipe, ready: Ready, parts: np.ndarray, trained: list, seconds: float) -> dict[str, Any]:
     """The card: what the model is, what it was made of, and how."""
     best = [int(history["epoch"][history["val_auroc"].idxmax()]) for _, history in trained]
     settings, dataset = ready.settings, ready.dataset

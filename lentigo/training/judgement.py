@@ -1,8 +1,11 @@
-"""What makes a trained network a model that can be asked: its precision, calibration, threshold, and what it knows."""
+"""What makes a trained network a model that can be asked: its precision, calibration, threshold, and what it knows.
+
+Everything here is measured on the graph that is written into the RUN, in the precision that it is served in.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,10 @@ from lentigo.data.files import write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Photo, stream_photos
 from lentigo.evaluation.calibration import FEWEST, UNKNOWN, fit_calibration, fit_reference
-from lentigo.evaluation.precision import PrecisionCheck
+from lentigo.evaluation.precision import PrecisionCheck, name_precision
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.prediction import FLIPS, turn_views
 from lentigo.inference.refusal import Reference
 from lentigo.models.bundle import REFERENCE, find_bundle, is_run
 from lentigo.models.runtime import Session
@@ -24,14 +28,41 @@ from lentigo.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Measured:
-    """Photographs as a network sees them: logits (n,), the `output` of its graph that tells the unlike apart, `points` (n, d), their truth, 0 or 1 (n,),
-    and their groups, int (n,)."""
+    """Photographs as a graph sees them.
+
+    Attributes:
+        logits: Float (n,).
+        points: What the `output` of the graph gives for them, float (n, d).
+        malignant: The truth, 0 or 1, int (n,).
+        output: The name of the output that tells the unlike apart.
+        groups: Photographs of one patient, lesion or picture share a number, int (n,).
+        flipped: The means of the logits over the mirrored views, float (n,); None where they were not asked for.
+    """
 
     logits: np.ndarray
     points: np.ndarray
     malignant: np.ndarray
     output: str
     groups: np.ndarray
+    flipped: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Operation:
+    """From logits to decisions: the calibration, the threshold, and the validation probabilities behind both."""
+
+    calibration: Calibration
+    threshold: float
+    probability: np.ndarray  # float (n,)
+
+    def to_card(self, rule: str) -> dict[str, Any]:
+        """The card's entries; `logit_threshold` is the lowest logit that is decided malignant."""
+        return {
+            "threshold": self.threshold,
+            "threshold_rule": f"{rule}, on validation",
+            "logit_threshold": self.calibration.invert(self.threshold),
+            "calibration": self.calibration.to_card(),
+        }
 
 
 def choose_output(recipe: Recipe, weights: str | Path) -> str:
@@ -42,49 +73,81 @@ def choose_output(recipe: Recipe, weights: str | Path) -> str:
     return find_bundle(weights).card.get("refusal", {}).get("output", "embedding") if is_run(weights) else "embedding"
 
 
-def judge_network(out: Path, recipe: Recipe, check: PrecisionCheck | None, training: Measured, validation: Measured) -> dict[str, Any]:
-    """Fits calibration, threshold and reference, writes the reference into the RUN, and gives what the card says of them.
+def judge_network(
+    out: Path, recipe: Recipe, check: PrecisionCheck | None, training: tuple[np.ndarray, np.ndarray], validation: Measured
+) -> dict[str, Any]:
+    """Fits calibration, threshold and reference, and writes the reference into the RUN.
 
-    All but the class centres and their covariance comes from validation photographs.
+    Args:
+        out: The RUN.
+        recipe: It says the operating point and the risk.
+        check: How bf16 compares with fp32.
+        training: The points of the training photographs, float (n, d), and their truth, int (n,). All but the class
+            centres and their covariance comes from validation.
+        validation: The validation photographs by the graph as it is served.
+
+    Returns:
+        The card's entries.
     """
-    calibration = fit_calibration(validation.logits, validation.malignant, validation.groups)
-    probability = calibration.apply(validation.logits)
-    reference = fit_reference(training.points, training.malignant, validation.points, validation.malignant, probability, training.output)
-    return keep_judgement(out, recipe, check, calibration, reference, validation.malignant, probability)
+    operation = choose_operation(recipe, validation.logits, validation)
+    probability = operation.probability
+    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.output)
+    return keep_judgement(out, recipe, check, operation, reference, validation)
 
 
-def judge_folds(out: Path, recipe: Recipe, check: PrecisionCheck | None, measured: Measured, folds: np.ndarray) -> tuple[dict[str, Any], np.ndarray]:
-    """As `judge_network` for heads of folds, int (n,): `measured` has the logit of each photograph by the head that has not seen it.
+def judge_folds(
+    out: Path, recipe: Recipe, check: PrecisionCheck | None, measured: Measured, folds: np.ndarray
+) -> tuple[dict[str, Any], np.ndarray]:
+    """As `judge_network` for heads of folds, int (n,).
 
-    Gives the entries and each photograph's distance, float (n,), from the centres of the other folds; the limit comes from these, the centres that are
-    kept from all photographs.
+    `measured` has the logit of each photograph by heads that have not seen it. Gives the entries and each
+    photograph's distance, float (n,), from the centres of the other folds; the limit comes from these, the centres
+    that are kept from all photographs.
     """
-    calibration = fit_calibration(measured.logits, measured.malignant, measured.groups)
-    probability = calibration.apply(measured.logits)
+    operation = choose_operation(recipe, measured.logits, measured)
+    probability = operation.probability
     distance = np.empty(len(folds))
     for fold in np.unique(folds):
         here = folds == fold
-        sides = [side for rows in (~here, here) for side in (measured.points[rows], measured.malignant[rows])]
-        distance[here] = fit_reference(*sides, probability[here], measured.output).measure_distance(measured.points[here])
-    whole = fit_reference(measured.points, measured.malignant, measured.points, measured.malignant, probability, measured.output)
+        others = measured.points[~here], measured.malignant[~here]
+        held_out = measured.points[here], measured.malignant[here]
+        centres = fit_reference(*others, *held_out, probability[here], measured.output)
+        distance[here] = centres.measure_distance(measured.points[here])
+    every = measured.points, measured.malignant
+    whole = fit_reference(*every, *every, probability, measured.output)
     reference = replace(whole, limit=float(np.quantile(distance, 1 - UNKNOWN, method="higher")))
-    return keep_judgement(out, recipe, check, calibration, reference, measured.malignant, probability), distance
+    return keep_judgement(out, recipe, check, operation, reference, measured), distance
+
+
+def choose_operation(recipe: Recipe, logits: np.ndarray, measured: Measured) -> Operation:
+    """Calibration and threshold from logits of the photographs that were measured."""
+    calibration = fit_calibration(logits, measured.malignant, measured.groups)
+    probability = calibration.apply(logits)
+    threshold = choose_threshold(recipe.operating_point, measured.malignant, probability)
+    return Operation(calibration, threshold, probability)
 
 
 def keep_judgement(
-    out: Path, recipe: Recipe, check: PrecisionCheck | None, calibration: Calibration, reference: Reference, malignant: np.ndarray, probability: np.ndarray
+    out: Path, recipe: Recipe, check: PrecisionCheck | None, operation: Operation, reference: Reference, measured: Measured
 ) -> dict[str, Any]:
-    """Writes the reference into the RUN, chooses the threshold, and gives the card's entries."""
+    """Writes the reference into the RUN, and gives the card's entries.
+
+    Where the mirrored views were measured, their mean has its own calibration, threshold and validation scores.
+    """
+    tta, scores = None, None
+    if measured.flipped is not None:
+        tta = choose_operation(recipe, measured.flipped, measured)
+        scores = tuple(np.sort(tta.probability[measured.malignant == label]) for label in (0, 1))
     with write_whole(out / REFERENCE) as temporary:
-        reference.save(temporary)
+        reference.save(temporary, scores)
     enough = min(len(reference.benign), len(reference.malignant)) >= FEWEST
     return {
-        "threshold": choose_threshold(recipe.operating_point, malignant, probability),
-        "threshold_rule": f"{recipe.operating_point}, on validation",
-        "calibration": calibration.to_card(),
-        "prevalence": float(malignant.mean()),
+        **operation.to_card(recipe.operating_point),
+        "tta": tta and tta.to_card(recipe.operating_point),
+        "prevalence": float(measured.malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
         "refusal": {"output": reference.output, "distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
+        "precision": name_precision(check),
         "bf16": check and asdict(check),
     }
 
@@ -96,16 +159,36 @@ def describe_risk(recipe: Recipe, enough: bool) -> str:
     return f"{recipe.risk:g}, by class" if enough else f"none: validation has fewer than {FEWEST} photographs of one class"
 
 
-def measure_photos(graph: Path, check: PrecisionCheck | None, dataset: Dataset) -> Measured:
-    """Runs a graph on the photographs of a data set, for their logits and what the middle of its trunk says; one that can no longer be read is left out."""
+def measure_photos(
+    graph: Path, check: PrecisionCheck | None, dataset: Dataset, output: str, *, flips: bool = False
+) -> Measured:
+    """Runs a graph on the photographs of a data set; one that can no longer be read is left out.
+
+    Args:
+        graph: The graph of a RUN.
+        check: It says the precision in which the RUN is served.
+        dataset: The photographs.
+        output: The output that tells the unlike apart.
+        flips: Whether the mirrored views are asked about, too.
+
+    Returns:
+        What the graph says of them.
+    """
+    views = FLIPS if flips else FLIPS[:1]
     kept: list[bool] = []
 
-    def read(images: Iterable[str]) -> Iterator[np.ndarray]:
-        for photo in stream_photos(images):
+    def read() -> Iterator[np.ndarray]:
+        for photo in stream_photos(dataset.table["image"]):
             kept.append(isinstance(photo, Photo))
             if kept[-1]:
                 yield photo.pixels
 
-    session = Session(graph, precision="bf16" if check and check.neutral else "f32")
-    answers = [(float(answer["logit"][0]), answer["middle"]) for answer in session.stream(read(dataset.table["image"]))]
-    return Measured(np.array([logit for logit, _ in answers]), np.stack([middle for _, middle in answers]), dataset.malignant[kept], "middle", dataset.groups[kept])
+    session = Session(graph, precision=name_precision(check))
+    logits, points = [], []
+    for number, answer in enumerate(session.stream(turn_views(read(), views))):
+        logits.append(float(answer["logit"][0]))
+        if number % len(views) == 0:
+            points.append(answer[output].astype(np.float32))
+    by_view = np.array(logits).reshape(-1, len(views))
+    flipped = by_view.mean(axis=1) if flips else None
+    return Measured(by_view[:, 0], np.stack(points), dataset.malignant[kept], output, dataset.groups[kept], flipped)

@@ -74,6 +74,7 @@ class Recipe:
     label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5, Search(0.0, 0.3))
     operating_point: str = field(default="sensitivity=0.95", metadata={"help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"})
     risk: float = number(0.1, "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none", 0, 0.5)
+    tta: bool = switch(True, "calibrate the mean over four mirrored views, too, so that `predict --flips` can be used")
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
@@ -121,7 +122,7 @@ def check_range(item: dataclasses.Field, value: object) -> None:
         raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
 
 
-SEED = Recipe(name="seed", epochs=150, finetune=False, head_epochs=0, average=0.0, patience=0, operating_point="0.5")
+SEED = Recipe(name="seed", epochs=150, finetune=False, head_epochs=0, average=0.0, patience=0, operating_point="0.5", tta=False)
 BEST = Recipe()
 RECIPES = {recipe.name: recipe for recipe in (BEST, SEED)}
 

@@ -27,7 +27,7 @@ from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.model_card import write_card
-from lentigo.evaluation.precision import check_precision
+from lentigo.evaluation.precision import PrecisionCheck, check_precision, measure_served
 from lentigo.evaluation.report import write_report
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
@@ -38,13 +38,13 @@ from lentigo.models.deep_learning import keras
 from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, attach_diagnosis, build_graph, build_learner, build_saved, cut_network, join_outputs, settle_norms, unfreeze_trunk
-from lentigo.models.runtime import Session, measure_logits
+from lentigo.models.runtime import Session
 from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, find_readable, refuse_still_features
-from lentigo.training.heads import Sample, Score, answer_head, make_score, plan_head, score_logits, weigh
+from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
 from lentigo.training.holdout import list_holdouts, list_sources, set_aside
-from lentigo.training.judgement import Measured, choose_output, judge_network, measure_photos
+from lentigo.training.judgement import choose_output, judge_network, measure_photos
 from lentigo.training.losses import AnswerLoss
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sampling import plan_cells
@@ -113,9 +113,13 @@ def train(
         recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
         ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress, ready.output,
     )  # fmt: skip
-    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
+    head = [keras.ops.convert_to_numpy(variable) for variable in job.network.head.variables]
+    history, check = learn(out, job)
+    if needs_exact_features(job, check):
+        job = start_again(job, head)
+        history, _ = learn(out, job)
     seconds = time.perf_counter() - started
-    bundle, validation = write_run(out, job, history, {**ready.settings, "seconds": seconds})
+    bundle, validation = write_run(out, job, history, check, {**ready.settings, "seconds": seconds})
     assessments = measure_holdouts(bundle, holdouts, exact)
     if assessments:
         metrics = {f"without {name}": found.to_json() for name, found in assessments.items()}
@@ -135,6 +139,28 @@ def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], exact: bool) 
         if len(set(kept.table["label"])) == len(CLASSES):
             assessments[name] = assess(predictor, kept, [answer for answer in answers if isinstance(answer, Prediction)], f"without {name}")
     return assessments
+
+
+def learn(out: Path, job: Job) -> tuple[pd.DataFrame, PrecisionCheck | None]:
+    """Trains, writes graph and model, and compares bf16 with fp32; the history and that check, None where fp32 is asked for or all there is."""
+    history = run_stages([partial(build, job) for build in plan_stages(job.recipe)], job.recipe, job.checkpoint, job.progress)
+    write_model(out, job.network, history)
+    return history, check_precision(out / GRAPH, job.validation, job.recipe.operating_point, exact=job.exact)
+
+
+def needs_exact_features(job: Job, check: PrecisionCheck | None) -> bool:
+    """Whether a head was trained, and its epoch chosen, on features in bf16 of a trunk that will be served in fp32."""
+    return not job.recipe.finetune and check is not None and not check.neutral
+
+
+def start_again(job: Job, head: list[np.ndarray]) -> Job:
+    """The same training of a head, from the same start, on features in fp32: those that will be served."""
+    for variable, value in zip(job.network.head.variables, head, strict=True):
+        variable.assign(value)
+    sides = [extract_features(job.network, side, exact=True, progress=job.progress) for side in (job.training, job.validation)]
+    return replace(
+        job, features=sides[0].values, features_validation=sides[1].values, checkpoint=job.checkpoint.with_name("state_f32.npz"), exact=True
+    )
 
 
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
@@ -274,9 +300,10 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, s
 
 
 def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
-    """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that `model` takes."""
-    session = Session(to_onnx(model).SerializeToString(), precision="f32" if job.exact else None)
-    return measure_logits(session, job.validation.table["image"], model.input.shape[1])
+    """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that `model` takes, in the precision that it
+    would be served in."""
+    graph = to_onnx(model).SerializeToString()
+    return measure_served(graph, job.validation, job.recipe.operating_point, exact=job.exact, side=model.input.shape[1]).logits
 
 
 def score_whole(
@@ -315,10 +342,11 @@ def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndar
     return np.concatenate([malignant, known.astype(np.float32)], axis=1)
 
 
-def write_run(out: Path, job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> tuple[Bundle, Assessment]:
-    """Writes everything that a RUN holds; the card comes last and makes it valid."""
-    write_model(out, job.network, history)
-    card = describe(job, history, settings) | judge(out, job)
+def write_run(
+    out: Path, job: Job, history: pd.DataFrame, check: PrecisionCheck | None, settings: dict[str, Any]
+) -> tuple[Bundle, Assessment]:
+    """Writes what a RUN holds beside graph and model; the card comes last and makes it valid."""
+    card = describe(job, history, settings) | judge(out, job, check)
 
     def measure(predictor: Predictor) -> Assessment:
         answers = predictor.predict(job.validation.table["image"])
@@ -347,16 +375,17 @@ def finish_run(out: Path, card: dict[str, Any], exact: bool, measure: Callable[[
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
 
 
-def judge(out: Path, job: Job) -> dict[str, Any]:
-    """The card's entries on precision, calibration, threshold and refusal; the embeddings of a frozen trunk are the features that are there."""
-    validation = job.validation
-    check = None if job.exact else check_precision(out / GRAPH, validation.table["image"].tolist(), validation.malignant, job.recipe.operating_point)
+def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
+    """The card's entries on precision, calibration, threshold and refusal, all of them from the graph as it is served.
+
+    Of a frozen trunk the embeddings of the training photographs are the features that are there, in the same precision.
+    """
+    training = job.features, job.training.malignant
     if job.output == "middle":
-        sides = [measure_photos(out / GRAPH, check, side) for side in (job.training, validation)]
-    else:
-        pairs = ((job.training, job.features), (validation, job.features_validation))
-        sides = [Measured(answer_head(job.network.head, features), features, side.malignant, job.output, side.groups) for side, features in pairs]
-    return judge_network(out, job.recipe, check, *sides)
+        measured = measure_photos(out / GRAPH, check, job.training, job.output)
+        training = measured.points, measured.malignant
+    validation = measure_photos(out / GRAPH, check, job.validation, job.output, flips=job.recipe.tta)
+    return judge_network(out, job.recipe, check, training, validation)
 
 
 def explain_logit(judgement: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@ import pickle
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
@@ -9,6 +10,7 @@ from lentigo.data.photos import Problem, read_all
 from lentigo.errors import DataError, ModelError
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
 from lentigo.models.backbones import BACKBONES
+from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.network import open_network
 
 
@@ -51,13 +53,39 @@ def test_probabilities_are_those_of_the_saved_keras_model(run, paths):
 
 
 def test_flips_average_the_logit_over_four_views(run, paths):
-    logit = lambda p: np.log(p / (1 - p))  # noqa: E731
     predictor = Predictor(run, exact=True)
     photo = read_all(paths[:1])[0][0]
     views = [photo.pixels, photo.pixels[:, ::-1], photo.pixels[::-1], photo.pixels.transpose(1, 0, 2)]
     expected = np.mean([predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views])
-    flipped = next(Predictor(run, exact=True, flips=True).predict(paths[:1]))
-    assert logit(flipped.probability) == pytest.approx(expected, abs=1e-4)
+    answer = next(Predictor(run, exact=True, flips=True).answer(paths[:1]))
+    assert answer.logit == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(run, phantoms):
+    plain, flipped = Predictor(run), Predictor(run, flips=True)
+    assert flipped.threshold == flipped.bundle.card["tta"]["threshold"] and plain.threshold == plain.bundle.card["threshold"]
+    sides = pd.read_csv(run / "splits.csv")
+    validation = sides.loc[sides["split"] == "validation", "image"]
+    for predictor in (plain, flipped):
+        stored = np.concatenate([predictor.reference.benign, predictor.reference.malignant])
+        served = [answer.probability for answer in predictor.predict(validation)]
+        np.testing.assert_allclose(np.sort(served), np.sort(stored), atol=1e-4)
+    assert not np.allclose(plain.reference.malignant, flipped.reference.malignant)
+
+
+def test_photographs_in_memory_are_rated_as_those_on_disk_are_answered(run, paths):
+    photos, _ = read_all(paths[:3])
+    for flips in (False, True):
+        predictor = Predictor(run, exact=True, flips=flips)
+        rated = list(predictor.rate(photo.pixels for photo in photos))
+        np.testing.assert_allclose(rated, [answer.probability for answer in predictor.predict(paths[:3])], atol=1e-5)
+
+
+def test_flips_without_a_calibration_for_them_are_refused(run, paths):
+    bundle = open_bundle(run)
+    bare = Bundle(bundle.folder, {**bundle.card, "tta": None})
+    with pytest.raises(ModelError, match=r"no calibration for their mean .* leave --flips out, or train the RUN with --tta"):
+        list(Predictor(bare, flips=True).predict(paths[:1]))
 
 
 def test_the_label_is_the_decision_at_the_threshold(run, paths):

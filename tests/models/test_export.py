@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import onnx
+import pandas as pd
 import pytest
 from onnx import numpy_helper
 
@@ -11,12 +12,12 @@ import lentigo
 from lentigo.data.files import hash_file
 from lentigo.data.phantoms import draw_phantom
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.models import agreement, quantization
 from lentigo.models import export as exporting
-from lentigo.models import quantization
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, open_bundle
 from lentigo.models.export import FORMATS, choose_pixels, compare, export
 from lentigo.models.quantization import list_validation, quantize_graph
-from lentigo.models.runtime import Session
+from lentigo.models.runtime import Session, choose_precision
 
 NAMES = {"onnx": "lesions.onnx", "openvino": "lesions.xml", "litert": "lesions.tflite", "savedmodel": "lesions"}
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uint8")
@@ -161,12 +162,14 @@ def open_bundle_again(folder):
 
 
 def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
-    monkeypatch.setattr(quantization, "LARGEST_LOSS", 1.0)  # ten phantoms and a random trunk: one pair is 0.04
+    monkeypatch.setattr(agreement, "LARGEST_LOSS", 1.1)  # ten phantoms and a random trunk: one pair is 0.04
+    monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 0.0)
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     card = open_bundle(copy).card
     assert {path.name for path in out.iterdir()} == {"small.xml", "small.bin"}
     assert {INT8_GRAPH, INT8_WEIGHTS} <= set(card["files"]) and hash_file(out / "small.bin") == card["files"][INT8_WEIGHTS]
     assert card["int8"]["loss"] == artefact.int8.loss == card["int8"]["auroc_before"] - card["int8"]["auroc_after"]
+    assert card["int8"]["neutral"] and 0 <= card["int8"]["decisions_equal"] <= 1
     assert card["int8"]["n"] == len(list_validation(open_bundle(copy))) and len(card["int8"]["ci_after"]) == 2
     assert set(Session(copy / INT8_GRAPH).names) == {"logit", "embedding", "heatmap", "middle"}
     with (copy / INT8_WEIGHTS).open("r+b") as file:
@@ -176,12 +179,34 @@ def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
 
 
 @pytest.mark.check
-def test_int8_that_loses_too_much_leaves_nothing_behind(copy, out, monkeypatch):
-    monkeypatch.setattr(quantization, "LARGEST_LOSS", -1.0)
-    before = list_files(copy)
-    with pytest.raises(ModelError, match="int8 lowers the validation AUROC"):
-        export(copy, "openvino", out, int8=True)
-    assert list_files(copy) == before and not out.exists()
+def test_int8_that_changes_decisions_is_written_and_not_the_default(copy, out, monkeypatch):
+    monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 1.1)
+    artefact = export(copy, "openvino", out / "small.xml", int8=True)
+    bundle = open_bundle(copy)
+    assert not artefact.int8.neutral and (out / "small.bin").is_file() and not (copy / INT8_GRAPH).exists()
+    assert bundle.card["int8"]["neutral"] is False and INT8_GRAPH not in bundle.card["files"] and choose_precision(bundle) != "int8"
+
+
+TABLE = pd.DataFrame({"label": ["benign", "malignant"] * 500, "group": range(1000)})
+LOGITS = np.random.default_rng(0).normal(np.tile([-1.0, 1.0], 500), 1.0)
+
+
+def test_int8_needs_decisions_that_stay():
+    moved = np.where(np.arange(1000) < 6, -LOGITS, LOGITS)  # of 1,000 photographs
+    assert compare_twin(LOGITS).neutral and compare_twin(LOGITS).decisions_equal == 1
+    assert compare_twin(moved).decisions_equal == pytest.approx(0.994) and not compare_twin(moved).neutral
+
+
+def test_int8_needs_an_auroc_whose_upper_limit_of_loss_is_small():
+    high = np.flatnonzero(LOGITS > 1)
+    mixed = LOGITS.copy()
+    mixed[high] = np.random.default_rng(1).permutation(LOGITS[high])  # far from the threshold: no decision changes
+    loss = compare_twin(mixed)
+    assert loss.decisions_equal == 1 and loss.loss < 0.002 < loss.ci_loss[1] and not loss.neutral
+
+
+def compare_twin(after):
+    return quantization.compare(TABLE, LOGITS, after, 0.0, calibration=0, nncf="")
 
 
 def test_int8_needs_the_validation_photographs(copy, out):

@@ -57,9 +57,11 @@ def test_bf16_is_taken_only_where_the_card_vouches_for_it(run, capabilities):
 
 def test_the_int8_twin_is_taken_where_the_card_lists_it(run, capabilities):
     bundle = open_bundle(run)
-    twin = with_card(bundle, bf16={"neutral": True}, files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"})
+    twin = with_card(bundle, bf16={"neutral": True}, int8={"neutral": True}, files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"})
     capabilities("FP32", "BF16", "INT8")
     assert choose_precision(twin) == "int8" and choose_precision(twin, exact=True) == "f32"
+    for unknown in ({"neutral": False}, {"loss": 0.001}, None):  # of an older Lentigo, which looked at the AUROC alone
+        assert choose_precision(with_card(twin, int8=unknown)) == "bf16"
     capabilities("FP32", "BF16")
     assert choose_precision(twin) == "bf16"
 

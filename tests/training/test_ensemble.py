@@ -1,4 +1,6 @@
 import json
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -6,14 +8,19 @@ import pytest
 
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
+from lentigo.data.progress import show_nothing
 from lentigo.errors import UsageError
+from lentigo.evaluation.calibration import fit_platt
+from lentigo.evaluation.recalibration import measure_calibration
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import open_bundle
 from lentigo.models.network import build_answers, build_network, join_heads, list_prefixes, open_network
 from lentigo.models.runtime import Session
+from lentigo.training import ensemble as ensemble_module
 from lentigo.training.ensemble import train_folds
+from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.recipes import find_head_recipe
 
 RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2)
@@ -74,19 +81,46 @@ def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
-def test_the_validation_scores_are_those_of_heads_that_have_not_seen_the_photograph(ensemble, phantoms):
+def test_a_photograph_is_answered_by_the_mean_of_heads_that_have_not_seen_its_fold(monkeypatch):
+    def train_toy(recipe, sample, held_out, path, progress):
+        """A head that says how many photographs it has seen of each fold, as digits."""
+        seen = sum(10 ** int(fold) for fold in parts[~held_out])
+        return lambda features, training: np.full((len(features), 1), float(seen)), None
+
+    parts = np.array([0, 0, 1, 1, 2, 2, 2])
+    monkeypatch.setattr(ensemble_module, "train_head", train_toy)
+    ready = SimpleNamespace(features=np.zeros((7, 2)), dataset=SimpleNamespace(malignant=np.zeros(7, int)))
+    logits = ensemble_module.answer_held_out(Path("checkpoint"), RECIPE, ready, parts, False, show_nothing)
+    by_fold = [(20 + 300) / 2, (2 + 300) / 2, (2 + 20) / 2]  # of fold 0: the heads without 0 and 1, and without 0 and 2
+    np.testing.assert_allclose(logits, np.array(by_fold)[parts])
+
+
+def test_the_stored_scores_are_those_of_the_means(ensemble):
     out, training = ensemble
-    network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
-    sides = pd.read_csv(out / "splits.csv")
-    table = training.validation.table.set_index("image")["probability"]
-    for fold, prefix in enumerate(list_prefixes(network.head)):
-        image = sides.loc[sides["fold"] == fold, "image"].iloc[0]
-        embedding = network.trunk(read_photo(image).pixels[None])
-        x = embedding
-        for name in ("head_dense_1", "head_norm_1", "head_dense_2", "head_norm_2", "logit"):
-            x = network.head.get_layer(f"{prefix}{name}")(x)
-        expected = Predictor(open_bundle(out)).calibration.apply(np.asarray(x)[:, 0])[0]
-        assert table[image] == pytest.approx(expected, abs=0.02)
+    reference = load_reference(out / "reference.npz")
+    stored = np.sort(np.concatenate([reference.benign, reference.malignant]))
+    np.testing.assert_allclose(stored, np.sort(training.validation.table["probability"]))
+
+
+@pytest.mark.check
+def test_the_mean_that_is_served_is_calibrated(tmp_path):
+    """Of features that tell little: heads are too sure, and each in its own way."""
+    rng = np.random.default_rng(0)
+    malignant = rng.integers(0, 2, 5300)
+    features = (rng.normal(0, 1, (5300, 60)) + 0.25 * (2 * malignant[:, None] - 1) * (np.arange(60) < 12)).astype(np.float32)
+    parts, recipe = np.arange(300) % 3, find_head_recipe("seed", backbone="mobilenetv2", epochs=30)
+    ready = SimpleNamespace(features=features[:300], dataset=SimpleNamespace(malignant=malignant[:300]))
+    sample = Sample(features[:300], malignant[:300])
+    heads = [train_head(recipe, sample, parts == fold)[0] for fold in range(3)]
+    served = np.mean([answer_head(head, features[300:]) for head in heads], axis=0)
+    members = np.concatenate([answer_head(heads[fold], features[:300][parts == fold]) for fold in range(3)])
+    order = np.concatenate([np.flatnonzero(parts == fold) for fold in range(3)])
+    means = ensemble_module.answer_held_out(tmp_path, recipe, ready, parts, False, show_nothing)
+    slopes = []
+    for logits, truth in ((means, malignant[:300]), (members, malignant[:300][order])):
+        probability = fit_platt(logits, truth).apply(served)
+        slopes.append(measure_calibration(malignant[300:], probability, np.arange(5000)).slope)
+    assert abs(slopes[0] - 1) < abs(slopes[1] - 1) and abs(slopes[0] - 1) < 0.3
 
 
 def test_every_photograph_is_validation_once_and_a_patient_in_one_fold(ensemble, phantoms):

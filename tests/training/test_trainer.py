@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import onnx
@@ -15,11 +15,14 @@ import pytest
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.evaluation.precision import PrecisionCheck
 from lentigo.inference.calibration import explain_calibration, read_calibration
+from lentigo.inference.refusal import load_reference
 from lentigo.models.backbones import find_backbone
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import open_network
 from lentigo.models.runtime import Session
+from lentigo.training import trainer
 from lentigo.training.judgement import choose_output
 from lentigo.training.recipes import find_recipe
 from lentigo.training.sides import Guard, keep_settings
@@ -198,3 +201,33 @@ def test_the_graph_says_what_to_do_with_its_logit(run):
     card, graph = json.loads((run / "card.json").read_text()), onnx.load(run / "model.onnx")
     assert explain_calibration(read_calibration(card["calibration"])) in graph.doc_string
     assert f"{card['threshold']:.6g} or above" in graph.doc_string and "not a medical device" in graph.doc_string
+
+
+@pytest.fixture
+def noisy_bf16(monkeypatch):
+    """A processor whose bf16 shuffles the features of a trunk, and a check that finds this out."""
+    original = trainer.extract_features
+
+    def extract(network, dataset, *, exact=False, progress):
+        features = original(network, dataset, exact=True, progress=progress)
+        if exact:
+            return features
+        noise = np.random.default_rng(0).normal(0, features.values.std(), features.values.shape)
+        return replace(features, values=(features.values + noise).astype(np.float32))
+
+    failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, False)
+    monkeypatch.setattr(trainer, "extract_features", extract)
+    monkeypatch.setattr(trainer, "check_precision", lambda *_, exact: None if exact else failed)
+
+
+def test_a_head_that_will_be_served_in_fp32_is_trained_and_judged_in_fp32(phantoms, weight_file, tmp_path, noisy_bf16):
+    recipe = find_recipe("seed", backbone="mobilenetv2", epochs=2, operating_point="sensitivity=0.95")
+    training = train(phantoms, tmp_path / "run", recipe, weights=weight_file("mobilenetv2"))
+    card, history = training.bundle.card, pd.read_csv(tmp_path / "run" / "history.csv")
+    assert card["precision"] == "f32" and card["bf16"]["neutral"] is False
+    served = training.validation.table["probability"].to_numpy()
+    reference = load_reference(tmp_path / "run" / "reference.npz")
+    stored = np.concatenate([reference.benign, reference.malignant])
+    np.testing.assert_allclose(np.sort(stored), np.sort(served), atol=1e-5)
+    assert training.validation.metrics.sensitivity >= 0.95
+    assert history["val_auroc"].max() == pytest.approx(training.validation.metrics.auroc, abs=1e-3)

@@ -1,0 +1,171 @@
+"""What calibration, the conformal rule and the calibration of an ensemble's mean are worth, the former rules beside the present ones.
+
+    python bench/calibration.py decisions lentigo/models/bundled
+    python bench/calibration.py head photographs/malignant_vs_benign --start mobilenetv2.weights.h5
+    python bench/calibration.py folds photographs/malignant_vs_benign --start mobilenetv2.weights.h5 --photographs 400
+
+`decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on features of a frozen backbone; their test photographs are asked about once
+for each call. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble calibrated by what its members say of photographs they have not seen.
+"""
+
+from __future__ import annotations
+
+import argparse
+from itertools import combinations
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_expit, logit
+from tables import describe_machine, print_table
+
+from lentigo.evaluation.calibration import fit_platt
+from lentigo.evaluation.metrics import calibration_error
+from lentigo.evaluation.recalibration import measure_calibration
+from lentigo.inference.calibration import Calibration
+from lentigo.inference.decision import DecisionRule
+from lentigo.models.bundle import REFERENCE, open_bundle
+
+CALIBRATED = ["calibration", "photographs", "slope", "intercept", "ECE", "slope that is right", "95 %", "intercept that is right", "95 % "]
+FOLDS = 5
+
+
+def main() -> None:
+    """Prints the table of one of the parts."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("part", choices=("decisions", "head", "folds"))
+    parser.add_argument("source", help="a RUN for `decisions`, else photographs with a test split")
+    parser.add_argument("--start", help="weights of the backbone")
+    parser.add_argument("--backbone", default="mobilenetv2")
+    parser.add_argument("--epochs", type=int, default=30)
+    parser.add_argument("--photographs", type=int, help="of the training side, at most")
+    options = parser.parse_args()
+    print(describe_machine())
+    if options.part == "decisions":
+        show_decisions(options.source)
+    elif options.part == "head":
+        show_head(options)
+    else:
+        show_folds(options)
+
+
+def fit_temperature(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
+    """The former calibration: the temperature of the least cross-entropy."""
+
+    def loss(log_temperature: float) -> float:
+        scaled = logits / np.exp(log_temperature)
+        return -np.where(malignant == 1, log_expit(scaled), log_expit(-scaled)).mean()
+
+    found = minimize_scalar(loss, bounds=np.log([0.05, 20.0]), method="bounded")
+    return Calibration("platt", slope=float(np.exp(-found.x)))
+
+
+def describe_fit(name: str, fit: Calibration, logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) -> list:
+    """A row of `CALIBRATED`."""
+    probability = fit.apply(logits)
+    right = measure_calibration(malignant, probability, groups)
+    ends = ["{:.2f} to {:.2f}".format(*ci) for ci in (right.slope_ci, right.intercept_ci)]
+    error = calibration_error(malignant, probability)
+    return [name, len(logits), fit.slope, fit.intercept, error, right.slope, ends[0], right.intercept, ends[1]]
+
+
+def show_decisions(run: str) -> None:
+    """Of a RUN's own validation photographs: answers that its conformal set contradicts, and how many of them are wrong."""
+    from lentigo.inference.refusal import load_reference
+
+    bundle = open_bundle(run)
+    reference = load_reference(bundle.folder / REFERENCE)
+    rule = DecisionRule(bundle.threshold, float(bundle.card["risk"]) or 0.1, reference)
+    malignant = np.repeat([0, 1], [len(reference.benign), len(reference.malignant)])
+    probability = np.concatenate([reference.benign, reference.malignant])
+    former, present, contradicted = [], [], []
+    for value in probability:
+        label = "malignant" if value >= rule.threshold else "benign"
+        possible = reference.list_possible(value, rule.alpha)
+        former.append("uncertain" if len(possible) > 1 else label)
+        present.append(rule.decide(value).label)
+        contradicted.append(former[-1] != "uncertain" and former[-1] not in possible)
+    rows = []
+    for name, labels in (("not both classes", former), ("exactly the label", present)):
+        answered = np.array(labels) != "uncertain"
+        wrong = answered & ((np.array(labels) == "malignant") != (malignant == 1))
+        against = answered & np.array(contradicted)
+        rows.append([name, int(answered.sum()), int((~answered).sum()), int(wrong.sum()), int(against.sum()), int((wrong & against).sum())])
+    print_table(["answers where the conformal set holds", "answered", "uncertain", "wrong", "contradicted by the set", "of them wrong"], rows)
+    logits = logit(np.clip(probability, 1e-9, 1 - 1e-9))
+    groups = np.arange(len(logits))
+    fits = [("as it is", Calibration()), ("slope and intercept", fit_platt(logits, malignant))]
+    print_table(CALIBRATED, [describe_fit(name, fit, logits, malignant, groups) for name, fit in fits])
+
+
+def load_features(options: argparse.Namespace):
+    """Features, truth and groups of the training side and of the test side."""
+    from lentigo.data.manifests import load_dataset
+    from lentigo.models.backbones import find_backbone
+    from lentigo.models.graph_weights import start_network
+    from lentigo.training.features import extract_features
+
+    network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
+    dataset = load_dataset(options.source)
+    sides = []
+    for split in ("train", "test"):
+        side = dataset.of_split(split)
+        if split == "train" and options.photographs:
+            chosen = np.random.default_rng(0).permutation(len(side))[: options.photographs]
+            side = side.take(np.sort(chosen))
+        features = extract_features(network, side, exact=True)
+        sides.append((features.values, side.malignant[features.readable], side.groups[features.readable]))
+    return sides
+
+
+def make_recipe(options: argparse.Namespace):
+    """The recipe of a head."""
+    from lentigo.training.recipes import find_head_recipe
+
+    return find_head_recipe("seed", backbone=options.backbone, epochs=options.epochs)
+
+
+def show_head(options: argparse.Namespace) -> None:
+    """One head: calibrated on a fifth of the training side, looked at there and on the test side."""
+    from lentigo.data.splits import split_validation
+    from lentigo.training.heads import Sample, answer_head, train_head
+
+    (features, malignant, groups), (test, malignant_test, groups_test) = load_features(options)
+    held_out = split_validation(malignant, groups, 0.2, 0)
+    head, _ = train_head(make_recipe(options), Sample(features, malignant), held_out)
+    logits, logits_test = answer_head(head, features[held_out]), answer_head(head, test)
+    rows = []
+    for name, fit in (("temperature", fit_temperature), ("slope and intercept", fit_platt)):
+        found = fit(logits, malignant[held_out])
+        rows.append(describe_fit(f"{name}, validation", found, logits, malignant[held_out], groups[held_out]))
+        rows.append(describe_fit(f"{name}, test", found, logits_test, malignant_test, groups_test))
+    print_table(CALIBRATED, rows)
+
+
+def show_folds(options: argparse.Namespace) -> None:
+    """Five heads: the mean, on the test side, by the calibration of the members and by that of means."""
+    from lentigo.training.heads import Sample, answer_head, train_head
+
+    (features, malignant, groups), (test, malignant_test, groups_test) = load_features(options)
+    recipe, sample = make_recipe(options), Sample(features, malignant)
+    names, group = np.unique(groups, return_inverse=True)
+    parts = np.random.default_rng(0).permutation(len(names))[group] % FOLDS
+    members, means, served = np.zeros(len(parts)), np.zeros(len(parts)), np.zeros(len(test))
+    for fold in range(FOLDS):
+        here = parts == fold
+        head, _ = train_head(recipe, sample, here)
+        members[here] = answer_head(head, features[here])
+        served += answer_head(head, test) / FOLDS
+    for first, second in combinations(range(FOLDS), 2):
+        here = (parts == first) | (parts == second)
+        head, _ = train_head(recipe, sample, here)
+        means[here] += answer_head(head, features[here]) / (FOLDS - 1)
+    rows = []
+    for name, logits in (("by members", members), ("by means", means)):
+        fit = fit_platt(logits, malignant)
+        rows.append(describe_fit(f"{name}, the mean on test", fit, served, malignant_test, groups_test))
+    print_table(CALIBRATED, rows)
+    print_table(["logits of", "standard deviation"], [["members", np.std(members)], ["means", np.std(means)], ["the mean, on test", np.std(served)]])
+
+
+if __name__ == "__main__":
+    main()

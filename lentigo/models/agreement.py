@@ -1,0 +1,68 @@
+"""Whether a faster form of a graph answers as the graph itself does: one rule for bf16 and for int8."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lentigo.data.intervals import compare_aurocs
+
+EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
+LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """A faster form beside the original, on the same photographs.
+
+    Attributes:
+        n: The number of photographs.
+        decisions_equal: The share of them that both decide alike.
+        auroc_before: Of the original; NaN where a class is missing, and so is what follows from it.
+        auroc_after: Of the faster form.
+        loss_ci: The 95 % interval of `auroc_before - auroc_after`.
+        largest_difference: Of P(malignant).
+    """
+
+    n: int
+    decisions_equal: float
+    auroc_before: float
+    auroc_after: float
+    loss_ci: tuple[float, float]
+    largest_difference: float
+
+    @property
+    def neutral(self) -> bool:
+        """Whether the faster form may take the place of the original."""
+        return self.decisions_equal >= EQUAL_DECISIONS and self.loss_ci[1] < LARGEST_LOSS
+
+
+def compare_answers(
+    malignant: np.ndarray,
+    probabilities: tuple[np.ndarray, np.ndarray],
+    decided: tuple[np.ndarray, np.ndarray],
+    groups: np.ndarray,
+) -> Agreement:
+    """Compares the answers of a graph and of a faster form of it.
+
+    Args:
+        malignant: The truth, 0 or 1, int (n,).
+        probabilities: P(malignant) by the graph and by its faster form, float (n,) each.
+        decided: Whether each says malignant, bool (n,).
+        groups: Photographs of one patient, lesion or picture share a number, int (n,).
+
+    Returns:
+        How far they agree.
+    """
+    before, after = probabilities
+    groups = np.unique(groups, return_inverse=True)[1]
+    aurocs, loss_ci, _ = compare_aurocs(malignant, after, before, groups)
+    return Agreement(
+        n=len(malignant),
+        decisions_equal=float((decided[0] == decided[1]).mean()),
+        auroc_before=float(aurocs[1]),
+        auroc_after=float(aurocs[0]),
+        loss_ci=(float(loss_ci[0]), float(loss_ci[1])),
+        largest_difference=float(np.abs(before - after).max()),
+    )
