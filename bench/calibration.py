@@ -4,8 +4,8 @@
     python bench/calibration.py head photographs/malignant_vs_benign --start mobilenetv2.weights.h5
     python bench/calibration.py folds photographs/malignant_vs_benign --start mobilenetv2.weights.h5 --photographs 400
 
-`decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on features of a frozen backbone; their test photographs are asked about once
-for each call. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble calibrated by what its members say of photographs they have not seen.
+`decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on features of a frozen backbone, on some photographs of the training side, and measure on
+others of it: no test photograph is opened. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble calibrated by what its members say of photographs they have not seen.
 """
 
 from __future__ import annotations
@@ -33,11 +33,12 @@ def main() -> None:
     """Prints the table of one of the parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("decisions", "head", "folds"))
-    parser.add_argument("source", help="a RUN for `decisions`, else photographs with a test split")
+    parser.add_argument("source", help="a RUN for `decisions`, else photographs")
     parser.add_argument("--start", help="weights of the backbone")
     parser.add_argument("--backbone", default="mobilenetv2")
     parser.add_argument("--epochs", type=int, default=30)
-    parser.add_argument("--photographs", type=int, help="of the training side, at most")
+    parser.add_argument("--photographs", type=int, default=400, help="to learn from")
+    parser.add_argument("--fresh", type=int, default=800, help="further ones to measure on")
     options = parser.parse_args()
     print(describe_machine())
     if options.part == "decisions":
@@ -98,20 +99,18 @@ def show_decisions(run: str) -> None:
 
 
 def load_features(options: argparse.Namespace):
-    """Features, truth and groups of the training side and of the test side."""
+    """Features, truth and groups of the photographs to learn from, and of fresh ones; both are of the training side."""
     from lentigo.data.manifests import load_dataset
     from lentigo.models.backbones import find_backbone
     from lentigo.models.graph_weights import start_network
     from lentigo.training.features import extract_features
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
-    dataset = load_dataset(options.source)
+    dataset = load_dataset(options.source).of_split("train")
+    order = np.random.default_rng(0).permutation(len(dataset))
     sides = []
-    for split in ("train", "test"):
-        side = dataset.of_split(split)
-        if split == "train" and options.photographs:
-            chosen = np.random.default_rng(0).permutation(len(side))[: options.photographs]
-            side = side.take(np.sort(chosen))
+    for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
+        side = dataset.take(np.sort(chosen))
         features = extract_features(network, side, exact=True)
         sides.append((features.values, side.malignant[features.readable], side.groups[features.readable]))
     return sides
@@ -125,7 +124,7 @@ def make_recipe(options: argparse.Namespace):
 
 
 def show_head(options: argparse.Namespace) -> None:
-    """One head: calibrated on a fifth of the training side, looked at there and on the test side."""
+    """One head: calibrated on a fifth of the photographs, looked at there and on fresh ones."""
     from lentigo.data.splits import split_validation
     from lentigo.training.heads import Sample, answer_head, train_head
 
@@ -137,12 +136,12 @@ def show_head(options: argparse.Namespace) -> None:
     for name, fit in (("temperature", fit_temperature), ("slope and intercept", fit_platt)):
         found = fit(logits, malignant[held_out])
         rows.append(describe_fit(f"{name}, validation", found, logits, malignant[held_out], groups[held_out]))
-        rows.append(describe_fit(f"{name}, test", found, logits_test, malignant_test, groups_test))
+        rows.append(describe_fit(f"{name}, fresh", found, logits_test, malignant_test, groups_test))
     print_table(CALIBRATED, rows)
 
 
 def show_folds(options: argparse.Namespace) -> None:
-    """Five heads: the mean, on the test side, by the calibration of the members and by that of means."""
+    """Five heads: the mean, on fresh photographs, by the calibration of the members and by that of means."""
     from lentigo.training.heads import Sample, answer_head, train_head
 
     (features, malignant, groups), (test, malignant_test, groups_test) = load_features(options)
@@ -162,9 +161,9 @@ def show_folds(options: argparse.Namespace) -> None:
     rows = []
     for name, logits in (("by members", members), ("by means", means)):
         fit = fit_platt(logits, malignant)
-        rows.append(describe_fit(f"{name}, the mean on test", fit, served, malignant_test, groups_test))
+        rows.append(describe_fit(f"{name}, fresh", fit, served, malignant_test, groups_test))
     print_table(CALIBRATED, rows)
-    print_table(["logits of", "standard deviation"], [["members", np.std(members)], ["means", np.std(means)], ["the mean, on test", np.std(served)]])
+    print_table(["logits of", "standard deviation"], [["members", np.std(members)], ["means", np.std(means)], ["the mean, fresh", np.std(served)]])
 
 
 if __name__ == "__main__":
