@@ -153,7 +153,7 @@ def copy_stderr() -> Iterator[TextIO]:
 @contextmanager
 def divert_stderr(stream: TextIO) -> Iterator[None]:
     """Makes every line that is written to file 2 a line of the log; `stream` leads to where it led before. The log must outlive this."""
-    if stream is sys.stderr or sys.stderr.fileno() != 2:
+    if stream is sys.stderr or sys.stderr.fileno() != 2 or os.name != "posix":
         yield
         return
     sys.stderr.flush()
