@@ -14,11 +14,14 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
+from lentigo.data.files import MOST_FILE, read_regular
 from lentigo.errors import MissingError, PhotoError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
     "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
 }  # fmt: skip
+ADDRESS_SECONDS = 120.0  # in which an object must have come
+SILENT_SECONDS = 20.0  # that a server may be silent for
 _ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
 
 
@@ -35,7 +38,7 @@ def read_address(address: str) -> bytes:
     """The bytes at an address. Raises `PhotoError` where there are none, or may not be read."""
     try:
         system, path = open_place(address)
-        return system.cat_file(path)
+        return read_within(system, path, address.partition("://")[0])
     except FileNotFoundError as error:
         raise PhotoError(f"{address}: no such object; expected a photograph: check the address") from error
     except PermissionError as error:
@@ -44,8 +47,65 @@ def read_address(address: str) -> bytes:
         raise PhotoError(f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read") from error
     except MissingError as error:
         raise PhotoError(f"{address}: {error}") from error
+    except TimeoutError as error:
+        raise PhotoError(f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than {ADDRESS_SECONDS:.0f}; "
+                         "expected a photograph: check the connection") from error  # fmt: skip
     except Exception as error:  # each kind of place has its own errors; they share no base class
         raise PhotoError(f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, connection and credentials") from error
+
+
+def read_within(system: Any, path: str, kind: str, most: int = MOST_FILE) -> bytes:
+    """The bytes of an object, in bounded time and memory: a server may be slow, silent or never end.
+
+    Args:
+        system: fsspec's file system.
+        path: of the object there.
+        kind: of the address, such as `https`.
+        most: bytes at most.
+
+    Raises:
+        TooMuch: where there are more.
+        TimeoutError: where they take too long.
+    """
+    from fsspec.asyn import sync
+
+    if kind == "file":
+        return read_regular(path, most)
+    if kind in ("http", "https"):
+        return sync(system.loop, download, system, path, most, timeout=ADDRESS_SECONDS)
+    limits = {"timeout": ADDRESS_SECONDS} if getattr(system, "async_impl", False) else {}
+    size = system.info(path, **limits).get("size")
+    if size is not None and size > most:
+        raise TooMuch(most)
+    return system.cat_file(path, **limits)
+
+
+async def download(system: Any, address: str, most: int) -> bytes:
+    """What a web server answers. Raises `TooMuch` as soon as it is more than `most` bytes, whatever its head said."""
+    import aiohttp
+
+    patience = aiohttp.ClientTimeout(total=ADDRESS_SECONDS, sock_connect=SILENT_SECONDS, sock_read=SILENT_SECONDS)
+    session = await system.set_session()
+    pieces, size = [], 0
+    async with session.get(system.encode_url(address), **{**system.kwargs, "timeout": patience}) as response:
+        if response.status == 404:
+            raise FileNotFoundError(address)
+        if response.status in (401, 403):
+            raise PermissionError(f"the server answers {response.status}")
+        response.raise_for_status()
+        async for piece in response.content.iter_chunked(1 << 20):
+            size += len(piece)
+            if size > most:
+                raise TooMuch(most)
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+class TooMuch(Exception):
+    """An object with more bytes than a photograph has. Said by `read_within`, never to a user."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most / 1e6:.0f} MB")
 
 
 def hash_address(address: str) -> str:

@@ -29,6 +29,7 @@ except ImportError:  # Windows
 MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pixels of 16 bits, not compressed
 PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
 PIECE = 1 << 20  # bytes that are read at once
+LONGEST_STEM = 180  # bytes of a name that is made of a photograph's: endings and temporary names are longer
 PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
 UNSYNCED = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)  # a file system or a device that has nothing to sync
 NAME_BYTES = 80  # of a file's name that its temporary file keeps: with what is added it must stay below 255
@@ -58,6 +59,26 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
         if variable:
             cure += f" by {variable}"
         raise SpaceError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
+
+
+def shorten_name(name: str, most: int = LONGEST_STEM) -> str:
+    """A name of a file that leaves room for an ending: names have 255 bytes at most.
+
+    Args:
+        name: without an ending.
+        most: bytes at most.
+
+    Returns:
+        The name, or its beginning and eight digits of its hash.
+
+    >>> shorten_name("mole"), len(shorten_name("m" * 255))
+    ('mole', 180)
+    """
+    content = os.fsencode(name)
+    if len(content) <= most:
+        return name
+    ending = "-" + hashlib.sha256(content).hexdigest()[:8]
+    return content[: most - len(ending)].decode("utf-8", "ignore") + ending
 
 
 @contextmanager

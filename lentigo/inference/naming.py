@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lentigo.data.files import shorten_name
 from lentigo.errors import UsageError
 
 
@@ -42,7 +43,8 @@ def name_apart(paths: Iterable[Path]) -> Iterator[str]:
     taken: set[str] = set()
     tries: Counter[str] = Counter()
     for path in paths:
-        name = unique = path.stem if shared[path.stem.casefold()] == 1 else f"{path.resolve().parent.name}_{path.stem}"
+        stem = path.stem if shared[path.stem.casefold()] == 1 else f"{path.resolve().parent.name}_{path.stem}"
+        name = unique = shorten_name(stem)
         while unique.casefold() in taken:
             tries[name.casefold()] += 1
             unique = f"{name}_{tries[name.casefold()] + 1}"

@@ -1,5 +1,6 @@
 """Addresses: fsspec's own places in memory and on disk, and one that denies."""
 
+import contextlib
 import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -52,6 +53,44 @@ def test_a_photograph_at_an_address_has_the_same_pixels(bucket, photo):
 
 def test_a_file_address_is_read(photo):
     assert read_address(f"file://{photo}") == photo.read_bytes()
+
+
+@pytest.fixture
+def odd_server():
+    """A web server by the name that is asked for: `endless` never ends, `silent` says nothing more, anything else is not there."""
+    ended = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(404 if self.path == "/none.jpg" else 200)
+            self.end_headers()
+            with contextlib.suppress(OSError):
+                while self.path == "/endless.jpg":
+                    self.wfile.write(bytes(1 << 16))
+                if self.path == "/silent.jpg":
+                    ended.wait(20)
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as served:
+        served.daemon_threads = True
+        threading.Thread(target=served.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{served.server_port}"
+        ended.set()
+        served.shutdown()
+
+
+def test_an_object_without_end_a_silent_server_and_a_missing_object_are_one_line_each(odd_server, monkeypatch):
+    monkeypatch.setattr(addresses, "SILENT_SECONDS", 0.5)
+    monkeypatch.setattr(addresses.read_within, "__defaults__", (1_000_000,))
+    errors = [try_photo(f"{odd_server}/{name}.jpg").error for name in ("endless", "silent", "none")]
+    assert errors[0].startswith("cannot be read (more than 1 MB)") and errors[1].startswith("does not answer within 0 seconds")
+    assert errors[2] == "no such object; expected a photograph: check the address"
+
+
+def test_a_file_address_of_a_device_is_refused():
+    assert "a device, not a file" in try_photo("file:///dev/zero").error
 
 
 def test_a_folder_gives_its_photographs_in_order(bucket):

@@ -14,6 +14,7 @@ from lentigo.data.files import (
     hash_bytes,
     hash_file,
     name_full_disk,
+    read_regular,
     require_writable,
     stage_folder,
     write_json,
@@ -184,3 +185,34 @@ def test_a_staged_folder_goes_after_a_full_disk(tmp_path):
     with pytest.raises(SpaceError, match="out: could not be written"), stage_folder(tmp_path / "out"):
         raise OSError("no space left on device")
     assert names(tmp_path) == []
+
+
+def write_sparse(path: Path) -> None:
+    """A file of 600 MB that takes no room."""
+    with path.open("wb") as file:
+        file.truncate(600_000_000)
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir, write_sparse], ids=["pipe", "endless", "folder", "large"])
+def test_what_is_no_file_of_a_photograph_is_refused_at_once(tmp_path, make):
+    path = tmp_path / "a.jpg"
+    make(path)
+    with pytest.raises(OSError, match=r"a pipe, not a file|a device, not a file|Is a directory|more than 512 MB"):
+        read_regular(path)
+
+
+def test_a_pipe_of_the_shell_is_read_to_its_end():
+    reader, writer = os.pipe()
+    os.write(writer, b"photograph")
+    os.close(writer)
+    assert read_regular(f"/dev/fd/{reader}") == b"photograph"
+    os.close(reader)
+
+
+def test_a_pipe_that_stays_open_is_given_up(monkeypatch):
+    monkeypatch.setattr("lentigo.data.files.PIPE_SECONDS", 0.05)
+    reader, writer = os.pipe()
+    with pytest.raises(TimeoutError, match="not closed within"):
+        read_regular(f"/dev/fd/{reader}")
+    os.close(reader)
+    os.close(writer)

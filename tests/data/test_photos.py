@@ -463,7 +463,7 @@ def test_a_phones_heic_is_found_and_listed_with_the_cure(tmp_path, name):
     (tmp_path / name).write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(50))
     read, (problem,) = read_all(find_photos(tmp_path))
     assert read == [] and problem.image == str(tmp_path / name)
-    assert problem.error.startswith("HEIC, the format of iPhones") and "pip install 'lentigo[heic]" in problem.error
+    assert problem.error.startswith("HEIC, the format of iPhones") and "[heic]" in problem.error and problem.error.endswith("or save it as JPEG")
 
 
 @needs_avif

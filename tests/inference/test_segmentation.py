@@ -165,3 +165,10 @@ def test_a_photograph_is_viewed_in_its_proportions(tmp_path):
     pixels, size = view_photo(draw_photo(tmp_path / "p.jpg", (3000, 1500), exif=exif), 125_000)
     assert size == (1500, 3000) and pixels.shape == (500, 250, 3)
     assert view_photo(draw_photo(tmp_path / "q.png", (30, 20), None), 125_000)[0].shape == (20, 30, 3)
+
+
+def test_the_files_of_a_photograph_with_a_name_of_255_bytes_are_written(toy_run, tmp_path):
+    photo = tmp_path / f"{'m' * 251}.png"
+    Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(photo)
+    (found,) = segment(photo, toy_run(), out=tmp_path / "masks").segmentations
+    assert found.mask.is_file() and found.overlay.is_file() and found.mask.name.startswith("mmm") and len(found.mask.name) < 255
