@@ -1,0 +1,58 @@
+"""A short version of bench/mutated.py: damaged photographs of every format, each named once by every command and by the service."""
+
+import faulthandler
+import importlib.util
+import sys
+import warnings
+from pathlib import Path
+
+import pytest
+
+from lentigo.data.photos import HEIC, try_photo
+
+BENCH = Path(__file__).parents[1] / "bench"
+
+
+@pytest.fixture(scope="module")
+def mutated():
+    """The program, as a module."""
+    sys.path.insert(0, str(BENCH))
+    try:
+        spec = importlib.util.spec_from_file_location("mutated", BENCH / "mutated.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["mutated"] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(BENCH))
+        sys.modules.pop("mutated", None)
+
+
+@pytest.fixture(scope="module")
+def seeds(mutated):
+    return mutated.draw_seeds()
+
+
+def test_every_seed_is_read_but_animations_and_a_heic_without_its_extra(seeds, tmp_path):
+    unread = set()
+    for name, content in seeds.items():
+        (tmp_path / name).write_bytes(content)
+        if hasattr(try_photo(tmp_path / name), "error"):
+            unread.add(name)
+    assert unread == {"png-animated", "gif-animated", "webp-animated", *([] if HEIC else ["heic"])}
+
+
+def test_the_same_seed_makes_the_same_files(mutated, seeds):
+    assert mutated.mutate(seeds, 7, 0) == mutated.mutate(seeds, 7, 0) != mutated.mutate(seeds, 7, 1)
+
+
+def test_every_damaged_file_is_named_by_every_step(mutated, seeds, toy_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)  # pytest has its own
+    tally = mutated.Tally()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        paths = mutated.write_batch(tmp_path / "photos", seeds, range(50), 11)
+        with mutated.Upload(str(toy_run()), f"sqlite:///{tmp_path / 'records.db'}") as upload:
+            mutated.try_batch(tmp_path / "photos", paths, str(toy_run()), upload, tally)
+    assert tally.faults == [] and tally.files == 52
+    assert all(tally.answered[step] + tally.refused[step] == 52 for step in mutated.STEPS)
