@@ -220,3 +220,41 @@ def test_a_parquet_table_keeps_truths_and_numbers(tmp_path):
         draw(tmp_path / image, image)
     pd.DataFrame({"filename": NAMES, "malignant": [True, False, True, False]}).to_parquet(tmp_path / "m.parquet")
     assert load_dataset(tmp_path / "m.parquet").malignant.tolist() == [1, 0, 1, 0]
+
+
+# --- the command line, and an audit without classes
+
+
+def test_the_options_stand_on_every_command_that_takes_data():
+    from inspect import signature
+
+    from lentigo.cli import audit, evaluate, train
+    from lentigo.cli_data import data_import, data_info, data_split
+    from lentigo.cli_growing import compare, tune
+
+    wanted = {"image_column", "label_column", "meanings", "addresses"}
+    for command in (train, evaluate, audit, compare, tune, data_info, data_split, data_import):
+        assert wanted <= set(signature(command).parameters), command
+
+
+def test_the_options_reach_the_data_set(tmp_path):
+    from typer.testing import CliRunner
+
+    from lentigo.cli import app
+
+    path = write(tmp_path, "photo file,verdict", [(name, "odd" if n else "fine") for n, name in enumerate(NAMES)])
+    options = ["--image-column", "photo file", "--label-column", "verdict", "--map", "odd=malignant", "--map", "fine=benign"]
+    result = CliRunner().invoke(app, ["data", "info", str(path), "--json", *options])
+    assert result.exit_code == 0 and '"unsplit": {"benign": 1, "malignant": 3}' in result.output
+
+
+def test_an_audit_says_which_folders_are_no_classes_that_it_knows(tmp_path):
+    from lentigo.data.audit import open_set
+
+    for number, name in enumerate(("inbox/a.png", "outbox/b.png")):
+        draw(tmp_path / name, number)
+    dataset = open_set(tmp_path)
+    assert dataset.table["label"].isna().all() and len(dataset) == 2
+    assert "its folders (inbox, outbox) are no classes that are known" in dataset.notes[0] and "--map inbox=benign,outbox=benign" in dataset.notes[0]
+    known = open_set(tmp_path, make_options(mapping=["inbox=benign,outbox=malignant"]))
+    assert known.malignant.tolist() == [0, 1] and known.notes == ()
