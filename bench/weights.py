@@ -7,6 +7,7 @@
 
 The first data set has a test split, which is opened only to leave out of the training what it shows; photographs of one lesion with two labels are left out, too.
 `--masks` takes what `lentigo train --masks` does, for instance the manifest of bench/self_training.py. What is packed is compared with the RUN on its validation photographs first.
+Training writes what the RUN has learned from (`learned.npz`: hashes of files and of pictures), and packing takes it along; nothing is to be done for that.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
 
-from lentigo.data.files import hash_file, write_text
+from lentigo.data.files import write_text
 from lentigo.data.leaks import join_twins, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.partition import find_conflicts
@@ -32,7 +33,7 @@ from lentigo.evaluation.metrics import TITLES
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
 from lentigo.training.recipes import BEST, Recipe
-from lentigo.training.sides import Guard, find_sides
+from lentigo.training.sides import Guard, find_start
 
 RECIPE = dataclasses.replace(
     BEST, validation_split=0.12, head_epochs=30, small_epochs=8, epochs=4, average=0.995, degradation=0.15, artefacts=0.15, zoom=0.25
@@ -89,8 +90,8 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
     if not manifest.is_file():
         table = clean(options.data, options.more)
         if options.validation:
-            known = find_sides(options.validation)
-            table["split"] = table["split"].mask(table["image"].map(hash_file).map(known) == "validation", "validation")
+            known = find_start(options.validation).tell_splits(Dataset("all", table))
+            table["split"] = table["split"].mask(known == "validation", "validation")
         table.to_csv(manifest, index=False)
     train(manifest, options.out, recipe, weights=options.start, resume=options.out.is_dir(), guard=Guard(leaks="drop"))
 

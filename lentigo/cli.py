@@ -22,7 +22,7 @@ from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli_serving import serving_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, load_data, recipe_options, table_options
-from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_run, print_scores
+from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_run, print_scores, print_start
 from lentigo.terminal import (
     FAILED_INPUTS,
     PAGES,
@@ -204,12 +204,14 @@ def train(
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         holdout_scores = {name: assessment.to_json() for name, assessment in training.holdouts.items()}
-        emit({"run": str(out), "validation": scores, "holdouts": holdout_scores, "seconds": training.seconds, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
+        start = training.bundle.card.get("start")
+        emit({"run": str(out), "validation": scores, "holdouts": holdout_scores, "seconds": training.seconds, "start": start, **material, "problems": [dataclasses.asdict(p) for p in training.problems]})
     else:
         print_scores(f"{out}, validation", scores)
         for name, assessment in training.holdouts.items():
             print_scores(f"{out}, {name}, which it was trained without", assessment.to_json())
         print_material(material)
+        print_start(training.bundle.card.get("start"))
         say(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
     report_problems(training.problems)
 
@@ -252,7 +254,7 @@ def evaluate(
         emit(assessment.to_json() | analysis.to_json())
     else:
         print_scores(f"{run}, {assessment.split}", assessment.to_json())
-        print_limits(analysis.to_json())
+        print_limits(assessment.to_json() | analysis.to_json())
     if out is not None:  # after the answer, which a full disk must not take along
         write_text(out, write_report(predictor.bundle, assessment, out.with_suffix("") / "figures", closer=(predictor, analysis)))
         say(f"report: {out}; figures: {out.with_suffix('') / 'figures'}")

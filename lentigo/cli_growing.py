@@ -14,6 +14,7 @@ from typer import Argument, Option
 from lentigo.answers import open_cluster
 from lentigo.errors import UsageError
 from lentigo.options import Exact, Json, OnCluster, load_data, recipe_options, table_options
+from lentigo.summary import print_start
 from lentigo.terminal import FAILED_INPUTS, Bars, count_of, emit, mute_stderr, print_columns, print_line, report_problems, say
 
 growing_app = typer.Typer(rich_markup_mode=None)
@@ -106,6 +107,7 @@ def tune(
         emit(tuning.to_json() | {"recipe_file": str(path)})
     else:
         print_tuning(tuning, data, path)
+        print_start(tuning.facts["start"])
     report_failed(tuning.failed)
     report_problems(tuning.problems)
 

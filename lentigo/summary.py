@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from lentigo.data.leak_words import mark_leaks, tell_leaks
+from lentigo.data.leak_words import mark_leaks, tell_leaks, tell_start
 from lentigo.terminal import count_of, print_line
 
 
@@ -19,8 +19,13 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
     print_line(f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant")
     for note in filter(None, (*scores["notes"], mark_leaks(scores))):
         print_line(f"  {note}")
-    if scores["times_test_opened"]:
-        print_line(f"  this set has been opened {count_of(scores['times_test_opened'], 'time')} on this machine")
+    print_exposure(scores["evaluated_before"])
+
+
+def print_exposure(facts: dict[str, Any] | None) -> None:
+    """How often the photographs of a set were evaluated before, as text."""
+    if facts:
+        print_line(f"  {facts['note']}")
 
 
 def print_material(facts: dict[str, Any]) -> None:
@@ -31,6 +36,12 @@ def print_material(facts: dict[str, Any]) -> None:
         print_line(f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one")
 
 
+def print_start(facts: dict[str, int] | None) -> None:
+    """What the start of a training has learned from, and for how many photographs copies are not recognised, as text."""
+    if facts:
+        print_line(f"  {tell_start(facts)}")
+
+
 def print_outlines(title: str, scores: dict[str, Any]) -> None:
     """Agreement with outlines that were drawn by hand, with intervals, as text."""
     print_line(f"{title}: {count_of(scores['n'], 'photograph')} with masks")
@@ -38,22 +49,32 @@ def print_outlines(title: str, scores: dict[str, Any]) -> None:
         value, form = scores[name], ".1f" if name.endswith("px") else ".4f"
         print_line(f"  {name.replace('_', ' '):<31}" + (f"{value:{form}}  ({low:{form}} to {high:{form}})" if value is not None else "not defined"))
     print_line(f"  no lesion seen in {scores['not_found']}; exactly one box in {scores['one_box']:.1%}")
-    if scores["times_test_opened"]:
-        print_line(f"  this set has been opened {count_of(scores['times_test_opened'], 'time')} on this machine")
+    print_exposure(scores["evaluated_before"])
+    if scores["contamination"]:
+        print_contamination(scores["contamination"])
 
 
 def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
     print_line(f"  AUROC without the lesion: {list_floors(facts['floors'])}")
     print_line(f"  accuracy of always naming the larger class: {facts['floors']['majority_accuracy']:.3f}")
-    if facts["overlap"]:
-        print_line(f"  {len(facts['overlap'])} of these photographs took part in the training: the numbers above are too good")
+    print_contamination(facts["contamination"])
     if facts["copies"]:
         copied = {copy["image"] for copy in facts["copies"]}
         print_line(f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good")
     if facts["comparison"]:
         print_line("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
               "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
+        print_contamination(facts["contamination_of_other"])
+
+
+def print_contamination(facts: dict[str, Any]) -> None:
+    """Which photographs of a set a model has learned from, and of how many that is not known, as text."""
+    for note in facts["notes"]:
+        print_line(f"  {note}")
+    if not facts["by_file"] and facts["by_picture"] == 0 and facts["learned_from"]:
+        known = facts["learned_from"] - facts["not_known"]
+        print_line(f"  none of these photographs is, in whatever file, among {known:,} that {facts['model']} has learned from")
 
 
 def list_floors(floors: dict[str, Any]) -> str:

@@ -33,3 +33,15 @@ def mark_leaks(card: dict[str, Any]) -> str:
         return ""
     spoilt = " and ".join(side for side in leaks["photographs"] if side != "train")
     return f"Trained on a split that leaks: {tell_leaks(leaks)}. What is measured on its {spoilt} photographs is too good."
+
+
+def tell_start(start: dict[str, int]) -> str:
+    """What the start of a training has learned from, and for how many photographs that is not known in other files.
+
+    >>> tell_start({"photographs": 9272, "not_known": 412})
+    'the start has learned from 9,272 photographs, none of which judges; not known for 412 of them: copies in other files are not recognised, and may judge'
+    """
+    known = f"the start has learned from {start['photographs']:,} photographs, none of which judges"
+    if not start["not_known"]:
+        return known
+    return f"{known}; not known for {start['not_known']:,} of them: copies in other files are not recognised, and may judge"

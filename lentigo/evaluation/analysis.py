@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Photo, Problem, stream_photos
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
@@ -16,13 +15,13 @@ from lentigo.data.skin import classify_ita, estimate_ita
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.comparison import Comparison, compare_models
+from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.copies import Copy
 from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
-from lentigo.evaluation.ledger import record_opening
+from lentigo.evaluation.ledger import record_evaluation
 from lentigo.evaluation.stress import Stress, stress_model
 from lentigo.evaluation.subgroups import Subgroup, tabulate_subgroups
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import Bundle, read_sides
 
 WORST = 6  # mistakes shown of each kind
 MALIGNANT = "malignant"
@@ -39,8 +38,8 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated, by content;
-    `comparison` is with another RUN on the same photographs, that one first."""
+    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated;
+    `comparison` is with another RUN on the same photographs, that one first, and `contamination_of_other` says which of them that one has learned from."""
 
     reliability: tuple[ReliabilityBin, ...]
     decision_curve: DecisionCurve | None  # none with one class
@@ -51,6 +50,7 @@ class Analysis:
     mistakes: tuple[Mistake, ...]
     overlap: tuple[str, ...]
     comparison: Comparison | None = None
+    contamination_of_other: Contamination | None = None
     copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
 
     def to_json(self) -> dict[str, Any]:
@@ -64,6 +64,7 @@ class Analysis:
             "stress": [clear_nan(asdict(row)) for row in self.stress],
             "copies": None if self.copies is None else [asdict(copy) for copy in self.copies],
             "comparison": self.comparison and self.comparison.to_json(),
+            "contamination_of_other": self.contamination_of_other and self.contamination_of_other.to_json(),
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
             "overlap": list(self.overlap),
         }
@@ -84,6 +85,7 @@ def analyse(
     """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
     `against` is another RUN to compare with, whose look at the set is counted too."""
     dataset = assessment.dataset
+    contamination = assessment.contamination or find_contamination(predictor.bundle, dataset, pictures=False)
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
     table = add_skin_tone(assessment.table)
@@ -96,9 +98,10 @@ def analyse(
         floors=measure_shortcuts(dataset, progress=progress),
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
-        overlap=find_overlap(predictor.bundle, dataset),
+        overlap=tuple(known.image for known in contamination.images),
         copies=assessment.copies,
         comparison=against and compare_with(against, predictor, assessment, progress),
+        contamination_of_other=against and find_contamination(against.bundle, dataset, pictures=contamination.looked, progress=progress),
     )
 
 
@@ -109,7 +112,8 @@ def compare_with(other: Predictor, predictor: Predictor, assessment: Assessment,
     for answer in answers:
         if isinstance(answer, Problem):
             raise ModelError(f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared")
-    record_opening(dataset.fingerprint, assessment.split, other.bundle.name)
+    looked = assessment.contamination is None or assessment.contamination.looked
+    record_evaluation(dataset, assessment.split, other.bundle.name, pictures=looked)
     first, second = np.array([answer.probability for answer in answers]), assessment.table["probability"].to_numpy()
     return compare_models(
         dataset.malignant, first, second, names=(other.name, predictor.name), thresholds=(other.threshold, predictor.threshold), groups=dataset.groups
@@ -136,11 +140,3 @@ def find_mistakes(table: pd.DataFrame, truth: np.ndarray, probability: np.ndarra
     missed = [n for n in np.argsort(probability) if truth[n] and not decided[n]][:WORST]
     alarms = [n for n in np.argsort(-probability) if not truth[n] and decided[n]][:WORST]
     return tuple(Mistake(str(images[n]), str(labels[n]), float(probability[n])) for n in (*missed, *alarms))
-
-
-def find_overlap(bundle: Bundle, dataset: Dataset) -> tuple[str, ...]:
-    """The photographs that lie, byte by byte, among those on which a RUN, or one that it started from, was trained or validated."""
-    seen = read_sides(bundle.folder)
-    if not seen:
-        return ()
-    return tuple(str(image) for image, digest in zip(dataset.table["image"], dataset.digests, strict=True) if digest in seen)

@@ -14,9 +14,10 @@ from lentigo.data.manifests import CLASSES, Dataset, load_dataset, name_split, s
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError
-from lentigo.evaluation.copies import Copy, search_copies
+from lentigo.evaluation.contamination import Contamination, find_contamination
+from lentigo.evaluation.copies import Copy, count_known, search_copies
 from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
-from lentigo.evaluation.ledger import record_opening, require_ledger
+from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.recalibration import Recalibration, measure_calibration
 from lentigo.evaluation.subgroups import FEWEST
@@ -46,6 +47,8 @@ class Assessment:
     recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
     copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
+    exposure: Exposure | None = None  # how often the photographs were evaluated before; None where it was not counted
+    contamination: Contamination | None = None  # which photographs the model has learned from; None of its own validation
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -70,6 +73,8 @@ class Assessment:
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
             "operating_points": [decisions.to_json() for decisions in self.decisions],
             "refusals": self.refusals.to_json(), "notes": list(self.notes), "leaks": self.leaks,
+            "evaluated_before": self.exposure and self.exposure.to_json(),
+            "contamination": self.contamination and self.contamination.to_json(),
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
@@ -84,7 +89,7 @@ def evaluate(
 ) -> Assessment:
     """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for the
     RUN, to have it asked otherwise than by default. `twins` looks for photographs that show the same picture: they share a group, and
-    those that show one of the training are listed.
+    those that show one of the training are listed; without it those of the training are known by their files alone.
 
     Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
     cannot be read are left out and listed.
@@ -101,9 +106,14 @@ def evaluate(
     predictions = [answer for answer in answers if isinstance(answer, Prediction)]
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
-    times = record_opening(kept.fingerprint, split, predictor.bundle.name)
+    exposure = record_evaluation(kept, split, predictor.bundle.name, pictures=twins, progress=progress)
     kept, copies = search_copies(predictor.bundle, kept, progress) if twins else (kept, None)
-    return replace(assess(predictor, kept, predictions, split), times_test_opened=times, problems=problems, copies=copies)
+    searched = count_known(predictor.bundle) if twins else 0
+    contamination = find_contamination(predictor.bundle, kept, pictures=twins, searched=searched, progress=progress)
+    answer = assess(predictor, kept, predictions, split)
+    return replace(
+        answer, times_test_opened=exposure.times, exposure=exposure, problems=problems, copies=copies, contamination=contamination
+    )
 
 
 def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str) -> Assessment:

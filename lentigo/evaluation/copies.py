@@ -43,6 +43,11 @@ def search_copies(bundle: Bundle, dataset: Dataset, progress: Progress = show_no
     return dataset.assign(duplicate_group=join_twins(everything, twins).table["duplicate_group"][~foreign].to_numpy()), copies
 
 
+def count_known(bundle: Bundle) -> int:
+    """How many training and validation photographs of a RUN are where they were."""
+    return len(list_known(bundle, []))
+
+
 def list_known(bundle: Bundle, images: list[str]) -> list[str]:
     """The training and validation photographs of a RUN that are where they were and not among `images`."""
     path = bundle.folder / SPLITS

@@ -1,18 +1,131 @@
-"""The ledger: how often a set has been opened, whoever opened it and with whatever model."""
+"""The ledger: how often each photograph has been evaluated, whoever did it, in whatever set and with whatever model.
+
+One JSON object a line, one line an evaluation. `photographs` holds the identities of its photographs: the start of the
+SHA-256 of the file in which each was first evaluated. `new` holds, of each file that was not in the ledger, the start of
+its SHA-256, the identity, and a perceptual hash, by which the photograph is recognised in another file.
+"""
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from base64 import b64decode, b64encode
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from lentigo.data.files import NO_HOME, data_folder
+import numpy as np
+
+from lentigo.data.files import NO_HOME, data_folder, parse_json
+from lentigo.data.manifests import Dataset
+from lentigo.data.picture_hashes import BYTES, METHOD, find_pictures, hash_photos
+from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import SpaceError
 
 LEDGER_VARIABLE = "LENTIGO_LEDGER"
+ID_BYTES = 8  # of a SHA-256
+NEW_BYTES = 2 * ID_BYTES + BYTES
+
+
+@dataclass(frozen=True)
+class Exposure:
+    """How often the photographs of a set were evaluated on this machine before this time.
+
+    Attributes:
+        photographs: of the set.
+        evaluated_before: how many of them were evaluated before, in this set or in another.
+        most_often: how many times the one of them was evaluated that was evaluated most often.
+        same_set: how many times this very set, with these labels, was evaluated.
+        damaged: what is wrong with the ledger, in a sentence; "" where nothing is.
+    """
+
+    photographs: int
+    evaluated_before: int
+    most_often: int
+    same_set: int
+    damaged: str = ""
+
+    @property
+    def times(self) -> int:
+        """How often a photograph of the set has been evaluated at most, this time included."""
+        return self.most_often + 1
+
+    @property
+    def note(self) -> str:
+        """One line."""
+        if self.evaluated_before:
+            times = "once" if self.most_often == 1 else f"up to {self.most_often} times"
+            counted = f"{self.evaluated_before:,} of these {self.photographs:,} photographs were evaluated before on this machine, {times}"
+        else:
+            counted = "none of these photographs was evaluated before on this machine"
+        return f"{counted}; {self.damaged}" if self.damaged else counted
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields."""
+        return {
+            "photographs": self.photographs,
+            "evaluated_before": self.evaluated_before,
+            "most_often": self.most_often,
+            "same_set": self.same_set,
+            "note": self.note,
+        }
+
+
+@dataclass
+class Ledger:
+    """What the ledger says.
+
+    Attributes:
+        sets: how often each set was evaluated, by its fingerprint.
+        unnamed: the same of evaluations by earlier versions, which did not name their photographs.
+        counts: how often each photograph was evaluated, by its identity.
+        identities: of each file the identity of its photograph.
+        hashes: the perceptual hash of each identity, where one is known.
+        damaged: the numbers of lines that cannot be read, from 1.
+    """
+
+    sets: Counter[str] = field(default_factory=Counter)
+    unnamed: Counter[str] = field(default_factory=Counter)
+    counts: Counter[bytes] = field(default_factory=Counter)
+    identities: dict[bytes, bytes] = field(default_factory=dict)
+    hashes: dict[bytes, bytes] = field(default_factory=dict)
+    damaged: list[int] = field(default_factory=list)
+
+    def read_entry(self, entry: dict[str, Any]) -> None:
+        """Adds one evaluation. Raises `ValueError`, `KeyError` or `TypeError`, and adds nothing, where it is damaged."""
+        fingerprint = str(entry["fingerprint"])
+        if "photographs" not in entry:
+            self.sets[fingerprint] += 1
+            self.unnamed[fingerprint] += 1
+            return
+        photographs, new = cut_bytes(entry["photographs"], ID_BYTES), cut_bytes(entry["new"], NEW_BYTES)
+        same_method = entry["method"] == METHOD
+        self.sets[fingerprint] += 1
+        self.counts.update(set(photographs))
+        for each in new:
+            digest, identity, picture = each[:ID_BYTES], each[ID_BYTES : 2 * ID_BYTES], each[2 * ID_BYTES :]
+            self.identities[digest] = identity
+            if same_method and any(picture):
+                self.hashes.setdefault(identity, picture)
+
+    def identify(self, images: Sequence[str], digests: Sequence[bytes], progress: Progress) -> list[bytes]:
+        """The identities of photographs whose files are not in the ledger: of those that it knows in another file, else their own digests."""
+        known = list(self.hashes)
+        kept = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
+        matches = find_pictures(images, kept, progress=progress)
+        return [known[found[0].row] if found else digest for digest, found in zip(digests, matches, strict=True)]
+
+
+def cut_bytes(text: str, size: int) -> list[bytes]:
+    """Base64 as pieces of `size` bytes. Raises `ValueError` where the last one is shorter."""
+    content = b64decode(text, validate=True)
+    if len(content) % size:
+        raise ValueError(f"{len(content)} bytes, expected a multiple of {size}")
+    return [content[start : start + size] for start in range(0, len(content), size)]
 
 
 def ledger_path() -> Path:
@@ -37,50 +150,108 @@ def require_ledger() -> None:
         path.open("ab").close()
 
 
-def record_opening(fingerprint: str, split: str, model: str) -> int:
-    """Notes that a set was opened.
-
-    Args:
-        fingerprint: Of the photographs and their labels.
-        split: Which part of the data set it was.
-        model: The name of the RUN that answered.
-
-    Returns:
-        How often the set now has been opened, this time included.
+def read_ledger() -> Ledger:
+    """Reads the ledger; one that is not there is empty, and damaged lines count for nothing.
 
     Raises:
-        SpaceError: Where the ledger cannot be read or written.
+        SpaceError: it cannot be read.
     """
+    path, ledger = ledger_path(), Ledger()
+    with name_ledger(path):
+        try:
+            lines = path.read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return ledger
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            ledger.read_entry(parse_json(line))
+        except (ValueError, KeyError, TypeError):
+            ledger.damaged.append(number)
+    return ledger
+
+
+def record_evaluation(
+    dataset: Dataset,
+    split: str,
+    model: str,
+    *,
+    pictures: bool = True,
+    progress: Progress = show_nothing,
+) -> Exposure:
+    """Notes in the ledger that photographs were evaluated.
+
+    Args:
+        dataset: the photographs.
+        split: the name of their split.
+        model: the name of the model that was evaluated on them.
+        pictures: whether photographs are also recognised in other files, by what they show.
+        progress: watches the photographs go by.
+
+    Returns:
+        How often they had been evaluated before.
+
+    Raises:
+        SpaceError: the ledger cannot be read or written.
+    """
+    ledger = read_ledger()
+    files = {bytes.fromhex(digest[: 2 * ID_BYTES]): str(image) for digest, image in zip(dataset.digests, dataset.table["image"], strict=True) if digest}
+    new = [digest for digest in files if digest not in ledger.identities]
+    images = [files[digest] for digest in new]
+    hashes = hash_photos(images, progress=progress) if pictures else np.zeros((len(new), BYTES), np.uint8)
+    found = ledger.identify(images, new, progress) if pictures else new
+    identities = ledger.identities | dict(zip(new, found, strict=True))
+    photographs = {digest: identities[digest] for digest in files}
+    exposure = count_evaluations(ledger, dataset.fingerprint, list(photographs.values()))
+    rows = [digest + identity + picture.tobytes() for digest, identity, picture in zip(new, found, hashes, strict=True)]
+    append_entry({
+        "fingerprint": dataset.fingerprint,
+        "split": split,
+        "model": model,
+        "when": datetime.now(UTC).isoformat(timespec="seconds"),
+        "method": METHOD,
+        "photographs": b64encode(b"".join(photographs.values())).decode(),
+        "new": b64encode(b"".join(rows)).decode(),
+    })  # fmt: skip
+    return exposure
+
+
+def count_evaluations(ledger: Ledger, fingerprint: str, identities: Sequence[bytes]) -> Exposure:
+    """How often photographs, by their identities, were evaluated, and the set that they are by its fingerprint."""
+    unnamed = ledger.unnamed[fingerprint]
+    counts = [ledger.counts[identity] + unnamed for identity in identities]
+    return Exposure(
+        photographs=len(identities),
+        evaluated_before=sum(count > 0 for count in counts),
+        most_often=max(counts, default=0),
+        same_set=ledger.sets[fingerprint],
+        damaged=tell_damage(ledger.damaged),
+    )
+
+
+def tell_damage(lines: Sequence[int]) -> str:
+    """What to know of a ledger with damaged lines, by their numbers; "" where there are none."""
+    if not lines:
+        return ""
+    if len(lines) == 1:
+        what = f"line {lines[0]} of the ledger is damaged and counts"
+    else:
+        what = f"{len(lines)} lines of the ledger are damaged (the first: {lines[0]}) and count"
+    return f"{what} for nothing, so it may have been more often: restore {ledger_path()} from a copy, or remove what is damaged"
+
+
+def append_entry(entry: dict[str, Any]) -> None:
+    """Writes a line at the end of the ledger, and to the disk. Raises `SpaceError`."""
     path = ledger_path()
-    entry = {"fingerprint": fingerprint, "split": split, "model": model, "when": datetime.now(UTC).isoformat(timespec="seconds")}
     with name_ledger(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        torn = path.is_file() and not path.read_bytes().endswith(b"\n") and path.stat().st_size > 0
+        torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         line = json.dumps(entry) + "\n"
         with path.open("a", encoding="utf-8") as file:
             file.write(f"\n{line}" if torn else line)  # what a crash left of the last entry stays a line of its own
             file.flush()
             os.fsync(file.fileno())
-    return count_openings(fingerprint)
-
-
-def count_openings(fingerprint: str) -> int:
-    """How often a set has been opened; lines that are damaged count for nothing.
-
-    Args:
-        fingerprint: As it was given to `record_opening`.
-
-    Raises:
-        SpaceError: Where the ledger cannot be read.
-    """
-    path = ledger_path()
-    with name_ledger(path):
-        try:
-            content = path.read_bytes()
-        except FileNotFoundError:
-            return 0
-    mark = f'"fingerprint": "{fingerprint}"'.encode()
-    return sum(mark in line for line in content.splitlines())
 
 
 @contextmanager

@@ -18,7 +18,8 @@ from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import DataError, PhotoError
 from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
-from lentigo.evaluation.ledger import record_opening, require_ledger
+from lentigo.evaluation.contamination import Contamination, find_contamination
+from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.outlines import compare_masks
 from lentigo.inference.detection import Detection, find_lesions
 from lentigo.inference.lesions import clean_mask, enlarge_mask, find_box
@@ -59,6 +60,8 @@ class MaskAssessment:
     times_test_opened: int
     table: pd.DataFrame
     problems: tuple[Problem, ...]
+    exposure: Exposure | None = None  # how often the photographs were evaluated before; None where it was not counted
+    contamination: Contamination | None = None  # which photographs the decoder has learned from; None of its own validation
 
     def to_json(self) -> dict[str, Any]:
         """One object; a value that does not exist is null."""
@@ -67,6 +70,8 @@ class MaskAssessment:
             "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
             "not_found": self.not_found, "one_box": self.one_box, "split": self.split, "model": self.model,
             "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "evaluated_before": self.exposure and self.exposure.to_json(),
+            "contamination": self.contamination and self.contamination.to_json(),
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
@@ -88,8 +93,9 @@ def evaluate_masks(model: str | Path | Predictor, data: str | Path | MaskSet, *,
     masks = load_masks(data, split, progress=progress)
     split = name_split(masks, split)
     assessment = assess_masks(predictor, masks, split, progress=progress)
-    times = record_opening(assessment.data_fingerprint, split, predictor.bundle.name)
-    return replace(assessment, times_test_opened=times)
+    exposure = record_evaluation(masks, split, predictor.bundle.name, progress=progress)
+    contamination = find_contamination(predictor.bundle, masks, part="decoder", progress=progress)
+    return replace(assessment, times_test_opened=exposure.times, exposure=exposure, contamination=contamination)
 
 
 def assess_masks(predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing) -> MaskAssessment:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lentigo.data.leak_words import mark_leaks, tell_example, tell_leaks
+from lentigo.data.leak_words import mark_leaks, tell_example, tell_leaks, tell_start
 from lentigo.evaluation.card_sections import KNOWN, NOT_RECORDED, Section, find, tell
 
 SHOWN = 5  # examples
@@ -32,8 +32,10 @@ def describe_split(card: dict[str, Any]) -> Section:
     groups = (f"Groups: {tell(data.get('training_groups'))} to learn from, {tell(data.get('validation_groups'))} for validation.",) if "training_groups" in data else ()
     left_out = find(data, "left_out")
     gone = (f"{left_out['n']:,} photographs were left out (`--drop-leaks`). Before that, {tell_leaks(left_out)}.",) if left_out else ()
+    start = find(card, "start")
+    known = (f"{tell_start(start)[0].upper()}{tell_start(start)[1:]}.",) if start else ()
     read = "was opened to look for twins in it, and for nothing else" if data.get("twins") else "was not read"
-    return Section("Validation split", (how, tell_groups(card), *gone, *groups, f"The side of each photograph is in `splits.csv`. The test split, where there is one, {read}."))
+    return Section("Validation split", (how, tell_groups(card), *gone, *groups, *known, f"The side of each photograph is in `splits.csv`. The test split, where there is one, {read}."))
 
 
 def tell_groups(card: dict[str, Any]) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -16,12 +15,13 @@ from lentigo.models.external_data import list_external_files
 
 FORMAT = 1  # of the card; a newer one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
-PAST = "past.csv"  # the sides of photographs that its start knew, or the start of that, and its own training did not have
+LEARNED = "learned.npz"  # every photograph that it has learned from, and its starts; see lentigo.models.learned
+PAST = "past.csv"  # of RUNs made before learned.npz: the sides of photographs that its start knew and its own training did not have
 MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
 INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
-HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, PAST, MASKS)
+HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, LEARNED, PAST, MASKS)
 BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
 RESULTS = ("n", "accuracy", "auroc", "sensitivity", "specificity", "specificity_at_95_sensitivity", "ece", "ci")  # in the card's metrics
 CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
@@ -124,16 +124,6 @@ def read_card(folder: Path) -> dict[str, Any]:
     if missing:
         raise ModelError(f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its source")
     return card
-
-
-def read_sides(folder: Path) -> dict[str, str]:
-    """The sides, "train" or "validation", of the photographs that the weights of a RUN know, by SHA-256: its own and those of the RUNs that it started from."""
-    sides: dict[str, str] = {}
-    for path in (folder / PAST, folder / SPLITS):
-        if path.is_file():
-            with open(path, newline="", encoding="utf-8") as file:
-                sides |= {row["sha256"]: row["split"] for row in csv.DictReader(file)}
-    return sides
 
 
 def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:

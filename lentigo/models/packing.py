@@ -11,9 +11,10 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from lentigo.data.files import write_text, write_whole
-from lentigo.models.bundle import GRAPH, HISTORY, MODEL_CARD, PAST, REFERENCE, SPLITS, Bundle, check_hashes, draft_bundle, finish_bundle
+from lentigo.data.files import hash_readable, write_text, write_whole
+from lentigo.models.bundle import GRAPH, HISTORY, LEARNED, MODEL_CARD, REFERENCE, SPLITS, Bundle, check_hashes, draft_bundle, finish_bundle
 from lentigo.models.graph_weights import halve_weights
+from lentigo.models.learned import Learned, read_learned
 
 PATH = re.compile(r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}")  # of a file or folder, as a system with slashes has it
 LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
@@ -21,7 +22,7 @@ LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
 
 def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and the names of its photographs,
-    of which their hashes and sides stay, so that nobody validates on what it has learned from.
+    which `learned.npz` knows without names, so that nobody validates or measures on what it has learned from.
 
     The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are, and gets `entries` besides.
     Raises `ModelError` for a RUN that was altered.
@@ -34,14 +35,20 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     if (run.folder / REFERENCE).is_file():
         halve_reference(run.folder / REFERENCE, out / REFERENCE)
     shutil.copy(run.folder / HISTORY, out / HISTORY)
-    for name in (SPLITS, PAST):
-        if (run.folder / name).is_file():
-            with write_whole(out / name) as temporary:
-                pd.read_csv(run.folder / name, dtype=str)[["sha256", "split"]].sort_values("sha256").to_csv(temporary, index=False)
+    gather_learned(run).write(out / LEARNED)
     write_text(out / MODEL_CARD, shorten_paths((run.folder / MODEL_CARD).read_text(encoding="utf-8")))
     card = forget_photographs({key: value for key, value in run.card.items() if key not in LEFT_OUT})
     draft = draft_bundle(out, card | {"packed_from": run.card["files"][GRAPH], **entries})
     return finish_bundle(draft, run.card["metrics"])
+
+
+def gather_learned(run: Bundle) -> Learned:
+    """What a RUN has learned from. Of one made before there were perceptual hashes they are taken now, where its photographs still lie."""
+    learned, path = read_learned(run), run.folder / SPLITS
+    if not learned.not_known or not path.is_file():
+        return learned
+    images = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()]
+    return learned.fill(images, [hash_readable(image) for image in images])
 
 
 def forget_photographs(entry: Any) -> Any:

@@ -11,10 +11,10 @@ from pathlib import Path
 from lentigo.data.cache import make_scratch, warn_of_cache
 from lentigo.data.files import cache_folder, hash_bytes, stage_folder
 from lentigo.errors import ModelError, SpaceError
-from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, MASKS, PAST, SPLITS, Bundle, find_bundle
+from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle
 from lentigo.models.card_schema import is_plain_name
 
-LEFT = (CLASSIFIER, HISTORY, SPLITS, PAST, MASKS)  # for further training and for the record
+LEFT = (CLASSIFIER, HISTORY, SPLITS, LEARNED, PAST, MASKS)  # for further training and for the record
 
 
 @dataclass(frozen=True)

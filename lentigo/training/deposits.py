@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ from lentigo.evaluation.figures import MASK_SCORES, draw_history
 from lentigo.evaluation.model_card import add_section, write_card
 from lentigo.evaluation.segmentation import MaskAssessment, assess_masks
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, MASKS, MODEL_CARD, Bundle, draft_bundle
+from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MODEL_CARD, Bundle, draft_bundle
 from lentigo.models.decoder import GRIDS
 from lentigo.models.graph import save_onnx
+from lentigo.models.learned import Learned, write_learned
 from lentigo.models.network import build_answers, build_graph, build_saved
 from lentigo.training.decoding import MaskJob, compare_precisions
 from lentigo.training.trainer import describe_making
@@ -25,12 +27,15 @@ from lentigo.training.trainer import describe_making
 MEANING = "mask is P(lesion) of each pixel; lesion from 0.5 on."
 
 
-def write_files(folder: Path, job: MaskJob, history: pd.DataFrame, doc: str) -> None:
-    """Graph, Keras model, history and the sides of the masks."""
+def write_files(folder: Path, job: MaskJob, history: pd.DataFrame, doc: str, start: Learned, parts: Sequence[str] = ("decoder",)) -> None:
+    """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from which `parts` have learned, and what its
+    `start` knows."""
     with write_whole(folder / CLASSIFIER) as temporary:
         build_saved(job.network).save(temporary)
     save_onnx(build_graph(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
     sides = job.masks.table.assign(split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests)
+    images = job.masks.table["image"].tolist()
+    write_learned(folder / LEARNED, images, job.masks.digests, job.held_out, start=start.replace_part("decoder"), parts=parts, progress=job.progress)
     for name, table in ((HISTORY, history), (MASKS, sides[["image", "mask", "split", "group", "sha256"]])):
         with write_whole(folder / name) as temporary:
             table.to_csv(temporary, index=False)

@@ -25,7 +25,7 @@ from lentigo.errors import UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.precision import PrecisionCheck, check_precision
 from lentigo.inference.prediction import Prediction, Predictor
-from lentigo.models.bundle import CLASSIFIES, GRAPH, PAST, SPLITS
+from lentigo.models.bundle import CLASSIFIES, GRAPH, LEARNED, SPLITS
 from lentigo.models.deep_learning import keras
 from lentigo.models.network import join_heads
 from lentigo.training.features import extract_features
@@ -33,7 +33,7 @@ from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.judgement import Measured, judge_folds, measure_photos
 from lentigo.training.recipes import Recipe, find_head_recipe
-from lentigo.training.sides import Guard, keep_past, keep_settings, load_labelled, refuse_known
+from lentigo.training.sides import Guard, Start, find_start, keep_learned, keep_settings, load_labelled, refuse_known
 from lentigo.training.trainer import Ready, Training, check_start, describe_making, finish_run, get_ready, write_model
 
 
@@ -56,11 +56,12 @@ def train_folds(
     check_start(out, recipe, resume)
     labelled = load_labelled(data)
     ready = get_ready(labelled.assign(split=labelled.table["split"].replace("validation", "train")), recipe, weights, exact=exact, guard=guard, progress=progress)
-    refuse_known(ready.dataset, weights)  # each judges once
+    start = find_start(weights)
+    refuse_known(ready.dataset, start, progress)  # each judges once
     parts = assign_folds(ready.dataset, folds, recipe.seed)
     keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
+    keep_learned(out / LEARNED, ready.dataset, parts >= 0, start, progress)
     write_sides(out / SPLITS, ready.dataset, parts)
-    keep_past(out / PAST, ready.dataset, weights)
     heads = learn_folds(out, recipe, ready, parts, exact, progress)
     if heads.check is not None and not heads.check.neutral:  # the features are in bf16, and fp32 will be served: once more, in that
         exact, check = True, heads.check
@@ -69,7 +70,7 @@ def train_folds(
         heads = replace(learn_folds(out, recipe, ready, parts, exact, progress), check=check)
     logits = answer_held_out(out / "checkpoint", recipe, ready, parts, exact, progress)
     seconds = time.perf_counter() - started
-    bundle, validation = write_ensemble(out, recipe, ready, parts, heads, logits, exact, seconds)
+    bundle, validation = write_ensemble(out, recipe, ready, start, parts, heads, logits, exact, seconds)
     shutil.rmtree(out / "checkpoint")
     return Training(bundle, validation, ready.problems, seconds, ready.material)
 
@@ -114,7 +115,7 @@ def write_sides(path: Path, dataset: Dataset, parts: np.ndarray) -> None:
 
 
 def write_ensemble(
-    out: Path, recipe: Recipe, ready: Ready, parts: np.ndarray, heads: Heads, logits: np.ndarray, exact: bool, seconds: float
+    out: Path, recipe: Recipe, ready: Ready, start: Start, parts: np.ndarray, heads: Heads, logits: np.ndarray, exact: bool, seconds: float
 ) -> tuple[Any, Assessment]:
     """Writes what a RUN holds beside graph and model; the card comes last and makes it valid."""
     points = ready.features
@@ -122,7 +123,7 @@ def write_ensemble(
         points = measure_photos(out / GRAPH, heads.check, ready.dataset, ready.output).points
     measured = Measured(logits, points, ready.dataset.malignant, ready.output, ready.dataset.groups)
     judgement, distance = judge_folds(out, recipe, heads.check, measured, parts)
-    card = describe_ensemble(recipe, ready, parts, heads.trained, seconds) | {"parameters": heads.parameters} | judgement
+    card = describe_ensemble(recipe, ready, parts, heads.trained, seconds) | {"parameters": heads.parameters, "start": start.describe()} | judgement
     return finish_run(out, card, exact, lambda predictor: assess(predictor, ready.dataset, decide_held_out(predictor, ready.dataset, logits, distance), "validation"))
 
 

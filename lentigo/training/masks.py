@@ -28,7 +28,6 @@ from lentigo.models.bundle import (
     HISTORY,
     INT8_GRAPH,
     INT8_WEIGHTS,
-    SPLITS,
     Bundle,
     amend_bundle,
     draft_bundle,
@@ -37,6 +36,7 @@ from lentigo.models.bundle import (
 )
 from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.graph_weights import start_network
+from lentigo.models.learned import PARTS, Learned, find_learned, forget_everything, read_learned
 from lentigo.models.network import Network, build_answers, open_network, settle_norms
 from lentigo.training.decoding import MaskJob, build_decoder_stage, build_whole_stage
 from lentigo.training.deposits import describe_alone, describe_decoder, finish_papers, judge, write_files
@@ -71,10 +71,10 @@ class Request:
     exact: bool
     progress: Progress
 
-    def plan(self, network: Network, splits: Path, work: Path) -> MaskJob:
+    def plan(self, network: Network, learned: Learned, work: Path) -> MaskJob:
         """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a resumed call must share."""
         decoder = build_decoder(find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed)
-        attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, splits)
+        attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
         settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.unfreeze, "exact": self.exact,
                     "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
         keep_settings(work / "settings.json", settings)
@@ -122,12 +122,12 @@ def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessmen
         raise UsageError(f"{bundle.folder}: holds an unfinished decoder; go on with --resume, or remove {work}")
     request = dataclasses.replace(request, recipe=dataclasses.replace(request.recipe, backbone=bundle.card["backbone"]), weights="the RUN's own")
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
-    job = request.plan(network, bundle.folder / SPLITS, work)
+    job = request.plan(network, read_learned(bundle), work)
     history = job.run([build_decoder_stage])
     with stage_folder(bundle.folder / GRAPH) as folder:
         doc = onnx.load(bundle.graph, load_external_data=False).doc_string
         before = pd.read_csv(bundle.folder / HISTORY)
-        write_files(folder, job, pd.concat([before[before["stage"] != "decoder"], history]), doc)
+        write_files(folder, job, pd.concat([before[before["stage"] != "decoder"], history]), doc, read_learned(bundle))
         entries = {"int8": None} if "int8" in bundle.card else {}
         entries |= {"outputs": list(build_answers(job.network).output), "decoder": describe_decoder(job, history, request.facts, started)}
         validation = judge(folder, {**bundle.card, **entries}, job, entries["decoder"])
@@ -144,9 +144,10 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     network = dataclasses.replace(start_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None)
     if str(request.weights) == "none":
         settle_norms(network, read_sample(request.masks))
-    job = request.plan(network, out / SPLITS, work)
+    job = request.plan(network, forget_everything(), work)
     history = job.run([build_decoder_stage, build_whole_stage] if request.unfreeze else [build_decoder_stage])
-    write_files(out, job, history, DISCLAIMER)
+    parts = PARTS if request.unfreeze else ("decoder",)
+    write_files(out, job, history, DISCLAIMER, find_learned(request.weights), parts)
     card = describe_alone(job, name_source(request.weights)) | {"decoder": describe_decoder(job, history, request.facts, started)}
     draft = draft_bundle(out, card)
     validation = judge(out, draft.card, job, draft.card["decoder"])
@@ -156,16 +157,16 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     return bundle, validation
 
 
-def hold_out(masks: MaskSet, recipe: Recipe, splits: Path) -> np.ndarray:
+def hold_out(masks: MaskSet, recipe: Recipe, learned: Learned) -> np.ndarray:
     """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it knows them all, else drawn by groups.
 
     Raises `DataError` where there are too few groups for two sides.
     """
     given = (masks.table["split"] == "validation").to_numpy()
-    if not given.any() and splits.is_file():
-        known = pd.read_csv(splits, dtype=str).drop_duplicates("sha256").set_index("sha256")["split"]
-        sides = pd.Series(masks.digests).map(known)
-        given = (sides == "validation").to_numpy() & bool(sides.notna().all())
+    if not given.any() and len(learned):
+        known = learned.recognise(masks.table["image"].tolist(), masks.digests)
+        if all(known):
+            given = np.array([photo.split == "validation" for photo in known])
     if given.any() and not given.all():
         return given
     names = np.unique(masks.groups)

@@ -13,10 +13,11 @@ import pandas as pd
 from lentigo.data.files import parse_json, require_writable, write_json, write_whole
 from lentigo.data.leaks import Leaks, count_joined, find_leaking, gather_leaks, join_twins, refuse_leaks, search_dataset
 from lentigo.data.manifests import Dataset, load_dataset
-from lentigo.data.progress import Progress
+from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.splits import split_validation
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.models.bundle import CARD, PAST, SPLITS, find_bundle, read_sides
+from lentigo.models.bundle import CARD, LEARNED
+from lentigo.models.learned import Learned, find_learned, write_learned
 from lentigo.training.recipes import Recipe
 
 LEAKS = ("refuse", "drop", "allow")  # what may be done about them
@@ -104,10 +105,59 @@ def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Materi
     return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
 
-def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool, weights: str | Path = "none") -> np.ndarray:
-    """The validation photographs, bool (n,): to resume as `splits.csv` says, else as given, else drawn; written to `splits.csv`.
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from.
 
-    Where `weights` are a RUN's, what it was trained on is not drawn, and what it was validated on is validation again.
+    Attributes:
+        name: the weights, as they were given.
+        learned: the photographs that they know.
+    """
+
+    name: str
+    learned: Learned
+
+    def tell_splits(self, dataset: Dataset, progress: Progress = show_nothing) -> np.ndarray:
+        """The split, "train", "validation" or "", in which each photograph of a data set is known, whatever its file; words (n,)."""
+        if not len(self.learned):
+            return np.full(len(dataset), "", dtype=object)
+        known = self.learned.recognise(dataset.table["image"].tolist(), dataset.digests, progress=progress)
+        return np.array([found.split if found else "" for found in known], dtype=object)
+
+    def describe(self) -> dict[str, int] | None:
+        """What a card says of it; None where it knows no photograph of ours."""
+        return self.learned.describe() if self.learned.total else None
+
+
+def find_start(weights: str | Path) -> Start:
+    """What a training starts from, by its weights: a RUN's, or others, which know no photograph of ours."""
+    return Start(str(weights), find_learned(weights))
+
+
+def split_or_read(
+    dataset: Dataset,
+    recipe: Recipe,
+    path: Path,
+    *,
+    resume: bool,
+    start: Start,
+    progress: Progress = show_nothing,
+) -> np.ndarray:
+    """Chooses the validation photographs and writes them to `splits.csv`, and what the RUN will know beside it.
+
+    Args:
+        dataset: the n photographs to train and validate on.
+        recipe: names the share and the seed.
+        path: of `splits.csv`; to resume, what it says is taken.
+        resume: whether the training goes on.
+        start: what it starts from. What that was trained on is not drawn, and what it was validated on is validation again.
+        progress: watches the photographs go by.
+
+    Returns:
+        bool (n,), True for validation: as the data give it, else drawn.
+
+    Raises:
+        DataError: the start has learned from photographs that are to judge, or from nearly all.
     """
     if resume and path.is_file():
         known = pd.read_csv(path, dtype=str).set_index("image")["split"]
@@ -116,54 +166,47 @@ def split_or_read(dataset: Dataset, recipe: Recipe, path: Path, *, resume: bool,
             return (held_out == "validation").to_numpy()
     held_out = (dataset.table["split"] == "validation").to_numpy()
     if held_out.any():
-        refuse_known(dataset.take(held_out), weights)
+        refuse_known(dataset.take(held_out), start, progress)
     else:
-        held_out = draw_validation(dataset, recipe, find_sides(weights))
+        held_out = draw_validation(dataset, recipe, start.tell_splits(dataset, progress))
     table = dataset.table.assign(split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests)
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
-    keep_past(path.with_name(PAST), dataset, weights)  # first: a resumed training takes the sides for the last thing that was written here
-    with write_whole(path) as temporary:
+    keep_learned(path.with_name(LEARNED), dataset, held_out, start, progress)
+    with write_whole(path) as temporary:  # last: a resumed training takes it for a sign that all was written
         table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
     return held_out
 
 
-def find_sides(weights: str | Path) -> dict[str, str]:
-    """The sides, "train" or "validation", of the photographs that weights know, by SHA-256: of a RUN as `read_sides` tells, of other weights none."""
-    return read_sides(find_bundle(weights).folder) if str(weights) == "bundled" or (Path(weights) / SPLITS).is_file() else {}
+def keep_learned(path: Path, dataset: Dataset, held_out: np.ndarray, start: Start, progress: Progress = show_nothing) -> Learned:
+    """Writes what the RUN will know: these photographs, `held_out` bool (n,) those of validation, and what its start knows."""
+    images = dataset.table["image"].tolist()
+    return write_learned(path, images, dataset.digests, held_out, start=start.learned.replace_part("decoder"), progress=progress)
 
 
-def keep_past(path: Path, dataset: Dataset, weights: str | Path) -> None:
-    """Writes the sides of those photographs that the weights know and this data set does not hold: what starts from here one day has learned from them, too."""
-    here = set(dataset.digests)
-    past = {digest: side for digest, side in find_sides(weights).items() if digest not in here}
-    if past:
-        with write_whole(path) as temporary:
-            pd.DataFrame({"sha256": past.keys(), "split": past.values()}).to_csv(temporary, index=False)
-
-
-def refuse_known(judges: Dataset, weights: str | Path) -> None:
+def refuse_known(judges: Dataset, start: Start, progress: Progress = show_nothing) -> None:
     """Raises `DataError` where photographs that are to judge a training are among those that its start has learned from."""
-    known = find_sides(weights)
-    spent = [image for image, digest in zip(judges.table["image"], judges.digests, strict=True) if known.get(digest) == "train"]
+    known = start.tell_splits(judges, progress)
+    spent = judges.table["image"][known == "train"].tolist()
     if spent:
         raise DataError(
-            f"{judges.name}: {weights} has learned from {len(spent)} of the {len(judges)} photographs that are to judge this training (the first: {spent[0]}); "
+            f"{judges.name}: {start.name} has learned from {len(spent)} of the {len(judges)} photographs that are to judge this training (the first: {spent[0]}); "
             f"expected others: leave these out, start from imagenet, or let `lentigo train` draw the validation photographs"
         )
 
 
-def draw_validation(dataset: Dataset, recipe: Recipe, known: dict[str, str]) -> np.ndarray:
+def draw_validation(dataset: Dataset, recipe: Recipe, known: np.ndarray) -> np.ndarray:
     """The validation photographs, bool (n,): groups that hold what was validation before and nothing of the training, and some of those that are new.
 
-    Raises `DataError` where all photographs, but for a few, are known from the training: a validation on them would flatter.
+    `known` is what `Start.tell_splits` says. Raises `DataError` where all photographs, but for a few, are known from the training: a
+    validation on them would flatter.
     """
-    sides = pd.Series(dataset.digests).map(known)
-    spent, judged = (np.isin(dataset.groups, dataset.groups[(sides == side).to_numpy()]) for side in ("train", "validation"))
+    spent, judged = (np.isin(dataset.groups, dataset.groups[known == split]) for split in ("train", "validation"))
     held_out, fresh = judged & ~spent, np.flatnonzero(~judged & ~spent)
-    if not known or count_groups(dataset, fresh) >= FEWEST:
+    some_known = bool((known != "").any())
+    if not some_known or count_groups(dataset, fresh) >= FEWEST:
         held_out[fresh] = split_validation(dataset.malignant[fresh], dataset.groups[fresh], recipe.validation_split, recipe.seed)
-    if known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
+    if some_known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
         raise DataError(
             f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its {len(dataset)} photographs, and what is left cannot judge; "
             f"expected photographs of {FEWEST} other lesions of each class: add them, or start from imagenet"

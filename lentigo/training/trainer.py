@@ -48,7 +48,7 @@ from lentigo.training.judgement import choose_output, judge_network, measure_pho
 from lentigo.training.losses import AnswerLoss
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sampling import plan_cells
-from lentigo.training.sides import Guard, Material, check_folder, guard_material, keep_settings, load_labelled, split_or_read
+from lentigo.training.sides import Guard, Material, check_folder, find_start, guard_material, keep_settings, load_labelled, split_or_read
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -106,8 +106,9 @@ def train(
         labelled = set_aside(labelled, holdout_sources)
         holdouts = list_holdouts(labelled, holdout_sources)
         guard = replace(guard, leaks="drop")
+    start = find_start(weights)
     ready = get_ready(labelled, recipe, weights, exact=exact, guard=guard, progress=progress)
-    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, weights=weights)
+    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress)
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
         recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
@@ -119,7 +120,7 @@ def train(
         job = start_again(job, head)
         history, _ = learn(out, job)
     seconds = time.perf_counter() - started
-    bundle, validation = write_run(out, job, history, check, {**ready.settings, "seconds": seconds})
+    bundle, validation = write_run(out, job, history, check, {**ready.settings, "start": start.describe(), "seconds": seconds})
     assessments = measure_holdouts(bundle, holdouts, exact)
     if assessments:
         metrics = {f"without {name}": found.to_json() for name, found in assessments.items()}
@@ -409,6 +410,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "twins": settings["twins"], "left_out": settings["left_out"],
                  **describe_sides(job.training, job.validation)},
         "leaks": settings["leaks"],
+        "start": settings["start"],
         "seconds": round(settings["seconds"], 1),
     }  # fmt: skip
 

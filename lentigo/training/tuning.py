@@ -29,7 +29,7 @@ from lentigo.training.features import extract_features, refuse_still_features
 from lentigo.training.folds import assign_folds, gather_pool
 from lentigo.training.heads import Sample, score_head
 from lentigo.training.recipes import Recipe
-from lentigo.training.sides import keep_settings, refuse_known
+from lentigo.training.sides import find_start, keep_settings, refuse_known
 from lentigo.training.study import (
     DEFAULT,
     ERROR,
@@ -133,7 +133,8 @@ def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cl
     check_reach(plan, cluster)
     require_writable(out)
     pool = gather_pool(data, plan.twins, progress)
-    refuse_known(pool.dataset, plan.weights)
+    start = find_start(plan.weights)
+    refuse_known(pool.dataset, start, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
     settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
@@ -149,7 +150,7 @@ def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cl
         run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
     study = open_study(place)
     facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "twins": pool.twins,
-             "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "study": place.name}  # fmt: skip
+             "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "start": start.describe(), "study": place.name}  # fmt: skip
     best = choose_best(study)
     chosen = replace(recipe, **{name: best.params[name] for name in list_searched(recipe)}, name="tuned")
     other = replace(held, folds=assign_folds(pool.dataset, plan.folds, recipe.seed + 1)[features.readable])

@@ -21,7 +21,7 @@ def change_card(folder, **changes):
 
 def test_a_run_is_the_whole_model(run):
     names = {path.name for path in run.iterdir()}
-    assert {"card.json", "model.onnx", "model.keras", "history.csv", "splits.csv", "figures", "report.html", "reference.npz", "model_card.md"} == names
+    assert {"card.json", "model.onnx", "model.keras", "history.csv", "splits.csv", "learned.npz", "figures", "report.html", "reference.npz", "model_card.md"} == names
 
 
 def test_the_card_says_what_the_model_is(run):

@@ -4,16 +4,18 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from lentigo.data.manifests import load_dataset
 from lentigo.data.photos import read_photo
 from lentigo.errors import ModelError
-from lentigo.evaluation.analysis import find_overlap
+from lentigo.evaluation.contamination import find_contamination
 from lentigo.evaluation.copies import list_known
 from lentigo.inference.prediction import Predictor
 from lentigo.models.backbones import BACKBONES
-from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle, read_sides
+from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
 from lentigo.models.graph_weights import start_network
+from lentigo.models.learned import read_learned
 from lentigo.models.packing import pack_bundle
 from lentigo.models.quantization import list_validation
 
@@ -26,8 +28,8 @@ def packed(run, tmp_path_factory):
 def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
     whole = sum((run / name).stat().st_size for name in ("model.onnx", "reference.npz"))
     assert sum((packed.folder / name).stat().st_size for name in packed.card["files"]) < 0.6 * whole
-    assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "model.onnx", "model_card.md", "reference.npz", "splits.csv"}
-    for name in ("card.json", "model_card.md", "splits.csv"):
+    assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "learned.npz", "model.onnx", "model_card.md", "reference.npz"}
+    for name in ("card.json", "model_card.md"):
         text = (packed.folder / name).read_text()
         assert "phantom_" not in text and str(run.parent.parent) not in text
 
@@ -43,13 +45,32 @@ def test_the_card_keeps_what_was_measured_and_names_its_origin(run, packed):
     assert card["metrics"] == before["metrics"] and card["packed_from"] == before["files"]["model.onnx"] and card["licence"] == "for research"
 
 
-def test_it_knows_the_sides_by_hashes_alone(run, packed):
-    kept, before = pd.read_csv(packed.folder / "splits.csv"), pd.read_csv(run / "splits.csv")
-    assert list(kept) == ["sha256", "split"] and kept.set_index("sha256")["split"].to_dict() == before.set_index("sha256")["split"].to_dict()
-    assert read_sides(packed.folder) == read_sides(run) and list_validation(packed).empty and list_known(packed, []) == []
-    seen = packed.folder.parent / "seen.csv"
-    before[["image", "label"]].to_csv(seen, index=False)
-    assert len(find_overlap(packed, load_dataset(seen))) == len(before)
+def test_it_knows_its_photographs_without_their_names(run, packed):
+    before, kept = read_learned(open_bundle(run)), read_learned(packed)
+    assert len(kept) == len(pd.read_csv(run / "splits.csv")) and kept.not_known == 0
+    np.testing.assert_array_equal(kept.hashes, before.hashes)
+    np.testing.assert_array_equal(kept.uses, before.uses)
+    assert list_validation(packed).empty and list_known(packed, []) == []
+
+
+def test_it_finds_them_in_other_files(run, packed, tmp_path):
+    table = pd.read_csv(run / "splits.csv")
+    for label in ("benign", "malignant"):
+        (tmp_path / label).mkdir()
+    for number, (image, label) in enumerate(zip(table["image"], table["label"], strict=True)):
+        Image.open(image).save(tmp_path / label / f"{number}.jpg", quality=85)
+    found = find_contamination(packed, load_dataset(tmp_path))
+    assert found.count("picture") == found.n == len(table) and found.count("file") == 0
+
+
+def test_a_run_without_picture_hashes_gets_them_when_it_is_packed(run, tmp_path):
+    old = shutil.copytree(run, tmp_path / "old")
+    (old / "learned.npz").unlink()
+    card = json.loads((old / "card.json").read_text())
+    card["files"].pop("learned.npz")
+    (old / "card.json").write_text(json.dumps(card))
+    assert read_learned(find_bundle(old)).not_known == len(pd.read_csv(run / "splits.csv"))
+    assert read_learned(pack_bundle(find_bundle(old), tmp_path / "packed")).not_known == 0
 
 
 def test_what_info_says_of_it(packed):

@@ -12,6 +12,7 @@ from lentigo.data.photos import read_all
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.inference.prediction import predict
 from lentigo.models.bundle import open_bundle
+from lentigo.models.learned import forget_everything, read_learned
 from lentigo.models.runtime import Session
 from lentigo.training.masks import hold_out, train_masks
 from lentigo.training.recipes import find_recipe
@@ -223,26 +224,35 @@ def test_what_cannot_be_used_is_left_out_and_listed(phantoms, run, tmp_path):
     assert ["has no mask" in problem.error for problem in training.problems] == [True]
 
 
+def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
+    learned, before = read_learned(extended.bundle), read_learned(open_bundle(run))
+    masks = load_masks(bare)
+    known = learned.recognise(masks.table["image"].tolist(), masks.digests, part="decoder")
+    assert all(known) and {photo.how for photo in known} == {"file"} and learned.not_known == 0
+    np.testing.assert_array_equal(learned.of_part("classifier").digests, before.digests)
+    assert not before.of_part("decoder").total
+
+
 # --- the split
 
 
-def test_no_patient_stands_on_both_sides(phantoms, tmp_path):
+def test_no_patient_stands_on_both_sides(phantoms):
     masks = load_masks(phantoms)
-    sides = pd.Series(hold_out(masks, QUICK, tmp_path / "none.csv")).groupby(masks.table["patient_id"]).nunique()
+    sides = pd.Series(hold_out(masks, QUICK, forget_everything())).groupby(masks.table["patient_id"]).nunique()
     assert (sides == 1).all()
 
 
-def test_a_given_split_is_kept(phantoms, tmp_path):
+def test_a_given_split_is_kept(phantoms):
     masks = load_masks(phantoms)
     first = masks.table.index < 9
     given = dataclasses.replace(masks, table=masks.table.assign(split=np.where(first, "validation", "train")))
-    assert hold_out(given, QUICK, tmp_path / "none.csv").tolist() == first.tolist()
+    assert hold_out(given, QUICK, forget_everything()).tolist() == first.tolist()
 
 
-def test_one_group_is_too_few(phantoms, tmp_path):
+def test_one_group_is_too_few(phantoms):
     masks = load_masks(phantoms)
     with pytest.raises(DataError, match=r"of one group .* expected two at least"):
-        hold_out(masks.take(np.array([0])), QUICK, tmp_path / "none.csv")
+        hold_out(masks.take(np.array([0])), QUICK, forget_everything())
 
 
 def test_a_split_that_leaks_is_refused(bare, tmp_path):

@@ -12,12 +12,12 @@ from PIL import Image
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import show_nothing
 from lentigo.errors import DataError, UsageError
-from lentigo.evaluation.analysis import find_overlap
+from lentigo.evaluation.contamination import find_contamination
 from lentigo.evaluation.model_card import write_card
 from lentigo.models.bundle import open_bundle
 from lentigo.models.packing import pack_bundle
 from lentigo.training.recipes import SEED, find_recipe
-from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, find_sides, guard_material, load_labelled, refuse_known
+from lentigo.training.sides import FEWEST, Guard, choose_guard, draw_validation, find_start, guard_material, load_labelled, refuse_known
 from lentigo.training.trainer import train
 
 ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
@@ -167,13 +167,24 @@ def test_validation_is_drawn_with_twins_on_one_side(leaking, marked):
 
 
 def know(dataset, side):
-    """Sides by hash: those of some photographs, from what `side` says of their rows."""
-    return {digest: said for row, digest in enumerate(dataset.digests) if (said := side(row))}
+    """The split in which each photograph is known, "" where it is not, from what `side` says of its row."""
+    return np.array([side(row) or "" for row in range(len(dataset))], dtype=object)
+
+
+def write_again(table, folder, suffix):
+    """The same photographs saved as other files; their manifest."""
+    folder.mkdir()
+    images = [folder / f"{number}{suffix}" for number in range(len(table))]
+    for image, target in zip(table["image"], images, strict=True):
+        Image.open(image).save(target, quality=80)
+    manifest = folder / "manifest.csv"
+    table.assign(image=[str(image) for image in images]).to_csv(manifest, index=False)
+    return manifest
 
 
 def test_what_the_start_was_trained_on_is_not_validation_and_what_it_was_judged_by_stays(phantoms):
     dataset = load_labelled(phantoms)
-    before = draw_validation(dataset, SEED, {})
+    before = draw_validation(dataset, SEED, know(dataset, lambda row: ""))
     again = draw_validation(dataset, SEED.__class__(seed=7), know(dataset, lambda row: "validation" if before[row] else "train"))
     np.testing.assert_array_equal(again, before)
 
@@ -190,7 +201,7 @@ def test_new_photographs_beside_known_ones_are_drawn_as_ever(phantoms):
 
 def test_a_group_of_which_one_photograph_was_trained_on_is_no_validation(phantoms):
     dataset = load_labelled(phantoms)
-    before = draw_validation(dataset, SEED, {})
+    before = draw_validation(dataset, SEED, know(dataset, lambda row: ""))
     group = next(number for number in dataset.groups[before] if (dataset.groups == number).sum() > 1)
     row = np.flatnonzero(dataset.groups == group)[0]
     held_out = draw_validation(dataset, SEED, know(dataset, lambda n: "validation" if before[n] and n != row else "train"))
@@ -203,20 +214,37 @@ def test_nothing_left_to_judge_by_is_an_error(phantoms):
         draw_validation(dataset, SEED, know(dataset, lambda row: "train"))
 
 
-def test_sides_come_from_a_run_and_from_nothing_else(run, tmp_path):
-    sides = find_sides(run)
-    assert set(sides.values()) == {"train", "validation"} and all(len(digest) == 64 for digest in sides)
-    assert find_sides("imagenet") == find_sides(tmp_path / "some.weights.h5") == {}
+def test_a_start_knows_the_photographs_of_its_run_and_other_weights_know_none(run, tmp_path):
+    table = pd.read_csv(run / "splits.csv")
+    start = find_start(run)
+    assert start.tell_splits(Dataset("own", table)).tolist() == table["split"].tolist()
+    assert start.describe() == {"photographs": len(table), "not_known": 0}
+    assert find_start("imagenet").describe() is None and find_start(tmp_path / "some.weights.h5").describe() is None
 
 
 def test_judges_that_the_start_has_learned_from_are_refused(run, tmp_path):
     table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
     for side in ("train", "validation"):
         table[table["split"] == side][["image", "label"]].to_csv(tmp_path / f"{side}.csv", index=False)
-    refuse_known(load_dataset(tmp_path / "validation.csv"), run)
-    refuse_known(load_dataset(tmp_path / "train.csv"), "imagenet")
+    refuse_known(load_dataset(tmp_path / "validation.csv"), find_start(run))
+    refuse_known(load_dataset(tmp_path / "train.csv"), find_start("imagenet"))
     with pytest.raises(DataError, match=r"has learned from (\d+) of the \1 photographs that are to judge this training.*expected others"):
-        refuse_known(load_dataset(tmp_path / "train.csv"), run)
+        refuse_known(load_dataset(tmp_path / "train.csv"), find_start(run))
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".webp"])
+def test_judges_that_were_saved_again_are_refused(run, tmp_path, suffix):
+    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+    judges = load_dataset(write_again(table[table["split"] == "train"].drop(columns="split"), tmp_path / "again", suffix))
+    with pytest.raises(DataError, match=r"has learned from (\d+) of the \1 photographs that are to judge"):
+        refuse_known(judges, find_start(run))
+
+
+def test_validation_is_not_drawn_from_what_the_start_knows_in_other_files(run, tmp_path):
+    table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
+    dataset = load_labelled(write_again(table.drop(columns="split"), tmp_path / "again", ".webp"))
+    held_out = draw_validation(dataset, SEED, find_start(run).tell_splits(dataset))
+    assert set(table["split"][held_out]) == {"validation"}
 
 
 def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(run, tmp_path):
@@ -236,7 +264,9 @@ def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
     train(tmp_path / "fewer.csv", second, find_recipe("seed", backbone="mobilenetv2", epochs=1), weights=run, guard=Guard(twins=False))
     packed = pack_bundle(open_bundle(second), tmp_path / "packed").folder
     for folder in (second, packed):
-        assert find_sides(folder) == find_sides(run) and "past.csv" in open_bundle(folder).card["files"]
+        start, taken = find_start(folder), Dataset("gone", gone[["image", "label"]])
+        assert start.tell_splits(load_dataset(write_again(gone[["image", "label"]], tmp_path / f"again_{folder.name}", ".webp"))).tolist() == ["train"] * 6
+        assert len(start.learned) == len(table) and "learned.npz" in open_bundle(folder).card["files"]
         with pytest.raises(DataError, match="has learned from 6 of the 6"):
-            refuse_known(Dataset("gone", gone[["image", "label"]]), folder)
-    assert len(find_overlap(open_bundle(second), Dataset("gone", gone[["image", "label"]]))) == 6
+            refuse_known(taken, start)
+    assert len(find_contamination(open_bundle(second), Dataset("gone", gone[["image", "label"]])).images) == 6

@@ -1,0 +1,182 @@
+"""Photographs that a RUN has learned from: how surely they are recognised by their hashes, and what that costs.
+
+Hashes of all photographs of `--data` are searched for changed copies of `--count` of them (a row for each change), and
+for `--queries` photographs as they are: what is then found beside the photograph itself is the same picture, or a false
+find. Pairs that share an ISIC number or a lesion in a `--table` are explained; the others are compared in full by the
+search for twins, and what that does not confirm is listed. Example:
+
+    python bench/contamination.py --data photos/train more/ ham10000/images \\
+        --table ids/train.csv=photos --table ham10000/manifest.csv=ham10000 --count 300 --queries 3000
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from changes import CHANGES, compress, resize, turn
+from PIL import Image
+from scipy.stats import binomtest
+from tables import describe_machine, print_table
+
+from lentigo.data.fingerprints import Fingerprint, take_fingerprint
+from lentigo.data.photos import find_photos, read_photo
+from lentigo.data.picture_hashes import BYTES, TURNED, UPRIGHT, PictureIndex, find_limit, hash_photos, read_frame, reduce_pixels
+from lentigo.data.proposals import MIRRORED
+from lentigo.data.twins import TURNS, compare_row
+
+Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
+
+
+def compress_webp(quality: int) -> Change:
+    """Saved as WebP and opened again."""
+
+    def change(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        buffer = io.BytesIO()
+        Image.fromarray(pixels).save(buffer, "WEBP", quality=quality)
+        return np.asarray(Image.open(buffer).convert("RGB"))
+
+    return change
+
+
+def save_again(change: Change) -> Change:
+    """A change whose result is kept as a JPEG file of quality 85."""
+    return lambda pixels, rng: compress(85)(np.ascontiguousarray(change(pixels, rng)), rng)
+
+
+PLAIN = {
+    "JPEG 95": compress(95), "JPEG 85": compress(85), "JPEG 70": compress(70), "JPEG 50": compress(50),
+    "WebP 80": compress_webp(80), "WebP 50": compress_webp(50),
+    "resized x 0.5, JPEG 85": save_again(resize(0.5)), "resized x 0.7, JPEG 85": save_again(resize(0.7)),
+    "resized x 2, JPEG 85": save_again(resize(2)), "mirrored, JPEG 85": save_again(turn(0, True)),
+    "turned by 90, JPEG 85": save_again(turn(1)), "turned by 180, JPEG 85": save_again(turn(2)),
+}  # fmt: skip
+OTHERS = (
+    "squeezed to 3/4", "contrast, gamma", "hue, saturation", "grey", "cropped by 5%", "cropped by 10%", "cropped by 20%",
+    "rotated, reflected", "rotated, black", "shifted by 10%", "turned, x 0.5, gamma, JPEG 50",
+)  # fmt: skip
+
+
+def main() -> None:
+    """Prints cost, recall by change, recall of other frames, and false finds."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", required=True, nargs="+", help="folders of photographs")
+    parser.add_argument("--table", action="append", default=[], metavar="CSV=FOLDER", help="image,isic_id[,lesion_id], paths below FOLDER")
+    parser.add_argument("--count", type=int, default=300, help="photographs of which each change is made")
+    parser.add_argument("--queries", type=int, default=3000, help="photographs that are looked for as they are")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print(describe_machine())
+    files = [str(path) for folder in options.data for path in find_photos(folder)]
+    started = time.perf_counter()
+    hashes = hash_photos(files)
+    seconds = time.perf_counter() - started
+    index = PictureIndex(hashes)
+    print_table(
+        ["photographs", "of these hashed", "bytes each", "seconds", "ms each"],
+        [[len(files), index.size, BYTES, seconds, 1000 * seconds / len(files)]],
+    )
+    facts = read_tables(options.table)
+    order = np.random.default_rng(options.seed).permutation(len(files))
+    measure_recall(files, index, order[: options.count])
+    measure_frames(files, hashes, facts)
+    measure_false(files, index, order[: options.queries], facts)
+
+
+def read_tables(given: list[str]) -> dict[str, tuple[str, str]]:
+    """The ISIC number and the lesion of each photograph, by its path; "" where it is not known."""
+    facts = {}
+    for each in given:
+        csv_file, _, folder = each.partition("=")
+        table = pd.read_csv(csv_file, dtype=str).fillna("")
+        lesions = table["lesion_id"] if "lesion_id" in table else [""] * len(table)
+        for image, number, lesion in zip(table["image"], table["isic_id"], lesions, strict=True):
+            facts[str(Path(folder) / image)] = (number, lesion)
+    return facts
+
+
+def measure_recall(files: list[str], index: PictureIndex, rows: np.ndarray) -> None:
+    """A row for each change: the share of copies whose original, or its equal, is found, and the least likeness."""
+    changes = PLAIN | {name: save_again(CHANGES[name]) for name in OTHERS}
+
+    def find(change: Change, row: int) -> bool:
+        pixels = np.ascontiguousarray(change(read_photo(files[row], None).pixels, np.random.default_rng(int(row))))
+        return bool(index.find_frame(reduce_pixels(pixels)))
+
+    table = []
+    for name, change in changes.items():
+        started = time.perf_counter()
+        with ThreadPoolExecutor() as pool:
+            hits = sum(pool.map(partial(find, change), rows))
+        ci = binomtest(hits, len(rows)).proportion_ci()
+        milliseconds = 1000 * (time.perf_counter() - started) / len(rows)
+        table.append([name, len(rows), f"{100 * hits / len(rows):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})", milliseconds])
+    print_table(["copies", "n", "found, % (95 % CI)", "ms each"], table)
+
+
+def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[str, str]]) -> None:
+    """Pairs of one ISIC number in two folders, such as a crop and a squeezed frame: each looked for among the other folder's."""
+    groups = defaultdict(list)
+    for row, file in enumerate(files):
+        number = facts.get(file, ("", ""))[0]
+        if number:
+            groups[number].append(row)
+    counts: dict[tuple[str, str], list[bool]] = defaultdict(list)
+    for rows in groups.values():
+        for a in rows:
+            for b in rows:
+                sides = Path(files[a]).parts[-3], Path(files[b]).parts[-3]
+                if sides[0] != sides[1]:
+                    found = PictureIndex(hashes[[b]]).find_photo(files[a])
+                    counts[sides].append(bool(found))
+    table = [[*sides, len(found), 100 * float(np.mean(found))] for sides, found in counts.items()]
+    print_table(["looked for", "known", "pairs of one ISIC number", "found, %"], table)
+
+
+def measure_false(files: list[str], index: PictureIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]) -> None:
+    """Pairs of photographs by how far their likeness is above the limit: the same picture by id, confirmed by the full comparison, or neither."""
+    def search(row: int) -> list[tuple[float, int, int]]:
+        frame = read_frame(files[row])
+        margin = index.compare_frame(frame, (*UPRIGHT, *TURNED)) - find_limit(frame)
+        close = np.flatnonzero(margin >= -0.05)
+        return [(float(margin[column]), row, int(index.rows[column])) for column in close if index.rows[column] != row]
+
+    with ThreadPoolExecutor() as pool:
+        pairs = [pair for found in pool.map(search, rows) for pair in found]
+    verdicts = {pair: judge_pair(files, pair[1], pair[2], facts) for pair in pairs}
+    possible = len(rows) * (index.size - 1)
+    table = []
+    for limit in (-0.05, 0.0, 0.05):
+        said = [verdict for pair, verdict in verdicts.items() if pair[0] >= limit]
+        strange = said.count("neither")
+        table.append([f"{limit:+.2f}", possible, said.count("id"), said.count("full comparison"), strange, 1e6 * strange / possible])
+    print_table(["likeness above the limit", "pairs", "same id", "same by full comparison", "neither", "neither, of a million pairs"], table)
+    for pair, verdict in sorted(verdicts.items(), reverse=True):
+        if verdict == "neither" and pair[0] >= 0:
+            print(f"  {pair[0]:.3f} {files[pair[1]]} {files[pair[2]]}")
+
+
+def judge_pair(files: list[str], a: int, b: int, facts: dict[str, tuple[str, str]]) -> str:
+    """Why two photographs are alike: "id", "full comparison" or "neither"."""
+    (number_a, lesion_a), (number_b, lesion_b) = (facts.get(files[row], ("", "")) for row in (a, b))
+    if (number_a and number_a == number_b) or (lesion_a and lesion_a == lesion_b):
+        return "id"
+    prints = [take_fingerprint(files[row]) for row in (a, b)]
+    if not all(isinstance(each, Fingerprint) for each in prints):
+        return "neither"
+    if prints[0].digest == prints[1].digest:
+        return "full comparison"
+    twin = compare_row(prints, [((0, 1), (*range(TURNS), MIRRORED))])[0]
+    return "full comparison" if twin else "neither"
+
+
+if __name__ == "__main__":
+    main()

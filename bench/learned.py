@@ -1,0 +1,64 @@
+"""Gives a RUN that was made without `learned.npz` the hashes of its photographs, as far as they are at hand.
+
+`--data` names folders with the very files of its training; `--again` folders of training photographs that were saved in
+other files since, so that nobody knows which is which: they are added as photographs of the training. `--not-known` says
+how many photographs of the training are in none of these folders. Example:
+
+    python bench/learned.py lentigo/models/bundled --data photos/train --again photos/more --not-known 412
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from tables import print_table
+
+from lentigo.data.files import hash_file, stage_folder
+from lentigo.data.photos import find_photos
+from lentigo.data.picture_hashes import hash_photos
+from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle
+from lentigo.models.learned import BYTES_EACH, Learned, list_learned, read_learned
+
+
+def main() -> None:
+    """Writes `learned.npz` in place of `splits.csv` and `past.csv`, and prints what it knows."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("run", type=Path, help="a packed RUN, or one that keeps no paths")
+    parser.add_argument("--data", nargs="*", default=[], help="folders with the files of the training")
+    parser.add_argument("--again", nargs="*", default=[], help="folders of training photographs in other files")
+    parser.add_argument("--not-known", type=int, help="photographs that are in none of the folders (default: as counted)")
+    options = parser.parse_args()
+    bundle = open_bundle(options.run)
+    learned = fill_learned(read_learned(bundle), options.data)
+    if options.again:
+        learned = add_again(learned, options.again)
+    if options.not_known is not None:
+        learned = replace(learned, unlisted=learned.unlisted + options.not_known - learned.not_known)
+    with stage_folder(options.run / LEARNED) as folder:
+        learned.write(folder / LEARNED)
+        amend_bundle(bundle, [folder / LEARNED], drop=(SPLITS, PAST))
+    size = (options.run / LEARNED).stat().st_size
+    print_table(
+        ["photographs", "not known in other files", "bytes", "bytes of a photograph"],
+        [[learned.total, learned.not_known, size, BYTES_EACH]],
+    )
+
+
+def fill_learned(learned: Learned, folders: list[str]) -> Learned:
+    """The hashes of the photographs whose files lie in some folders."""
+    files = [str(path) for folder in folders for path in find_photos(folder)]
+    return learned.fill(files, [hash_file(path) for path in files])
+
+
+def add_again(learned: Learned, folders: list[str]) -> Learned:
+    """Photographs of the training that were saved in other files: known by these too, and not counted twice."""
+    files = [str(path) for folder in folders for path in find_photos(folder)]
+    again = list_learned([hash_file(path) for path in files], ["train"] * len(files), hash_photos(files))
+    both = learned.add(again)
+    return replace(both, unlisted=both.unlisted - (len(both) - len(learned)))
+
+
+if __name__ == "__main__":
+    main()
