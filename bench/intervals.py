@@ -10,7 +10,7 @@ photographs of a patient share, or sets in which a few malignant lesions look li
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -62,9 +62,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--draws", type=int, default=1000, help="sets of each kind")
     parser.add_argument("--percentile", action="store_true", help="also the percentile bootstrap, for comparison")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    rows = simulate(options.draws, options.seed, options.percentile)
+    rows = simulate(options.draws, options.seed, options.percentile, options.sizes)
     cells = []
     for row in rows:
         patients = "1 to 5" if row.clustered else "1"
@@ -73,13 +74,14 @@ def main() -> None:
     print_table(["value", "photographs of a patient", "n", "truth", "held", "width", "a point", "percentile held"], cells)
 
 
-def simulate(draws: int, seed: int = 0, percentile: bool = False) -> list[Row]:
+def simulate(draws: int, seed: int = 0, percentile: bool = False, sizes: Sequence[int] = SIZES) -> list[Row]:
     """Simulates all kinds of sets.
 
     Args:
         draws: Sets of each kind.
         seed: Of the draws.
         percentile: Whether to make intervals by the percentile bootstrap, too.
+        sizes: Photographs of a set.
 
     Returns:
         A row for each kind.
@@ -87,7 +89,7 @@ def simulate(draws: int, seed: int = 0, percentile: bool = False) -> list[Row]:
     rng = np.random.default_rng(seed)
     rows = []
     for clustered in (False, True):
-        for n in SIZES:
+        for n in sizes:
             for truth in SHARES:
                 rows.append(simulate_kind("share", clustered, n, truth, draws, percentile, rng))
             for truth in AUROCS:

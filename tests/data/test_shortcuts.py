@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from lentigo.data.intervals import measure_scores
 from lentigo.data.manifests import Dataset, load_dataset
 from lentigo.data.progress import show_nothing
 from lentigo.data.shortcuts import FLOORS, cross_validate, describe_colours, measure_shortcuts, read_facts, read_set
@@ -67,6 +68,27 @@ def test_a_source_that_gives_the_class_away_is_found(bordered):
     floor = measure_shortcuts(Dataset("set", dataset.table.assign(source=source))).floors["source_only"]
     assert floor.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
     assert 0.9 < floor.auroc < 1
+
+
+def test_noise_has_a_floor_of_chance():
+    """Over sets of 40 photographs whose source says nothing; the pooled folds had a mean of 0.45."""
+    aurocs = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        malignant, folds = np.arange(40) % 2, rng.permutation(np.arange(20) % 5).repeat(2)  # a pair of both classes in one fold
+        source, scores = rng.integers(0, 2, 40), np.empty(40)
+        for fold in range(5):
+            learn, rest = folds != fold, folds == fold
+            shares = np.array([malignant[learn & (source == name)].mean() for name in (0, 1)])
+            scores[rest] = shares[source[rest]]
+        aurocs.append(measure_scores(malignant, scores, scores > 0.5, np.arange(40), folds)[0]["auroc"])
+    assert np.mean(aurocs) == pytest.approx(0.5, abs=0.04)
+
+
+def test_only_pairs_of_a_fold_count():
+    truth, score, folds = np.array([0, 1, 0, 1]), np.array([0.1, 0.2, 0.8, 0.9]), np.array([0, 0, 1, 1])
+    assert measure_scores(truth, score, score > 0.5, np.arange(4), folds)[0]["auroc"] == 1
+    assert measure_scores(truth, score, score > 0.5, np.arange(4))[0]["auroc"] == 0.75
 
 
 def test_a_group_never_stands_on_both_sides(tmp_path):

@@ -1,12 +1,15 @@
 import json
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
 from lentigo.data.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
+from lentigo.evaluation import report
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
+from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
 
 KEYS = {
@@ -67,6 +70,36 @@ def test_an_unknown_split_is_named(run, phantoms, tmp_path):
         evaluate(run, tmp_path / "manifest.csv", split="tset")
     with pytest.raises(DataError, match="no photograph in the split 'test'; it has train"):
         evaluate(run, tmp_path / "manifest.csv")
+
+
+def test_data_without_splits_are_not_called_a_test(run, phantoms):
+    assert evaluate(run, phantoms, twins=False).split == "all"
+
+
+def test_the_report_names_the_rule_in_use(run, phantoms, tmp_path):
+    predictor = Predictor(run, operating_point="0.37")
+    found = evaluate(predictor, phantoms, twins=False)
+    assert found.to_json()["threshold_rule"] == found.decisions[0].rule == "0.37"
+    assert "rule: 0.37" in write_report(predictor.bundle, found, tmp_path)
+
+
+def test_a_number_has_one_interval_in_the_evaluation(assessment):
+    in_use = assessment.decisions[0]
+    assert {name: assessment.ci[name] for name in in_use.ci} == in_use.ci
+
+
+def test_the_refusals_own_error_rate_is_drawn(run, assessment, tmp_path, monkeypatch):
+    marked = []
+    monkeypatch.setattr(report, "draw_risk_coverage", lambda curve, path, answered: marked.append(answered) or path)
+    monkeypatch.setattr(report, "draw_reliability", lambda bins, path: path)
+    monkeypatch.setattr(report, "draw_decision_curve", lambda curve, path, threshold: path)
+    analysis = SimpleNamespace(reliability=(), risk_coverage=None, decision_curve=None)
+    report.draw_analysis(assessment, analysis, tmp_path)
+    answered = assessment.table[assessment.table["decision"] != "uncertain"]
+    expected = None
+    if len(answered):
+        expected = pytest.approx((len(answered) / len(assessment.table), (answered["decision"] != answered["label"]).mean()))
+    assert marked == [expected]
 
 
 def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):

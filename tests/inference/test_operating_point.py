@@ -41,6 +41,26 @@ def test_cost_is_the_lowest_of_all_thresholds():
     assert cost(choose_threshold("cost=5:1", TRUTH, SCORES)) == min(cost(threshold) for threshold in np.unique(SCORES))
 
 
+@pytest.mark.parametrize("n", [1, 7, 20, 60, 100, 150, 193])
+def test_a_share_is_counted_exactly(n):
+    """As many are found as S wants, and not one more for the rounding of 1 - missed / n."""
+    scores, truth = np.append(np.linspace(0.5, 0.9, n), 0.1), np.append(np.ones(n, int), 0)
+    for percent in (50, 93, 95, 97):
+        found = (scores[:n] >= choose_threshold(f"sensitivity={percent / 100}", truth, scores)).sum()
+        assert found == max(1, -(-percent * n // 100))
+
+
+def test_calling_nothing_malignant_is_the_cheapest_where_a_false_alarm_costs_most():
+    threshold = choose_threshold("cost=1:1000", np.array([0, 1, 0, 0]), np.array([0.2, 0.6, 0.7, 0.9]))
+    assert threshold == 1.0  # 1 for the missed one; any other threshold costs 1000 at least
+
+
+def test_calling_nothing_malignant_holds_where_a_probability_is_1():
+    scores = np.array([0.2, 0.6, 1.0])
+    for rule in ("cost=1:1000", "specificity=0.9"):
+        assert not (scores >= choose_threshold(rule, np.array([0, 1, 0]), scores)).any()
+
+
 def test_a_number_is_taken_as_it_is():
     assert choose_threshold("0.37", TRUTH, SCORES) == 0.37
 
