@@ -5,26 +5,74 @@ scikit-learn's StratifiedGroupKFold makes equal folds of one label; shares of an
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
+
+from lentigo.data.files import hash_bytes
+
+ROUNDING = 0.5  # photographs by which a part may exceed a share that is no whole number
 
 
-def spread_groups(counts: np.ndarray, shares: np.ndarray, before: np.ndarray) -> np.ndarray:
-    """The part of each group, int (g,). `counts`, int (g, k): photographs of each group by what is counted; `shares`, float (s,), of the parts;
-    `before`, int (g,): the part that a group has already, or -1.
+def order_groups(groups: np.ndarray, digests: Sequence[str], counts: np.ndarray, seed: int) -> np.ndarray:
+    """The place of each photograph's group in the order in which groups are given to parts: the largest first, those of like size as the seed has it.
 
-    In their order, so give the largest first, groups go where they keep the distance from the wanted counts least: chi-square, the sum of
-    (count - wanted)² / wanted.
+    The order is a function of what the groups hold and of the seed: neither the order of the rows nor the machine matters.
+    Sizes within a factor of 1.4 are alike; if each size had its own place, no seed could move a group whose size no other has.
+
+    Args:
+        groups: The group of each photograph, int (n,), numbers from 0.
+        digests: The hash of each photograph's content, n words.
+        counts: Photographs of each group by what is counted, int (g, k).
+        seed: Decides the order of groups of like size.
+
+    Returns:
+        Places from 0, int (n,).
+    """
+    salt = str(seed).encode()
+    hashes = pd.Series([hash_bytes(salt, digest.encode()) for digest in digests])
+    draws = hashes.groupby(groups).min()  # of a group: one photograph more seldom changes it
+    sizes = np.bincount(groups)
+    half_octaves = np.array([int(size * size).bit_length() for size in sizes])
+    order = np.lexsort([*counts.T, draws, -half_octaves])  # counts tell apart groups whose files cannot be read
+    return np.argsort(order)[groups]
+
+
+def spread_groups(counts: np.ndarray, shares: np.ndarray, before: np.ndarray, weights: np.ndarray | None = None) -> np.ndarray:
+    """Gives each group a part, so that each part has its share of everything that is counted.
+
+    In their order, so give the largest first, groups go to a part where nothing that they hold exceeds its share; among several such parts, or
+    where there is none, to the one that keeps the distance from the wanted counts least: chi-square, the sum of (count - wanted)² / wanted.
+
+    Args:
+        counts: Photographs of each group by what is counted, int (g, k).
+        shares: Share of each part, float (s,), 1 in all.
+        before: The part that a group has already, or -1, int (g,).
+        weights: How much each count matters, float (k,); all alike where it is None.
+
+    Returns:
+        The part of each group, int (g,).
 
     >>> spread_groups(np.array([[2], [1], [1], [1], [1]]), np.array([0.5, 0.5]), np.full(5, -1)).tolist()
     [0, 1, 1, 0, 1]
     """
-    counts = counts[:, counts.sum(axis=0) > 0].astype(float)
+    there = counts.sum(axis=0) > 0
+    weight = np.ones(there.sum()) if weights is None else weights[there]
+    counts = counts[:, there].astype(float)
     wanted = shares[:, None] * counts.sum(axis=0)
     parts, have = before.copy(), np.zeros(wanted.shape)
     np.add.at(have, before[before >= 0], counts[before >= 0])
     for group in np.flatnonzero(before < 0):
-        growth = (counts[group] * (2 * (have - wanted) + counts[group]) / wanted).sum(axis=1)
-        parts[group] = np.round(growth, 9).argmin()  # rounded: what is equal but for the last bit goes to the first part on every machine
+        held = np.flatnonzero(counts[group])
+        added = counts[group, held]
+        over = have[:, held] + added - wanted[:, held]  # (s, held)
+        fits = (over <= ROUNDING).all(axis=1)
+        terms = weight[held] * added * (2 * over - added) / wanted[:, held]
+        growth = [round(math.fsum(row), 9) for row in terms]  # an exact sum: numpy's order of adding depends on the processor
+        candidates = np.flatnonzero(fits) if fits.any() else range(len(shares))
+        parts[group] = min(candidates, key=lambda part: growth[part])
         have[parts[group]] += counts[group]
     return parts
 

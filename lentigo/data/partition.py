@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.balance import fill_parts, spread_groups
-from lentigo.data.files import hash_bytes
+from lentigo.data.balance import fill_parts, order_groups, spread_groups
 from lentigo.data.frozen_splits import DIGEST, find_moved, read_earlier, recall_parts
 from lentigo.data.leaks import count_joined, join_twins, search_dataset
 from lentigo.data.manifests import CLASSES, Dataset, load_dataset
@@ -23,6 +22,8 @@ from lentigo.errors import DataError, UsageError
 BALANCED = ("source", "site", "skin_tone", "skin_type")  # columns whose values are spread over the parts, within each class, where they are known
 UNKNOWN, OTHERS = "unknown", "others"
 MOST, FEWEST = 50, 10  # values of a column that are told apart, and photographs that each must have: fewer cannot be spread
+
+SHARE_WEIGHT, CLASS_WEIGHT = 4.0, 2.0  # how much a part's share of all photographs and of each class matters beside that of a source, a site or a skin tone
 
 
 @dataclass(frozen=True)
@@ -145,12 +146,14 @@ def choose_parts(dataset: Dataset, shares: dict[str, float], before: np.ndarray,
     """The part of each photograph, words (n,). `before`, int (n,): numbers of parts that are given, or -1. Raises `DataError` where a class is too small."""
     groups = dataset.groups
     require_groups(dataset, groups, len(shares))
-    draws = pd.Series([hash_bytes(str(seed).encode(), digest.encode()) for digest in dataset.digests]).groupby(groups).min()
-    order = np.lexsort([draws, -np.bincount(groups)])  # the largest first, those of one size as the seed has it
-    place = np.argsort(order)[groups]  # of a photograph's group in that order
+    strata = [pd.Series("all", index=dataset.table.index), *list_strata(dataset.table).values()]
+    by_group = [count_groups(values, groups) for values in strata]
+    place = order_groups(groups, dataset.digests, np.concatenate(by_group, axis=1), seed)
     given = pd.Series(before).groupby(place).max().to_numpy()
-    counts = np.concatenate([count_groups(values, place) for values in list_strata(dataset.table).values()], axis=1)
-    parts = spread_groups(counts, np.array(list(shares.values())), given)
+    by_place = [count_groups(values, place) for values in strata]
+    matters = [SHARE_WEIGHT, CLASS_WEIGHT, *[1.0] * (len(strata) - 2)]
+    weights = np.repeat(matters, [table.shape[1] for table in by_place])
+    parts = spread_groups(np.concatenate(by_place, axis=1), np.array(list(shares.values())), given, weights)
     parts = fill_parts(parts, count_groups(dataset.table["label"], place), len(shares), given < 0)
     chosen = np.array(list(shares), dtype=object)[parts[place]]
     require_classes(dataset, chosen, list(shares))

@@ -9,6 +9,7 @@ import pandas as pd
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from lentigo.data.balance import fill_parts, order_groups, spread_groups
 from lentigo.errors import DataError
 
 SPLITS = ("train", "validation", "test")
@@ -38,26 +39,46 @@ def group_photos(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) ->
     return connected_components(coo_array((np.ones(len(row)), (row, anchor)), shape=(n, n)), directed=False)[1]
 
 
-def split_validation(malignant: np.ndarray, groups: np.ndarray, fraction: float, seed: int) -> np.ndarray:
-    """A mask, bool (n,), of about `fraction` of the photographs for validation.
+def split_validation(malignant: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int) -> np.ndarray:
+    """The photographs that are kept for validation: whole groups, `fraction` of each class as nearly as the groups allow, each class on both sides.
 
-    Whole groups are drawn, stratified by whether they hold a malignant photograph; each class stands on both sides.
-    Raises `DataError` when a class is too small for that.
+    A function of what the groups hold and of the seed: neither the order of the rows nor the machine matters.
+
+    Args:
+        malignant: 1 or True for malignant, 0 or False for benign, (n,).
+        groups: The group (patient, lesion, duplicates) of each photograph, numbers or words, (n,).
+        digests: The hash of each photograph's content, n words.
+        fraction: The share of the photographs for validation, above 0 and below 1.
+        seed: Decides which groups of like size are drawn.
+
+    Returns:
+        The photographs for validation, bool (n,).
+
+    Raises:
+        DataError: A class has fewer than two groups.
     """
-    names, index = np.unique(groups, return_inverse=True)
-    stratum = np.zeros(len(names), dtype=int)
-    np.maximum.at(stratum, index, malignant.astype(int))
-    sizes = np.bincount(stratum, minlength=2)
-    smallest = sizes.min()
+    labels = np.asarray(malignant).astype(int)
+    smallest = min(len(np.unique(groups[labels == label])) for label in (0, 1))
     if smallest < 2:
         raise DataError(
             f"a validation split needs two groups (patients, lesions or photographs) of each class at least; "
             f"the smaller class has {smallest}: add photographs"
         )
-    shares = np.clip(np.round(fraction * sizes).astype(int), 1, sizes - 1)  # scikit-learn may leave a small class out of one side
-    rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)]
-    return np.isin(index, np.concatenate(drawn))
+    return hold_out_share(labels, groups, digests, fraction, seed)
+
+
+def hold_out_share(labels: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int) -> np.ndarray:
+    """As `split_validation`, for labels, int (n,), of any number of classes; each class that has two groups stands on both sides."""
+    _, numbers = np.unique(groups, return_inverse=True)
+    counts = np.zeros((numbers.max() + 1, labels.max() + 1), int)
+    np.add.at(counts, (numbers, labels), 1)
+    place = order_groups(numbers, digests, counts, seed)
+    ordered = np.zeros_like(counts)
+    ordered[place] = counts[numbers]
+    free = np.full(len(ordered), -1)
+    parts = spread_groups(ordered, np.array([1 - fraction, fraction]), free)
+    parts = fill_parts(parts, ordered, 2, free < 0)
+    return parts[place] == 1
 
 
 def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:

@@ -195,7 +195,7 @@ def score_on(cluster: Cluster, scoring: Scoring, units: list[Unit]) -> Iterator[
 def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndarray:
     """The photographs, bool (n,), that a unit does not learn from: the same for every backbone."""
     if recipe.finetune:
-        return split_validation(dataset.malignant, dataset.groups, recipe.validation_split, recipe.seed)
+        return split_validation(dataset.malignant, dataset.groups, dataset.digests, recipe.validation_split, recipe.seed)
     return assign_folds(dataset, folds, recipe.seed) == fold
 
 

@@ -18,6 +18,7 @@ from lentigo.data.manifests import Dataset
 from lentigo.data.masks import MaskSet, check_masks, list_masks
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import hold_out_share
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.segmentation import MaskAssessment
 from lentigo.models.backbones import find_backbone
@@ -169,8 +170,7 @@ def hold_out(masks: MaskSet, recipe: Recipe, learned: Learned) -> np.ndarray:
             given = np.array([photo.split == "validation" for photo in known])
     if given.any() and not given.all():
         return given
-    names = np.unique(masks.groups)
-    if len(names) < 2:
+    if len(np.unique(masks.groups)) < 2:
         raise DataError(f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected two at least, for training and validation")
-    count = int(np.clip(round(recipe.validation_split * len(names)), 1, len(names) - 1))
-    return np.isin(masks.groups, np.random.default_rng(recipe.seed).permutation(names)[:count])
+    one_class = np.zeros(len(masks.groups), int)
+    return hold_out_share(one_class, masks.groups, masks.digests, recipe.validation_split, recipe.seed)

@@ -205,7 +205,8 @@ def draw_validation(dataset: Dataset, recipe: Recipe, known: np.ndarray) -> np.n
     held_out, fresh = judged & ~spent, np.flatnonzero(~judged & ~spent)
     some_known = bool((known != "").any())
     if not some_known or count_groups(dataset, fresh) >= FEWEST:
-        held_out[fresh] = split_validation(dataset.malignant[fresh], dataset.groups[fresh], recipe.validation_split, recipe.seed)
+        new = dataset.take(fresh)
+        held_out[fresh] = split_validation(new.malignant, dataset.groups[fresh], new.digests, recipe.validation_split, recipe.seed)
     if some_known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
         raise DataError(
             f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its {len(dataset)} photographs, and what is left cannot judge; "

@@ -339,3 +339,27 @@ def test_a_manifest_that_is_there_is_not_replaced_unless_it_is_kept(tmp_path):
         require_new(tmp_path / "split.csv", None)
     require_new(tmp_path / "split.csv", tmp_path / "split.csv")
     require_new(tmp_path / "new.csv", None)
+
+
+# --- groups of unequal size
+
+
+@pytest.fixture
+def patients(tmp_path):
+    """1,500 photographs: five patients with 200 each, and 500 with one; two sources."""
+    names = [f"p{row // 200}" if row < 1000 else f"q{row}" for row in range(1500)]
+    sources = np.where(np.arange(1500) % 3 == 0, "clinic", "archive")
+    return make(tmp_path, 1500, patient_id=names, source=sources)
+
+
+@pytest.mark.parametrize("shares", [(0.2, 0.2), (0, 0.2), (0.1, 0.3)])
+def test_a_few_large_patients_leave_every_part_its_share(patients, shares):
+    partition = split(patients, *shares)
+    for part, wanted in partition.wanted.items():
+        assert (partition.dataset.table["split"] == part).mean() == pytest.approx(wanted, abs=0.01)
+
+
+def test_a_few_large_patients_leave_every_part_its_share_of_malignant_photographs(patients):
+    partition = split(patients, 0.2, 0.2)
+    shares = partition.dataset.table["split"][partition.dataset.malignant == 1].value_counts(normalize=True)
+    assert shares.to_dict() == pytest.approx(partition.wanted, abs=0.02)

@@ -70,10 +70,70 @@ def test_the_index_of_the_table_does_not_matter():
 # --- the validation split
 
 
+def draw(malignant: np.ndarray, groups: np.ndarray, fraction: float, seed: int, contents: np.ndarray | None = None) -> np.ndarray:
+    """The split of photographs whose contents are as given, else each its own."""
+    contents = np.arange(len(groups)) if contents is None else contents
+    return split_validation(malignant, groups, [f"{content:064x}" for content in contents], fraction, seed)
+
+
+def unequal(seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Malignant (n,) and groups (n,) of 120 patients, a few of whom have most of the photographs, of both classes."""
+    rng = np.random.default_rng(seed)
+    groups = np.repeat(np.arange(120), np.minimum(150, (rng.pareto(0.9, 120) * 3 + 1).astype(int)))
+    return (rng.random(len(groups)) < rng.beta(0.3, 0.7, 120)[groups]).astype(int), groups
+
+
+def test_a_few_large_groups_leave_the_share_as_it_was_asked_for():
+    groups = np.concatenate([np.repeat(np.arange(5), 200), np.arange(5, 505)])
+    malignant = np.isin(groups, [0, 1, *range(5, 205)]).astype(int)
+    for seed in range(10):
+        held_out = draw(malignant, groups, 0.2, seed)
+        assert abs(held_out.mean() - 0.2) < 0.001 and abs(held_out[malignant == 1].mean() - 0.2) < 0.002
+
+
+@pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5])
+@pytest.mark.parametrize("seed", range(5))
+def test_patients_of_any_size_leave_both_classes_their_share(seed, fraction):
+    malignant, groups = unequal(seed)
+    held_out = draw(malignant, groups, fraction, seed)
+    assert abs(held_out[malignant == 1].mean() - fraction) < 0.02 and abs(held_out[malignant == 0].mean() - fraction) < 0.02
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_neither_the_order_of_the_rows_nor_the_names_of_the_groups_matter(seed):
+    malignant, groups = unequal(seed)
+    order = np.random.default_rng(seed).permutation(len(groups))
+    names = np.random.default_rng(seed + 1).permutation(1000)[groups]
+    held_out = draw(malignant, groups, 0.2, seed)
+    np.testing.assert_array_equal(draw(malignant[order], names[order], 0.2, seed, contents=order), held_out[order])
+
+
+def test_other_contents_are_drawn_otherwise():
+    malignant, groups = unequal(0)
+    assert (draw(malignant, groups, 0.2, 0) != draw(malignant, groups, 0.2, 0, contents=np.arange(len(groups)) + 10**6)).any()
+
+
+def test_a_group_whose_size_no_other_has_is_drawn_by_some_seeds_and_not_by_others():
+    groups = np.repeat(np.arange(40), np.arange(21, 61))
+    malignant = groups % 2
+    share = np.mean([draw(malignant, groups, 0.2, seed)[groups == 39].all() for seed in range(40)])
+    assert 0.05 < share < 0.6
+
+
+def test_both_classes_stand_on_both_sides_of_patients_with_both():
+    rng = np.random.default_rng(0)
+    for _ in range(300):
+        groups = rng.integers(0, rng.integers(2, 5), rng.integers(4, 9))
+        malignant = rng.integers(0, 2, len(groups))
+        if min(len(np.unique(groups[malignant == label])) for label in (0, 1)) >= 2:
+            held_out = draw(malignant, groups, 0.2, 0)
+            assert set(malignant[held_out]) == set(malignant[~held_out]) == {0, 1}
+
+
 @pytest.mark.parametrize("seed", range(10))
 def test_no_group_stands_on_both_sides(seed):
     malignant, groups = toy(seed)
-    held_out = split_validation(malignant, groups, 0.2, seed)
+    held_out = draw(malignant, groups, 0.2, seed)
     assert not set(groups[held_out]) & set(groups[~held_out])
 
 
@@ -81,26 +141,26 @@ def test_no_group_stands_on_both_sides(seed):
 def test_a_group_with_one_malignant_photograph_is_drawn_as_a_malignant_one(order):
     malignant, groups = np.array([1, 0, 0, 0, 1, 0, 0, 0])[order], np.array([0, 0, 0, 1, 2, 2, 3, 1])[order]
     for seed in range(5):
-        held_out = split_validation(malignant, groups, 0.5, seed)
+        held_out = draw(malignant, groups, 0.5, seed)
         assert malignant[held_out].sum() == malignant[~held_out].sum() == 1
 
 
 @pytest.mark.parametrize("fraction", [0.1, 0.2, 0.5, 0.8])
 def test_about_the_fraction_of_the_photographs_is_held_out(fraction):
     malignant, groups = toy(0, 2000)
-    assert abs(split_validation(malignant, groups, fraction, 0).mean() - fraction) < 0.04
+    assert abs(draw(malignant, groups, fraction, 0).mean() - fraction) < 0.001
 
 
 def test_without_groups_the_fraction_is_exact_in_each_class():
     malignant = np.repeat([0, 1], [100, 50])
-    held_out = split_validation(malignant, np.arange(150), 0.2, 0)
+    held_out = draw(malignant, np.arange(150), 0.2, 0)
     assert (held_out[:100].sum(), held_out[100:].sum()) == (20, 10)
 
 
 def test_both_sides_have_about_the_same_share_of_malignant_photographs():
     malignant, groups = toy(1, 2000)
-    held_out = split_validation(malignant, groups, 0.2, 0)
-    assert abs(malignant[held_out].mean() - malignant[~held_out].mean()) < 0.05
+    held_out = draw(malignant, groups, 0.2, 0)
+    assert abs(malignant[held_out].mean() - malignant[~held_out].mean()) < 0.005
 
 
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.9, 0.99])
@@ -108,13 +168,13 @@ def test_both_sides_have_about_the_same_share_of_malignant_photographs():
 def test_both_classes_stand_on_both_sides_whenever_that_is_possible(benign, cancers, fraction):
     malignant = np.repeat([0, 1], [benign, cancers])
     for seed in range(5):
-        held_out = split_validation(malignant, np.arange(len(malignant)), fraction, seed)
+        held_out = draw(malignant, np.arange(len(malignant)), fraction, seed)
         assert set(malignant[held_out]) == set(malignant[~held_out]) == {0, 1}
 
 
 def test_the_same_seed_gives_the_same_split_and_another_seed_another():
     malignant, groups = toy(3)
-    splits = [split_validation(malignant, groups, 0.2, seed) for seed in (5, 5, 6)]
+    splits = [draw(malignant, groups, 0.2, seed) for seed in (5, 5, 6)]
     np.testing.assert_array_equal(splits[0], splits[1])
     assert (splits[0] != splits[2]).any()
 
@@ -122,16 +182,16 @@ def test_the_same_seed_gives_the_same_split_and_another_seed_another():
 def test_the_names_of_the_groups_may_be_words_and_truth_may_be_bool():
     malignant, groups = toy(3)
     words = np.array([f"P{number:05d}" for number in groups])
-    np.testing.assert_array_equal(split_validation(malignant == 1, words, 0.2, 0), split_validation(malignant, groups, 0.2, 0))
+    np.testing.assert_array_equal(draw(malignant == 1, words, 0.2, 0), draw(malignant, groups, 0.2, 0))
 
 
 @pytest.mark.parametrize(
     "malignant, groups, count",
-    [([0, 0, 0, 1], [0, 1, 2, 3], 1), ([0, 0, 0, 0], [0, 1, 2, 3], 0), ([0, 0, 1, 1, 1], [0, 1, 2, 2, 2], 1), ([1, 0, 1, 0], [0, 0, 1, 1], 0), ([], [], 0)],
+    [([0, 0, 0, 1], [0, 1, 2, 3], 1), ([0, 0, 0, 0], [0, 1, 2, 3], 0), ([0, 0, 1, 1, 1], [0, 1, 2, 2, 2], 1), ([1, 0, 1, 1], [0, 0, 1, 2], 1), ([], [], 0)],
 )
 def test_a_class_of_fewer_than_two_groups_is_a_data_error_with_its_count(malignant, groups, count):
     with pytest.raises(DataError, match=f"two groups .* the smaller class has {count}: add photographs"):
-        split_validation(np.array(malignant, dtype=int), np.array(groups, dtype=int), 0.2, 0)
+        draw(np.array(malignant, dtype=int), np.array(groups, dtype=int), 0.2, 0)
 
 
 # --- leaks of a given split
