@@ -147,15 +147,36 @@ def draw_colour(augmentation: Augmentation, rng: np.random.Generator) -> np.ndar
     return np.column_stack([linear, np.full(3, 127.5 * (1 - contrast))])
 
 
-def mix_views(views: np.ndarray, labels: np.ndarray, alpha: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Mixup (Zhang 2018): each view, uint8 (n, height, width, 3), blended with another of its batch, and its label (n, 1) likewise.
+Mixed = tuple[np.ndarray, np.ndarray, np.ndarray]  # views, labels, weights
 
-    The share of the view itself is drawn from Beta(alpha, alpha) and is a half at least.
+
+def mix_views(views: np.ndarray, labels: np.ndarray, weights: np.ndarray, alpha: float, rng: np.random.Generator) -> Mixed:
+    """Mixup (Zhang 2018): each view is blended with another of its batch.
+
+    The share of the view itself is drawn from Beta(alpha, alpha) and is a half at least. The loss of what is mixed is the mean of the losses of both
+    photographs by their shares, each with the weight of its own class. Cross-entropy is linear in the label, so that is the loss of one mixed label with one
+    mixed weight.
+
+    Args:
+        views: uint8 (n, height, width, 3).
+        labels: float32 (n, k).
+        weights: What each photograph weighs, float32 (n,).
+        alpha: Of the Beta distribution, above 0.
+        rng: Draws shares and partners.
+
+    Returns:
+        Views, labels and weights of the same shapes and types.
     """
     share = rng.beta(alpha, alpha, len(views))
-    share, other = np.maximum(share, 1 - share).astype(np.float32), rng.permutation(len(views))
-    mixed = [cv2.addWeighted(view, float(part), views[n], float(1 - part), 0) for view, part, n in zip(views, share, other, strict=True)]
-    return np.stack(mixed), share[:, None] * labels + (1 - share[:, None]) * labels[other]
+    share = np.maximum(share, 1 - share).astype(np.float32)
+    other = rng.permutation(len(views))
+    pairs = zip(views, views[other], share, strict=True)
+    mixed = [cv2.addWeighted(view, float(part), partner, float(1 - part), 0) for view, partner, part in pairs]
+    own = share * weights
+    partners = (1 - share) * weights[other]
+    weight = own + partners
+    label = (own[:, None] * labels + partners[:, None] * labels[other]) / weight[:, None]
+    return np.stack(mixed), label, weight
 
 
 def lay_mosaics(views: np.ndarray, masks: np.ndarray, chance: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:

@@ -8,7 +8,6 @@ backbone, weights, preprocessing, precision. A changed photograph is simply not 
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -27,7 +26,7 @@ from lentigo.models.graph import to_onnx
 from lentigo.models.network import Network, name_weights
 from lentigo.models.runtime import Session, fastest_precision
 
-SHARD_SUFFIX = ".npz.sealed"
+SHARD_SUFFIX, LIST_SUFFIX = ".sealed", ".photographs"  # features, and whose they are
 SHARD = 1024  # photographs; what a killed extraction loses at most
 LEAST_RANGE = 1e-6  # of the liveliest feature; below it a head gives every photograph the same answer (LOG.md, 2026-11-24)
 
@@ -66,7 +65,7 @@ def extract_features(
 ) -> Features:
     """Features of each photograph, from the cache where it has them; the others are computed by the workers of `cluster`, where there is one."""
     folder = features_folder(network, exact)
-    known = load_shards(folder)
+    known = load_shards(folder, set(dataset.digests))
     missing = [n for n, digest in enumerate(dataset.digests) if digest not in known]
     problems = []
     if missing:
@@ -95,7 +94,13 @@ def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Featur
 
 
 def refuse_still_features(features: Features, backbone: str, weights: str | Path) -> None:
-    """Raises `ModelError` where all photographs have the same features: no head, and no fine-tuning, learns from such a trunk."""
+    """Raises `ModelError` where all photographs have the same features, or features that are no numbers: no head, and no fine-tuning, learns from such a trunk."""
+    broken = int((~np.isfinite(features.values)).any(axis=1).sum())
+    if broken:
+        raise ModelError(
+            f"{backbone} with --weights {weights}: gives {broken} of {len(features.values)} photographs features that are no numbers; "
+            f"expected finite ones: choose other weights (--weights imagenet or FILE)"
+        )
     if len(features.values) > 1 and np.ptp(features.values, axis=0).max() < LEAST_RANGE:
         raise ModelError(
             f"{backbone} with --weights {weights}: gives {len(features.values)} photographs the same features, to within {LEAST_RANGE:g}; "
@@ -145,23 +150,42 @@ def gather_shards(answers: Iterable[tuple[str, np.ndarray] | Problem], folder: P
 
 
 def keep_shard(folder: Path, shard: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
-    """Writes a shard under the hash of its photographs, and adds it to what is known."""
+    """Writes a shard and the list of its photographs, both under the hash of these, and adds it to what is known."""
     known.update(shard)
-    digests, values, content = np.array(list(shard)), np.stack(list(shard.values())), io.BytesIO()
-    np.savez(content, digests=digests, values=values)
-    keep_in_cache(folder / f"{hash_bytes(digests.tobytes())[:16]}{SHARD_SUFFIX}", content.getvalue())
+    listed, content = "\n".join(shard).encode(), io.BytesIO()
+    np.save(content, np.stack(list(shard.values())))
+    path = folder / f"{hash_bytes(listed)[:16]}{SHARD_SUFFIX}"
+    if keep_in_cache(path, content.getvalue()):
+        keep_in_cache(path.with_suffix(LIST_SUFFIX), listed)
 
 
-def load_shards(folder: Path) -> dict[str, np.ndarray]:
-    """All features of a cache folder by file hash. A shard that is torn or foreign is removed, to be computed again."""
+def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
+    """The features of some photographs, by the hash of their files, as far as a cache folder has them.
+
+    Of a shard that holds none of them only the list of its photographs is read: a cache grows with every data set. A shard that is torn or
+    foreign is removed, to be computed again.
+    """
     known: dict[str, np.ndarray] = {}
-    for path in list_cache(folder, SHARD_SUFFIX):
-        content = read_from_cache(path)
-        if content is None:
+    for path in list_cache(folder, LIST_SUFFIX):
+        listed = read_from_cache(path)
+        digests = [] if listed is None else listed.decode().split()
+        if wanted.isdisjoint(digests):
             continue
-        try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as shard:
-                known.update(zip(shard["digests"].tolist(), shard["values"], strict=True))
-        except (ValueError, KeyError, EOFError, zipfile.BadZipFile):
+        values = read_values(path.with_suffix(SHARD_SUFFIX))
+        if values is None or len(values) != len(digests):
             remove_from_cache(path)
+            continue
+        known.update((digest, row) for digest, row in zip(digests, values, strict=True) if digest in wanted)
     return known
+
+
+def read_values(path: Path) -> np.ndarray | None:
+    """The features of a shard, float32 (n, d); None where they are not there any more, or not as they were kept."""
+    content = read_from_cache(path)
+    if content is None:
+        return None
+    try:
+        return np.load(io.BytesIO(content), allow_pickle=False)
+    except (ValueError, EOFError):
+        remove_from_cache(path)
+        return None

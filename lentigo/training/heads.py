@@ -14,6 +14,7 @@ from scipy.special import expit, log_expit
 from sklearn.metrics import roc_auc_score
 
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.errors import ModelError
 from lentigo.models.deep_learning import keras
 from lentigo.models.network import build_head
 from lentigo.training.recipes import Recipe
@@ -90,7 +91,12 @@ def make_score(logits: np.ndarray, malignant: np.ndarray, history: pd.DataFrame,
 
 
 def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,)."""
+    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,). Raises `ModelError` where one is no number."""
+    if not np.isfinite(logits).all():
+        raise ModelError(
+            f"{int((~np.isfinite(logits)).sum())} of {len(logits)} validation photographs have a logit that is no number; "
+            f"expected numbers: the training has diverged, lower its learning rate and train into a new folder"
+        )
     likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
     return {
         "val_loss": float(-likelihood.mean()),

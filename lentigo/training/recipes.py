@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 import types
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -118,7 +119,11 @@ def check_range(item: dataclasses.Field, value: object) -> None:
     low, high, choices = (item.metadata.get(key) for key in ("low", "high", "choices"))
     if choices and value not in choices:
         raise UsageError(f"{item.name.replace('_', '-')} is {value!r}; expected {' or '.join(choices)}")
-    if low is not None and not low <= value <= high:  # NaN fails too
+    if low is None:
+        return
+    if not math.isfinite(value):
+        raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected a finite number")
+    if not low <= value <= high:
         raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
 
 

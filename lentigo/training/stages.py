@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.data.progress import Progress
+from lentigo.errors import ModelError
 from lentigo.models.deep_learning import keras
 from lentigo.training.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.devices import count_devices
@@ -19,6 +20,7 @@ from lentigo.training.recipes import Recipe
 from lentigo.training.sampling import Cell, draw_balanced
 from lentigo.training.steps import Step, find_adamw, make_step
 
+RATES = {"head": "head_learning_rate", "decoder": "mask_learning_rate"}  # by stage, the field of the recipe; of others it is `learning_rate`
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
 Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weights (n,)
 
@@ -27,14 +29,15 @@ Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weight
 class Stage:
     """A compiled model, what it is fed and how it is judged.
 
-    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape; `validate()` scores by name, of which `decides` is
+    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape and, where these are not `weights[rows]`, what each
+    photograph weighs; `validate()` scores by name, of which `decides` is
     the one that the best epoch has the highest of. `patience` is in epochs, 0 waits for ever; `watched` shows each step.
     """
 
     name: str
     model: keras.Model
     epochs: int
-    load_batch: Callable[[int, np.ndarray], tuple[Inputs, np.ndarray]]
+    load_batch: Callable[[int, np.ndarray], tuple[Inputs, np.ndarray] | Batch]
     validate: Callable[[], dict[str, float]]
     decides: str
     weights: np.ndarray = field(repr=False)  # of the training photographs, (n,)
@@ -66,12 +69,15 @@ def plan_rate(recipe: Recipe, highest: float, epochs: int, steps: int) -> keras.
 def order_rows(n: int, recipe: Recipe, stage: str, epoch: int, cells: list[Cell] | None = None, views: int = 0) -> list[np.ndarray]:
     """The rows of each batch of an epoch: a function of seed, stage and epoch alone. `views` is how many are drawn, `n` at 0.
 
+    A last batch of one photograph would pass the head's batch norms, where one photograph has no variance: it goes with the batch before.
     On several devices a batch is cut to what they can share out evenly: a few rows of the last one wait for an epoch that draws them earlier.
     """
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     count = views or n
     rows = np.tile(rng.permutation(n), -(-count // n))[:count] if cells is None else draw_balanced(cells, count, rng)
     batches, devices = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)], count_devices()
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [np.concatenate(batches[-2:])]
     return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
 
 
@@ -80,10 +86,10 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
     with ThreadPoolExecutor(1) as worker:
         waiting = worker.submit(stage.load_batch, epoch, orders[0])
         for rows, following in zip(orders, [*orders[1:], None], strict=True):
-            inputs, labels = waiting.result()
+            inputs, labels, *mixed = waiting.result()
             if following is not None:
                 waiting = worker.submit(stage.load_batch, epoch, following)
-            yield inputs, labels, stage.weights[rows]
+            yield inputs, labels, mixed[0] if mixed else stage.weights[rows]
 
 
 def run_stage(stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path | None, progress: Progress) -> None:
@@ -117,9 +123,21 @@ def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: 
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
     sums = np.zeros(2)
     for inputs, labels, weights in batches:
-        sums += len(labels) * np.array(step(inputs, labels, weights))
+        loss, accuracy = step(inputs, labels, weights)
+        require_finite(loss, stage, recipe, epoch)
+        sums += len(labels) * np.array([loss, accuracy])
     loss, accuracy = sums / sum(map(len, orders))
     return {"loss": float(loss), "accuracy": float(accuracy)}
+
+
+def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> None:
+    """Raises `ModelError` where a loss is no number: from there on every weight is none either."""
+    if not np.isfinite(loss):
+        name = RATES.get(stage.name, "learning_rate")
+        raise ModelError(
+            f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has diverged, "
+            f"lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new folder"
+        )
 
 
 def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:

@@ -39,7 +39,7 @@ from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.graph_weights import start_network
 from lentigo.models.network import Network, attach_diagnosis, build_graph, build_learner, build_saved, cut_network, join_outputs, settle_norms, unfreeze_trunk
 from lentigo.models.runtime import Session
-from lentigo.training.augmentation import augment_photo, find_augmentation, mix_views, view_generator
+from lentigo.training.augmentation import Mixed, augment_photo, find_augmentation, mix_views, view_generator
 from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, find_readable, refuse_still_features
 from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
@@ -289,14 +289,16 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, s
     steps = -(-(recipe.views or len(job.training)) // recipe.batch_size)
     compile_model(learner, recipe, plan_rate(recipe, rate, epochs, steps), recipe.average, loss)
 
-    def load(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        views, labels = load_views(job.training, recipe, epoch, rows, side)
-        return (session.answer(views)["map"] if session else views), labels
+    weights = weigh(job.training.malignant, recipe)
+
+    def load(epoch: int, rows: np.ndarray) -> Mixed:
+        views, labels, mixed = load_views(job.training, recipe, epoch, rows, weights[rows], side)
+        return (session.answer(views)["map"] if session else views), labels, mixed
 
     return Stage(
         name, learner, epochs, load,
         lambda: score_logits(measure_validation(job, judge), job.validation.malignant),
-        "val_auroc", weigh(job.training.malignant, recipe), recipe.patience, watched=True, views=recipe.views, cells=cells,
+        "val_auroc", weights, recipe.patience, watched=True, views=recipe.views, cells=cells,
     )  # fmt: skip
 
 
@@ -324,13 +326,15 @@ def score_whole(
     return score
 
 
-def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, side: int = SIDE) -> tuple[np.ndarray, np.ndarray]:
-    """Random views of some photographs, uint8 (n, side, side, 3), and their labels (n, 1)."""
+def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE) -> Mixed:
+    """Random views of some photographs, uint8 (n, side, side, 3), their labels (n, 1) and what each weighs, (n,), `weights` before they are mixed."""
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
     labels = encode_labels(dataset, recipe, rows)
-    return mix_views(views, labels, recipe.mixup, view_generator(recipe.seed, epoch, *rows)) if recipe.mixup else (views, labels)
+    if not recipe.mixup:
+        return views, labels, weights
+    return mix_views(views, labels, weights, recipe.mixup, view_generator(recipe.seed, epoch, *rows))
 
 
 def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndarray:

@@ -43,9 +43,26 @@ def test_colour_alone_keeps_the_place():
 def test_mixed_views_and_labels_keep_their_shares():
     views = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (0, 100, 200, 250)])
     labels = views[:, 0, 0, :1].astype(np.float32) / 250
-    mixed, shares = mix_views(views, labels, 0.4, np.random.default_rng(0))
+    mixed, shares, weights = mix_views(views, labels, np.ones(4, np.float32), 0.4, np.random.default_rng(0))
     np.testing.assert_allclose(mixed[:, 0, 0, 0] / 250, shares[:, 0], atol=0.005)
-    assert (mixed != views).any() and (np.abs(shares - labels) <= 0.5).all()
+    assert (mixed != views).any() and (np.abs(shares - labels) <= 0.5).all() and weights.tolist() == pytest.approx([1] * 4)
+
+
+def test_a_mixed_view_loses_what_both_photographs_lose_each_with_the_weight_of_its_class():
+    rng = np.random.default_rng(1)
+    malignant, logits = rng.integers(0, 2, 64), rng.normal(0, 2, 64)
+    labels, weights = malignant[:, None].astype(np.float32), np.where(malignant == 1, 4.0, 0.5).astype(np.float32)
+    views = np.arange(64, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
+
+    def measure_loss(label, logit):
+        return np.log1p(np.exp(logit)) - label * logit
+
+    _, mixed, weight = mix_views(views, labels, weights, 0.4, np.random.default_rng(0))
+    drawn = np.random.default_rng(0)
+    share = drawn.beta(0.4, 0.4, 64)
+    share, other = np.maximum(share, 1 - share), drawn.permutation(64)
+    expected = share * weights * measure_loss(malignant, logits) + (1 - share) * weights[other] * measure_loss(malignant[other], logits)
+    np.testing.assert_allclose(weight * measure_loss(mixed[:, 0], logits), expected, rtol=1e-5)
 
 
 def test_a_degraded_view_keeps_its_place_and_loses_detail():

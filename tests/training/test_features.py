@@ -79,7 +79,27 @@ def test_a_damaged_shard_is_rebuilt(network, dataset, damage):
     (shard,) = features_folder(network, False).glob("*.sealed")
     shard.write_bytes(damage(shard.read_bytes()))
     np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
-    assert len(load_shards(features_folder(network, False))) == 6
+    assert len(load_shards(features_folder(network, False), set(dataset.digests))) == 6
+
+
+def test_only_the_shards_of_a_data_set_are_read(network, dataset, monkeypatch):
+    for rows in ([0, 1, 2], [3, 4, 5]):
+        extract_features(network, dataset.take(np.array(rows)))
+    read = []
+    original = cache.read_values
+    monkeypatch.setattr(cache, "read_values", lambda path: read.append(path) or original(path))
+    assert set(load_shards(features_folder(network, False), {dataset.digests[0]})) == {dataset.digests[0]} and len(read) == 1
+
+
+def test_of_a_shard_only_the_photographs_of_a_data_set_are_kept(network, dataset):
+    extract_features(network, dataset)
+    assert set(load_shards(features_folder(network, False), {dataset.digests[1], "another"})) == {dataset.digests[1]}
+
+
+def test_features_that_are_no_numbers_are_refused():
+    features = Features(np.array([[1.0, 2.0], [np.nan, 3.0]], np.float32), np.ones(2, bool), ())
+    with pytest.raises(ModelError, match="toy with --weights none: gives 1 of 2 photographs features that are no numbers"):
+        refuse_still_features(features, "toy", "none")
 
 
 def test_a_shard_with_other_numbers_is_rebuilt(network, dataset):
