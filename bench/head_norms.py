@@ -82,20 +82,19 @@ def compare(stage, job, rows: list) -> dict[str, float]:
 
 def settle(stage, norms: list, batches: int = 20) -> None:
     """Gives the head's batch norms the means and variances of the weights as they are, over batches of views as the training has them."""
-    import keras
-
-    inputs = keras.Model(stage.model.input, [norm.input for norm in norms])
-    before = [norm.get_weights() for norm in norms]
+    momenta = [norm.momentum for norm in norms]
+    seen = [[] for _ in norms]
     rng = np.random.default_rng(0)
-    means, variances = [[], []], [[], []]
+    for norm in norms:
+        norm.momentum = 0.0  # after a batch each holds the means and variances of that batch alone
     for _ in range(batches):
         views = stage.load_batch(10**6, rng.choice(len(stage.weights), 32, replace=False))[0]
-        for number, values in enumerate(inputs(views, training=True)):
-            means[number].append(np.asarray(values).mean(axis=0))
-            variances[number].append(np.asarray(values).var(axis=0))
-    for number, norm in enumerate(norms):
-        gamma, beta = before[number][:2]
-        norm.set_weights([gamma, beta, np.mean(means[number], axis=0), np.mean(variances[number], axis=0)])
+        stage.model(views, training=True)
+        for values, norm in zip(seen, norms, strict=True):
+            values.append(norm.get_weights()[2:])
+    for norm, momentum, values in zip(norms, momenta, seen, strict=True):
+        norm.momentum = momentum
+        norm.set_weights([*norm.get_weights()[:2], *(np.mean(parts, axis=0) for parts in zip(*values, strict=True))])
 
 
 if __name__ == "__main__":

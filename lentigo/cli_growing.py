@@ -79,6 +79,7 @@ def tune(
     out: Annotated[Path, Option("--out", help="Folder of the answer and of the study; the same call goes on where it was stopped.")],
     trials: Annotated[int, Option("--trials", help="Recipes to be tried, those of earlier calls included.")] = 30,
     folds: Folds = 5,
+    confirm_share: Annotated[float, Option("--confirm-share", help="Share of the photographs that the search never sees; what it gained is measured on them.")] = 0.2,
     storage: Annotated[str | None, Option("--storage", help="Address of a database that several processes may share, such as postgresql://USER@HOST/NAME; a file in --out by default.")] = None,
     recipe: BaseRecipe = "best",
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a file or a RUN.")] = "imagenet",
@@ -89,7 +90,7 @@ def tune(
     columns: Any = None,
     **changes: Any,
 ) -> None:
-    """Searches a better recipe on folds, starting from the one given, and confirms what it gained on other folds."""
+    """Searches a better recipe on folds, starting from the one given, and confirms what it gained on photographs that the search never saw."""
     with mute_stderr():  # TensorFlow greets whoever imports it
         import optuna
 
@@ -99,7 +100,7 @@ def tune(
 
     quieten()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    plan = Plan(find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact)
+    plan = Plan(find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact, confirm_share)
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):
         tuning = run(load_data(data, columns), out, plan, cluster=joined, progress=bars)
     path = tuning.save(out)
@@ -131,13 +132,13 @@ def quieten() -> None:
 def print_tuning(tuning: Any, data: Path, path: Path) -> None:
     """What was found, for people."""
     facts, found = tuning.to_json(), tuning.confirmation
-    print_line(f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n']} photographs")
+    print_line(f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n_searched']} photographs")
     print_line(f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)")
     if found is None:
         print_line("  no recipe was better than the default")
     else:
         low, high = found.gain.ci
-        print_line(f"  gain on folds drawn anew {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})")
+        print_line(f"  gain on {found.n} photographs held out of the search {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})")
     for name in tuning.searched:
         print_line(f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance {tuning.importance.get(name, 0):.2f}")
     say(f"recipe: {path}; use it: lentigo train {data} --recipe {path} --out RUN; table and figures: {path.parent}")

@@ -20,7 +20,7 @@ from lentigo.training.recipes import Recipe
 from lentigo.training.sampling import Cell, draw_balanced
 from lentigo.training.steps import Step, find_adamw, make_step
 
-RATES = {"head": "head_learning_rate", "decoder": "mask_learning_rate"}  # by stage, the field of the recipe; of others it is `learning_rate`
+RATES = {"head": "head_learning_rate", "finetune small": "small_learning_rate", "decoder": "mask_learning_rate"}  # by stage, the field of the recipe; of others it is `learning_rate`
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
 Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weights (n,)
 
@@ -134,6 +134,8 @@ def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> Non
     """Raises `ModelError` where a loss is no number: from there on every weight is none either."""
     if not np.isfinite(loss):
         name = RATES.get(stage.name, "learning_rate")
+        if not getattr(recipe, name):  # 0: as at full size
+            name = "learning_rate"
         raise ModelError(
             f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has diverged, "
             f"lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new folder"

@@ -9,11 +9,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from functools import cache
+from typing import Any
 
 import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.pruners import MedianPruner
-from optuna.samplers import TPESampler
+from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -44,6 +45,33 @@ def list_searched(recipe: Recipe) -> dict[str, BaseDistribution]:
     return {name: make_distribution(kind, search) for name, (kind, search) in searched.items() if search and (recipe.finetune or not search.whole)}
 
 
+class NumberedSampler(BaseSampler):
+    """TPE (Bergstra 2011) with the joint density of all fields; what it draws for a trial is a function of the seed, the trial's number and the trials before.
+
+    Each number is given once, whoever asks for it. So an interrupted search draws what an uninterrupted one would have drawn, and two
+    processes that ask at the same moment draw different recipes.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+        self.samplers: dict[int, TPESampler] = {}
+
+    def find_sampler(self, trial: FrozenTrial) -> TPESampler:
+        """The sampler of one trial."""
+        if trial.number not in self.samplers:
+            self.samplers[trial.number] = TPESampler(seed=1000 * self.seed + trial.number, multivariate=True, n_startup_trials=RANDOM)
+        return self.samplers[trial.number]
+
+    def infer_relative_search_space(self, study: optuna.Study, trial: FrozenTrial) -> dict[str, BaseDistribution]:
+        return self.find_sampler(trial).infer_relative_search_space(study, trial)
+
+    def sample_relative(self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]) -> dict[str, Any]:
+        return self.find_sampler(trial).sample_relative(study, trial, search_space)
+
+    def sample_independent(self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution) -> Any:
+        return self.find_sampler(trial).sample_independent(study, trial, param_name, param_distribution)
+
+
 def make_distribution(kind: str, search: Search) -> BaseDistribution:
     """Optuna's form of a search."""
     if search.choices:
@@ -56,16 +84,15 @@ def make_distribution(kind: str, search: Search) -> BaseDistribution:
 def open_study(place: Place, seed: int = 0) -> optuna.Study:
     """The study of a place, made where there is none. Raises `UsageError` for an address that is none, `StoreError` where nobody answers there.
 
-    The sampler is TPE (Bergstra 2011) with the joint density of all fields, its seed a function of `seed` and of the number of trials: what is drawn
-    next does not depend on interruptions. Pruned is by the median, of differences from the default recipe on the same folds: Hyperband shares out
+    Pruned is by the median, of differences from the default recipe on the same folds: Hyperband shares out
     epochs, of which a head needs few, and Wilcoxon's test needs four folds before it may say anything.
     """
     try:
         study = optuna.create_study(storage=open_storage(place.storage), study_name=place.name, direction="maximize", load_if_exists=True)
-        count = len(study.get_trials(deepcopy=False))
+        study.get_trials(deepcopy=False)
     except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError, ImportError) as error:
         raise explain_failure(place.storage, error) from error
-    study.sampler = TPESampler(seed=1000 * seed + count, multivariate=True, n_startup_trials=RANDOM)
+    study.sampler = NumberedSampler(seed)
     study.pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=1)
     return study
 

@@ -317,13 +317,30 @@ def score_whole(
     `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
     """
     started = time.perf_counter()
+    job, history = train_whole(recipe, weights, dataset, features, held_out, work, exact, progress)
+    score = make_score(measure_validation(job, job.network.full), job.validation.malignant, history, started)
+    shutil.rmtree(work)
+    return score
+
+
+def answer_whole(
+    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, others: Dataset, work: Path, exact: bool = False
+) -> np.ndarray:
+    """Trains a whole network as `score_whole` does, and gives its logits, float (m,), of `others`, which had no part in it."""
+    job, _ = train_whole(recipe, weights, dataset, features, held_out, work, exact)
+    logits = measure_validation(replace(job, validation=others), job.network.full)
+    shutil.rmtree(work)
+    return logits
+
+
+def train_whole(
+    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, work: Path, exact: bool = False, progress: Progress = show_nothing
+) -> tuple[Job, pd.DataFrame]:
+    """A whole network that has learned from all photographs but those `held_out`, which said when to stop, and its history."""
     network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed, recipe.units)
     settle_random(network, weights, dataset)
     job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
-    history = run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
-    score = make_score(measure_validation(job, network.full), job.validation.malignant, history, started)
-    shutil.rmtree(work)
-    return score
+    return job, run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
 
 
 def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE) -> Mixed:

@@ -15,19 +15,20 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lentigo.data.cache import shared_folder
 from lentigo.data.cluster import Cluster
-from lentigo.data.files import hash_bytes, parse_json, require_writable, stage_folder, write_json, write_whole
+from lentigo.data.files import hash_bytes, require_writable, stage_folder, write_json, write_whole
 from lentigo.data.manifests import Dataset
 from lentigo.data.photos import Problem
 from lentigo.data.progress import Progress, show_nothing
+from lentigo.data.splits import split_validation
 from lentigo.errors import ModelError, UsageError
-from lentigo.evaluation.repeats import Mean, average_scores, known
 from lentigo.models.backbones import find_backbone
 from lentigo.models.graph_weights import start_network
 from lentigo.training.charts import draw_importance, draw_progress, draw_slices
+from lentigo.training.confirmation import Confirmation, confirm
 from lentigo.training.devices import set_threads
-from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.features import Features, extract_features, refuse_still_features
 from lentigo.training.folds import assign_folds, gather_pool
-from lentigo.training.heads import Sample, score_head
+from lentigo.training.heads import Sample, answer_head, score_head, train_head
 from lentigo.training.recipes import Recipe
 from lentigo.training.sides import find_start, keep_settings, refuse_known
 from lentigo.training.study import (
@@ -45,7 +46,7 @@ from lentigo.training.study import (
     open_study,
     rate_importance,
 )
-from lentigo.training.trainer import name_source, score_whole, settle_random
+from lentigo.training.trainer import answer_whole, name_source, score_whole, settle_random
 
 SETTINGS = Path("study") / "settings.json"
 Measure = Callable[[Recipe, Watch], list[float]]
@@ -62,22 +63,13 @@ class Plan:
     storage: str | None = None
     twins: bool = True
     exact: bool = False
+    confirm_share: float = 0.2  # of the photographs, which the search never sees
 
     def __post_init__(self) -> None:
         if self.trials < 1:
             raise UsageError(f"trials is {self.trials}; expected 1 at least")
-
-
-@dataclass(frozen=True)
-class Confirmation:
-    """The default and the best recipe once more, on folds that were drawn anew and had no part in the choice; `gain` is that of the best."""
-
-    default: tuple[float, ...]
-    best: tuple[float, ...]
-    gain: Mean
-
-    def to_json(self) -> dict[str, Any]:
-        return {"default": list(self.default), "best": list(self.best), "gain": {**self.gain.to_json(), "p": known(self.gain.p)}}
+        if not 0 < self.confirm_share < 1:  # NaN fails too
+            raise UsageError(f"confirm-share is {self.confirm_share:g}; expected above 0 and below 1")
 
 
 @dataclass(frozen=True)
@@ -124,7 +116,8 @@ class Tuning:
 
 
 def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cluster | None = None, progress: Progress = show_nothing) -> Tuning:
-    """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on other folds.
+    """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on photographs that the
+    search never saw.
 
     The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`, where there is one. Raises `UsageError` where `out` was begun with another recipe or other
     photographs, `DataError`, `StoreError`, and `ModelError` where no weights can be had or every trial fails.
@@ -136,12 +129,12 @@ def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cl
     start = find_start(plan.weights)
     refuse_known(pool.dataset, start, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
-    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact,
+    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact, "confirm_share": plan.confirm_share,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
     settle_random(network, plan.weights, pool.dataset)
     features = extract_features(network, pool.dataset, exact=plan.exact, cluster=cluster, progress=progress)
     refuse_still_features(features, recipe.backbone, plan.weights)
-    held = Held(plan, pool.dataset.take(features.readable), features.values, assign_folds(pool.dataset, plan.folds, recipe.seed)[features.readable], out / "work")
+    held, reserve = set_apart(pool.dataset, features, plan, out / "work")
     keep_settings(out / SETTINGS, settings)
     place = find_place(out, plan.storage, settings)
     if cluster is None:
@@ -149,15 +142,46 @@ def tune(data: str | Path | Dataset, out: str | Path, plan: Plan, *, cluster: Cl
     else:
         run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
     study = open_study(place)
-    facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "twins": pool.twins,
+    facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()),
+             "n_searched": len(held.dataset), "n_confirming": len(reserve.dataset), "twins": pool.twins,
              "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "start": start.describe(), "study": place.name}  # fmt: skip
     best = choose_best(study)
     chosen = replace(recipe, **{name: best.params[name] for name in list_searched(recipe)}, name="tuned")
-    other = replace(held, folds=assign_folds(pool.dataset, plan.folds, recipe.seed + 1)[features.readable])
+    confirmation = None
+    if DEFAULT not in best.user_attrs:
+        confirmation = confirm(out / "study" / "confirmation.json", reserve.dataset, recipe, chosen, lambda one: held.answer(one, reserve))
     return Tuning(
-        chosen, best.value, find_default(study).value, confirm(out / "study" / "confirmation.json", other, recipe, chosen, DEFAULT in best.user_attrs),
-        rate_importance(study), tabulate(study, list_searched(recipe)), tuple(list_searched(recipe)), pool.problems + features.problems, facts,
+        chosen, best.value, find_default(study).value, confirmation, rate_importance(study), tabulate(study, list_searched(recipe)),
+        tuple(list_searched(recipe)), pool.problems + features.problems, facts,
     )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Reserve:
+    """Photographs that the search never sees, and their features (m, d)."""
+
+    dataset: Dataset
+    features: np.ndarray
+
+
+def set_apart(dataset: Dataset, features: Features, plan: Plan, work: Path) -> tuple[Held, Reserve]:
+    """The photographs to search on, in folds, and those to confirm on: whole groups, both classes in their shares, a function of contents and seed.
+
+    Args:
+        dataset: All photographs outside the test split, n of them.
+        features: Their features.
+        plan: Says the share to confirm on, the number of folds and the seed.
+        work: Folder for what a training of a whole network keeps meanwhile.
+
+    Raises:
+        DataError: A class has too few groups.
+    """
+    apart = split_validation(dataset.malignant, dataset.groups, dataset.digests, plan.confirm_share, plan.recipe.seed)
+    searched = dataset.take(~apart)
+    folds = assign_folds(searched, plan.folds, plan.recipe.seed)[features.readable[~apart]]
+    apart_readable = apart[features.readable]
+    held = Held(plan, searched.take(features.readable[~apart]), features.values[~apart_readable], folds, work)
+    return held, Reserve(dataset.take(apart & features.readable), features.values[apart_readable])
 
 
 @dataclass(frozen=True)
@@ -184,6 +208,18 @@ class Held:
             with stage_folder(self.work) as work:
                 return score_whole(recipe, self.plan.weights, self.dataset, self.features, held_out, work, self.plan.exact).auroc
         return score_head(recipe, Sample(self.features, self.dataset.malignant), held_out).auroc
+
+    def answer(self, recipe: Recipe, reserve: Reserve) -> np.ndarray:
+        """Logits, float (folds, m), of the m photographs of `reserve` by what was learned without each fold; the fold says when to stop."""
+        return np.stack([self.answer_fold(recipe, self.folds == fold, reserve) for fold in range(self.plan.folds)])
+
+    def answer_fold(self, recipe: Recipe, held_out: np.ndarray, reserve: Reserve) -> np.ndarray:
+        """Logits, float (m,), by what was learned without the photographs that are held out, bool (n,)."""
+        if recipe.finetune:
+            with stage_folder(self.work) as work:
+                return answer_whole(recipe, self.plan.weights, self.dataset, self.features, held_out, reserve.dataset, work, self.plan.exact)
+        head, _ = train_head(recipe, Sample(self.features, self.dataset.malignant), held_out)
+        return answer_head(head, reserve.features)
 
 
 def find_place(out: Path, storage: str | None, settings: dict[str, Any]) -> Place:
@@ -248,38 +284,23 @@ def choose_best(study: optuna.Study) -> FrozenTrial:
     return max(complete, key=lambda trial: (trial.value, -trial.number))
 
 
-def read_confirmation(path: Path, folds: int) -> dict[str, Any]:
-    """What was kept of an earlier confirmation; nothing where there is none, or where it is damaged: then it is measured again."""
-    try:
-        facts = parse_json(path.read_bytes())
-        whole = all(len(facts[name]) == folds and np.isfinite(facts[name]).all() for name in ("default", "best"))
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-    return facts if whole else {}
-
-
-def confirm(path: Path, held: Held, recipe: Recipe, chosen: Recipe, same: bool) -> Confirmation | None:
-    """Measures both recipes on other folds, with another start; kept in a file under the best recipe. None where both are the same."""
-    if same:
-        return None
-    key = json.loads(json.dumps(asdict(chosen)))
-    facts = read_confirmation(path, held.plan.folds)
-    if facts.get("recipe") != key:
-        again = [replace(one, seed=one.seed + 1) for one in (recipe, chosen)]
-        facts = {"recipe": key, **dict(zip(("default", "best"), (held.measure(one) for one in again), strict=True))}
-        write_json(path, facts)
-    gain = average_scores(np.subtract(facts["best"], facts["default"]), 1 / (held.plan.folds - 1))
-    return Confirmation(tuple(facts["default"]), tuple(facts["best"]), gain)
-
-
 def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
-    """A row for each finished trial, the default recipe first: its state, AUROC, folds, seconds, error, and the value of each field."""
-    rows = [
-        {
-            "number": trial.number, "state": trial.state.name.lower(), "default": DEFAULT in trial.user_attrs, "auroc": trial.value,
-            "folds": " ".join(f"{auroc:.4f}" for auroc in trial.user_attrs.get(FOLDS, ())), "seconds": trial.duration and trial.duration.total_seconds(),
-            "error": trial.user_attrs.get(ERROR), **{name: trial.params.get(name) for name in searched},
-        }
-        for trial in sorted(list_finished(study), key=lambda trial: (DEFAULT not in trial.user_attrs, trial.number))
-    ]  # fmt: skip
+    """A row for each finished trial, the default recipe first.
+
+    Columns: `number`, `state`, `default`, `auroc` (the mean of the folds that were measured; a pruned trial has fewer), `gain` (against the default
+    recipe on the same folds), `folds`, `seconds`, `error`, and the value of each field that is searched.
+    """
+    default = find_default(study)
+    reference = [] if default is None else default.user_attrs[FOLDS]
+    rows = []
+    for trial in sorted(list_finished(study), key=lambda trial: (DEFAULT not in trial.user_attrs, trial.number)):
+        folds = list(trial.user_attrs.get(FOLDS, ()))
+        measured = folds if trial.state is not TrialState.FAIL else []
+        auroc = float(np.mean(measured)) if measured else None  # not trial.value: of a pruned trial that is what it was pruned by, a difference
+        gain = auroc - float(np.mean(reference[: len(measured)])) if measured and reference else None
+        row = {"number": trial.number, "state": trial.state.name.lower(), "default": DEFAULT in trial.user_attrs, "auroc": auroc, "gain": gain}
+        row["folds"] = " ".join(f"{value:.4f}" for value in folds)
+        row["seconds"] = trial.duration and trial.duration.total_seconds()
+        row["error"] = trial.user_attrs.get(ERROR)
+        rows.append(row | {name: trial.params.get(name) for name in searched})
     return pd.DataFrame(rows)

@@ -84,6 +84,13 @@ def test_the_same_trials_follow_whether_the_study_was_stopped_or_not(tmp_path):
     assert [trial.params for trial in whole] == [trial.params for trial in stopped]
 
 
+def test_two_processes_that_ask_at_the_same_moment_draw_different_recipes(place):
+    begin_study(open_study(place), HEAD)
+    first, second = open_study(place), open_study(place)
+    trials = [study.ask(list_searched(HEAD)) for study in (first, first, second)]
+    assert trials[1].params != trials[2].params
+
+
 def test_a_recipe_that_is_worse_on_the_folds_so_far_is_pruned_though_the_first_fold_is_hard(place):
     trials = run(place, 20)
     pruned = [trial for trial in trials if trial.state is TrialState.PRUNED]

@@ -8,10 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lentigo.data.manifests import load_dataset
 from lentigo.errors import ModelError, UsageError
+from lentigo.training.features import Features
 from lentigo.training.recipes import find_head_recipe, find_recipe
 from lentigo.training.study import Place, open_study
-from lentigo.training.tuning import Held, Plan, choose_best, run_trials, tune
+from lentigo.training.tuning import Held, Plan, choose_best, run_trials, set_apart, tabulate, tune
 
 RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -42,12 +44,56 @@ def test_the_gain_is_against_the_default_recipe(finished):
     assert rows["default"].tolist() == [True, False] and tuning.default_auroc == rows["auroc"][0] and tuning.auroc == rows["auroc"].max()
 
 
-def test_the_gain_is_confirmed_on_other_folds(finished):
+def test_the_gain_is_confirmed_on_photographs_that_the_search_never_saw(finished):
     _, tuning = finished
     if tuning.table["auroc"].idxmax() == 0:
         assert tuning.confirmation is None
     else:
         assert tuning.confirmation.gain.mean == pytest.approx(np.mean(tuning.confirmation.best) - np.mean(tuning.confirmation.default))
+        assert tuning.confirmation.n == tuning.facts["n_confirming"] == tuning.facts["n"] - tuning.facts["n_searched"]
+
+
+def test_no_patient_is_searched_on_and_confirmed_on(phantoms):
+    dataset = load_dataset(phantoms)
+    n = len(dataset)
+    features = Features(np.arange(n, dtype=np.float32)[:, None], np.ones(n, bool), ())
+    held, reserve = set_apart(dataset, features, Plan(RECIPE, folds=3), Path("work"))
+    patients = [set(side.dataset.table["patient_id"]) for side in (held, reserve)]
+    assert not patients[0] & patients[1] and len(held.dataset) + len(reserve.dataset) == n
+    assert len(reserve.dataset) == pytest.approx(0.2 * n, abs=2) and set(reserve.dataset.malignant) == {0, 1}
+    assert set(held.folds) == {0, 1, 2}
+
+
+def test_features_stay_with_their_photographs_where_some_cannot_be_read(phantoms):
+    dataset = load_dataset(phantoms)
+    readable = np.arange(len(dataset)) % 7 != 3
+    features = Features(np.flatnonzero(readable).astype(np.float32)[:, None], readable, ())
+    for side in set_apart(dataset, features, Plan(RECIPE, folds=2), Path("work")):
+        assert dataset.table["image"].iloc[side.features[:, 0].astype(int)].tolist() == side.dataset.table["image"].tolist()
+
+
+def test_a_pruned_trial_has_the_auroc_of_the_folds_that_were_measured(tmp_path):
+    hard = (0.3, 0.0, 0.2)
+
+    def measure(recipe, watch):
+        aurocs = [1 - abs(recipe.dropout_1 - 0.3) / 2 - difficulty for difficulty in hard]
+        for fold, auroc in enumerate(aurocs):
+            watch(fold, auroc)
+        return aurocs
+
+    place = Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
+    run_trials(place, RECIPE, measure, 20, lambda items, **_: items)
+    table = tabulate(open_study(place), {"dropout_1": None})
+    pruned = table[table["state"] == "pruned"]
+    expected = [1 - abs(x - 0.3) / 2 - np.mean(hard[: len(folds.split())]) for x, folds in zip(pruned["dropout_1"], pruned["folds"], strict=True)]
+    assert len(pruned) and pruned["auroc"].tolist() == pytest.approx(expected)
+    assert pruned["gain"].tolist() == pytest.approx(((RECIPE.dropout_1 - 0.3) - (pruned["dropout_1"] - 0.3).abs()).div(2).tolist())
+
+
+@pytest.mark.parametrize("share", [0, 1, float("nan")])
+def test_a_share_that_leaves_nothing_to_confirm_on_is_named(share):
+    with pytest.raises(UsageError, match="confirm-share is"):
+        Plan(RECIPE, confirm_share=share)
 
 
 def test_the_answer_is_files_and_figures(finished):
@@ -59,6 +105,7 @@ def test_the_answer_is_files_and_figures(finished):
 def test_the_same_call_does_nothing_again(finished, phantoms, plan, monkeypatch):
     out, before = finished
     monkeypatch.setattr(Held, "measure", None)
+    monkeypatch.setattr(Held, "answer", None)
     again = tune(phantoms, out, plan)
     pd.testing.assert_frame_equal(again.table, before.table)
     assert again.confirmation == before.confirmation
