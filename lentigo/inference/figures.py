@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -55,7 +56,7 @@ def draw_explanation(photo: np.ndarray, answer: Answer) -> Image.Image:
     limit = float(np.abs(answer.heatmap).max()) or 1.0
     figure = Image.new("RGB", layout.size, "white")
     figure.paste(picture if answer.mask is None else outline(picture, answer.mask), layout.photo)
-    figure.paste(lay_over(picture, answer.heatmap / limit), layout.heatmap)
+    figure.paste(lay_over(picture, answer.heatmap / limit, answer.centres), layout.heatmap)
     draw_scale(figure, layout.bar, limit, answer.heatmap.size)
     draw_words(figure, layout, describe(answer))
     return figure
@@ -83,10 +84,10 @@ def arrange(width: int, height: int) -> Layout:
     return Layout((bar + SIDE, HEAD + high + FOOT), photo, heatmap, (bar, HEAD, bar + BAR, HEAD + high))
 
 
-def lay_over(picture: Image.Image, shares: np.ndarray) -> Image.Image:
-    """The picture in grey, with the heatmap in shares of its strongest cell, (h, w), over it."""
+def lay_over(picture: Image.Image, shares: np.ndarray, centres: Sequence[float] = ()) -> Image.Image:
+    """The picture in grey, with the heatmap in shares of its strongest cell, (h, w), over it; `centres` as in `enlarge`."""
     grey = 0.4 + 0.6 * np.asarray(picture.convert("L")) / 255  # pale, so that the colours are the map's alone
-    return paint(grey, enlarge(shares, *grey.shape))
+    return paint(grey, enlarge(shares, *grey.shape, centres))
 
 
 def paint(grey: np.ndarray, shares: np.ndarray) -> Image.Image:
@@ -113,22 +114,34 @@ def trace(shares: np.ndarray) -> np.ndarray:
     return np.clip(np.maximum(1.3 - away, 1.1 - np.abs(beyond - 2.5)), 0, 1)
 
 
-def enlarge(heatmap: np.ndarray, height: int, width: int) -> np.ndarray:
+def enlarge(heatmap: np.ndarray, height: int, width: int, centres: Sequence[float] = ()) -> np.ndarray:
     """The heatmap at the size of a photograph, by monotone cubics along both axes.
 
     Plain bicubic overshoots: beside a blue cell it paints a red rim that the model never spoke of.
+
+    Args:
+        heatmap: Float (n, n).
+        height: Pixels.
+        width: Pixels.
+        centres: What the cells of a row, and the rows, look at, as shares of the side, n of them at equal distances. Without them the cells tile the photograph.
+
+    Returns:
+        Float (height, width).
     """
-    return interpolate(interpolate(heatmap.astype(np.float64), height).T, width).T
+    tall = interpolate(heatmap.astype(np.float64), height, centres)
+    return interpolate(tall.T, width, centres).T
 
 
-def interpolate(rows: np.ndarray, size: int) -> np.ndarray:
+def interpolate(rows: np.ndarray, size: int, centres: Sequence[float] = ()) -> np.ndarray:
     """`size` rows between the given ones, (n, m), by monotone cubics (PCHIP: Fritsch and Butland 1984); beyond the outer centres they stay."""
     knots = np.pad(rows, ((2, 2), (0, 0)), mode="edge")
     rises = np.diff(knots, axis=0)
     before, after = rises[:-1], rises[1:]
     rising = before * after > 0  # elsewhere a peak or a plain, whose slope is zero
     slopes = np.where(rising, 2 * before * after / np.where(rising, before + after, 1), 0)
-    places = (np.arange(size) + 0.5) / size * len(rows) + 0.5  # in rows of `knots[1:-1]`
+    shares = (np.arange(size) + 0.5) / size
+    first, step = (centres[0], centres[1] - centres[0]) if len(centres) > 1 else (0.5 / len(rows), 1 / len(rows))
+    places = np.clip((shares - first) / step, -1, len(rows) - 1e-9) + 1  # in rows of `knots[1:-1]`
     left = places.astype(int)
     t, rise, start, end = (places - left)[:, None], rises[left + 1], slopes[left], slopes[left + 1]
     return knots[left + 1] + t * (start + t * (3 * rise - 2 * start - end + t * (start + end - 2 * rise)))

@@ -23,6 +23,7 @@ from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
+from lentigo.models.receptive_fields import place_cells
 from lentigo.models.runtime import BATCH, Answers, open_session
 
 OVERFLOW_CURE = "compute in fp32 (--exact), or copy the RUN again from its source"
@@ -74,7 +75,8 @@ class Answer:
     """What one pass of the network gives for a photograph: the prediction, what the network saw, uint8 (side, side, 3), the logit
     before calibration, the heatmap, float32 (h, w), and the mask, float32 (side, side): P(lesion) of each of those pixels.
 
-    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where it has no classifier.
+    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where it has no classifier. `centres`
+    are what the columns of the heatmap look at, and its rows, as shares of the photograph's side.
     """
 
     image: str
@@ -83,6 +85,7 @@ class Answer:
     logit: float
     heatmap: np.ndarray | None
     mask: np.ndarray | None = None
+    centres: tuple[float, ...] = ()
 
 
 class Predictor:
@@ -148,7 +151,7 @@ class Predictor:
                     yield Problem(photo.image, fault)
                     continue
                 said = self.decide(photo, logit, first, seconds) if self.classifies else None
-                yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask)
+                yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask, self.place_heatmap(first))
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
@@ -200,6 +203,10 @@ class Predictor:
             logit = self.average_logit(seen) if self.classifies else float("nan")
             mask = np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0) if self.outlines else None
             yield logit, mask, first
+
+    def place_heatmap(self, answers: Answers) -> tuple[float, ...]:
+        """What the cells of a heatmap look at, as shares of the photograph's side; () where there is no heatmap."""
+        return place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
 
     def decide(self, photo: Photo, logit: float, answers: Answers, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""

@@ -103,7 +103,7 @@ def describe_answer(answer: Answer, photo: Photo, content: bytes, panel: Panel, 
     return Record(
         id=str(uuid4()), created=ask.created, who=ask.who, request=ask.request, position=int(photo.image), sha256=photo.digest,
         width=size[0], height=size[1], model=panel.name, card=panel.bundle.card["files"]["model.onnx"],
-        answer={name: said[name] for name in said if name != "image"} | {"warnings": list(said["warnings"])},
+        answer={name: said[name] for name in said if name != "image"} | {"warnings": list(said["warnings"]), CENTRES: list(answer.centres)},
         measures=asdict(found.measures) if found and found.measures else None,
         heatmap=None if answer.heatmap is None else answer.heatmap.astype(float).round(4).tolist(),
         outline=trace_outline(found) if found else None, lesion=ask.details.lesion, taken=ask.details.taken,
@@ -118,12 +118,13 @@ def write_record(record: Record) -> dict[str, Any]:
         "id": record.id, "created": write_moment(record.created), "position": record.position, "model": record.model, "card": record.card,
         "sha256": record.sha256, "width": record.width, "height": record.height, "lesion": record.lesion,
         "taken": record.taken and write_moment(record.taken), **{name: answer[name] for name in ANSWER}, "measures": record.measures,
-        "heatmap": record.heatmap, "outline": record.outline, "kept": record.kept,
+        "heatmap": record.heatmap, CENTRES: answer.get(CENTRES) or None, "outline": record.outline, "kept": record.kept,
         "review": review and {"created": write_moment(review.created), "who": review.who, "verdict": review.verdict, "note": review.note},
         "similar": [],
     }  # fmt: skip
 
 
+CENTRES = "heatmap_centres"  # what the cells look at, kept with the answer; records from before 2026-11-29 have none
 ANSWER = ("label", "probability", "threshold", "in_distribution", "reason", "warnings", "seconds")  # of a prediction, as `predict --json` has them
 
 

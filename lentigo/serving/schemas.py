@@ -73,7 +73,7 @@ class Measures(BaseModel):
 
 class Prediction(BaseModel):
     """One photograph's answer. `probability` is P(malignant), calibrated; `heatmap` what each cell of a grid over the photograph adds to the logit;
-    `outline` polygons (x, y) in pixels of the upright photograph."""
+    `heatmap_centres` what its columns, and its rows, look at, as shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
 
     id: Id
     created: datetime
@@ -94,6 +94,7 @@ class Prediction(BaseModel):
     seconds: float
     measures: Measures | None
     heatmap: list[list[float]] | None
+    heatmap_centres: list[float] | None
     outline: list[list[list[float]]] | None
     kept: bool
     review: Review | None

@@ -8,7 +8,7 @@ let number = 0;
 
 /** The photograph of a prediction with its layers, and sliders where `adjustable`. The place is kept while the photograph loads. */
 export function showPicture(prediction, { adjustable = true, description = "The photograph" } = {}) {
-  const heat = adjustable && prediction.heatmap?.length ? drawHeatmap(prediction.heatmap) : null;
+  const heat = adjustable && prediction.heatmap?.length ? drawHeatmap(prediction.heatmap, prediction.heatmap_centres ?? undefined) : null;
   const outline = prediction.outline?.length ? drawOutline(prediction) : null;
   const image = make("img", { alt: description, decoding: "async", hidden: true }), words = make("p", { class: "absent" }, "The photograph is loading.");
   const stage = make("div", { class: "stage" }, image, words, heat, outline);
@@ -19,7 +19,7 @@ export function showPicture(prediction, { adjustable = true, description = "The 
     heat && slide("Heatmap", 35, (share) => { heat.style.opacity = share; image.style.filter = `grayscale(${share})`; }),
     outline && slide("Outline", 100, (share) => { outline.style.opacity = share; }),
     heat && showLegend(),
-    heat && make("p", { class: "quiet" }, describeHeatmap(prediction.heatmap)),
+    heat && make("p", { class: "quiet" }, describeHeatmap(prediction.heatmap, prediction.heatmap_centres ?? undefined)),
     outline ? null : make("p", { class: "quiet" }, "No lesion was outlined.")));
 }
 
