@@ -47,6 +47,7 @@ def draw_answers(predictor: Any, photos: Iterable[Any], out: Path | None, *, hea
             added["figure"] = str(answer.figure)
         if heatmaps:
             added["heatmap"] = answer.heatmap.tolist()
+            added["heatmap_centres"] = list(answer.centres)
         return added
 
     figures = {} if out is None else name_figures(list_readable(photos), out)

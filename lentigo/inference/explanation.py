@@ -27,6 +27,7 @@ class Explanation:
     prediction: Prediction
     heatmap: np.ndarray
     figure: Path | None
+    centres: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ def explain_photos(predictor: Predictor, paths: Iterable[str | Path], figures: M
         try:
             if image in figures:
                 save_figure(draw_explanation(read_photo(image, side=None).pixels, answer), figures[image])
-            yield Explanation(image, answer.prediction, answer.heatmap, figures.get(image))
+            yield Explanation(image, answer.prediction, answer.heatmap, figures.get(image), answer.centres)
         except PhotoError as error:  # it was there a moment ago
             yield Problem(image, str(error).removeprefix(f"{image}: "))
 

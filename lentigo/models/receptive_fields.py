@@ -1,8 +1,8 @@
 """Where in the photograph the cells of a backbone's last feature map look: the centres of their receptive fields.
 
 The cells do not tile the photograph. A strided convolution that pads on one side only, as "same" padding does where the size is even, or not at all, moves all
-centres (Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural networks, Distill, doi 10.23915/distill.00021). `bench/receptive_fields.py`
-computes them from each graph, and a test holds this table to it.
+centres (Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural networks, Distill, doi 10.23915/distill.00021). A test computes
+them from each graph. Where branches of a backbone disagree, the centre is their mean.
 """
 
 from __future__ import annotations
@@ -12,7 +12,24 @@ from lentigo.errors import ModelError
 
 STEP = 32  # pixels from one centre to the next, of every backbone
 FIRST = {  # pixels from the photograph's edge to the centre of the first cell, for a side of 224
-}  # fmt: skip
+    "densenet121": 14.5,
+    "densenet169": 14.5,
+    "densenet201": 14.5,
+    "efficientnetb0": 31.5,
+    "efficientnetb3": 31.5,
+    "efficientnetlite2": 31.5,
+    "inceptionresnetv2": 37.5,
+    "inceptionv3": 37.5,
+    "mobilenetv2": 31.5,
+    "mobilenetv3small": 31.5,
+    "nasnetmobile": 24.9,
+    "resnet101": 0.5,
+    "resnet152": 0.5,
+    "resnet50": 0.5,
+    "vgg16": 16.0,
+    "vgg19": 16.0,
+    "xception": 15.5,
+}
 
 
 def place_cells(backbone: str, count: int) -> tuple[float, ...]:

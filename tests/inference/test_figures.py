@@ -65,6 +65,19 @@ def test_enlarging_keeps_the_cells_and_overshoots_nowhere():
     assert fine.min() >= -1 and fine.max() <= 0.5 and fine[:, :12].max() <= 0
 
 
+def test_a_cell_is_drawn_where_it_looks():
+    heatmap = np.zeros((7, 7))
+    heatmap[3, 4] = 1
+    fine = enlarge(heatmap, 224, 448, [(31.5 + 32 * cell) / 224 for cell in range(7)])
+    assert np.unravel_index(fine.argmax(), fine.shape) == (127, 318) and fine.max() == pytest.approx(1, abs=1e-3)
+
+
+def test_beyond_the_outer_centres_the_map_stays_as_it_is():
+    rows = np.arange(5.0)[:, None]
+    fine = interpolate(rows, 224, [(37.5 + 32 * cell) / 224 for cell in range(5)])[:, 0]
+    assert (fine[:37] == 0).all() and fine[166:] == pytest.approx(4) and (np.diff(fine) >= 0).all()
+
+
 def test_the_cubics_are_those_of_scipy():
     cells = np.random.default_rng(3).normal(size=(7, 2))
     expected = PchipInterpolator(np.arange(-2, 9), np.pad(cells, ((2, 2), (0, 0)), mode="edge"))((np.arange(50) + 0.5) / 50 * 7 - 0.5)

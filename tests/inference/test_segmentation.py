@@ -62,6 +62,7 @@ def test_one_pass_gives_class_heatmap_and_mask(toy_run, photo):
     predictor.session._run = lambda batches: run(passes.append(count) or (pixels, count) for pixels, count in batches)
     answer = next(predictor.answer([photo]))
     assert isinstance(answer, Answer) and passes == [1]
+    assert [round(centre * 224, 1) for centre in answer.centres] == [31.5, 63.5, 95.5, 127.5, 159.5, 191.5, 223.5]
     assert answer.prediction.label == "benign" and answer.heatmap.shape == (7, 7) and answer.mask.shape == (224, 224) and answer.mask.max() > 0.9
 
 
