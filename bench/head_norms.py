@@ -1,100 +1,105 @@
-"""Whether it matters that the head's batch norms follow the raw weights while the averaged weights are saved.
+"""Whether it matters that a batch norm's moving statistics follow the raw weights while the averaged weights are saved: a simulation of a head.
 
-    python bench/head_norms.py PHOTOS --weights mobilenetv2_imagenet_notop.weights.h5
+    python bench/head_norms.py
 
-Fine-tunes with a moving average of the weights. After each epoch the averaged network is validated twice: with the means and variances that its head's batch norms
-have, and with those that the averaged weights themselves give on views of the training photographs.
+A layer, ReLU, batch norm and one logit learn from points of two classes by Adam, batch 32, with a moving average of the weights (0.99) and of the batch norm's
+statistics (0.99). After each epoch the averaged network answers new points twice: with the statistics that it has, and with those that its own weights give on the
+training points.
 """
 
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import tempfile
-from pathlib import Path
 
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
-from tables import describe_machine, print_table
+from tables import print_table
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.progress import show_nothing
-from lentigo.data.splits import split_validation
-
-NORMS = ("head_norm_1", "head_norm_2")
+POINTS, FEATURES, UNITS, BATCH = 2112, 64, 256, 32
+MOMENTUM = 0.99
+EPSILON = 1e-3  # Keras' of a batch norm
 
 
 def main() -> None:
-    """Prints, for each epoch, both validations and how far the answers lie apart."""
+    """Prints, for each rate and epoch, both AUROCs and how far the answers lie apart."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photos")
-    parser.add_argument("--weights", required=True, help="weights of the backbone")
-    parser.add_argument("--backbone", default="mobilenetv2")
-    parser.add_argument("--side", type=int, default=128, help="pixels along the side of the views")
-    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.graph_weights import start_network
-    from lentigo.training.features import extract_features
-    from lentigo.training.recipes import BEST
-    from lentigo.training.stages import run_stages
-    from lentigo.training.trainer import Job, build_head_stage, build_small_stage
-
-    print(describe_machine())
-    dataset = load_dataset(options.photos)
-    recipe = dataclasses.replace(BEST, backbone=options.backbone, small_side=options.side, small_epochs=options.epochs, patience=0, head_epochs=10)
-    network = start_network(find_backbone(options.backbone), options.weights, (recipe.dropout_1, recipe.dropout_2), 0)
-    features = extract_features(network, dataset).values
-    held_out = split_validation(dataset.malignant, dataset.groups, dataset.digests, 0.2, 0)
-    rows = []
-    with tempfile.TemporaryDirectory() as folder:
-        job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], Path(folder) / "state.npz", False, show_nothing)
-
-        def build_watched():
-            stage = build_small_stage(job)
-            return dataclasses.replace(stage, validate=lambda: compare(stage, job, rows))
-
-        run_stages([lambda: build_head_stage(job), build_watched], recipe, None, show_nothing)
-    print_table(["epoch", "AUROC, as saved", "settled", "loss, as saved", "settled", "P apart, mean", "largest", "decisions alike"], rows)
-
-
-def compare(stage, job, rows: list) -> dict[str, float]:
-    """Validates as the trainer does; adds a row on the same weights with settled batch norms."""
-    from lentigo.training.heads import score_logits
-    from lentigo.training.trainer import measure_validation
-
-    norms = [stage.model.get_layer(name) for name in NORMS]
-    kept = [norm.get_weights() for norm in norms]
-    saved = measure_validation(job, stage.model)
-    settle(stage, norms)
-    settled = measure_validation(job, stage.model)
-    for norm, weights in zip(norms, kept, strict=True):
-        norm.set_weights(weights)
-    malignant, apart = job.validation.malignant, np.abs(expit(saved) - expit(settled))
-    scores = score_logits(saved, malignant)
-    rows.append([
-        len(rows) + 1, f"{scores['val_auroc']:.4f}", f"{roc_auc_score(malignant, settled):.4f}", f"{scores['val_loss']:.4f}",
-        f"{score_logits(settled, malignant)['val_loss']:.4f}", f"{apart.mean():.4f}", f"{apart.max():.3f}", f"{((saved > 0) == (settled > 0)).mean():.2%}",
-    ])  # fmt: skip
-    return scores
-
-
-def settle(stage, norms: list, batches: int = 20) -> None:
-    """Gives the head's batch norms the means and variances of the weights as they are, over batches of views as the training has them."""
-    momenta = [norm.momentum for norm in norms]
-    seen = [[] for _ in norms]
     rng = np.random.default_rng(0)
-    for norm in norms:
-        norm.momentum = 0.0  # after a batch each holds the means and variances of that batch alone
-    for _ in range(batches):
-        views = stage.load_batch(10**6, rng.choice(len(stage.weights), 32, replace=False))[0]
-        stage.model(views, training=True)
-        for values, norm in zip(seen, norms, strict=True):
-            values.append(norm.get_weights()[2:])
-    for norm, momentum, values in zip(norms, momenta, seen, strict=True):
-        norm.momentum = momentum
-        norm.set_weights([*norm.get_weights()[:2], *(np.mean(parts, axis=0) for parts in zip(*values, strict=True))])
+    direction = rng.normal(0, 2.2 / np.sqrt(FEATURES), FEATURES)
+    learn, check = (draw(count, direction, rng) for count in (POINTS, 5000))
+    rows = []
+    for rate in (1e-4, 1e-3):
+        rows += train(rate, options.epochs, learn, check)
+    print_table(["rate", "epoch", "AUROC, as saved", "own statistics", "P apart, mean", "largest", "decisions alike"], rows)
+
+
+def draw(count: int, direction: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Points, float (n, d), and their class, int (n,)."""
+    labels = rng.integers(0, 2, count)
+    return rng.normal(0, 1, (count, FEATURES)) + (labels - 0.5)[:, None] * direction, labels
+
+
+def train(rate: float, epochs: int, learn: tuple[np.ndarray, np.ndarray], check: tuple[np.ndarray, np.ndarray]) -> list[list[str]]:
+    """A row for each epoch."""
+    rng = np.random.default_rng(1)
+    weights = {
+        "first": rng.normal(0, np.sqrt(2 / FEATURES), (FEATURES, UNITS)), "bias": np.zeros(UNITS), "gamma": np.ones(UNITS), "beta": np.zeros(UNITS),
+        "last": rng.normal(0, np.sqrt(1 / UNITS), UNITS), "end": np.zeros(1),
+    }  # fmt: skip
+    averaged = {name: values.copy() for name, values in weights.items()}
+    moments = {name: (np.zeros_like(values), np.zeros_like(values)) for name, values in weights.items()}
+    mean, variance, step, rows = np.zeros(UNITS), np.ones(UNITS), 0, []
+    for epoch in range(epochs):
+        for batch in np.split(rng.permutation(POINTS), POINTS // BATCH):
+            gradients, batch_mean, batch_variance = differentiate(weights, learn[0][batch], learn[1][batch])
+            step += 1
+            for name, gradient in gradients.items():
+                first, second = moments[name]
+                first += 0.1 * (gradient - first)
+                second += 0.001 * (gradient**2 - second)
+                weights[name] -= rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-7)
+                averaged[name] += (1 - MOMENTUM) * (weights[name] - averaged[name])
+            mean += (1 - MOMENTUM) * (batch_mean - mean)
+            variance += (1 - MOMENTUM) * (batch_variance - variance)
+        hidden = activate(averaged, learn[0])
+        saved = answer(averaged, check[0], mean, variance)
+        own = answer(averaged, check[0], hidden.mean(axis=0), hidden.var(axis=0))
+        apart = np.abs(expit(saved) - expit(own))
+        alike = ((saved > 0) == (own > 0)).mean()
+        aurocs = [f"{roc_auc_score(check[1], logits):.4f}" for logits in (saved, own)]
+        rows.append([f"{rate:g}", str(epoch + 1), *aurocs, f"{apart.mean():.4f}", f"{apart.max():.4f}", f"{alike:.2%}"])
+    return rows
+
+
+def activate(weights: dict[str, np.ndarray], points: np.ndarray) -> np.ndarray:
+    """What the batch norm sees, float (n, units)."""
+    return np.maximum(points @ weights["first"] + weights["bias"], 0)
+
+
+def answer(weights: dict[str, np.ndarray], points: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+    """Logits, float (n,), with given statistics."""
+    normal = (activate(weights, points) - mean) / np.sqrt(variance + EPSILON)
+    return (normal * weights["gamma"] + weights["beta"]) @ weights["last"] + weights["end"]
+
+
+def differentiate(weights: dict[str, np.ndarray], points: np.ndarray, labels: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+    """The gradients of the cross-entropy of a batch, and its means and variances."""
+    hidden = activate(weights, points)
+    mean, variance = hidden.mean(axis=0), hidden.var(axis=0)
+    spread = np.sqrt(variance + EPSILON)
+    normal = (hidden - mean) / spread
+    scaled = normal * weights["gamma"] + weights["beta"]
+    error = (expit(scaled @ weights["last"] + weights["end"]) - labels) / len(labels)
+    back = error[:, None] * weights["last"]
+    inner = back * weights["gamma"]
+    before = (inner - inner.mean(axis=0) - normal * (inner * normal).mean(axis=0)) / spread * (hidden > 0)
+    gradients = {
+        "first": points.T @ before, "bias": before.sum(axis=0), "gamma": (back * normal).sum(axis=0), "beta": back.sum(axis=0),
+        "last": scaled.T @ error, "end": np.array([error.sum()]),
+    }  # fmt: skip
+    return gradients, mean, variance
 
 
 if __name__ == "__main__":

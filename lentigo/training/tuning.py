@@ -296,8 +296,8 @@ def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
     for trial in sorted(list_finished(study), key=lambda trial: (DEFAULT not in trial.user_attrs, trial.number)):
         folds = list(trial.user_attrs.get(FOLDS, ()))
         measured = folds if trial.state is not TrialState.FAIL else []
-        auroc = float(np.mean(measured)) if measured else None  # not trial.value: of a pruned trial that is what it was pruned by, a difference
-        gain = auroc - float(np.mean(reference[: len(measured)])) if measured and reference else None
+        auroc = sum(measured) / len(measured) if measured else None  # not trial.value: of a pruned trial that is what it was pruned by, a difference
+        gain = auroc - sum(reference[: len(measured)]) / len(measured) if measured and reference else None
         row = {"number": trial.number, "state": trial.state.name.lower(), "default": DEFAULT in trial.user_attrs, "auroc": auroc, "gain": gain}
         row["folds"] = " ".join(f"{value:.4f}" for value in folds)
         row["seconds"] = trial.duration and trial.duration.total_seconds()
