@@ -169,7 +169,8 @@ def print_partition(facts: dict[str, Any]) -> None:
     if facts["conflicts"]:
         print_line(f"  both labels: {count_of(len(facts['conflicts']), 'lesion or picture', 'lesions or pictures')}; {facts['left_out'] or 'none'} of their photographs left out:")
         for conflict in facts["conflicts"]:
-            print_line("   ", ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True)))
+            named = ", ".join(f"{image} ({label})" for image, label in zip(conflict["images"], conflict["labels"], strict=True))
+            print_line(f"    {named}")
 
 
 def print_run(facts: dict[str, Any], title: str = "RUN") -> None:
