@@ -83,9 +83,11 @@ def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
     from lentigo.data.photos import Problem
 
     if as_json:
-        emit(dataclasses.asdict(answer) | more)
+        entries = dataclasses.asdict(answer) if isinstance(answer, Problem) else answer.to_json()
+        emit(entries | more)
     elif not isinstance(answer, Problem):
-        words = (f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", more.get("figure"), answer.reason)
+        like = f"like {answer.likeliest.replace('_', ' ')} ({answer.diagnosis[answer.likeliest]:.2f})" if answer.likeliest else None
+        words = (f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", more.get("figure"), answer.reason or like)
         print_line("  ".join(filter(None, words)))
         for warning in answer.warnings:
             print_line(f"{'':<10}        {warning}")
@@ -151,7 +153,7 @@ class Record:
         self.unknown += answer.in_distribution is False
         self.threshold, self.model = answer.threshold, answer.model
         if self.writer is not None:
-            cells = dataclasses.asdict(answer)
+            cells = answer.to_row()
             self.writer.writerow({name: neutralise(value) for name, value in cells.items()})
 
     def summarise(self) -> None:
@@ -166,10 +168,10 @@ class Record:
     def begin(self, path: Path) -> csv.DictWriter:
         """A table with its head."""
         from lentigo.data.files import write_whole
-        from lentigo.inference.prediction import Prediction
+        from lentigo.inference.prediction import ROW
 
         temporary = self.stack.enter_context(write_whole(path))
         file = self.stack.enter_context(temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace"))
-        writer = csv.DictWriter(file, [field.name for field in dataclasses.fields(Prediction)])
+        writer = csv.DictWriter(file, ROW)
         writer.writeheader()
         return writer

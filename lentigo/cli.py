@@ -165,6 +165,7 @@ def train(
     holdout_source: Annotated[
         list[str] | None, Option("--holdout-source", help="Trains without a source, its duplicates, lesions and patients, and measures on it; may be repeated.")
     ] = None,
+    not_lesions: Annotated[Path | None, Option("--not-lesions", help="Folder of pictures of other things, which the RUN is to refuse.")] = None,
     resume: Annotated[bool, Option("--resume", help="Go on with an unfinished RUN.")] = False,
     devices: Annotated[str, Option("--devices", help="A number of GPUs that share out each batch, or all; needs Keras on JAX (KERAS_BACKEND=jax).")] = "1",
     bf16: Annotated[bool, Option("--bf16", help="Compute in bfloat16, with weights in float32 (mixed_bfloat16).")] = False,
@@ -193,14 +194,14 @@ def train(
         if devices != "1" or bf16:
             raise UsageError("--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks")
         return train_outlines(list_pairs(data, columns), out, find_recipe(recipe, **changes), options | {"unfreeze": unfreeze}, as_json)
-    if holdout_source and folds is not None:
-        raise UsageError("--holdout-source and --folds: expected one of them")
+    if (holdout_source or not_lesions) and folds is not None:
+        raise UsageError("--folds goes with neither --holdout-source nor --not-lesions; leave one of them out")
     holdouts = holdout_source or []
 
     data = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
         training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
-            data, out, find_recipe(recipe, **changes), **options, holdout_sources=holdouts, progress=bars)  # fmt: skip
+            data, out, find_recipe(recipe, **changes), **options, holdout_sources=holdouts, not_lesions=not_lesions, progress=bars)  # fmt: skip
     scores, material = training.validation.to_json(), training.material.describe()
     if as_json:
         holdout_scores = {name: assessment.to_json() for name, assessment in training.holdouts.items()}

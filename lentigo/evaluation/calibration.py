@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from scipy.optimize import minimize
@@ -16,7 +17,8 @@ from lentigo.inference.refusal import Reference, scale
 FEWEST = 30  # of each class: with fewer nothing is fitted
 ENOUGH = 1000  # of each class: from here on a map of more than two parameters may be worth its freedom
 FOLDS = 5  # of the cross-validation that chooses the map
-UNKNOWN = 0.015  # share of the validation lesions that the distance refuses
+SHIFTED = 0.015  # share of the validation lesions that are called shifted
+ADMITTED = 0.01  # share of the pictures without a lesion that may pass for a lesion
 SLOPES = (0.01, 100.0)  # a calibrated probability never falls with the logit
 
 
@@ -124,19 +126,38 @@ def fit_isotonic(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 
 
 def fit_reference(
-    points: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray, output: str = "embedding"
-) -> Reference:
-    """What a model knows, from an output of its graph, (n, d) for its training photographs and (m, d) for validation, whose probabilities are (m,).
+    points: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray,
+    measure: str = "embedding", no_lesions: np.ndarray | None = None,
+) -> Reference:  # fmt: skip
+    """What a model knows, from an output of its graph.
 
     The common covariance is shrunk after Ledoit & Wolf (2004), since an embedding has about as many numbers as there are photographs.
-    The limit lets all but `UNKNOWN` of the validation photographs pass.
+
+    Args:
+        points: The output for the training photographs, (n, d).
+        malignant: Their truth, 0 or 1, int (n,).
+        held_out: The output for the validation photographs, (m, d).
+        malignant_held_out: Their truth, int (m,).
+        probability: Their calibrated P(malignant), float (m,).
+        measure: What is measured of the output, see `Reference`.
+        no_lesions: The output for pictures that show no lesion, (k, d). They set the limit of what is refused: all but the share
+            `ADMITTED` of them lie beyond it. The limit of a shift lets all but the share `SHIFTED` of the validation photographs pass.
+            Without such pictures, or where they lie as near as lesions do, the limit of a shift is that of the refusal, too.
     """
-    points = scale(points, output)
+    points = scale(points, measure)
     centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])
     precision = LedoitWolf(assume_centered=True).fit(points - centres[malignant]).precision_
     values, vectors = np.linalg.eigh(precision)
     whitening = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
     benign, positive = (np.sort(probability[malignant_held_out == label]) for label in (0, 1))
-    reference = Reference(centres.astype(np.float32), whitening, np.inf, benign, positive, output)
-    limit = float(np.quantile(reference.measure_distance(held_out), 1 - UNKNOWN, method="higher"))
-    return Reference(reference.centres, whitening, limit, benign, positive, output)
+    reference = Reference(centres.astype(np.float32), whitening, np.inf, benign, positive, measure)
+    return set_limits(reference, reference.measure_distance(held_out), no_lesions)
+
+
+def set_limits(reference: Reference, distance: np.ndarray, no_lesions: np.ndarray | None) -> Reference:
+    """The reference with both limits, from the distances of lesions that it has not seen, float (m,), and pictures without a lesion, (k, d)."""
+    shift_limit = float(np.quantile(distance, 1 - SHIFTED, method="higher"))
+    limit = shift_limit
+    if no_lesions is not None:
+        limit = max(limit, float(np.quantile(reference.measure_distance(no_lesions), ADMITTED, method="lower")))
+    return replace(reference, limit=limit, shift_limit=shift_limit)

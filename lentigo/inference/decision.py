@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from lentigo.inference.refusal import Reference
 
 
@@ -13,13 +15,15 @@ class Decision:
 
     Attributes:
         label: "benign", "malignant" or "uncertain".
-        in_distribution: Whether it is like the photographs that the model knows; None where the RUN cannot tell.
+        in_distribution: Whether it shows a lesion, as the photographs do that the model knows; None where the RUN cannot tell.
+        shifted: Whether it shows a lesion, but is unlike the sources that the model has learned from; None where the RUN cannot tell.
         reason: Why there is no decision, "" where there is one.
     """
 
     label: str
     in_distribution: bool | None
     reason: str = ""
+    shifted: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -58,12 +62,13 @@ class DecisionRule:
             return Decision(label, None)
         if not distance <= self.reference.limit:
             limits = f"distance {distance:.1f}, limit {self.reference.limit:.1f}"
-            return Decision("uncertain", False, f"unlike the photographs that the model knows ({limits})")
+            return Decision("uncertain", False, f"unlike the photographs that the model knows ({limits})", False)
+        shifted = distance > self.reference.shift_limit if np.isfinite(self.reference.shift_limit) else None
         if self.alpha > 0:
             possible = self.reference.list_possible(probability, self.alpha)
             if possible != (label,):
-                return Decision("uncertain", True, self.explain_set(possible, label))
-        return Decision(label, True)
+                return Decision("uncertain", True, self.explain_set(possible, label), shifted)
+        return Decision(label, True, "", shifted)
 
     def explain_set(self, possible: tuple[str, ...], label: str) -> str:
         """Why a conformal set that is not the label leaves the photograph undecided."""

@@ -8,12 +8,14 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, fields, replace
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lentigo.data.diagnosis_words import DIAGNOSES
 from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
 from lentigo.data.quality import judge_quality, measure_quality
 from lentigo.errors import DataError, ModelError, UsageError
@@ -40,6 +42,7 @@ def transpose(pixels: np.ndarray) -> np.ndarray:
     return np.swapaxes(pixels, 0, 1)
 
 
+SHIFTED = "unlike the sources that the model has learned from: its probability may be further off than usual"
 FLIPS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each undoes itself
 
 
@@ -48,7 +51,8 @@ class Prediction:
     """What a model says of one photograph.
 
     `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and then `reason` says why.
-    `in_distribution` is None where the RUN carries no reference to tell. `warnings` are the photograph's flaws, with values and cures.
+    `in_distribution` is whether it shows a lesion at all, `shifted` whether that is unlike the sources that the model has learned from; both are None where
+    the RUN carries no reference to tell. `diagnosis` has the probability of each of the seven `DIAGNOSES`, where the RUN tells them apart. `warnings` are the photograph's flaws, with values and cures.
     """
 
     image: str
@@ -60,6 +64,29 @@ class Prediction:
     seconds: float
     reason: str = ""
     warnings: tuple[str, ...] = ()
+    shifted: bool | None = None
+    diagnosis: dict[str, float] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As `predict --json` writes it: without what the RUN cannot tell."""
+        entries = asdict(self)
+        for name in ("shifted", "diagnosis"):
+            if entries[name] is None:
+                del entries[name]
+        return entries
+
+    @property
+    def likeliest(self) -> str | None:
+        """The diagnosis of the highest probability; None where the RUN tells none apart."""
+        return max(self.diagnosis, key=self.diagnosis.__getitem__) if self.diagnosis else None
+
+    def to_row(self) -> dict[str, Any]:
+        """A row of a table: the likeliest diagnosis, and the probability of each in a column of its own."""
+        shares = self.diagnosis or dict.fromkeys(DIAGNOSES, "")
+        return asdict(self) | {"diagnosis": self.likeliest} | {f"p_{name}": share for name, share in shares.items()}
+
+
+ROW = (*(field.name for field in fields(Prediction)), *(f"p_{name}" for name in DIAGNOSES))  # the columns of `Prediction.to_row`
 
 
 @dataclass(frozen=True)
@@ -214,8 +241,14 @@ class Predictor:
         distance = 0.0
         if self.reference is not None:
             distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
+        decision = self.rule.decide(probability, distance)
         warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(photo.pixels, photo.size)))
-        return self.describe(photo.image, probability, self.rule.decide(probability, distance), seconds, warnings)
+        if decision.shifted:
+            warnings = (SHIFTED, *warnings)
+        said = self.describe(photo.image, probability, decision, seconds, warnings)
+        if "diagnosis" not in answers:
+            return said
+        return replace(said, diagnosis={name: float(share) for name, share in zip(DIAGNOSES, answers["diagnosis"], strict=True)})
 
     def describe(
         self, image: str, probability: float, decision: Decision, seconds: float = 0.0, warnings: tuple[str, ...] = ()
@@ -223,7 +256,7 @@ class Predictor:
         """A decision and the calibrated probability that it was made on, as they are shown: moved to the prevalence in use."""
         return Prediction(
             image, decision.label, self.shift(probability), self.shift(self.threshold), decision.in_distribution,
-            self.name, seconds, decision.reason, warnings,
+            self.name, seconds, decision.reason, warnings, decision.shifted,
         )  # fmt: skip
 
     @property

@@ -16,7 +16,11 @@ import numpy as np
 from lentigo.errors import ModelError
 
 LARGEST_REFERENCE = 512 << 20  # bytes of its arrays
-CENTRES = {"embedding": "unit_centres", "middle": "middle_centres"}  # their name in the file, by the output that is measured
+CENTRES = {  # their name in the file, by what is measured
+    "embedding": "unit_centres",
+    "middle": "middle_centres",
+    "middle directions": "middle_directions",
+}
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,10 @@ class Reference:
 
     `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances after it are those of Mahalanobis
     under the classes' common covariance (Lee 2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says
-    little of what it shows); a photograph further than `limit` from both centres is unknown.
-    That is so where `output`, the answer of the graph that is measured, is "embedding"; of "middle", means and mean squares, they are means and deviations.
+    little of what it shows). A photograph further than `limit` from both centres shows no lesion; one further than `shift_limit` shows a lesion,
+    but is unlike the sources that the model has learned from.
+    `measure` says what is measured: "embedding", its direction; "middle directions", the direction of the means of the output `middle`; or, of
+    older RUNs, "middle", its means and deviations.
     `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
     """
 
@@ -35,11 +41,17 @@ class Reference:
     limit: float
     benign: np.ndarray
     malignant: np.ndarray
-    output: str = "embedding"
+    measure: str = "embedding"
+    shift_limit: float = np.inf
+
+    @property
+    def output(self) -> str:
+        """The output of the graph that is measured."""
+        return self.measure.partition(" ")[0]
 
     def measure_distance(self, points: np.ndarray) -> np.ndarray:
         """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
-        points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
+        points, centres = whiten(scale(points, self.measure), self.rows), self.whitened_centres
         return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
 
     @cached_property
@@ -72,18 +84,20 @@ class Reference:
             path: The file.
             tta: `benign` and `malignant` by the mean over mirrored views, where that was measured.
         """
-        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit}
+        arrays = {CENTRES[self.measure]: self.centres, "whitening": self.whitening, "limit": self.limit, "shift_limit": self.shift_limit}
         arrays |= {"benign": self.benign, "malignant": self.malignant}
         if tta is not None:
             arrays |= {"benign_tta": tta[0], "malignant_tta": tta[1]}
         np.savez(path, **arrays)
 
 
-def scale(points: np.ndarray, output: str) -> np.ndarray:
-    """What is measured of an output (n, d) of the graph: of embeddings their directions, of means and mean squares the means and standard deviations."""
-    if output == "embedding":
+def scale(points: np.ndarray, measure: str) -> np.ndarray:
+    """What is measured of an output (n, d) of the graph, see `Reference`."""
+    if measure == "embedding":
         return shorten(points)
     means, squares = np.split(points.astype(np.float64), 2, axis=1)
+    if measure == "middle directions":
+        return shorten(means)
     return np.concatenate([means, np.sqrt(np.maximum(squares - means**2, 0))], axis=1)
 
 
@@ -117,19 +131,20 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_REFERENCE:
                 raise ValueError(f"unpacks to more than {LARGEST_REFERENCE >> 20} MB")
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            output = "middle" if CENTRES["middle"] in file.files else "embedding"
-            centres = file[CENTRES[output]]
+            measure = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
+            centres = file[CENTRES[measure]]
+            shift_limit = file["shift_limit"] if "shift_limit" in file.files else np.array(np.inf)
             arrays = {"whitening": file["whitening"], "limit": file["limit"]}
             arrays |= {"benign": file[f"benign{end}"], "malignant": file[f"malignant{end}"]}
-        check_arrays({**arrays, "centres": centres})
+        check_arrays({**arrays, "centres": centres, "shift_limit": shift_limit})
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    return Reference(**{**arrays, "centres": centres, "output": output, "limit": float(arrays["limit"]), "whitening": np.asarray(arrays["whitening"], np.float32)})
+    return Reference(**{**arrays, "centres": centres, "measure": measure, "limit": float(arrays["limit"]), "shift_limit": float(shift_limit), "whitening": np.asarray(arrays["whitening"], np.float32)})
 
 
 def check_arrays(arrays: dict[str, np.ndarray]) -> None:
     """Raises `ValueError` where the arrays of a reference do not go together."""
-    for name, dimensions in (("centres", 2), ("whitening", 2), ("benign", 1), ("malignant", 1), ("limit", 0)):
+    for name, dimensions in (("centres", 2), ("whitening", 2), ("benign", 1), ("malignant", 1), ("limit", 0), ("shift_limit", 0)):
         array = arrays[name]
         if array.ndim != dimensions or array.dtype.kind not in "fiu":
             raise ValueError(f"{name}: {array.dtype} {array.shape}, expected numbers in {dimensions} dimensions")

@@ -117,7 +117,7 @@ def write_record(record: Record) -> dict[str, Any]:
     return {
         "id": record.id, "created": write_moment(record.created), "position": record.position, "model": record.model, "card": record.card,
         "sha256": record.sha256, "width": record.width, "height": record.height, "lesion": record.lesion,
-        "taken": record.taken and write_moment(record.taken), **{name: answer[name] for name in ANSWER}, "measures": record.measures,
+        "taken": record.taken and write_moment(record.taken), **{name: answer.get(name) for name in ANSWER}, "measures": record.measures,
         "heatmap": record.heatmap, CENTRES: answer.get(CENTRES) or None, "outline": record.outline, "kept": record.kept,
         "review": review and {"created": write_moment(review.created), "who": review.who, "verdict": review.verdict, "note": review.note},
         "similar": [],
@@ -125,7 +125,9 @@ def write_record(record: Record) -> dict[str, Any]:
 
 
 CENTRES = "heatmap_centres"  # what the cells look at, kept with the answer; records from before 2026-11-29 have none
-ANSWER = ("label", "probability", "threshold", "in_distribution", "reason", "warnings", "seconds")  # of a prediction, as `predict --json` has them
+ANSWER = (  # of a prediction, as `predict --json` has them
+    "label", "probability", "threshold", "in_distribution", "shifted", "diagnosis", "reason", "warnings", "seconds",
+)  # fmt: skip
 
 
 def write_lesion(lesion: Lesion) -> dict[str, Any]:

@@ -89,6 +89,8 @@ class Prediction(BaseModel):
     probability: Share
     threshold: Share
     in_distribution: bool | None
+    shifted: bool | None
+    diagnosis: dict[str, Share] | None
     reason: str
     warnings: list[str]
     seconds: float

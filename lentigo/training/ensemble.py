@@ -31,7 +31,7 @@ from lentigo.models.network import join_heads
 from lentigo.training.features import extract_features
 from lentigo.training.folds import assign_folds, check_folds
 from lentigo.training.heads import Sample, answer_head, train_head
-from lentigo.training.judgement import Measured, judge_folds, measure_photos
+from lentigo.training.judgement import Measured, judge_folds, measure_no_lesions, measure_photos
 from lentigo.training.recipes import Recipe, find_head_recipe
 from lentigo.training.sides import Guard, Start, find_start, keep_learned, keep_settings, load_labelled, refuse_known
 from lentigo.training.trainer import Ready, Training, check_start, describe_making, finish_run, get_ready, write_model
@@ -121,7 +121,8 @@ def write_ensemble(
     points = ready.features
     if ready.output == "middle":
         points = measure_photos(out / GRAPH, heads.check, ready.dataset, ready.output).points
-    measured = Measured(logits, points, ready.dataset.malignant, ready.output, ready.dataset.groups)
+    no_lesions = measure_no_lesions(out / GRAPH, heads.check, ready.output)
+    measured = Measured(logits, points, ready.dataset.malignant, ready.output, ready.dataset.groups, no_lesions=no_lesions)
     judgement, distance = judge_folds(out, recipe, heads.check, measured, parts)
     card = describe_ensemble(recipe, ready, parts, heads.trained, seconds) | {"parameters": heads.parameters, "start": start.describe()} | judgement
     return finish_run(out, card, exact, lambda predictor: assess(predictor, ready.dataset, decide_held_out(predictor, ready.dataset, logits, distance), "validation"))

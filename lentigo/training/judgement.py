@@ -14,8 +14,10 @@ import numpy as np
 
 from lentigo.data.files import write_whole
 from lentigo.data.manifests import Dataset
-from lentigo.data.photos import Photo, stream_photos
-from lentigo.evaluation.calibration import FEWEST, UNKNOWN, fit_calibration, fit_reference
+from lentigo.data.no_lesions import draw_no_lesions
+from lentigo.data.photos import SIDE, Photo, list_photos, stream_photos
+from lentigo.errors import DataError
+from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference, set_limits
 from lentigo.evaluation.precision import PrecisionCheck, name_precision
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
@@ -37,6 +39,7 @@ class Measured:
         output: The name of the output that tells the unlike apart.
         groups: Photographs of one patient, lesion or picture share a number, int (n,).
         flipped: The means of the logits over the mirrored views, float (n,); None where they were not asked for.
+        no_lesions: What the `output` gives for pictures that show no lesion, float (k, d); None where they were not asked about.
     """
 
     logits: np.ndarray
@@ -45,6 +48,12 @@ class Measured:
     output: str
     groups: np.ndarray
     flipped: np.ndarray | None = None
+    no_lesions: np.ndarray | None = None
+
+    @property
+    def measure(self) -> str:
+        """What is measured of the output, see `Reference`."""
+        return "middle directions" if self.output == "middle" else "embedding"
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ def judge_network(
     """
     operation = choose_operation(recipe, validation.logits, validation)
     probability = operation.probability
-    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.output)
+    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.measure, validation.no_lesions)
     return keep_judgement(out, recipe, check, operation, reference, validation)
 
 
@@ -111,11 +120,11 @@ def judge_folds(
         here = folds == fold
         others = measured.points[~here], measured.malignant[~here]
         held_out = measured.points[here], measured.malignant[here]
-        centres = fit_reference(*others, *held_out, probability[here], measured.output)
+        centres = fit_reference(*others, *held_out, probability[here], measured.measure)
         distance[here] = centres.measure_distance(measured.points[here])
     every = measured.points, measured.malignant
-    whole = fit_reference(*every, *every, probability, measured.output)
-    reference = replace(whole, limit=float(np.quantile(distance, 1 - UNKNOWN, method="higher")))
+    whole = fit_reference(*every, *every, probability, measured.measure)
+    reference = set_limits(whole, distance, measured.no_lesions)
     return keep_judgement(out, recipe, check, operation, reference, measured), distance
 
 
@@ -146,7 +155,7 @@ def keep_judgement(
         "tta": tta and tta.to_card(recipe.operating_point),
         "prevalence": float(measured.malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
-        "refusal": {"output": reference.output, "distance_limit": reference.limit, "risk": describe_risk(recipe, enough)},
+        "refusal": {"output": reference.output, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "risk": describe_risk(recipe, enough)},
         "precision": name_precision(check),
         "bf16": check and asdict(check),
     }
@@ -157,6 +166,21 @@ def describe_risk(recipe: Recipe, enough: bool) -> str:
     if not recipe.risk:
         return "none asked for"
     return f"{recipe.risk:g}, by class" if enough else f"none: validation has fewer than {FEWEST} photographs of one class"
+
+
+def measure_no_lesions(graph: Path, check: PrecisionCheck | None, output: str, folder: str | Path | None = None) -> np.ndarray:
+    """An output of a graph, float (k, d), for pictures that show no lesion: those that are drawn, and the photographs of a folder.
+
+    Raises `DataError` where the folder holds no photograph that can be read.
+    """
+    pictures = list(draw_no_lesions(SIDE))
+    if folder is not None:
+        photographs = [photo for photo in stream_photos(list_photos([folder])) if isinstance(photo, Photo)]
+        if not photographs:
+            raise DataError(f"{folder}: holds no photograph that can be read; expected pictures of other things than lesions")
+        pictures += [photo.pixels for photo in photographs]
+    session = Session(graph, precision=name_precision(check))
+    return np.stack([answer[output].astype(np.float32) for answer in session.stream(pictures)])
 
 
 def measure_photos(

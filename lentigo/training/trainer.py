@@ -44,7 +44,7 @@ from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, find_readable, refuse_still_features
 from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
 from lentigo.training.holdout import list_holdouts, list_sources, set_aside
-from lentigo.training.judgement import choose_output, judge_network, measure_photos
+from lentigo.training.judgement import choose_output, judge_network, measure_no_lesions, measure_photos
 from lentigo.training.losses import AnswerLoss
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.sampling import plan_cells
@@ -83,15 +83,18 @@ class Job:
     exact: bool
     progress: Progress
     output: str = "embedding"  # by which the RUN is to refuse
+    not_lesions: str | Path | None = None  # a folder of pictures of other things
 
 
 def train(
     data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    exact: bool = False, guard: Guard = Guard(), holdout_sources: Sequence[str] = (), progress: Progress = show_nothing,
+    exact: bool = False, guard: Guard = Guard(), holdout_sources: Sequence[str] = (), not_lesions: str | Path | None = None,
+    progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
 
     `holdout_sources` are left out of the training, with every duplicate, lesion and patient of theirs in other sources, and the RUN is measured on them.
+    `not_lesions` is a folder of pictures of other things: the RUN is to refuse such pictures, and some that are drawn besides.
 
     Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are those of the backbone:
     "imagenet", "none" or a file. `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
@@ -112,7 +115,7 @@ def train(
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
     job = Job(
         recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
-        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress, ready.output,
+        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress, ready.output, not_lesions,
     )  # fmt: skip
     head = [keras.ops.convert_to_numpy(variable) for variable in job.network.head.variables]
     history, check = learn(out, job)
@@ -407,6 +410,7 @@ def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
         measured = measure_photos(out / GRAPH, check, job.training, job.output)
         training = measured.points, measured.malignant
     validation = measure_photos(out / GRAPH, check, job.validation, job.output, flips=job.recipe.tta)
+    validation = replace(validation, no_lesions=measure_no_lesions(out / GRAPH, check, job.output, job.not_lesions))
     return judge_network(out, job.recipe, check, training, validation)
 
 

@@ -27,6 +27,7 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
     make("div", { class: "result-words" },
       section("Probability of malignant", showScale(prediction), meaning),
       listWarnings(prediction),
+      showDiagnosis(prediction),
       showMeasures(prediction),
       section("A reader’s verdict", showReview(prediction, changed)),
       showSimilar(prediction),
@@ -43,6 +44,18 @@ function describePhotograph(prediction, name) {
 function listWarnings({ warnings }) {
   if (!warnings?.length) return null;
   return make("section", { class: "warnings" }, make("h3", {}, "About this photograph"), make("ul", {}, warnings.map((warning) => make("li", {}, warning))));
+}
+
+/** What the lesion is like: a bar for each diagnosis, the likeliest first. It is no diagnosis of a patient, and says so. */
+function showDiagnosis({ diagnosis, in_distribution: known }) {
+  if (!diagnosis || known === false) return null;
+  const ordered = Object.entries(diagnosis).sort(([, a], [, b]) => b - a);
+  const rows = ordered.map(([name, share]) => make("li", {},
+    make("span", {}, name.replaceAll("_", " ")),
+    make("meter", { min: "0", max: "1", value: String(share), "aria-label": name.replaceAll("_", " ") }),
+    make("span", { class: "number" }, percent(share))));
+  return section("What it is like", make("ul", { class: "diagnosis" }, rows),
+    make("p", { class: "quiet" }, "How much it resembles the lesions of each kind that the model has learned from. Not a diagnosis of a patient."));
 }
 
 function showMeasures({ measures }) {
