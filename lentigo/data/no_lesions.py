@@ -50,7 +50,7 @@ def draw_noise(side: int, rng: np.random.Generator) -> np.ndarray:
 def draw_text(side: int, rng: np.random.Generator) -> np.ndarray:
     """Lines of letters on paper or on a screen."""
     paper = rng.integers(215, 256, 3) if rng.random() < 0.7 else rng.integers(0, 60, 3)
-    picture = np.full((side, side, 3), paper, np.float32)
+    picture = np.full((side, side, 3), paper, np.uint8)
     ink = (255 - paper) * rng.uniform(0.6, 1)
     height = rng.uniform(0.05, 0.13) * side
     for line in np.arange(height, side, 1.5 * height):
