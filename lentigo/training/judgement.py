@@ -6,7 +6,7 @@ Everything here is measured on the graph that is written into the RUN, in the pr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
