@@ -91,3 +91,10 @@ def test_the_true_class_is_answered_wrongly_no_more_often_than_alpha():
         rules.append(DecisionRule(0.5, 0.1, scores))
     wrong = [rule.decide(probability).label == "benign" for rule in rules for probability in rng.beta(4, 2, 100)]
     assert np.mean(wrong) <= 0.1 + 0.01
+
+
+def test_a_lesion_unlike_the_sources_is_answered_and_called_shifted():
+    reference = Reference(np.zeros((2, 2)), np.eye(2), 10.0, np.array([]), np.array([]), shift_limit=5.0)
+    rule = DecisionRule(0.5, 0.0, reference)
+    assert [rule.decide(0.7, distance).shifted for distance in (4, 7, 12)] == [False, True, False]
+    assert [rule.decide(0.7, distance).label for distance in (4, 7, 12)] == ["malignant", "malignant", "uncertain"]

@@ -136,3 +136,25 @@ def test_predictive_values_follow_the_prevalence(run):
     assert rare.ppv <= common.ppv and rare.npv >= common.npv
     with pytest.raises(UsageError, match="prevalence"):
         Predictor(run, prevalence=2.0)
+
+
+def test_the_limit_of_a_refusal_comes_from_pictures_without_a_lesion_and_that_of_a_shift_from_lesions():
+    (training, truth), (held_out, truth_held_out) = draw(4000), draw(500)
+    far = -20 * training[:200]
+    reference = fit_reference(training, truth, held_out, truth_held_out, np.full(500, 0.5), no_lesions=far)
+    assert reference.shift_limit < reference.limit
+    assert (reference.measure_distance(far) >= reference.limit).mean() >= 0.99
+    assert (reference.measure_distance(held_out) <= reference.shift_limit).mean() >= 0.98
+
+
+def test_pictures_that_lie_as_near_as_lesions_do_not_widen_what_is_refused():
+    (training, truth), (held_out, truth_held_out) = draw(4000), draw(500)
+    reference = fit_reference(training, truth, held_out, truth_held_out, np.full(500, 0.5), no_lesions=held_out)
+    assert reference.limit == reference.shift_limit
+
+
+def test_the_limit_of_a_shift_is_kept_in_the_file(tmp_path):
+    (training, truth), (held_out, truth_held_out) = draw(400), draw(50)
+    reference = fit_reference(training, truth, held_out, truth_held_out, np.full(50, 0.5))
+    reference.save(tmp_path / "reference.npz")
+    assert load_reference(tmp_path / "reference.npz").shift_limit == pytest.approx(reference.shift_limit)
