@@ -7,17 +7,21 @@
 
 from __future__ import annotations
 
+import argparse
+
 import numpy as np
 from tables import print_table
 
 from lentigo.data.splits import split_validation
 
 WANTED = 0.2
-SEEDS = 50
 
 
 def main() -> None:
     """Prints the smallest and the largest share over the seeds, and how often another order of rows gives the same split."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seeds", type=int, default=50, help="splits that are drawn of each set")
+    options = parser.parse_args()
     rng = np.random.default_rng(0)
     sets = {
         "5 groups of 200, 500 of 1": np.concatenate([np.repeat(np.arange(5), 200), np.arange(5, 505)]),
@@ -29,22 +33,22 @@ def main() -> None:
         malignant = (rng.random(groups.max() + 1) < 0.3)[groups].astype(int)
         digests = [f"{row:064x}" for row in range(len(groups))]
         for when, draw in (("before", draw_groups), ("now", split_validation)):
-            rows.append([name, when, *describe(draw, malignant, groups, digests)])
+            rows.append([name, when, *describe(draw, malignant, groups, digests, options.seeds)])
     print_table(["photographs", "", "share", "malignant in validation less in training", "same in another order"], rows)
 
 
-def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str]) -> list[str]:
+def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str], seeds: int) -> list[str]:
     """The range of the share, the largest difference of the classes, and how many seeds give the same split in another order of rows."""
     shares, differences, same = [], [], 0
     order = np.random.default_rng(1).permutation(len(groups))
-    for seed in range(SEEDS):
+    for seed in range(seeds):
         held_out = draw(malignant, groups, digests, WANTED, seed)
         shares.append(held_out.mean())
         differences.append(abs(malignant[held_out].mean() - malignant[~held_out].mean()))
         names = np.unique(groups[order], return_index=True)[1].argsort().argsort()[groups]  # groups numbered as they come
         other = draw(malignant[order], names[order], [digests[row] for row in order], WANTED, seed)
         same += bool((other == held_out[order]).all())
-    return [f"{min(shares):.3f} to {max(shares):.3f}", f"{max(differences):.3f} at most", f"{same} of {SEEDS}"]
+    return [f"{min(shares):.3f} to {max(shares):.3f}", f"{max(differences):.3f} at most", f"{same} of {seeds}"]
 
 
 def draw_groups(malignant: np.ndarray, groups: np.ndarray, digests: list[str], fraction: float, seed: int) -> np.ndarray:
