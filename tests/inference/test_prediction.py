@@ -95,7 +95,8 @@ def test_the_label_is_the_decision_at_the_threshold(run, paths):
 
 def test_a_folder_is_read_recursively(run, phantoms):
     answers = predict(phantoms, run)
-    assert len(answers.predictions) == 48 + 48 and all(isinstance(a, Prediction) for a in answers.predictions)  # masks are pictures too
+    assert len(answers.predictions) == 48 and all(isinstance(a, Prediction) for a in answers.predictions)
+    assert len(answers.problems) == 48 and all("a mask of" in problem.error for problem in answers.problems)  # masks are no photographs
 
 
 def test_problems_stand_beside_predictions(run, with_bad):
