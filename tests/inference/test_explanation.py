@@ -126,7 +126,9 @@ def test_predict_draws_on_the_way(run, photo, bad, tmp_path):
     result = lentigo("predict", bad, photo, "--model", run, "--explain", tmp_path / "out", "--csv", tmp_path / "answers.csv", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and set(lines[0]) == {"image", "error"}
-    assert set(lines[1]) == {"image", "label", "probability", "threshold", "in_distribution", "model", "seconds", "reason", "warnings", "figure"}
+    assert set(lines[1]) == {
+        "image", "label", "probability", "threshold", "in_distribution", "shifted", "model", "seconds", "reason", "warnings", "figure",
+    }  # fmt: skip
     with Image.open(lines[1]["figure"]) as picture:
         assert picture.width > picture.height
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2
