@@ -99,7 +99,7 @@ def show_decisions(run: str) -> None:
 
 
 def load_features(options: argparse.Namespace):
-    """Features, truth and groups of the photographs to learn from, and of fresh ones; both are of the training side."""
+    """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the training side."""
     from lentigo.data.manifests import load_dataset
     from lentigo.models.backbones import find_backbone
     from lentigo.models.graph_weights import start_network
@@ -112,7 +112,8 @@ def load_features(options: argparse.Namespace):
     for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
         side = dataset.take(np.sort(chosen))
         features = extract_features(network, side, exact=True)
-        sides.append((features.values, side.malignant[features.readable], side.groups[features.readable]))
+        digests = [digest for digest, readable in zip(side.digests, features.readable, strict=True) if readable]
+        sides.append((features.values, side.malignant[features.readable], side.groups[features.readable], digests))
     return sides
 
 
@@ -128,8 +129,8 @@ def show_head(options: argparse.Namespace) -> None:
     from lentigo.data.splits import split_validation
     from lentigo.training.heads import Sample, answer_head, train_head
 
-    (features, malignant, groups), (test, malignant_test, groups_test) = load_features(options)
-    held_out = split_validation(malignant, groups, 0.2, 0)
+    (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
+    held_out = split_validation(malignant, groups, digests, 0.2, 0)
     head, _ = train_head(make_recipe(options), Sample(features, malignant), held_out)
     logits, logits_test = answer_head(head, features[held_out]), answer_head(head, test)
     rows = []
@@ -144,7 +145,7 @@ def show_folds(options: argparse.Namespace) -> None:
     """Five heads: the mean, on fresh photographs, by the calibration of the members and by that of means."""
     from lentigo.training.heads import Sample, answer_head, train_head
 
-    (features, malignant, groups), (test, malignant_test, groups_test) = load_features(options)
+    (features, malignant, groups, _), (test, malignant_test, groups_test, _) = load_features(options)
     recipe, sample = make_recipe(options), Sample(features, malignant)
     names, group = np.unique(groups, return_inverse=True)
     parts = np.random.default_rng(0).permutation(len(names))[group] % FOLDS

@@ -94,7 +94,7 @@ def compare_waits(run: str, bodies: Sequence[bytes], clients: Sequence[int], sec
 
 def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     """Processor time, the median of some rounds, of what an answer is made of."""
-    from lentigo.serving.answers import Ask, Panel, describe_answer, read_upload
+    from lentigo.serving.answers import Ask, Panel, describe_answer, inspect_upload, read_upload
     from lentigo.serving.settings import Settings
     from lentigo.serving.uploads import Details
 
@@ -102,7 +102,7 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
     for _ in range(1 + rounds):
         marks = [time.process_time()]
-        photos = [read_upload(content, place, Settings().most_pixels) for place, content in enumerate(contents)]
+        photos = [read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)]
         marks.append(time.process_time())
         answers = panel.answer(photos)
         marks.append(time.process_time())

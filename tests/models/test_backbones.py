@@ -6,6 +6,7 @@ import pytest
 
 from lentigo.errors import UsageError
 from lentigo.models.backbones import BACKBONES, find_backbone, preprocess
+from lentigo.models.efficientnet_lite import build_efficientnet_lite2
 
 HOMES = {
     "densenet": "densenet", "inceptionv3": "inception_v3", "inceptionresnetv2": "inception_resnet_v2", "xception": "xception", "vgg16": "vgg16",
@@ -15,7 +16,9 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3)).astype("uin
 
 
 def keras_preprocess(name):
-    """Keras' own `preprocess_input` for a backbone."""
+    """Keras' own `preprocess_input` for a backbone; that of EfficientNet-Lite2, which Keras has not, as its authors publish it."""
+    if name == "efficientnetlite2":
+        return lambda pixels: (pixels - 127) / 128
     home = next(home for prefix, home in HOMES.items() if name.startswith(prefix))
     return importlib.import_module(f"keras.applications.{home}").preprocess_input
 
@@ -37,7 +40,10 @@ def test_a_backbone_that_sees_raw_pixels_rescales_by_itself(name):
 @pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("vgg16", "mobilenetv2") else pytest.mark.check) for n in BACKBONES])
 def test_the_table_knows_depth_and_grid(name):
     backbone = BACKBONES[name]
-    base = getattr(keras.applications, backbone.constructor)(weights=None, include_top=False, input_shape=(224, 224, 3))
+    if name == "efficientnetlite2":
+        base = build_efficientnet_lite2(keras.Input((224, 224, 3)))
+    else:
+        base = getattr(keras.applications, backbone.constructor)(weights=None, include_top=False, input_shape=(224, 224, 3))
     assert base.output_shape == (None, backbone.grid, backbone.grid, backbone.features)
 
 
