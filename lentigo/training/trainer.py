@@ -51,6 +51,7 @@ from lentigo.training.sampling import plan_cells
 from lentigo.training.sides import Guard, Material, check_folder, find_start, guard_material, keep_settings, load_labelled, split_or_read
 from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
+REFERENCE_SAMPLE = 4096  # photographs: the centres and the covariance of some hundred numbers need no more
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
 
 
@@ -407,11 +408,18 @@ def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
     """
     training = job.features, job.training.malignant
     if job.output == "middle":
-        measured = measure_photos(out / GRAPH, check, job.training, job.output)
+        measured = measure_photos(out / GRAPH, check, take_sample(job.training), job.output)
         training = measured.points, measured.malignant
     validation = measure_photos(out / GRAPH, check, job.validation, job.output, flips=job.recipe.tta)
     validation = replace(validation, no_lesions=measure_no_lesions(out / GRAPH, check, job.output, job.not_lesions))
     return judge_network(out, job.recipe, check, training, validation)
+
+
+def take_sample(dataset: Dataset) -> Dataset:
+    """The photographs by which the class centres are found: all of them, or `REFERENCE_SAMPLE` that are spread over the data set."""
+    if len(dataset) <= REFERENCE_SAMPLE:
+        return dataset
+    return dataset.take(np.linspace(0, len(dataset) - 1, REFERENCE_SAMPLE).round().astype(int))
 
 
 def explain_logit(judgement: dict[str, Any]) -> str:
