@@ -12,11 +12,12 @@ from sklearn.covariance import LedoitWolf
 from sklearn.isotonic import IsotonicRegression
 
 from lentigo.inference.calibration import Calibration
-from lentigo.inference.refusal import Reference, scale
+from lentigo.inference.refusal import Reference, list_parts, scale
 
 FEWEST = 30  # of each class: with fewer nothing is fitted
 ENOUGH = 1000  # of each class: from here on a map of more than two parameters may be worth its freedom
 FOLDS = 5  # of the cross-validation that chooses the map
+TYPICAL = 0.95  # quantile of the training photographs' distances that is the unit of each part
 SHIFTED = 0.015  # share of the validation lesions that are called shifted
 ADMITTED = 0.01  # share of the pictures without a lesion that may pass for a lesion
 SLOPES = (0.01, 100.0)  # a calibrated probability never falls with the logit
@@ -127,7 +128,7 @@ def fit_isotonic(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 
 def fit_reference(
     points: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray,
-    measure: str = "embedding", no_lesions: np.ndarray | None = None,
+    output: str = "embedding", no_lesions: np.ndarray | None = None,
 ) -> Reference:  # fmt: skip
     """What a model knows, from an output of its graph.
 
@@ -139,19 +140,32 @@ def fit_reference(
         held_out: The output for the validation photographs, (m, d).
         malignant_held_out: Their truth, int (m,).
         probability: Their calibrated P(malignant), float (m,).
-        measure: What is measured of the output, see `Reference`.
+        output: Its name: what is measured of it `Reference` says.
         no_lesions: The output for pictures that show no lesion, (k, d). They set the limit of what is refused: all but the share
             `ADMITTED` of them lie beyond it. The limit of a shift lets all but the share `SHIFTED` of the validation photographs pass.
             Without such pictures, or where they lie as near as lesions do, the limit of a shift is that of the refusal, too.
     """
-    points = scale(points, measure)
+    points = scale(points, output)
     centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])
-    precision = LedoitWolf(assume_centered=True).fit(points - centres[malignant]).precision_
-    values, vectors = np.linalg.eigh(precision)
-    whitening = (vectors * np.sqrt(np.maximum(values, 0))).astype(np.float32)
+    whitening = np.zeros((points.shape[1], points.shape[1]), np.float32)
+    parts = list_parts(output, points.shape[1])
+    for part in parts:
+        residuals = points[:, part] - centres[malignant][:, part]
+        whitening[part, part] = find_whitening(residuals)
+        if len(parts) > 1:  # distances in spaces of other dimensions are made comparable
+            distance = np.linalg.norm(residuals @ whitening[part, part], axis=1)
+            whitening[part, part] /= np.quantile(distance, TYPICAL)
     benign, positive = (np.sort(probability[malignant_held_out == label]) for label in (0, 1))
-    reference = Reference(centres.astype(np.float32), whitening, np.inf, benign, positive, measure)
+    reference = Reference(centres.astype(np.float32), whitening, np.inf, benign, positive, output)
     return set_limits(reference, reference.measure_distance(held_out), no_lesions)
+
+
+def find_whitening(residuals: np.ndarray) -> np.ndarray:
+    """What makes the Euclidean distance of residuals, float (n, d), their Mahalanobis distance: (d, d)."""
+    precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
+    values, vectors = np.linalg.eigh(precision)
+    whitening = vectors * np.sqrt(np.maximum(values, 0))
+    return whitening
 
 
 def set_limits(reference: Reference, distance: np.ndarray, no_lesions: np.ndarray | None) -> Reference:

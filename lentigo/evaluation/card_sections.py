@@ -247,7 +247,11 @@ def describe_operating_point(card: dict[str, Any], scores: dict[str, Any]) -> Se
     return Section("Operating point", lines, (Table(("Rule", "Threshold", "Sensitivity (95 % interval)", "Specificity (95 % interval)"), rows),) if rows else ())
 
 
-MEASURED = {"embedding": "the embedding", "middle": "what the feature map in the middle of the network shows on average"}
+MEASURED = {
+    "embedding": "the embedding",
+    "middle": "what the feature map in the middle of the network shows on average",
+    "reference": "what a frozen branch beside the network sees",
+}
 
 
 def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:

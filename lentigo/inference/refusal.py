@@ -19,8 +19,9 @@ LARGEST_REFERENCE = 512 << 20  # bytes of its arrays
 CENTRES = {  # their name in the file, by what is measured
     "embedding": "unit_centres",
     "middle": "middle_centres",
-    "middle directions": "middle_directions",
+    "reference": "reference_centres",
 }
+PARTS = {"reference": (48, 88, 120)}  # sizes of the parts of an output that are measured one by one
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,7 @@ class Reference:
     under the classes' common covariance (Lee 2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says
     little of what it shows). A photograph further than `limit` from both centres shows no lesion; one further than `shift_limit` shows a lesion,
     but is unlike the sources that the model has learned from.
-    `measure` says what is measured: "embedding", its direction; "middle directions", the direction of the means of the output `middle`; or, of
-    older RUNs, "middle", its means and deviations.
+    `output` is the answer of the graph that is measured: of "embedding" its direction, of "middle" its means and deviations, of "reference" the directions of the means of three maps of a frozen branch: their distances are scaled to each other, and the largest counts.
     `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
     """
 
@@ -41,18 +41,15 @@ class Reference:
     limit: float
     benign: np.ndarray
     malignant: np.ndarray
-    measure: str = "embedding"
+    output: str = "embedding"
     shift_limit: float = np.inf
-
-    @property
-    def output(self) -> str:
-        """The output of the graph that is measured."""
-        return self.measure.partition(" ")[0]
 
     def measure_distance(self, points: np.ndarray) -> np.ndarray:
         """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
-        points, centres = whiten(scale(points, self.measure), self.rows), self.whitened_centres
-        return np.sqrt(((points[:, None] - centres[None]) ** 2).sum(axis=2)).min(axis=1)
+        points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
+        squares = (points[:, None] - centres[None]) ** 2
+        distances = [np.sqrt(squares[:, :, part].sum(axis=2)).min(axis=1) for part in list_parts(self.output, squares.shape[2])]
+        return np.max(distances, axis=0)
 
     @cached_property
     def rows(self) -> np.ndarray:
@@ -84,20 +81,26 @@ class Reference:
             path: The file.
             tta: `benign` and `malignant` by the mean over mirrored views, where that was measured.
         """
-        arrays = {CENTRES[self.measure]: self.centres, "whitening": self.whitening, "limit": self.limit, "shift_limit": self.shift_limit}
+        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit, "shift_limit": self.shift_limit}
         arrays |= {"benign": self.benign, "malignant": self.malignant}
         if tta is not None:
             arrays |= {"benign_tta": tta[0], "malignant_tta": tta[1]}
         np.savez(path, **arrays)
 
 
-def scale(points: np.ndarray, measure: str) -> np.ndarray:
+def list_parts(output: str, size: int) -> list[slice]:
+    """The parts of what is measured, of `size` numbers in all, whose distances are measured one by one."""
+    ends = np.cumsum(PARTS.get(output, (size,)))
+    return [slice(int(end - length), int(end)) for end, length in zip(ends, PARTS.get(output, (size,)), strict=True)]
+
+
+def scale(points: np.ndarray, output: str) -> np.ndarray:
     """What is measured of an output (n, d) of the graph, see `Reference`."""
-    if measure == "embedding":
+    if output == "embedding":
         return shorten(points)
+    if output == "reference":
+        return np.concatenate([shorten(points[:, part]) for part in list_parts(output, points.shape[1])], axis=1)
     means, squares = np.split(points.astype(np.float64), 2, axis=1)
-    if measure == "middle directions":
-        return shorten(means)
     return np.concatenate([means, np.sqrt(np.maximum(squares - means**2, 0))], axis=1)
 
 
@@ -131,15 +134,15 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
             if sum(member.file_size for member in archive.infolist()) > LARGEST_REFERENCE:
                 raise ValueError(f"unpacks to more than {LARGEST_REFERENCE >> 20} MB")
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            measure = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
-            centres = file[CENTRES[measure]]
+            output = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
+            centres = file[CENTRES[output]]
             shift_limit = file["shift_limit"] if "shift_limit" in file.files else np.array(np.inf)
             arrays = {"whitening": file["whitening"], "limit": file["limit"]}
             arrays |= {"benign": file[f"benign{end}"], "malignant": file[f"malignant{end}"]}
         check_arrays({**arrays, "centres": centres, "shift_limit": shift_limit})
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    return Reference(**{**arrays, "centres": centres, "measure": measure, "limit": float(arrays["limit"]), "shift_limit": float(shift_limit), "whitening": np.asarray(arrays["whitening"], np.float32)})
+    return Reference(**{**arrays, "centres": centres, "output": output, "limit": float(arrays["limit"]), "shift_limit": float(shift_limit), "whitening": np.asarray(arrays["whitening"], np.float32)})
 
 
 def check_arrays(arrays: dict[str, np.ndarray]) -> None:

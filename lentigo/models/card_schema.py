@@ -139,7 +139,7 @@ CARD = Entries({
         "values": ListOf(SHARE, nullable=False), "n": COUNT, "note": TEXT,
     }, nullable=False),
     "refusal": Entries({
-        "output": Kind("embedding or middle", lambda value: value in ("embedding", "middle")), "distance_limit": NUMBER.or_null(),
+        "output": Kind("embedding, middle or reference", lambda value: value in ("embedding", "middle", "reference")), "distance_limit": NUMBER.or_null(),
     }, nullable=False),
     "bf16": Entries({
         "neutral": YES_NO, "n": COUNT,

@@ -28,7 +28,7 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
     "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
-OUTPUTS = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis")  # what a graph of ours may give
+OUTPUTS = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis", "reference")  # what a graph of ours may give
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 _LEFT_BEHIND: list[Any] = []  # compiled graphs of the process that this one was forked from
 

@@ -50,11 +50,6 @@ class Measured:
     flipped: np.ndarray | None = None
     no_lesions: np.ndarray | None = None
 
-    @property
-    def measure(self) -> str:
-        """What is measured of the output, see `Reference`."""
-        return "middle directions" if self.output == "middle" else "embedding"
-
 
 @dataclass(frozen=True)
 class Operation:
@@ -100,7 +95,7 @@ def judge_network(
     """
     operation = choose_operation(recipe, validation.logits, validation)
     probability = operation.probability
-    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.measure, validation.no_lesions)
+    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.output, validation.no_lesions)
     return keep_judgement(out, recipe, check, operation, reference, validation)
 
 
@@ -120,10 +115,10 @@ def judge_folds(
         here = folds == fold
         others = measured.points[~here], measured.malignant[~here]
         held_out = measured.points[here], measured.malignant[here]
-        centres = fit_reference(*others, *held_out, probability[here], measured.measure)
+        centres = fit_reference(*others, *held_out, probability[here], measured.output)
         distance[here] = centres.measure_distance(measured.points[here])
     every = measured.points, measured.malignant
-    whole = fit_reference(*every, *every, probability, measured.measure)
+    whole = fit_reference(*every, *every, probability, measured.output)
     reference = set_limits(whole, distance, measured.no_lesions)
     return keep_judgement(out, recipe, check, operation, reference, measured), distance
 

@@ -1,0 +1,68 @@
+"""How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn pictures without a lesion come last.
+
+    python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most 600
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+from tables import describe_machine, print_table
+
+from lentigo.data.intervals import estimate_share
+from lentigo.data.no_lesions import DRAWINGS, draw_no_lesions
+from lentigo.data.photos import SIDE, Problem, list_photos
+from lentigo.inference.prediction import Prediction, Predictor
+
+SEED = 77  # other pictures than those that set the limit
+EACH = 40
+
+
+def main() -> None:
+    """Prints one row a set."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folders", nargs="+", type=Path)
+    parser.add_argument("--model", default="bundled")
+    parser.add_argument("--most", type=int, default=600, help="photographs of a set, spread over its names")
+    options = parser.parse_args()
+    print(describe_machine())
+    predictor = Predictor(options.model)
+    rows = [describe(predictor, "/".join(folder.parts[-2:]), list_images(folder, options.most)) for folder in options.folders]
+    for number, draw in enumerate(DRAWINGS):
+        with tempfile.TemporaryDirectory() as folder:
+            rows.append(describe(predictor, draw.__name__.replace("_", " "), write_drawings(Path(folder), number)))
+    print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
+
+
+def list_images(folder: Path, most: int) -> list[Path]:
+    """The photographs of a folder that are no masks, or some that are spread over their names."""
+    found = [path for path in list_photos([folder]) if not isinstance(path, Problem)]
+    images = [path for path in found if "masks" not in Path(path).parts]
+    rows = np.unique(np.linspace(0, len(images) - 1, most).round().astype(int))
+    return [images[row] for row in rows]
+
+
+def write_drawings(folder: Path, kind: int) -> list[Path]:
+    """Drawn pictures of one kind, as files."""
+    pictures = draw_no_lesions(SIDE, EACH, SEED)[kind * EACH : (kind + 1) * EACH]
+    paths = [folder / f"{number}.png" for number in range(EACH)]
+    for path, picture in zip(paths, pictures, strict=True):
+        Image.fromarray(picture).save(path)
+    return paths
+
+
+def describe(predictor: Predictor, name: str, images: list[Path]) -> list:
+    """A row of the table."""
+    answers = [answer for answer in predictor.predict(images) if isinstance(answer, Prediction)]
+    refused = np.array([answer.in_distribution is False for answer in answers])
+    shifted = np.array([bool(answer.shifted) for answer in answers])
+    low, high = estimate_share(refused, np.arange(len(refused)))
+    return [name, len(answers), refused.mean(), f"{low:.3f} to {high:.3f}", shifted.mean()]
+
+
+if __name__ == "__main__":
+    main()

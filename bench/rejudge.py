@@ -1,0 +1,150 @@
+"""The bundled weights judged anew, without training: a frozen branch to refuse by, both limits, calibration by slope and intercept, the threshold.
+
+    python bench/rejudge.py --known photographs/malignant_vs_benign/train photographs/more_training \
+        --not-lesions flowers --branch efficientnetlite2.npz --out lentigo/models/bundled
+
+`--known` are folders of photographs that the weights have learned from, in class folders. The validation scores are those that the RUN
+carries: the logits behind them come from the calibration that the card has now.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+from scipy.special import logit
+from tables import describe_machine, print_table
+
+from lentigo.data.files import hash_file, write_text, write_whole
+from lentigo.data.manifests import load_dataset
+from lentigo.data.no_lesions import draw_no_lesions
+from lentigo.data.photos import SIDE, Photo, list_photos, stream_photos
+from lentigo.evaluation.calibration import fit_calibration, fit_reference, set_limits
+from lentigo.evaluation.metrics import estimate_intervals, measure
+from lentigo.evaluation.model_card import write_card
+from lentigo.inference.decision import DecisionRule
+from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.refusal import load_reference
+from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
+from lentigo.models.frozen_branch import OUTPUT, add_branch, build_frozen_branch
+from lentigo.models.graph import to_onnx
+from lentigo.models.graph_weights import halve_weights
+from lentigo.models.runtime import Session
+
+RULE = "sensitivity=0.95"
+SAMPLE = 4096  # known photographs, half of them to fit on and half to set the limit of a shift
+
+
+def main() -> None:
+    """Writes graph, reference and card, and prints what came of it."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--known", nargs="+", required=True)
+    parser.add_argument("--not-lesions", required=True, help="a folder of pictures of other things")
+    parser.add_argument("--branch", required=True, help="EfficientNet-Lite2's ImageNet weights")
+    parser.add_argument("--out", required=True, type=Path)
+    options = parser.parse_args()
+    print(describe_machine())
+    bundle = open_bundle(options.out)
+    before = load_reference(bundle.folder / REFERENCE)
+    branch = halve_weights(to_onnx(build_frozen_branch(options.branch)))
+    graph = onnx.load(bundle.graph)
+    if OUTPUT not in [output.name for output in graph.graph.output]:
+        graph = add_branch(graph, branch)
+        with write_whole(bundle.graph) as temporary:
+            temporary.write_bytes(graph.SerializeToString())
+
+    malignant = np.repeat([0, 1], [len(before.benign), len(before.malignant)])
+    logits = find_logits(bundle, np.concatenate([before.benign, before.malignant]))
+    calibration = fit_calibration(logits, malignant, np.arange(len(logits)))
+    probability = calibration.apply(logits)
+
+    session = Session(bundle.graph, precision="f32")
+    points, truth = measure_known(session, options.known)
+    fitted = np.arange(len(points)) % 2 == 0
+    reference = fit_reference(points[fitted], truth[fitted], points[~fitted], truth[~fitted], np.zeros((~fitted).sum()), OUTPUT)
+    scores = {"benign": np.sort(probability[malignant == 0]), "malignant": np.sort(probability[malignant == 1])}
+    no_lesions = measure_no_lesions(session, options.not_lesions)
+    reference = replace(set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions), **scores)
+    with write_whole(bundle.folder / REFERENCE) as temporary:
+        reference.save(temporary)
+
+    threshold = choose_threshold(RULE, malignant, probability)
+    card = describe(bundle, calibration, threshold, reference)
+    rule = DecisionRule(threshold, float(bundle.card["risk"]), reference)
+    validation = measure_validation(bundle.card["metrics"]["validation"], malignant, probability, rule)
+    print_table(["validation", "before", "now"], compare(bundle.card["metrics"]["validation"], validation))
+    whole = finish_bundle(Bundle(bundle.folder, card), {"validation": validation})
+    write_text(bundle.folder / MODEL_CARD, write_card(whole))
+    print_table(["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]])
+
+
+def find_logits(bundle: Bundle, probability: np.ndarray) -> np.ndarray:
+    """The logits behind calibrated probabilities, float (n,), by the calibration that the card has."""
+    known = bundle.card["calibration"]
+    if known["kind"] == "temperature":
+        return known["temperature"] * logit(probability)
+    if known["kind"] == "platt":
+        return (logit(probability) - known["intercept"]) / known["slope"]
+    raise SystemExit(f"{bundle.folder}: calibrated by {known['kind']}; expected temperature or platt, whose logits can be found again")
+
+
+def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.ndarray]:
+    """The reference output for known photographs, float (n, d), and their truth, int (n,); a sample that is spread over the folders."""
+    datasets = [load_dataset(folder) for folder in folders]
+    images = np.concatenate([dataset.table["image"].to_numpy() for dataset in datasets])
+    malignant = np.concatenate([dataset.malignant for dataset in datasets])
+    rows = np.unique(np.linspace(0, len(images) - 1, SAMPLE).round().astype(int))
+    pixels = (photo.pixels for photo in stream_photos(images[rows]) if isinstance(photo, Photo))
+    points = np.stack([answer[OUTPUT] for answer in session.stream(pixels)])
+    if len(points) != len(rows):
+        raise SystemExit("some of the known photographs cannot be read; expected all of them")
+    return points, malignant[rows]
+
+
+def measure_no_lesions(session: Session, folder: str) -> np.ndarray:
+    """The reference output for pictures of other things, and for those that are drawn, float (k, d)."""
+    pictures = [photo.pixels for photo in stream_photos(list_photos([folder])) if isinstance(photo, Photo)]
+    pictures += list(draw_no_lesions(SIDE))
+    return np.stack([answer[OUTPUT] for answer in session.stream(pictures)])
+
+
+def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
+    """The card's entries that change."""
+    entries = {
+        "threshold": threshold,
+        "threshold_rule": f"{RULE}, on validation",
+        "logit_threshold": calibration.invert(threshold),
+        "calibration": calibration.to_card(),
+        "outputs": sorted({*bundle.card["outputs"], OUTPUT}),
+        "refusal": {
+            "output": OUTPUT, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "risk": bundle.card["refusal"]["risk"],
+        },
+    }  # fmt: skip
+    files = bundle.card["files"] | {name: hash_file(bundle.folder / name) for name in (GRAPH, REFERENCE)}
+    kept = {key: value for key, value in bundle.card.items() if key not in ("temperature", "measured")}
+    return {**kept, **entries, "files": files}
+
+
+def measure_validation(before: dict, malignant: np.ndarray, probability: np.ndarray, rule: DecisionRule) -> dict:
+    """The card's validation results, from the scores alone: each photograph is its own group, and none is taken for another thing than a lesion."""
+    answered = np.array([rule.decide(float(each)).label != "uncertain" for each in probability])
+    groups = np.arange(len(malignant))
+    found = asdict(measure(malignant, probability, rule.threshold, answered))
+    intervals = estimate_intervals(malignant, probability, rule.threshold, groups, answered)
+    decided = (probability >= rule.threshold).astype(int)
+    confusion = [[int(((malignant == truth) & (decided == said)).sum()) for said in (0, 1)] for truth in (0, 1)]
+    kept = {key: before[key] for key in ("n", "n_malignant", "split", "data_fingerprint", "times_test_opened", "leaks", "problems")}
+    note = "from the scores that the RUN carries: photographs of one lesion count as if they were of several"
+    return kept | found | {"threshold": rule.threshold, "ci": intervals, "confusion": confusion, "model": before["model"], "notes": [note]}
+
+
+def compare(before: dict, now: dict) -> list[list]:
+    """Rows of a table: each metric before and now."""
+    return [[name, before.get(name), value] for name, value in now.items() if isinstance(value, float)]
+
+
+if __name__ == "__main__":
+    main()
