@@ -39,6 +39,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=30)
     parser.add_argument("--photographs", type=int, default=400, help="to learn from")
     parser.add_argument("--fresh", type=int, default=800, help="further ones to measure on")
+    parser.add_argument("--seed", type=int, default=0, help="draws the photographs and the folds")
     options = parser.parse_args()
     print(describe_machine())
     if options.part == "decisions":
@@ -107,7 +108,7 @@ def load_features(options: argparse.Namespace):
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
     dataset = load_dataset(options.source).of_split("train")
-    order = np.random.default_rng(0).permutation(len(dataset))
+    order = np.random.default_rng(options.seed).permutation(len(dataset))
     sides = []
     for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
         side = dataset.take(np.sort(chosen))
@@ -148,7 +149,7 @@ def show_folds(options: argparse.Namespace) -> None:
     (features, malignant, groups, _), (test, malignant_test, groups_test, _) = load_features(options)
     recipe, sample = make_recipe(options), Sample(features, malignant)
     names, group = np.unique(groups, return_inverse=True)
-    parts = np.random.default_rng(0).permutation(len(names))[group] % FOLDS
+    parts = np.random.default_rng(options.seed).permutation(len(names))[group] % FOLDS
     members, means, served = np.zeros(len(parts)), np.zeros(len(parts)), np.zeros(len(test))
     for fold in range(FOLDS):
         here = parts == fold

@@ -273,10 +273,11 @@ def describe_precision(card: dict[str, Any]) -> Section:
     check = find(card, "bf16")
     if check is None:
         return Section("Precision", ("Computed in fp32. How bf16 would decide was not measured when this RUN was made.",))
+    aurocs = [f"{value:.4f}" if value is not None else "not defined" for value in (check["auroc_bf16"], check["auroc_f32"])]
     verdict = "So bf16 is used where the processor has it." if check["neutral"] else "That differs too much, so fp32 is used."
     return Section("Precision", (
         f"On {check['n']:,} validation photographs bf16 decides as fp32 does for {100 * check['decisions_equal']:.1f} % of them "
-        f"(AUROC {check['auroc_bf16']:.4f} and {check['auroc_f32']:.4f}). {verdict}",
+        f"(AUROC {aurocs[0]} and {aurocs[1]}). {verdict}",
     ))  # fmt: skip
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,6 +12,20 @@ from lentigo.data.intervals import compare_aurocs
 
 EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
 LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below
+
+
+def clear_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """Entries for a card, which is JSON: null in place of what is not a number, also at an end of an interval.
+
+    >>> clear_nan({"loss": float("nan"), "ci": (float("nan"), 0.5)})
+    {'loss': None, 'ci': [None, 0.5]}
+    """
+    cleared: dict[str, Any] = {}
+    for name, value in values.items():
+        ends = value if isinstance(value, tuple) else (value,)
+        known = [None if isinstance(end, float) and math.isnan(end) else end for end in ends]
+        cleared[name] = known if isinstance(value, tuple) else known[0]
+    return cleared
 
 
 @dataclass(frozen=True)

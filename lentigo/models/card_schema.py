@@ -72,6 +72,10 @@ POSITIVE = Kind("a number above 0", lambda value: is_number(value) and value > 0
 YES_NO = Kind("true or false", lambda value: isinstance(value, bool))
 INTERVAL = Kind("two numbers", is_interval)
 FILE_NAME = Kind("the plain name of a file", is_plain_name)
+EPOCHS = Kind(
+    "a whole number, or one for each fold, or null",
+    lambda value: value is None or is_count(value) or (isinstance(value, list) and all(map(is_count, value))),
+)
 HASH = Kind("a SHA-256 in 64 hexadecimal digits", lambda value: isinstance(value, str) and DIGEST.fullmatch(value) is not None)
 TABLE_OF_TWO = Kind(
     "two rows of two whole numbers",
@@ -127,23 +131,26 @@ DATA = Entries({
 RECIPE = Entries({
     "name": TEXT.or_null(), "seed": COUNT.or_null(), "head_epochs": COUNT.or_null(), "finetune": YES_NO.or_null(), "class_weights": YES_NO.or_null(),
 })  # fmt: skip
+CALIBRATION = Entries({
+    "kind": TEXT, "temperature": POSITIVE, "slope": NUMBER, "slope_below": NUMBER, "intercept": NUMBER, "knots": ListOf(NUMBER, nullable=False),
+    "values": ListOf(SHARE, nullable=False), "n": COUNT, "note": TEXT,
+}, nullable=False)  # fmt: skip
 CARD = Entries({
     "format": COUNT, "files": FILES, "coming": FILES, "backbone": TEXT, "outputs": ListOf(TEXT, nullable=False), "threshold": SHARE,
-    "risk": SHARE, "prevalence": PART.or_null(), "parameters": COUNT.or_null(), "best_epoch": COUNT.or_null(),
+    "risk": SHARE, "prevalence": PART.or_null(), "parameters": COUNT.or_null(), "best_epoch": EPOCHS,
+    "logit_threshold": NUMBER, "precision": TEXT, "int8": Entries({"neutral": YES_NO}),
     "seconds": NUMBER.or_null(),
     **dict.fromkeys(("lentigo", "disclaimer", "architecture", "licence", "threshold_rule", "machine"), TEXT.or_null()),
     "classes": ListOf(TEXT), "libraries": Entries({}, others=TEXT.or_null()),
     "input": Entries({"shape": ListOf(COUNT), "type": TEXT.or_null(), "resize": TEXT.or_null()}),
-    "calibration": Entries({
-        "kind": TEXT, "temperature": POSITIVE, "slope": NUMBER, "slope_below": NUMBER, "intercept": NUMBER, "knots": ListOf(NUMBER, nullable=False),
-        "values": ListOf(SHARE, nullable=False), "n": COUNT, "note": TEXT,
-    }, nullable=False),
+    "calibration": CALIBRATION, "tta": Entries({"calibration": CALIBRATION, "threshold": SHARE}),
     "refusal": Entries({
         "output": Kind("embedding, middle or reference", lambda value: value in ("embedding", "middle", "reference")), "distance_limit": NUMBER.or_null(),
     }, nullable=False),
     "bf16": Entries({
         "neutral": YES_NO, "n": COUNT,
         **dict.fromkeys(("decisions_equal", "auroc_f32", "auroc_bf16", "jaccard_f32", "jaccard_bf16"), NUMBER.or_null()),
+        "auroc_loss_ci": INTERVAL,
     }),
     "metrics": Entries({}, others=SCORES, nullable=False), "leaks": LEAKS, "data": DATA, "recipe": RECIPE,
     "ensemble": Entries({"folds": COUNT, "best_epochs": ListOf(COUNT)}),
@@ -197,7 +204,9 @@ def find_fault(card: Any) -> str:
     "threshold: 'high', expected a number from 0 to 1"
     """
     fault = next(list_faults(card, CARD, ""), "")
-    return fault or find_calibration_fault(card.get("calibration") or {})
+    for entries in (card, card.get("tta") or {}) if not fault else ():
+        fault = fault or find_calibration_fault(entries.get("calibration") or {})
+    return fault
 
 
 def list_faults(value: Any, kind: Any, place: str) -> Iterator[str]:

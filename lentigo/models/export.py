@@ -25,6 +25,7 @@ from lentigo.data.manifests import CLASSES
 from lentigo.data.phantoms import draw_phantom
 from lentigo.data.photos import find_photos
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
+from lentigo.models.agreement import clear_nan
 from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.engine import openvino
@@ -109,9 +110,9 @@ def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
         shutil.copyfile(twin / INT8_GRAPH, staged)
         megabytes = weigh(folder)
         if loss.neutral:
-            amend_bundle(bundle, (twin / INT8_WEIGHTS, twin / INT8_GRAPH), int8=asdict(loss))
+            amend_bundle(bundle, (twin / INT8_WEIGHTS, twin / INT8_GRAPH), int8=clear_nan(asdict(loss)))
         else:
-            amend_bundle(bundle, (), drop=(INT8_GRAPH, INT8_WEIGHTS), int8=asdict(loss))
+            amend_bundle(bundle, (), drop=(INT8_GRAPH, INT8_WEIGHTS), int8=clear_nan(asdict(loss)))
         publish(folder, out)
     return Export(place, "openvino", loss.largest_difference, loss.n, megabytes, {}, loss)
 

@@ -23,6 +23,7 @@ from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prediction import FLIPS, turn_views
 from lentigo.inference.refusal import Reference
+from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import REFERENCE, find_bundle, is_run
 from lentigo.models.runtime import Session
 from lentigo.training.recipes import Recipe
@@ -152,7 +153,7 @@ def keep_judgement(
         "risk": recipe.risk if enough else 0.0,
         "refusal": {"output": reference.output, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "risk": describe_risk(recipe, enough)},
         "precision": name_precision(check),
-        "bf16": check and asdict(check),
+        "bf16": check and clear_nan(asdict(check)),
     }
 
 

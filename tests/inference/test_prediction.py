@@ -163,7 +163,7 @@ def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
         list(Predictor(run_without_numbers).rate([np.zeros((224, 224, 3), np.uint8)]))
 
 
-def test_a_predictor_can_be_pickled(toy_run, paths):
-    predictor = Predictor(toy_run(), flips=True)
+def test_a_predictor_can_be_pickled(run, paths):
+    predictor = Predictor(run, flips=True)
     copy = pickle.loads(pickle.dumps(predictor))
     assert [a.probability for a in copy.predict(paths[:3])] == [a.probability for a in predictor.predict(paths[:3])]

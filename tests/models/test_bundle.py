@@ -7,6 +7,7 @@ import pytest
 from lentigo.data.files import hash_file
 from lentigo.errors import ModelError
 from lentigo.models.bundle import Bundle, amend_bundle, describe_bundle, open_bundle
+from lentigo.models.card_schema import find_fault
 
 
 @pytest.fixture
@@ -115,3 +116,11 @@ def test_a_card_that_is_nested_too_deeply_is_one_line(tmp_path):
 def test_a_run_says_what_it_is(run):
     facts = describe_bundle(open_bundle(run))
     assert facts["backbone"] == "mobilenetv2" and 0 < facts["threshold"] < 1 and facts["recipe"]["name"] == "seed" and facts["results"]
+
+
+def test_a_card_of_an_ensemble_and_of_mirrored_views_is_sound(run):
+    card = json.loads((run / "card.json").read_text())
+    assert find_fault(card | {"best_epoch": [2, 2, 1]}) == ""
+    assert "best_epoch" in find_fault(card | {"best_epoch": ["last"]})
+    isotonic = {"kind": "isotonic", "knots": [1.0, 0.0], "values": [0.1, 0.9], "n": 9}
+    assert "ascending" in find_fault(card | {"tta": {"threshold": 0.5, "calibration": isotonic}})
