@@ -23,11 +23,11 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
     "export": ("ai_edge_litert", "nncf"),
     "parquet": ("pyarrow",),
     "archive": ("httpx", "tenacity"),
-    "serve": ("alembic", "fastapi", "prometheus_client", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
+    "serve": ("alembic", "fastapi", "h11", "prometheus_client", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
     "heic": ("pi_heif",),
     "postgres": ("psycopg",),
     "tune": ("optuna",),
-    "cluster": ("fsspec", "ray"),
+    "cluster": ("aiohttp", "fsspec", "ray"),
 }
 NEEDS = {"train": "train", "export": "train,export"}  # extras of verbs that need more than the first module they miss
 

@@ -19,16 +19,23 @@ from lentigo.errors import EXTRAS
 HOME = Path(__file__).parents[1]
 FRAMEWORKS = {"tensorflow", "keras", "torch", "jax", "onnx", "onnxruntime"}
 LEFT_OUT = FRAMEWORKS.union(*EXTRAS.values())
-REFUSE = """
+REFUSE = '''
 import sys
 
-class Refuse:
-    def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in LEFT_OUT:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+class Without:
+    """A finder that does not know some modules, as where they are not installed."""
 
-sys.meta_path.insert(0, Refuse())
-"""
+    def __init__(self, finder):
+        self.finder = finder
+
+    def __getattr__(self, name):
+        return getattr(self.finder, name)
+
+    def find_spec(self, name, path=None, target=None):
+        return None if name.partition(".")[0] in LEFT_OUT else self.finder.find_spec(name, path, target)
+
+sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
+'''
 FROM_PYTHON = """
 import lentigo
 _, photo, run, out = sys.argv
