@@ -178,7 +178,7 @@ def read_json(text: str) -> Any:
         value = json.loads(text, parse_constant=refuse)
         check_values(value)
     except RecursionError as error:
-        raise ValueError("too deep") from error
+        raise ValueError("lists or objects are nested too deeply") from error
     return value
 
 
