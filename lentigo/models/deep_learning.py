@@ -11,6 +11,7 @@ import os
 import sys
 from pathlib import Path
 
+import lentigo.data.drawing  # noqa: F401  Keras imports Matplotlib, which by itself makes folders in the home: it comes first, and makes none
 from lentigo.data.files import set_environment
 
 KERAS_HOME = "KERAS_HOME"
