@@ -72,10 +72,13 @@ class Operation:
 
 def choose_output(recipe: Recipe, weights: str | Path) -> str:
     """The output by which a RUN refuses: "embedding", or "middle" where the trunk is trained, or has been by the RUN that `weights` name: its last layer
-    knows lesions then, and little of anything else."""
+    knows lesions then, and little of anything else. A frozen branch of that RUN (`reference`) stays there: it is no part of its network."""
     if recipe.finetune:
         return "middle"
-    return find_bundle(weights).card.get("refusal", {}).get("output", "embedding") if is_run(weights) else "embedding"
+    if not is_run(weights):
+        return "embedding"
+    refuses_by = find_bundle(weights).card.get("refusal", {}).get("output", "embedding")
+    return "embedding" if refuses_by == "embedding" else "middle"
 
 
 def judge_network(
