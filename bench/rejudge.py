@@ -14,7 +14,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
-import onnx
 from scipy.special import logit
 from tables import describe_machine, print_table
 
@@ -29,11 +28,9 @@ from lentigo.inference.decision import DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
-from lentigo.models.frozen_branch import OUTPUT, add_branch, build_frozen_branch
-from lentigo.models.graph import to_onnx
-from lentigo.models.graph_weights import halve_weights
 from lentigo.models.runtime import Session
 
+OUTPUT = "reference"  # of the graph: what the frozen branch gives
 RULE = "sensitivity=0.95"
 SAMPLE = 4096  # known photographs, half of them to fit on and half to set the limit of a shift
 
@@ -49,12 +46,8 @@ def main() -> None:
     print(describe_machine())
     bundle = open_bundle(options.out)
     before = load_reference(bundle.folder / REFERENCE)
-    branch = halve_weights(to_onnx(build_frozen_branch(options.branch)))
-    graph = onnx.load(bundle.graph)
-    if OUTPUT not in [output.name for output in graph.graph.output]:
-        graph = add_branch(graph, branch)
-        with write_whole(bundle.graph) as temporary:
-            temporary.write_bytes(graph.SerializeToString())
+    if OUTPUT not in bundle.outputs:
+        join_branch(bundle.graph, options.branch)
 
     malignant = np.repeat([0, 1], [len(before.benign), len(before.malignant)])
     logits = find_logits(bundle, np.concatenate([before.benign, before.malignant]))
@@ -79,6 +72,20 @@ def main() -> None:
     whole = finish_bundle(Bundle(bundle.folder, card), {"validation": validation})
     write_text(bundle.folder / MODEL_CARD, write_card(whole))
     print_table(["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]])
+
+
+def join_branch(path: Path, weights: str) -> None:
+    """Gives a graph the output of a frozen branch, whose weights have 16 bits."""
+    import onnx
+
+    from lentigo.models.frozen_branch import add_branch, build_frozen_branch
+    from lentigo.models.graph import to_onnx
+    from lentigo.models.graph_weights import halve_weights
+
+    branch = halve_weights(to_onnx(build_frozen_branch(weights)))
+    joined = add_branch(onnx.load(path), branch)
+    with write_whole(path) as temporary:
+        temporary.write_bytes(joined.SerializeToString())
 
 
 def find_logits(bundle: Bundle, probability: np.ndarray) -> np.ndarray:
