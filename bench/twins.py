@@ -162,8 +162,9 @@ def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generato
 def time_indices(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
     """A row for each count: the words of that many photographs looked up, each with the features of four real ones mixed, so that words are as common as they are."""
     from lentigo.data.fingerprints import Fingerprint, take_fingerprint
+    from lentigo.data.pools import open_pool
     from lentigo.data.proposals import WordIndex
-    from lentigo.data.twins import NEIGHBOURS, open_pool
+    from lentigo.data.twins import NEIGHBOURS
 
     with ThreadPoolExecutor() as pool:
         real = [one for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)])) if isinstance(one, Fingerprint)]

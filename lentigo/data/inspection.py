@@ -12,12 +12,12 @@ import numpy as np
 from lentigo.data.cluster import Cluster, give_up_photo
 from lentigo.data.fingerprints import Fingerprint, describe_pixels
 from lentigo.data.photos import Problem, decode_photo, hold_pixels, read_content
+from lentigo.data.pools import open_pool
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.quality import Flaw, judge_quality, measure_quality
 from lentigo.data.shortcuts import describe_facts
 from lentigo.data.sightings import Artefacts, find_artefacts
 from lentigo.data.skin import estimate_ita
-from lentigo.data.twins import open_pool
 from lentigo.errors import PhotoError
 
 LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is called tiny

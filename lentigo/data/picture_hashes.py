@@ -11,18 +11,15 @@ are found, and how often others are taken for copies, is measured by bench/conta
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import cv2
 import numpy as np
-from threadpoolctl import threadpool_limits
 
 from lentigo.data.photos import view_photo
+from lentigo.data.pools import open_pool
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import PhotoError
 
@@ -102,18 +99,6 @@ def find_pictures(
     with open_pool(threads) as pool:
         watched = progress(pool.map(index.find_photo, images), total=len(images), label="known pictures")
         return list(watched)
-
-
-@contextmanager
-def open_pool(threads: int | None) -> Iterator[ThreadPoolExecutor]:
-    """A pool for work on photographs. No library starts threads of its own for one of them meanwhile: they would wait for each other."""
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            yield pool
-    finally:
-        cv2.setNumThreads(before)
 
 
 def hash_photo(image: str) -> np.ndarray:

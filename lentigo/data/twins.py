@@ -6,26 +6,23 @@ twin: the fine detail of both must agree where the one lies on the other.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import chain, combinations, groupby, product
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from threadpoolctl import threadpool_limits
 
 from lentigo.data.fingerprints import TURNS, Fingerprint, take_fingerprint
 from lentigo.data.manifests import Dataset
 from lentigo.data.matching import Alignment, match_features, match_turn
 from lentigo.data.photos import Problem, find_photos
+from lentigo.data.pools import open_pool
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.data.proposals import MIRRORED, Pair, Proposer
 from lentigo.errors import UsageError
@@ -161,21 +158,6 @@ def list_images(photos: str | Path | Dataset | Iterable[str | Path]) -> tuple[li
     if isinstance(photos, Dataset):
         return list(photos.table["image"]), list(photos.problems)
     return [str(path) for path in (find_photos(photos) if isinstance(photos, str | Path) else photos)], []
-
-
-@contextmanager
-def open_pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """A pool of `threads`, else of as many as there are processors, for work on photographs side by side.
-
-    No library starts threads of its own for one of them meanwhile: they would wait for each other.
-    """
-    before = cv2.getNumThreads()
-    cv2.setNumThreads(1)
-    try:
-        with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
-            yield pool
-    finally:
-        cv2.setNumThreads(before)
 
 
 def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:

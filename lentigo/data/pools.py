@@ -1,0 +1,26 @@
+"""Threads for work on photographs side by side."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+
+import cv2
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def open_pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
+    """A pool of `threads`, else of as many as there are processors, for work on photographs side by side.
+
+    No library starts threads of its own for one of them meanwhile: they would wait for each other.
+    """
+    before = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
+            yield pool
+    finally:
+        cv2.setNumThreads(before)
