@@ -20,6 +20,8 @@ from lentigo.cli_data import data_app
 from lentigo.cli_growing import growing_app, train_folds
 from lentigo.cli_lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli_serving import serving_app
+from lentigo.completion import HELP as COMPLETION_HELP
+from lentigo.completion import complete, find_completion
 from lentigo.errors import LentigoError, SpaceError, UnusableError, UsageError, explain_missing
 from lentigo.options import Device, Exact, Flips, Json, Model, OnCluster, OperatingPoint, Risk, load_data, recipe_options, table_options
 from lentigo.summary import describe_values, print_audit, print_limits, print_material, print_run, print_scores, print_start
@@ -49,6 +51,13 @@ STOPPED = 130  # exit code
 class Commands(TyperGroup):
     """The commands, with a word where Typer has none: after Ctrl-C, and for a reader of stdout that has left."""
 
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        asked = find_completion(args)
+        if asked is not None:
+            print_line(complete(*asked))
+            raise typer.Exit
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: typer.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -62,7 +71,7 @@ class Commands(TyperGroup):
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
-                       "A research tool, not a medical device.")  # fmt: skip
+                       "A research tool, not a medical device.", epilog=COMPLETION_HELP)  # fmt: skip
 app.add_typer(data_app, name="data")
 app.add_typer(lesions_app)
 app.add_typer(serving_app)

@@ -10,6 +10,8 @@ from itertools import chain
 
 import pytest
 
+from lentigo.completion import complete, find_completion
+
 
 def lentigo(*words, stdin=None, **env):
     """Runs the command as a user would."""
@@ -355,9 +357,38 @@ def test_one_photograph_has_no_summary(toy_run, photo):
     assert lentigo("predict", photo, "--model", toy_run()).stderr == ""
 
 
-def test_the_version_and_a_completion_are_to_be_had():
+def test_the_version_is_to_be_had():
     assert lentigo("--version").stdout.startswith("lentigo 0.")
-    assert "_LENTIGO_COMPLETE" in lentigo("--show-completion", "bash", SHELL="/bin/bash").stdout
+
+
+def complete_from_sh(words, **variables):
+    """Asks for a completion as make does, whose shell is sh; with no other variables than these."""
+    script = f'"$0" -m lentigo {words}; code=$?; exit $code'  # two commands, so that sh waits instead of becoming Python
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | variables
+    return subprocess.run(["/bin/sh", "-c", script, sys.executable], capture_output=True, text=True, env=environment, timeout=300)
+
+
+@pytest.mark.parametrize(("words", "variables"), [("bash", {}), ("=bash", {}), ("bash", {"SHELL": "/bin/zsh"}), ("", {"SHELL": "/usr/bin/bash"})])
+def test_the_named_shell_gets_its_completion_whoever_calls(words, variables):
+    option = "--show-completion" + ("" if words.startswith("=") else " ")
+    result = complete_from_sh(option + words, **variables)
+    assert result.stdout.startswith("_lentigo_completion() {") and "_LENTIGO_COMPLETE=complete_bash" in result.stdout, result.stderr
+
+
+@pytest.mark.parametrize("shell", ["zsh", "fish", "pwsh"])
+def test_other_shells_get_theirs(shell):
+    assert "_LENTIGO_COMPLETE" in complete(*find_completion(["--show-completion", shell]))
+
+
+def test_a_completion_is_installed_for_the_shell_that_is_named(tmp_path):
+    result = complete_from_sh("--install-completion fish", HOME=str(tmp_path), SHELL="/bin/bash")
+    assert result.returncode == 0 and (tmp_path / ".config/fish/completions/lentigo.fish").is_file()
+
+
+@pytest.mark.parametrize("words", ["--show-completion", "--show-completion csh", "--show-completion bash zsh", "--install-completion tcsh"])
+def test_a_shell_that_completes_nothing_is_one_line(words, tmp_path):
+    result = complete_from_sh(words, SHELL="/bin/sh", HOME=str(tmp_path))
+    assert result.returncode == 2 and result.stderr.count("\n") == 1 and "expected one" in result.stderr
 
 
 def test_info_says_what_a_run_is(run):

@@ -10,7 +10,7 @@ import lentigo
 
 HOUSE = Path(lentigo.__file__).parent
 ROOMS = ["errors", "data", "models", "inference", "evaluation", "training", "serving", "cli"]
-DOOR = ("cli", "cli_data", "cli_growing", "cli_lesions", "cli_serving", "answers", "options", "summary", "terminal", "__main__")  # one door: the command line and what stands beside it
+DOOR = ("cli", "cli_data", "cli_growing", "cli_lesions", "cli_serving", "completion", "answers", "options", "summary", "terminal", "__main__")  # one door: the command line and what stands beside it
 MODULES = {".".join(p.relative_to(HOUSE.parent).with_suffix("").parts).removesuffix(".__init__"): p for p in HOUSE.rglob("*.py")}
 
 

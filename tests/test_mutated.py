@@ -46,9 +46,20 @@ def test_the_same_seed_makes_the_same_files(mutated, seeds):
     assert mutated.mutate(seeds, 7, 0) == mutated.mutate(seeds, 7, 0) != mutated.mutate(seeds, 7, 1)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
+def test_memory_is_counted_from_the_watch_on(mutated):
+    before = bytearray(300_000_000)
+    del before
+    watch = mutated.begin_watch()
+    quiet = watch.measure_peak()
+    meanwhile = bytearray(b"1") * 200_000_000
+    del meanwhile
+    assert quiet < 0.1 and 0.15 < watch.measure_peak() < 0.28
+
+
 def test_every_damaged_file_is_named_by_every_step(mutated, seeds, toy_run, tmp_path, monkeypatch):
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)  # pytest has its own
-    tally = mutated.Tally()
+    tally = mutated.Tally(watch=mutated.begin_watch())  # what other tests of this worker have held is not counted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         paths = mutated.write_batch(tmp_path / "photos", seeds, range(50), 11)
