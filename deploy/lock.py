@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 import sys
+import tomllib
 from collections.abc import Iterable
 from importlib.metadata import Distribution, distributions, requires
 from pathlib import Path
@@ -28,7 +29,7 @@ HOUSE = Path(__file__).parent.parent
 PINS = HOUSE / "constraints.txt"
 LOCK = HOUSE / "requirements.lock"
 SERVING_LOCK = HOUSE / "deploy" / "requirements.lock"
-SERVING = ("serve", "postgres")  # extras in the container
+SERVING = ("serve", "postgres", "heic")  # extras in the container
 BUILDER = "setuptools"  # which builds Lentigo there
 LICENCES = HOUSE / "licences.md"
 PYTHONS = ("-cp311-", "-cp312-", "-cp313-", "-abi3-", "-py3-", "-py2.py3-")  # in the names of wheels that are taken
@@ -91,7 +92,7 @@ def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
 
 
 def find_needs(extras: Iterable[str]) -> set[str]:
-    """The packages that Lentigo needs with some extras, and all that those need, by what is installed here."""
+    """The packages that Lentigo needs with some extras, by pyproject.toml, and all that those need, by what is installed here."""
     found: set[tuple[str, str]] = set()
     waiting = [("lentigo", extra) for extra in ("", *extras)]
     while waiting:
@@ -99,11 +100,17 @@ def find_needs(extras: Iterable[str]) -> set[str]:
         if (name, extra) in found:
             continue
         found.add((name, extra))
-        for words in requires(name) or ():
+        for words in list_own_needs(extra) if name == "lentigo" else requires(name) or ():
             need = Requirement(words)
             if need.marker is None or need.marker.evaluate({"extra": extra}):
                 waiting += [(plain(need.name), inner) for inner in ("", *need.extras)]
     return {name for name, _ in found} - {"lentigo"}
+
+
+def list_own_needs(extra: str) -> list[str]:
+    """What pyproject.toml says; the metadata of an editable install are those of the day on which it was installed."""
+    project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return project["optional-dependencies"][extra] if extra else project["dependencies"]
 
 
 def name_licence(package: Distribution) -> str:

@@ -46,8 +46,23 @@ def test_every_locked_version_has_hashes_and_is_the_tested_one(pins, path):
 
 def test_the_container_serves_from_what_is_locked():
     words = (DEPLOY / "requirements.lock").read_text()
-    assert {"fastapi", "uvicorn", "sqlalchemy", "psycopg", "openvino", "pillow", "setuptools"} <= set(re.findall(r"^([\w.-]+)==", words, re.M))
+    assert {"fastapi", "uvicorn", "sqlalchemy", "psycopg", "openvino", "pillow", "pi-heif", "setuptools"} <= set(re.findall(r"^([\w.-]+)==", words, re.M))
     assert "tensorflow" not in words
+
+
+def test_the_container_has_all_that_its_extras_need(pins):
+    lock = load("lock")
+    locked = set(re.findall(r"^([\w.-]+)==", (DEPLOY / "requirements.lock").read_text(), re.M))
+    assert {name for name in lock.find_needs(lock.SERVING) | {lock.BUILDER} if name in pins} == locked, CURE
+
+
+def test_make_setup_installs_what_is_pinned():
+    """Each package that pyproject.toml names is pinned, and the Makefile hands pip the pins; hashes are for deployments."""
+    lock = load("lock")
+    extras = re.search(r"-c constraints.txt .*'\.\[(.*)\]'", (HOUSE / "Makefile").read_text())[1].split(",")
+    needed = {lock.plain(re.match(r"[\w.-]+", need)[0]) for extra in ["", *extras] for need in lock.list_own_needs(extra)}
+    pins = lock.read_pins((HOUSE / "constraints.txt").read_text())
+    assert needed - {"lentigo"} - {"tensorflow"} <= set(pins)  # tensorflow is for macOS alone
 
 
 def test_the_containers_base_is_named_by_its_digest():
