@@ -2,10 +2,12 @@
 
     python bench/calibration.py decisions lentigo/models/bundled
     python bench/calibration.py head photographs/malignant_vs_benign --start mobilenetv2.weights.h5
-    python bench/calibration.py folds photographs/malignant_vs_benign --start mobilenetv2.weights.h5 --photographs 400
+    python bench/calibration.py folds photographs/malignant_vs_benign --start mobilenetv2.weights.h5 --photographs 400 --draws 4 --former
 
 `decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on features of a frozen backbone, on some photographs of the training side, and measure on
-others of it: no test photograph is opened. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble calibrated by what its members say of photographs they have not seen.
+others of it: no test photograph is opened. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble whose heads share all photographs among them. It was calibrated by what each head says of
+the fold that it has not seen, later by means of heads that have learned without two folds. Now a fifth of the photographs is held out of all folds, and the mean that is served is calibrated there. One head that is calibrated on the same
+fifth stands beside it.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ from lentigo.inference.calibration import Calibration
 from lentigo.inference.decision import DecisionRule
 from lentigo.models.bundle import REFERENCE, open_bundle
 
+SUMMARY = ["calibration", "draws", "slope that is right: mean", "least", "most", "intercept that is right: mean", "least ", "most ", "ECE: mean"]
+VALIDATION = 0.2  # share of the photographs
 CALIBRATED = ["calibration", "photographs", "slope", "intercept", "ECE", "slope that is right", "95 %", "intercept that is right", "95 % "]
 FOLDS = 5
 
@@ -40,6 +44,8 @@ def main() -> None:
     parser.add_argument("--photographs", type=int, default=400, help="to learn from")
     parser.add_argument("--fresh", type=int, default=800, help="further ones to measure on")
     parser.add_argument("--seed", type=int, default=0, help="draws the photographs and the folds")
+    parser.add_argument("--draws", type=int, default=1, help="of `folds`: this many seeds, from --seed on")
+    parser.add_argument("--former", action="store_true", help="of `folds`: the former rules, too, which takes three times as long")
     options = parser.parse_args()
     print(describe_machine())
     if options.part == "decisions":
@@ -143,29 +149,89 @@ def show_head(options: argparse.Namespace) -> None:
 
 
 def show_folds(options: argparse.Namespace) -> None:
-    """Five heads: the mean, on fresh photographs, by the calibration of the members and by that of means."""
+    """Ensembles on fresh photographs, by each rule of calibration; then the same over all draws."""
+    rows = []
+    for seed in range(options.seed, options.seed + options.draws):
+        drawn = argparse.Namespace(**{**vars(options), "seed": seed})
+        for row in compare_folds(drawn):
+            rows.append([seed, *row])
+    print_table(["draw", *CALIBRATED], rows)
+    summary = []
+    for name in dict.fromkeys(row[1] for row in rows):
+        same = [row for row in rows if row[1] == name]
+        error, slope, intercept = (np.array([row[column] for row in same]) for column in (5, 6, 8))
+        ends = [slope.mean(), slope.min(), slope.max(), intercept.mean(), intercept.min(), intercept.max()]
+        summary.append([name, len(same), *ends, error.mean()])
+    print_table(SUMMARY, summary)
+
+
+def compare_folds(options: argparse.Namespace) -> list[list]:
+    """One draw: a row of `CALIBRATED` for each rule, on fresh photographs."""
+    from lentigo.data.splits import split_validation
     from lentigo.training.heads import Sample, answer_head, train_head
 
-    (features, malignant, groups, _), (test, malignant_test, groups_test, _) = load_features(options)
-    recipe, sample = make_recipe(options), Sample(features, malignant)
-    names, group = np.unique(groups, return_inverse=True)
-    parts = np.random.default_rng(options.seed).permutation(len(names))[group] % FOLDS
-    members, means, served = np.zeros(len(parts)), np.zeros(len(parts)), np.zeros(len(test))
-    for fold in range(FOLDS):
-        here = parts == fold
-        head, _ = train_head(recipe, sample, here)
-        members[here] = answer_head(head, features[here])
-        served += answer_head(head, test) / FOLDS
+    (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
+    recipe = make_recipe(options)
+
+    def describe(name: str, logits: np.ndarray, truth: np.ndarray, served: np.ndarray) -> list:
+        """What the calibration by some logits does to those that are served."""
+        return describe_fit(name, fit_platt(logits, truth), served, malignant_test, groups_test)
+
+    sample = Sample(features, malignant)
+    rows = []
+    if options.former:
+        for name, logits, served in answer_formerly(recipe, sample, groups, test, options.seed):
+            rows.append(describe(name, logits, malignant, served))
+    held_out = split_validation(malignant, groups, digests, VALIDATION, options.seed)
+    validation, truth = features[held_out], malignant[held_out]
+    heads = learn_folds(recipe, sample.take(~held_out), draw_folds(groups[~held_out], options.seed))
+    served = answer_mean(heads, test)
+    rows.append(describe("the mean that is served, on validation", answer_mean(heads, validation), truth, served))
+    head, _ = train_head(recipe, sample, held_out)
+    rows.append(describe("one head, on validation", answer_head(head, validation), truth, answer_head(head, test)))
+    return rows
+
+
+def answer_formerly(recipe, sample, groups: np.ndarray, test: np.ndarray, seed: int) -> list[tuple]:
+    """The former rules: their names, the logits that they calibrate by, and those that are served for fresh photographs."""
+    from lentigo.training.heads import answer_head, train_head
+
+    parts = draw_folds(groups, seed)
+    heads = learn_folds(recipe, sample, parts)
+    served = answer_mean(heads, test)
+    members = np.zeros(len(parts))
+    for fold, head in enumerate(heads):
+        members[parts == fold] = answer_head(head, sample.features[parts == fold])
+    means = np.zeros(len(parts))
     for first, second in combinations(range(FOLDS), 2):
         here = (parts == first) | (parts == second)
         head, _ = train_head(recipe, sample, here)
-        means[here] += answer_head(head, features[here]) / (FOLDS - 1)
-    rows = []
-    for name, logits in (("by members", members), ("by means", means)):
-        fit = fit_platt(logits, malignant)
-        rows.append(describe_fit(f"{name}, fresh", fit, served, malignant_test, groups_test))
-    print_table(CALIBRATED, rows)
-    print_table(["logits of", "standard deviation"], [["members", np.std(members)], ["means", np.std(means)], ["the mean, fresh", np.std(served)]])
+        means[here] += answer_head(head, sample.features[here]) / (FOLDS - 1)
+    return [("members, all photographs in folds", members, served), ("means of heads without two folds", means, served)]
+
+
+def draw_folds(groups: np.ndarray, seed: int) -> np.ndarray:
+    """The fold of each photograph, int (n,); a group is in one."""
+    names, group = np.unique(groups, return_inverse=True)
+    return np.random.default_rng(seed).permutation(len(names))[group] % FOLDS
+
+
+def learn_folds(recipe, sample, parts: np.ndarray) -> list:
+    """A head without each fold."""
+    from lentigo.training.heads import train_head
+
+    heads = []
+    for fold in range(FOLDS):
+        head, _ = train_head(recipe, sample, parts == fold)
+        heads.append(head)
+    return heads
+
+
+def answer_mean(heads: list, features: np.ndarray) -> np.ndarray:
+    """The mean logit of the heads, float (n,)."""
+    from lentigo.training.heads import answer_head
+
+    return np.mean([answer_head(head, features) for head in heads], axis=0)
 
 
 if __name__ == "__main__":

@@ -380,7 +380,7 @@ def export(
     run: Annotated[str, Argument(help="A RUN folder, or 'bundled'.")],
     format: Annotated[str, Option("--format", help="onnx, openvino, litert or savedmodel.")],
     out: Annotated[Path, Option("--out", help="A file with the format's suffix (.onnx, .xml, .tflite), or a folder to be made.")],
-    int8: Annotated[bool, Option("--int8", help="Quantise (openvino); kept in the RUN too, and its default, where 99.5 % of the decisions stay and AUROC loses less than 0.002.")] = False,
+    int8: Annotated[bool, Option("--int8", help="Quantise (openvino); kept in the RUN too, and its default, where 99.5 % of the decisions stay, AUROC loses less than 0.002, and P moves by 0.01 at most on average.")] = False,
     as_json: Json = False,
 ) -> None:
     """Writes a RUN for another runtime, and compares its answers with the RUN's on photographs."""

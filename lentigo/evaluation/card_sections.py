@@ -146,7 +146,7 @@ def tell_unknown_people(card: dict[str, Any]) -> str:
 def describe_data(card: dict[str, Any]) -> Section:
     """The photographs."""
     data = find(card, "data") or {}
-    total = (data.get("validation") or 0) + (0 if data.get("split") == "folds" else data.get("training") or 0)
+    total = (data.get("validation") or 0) + (data.get("training") or 0)
     facts = list_facts({
         "Name": data.get("name"), "Photographs": f"{tell(data.get('training'))} to learn from, {tell(data.get('validation'))} for validation",
         "Malignant": " and ".join(f"{data[name]:,}" for name in ("training_malignant", "validation_malignant") if name in data) or None, "Licences": tell_licences(data, total),
@@ -182,7 +182,7 @@ def describe_training(card: dict[str, Any]) -> Section:
         "All weights started at random." if weights == "none" else f"The backbone started from the weights {tell(weights)}, the head at random.",
         "Adam with decoupled weight decay on the binary cross-entropy. "
         + {True: "Classes were weighed by their rarity.", False: "Classes were not weighed."}.get(recipe.get("class_weights"), f"Class weights: {NOT_RECORDED}."),
-        f"Kept are the weights of the epoch with the best AUROC on validation, {tell_kept(card)} What else was tried before is not recorded.",
+        f"Kept are the weights of the epoch with the best AUROC {tell_kept(card)} What else was tried before is not recorded.",
         f"Every setting is in `{CARD}`.",
     ), (Table(("Setting", "Value"), rows),) if rows else ())  # fmt: skip
 
@@ -191,9 +191,17 @@ def tell_kept(card: dict[str, Any]) -> str:
     """Which epochs, of how many networks."""
     ensemble = find(card, "ensemble")
     if ensemble is None:
-        return f"number {tell(find(card, 'best_epoch'))} of the last stage in `{HISTORY}`. One network, no ensemble."
-    return (f"of each of {ensemble['folds']} heads on one backbone (epochs {tell(ensemble['best_epochs'])} in `{HISTORY}`). Each head learned without one fold, "
-            "on which its epoch was chosen; the answer is the mean of their logits, the heatmap that of their heatmaps.")  # fmt: skip
+        epoch = tell(find(card, "best_epoch"))
+        return f"on validation, number {epoch} of the last stage in `{HISTORY}`. One network, no ensemble."
+    spread = ""
+    aurocs = ensemble.get("aurocs")
+    if aurocs:
+        spread = f" (AUROC there {min(aurocs):.3f} to {max(aurocs):.3f}, a little too good, since the epoch was chosen for it)"
+    return (
+        f"on the fold that a head was trained without{spread}, of each of {ensemble['folds']} heads on one backbone "
+        f"(epochs {tell(ensemble['best_epochs'])} in `{HISTORY}`). "
+        "The answer is the mean of their logits, the heatmap that of their heatmaps."
+    )
 
 
 def tell_stages(finetune: bool | None, head_epochs: int | None) -> str:
@@ -282,16 +290,16 @@ def describe_precision(card: dict[str, Any]) -> Section:
 
 
 def describe_results(scores: dict[str, Any], folds: int | None = None) -> Section:
-    """The metrics on validation; `folds` are those of an ensemble."""
+    """The metrics on validation; `folds` are those of an ensemble, which chooses its epochs elsewhere."""
     if not scores:
         return Section("Results on validation", (f"Results: {NOT_RECORDED}.",))
     rows = tuple((title, tell_score(scores[name]), tell_interval(find(scores, "ci", name))) for name, title in TITLES.items() if name in scores)
     smaller = min(scores["n_malignant"], scores["n"] - scores["n_malignant"])
-    held_out = ("Each photograph was answered by the mean of heads that have learned neither from it nor from one other fold, one head less than the RUN has; calibration and threshold come from the same means.",) if folds else ()
+    chosen = "calibration, threshold and refusal" if folds else "epoch, calibration, threshold and refusal"
     few = (f"With {smaller} photographs of one class, fewer than {FEWEST}, nothing can be claimed from these numbers.",) if smaller < FEWEST else ()
     return Section("Results on validation", (
         f"{scores['n']:,} photographs, {scores['n_malignant']:,} malignant. All are counted, answered or refused.",
-        "These numbers are optimistic: epoch, calibration, threshold and refusal were chosen on the same photographs.", *held_out, *few,
+        f"These numbers are optimistic: {chosen} were chosen on the same photographs.", *few,
         "Intervals: 95 %, by whole groups: exact for shares, by DeLong's variance for the AUROC, 1000 resamples for the others. They count chance alone, not other places or people.",
     ), (Table(("Metric", "Value", "95 % interval"), rows),))  # fmt: skip
 

@@ -26,6 +26,7 @@ class PrecisionCheck:
         auroc_bf16: In bf16.
         auroc_loss_ci: The 95 % interval of what bf16 loses of it.
         largest_difference: Of calibrated P(malignant).
+        mean_difference: Of it, without its sign.
         neutral: Whether the rule of `lentigo.models.agreement` holds.
     """
 
@@ -35,6 +36,7 @@ class PrecisionCheck:
     auroc_bf16: float
     auroc_loss_ci: tuple[float, float]
     largest_difference: float
+    mean_difference: float
     neutral: bool
 
 
@@ -119,5 +121,5 @@ def compare_logits(
     return PrecisionCheck(
         n=found.n, decisions_equal=found.decisions_equal,
         auroc_f32=found.auroc_before, auroc_bf16=found.auroc_after, auroc_loss_ci=found.loss_ci,
-        largest_difference=found.largest_difference, neutral=found.neutral,
+        largest_difference=found.largest_difference, mean_difference=found.mean_difference, neutral=found.neutral,
     )  # fmt: skip

@@ -25,7 +25,6 @@ def describe_split(card: dict[str, Any]) -> Section:
     """How validation was set apart."""
     data, seed = find(card, "data") or {}, tell(find(card, "recipe", "seed"))
     how = {
-        "folds": f"Every photograph was held out once: {tell(find(card, 'ensemble', 'folds'))} folds, spread by class in whole groups (seed {seed}).",
         "given": "Validation is the split that the data give.",
         "drawn": f"Validation was drawn at random by class, in whole groups, {tell(find(card, 'recipe', 'validation_split'))} of them (seed {seed}).",
     }.get(data.get("split"), f"Whether validation was drawn or given by the data: {NOT_RECORDED}.")  # fmt: skip
@@ -35,7 +34,19 @@ def describe_split(card: dict[str, Any]) -> Section:
     start = find(card, "start")
     known = (f"{tell_start(start)[0].upper()}{tell_start(start)[1:]}.",) if start else ()
     read = "was opened to look for twins in it, and for nothing else" if data.get("twins") else "was not read"
-    return Section("Validation split", (how, tell_groups(card), *gone, *groups, *known, f"The side of each photograph is in `splits.csv`. The test split, where there is one, {read}."))
+    return Section("Validation split", (how, *tell_folds(card), tell_groups(card), *gone, *groups, *known, f"The side of each photograph is in `splits.csv`. The test split, where there is one, {read}."))
+
+
+def tell_folds(card: dict[str, Any]) -> tuple[str, ...]:
+    """How the training photographs of an ensemble were divided; nothing for one head."""
+    ensemble = find(card, "ensemble")
+    if ensemble is None:
+        return ()
+    folds = tell(ensemble.get("folds"))
+    return (
+        f"All other photographs were divided into {folds} folds, spread by class in whole groups, and each head learned without one of them.",
+        "No head learned from validation, and no epoch was chosen on it.",
+    )
 
 
 def tell_groups(card: dict[str, Any]) -> str:
@@ -48,7 +59,7 @@ def tell_groups(card: dict[str, Any]) -> str:
     pictures = f"twins (copies and other views: {twins['photographs']:,} photographs in {twins['groups']:,} groups)" if twins else "identical files"
     by = f"{', '.join(ids)} where known, and {pictures}" if ids else pictures
     where = "such groups stand on two sides all the same, see above" if find(card, "leaks") else "no such group stands on two sides"
-    if not ids and not twins and data.get("split") not in ("drawn", "folds"):
+    if not ids and not twins and data.get("split") != "drawn":
         return "Not grouped: the data name no patient or lesion, so photographs of one person may stand on both sides, and the results may be too good."
     people = "" if ids else " The data name no patient or lesion, so other photographs of one person may stand on both sides, and the results may be too good."
     return f"Grouped by {by}: {where}.{people}"

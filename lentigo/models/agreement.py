@@ -12,6 +12,7 @@ from lentigo.data.intervals import compare_aurocs
 
 EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
 LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below
+LARGEST_MEAN_DIFFERENCE = 0.01  # of P(malignant): the faster form answers with the calibration of the original
 
 
 def clear_nan(values: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +40,7 @@ class Agreement:
         auroc_after: Of the faster form.
         loss_ci: The 95 % interval of `auroc_before - auroc_after`.
         largest_difference: Of P(malignant).
+        mean_difference: Of P(malignant), without its sign.
     """
 
     n: int
@@ -47,11 +49,15 @@ class Agreement:
     auroc_after: float
     loss_ci: tuple[float, float]
     largest_difference: float
+    mean_difference: float
 
     @property
     def neutral(self) -> bool:
         """Whether the faster form may take the place of the original."""
-        return self.decisions_equal >= EQUAL_DECISIONS and self.loss_ci[1] < LARGEST_LOSS
+        same_decisions = self.decisions_equal >= EQUAL_DECISIONS
+        same_ranking = self.loss_ci[1] < LARGEST_LOSS
+        same_probabilities = self.mean_difference <= LARGEST_MEAN_DIFFERENCE
+        return same_decisions and same_ranking and same_probabilities
 
 
 def compare_answers(
@@ -73,6 +79,7 @@ def compare_answers(
     """
     before, after = probabilities
     groups = np.unique(groups, return_inverse=True)[1]
+    differences = np.abs(before - after)
     aurocs, loss_ci, _ = compare_aurocs(malignant, after, before, groups)
     return Agreement(
         n=len(malignant),
@@ -80,5 +87,6 @@ def compare_answers(
         auroc_before=float(aurocs[1]),
         auroc_after=float(aurocs[0]),
         loss_ci=(float(loss_ci[0]), float(loss_ci[1])),
-        largest_difference=float(np.abs(before - after).max()),
+        largest_difference=float(differences.max()),
+        mean_difference=float(differences.mean()),
     )

@@ -153,7 +153,7 @@ CARD = Entries({
         "auroc_loss_ci": INTERVAL,
     }),
     "metrics": Entries({}, others=SCORES, nullable=False), "leaks": LEAKS, "data": DATA, "recipe": RECIPE,
-    "ensemble": Entries({"folds": COUNT, "best_epochs": ListOf(COUNT)}),
+    "ensemble": Entries({"folds": COUNT, "sizes": ListOf(COUNT), "best_epochs": ListOf(COUNT), "aurocs": ListOf(SHARE)}),
     "measured": Entries({
         **SCORES.known, "data": TEXT, "model": TEXT, "floors": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
         "stress": ListOf(Entries({

@@ -253,7 +253,7 @@ def count_photographs(data: Any) -> int:
     """How many photographs a card's entry on the data counts; 0 where it says nothing."""
     facts = data if isinstance(data, dict) else {}
     numbers = {side: int(facts.get(side) or 0) for side in ("training", "validation")}
-    return max(numbers.values()) if facts.get("split") == "folds" else sum(numbers.values())
+    return sum(numbers.values())
 
 
 def write_learned(

@@ -30,8 +30,8 @@ CALIBRATION = 300  # photographs, NNCF's own default
 class Loss:
     """A graph in fp32 and its int8 twin as it is served, on the validation photographs; intervals are of 95 %.
 
-    `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold, `largest_difference` that of P(malignant) before
-    calibration. `neutral`: the twin may be what the RUN answers with (`lentigo.models.agreement`).
+    `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold, `largest_difference` and `mean_difference` those of
+    P(malignant) before calibration. `neutral`: the twin may be what the RUN answers with (`lentigo.models.agreement`).
     """
 
     n: int
@@ -44,6 +44,7 @@ class Loss:
     ci_after: tuple[float, float]
     ci_loss: tuple[float, float]
     largest_difference: float
+    mean_difference: float
     nncf: str
     decisions_equal: float
     neutral: bool
@@ -162,6 +163,6 @@ def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: flo
         n=found.n, n_malignant=int(malignant.sum()), calibration=facts["calibration"],
         auroc_before=found.auroc_before, auroc_after=found.auroc_after, loss=found.auroc_before - found.auroc_after,
         ci_before=estimate_auroc(malignant, before, groups)[1], ci_after=estimate_auroc(malignant, after, groups)[1],
-        ci_loss=found.loss_ci, largest_difference=found.largest_difference, nncf=facts["nncf"],
+        ci_loss=found.loss_ci, largest_difference=found.largest_difference, mean_difference=found.mean_difference, nncf=facts["nncf"],
         decisions_equal=found.decisions_equal, neutral=found.neutral,
     )  # fmt: skip

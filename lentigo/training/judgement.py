@@ -17,7 +17,7 @@ from lentigo.data.manifests import Dataset
 from lentigo.data.no_lesions import draw_no_lesions
 from lentigo.data.photos import SIDE, Photo, list_photos, stream_photos
 from lentigo.errors import DataError
-from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference, set_limits
+from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference
 from lentigo.evaluation.precision import PrecisionCheck, name_precision
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
@@ -101,30 +101,6 @@ def judge_network(
     probability = operation.probability
     reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.output, validation.no_lesions)
     return keep_judgement(out, recipe, check, operation, reference, validation)
-
-
-def judge_folds(
-    out: Path, recipe: Recipe, check: PrecisionCheck | None, measured: Measured, folds: np.ndarray
-) -> tuple[dict[str, Any], np.ndarray]:
-    """As `judge_network` for heads of folds, int (n,).
-
-    `measured` has the logit of each photograph by heads that have not seen it. Gives the entries and each
-    photograph's distance, float (n,), from the centres of the other folds; the limit comes from these, the centres
-    that are kept from all photographs.
-    """
-    operation = choose_operation(recipe, measured.logits, measured)
-    probability = operation.probability
-    distance = np.empty(len(folds))
-    for fold in np.unique(folds):
-        here = folds == fold
-        others = measured.points[~here], measured.malignant[~here]
-        held_out = measured.points[here], measured.malignant[here]
-        centres = fit_reference(*others, *held_out, probability[here], measured.output)
-        distance[here] = centres.measure_distance(measured.points[here])
-    every = measured.points, measured.malignant
-    whole = fit_reference(*every, *every, probability, measured.output)
-    reference = set_limits(whole, distance, measured.no_lesions)
-    return keep_judgement(out, recipe, check, operation, reference, measured), distance
 
 
 def choose_operation(recipe: Recipe, logits: np.ndarray, measured: Measured) -> Operation:

@@ -114,17 +114,15 @@ def train(
     ready = get_ready(labelled, recipe, weights, exact=exact, guard=guard, progress=progress)
     held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress)
     keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
-    job = Job(
-        recipe, ready.network, ready.dataset.take(~held_out), ready.dataset.take(held_out), ready.features[~held_out],
-        ready.features[held_out], out / "checkpoint" / "state.npz", exact, progress, ready.output, not_lesions,
-    )  # fmt: skip
+    job = make_job(recipe, ready, held_out, out, exact=exact, not_lesions=not_lesions, progress=progress)
     head = [keras.ops.convert_to_numpy(variable) for variable in job.network.head.variables]
     history, check = learn(out, job)
     if needs_exact_features(job, check):
         job = start_again(job, head)
         history, _ = learn(out, job)
     seconds = time.perf_counter() - started
-    bundle, validation = write_run(out, job, history, check, {**ready.settings, "start": start.describe(), "seconds": seconds})
+    card = describe(job, history, {**ready.settings, "start": start.describe(), "seconds": seconds})
+    bundle, validation = write_run(out, job, card, check)
     assessments = measure_holdouts(bundle, holdouts, exact)
     if assessments:
         metrics = {f"without {name}": found.to_json() for name, found in assessments.items()}
@@ -162,10 +160,14 @@ def start_again(job: Job, head: list[np.ndarray]) -> Job:
     """The same training of a head, from the same start, on features in fp32: those that will be served."""
     for variable, value in zip(job.network.head.variables, head, strict=True):
         variable.assign(value)
-    sides = [extract_features(job.network, side, exact=True, progress=job.progress) for side in (job.training, job.validation)]
-    return replace(
-        job, features=sides[0].values, features_validation=sides[1].values, checkpoint=job.checkpoint.with_name("state_f32.npz"), exact=True
-    )
+    return extract_again(replace(job, checkpoint=job.checkpoint.with_name("state_f32.npz")))
+
+
+def extract_again(job: Job) -> Job:
+    """The same training on features in fp32, and its RUN measured in fp32."""
+    training = extract_features(job.network, job.training, exact=True, progress=job.progress)
+    validation = extract_features(job.network, job.validation, exact=True, progress=job.progress)
+    return replace(job, features=training.values, features_validation=validation.values, exact=True)
 
 
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
@@ -211,6 +213,32 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
         features = find_readable(dataset, progress)
     problems = dataset.problems + features.problems
     return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, output)
+
+
+def make_job(
+    recipe: Recipe,
+    ready: Ready,
+    held_out: np.ndarray,
+    out: Path,
+    *,
+    exact: bool,
+    not_lesions: str | Path | None = None,
+    progress: Progress = show_nothing,
+) -> Job:
+    """What is trained on what: the photographs `held_out`, bool (n,), are validation, all others are learned from."""
+    return Job(
+        recipe,
+        ready.network,
+        training=ready.dataset.take(~held_out),
+        validation=ready.dataset.take(held_out),
+        features=ready.features[~held_out],
+        features_validation=ready.features[held_out],
+        checkpoint=out / "checkpoint" / "state.npz",
+        exact=exact,
+        progress=progress,
+        output=ready.output,
+        not_lesions=not_lesions,
+    )
 
 
 def check_diagnosis(dataset: Dataset, column: str) -> None:
@@ -369,10 +397,10 @@ def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndar
 
 
 def write_run(
-    out: Path, job: Job, history: pd.DataFrame, check: PrecisionCheck | None, settings: dict[str, Any]
+    out: Path, job: Job, card: dict[str, Any], check: PrecisionCheck | None
 ) -> tuple[Bundle, Assessment]:
-    """Writes what a RUN holds beside graph and model; the card comes last and makes it valid."""
-    card = describe(job, history, settings) | judge(out, job, check)
+    """Writes what a RUN holds beside graph and model, judged by that graph; the card comes last and makes it valid."""
+    card = card | judge(out, job, check)
 
     def measure(predictor: Predictor) -> Assessment:
         answers = predictor.predict(job.validation.table["image"])

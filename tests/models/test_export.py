@@ -164,6 +164,7 @@ def open_bundle_again(folder):
 def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
     monkeypatch.setattr(agreement, "LARGEST_LOSS", 1.1)  # ten phantoms and a random trunk: one pair is 0.04
     monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 0.0)
+    monkeypatch.setattr(agreement, "LARGEST_MEAN_DIFFERENCE", 1.0)
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     card = open_bundle(copy).card
     assert {path.name for path in out.iterdir()} == {"small.xml", "small.bin"}
@@ -203,6 +204,12 @@ def test_int8_needs_an_auroc_whose_upper_limit_of_loss_is_small():
     mixed[high] = np.random.default_rng(1).permutation(LOGITS[high])  # far from the threshold: no decision changes
     loss = compare_twin(mixed)
     assert loss.decisions_equal == 1 and loss.loss < 0.002 < loss.ci_loss[1] and not loss.neutral
+
+
+def test_int8_needs_probabilities_that_stay_since_it_has_no_calibration_of_its_own():
+    shifted = LOGITS + 0.2 * np.sign(LOGITS)  # surer everywhere: no decision changes, and no rank
+    loss = compare_twin(shifted)
+    assert loss.decisions_equal == 1 and loss.loss == 0 and loss.mean_difference > 0.01 and not loss.neutral
 
 
 def compare_twin(after):

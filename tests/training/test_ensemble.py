@@ -1,36 +1,55 @@
 import json
-from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from lentigo.data.manifests import load_dataset
+from lentigo.data.phantoms import write_phantoms
 from lentigo.data.photos import read_photo
-from lentigo.data.progress import show_nothing
 from lentigo.errors import UsageError
+from lentigo.evaluation import calibration as calibration_module
 from lentigo.evaluation.calibration import fit_platt
 from lentigo.evaluation.recalibration import measure_calibration
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import open_bundle
+from lentigo.models.learned import read_learned
 from lentigo.models.network import build_answers, build_network, join_heads, list_prefixes, open_network
 from lentigo.models.runtime import Session
-from lentigo.training import ensemble as ensemble_module
 from lentigo.training.ensemble import train_folds
-from lentigo.training.heads import Sample, answer_head, train_head
+from lentigo.training.folds import assign_folds, gather_pool
 from lentigo.training.recipes import find_head_recipe
+from lentigo.training.sides import Guard
 
-RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2)
+RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2, validation_split=0.3, tta=True)
 
 
 @pytest.fixture(scope="module")
 def ensemble(phantoms, weight_file, tmp_path_factory):
-    """A RUN of three folds on phantoms, and what the training said of it."""
+    """A RUN of three folds on phantoms, and what the training said of it. Few photographs are enough to calibrate it."""
     out = tmp_path_factory.mktemp("ensemble") / "run"
-    return out, train_folds(phantoms, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(calibration_module, "FEWEST", 3)
+        return out, train_folds(phantoms, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small"))
+
+
+@pytest.fixture(scope="module")
+def given(phantoms, tmp_path_factory):
+    """A RUN of two folds on a backbone that knows lesions, of photographs whose validation split is given."""
+    pool = gather_pool(phantoms).dataset
+    split = np.where(assign_folds(pool, 4, 0) == 0, "validation", "train")
+    recipe = find_head_recipe("seed", backbone="mobilenetv2", epochs=2)
+    out = tmp_path_factory.mktemp("given") / "run"
+    return pool.assign(split=split), train_folds(pool.assign(split=split), out, recipe, folds=2, weights="bundled")
+
+
+def list_validation(out):
+    """The validation photographs of a RUN, and which of them are malignant."""
+    sides = pd.read_csv(out / "splits.csv")
+    validation = sides[sides["split"] == "validation"]
+    return validation["image"], (validation["label"] == "malignant").to_numpy()
 
 
 @pytest.fixture(scope="module")
@@ -64,14 +83,24 @@ def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     np.testing.assert_allclose(joined["heatmap"], np.mean([np.asarray(part) for part in parts["heatmap"]], axis=0), atol=1e-5)
 
 
-def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, phantoms, tmp_path):
+def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, given, phantoms):
     out, _ = ensemble
     assert open_bundle(out).card["refusal"]["output"] == "embedding" and load_reference(out / "reference.npz").output == "embedding"
-    training = train_folds(phantoms, tmp_path / "run", find_head_recipe("seed", backbone="mobilenetv2", epochs=2), folds=3, weights="bundled")
-    reference = load_reference(tmp_path / "run" / "reference.npz")
+    _, training = given
+    reference = load_reference(training.bundle.folder / "reference.npz")
     assert training.bundle.card["refusal"]["output"] == reference.output == "middle" and reference.centres.shape == (2, 128)
     known = [answer.in_distribution for answer in Predictor(training.bundle).predict(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])]
     assert np.mean(known) > 0.9
+
+
+def test_a_validation_split_that_the_data_give_is_in_no_fold(given):
+    dataset, training = given
+    sides = pd.read_csv(training.bundle.folder / "splits.csv").set_index("image")
+    expected = dataset.table.set_index("image")["split"]
+    assert (sides["split"] == expected.reindex(sides.index)).all()
+    assert sides.loc[sides["split"] == "validation", "fold"].isna().all()
+    assert set(sides.loc[sides["split"] == "train", "fold"]) == {0, 1}
+    assert training.bundle.card["data"]["split"] == "given"
 
 
 def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
@@ -81,54 +110,58 @@ def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
-def test_a_photograph_is_answered_by_the_mean_of_heads_that_have_not_seen_its_fold(monkeypatch):
-    def train_toy(recipe, sample, held_out, path, progress):
-        """A head that says how many photographs it has seen of each fold, as digits."""
-        seen = sum(10 ** int(fold) for fold in parts[~held_out])
-        return lambda features, training: np.full((len(features), 1), float(seen)), None
+@pytest.mark.parametrize("flips", [False, True])
+def test_calibration_threshold_and_scores_are_those_of_the_mean_that_is_served(ensemble, flips):
+    out, _ = ensemble
+    images, malignant = list_validation(out)
+    predictor = Predictor(open_bundle(out), flips=flips)
+    answers = list(predictor.answer(images))
+    fitted = fit_platt(np.array([answer.logit for answer in answers]), malignant.astype(int))
+    assert predictor.calibration.kind == "platt"
+    assert predictor.calibration.slope == pytest.approx(fitted.slope, rel=1e-3)
+    assert predictor.calibration.intercept == pytest.approx(fitted.intercept, abs=1e-3)
+    probability = np.array([answer.prediction.probability for answer in answers])
+    np.testing.assert_allclose(np.sort(probability[~malignant]), predictor.reference.benign, atol=1e-4)
+    np.testing.assert_allclose(np.sort(probability[malignant]), predictor.reference.malignant, atol=1e-4)
 
-    parts = np.array([0, 0, 1, 1, 2, 2, 2])
-    monkeypatch.setattr(ensemble_module, "train_head", train_toy)
-    ready = SimpleNamespace(features=np.zeros((7, 2)), dataset=SimpleNamespace(malignant=np.zeros(7, int)))
-    logits = ensemble_module.answer_held_out(Path("checkpoint"), RECIPE, ready, parts, False, show_nothing)
-    by_fold = [(20 + 300) / 2, (2 + 300) / 2, (2 + 20) / 2]  # of fold 0: the heads without 0 and 1, and without 0 and 2
-    np.testing.assert_allclose(logits, np.array(by_fold)[parts])
 
-
-def test_the_stored_scores_are_those_of_the_means(ensemble):
+def test_validation_scores_are_those_of_what_is_served(ensemble):
     out, training = ensemble
-    reference = load_reference(out / "reference.npz")
-    stored = np.sort(np.concatenate([reference.benign, reference.malignant]))
-    np.testing.assert_allclose(stored, np.sort(training.validation.table["probability"]))
+    images, _ = list_validation(out)
+    served = {answer.image: answer.probability for answer in Predictor(open_bundle(out)).predict(images)}
+    table = training.validation.table
+    np.testing.assert_allclose(table["probability"], table["image"].map(served), atol=1e-4)
+
+
+def test_what_a_run_of_folds_knows_says_what_was_validation(ensemble):
+    out, _ = ensemble
+    sides = pd.read_csv(out / "splits.csv")
+    known = read_learned(open_bundle(out)).recognise(sides["image"].tolist(), sides["sha256"].tolist())
+    assert [found.split for found in known] == sides["split"].tolist()
 
 
 @pytest.mark.check
-def test_the_mean_that_is_served_is_calibrated(tmp_path):
-    """Of features that tell little: heads are too sure, and each in its own way."""
-    rng = np.random.default_rng(0)
-    malignant = rng.integers(0, 2, 5300)
-    features = (rng.normal(0, 1, (5300, 60)) + 0.25 * (2 * malignant[:, None] - 1) * (np.arange(60) < 12)).astype(np.float32)
-    parts, recipe = np.arange(300) % 3, find_head_recipe("seed", backbone="mobilenetv2", epochs=30)
-    ready = SimpleNamespace(features=features[:300], dataset=SimpleNamespace(malignant=malignant[:300]))
-    sample = Sample(features[:300], malignant[:300])
-    heads = [train_head(recipe, sample, parts == fold)[0] for fold in range(3)]
-    served = np.mean([answer_head(head, features[300:]) for head in heads], axis=0)
-    members = np.concatenate([answer_head(heads[fold], features[:300][parts == fold]) for fold in range(3)])
-    order = np.concatenate([np.flatnonzero(parts == fold) for fold in range(3)])
-    means = ensemble_module.answer_held_out(tmp_path, recipe, ready, parts, False, show_nothing)
-    slopes = []
-    for logits, truth in ((means, malignant[:300]), (members, malignant[:300][order])):
-        probability = fit_platt(logits, truth).apply(served)
-        slopes.append(measure_calibration(malignant[300:], probability, np.arange(5000)).slope)
-    assert abs(slopes[0] - 1) < abs(slopes[1] - 1) and abs(slopes[0] - 1) < 0.3
+def test_an_ensemble_is_calibrated_on_photographs_that_it_has_not_seen(weight_file, tmp_path):
+    write_phantoms(tmp_path / "toys", 160, seed=3)
+    write_phantoms(tmp_path / "fresh", 300, seed=4)
+    recipe = find_head_recipe("seed", backbone="mobilenetv3small", epochs=20, validation_split=0.5)
+    options = {"folds": 3, "weights": weight_file("mobilenetv3small"), "guard": Guard(twins=False)}
+    training = train_folds(tmp_path / "toys", tmp_path / "run", recipe, **options)
+    fresh = load_dataset(tmp_path / "fresh")
+    probability = np.array([answer.probability for answer in Predictor(training.bundle).predict(fresh.table["image"])])
+    right = measure_calibration(fresh.malignant, probability, fresh.groups)
+    assert abs(right.slope - 1) < 0.3 and abs(right.intercept) < 0.3
 
 
-def test_every_photograph_is_validation_once_and_a_patient_in_one_fold(ensemble, phantoms):
+def test_validation_is_in_no_fold_and_a_patient_in_one(ensemble, phantoms):
     out, training = ensemble
     sides = pd.read_csv(out / "splits.csv").set_index("image")
     dataset = load_dataset(phantoms)
-    assert training.validation.n == len(dataset) and set(sides["fold"]) == {0, 1, 2}
-    assert (dataset.table["image"].map(sides["fold"]).groupby(dataset.table["patient_id"]).nunique() == 1).all()
+    held_out = sides["split"] == "validation"
+    assert training.validation.n == held_out.sum() and len(sides) == len(dataset)
+    assert sides.loc[held_out, "fold"].isna().all() and set(sides.loc[~held_out, "fold"]) == {0, 1, 2}
+    where = dataset.table["image"].map(sides["fold"].fillna(-1))
+    assert (where.groupby(dataset.table["patient_id"]).nunique() == 1).all()
 
 
 def test_the_limit_of_the_unknown_lets_the_held_out_pass(ensemble):
@@ -139,8 +172,18 @@ def test_the_limit_of_the_unknown_lets_the_held_out_pass(ensemble):
 def test_card_and_model_card_say_that_it_is_an_ensemble(ensemble):
     out, _ = ensemble
     card, words = json.loads((out / "card.json").read_text()), (out / "model_card.md").read_text()
-    assert card["ensemble"]["folds"] == 3 and sum(card["ensemble"]["sizes"]) == card["data"]["validation"] == card["data"]["training"]
-    assert "each of 3 heads on one backbone" in words and "no ensemble" not in words and "Every photograph was held out once: 3 folds" in words
+    assert card["ensemble"]["folds"] == 3 and sum(card["ensemble"]["sizes"]) == card["data"]["training"] == 48 - card["data"]["validation"]
+    assert "each of 3 heads on one backbone" in words and "no ensemble" not in words
+    assert "divided into 3 folds" in words and "no epoch was chosen on it" in words
+    assert "optimistic: calibration, threshold and refusal were chosen" in words
+
+
+def test_a_head_is_scored_on_the_fold_that_it_has_not_seen(ensemble):
+    out, _ = ensemble
+    card, history = json.loads((out / "card.json").read_text()), pd.read_csv(out / "history.csv")
+    best = history.groupby("stage")["val_auroc"].max()
+    assert card["ensemble"]["aurocs"] == pytest.approx(best.tolist())
+    assert f"AUROC there {best.min():.3f} to {best.max():.3f}" in (out / "model_card.md").read_text()
 
 
 def test_the_history_has_a_stage_for_each_fold(ensemble):

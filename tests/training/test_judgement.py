@@ -10,7 +10,7 @@ from lentigo.models.bundle import draft_bundle, open_bundle
 from lentigo.training.judgement import judge_network, measure_photos
 from lentigo.training.recipes import find_recipe
 
-IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, False)
+IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def noisy_bf16(monkeypatch):
         noise = np.random.default_rng(0).normal(0, features.values.std(), features.values.shape)
         return replace(features, values=(features.values + noise).astype(np.float32))
 
-    failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, False)
+    failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
     monkeypatch.setattr(trainer, "extract_features", extract)
     monkeypatch.setattr(trainer, "check_precision", lambda *_, exact: None if exact else failed)
 
