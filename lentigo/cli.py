@@ -167,7 +167,7 @@ def train(
     data: Annotated[Path, Argument(help="Class folders, split folders, a manifest or an archive folder.")],
     out: Annotated[Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")],
     recipe: Annotated[str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")] = "best",
-    folds: Annotated[int | None, Option("--folds", help="Cross-validation: a head for each fold on the frozen backbone, all of them in one RUN.")] = None,
+    folds: Annotated[int | None, Option("--folds", help="A head for each fold of the training photographs on the frozen backbone, all in one RUN; validation is in no fold.")] = None,
     weights: Annotated[str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a RUN or a file.")] = "imagenet",
     masks: Annotated[bool, Option("--masks", help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.")] = False,
     unfreeze: Annotated[bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")] = False,
