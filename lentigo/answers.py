@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.data.cells import neutralise
+from lentigo.data.file_names import spell_controls
 from lentigo.errors import DataError
 from lentigo.terminal import count_of, emit, print_line, say, watch_answers
 
@@ -88,7 +89,7 @@ def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
     elif not isinstance(answer, Problem):
         like = f"like {answer.likeliest.replace('_', ' ')} ({answer.diagnosis[answer.likeliest]:.2f})" if answer.likeliest else None
         words = (f"{answer.label:<10} {answer.probability:.3f}  {answer.image}", more.get("figure"), answer.reason or like)
-        print_line("  ".join(filter(None, words)))
+        print_line(spell_controls("  ".join(filter(None, words))))
         for warning in answer.warnings:
             print_line(f"{'':<10}        {warning}")
 

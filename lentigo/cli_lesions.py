@@ -11,6 +11,7 @@ import typer
 from typer import Argument, Option
 
 from lentigo.answers import find_inputs, list_readable, print_answers
+from lentigo.data.file_names import spell_controls
 from lentigo.errors import UsageError
 from lentigo.options import Device, Exact, Flips, Json, Model
 from lentigo.summary import print_outlines, print_scores
@@ -135,17 +136,18 @@ def show_line(line: Any, more: dict[str, Any], as_json: bool) -> None:
 def describe_lesion(found: Any) -> str:
     """A lesion in a line."""
     if not found.found:
-        return f"no lesion found  {found.image}"
+        return f"no lesion found  {spell_controls(found.image)}"
     seen = found.measures
     size = f"{seen.diameter_px:.0f} px" if seen.diameter_mm is None else f"{seen.diameter_mm:.1f} mm"
     shape = "" if seen.asymmetry is None else f"border {seen.border_irregularity:.2f}, asymmetry {seen.asymmetry:.2f}, "
     cut = " (cut off)" if seen.cut_off else ""
-    return f"{size} across{cut}, {seen.area_share:.1%} of the photograph, {shape}{', '.join(seen.colours)}  {found.image}  {found.overlay}"
+    return f"{size} across{cut}, {seen.area_share:.1%} of the photograph, {shape}{', '.join(seen.colours)}  {spell_controls(found.image)}  {spell_controls(str(found.overlay))}"
 
 
 def describe_boxes(found: Any) -> str:
     """The lesions of a photograph in lines."""
-    head = f"{len(found.spots) or 'no'} lesion{'s' * (len(found.spots) != 1)}  {found.image}" + (f"  {found.figure}" if found.figure else "")
+    names = found.image if found.figure is None else f"{found.image}  {found.figure}"
+    head = f"{len(found.spots) or 'no'} lesion{'s' * (len(found.spots) != 1)}  {spell_controls(names)}"
     return "\n".join([head, *(f"  {describe_spot(spot)}" for spot in found.spots)])
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import typer
 
-from lentigo.data.file_names import spell_all, spell_name
+from lentigo.data.file_names import spell_all, spell_controls, spell_name
 from lentigo.data.files import require_writable
 from lentigo.data.progress import Progress, show_nothing
 from lentigo.errors import SpaceError, UsageError
@@ -21,12 +21,13 @@ from lentigo.errors import SpaceError, UsageError
 FAILED_INPUTS = 3  # exit code
 TABLES = (".csv", ".tsv", ".txt", "")  # endings of a table's name that a spreadsheet takes for text
 PAGES = (".html", ".htm")
+LAYOUT = "\n\t"  # of the letters that command a terminal those that lay out a text of ours
 
 
 def say(*words: Any) -> None:
     """For people."""
     with suppress(OSError):  # nobody listens
-        print(*(spell_name(str(word)) for word in words), file=sys.stderr)
+        print(*(spell_controls(spell_name(str(word)), keep=LAYOUT) for word in words), file=sys.stderr)
 
 
 def say_notes(notes: Iterable[str]) -> None:
@@ -49,7 +50,7 @@ def print_line(text: str) -> None:
     """
     code = sys.stdout.encoding or "utf-8"  # what it lacks is spelled: an answer is not lost for a letter of a name
     with name_stdout():
-        print(text.encode(code, "backslashreplace").decode(code), flush=True)
+        print(spell_controls(text, keep=LAYOUT).encode(code, "backslashreplace").decode(code), flush=True)
 
 
 @contextmanager
@@ -147,7 +148,7 @@ def list_problems(problems: Iterable[Any]) -> None:
     problems = list(problems)
     say(f"{len(problems)} left out:")
     for problem in problems:
-        say(f"  {problem.image}: {problem.error}")
+        say(spell_controls(f"  {problem.image}: {problem.error}"))
 
 
 def count_of(number: int, one: str, many: str = "") -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 from lentigo.data.addresses import is_address
 from lentigo.data.cluster import Cluster
 from lentigo.data.columns import MOST_NAMED, TableOptions, quote, understand_words
+from lentigo.data.file_names import resolve_name
 from lentigo.data.folders import subfolders
 from lentigo.data.inspection import Inspection, inspect_photos
 from lentigo.data.intervals import estimate_share
@@ -169,7 +170,7 @@ def join_sets(first: Dataset, second: Dataset) -> Dataset:
 
 def name_place(image: str) -> str:
     """The one name of a file, whatever path leads to it; an address is that."""
-    return image if is_address(image) else str(Path(image).resolve())
+    return image if is_address(image) else resolve_name(image)
 
 
 def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:

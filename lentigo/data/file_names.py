@@ -12,6 +12,7 @@ import unicodedata
 from typing import Any
 
 SPELLED = re.compile(r"\\udc([89a-f][0-9a-f])")
+COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")  # control letters, line ends and turns of direction in Unicode
 OLD_CODES = ("latin-1", "cp1252", "cp437")  # of ZIPs and disks before UTF-8
 
 
@@ -23,6 +24,39 @@ def spell_name(name: str | os.PathLike[str]) -> str:
     """
     text = os.fspath(name)
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
+def spell_controls(text: str, keep: str = "") -> str:
+    r"""Words without letters that command a terminal, or that turn the order in which others are shown: each is spelled.
+
+    Args:
+        text: words for people, with names of files that anybody may have chosen.
+        keep: letters that stay, such as the line feeds of a text of several lines.
+
+    Returns:
+        The text with `\n`, `\x1b`, `\u202e` and the like as letters.
+
+    >>> print(spell_controls("a\x1b[31m\nb"))
+    a\x1b[31m\nb
+    """
+    if text.isprintable():
+        return text
+    return "".join(letter if letter in keep or not COMMANDS.match(letter) else letter.encode("unicode_escape").decode() for letter in text)
+
+
+def resolve_name(name: str | os.PathLike[str]) -> str:
+    """The one name of a file, whatever path or link leads to it; never raises, not for links that lead to themselves either.
+
+    Args:
+        name: a path as text.
+
+    Returns:
+        The absolute path without links; without a look at the disk for a name that no file can have.
+    """
+    try:
+        return os.path.realpath(name)
+    except (OSError, ValueError):
+        return os.path.abspath(name)
 
 
 def find_name(name: str | os.PathLike[str]) -> str:

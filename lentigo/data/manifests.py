@@ -325,12 +325,27 @@ def explain_table(path: Path, error: Exception) -> str:
     return f"{path}: not a readable manifest ({reason}); expected CSV or Parquet with image,label"
 
 
+BOM = b"\xef\xbb\xbf"
+OTHER_KINDS = {  # what a file is, by its first bytes, and the cure
+    b"\xff\xd8": "a photograph",
+    b"PAR1": "a Parquet table under another name: rename it to end in .parquet",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of an old Excel: save it as CSV",
+    b"[": "JSON: write its entries as rows of a table",
+    b"{": "JSON: write its entries as rows of a table",
+    b"<": "a page of HTML or XML: download the table itself",
+    b"version https://git-lfs": "a Git LFS pointer: run `git lfs pull` where it was cloned",
+}
+
+
 def refuse_other_kinds(path: Path) -> None:
     """Raises `ValueError` for a file that is plainly no text, though pandas would make columns of it."""
     start = read_start(path)
     is_text = b"\0" not in start or start.startswith((b"\xff\xfe", b"\xfe\xff"))  # UTF-16 begins so
-    if start.startswith(b"\xff\xd8"):
-        raise ValueError("a photograph")
+    for mark, words in OTHER_KINDS.items():
+        if start.removeprefix(BOM).lstrip().startswith(mark):
+            raise ValueError(words)
+    if start.startswith(b"PK") and path.suffix.lower() != ".zip":  # pandas unpacks a table that is the only file of a .zip
+        raise ValueError("a ZIP file")
     if start.startswith(b"%PDF-") or not is_text:
         words, _ = find_kind(start) or ("no text", "")
         if not start.startswith((b"PK", b"\x1f\x8b")):  # which may be a table that is compressed

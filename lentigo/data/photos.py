@@ -168,8 +168,15 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
             if os.path.isfile(entry.path):
                 found.append(Path(spell_name(entry.path)))
             else:
-                problems.append(Problem(spell_name(entry.path), "no file, or a link that leads nowhere; expected a photograph"))
+                problems.append(Problem(spell_name(entry.path), describe_no_file(entry.path)))
     return sorted(found), problems
+
+
+def describe_no_file(path: str) -> str:
+    """Why what has the name of a photograph is no regular file."""
+    if os.path.exists(path):
+        return "a pipe, a socket or a device, not a file; expected a photograph"
+    return "no file, or a link that leads nowhere; expected a photograph"
 
 
 def list_visible(folder: str) -> list[os.DirEntry]:

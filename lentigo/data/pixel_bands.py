@@ -9,6 +9,7 @@ from PIL import Image
 
 from lentigo.errors import PhotoError
 
+MAX_LEVEL = 65535  # of 16 bits
 TILE_PIXELS = 1 << 19  # of a tile that is converted at once
 REDUCING_GAP = 3.0  # averages over whole cells go no further than this many times the wanted size; the rest is interpolated
 FLIPPED_ACROSS, FLIPPED_DOWN, TURNED = (2, 3, 7, 8), (3, 4, 6, 7), (5, 6, 7, 8)  # values of EXIF's orientation
@@ -96,7 +97,10 @@ def to_rgb(picture: Image.Image, name: str) -> Image.Image:
     if picture.mode == "F":
         raise PhotoError(f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel")
     if picture.mode.startswith("I"):
-        return Image.fromarray(scale_levels(np.asarray(picture))).convert("RGB")
+        levels = np.asarray(picture)
+        if picture.mode == "I" and (levels.min() < 0 or levels.max() > MAX_LEVEL):
+            raise PhotoError(f"{name}: levels of 32 bits, from {levels.min()} to {levels.max()}, whose range is unknown; expected 8 or 16 bits a channel")
+        return Image.fromarray(scale_levels(levels)).convert("RGB")
     if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
         rgba = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
@@ -109,5 +113,5 @@ def scale_levels(levels: np.ndarray) -> np.ndarray:
     >>> scale_levels(np.array([0, 128, 129, 32768, 65535, 70000, -1])).tolist()
     [0, 0, 1, 128, 255, 255, 0]
     """
-    levels = np.clip(levels, 0, 65535).astype(np.uint32)
+    levels = np.clip(levels, 0, MAX_LEVEL).astype(np.uint32)
     return ((levels * 255 + 32895) >> 16).astype(np.uint8)  # equals round(level / 257)

@@ -8,6 +8,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from lentigo.data.file_names import resolve_name
 from lentigo.errors import DataError, UsageError
 
 NAMES = ("image", "isic_id")  # columns that name a photograph: a path relative to the table, or the name of its file without suffix
@@ -43,7 +44,7 @@ def read_scales(path: str | Path) -> dict[str, float]:
         if value:
             measured, stem = read_value(path, row[name], value, inverse=scale == INVERSE), Path(row[name]).stem
             doubtful |= {stem} if found.get(stem, measured) != measured else set()
-            found |= {str((path.parent / row[name]).resolve()): measured, stem: measured}
+            found |= {resolve_name(path.parent / row[name]): measured, stem: measured}
     return {key: value for key, value in found.items() if key not in doubtful}
 
 
@@ -60,4 +61,4 @@ def find_scale(image: str, scales: float | Mapping[str, float] | None) -> float 
     """The scale of a photograph among `scales`: one for all, or those of `read_scales`; None where it is not known."""
     if not isinstance(scales, Mapping):
         return scales
-    return next((scales[name] for name in (str(Path(image).resolve()), Path(image).stem) if name in scales), None)
+    return next((scales[name] for name in (resolve_name(image), Path(image).stem) if name in scales), None)

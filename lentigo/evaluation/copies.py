@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lentigo.data.file_names import resolve_name
 from lentigo.data.leaks import join_twins
 from lentigo.data.manifests import Dataset, hash_readable
 from lentigo.data.progress import Progress, show_nothing
@@ -52,5 +53,5 @@ def list_known(bundle: Bundle, images: list[str]) -> list[str]:
     """The training and validation photographs of a RUN that are where they were and not among `images`."""
     path = bundle.folder / SPLITS
     known = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()] if path.is_file() else []
-    here = {str(Path(image).resolve()) for image in images}
-    return [image for image in known if str(Path(image).resolve()) not in here]
+    here = {resolve_name(image) for image in images}
+    return [image for image in known if resolve_name(image) not in here]

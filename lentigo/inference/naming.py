@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from lentigo.data.file_names import resolve_name
 from lentigo.data.files import shorten_name
 from lentigo.errors import UsageError
 
@@ -30,9 +31,9 @@ def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> d
 
 def keep_photos(photos: Iterable[Path], files: Iterable[Path]) -> None:
     """Raises `UsageError` where a file to be made is one of the photographs."""
-    sources = {path.resolve() for path in photos}
+    sources = {resolve_name(path) for path in photos}
     for file in files:
-        if file.resolve() in sources:
+        if resolve_name(file) in sources:
             raise UsageError(f"{file.parent}: the figure would replace the photograph {file}; choose another folder")
 
 
@@ -43,7 +44,7 @@ def name_apart(paths: Iterable[Path]) -> Iterator[str]:
     taken: set[str] = set()
     tries: Counter[str] = Counter()
     for path in paths:
-        stem = path.stem if shared[path.stem.casefold()] == 1 else f"{path.resolve().parent.name}_{path.stem}"
+        stem = path.stem if shared[path.stem.casefold()] == 1 else f"{Path(resolve_name(path)).parent.name}_{path.stem}"
         name = unique = shorten_name(stem)
         while unique.casefold() in taken:
             tries[name.casefold()] += 1

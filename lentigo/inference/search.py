@@ -77,17 +77,19 @@ def look_once(predictor: Predictor, answer: Answer, search: Search) -> Sight:
     """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises `PhotoError` where it is gone meanwhile."""
     close = is_close_up(answer.mask, search)
     photo, size = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
-    found = [outline_whole(photo, answer)] if close else search_tiles(predictor, photo, answer.mask, search)
+    found = outline_whole(photo, answer) if close else search_tiles(predictor, photo, answer.mask, search)
     return Sight(answer.image, photo, size, close, tuple(found))
 
 
-def outline_whole(photo: np.ndarray, answer: Answer) -> Look:
-    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it."""
+def outline_whole(photo: np.ndarray, answer: Answer) -> list[Look]:
+    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; none in a photograph of so few pixels that it fills none of them."""
     cleaned = clean_mask(answer.mask)
     trimmed = np.where((cleaned >= HALF) & ~trim_lesion(cleaned >= HALF), 0, cleaned)
     box = find_box(enlarge_mask(trimmed, photo.shape[1], photo.shape[0]))
+    if box is None:
+        return []
     place = float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height)
-    return Look(place, score_lesion(answer.pixels, answer.mask, cleaned >= HALF))
+    return [Look(place, score_lesion(answer.pixels, answer.mask, cleaned >= HALF))]
 
 
 def search_tiles(predictor: Predictor, photo: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:

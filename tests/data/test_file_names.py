@@ -7,17 +7,19 @@ import sys
 
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from lentigo.answers import read_names
+from lentigo.cli import app
 from lentigo.data.audit import audit
 from lentigo.data.description import describe_dataset
-from lentigo.data.file_names import find_name, is_file, spell_all, spell_name
+from lentigo.data.file_names import find_name, is_file, resolve_name, spell_all, spell_controls, spell_name
 from lentigo.data.files import hash_file, write_json, write_text
 from lentigo.data.frozen_splits import write_manifest
 from lentigo.data.imports import import_datasets
 from lentigo.data.manifests import load_dataset
-from lentigo.data.photos import list_photos, read_photo
-from lentigo.terminal import emit
+from lentigo.data.photos import Problem, list_photos, read_photo
+from lentigo.terminal import emit, list_problems, print_line, say
 
 pytestmark = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
 
@@ -105,3 +107,38 @@ def test_names_on_standard_input_may_be_of_another_code(monkeypatch):
 
 def test_plain_names_stay_as_they_are():
     assert spell_name("läsion.png") == "läsion.png" and spell_all({"a": [1, "b", None]}) == {"a": [1, "b", None]} and find_name("no/such") == "no/such"
+
+
+HOSTILE = "a\x1b[2J\nb\u202egpj.jpg"
+
+
+def test_no_name_commands_a_terminal_or_makes_two_lines(capsys):
+    print_line(spell_controls(HOSTILE))
+    list_problems([Problem(HOSTILE, "damaged")])
+    printed = capsys.readouterr()
+    assert printed.out == "a\\x1b[2J\\nb\\u202egpj.jpg\n"
+    assert printed.err == "1 left out:\n  a\\x1b[2J\\nb\\u202egpj.jpg: damaged\n"
+
+
+def test_words_of_several_lines_stay_so_without_commands(capsys):
+    say("one\ntwo\x07\tthree")
+    assert capsys.readouterr().err == "one\ntwo\\x07\tthree\n"
+
+
+@pytest.mark.parametrize("verb", [["predict"], ["segment", "--out", "OUT"], ["detect"], ["explain", "--out", "OUT"]])
+def test_an_answer_is_one_line_whatever_the_photograph_is_called(toy_run, photo, tmp_path, verb):
+    path = tmp_path / "a\x1b[2J\nb.jpg"
+    path.write_bytes(photo.read_bytes())
+    words = [str(tmp_path / "out") if word == "OUT" else word for word in verb]
+    result = CliRunner().invoke(app, [*words, str(path), "--model", str(toy_run())])
+    named = [line for line in result.stdout.splitlines() if "a\\x1b[2J\\nb" in line]
+    assert result.exit_code == 0 and len(named) == 1 and "\x1b" not in result.stdout
+
+
+def test_a_link_to_itself_has_a_name_and_is_a_problem(toy_run, tmp_path):
+    path = tmp_path / "loop.jpg"
+    path.symlink_to(path)
+    assert resolve_name(path) == str(path) and resolve_name("a\0b").endswith("a\0b")
+    for verb in ("segment", "explain"):
+        result = CliRunner().invoke(app, [verb, str(path), "--out", str(tmp_path / "out"), "--model", str(toy_run())])
+        assert result.exit_code == 3 and "loop.jpg: cannot be read" in result.stderr

@@ -496,7 +496,13 @@ def test_placeholders_are_missing_in_every_column_of_words(tmp_path, column):
     ("zip", r"is a ZIP file, or a spreadsheet; .* unpack it; `lentigo data import"),
     (b"%PDF-1.7\n\xff\xfe\x00", r"not a readable manifest \(a PDF document\)"),
     (b"\xff\xd8\xff\xe0\x00\x10JFIF", r"not a readable manifest \(a photograph\)"),
-], ids=["ZIP", "PDF", "JPEG"])  # fmt: skip
+    (b"PAR1\x15\x04", "a Parquet table under another name"),
+    (b"\xd0\xcf\x11\xe0\xa1\xb1", "a spreadsheet of an old Excel: save it as CSV"),
+    (b"PK\x03\x04 not a whole spreadsheet", "a ZIP file, or a spreadsheet"),
+    (b'\xef\xbb\xbf [{"image": "a.jpg", "label": "benign"}]', "JSON: write its entries as rows"),
+    (b"<!DOCTYPE html><p>Sign in, please", "a page of HTML"),
+    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+], ids=["ZIP", "PDF", "JPEG", "Parquet", "old Excel", "Excel", "JSON", "HTML", "LFS"])  # fmt: skip
 def test_a_file_that_is_no_table_is_named(tmp_path, content, words):
     path = tmp_path / "data.zip"
     if content == "zip":

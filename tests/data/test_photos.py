@@ -2,6 +2,7 @@
 
 import hashlib
 import io
+import os
 import struct
 import zlib
 
@@ -134,6 +135,19 @@ def test_an_animation_is_refused_with_its_number_of_frames(tmp_path, kind):
 def test_a_name_without_a_file_is_a_photo_error(tmp_path, name):
     with pytest.raises(PhotoError, match="cannot be read"):
         read_photo(f"{tmp_path}/{name}")
+
+
+def test_levels_of_32_bits_beyond_16_are_refused(tmp_path):
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.full((64, 64), 70_000, np.int32)).save(path)
+    with pytest.raises(PhotoError, match="levels of 32 bits, from 70000"):
+        read_photo(path)
+
+
+def test_levels_of_16_bits_in_32_are_read(tmp_path):
+    path = tmp_path / "deep.tif"
+    Image.fromarray(np.full((64, 64), 65_535, np.int32)).save(path)
+    assert read_photo(path).min() == 255
 
 
 def test_floating_point_pixels_are_refused(tmp_path):
@@ -537,6 +551,13 @@ def test_a_link_that_leads_nowhere_is_listed(tmp_path, target):
     assert found == [tmp_path / "good.jpg"]
     assert problems == [Problem(str(tmp_path / "lost.jpg"), "no file, or a link that leads nowhere; expected a photograph")]
     assert list(list_photos([tmp_path])) == [*found, *problems]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
+def test_a_pipe_in_a_folder_is_named_as_one_and_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "mole.jpg")
+    found, problems = photos.scan_photos(tmp_path)
+    assert found == [] and [problem.error for problem in problems] == ["a pipe, a socket or a device, not a file; expected a photograph"]
 
 
 def test_a_folder_that_cannot_be_read_is_listed_beside_the_photographs(tmp_path, locked):

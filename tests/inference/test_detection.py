@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ from lentigo.data.photos import Problem
 from lentigo.errors import ModelError, UsageError
 from lentigo.inference.detection import detect, detect_photos, find_lesions
 from lentigo.inference.prediction import Predictor
+from lentigo.inference.search import outline_whole
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 MANY = [(100, 80, 180, 150), (700, 90, 760, 140), (1300, 200, 1500, 420), (300, 500, 420, 580), (900, 700, 960, 780), (200, 1000, 320, 1090), (1500, 1100, 1570, 1160)]
@@ -99,6 +101,14 @@ def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_pa
 @pytest.mark.parametrize("size", [(1600, 1200), (300, 200), (1, 1), (40, 5000)])
 def test_skin_without_a_lesion_has_no_box(toy_run, tmp_path, size):
     assert one(detect(draw_photo(tmp_path / "skin.png", [], size), toy_run())).to_json()["boxes"] == []
+
+
+def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
+    photo = draw_photo(tmp_path / "dot.png", [], (1, 1))
+    (answer,) = Predictor(toy_run()).answer([photo])
+    mask = np.zeros_like(answer.mask)
+    mask[60:120, 60:120] = 1  # a lesion of a good size, in a photograph of one pixel
+    assert outline_whole(np.asarray(Image.open(photo)), replace(answer, mask=mask)) == []
 
 
 def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):

@@ -2,7 +2,9 @@
 
 import asyncio
 import contextlib
+import struct
 import threading
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -298,6 +300,21 @@ def test_what_cannot_be_decoded_small_has_a_lower_limit(tmp_path, format):
         answer = served.send(make_wide(500_000, format), make_wide(500_000, "JPEG"))
     assert answer.status_code == 201 and [problem["position"] for problem in answer.json()["problems"]] == [0]
     assert "more than 0.4 million" in answer.json()["problems"][0]["detail"]
+
+
+def declare_size(png, width, height):
+    """A PNG whose header declares another size, with the checksum that goes with it."""
+    header = png[12:16] + struct.pack(">II", width, height) + png[24:29]
+    return png[:12] + header + struct.pack(">I", zlib.crc32(header)) + png[33:]
+
+
+def test_bombs_and_truncated_files_leave_the_other_photographs_answered(served):
+    """One request of several: each file is held against the limits by itself, before any of it is decoded."""
+    bomb = declare_size(encode(Image.new("RGB", (8, 8)), "PNG"), 20_000, 20_000)
+    answer = served.send(bomb, draw_photo(1)[:3000], draw_photo(1), make_wide(2_000_000, "WEBP"))
+    problems = {problem["position"]: problem["detail"] for problem in answer.json()["problems"]}
+    assert [record["position"] for record in answer.json()["predictions"]] == [2] and set(problems) == {0, 1, 3}
+    assert "pixels" in problems[0] and "truncated" in problems[1] and "pixels" in problems[3]
 
 
 @pytest.mark.parametrize("options, is_heavy", [({"format": "PNG"}, True), ({"progressive": True}, True), ({}, False)], ids=str)
