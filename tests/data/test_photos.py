@@ -147,7 +147,7 @@ def test_levels_of_32_bits_beyond_16_are_refused(tmp_path):
 def test_levels_of_16_bits_in_32_are_read(tmp_path):
     path = tmp_path / "deep.tif"
     Image.fromarray(np.full((64, 64), 65_535, np.int32)).save(path)
-    assert read_photo(path).min() == 255
+    assert read_photo(path).pixels.min() == 255
 
 
 def test_floating_point_pixels_are_refused(tmp_path):
