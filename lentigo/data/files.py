@@ -87,6 +87,7 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
 
     The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made. The content is on the
     disk before the name is, and the name before this ends: after a power cut the file is the old one or the new one.
+    What is no file (`/dev/stdout`, `/dev/null`, a pipe) keeps its place and is written to.
 
     Args:
         path: The file to be written.
@@ -96,11 +97,15 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
         SpaceError: When the disk is full or not writable; the old file, if any, is then untouched.
     """
     path = Path(path)
-    temporary = name_temporary(path)
+    streams = is_stream(path)
+    temporary = name_temporary(Path(tempfile.gettempdir(), path.name) if streams else path)
     try:
         with name_full_disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
+            if streams:
+                write_stream(path, temporary.read_bytes())
+                return
             if durable:
                 sync(temporary)
             os.replace(temporary, path)
@@ -109,6 +114,27 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")  # what this process has open, a file perhaps
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether a name stands for a device, a pipe or what this process has open: no file may take its place."""
+    if str(path).startswith(STREAMS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def write_stream(path: Path, content: bytes) -> None:
+    """Writes to a device or a pipe. Raises `OSError`, for a pipe that nobody reads too."""
+    with open(path, "ab", opener=open_at_once) as stream:
+        os.set_blocking(stream.fileno(), True)
+        stream.write(content)
 
 
 def require_writable(path: str | Path) -> None:
@@ -120,6 +146,8 @@ def require_writable(path: str | Path) -> None:
     Raises:
         SpaceError: Where the nearest folder above it that is there cannot be written.
     """
+    if is_stream(path):
+        return
     with name_full_disk(path):
         full = Path(os.path.abspath(path))
         folder = full if full.is_dir() else next(parent for parent in full.parents if parent.exists())

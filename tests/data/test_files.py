@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -216,3 +218,28 @@ def test_a_pipe_that_stays_open_is_given_up(monkeypatch):
         read_regular(f"/dev/fd/{reader}")
     os.close(reader)
     os.close(writer)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="has no such devices")
+def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path):
+    """By a link, so that a device itself is in no danger here."""
+    (tmp_path / "null.csv").symlink_to("/dev/null")
+    (tmp_path / "full.csv").symlink_to("/dev/full")
+    write_text(tmp_path / "null.csv", "image\n")
+    with pytest.raises(SpaceError, match=r"full\.csv: could not be written \(No space left"):
+        write_text(tmp_path / "full.csv", "image\n")
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(SpaceError, match=r"pipe\.csv: could not be written"):
+        write_text(tmp_path / "pipe.csv", "nobody reads\n")
+    reader = os.open(tmp_path / "pipe.csv", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe.csv", "image\n")
+    assert os.read(reader, 100) == b"image\n"
+    os.close(reader)
+    assert (tmp_path / "null.csv").is_char_device() and (tmp_path / "pipe.csv").is_fifo() and len(list(tmp_path.iterdir())) == 3
+
+
+def test_a_table_may_go_to_standard_output_that_is_a_file(tmp_path):
+    code = "from lentigo.data.files import write_text; print('before', flush=True); write_text('/dev/stdout', 'image\\n')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "before\nimage\n" and Path("/dev/stdout").is_symlink()
