@@ -131,7 +131,13 @@ def is_stream(path: str | Path) -> bool:
 
 
 def write_stream(path: Path, content: bytes) -> None:
-    """Writes to a device or a pipe. Raises `OSError`, for a pipe that nobody reads too."""
+    """Writes to a device, a pipe or what this process has open. Raises `OSError`, for a pipe that nobody reads too."""
+    name = str(path)
+    number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name, path.name)
+    if name.startswith(STREAMS) and number.isdecimal():
+        with os.fdopen(os.dup(int(number)), "wb") as stream:  # opened anew, a file would be written from another place on
+            stream.write(content)
+        return
     with open(path, "ab", opener=open_at_once) as stream:
         os.set_blocking(stream.fileno(), True)
         stream.write(content)

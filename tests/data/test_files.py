@@ -239,7 +239,7 @@ def test_no_file_takes_the_place_of_a_device_or_a_pipe(tmp_path):
 
 
 def test_a_table_may_go_to_standard_output_that_is_a_file(tmp_path):
-    code = "from lentigo.data.files import write_text; print('before', flush=True); write_text('/dev/stdout', 'image\\n')"
+    code = "from lentigo.data.files import write_text; print('before', flush=True); write_text('/dev/stdout', 'image\\n'); print('after')"
     with (tmp_path / "out").open("wb") as out:
         subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
-    assert (tmp_path / "out").read_text() == "before\nimage\n" and Path("/dev/stdout").is_symlink()
+    assert (tmp_path / "out").read_text() == "before\nimage\nafter\n" and Path("/dev/stdout").is_symlink()
