@@ -1,4 +1,4 @@
-"""Artefacts that `lentigo.data.sightings` finds: how often in photographs as they are, and how often where one is drawn.
+"""Artefacts that `lentigo.images.artefacts.artefact_detection` finds: how often in photographs as they are, and how often where one is drawn.
 
 Each is drawn on the photographs in which its kind was not found, so that whatever is found is the drawing; beside it the share in which a flag of
 another kind appeared. With labels by hand also precision and recall: a CSV with `image` (a path) and a column for each kind, 2 plainly there, 1 faint
@@ -19,29 +19,53 @@ from quality import sample_photos
 from tables import describe_machine, print_table
 
 Draw = Callable[[np.ndarray, np.random.Generator], None]
-CASTS = ((0.85, 0.95, 1.25), (1.1, 0.75, 0.9), (1.05, 0.8, 1.1), (0.85, 1.05, 0.95), (1.2, 0.85, 0.6))  # blue, red, violet, green, orange
+CASTS = (
+    (0.85, 0.95, 1.25),
+    (1.1, 0.75, 0.9),
+    (1.05, 0.8, 1.1),
+    (0.85, 1.05, 0.95),
+    (1.2, 0.85, 0.6),
+)  # blue, red, violet, green, orange
 
 
 def main() -> None:
     """Rates as they are, rates where drawn, and agreement with labels."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--sample", type=int, metavar="N", help="take N photographs by chance (default: all)")
-    parser.add_argument("--labels", nargs="*", default=(), metavar="CSV", help="labels by hand; a table for each file")
+    parser.add_argument(
+        "--labels", nargs="*", default=(), metavar="CSV", help="labels by hand; a table for each file"
+    )
     options = parser.parse_args()
-    from lentigo.data.photos import read_all
-    from lentigo.data.sightings import KINDS
+    from lentigo.images.artefacts.artefact_detection import KINDS
+    from lentigo.images.photographs import read_all
 
     print(describe_machine())
     photos, _ = read_all(sample_photos(options.folders, options.sample))
     pixels = [photo.pixels for photo in photos]
     flags, ratio = find(pixels)
-    print_table([f"{len(pixels)} photographs as they are", *(name(kind) for kind in KINDS)], [["found, %", *(100 * flags.mean(axis=0))]])
+    print_table(
+        [f"{len(pixels)} photographs as they are", *(name(kind) for kind in KINDS)],
+        [["found, %", *(100 * flags.mean(axis=0))]],
+    )
     print(f"\ntime of a photograph, over that of `measure_quality`: {ratio:.2f}")
     rows = (drawn_row(kind, draw, pixels, flags) for kind, draw in drawings().items())
     print_table(["drawn", "photographs", "found, 95 % interval", "another kind appeared"], rows)
     for path in options.labels:
-        print_table([path, "labelled", "found", "precision (2)", "precision (1, 2)", "recall of 2", "specificity of 0"], label_rows(Path(path)))
+        print_table(
+            [
+                path,
+                "labelled",
+                "found",
+                "precision (2)",
+                "precision (1, 2)",
+                "recall of 2",
+                "specificity of 0",
+            ],
+            label_rows(Path(path)),
+        )
 
 
 def name(kind: str) -> str:
@@ -51,8 +75,8 @@ def name(kind: str) -> str:
 
 def find(photos: list[np.ndarray]) -> tuple[np.ndarray, float]:
     """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`, which is half a millisecond on an idle core."""
-    from lentigo.data.quality import measure_quality
-    from lentigo.data.sightings import KINDS, find_artefacts
+    from lentigo.images.artefacts.artefact_detection import KINDS, find_artefacts
+    from lentigo.images.quality import measure_quality
 
     flags, seconds = [], np.zeros(2)
     for pixels in photos:
@@ -67,7 +91,7 @@ def find(photos: list[np.ndarray]) -> tuple[np.ndarray, float]:
 
 def drawings() -> dict[str, Draw]:
     """What draws each kind, in place, on float32 (3, S, S)."""
-    from lentigo.data import artefacts
+    from lentigo.images.artefacts import drawn_artefacts as artefacts
 
     return {
         "hair": artefacts.add_hairs, "ruler": artefacts.add_ruler, "ink": artefacts.add_ink, "dark_corners": artefacts.add_dark_corners,
@@ -77,7 +101,7 @@ def drawings() -> dict[str, Draw]:
 
 def add_white_frame(photo: np.ndarray, rng: np.random.Generator) -> None:
     """A round picture on white paper."""
-    from lentigo.data.artefacts import blend, grid, rise
+    from lentigo.images.artefacts.drawn_artefacts import blend, grid, rise
 
     far, radius = np.hypot(*(grid(photo.shape[1]) - np.float32(0.5))), rng.uniform(0.46, 0.52)
     blend(photo, rise(far, radius, radius + 0.01), (255, 255, 255))
@@ -90,7 +114,7 @@ def add_cast(photo: np.ndarray, rng: np.random.Generator) -> None:
 
 def drawn_row(kind: str, draw: Draw, photos: list[np.ndarray], flags: np.ndarray) -> list:
     """How often a drawing is found where nothing of its kind was, and how often it raises another flag."""
-    from lentigo.data.sightings import KINDS
+    from lentigo.images.artefacts.artefact_detection import KINDS
 
     which, rng, pictures = KINDS.index(kind), np.random.default_rng(0), []
     free = np.flatnonzero(~flags[:, which])
@@ -100,25 +124,39 @@ def drawn_row(kind: str, draw: Draw, photos: list[np.ndarray], flags: np.ndarray
         pictures.append(np.ascontiguousarray(np.clip(photo, 0, 255).astype(np.uint8).transpose(1, 2, 0)))
     found, _ = find(pictures)
     others = np.delete(found & ~flags[free], which, axis=1)
-    return [name(kind), len(free), show(found[:, which].sum(), len(free)), show(others.any(axis=1).sum(), len(free))]
+    return [
+        name(kind),
+        len(free),
+        show(found[:, which].sum(), len(free)),
+        show(others.any(axis=1).sum(), len(free)),
+    ]
 
 
 def label_rows(path: Path) -> list[list]:
     """Agreement with labels by hand."""
     import pandas as pd
 
-    from lentigo.data.photos import read_photo
-    from lentigo.data.sightings import KINDS
+    from lentigo.images.artefacts.artefact_detection import KINDS
+    from lentigo.images.photographs import read_photo
 
     table = pd.read_csv(path)
     flags, _ = find([read_photo(image).pixels for image in table["image"]])
-    return [label_row(name(kind), table[kind].to_numpy(), flags[:, KINDS.index(kind)]) for kind in KINDS if kind in table]
+    return [
+        label_row(name(kind), table[kind].to_numpy(), flags[:, KINDS.index(kind)])
+        for kind in KINDS
+        if kind in table
+    ]
 
 
 def label_row(kind: str, label: np.ndarray, flag: np.ndarray) -> list:
     """Counts and shares of one kind."""
     shares = [(label == 2)[flag], (label > 0)[flag], flag[label == 2], ~flag[label == 0]]
-    return [kind, f"{(label == 2).sum()} + {(label == 1).sum()} of {len(label)}", int(flag.sum()), *(show(share.sum(), len(share)) for share in shares)]
+    return [
+        kind,
+        f"{(label == 2).sum()} + {(label == 1).sum()} of {len(label)}",
+        int(flag.sum()),
+        *(show(share.sum(), len(share)) for share in shares),
+    ]
 
 
 def show(hits: int, n: int) -> str:

@@ -20,22 +20,44 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_expit, logit
 from tables import describe_machine, print_table
 
-from lentigo.evaluation.calibration import fit_platt
-from lentigo.evaluation.metrics import calibration_error
-from lentigo.evaluation.recalibration import measure_calibration
+from lentigo.evaluation.scores.calibration_slope import measure_calibration
+from lentigo.evaluation.scores.metrics import calibration_error
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.decision import DecisionRule
 from lentigo.models.bundle import REFERENCE, open_bundle
+from lentigo.training.calibration_fit import fit_platt
 
-SUMMARY = ["calibration", "draws", "slope that is right: mean", "least", "most", "intercept that is right: mean", "least ", "most ", "ECE: mean"]
+SUMMARY = [
+    "calibration",
+    "draws",
+    "slope that is right: mean",
+    "least",
+    "most",
+    "intercept that is right: mean",
+    "least ",
+    "most ",
+    "ECE: mean",
+]
 VALIDATION = 0.2  # share of the photographs
-CALIBRATED = ["calibration", "photographs", "slope", "intercept", "ECE", "slope that is right", "95 %", "intercept that is right", "95 % "]
+CALIBRATED = [
+    "calibration",
+    "photographs",
+    "slope",
+    "intercept",
+    "ECE",
+    "slope that is right",
+    "95 %",
+    "intercept that is right",
+    "95 % ",
+]
 FOLDS = 5
 
 
 def main() -> None:
     """Prints the table of one of the parts."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("part", choices=("decisions", "head", "folds"))
     parser.add_argument("source", help="a RUN for `decisions`, else photographs")
     parser.add_argument("--start", help="weights of the backbone")
@@ -45,7 +67,11 @@ def main() -> None:
     parser.add_argument("--fresh", type=int, default=800, help="further ones to measure on")
     parser.add_argument("--seed", type=int, default=0, help="draws the photographs and the folds")
     parser.add_argument("--draws", type=int, default=1, help="of `folds`: this many seeds, from --seed on")
-    parser.add_argument("--former", action="store_true", help="of `folds`: the former rules, too, which takes three times as long")
+    parser.add_argument(
+        "--former",
+        action="store_true",
+        help="of `folds`: the former rules, too, which takes three times as long",
+    )
     options = parser.parse_args()
     print(describe_machine())
     if options.part == "decisions":
@@ -67,13 +93,25 @@ def fit_temperature(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
     return Calibration("platt", slope=float(np.exp(-found.x)))
 
 
-def describe_fit(name: str, fit: Calibration, logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) -> list:
+def describe_fit(
+    name: str, fit: Calibration, logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray
+) -> list:
     """A row of `CALIBRATED`."""
     probability = fit.apply(logits)
     right = measure_calibration(malignant, probability, groups)
     ends = ["{:.2f} to {:.2f}".format(*ci) for ci in (right.slope_ci, right.intercept_ci)]
     error = calibration_error(malignant, probability)
-    return [name, len(logits), fit.slope, fit.intercept, error, right.slope, ends[0], right.intercept, ends[1]]
+    return [
+        name,
+        len(logits),
+        fit.slope,
+        fit.intercept,
+        error,
+        right.slope,
+        ends[0],
+        right.intercept,
+        ends[1],
+    ]
 
 
 def show_decisions(run: str) -> None:
@@ -97,8 +135,27 @@ def show_decisions(run: str) -> None:
         answered = np.array(labels) != "uncertain"
         wrong = answered & ((np.array(labels) == "malignant") != (malignant == 1))
         against = answered & np.array(contradicted)
-        rows.append([name, int(answered.sum()), int((~answered).sum()), int(wrong.sum()), int(against.sum()), int((wrong & against).sum())])
-    print_table(["answers where the conformal set holds", "answered", "uncertain", "wrong", "contradicted by the set", "of them wrong"], rows)
+        rows.append(
+            [
+                name,
+                int(answered.sum()),
+                int((~answered).sum()),
+                int(wrong.sum()),
+                int(against.sum()),
+                int((wrong & against).sum()),
+            ]
+        )
+    print_table(
+        [
+            "answers where the conformal set holds",
+            "answered",
+            "uncertain",
+            "wrong",
+            "contradicted by the set",
+            "of them wrong",
+        ],
+        rows,
+    )
     logits = logit(np.clip(probability, 1e-9, 1 - 1e-9))
     groups = np.arange(len(logits))
     fits = [("as it is", Calibration()), ("slope and intercept", fit_platt(logits, malignant))]
@@ -107,9 +164,9 @@ def show_decisions(run: str) -> None:
 
 def load_features(options: argparse.Namespace):
     """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the training side."""
-    from lentigo.data.manifests import load_dataset
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.graph_weights import start_network
+    from lentigo.datasets.manifests import load_dataset
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.graph_weights import start_network
     from lentigo.training.features import extract_features
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
@@ -119,8 +176,12 @@ def load_features(options: argparse.Namespace):
     for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
         side = dataset.take(np.sort(chosen))
         features = extract_features(network, side, exact=True)
-        digests = [digest for digest, readable in zip(side.digests, features.readable, strict=True) if readable]
-        sides.append((features.values, side.malignant[features.readable], side.groups[features.readable], digests))
+        digests = [
+            digest for digest, readable in zip(side.digests, features.readable, strict=True) if readable
+        ]
+        sides.append(
+            (features.values, side.malignant[features.readable], side.groups[features.readable], digests)
+        )
     return sides
 
 
@@ -133,7 +194,7 @@ def make_recipe(options: argparse.Namespace):
 
 def show_head(options: argparse.Namespace) -> None:
     """One head: calibrated on a fifth of the photographs, looked at there and on fresh ones."""
-    from lentigo.data.splits import split_validation
+    from lentigo.splits.splits import split_validation
     from lentigo.training.heads import Sample, answer_head, train_head
 
     (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
@@ -167,7 +228,7 @@ def show_folds(options: argparse.Namespace) -> None:
 
 def compare_folds(options: argparse.Namespace) -> list[list]:
     """One draw: a row of `CALIBRATED` for each rule, on fresh photographs."""
-    from lentigo.data.splits import split_validation
+    from lentigo.splits.splits import split_validation
     from lentigo.training.heads import Sample, answer_head, train_head
 
     (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
@@ -186,9 +247,13 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
     validation, truth = features[held_out], malignant[held_out]
     heads = learn_folds(recipe, sample.take(~held_out), draw_folds(groups[~held_out], options.seed))
     served = answer_mean(heads, test)
-    rows.append(describe("the mean that is served, on validation", answer_mean(heads, validation), truth, served))
+    rows.append(
+        describe("the mean that is served, on validation", answer_mean(heads, validation), truth, served)
+    )
     head, _ = train_head(recipe, sample, held_out)
-    rows.append(describe("one head, on validation", answer_head(head, validation), truth, answer_head(head, test)))
+    rows.append(
+        describe("one head, on validation", answer_head(head, validation), truth, answer_head(head, test))
+    )
     return rows
 
 
@@ -207,7 +272,10 @@ def answer_formerly(recipe, sample, groups: np.ndarray, test: np.ndarray, seed: 
         here = (parts == first) | (parts == second)
         head, _ = train_head(recipe, sample, here)
         means[here] += answer_head(head, sample.features[here]) / (FOLDS - 1)
-    return [("members, all photographs in folds", members, served), ("means of heads without two folds", means, served)]
+    return [
+        ("members, all photographs in folds", members, served),
+        ("means of heads without two folds", means, served),
+    ]
 
 
 def draw_folds(groups: np.ndarray, seed: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def keep(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def compress(quality: int) -> Change:
     """Saved as JPEG and opened again."""
-    from lentigo.data.degradation import recompress
+    from lentigo.images.corruptions import recompress
 
     return lambda pixels, rng: recompress(pixels, quality)
 
@@ -27,12 +27,20 @@ def compress(quality: int) -> Change:
 def resize(factor: float) -> Change:
     """Both sides times a factor."""
     way = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.LANCZOS
-    return lambda pixels, rng: np.asarray(Image.fromarray(pixels).resize((round(pixels.shape[1] * factor), round(pixels.shape[0] * factor)), way))
+    return lambda pixels, rng: np.asarray(
+        Image.fromarray(pixels).resize(
+            (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor)), way
+        )
+    )
 
 
 def squeeze(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Width to three quarters, as from 4:3 to a square."""
-    return np.asarray(Image.fromarray(pixels).resize((round(0.75 * pixels.shape[1]), pixels.shape[0]), Image.Resampling.LANCZOS))
+    return np.asarray(
+        Image.fromarray(pixels).resize(
+            (round(0.75 * pixels.shape[1]), pixels.shape[0]), Image.Resampling.LANCZOS
+        )
+    )
 
 
 def relight(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -46,7 +54,9 @@ def recolour(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV).astype(np.float32)
     hsv[..., 0] = (hsv[..., 0] + rng.uniform(-12, 12)) % 180
     hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.5), 0, 255)
-    return np.uint8(np.clip(cv2.cvtColor(np.uint8(hsv), cv2.COLOR_HSV2RGB) * rng.uniform(0.8, 1.2, 3), 0, 255))
+    return np.uint8(
+        np.clip(cv2.cvtColor(np.uint8(hsv), cv2.COLOR_HSV2RGB) * rng.uniform(0.8, 1.2, 3), 0, 255)
+    )
 
 
 def drain(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -56,7 +66,9 @@ def drain(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def turn(quarters: int, mirrored: bool = False) -> Change:
     """Mirrored left to right, then turned by quarters counterclockwise."""
-    return lambda pixels, rng: np.ascontiguousarray(np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters))
+    return lambda pixels, rng: np.ascontiguousarray(
+        np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
+    )
 
 
 def turn_any(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -81,7 +93,9 @@ def rotate(fill: str) -> Change:
     def change(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
         angle = rng.uniform(8, 82)
-        matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle + 90 * int(rng.integers(4)), 1)
+        matrix = cv2.getRotationMatrix2D(
+            ((width - 1) / 2, (height - 1) / 2), angle + 90 * int(rng.integers(4)), 1
+        )
         border = cv2.BORDER_CONSTANT if fill == "black" else cv2.BORDER_REFLECT
         turned = cv2.warpAffine(pixels, matrix, (width, height), flags=cv2.INTER_CUBIC, borderMode=border)
         if fill != "inner":
@@ -100,7 +114,9 @@ def shift(share: float, black: bool = False) -> Change:
         height, width = pixels.shape[:2]
         by = rng.choice([-1, 1], 2) * rng.uniform(share / 2, share, 2) * (width, height)
         matrix = np.array([[1, 0, by[0]], [0, 1, by[1]]])
-        return cv2.warpAffine(pixels, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT if black else cv2.BORDER_REFLECT)
+        return cv2.warpAffine(
+            pixels, matrix, (width, height), borderMode=cv2.BORDER_CONSTANT if black else cv2.BORDER_REFLECT
+        )
 
     return change
 

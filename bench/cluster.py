@@ -20,20 +20,27 @@ MACHINE_CORES = 16  # of the machine that the estimate is for
 
 def main() -> None:
     """Photographs a second by each way, then hours and cost by number of machines."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN", help="a RUN folder, or bundled")
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--repeat", type=int, default=1, help="how often the photographs are gone through")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--price", type=float, default=0.05, help="of a processor for an hour")
     options = parser.parse_args()
-    from lentigo.data.photos import find_photos
+    from lentigo.images.photographs import find_photos
 
     paths = [str(path) for path in find_photos(options.photos)] * options.repeat
     alone = measure_plain(options.run, paths)
-    starts, rates = zip(*(measure_workers(options.run, paths, count) for count in options.workers), strict=True)
+    starts, rates = zip(
+        *(measure_workers(options.run, paths, count) for count in options.workers), strict=True
+    )
     print(describe_machine(), f"{len(paths)} photographs", sep="; ")
-    rows = [["one process, one thread", "", alone, 1.0, ""], ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""]]
+    rows = [
+        ["one process, one thread", "", alone, 1.0, ""],
+        ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""],
+    ]
     print_table(["way", "s to start", "photographs a second", "of one process", "of it for each worker"],
                 rows + [[f"{n} workers", start, rate, rate / alone, rate / alone / n] for n, start, rate in zip(options.workers, starts, rates, strict=True)])  # fmt: skip
     fitting = [rate / n for n, rate in zip(options.workers, rates, strict=True) if n <= (os.cpu_count() or 1)]
@@ -50,8 +57,8 @@ def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
 
 def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, float]:
     """Seconds until a cluster of so many workers has answered once each, and its photographs a second after that."""
-    from lentigo.data.cluster import LOCAL, join_cluster
-    from lentigo.inference.distribution import predict_on
+    from lentigo.common.cluster import LOCAL, join_cluster
+    from lentigo.inference.distributed import predict_on
     from lentigo.models.bundle import find_bundle
 
     started, bundle = time.perf_counter(), find_bundle(run)
@@ -73,8 +80,24 @@ def time_answers(answers: Iterable, n: int) -> tuple[float, float]:
 def print_estimate(rate: float, price: float) -> None:
     """Hours and cost for millions of photographs at this rate of a processor, where reading them is no slower than here."""
     hours = {millions: millions * 1e6 / rate / 3600 for millions in MILLIONS}
-    columns = ["photographs", "processor hours", f"cost at {price:g} an hour", *(f"hours on {n} machines of {MACHINE_CORES}" for n in (1, 4, 16))]
-    print_table(columns, [[f"{n} million", hours[n], hours[n] * price, *(hours[n] / MACHINE_CORES / machines for machines in (1, 4, 16))] for n in MILLIONS])
+    columns = [
+        "photographs",
+        "processor hours",
+        f"cost at {price:g} an hour",
+        *(f"hours on {n} machines of {MACHINE_CORES}" for n in (1, 4, 16)),
+    ]
+    print_table(
+        columns,
+        [
+            [
+                f"{n} million",
+                hours[n],
+                hours[n] * price,
+                *(hours[n] / MACHINE_CORES / machines for machines in (1, 4, 16)),
+            ]
+            for n in MILLIONS
+        ],
+    )
 
 
 if __name__ == "__main__":

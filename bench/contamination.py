@@ -27,11 +27,20 @@ from PIL import Image
 from scipy.stats import binomtest
 from tables import describe_machine, print_table
 
-from lentigo.data.fingerprints import Fingerprint, take_fingerprint
-from lentigo.data.photos import find_photos, read_photo
-from lentigo.data.picture_hashes import BYTES, TURNED, UPRIGHT, PictureIndex, find_limit, hash_photos, read_frame, reduce_pixels
-from lentigo.data.proposals import MIRRORED
-from lentigo.data.twins import TURNS, compare_row
+from lentigo.duplicates.candidates import MIRRORED
+from lentigo.duplicates.duplicates import TURNS, compare_row
+from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
+from lentigo.duplicates.perceptual_hashes import (
+    BYTES,
+    TURNED,
+    UPRIGHT,
+    PictureIndex,
+    find_limit,
+    hash_photos,
+    read_frame,
+    reduce_pixels,
+)
+from lentigo.images.photographs import find_photos, read_photo
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -67,11 +76,21 @@ OTHERS = (
 
 def main() -> None:
     """Prints cost, recall by change, recall of other frames, and false finds."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", required=True, nargs="+", help="folders of photographs")
-    parser.add_argument("--table", action="append", default=[], metavar="CSV=FOLDER", help="image,isic_id[,lesion_id], paths below FOLDER")
+    parser.add_argument(
+        "--table",
+        action="append",
+        default=[],
+        metavar="CSV=FOLDER",
+        help="image,isic_id[,lesion_id], paths below FOLDER",
+    )
     parser.add_argument("--count", type=int, default=300, help="photographs of which each change is made")
-    parser.add_argument("--queries", type=int, default=3000, help="photographs that are looked for as they are")
+    parser.add_argument(
+        "--queries", type=int, default=3000, help="photographs that are looked for as they are"
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(describe_machine())
@@ -108,7 +127,9 @@ def measure_recall(files: list[str], index: PictureIndex, rows: np.ndarray) -> N
     changes = PLAIN | {name: save_again(CHANGES[name]) for name in OTHERS}
 
     def find(change: Change, row: int) -> bool:
-        pixels = np.ascontiguousarray(change(read_photo(files[row], None).pixels, np.random.default_rng(int(row))))
+        pixels = np.ascontiguousarray(
+            change(read_photo(files[row], None).pixels, np.random.default_rng(int(row)))
+        )
         return bool(index.find_frame(reduce_pixels(pixels)))
 
     table = []
@@ -118,7 +139,14 @@ def measure_recall(files: list[str], index: PictureIndex, rows: np.ndarray) -> N
             hits = sum(pool.map(partial(find, change), rows))
         ci = binomtest(hits, len(rows)).proportion_ci()
         milliseconds = 1000 * (time.perf_counter() - started) / len(rows)
-        table.append([name, len(rows), f"{100 * hits / len(rows):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})", milliseconds])
+        table.append(
+            [
+                name,
+                len(rows),
+                f"{100 * hits / len(rows):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})",
+                milliseconds,
+            ]
+        )
     print_table(["copies", "n", "found, % (95 % CI)", "ms each"], table)
 
 
@@ -141,13 +169,20 @@ def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[
     print_table(["looked for", "known", "pairs of one ISIC number", "found, %"], table)
 
 
-def measure_false(files: list[str], index: PictureIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]) -> None:
+def measure_false(
+    files: list[str], index: PictureIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]
+) -> None:
     """Pairs of photographs by how far their likeness is above the limit: the same picture by id, confirmed by the full comparison, or neither."""
+
     def search(row: int) -> list[tuple[float, int, int]]:
         frame = read_frame(files[row])
         margin = index.compare_frame(frame, (*UPRIGHT, *TURNED)) - find_limit(frame)
         close = np.flatnonzero(margin >= -0.05)
-        return [(float(margin[column]), row, int(index.rows[column])) for column in close if index.rows[column] != row]
+        return [
+            (float(margin[column]), row, int(index.rows[column]))
+            for column in close
+            if index.rows[column] != row
+        ]
 
     with ThreadPoolExecutor() as pool:
         pairs = [pair for found in pool.map(search, rows) for pair in found]
@@ -157,8 +192,27 @@ def measure_false(files: list[str], index: PictureIndex, rows: np.ndarray, facts
     for limit in (-0.05, 0.0, 0.05):
         said = [verdict for pair, verdict in verdicts.items() if pair[0] >= limit]
         strange = said.count("neither")
-        table.append([f"{limit:+.2f}", possible, said.count("id"), said.count("full comparison"), strange, 1e6 * strange / possible])
-    print_table(["likeness above the limit", "pairs", "same id", "same by full comparison", "neither", "neither, of a million pairs"], table)
+        table.append(
+            [
+                f"{limit:+.2f}",
+                possible,
+                said.count("id"),
+                said.count("full comparison"),
+                strange,
+                1e6 * strange / possible,
+            ]
+        )
+    print_table(
+        [
+            "likeness above the limit",
+            "pairs",
+            "same id",
+            "same by full comparison",
+            "neither",
+            "neither, of a million pairs",
+        ],
+        table,
+    )
     for pair, verdict in sorted(verdicts.items(), reverse=True):
         if verdict == "neither" and pair[0] >= 0:
             print(f"  {pair[0]:.3f} {files[pair[1]]} {files[pair[2]]}")

@@ -18,34 +18,50 @@ import numpy as np
 import openvino
 from tables import describe_machine, print_table
 
-from lentigo.data.phantoms import draw_phantom
-from lentigo.models.backbones import find_backbone
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.runtime import BATCH, fastest_precision
 
 if TYPE_CHECKING:
     import keras
 
-    from lentigo.models.network import Network
+    from lentigo.models.networks.network import Network
 
 ROUNDS = 15
 
 
 def main() -> None:
     """A row for each backbone, precision and width."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("backbones", nargs="+", metavar="BACKBONE")
-    parser.add_argument("--width", type=int, nargs="+", default=[0], help="channels; 0 is what the backbone's cost allows")
+    parser.add_argument(
+        "--width", type=int, nargs="+", default=[0], help="channels; 0 is what the backbone's cost allows"
+    )
     options = parser.parse_args()
     photos = np.stack([draw_phantom("benign", seed).photo for seed in range(BATCH)])
     rows = [row for name in options.backbones for row in measure(name, options.width, photos)]
     print(describe_machine())
-    print_table(["backbone", "channels", "parameters of the decoder", "multiplications added", "precision", "ms without", "ms with", "time added"], rows)
+    print_table(
+        [
+            "backbone",
+            "channels",
+            "parameters of the decoder",
+            "multiplications added",
+            "precision",
+            "ms without",
+            "ms with",
+            "time added",
+        ],
+        rows,
+    )
 
 
 def measure(name: str, widths: list[int], photos: np.ndarray) -> list[list]:
     """The rows of one backbone."""
-    from lentigo.models.decoder import attach_decoder, build_decoder, choose_width, find_skips
-    from lentigo.models.network import build_network, settle_norms
+    from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
+    from lentigo.models.networks.network import build_network, settle_norms
 
     network = build_network(find_backbone(name), "none")
     settle_norms(network, photos)
@@ -55,21 +71,34 @@ def measure(name: str, widths: list[int], photos: np.ndarray) -> list[list]:
         graphs = [network, *(attach_decoder(network, decoder) for decoder in decoders)]
         plain, *others = time_in_turn([prepare(graph, photos, precision) for graph in graphs])
         for decoder, seconds in zip(decoders, others, strict=True):
-            rows.append([name, *describe(network, decoder), precision, 1000 * plain, 1000 * seconds, f"{seconds / plain - 1:+.0%}"])
+            rows.append(
+                [
+                    name,
+                    *describe(network, decoder),
+                    precision,
+                    1000 * plain,
+                    1000 * seconds,
+                    f"{seconds / plain - 1:+.0%}",
+                ]
+            )
     return rows
 
 
 def describe(network: Network, decoder: keras.Model) -> list:
     """Channels, parameters and the share of multiplications."""
-    from lentigo.models.decoder import count_products
+    from lentigo.models.networks.mask_decoder import count_products
 
-    return [decoder.get_layer("mask_7_project").filters, f"{decoder.count_params():,}", f"{count_products(decoder) / count_products(network.trunk):+.0%}"]
+    return [
+        decoder.get_layer("mask_7_project").filters,
+        f"{decoder.count_params():,}",
+        f"{count_products(decoder) / count_products(network.trunk):+.0%}",
+    ]
 
 
 def prepare(network: Network, photos: np.ndarray, precision: str) -> Callable[[], None]:
     """A warm graph, as a call."""
-    from lentigo.models.graph import to_onnx
-    from lentigo.models.network import build_answers
+    from lentigo.models.networks.network import build_answers
+    from lentigo.models.networks.onnx_graph import to_onnx
 
     core = openvino.Core()
     graph = core.read_model(to_onnx(build_answers(network)).SerializeToString())

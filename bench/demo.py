@@ -17,12 +17,25 @@ import time
 from pathlib import Path
 
 HOME = Path("demo")
-RECIPE = ["--recipe", "seed", "--backbone", "densenet121", "--weights", "none", "--epochs", "60", "--operating-point", "youden"]
+RECIPE = [
+    "--recipe",
+    "seed",
+    "--backbone",
+    "densenet121",
+    "--weights",
+    "none",
+    "--epochs",
+    "60",
+    "--operating-point",
+    "youden",
+]
 
 
 def main() -> None:
     """Draws, splits, describes, trains, evaluates and predicts, then says where everything is."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=240, help="phantoms of each class")
     options = parser.parse_args()
     started = time.perf_counter()
@@ -35,8 +48,15 @@ def main() -> None:
     run("train", split, "--out", HOME / "run", *RECIPE)
     run("evaluate", HOME / "run", split, "--out", HOME / "report.html")
     run("predict", *choose_tests(split), "--model", HOME / "run", "--json")
-    print(f"\nDone in {time.perf_counter() - started:.0f} s. Synthetic lesions and a random backbone: the numbers show that all parts run, no more.")
-    for what, path in (("report", "report.html"), ("figures", "report/figures"), ("samples", "figures/samples.png"), ("model", "run")):
+    print(
+        f"\nDone in {time.perf_counter() - started:.0f} s. Synthetic lesions and a random backbone: the numbers show that all parts run, no more."
+    )
+    for what, path in (
+        ("report", "report.html"),
+        ("figures", "report/figures"),
+        ("samples", "figures/samples.png"),
+        ("model", "run"),
+    ):
         print(f"{what + ':':<9}{HOME / path}")
 
 
@@ -53,7 +73,11 @@ def choose_tests(split: Path) -> list[Path]:
     """Two photographs of each class from the test split of a manifest."""
     with split.open(newline="", encoding="utf-8") as file:
         rows = [row for row in csv.DictReader(file) if row["split"] == "test"]
-    return [split.parent / row["image"] for label in ("benign", "malignant") for row in [row for row in rows if row["label"] == label][:2]]
+    return [
+        split.parent / row["image"]
+        for label in ("benign", "malignant")
+        for row in [row for row in rows if row["label"] == label][:2]
+    ]
 
 
 if __name__ == "__main__":

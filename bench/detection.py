@@ -21,38 +21,86 @@ from overviews import Composer, Overview, weave_skin
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.data.intervals import bootstrap
-from lentigo.data.masks import load_masks, read_mask
-from lentigo.evaluation.boxes import Match, match_boxes, measure_precision
-from lentigo.inference.detection import Detection, find_lesions
-from lentigo.inference.lesions import find_box
+from lentigo.common.intervals import bootstrap
+from lentigo.datasets.masks import load_masks, read_mask
+from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
+from lentigo.inference.lesions.detection import Detection, find_lesions
+from lentigo.inference.lesions.mask_cleaning import find_box
+from lentigo.inference.lesions.search import Search
 from lentigo.inference.prediction import Predictor
-from lentigo.inference.search import Search
 
 SKINS = 10  # composed pictures without a lesion
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
     parser.add_argument("--count", type=int, default=30, help="overviews")
-    parser.add_argument("--skins", help="masks whose photographs give the skin that the lesions are laid on, of the same split; else their own")
+    parser.add_argument(
+        "--skins",
+        help="masks whose photographs give the skin that the lesions are laid on, of the same split; else their own",
+    )
     parser.add_argument("--set", nargs="*", default=[], help="parameters of the search, name=value")
     options = parser.parse_args()
-    search = replace(Search(), **{name: type(getattr(Search(), name))(value) for name, value in (pair.split("=") for pair in options.set)})
+    search = replace(
+        Search(),
+        **{
+            name: type(getattr(Search(), name))(value)
+            for name, value in (pair.split("=") for pair in options.set)
+        },
+    )
     predictor, masks = Predictor(options.run), load_masks(options.masks, options.split)
-    rows = [measure("one lesion", predictor, search, ((path, find_truth(mask)) for path, mask in zip(masks.table["image"], masks.table["mask"], strict=True)))]
+    rows = [
+        measure(
+            "one lesion",
+            predictor,
+            search,
+            (
+                (path, find_truth(mask))
+                for path, mask in zip(masks.table["image"], masks.table["mask"], strict=True)
+            ),
+        )
+    ]
     composer = Composer(masks)
     if options.skins:
         composer.skins = Composer(load_masks(options.skins, options.split)).skins
     with tempfile.TemporaryDirectory() as folder:
-        rows.append(measure("overviews", predictor, search, save_all((composer.compose(seed) for seed in range(options.count)), Path(folder))))
-        rows.append(measure("skin alone", predictor, search, save_all((draw_skin(composer, seed) for seed in range(SKINS)), Path(folder))))
+        rows.append(
+            measure(
+                "overviews",
+                predictor,
+                search,
+                save_all((composer.compose(seed) for seed in range(options.count)), Path(folder)),
+            )
+        )
+        rows.append(
+            measure(
+                "skin alone",
+                predictor,
+                search,
+                save_all((draw_skin(composer, seed) for seed in range(SKINS)), Path(folder)),
+            )
+        )
     print(f"{predictor.name}, {predictor.session.precision}; {search}\n{describe_machine()}")
-    print_table(["pictures", "n", "lesions", "AP50 (95 %)", "AP50:95 (95 %)", "found at 0.5", "boxes", "exactly as many boxes", "s each"], rows)
+    print_table(
+        [
+            "pictures",
+            "n",
+            "lesions",
+            "AP50 (95 %)",
+            "AP50:95 (95 %)",
+            "found at 0.5",
+            "boxes",
+            "exactly as many boxes",
+            "s each",
+        ],
+        rows,
+    )
 
 
 def find_truth(mask: str) -> np.ndarray:
@@ -74,7 +122,9 @@ def save_all(overviews: Iterator[Overview], folder: Path) -> Iterator[tuple[str,
         yield str(folder / "overview.jpg"), overview.boxes
 
 
-def measure(name: str, predictor: Predictor, search: Search, pictures: Iterator[tuple[str, np.ndarray]]) -> list:
+def measure(
+    name: str, predictor: Predictor, search: Search, pictures: Iterator[tuple[str, np.ndarray]]
+) -> list:
     """A row of the table."""
     matches, exact, boxes, seconds = [], [], 0, 0.0
     for path, truth in pictures:
@@ -86,7 +136,16 @@ def measure(name: str, predictor: Predictor, search: Search, pictures: Iterator[
         boxes += len(found.spots)
     right, truths = sum(int(each.right[0].sum()) for each in matches), sum(each.truths for each in matches)
     share = f"{right / truths:.3f}" if truths else "-"
-    return [name, len(matches), truths, *show_precision(matches), share, boxes, f"{np.mean(exact):.3f}", f"{seconds / len(matches):.2f}"]
+    return [
+        name,
+        len(matches),
+        truths,
+        *show_precision(matches),
+        share,
+        boxes,
+        f"{np.mean(exact):.3f}",
+        f"{seconds / len(matches):.2f}",
+    ]
 
 
 def match(found: Detection, truth: np.ndarray) -> Match:

@@ -1,7 +1,7 @@
 """A manifest of outlined photographs whose validation is one kind of photograph: those of one shape, none of which is left to learn from.
 
-    python bench/formats.py photographs/lesion_masks --size 512x340 --out held_out.csv
-    lentigo train held_out.csv --masks --out runs/without
+python bench/formats.py photographs/lesion_masks --size 512x340 --out held_out.csv
+lentigo train held_out.csv --masks --out runs/without
 """
 
 from __future__ import annotations
@@ -11,15 +11,19 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.data.masks import list_masks
-from lentigo.data.photos import measure_photo
+from lentigo.datasets.masks import list_masks
+from lentigo.images.photographs import measure_photo
 
 
 def main() -> None:
     """Writes the manifest and prints how many stand on either side."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("masks")
-    parser.add_argument("--size", required=True, help="width x height of the photographs to hold out, as 512x340")
+    parser.add_argument(
+        "--size", required=True, help="width x height of the photographs to hold out, as 512x340"
+    )
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
     table = list_masks(options.masks).table
@@ -27,7 +31,9 @@ def main() -> None:
     size = tuple(int(side) for side in options.size.split("x"))
     held_out = np.array([measure_photo(image) == size for image in table["image"]])
     paths = {name: table[name].map(lambda path: str(Path(path).resolve())) for name in ("image", "mask")}
-    table.assign(**paths, split=np.where(held_out, "validation", "train"))[["image", "mask", "split"]].to_csv(options.out, index=False)
+    table.assign(**paths, split=np.where(held_out, "validation", "train"))[["image", "mask", "split"]].to_csv(
+        options.out, index=False
+    )
     print(f"{held_out.sum()} held out, {(~held_out).sum()} to learn from")
 
 

@@ -23,7 +23,9 @@ EPSILON = 1e-3  # Keras' of a batch norm
 
 def main() -> None:
     """Prints, for each rate and epoch, both AUROCs and how far the answers lie apart."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -32,7 +34,10 @@ def main() -> None:
     rows = []
     for rate in (1e-4, 1e-3):
         rows += train(rate, options.epochs, learn, check)
-    print_table(["rate", "epoch", "AUROC, as saved", "own statistics", "P apart, mean", "largest", "decisions alike"], rows)
+    print_table(
+        ["rate", "epoch", "AUROC, as saved", "own statistics", "P apart, mean", "largest", "decisions alike"],
+        rows,
+    )
 
 
 def draw(count: int, direction: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
@@ -41,7 +46,9 @@ def draw(count: int, direction: np.ndarray, rng: np.random.Generator) -> tuple[n
     return rng.normal(0, 1, (count, FEATURES)) + (labels - 0.5)[:, None] * direction, labels
 
 
-def train(rate: float, epochs: int, learn: tuple[np.ndarray, np.ndarray], check: tuple[np.ndarray, np.ndarray]) -> list[list[str]]:
+def train(
+    rate: float, epochs: int, learn: tuple[np.ndarray, np.ndarray], check: tuple[np.ndarray, np.ndarray]
+) -> list[list[str]]:
     """A row for each epoch."""
     rng = np.random.default_rng(1)
     weights = {
@@ -59,7 +66,9 @@ def train(rate: float, epochs: int, learn: tuple[np.ndarray, np.ndarray], check:
                 first, second = moments[name]
                 first += 0.1 * (gradient - first)
                 second += 0.001 * (gradient**2 - second)
-                weights[name] -= rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-7)
+                weights[name] -= (
+                    rate * (first / (1 - 0.9**step)) / (np.sqrt(second / (1 - 0.999**step)) + 1e-7)
+                )
                 averaged[name] += (1 - MOMENTUM) * (weights[name] - averaged[name])
             mean += (1 - MOMENTUM) * (batch_mean - mean)
             variance += (1 - MOMENTUM) * (batch_variance - variance)
@@ -69,7 +78,16 @@ def train(rate: float, epochs: int, learn: tuple[np.ndarray, np.ndarray], check:
         apart = np.abs(expit(saved) - expit(own))
         alike = ((saved > 0) == (own > 0)).mean()
         aurocs = [f"{roc_auc_score(check[1], logits):.4f}" for logits in (saved, own)]
-        rows.append([f"{rate:g}", str(epoch + 1), *aurocs, f"{apart.mean():.4f}", f"{apart.max():.4f}", f"{alike:.2%}"])
+        rows.append(
+            [
+                f"{rate:g}",
+                str(epoch + 1),
+                *aurocs,
+                f"{apart.mean():.4f}",
+                f"{apart.max():.4f}",
+                f"{alike:.2%}",
+            ]
+        )
     return rows
 
 
@@ -78,13 +96,17 @@ def activate(weights: dict[str, np.ndarray], points: np.ndarray) -> np.ndarray:
     return np.maximum(points @ weights["first"] + weights["bias"], 0)
 
 
-def answer(weights: dict[str, np.ndarray], points: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def answer(
+    weights: dict[str, np.ndarray], points: np.ndarray, mean: np.ndarray, variance: np.ndarray
+) -> np.ndarray:
     """Logits, float (n,), with given statistics."""
     normal = (activate(weights, points) - mean) / np.sqrt(variance + EPSILON)
     return (normal * weights["gamma"] + weights["beta"]) @ weights["last"] + weights["end"]
 
 
-def differentiate(weights: dict[str, np.ndarray], points: np.ndarray, labels: np.ndarray) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
+def differentiate(
+    weights: dict[str, np.ndarray], points: np.ndarray, labels: np.ndarray
+) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray]:
     """The gradients of the cross-entropy of a batch, and its means and variances."""
     hidden = activate(weights, points)
     mean, variance = hidden.mean(axis=0), hidden.var(axis=0)

@@ -1,6 +1,6 @@
 """How fast a RUN answers beside Keras, as ratios of one run: what `lentigo bench` prints, as Markdown. Example:
 
-    python bench/inference.py runs/first photos/
+python bench/inference.py runs/first photos/
 """
 
 from __future__ import annotations
@@ -12,11 +12,15 @@ from tables import describe_machine, print_table
 
 def main() -> None:
     """Measures, and prints rates, latency and the cold start."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN")
-    parser.add_argument("photos", metavar="FOLDER", help="photographs to measure with, all of them for the row of files")
+    parser.add_argument(
+        "photos", metavar="FOLDER", help="photographs to measure with, all of them for the row of files"
+    )
     options = parser.parse_args()
-    from lentigo.data.photos import find_photos
+    from lentigo.images.photographs import find_photos
     from lentigo.inference.benchmark import measure_machine
     from lentigo.models.bundle import open_bundle
 

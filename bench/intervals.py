@@ -19,8 +19,7 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from tables import print_table
 
-from lentigo.data.intervals import Ends, estimate_auroc, estimate_share
-from lentigo.data.splits import resample_groups
+from lentigo.common.intervals import Ends, estimate_auroc, estimate_share, resample_groups
 
 SIZES = (20, 40, 100, 300, 1000)
 SHARES = (0.5, 0.8, 0.9, 0.97, 0.99)
@@ -59,9 +58,13 @@ class Row:
 
 def main() -> None:
     """Simulates and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=1000, help="sets of each kind")
-    parser.add_argument("--percentile", action="store_true", help="also the percentile bootstrap, for comparison")
+    parser.add_argument(
+        "--percentile", action="store_true", help="also the percentile bootstrap, for comparison"
+    )
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES)
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -70,8 +73,22 @@ def main() -> None:
     for row in rows:
         patients = "1 to 5" if row.clustered else "1"
         before = "-" if np.isnan(row.percentile) else f"{row.percentile:.3f}"
-        cells.append([row.what, patients, row.n, row.truth, f"{row.covered:.3f}", f"{row.width:.3f}", f"{row.points:.3f}", before])
-    print_table(["value", "photographs of a patient", "n", "truth", "held", "width", "a point", "percentile held"], cells)
+        cells.append(
+            [
+                row.what,
+                patients,
+                row.n,
+                row.truth,
+                f"{row.covered:.3f}",
+                f"{row.width:.3f}",
+                f"{row.points:.3f}",
+                before,
+            ]
+        )
+    print_table(
+        ["value", "photographs of a patient", "n", "truth", "held", "width", "a point", "percentile held"],
+        cells,
+    )
 
 
 def simulate(draws: int, seed: int = 0, percentile: bool = False, sizes: Sequence[int] = SIZES) -> list[Row]:
@@ -99,7 +116,9 @@ def simulate(draws: int, seed: int = 0, percentile: bool = False, sizes: Sequenc
     return rows
 
 
-def simulate_kind(what: str, clustered: bool, n: int, truth: float, draws: int, percentile: bool, rng: np.random.Generator) -> Row:
+def simulate_kind(
+    what: str, clustered: bool, n: int, truth: float, draws: int, percentile: bool, rng: np.random.Generator
+) -> Row:
     """One kind of set."""
     intervals = np.empty((draws, 2))
     before = np.full((draws, 2), np.nan)
@@ -143,11 +162,15 @@ def draw_decisions(groups: np.ndarray, truth: float, rng: np.random.Generator) -
     return rng.random(len(groups)) < own[groups]
 
 
-def draw_scores(groups: np.ndarray, truth: float, missed: bool, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+def draw_scores(
+    groups: np.ndarray, truth: float, missed: bool, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
     """The truth, 0 or 1 (n,), half of the patients each, and scores, float (n,), whose AUROC is `truth` in an endless set."""
     patients = groups[-1] + 1
     malignant = rng.permutation(np.arange(patients) % 2)[groups]
-    score = np.sqrt(SHARED) * rng.normal(size=patients)[groups] + np.sqrt(1 - SHARED) * rng.normal(size=len(groups))
+    score = np.sqrt(SHARED) * rng.normal(size=patients)[groups] + np.sqrt(1 - SHARED) * rng.normal(
+        size=len(groups)
+    )
     if not missed:
         return malignant, score + np.sqrt(2) * norm.ppf(truth) * malignant
     overlooked = (rng.random(patients) < 1 - truth)[groups]

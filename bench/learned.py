@@ -15,20 +15,26 @@ from pathlib import Path
 
 from tables import print_table
 
-from lentigo.data.files import hash_file, stage_folder
-from lentigo.data.photos import find_photos
-from lentigo.data.picture_hashes import hash_photos
+from lentigo.common.files import hash_file, stage_folder
+from lentigo.duplicates.perceptual_hashes import hash_photos
+from lentigo.images.photographs import find_photos
 from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle
-from lentigo.models.learned import BYTES_EACH, Learned, list_learned, read_learned
+from lentigo.models.training_record import BYTES_EACH, Learned, list_learned, read_learned
 
 
 def main() -> None:
     """Writes `learned.npz` in place of `splits.csv` and `past.csv`, and prints what it knows."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path, help="a packed RUN, or one that keeps no paths")
     parser.add_argument("--data", nargs="*", default=[], help="folders with the files of the training")
-    parser.add_argument("--again", nargs="*", default=[], help="folders of training photographs in other files")
-    parser.add_argument("--not-known", type=int, help="photographs that are in none of the folders (default: as counted)")
+    parser.add_argument(
+        "--again", nargs="*", default=[], help="folders of training photographs in other files"
+    )
+    parser.add_argument(
+        "--not-known", type=int, help="photographs that are in none of the folders (default: as counted)"
+    )
     options = parser.parse_args()
     bundle = open_bundle(options.run)
     learned = fill_learned(read_learned(bundle), options.data)

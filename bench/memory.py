@@ -1,6 +1,6 @@
 """Peak memory of `lentigo train` on many photographs, which are phantoms drawn for the purpose. Example:
 
-    python bench/memory.py --count 10000 --backbone mobilenetv2
+python bench/memory.py --count 10000 --backbone mobilenetv2
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tables import describe_machine, print_table
 def main() -> None:
     """Draws, trains in a process of its own, and prints what that process took at its peak."""
     options = parse_options()
-    from lentigo.data.phantoms import write_phantoms
+    from lentigo.images.synthetic_lesions import write_phantoms
 
     with tempfile.TemporaryDirectory() as folder:
         write_phantoms(Path(folder) / "photos", options.count // 2)
@@ -37,7 +37,9 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--backbone", default="mobilenetv2")
     parser.add_argument("--recipe", default="seed")

@@ -78,7 +78,11 @@ def main() -> None:
                 folder = Path(place) / "photos"
                 paths = write_batch(folder, seeds, range(start, start + count), options.seed)
                 try_batch(folder, paths, options.model, upload, tally)
-                print(f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults {len(tally.faults)}", file=sys.stderr, flush=True)
+                print(
+                    f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults {len(tally.faults)}",
+                    file=sys.stderr,
+                    flush=True,
+                )
                 if options.seconds and sum(tally.seconds.values()) > options.seconds:
                     break
     report(tally, len(seeds))
@@ -86,12 +90,18 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--count", type=int, default=10_000)
-    parser.add_argument("--first", type=int, default=0, help="number of the first file, to go on where another call ended")
+    parser.add_argument(
+        "--first", type=int, default=0, help="number of the first file, to go on where another call ended"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--model", default="bundled")
-    parser.add_argument("--seconds", type=float, default=0, help="ends after the folder in which this is exceeded; 0: never")
+    parser.add_argument(
+        "--seconds", type=float, default=0, help="ends after the folder in which this is exceeded; 0: never"
+    )
     return parser.parse_args()
 
 
@@ -100,7 +110,16 @@ def report(tally: Tally, seeds: int) -> None:
     print(describe_machine())
     print(f"\n{tally.files} files from {seeds} seeds; peak memory {tally.watch.measure_peak():.2f} GB (bound {BOUND_GB:g}); slowest to read: "
           f"{tally.slowest[1]}, {tally.slowest[0]:.1f} s; faults: {len(tally.faults)}")  # fmt: skip
-    rows = [[step, tally.answered[step], tally.refused[step], tally.answered[step] + tally.refused[step], tally.seconds[step]] for step in STEPS]
+    rows = [
+        [
+            step,
+            tally.answered[step],
+            tally.refused[step],
+            tally.answered[step] + tally.refused[step],
+            tally.seconds[step],
+        ]
+        for step in STEPS
+    ]
     print_table(["step", "answered", "refused in one line", "named", "seconds"], rows)
     for fault in tally.faults:
         print(f"FAULT {fault}")
@@ -111,8 +130,8 @@ def report(tally: Tally, seeds: int) -> None:
 
 def draw_seeds() -> dict[str, bytes]:
     """Sound files by name: one lesion, drawn by program, in all formats, modes and habits of cameras and programs."""
-    from lentigo.data.phantoms import draw_phantom
-    from lentigo.data.photos import AVIF
+    from lentigo.images.photographs import AVIF
+    from lentigo.images.synthetic_lesions import draw_phantom
 
     photo = Image.fromarray(draw_phantom("malignant", 7, size=96).photo)
     turned = Image.Exif()
@@ -145,7 +164,11 @@ def draw_seeds() -> dict[str, bytes]:
         "heic": base64.b64decode("".join(HEIC)),
     }  # fmt: skip
     if AVIF:
-        seeds |= {"avif": encode(photo, "AVIF", speed=10), "avif-rgba": encode(clear, "AVIF", speed=10), "avif-turned": encode(photo, "AVIF", speed=10, exif=turned)}
+        seeds |= {
+            "avif": encode(photo, "AVIF", speed=10),
+            "avif-rgba": encode(clear, "AVIF", speed=10),
+            "avif-turned": encode(photo, "AVIF", speed=10, exif=turned),
+        }
     return seeds
 
 
@@ -212,7 +235,10 @@ def flip_bytes(content: bytearray, rng: np.random.Generator) -> bytearray:
 
 def write_extreme(content: bytearray, rng: np.random.Generator) -> bytearray:
     """A number of the header becomes an extreme one."""
-    value, form = EXTREMES[int(rng.integers(len(EXTREMES)))], ("<I", ">I", "<H", ">H", "B")[int(rng.integers(5))]
+    value, form = (
+        EXTREMES[int(rng.integers(len(EXTREMES)))],
+        ("<I", ">I", "<H", ">H", "B")[int(rng.integers(5))],
+    )
     packed = struct.pack(form, value & (256 ** struct.calcsize(form) - 1))
     place = pick_place(content, rng)
     content[place : place + len(packed)] = packed
@@ -297,11 +323,11 @@ class Upload:
     def __init__(self, model: str, database: str) -> None:
         from starlette.testclient import TestClient
 
-        from lentigo.serving.answers import Panel
-        from lentigo.serving.app import make_app
+        from lentigo.serving.http.app import make_app
+        from lentigo.serving.predictions import Panel
         from lentigo.serving.service import Service
         from lentigo.serving.settings import Settings
-        from lentigo.serving.store import open_store
+        from lentigo.serving.store.store import open_store
 
         settings = Settings(model=model, database=database, rate=1e6, burst=10**6)
         service = Service(settings, Panel(model), open_store(database))
@@ -334,7 +360,9 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
         "predict": lambda: split_lines(run_command("predict", folder, "--model", model, "--json")),
         "data info": lambda: split_counts(run_command("data", "info", folder, "--json"), "problems", paths),
         "audit": lambda: split_counts(run_command("audit", folder, "--json"), "unreadable", paths),
-        "segment": lambda: split_lines(run_command("segment", folder, "--out", masks, "--model", model, "--json")),
+        "segment": lambda: split_lines(
+            run_command("segment", folder, "--out", masks, "--model", model, "--json")
+        ),
         "upload": lambda: send_all(upload, paths),
     }
     for step, call in steps.items():
@@ -343,7 +371,9 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
         try:
             answered, refused = call()
         except Exception as error:  # whatever it is: the fault is told, and the next step is tried
-            tally.faults.append(f"{step}, files {paths[2].name} to {paths[-1].name}: {type(error).__name__}: {error}")
+            tally.faults.append(
+                f"{step}, files {paths[2].name} to {paths[-1].name}: {type(error).__name__}: {error}"
+            )
             continue
         finally:
             faulthandler.cancel_dump_traceback_later()
@@ -352,7 +382,9 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
         tally.refused[step] += len(refused)
         unnamed = {str(path) for path in paths} - answered - refused
         tally.faults += [f"{step}: {Path(path).name} is not named" for path in sorted(unnamed)]
-        tally.faults += [f"{step}: {Path(path).name} is answered and refused" for path in sorted(answered & refused)]
+        tally.faults += [
+            f"{step}: {Path(path).name} is answered and refused" for path in sorted(answered & refused)
+        ]
     peak = tally.watch.measure_peak()
     if peak > BOUND_GB:
         tally.faults.append(f"memory {peak:.2f} GB after {tally.files} files; expected at most {BOUND_GB:g}")
@@ -360,7 +392,7 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
 
 def time_reading(paths: list[Path], tally: Tally) -> None:
     """Reads each file alone, and remembers the slowest."""
-    from lentigo.data.photos import try_photo
+    from lentigo.images.photographs import try_photo
 
     for path in paths:
         started = time.perf_counter()
@@ -373,7 +405,7 @@ def run_command(*arguments: Any) -> str:
     """What a command prints. Raises whatever it did not turn into words, and `RuntimeError` for an exit code that is none of 0 and 3."""
     from typer.testing import CliRunner
 
-    from lentigo.cli import app
+    from lentigo.cli.app import app
 
     result = CliRunner().invoke(app, [str(argument) for argument in arguments])
     if result.exception is not None and not isinstance(result.exception, SystemExit):

@@ -13,7 +13,7 @@ import argparse
 import numpy as np
 from tables import print_table
 
-from lentigo.data.intervals import estimate_auroc
+from lentigo.common.intervals import estimate_auroc
 
 SIZES = (40, 100)
 FOLDS = 5
@@ -21,7 +21,9 @@ FOLDS = 5
 
 def main() -> None:
     """Simulates and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--draws", type=int, default=200, help="sets of each size")
     parser.add_argument("--sources", type=int, default=2)
     options = parser.parse_args()
@@ -30,11 +32,22 @@ def main() -> None:
     for n in SIZES:
         sets = [draw_set(n, options.sources, rng) for _ in range(options.draws)]
         for counted in ("all", "within a fold"):
-            found = [estimate_auroc(truth, score, np.arange(n), None if counted == "all" else folds) for truth, score, folds in sets]
+            found = [
+                estimate_auroc(truth, score, np.arange(n), None if counted == "all" else folds)
+                for truth, score, folds in sets
+            ]
             aurocs = np.array([auroc for auroc, _ in found])
             highs = np.array([ends[1] for _, ends in found])
             lows = np.array([ends[0] for _, ends in found])
-            rows.append([n, counted, f"{aurocs.mean():.3f}", f"{(highs < 0.5).mean():.3f}", f"{(lows > 0.5).mean():.3f}"])
+            rows.append(
+                [
+                    n,
+                    counted,
+                    f"{aurocs.mean():.3f}",
+                    f"{(highs < 0.5).mean():.3f}",
+                    f"{(lows > 0.5).mean():.3f}",
+                ]
+            )
     print_table(["photographs", "pairs", "mean AUROC", "intervals below 0.5", "intervals above 0.5"], rows)
 
 

@@ -17,8 +17,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lentigo.data.masks import MaskSet, load_masks, read_mask
-from lentigo.data.photos import read_photo
+from lentigo.datasets.masks import MaskSet, load_masks, read_mask
+from lentigo.images.photographs import read_photo
 
 WIDTH, HEIGHT = 1600, 1200
 LESIONS = 5, 20  # in a picture
@@ -49,8 +49,18 @@ class Composer:
     """Composes from the pairs of a set; lesions that leave their photograph, or of which little skin is seen, are left out."""
 
     def __init__(self, masks: MaskSet):
-        pairs = [(read_photo(row.image, side=None).pixels, read_mask(row.mask)) for row in masks.table.itertuples()]
-        pairs = [(photo, mask if mask.shape == photo.shape[:2] else cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST)) for photo, mask in pairs]
+        pairs = [
+            (read_photo(row.image, side=None).pixels, read_mask(row.mask)) for row in masks.table.itertuples()
+        ]
+        pairs = [
+            (
+                photo,
+                mask
+                if mask.shape == photo.shape[:2]
+                else cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST),
+            )
+            for photo, mask in pairs
+        ]
         self.lesions = [pair for pair in pairs if is_whole(pair[1])]
         self.skins = [skin for skin in (find_skin(*pair) for pair in pairs) if skin is not None]
 
@@ -64,7 +74,9 @@ class Composer:
             place = find_place(cutout, boxes, rng)
             if place is not None:
                 boxes.append(lay_on(skin, cutout, *place))
-        skin = cv2.GaussianBlur(skin, (0, 0), rng.uniform(0.4, 0.9)) + rng.normal(0, 1.5, (HEIGHT, WIDTH, 1)).astype(np.float32)
+        skin = cv2.GaussianBlur(skin, (0, 0), rng.uniform(0.4, 0.9)) + rng.normal(
+            0, 1.5, (HEIGHT, WIDTH, 1)
+        ).astype(np.float32)
         return Overview(np.clip(skin, 0, 255).astype(np.uint8), np.array(boxes))
 
 
@@ -81,7 +93,12 @@ def find_skin(photo: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     odd = (light < 0.8 * middle) | (light > 1.15 * middle)
     free = 1 - cv2.dilate((mask | odd).astype(np.uint8), np.ones((15, 15), np.uint8))
     rows, columns = (range(0, size - PATCH + 1, PATCH // 4) for size in mask.shape)
-    patches = [photo[y : y + PATCH, x : x + PATCH] for y in rows for x in columns if free[y : y + PATCH, x : x + PATCH].all()]
+    patches = [
+        photo[y : y + PATCH, x : x + PATCH]
+        for y in rows
+        for x in columns
+        if free[y : y + PATCH, x : x + PATCH].all()
+    ]
     return np.float32(patches) if len(patches) >= 12 else None
 
 
@@ -90,7 +107,10 @@ def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     colour, step = patches.mean(axis=(0, 1, 2)), PATCH // 2
     window = np.hanning(PATCH + 2)[1:-1, None].astype(np.float32)
     window = (window * window.T)[..., None]
-    grain, power = np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 3), np.float32), np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 1), np.float32)
+    grain, power = (
+        np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 3), np.float32),
+        np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 1), np.float32),
+    )
     for y in range(0, HEIGHT + PATCH, step):
         for x in range(0, WIDTH + PATCH, step):
             patch = np.rot90(patches[rng.integers(len(patches))], rng.integers(4))
@@ -98,8 +118,12 @@ def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
             grain[y : y + PATCH, x : x + PATCH] += window * patch
             power[y : y + PATCH, x : x + PATCH] += window**2
     grain = (grain / np.sqrt(np.maximum(power, 1e-6)))[PATCH:-PATCH, PATCH:-PATCH]
-    drift = cv2.resize(rng.normal(0, 1, (4, 5, 3)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
-    light = cv2.resize(rng.normal(1, 0.06, (3, 4, 1)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)[..., None]
+    drift = cv2.resize(
+        rng.normal(0, 1, (4, 5, 3)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
+    )
+    light = cv2.resize(
+        rng.normal(1, 0.06, (3, 4, 1)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
+    )[..., None]
     return (colour + grain + 2.5 * drift) * light
 
 
@@ -115,8 +139,13 @@ def cut_out(photo: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Gen
     turn = cv2.getRotationMatrix2D(centre, rng.uniform(0, 360), 1.0)
     turn[:, 2] += np.array([reach, reach]) / 2 / zoom - np.array(centre)
     big = int(np.ceil(reach / zoom))
-    share, turned = (cv2.warpAffine(field, turn, (big, big), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE) for field in (share, np.float32(mask)))
-    share, turned = (cv2.resize(field, (reach, reach), interpolation=cv2.INTER_AREA) for field in (share, turned))
+    share, turned = (
+        cv2.warpAffine(field, turn, (big, big), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        for field in (share, np.float32(mask))
+    )
+    share, turned = (
+        cv2.resize(field, (reach, reach), interpolation=cv2.INTER_AREA) for field in (share, turned)
+    )
     soft = max(1.0, SOFT * length * zoom)
     opacity = np.clip(2 * cv2.GaussianBlur(cv2.dilate(turned, np.ones((3, 3))), (0, 0), soft / 2), 0, 1)
     return Cutout(share, opacity, turned >= 0.5)
@@ -129,7 +158,10 @@ def find_place(cutout: Cutout, boxes: list[list[int]], rng: np.random.Generator)
     for _ in range(200):
         left, top = int(rng.integers(0, WIDTH - size + 1)), int(rng.integers(0, HEIGHT - size + 1))
         new = [left + x.min() - GAP, top + y.min() - GAP, np.ptp(x) + 1 + 2 * GAP, np.ptp(y) + 1 + 2 * GAP]
-        if all(new[0] >= bx + bw or bx >= new[0] + new[2] or new[1] >= by + bh or by >= new[1] + new[3] for bx, by, bw, bh in boxes):
+        if all(
+            new[0] >= bx + bw or bx >= new[0] + new[2] or new[1] >= by + bh or by >= new[1] + new[3]
+            for bx, by, bw, bh in boxes
+        ):
             return left, top
     return None
 
@@ -145,7 +177,9 @@ def lay_on(skin: np.ndarray, cutout: Cutout, left: int, top: int) -> list[int]:
 
 def main() -> None:
     """Writes overviews and their boxes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
     parser.add_argument("--count", type=int, default=20)

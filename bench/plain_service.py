@@ -23,7 +23,9 @@ SIDE = 224
 
 def main() -> None:
     """Serves until the process is ended."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
     parser.add_argument("port", type=int)
     options = parser.parse_args()
@@ -33,9 +35,9 @@ def main() -> None:
 
 def load_model(run: str) -> Any:
     """A RUN's model.keras, photograph to logit; where it has none the same network with random weights: as fast, and as large."""
-    from lentigo.models.backbones import find_backbone
     from lentigo.models.bundle import CLASSIFIER, find_bundle
-    from lentigo.models.network import build_network, open_network
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import build_network, open_network
 
     bundle = find_bundle(run)
     backbone, file = find_backbone(bundle.card["backbone"]), bundle.folder / CLASSIFIER
@@ -48,7 +50,9 @@ def make_app(model: Any) -> FastAPI:
 
     @app.post("/v1/predictions")
     def predict(photos: UploadFile) -> dict[str, float]:
-        pixels = np.asarray(Image.open(io.BytesIO(photos.file.read())).convert("RGB").resize((SIDE, SIDE)), np.float32)
+        pixels = np.asarray(
+            Image.open(io.BytesIO(photos.file.read())).convert("RGB").resize((SIDE, SIDE)), np.float32
+        )
         logit = float(model.predict(pixels[None], verbose=0)[0, 0])
         return {"probability": 1 / (1 + math.exp(-logit))}
 

@@ -22,7 +22,9 @@ WINDOWS = 2  # that cut the lesion, of each outlined photograph
 
 def main() -> None:
     """A row for each damage and a column for each kind of flaw; then the lesions cut off."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--sample", type=int, metavar="N", help="take N photographs by chance (default: all)")
     parser.add_argument("--masks", metavar="MANIFEST", help="CSV with split,image,mask")
@@ -30,15 +32,33 @@ def main() -> None:
     options = parser.parse_args()
     print(describe_machine())
     photos = sample_photos(options.folders, options.sample)
-    print_table([f"{len(photos)} photographs", "blurred, %", "dark, %", "over-exposed, %", "cut off, %", "ms of processor"], (row(name, damage, photos) for name, damage in damages()))
+    print_table(
+        [
+            f"{len(photos)} photographs",
+            "blurred, %",
+            "dark, %",
+            "over-exposed, %",
+            "cut off, %",
+            "ms of processor",
+        ],
+        (row(name, damage, photos) for name, damage in damages()),
+    )
     if options.masks:
-        columns = ["outlined by people", "photographs", "cut off", "flagged", "precision", "recall", "recall where a tenth of the edge is touched"]
+        columns = [
+            "outlined by people",
+            "photographs",
+            "cut off",
+            "flagged",
+            "precision",
+            "recall",
+            "recall where a tenth of the edge is touched",
+        ]
         print_table(columns, cut_rows(Path(options.masks), options.split))
 
 
 def sample_photos(folders: list[str], count: int | None) -> list[Path]:
     """`count` photographs by chance, or all."""
-    from lentigo.data.photos import find_photos
+    from lentigo.images.photographs import find_photos
 
     found = [path for folder in folders for path in find_photos(folder)]
     chosen = np.random.default_rng(0).permutation(len(found))[:count]
@@ -50,15 +70,24 @@ def damages() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     from lentigo.evaluation.stress import blur, dim, recompress
 
     table = [("as they are", lambda pixels: pixels)]
-    table += [(f"blurred, sigma {sigma} px", lambda pixels, sigma=sigma: blur(pixels, sigma)) for sigma in (1, 2, 3, 5)]
-    table += [("blurred, sigma 3 px, JPEG quality 85", lambda pixels: recompress(blur(pixels, 3), 85)), ("JPEG quality 30", lambda pixels: recompress(pixels, 30))]
-    return table + [(f"light x {factor}", lambda pixels, factor=factor: dim(pixels, factor)) for factor in (0.25, 0.5, 1.5, 2.5)]
+    table += [
+        (f"blurred, sigma {sigma} px", lambda pixels, sigma=sigma: blur(pixels, sigma))
+        for sigma in (1, 2, 3, 5)
+    ]
+    table += [
+        ("blurred, sigma 3 px, JPEG quality 85", lambda pixels: recompress(blur(pixels, 3), 85)),
+        ("JPEG quality 30", lambda pixels: recompress(pixels, 30)),
+    ]
+    return table + [
+        (f"light x {factor}", lambda pixels, factor=factor: dim(pixels, factor))
+        for factor in (0.25, 0.5, 1.5, 2.5)
+    ]
 
 
 def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]) -> list:
     """Shares flagged, and the milliseconds of processor time of measuring one photograph."""
-    from lentigo.data.photos import Photo, stream_photos
-    from lentigo.data.quality import judge_quality, measure_quality
+    from lentigo.images.photographs import Photo, stream_photos
+    from lentigo.images.quality import judge_quality, measure_quality
 
     kinds, seconds = [], 0.0
     for photo in stream_photos(paths):
@@ -67,7 +96,10 @@ def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]
             flaws = judge_quality(measure_quality(pixels))
             seconds += time.thread_time() - start
             kinds.append({flaw.kind for flaw in flaws})
-    shares = [100 * float(np.mean([kind in found for found in kinds])) for kind in ("blurred", "dark", "over-exposed", "cut off")]
+    shares = [
+        100 * float(np.mean([kind in found for found in kinds]))
+        for kind in ("blurred", "dark", "over-exposed", "cut off")
+    ]
     return [name, *shares, 1000 * seconds / len(kinds)]
 
 
@@ -90,10 +122,12 @@ def compare(photo, outline) -> tuple[float, bool]:
     """The share of the edge that the outlined lesion touches, and whether the gate calls it cut off."""
     from PIL import Image
 
-    from lentigo.data.quality import judge_quality, measure_quality
+    from lentigo.images.quality import judge_quality, measure_quality
 
     pixels = np.asarray(photo.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
-    return touch(np.asarray(outline.resize((224, 224))) > 127), any(flaw.kind == "cut off" for flaw in judge_quality(measure_quality(pixels)))
+    return touch(np.asarray(outline.resize((224, 224))) > 127), any(
+        flaw.kind == "cut off" for flaw in judge_quality(measure_quality(pixels))
+    )
 
 
 def touch(lesion: np.ndarray) -> float:
@@ -105,7 +139,9 @@ def cut_window(photo, outline, rng: np.random.Generator):
     """A part of the photograph with at least 30 % of the lesion, which touches 4 to 50 % of its edge; None where 50 tries find none."""
     area = (np.asarray(outline) > 127).sum()
     for _ in range(50):
-        width, height = (int(side * scale) for side, scale in zip(photo.size, [rng.uniform(0.45, 0.9)] * 2, strict=True))
+        width, height = (
+            int(side * scale) for side, scale in zip(photo.size, [rng.uniform(0.45, 0.9)] * 2, strict=True)
+        )
         left, top = rng.integers(0, photo.width - width + 1), rng.integers(0, photo.height - height + 1)
         box = (left, top, left + width, top + height)
         lesion = np.asarray(outline.crop(box)) > 127
@@ -118,7 +154,15 @@ def describe(name: str, pairs: list[tuple[float, bool]]) -> list:
     """Precision and recall of the flag."""
     touched, flagged = np.array([pair[0] for pair in pairs]), np.array([pair[1] for pair in pairs])
     cut = touched > TOUCHING
-    return [name, len(pairs), int(cut.sum()), int(flagged.sum()), float(cut[flagged].mean()), float(flagged[cut].mean()), float(flagged[touched > 0.1].mean())]
+    return [
+        name,
+        len(pairs),
+        int(cut.sum()),
+        int(flagged.sum()),
+        float(cut[flagged].mean()),
+        float(flagged[cut].mean()),
+        float(flagged[touched > 0.1].mean()),
+    ]
 
 
 if __name__ == "__main__":

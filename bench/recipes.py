@@ -51,26 +51,58 @@ def main() -> None:
         print(f"recipes: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     for number, run in enumerate(runs, 1):
-        print(f"[{number}/{len(runs)}] {run.row}, seed {run.recipe.seed}: {train(run, options)}", file=sys.stderr, flush=True)
+        print(
+            f"[{number}/{len(runs)}] {run.row}, seed {run.recipe.seed}: {train(run, options)}",
+            file=sys.stderr,
+            flush=True,
+        )
     print(describe_machine())
-    print(f"\n{options.data}; weights: {options.weights}; validation photographs; mean ± standard deviation over seeds {options.seeds}")
-    print_table(["recipe", "runs", "AUROC", "lowest to highest", "accuracy", "best epoch", "seconds a run"], tabulate(runs))
+    print(
+        f"\n{options.data}; weights: {options.weights}; validation photographs; mean ± standard deviation over seeds {options.seeds}"
+    )
+    print_table(
+        ["recipe", "runs", "AUROC", "lowest to highest", "accuracy", "best epoch", "seconds a run"],
+        tabulate(runs),
+    )
     if any(read_card(run.folder) is None for run in runs):
         sys.exit("recipes: some runs failed; the same call tries them again")
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data", type=Path, metavar="DATA", help="whatever `lentigo train` takes")
-    parser.add_argument("--out", type=Path, default=Path("runs/recipes"), help="where the RUNs are kept; %(default)s")
-    parser.add_argument("--recipe", choices=list(RECIPES), default="best", help="what the changes are made to; %(default)s")
-    parser.add_argument("--weights", default="imagenet", help="of the backbone: imagenet, none or a file; %(default)s")
+    parser.add_argument(
+        "--out", type=Path, default=Path("runs/recipes"), help="where the RUNs are kept; %(default)s"
+    )
+    parser.add_argument(
+        "--recipe", choices=list(RECIPES), default="best", help="what the changes are made to; %(default)s"
+    )
+    parser.add_argument(
+        "--weights", default="imagenet", help="of the backbone: imagenet, none or a file; %(default)s"
+    )
     parser.add_argument("--backbone", help="the recipe's own, where it is not given")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2], help="0 1 2")
-    parser.add_argument("--leaks", choices=list(GUARDS), default="drop", help="what to do about a split that leaks, as `lentigo train` has it; %(default)s")
-    parser.add_argument("--no-twins", action="store_true", help="go by ids alone, as `lentigo train --no-twins`")
-    parser.add_argument("--all", default="", metavar="CHANGES", help='changes to every row, such as "epochs=8 patience=0"')
-    parser.add_argument("--try", dest="tries", action="append", metavar="CHANGES", help="changes of one row; may be repeated; without any: none")
+    parser.add_argument(
+        "--leaks",
+        choices=list(GUARDS),
+        default="drop",
+        help="what to do about a split that leaks, as `lentigo train` has it; %(default)s",
+    )
+    parser.add_argument(
+        "--no-twins", action="store_true", help="go by ids alone, as `lentigo train --no-twins`"
+    )
+    parser.add_argument(
+        "--all", default="", metavar="CHANGES", help='changes to every row, such as "epochs=8 patience=0"'
+    )
+    parser.add_argument(
+        "--try",
+        dest="tries",
+        action="append",
+        metavar="CHANGES",
+        help="changes of one row; may be repeated; without any: none",
+    )
     return parser.parse_args()
 
 
@@ -96,7 +128,9 @@ def read_changes(text: str) -> dict[str, object]:
         name, _, value = word.partition("=")
         name = name.replace("-", "_")
         if name not in TYPES or name == "seed":
-            raise UsageError(f"{word!r}: expected name=value with one of {', '.join(key for key in TYPES if key != 'seed')}; seeds are given by --seeds")
+            raise UsageError(
+                f"{word!r}: expected name=value with one of {', '.join(key for key in TYPES if key != 'seed')}; seeds are given by --seeds"
+            )
         try:
             changes[name] = READERS[TYPES[name]](value)
         except (ValueError, KeyError) as error:
@@ -107,7 +141,14 @@ def read_changes(text: str) -> dict[str, object]:
 def name_folder(recipe: Recipe, text: str, options: argparse.Namespace) -> str:
     """A readable name, and a hash of all that decides the run: when a default of the recipe changes, so does the folder."""
     weights = Path(options.weights)
-    decides = json.dumps([asdict(recipe), str(weights.resolve() if weights.is_file() else weights), str(options.data.resolve()), list_guards(options)])
+    decides = json.dumps(
+        [
+            asdict(recipe),
+            str(weights.resolve() if weights.is_file() else weights),
+            str(options.data.resolve()),
+            list_guards(options),
+        ]
+    )
     words = re.sub(r"[^A-Za-z0-9.=_-]+", ",", text) or "as_it_is"
     return f"{recipe.name}-{recipe.backbone}-{words[:60]}-{hashlib.sha256(decides.encode()).hexdigest()[:8]}/seed{recipe.seed}"
 
@@ -116,7 +157,18 @@ def train(run: Run, options: argparse.Namespace) -> str:
     """Trains in a process of its own unless the run is finished; what happened, in words."""
     known = "finished before" if read_card(run.folder) else ""
     if not known:
-        command = [sys.executable, "-m", "lentigo", "train", str(options.data), "--out", str(run.folder), "--resume", "--weights", options.weights]
+        command = [
+            sys.executable,
+            "-m",
+            "lentigo",
+            "train",
+            str(options.data),
+            "--out",
+            str(run.folder),
+            "--resume",
+            "--weights",
+            options.weights,
+        ]
         flags = ["--recipe", run.recipe.name, *list_flags(run.recipe), *list_guards(options)]
         status = subprocess.run([*command, *flags], stdout=subprocess.DEVNULL).returncode
         known = f"ended with code {status}"
@@ -135,7 +187,11 @@ def list_flags(recipe: Recipe) -> list[str]:
     for name, value in asdict(recipe).items():
         if value != getattr(RECIPES[recipe.name], name):
             flag = name.replace("_", "-")
-            flags += [f"--{flag}" if value else f"--no-{flag}"] if TYPES[name] == "bool" else [f"--{flag}", str(value)]
+            flags += (
+                [f"--{flag}" if value else f"--no-{flag}"]
+                if TYPES[name] == "bool"
+                else [f"--{flag}", str(value)]
+            )
     return flags
 
 
@@ -148,7 +204,11 @@ def read_card(folder: Path) -> dict | None:
 def read_scores(folder: Path) -> dict | None:
     """What a finished RUN reached on its validation photographs, with its best epoch and seconds, else None."""
     card = read_card(folder)
-    return card and {**card["metrics"]["validation"], "best_epoch": card["best_epoch"], "seconds": card["seconds"]}
+    return card and {
+        **card["metrics"]["validation"],
+        "best_epoch": card["best_epoch"],
+        "seconds": card["seconds"],
+    }
 
 
 def tabulate(runs: list[Run]) -> list[list[str]]:
@@ -157,7 +217,12 @@ def tabulate(runs: list[Run]) -> list[list[str]]:
     for row in dict.fromkeys(run.row for run in runs):
         mine = [run for run in runs if run.row == row]
         scores = [found for run in mine if (found := read_scores(run.folder))]
-        rows.append((mean(s["auroc"] for s in scores) if scores else -1.0, [row, f"{len(scores)} of {len(mine)}", *describe(scores)]))
+        rows.append(
+            (
+                mean(s["auroc"] for s in scores) if scores else -1.0,
+                [row, f"{len(scores)} of {len(mine)}", *describe(scores)],
+            )
+        )
     return [cells for _, cells in sorted(rows, key=lambda item: -item[0])]
 
 

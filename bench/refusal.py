@@ -1,6 +1,6 @@
 """How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn pictures without a lesion come last.
 
-    python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most 600
+python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most 600
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import numpy as np
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.data.intervals import estimate_share
-from lentigo.data.no_lesions import DRAWINGS, draw_no_lesions
-from lentigo.data.photos import SIDE, Problem, list_photos
+from lentigo.common.intervals import estimate_share
+from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
+from lentigo.images.photographs import SIDE, Problem, list_photos
 from lentigo.inference.prediction import Prediction, Predictor
 
 SEED = 77  # other pictures than those that set the limit
@@ -24,17 +24,24 @@ EACH = 40
 
 def main() -> None:
     """Prints one row a set."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--most", type=int, default=600, help="photographs of a set, spread over its names")
     options = parser.parse_args()
     print(describe_machine())
     predictor = Predictor(options.model)
-    rows = [describe(predictor, "/".join(folder.parts[-2:]), list_images(folder, options.most)) for folder in options.folders]
+    rows = [
+        describe(predictor, "/".join(folder.parts[-2:]), list_images(folder, options.most))
+        for folder in options.folders
+    ]
     for number, draw in enumerate(DRAWINGS):
         with tempfile.TemporaryDirectory() as folder:
-            rows.append(describe(predictor, draw.__name__.replace("_", " "), write_drawings(Path(folder), number)))
+            rows.append(
+                describe(predictor, draw.__name__.replace("_", " "), write_drawings(Path(folder), number))
+            )
     print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
 
 

@@ -17,18 +17,18 @@ import numpy as np
 from scipy.special import logit
 from tables import describe_machine, print_table
 
-from lentigo.data.files import hash_file, write_text, write_whole
-from lentigo.data.manifests import load_dataset
-from lentigo.data.no_lesions import draw_no_lesions
-from lentigo.data.photos import SIDE, Photo, list_photos, stream_photos
-from lentigo.evaluation.calibration import fit_calibration, fit_reference, set_limits
-from lentigo.evaluation.metrics import estimate_intervals, measure
-from lentigo.evaluation.model_card import write_card
+from lentigo.common.files import hash_file, write_text, write_whole
+from lentigo.datasets.manifests import load_dataset
+from lentigo.evaluation.card.model_card import write_card
+from lentigo.evaluation.scores.metrics import estimate_intervals, measure
+from lentigo.images.non_lesions import draw_no_lesions
+from lentigo.images.photographs import SIDE, Photo, list_photos, stream_photos
 from lentigo.inference.decision import DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
 from lentigo.models.runtime import Session
+from lentigo.training.calibration_fit import fit_calibration, fit_reference, set_limits
 
 OUTPUT = "reference"  # of the graph: what the frozen branch gives
 RULE = "sensitivity=0.95"
@@ -37,7 +37,9 @@ SAMPLE = 4096  # known photographs, half of them to fit on and half to set the l
 
 def main() -> None:
     """Writes graph, reference and card, and prints what came of it."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--known", nargs="+", required=True)
     parser.add_argument("--not-lesions", required=True, help="a folder of pictures of other things")
     parser.add_argument("--branch", required=True, help="EfficientNet-Lite2's ImageNet weights")
@@ -57,10 +59,17 @@ def main() -> None:
     session = Session(bundle.graph, precision="f32")
     points, truth = measure_known(session, options.known)
     fitted = np.arange(len(points)) % 2 == 0
-    reference = fit_reference(points[fitted], truth[fitted], points[~fitted], truth[~fitted], np.zeros((~fitted).sum()), OUTPUT)
-    scores = {"benign": np.sort(probability[malignant == 0]), "malignant": np.sort(probability[malignant == 1])}
+    reference = fit_reference(
+        points[fitted], truth[fitted], points[~fitted], truth[~fitted], np.zeros((~fitted).sum()), OUTPUT
+    )
+    scores = {
+        "benign": np.sort(probability[malignant == 0]),
+        "malignant": np.sort(probability[malignant == 1]),
+    }
     no_lesions = measure_no_lesions(session, options.not_lesions)
-    reference = replace(set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions), **scores)
+    reference = replace(
+        set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions), **scores
+    )
     with write_whole(bundle.folder / REFERENCE) as temporary:
         reference.save(temporary)
 
@@ -71,16 +80,18 @@ def main() -> None:
     print_table(["validation", "before", "now"], compare(bundle.card["metrics"]["validation"], validation))
     whole = finish_bundle(Bundle(bundle.folder, card), {"validation": validation})
     write_text(bundle.folder / MODEL_CARD, write_card(whole))
-    print_table(["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]])
+    print_table(
+        ["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]]
+    )
 
 
 def join_branch(path: Path, weights: str) -> None:
     """Gives a graph the output of a frozen branch, whose weights have 16 bits."""
     import onnx
 
-    from lentigo.models.frozen_branch import add_branch, build_frozen_branch
-    from lentigo.models.graph import to_onnx
-    from lentigo.models.graph_weights import halve_weights
+    from lentigo.models.networks.frozen_branch import add_branch, build_frozen_branch
+    from lentigo.models.networks.graph_weights import halve_weights
+    from lentigo.models.networks.onnx_graph import to_onnx
 
     branch = halve_weights(to_onnx(build_frozen_branch(weights)))
     joined = add_branch(onnx.load(path), branch)
@@ -95,7 +106,9 @@ def find_logits(bundle: Bundle, probability: np.ndarray) -> np.ndarray:
         return known["temperature"] * logit(probability)
     if known["kind"] == "platt":
         return (logit(probability) - known["intercept"]) / known["slope"]
-    raise SystemExit(f"{bundle.folder}: calibrated by {known['kind']}; expected temperature or platt, whose logits can be found again")
+    raise SystemExit(
+        f"{bundle.folder}: calibrated by {known['kind']}; expected temperature or platt, whose logits can be found again"
+    )
 
 
 def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.ndarray]:
@@ -135,17 +148,34 @@ def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
     return {**kept, **entries, "files": files}
 
 
-def measure_validation(before: dict, malignant: np.ndarray, probability: np.ndarray, rule: DecisionRule) -> dict:
+def measure_validation(
+    before: dict, malignant: np.ndarray, probability: np.ndarray, rule: DecisionRule
+) -> dict:
     """The card's validation results, from the scores alone: each photograph is its own group, and none is taken for another thing than a lesion."""
     answered = np.array([rule.decide(float(each)).label != "uncertain" for each in probability])
     groups = np.arange(len(malignant))
     found = asdict(measure(malignant, probability, rule.threshold, answered))
     intervals = estimate_intervals(malignant, probability, rule.threshold, groups, answered)
     decided = (probability >= rule.threshold).astype(int)
-    confusion = [[int(((malignant == truth) & (decided == said)).sum()) for said in (0, 1)] for truth in (0, 1)]
-    kept = {key: before[key] for key in ("n", "n_malignant", "split", "data_fingerprint", "times_test_opened", "leaks", "problems")}
+    confusion = [
+        [int(((malignant == truth) & (decided == said)).sum()) for said in (0, 1)] for truth in (0, 1)
+    ]
+    kept = {
+        key: before[key]
+        for key in ("n", "n_malignant", "split", "data_fingerprint", "times_test_opened", "leaks", "problems")
+    }
     note = "from the scores that the RUN carries: photographs of one lesion count as if they were of several"
-    return kept | found | {"threshold": rule.threshold, "ci": intervals, "confusion": confusion, "model": before["model"], "notes": [note]}
+    return (
+        kept
+        | found
+        | {
+            "threshold": rule.threshold,
+            "ci": intervals,
+            "confusion": confusion,
+            "model": before["model"],
+            "notes": [note],
+        }
+    )
 
 
 def compare(before: dict, now: dict) -> list[list]:

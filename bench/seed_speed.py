@@ -30,7 +30,10 @@ def main() -> None:
     print_table(
         ["what", "seconds"],
         [
-            [f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.twins else 'without'} the search for twins", ours],
+            [
+                f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.twins else 'without'} the search for twins",
+                ours,
+            ],
             ["of it features of the frozen trunk", parts["features"]],
             [f"of it {options.epochs} epochs of the head", parts["head"]],
             ["of it the rest: hashing, building, writing the RUN", ours - parts["features"] - parts["head"]],
@@ -42,21 +45,25 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--data", default="../shared/data/malignant_vs_benign")
     parser.add_argument("--weights", default="../shared/weights/densenet121_distilled_notop.weights.h5")
     parser.add_argument("--backbone", default="densenet121")
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--plain-epochs", type=int, default=1)
-    parser.add_argument("--twins", action="store_true", help="search for twins, too; what leaks is then left out")
+    parser.add_argument(
+        "--twins", action="store_true", help="search for twins, too; what leaks is then left out"
+    )
     parser.add_argument("--exact", action="store_true", help="features in fp32, Keras' own numbers")
     return parser.parse_args()
 
 
 def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict[str, float]]:
     """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over before."""
+    from lentigo.training.preparation import Guard
     from lentigo.training.recipes import find_recipe
-    from lentigo.training.sides import Guard
     from lentigo.training.trainer import train
 
     parts: dict[str, float] = {}
@@ -69,7 +76,15 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
     recipe = find_recipe("seed", backbone=options.backbone, epochs=options.epochs)
     started = time.perf_counter()
     guard = Guard(options.twins, "drop")
-    train(options.data, folder / "run", recipe, weights=options.weights, exact=options.exact, guard=guard, progress=watch)
+    train(
+        options.data,
+        folder / "run",
+        recipe,
+        weights=options.weights,
+        exact=options.exact,
+        guard=guard,
+        progress=watch,
+    )
     return time.perf_counter() - started, parts
 
 
@@ -82,10 +97,10 @@ def time_keras(options: argparse.Namespace) -> float:
     import keras
     import numpy as np
 
-    from lentigo.data.manifests import load_dataset
-    from lentigo.data.photos import read_all
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.network import build_network
+    from lentigo.datasets.manifests import load_dataset
+    from lentigo.images.photographs import read_all
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import build_network
 
     dataset = load_dataset(options.data).of_split("train")
     pixels = np.stack([photo.pixels for photo in read_all(dataset.table["image"])[0]])
@@ -96,7 +111,14 @@ def time_keras(options: argparse.Namespace) -> float:
     model.compile("adam", keras.losses.BinaryCrossentropy(from_logits=True), metrics=["accuracy"])
     model.fit(pixels[:33], labels[:33], batch_size=32, validation_data=(pixels[:33], labels[:33]), verbose=0)
     started = time.perf_counter()
-    model.fit(pixels[rest], labels[rest], batch_size=32, epochs=options.plain_epochs, validation_data=(pixels[held_out], labels[held_out]), verbose=0)
+    model.fit(
+        pixels[rest],
+        labels[rest],
+        batch_size=32,
+        epochs=options.plain_epochs,
+        validation_data=(pixels[held_out], labels[held_out]),
+        verbose=0,
+    )
     return (time.perf_counter() - started) / options.plain_epochs
 
 

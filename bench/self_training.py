@@ -20,12 +20,12 @@ import numpy as np
 import pandas as pd
 from tables import describe_machine, print_table
 
-from lentigo.data.masks import list_masks
-from lentigo.data.photos import SIDE, Problem, find_photos
-from lentigo.inference.lesions import HALF, clean_mask
+from lentigo.datasets.masks import list_masks
+from lentigo.images.photographs import SIDE, Problem, find_photos
+from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask
+from lentigo.inference.lesions.search import surround
+from lentigo.inference.lesions.tiles import shrink_square
 from lentigo.inference.prediction import Answer, Predictor
-from lentigo.inference.search import surround
-from lentigo.inference.tiles import shrink_square
 
 AGREE = 0.8  # Jaccard of both looks
 MARGIN = 0.6  # of the lesion's longer side, around it
@@ -35,7 +35,9 @@ CLOSE = 0.85  # of the photograph's side: a second look that takes in more shows
 
 def main() -> None:
     """Writes the manifest and prints how many photographs were taken, and why the others were not."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run")
     parser.add_argument("masks")
     parser.add_argument("photos", nargs="+")
@@ -48,7 +50,9 @@ def main() -> None:
         photos = sorted(np.random.default_rng(0).permutation(photos)[: options.limit])
     (options.out / "masks").mkdir(parents=True, exist_ok=True)
     rows, reasons = [], Counter()
-    for image, found in outline_all(Predictor(options.run, flips=True, count=len(photos)), photos, options.agree):
+    for image, found in outline_all(
+        Predictor(options.run, flips=True, count=len(photos)), photos, options.agree
+    ):
         if isinstance(found, str):
             reasons[found] += 1
             continue
@@ -56,22 +60,44 @@ def main() -> None:
         cv2.imwrite(str(mask), found.astype(np.uint8) * 255)
         rows.append({"image": str(Path(image).resolve()), "mask": str(mask.resolve()), "split": "train"})
     listed = list_masks(options.masks).table
-    known = pd.concat([pd.read_csv(Path(options.run) / "masks.csv"), listed[listed["split"] == "test"]])[["image", "mask", "split"]]
+    known = pd.concat([pd.read_csv(Path(options.run) / "masks.csv"), listed[listed["split"] == "test"]])[
+        ["image", "mask", "split"]
+    ]
     known[["image", "mask"]] = known[["image", "mask"]].map(lambda path: str(Path(path).resolve()))
     pd.concat([known, pd.DataFrame(rows)]).to_csv(options.out / "manifest.csv", index=False)
     print(describe_machine())
-    print_table(["photographs", "n"], [["drawn by hand, test included", len(known)], ["taken", len(rows)], *map(list, reasons.items())])
+    print_table(
+        ["photographs", "n"],
+        [["drawn by hand, test included", len(known)], ["taken", len(rows)], *map(list, reasons.items())],
+    )
 
 
-def outline_all(predictor: Predictor, photos: list[str], agree: float) -> Iterator[tuple[str, np.ndarray | str]]:
+def outline_all(
+    predictor: Predictor, photos: list[str], agree: float
+) -> Iterator[tuple[str, np.ndarray | str]]:
     """Each photograph with its outline, bool (SIDE, SIDE), or why it has none."""
     answers = predictor.answer(photos)
     while chunk := list(islice(answers, predictor.session.batch)):
-        firsts = [answer if isinstance(answer, Problem) else clean_mask(answer.mask) >= HALF for answer in chunk]
-        squares = [None if isinstance(first, Problem) or not first.any() else frame(first) for first in firsts]
-        seconds = predictor.session.stream(shrink_square(answer.pixels, *square) for answer, square in zip(chunk, squares, strict=True) if square)
+        firsts = [
+            answer if isinstance(answer, Problem) else clean_mask(answer.mask) >= HALF for answer in chunk
+        ]
+        squares = [
+            None if isinstance(first, Problem) or not first.any() else frame(first) for first in firsts
+        ]
+        seconds = predictor.session.stream(
+            shrink_square(answer.pixels, *square)
+            for answer, square in zip(chunk, squares, strict=True)
+            if square
+        )
         for answer, first, square in zip(chunk, firsts, squares, strict=True):
-            yield answer.image, "unreadable" if isinstance(answer, Problem) else "no lesion" if square is None else judge(answer, first, square, next(seconds)["mask"], agree)
+            yield (
+                answer.image,
+                "unreadable"
+                if isinstance(answer, Problem)
+                else "no lesion"
+                if square is None
+                else judge(answer, first, square, next(seconds)["mask"], agree),
+            )
 
 
 def frame(lesion: np.ndarray) -> tuple[int, int, int]:
@@ -80,7 +106,9 @@ def frame(lesion: np.ndarray) -> tuple[int, int, int]:
     return surround((columns[0], rows[0], columns[-1] + 1, rows[-1] + 1), lesion.shape, MARGIN)
 
 
-def judge(answer: Answer, first: np.ndarray, square: tuple[int, int, int], close: np.ndarray, agree: float) -> np.ndarray | str:
+def judge(
+    answer: Answer, first: np.ndarray, square: tuple[int, int, int], close: np.ndarray, agree: float
+) -> np.ndarray | str:
     """The outline that both looks agree on, or why there is none."""
     if not SMALLEST <= first.mean() <= LARGEST:
         return "lesion too small or too large"
@@ -89,7 +117,9 @@ def judge(answer: Answer, first: np.ndarray, square: tuple[int, int, int], close
         unsure = ((answer.mask > 0.2) & (answer.mask < 0.8)).sum() / first.sum()
         return first if unsure <= 0.25 else "unsure"
     second = np.zeros(first.shape, bool)
-    second[top : top + side, left : left + side] = cv2.resize(clean_mask(close), (side, side), interpolation=cv2.INTER_AREA) >= HALF
+    second[top : top + side, left : left + side] = (
+        cv2.resize(clean_mask(close), (side, side), interpolation=cv2.INTER_AREA) >= HALF
+    )
     overlap = (first & second).sum() / (first | second).sum()
     return second if overlap >= agree else "looks disagree"
 

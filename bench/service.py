@@ -36,14 +36,22 @@ SIDE = 450  # pixels of the phantoms that are drawn where no photographs are nam
 
 def main() -> None:
     """Measures what the options name, and prints tables."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN", help="or 'bundled'")
-    parser.add_argument("--photos", metavar="FOLDER", type=Path, help="photographs to send; phantoms without it")
+    parser.add_argument(
+        "--photos", metavar="FOLDER", type=Path, help="photographs to send; phantoms without it"
+    )
     parser.add_argument("--clients", default="1,4,16,64")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
-    parser.add_argument("--requests", type=int, default=0, help="measures memory over so many requests instead")
+    parser.add_argument(
+        "--requests", type=int, default=0, help="measures memory over so many requests instead"
+    )
     parser.add_argument("--waits", default="", help="compares these waits (ms) instead")
-    parser.add_argument("--steps", action="store_true", help="measures the steps of an answer instead, without HTTP and store")
+    parser.add_argument(
+        "--steps", action="store_true", help="measures the steps of an answer instead, without HTTP and store"
+    )
     parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
     options = parser.parse_args()
     photos, clients = find_bodies(options.photos), [int(n) for n in options.clients.split(",")]
@@ -52,14 +60,22 @@ def main() -> None:
     if options.steps:
         return measure_steps(options.run, photos)
     if options.requests:
-        return measure_memory(options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16)
+        return measure_memory(
+            options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16
+        )
     if options.waits:
-        return compare_waits(options.run, bodies, clients, options.seconds, [float(wait) for wait in options.waits.split(",")])
-    services = {"lentigo serve": start_lentigo} | ({} if options.no_plain else {"FastAPI + Keras": start_plain})
+        return compare_waits(
+            options.run, bodies, clients, options.seconds, [float(wait) for wait in options.waits.split(",")]
+        )
+    services = {"lentigo serve": start_lentigo} | (
+        {} if options.no_plain else {"FastAPI + Keras": start_plain}
+    )
     compare_services(services, options.run, bodies, clients, options.seconds)
 
 
-def compare_services(services: dict, run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float) -> None:
+def compare_services(
+    services: dict, run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float
+) -> None:
     """Rates, latencies and starts of both."""
     rows, starts, rates = [], [], {}
     for name, start in services.items():
@@ -72,15 +88,31 @@ def compare_services(services: dict, run: str, bodies: Sequence[bytes], clients:
                 before = read_cpu(pid)
                 times, taken = asyncio.run(load(port, bodies, count, seconds))
                 rates[name, count] = len(times) / taken
-                rows.append((name, count, len(times) / taken, *describe_times(times), 1000 * (read_cpu(pid) - before) / len(times)))
-    print_table(("service", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50", "CPU (ms) a photograph"), rows)
+                rows.append(
+                    (
+                        name,
+                        count,
+                        len(times) / taken,
+                        *describe_times(times),
+                        1000 * (read_cpu(pid) - before) / len(times),
+                    )
+                )
+    print_table(
+        ("service", "clients", "photographs/s", "p50 (ms)", "p99 (ms)", "p99 / p50", "CPU (ms) a photograph"),
+        rows,
+    )
     print_table(("service", "start to first answer (s)", "memory then (MB)"), starts)
     if len(services) == 2:
         one, other = services
-        print_table(("clients", f"{one} / {other}"), [(count, rates[one, count] / rates[other, count]) for count in clients])
+        print_table(
+            ("clients", f"{one} / {other}"),
+            [(count, rates[one, count] / rates[other, count]) for count in clients],
+        )
 
 
-def compare_waits(run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float, waits: Sequence[float]) -> None:
+def compare_waits(
+    run: str, bodies: Sequence[bytes], clients: Sequence[int], seconds: float, waits: Sequence[float]
+) -> None:
     """Rates and latencies by how long a photograph waits for company."""
     rows = []
     for wait in waits:
@@ -94,15 +126,17 @@ def compare_waits(run: str, bodies: Sequence[bytes], clients: Sequence[int], sec
 
 def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     """Processor time, the median of some rounds, of what an answer is made of."""
-    from lentigo.serving.answers import Ask, Panel, describe_answer, inspect_upload, read_upload
+    from lentigo.serving.http.uploads import Details
+    from lentigo.serving.predictions import Ask, Panel, describe_answer, inspect_upload, read_upload
     from lentigo.serving.settings import Settings
-    from lentigo.serving.uploads import Details
 
     panel, ask = Panel(run), Ask("bench", "1", datetime.now(UTC), Details())
     taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
     for _ in range(1 + rounds):
         marks = [time.process_time()]
-        photos = [read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)]
+        photos = [
+            read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)
+        ]
         marks.append(time.process_time())
         answers = panel.answer(photos)
         marks.append(time.process_time())
@@ -111,7 +145,9 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
         marks.append(time.process_time())
         for name, before, after in zip(taken, marks, marks[1:], strict=False):
             taken[name].append(1000 * (after - before) / len(contents))
-    print_table(("step", "CPU (ms) a photograph"), [(name, median(each[1:])) for name, each in taken.items()])  # the first round warms up
+    print_table(
+        ("step", "CPU (ms) a photograph"), [(name, median(each[1:])) for name, each in taken.items()]
+    )  # the first round warms up
 
 
 def measure_memory(run: str, bodies: Sequence[bytes], requests: int, clients: int) -> None:
@@ -119,7 +155,9 @@ def measure_memory(run: str, bodies: Sequence[bytes], requests: int, clients: in
     rows, done = [], 0
     with start_lentigo(run) as (port, pid):
         for tenth in range(11):
-            times, _ = asyncio.run(load(port, bodies, clients, 1e9, requests // 10 if tenth else min(500, requests // 10)))
+            times, _ = asyncio.run(
+                load(port, bodies, clients, 1e9, requests // 10 if tenth else min(500, requests // 10))
+            )
             done += len(times)
             rows.append((done, read_memory(pid), *describe_times(times)[:2]))
     print_table(("requests", "memory (MB)", "p50 (ms)", "p99 (ms)"), rows)
@@ -130,7 +168,19 @@ def start_lentigo(run: str, *options: str) -> Iterator[tuple[int, int]]:
     """`lentigo serve` with a store of its own: its port and process."""
     with tempfile.TemporaryDirectory() as folder:
         port = find_port()
-        command = [sys.executable, "-m", "lentigo", "serve", "--port", str(port), "--model", run, "--db", f"sqlite:///{folder}/store.db", *options]
+        command = [
+            sys.executable,
+            "-m",
+            "lentigo",
+            "serve",
+            "--port",
+            str(port),
+            "--model",
+            run,
+            "--db",
+            f"sqlite:///{folder}/store.db",
+            *options,
+        ]
         with run_process(command, port) as pid:
             yield port, pid
 
@@ -146,7 +196,12 @@ def start_plain(run: str) -> Iterator[tuple[int, int]]:
 @contextmanager
 def run_process(command: Sequence[str], port: int) -> Iterator[int]:
     """A process that listens at a port."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"PYTHONPATH": str(HERE.parent)})
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"PYTHONPATH": str(HERE.parent)},
+    )
     try:
         end = time.monotonic() + SLOWEST_START
         while not is_open(port):
@@ -175,24 +230,30 @@ def is_open(port: int) -> bool:
 def find_bodies(folder: Path | None) -> list[bytes]:
     """Up to 64 photographs as files."""
     if folder is not None:
-        from lentigo.data.photos import find_photos
+        from lentigo.images.photographs import find_photos
 
         return [path.read_bytes() for path in find_photos(folder)[:64]]
     import io
 
     from PIL import Image
 
-    from lentigo.data.phantoms import draw_phantom
+    from lentigo.images.synthetic_lesions import draw_phantom
 
     drawn = [io.BytesIO() for _ in range(16)]
     for seed, file in enumerate(drawn):
-        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=SIDE).photo).save(file, "JPEG", quality=90)
+        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=SIDE).photo).save(
+            file, "JPEG", quality=90
+        )
     return [file.getvalue() for file in drawn]
 
 
 def write_request(photo: bytes) -> bytes:
     """A request of HTTP/1.1 with one photograph, as bytes."""
-    body = b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n' + photo + b"\r\n--x--\r\n"
+    body = (
+        b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
+        + photo
+        + b"\r\n--x--\r\n"
+    )
     head = f"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"
     return head.encode() + body
 
@@ -202,7 +263,9 @@ def ask_once(port: int, request: bytes) -> None:
     asyncio.run(load(port, [request], 1, 1e9, 1))
 
 
-async def load(port: int, requests: Sequence[bytes], clients: int, seconds: float, most: int = 10**9) -> tuple[list[float], float]:
+async def load(
+    port: int, requests: Sequence[bytes], clients: int, seconds: float, most: int = 10**9
+) -> tuple[list[float], float]:
     """Latencies (s) of requests by so many clients, until the time is over or so many were sent; and the time taken."""
     times: list[float] = []
     began, numbers = time.perf_counter(), itertools.count()

@@ -28,7 +28,7 @@ import httpx
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.data.phantoms import draw_phantom
+from lentigo.images.synthetic_lesions import draw_phantom
 
 HEAVY_COUNT = 20
 IDLE_CONNECTIONS = 1000
@@ -37,7 +37,9 @@ IDLE_SECONDS = 10.0
 
 def main() -> None:
     """Measures and prints a table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--side", type=int, default=5000, help="pixels of the heavy photographs' sides")
     options = parser.parse_args()
@@ -46,13 +48,34 @@ def main() -> None:
     heavy = encode(Image.new("RGB", (options.side, options.side), "white"), "WEBP", lossless=True)
     rows = []
     with start_service(options.model) as (url, process):
-        rows.append(["alone", *measure_waits(url, small, lambda: time.sleep(IDLE_SECONDS)), "", read_peak(process.pid)])
+        rows.append(
+            [
+                "alone",
+                *measure_waits(url, small, lambda: time.sleep(IDLE_SECONDS)),
+                "",
+                read_peak(process.pid),
+            ]
+        )
         seconds = []
         waits = measure_waits(url, small, lambda: seconds.append(send_heavy(url, heavy)))
-        rows.append([f"beside {HEAVY_COUNT} of {options.side**2 / 1e6:.0f} megapixels", *waits, f"{seconds[0]:.1f}", read_peak(process.pid)])
+        rows.append(
+            [
+                f"beside {HEAVY_COUNT} of {options.side**2 / 1e6:.0f} megapixels",
+                *waits,
+                f"{seconds[0]:.1f}",
+                read_peak(process.pid),
+            ]
+        )
         waits = measure_waits(url, small, lambda: hold_idle(url))
         rows.append([f"beside {IDLE_CONNECTIONS} idle connections", *waits, "", read_peak(process.pid)])
-    head = ["a small photograph", "answered", "median wait (s)", "longest wait (s)", "the large request (s)", "peak memory (MB)"]
+    head = [
+        "a small photograph",
+        "answered",
+        "median wait (s)",
+        "longest wait (s)",
+        "the large request (s)",
+        "peak memory (MB)",
+    ]
     print_table(head, [[str(cell) for cell in row] for row in rows])
 
 
@@ -67,7 +90,19 @@ def encode(picture: Image.Image, kind: str, **options: bool) -> bytes:
 def start_service(model: str) -> Iterator[tuple[str, subprocess.Popen]]:
     """The service as a process: its address, and the process."""
     with tempfile.TemporaryDirectory() as folder, open(Path(folder, "log"), "w") as log:
-        command = [sys.executable, "-m", "lentigo", "serve", "--json", "--port", "0", "--model", model, "--db", f"sqlite:///{folder}/store.db"]
+        command = [
+            sys.executable,
+            "-m",
+            "lentigo",
+            "serve",
+            "--json",
+            "--port",
+            "0",
+            "--model",
+            model,
+            "--db",
+            f"sqlite:///{folder}/store.db",
+        ]
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
         try:
             yield json.loads(process.stdout.readline())["url"], process
@@ -94,8 +129,12 @@ def measure_waits(url: str, photo: bytes, meanwhile: object) -> list[str]:
 def send_heavy(url: str, photo: bytes) -> float:
     """Seconds of a request of many large photographs."""
     began = time.perf_counter()
-    answer = httpx.post(f"{url}/v1/predictions", files=[("photos", photo)] * HEAVY_COUNT, timeout=600, trust_env=False)
-    print(f"the large request: {answer.status_code}, {answer.text[:160] if answer.status_code >= 400 else len(answer.json()['predictions'])}")
+    answer = httpx.post(
+        f"{url}/v1/predictions", files=[("photos", photo)] * HEAVY_COUNT, timeout=600, trust_env=False
+    )
+    print(
+        f"the large request: {answer.status_code}, {answer.text[:160] if answer.status_code >= 400 else len(answer.json()['predictions'])}"
+    )
     return time.perf_counter() - began
 
 

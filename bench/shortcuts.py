@@ -1,7 +1,7 @@
 """What can be had without the lesion: the floors of a data set, or those beside a test result, as a table.
 
-    python bench/shortcuts.py photographs/train              cross-validated by group
-    python bench/shortcuts.py photographs/train other/       fitted to the first, measured on the second
+python bench/shortcuts.py photographs/train              cross-validated by group
+python bench/shortcuts.py photographs/train other/       fitted to the first, measured on the second
 """
 
 from __future__ import annotations
@@ -11,12 +11,14 @@ import time
 
 from tables import print_table
 
-from lentigo.data.shortcuts import measure_shortcuts
+from lentigo.audit.shortcut_baselines import measure_shortcuts
 
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("data")
     parser.add_argument("against", nargs="?")
     options = parser.parse_args()
@@ -24,10 +26,16 @@ def main() -> None:
     found = measure_shortcuts(options.data, against=options.against)
     rows = [["majority class", show(found.majority_accuracy, found.majority_ci), "0.500"]]
     for name, floor in found.floors.items():
-        scores = [show(getattr(floor, score), floor.ci[score]) for score in ("accuracy", "auroc")] if floor else ["-", "-"]
+        scores = (
+            [show(getattr(floor, score), floor.ci[score]) for score in ("accuracy", "auroc")]
+            if floor
+            else ["-", "-"]
+        )
         rows.append([name.replace("_", " "), *scores])
     print_table(["known", "accuracy", "AUROC"], rows)
-    print(f"{found.n} photographs, {found.groups} groups, {time.perf_counter() - started:.0f} s; 95 % intervals over groups")
+    print(
+        f"{found.n} photographs, {found.groups} groups, {time.perf_counter() - started:.0f} s; 95 % intervals over groups"
+    )
 
 
 def show(value: float, ci: tuple[float, float]) -> str:

@@ -18,15 +18,17 @@ import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
 from tables import describe_machine, print_table
 
-from lentigo.data.manifests import Dataset, load_dataset
-from lentigo.data.progress import show_nothing
-from lentigo.models.backbones import find_backbone
+from lentigo.common.progress import show_nothing
+from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.models.networks.backbones import find_backbone
 from lentigo.training.recipes import SEED
 
 
 def main() -> None:
     """Prints, for each size, the AUROC of both starts and their difference draw by draw."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", type=Path)
     parser.add_argument("--start", required=True, help="the ImageNet weights of the same backbone")
     parser.add_argument("--bundled", default="bundled", help="the other start: 'bundled' or a RUN")
@@ -35,13 +37,16 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=60)
     options = parser.parse_args()
-    from lentigo.models.graph_weights import start_network
+    from lentigo.models.networks.graph_weights import start_network
     from lentigo.training.features import extract_features
 
     print(describe_machine())
     dataset, groups = load_pool(options.run)
     starts = {"ImageNet": options.start, "bundled": options.bundled}
-    features = {name: extract_features(start_network(find_backbone(options.backbone), start), dataset).values for name, start in starts.items()}
+    features = {
+        name: extract_features(start_network(find_backbone(options.backbone), start), dataset).values
+        for name, start in starts.items()
+    }
     rows = []
     for size in options.sizes:
         draws = GroupShuffleSplit(options.draws, train_size=size / len(dataset), random_state=0)
@@ -50,7 +55,13 @@ def main() -> None:
             for name, start in starts.items():
                 scores[name].append(score_start(options, start, dataset, features[name], few, others, number))
         gains = np.subtract(scores["bundled"], scores["ImageNet"])
-        rows.append([size, *(f"{np.mean(each):.3f} ± {np.std(each, ddof=1):.3f}" for each in (*scores.values(), gains)), f"{(gains > 0).sum()} of {len(gains)}"])
+        rows.append(
+            [
+                size,
+                *(f"{np.mean(each):.3f} ± {np.std(each, ddof=1):.3f}" for each in (*scores.values(), gains)),
+                f"{(gains > 0).sum()} of {len(gains)}",
+            ]
+        )
     print_table(["photographs", "AUROC, ImageNet", "AUROC, bundled", "gain", "better in"], rows)
 
 
@@ -65,17 +76,41 @@ def load_pool(run: Path) -> tuple[Dataset, np.ndarray]:
     return dataset, dataset.table["image"].map(known).to_numpy()
 
 
-def score_start(options: argparse.Namespace, start: str, dataset: Dataset, features: np.ndarray, few: np.ndarray, others: np.ndarray, seed: int) -> float:
+def score_start(
+    options: argparse.Namespace,
+    start: str,
+    dataset: Dataset,
+    features: np.ndarray,
+    few: np.ndarray,
+    others: np.ndarray,
+    seed: int,
+) -> float:
     """The AUROC on the others of a head that has learned from a few."""
-    from lentigo.models.graph_weights import start_network
-    from lentigo.training.stages import run_stages
+    from lentigo.models.networks.graph_weights import start_network
+    from lentigo.training.loop.stages import run_stages
     from lentigo.training.trainer import Job, build_head_stage
 
     recipe = dataclasses.replace(SEED, backbone=options.backbone, epochs=options.epochs, seed=seed)
-    network = start_network(find_backbone(options.backbone), start, (recipe.dropout_1, recipe.dropout_2), seed)
+    network = start_network(
+        find_backbone(options.backbone), start, (recipe.dropout_1, recipe.dropout_2), seed
+    )
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(recipe, network, dataset.take(few), dataset.take(others), features[few], features[others], Path(folder) / "state.npz", False, show_nothing)
-        return float(run_stages([lambda: build_head_stage(job)], recipe, job.checkpoint, show_nothing)["val_auroc"].iloc[-1])
+        job = Job(
+            recipe,
+            network,
+            dataset.take(few),
+            dataset.take(others),
+            features[few],
+            features[others],
+            Path(folder) / "state.npz",
+            False,
+            show_nothing,
+        )
+        return float(
+            run_stages([lambda: build_head_stage(job)], recipe, job.checkpoint, show_nothing)[
+                "val_auroc"
+            ].iloc[-1]
+        )
 
 
 if __name__ == "__main__":

@@ -15,10 +15,10 @@ from pathlib import Path
 import pandas as pd
 from tables import print_table
 
-from lentigo.data.leaks import join_twins, search_dataset
-from lentigo.data.manifests import Dataset
-from lentigo.data.partition import find_conflicts
-from lentigo.data.progress import show_nothing
+from lentigo.common.progress import show_nothing
+from lentigo.datasets.manifests import Dataset
+from lentigo.splits.leaks import join_twins, search_dataset
+from lentigo.splits.partition import find_conflicts
 
 DIAGNOSES = {
     "mel": "melanoma", "melanoma": "melanoma", "nv": "nevus", "nevus": "nevus", "nev": "nevus",
@@ -31,7 +31,9 @@ FOLDERS = ("malignant_vs_benign/train", "malignant_vs_benign/test", "more_traini
 
 def main() -> None:
     """Gathers, searches duplicates, leaves out contradictions, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
@@ -44,9 +46,14 @@ def main() -> None:
     for conflict in find_conflicts(joined):
         conflicting.update(conflict.images)
     kept = joined.table[~joined.table["image"].isin(conflicting)]
-    print(f"{len(table)} photographs, {len(conflicting)} of them left out: one picture or lesion with two labels")
+    print(
+        f"{len(table)} photographs, {len(conflicting)} of them left out: one picture or lesion with two labels"
+    )
     counts = kept.groupby(["source", "label"]).size().unstack(fill_value=0)
-    print_table(["source", *counts.columns], [[name, *row] for name, row in zip(counts.index, counts.to_numpy().tolist())])
+    print_table(
+        ["source", *counts.columns],
+        [[name, *row] for name, row in zip(counts.index, counts.to_numpy().tolist())],
+    )
     kept.to_csv(options.out, index=False)
 
 
@@ -56,7 +63,9 @@ def read_folder(root: Path, name: str) -> pd.DataFrame | None:
         return None
     whole, _, split = name.partition("/")
     paths = sorted(path for path in (root / name).glob("*/*") if path.is_file())
-    table = pd.DataFrame({"image": [str(path.resolve()) for path in paths], "label": [path.parent.name for path in paths]})
+    table = pd.DataFrame(
+        {"image": [str(path.resolve()) for path in paths], "label": [path.parent.name for path in paths]}
+    )
     table["key"] = [path.relative_to(root / whole).as_posix() for path in paths]
     table["split"] = "test" if split == "test" else "train"
     known = pd.read_csv(root / "ids" / f"{whole}.csv", dtype=str).rename(columns={"image": "key"})

@@ -12,21 +12,25 @@ import argparse
 import numpy as np
 from tables import print_table
 
-from lentigo.data.splits import split_validation
+from lentigo.splits.splits import split_validation
 
 WANTED = 0.2
 
 
 def main() -> None:
     """Prints the smallest and the largest share over the seeds, and how often another order of rows gives the same split."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seeds", type=int, default=50, help="splits that are drawn of each set")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
     sets = {
         "5 groups of 200, 500 of 1": np.concatenate([np.repeat(np.arange(5), 200), np.arange(5, 505)]),
         "3,000 lesions of 1 to 6": np.repeat(np.arange(3000), rng.choice([1, 1, 1, 1, 2, 2, 3, 4, 6], 3000)),
-        "300 patients, median 7": np.repeat(np.arange(300), np.maximum(1, rng.lognormal(2, 1, 300).astype(int))),
+        "300 patients, median 7": np.repeat(
+            np.arange(300), np.maximum(1, rng.lognormal(2, 1, 300).astype(int))
+        ),
     }
     rows = []
     for name, groups in sets.items():
@@ -34,7 +38,10 @@ def main() -> None:
         digests = [f"{row:064x}" for row in range(len(groups))]
         for when, draw in (("before", draw_groups), ("now", split_validation)):
             rows.append([name, when, *describe(draw, malignant, groups, digests, options.seeds)])
-    print_table(["photographs", "", "share", "malignant in validation less in training", "same in another order"], rows)
+    print_table(
+        ["photographs", "", "share", "malignant in validation less in training", "same in another order"],
+        rows,
+    )
 
 
 def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str], seeds: int) -> list[str]:
@@ -45,13 +52,21 @@ def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str]
         held_out = draw(malignant, groups, digests, WANTED, seed)
         shares.append(held_out.mean())
         differences.append(abs(malignant[held_out].mean() - malignant[~held_out].mean()))
-        names = np.unique(groups[order], return_index=True)[1].argsort().argsort()[groups]  # groups numbered as they come
+        names = (
+            np.unique(groups[order], return_index=True)[1].argsort().argsort()[groups]
+        )  # groups numbered as they come
         other = draw(malignant[order], names[order], [digests[row] for row in order], WANTED, seed)
         same += bool((other == held_out[order]).all())
-    return [f"{min(shares):.3f} to {max(shares):.3f}", f"{max(differences):.3f} at most", f"{same} of {seeds}"]
+    return [
+        f"{min(shares):.3f} to {max(shares):.3f}",
+        f"{max(differences):.3f} at most",
+        f"{same} of {seeds}",
+    ]
 
 
-def draw_groups(malignant: np.ndarray, groups: np.ndarray, digests: list[str], fraction: float, seed: int) -> np.ndarray:
+def draw_groups(
+    malignant: np.ndarray, groups: np.ndarray, digests: list[str], fraction: float, seed: int
+) -> np.ndarray:
     """Whole groups, stratified by whether they hold a malignant photograph, a share of their number."""
     names, index = np.unique(groups, return_inverse=True)
     stratum = np.zeros(len(names), dtype=int)
@@ -59,7 +74,9 @@ def draw_groups(malignant: np.ndarray, groups: np.ndarray, digests: list[str], f
     sizes = np.bincount(stratum, minlength=2)
     shares = np.clip(np.round(fraction * sizes).astype(int), 1, sizes - 1)
     rng = np.random.default_rng(seed)
-    drawn = [rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)]
+    drawn = [
+        rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)
+    ]
     return np.isin(index, np.concatenate(drawn))
 
 

@@ -1,6 +1,6 @@
 """Whether memory stays flat over many photographs: those of a folder, again and again, through the path that is served. Example:
 
-    python bench/stream.py runs/first photos/ --count 100000
+python bench/stream.py runs/first photos/ --count 100000
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ STEPS = 10
 
 def main() -> None:
     """Resident memory and rate after each tenth of the photographs."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("run", metavar="RUN")
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args()
-    from lentigo.data.photos import find_photos
+    from lentigo.images.photographs import find_photos
     from lentigo.inference.prediction import Predictor
 
     answers = Predictor(options.run).predict(islice(cycle(find_photos(options.photos)), options.count))

@@ -35,4 +35,7 @@ def print_table(columns: Iterable[str], rows: Iterable[Iterable]) -> None:
     columns = list(columns)
     print(f"\n| {' | '.join(columns)} |\n|{'---|' * len(columns)}")
     for row in rows:
-        print(f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in row)} |", flush=True)
+        print(
+            f"| {' | '.join(f'{cell:.4g}' if isinstance(cell, float) else str(cell) for cell in row)} |",
+            flush=True,
+        )

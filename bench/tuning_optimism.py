@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 from tables import print_table
 
-from lentigo.data.manifests import Dataset
-from lentigo.data.splits import split_validation
-from lentigo.training.confirmation import measure_auroc
-from lentigo.training.folds import assign_folds
+from lentigo.datasets.manifests import Dataset
+from lentigo.splits.splits import split_validation
+from lentigo.training.selection.confirmation import measure_auroc
+from lentigo.training.selection.folds import assign_folds
 
 FEATURES = 60
 FOLDS = 5
@@ -28,7 +28,9 @@ NEW = 20_000  # photographs that the true gain is measured on
 
 def main() -> None:
     """Prints the mean of each reading over many searches."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--photographs", type=int, default=200)
     parser.add_argument("--recipes", type=int, default=100)
     parser.add_argument("--searches", type=int, default=200)
@@ -42,8 +44,16 @@ def main() -> None:
     for name, found in (("folds drawn anew (before)", before), ("outer hold-out (now)", after)):
         means = np.mean(found, axis=0)
         errors = np.std(found, axis=0, ddof=1) / np.sqrt(len(found))
-        rows.append([name, *(f"{mean:+.4f} ± {error:.4f}" for mean, error in zip(means, errors, strict=True)), f"{means[1] - means[2]:+.4f}"])
-    print_table(["confirmed on", "gain in the search", "gain confirmed", "true gain", "confirmed less true"], rows)
+        rows.append(
+            [
+                name,
+                *(f"{mean:+.4f} ± {error:.4f}" for mean, error in zip(means, errors, strict=True)),
+                f"{means[1] - means[2]:+.4f}",
+            ]
+        )
+    print_table(
+        ["confirmed on", "gain in the search", "gain confirmed", "true gain", "confirmed less true"], rows
+    )
 
 
 def search(n: int, recipes: int, seed: int) -> tuple[tuple[float, float, float], tuple[float, float, float]]:
@@ -53,12 +63,16 @@ def search(n: int, recipes: int, seed: int) -> tuple[tuple[float, float, float],
     direction *= 1.2 / np.linalg.norm(direction)
     values, malignant = draw(n, direction, rng)
     new = draw(NEW, direction, rng)
-    tried = [(rng.random(FEATURES) < rng.uniform(0.7, 1.0), 10 ** rng.uniform(0.5, 2.5)) for _ in range(recipes)]
+    tried = [
+        (rng.random(FEATURES) < rng.uniform(0.7, 1.0), 10 ** rng.uniform(0.5, 2.5)) for _ in range(recipes)
+    ]
     dataset = name_photographs(malignant, seed)
 
     found, best = choose(tried, values, malignant, assign_folds(dataset, FOLDS, seed))
     other = assign_folds(dataset, FOLDS, seed + 1)
-    confirmed = np.mean(measure(best, values, malignant, other)) - np.mean(measure(tried[0], values, malignant, other))
+    confirmed = np.mean(measure(best, values, malignant, other)) - np.mean(
+        measure(tried[0], values, malignant, other)
+    )
     before = (found, confirmed, measure_true(best, tried[0], values, malignant, new))
 
     apart = split_validation(malignant, dataset.groups, dataset.digests, CONFIRM_SHARE, seed)
@@ -68,7 +82,10 @@ def search(n: int, recipes: int, seed: int) -> tuple[tuple[float, float, float],
     gains = []
     for fold in range(FOLDS):
         learn = folds != fold
-        scores = [measure_auroc(malignant[apart], fit(recipe, searched[learn], truth[learn]) @ values[apart].T) for recipe in (best, tried[0])]
+        scores = [
+            measure_auroc(malignant[apart], fit(recipe, searched[learn], truth[learn]) @ values[apart].T)
+            for recipe in (best, tried[0])
+        ]
         gains.append(scores[0] - scores[1])
     return before, (found, float(np.mean(gains)), measure_true(best, tried[0], values, malignant, new))
 
@@ -102,7 +119,9 @@ def measure(recipe: tuple, values: np.ndarray, malignant: np.ndarray, folds: np.
     return aurocs
 
 
-def measure_true(best: tuple, default: tuple, values: np.ndarray, malignant: np.ndarray, new: tuple[np.ndarray, np.ndarray]) -> float:
+def measure_true(
+    best: tuple, default: tuple, values: np.ndarray, malignant: np.ndarray, new: tuple[np.ndarray, np.ndarray]
+) -> float:
     """The gain on new photographs of what was learned on all that there are."""
     scores = [measure_auroc(new[1], new[0] @ fit(recipe, values, malignant)) for recipe in (best, default)]
     return scores[0] - scores[1]
@@ -113,7 +132,9 @@ def fit(recipe: tuple[np.ndarray, float], values: np.ndarray, malignant: np.ndar
     used, shrinkage = recipe
     kept = values[:, used]
     weights = np.zeros(FEATURES)
-    weights[used] = np.linalg.solve(kept.T @ kept + shrinkage * np.eye(kept.shape[1]), kept.T @ (malignant - malignant.mean()))
+    weights[used] = np.linalg.solve(
+        kept.T @ kept + shrinkage * np.eye(kept.shape[1]), kept.T @ (malignant - malignant.mean())
+    )
     return weights
 
 

@@ -39,22 +39,47 @@ QUALITY = 90  # of JPEG, in which copies are kept unless another is the change
 
 def main() -> None:
     """A row for each transformation, then the pairs of originals by kind, then time and memory."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", required=True, nargs="+", metavar="FOLDER", help="photographs of which copies are made")
-    parser.add_argument("--among", nargs="*", default=[], metavar="FOLDER", help="photographs to search beside them")
-    parser.add_argument("--count", type=int, default=900, metavar="N", help="copies in all (default: %(default)s)")
-    parser.add_argument("--only", nargs="*", metavar="NAME", help="transformations whose name contains one of these")
-    parser.add_argument("--limit", type=int, metavar="N", help="take N photographs of all by chance (default: all)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--data", required=True, nargs="+", metavar="FOLDER", help="photographs of which copies are made"
+    )
+    parser.add_argument(
+        "--among", nargs="*", default=[], metavar="FOLDER", help="photographs to search beside them"
+    )
+    parser.add_argument(
+        "--count", type=int, default=900, metavar="N", help="copies in all (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--only", nargs="*", metavar="NAME", help="transformations whose name contains one of these"
+    )
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="take N photographs of all by chance (default: all)"
+    )
     parser.add_argument("--pairs", metavar="CSV", help="write the pairs of originals there")
-    parser.add_argument("--beside", metavar="PYTHON", help="search with cleanvision, too, which that interpreter has")
-    parser.add_argument("--growth", type=int, nargs="*", default=[], metavar="N", help="then time sets of N photographs of all, and the index alone for N photographs of mixed features")
+    parser.add_argument(
+        "--beside", metavar="PYTHON", help="search with cleanvision, too, which that interpreter has"
+    )
+    parser.add_argument(
+        "--growth",
+        type=int,
+        nargs="*",
+        default=[],
+        metavar="N",
+        help="then time sets of N photographs of all, and the index alone for N photographs of mixed features",
+    )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     from changes import CHANGES
 
     print(describe_machine())
     rng = np.random.default_rng(options.seed)
-    changes = {name: change for name, change in CHANGES.items() if not options.only or any(part in name for part in options.only)}
+    changes = {
+        name: change
+        for name, change in CHANGES.items()
+        if not options.only or any(part in name for part in options.only)
+    }
     with tempfile.TemporaryDirectory() as folder:
         originals = list_photos(options.data, options.limit, rng)
         copies = write_copies(originals, options.count, changes, Path(folder), options.seed)
@@ -63,25 +88,41 @@ def main() -> None:
         if options.beside:
             measure_cleanvision(options.beside, everything, copies)
         if options.growth:
-            print_table(["photographs", "compared", "seconds", "seconds of processor", "ms of processor each"], time_sets(everything, options.growth, rng))
-            print_table(["photographs in the index", "pairs proposed", "seconds of processor to build", "to search for all", "ms each, both"], time_indices(everything, options.growth, rng))
+            print_table(
+                ["photographs", "compared", "seconds", "seconds of processor", "ms of processor each"],
+                time_sets(everything, options.growth, rng),
+            )
+            print_table(
+                [
+                    "photographs in the index",
+                    "pairs proposed",
+                    "seconds of processor to build",
+                    "to search for all",
+                    "ms each, both",
+                ],
+                time_indices(everything, options.growth, rng),
+            )
 
 
 def list_photos(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
     """All photographs of some folders, or `limit` of them by chance."""
-    from lentigo.data.photos import find_photos
+    from lentigo.images.photographs import find_photos
 
     found = [path for folder in folders for path in find_photos(folder)]
     return found if limit is None else [found[row] for row in rng.permutation(len(found))[:limit]]
 
 
-def write_copies(originals: list[Path], count: int, changes: dict[str, Change], folder: Path, seed: int) -> list[tuple[Path, Path, str]]:
+def write_copies(
+    originals: list[Path], count: int, changes: dict[str, Change], folder: Path, seed: int
+) -> list[tuple[Path, Path, str]]:
     """Writes copies, each of another photograph as long as there are any; copy, original and what was done, of each."""
-    from lentigo.data.photos import read_photo
+    from lentigo.images.photographs import read_photo
 
     order = np.random.default_rng([seed, 1]).permutation(len(originals))
     names = list(changes)
-    plan = [(originals[order[number % len(order)]], names[number % len(names)], number) for number in range(count)]
+    plan = [
+        (originals[order[number % len(order)]], names[number % len(names)], number) for number in range(count)
+    ]
 
     def write(task: tuple[Path, str, int]) -> tuple[Path, Path, str]:
         original, name, number = task
@@ -98,7 +139,7 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
     """Prints what `find_twins` finds."""
     import resource
 
-    from lentigo.data.twins import KINDS, find_twins
+    from lentigo.duplicates.duplicates import KINDS, find_twins
 
     wall, processor = time.perf_counter(), time.process_time()
     twins = find_twins(everything)
@@ -106,19 +147,59 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
     images, made = twins.images, {str(copy): str(original) for copy, original, _ in copies}
     pairs = {frozenset((images[twin.a], images[twin.b])): twin for twin in twins.pairs}
     groups = dict(zip(images, twins.group(), strict=True))
-    print_recall(copies, lambda copy, original: pairs.get(frozenset((copy, original))), lambda copy, original: groups[copy] == groups[original])
+    print_recall(
+        copies,
+        lambda copy, original: pairs.get(frozenset((copy, original))),
+        lambda copy, original: groups[copy] == groups[original],
+    )
     kin = [twin for twin in twins.pairs if images[twin.a] not in made and images[twin.b] not in made]
     n = len(images) - len(made)
     label = [Path(image).parent.name for image in images]
-    both = np.prod([sum(name == each and image not in made for name, image in zip(label, images)) for each in ("benign", "malignant")])
+    both = np.prod(
+        [
+            sum(name == each and image not in made for name, image in zip(label, images))
+            for each in ("benign", "malignant")
+        ]
+    )
     apart = [twin for twin in kin if {label[twin.a], label[twin.b]} == {"benign", "malignant"}]
-    table = [("all", kin, n * (n - 1) // 2), ("of a benign and a malignant one, so of different lesions", apart, int(both))]
-    rows = [[name, f"{of:,}", *(sum(twin.kind == kind for twin in some) for kind in KINDS)] for name, some, of in table]
+    table = [
+        ("all", kin, n * (n - 1) // 2),
+        ("of a benign and a malignant one, so of different lesions", apart, int(both)),
+    ]
+    rows = [
+        [name, f"{of:,}", *(sum(twin.kind == kind for twin in some) for kind in KINDS)]
+        for name, some, of in table
+    ]
     print_table(["pairs of originals", "possible", *KINDS], rows)
-    strange = [twin for twin in twins.pairs if {images[twin.a], images[twin.b]} & set(made) and not explained(twin, images, made, groups)]
+    strange = [
+        twin
+        for twin in twins.pairs
+        if {images[twin.a], images[twin.b]} & set(made) and not explained(twin, images, made, groups)
+    ]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    columns = ["photographs", "compared", "copies paired with strangers", "seconds", "seconds of processor", "ms of processor each", "MiB"]
-    print_table(columns, [[len(images), twins.compared, len(strange), wall, processor, 1000 * processor / len(images), memory]])
+    columns = [
+        "photographs",
+        "compared",
+        "copies paired with strangers",
+        "seconds",
+        "seconds of processor",
+        "ms of processor each",
+        "MiB",
+    ]
+    print_table(
+        columns,
+        [
+            [
+                len(images),
+                twins.compared,
+                len(strange),
+                wall,
+                processor,
+                1000 * processor / len(images),
+                memory,
+            ]
+        ],
+    )
     if csv_file:
         write_pairs(csv_file, kin + strange, images)
 
@@ -129,7 +210,9 @@ def explained(twin, images: tuple[str, ...], made: dict[str, str], groups: dict[
     return a == b or groups[a] == groups[b]
 
 
-def print_recall(copies: list[tuple[Path, Path, str]], paired: Callable, joined: Callable | None = None) -> None:
+def print_recall(
+    copies: list[tuple[Path, Path, str]], paired: Callable, joined: Callable | None = None
+) -> None:
     """A row for each transformation: the share of copies found, with the exact 95 % interval (Clopper and Pearson 1934)."""
     from scipy.stats import binomtest
 
@@ -142,15 +225,35 @@ def print_recall(copies: list[tuple[Path, Path, str]], paired: Callable, joined:
         row = [name, len(mine), f"{100 * hits / len(mine):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})"]
         if joined is not None:
             scores = [twin.score for twin in found if twin]
-            called = [sum(twin is not None and twin.kind == kind for twin in found) for kind in ("near", "partial", "same lesion")]
-            row += [100 * float(np.mean([joined(*pair) for pair in mine])), *called, float(np.median(scores)) if scores else "", min(scores, default="")]
+            called = [
+                sum(twin is not None and twin.kind == kind for twin in found)
+                for kind in ("near", "partial", "same lesion")
+            ]
+            row += [
+                100 * float(np.mean([joined(*pair) for pair in mine])),
+                *called,
+                float(np.median(scores)) if scores else "",
+                min(scores, default=""),
+            ]
         rows.append(row)
-    print_table(["copies", "n", "found, % (95 % CI)", *(["in its group, %", "near", "partial", "same lesion", "score, median", "least"] if joined else [])], rows)
+    print_table(
+        [
+            "copies",
+            "n",
+            "found, % (95 % CI)",
+            *(
+                ["in its group, %", "near", "partial", "same lesion", "score, median", "least"]
+                if joined
+                else []
+            ),
+        ],
+        rows,
+    )
 
 
 def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
     """A row for each count that there are photographs enough for."""
-    from lentigo.data.twins import find_twins
+    from lentigo.duplicates.duplicates import find_twins
 
     for count in (count for count in counts if count <= len(everything)):
         wall, processor = time.perf_counter(), time.process_time()
@@ -161,20 +264,28 @@ def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generato
 
 def time_indices(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
     """A row for each count: the words of that many photographs looked up, each with the features of four real ones mixed, so that words are as common as they are."""
-    from lentigo.data.fingerprints import Fingerprint, take_fingerprint
-    from lentigo.data.pools import open_pool
-    from lentigo.data.proposals import WordIndex
-    from lentigo.data.twins import NEIGHBOURS
+    from lentigo.common.threads import open_pool
+    from lentigo.duplicates.candidates import WordIndex
+    from lentigo.duplicates.duplicates import NEIGHBOURS
+    from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
 
     with ThreadPoolExecutor() as pool:
-        real = [one for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)])) if isinstance(one, Fingerprint)]
+        real = [
+            one
+            for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)]))
+            if isinstance(one, Fingerprint)
+        ]
     for count in counts:
-        prints = [mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)]
+        prints = [
+            mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)
+        ]
         start = time.process_time()
         with open_pool() as pool:
             index = WordIndex(prints, pool, 0)
             built = time.process_time()
-            pairs = sum(1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored))
+            pairs = sum(
+                1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored)
+            )
         searched = time.process_time()
         yield [count, pairs, built - start, searched - built, 1000 * (searched - start) / count]
 
@@ -182,7 +293,10 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
 def mix_features(prints: list, rng: np.random.Generator):
     """A description with the share of each one's features, chosen by chance."""
     chosen = [rng.permutation(len(one.points))[: len(one.points) // len(prints)] for one in prints]
-    points, descriptors = (np.concatenate([getattr(one, name)[rows] for one, rows in zip(prints, chosen)]) for name in ("points", "descriptors"))
+    points, descriptors = (
+        np.concatenate([getattr(one, name)[rows] for one, rows in zip(prints, chosen)])
+        for name in ("points", "descriptors")
+    )
     return replace(prints[0], points=points, descriptors=descriptors)
 
 
@@ -191,7 +305,17 @@ def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["a", "b", "kind", "score", "features", "transformation"])
-        writer.writerows([images[twin.a], images[twin.b], twin.kind, round(twin.score, 3), twin.features, twin.transformation] for twin in pairs)
+        writer.writerows(
+            [
+                images[twin.a],
+                images[twin.b],
+                twin.kind,
+                round(twin.score, 3),
+                twin.features,
+                twin.transformation,
+            ]
+            for twin in pairs
+        )
 
 
 def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:
@@ -201,13 +325,18 @@ def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[
         for path, name in numbers.items():
             (Path(folder) / name).symlink_to(Path(path).resolve())
         wall = time.perf_counter()
-        answer = subprocess.run([python, "-c", CLEANVISION, folder], capture_output=True, text=True, check=True).stdout
+        answer = subprocess.run(
+            [python, "-c", CLEANVISION, folder], capture_output=True, text=True, check=True
+        ).stdout
         print(f"\ncleanvision: {time.perf_counter() - wall:.0f} s")
     sets: dict[str, set[int]] = {}
     for number, members in enumerate(json.loads(answer.splitlines()[-1])):
         for member in members:
             sets.setdefault(Path(member).name, set()).add(number)
-    print_recall(copies, lambda copy, original: bool(sets.get(numbers[copy], set()) & sets.get(numbers[original], set())))
+    print_recall(
+        copies,
+        lambda copy, original: bool(sets.get(numbers[copy], set()) & sets.get(numbers[original], set())),
+    )
 
 
 def encode(pixels: np.ndarray, quality: int) -> bytes:

@@ -21,14 +21,19 @@ ACCEPTED: dict[str, str] = {}  # advisory: why it does not concern us
 
 def ask_service(pins: dict[str, str], service: str = SERVICE) -> dict[str, list[str]]:
     """The advisories by package. Raises `OSError` where nobody answers, `ValueError` for an answer that is none."""
-    queries = [{"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pins.items()]
+    queries = [
+        {"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pins.items()
+    ]
     body = json.dumps({"queries": queries}).encode()
     request = urllib.request.Request(service, body, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=SECONDS) as answer:
         results = json.load(answer)["results"]
     if len(results) != len(pins):
         raise ValueError(f"{len(results)} answers for {len(pins)} packages")
-    return {name: [found["id"] for found in result.get("vulns") or ()] for name, result in zip(pins, results, strict=True)}
+    return {
+        name: [found["id"] for found in result.get("vulns") or ()]
+        for name, result in zip(pins, results, strict=True)
+    }
 
 
 def main(service: str = SERVICE) -> int:

@@ -32,8 +32,27 @@ SERVING_LOCK = HOUSE / "deploy" / "requirements.lock"
 SERVING = ("serve", "postgres", "heic")  # extras in the container
 BUILDER = "setuptools"  # which builds Lentigo there
 LICENCES = HOUSE / "licences.md"
-PYTHONS = ("-cp311-", "-cp312-", "-cp313-", "-abi3-", "-py3-", "-py2.py3-")  # in the names of wheels that are taken
-LEFT_OUT = ("musllinux", "ppc64le", "s390x", "riscv64", "i686", "win32", "armv7l", "pyodide", "-cp313t-", "ios_", "android")
+PYTHONS = (
+    "-cp311-",
+    "-cp312-",
+    "-cp313-",
+    "-abi3-",
+    "-py3-",
+    "-py2.py3-",
+)  # in the names of wheels that are taken
+LEFT_OUT = (
+    "musllinux",
+    "ppc64le",
+    "s390x",
+    "riscv64",
+    "i686",
+    "win32",
+    "armv7l",
+    "pyodide",
+    "-cp313t-",
+    "ios_",
+    "android",
+)
 UNSAID = ("", "UNKNOWN")
 
 
@@ -61,7 +80,9 @@ def list_hashes_of(name: str, version: str, collector: LinkCollector) -> set[str
     page = collector.fetch_response(Link(f"{PyPI.simple_url}/{name}/"))
     found = set()
     for link in parse_links(page) if page else ():
-        is_taken = any(word in link.filename for word in PYTHONS) and not any(word in link.filename for word in LEFT_OUT)
+        is_taken = any(word in link.filename for word in PYTHONS) and not any(
+            word in link.filename for word in LEFT_OUT
+        )
         if not link.is_wheel or not is_taken or link.hash_name != "sha256":
             continue
         if parse_wheel_filename(link.filename)[1] == Version(version):
@@ -87,7 +108,11 @@ def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
     """Pins and their hashes as pip reads them."""
     lines = ["# Written by deploy/lock.py from constraints.txt."]
     for name, version in sorted(pins.items()):
-        lines.append(" \\\n    ".join([f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes[name]))]))
+        lines.append(
+            " \\\n    ".join(
+                [f"{name}=={version}", *(f"--hash=sha256:{digest}" for digest in sorted(hashes[name]))]
+            )
+        )
     return "\n".join(lines) + "\n"
 
 
@@ -117,7 +142,11 @@ def name_licence(package: Distribution) -> str:
     """What a package says of its licence: the expression, else the classifiers, else the first line of the field."""
     facts = package.metadata
     expression = facts.get("License-Expression") or ""
-    classifiers = [word.rpartition(" :: ")[2] for word in facts.get_all("Classifier") or () if word.startswith("License ::")]
+    classifiers = [
+        word.rpartition(" :: ")[2]
+        for word in facts.get_all("Classifier") or ()
+        if word.startswith("License ::")
+    ]
     said = (facts.get("License") or "").strip().splitlines()
     for words in (expression, ", ".join(classifiers), said[0] if said else ""):
         if words not in UNSAID:
@@ -127,7 +156,9 @@ def name_licence(package: Distribution) -> str:
 
 def write_licences(pins: dict[str, str]) -> None:
     """Writes the licences of all packages that are installed here. Ends the program where one is not."""
-    installed = {plain(package.metadata["Name"]): package for package in distributions() if package.metadata["Name"]}
+    installed = {
+        plain(package.metadata["Name"]): package for package in distributions() if package.metadata["Name"]
+    }
     if without := sorted(set(pins) - set(installed)):
         raise SystemExit(f"not installed: {', '.join(without)}; run `make setup` first")
     lines = [

@@ -5,24 +5,25 @@
 150
 """
 
+import sys
 from importlib import import_module
+from types import ModuleType
 from typing import Any
 
+from lentigo._version import __version__
 from lentigo.errors import explain_missing
 
-__version__ = "0.1.0"
-
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
-    "load_dataset": "lentigo.data.manifests",
-    "audit": "lentigo.data.audit",
+    "load_dataset": "lentigo.datasets.manifests",
+    "audit": "lentigo.audit.audit",
     "train": "lentigo.training.trainer",
-    "train_masks": "lentigo.training.masks",
+    "train_masks": "lentigo.training.masks.mask_training",
     "find_recipe": "lentigo.training.recipes",
     "evaluate": "lentigo.evaluation.assessment",
     "predict": "lentigo.inference.prediction",
     "explain": "lentigo.inference.explanation",
-    "segment": "lentigo.inference.segmentation",
-    "detect": "lentigo.inference.detection",
+    "segment": "lentigo.inference.lesions.segmentation",
+    "detect": "lentigo.inference.lesions.detection",
     "export": "lentigo.models.export",
     "serve": "lentigo.serving.server",
 }
@@ -39,3 +40,18 @@ def __getattr__(name: str) -> Any:
                 raise
             raise missing from error
     raise AttributeError(f"module 'lentigo' has no attribute {name!r}")
+
+
+class _Package(ModuleType):
+    """The package: `lentigo.audit` stays the verb, though importing the room `lentigo/audit` sets an attribute of that name."""
+
+    @property
+    def audit(self) -> Any:
+        return __getattr__("audit")
+
+    @audit.setter
+    def audit(self, room: ModuleType) -> None:
+        """Called by the import system; the room itself is found in `sys.modules`."""
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,6 +1,6 @@
 """python -m lentigo"""
 
-from lentigo.cli import main
+from lentigo.cli.app import main
 
 if __name__ == "__main__":
     main()

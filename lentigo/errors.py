@@ -18,18 +18,40 @@ Each message names the thing, what was expected and the cure, in one line.
 from __future__ import annotations
 
 EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproject.toml that brings them
-    "evaluate": ("cv2", "jinja2", "markupsafe", "matplotlib", "pandas", "scipy", "sklearn", "threadpoolctl", "usearch"),
+    "evaluate": (
+        "cv2",
+        "jinja2",
+        "markupsafe",
+        "matplotlib",
+        "pandas",
+        "scipy",
+        "sklearn",
+        "threadpoolctl",
+        "usearch",
+    ),
     "train": ("keras", "onnx", "tensorflow"),
     "export": ("ai_edge_litert", "nncf"),
     "parquet": ("pyarrow",),
     "archive": ("httpx", "tenacity"),
-    "serve": ("alembic", "fastapi", "h11", "prometheus_client", "python_multipart", "sqlalchemy", "starlette", "uvicorn"),
+    "serve": (
+        "alembic",
+        "fastapi",
+        "h11",
+        "prometheus_client",
+        "python_multipart",
+        "sqlalchemy",
+        "starlette",
+        "uvicorn",
+    ),
     "heic": ("pi_heif",),
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "cluster": ("aiohttp", "fsspec", "ray"),
 }
-NEEDS = {"train": "train", "export": "train,export"}  # extras of verbs that need more than the first module they miss
+NEEDS = {
+    "train": "train",
+    "export": "train,export",
+}  # extras of verbs that need more than the first module they miss
 
 
 class LentigoError(Exception):
@@ -89,7 +111,9 @@ def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | Non
     module = (error.name or "").partition(".")[0]
     for extra, modules in EXTRAS.items():
         if module in modules:
-            return MissingError(f"{verb} needs {module}, which the plain install leaves out; {tell_install(NEEDS.get(verb, extra))}")
+            return MissingError(
+                f"{verb} needs {module}, which the plain install leaves out; {tell_install(NEEDS.get(verb, extra))}"
+            )
     return None
 
 
@@ -107,6 +131,8 @@ def tell_install(extras: str) -> str:
     from importlib.metadata import PackageNotFoundError, distribution
 
     origin = ""
-    with suppress(PackageNotFoundError, ValueError, OSError):  # not installed, or by something that leaves no such note
+    with suppress(
+        PackageNotFoundError, ValueError, OSError
+    ):  # not installed, or by something that leaves no such note
         origin = json.loads(distribution("lentigo").read_text("direct_url.json") or "{}").get("url", "")
     return f"pip install 'lentigo[{extras}]{f' @ {origin}' if origin else ''}'"

@@ -24,7 +24,7 @@ def own_folders(tmp_path_factory):
 @pytest.fixture(scope="session")
 def phantoms(tmp_path_factory) -> Path:
     """A folder of 24 phantoms of each class, with a manifest."""
-    from lentigo.data.phantoms import write_phantoms
+    from lentigo.images.synthetic_lesions import write_phantoms
 
     folder = tmp_path_factory.mktemp("phantoms")
     write_phantoms(folder, 24, seed=1)
@@ -56,9 +56,9 @@ def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
     def write(name: str) -> Path:
         import numpy as np
 
-        from lentigo.data.photos import read_all
-        from lentigo.models.backbones import BACKBONES
-        from lentigo.models.network import build_network, settle_norms
+        from lentigo.images.photographs import read_all
+        from lentigo.models.networks.backbones import BACKBONES
+        from lentigo.models.networks.network import build_network, settle_norms
 
         network = build_network(BACKBONES[name], "none")
         photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
@@ -76,7 +76,12 @@ def run(phantoms, weight_file, tmp_path_factory) -> Path:
     from lentigo.training.trainer import train
 
     out = tmp_path_factory.mktemp("runs") / "seed"
-    train(phantoms, out, find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True), weights=weight_file("mobilenetv2"))
+    train(
+        phantoms,
+        out,
+        find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True),
+        weights=weight_file("mobilenetv2"),
+    )
     return out
 
 
@@ -122,13 +127,19 @@ def toy_run(tmp_path_factory) -> Callable[..., Path]:
     def write(*outputs: str) -> Path:
         import onnx
 
-        from lentigo.data.files import write_json
+        from lentigo.common.files import write_json
         from lentigo.models.bundle import CARD, draft_bundle
 
         folder = tmp_path_factory.mktemp("toys") / "toy"
         folder.mkdir()
         onnx.save(draw_toy(outputs or tuple(TOY_OUTPUTS)), folder / "model.onnx")
-        card = {"threshold": 0.5, "calibration": {"kind": "none"}, "backbone": "mobilenetv2", "prevalence": 0.5, "outputs": list(outputs or TOY_OUTPUTS)}
+        card = {
+            "threshold": 0.5,
+            "calibration": {"kind": "none"},
+            "backbone": "mobilenetv2",
+            "prevalence": 0.5,
+            "outputs": list(outputs or TOY_OUTPUTS),
+        }
         write_json(folder / CARD, draft_bundle(folder, card).card)
         return folder
 
@@ -152,10 +163,20 @@ def draw_toy(outputs: tuple[str, ...]):
         ("ReduceMean", ["shares"], "embedding", {"axes": [1, 2], "keepdims": 0}), ("Transpose", ["shares"], "planes", {"perm": [0, 3, 1, 2]}),
         ("AveragePool", ["planes"], "cells", {"kernel_shape": [32, 32], "strides": [32, 32]}), ("ReduceMean", ["cells"], "heatmap", {"axes": [1], "keepdims": 0}),
     ]  # fmt: skip
-    made = [helper.make_node(kind, inputs, [output], **attributes) for kind, inputs, output, attributes in nodes]
-    infos = [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *TOY_OUTPUTS[name]]) for name in outputs]
+    made = [
+        helper.make_node(kind, inputs, [output], **attributes) for kind, inputs, output, attributes in nodes
+    ]
+    infos = [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", *TOY_OUTPUTS[name]]) for name in outputs
+    ]
     image = helper.make_tensor_value_info("image", TensorProto.UINT8, ["n", 224, 224, 3])
-    graph = helper.make_graph(made, "toy", [image], infos, initializer=[numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()])
+    graph = helper.make_graph(
+        made,
+        "toy",
+        [image],
+        infos,
+        initializer=[numpy_helper.from_array(np.asarray(v), k) for k, v in constants.items()],
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
     return model

@@ -21,7 +21,11 @@ def test_has_a_docstring(path):
 @pytest.mark.parametrize("path", PROGRAMS, ids=lambda path: path.name)
 def test_help_without_a_framework(path):
     answer = subprocess.run(
-        [sys.executable, "-X", "importtime", str(path), "--help"], capture_output=True, text=True, timeout=120, env={**os.environ, "COLUMNS": "120"}
+        [sys.executable, "-X", "importtime", str(path), "--help"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, "COLUMNS": "120"},
     )
     assert answer.returncode == 0, answer.stderr
     assert answer.stdout.startswith("usage:")

@@ -12,8 +12,8 @@ import pytest
 import lentigo
 from lentigo.errors import ModelError
 from lentigo.models import bundle
-from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import BUNDLED, open_bundle
+from lentigo.models.networks.backbones import BACKBONES
 
 
 @pytest.fixture
@@ -39,7 +39,9 @@ def test_a_photograph_is_answered_without_naming_a_model(photo):
 def test_noise_is_no_lesion(tmp_path):
     from PIL import Image
 
-    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(tmp_path / "noise.png")
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(
+        tmp_path / "noise.png"
+    )
     (prediction,) = lentigo.predict(tmp_path / "noise.png").predictions
     assert prediction.label == "uncertain" and prediction.in_distribution is False
 
@@ -66,11 +68,22 @@ def test_without_them_the_cure_is_named(copy, photo):
 def test_a_cache_that_cannot_be_written_stops_nobody(photo, tmp_path):
     (tmp_path / "file").write_text("in the way")
     call = [sys.executable, "-m", "lentigo", "predict", str(photo), "--json"]
-    done = subprocess.run(call, capture_output=True, text=True, env=os.environ | {"LENTIGO_CACHE": str(tmp_path / "file" / "cache")})
+    done = subprocess.run(
+        call,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"LENTIGO_CACHE": str(tmp_path / "file" / "cache")},
+    )
     assert done.returncode == 0 and json.loads(done.stdout)["label"] in ("benign", "malignant", "uncertain")
 
 
 def test_info_names_them():
-    done = subprocess.run([sys.executable, "-m", "lentigo", "info", "--json"], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "lentigo", "info", "--json"], capture_output=True, text=True, check=True
+    )
     facts = json.loads(done.stdout)["bundled"]
-    assert facts["name"] == open_bundle("bundled").name and facts["megabytes"] <= 20 and facts["results"]["validation"]["n"] > 100
+    assert (
+        facts["name"] == open_bundle("bundled").name
+        and facts["megabytes"] <= 20
+        and facts["results"]["validation"]["n"] > 100
+    )

@@ -47,11 +47,17 @@ print(said.probability == shown.prediction.probability, shown.figure)
 def run_plain(code, *words, refused=LEFT_OUT):
     """Runs Python where some modules are not to be had."""
     code = f"LEFT_OUT = {sorted(refused)!r}{REFUSE}{code}"
-    return subprocess.run([sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, timeout=300, env=os.environ)
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=300,
+        env=os.environ,
+    )
 
 
 def run_command(*words, **options):
-    return run_plain("from lentigo.cli import main; main()", *words, **options)
+    return run_plain("from lentigo.cli.app import main; main()", *words, **options)
 
 
 def test_the_command_predicts_and_explains(run, photo, tmp_path):
@@ -75,19 +81,29 @@ def test_python_predicts_and_explains(run, photo, tmp_path):
 def test_a_command_that_needs_an_extra_names_it(run, words, missing, extra):
     result = run_command(*(run if word == "RUN" else word for word in words))
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1, result.stderr
-    assert result.stderr.startswith(f"lentigo: {missing}") and f"; pip install 'lentigo[{extra}]" in result.stderr
+    assert (
+        result.stderr.startswith(f"lentigo: {missing}")
+        and f"; pip install 'lentigo[{extra}]" in result.stderr
+    )
 
 
 def test_a_photograph_at_an_address_names_the_extra(run):
     result = run_command("predict", "https://example.org/mole.jpg", "--model", run)
-    assert result.returncode == 3 and "https:// needs fsspec" in result.stderr and "pip install 'lentigo[cluster]" in result.stderr
+    assert (
+        result.returncode == 3
+        and "https:// needs fsspec" in result.stderr
+        and "pip install 'lentigo[cluster]" in result.stderr
+    )
 
 
 @pytest.mark.parametrize("command", ["segment", "detect"])
 def test_the_command_finds_lesions(toy_run, photo, tmp_path, command):
     result = run_command(command, photo, "--model", toy_run(), "--out", tmp_path, "--json")
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["image"] == str(photo) and len(list(tmp_path.iterdir())) == {"segment": 2, "detect": 1}[command]
+    assert (
+        json.loads(result.stdout)["image"] == str(photo)
+        and len(list(tmp_path.iterdir())) == {"segment": 2, "detect": 1}[command]
+    )
 
 
 def test_python_names_the_extra_too():
@@ -97,15 +113,26 @@ def test_python_names_the_extra_too():
 
 def test_another_missing_module_is_a_bug(run, photo):
     result = run_command("predict", photo, "--model", run, refused={"PIL"})
-    assert result.returncode == 1 and "Traceback" in result.stderr and "No module named 'PIL'" in result.stderr
+    assert (
+        result.returncode == 1 and "Traceback" in result.stderr and "No module named 'PIL'" in result.stderr
+    )
 
 
 def test_each_module_that_is_imported_is_in_the_plain_install_or_in_an_extra():
     project = tomllib.loads((HOME / "pyproject.toml").read_text())["project"]
-    wanted = {name: {re.split(r"[>\[]", word)[0] for word in words} for name, words in project["optional-dependencies"].items()}
+    wanted = {
+        name: {re.split(r"[>\[]", word)[0] for word in words}
+        for name, words in project["optional-dependencies"].items()
+    }
     wanted["plain"] = {re.split(r"[>\[]", word)[0] for word in project["dependencies"]}
-    brings, known = packages_distributions(), {module: extra for extra, modules in EXTRAS.items() for module in modules}
-    for module in third_party() - {"onnxruntime", "pydantic"}:  # the runtime itself says how to get that one; where FastAPI is, the other is
+    brings, known = (
+        packages_distributions(),
+        {module: extra for extra, modules in EXTRAS.items() for module in modules},
+    )
+    for module in third_party() - {
+        "onnxruntime",
+        "pydantic",
+    }:  # the runtime itself says how to get that one; where FastAPI is, the other is
         packages = {name.lower().replace("_", "-") for name in brings.get(module, ())}
         assert not packages or packages & wanted[known.get(module, "plain")], module
 
@@ -115,7 +142,13 @@ def third_party():
     found = set()
     for path in Path(lentigo.__file__).parent.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else [node.module] if isinstance(node, ast.ImportFrom) else []
+            names = (
+                [alias.name for alias in node.names]
+                if isinstance(node, ast.Import)
+                else [node.module]
+                if isinstance(node, ast.ImportFrom)
+                else []
+            )
             found |= {name.partition(".")[0] for name in names}
     return found - set(sys.stdlib_module_names) - {"lentigo"}
 
@@ -127,9 +160,28 @@ def test_a_plain_install_is_small_and_answers(run, photo, tmp_path):
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(HOME / name, tree)
     subprocess.run([sys.executable, "-m", "venv", tmp_path / "venv"], check=True)
-    subprocess.run([python, "-m", "pip", "install", "-q", "--disable-pip-version-check", "-c", HOME / "constraints.txt", tree], check=True, cwd=tmp_path)
+    subprocess.run(
+        [
+            python,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--disable-pip-version-check",
+            "-c",
+            HOME / "constraints.txt",
+            tree,
+        ],
+        check=True,
+        cwd=tmp_path,
+    )
     (packages,) = (tmp_path / "venv").glob("lib/python*/site-packages")
     assert not {path.name for path in packages.iterdir()} & LEFT_OUT
     assert sum(path.stat().st_blocks * 512 for path in packages.rglob("*") if not path.is_symlink()) < 400e6
-    result = subprocess.run([python, "-m", "lentigo", "predict", photo, "--model", run, "--explain", tmp_path, "--json"], capture_output=True, text=True, cwd=tmp_path)
+    result = subprocess.run(
+        [python, "-m", "lentigo", "predict", photo, "--model", run, "--explain", tmp_path, "--json"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
     assert result.returncode == 0 and Path(json.loads(result.stdout)["figure"]).is_file(), result.stderr

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.data.photos import HEIC, try_photo
+from lentigo.images.photographs import HEIC, try_photo
 
 BENCH = Path(__file__).parents[1] / "bench"
 
@@ -59,7 +59,9 @@ def test_memory_is_counted_from_the_watch_on(mutated):
 
 def test_every_damaged_file_is_named_by_every_step(mutated, seeds, toy_run, tmp_path, monkeypatch):
     monkeypatch.setattr(faulthandler, "dump_traceback_later", lambda *_, **__: None)  # pytest has its own
-    tally = mutated.Tally(watch=mutated.begin_watch())  # what other tests of this worker have held is not counted
+    tally = mutated.Tally(
+        watch=mutated.begin_watch()
+    )  # what other tests of this worker have held is not counted
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         paths = mutated.write_batch(tmp_path / "photos", seeds, range(50), 11)

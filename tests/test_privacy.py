@@ -17,7 +17,7 @@ def report(code):
     print(sorted(set(asked)), file=sys.stderr, flush=True)
     leave(code)
 os._exit = report
-from lentigo.cli import main
+from lentigo.cli.app import main
 try:
     main()
 finally:
@@ -27,12 +27,26 @@ finally:
 
 def watch(home, *words):
     """Runs a command with an empty home and without the variables that switch reports off; gives it, and the files that it left there."""
-    kept = {name: value for name, value in os.environ.items() if name not in ("CI", "TF_BUILD", "JENKINS_URL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")}
-    result = subprocess.run([sys.executable, "-c", WATCHED, *map(str, words)], capture_output=True, text=True, env=kept | {"HOME": str(home)}, timeout=300)
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("CI", "TF_BUILD", "JENKINS_URL", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
+    }
+    result = subprocess.run(
+        [sys.executable, "-c", WATCHED, *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=kept | {"HOME": str(home)},
+        timeout=300,
+    )
     return result, [str(path.relative_to(home)) for path in home.rglob("*")]
 
 
-@pytest.mark.parametrize("words", [["predict", "PHOTO", "--model", "RUN"], ["data", "info", "DATA", "--out", "OUT"]], ids=["predict", "data info"])
+@pytest.mark.parametrize(
+    "words",
+    [["predict", "PHOTO", "--model", "RUN"], ["data", "info", "DATA", "--out", "OUT"]],
+    ids=["predict", "data info"],
+)
 def test_a_command_asks_no_host_and_leaves_the_home_empty(run, phantoms, photo, tmp_path, words):
     (tmp_path / "home").mkdir()
     places = {"PHOTO": photo, "RUN": run, "DATA": phantoms, "OUT": tmp_path / "out"}

@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import evaluate
+from lentigo.training.preparation import Guard
 from lentigo.training.recipes import find_recipe
-from lentigo.training.sides import Guard
 from lentigo.training.trainer import train
 
 
@@ -34,14 +34,30 @@ def sample(photographs, tmp_path_factory):
 
 
 def test_the_starting_data_set_is_read_as_it_is(photographs):
-    counts = load_dataset(photographs / "malignant_vs_benign").table.value_counts(["split", "label"]).to_dict()
-    assert counts == {("train", "benign"): 1440, ("train", "malignant"): 1197, ("test", "benign"): 360, ("test", "malignant"): 300}
+    counts = (
+        load_dataset(photographs / "malignant_vs_benign").table.value_counts(["split", "label"]).to_dict()
+    )
+    assert counts == {
+        ("train", "benign"): 1440,
+        ("train", "malignant"): 1197,
+        ("test", "benign"): 360,
+        ("test", "malignant"): 300,
+    }
 
 
 def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
-    training = train(sample, tmp_path / "run", find_recipe("seed", backbone="mobilenetv2", epochs=25), weights=weights, guard=Guard(leaks="drop"))
+    training = train(
+        sample,
+        tmp_path / "run",
+        find_recipe("seed", backbone="mobilenetv2", epochs=25),
+        weights=weights,
+        guard=Guard(leaks="drop"),
+    )
     assessment = evaluate(tmp_path / "run", sample)
     assert assessment.n == 120 and assessment.copies == ()
     assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
     card = json.loads((tmp_path / "run" / "card.json").read_text())
-    assert card["data"]["training"] + card["data"]["validation"] == 240 - training.material.left_out and training.material.left_out < 24
+    assert (
+        card["data"]["training"] + card["data"]["validation"] == 240 - training.material.left_out
+        and training.material.left_out < 24
+    )

@@ -46,7 +46,16 @@ def test_every_locked_version_has_hashes_and_is_the_tested_one(pins, path):
 
 def test_the_container_serves_from_what_is_locked():
     words = (DEPLOY / "requirements.lock").read_text()
-    assert {"fastapi", "uvicorn", "sqlalchemy", "psycopg", "openvino", "pillow", "pi-heif", "setuptools"} <= set(re.findall(r"^([\w.-]+)==", words, re.M))
+    assert {
+        "fastapi",
+        "uvicorn",
+        "sqlalchemy",
+        "psycopg",
+        "openvino",
+        "pillow",
+        "pi-heif",
+        "setuptools",
+    } <= set(re.findall(r"^([\w.-]+)==", words, re.M))
     assert "tensorflow" not in words
 
 
@@ -60,22 +69,36 @@ def test_make_setup_installs_what_is_pinned():
     """Each package that pyproject.toml names is pinned, and the Makefile hands pip the pins; hashes are for deployments."""
     lock = load("lock")
     extras = re.search(r"-c constraints.txt .*'\.\[(.*)\]'", (HOUSE / "Makefile").read_text())[1].split(",")
-    needed = {lock.plain(re.match(r"[\w.-]+", need)[0]) for extra in ["", *extras] for need in lock.list_own_needs(extra)}
+    needed = {
+        lock.plain(re.match(r"[\w.-]+", need)[0])
+        for extra in ["", *extras]
+        for need in lock.list_own_needs(extra)
+    }
     pins = lock.read_pins((HOUSE / "constraints.txt").read_text())
     assert needed - {"lentigo"} - {"tensorflow"} <= set(pins)  # tensorflow is for macOS alone
 
 
 def test_the_containers_base_is_named_by_its_digest():
     lines = (DEPLOY / "Containerfile").read_text().splitlines()
-    assert [line for line in lines if line.startswith("ARG BASE=") and re.search(r"@sha256:[0-9a-f]{64}$", line)]
+    assert [
+        line for line in lines if line.startswith("ARG BASE=") and re.search(r"@sha256:[0-9a-f]{64}$", line)
+    ]
     assert {line.split()[1] for line in lines if line.startswith("FROM ")} == {"${BASE}"}
 
 
 def test_every_package_has_its_licence_written_down(pins):
-    rows = [line.split(" | ") for line in (HOUSE / "licences.md").read_text().splitlines() if line.startswith("| ")][1:]
+    rows = [
+        line.split(" | ")
+        for line in (HOUSE / "licences.md").read_text().splitlines()
+        if line.startswith("| ")
+    ][1:]
     written = {name.strip("| "): (version, licence.strip(" |")) for name, version, licence in rows}
     assert {name: version for name, (version, _) in written.items()} == pins, CURE
-    assert [name for name, (_, licence) in written.items() if re.search(r"\b[A]?GPL", licence) and "LGPL" not in licence] == []
+    assert [
+        name
+        for name, (_, licence) in written.items()
+        if re.search(r"\b[A]?GPL", licence) and "LGPL" not in licence
+    ] == []
 
 
 class Advisor(BaseHTTPRequestHandler):
@@ -83,7 +106,9 @@ class Advisor(BaseHTTPRequestHandler):
 
     def do_POST(self):
         queries = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["queries"]
-        said = [{"vulns": [{"id": "TOY-1"}]} if query["package"]["name"] == "pillow" else {} for query in queries]
+        said = [
+            {"vulns": [{"id": "TOY-1"}]} if query["package"]["name"] == "pillow" else {} for query in queries
+        ]
         body = json.dumps({"results": said}).encode()
         self.send_response(200)
         self.end_headers()

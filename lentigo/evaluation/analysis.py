@@ -8,19 +8,27 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.data.photos import Photo, Problem, stream_photos
-from lentigo.data.progress import Progress, show_nothing
-from lentigo.data.shortcuts import Shortcuts, measure_shortcuts
-from lentigo.data.skin import classify_ita, estimate_ita
+from lentigo.audit.shortcut_baselines import Shortcuts, measure_shortcuts
+from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
-from lentigo.evaluation.comparison import Comparison, compare_models
 from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.copies import Copy
-from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage, list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
+from lentigo.evaluation.duplicate_images import Copy
 from lentigo.evaluation.ledger import record_evaluation
+from lentigo.evaluation.scores.comparison import Comparison, compare_models
+from lentigo.evaluation.scores.curves import (
+    DecisionCurve,
+    ReliabilityBin,
+    RiskCoverage,
+    list_reliability,
+    tabulate_reliability,
+    trace_net_benefit,
+    trace_risk,
+)
+from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
-from lentigo.evaluation.subgroups import Subgroup, tabulate_subgroups
+from lentigo.images.photographs import Photo, Problem, stream_photos
+from lentigo.images.skin_tone import classify_ita, estimate_ita
 from lentigo.inference.prediction import Predictor
 
 WORST = 6  # mistakes shown of each kind
@@ -51,7 +59,9 @@ class Analysis:
     overlap: tuple[str, ...]
     comparison: Comparison | None = None
     contamination_of_other: Contamination | None = None
-    copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
+    copies: tuple[Copy, ...] | None = (
+        None  # of photographs of the training, whatever the file; None where nobody looked
+    )
 
     def to_json(self) -> dict[str, Any]:
         """Every number; NaN is null."""
@@ -80,7 +90,12 @@ def clear_nan(value: Any) -> Any:
 
 
 def analyse(
-    predictor: Predictor, assessment: Assessment, *, stress: bool = False, against: Predictor | None = None, progress: Progress = show_nothing
+    predictor: Predictor,
+    assessment: Assessment,
+    *,
+    stress: bool = False,
+    against: Predictor | None = None,
+    progress: Progress = show_nothing,
 ) -> Analysis:
     """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
     `against` is another RUN to compare with, whose look at the set is counted too."""
@@ -89,7 +104,11 @@ def analyse(
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
     table = add_skin_tone(assessment.table)
-    stresses = stress_model(predictor.rate, dataset, threshold=assessment.threshold, progress=progress) if stress else ()
+    stresses = (
+        stress_model(predictor.rate, dataset, threshold=assessment.threshold, progress=progress)
+        if stress
+        else ()
+    )
     return Analysis(
         reliability=tabulate_reliability(truth, probability, dataset.groups),
         decision_curve=trace_net_benefit(truth, probability) if 0 < truth.sum() < len(truth) else None,
@@ -101,22 +120,37 @@ def analyse(
         overlap=tuple(known.image for known in contamination.images),
         copies=assessment.copies,
         comparison=against and compare_with(against, predictor, assessment, progress),
-        contamination_of_other=against and find_contamination(against.bundle, dataset, pictures=contamination.looked, progress=progress),
+        contamination_of_other=against
+        and find_contamination(against.bundle, dataset, pictures=contamination.looked, progress=progress),
     )
 
 
-def compare_with(other: Predictor, predictor: Predictor, assessment: Assessment, progress: Progress) -> Comparison:
+def compare_with(
+    other: Predictor, predictor: Predictor, assessment: Assessment, progress: Progress
+) -> Comparison:
     """The other RUN first, then the assessed one, on the photographs that were assessed."""
     dataset = assessment.dataset
-    answers = list(progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name))
+    answers = list(
+        progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name)
+    )
     for answer in answers:
         if isinstance(answer, Problem):
-            raise ModelError(f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared")
+            raise ModelError(
+                f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared"
+            )
     looked = assessment.contamination is None or assessment.contamination.looked
     record_evaluation(dataset, assessment.split, other.bundle.name, pictures=looked)
-    first, second = np.array([answer.probability for answer in answers]), assessment.table["probability"].to_numpy()
+    first, second = (
+        np.array([answer.probability for answer in answers]),
+        assessment.table["probability"].to_numpy(),
+    )
     return compare_models(
-        dataset.malignant, first, second, names=(other.name, predictor.name), thresholds=(other.threshold, predictor.threshold), groups=dataset.groups
+        dataset.malignant,
+        first,
+        second,
+        names=(other.name, predictor.name),
+        thresholds=(other.threshold, predictor.threshold),
+        groups=dataset.groups,
     )
 
 
@@ -130,11 +164,16 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `skin_tone` by the angle of the skin around the lesion, where it has none."""
     if "skin_tone" in table:
         return table
-    tones = [classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else None for photo in stream_photos(table["image"])]
+    tones = [
+        classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else None
+        for photo in stream_photos(table["image"])
+    ]
     return table.assign(skin_tone=tones)
 
 
-def find_mistakes(table: pd.DataFrame, truth: np.ndarray, probability: np.ndarray, decided: np.ndarray) -> tuple[Mistake, ...]:
+def find_mistakes(
+    table: pd.DataFrame, truth: np.ndarray, probability: np.ndarray, decided: np.ndarray
+) -> tuple[Mistake, ...]:
     """The most confident wrong answers of each kind: malignant called benign first, then benign called malignant."""
     images, labels = table["image"].to_numpy(), table["label"].to_numpy()
     missed = [n for n in np.argsort(probability) if truth[n] and not decided[n]][:WORST]

@@ -10,17 +10,17 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from lentigo.data.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
-from lentigo.data.photos import Problem
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
 from lentigo.errors import DataError
 from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.copies import Copy, count_known, search_copies
-from lentigo.evaluation.decisions import Decisions, Refusals, measure_decisions, measure_refusals
+from lentigo.evaluation.duplicate_images import Copy, count_known, search_copies
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
-from lentigo.evaluation.metrics import Metrics, estimate_intervals, measure
-from lentigo.evaluation.recalibration import Recalibration, measure_calibration
-from lentigo.evaluation.subgroups import FEWEST
+from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
+from lentigo.evaluation.scores.decisions import Decisions, Refusals, measure_decisions, measure_refusals
+from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
+from lentigo.evaluation.scores.subgroups import FEWEST
+from lentigo.images.photographs import Problem
 from lentigo.inference.prediction import Prediction, Predictor
 
 
@@ -46,9 +46,15 @@ class Assessment:
     refusals: Refusals
     recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
-    copies: tuple[Copy, ...] | None = None  # of photographs of the training, whatever the file; None where nobody looked
-    exposure: Exposure | None = None  # how often the photographs were evaluated before; None where it was not counted
-    contamination: Contamination | None = None  # which photographs the model has learned from; None of its own validation
+    copies: tuple[Copy, ...] | None = (
+        None  # of photographs of the training, whatever the file; None where nobody looked
+    )
+    exposure: Exposure | None = (
+        None  # how often the photographs were evaluated before; None where it was not counted
+    )
+    contamination: Contamination | None = (
+        None  # which photographs the model has learned from; None of its own validation
+    )
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -85,7 +91,12 @@ def known(value: float) -> float | None:
 
 
 def evaluate(
-    model: str | Path | Predictor, data: str | Path | Dataset, *, split: str = "test", twins: bool = True, progress: Progress = show_nothing
+    model: str | Path | Predictor,
+    data: str | Path | Dataset,
+    *,
+    split: str = "test",
+    twins: bool = True,
+    progress: Progress = show_nothing,
 ) -> Assessment:
     """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for the
     RUN, to have it asked otherwise than by default. `twins` looks for photographs that show the same picture: they share a group, and
@@ -102,17 +113,26 @@ def evaluate(
     answers = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
     readable = np.array([isinstance(answer, Prediction) for answer in answers])
     if not readable.any():
-        raise DataError(f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})")
+        raise DataError(
+            f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})"
+        )
     predictions = [answer for answer in answers if isinstance(answer, Prediction)]
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
     exposure = record_evaluation(kept, split, predictor.bundle.name, pictures=twins, progress=progress)
     kept, copies = search_copies(predictor.bundle, kept, progress) if twins else (kept, None)
     searched = count_known(predictor.bundle) if twins else 0
-    contamination = find_contamination(predictor.bundle, kept, pictures=twins, searched=searched, progress=progress)
+    contamination = find_contamination(
+        predictor.bundle, kept, pictures=twins, searched=searched, progress=progress
+    )
     answer = assess(predictor, kept, predictions, split)
     return replace(
-        answer, times_test_opened=exposure.times, exposure=exposure, problems=problems, copies=copies, contamination=contamination
+        answer,
+        times_test_opened=exposure.times,
+        exposure=exposure,
+        problems=problems,
+        copies=copies,
+        contamination=contamination,
     )
 
 
@@ -137,8 +157,13 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         table=dataset.table.assign(probability=probability, decision=labels),
         dataset=dataset,
         problems=(),
-        decisions=tuple(measure_decisions(rule, point, truth, probability, groups) for rule, point in predictor.list_thresholds().items()),
-        refusals=measure_refusals(labels, known_to_model, predictor.risk, threshold, truth, probability, groups),
+        decisions=tuple(
+            measure_decisions(rule, point, truth, probability, groups)
+            for rule, point in predictor.list_thresholds().items()
+        ),
+        refusals=measure_refusals(
+            labels, known_to_model, predictor.risk, threshold, truth, probability, groups
+        ),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
     )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from lentigo.data.manifests import Dataset
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import Dataset
 from lentigo.models.bundle import Bundle
-from lentigo.models.learned import read_learned
+from lentigo.models.training_record import read_learned
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,12 @@ class KnownImage:
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
-        return {"image": self.image, "split": self.split, "how": self.how, "likeness": round(self.likeness, 3)}
+        return {
+            "image": self.image,
+            "split": self.split,
+            "how": self.how,
+            "likeness": round(self.likeness, 3),
+        }
 
 
 @dataclass(frozen=True)
@@ -65,11 +70,17 @@ class Contamination:
         notes = []
         if self.images:
             ways = f"{self.count('file')} by their files, {self.count('picture')} by what they show"
-            notes.append(f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): its numbers here are too good")
+            notes.append(
+                f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): its numbers here are too good"
+            )
         if not self.learned_from:
-            notes.append(f"not known: what {self.model} has learned from is not listed in it, so photographs of its training may be among these")
+            notes.append(
+                f"not known: what {self.model} has learned from is not listed in it, so photographs of its training may be among these"
+            )
         elif not self.looked:
-            notes.append(f"not known: photographs of the training of {self.model} were looked for by their files alone, not by what they show")
+            notes.append(
+                f"not known: photographs of the training of {self.model} were looked for by their files alone, not by what they show"
+            )
         elif self.not_known:
             notes.append(
                 f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that {self.model} has learned from: "
@@ -126,4 +137,6 @@ def find_contamination(
         for image, each in zip(images, known, strict=True)
         if each is not None
     )
-    return Contamination(bundle.name, len(dataset), learned.total, learned.not_known, found, pictures, searched)
+    return Contamination(
+        bundle.name, len(dataset), learned.total, learned.not_known, found, pictures, searched
+    )

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from lentigo.data.drawing import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
-from lentigo.evaluation.curves import DecisionCurve, ReliabilityBin, RiskCoverage
+from lentigo.common.plots import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
+from lentigo.evaluation.scores.curves import DecisionCurve, ReliabilityBin, RiskCoverage
 
 CLASS_SCORES = (("val_accuracy", "accuracy"), ("val_auroc", "AUROC"))  # columns of history.csv, in words
 MASK_SCORES = (("val_dice", "Dice"), ("val_jaccard", "Jaccard"))
@@ -23,7 +23,13 @@ def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, p
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     axes.plot(x, y, color=ACCENT, linewidth=2, label=f"AUROC {roc_auc_score(malignant, probability):.3f}")
     decided = probability >= threshold
-    axes.plot(decided[malignant == 0].mean(), decided[malignant == 1].mean(), "o", color=MALIGNANT, label=f"threshold {threshold:.2f}")
+    axes.plot(
+        decided[malignant == 0].mean(),
+        decided[malignant == 1].mean(),
+        "o",
+        color=MALIGNANT,
+        label=f"threshold {threshold:.2f}",
+    )
     tidy_axes(axes, "ROC", "1 - specificity", "sensitivity")
     axes.legend(loc="lower right", frameon=False)
     return save_figure(figure, path)
@@ -35,7 +41,13 @@ def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: 
     axes = figure.subplots()
     precision, recall, _ = precision_recall_curve(malignant, probability)
     axes.axhline(malignant.mean(), color=GREY, linestyle=":", label=f"prevalence {malignant.mean():.2f}")
-    axes.plot(recall, precision, color=ACCENT, linewidth=2, label=f"average precision {average_precision_score(malignant, probability):.3f}")
+    axes.plot(
+        recall,
+        precision,
+        color=ACCENT,
+        linewidth=2,
+        label=f"average precision {average_precision_score(malignant, probability):.3f}",
+    )
     axes.set_ylim(0, 1.02)
     tidy_axes(axes, "Precision and recall", "recall (sensitivity)", "precision (PPV)")
     axes.legend(loc="lower left", frameon=False)
@@ -50,7 +62,14 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
     axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
         shade = counts[row, column] / max(counts[row].sum(), 1)
-        axes.text(column, row, f"{counts[row, column]}\n{shade:.0%}", ha="center", va="center", color="white" if shade > 0.5 else "black")
+        axes.text(
+            column,
+            row,
+            f"{counts[row, column]}\n{shade:.0%}",
+            ha="center",
+            va="center",
+            color="white" if shade > 0.5 else "black",
+        )
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     tidy_axes(axes, "Confusion", "model", "truth")
@@ -75,13 +94,26 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
     """The share that is malignant against the mean probability of each bin, with 95 % intervals."""
     figure = new_figure()
     axes = figure.subplots()
-    mean, observed, low, high = (np.array([getattr(row, name) for row in bins]) for name in ("probability", "observed", "low", "high"))
+    mean, observed, low, high = (
+        np.array([getattr(row, name) for row in bins]) for name in ("probability", "observed", "low", "high")
+    )
     error = np.average(np.abs(mean - observed), weights=[row.n for row in bins])
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as it should be")
     reach = np.maximum([observed - low, high - observed], 0)  # rounding
-    axes.errorbar(mean, observed, reach, fmt="o", color=ACCENT, markersize=5, elinewidth=1.2, label="bins of equal size, 95 %")
+    axes.errorbar(
+        mean,
+        observed,
+        reach,
+        fmt="o",
+        color=ACCENT,
+        markersize=5,
+        elinewidth=1.2,
+        label="bins of equal size, 95 %",
+    )
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
-    tidy_axes(axes, f"Reliability, mean gap {error:.3f}", "mean P(malignant) of the bin", "share that is malignant")
+    tidy_axes(
+        axes, f"Reliability, mean gap {error:.3f}", "mean P(malignant) of the bin", "share that is malignant"
+    )
     axes.legend(loc="lower right", facecolor="white", edgecolor="none", framealpha=0.85)
     return save_figure(figure, path)
 
@@ -93,11 +125,18 @@ def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | Non
     axes.axhline(0, color=GREY, linewidth=1.5, label="treat none")
     axes.plot(curve.thresholds, curve.treat_all, color=BENIGN, linestyle="--", label="treat all")
     axes.plot(curve.thresholds, curve.model, color=MALIGNANT, linewidth=2, label="model")
-    last = min(0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05))  # beyond, a few photographs decide
+    last = min(
+        0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05)
+    )  # beyond, a few photographs decide
     if threshold is not None:
         axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label=f"threshold {threshold:.2g}")
     axes.set(xlim=(0, last), ylim=(-0.15 * curve.prevalence - 1e-3, 1.08 * curve.prevalence + 1e-3))
-    tidy_axes(axes, f"Decision curve, prevalence {curve.prevalence:.2g}", "threshold probability", "net benefit for each photograph")
+    tidy_axes(
+        axes,
+        f"Decision curve, prevalence {curve.prevalence:.2g}",
+        "threshold probability",
+        "net benefit for each photograph",
+    )
     axes.legend(frameon=False, loc="best")
     return save_figure(figure, path)
 
@@ -117,12 +156,26 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
     figure = new_figure()
     axes = figure.subplots()
     axes.axhline(curve.error[-1], color=GREY, linestyle=":", label=f"all answered {curve.error[-1]:.3f}")
-    axes.plot(curve.coverage, curve.least, color=BENIGN, linewidth=1, linestyle="--", label="errors refused first")
-    axes.plot(curve.coverage, curve.error, color=ACCENT, linewidth=2, label=f"nearest to the threshold refused first, area {curve.aurc:.3f}")
+    axes.plot(
+        curve.coverage, curve.least, color=BENIGN, linewidth=1, linestyle="--", label="errors refused first"
+    )
+    axes.plot(
+        curve.coverage,
+        curve.error,
+        color=ACCENT,
+        linewidth=2,
+        label=f"nearest to the threshold refused first, area {curve.aurc:.3f}",
+    )
     highest = max(0.02, 1.6 * max(curve.error[-1], curve.error[len(curve.error) // 5 :].max()))
     if answered is not None:
         coverage, error = answered
-        axes.plot(coverage, error, "o", color=MALIGNANT, label=f"as it refuses: answers {coverage:.0%}, error {error:.3f}")
+        axes.plot(
+            coverage,
+            error,
+            "o",
+            color=MALIGNANT,
+            label=f"as it refuses: answers {coverage:.0%}, error {error:.3f}",
+        )
         highest = max(highest, 1.2 * error)
     axes.set(xlim=(0, 1.02), ylim=(0, highest))
     tidy_axes(axes, "Risk and coverage", "share answered", "error rate among the answered")
@@ -130,7 +183,9 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
     return save_figure(figure, path)
 
 
-def draw_history(history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES) -> Path:
+def draw_history(
+    history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES
+) -> Path:
     """Loss and validation scores by epoch; `history` is the table of history.csv, `scores` names two of its columns in words."""
     figure = new_figure(9.0, 3.8)
     left, right = figure.subplots(1, 2)

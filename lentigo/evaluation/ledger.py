@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.files import NO_HOME, data_folder, parse_json
-from lentigo.data.manifests import Dataset
-from lentigo.data.picture_hashes import BYTES, METHOD, find_pictures, hash_photos
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.files import NO_HOME, data_folder, parse_json
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import Dataset
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_pictures, hash_photos
 from lentigo.errors import SpaceError
 
 LEDGER_VARIABLE = "LENTIGO_LEDGER"
@@ -117,7 +117,9 @@ class Ledger:
         known = list(self.hashes)
         kept = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
         matches = find_pictures(images, kept, progress=progress)
-        return [known[found[0].row] if found else digest for digest, found in zip(digests, matches, strict=True)]
+        return [
+            known[found[0].row] if found else digest for digest, found in zip(digests, matches, strict=True)
+        ]
 
 
 def cut_bytes(text: str, size: int) -> list[bytes]:
@@ -196,7 +198,11 @@ def record_evaluation(
         SpaceError: the ledger cannot be read or written.
     """
     ledger = read_ledger()
-    files = {bytes.fromhex(digest[: 2 * ID_BYTES]): str(image) for digest, image in zip(dataset.digests, dataset.table["image"], strict=True) if digest}
+    files = {
+        bytes.fromhex(digest[: 2 * ID_BYTES]): str(image)
+        for digest, image in zip(dataset.digests, dataset.table["image"], strict=True)
+        if digest
+    }
     new = [digest for digest in files if digest not in ledger.identities]
     images = [files[digest] for digest in new]
     hashes = hash_photos(images, progress=progress) if pictures else np.zeros((len(new), BYTES), np.uint8)
@@ -204,7 +210,10 @@ def record_evaluation(
     identities = ledger.identities | dict(zip(new, found, strict=True))
     photographs = {digest: identities[digest] for digest in files}
     exposure = count_evaluations(ledger, dataset.fingerprint, list(photographs.values()))
-    rows = [digest + identity + picture.tobytes() for digest, identity, picture in zip(new, found, hashes, strict=True)]
+    rows = [
+        digest + identity + picture.tobytes()
+        for digest, identity, picture in zip(new, found, hashes, strict=True)
+    ]
     append_entry({
         "fingerprint": dataset.fingerprint,
         "split": split,
@@ -249,7 +258,9 @@ def append_entry(entry: dict[str, Any]) -> None:
         torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         line = json.dumps(entry) + "\n"
         with path.open("a", encoding="utf-8") as file:
-            file.write(f"\n{line}" if torn else line)  # what a crash left of the last entry stays a line of its own
+            file.write(
+                f"\n{line}" if torn else line
+            )  # what a crash left of the last entry stays a line of its own
             file.flush()
             os.fsync(file.fileno())
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.data.leak_words import mark_leaks
-from lentigo.data.manifests import CLASSES
-from lentigo.data.page import embed, render_page
-from lentigo.data.shortcuts import FLOOR_TITLES
+from lentigo.audit.shortcut_baselines import FLOOR_TITLES
+from lentigo.common.html import embed, render_page
+from lentigo.datasets.manifests import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
+from lentigo.evaluation.card.model_card import build_card
 from lentigo.evaluation.figures import (
     draw_confusion,
     draw_decision_curve,
@@ -19,11 +19,11 @@ from lentigo.evaluation.figures import (
     draw_risk_coverage,
     draw_roc,
 )
-from lentigo.evaluation.metrics import TITLES
-from lentigo.evaluation.model_card import build_card
+from lentigo.evaluation.scores.metrics import TITLES
 from lentigo.inference.explanation import Explanation, explain_photos, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import Bundle
+from lentigo.splits.leak_words import mark_leaks
 
 
 def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
@@ -33,11 +33,15 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
     probability = assessment.table["probability"].to_numpy()
     figures = {
         "confusion": draw_confusion(assessment.confusion, CLASSES, folder / "confusion.png"),
-        "probabilities": draw_probabilities(truth, probability, assessment.threshold, folder / "probabilities.png"),
+        "probabilities": draw_probabilities(
+            truth, probability, assessment.threshold, folder / "probabilities.png"
+        ),
     }
     if 0 < truth.sum() < len(truth):
         figures["roc"] = draw_roc(truth, probability, assessment.threshold, folder / "roc.png")
-        figures["precision_recall"] = draw_precision_recall(truth, probability, folder / "precision_recall.png")
+        figures["precision_recall"] = draw_precision_recall(
+            truth, probability, folder / "precision_recall.png"
+        )
     return figures
 
 
@@ -51,19 +55,33 @@ def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path
         "risk_coverage": draw_risk_coverage(analysis.risk_coverage, folder / "risk_coverage.png", answered),
     }
     if analysis.decision_curve is not None:
-        figures["decision_curve"] = draw_decision_curve(analysis.decision_curve, folder / "decision_curve.png", assessment.threshold)
+        figures["decision_curve"] = draw_decision_curve(
+            analysis.decision_curve, folder / "decision_curve.png", assessment.threshold
+        )
     return figures
 
 
-def explain_mistakes(predictor: Predictor, analysis: Analysis, folder: str | Path) -> list[tuple[Mistake, Path]]:
+def explain_mistakes(
+    predictor: Predictor, analysis: Analysis, folder: str | Path
+) -> list[tuple[Mistake, Path]]:
     """The worst mistakes with figures of what spoke for malignant and what against."""
     by_image = {mistake.image: mistake for mistake in analysis.mistakes}
     figures = name_figures([Path(image) for image in by_image], Path(folder) / "mistakes")
     answers = explain_photos(predictor, list(figures), figures)
-    return [(by_image[answer.prediction.image], answer.figure) for answer in answers if isinstance(answer, Explanation)]
+    return [
+        (by_image[answer.prediction.image], answer.figure)
+        for answer in answers
+        if isinstance(answer, Explanation)
+    ]
 
 
-def write_report(bundle: Bundle, assessment: Assessment, folder: str | Path, *, closer: tuple[Predictor, Analysis] | None = None) -> str:
+def write_report(
+    bundle: Bundle,
+    assessment: Assessment,
+    folder: str | Path,
+    *,
+    closer: tuple[Predictor, Analysis] | None = None,
+) -> str:
     """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come along.
 
     `closer` adds an analysis, and the predictor that explains its mistakes.

@@ -13,13 +13,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from lentigo.data.artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
-from lentigo.data.degradation import add_noise, blur, dim, draw, recompress, resample, warp
-from lentigo.data.intervals import compare_aurocs, estimate_auroc, estimate_share
-from lentigo.data.manifests import Dataset
-from lentigo.data.photos import Photo, stream_photos
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.intervals import compare_aurocs, estimate_auroc, estimate_share
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
+from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
+from lentigo.images.corruptions import add_noise, blur, dim, draw, recompress, resample, warp
+from lentigo.images.photographs import Photo, stream_photos
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S, 3) RGB to the same
 
@@ -46,7 +46,12 @@ class Stress:
 
 
 def stress_model(
-    answer: Callable[[Iterable[np.ndarray]], Iterable[float]], dataset: Dataset, *, threshold: float, seed: int = 0, progress: Progress = show_nothing
+    answer: Callable[[Iterable[np.ndarray]], Iterable[float]],
+    dataset: Dataset,
+    *,
+    threshold: float,
+    seed: int = 0,
+    progress: Progress = show_nothing,
 ) -> tuple[Stress, ...]:
     """Answers the photographs of a data set unchanged, then after each change of `STRESSES`.
 
@@ -55,9 +60,13 @@ def stress_model(
     are left out; raises `DataError` where none can.
     """
     changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
-    readable = dataset.take(np.array([isinstance(photo, Photo) for photo in stream_photos(dataset.table["image"])], bool))
+    readable = dataset.take(
+        np.array([isinstance(photo, Photo) for photo in stream_photos(dataset.table["image"])], bool)
+    )
     if not len(readable):
-        raise DataError(f"{dataset.name}: none of its {len(dataset)} photographs can be read; expected some to change")
+        raise DataError(
+            f"{dataset.name}: none of its {len(dataset)} photographs can be read; expected some to change"
+        )
     answers = {}
     for name, change in progress(changes.items(), total=len(changes), label="stresses"):
         answers[name] = np.fromiter(answer(change_photos(readable, change, seed)), float)
@@ -70,7 +79,9 @@ def change_photos(dataset: Dataset, change: Change, seed: int) -> Iterator[np.nd
         yield change(photo.pixels, np.random.default_rng([seed, zlib.crc32(photo.pixels.tobytes())]))
 
 
-def compare_answers(answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float) -> tuple[Stress, ...]:
+def compare_answers(
+    answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float
+) -> tuple[Stress, ...]:
     """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs unchanged."""
     unchanged = next(iter(answers.values()))
     rows = []
@@ -80,7 +91,12 @@ def compare_answers(answers: dict[str, np.ndarray], malignant: np.ndarray, group
 
 
 def compare_answer(
-    name: str, probability: np.ndarray, unchanged: np.ndarray, malignant: np.ndarray, groups: np.ndarray, threshold: float
+    name: str,
+    probability: np.ndarray,
+    unchanged: np.ndarray,
+    malignant: np.ndarray,
+    groups: np.ndarray,
+    threshold: float,
 ) -> Stress:
     """One change."""
     decided = unchanged >= threshold

@@ -1,1 +1,1 @@
-"""From photographs to answers, through the same runtime that is measured and served."""
+"""From photographs to predictions, through the same runtime that is measured and served."""

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.photos import Photo, stream_photos
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
+from lentigo.images.photographs import Photo, stream_photos
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, INT8_GRAPH, Bundle
 from lentigo.models.engine import openvino
@@ -38,7 +38,7 @@ laps, last = {}, time.perf_counter()
 def lap(name):
     global last
     laps[name], last = time.perf_counter() - last, time.perf_counter()
-import lentigo.cli; lap("import lentigo.cli")
+import lentigo.cli.app; lap("import lentigo.cli.app")
 import numpy, PIL.Image; lap("import numpy, pillow")
 import lentigo.models.engine; lap("import openvino")
 from lentigo.inference.prediction import Predictor; lap("import the rest")
@@ -78,30 +78,57 @@ class Benchmark:
 
     def tabulate_rates(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows, as text: the rates beside Keras', and the limits."""
-        keras, memory = self.rate(KERAS), next(row.rate for row in self.rates if row.what.startswith("in memory, as predict"))
+        keras, memory = (
+            self.rate(KERAS),
+            next(row.rate for row in self.rates if row.what.startswith("in memory, as predict")),
+        )
         rows = [
             [row.what, f"{row.rate:.1f}", f"{row.rate / keras:.1f}x" if keras else "", f"{row.share:.0%}" if row.share else "",
              f"{row.rate / memory:.0%} of the row above" if row.what == FILES else ""]
             for row in self.rates
         ]  # fmt: skip
-        limits = [[f"limit: matrix product, {name}", f"{limit / self.flops:.0f}", "", f"{limit / 1e12:.2f} TFLOP/s", ""] for name, limit in self.gemm.items()]
+        limits = [
+            [
+                f"limit: matrix product, {name}",
+                f"{limit / self.flops:.0f}",
+                "",
+                f"{limit / 1e12:.2f} TFLOP/s",
+                "",
+            ]
+            for name, limit in self.gemm.items()
+        ]
         return ["what", "photographs/s", "of Keras", "of the limit", ""], rows + limits
 
     def tabulate_times(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows, as text: one warm photograph, and where the time of the first answer goes."""
-        rows = [["one photograph in memory, warm: median", f"{1000 * self.latency_p50:.1f}"], ["the same: 99th percentile", f"{1000 * self.latency_p99:.1f}"]]
+        rows = [
+            ["one photograph in memory, warm: median", f"{1000 * self.latency_p50:.1f}"],
+            ["the same: 99th percentile", f"{1000 * self.latency_p99:.1f}"],
+        ]
         rows += [["`lentigo predict one.jpg`, from the shell and back", f"{1000 * self.cold:.0f}"]]
         rows += [[f"of it: {name}", f"{1000 * seconds:.0f}"] for name, seconds in self.cold_parts.items()]
-        rows += [["of it: start and end of the process", f"{1000 * (self.cold - sum(self.cold_parts.values())):.0f}"]]
+        rows += [
+            [
+                "of it: start and end of the process",
+                f"{1000 * (self.cold - sum(self.cold_parts.values())):.0f}",
+            ]
+        ]
         if self.cold_keras is not None:
-            rows += [["a minimal Keras script", f"{1000 * self.cold_keras:.0f} ({self.cold_keras / self.cold:.1f}x)"]]
+            rows += [
+                [
+                    "a minimal Keras script",
+                    f"{1000 * self.cold_keras:.0f} ({self.cold_keras / self.cold:.1f}x)",
+                ]
+            ]
         return ["what", "ms"], rows
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def measure_machine(bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing) -> Benchmark:
+def measure_machine(
+    bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing
+) -> Benchmark:
     """Measures a RUN on photographs: in memory in every precision, from their files, one at a time, and from a cold start.
 
     `keras` adds the rows of Keras where it is installed. Raises `ModelError` when none of `images` can be read.
@@ -116,25 +143,43 @@ def measure_machine(bundle: Bundle, images: Sequence[str | Path], *, keras: bool
     for what, run in progress(rounds, total=len(rounds), label="measurements"):
         seconds[what].append(run())
     gemm, flops = {p: measure_gemm(p) for p in list_precisions()}, count_flops(bundle.folder / GRAPH)
-    rates = tuple(Rate(what, 1 / statistics.median(times), share_of_limit(what, statistics.median(times), gemm, flops)) for what, times in seconds.items())
+    rates = tuple(
+        Rate(what, 1 / statistics.median(times), share_of_limit(what, statistics.median(times), gemm, flops))
+        for what, times in seconds.items()
+    )
     p50, p99 = measure_latency(Predictor(bundle, count=1).session, photos[0])
-    cold = statistics.median(time_command([sys.executable, "-m", "lentigo", "predict", str(images[0]), "--model", str(bundle.folder)]) for _ in range(REPEATS))
+    cold = statistics.median(
+        time_command(
+            [sys.executable, "-m", "lentigo", "predict", str(images[0]), "--model", str(bundle.folder)]
+        )
+        for _ in range(REPEATS)
+    )
     parts = json.loads(run_quietly([sys.executable, "-c", COLD_PARTS, str(bundle.folder), str(images[0])]))
-    cold_keras = time_command([sys.executable, "-c", COLD_KERAS, str(bundle.folder / CLASSIFIER), str(images[0])]) if with_keras else None
+    cold_keras = (
+        time_command([sys.executable, "-c", COLD_KERAS, str(bundle.folder / CLASSIFIER), str(images[0])])
+        if with_keras
+        else None
+    )
     return Benchmark(bundle.name, rates, gemm, flops, p50, p99, cold, parts, cold_keras)
 
 
-def list_contenders(bundle: Bundle, photos: list[np.ndarray], images: Sequence[str | Path], keras: bool) -> dict[str, Callable[[], float]]:
+def list_contenders(
+    bundle: Bundle, photos: list[np.ndarray], images: Sequence[str | Path], keras: bool
+) -> dict[str, Callable[[], float]]:
     """By its name each way to answer: a function that answers and gives the seconds a photograph took."""
     contenders: dict[str, Callable[[], float]] = {}
     if keras:
         contenders[KERAS] = prepare_keras(bundle, np.stack(photos[:KERAS_PHOTOS]))
     for precision in list_precisions():
-        contenders[f"in memory, {precision}"] = prepare_session(Session(bundle.folder / GRAPH, precision=precision), photos)
+        contenders[f"in memory, {precision}"] = prepare_session(
+            Session(bundle.folder / GRAPH, precision=precision), photos
+        )
     if INT8_GRAPH in bundle.card["files"]:
         contenders["in memory, int8"] = prepare_session(Session(bundle.folder / INT8_GRAPH), photos)
     predictor = Predictor(bundle)
-    contenders[f"in memory, as predict does ({predictor.session.precision})"] = prepare_session(predictor.session, photos)
+    contenders[f"in memory, as predict does ({predictor.session.precision})"] = prepare_session(
+        predictor.session, photos
+    )
     contenders[FILES] = lambda: time_each(lambda: sum(1 for _ in predictor.predict(images)), len(images))
     return contenders
 
@@ -147,8 +192,8 @@ def prepare_session(session: Any, photos: list[np.ndarray]) -> Callable[[], floa
 
 def prepare_keras(bundle: Bundle, photos: np.ndarray) -> Callable[[], float]:
     """The RUN's Keras model, warm, as a contender."""
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.network import open_network
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import open_network
 
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
     model = network.full or network.trunk  # a RUN without a classifier has no logit
@@ -183,18 +228,28 @@ def measure_latency(session: Any, photo: np.ndarray) -> tuple[float, float]:
 def measure_gemm(precision: str) -> float:
     """FLOP/s of a product of two square matrices, the most that a network could reach: the best of several."""
     left = opset.parameter([GEMM_SIDE, GEMM_SIDE], np.float32)
-    right = opset.constant(np.random.default_rng(0).standard_normal((GEMM_SIDE, GEMM_SIDE)).astype(np.float32))
+    right = opset.constant(
+        np.random.default_rng(0).standard_normal((GEMM_SIDE, GEMM_SIDE)).astype(np.float32)
+    )
     model = openvino.Model([opset.matmul(left, right, False, False)], [left])
-    compiled = openvino.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"})
+    compiled = openvino.Core().compile_model(
+        model, "CPU", {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
+    )
     request, values = compiled.create_infer_request(), np.ones((GEMM_SIDE, GEMM_SIDE), np.float32)
-    return 2 * GEMM_SIDE**3 / min(time_each(lambda: request.infer({0: values}, share_inputs=True), 1) for _ in range(4 * REPEATS))
+    return (
+        2
+        * GEMM_SIDE**3
+        / min(time_each(lambda: request.infer({0: values}, share_inputs=True), 1) for _ in range(4 * REPEATS))
+    )
 
 
 def count_flops(graph: Path) -> float:
     """Floating-point operations of one photograph in convolutions and matrix products: two for each multiplication."""
     model = openvino.Core().read_model(graph)
     model.reshape([1, *list(model.inputs[0].partial_shape)[1:]])
-    return float(sum(2 * math.prod(op.get_output_shape(0)) * inner_size(op) for op in model.get_ordered_ops()))
+    return float(
+        sum(2 * math.prod(op.get_output_shape(0)) * inner_size(op) for op in model.get_ordered_ops())
+    )
 
 
 def inner_size(op: openvino.Node) -> int:
@@ -204,7 +259,9 @@ def inner_size(op: openvino.Node) -> int:
         return 0
     shape = op.get_input_shape(1)
     if kind == "MatMul":
-        return shape[-1] if op.get_attributes().get("transpose_b") else shape[-2] if len(shape) > 1 else shape[0]
+        return (
+            shape[-1] if op.get_attributes().get("transpose_b") else shape[-2] if len(shape) > 1 else shape[0]
+        )
     return math.prod(shape[1:] if kind == "Convolution" else shape[2:])
 
 
@@ -226,5 +283,7 @@ def run_quietly(command: list[str]) -> str:
     """What a process prints. Raises `ModelError` with its last words where it fails."""
     done = subprocess.run(command, capture_output=True, text=True)
     if done.returncode:
-        raise ModelError(f"{' '.join(command[:4])} ... failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}")
+        raise ModelError(
+            f"{' '.join(command[:4])} ... failed: {(done.stderr.strip().splitlines() or ['no message'])[-1]}"
+        )
     return done.stdout

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.photos import SIDE
+from lentigo.images.photographs import SIDE
 from lentigo.inference.benchmark import count_flops, run_quietly
 from lentigo.models.engine import openvino
 from lentigo.models.runtime import BATCH, Session
@@ -47,7 +47,13 @@ class Cost:
 def measure_cost(graph: Path, parameters: int, precision: str) -> Cost:
     """The cost of an ONNX graph at "f32" or "bf16". Raises `ModelError` where it cannot be run."""
     use = json.loads(run_quietly([sys.executable, "-c", PROGRAM, str(graph), precision]).splitlines()[-1])
-    return Cost(parameters, round(count_flops(graph) / 2), **use, megabytes=graph.stat().st_size / 1e6, precision=precision)
+    return Cost(
+        parameters,
+        round(count_flops(graph) / 2),
+        **use,
+        megabytes=graph.stat().st_size / 1e6,
+        precision=precision,
+    )
 
 
 def report_use(graph: str, precision: str) -> None:

@@ -62,7 +62,9 @@ class DecisionRule:
             return Decision(label, None)
         if not distance <= self.reference.limit:
             limits = f"distance {distance:.1f}, limit {self.reference.limit:.1f}"
-            return Decision("uncertain", False, f"unlike the photographs that the model knows ({limits})", False)
+            return Decision(
+                "uncertain", False, f"unlike the photographs that the model knows ({limits})", False
+            )
         shifted = distance > self.reference.shift_limit if np.isfinite(self.reference.shift_limit) else None
         if self.alpha > 0:
             possible = self.reference.list_possible(probability, self.alpha)

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.data.photos import SUFFIXES, Problem, read_photo
 from lentigo.errors import PhotoError, UsageError
-from lentigo.inference.figures import draw_explanation, save_figure
-from lentigo.inference.naming import keep_photos, name_apart
+from lentigo.images.photographs import SUFFIXES, Problem, read_photo
+from lentigo.inference.explanation_figures import draw_explanation, save_figure
+from lentigo.inference.output_names import keep_photos, name_apart
 from lentigo.inference.prediction import Prediction, Predictor, gather_photos
 
 
@@ -38,7 +38,13 @@ class Explanations:
     problems: tuple[Problem, ...]
 
 
-def explain(inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, out: str | Path | None = None, exact: bool = False) -> Explanations:
+def explain(
+    inputs: str | Path | Iterable[str | Path],
+    model: str | Path = "bundled",
+    *,
+    out: str | Path | None = None,
+    exact: bool = False,
+) -> Explanations:
     """Explains photographs and folders of photographs; prediction and heatmap come from one pass.
 
     `out` is a folder for one PNG a photograph, or, for one photograph, a name ending in .png; without it nothing is drawn.
@@ -52,7 +58,9 @@ def explain(inputs: str | Path | Iterable[str | Path], model: str | Path = "bund
     return Explanations(explanations, tuple(problems) + tuple(a for a in answers if isinstance(a, Problem)))
 
 
-def explain_photos(predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]) -> Iterator[Explanation | Problem]:
+def explain_photos(
+    predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]
+) -> Iterator[Explanation | Problem]:
     """One explanation for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
     predictor.require_classifier()
     for answer in predictor.answer(paths):
@@ -82,9 +90,14 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
     out = Path(out)
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(photos) > 1 or out.suffix.lower() != ".png":
-            raise UsageError(f"{out}: cannot hold {len(photos)} figure(s); expected a folder, or for one photograph a name ending in .png")
+            raise UsageError(
+                f"{out}: cannot hold {len(photos)} figure(s); expected a folder, or for one photograph a name ending in .png"
+            )
         figures = dict.fromkeys(photos, out)
     else:
-        figures = {image: out / f"{name}.png" for image, name in zip(photos, name_apart(photos.values()), strict=True)}
+        figures = {
+            image: out / f"{name}.png"
+            for image, name in zip(photos, name_apart(photos.values()), strict=True)
+        }
     keep_photos(photos.values(), figures.values())
     return figures

@@ -15,17 +15,22 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.diagnosis_words import DIAGNOSES
-from lentigo.data.photos import Photo, Problem, list_photos, stream_photos
-from lentigo.data.quality import judge_quality, measure_quality
+from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.images.photographs import Photo, Problem, list_photos, stream_photos
+from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule
 from lentigo.inference.operating_point import choose_threshold
-from lentigo.inference.prevalence import PredictiveValues, estimate_predictive_values, require_prevalence, shift_prevalence
+from lentigo.inference.prevalence import (
+    PredictiveValues,
+    estimate_predictive_values,
+    require_prevalence,
+    shift_prevalence,
+)
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
-from lentigo.models.receptive_fields import place_cells
+from lentigo.models.networks.receptive_fields import place_cells
 from lentigo.models.runtime import BATCH, Answers, open_session
 
 OVERFLOW_CURE = "compute in fp32 (--exact), or copy the RUN again from its source"
@@ -83,10 +88,17 @@ class Prediction:
     def to_row(self) -> dict[str, Any]:
         """A row of a table: the likeliest diagnosis, and the probability of each in a column of its own."""
         shares = self.diagnosis or dict.fromkeys(DIAGNOSES, "")
-        return asdict(self) | {"diagnosis": self.likeliest} | {f"p_{name}": share for name, share in shares.items()}
+        return (
+            asdict(self)
+            | {"diagnosis": self.likeliest}
+            | {f"p_{name}": share for name, share in shares.items()}
+        )
 
 
-ROW = (*(field.name for field in fields(Prediction)), *(f"p_{name}" for name in DIAGNOSES))  # the columns of `Prediction.to_row`
+ROW = (
+    *(field.name for field in fields(Prediction)),
+    *(f"p_{name}" for name in DIAGNOSES),
+)  # the columns of `Prediction.to_row`
 
 
 @dataclass(frozen=True)
@@ -135,7 +147,9 @@ class Predictor:
         few = count is not None and count * len(self.views) <= BATCH
         self.tta = self.bundle.card.get("tta") if flips else None
         with check_meanwhile(None if self.bundle is model else self.bundle):
-            self.session = open_session(self.bundle, device=device, exact=exact, batch=1 if few else BATCH, threads=threads)
+            self.session = open_session(
+                self.bundle, device=device, exact=exact, batch=1 if few else BATCH, threads=threads
+            )
             self.reference = None
             if REFERENCE in self.bundle.card["files"]:
                 self.reference = load_reference(self.bundle.folder / REFERENCE, tta=self.tta is not None)
@@ -178,7 +192,15 @@ class Predictor:
                     yield Problem(photo.image, fault)
                     continue
                 said = self.decide(photo, logit, first, seconds) if self.classifies else None
-                yield Answer(photo.image, said, photo.pixels, logit, first.get("heatmap"), mask, self.place_heatmap(first))
+                yield Answer(
+                    photo.image,
+                    said,
+                    photo.pixels,
+                    logit,
+                    first.get("heatmap"),
+                    mask,
+                    self.place_heatmap(first),
+                )
             last = time.perf_counter()  # what the caller does with an answer is no part of the next one
         yield from waiting
 
@@ -211,10 +233,14 @@ class Predictor:
         """P(malignant) of a logit (1,) of the graph. Raises `ModelError` for one that is no number."""
         probability = float(self.calibration.apply(logit)[0])
         if not math.isfinite(probability):
-            raise ModelError(f"{self.name}: answers with a logit that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}")
+            raise ModelError(
+                f"{self.name}: answers with a logit that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}"
+            )
         return probability
 
-    def measure(self, photos: Iterable[Photo | Problem], waiting: deque) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
+    def measure(
+        self, photos: Iterable[Photo | Problem], waiting: deque
+    ) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
         """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects
         what was drawn."""
 
@@ -228,12 +254,18 @@ class Predictor:
         for first in answers:
             seen = [first, *islice(answers, len(self.views) - 1)]
             logit = self.average_logit(seen) if self.classifies else float("nan")
-            mask = np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0) if self.outlines else None
+            mask = (
+                np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0)
+                if self.outlines
+                else None
+            )
             yield logit, mask, first
 
     def place_heatmap(self, answers: Answers) -> tuple[float, ...]:
         """What the cells of a heatmap look at, as shares of the photograph's side; () where there is no heatmap."""
-        return place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
+        return (
+            place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
+        )
 
     def decide(self, photo: Photo, logit: float, answers: Answers, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
@@ -248,10 +280,20 @@ class Predictor:
         said = self.describe(photo.image, probability, decision, seconds, warnings)
         if "diagnosis" not in answers:
             return said
-        return replace(said, diagnosis={name: float(share) for name, share in zip(DIAGNOSES, answers["diagnosis"], strict=True)})
+        return replace(
+            said,
+            diagnosis={
+                name: float(share) for name, share in zip(DIAGNOSES, answers["diagnosis"], strict=True)
+            },
+        )
 
     def describe(
-        self, image: str, probability: float, decision: Decision, seconds: float = 0.0, warnings: tuple[str, ...] = ()
+        self,
+        image: str,
+        probability: float,
+        decision: Decision,
+        seconds: float = 0.0,
+        warnings: tuple[str, ...] = (),
     ) -> Prediction:
         """A decision and the calibrated probability that it was made on, as they are shown: moved to the prevalence in use."""
         return Prediction(
@@ -266,7 +308,11 @@ class Predictor:
 
     def shift(self, probability: float) -> float:
         """A probability for the population in which the model is used."""
-        return probability if self.prevalence is None else float(shift_prevalence(probability, self.bundle.card["prevalence"], self.prevalence))
+        return (
+            probability
+            if self.prevalence is None
+            else float(shift_prevalence(probability, self.bundle.card["prevalence"], self.prevalence))
+        )
 
     def estimate_values(self) -> PredictiveValues:
         """PPV and NPV at the threshold in the population in which the model is used, from the RUN's validation photographs.
@@ -274,15 +320,25 @@ class Predictor:
         Raises `UsageError` where the RUN carries none.
         """
         if self.reference is None:
-            raise UsageError(f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave --prevalence out")
+            raise UsageError(
+                f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave --prevalence out"
+            )
         malignant, benign = self.reference.malignant, self.reference.benign
         flagged, cleared = int((malignant >= self.threshold).sum()), int((benign < self.threshold).sum())
-        return estimate_predictive_values(flagged, len(malignant), cleared, len(benign), self.prevalence or float(self.bundle.card["prevalence"]))
+        return estimate_predictive_values(
+            flagged,
+            len(malignant),
+            cleared,
+            len(benign),
+            self.prevalence or float(self.bundle.card["prevalence"]),
+        )
 
     def require_classifier(self) -> None:
         """Raises `ModelError` where the RUN has a decoder alone, or no calibration for the mean over the views that it is asked for."""
         if not self.classifies:
-            raise ModelError(f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`")
+            raise ModelError(
+                f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"
+            )
         if len(self.views) > 1 and self.tta is None:
             raise ModelError(
                 f"{self.bundle.folder}: --flips averages over mirrored views, and this RUN has no calibration for their mean (no `tta` in "
@@ -292,23 +348,35 @@ class Predictor:
     def require_decoder(self) -> None:
         """Raises `ModelError` where the RUN has a classifier alone."""
         if not self.outlines:
-            raise ModelError(f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train MASKS --masks --out RUN`")
+            raise ModelError(
+                f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train MASKS --masks --out RUN`"
+            )
 
     def list_thresholds(self) -> dict[str, float]:
         """By its rule each operating point that a reader may want to see beside the one in use, which comes first."""
         used = {self.threshold_rule: self.threshold}
-        others = {rule: self.find_threshold(rule) for rule in OPERATING_POINTS} if self.reference is not None else {}
+        others = (
+            {rule: self.find_threshold(rule) for rule in OPERATING_POINTS}
+            if self.reference is not None
+            else {}
+        )
         return used | others
 
     def find_threshold(self, rule: str) -> float:
         """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not known."""
         if self.reference is None:
-            raise UsageError(f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out")
+            raise UsageError(
+                f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out"
+            )
         truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
-        return choose_threshold(rule, truth, np.concatenate([self.reference.benign, self.reference.malignant]))
+        return choose_threshold(
+            rule, truth, np.concatenate([self.reference.benign, self.reference.malignant])
+        )
 
 
-def turn_views(photos: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]) -> Iterator[np.ndarray]:
+def turn_views(
+    photos: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]
+) -> Iterator[np.ndarray]:
     """The views of each photograph, uint8 (side, side, 3), one after the other."""
     for pixels in photos:
         for view in views:
@@ -333,14 +401,26 @@ def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[
     Files are not opened here. Raises `DataError` where there is nothing to answer at all.
     """
     found = list(list_photos(inputs))
-    paths, problems = [item for item in found if not isinstance(item, Problem)], [item for item in found if isinstance(item, Problem)]
+    paths, problems = (
+        [item for item in found if not isinstance(item, Problem)],
+        [item for item in found if isinstance(item, Problem)],
+    )
     if not paths:
-        raise DataError(f"{problems[0].image}: {problems[0].error}" if problems else "no photograph was named; give files, folders, addresses, or paths on standard input")
+        raise DataError(
+            f"{problems[0].image}: {problems[0].error}"
+            if problems
+            else "no photograph was named; give files, folders, addresses, or paths on standard input"
+        )
     return paths, problems
 
 
 def predict(
-    inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, exact: bool = False, flips: bool = False, device: str = "cpu"
+    inputs: str | Path | Iterable[str | Path],
+    model: str | Path = "bundled",
+    *,
+    exact: bool = False,
+    flips: bool = False,
+    device: str = "cpu",
 ) -> Predictions:
     """Answers for photographs and folders of photographs; the options are those of `Predictor`.
 

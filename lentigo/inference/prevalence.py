@@ -14,7 +14,9 @@ from lentigo.errors import UsageError
 def require_prevalence(value: float, name: str = "prevalence") -> float:
     """The value, if it lies between 0 and 1, both excluded; otherwise raises `UsageError`."""
     if not 0 < value < 1:
-        raise UsageError(f"{name} {value}: expected the share of malignant lesions, between 0 and 1, such as 0.02")
+        raise UsageError(
+            f"{name} {value}: expected the share of malignant lesions, between 0 and 1, such as 0.02"
+        )
     return value
 
 
@@ -28,7 +30,10 @@ def shift_prevalence(probability: float | np.ndarray, before: float, after: floa
     >>> round(shift_prevalence(0.5, before=0.5, after=0.02), 4)
     0.02
     """
-    before, after = require_prevalence(before, "prevalence before"), require_prevalence(after, "prevalence after")
+    before, after = (
+        require_prevalence(before, "prevalence before"),
+        require_prevalence(after, "prevalence after"),
+    )
     malignant, benign = after / before * probability, (1 - after) / (1 - before) * (1 - probability)
     return malignant / (malignant + benign)
 
@@ -48,7 +53,10 @@ class PredictiveValues:
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that does not exist is null."""
         values = {**asdict(self), "ppv_ci": list(self.ppv_ci), "npv_ci": list(self.npv_ci)}
-        return {name: [known(end) for end in value] if isinstance(value, list) else known(value) for name, value in values.items()}
+        return {
+            name: [known(end) for end in value] if isinstance(value, list) else known(value)
+            for name, value in values.items()
+        }
 
 
 def known(value: float) -> float | None:
@@ -56,7 +64,9 @@ def known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def estimate_predictive_values(flagged: int, malignant: int, cleared: int, benign: int, prevalence: float) -> PredictiveValues:
+def estimate_predictive_values(
+    flagged: int, malignant: int, cleared: int, benign: int, prevalence: float
+) -> PredictiveValues:
     """PPV and NPV at `prevalence` of a model that flagged `flagged` of `malignant` lesions and cleared `cleared` of `benign` ones.
 
     The intervals are Mercaldo 2007's (Statistics in Medicine 26:2170): logit, and adjusted logit where a sensitivity or
@@ -69,16 +79,25 @@ def estimate_predictive_values(flagged: int, malignant: int, cleared: int, benig
     """
     require_prevalence(prevalence)
     if not malignant or not benign:
-        share = [part / whole if whole else np.nan for part, whole in ((flagged, malignant), (cleared, benign))]
+        share = [
+            part / whole if whole else np.nan for part, whole in ((flagged, malignant), (cleared, benign))
+        ]
         return PredictiveValues(prevalence, *share, np.nan, np.nan, (np.nan, np.nan), (np.nan, np.nan))
     z = NormalDist().inv_cdf(0.975)
-    extra = 0.0 if 0 < flagged < malignant and 0 < cleared < benign else z**2  # Agresti and Coull's, half of it successes
+    extra = (
+        0.0 if 0 < flagged < malignant and 0 < cleared < benign else z**2
+    )  # Agresti and Coull's, half of it successes
     cases, controls = malignant + extra, benign + extra
-    low, high = logit_intervals((flagged + extra / 2) / cases, cases, (cleared + extra / 2) / controls, controls, prevalence, z)
+    low, high = logit_intervals(
+        (flagged + extra / 2) / cases, cases, (cleared + extra / 2) / controls, controls, prevalence, z
+    )
     sensitivity, specificity = flagged / malignant, cleared / benign
     ppv = divide(sensitivity * prevalence, (1 - specificity) * (1 - prevalence))
     npv = divide(specificity * (1 - prevalence), (1 - sensitivity) * prevalence)
-    ends = [(float(np.fmin(a, value)), float(np.fmax(b, value))) for a, b, value in zip(low, high, (ppv, npv), strict=True)]
+    ends = [
+        (float(np.fmin(a, value)), float(np.fmax(b, value)))
+        for a, b, value in zip(low, high, (ppv, npv), strict=True)
+    ]
     return PredictiveValues(prevalence, sensitivity, specificity, ppv, npv, *ends)
 
 
@@ -87,10 +106,14 @@ def divide(part: float, rest: float) -> float:
     return part / (part + rest) if part + rest else float("nan")
 
 
-def logit_intervals(se: float, cases: float, sp: float, controls: float, prevalence: float, z: float) -> tuple[np.ndarray, np.ndarray]:
+def logit_intervals(
+    se: float, cases: float, sp: float, controls: float, prevalence: float, z: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Lower and upper ends, float (2,) each, of PPV and NPV (Mercaldo 2007, equations 8 to 11)."""
     odds = np.log(prevalence / (1 - prevalence))
     centre = np.array([np.log(se / (1 - sp)) + odds, np.log(sp / (1 - se)) - odds])
-    variance = np.array([(1 - se) / se / cases + sp / (1 - sp) / controls, se / (1 - se) / cases + (1 - sp) / sp / controls])
+    variance = np.array(
+        [(1 - se) / se / cases + sp / (1 - sp) / controls, se / (1 - se) / cases + (1 - sp) / sp / controls]
+    )
     low, high = (1 / (1 + np.exp(-(centre + side * z * np.sqrt(variance)))) for side in (-1, 1))
     return low, high

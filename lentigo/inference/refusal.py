@@ -48,7 +48,10 @@ class Reference:
         """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
         points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
         squares = (points[:, None] - centres[None]) ** 2
-        distances = [np.sqrt(squares[:, :, part].sum(axis=2)).min(axis=1) for part in list_parts(self.output, squares.shape[2])]
+        distances = [
+            np.sqrt(squares[:, :, part].sum(axis=2)).min(axis=1)
+            for part in list_parts(self.output, squares.shape[2])
+        ]
         return np.max(distances, axis=0)
 
     @cached_property
@@ -81,7 +84,12 @@ class Reference:
             path: The file.
             tta: `benign` and `malignant` by the mean over mirrored views, where that was measured.
         """
-        arrays = {CENTRES[self.output]: self.centres, "whitening": self.whitening, "limit": self.limit, "shift_limit": self.shift_limit}
+        arrays = {
+            CENTRES[self.output]: self.centres,
+            "whitening": self.whitening,
+            "limit": self.limit,
+            "shift_limit": self.shift_limit,
+        }
         arrays |= {"benign": self.benign, "malignant": self.malignant}
         if tta is not None:
             arrays |= {"benign_tta": tta[0], "malignant_tta": tta[1]}
@@ -91,7 +99,10 @@ class Reference:
 def list_parts(output: str, size: int) -> list[slice]:
     """The parts of what is measured, of `size` numbers in all, whose distances are measured one by one."""
     ends = np.cumsum(PARTS.get(output, (size,)))
-    return [slice(int(end - length), int(end)) for end, length in zip(ends, PARTS.get(output, (size,)), strict=True)]
+    return [
+        slice(int(end - length), int(end))
+        for end, length in zip(ends, PARTS.get(output, (size,)), strict=True)
+    ]
 
 
 def scale(points: np.ndarray, output: str) -> np.ndarray:
@@ -99,7 +110,9 @@ def scale(points: np.ndarray, output: str) -> np.ndarray:
     if output == "embedding":
         return shorten(points)
     if output == "reference":
-        return np.concatenate([shorten(points[:, part]) for part in list_parts(output, points.shape[1])], axis=1)
+        return np.concatenate(
+            [shorten(points[:, part]) for part in list_parts(output, points.shape[1])], axis=1
+        )
     means, squares = np.split(points.astype(np.float64), 2, axis=1)
     return np.concatenate([means, np.sqrt(np.maximum(squares - means**2, 0))], axis=1)
 
@@ -140,16 +153,44 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
             arrays = {"whitening": file["whitening"], "limit": file["limit"]}
             arrays |= {"benign": file[f"benign{end}"], "malignant": file[f"malignant{end}"]}
         check_arrays({**arrays, "centres": centres, "shift_limit": shift_limit})
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        NotImplementedError,
+    ) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    return Reference(**{**arrays, "centres": centres, "output": output, "limit": float(arrays["limit"]), "shift_limit": float(shift_limit), "whitening": np.asarray(arrays["whitening"], np.float32)})
+    return Reference(
+        **{
+            **arrays,
+            "centres": centres,
+            "output": output,
+            "limit": float(arrays["limit"]),
+            "shift_limit": float(shift_limit),
+            "whitening": np.asarray(arrays["whitening"], np.float32),
+        }
+    )
 
 
 def check_arrays(arrays: dict[str, np.ndarray]) -> None:
     """Raises `ValueError` where the arrays of a reference do not go together."""
-    for name, dimensions in (("centres", 2), ("whitening", 2), ("benign", 1), ("malignant", 1), ("limit", 0), ("shift_limit", 0)):
+    for name, dimensions in (
+        ("centres", 2),
+        ("whitening", 2),
+        ("benign", 1),
+        ("malignant", 1),
+        ("limit", 0),
+        ("shift_limit", 0),
+    ):
         array = arrays[name]
         if array.ndim != dimensions or array.dtype.kind not in "fiu":
-            raise ValueError(f"{name}: {array.dtype} {array.shape}, expected numbers in {dimensions} dimensions")
+            raise ValueError(
+                f"{name}: {array.dtype} {array.shape}, expected numbers in {dimensions} dimensions"
+            )
     if arrays["centres"].shape != (2, len(arrays["whitening"])):
-        raise ValueError(f"centres {arrays['centres'].shape} and whitening {arrays['whitening'].shape} do not go together")
+        raise ValueError(
+            f"centres {arrays['centres'].shape} and whitening {arrays['whitening'].shape} do not go together"
+        )

@@ -1,1 +1,1 @@
-"""Backbones, the network, the model on disk, and the runtime that answers."""
+"""The model on disk, and the runtime that answers."""

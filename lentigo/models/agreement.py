@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.intervals import compare_aurocs
+from lentigo.common.intervals import compare_aurocs
 
 EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
 LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below
-LARGEST_MEAN_DIFFERENCE = 0.01  # of P(malignant): the faster form answers with the calibration of the original
+LARGEST_MEAN_DIFFERENCE = (
+    0.01  # of P(malignant): the faster form answers with the calibration of the original
+)
 
 
 def clear_nan(values: dict[str, Any]) -> dict[str, Any]:

@@ -8,23 +8,42 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lentigo.data.files import hash_file, write_json
+from lentigo.common.files import hash_file, write_json
 from lentigo.errors import ModelError
 from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
 from lentigo.models.external_data import list_external_files
 
 FORMAT = 1  # of the card; a newer one is refused
-GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = "model.onnx", "model.keras", "card.json", "history.csv", "splits.csv"
-LEARNED = "learned.npz"  # every photograph that it has learned from, and its starts; see lentigo.models.learned
+GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = (
+    "model.onnx",
+    "model.keras",
+    "card.json",
+    "history.csv",
+    "splits.csv",
+)
+LEARNED = "learned.npz"  # every photograph that it has learned from, and its starts; see lentigo.models.training_record
 PAST = "past.csv"  # of RUNs made before learned.npz: the sides of photographs that its start knew and its own training did not have
 MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
-INT8_GRAPH, INT8_WEIGHTS = "model.int8.xml", "model.int8.bin"  # the quantised twin, where `lentigo export --int8` made one
+INT8_GRAPH, INT8_WEIGHTS = (
+    "model.int8.xml",
+    "model.int8.bin",
+)  # the quantised twin, where `lentigo export --int8` made one
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, LEARNED, PAST, MASKS)
 BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
-RESULTS = ("n", "accuracy", "auroc", "sensitivity", "specificity", "specificity_at_95_sensitivity", "ece", "ci")  # in the card's metrics
+RESULTS = (
+    "n",
+    "accuracy",
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "specificity_at_95_sensitivity",
+    "ece",
+    "ci",
+)  # in the card's metrics
 CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
+
 
 @dataclass(frozen=True)
 class Bundle:
@@ -71,7 +90,9 @@ def find_bundle(folder: str | Path) -> Bundle:
     card = read_card(folder)
     for name in card["files"]:
         if not (folder / name).is_file():
-            raise ModelError(f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again")
+            raise ModelError(
+                f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again"
+            )
     if GRAPH not in card["files"]:
         raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
     bundle = Bundle(folder, card)
@@ -98,14 +119,20 @@ def check_hashes(bundle: Bundle) -> None:
     """Raises `ModelError` where a file of a RUN is not the one that its card names."""
     for name, expected in bundle.card["files"].items():
         if hash_file(bundle.folder / name) not in (expected, bundle.card.get("coming", {}).get(name)):
-            raise ModelError(f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again from its source")
+            raise ModelError(
+                f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again from its source"
+            )
 
 
 def read_card(folder: Path) -> dict[str, Any]:
     """The card of a RUN, as written."""
     path = folder / CARD
     if not path.is_file():
-        cure = "finish it with --resume" if (folder / "checkpoint").is_dir() else "give a folder that `lentigo train` wrote"
+        cure = (
+            "finish it with --resume"
+            if (folder / "checkpoint").is_dir()
+            else "give a folder that `lentigo train` wrote"
+        )
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
     try:
         if path.stat().st_size > LARGEST_CARD:
@@ -114,15 +141,21 @@ def read_card(folder: Path) -> dict[str, Any]:
     except (ValueError, OSError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     if not isinstance(card, dict) or not is_count(card.get("format")):
-        raise ModelError(f"{path}: is damaged (no card, or one without a format); copy the RUN again from its source")
+        raise ModelError(
+            f"{path}: is damaged (no card, or one without a format); copy the RUN again from its source"
+        )
     if card["format"] > FORMAT:
-        raise ModelError(f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo")
+        raise ModelError(
+            f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo"
+        )
     if fault := find_fault(card):
         raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")
     decides = ("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ()
     missing = [name for name in ("files", "backbone", *decides) if name not in card]
     if missing:
-        raise ModelError(f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its source")
+        raise ModelError(
+            f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its source"
+        )
     return card
 
 
@@ -139,7 +172,9 @@ def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
     return Bundle(draft.folder, card)
 
 
-def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] = (), **entries: Any) -> Bundle:
+def amend_bundle(
+    bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] = (), **entries: Any
+) -> Bundle:
     """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is valid at every moment.
 
     Of the int8 twin, whose two files must be of one kind, the card forgets the old ones first; of other files it knows both meanwhile:
@@ -147,14 +182,24 @@ def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] =
     """
     files, going = list(files), {*drop, INT8_GRAPH, INT8_WEIGHTS}
     coming = {file.name: hash_file(file) for file in files}
-    kept = {name: digest for name, digest in bundle.card["files"].items() if name not in drop and not (name in coming and name in going)}
-    meanwhile = {key: value for key, value in bundle.card.items() if kept == bundle.card["files"] or key not in entries}
+    kept = {
+        name: digest
+        for name, digest in bundle.card["files"].items()
+        if name not in drop and not (name in coming and name in going)
+    }
+    meanwhile = {
+        key: value for key, value in bundle.card.items() if kept == bundle.card["files"] or key not in entries
+    }
     write_json(bundle.folder / CARD, {**meanwhile, "files": kept, "coming": coming})
     for name in drop:
         (bundle.folder / name).unlink(missing_ok=True)
     for file in files:
         os.replace(file, bundle.folder / file.name)
-    card = {**{key: value for key, value in bundle.card.items() if key != "coming"}, **entries, "files": {**kept, **coming}}
+    card = {
+        **{key: value for key, value in bundle.card.items() if key != "coming"},
+        **entries,
+        "files": {**kept, **coming},
+    }
     write_json(bundle.folder / CARD, card)
     return Bundle(bundle.folder, card)
 
@@ -162,7 +207,11 @@ def amend_bundle(bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] =
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation and wherever else its card has some."""
     megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
-    results = {split: {name: found[name] for name in RESULTS if name in found} for split, found in bundle.card.get("metrics", {}).items() if found}
+    results = {
+        split: {name: found[name] for name in RESULTS if name in found}
+        for split, found in bundle.card.get("metrics", {}).items()
+        if found
+    }
     return {
         "name": bundle.name, "folder": str(bundle.folder), "backbone": bundle.card["backbone"], "licence": bundle.card.get("licence"),
         "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results, "lentigo": bundle.card.get("lentigo"),

@@ -16,7 +16,9 @@ from typing import Any
 
 LARGEST_CARD = 64 << 20  # bytes
 LARGEST_NUMBER = 2**63
-DEVICES = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE)  # which Windows takes for devices
+DEVICES = re.compile(
+    r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?", re.IGNORECASE
+)  # which Windows takes for devices
 CONTROLS = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # a terminal may obey them
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -58,9 +60,16 @@ def is_plain_name(name: Any) -> bool:
         return False
     if CONTROLS.search(name) or any("\ud800" <= sign <= "\udfff" for sign in name):
         return False
-    if PurePosixPath(name).name != name or PureWindowsPath(name).name != name or ":" in name or DEVICES.fullmatch(name):
+    if (
+        PurePosixPath(name).name != name
+        or PureWindowsPath(name).name != name
+        or ":" in name
+        or DEVICES.fullmatch(name)
+    ):
         return False
-    return len(name.encode("utf-8", "surrogatepass")) <= 255 and name == name.strip() and not name.endswith(".")
+    return (
+        len(name.encode("utf-8", "surrogatepass")) <= 255 and name == name.strip() and not name.endswith(".")
+    )
 
 
 TEXT = Kind("a text", lambda value: isinstance(value, str))
@@ -76,7 +85,10 @@ EPOCHS = Kind(
     "a whole number, or one for each fold, or null",
     lambda value: value is None or is_count(value) or (isinstance(value, list) and all(map(is_count, value))),
 )
-HASH = Kind("a SHA-256 in 64 hexadecimal digits", lambda value: isinstance(value, str) and DIGEST.fullmatch(value) is not None)
+HASH = Kind(
+    "a SHA-256 in 64 hexadecimal digits",
+    lambda value: isinstance(value, str) and DIGEST.fullmatch(value) is not None,
+)
 TABLE_OF_TWO = Kind(
     "two rows of two whole numbers",
     lambda value: isinstance(value, list) and len(value) == 2
@@ -193,7 +205,9 @@ def check_values(value: Any) -> None:
             check_values(inner)
     elif isinstance(value, int | float) and not -LARGEST_NUMBER < value < LARGEST_NUMBER:
         raise ValueError("a number is too large")
-    elif isinstance(value, str) and (CONTROLS.search(value) or any("\ud800" <= sign <= "\udfff" for sign in value)):
+    elif isinstance(value, str) and (
+        CONTROLS.search(value) or any("\ud800" <= sign <= "\udfff" for sign in value)
+    ):
         raise ValueError("a text holds signs that are none")
 
 

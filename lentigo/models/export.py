@@ -20,15 +20,15 @@ from typing import Any
 import numpy as np
 from scipy.special import expit
 
-from lentigo.data.files import stage_folder
-from lentigo.data.manifests import CLASSES
-from lentigo.data.phantoms import draw_phantom
-from lentigo.data.photos import find_photos
+from lentigo.common.files import stage_folder
+from lentigo.datasets.manifests import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
+from lentigo.images.photographs import find_photos
+from lentigo.images.synthetic_lesions import draw_phantom
 from lentigo.models.agreement import clear_nan
-from lentigo.models.backbones import find_backbone
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.engine import openvino
+from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.quantization import Loss, list_validation, quantize_bundle, read_some, save_model
 
 LARGEST_DIFFERENCE = 1e-3  # of P(malignant)
@@ -69,7 +69,14 @@ class Format:
     answer: Callable[[Path, np.ndarray], Answers]  # place, pixels uint8 (n, side, side, 3)
 
 
-def export(run: str | Path | Bundle, format: str, out: str | Path, *, int8: bool = False, photos: str | Path | Iterable[str | Path] | None = None) -> Export:
+def export(
+    run: str | Path | Bundle,
+    format: str,
+    out: str | Path,
+    *,
+    int8: bool = False,
+    photos: str | Path | Iterable[str | Path] | None = None,
+) -> Export:
     """Writes a RUN in another form, whole or not at all.
 
     `out` is a file with the format's suffix, else a folder to be made. The artefact is compared with the Keras model on
@@ -84,7 +91,9 @@ def export(run: str | Path | Bundle, format: str, out: str | Path, *, int8: bool
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
     if int8 and photos is not None:
-        raise UsageError("photos and int8 do not go together: int8 is calibrated and measured on the RUN's own validation photographs")
+        raise UsageError(
+            "photos and int8 do not go together: int8 is calibrated and measured on the RUN's own validation photographs"
+        )
     bundle = run if isinstance(run, Bundle) else open_bundle(run)
     if int8:
         return export_int8(bundle, out, place)
@@ -97,7 +106,14 @@ def export(run: str | Path | Bundle, format: str, out: str | Path, *, int8: bool
         refuse_difference(format, deviations, len(pixels))
         megabytes = weigh(folder)
         publish(folder, out)
-    return Export(place, format, deviations.pop("probability" if "probability" in deviations else "mask"), len(pixels), megabytes, deviations)
+    return Export(
+        place,
+        format,
+        deviations.pop("probability" if "probability" in deviations else "mask"),
+        len(pixels),
+        megabytes,
+        deviations,
+    )
 
 
 def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
@@ -132,7 +148,9 @@ def find_place(out: Path, kind: Format) -> Path:
     is_file = bool(kind.suffix) and out.suffix == kind.suffix and not empty
     for path in (out, *([out.with_suffix(".bin")] if is_file and kind.suffix == ".xml" else [])):
         if path.exists() and not empty:
-            raise UsageError(f"{path}: is there already; expected a new name or an empty folder: choose another, or remove it")
+            raise UsageError(
+                f"{path}: is there already; expected a new name or an empty folder: choose another, or remove it"
+            )
     if not is_file and out.suffix in {other.suffix for other in FORMATS.values()} - {""}:
         wanted = f"a name ending in {kind.suffix}, or a folder" if kind.suffix else "a folder"
         raise UsageError(f"{out}: is a name for another format; expected {wanted}")
@@ -142,9 +160,11 @@ def find_place(out: Path, kind: Format) -> Path:
 def load_model(bundle: Bundle) -> Any:
     """The Keras model with all answers. Raises `ModelError` where the RUN or the machine lacks what that takes."""
     if CLASSIFIER not in bundle.card["files"]:
-        raise ModelError(f"{bundle.folder}: has no {CLASSIFIER}; expected a RUN as `lentigo train` wrote it: exports are compared with that model")
+        raise ModelError(
+            f"{bundle.folder}: has no {CLASSIFIER}; expected a RUN as `lentigo train` wrote it: exports are compared with that model"
+        )
     try:
-        from lentigo.models.network import build_answers, open_network
+        from lentigo.models.networks.network import build_answers, open_network
     except ImportError as error:
         raise ModelError(f"export needs Keras and TensorFlow ({error}); {tell_install('train')}") from error
     return build_answers(open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])))
@@ -156,10 +176,16 @@ def choose_pixels(bundle: Bundle, photos: str | Path | Iterable[str | Path] | No
     Raises `DataError` where photographs are given and none can be read.
     """
     given = [photos] if isinstance(photos, str | Path) else photos
-    images = list_validation(bundle)["image"] if given is None else [str(file) for photo in given for file in find_photos(photo)]
+    images = (
+        list_validation(bundle)["image"]
+        if given is None
+        else [str(file) for photo in given for file in find_photos(photo)]
+    )
     pixels = [photo.pixels for photo in read_some(images, MOST)]
     if given is not None and not pixels:
-        raise DataError(f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, WebP or BMP")
+        raise DataError(
+            f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, WebP or BMP"
+        )
     pixels += [draw_phantom(CLASSES[seed % 2], seed).photo for seed in range(FEWEST - len(pixels))]
     return np.stack(pixels)
 
@@ -183,7 +209,7 @@ def write_savedmodel(bundle: Bundle, model: Any, path: Path) -> None:
 
 def export_with_tensorflow(model: Any, path: Path, name: str, format: str) -> None:
     """Keras' own export. Raises `ModelError` where Keras computes with another framework, `OSError` on a full disk."""
-    from lentigo.models.deep_learning import keras
+    from lentigo.models.networks.deep_learning import keras
 
     if keras.config.backend() != "tensorflow":
         raise ModelError(
@@ -202,22 +228,31 @@ def load_interpreter() -> Any:
     try:
         from ai_edge_litert.interpreter import Interpreter
     except ImportError as error:
-        raise ModelError(f"format litert is checked with LiteRT, which is not installed; {tell_install('export')}") from error
+        raise ModelError(
+            f"format litert is checked with LiteRT, which is not installed; {tell_install('export')}"
+        ) from error
     return Interpreter
 
 
 def answer_with_keras(model: Any, pixels: np.ndarray) -> Answers:
     """The Keras model's answers."""
-    from lentigo.models.deep_learning import ops
+    from lentigo.models.networks.deep_learning import ops
 
-    return in_batches(lambda batch: {name: ops.convert_to_numpy(value) for name, value in model(batch, training=False).items()}, pixels)
+    return in_batches(
+        lambda batch: {
+            name: ops.convert_to_numpy(value) for name, value in model(batch, training=False).items()
+        },
+        pixels,
+    )
 
 
 def answer_with_openvino(path: Path, pixels: np.ndarray) -> Answers:
     """Answers of an ONNX graph or an OpenVINO model in fp32."""
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return in_batches(lambda batch: {output.get_any_name(): value for output, value in compiled(batch).items()}, pixels)
+    return in_batches(
+        lambda batch: {output.get_any_name(): value for output, value in compiled(batch).items()}, pixels
+    )
 
 
 def answer_with_litert(path: Path, pixels: np.ndarray) -> Answers:
@@ -231,7 +266,12 @@ def answer_with_tensorflow(path: Path, pixels: np.ndarray) -> Answers:
     import tensorflow
 
     serve = tensorflow.saved_model.load(str(path)).signatures["serving_default"]
-    return in_batches(lambda batch: {name: value.numpy() for name, value in serve(image=tensorflow.constant(batch)).items()}, pixels)
+    return in_batches(
+        lambda batch: {
+            name: value.numpy() for name, value in serve(image=tensorflow.constant(batch)).items()
+        },
+        pixels,
+    )
 
 
 def in_batches(answer: Callable[[np.ndarray], Answers], pixels: np.ndarray) -> Answers:
@@ -244,10 +284,14 @@ def compare(expected: Answers, received: Answers) -> dict[str, float]:
     """The largest difference of each output, as a share of its largest value; of the logit that of P(malignant). Infinite for one that is missing."""
     deviations = {}
     if "logit" in expected:
-        deviations["probability"] = largest(expit(expected["logit"]), expit(received["logit"])) if "logit" in received else np.inf
+        deviations["probability"] = (
+            largest(expit(expected["logit"]), expit(received["logit"])) if "logit" in received else np.inf
+        )
     for name in expected.keys() - {"logit"}:
         scale = float(np.abs(expected[name]).max()) or 1.0
-        deviations[name] = largest(expected[name] / scale, received[name] / scale) if name in received else np.inf
+        deviations[name] = (
+            largest(expected[name] / scale, received[name] / scale) if name in received else np.inf
+        )
     return deviations
 
 

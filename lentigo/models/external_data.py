@@ -33,12 +33,20 @@ def list_external_files(path: Path) -> set[str]:
     """The names, as written, of the files that the tensors of a graph lie in. Raises `ModelError` for what is no graph."""
     try:
         with path.open("rb") as file:
-            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # of hundreds of megabytes few pages are looked at
-        return {value.decode("utf-8", "surrogateescape") for key, value in walk(memoryview(content), "model", 0) if key == LOCATION}
+            content = mmap.mmap(
+                file.fileno(), 0, access=mmap.ACCESS_READ
+            )  # of hundreds of megabytes few pages are looked at
+        return {
+            value.decode("utf-8", "surrogateescape")
+            for key, value in walk(memoryview(content), "model", 0)
+            if key == LOCATION
+        }
     except (ValueError, IndexError) as error:
         raise ModelError(f"{path}: is no ONNX graph ({error}); copy the RUN again from its source") from error
     except OSError as error:
-        raise ModelError(f"{path}: cannot be read ({error.strerror or error}); copy the RUN again from its source") from error
+        raise ModelError(
+            f"{path}: cannot be read ({error.strerror or error}); copy the RUN again from its source"
+        ) from error
 
 
 def walk(message: memoryview, kind: str, depth: int) -> Iterator[tuple[bytes, bytes]]:

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from lentigo.data.files import hash_file
-from lentigo.data.intervals import estimate_auroc
-from lentigo.data.photos import Photo, stream_photos
+from lentigo.common.files import hash_file
+from lentigo.common.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
+from lentigo.images.photographs import Photo, stream_photos
 from lentigo.models.agreement import compare_answers
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
@@ -57,7 +57,9 @@ def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
     """
     nncf = load_nncf()
     if "logit_threshold" not in bundle.card:
-        raise ModelError(f"{bundle.folder}: its card.json has no `logit_threshold`, at which decisions are compared; train the RUN again")
+        raise ModelError(
+            f"{bundle.folder}: its card.json has no `logit_threshold`, at which decisions are compared; train the RUN again"
+        )
     table = list_validation(bundle)
     if table["label"].nunique() < 2:
         raise ModelError(
@@ -117,7 +119,11 @@ def is_same(path: str, digest: str) -> bool:
 def read_some(images: Iterable[str], count: int) -> list[Photo]:
     """At most `count` photographs, spread over the whole list; those that cannot be read are left out."""
     images = list(images)
-    chosen = [images[n] for n in np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))] if len(images) > count else images
+    chosen = (
+        [images[n] for n in np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))]
+        if len(images) > count
+        else images
+    )
     return [photo for photo in stream_photos(chosen) if isinstance(photo, Photo)]
 
 
@@ -133,11 +139,17 @@ def quantize_graph(graph: Path, photos: list[np.ndarray]) -> openvino.Model:
     model = openvino.Core().read_model(graph)
     apply_moc_transformations(model, cf=False)
     trunk = {operation.get_friendly_name() for operation in walk_back(model.output("embedding").get_node())}
-    others = [operation.get_friendly_name() for operation in model.get_ordered_ops() if operation.get_friendly_name() not in trunk]
+    others = [
+        operation.get_friendly_name()
+        for operation in model.get_ordered_ops()
+        if operation.get_friendly_name() not in trunk
+    ]
     scope = nncf.IgnoredScope(names=others, validate=False)
     data = nncf.Dataset([photo[None] for photo in photos])
     with redirect_stdout(io.StringIO()):  # its progress bar
-        return nncf.quantize(model, data, subset_size=len(photos), preset=nncf.QuantizationPreset.MIXED, ignored_scope=scope)
+        return nncf.quantize(
+            model, data, subset_size=len(photos), preset=nncf.QuantizationPreset.MIXED, ignored_scope=scope
+        )
 
 
 def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:

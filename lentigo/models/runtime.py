@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.cache import keep_in_cache, list_cache, read_from_cache
-from lentigo.data.files import cache_folder, hash_bytes, hash_file
-from lentigo.data.photos import SIDE, Photo, stream_photos
+from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache
+from lentigo.common.files import cache_folder, hash_bytes, hash_file
 from lentigo.errors import ModelError, UsageError
+from lentigo.images.photographs import SIDE, Photo, stream_photos
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle, check_hashes
 from lentigo.models.engine import openvino
 
@@ -28,7 +28,15 @@ PROVIDERS = {  # of ONNX Runtime, by the name of the device
     "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
-OUTPUTS = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis", "reference")  # what a graph of ours may give
+OUTPUTS = (
+    "logit",
+    "embedding",
+    "heatmap",
+    "mask",
+    "middle",
+    "diagnosis",
+    "reference",
+)  # what a graph of ours may give
 Answers = dict[str, np.ndarray]  # the graph's outputs by name
 _LEFT_BEHIND: list[Any] = []  # compiled graphs of the process that this one was forked from
 
@@ -42,7 +50,15 @@ class Session:
     graph that cannot be compiled or does not take photographs.
     """
 
-    def __init__(self, model: str | Path | bytes, *, precision: str | None = None, batch: int = BATCH, digest: str | None = None, threads: int | None = None):
+    def __init__(
+        self,
+        model: str | Path | bytes,
+        *,
+        precision: str | None = None,
+        batch: int = BATCH,
+        digest: str | None = None,
+        threads: int | None = None,
+    ):
         core = openvino.Core()
         self.model = model if isinstance(model, bytes) else Path(os.path.abspath(model))
         self.batch = batch
@@ -52,7 +68,9 @@ class Session:
         if threads:
             self.options |= bound_threads(threads)
         self.digest = digest
-        self.bundle: Bundle | None = None  # whose files must still be those of its card where the graph is compiled once more
+        self.bundle: Bundle | None = (
+            None  # whose files must still be those of its card where the graph is compiled once more
+        )
         self._open(core)
         self.names = [name_output(output) for output in self._compiled.outputs]
 
@@ -71,7 +89,9 @@ class Session:
         """The compiled graph of this process. OpenVINO's threads do not live on in a process that was forked: there the graph is opened anew."""
         if self._process != os.getpid():
             if self._compiled is not None:
-                _LEFT_BEHIND.append(self._compiled)  # taking it down would wait for threads that are not there
+                _LEFT_BEHIND.append(
+                    self._compiled
+                )  # taking it down would wait for threads that are not there
             if self.bundle is not None:
                 check_hashes(self.bundle)
             self._open(openvino.Core())
@@ -93,7 +113,9 @@ class Session:
 
     def _run(self, batches: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[Answers, int]]:
         compiled = self.compiled
-        width = 1 + compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")  # one waits while the others run
+        width = 1 + compiled.get_property(
+            "OPTIMAL_NUMBER_OF_INFER_REQUESTS"
+        )  # one waits while the others run
         free, busy = [compiled.create_infer_request() for _ in range(width)], deque()
         for pixels, count in batches:
             if not free:
@@ -124,10 +146,14 @@ class ProviderSession:
         try:
             import onnxruntime
         except ImportError as error:
-            raise ModelError(f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use --device cpu") from error
+            raise ModelError(
+                f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use --device cpu"
+            ) from error
         available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
         if provider not in available:
-            raise ModelError(f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu")
+            raise ModelError(
+                f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu"
+            )
         self.model = Path(os.path.abspath(model))
         self.device, self.batch = device, batch
         self.bundle: Bundle | None = None  # see `Session`
@@ -171,7 +197,14 @@ class ProviderSession:
                 yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
 
 
-def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, batch: int = BATCH, threads: int | None = None) -> Session | ProviderSession:
+def open_session(
+    bundle: Bundle,
+    *,
+    device: str = "cpu",
+    exact: bool = False,
+    batch: int = BATCH,
+    threads: int | None = None,
+) -> Session | ProviderSession:
     """A session for a RUN: on the CPU its int8 twin where it has one, else its graph in the precision that was measured to
     be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
 
@@ -187,7 +220,9 @@ def open_session(bundle: Bundle, *, device: str = "cpu", exact: bool = False, ba
         session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
         session.precision = "int8"
     else:
-        session = Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+        session = Session(
+            bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads
+        )
     session.bundle = bundle
     return session
 
@@ -218,19 +253,37 @@ def list_capabilities(core: openvino.Core | None = None) -> list[str]:
     return (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
-def compile_graph(core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]) -> openvino.CompiledModel:
+def compile_graph(
+    core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]
+) -> openvino.CompiledModel:
     """Compiles a graph for batches of one size."""
     graph = core.read_model(model)
     shape = [size.get_length() if size.is_static else 0 for size in graph.inputs[0].partial_shape]
-    if len(graph.inputs) != 1 or len(shape) != 4 or shape[3] != 3 or graph.inputs[0].element_type != openvino.Type.u8:
-        raise explain_failure(model, f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, side, side, 3)")
+    if (
+        len(graph.inputs) != 1
+        or len(shape) != 4
+        or shape[3] != 3
+        or graph.inputs[0].element_type != openvino.Type.u8
+    ):
+        raise explain_failure(
+            model,
+            f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, side, side, 3)",
+        )
     graph.reshape([batch, *shape[1:]])
     return core.compile_model(graph, "CPU", options)
 
 
-def recall_graph(core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None) -> openvino.CompiledModel:
+def recall_graph(
+    core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None
+) -> openvino.CompiledModel:
     """As `compile_graph` for a file, from the cache where it has been compiled before."""
-    facts = [digest or hash_file(path), batch, sorted(options.items()), openvino.__version__, core.get_property("CPU", "FULL_DEVICE_NAME")]
+    facts = [
+        digest or hash_file(path),
+        batch,
+        sorted(options.items()),
+        openvino.__version__,
+        core.get_property("CPU", "FULL_DEVICE_NAME"),
+    ]
     blob = cache_folder() / "compiled" / f"{hash_bytes(repr(facts).encode())[:32]}.blob"
     kept = read_from_cache(blob)
     if kept is not None:
@@ -271,7 +324,9 @@ def measure_logits(session: Session, images: Iterable[str], side: int = SIDE) ->
 def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
     """A graph that cannot be used, in one line."""
     name = "the graph" if isinstance(model, bytes) else model
-    return ModelError(f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again")
+    return ModelError(
+        f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again"
+    )
 
 
 def name_output(output: openvino.ConstOutput) -> str:

@@ -1,1 +1,1 @@
-"""The service: HTTP in front, one model behind, a store beside it, and its page."""
+"""The service: one model, one store, and HTTP in front."""

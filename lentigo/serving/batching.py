@@ -7,9 +7,9 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lentigo.data.photos import Photo
+from lentigo.images.photographs import Photo
 from lentigo.inference.prediction import Answer
-from lentigo.serving.turns import Turns
+from lentigo.serving.fair_pool import Turns
 
 
 @dataclass
@@ -28,7 +28,14 @@ class Gatherer:
     photograph, in order; `count` is told the size of each batch. To be used within one event loop.
     """
 
-    def __init__(self, ask_batch: Callable[[Sequence[Photo]], Sequence[Answer]], *, most: int, wait_ms: float, count: Callable[[int], None] = lambda size: None):
+    def __init__(
+        self,
+        ask_batch: Callable[[Sequence[Photo]], Sequence[Answer]],
+        *,
+        most: int,
+        wait_ms: float,
+        count: Callable[[int], None] = lambda size: None,
+    ):
         self.ask_batch, self.most, self.wait, self.count = ask_batch, most, wait_ms / 1000, count
         self.questions: Turns[Question] = Turns()
         self.asked = asyncio.Event()
@@ -51,7 +58,9 @@ class Gatherer:
                 continue
             self.count(len(batch))
             try:
-                answers = await loop.run_in_executor(self.thread, self.ask_batch, [question.photo for question in batch])
+                answers = await loop.run_in_executor(
+                    self.thread, self.ask_batch, [question.photo for question in batch]
+                )
             except Exception as error:  # whatever the network raises is each asker's to hear
                 answers = [error] * len(batch)
             for question, answer in zip(batch, answers, strict=True):

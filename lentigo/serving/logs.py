@@ -22,7 +22,13 @@ BURST = 100
 LONGEST_LINE = 2_000  # characters of what libraries say
 LONGEST_TRACE = 8_000
 GRACE_SECONDS = 2.0  # for the last lines
-LEVELS = {REQUESTS: logging.INFO, "uvicorn": logging.WARNING, "asyncio": logging.WARNING, "py.warnings": logging.WARNING, "": logging.WARNING}
+LEVELS = {
+    REQUESTS: logging.INFO,
+    "uvicorn": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "py.warnings": logging.WARNING,
+    "": logging.WARNING,
+}
 stray_log = logging.getLogger("stderr")  # what came by file 2
 
 
@@ -32,7 +38,11 @@ class JsonFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         facts = read_object(record.getMessage())
         if facts is None:
-            facts = {"level": record.levelname.lower(), "log": record.name, "message": shorten(record.getMessage(), LONGEST_LINE)}
+            facts = {
+                "level": record.levelname.lower(),
+                "log": record.name,
+                "message": shorten(record.getMessage(), LONGEST_LINE),
+            }
         if record.exc_info:
             facts["trace"] = shorten(self.formatException(record.exc_info), LONGEST_TRACE)
         if dropped := getattr(record, "dropped", 0):
@@ -66,7 +76,9 @@ class LineLimit(logging.Filter):
     lines were asked for by somebody who is known and limited elsewhere.
     """
 
-    def __init__(self, rate: float = RATE, burst: int = BURST, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, rate: float = RATE, burst: int = BURST, now: Callable[[], float] = time.monotonic
+    ) -> None:
         super().__init__()
         self.rate = rate
         self.burst = burst
@@ -135,7 +147,9 @@ def divert_loggers(handler: logging.Handler) -> Iterator[None]:
 
 def report_thread(failure: threading.ExceptHookArgs) -> None:
     """Logs what ended a thread."""
-    stray_log.error("a thread has failed", exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback))
+    stray_log.error(
+        "a thread has failed", exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback)
+    )
 
 
 @contextmanager
@@ -158,7 +172,9 @@ def divert_stderr(stream: TextIO) -> Iterator[None]:
         return
     sys.stderr.flush()
     reading, writing = os.pipe()
-    os.set_blocking(writing, False)  # a library that writes much while it holds Python's lock must not wait for the reader
+    os.set_blocking(
+        writing, False
+    )  # a library that writes much while it holds Python's lock must not wait for the reader
     os.dup2(writing, 2)
     os.close(writing)
     reader = threading.Thread(target=wrap_lines, args=(reading,), name="stderr", daemon=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from lentigo.inference.segmentation import Segmentation
+from lentigo.inference.lesions.segmentation import Segmentation
 
 SIDE = 512  # pixels at most of the longer side of the mask that is traced
 TOLERANCE = 0.75  # of those pixels that a polygon may stray from the border

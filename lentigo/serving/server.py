@@ -11,8 +11,8 @@ from typing import Any
 import uvicorn
 
 from lentigo.errors import UsageError
-from lentigo.serving.app import make_app
-from lentigo.serving.connections import choose_connection_limit, count_open_files, make_protocol
+from lentigo.serving.http.app import make_app
+from lentigo.serving.http.connections import choose_connection_limit, count_open_files, make_protocol
 from lentigo.serving.logs import keep_log
 from lentigo.serving.service import Service, open_service
 from lentigo.serving.settings import Settings
@@ -30,14 +30,26 @@ def serve(
     `limits` are those of `lentigo.serving.settings.Settings`. Raises `ModelError`, `StoreError`, and `UsageError` for a port that is taken, and
     for a host that others reach while the store has no key.
     """
-    settings = Settings(model=model, database=db, photos=Path(keep_photos) if keep_photos else None, host=host, port=port, **limits)
+    settings = Settings(
+        model=model,
+        database=db,
+        photos=Path(keep_photos) if keep_photos else None,
+        host=host,
+        port=port,
+        **limits,
+    )
     listener = listen(settings)
     with listener, keep_log() as stream:
         service = open_service(settings)
         require_key(service)
         name, number = listener.getsockname()[:2]
         url = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-        facts = {"url": url, "model": service.panel.name, "store": service.store.database.place, "photographs": settings.photos and str(settings.photos)}
+        facts = {
+            "url": url,
+            "model": service.panel.name,
+            "store": service.store.database.place,
+            "photographs": settings.photos and str(settings.photos),
+        }
         config = make_config(settings, make_app(settings, service))
 
         def announce() -> None:
@@ -73,16 +85,22 @@ class Server(uvicorn.Server):
 def listen(settings: Settings) -> socket.socket:
     """A socket at the address of the settings. Raises `UsageError` where it cannot be had."""
     try:
-        family, *_, address = socket.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, *_, address = socket.getaddrinfo(
+            settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
         with ExitStack() as stack:
-            listener = stack.enter_context(socket.socket(family, proto=socket.IPPROTO_TCP))  # asyncio sends at once (no Nagle) only where it is named
+            listener = stack.enter_context(
+                socket.socket(family, proto=socket.IPPROTO_TCP)
+            )  # asyncio sends at once (no Nagle) only where it is named
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             stack.pop_all()
             return listener
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise UsageError(f"{settings.host}:{settings.port}: cannot be listened at ({reason}); choose another --port or --host") from error
+        raise UsageError(
+            f"{settings.host}:{settings.port}: cannot be listened at ({reason}); choose another --port or --host"
+        ) from error
 
 
 def require_key(service: Service) -> None:

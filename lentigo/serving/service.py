@@ -14,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.photos import SIDE, Photo, Problem
 from lentigo.errors import PhotoError, StoreError, UsageError
-from lentigo.serving.answers import Ask, Panel, describe_answer, inspect_upload, read_upload
+from lentigo.images.photographs import SIDE, Photo, Problem
 from lentigo.serving.batching import Gatherer
+from lentigo.serving.fair_pool import FairPool
+from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.metrics import Metrics
-from lentigo.serving.photos import PhotoFolder
-from lentigo.serving.problems import ProblemError
-from lentigo.serving.records import Record
+from lentigo.serving.predictions import Ask, Panel, describe_answer, inspect_upload, read_upload
 from lentigo.serving.settings import Settings
-from lentigo.serving.store import Store, open_store
-from lentigo.serving.turns import FairPool
+from lentigo.serving.store.kept_images import PhotoFolder
+from lentigo.serving.store.records import Record
+from lentigo.serving.store.store import Store, open_store
 
 FORGETTING_SECONDS, POLL_SECONDS = 60.0, 0.02  # that a request waits for whoever forgets, and looks again
 STORE_THREADS = 8  # as many as the store has connections at hand
@@ -46,7 +46,9 @@ class Service:
         self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
         self.photos = PhotoFolder(settings.photos) if settings.photos else None
         cores = os.cpu_count() or 1
-        self.cpu = FairPool(cores + 1, max(1, cores - 1), "decoding")  # one thread more than heavy photographs may take
+        self.cpu = FairPool(
+            cores + 1, max(1, cores - 1), "decoding"
+        )  # one thread more than heavy photographs may take
         self.disk = ThreadPoolExecutor(STORE_THREADS, "store")
         self.desk = FairPool(2, 1, "describing")  # mostly Python: more would hinder each other
         self.waiting = self.held = 0
@@ -100,17 +102,24 @@ class Service:
 
     async def predict(self, contents: Sequence[bytes], ask: Ask) -> Outcome:
         """Answers photographs and records the answers, or finds those of the same request. Raises `ProblemError` and `StoreError`."""
-        known = {record.position: record for record in await self.call(self.store.find_request, ask.who, ask.request)}
+        known = {
+            record.position: record
+            for record in await self.call(self.store.find_request, ask.who, ask.request)
+        }
         if known:
             return await self.repeat(contents, ask, known)
         if ask.details.lesion and await self.call(self.store.get_lesion, ask.details.lesion) is None:
             raise UsageError("lesion: there is no lesion with that id; expected one of GET /v1/lesions")
-        said = await asyncio.gather(*(self.answer(content, position, ask) for position, content in enumerate(contents)))
+        said = await asyncio.gather(
+            *(self.answer(content, position, ask) for position, content in enumerate(contents))
+        )
         problems = tuple(item for item in said if isinstance(item, Problem))
         records = tuple(item for item in said if isinstance(item, Record))
         if not records:
             return Outcome((), problems, fresh=True)
-        return await asyncio.shield(self.keep(contents, ask, records, problems))  # once begun it is finished, whoever has left
+        return await asyncio.shield(
+            self.keep(contents, ask, records, problems)
+        )  # once begun it is finished, whoever has left
 
     async def answer(self, content: bytes, position: int, ask: Ask) -> Record | Problem:
         """The answer for one photograph, not yet recorded."""
@@ -123,13 +132,17 @@ class Service:
             return photo
         answer = await self.gatherer.ask(photo, owner)
         try:
-            record = await self.desk.run(owner, describe_answer, answer, photo, content, self.panel, ask, is_heavy=upload.is_heavy)
+            record = await self.desk.run(
+                owner, describe_answer, answer, photo, content, self.panel, ask, is_heavy=upload.is_heavy
+            )
         except PhotoError as error:
             return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
         self.metrics.count_answer(answer.prediction)
         return record
 
-    async def keep(self, contents: Sequence[bytes], ask: Ask, records: tuple[Record, ...], problems: tuple[Problem, ...]) -> Outcome:
+    async def keep(
+        self, contents: Sequence[bytes], ask: Ask, records: tuple[Record, ...], problems: tuple[Problem, ...]
+    ) -> Outcome:
         """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and `StoreError`."""
         async with self.share_photos():
             if self.photos is not None:
@@ -159,13 +172,18 @@ class Service:
     async def repeat(self, contents: Sequence[bytes], ask: Ask, known: dict[int, Record]) -> Outcome:
         """What was answered before, and again the problems. Raises `ProblemError` where the request is another one of that name."""
         if {record.fingerprint for record in known.values()} != {ask.fingerprint}:
-            raise ProblemError("other-request", "this Idempotency-Key has been used for other photographs or other details; use a new one")
+            raise ProblemError(
+                "other-request",
+                "this Idempotency-Key has been used for other photographs or other details; use a new one",
+            )
         said = []
         for position in range(len(contents)):
             if position not in known:
                 said.append(await self.explain_again(contents[position], position, ask))
         problems = tuple(item for item in said if isinstance(item, Problem))
-        await self.call(self.store.log, ask.who, "predict again", " ".join(record.id for record in known.values()))
+        await self.call(
+            self.store.log, ask.who, "predict again", " ".join(record.id for record in known.values())
+        )
         return Outcome(tuple(known[position] for position in sorted(known)), problems, fresh=False)
 
     async def explain_again(self, content: bytes, position: int, ask: Ask) -> Problem | Photo:
@@ -189,7 +207,9 @@ def open_service(settings: Settings) -> Service:
     with ThreadPoolExecutor(1) as worker:
         store = worker.submit(open_store, settings.database)
         panel = Panel(settings.model)
-        panel.answer([Photo("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))])  # the first answer takes longer
+        panel.answer(
+            [Photo("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))]
+        )  # the first answer takes longer
         service = Service(settings, panel, store.result())
     if service.photos is not None:
         service.photos.tidy()

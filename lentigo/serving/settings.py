@@ -46,13 +46,21 @@ class Settings:
     stop_seconds: float = 30.0
 
     def __post_init__(self) -> None:
-        for field in (f for f in fields(self) if f.name not in ("model", "database", "photos", "host", "port", "wait_ms")):
+        for field in (
+            f
+            for f in fields(self)
+            if f.name not in ("model", "database", "photos", "host", "port", "wait_ms")
+        ):
             if getattr(self, field.name) <= 0:
                 raise UsageError(f"{field.name} {getattr(self, field.name)}: expected more than 0")
         if not 0 <= self.port <= 65535 or self.wait_ms < 0:
-            raise UsageError(f"port {self.port}, wait_ms {self.wait_ms}: expected a port from 0 to 65535, and a wait of 0 or more")
+            raise UsageError(
+                f"port {self.port}, wait_ms {self.wait_ms}: expected a port from 0 to 65535, and a wait of 0 or more"
+            )
         if self.most_waiting < self.most_photos:
-            raise UsageError(f"most_waiting {self.most_waiting}: expected at least the photographs of one request, {self.most_photos}")
+            raise UsageError(
+                f"most_waiting {self.most_waiting}: expected at least the photographs of one request, {self.most_photos}"
+            )
 
     @property
     def is_local(self) -> bool:

@@ -15,15 +15,15 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.data.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
-from lentigo.data.cluster import Cluster, give_up_photo
-from lentigo.data.files import cache_folder, hash_bytes
-from lentigo.data.manifests import Dataset
-from lentigo.data.photos import SIDE, Photo, Problem, stream_photos
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
+from lentigo.common.cluster import Cluster
+from lentigo.common.files import cache_folder, hash_bytes
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError
-from lentigo.models.graph import to_onnx
-from lentigo.models.network import Network, name_weights
+from lentigo.images.photographs import SIDE, Photo, Problem, give_up_photo, stream_photos
+from lentigo.models.networks.network import Network, name_weights
+from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session, fastest_precision
 
 SHARD_SUFFIX, LIST_SUFFIX = ".sealed", ".photographs"  # features, and whose they are
@@ -53,15 +53,25 @@ class Featuring:
         return partial(describe_photos, session, threads=cores)
 
 
-def describe_photos(session: Session, paths: list[str], threads: int) -> list[tuple[str, np.ndarray] | Problem]:
+def describe_photos(
+    session: Session, paths: list[str], threads: int
+) -> list[tuple[str, np.ndarray] | Problem]:
     """See `Featuring`."""
     photos = list(stream_photos(paths, threads=threads))
     answers = session.stream(photo.pixels for photo in photos if isinstance(photo, Photo))
-    return [photo if isinstance(photo, Problem) else (photo.digest, next(answers)["embedding"].astype(np.float32)) for photo in photos]
+    return [
+        photo if isinstance(photo, Problem) else (photo.digest, next(answers)["embedding"].astype(np.float32))
+        for photo in photos
+    ]
 
 
 def extract_features(
-    network: Network, dataset: Dataset, *, exact: bool = False, cluster: Cluster | None = None, progress: Progress = show_nothing
+    network: Network,
+    dataset: Dataset,
+    *,
+    exact: bool = False,
+    cluster: Cluster | None = None,
+    progress: Progress = show_nothing,
 ) -> Features:
     """Features of each photograph, from the cache where it has them; the others are computed by the workers of `cluster`, where there is one."""
     folder = features_folder(network, exact)
@@ -76,10 +86,16 @@ def extract_features(
             problems = gather_shards(progress(answers, total=len(paths), label="features"), folder, known)
         else:
             photos = progress(stream_photos(paths), total=len(paths), label="features")
-            problems = compute_shards(Session(graph, precision="f32" if exact else None), photos, folder, known)
+            problems = compute_shards(
+                Session(graph, precision="f32" if exact else None), photos, folder, known
+            )
     readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
     rows = [known[digest] for digest, there in zip(dataset.digests, readable, strict=True) if there]
-    return Features(np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32), readable, tuple(problems))
+    return Features(
+        np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32),
+        readable,
+        tuple(problems),
+    )
 
 
 def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Features:
@@ -111,10 +127,16 @@ def refuse_still_features(features: Features, backbone: str, weights: str | Path
 def features_folder(network: Network, exact: bool) -> Path:
     """The cache folder of one trunk at one precision."""
     precision = "f32" if exact else fastest_precision()
-    return cache_folder() / "features" / hash_bytes(name_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
+    return (
+        cache_folder()
+        / "features"
+        / hash_bytes(name_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
+    )
 
 
-def compute_shards(session: Session, photos: Iterator[Photo | Problem], folder: Path, known: dict[str, np.ndarray]) -> list[Problem]:
+def compute_shards(
+    session: Session, photos: Iterator[Photo | Problem], folder: Path, known: dict[str, np.ndarray]
+) -> list[Problem]:
     """Runs the trunk, adds to `known`, writes a shard each time one is full; gives what could not be read."""
     problems: list[Problem] = []
     digests: list[str] = []
@@ -128,11 +150,15 @@ def compute_shards(session: Session, photos: Iterator[Photo | Problem], folder: 
                 yield photo.pixels
 
     found = enumerate(session.stream(pixels()))
-    gather_shards(((digests[number], answer["embedding"].astype(np.float32)) for number, answer in found), folder, known)
+    gather_shards(
+        ((digests[number], answer["embedding"].astype(np.float32)) for number, answer in found), folder, known
+    )
     return problems
 
 
-def gather_shards(answers: Iterable[tuple[str, np.ndarray] | Problem], folder: Path, known: dict[str, np.ndarray]) -> list[Problem]:
+def gather_shards(
+    answers: Iterable[tuple[str, np.ndarray] | Problem], folder: Path, known: dict[str, np.ndarray]
+) -> list[Problem]:
     """Adds features, by the hash of their file, to `known`, and writes a shard each time one is full; gives the problems among the answers."""
     problems: list[Problem] = []
     shard: dict[str, np.ndarray] = {}

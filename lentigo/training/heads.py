@@ -13,12 +13,12 @@ import pandas as pd
 from scipy.special import expit, log_expit
 from sklearn.metrics import roc_auc_score
 
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
-from lentigo.models.deep_learning import keras
-from lentigo.models.network import build_head
+from lentigo.models.networks.deep_learning import keras
+from lentigo.models.networks.network import build_head
+from lentigo.training.loop.stages import Stage, compile_model, run_stages
 from lentigo.training.recipes import Recipe
-from lentigo.training.stages import Stage, compile_model, run_stages
 
 
 @dataclass(frozen=True)
@@ -65,11 +65,23 @@ def plan_head(head: keras.Model, recipe: Recipe, learn: Sample, check: Sample) -
 
 
 def train_head(
-    recipe: Recipe, sample: Sample, held_out: np.ndarray, checkpoint: Path | None = None, progress: Progress = show_nothing, prefix: str = ""
+    recipe: Recipe,
+    sample: Sample,
+    held_out: np.ndarray,
+    checkpoint: Path | None = None,
+    progress: Progress = show_nothing,
+    prefix: str = "",
 ) -> tuple[keras.Model, pd.DataFrame]:
     """A new head that has learned from all photographs but those `held_out`, bool (n,), and its history. The same seed gives the same head."""
-    head = build_head(sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix, recipe.units)
-    history = run_stages([partial(plan_head, head, recipe, sample.take(~held_out), sample.take(held_out))], recipe, checkpoint, progress)
+    head = build_head(
+        sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix, recipe.units
+    )
+    history = run_stages(
+        [partial(plan_head, head, recipe, sample.take(~held_out), sample.take(held_out))],
+        recipe,
+        checkpoint,
+        progress,
+    )
     return head, history
 
 

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lentigo.data.manifests import Dataset
+from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError, UsageError
 
 
 def list_sources(dataset: Dataset) -> np.ndarray:
     """The source of each photograph, words (n,); "" where none is named. Raises `DataError` where the data set has no such column."""
     if "source" not in dataset.table:
-        raise DataError(f"{dataset.name}: has no column `source`; expected one that names where each photograph comes from: add it to the manifest")
+        raise DataError(
+            f"{dataset.name}: has no column `source`; expected one that names where each photograph comes from: add it to the manifest"
+        )
     sources = dataset.table["source"]
     return sources.where(sources.notna(), "").astype(str).to_numpy(dtype=object)
 
@@ -36,10 +38,14 @@ def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
     known = sorted(set(sources) - {""})
     for name in names:
         if name not in known:
-            raise UsageError(f"--holdout-source {name}: no photograph comes from it; expected one of {', '.join(known)}")
+            raise UsageError(
+                f"--holdout-source {name}: no photograph comes from it; expected one of {', '.join(known)}"
+            )
     held_out = np.isin(sources, list(names))
     if held_out.all():
-        raise DataError(f"{dataset.name}: every photograph comes from {', '.join(names)}; expected another source to learn from")
+        raise DataError(
+            f"{dataset.name}: every photograph comes from {', '.join(names)}; expected another source to learn from"
+        )
     splits = dataset.table["split"].where(~pd.Series(held_out), "test")
     kept = held_out | (dataset.table["split"] != "test").to_numpy()
     return dataset.assign(split=splits).take(kept)

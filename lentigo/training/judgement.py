@@ -12,13 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.data.files import write_whole
-from lentigo.data.manifests import Dataset
-from lentigo.data.no_lesions import draw_no_lesions
-from lentigo.data.photos import SIDE, Photo, list_photos, stream_photos
+from lentigo.common.files import write_whole
+from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
-from lentigo.evaluation.calibration import FEWEST, fit_calibration, fit_reference
-from lentigo.evaluation.precision import PrecisionCheck, name_precision
+from lentigo.images.non_lesions import draw_no_lesions
+from lentigo.images.photographs import SIDE, Photo, list_photos, stream_photos
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prediction import FLIPS, turn_views
@@ -26,6 +24,8 @@ from lentigo.inference.refusal import Reference
 from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import REFERENCE, find_bundle, is_run
 from lentigo.models.runtime import Session
+from lentigo.training.calibration_fit import FEWEST, fit_calibration, fit_reference
+from lentigo.training.precision_check import PrecisionCheck, name_precision
 from lentigo.training.recipes import Recipe
 
 
@@ -82,7 +82,11 @@ def choose_output(recipe: Recipe, weights: str | Path) -> str:
 
 
 def judge_network(
-    out: Path, recipe: Recipe, check: PrecisionCheck | None, training: tuple[np.ndarray, np.ndarray], validation: Measured
+    out: Path,
+    recipe: Recipe,
+    check: PrecisionCheck | None,
+    training: tuple[np.ndarray, np.ndarray],
+    validation: Measured,
 ) -> dict[str, Any]:
     """Fits calibration, threshold and reference, and writes the reference into the RUN.
 
@@ -99,7 +103,14 @@ def judge_network(
     """
     operation = choose_operation(recipe, validation.logits, validation)
     probability = operation.probability
-    reference = fit_reference(*training, validation.points, validation.malignant, probability, validation.output, validation.no_lesions)
+    reference = fit_reference(
+        *training,
+        validation.points,
+        validation.malignant,
+        probability,
+        validation.output,
+        validation.no_lesions,
+    )
     return keep_judgement(out, recipe, check, operation, reference, validation)
 
 
@@ -112,7 +123,12 @@ def choose_operation(recipe: Recipe, logits: np.ndarray, measured: Measured) -> 
 
 
 def keep_judgement(
-    out: Path, recipe: Recipe, check: PrecisionCheck | None, operation: Operation, reference: Reference, measured: Measured
+    out: Path,
+    recipe: Recipe,
+    check: PrecisionCheck | None,
+    operation: Operation,
+    reference: Reference,
+    measured: Measured,
 ) -> dict[str, Any]:
     """Writes the reference into the RUN, and gives the card's entries.
 
@@ -130,7 +146,12 @@ def keep_judgement(
         "tta": tta and tta.to_card(recipe.operating_point),
         "prevalence": float(measured.malignant.mean()),
         "risk": recipe.risk if enough else 0.0,
-        "refusal": {"output": reference.output, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "risk": describe_risk(recipe, enough)},
+        "refusal": {
+            "output": reference.output,
+            "distance_limit": reference.limit,
+            "shift_limit": reference.shift_limit,
+            "risk": describe_risk(recipe, enough),
+        },
         "precision": name_precision(check),
         "bf16": check and clear_nan(asdict(check)),
     }
@@ -140,10 +161,16 @@ def describe_risk(recipe: Recipe, enough: bool) -> str:
     """How the conformal refusal was set, for the card."""
     if not recipe.risk:
         return "none asked for"
-    return f"{recipe.risk:g}, by class" if enough else f"none: validation has fewer than {FEWEST} photographs of one class"
+    return (
+        f"{recipe.risk:g}, by class"
+        if enough
+        else f"none: validation has fewer than {FEWEST} photographs of one class"
+    )
 
 
-def measure_no_lesions(graph: Path, check: PrecisionCheck | None, output: str, folder: str | Path | None = None) -> np.ndarray:
+def measure_no_lesions(
+    graph: Path, check: PrecisionCheck | None, output: str, folder: str | Path | None = None
+) -> np.ndarray:
     """An output of a graph, float (k, d), for pictures that show no lesion: those that are drawn, and the photographs of a folder.
 
     Raises `DataError` where the folder holds no photograph that can be read.
@@ -152,7 +179,9 @@ def measure_no_lesions(graph: Path, check: PrecisionCheck | None, output: str, f
     if folder is not None:
         photographs = [photo for photo in stream_photos(list_photos([folder])) if isinstance(photo, Photo)]
         if not photographs:
-            raise DataError(f"{folder}: holds no photograph that can be read; expected pictures of other things than lesions")
+            raise DataError(
+                f"{folder}: holds no photograph that can be read; expected pictures of other things than lesions"
+            )
         pictures += [photo.pixels for photo in photographs]
     session = Session(graph, precision=name_precision(check))
     return np.stack([answer[output].astype(np.float32) for answer in session.stream(pictures)])
@@ -190,4 +219,6 @@ def measure_photos(
             points.append(answer[output].astype(np.float32))
     by_view = np.array(logits).reshape(-1, len(views))
     flipped = by_view.mean(axis=1) if flips else None
-    return Measured(by_view[:, 0], np.stack(points), dataset.malignant[kept], output, dataset.groups[kept], flipped)
+    return Measured(
+        by_view[:, 0], np.stack(points), dataset.malignant[kept], output, dataset.groups[kept], flipped
+    )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lentigo.data.files import parse_json
+from lentigo.common.files import parse_json
 from lentigo.errors import UsageError
 
 
@@ -57,38 +57,94 @@ class Recipe:
     name: str = field(default="best", metadata={"help": "best, seed, or a word of your own"})
     backbone: str = field(default="densenet121", metadata={"help": "a name of the backbone table"})
     epochs: int = number(24, "epochs of the last stage", 1)
-    small_epochs: int = number(0, "epochs of the whole network on smaller views, before those of full size", 0)
+    small_epochs: int = number(
+        0, "epochs of the whole network on smaller views, before those of full size", 0
+    )
     small_side: int = number(128, "pixels along the side of those smaller views", 32, 224)
-    still_share: float = number(0.0, "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned", 0, 0.9)
+    still_share: float = number(
+        0.0,
+        "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned",
+        0,
+        0.9,
+    )
     batch_size: int = number(32, "photographs a step", 2, search=Search(choices=(16, 32, 64, 128)))
     validation_split: float = number(0.2, "share of the training photographs kept for validation", 0.01, 0.9)
     seed: int = number(0, "decides split, head, dropout, order and views", 0, 2**31)
     finetune: bool = switch(True, "train the backbone too, after the head")
     head_epochs: int = number(100, "epochs of the head alone, at most, before the backbone learns", 0)
-    head_learning_rate: float = number(1e-3, "Adam's rate while only the head learns", search=Search(1e-4, 1e-2, log=True))
-    learning_rate: float = number(1e-4, "highest rate while the backbone learns", search=Search(1e-5, 1e-3, log=True, whole=True))
+    head_learning_rate: float = number(
+        1e-3, "Adam's rate while only the head learns", search=Search(1e-4, 1e-2, log=True)
+    )
+    learning_rate: float = number(
+        1e-4, "highest rate while the backbone learns", search=Search(1e-5, 1e-3, log=True, whole=True)
+    )
     small_learning_rate: float = number(0.0, "highest rate on smaller views; 0: as at full size", 0)
-    views: int = number(0, "views an epoch while the backbone learns; 0: as many as there are training photographs", 0)
-    warmup_epochs: float = number(1.0, "epochs of linear warm-up; a cosine to zero follows", search=spread(4.0))
-    weight_decay: float = number(0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1)))
-    average: float = number(0.99, "momentum of the moving average of the weights; 0: none", 0, 0.99999, Search(choices=(0.0, 0.9, 0.99, 0.999), whole=True))
-    label_smoothing: float = number(0.0, "share of the label given to the other class", 0, 0.5, Search(0.0, 0.3))
-    operating_point: str = field(default="sensitivity=0.95", metadata={"help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"})
-    risk: float = number(0.1, "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none", 0, 0.5)
-    tta: bool = switch(True, "calibrate the mean over four mirrored views, too, so that `predict --flips` can be used")
+    views: int = number(
+        0, "views an epoch while the backbone learns; 0: as many as there are training photographs", 0
+    )
+    warmup_epochs: float = number(
+        1.0, "epochs of linear warm-up; a cosine to zero follows", search=spread(4.0)
+    )
+    weight_decay: float = number(
+        0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1))
+    )
+    average: float = number(
+        0.99,
+        "momentum of the moving average of the weights; 0: none",
+        0,
+        0.99999,
+        Search(choices=(0.0, 0.9, 0.99, 0.999), whole=True),
+    )
+    label_smoothing: float = number(
+        0.0, "share of the label given to the other class", 0, 0.5, Search(0.0, 0.3)
+    )
+    operating_point: str = field(
+        default="sensitivity=0.95",
+        metadata={
+            "help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"
+        },
+    )
+    risk: float = number(
+        0.1,
+        "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none",
+        0,
+        0.5,
+    )
+    tta: bool = switch(
+        True, "calibrate the mean over four mirrored views, too, so that `predict --flips` can be used"
+    )
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
     mask_width: int = number(0, "channels of the decoder; 0: as many as the backbone's cost allows", 0, 512)
-    head: str = field(default="hidden", metadata={"help": "hidden: two layers of 1024 and 512 before the logit; linear: none", "choices": ("hidden", "linear")})
-    balance: str = field(default="none", metadata={"help": "source: batches balanced by source, and by class inside each source; none: each photograph once an epoch", "choices": ("none", "source")})
-    diagnosis: str = field(default="", metadata={"help": "column of the diagnosis, which a second head learns; none without a name"})
-    diagnosis_weight: float = number(0.4, "weight of the diagnosis' cross-entropy beside that of the class", 0, 10)
+    head: str = field(
+        default="hidden",
+        metadata={
+            "help": "hidden: two layers of 1024 and 512 before the logit; linear: none",
+            "choices": ("hidden", "linear"),
+        },
+    )
+    balance: str = field(
+        default="none",
+        metadata={
+            "help": "source: batches balanced by source, and by class inside each source; none: each photograph once an epoch",
+            "choices": ("none", "source"),
+        },
+    )
+    diagnosis: str = field(
+        default="",
+        metadata={"help": "column of the diagnosis, which a second head learns; none without a name"},
+    )
+    diagnosis_weight: float = number(
+        0.4, "weight of the diagnosis' cross-entropy beside that of the class", 0, 10
+    )
     clip_norm: float = number(0.0, "largest norm of all gradients together; 0: any", 0)
     class_weights: bool = switch(False, "weigh the classes by their rarity", Search(choices=(False, True)))
     patience: int = number(8, "epochs without a better validation AUROC before stopping; 0: never stop", 0)
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99, Search(0.0, 0.95))
     dropout_2: float = number(0.5, "dropout after the head's second layer", 0, 0.99, Search(0.0, 0.95))
-    mixup: float = number(0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10, spread(0.4))
+    mixup: float = number(
+        0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10, spread(0.4)
+    )
     rotation: float = number(180.0, "views: degrees to either side", 0, 180, spread(180.0))
     flip: bool = switch(True, "views: mirrored half of the time", Search(choices=(False, True), whole=True))
     zoom: float = number(0.2, "views: logarithm of the scale", 0, 2, spread(0.5))
@@ -98,11 +154,27 @@ class Recipe:
     contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2, spread(0.5))
     saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, spread(0.5))
     tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, spread(0.2))
-    degradation: float = number(0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5))
-    resampling: float = number(0.0, "views: probability of being shrunk, to a quarter at least, and enlarged again", 0, 1, spread(0.5))
-    artefacts: float = number(0.0, "views: probability of each of hairs, a ruler, ink, dark corners and a coloured patch at the border", 0, 1, spread(0.5))
+    degradation: float = number(
+        0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5)
+    )
+    resampling: float = number(
+        0.0,
+        "views: probability of being shrunk, to a quarter at least, and enlarged again",
+        0,
+        1,
+        spread(0.5),
+    )
+    artefacts: float = number(
+        0.0,
+        "views: probability of each of hairs, a ruler, ink, dark corners and a coloured patch at the border",
+        0,
+        1,
+        spread(0.5),
+    )
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
-    mosaic: float = number(0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1)
+    mosaic: float = number(
+        0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1
+    )
 
     @property
     def units(self) -> tuple[int, ...]:
@@ -127,7 +199,16 @@ def check_range(item: dataclasses.Field, value: object) -> None:
         raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
 
 
-SEED = Recipe(name="seed", epochs=150, finetune=False, head_epochs=0, average=0.0, patience=0, operating_point="0.5", tta=False)
+SEED = Recipe(
+    name="seed",
+    epochs=150,
+    finetune=False,
+    head_epochs=0,
+    average=0.0,
+    patience=0,
+    operating_point="0.5",
+    tta=False,
+)
 BEST = Recipe()
 RECIPES = {recipe.name: recipe for recipe in (BEST, SEED)}
 
@@ -154,24 +235,37 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
     >>> freeze_recipe(BEST).epochs, freeze_recipe(BEST).finetune
     (100, False)
     """
-    return dataclasses.replace(recipe, finetune=False, epochs=recipe.head_epochs or recipe.epochs, head_epochs=0, small_epochs=0, average=0.0)
+    return dataclasses.replace(
+        recipe,
+        finetune=False,
+        epochs=recipe.head_epochs or recipe.epochs,
+        head_epochs=0,
+        small_epochs=0,
+        average=0.0,
+    )
 
 
 def read_recipe(path: Path) -> Recipe:
     """A recipe from a JSON object of its fields; those that it leaves out are as in `best`. Raises `UsageError` that names what is wrong."""
     if not path.is_file():
-        raise UsageError(f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as `lentigo tune` writes")
+        raise UsageError(
+            f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as `lentigo tune` writes"
+        )
     try:
         entries = parse_json(path.read_bytes())
     except (ValueError, OSError) as error:
-        raise UsageError(f"{path}: not readable as JSON ({error}); expected a recipe such as `lentigo tune` writes") from error
+        raise UsageError(
+            f"{path}: not readable as JSON ({error}); expected a recipe such as `lentigo tune` writes"
+        ) from error
     if not isinstance(entries, dict):
         raise UsageError(f"{path}: holds no JSON object; expected the fields of a recipe and their values")
     known = {item.name: item for item in dataclasses.fields(Recipe)}
     for name, value in entries.items():
         if name not in known:
             near = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(f"{path}: {name!r} is no field of a recipe; expected {near[0] if near else ', '.join(known)}")
+            raise UsageError(
+                f"{path}: {name!r} is no field of a recipe; expected {near[0] if near else ', '.join(known)}"
+            )
         check_type(path, known[name], value)
     try:
         return Recipe(**{"name": path.stem, **entries})
@@ -184,4 +278,6 @@ def check_type(path: Path, item: dataclasses.Field, value: Any) -> None:
     kinds = {"str": str, "int": int, "float": int | float, "bool": bool}
     kind: type | types.UnionType = kinds[item.type]
     if not isinstance(value, kind) or (isinstance(value, bool) and item.type != "bool"):
-        raise UsageError(f"{path}: {item.name} is {value!r}; expected {'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}")
+        raise UsageError(
+            f"{path}: {item.name} is {value!r}; expected {'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}"
+        )

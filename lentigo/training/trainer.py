@@ -17,39 +17,75 @@ import numpy as np
 import pandas as pd
 
 import lentigo
-from lentigo.data.description import describe_sides
-from lentigo.data.diagnosis_words import DIAGNOSES
-from lentigo.data.files import hash_file, write_text, write_whole
-from lentigo.data.manifests import CLASSES, Dataset
-from lentigo.data.photos import SIDE, Problem, read_all, read_photo
-from lentigo.data.progress import Progress, show_nothing
+from lentigo.common.files import hash_file, write_text, write_whole
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.description import describe_sides
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.datasets.manifests import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
+from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.figures import draw_history
-from lentigo.evaluation.model_card import write_card
-from lentigo.evaluation.precision import PrecisionCheck, check_precision, measure_served
 from lentigo.evaluation.report import write_report
+from lentigo.images.photographs import SIDE, Problem, read_all, read_photo
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
-from lentigo.models.backbones import find_backbone
-from lentigo.models.bundle import CLASSIFIER, CLASSIFIES, GRAPH, HISTORY, MODEL_CARD, SPLITS, Bundle, draft_bundle, find_bundle, finish_bundle
-from lentigo.models.deep_learning import keras
-from lentigo.models.graph import annotate_onnx, save_onnx, to_onnx
-from lentigo.models.graph_weights import start_network
-from lentigo.models.network import Network, attach_diagnosis, build_graph, build_learner, build_saved, cut_network, join_outputs, settle_norms, unfreeze_trunk
+from lentigo.models.bundle import (
+    CLASSIFIER,
+    CLASSIFIES,
+    GRAPH,
+    HISTORY,
+    MODEL_CARD,
+    SPLITS,
+    Bundle,
+    draft_bundle,
+    find_bundle,
+    finish_bundle,
+)
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.deep_learning import keras
+from lentigo.models.networks.graph_weights import start_network
+from lentigo.models.networks.network import (
+    Network,
+    attach_diagnosis,
+    build_graph,
+    build_learner,
+    build_saved,
+    cut_network,
+    join_outputs,
+    settle_norms,
+    unfreeze_trunk,
+)
+from lentigo.models.networks.onnx_graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.runtime import Session
-from lentigo.training.augmentation import Mixed, augment_photo, find_augmentation, mix_views, view_generator
-from lentigo.training.devices import check_batch, count_devices
 from lentigo.training.features import extract_features, find_readable, refuse_still_features
 from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
 from lentigo.training.holdout import list_holdouts, list_sources, set_aside
 from lentigo.training.judgement import choose_output, judge_network, measure_no_lesions, measure_photos
-from lentigo.training.losses import AnswerLoss
+from lentigo.training.loop.augmentation import (
+    Mixed,
+    augment_photo,
+    find_augmentation,
+    mix_views,
+    view_generator,
+)
+from lentigo.training.loop.devices import check_batch, count_devices
+from lentigo.training.loop.losses import AnswerLoss
+from lentigo.training.loop.sampling import plan_cells
+from lentigo.training.loop.stages import Stage, compile_model, plan_rate, run_stages
+from lentigo.training.precision_check import PrecisionCheck, check_precision, measure_served
+from lentigo.training.preparation import (
+    Guard,
+    Material,
+    check_folder,
+    find_start,
+    guard_material,
+    keep_settings,
+    load_labelled,
+    split_or_read,
+)
 from lentigo.training.recipes import Recipe, find_recipe
-from lentigo.training.sampling import plan_cells
-from lentigo.training.sides import Guard, Material, check_folder, find_start, guard_material, keep_settings, load_labelled, split_or_read
-from lentigo.training.stages import Stage, compile_model, plan_rate, run_stages
 
 REFERENCE_SAMPLE = 4096  # photographs: the centres and the covariance of some hundred numbers need no more
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -112,8 +148,12 @@ def train(
         guard = replace(guard, leaks="drop")
     start = find_start(weights)
     ready = get_ready(labelled, recipe, weights, exact=exact, guard=guard, progress=progress)
-    held_out = split_or_read(ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress)
-    keep_settings(out / "checkpoint" / "settings.json", ready.settings)  # last: a call that cannot start leaves no unfinished RUN
+    held_out = split_or_read(
+        ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
+    )
+    keep_settings(
+        out / "checkpoint" / "settings.json", ready.settings
+    )  # last: a call that cannot start leaves no unfinished RUN
     job = make_job(recipe, ready, held_out, out, exact=exact, not_lesions=not_lesions, progress=progress)
     head = [keras.ops.convert_to_numpy(variable) for variable in job.network.head.variables]
     history, check = learn(out, job)
@@ -140,13 +180,20 @@ def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], exact: bool) 
         readable = np.array([isinstance(answer, Prediction) for answer in answers], dtype=bool)
         kept = dataset.take(readable)
         if len(set(kept.table["label"])) == len(CLASSES):
-            assessments[name] = assess(predictor, kept, [answer for answer in answers if isinstance(answer, Prediction)], f"without {name}")
+            assessments[name] = assess(
+                predictor,
+                kept,
+                [answer for answer in answers if isinstance(answer, Prediction)],
+                f"without {name}",
+            )
     return assessments
 
 
 def learn(out: Path, job: Job) -> tuple[pd.DataFrame, PrecisionCheck | None]:
     """Trains, writes graph and model, and compares bf16 with fp32; the history and that check, None where fp32 is asked for or all there is."""
-    history = run_stages([partial(build, job) for build in plan_stages(job.recipe)], job.recipe, job.checkpoint, job.progress)
+    history = run_stages(
+        [partial(build, job) for build in plan_stages(job.recipe)], job.recipe, job.checkpoint, job.progress
+    )
     write_model(out, job.network, history)
     return history, check_precision(out / GRAPH, job.validation, job.recipe.operating_point, exact=job.exact)
 
@@ -173,7 +220,9 @@ def extract_again(job: Job) -> Job:
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raises `UsageError` for what is wrong before any photograph is read."""
     if (recipe.balance != "none" or recipe.diagnosis) and not recipe.finetune:
-        raise UsageError("--balance source and --diagnosis are for a backbone that learns; expected a recipe with --finetune, or leave them out")
+        raise UsageError(
+            "--balance source and --diagnosis are for a backbone that learns; expected a recipe with --finetune, or leave them out"
+        )
     check_rule(recipe.operating_point)
     check_batch(recipe.batch_size)
     check_folder(out, resume)
@@ -193,9 +242,17 @@ class Ready:
     output: str  # by which the RUN is to refuse
 
 
-def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress) -> Ready:
+def get_ready(
+    labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress
+) -> Ready:
     """Builds the network, keeps leaks out, computes features. Raises `DataError` and `ModelError`."""
-    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed, recipe.units)
+    network = start_network(
+        find_backbone(recipe.backbone),
+        weights,
+        (recipe.dropout_1, recipe.dropout_2),
+        recipe.seed,
+        recipe.units,
+    )
     material = guard_material(labelled, guard, progress)
     dataset = material.dataset
     dataset.require_both_classes()
@@ -212,7 +269,9 @@ def get_ready(labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: 
     else:
         features = find_readable(dataset, progress)
     problems = dataset.problems + features.problems
-    return Ready(network, dataset.take(features.readable), features.values, settings, material, problems, output)
+    return Ready(
+        network, dataset.take(features.readable), features.values, settings, material, problems, output
+    )
 
 
 def make_job(
@@ -244,7 +303,9 @@ def make_job(
 def check_diagnosis(dataset: Dataset, column: str) -> None:
     """Raises `DataError` where a data set does not name two of the seven diagnoses in a column."""
     if column not in dataset.table:
-        raise DataError(f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis COLUMN, or leave it out")
+        raise DataError(
+            f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis COLUMN, or leave it out"
+        )
     named = set(dataset.table[column].dropna()) & set(DIAGNOSES)
     if len(named) < 2:
         raise DataError(
@@ -280,12 +341,19 @@ def plan_stages(recipe: Recipe) -> list:
     """The builders of the stages of a recipe, in order."""
     if not recipe.finetune:
         return [build_head_stage]
-    return [build_head_stage] * bool(recipe.head_epochs) + [build_small_stage] * bool(recipe.small_epochs) + [build_finetune_stage]
+    return (
+        [build_head_stage] * bool(recipe.head_epochs)
+        + [build_small_stage] * bool(recipe.small_epochs)
+        + [build_finetune_stage]
+    )
 
 
 def build_head_stage(job: Job) -> Stage:
     """The head on the frozen trunk's features."""
-    learn, check = Sample(job.features, job.training.malignant), Sample(job.features_validation, job.validation.malignant)
+    learn, check = (
+        Sample(job.features, job.training.malignant),
+        Sample(job.features_validation, job.validation.malignant),
+    )
     return plan_head(job.network.head, job.recipe, learn, check)
 
 
@@ -293,7 +361,9 @@ def build_small_stage(job: Job) -> Stage:
     """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
     recipe = job.recipe
     rate = recipe.small_learning_rate or recipe.learning_rate
-    return build_view_stage(job, "finetune small", recipe.small_epochs, recipe.small_side, rate, recipe.still_share)
+    return build_view_stage(
+        job, "finetune small", recipe.small_epochs, recipe.small_side, rate, recipe.still_share
+    )
 
 
 def build_finetune_stage(job: Job) -> Stage:
@@ -313,7 +383,9 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, s
     judge = keras.Model(model.input, {"logit": model.outputs[0]})
     joined = join_outputs(model)
     first, learner = cut_network(joined, still_share) if still_share else (None, joined)
-    loss = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing) if network.diagnosis is not None else None
+    loss = (
+        AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing) if network.diagnosis is not None else None
+    )
     cells = None
     if recipe.balance == "source":
         cells = plan_cells(list_sources(job.training), job.training.malignant)
@@ -338,11 +410,20 @@ def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
     """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that `model` takes, in the precision that it
     would be served in."""
     graph = to_onnx(model).SerializeToString()
-    return measure_served(graph, job.validation, job.recipe.operating_point, exact=job.exact, side=model.input.shape[1]).logits
+    return measure_served(
+        graph, job.validation, job.recipe.operating_point, exact=job.exact, side=model.input.shape[1]
+    ).logits
 
 
 def score_whole(
-    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, work: Path, exact: bool = False, progress: Progress = show_nothing
+    recipe: Recipe,
+    weights: str,
+    dataset: Dataset,
+    features: np.ndarray,
+    held_out: np.ndarray,
+    work: Path,
+    exact: bool = False,
+    progress: Progress = show_nothing,
 ) -> Score:
     """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and scores it on them; no RUN is written.
 
@@ -356,7 +437,14 @@ def score_whole(
 
 
 def answer_whole(
-    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, others: Dataset, work: Path, exact: bool = False
+    recipe: Recipe,
+    weights: str,
+    dataset: Dataset,
+    features: np.ndarray,
+    held_out: np.ndarray,
+    others: Dataset,
+    work: Path,
+    exact: bool = False,
 ) -> np.ndarray:
     """Trains a whole network as `score_whole` does, and gives its logits, float (m,), of `others`, which had no part in it."""
     job, _ = train_whole(recipe, weights, dataset, features, held_out, work, exact)
@@ -366,20 +454,54 @@ def answer_whole(
 
 
 def train_whole(
-    recipe: Recipe, weights: str, dataset: Dataset, features: np.ndarray, held_out: np.ndarray, work: Path, exact: bool = False, progress: Progress = show_nothing
+    recipe: Recipe,
+    weights: str,
+    dataset: Dataset,
+    features: np.ndarray,
+    held_out: np.ndarray,
+    work: Path,
+    exact: bool = False,
+    progress: Progress = show_nothing,
 ) -> tuple[Job, pd.DataFrame]:
     """A whole network that has learned from all photographs but those `held_out`, which said when to stop, and its history."""
-    network = start_network(find_backbone(recipe.backbone), weights, (recipe.dropout_1, recipe.dropout_2), recipe.seed, recipe.units)
+    network = start_network(
+        find_backbone(recipe.backbone),
+        weights,
+        (recipe.dropout_1, recipe.dropout_2),
+        recipe.seed,
+        recipe.units,
+    )
     settle_random(network, weights, dataset)
-    job = Job(recipe, network, dataset.take(~held_out), dataset.take(held_out), features[~held_out], features[held_out], work / "state.npz", exact, progress)
-    return job, run_stages([partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress)
+    job = Job(
+        recipe,
+        network,
+        dataset.take(~held_out),
+        dataset.take(held_out),
+        features[~held_out],
+        features[held_out],
+        work / "state.npz",
+        exact,
+        progress,
+    )
+    return job, run_stages(
+        [partial(build, job) for build in plan_stages(recipe)], recipe, job.checkpoint, progress
+    )
 
 
-def load_views(dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE) -> Mixed:
+def load_views(
+    dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE
+) -> Mixed:
     """Random views of some photographs, uint8 (n, side, side, 3), their labels (n, 1) and what each weighs, (n,), `weights` before they are mixed."""
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
-    views = np.stack([augment_photo(read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)) for n in rows])
+    views = np.stack(
+        [
+            augment_photo(
+                read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)
+            )
+            for n in rows
+        ]
+    )
     labels = encode_labels(dataset, recipe, rows)
     if not recipe.mixup:
         return views, labels, weights
@@ -404,7 +526,12 @@ def write_run(
 
     def measure(predictor: Predictor) -> Assessment:
         answers = predictor.predict(job.validation.table["image"])
-        return assess(predictor, job.validation, [answer for answer in answers if isinstance(answer, Prediction)], "validation")
+        return assess(
+            predictor,
+            job.validation,
+            [answer for answer in answers if isinstance(answer, Prediction)],
+            "validation",
+        )
 
     return finish_run(out, card, job.exact, measure)
 
@@ -419,7 +546,9 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
     draw_history(history, out / "figures" / "history.png")
 
 
-def finish_run(out: Path, card: dict[str, Any], exact: bool, measure: Callable[[Predictor], Assessment]) -> tuple[Bundle, Assessment]:
+def finish_run(
+    out: Path, card: dict[str, Any], exact: bool, measure: Callable[[Predictor], Assessment]
+) -> tuple[Bundle, Assessment]:
     """Measures the model that lies in `out` on validation, and writes model card, report and, last, the card."""
     annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
     draft = draft_bundle(out, card)
@@ -439,7 +568,9 @@ def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
         measured = measure_photos(out / GRAPH, check, take_sample(job.training), job.output)
         training = measured.points, measured.malignant
     validation = measure_photos(out / GRAPH, check, job.validation, job.output, flips=job.recipe.tta)
-    validation = replace(validation, no_lesions=measure_no_lesions(out / GRAPH, check, job.output, job.not_lesions))
+    validation = replace(
+        validation, no_lesions=measure_no_lesions(out / GRAPH, check, job.output, job.not_lesions)
+    )
     return judge_network(out, job.recipe, check, training, validation)
 
 
@@ -484,6 +615,10 @@ def describe_making() -> dict[str, Any]:
         "disclaimer": DISCLAIMER,
         "input": {"shape": [SIDE, SIDE, 3], "type": "uint8 RGB", "resize": "squeeze to a square, bilinear"},
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
-        "training": {"backend": keras.backend.backend(), "devices": count_devices(), "dtype": keras.config.dtype_policy().name},
+        "training": {
+            "backend": keras.backend.backend(),
+            "devices": count_devices(),
+            "dtype": keras.config.dtype_policy().name,
+        },
         "libraries": {"python": platform.python_version(), **{name: version(name) for name in libraries}},
     }

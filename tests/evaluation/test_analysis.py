@@ -44,7 +44,9 @@ def test_a_model_beside_itself_differs_by_nothing(looked):
 
 def test_thresholds_are_each_models_own(looked):
     _, assessment, analysis = looked
-    assert analysis.comparison.first_accuracy == assessment.n_malignant / assessment.n  # threshold 0 calls all malignant
+    assert (
+        analysis.comparison.first_accuracy == assessment.n_malignant / assessment.n
+    )  # threshold 0 calls all malignant
     assert analysis.comparison.second_accuracy == pytest.approx(assessment.metrics.accuracy)
 
 
@@ -64,7 +66,15 @@ def test_the_worst_mistakes_are_wrong_and_sorted(looked):
 
 def test_every_number_is_json(looked):
     facts = json.loads(json.dumps(looked[2].to_json(), allow_nan=False))
-    assert {"reliability", "decision_curve", "risk_coverage", "subgroups", "floors", "comparison", "overlap"} <= set(facts)
+    assert {
+        "reliability",
+        "decision_curve",
+        "risk_coverage",
+        "subgroups",
+        "floors",
+        "comparison",
+        "overlap",
+    } <= set(facts)
     assert not any(np.isnan(v) for v in facts["comparison"].values() if isinstance(v, float))
 
 

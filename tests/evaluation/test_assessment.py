@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation import report
 from lentigo.evaluation.assessment import evaluate
@@ -53,7 +53,9 @@ def test_an_unreadable_photograph_is_listed(run, phantoms, tmp_path):
         shutil.copytree(phantoms / name, tmp_path / "photos" / name)
     (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"?")
     assessment = evaluate(run, tmp_path / "photos")
-    assert assessment.n == 48 and [p.image for p in assessment.problems] == [str(tmp_path / "photos" / "benign" / "bad.jpg")]
+    assert assessment.n == 48 and [p.image for p in assessment.problems] == [
+        str(tmp_path / "photos" / "benign" / "bad.jpg")
+    ]
 
 
 def test_nothing_readable_is_an_error(run, tmp_path):
@@ -90,7 +92,9 @@ def test_a_number_has_one_interval_in_the_evaluation(assessment):
 
 def test_the_refusals_own_error_rate_is_drawn(run, assessment, tmp_path, monkeypatch):
     marked = []
-    monkeypatch.setattr(report, "draw_risk_coverage", lambda curve, path, answered: marked.append(answered) or path)
+    monkeypatch.setattr(
+        report, "draw_risk_coverage", lambda curve, path, answered: marked.append(answered) or path
+    )
     monkeypatch.setattr(report, "draw_reliability", lambda bins, path: path)
     monkeypatch.setattr(report, "draw_decision_curve", lambda curve, path, threshold: path)
     analysis = SimpleNamespace(reliability=(), risk_coverage=None, decision_curve=None)
@@ -98,7 +102,9 @@ def test_the_refusals_own_error_rate_is_drawn(run, assessment, tmp_path, monkeyp
     answered = assessment.table[assessment.table["decision"] != "uncertain"]
     expected = None
     if len(answered):
-        expected = pytest.approx((len(answered) / len(assessment.table), (answered["decision"] != answered["label"]).mean()))
+        expected = pytest.approx(
+            (len(answered) / len(assessment.table), (answered["decision"] != answered["label"]).mean())
+        )
     assert marked == [expected]
 
 
@@ -108,7 +114,12 @@ def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):
         if isinstance(value, float):
             assert f"{value:.3f}" in html, name
     assert html.count("data:image/png;base64,") == 5 and "http" not in html.replace("http-equiv", "")
-    assert {path.name for path in tmp_path.iterdir()} == {"roc.png", "precision_recall.png", "confusion.png", "probabilities.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "roc.png",
+        "precision_recall.png",
+        "confusion.png",
+        "probabilities.png",
+    }
 
 
 def test_a_report_of_one_class_says_what_is_not_defined(run, phantoms, tmp_path):
@@ -123,5 +134,9 @@ def test_a_set_too_small_for_its_intervals_says_so(run, phantoms, tmp_path, asse
         for path in sorted((phantoms / side).glob("*.jpg"))[:6]:
             shutil.copy(path, tmp_path / side)
     small = evaluate(run, tmp_path)
-    assert assessment.notes == () and "only 12 photographs" in small.notes[0] and small.to_json()["notes"] == list(small.notes)
+    assert (
+        assessment.notes == ()
+        and "only 12 photographs" in small.notes[0]
+        and small.to_json()["notes"] == list(small.notes)
+    )
     assert "only 12 photographs" in write_report(open_bundle(run), small, tmp_path / "figures")

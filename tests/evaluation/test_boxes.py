@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lentigo.evaluation.boxes import THRESHOLDS, match_boxes, measure_precision
+from lentigo.evaluation.masks.boxes import THRESHOLDS, match_boxes, measure_precision
 
 
 def precision(*photographs):
@@ -39,7 +39,9 @@ def test_a_false_box_before_the_true_one_halves_the_precision():
 
 
 def test_a_second_box_of_the_same_lesion_is_false():
-    assert precision(([(A, 0.9), ((1, 0, 10, 10), 0.8), (B, 0.7)], [A, B])) == pytest.approx((51 + 50 * 2 / 3) / 101)
+    assert precision(([(A, 0.9), ((1, 0, 10, 10), 0.8), (B, 0.7)], [A, B])) == pytest.approx(
+        (51 + 50 * 2 / 3) / 101
+    )
 
 
 def test_photographs_share_one_ranking():
@@ -54,6 +56,9 @@ def test_the_threshold_is_of_the_overlap():
 
 def test_a_photograph_that_counts_twice_is_one_that_stands_there_twice():
     rng = np.random.default_rng(0)
-    matches = [match_boxes(rng.uniform(0, 30, (4, 4)) + 5, rng.random(4), rng.uniform(0, 30, (3, 4)) + 5) for _ in range(5)]
+    matches = [
+        match_boxes(rng.uniform(0, 30, (4, 4)) + 5, rng.random(4), rng.uniform(0, 30, (3, 4)) + 5)
+        for _ in range(5)
+    ]
     twice = measure_precision([matches[row] for row in (0, 0, 2, 3)])
     np.testing.assert_allclose(measure_precision(matches, np.array([2.0, 0, 1, 1, 0])), twice, atol=1e-9)

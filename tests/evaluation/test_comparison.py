@@ -4,10 +4,9 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from lentigo.data.intervals import covary_aurocs
-from lentigo.data.splits import resample_groups
+from lentigo.common.intervals import covary_aurocs, resample_groups
 from lentigo.errors import UsageError
-from lentigo.evaluation.comparison import compare_models, judge_decisions
+from lentigo.evaluation.scores.comparison import compare_models, judge_decisions
 
 # The data of DeLong 1988: 43 patients with ovarian cancer; albumin, total protein, K-G score, whether surgery helped. Read from
 # the SAS/STAT 14.1 user's guide, LOGISTIC procedure, "Comparing Receiver Operating Characteristic Curves", whose output
@@ -28,7 +27,10 @@ def simulate(seed, patients=60, gain=0.0, shared=1.0):
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(patients), rng.integers(1, 5, patients))
     malignant = rng.integers(0, 2, patients)[groups] ^ (rng.uniform(size=len(groups)) < 0.15)
-    scores = [malignant * (1 + g) + shared * rng.normal(size=patients)[groups] + rng.normal(size=len(groups)) for g in (0, gain)]
+    scores = [
+        malignant * (1 + g) + shared * rng.normal(size=patients)[groups] + rng.normal(size=len(groups))
+        for g in (0, gain)
+    ]
     return malignant, scores[0], scores[1], groups
 
 
@@ -38,20 +40,30 @@ def delong_by_loops(malignant, scores):
     parts = []
     for row in scores:
         sick, healthy = row[malignant == 1], row[malignant == 0]
-        parts.append(([np.mean([psi(x, y) for y in healthy]) for x in sick], [np.mean([psi(x, y) for x in sick]) for y in healthy]))
+        parts.append(
+            (
+                [np.mean([psi(x, y) for y in healthy]) for x in sick],
+                [np.mean([psi(x, y) for x in sick]) for y in healthy],
+            )
+        )
     return sum(np.cov([part[side] for part in parts]) / len(parts[0][side]) for side in (0, 1))
 
 
 @pytest.mark.parametrize(
     "second, auroc, error, difference, low, high, p",
-    [(ALBUMIN, 0.7366, 0.0927, 0.0108, -0.1761, 0.1976, 0.9102), (PROTEIN, 0.6478, 0.1000, -0.0780, -0.2830, 0.1271, 0.4561)],
+    [
+        (ALBUMIN, 0.7366, 0.0927, 0.0108, -0.1761, 0.1976, 0.9102),
+        (PROTEIN, 0.6478, 0.1000, -0.0780, -0.2830, 0.1271, 0.4561),
+    ],
 )
 def test_the_published_example(second, auroc, error, difference, low, high, p):
     comparison = compare_models(HELPED, SCORE, second)
     covariance = covary_aurocs(HELPED, np.stack([SCORE, second]), np.arange(43))[1]
     assert (comparison.first_auroc, comparison.second_auroc) == pytest.approx((0.7258, auroc), abs=5e-5)
     assert np.sqrt(np.diag(covariance)) == pytest.approx((0.1028, error), abs=5e-5)
-    assert (comparison.difference, *comparison.ci, comparison.p) == pytest.approx((difference, low, high, p), abs=6e-5)
+    assert (comparison.difference, *comparison.ci, comparison.p) == pytest.approx(
+        (difference, low, high, p), abs=6e-5
+    )
 
 
 @pytest.mark.parametrize("digits", [1, 9])  # with ties and without
@@ -64,7 +76,10 @@ def test_ungrouped_covariance_is_that_of_delongs_double_loops(digits):
 
 def test_grouped_variance_is_that_of_the_cluster_bootstrap():
     malignant, first, second, groups = simulate(5, patients=150, gain=0.3)
-    draws = [compare_models(malignant[rows], first[rows], second[rows]).difference for rows in resample_groups(groups, 600)]
+    draws = [
+        compare_models(malignant[rows], first[rows], second[rows]).difference
+        for rows in resample_groups(groups, 600)
+    ]
     low, high = compare_models(malignant, first, second, groups=groups).ci
     assert (high - low) / (2 * 1.96) == pytest.approx(np.std(draws), rel=0.1)
 
@@ -114,7 +129,12 @@ def test_copies_of_a_photograph_add_nothing_to_groups():
 
 
 def test_decisions_follow_each_models_own_threshold():
-    comparison = compare_models(np.array([0, 0, 1, 1]), np.array([0.1, 0.6, 0.6, 0.7]), np.array([0.1, 0.2, 0.3, 0.4]), thresholds=(0.65, 0.25))
+    comparison = compare_models(
+        np.array([0, 0, 1, 1]),
+        np.array([0.1, 0.6, 0.6, 0.7]),
+        np.array([0.1, 0.2, 0.3, 0.4]),
+        thresholds=(0.65, 0.25),
+    )
     assert (comparison.first_accuracy, comparison.second_accuracy) == (0.75, 1.0)
     assert (comparison.only_first_right, comparison.only_second_right, comparison.p_decisions) == (0, 1, 1.0)
 
@@ -126,7 +146,11 @@ def test_a_model_does_not_differ_from_itself():
 
 @pytest.mark.parametrize("malignant", [[0, 0, 0, 0], [1, 0, 0, 0]])
 def test_what_cannot_be_estimated_is_null_in_the_json(malignant):
-    answers = json.loads(json.dumps(compare_models(np.array(malignant), np.arange(4), np.arange(4)[::-1]).to_json(), allow_nan=False))
+    answers = json.loads(
+        json.dumps(
+            compare_models(np.array(malignant), np.arange(4), np.arange(4)[::-1]).to_json(), allow_nan=False
+        )
+    )
     assert answers["ci"] == [None, None] and answers["p"] is None and answers["p_decisions"] is not None
 
 

@@ -5,8 +5,13 @@ import pytest
 from scipy.stats import binomtest
 
 from lentigo.errors import UsageError
-from lentigo.evaluation.curves import list_reliability, tabulate_reliability, trace_net_benefit, trace_risk
-from lentigo.evaluation.metrics import calibration_error
+from lentigo.evaluation.scores.curves import (
+    list_reliability,
+    tabulate_reliability,
+    trace_net_benefit,
+    trace_risk,
+)
+from lentigo.evaluation.scores.metrics import calibration_error
 from lentigo.inference.prevalence import shift_prevalence
 
 RNG = np.random.default_rng(0)
@@ -23,7 +28,9 @@ def test_bins_of_reliability_hold_equally_many_and_all():
 
 def test_bins_of_reliability_are_those_of_the_calibration_error():
     bins = tabulate_reliability(TRUTH, PROBABILITY)
-    assert sum(row.n * abs(row.probability - row.observed) for row in bins) / 500 == pytest.approx(calibration_error(TRUTH, PROBABILITY))
+    assert sum(row.n * abs(row.probability - row.observed) for row in bins) / 500 == pytest.approx(
+        calibration_error(TRUTH, PROBABILITY)
+    )
 
 
 def test_a_bins_interval_is_that_of_a_share():
@@ -34,13 +41,18 @@ def test_a_bins_interval_is_that_of_a_share():
 
 def test_photographs_of_one_patient_do_not_narrow_a_bins_interval():
     truth, probability = np.repeat([0, 1, 1, 0, 1, 1], 5), np.full(30, 0.6)
-    alone, grouped = (tabulate_reliability(truth, probability, groups)[0] for groups in (None, np.repeat(np.arange(6), 5)))
+    alone, grouped = (
+        tabulate_reliability(truth, probability, groups)[0] for groups in (None, np.repeat(np.arange(6), 5))
+    )
     assert grouped.low < alone.low and alone.high < grouped.high
 
 
 def test_bins_of_reliability_do_not_depend_on_the_order_of_rows():
     probability, order = np.round(PROBABILITY, 1), np.random.default_rng(1).permutation(500)
-    first, second = tabulate_reliability(TRUTH, probability), tabulate_reliability(TRUTH[order], probability[order])
+    first, second = (
+        tabulate_reliability(TRUTH, probability),
+        tabulate_reliability(TRUTH[order], probability[order]),
+    )
     assert [row.n for row in first] == [row.n for row in second]
     assert [row.observed for row in first] == pytest.approx([row.observed for row in second])
 
@@ -62,7 +74,9 @@ def test_a_bin_holds_ten_photographs_or_all_of_them():
 @pytest.mark.parametrize("threshold", [0.05, 0.3, 0.8])
 def test_net_benefit_is_true_less_weighed_false_alarms(threshold):
     alarms = [(p >= threshold, t) for p, t in zip(PROBABILITY, TRUTH)]
-    expected = (sum(a and t for a, t in alarms) - sum(a and not t for a, t in alarms) * threshold / (1 - threshold)) / 500
+    expected = (
+        sum(a and t for a, t in alarms) - sum(a and not t for a, t in alarms) * threshold / (1 - threshold)
+    ) / 500
     assert trace_net_benefit(TRUTH, PROBABILITY, np.array([threshold])).model[0] == pytest.approx(expected)
 
 
@@ -80,8 +94,13 @@ def test_net_benefit_at_a_prevalence_is_that_of_a_population_with_it():
     study = np.append(np.flatnonzero(TRUTH == 1)[:100], np.flatnonzero(TRUTH == 0)[:100])
     population = np.append(study[:100], np.repeat(study[100:], 49))
     probability = shift_prevalence(PROBABILITY, 0.5, 0.02)
-    found, expected = trace_net_benefit(TRUTH[study], probability[study], prevalence=0.02), trace_net_benefit(TRUTH[population], probability[population])
-    assert found.model == pytest.approx(expected.model) and found.treat_all == pytest.approx(expected.treat_all)
+    found, expected = (
+        trace_net_benefit(TRUTH[study], probability[study], prevalence=0.02),
+        trace_net_benefit(TRUTH[population], probability[population]),
+    )
+    assert found.model == pytest.approx(expected.model) and found.treat_all == pytest.approx(
+        expected.treat_all
+    )
     assert found.prevalence == expected.prevalence == 0.02
 
 
@@ -100,7 +119,9 @@ def test_thresholds_without_odds_are_refused(threshold):
 def test_risk_by_hand():
     curve = trace_risk(np.array([True, False, True, True]), np.array([0.9, 0.8, 0.7, 0.6]))
     assert curve.coverage.tolist() == [0.25, 0.5, 0.75, 1.0]
-    assert curve.error == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4]) and curve.aurc == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 4) / 4)
+    assert curve.error == pytest.approx([0, 1 / 2, 1 / 3, 1 / 4]) and curve.aurc == pytest.approx(
+        (0 + 1 / 2 + 1 / 3 + 1 / 4) / 4
+    )
     assert curve.least == pytest.approx([0, 0, 0, 1 / 4])
 
 
@@ -119,9 +140,16 @@ def test_confidence_that_says_nothing_has_the_error_rate_everywhere():
 
 
 def test_a_long_curve_is_thinned_but_not_its_area():
-    right, confidence = np.random.default_rng(4).uniform(size=5000) < 0.9, np.random.default_rng(5).uniform(size=5000)
+    right, confidence = (
+        np.random.default_rng(4).uniform(size=5000) < 0.9,
+        np.random.default_rng(5).uniform(size=5000),
+    )
     curve = trace_risk(right, confidence)
-    assert len(curve.coverage) == 100 and curve.coverage[-1] == 1 and curve.error[-1] == pytest.approx(1 - right.mean())
+    assert (
+        len(curve.coverage) == 100
+        and curve.coverage[-1] == 1
+        and curve.error[-1] == pytest.approx(1 - right.mean())
+    )
     errors = np.cumsum(~right[np.argsort(-confidence)]) / np.arange(1, 5001)
     assert curve.aurc == pytest.approx(errors.mean())
     json.dumps(curve.to_json(), allow_nan=False)

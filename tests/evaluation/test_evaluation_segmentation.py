@@ -8,11 +8,15 @@ import pytest
 from PIL import Image, ImageDraw
 
 from lentigo.errors import DataError, ModelError
-from lentigo.evaluation.mask_report import choose_rows, write_mask_report
-from lentigo.evaluation.segmentation import TITLES, evaluate_masks
+from lentigo.evaluation.masks.mask_assessment import TITLES, evaluate_masks
+from lentigo.evaluation.masks.mask_report import choose_rows, write_mask_report
 from lentigo.inference.prediction import Predictor
 
-SKIN, BROWN, PALE = (225, 195, 180), (85, 55, 45), (215, 180, 165)  # PALE is a lesion that the toy does not see
+SKIN, BROWN, PALE = (
+    (225, 195, 180),
+    (85, 55, 45),
+    (215, 180, 165),
+)  # PALE is a lesion that the toy does not see
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +30,12 @@ def masks(tmp_path_factory):
         ImageDraw.Draw(mask).ellipse(place, fill=255)
         photo.save(folder / f"{number}.png")
         mask.save(folder / f"{number}_mask.png")
-        rows.append((f"{number}.png", f"{number}_mask.png", "train" if number == 10 else "test", f"p{number // 2}"))
-    pd.DataFrame(rows, columns=["image", "mask", "split", "patient_id"]).to_csv(folder / "manifest.csv", index=False)
+        rows.append(
+            (f"{number}.png", f"{number}_mask.png", "train" if number == 10 else "test", f"p{number // 2}")
+        )
+    pd.DataFrame(rows, columns=["image", "mask", "split", "patient_id"]).to_csv(
+        folder / "manifest.csv", index=False
+    )
     return folder
 
 
@@ -39,8 +47,15 @@ def assessment(toy_run, masks):
 def test_what_is_seen_scores_high_and_what_is_not_scores_zero(assessment):
     table = assessment.table
     assert assessment.n == 10 and assessment.not_found == 1
-    assert (table["jaccard"][:9] > 0.95).all() and table["jaccard"][9] == 0 and np.isnan(table["hausdorff95_px"][9])
-    assert assessment.metrics["jaccard"] == pytest.approx(table["jaccard"].mean()) and assessment.metrics["surface_distance_px"] < 1
+    assert (
+        (table["jaccard"][:9] > 0.95).all()
+        and table["jaccard"][9] == 0
+        and np.isnan(table["hausdorff95_px"][9])
+    )
+    assert (
+        assessment.metrics["jaccard"] == pytest.approx(table["jaccard"].mean())
+        and assessment.metrics["surface_distance_px"] < 1
+    )
     assert 0.89 < assessment.metrics["box_ap50"] < 0.92 and assessment.one_box == 0.9
 
 
@@ -82,12 +97,25 @@ def test_best_median_and_worst_are_shown(assessment):
 
 def test_the_report_holds_its_figures(toy_run, assessment, tmp_path):
     html = write_mask_report(Predictor(toy_run()), assessment, tmp_path)
-    assert html.count("data:image/png;base64,") == 3 and all((tmp_path / f"{name}.png").is_file() for name in ("best", "median", "worst"))
+    assert html.count("data:image/png;base64,") == 3 and all(
+        (tmp_path / f"{name}.png").is_file() for name in ("best", "median", "worst")
+    )
     assert "Jaccard index" in html and "In 1 of the photographs no lesion was seen" in html
 
 
 def test_the_command_measures_and_writes_a_report(toy_run, masks, tmp_path):
-    command = [sys.executable, "-m", "lentigo", "evaluate", toy_run(), masks, "--masks", "--json", "--out", tmp_path / "report.html"]
+    command = [
+        sys.executable,
+        "-m",
+        "lentigo",
+        "evaluate",
+        toy_run(),
+        masks,
+        "--masks",
+        "--json",
+        "--out",
+        tmp_path / "report.html",
+    ]
     result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert json.loads(result.stdout)["n"] == 10 and (tmp_path / "report.html").is_file()

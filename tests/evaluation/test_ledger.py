@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import SpaceError
 from lentigo.evaluation.ledger import ledger_path, record_evaluation, require_ledger
 
@@ -68,7 +68,12 @@ def test_without_looking_files_alone_count(dataset, tmp_path):
 
 
 def test_lines_of_earlier_versions_count_their_set(dataset):
-    old = {"fingerprint": dataset.fingerprint, "split": "test", "model": "toy@1", "when": "2026-01-01T00:00:00+00:00"}
+    old = {
+        "fingerprint": dataset.fingerprint,
+        "split": "test",
+        "model": "toy@1",
+        "when": "2026-01-01T00:00:00+00:00",
+    }
     ledger_path().write_text(2 * (json.dumps(old) + "\n"))
     assert record(dataset) == (12, 12, 2, 2)
     assert record(dataset.take(np.arange(6))) == (6, 6, 1, 0)  # since the line above names them
@@ -86,20 +91,28 @@ def test_a_damaged_ledger_goes_on_counting_and_says_so_in_one_line(dataset, dama
     ledger_path().write_bytes(ledger_path().read_bytes() + DAMAGE[damage])
     exposure = record_evaluation(dataset, "test", "toy@1")
     assert (exposure.evaluated_before, exposure.most_often) == (12, 1)
-    assert "line 2 of the ledger is damaged and counts for nothing, so it may have been more often: restore" in exposure.note
+    assert (
+        "line 2 of the ledger is damaged and counts for nothing, so it may have been more often: restore"
+        in exposure.note
+    )
     assert "\n" not in exposure.note and record(dataset) == (12, 12, 2, 2)
 
 
 def test_several_damaged_lines_are_one_line_too(dataset):
     ledger_path().write_text("x\ny\n\n")
     note = record_evaluation(dataset, "test", "toy@1").note
-    assert note.startswith("none of these photographs") and "2 lines of the ledger are damaged (the first: 1) and count for nothing" in note
+    assert (
+        note.startswith("none of these photographs")
+        and "2 lines of the ledger are damaged (the first: 1) and count for nothing" in note
+    )
 
 
 def test_a_ledger_that_cannot_be_written_names_its_variable(dataset):
     ledger_path().mkdir(parents=True)
     for call in (require_ledger, lambda: record(dataset)):
-        with pytest.raises(SpaceError, match=r"ledger.jsonl: the ledger, .* cannot be written .* set LENTIGO_LEDGER"):
+        with pytest.raises(
+            SpaceError, match=r"ledger.jsonl: the ledger, .* cannot be written .* set LENTIGO_LEDGER"
+        ):
             call()
 
 

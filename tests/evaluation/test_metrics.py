@@ -3,8 +3,15 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
-from lentigo.data.intervals import measure_scores
-from lentigo.evaluation.metrics import Metrics, assign_bins, calibration_error, estimate_intervals, measure, rank_photographs
+from lentigo.common.intervals import measure_scores
+from lentigo.evaluation.scores.metrics import (
+    Metrics,
+    assign_bins,
+    calibration_error,
+    estimate_intervals,
+    measure,
+    rank_photographs,
+)
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 2, 300)
@@ -22,13 +29,19 @@ def test_counts_follow_the_threshold():
 
 
 def test_specificity_at_a_sensitivity_is_the_best_of_all_thresholds():
-    best = max(np.mean(PROBABILITY[TRUTH == 0] < t) for t in np.unique(PROBABILITY) if np.mean(PROBABILITY[TRUTH == 1] >= t) >= 0.95)
+    best = max(
+        np.mean(PROBABILITY[TRUTH == 0] < t)
+        for t in np.unique(PROBABILITY)
+        if np.mean(PROBABILITY[TRUTH == 1] >= t) >= 0.95
+    )
     assert measure(TRUTH, PROBABILITY, 0.5).specificity_at_95_sensitivity == pytest.approx(best)
 
 
 def test_average_precision_is_scikit_learns():
     probability = np.round(PROBABILITY, 1)  # with ties
-    assert measure(TRUTH, probability, 0.5).average_precision == pytest.approx(average_precision_score(TRUTH, probability))
+    assert measure(TRUTH, probability, 0.5).average_precision == pytest.approx(
+        average_precision_score(TRUTH, probability)
+    )
 
 
 def test_a_photograph_that_counts_twice_is_two():
@@ -39,7 +52,9 @@ def test_a_photograph_that_counts_twice_is_two():
 
 
 def test_calibration_error_of_two_bins_by_hand():
-    assert calibration_error(np.array([0, 1, 1, 1]), np.array([0.2, 0.4, 0.7, 0.9]), bins=2) == pytest.approx((0.2 + 0.2) / 2)
+    assert calibration_error(np.array([0, 1, 1, 1]), np.array([0.2, 0.4, 0.7, 0.9]), bins=2) == pytest.approx(
+        (0.2 + 0.2) / 2
+    )
 
 
 def test_calibration_error_is_small_for_true_probabilities():
@@ -51,7 +66,9 @@ def test_calibration_error_is_small_for_true_probabilities():
 def test_one_class_leaves_ranking_undefined():
     metrics = measure(np.zeros(5, int), np.linspace(0, 0.4, 5), 0.5)
     assert metrics.specificity == 1.0
-    assert np.isnan([metrics.auroc, metrics.sensitivity, metrics.average_precision, metrics.specificity_at_95_sensitivity]).all()
+    assert np.isnan(
+        [metrics.auroc, metrics.sensitivity, metrics.average_precision, metrics.specificity_at_95_sensitivity]
+    ).all()
 
 
 def accuracy_interval(truth, groups):
@@ -98,7 +115,9 @@ def test_the_interval_of_a_large_calibration_error_is_its_percentile_interval():
     truth = (rng.uniform(size=2000) < 0.5).astype(int)
     low, high = estimate_intervals(truth, probability, 0.5, np.arange(2000))["ece"]
     gap = probability.mean() - truth.mean()
-    assert (low, high) == pytest.approx((gap - 1.96 * np.sqrt(0.25 / 2000), gap + 1.96 * np.sqrt(0.25 / 2000)), abs=0.006)
+    assert (low, high) == pytest.approx(
+        (gap - 1.96 * np.sqrt(0.25 / 2000), gap + 1.96 * np.sqrt(0.25 / 2000)), abs=0.006
+    )
 
 
 def test_one_photograph_excludes_next_to_nothing():
@@ -108,8 +127,19 @@ def test_one_photograph_excludes_next_to_nothing():
 
 def test_a_perfect_score_on_twenty_photographs_is_certain_of_nothing():
     truth = np.arange(20) % 2
-    values, intervals = measure(truth, 0.1 + 0.8 * truth, 0.5), estimate_intervals(truth, 0.1 + 0.8 * truth, 0.5, np.arange(20))
-    for name in ("accuracy", "auroc", "sensitivity", "specificity", "average_precision", "specificity_at_95_sensitivity", "coverage"):
+    values, intervals = (
+        measure(truth, 0.1 + 0.8 * truth, 0.5),
+        estimate_intervals(truth, 0.1 + 0.8 * truth, 0.5, np.arange(20)),
+    )
+    for name in (
+        "accuracy",
+        "auroc",
+        "sensitivity",
+        "specificity",
+        "average_precision",
+        "specificity_at_95_sensitivity",
+        "coverage",
+    ):
         assert getattr(values, name) == 1 and intervals[name][0] < 0.84 and intervals[name][1] == 1, name
     assert intervals["brier"][1] > 0.15
 
@@ -138,4 +168,6 @@ def test_the_calibration_error_does_not_depend_on_the_order_of_rows():
 
 def test_equal_probabilities_stand_in_one_bin():
     bins = assign_bins(np.repeat([0.2, 0.7, 0.9], [5, 30, 5]), 15)
-    assert [len(np.unique(part)) for part in np.split(bins, [5, 35])] == [1, 1, 1] and len(np.unique(bins)) == 3
+    assert [len(np.unique(part)) for part in np.split(bins, [5, 35])] == [1, 1, 1] and len(
+        np.unique(bins)
+    ) == 3

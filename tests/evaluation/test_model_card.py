@@ -5,11 +5,11 @@ import shutil
 import numpy as np
 import pytest
 
-from lentigo.data.description import describe_sides
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.description import describe_sides
+from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import evaluate
-from lentigo.evaluation.checklists import CLAIM, NOT_ANSWERED, TRIPOD
-from lentigo.evaluation.model_card import build_card, escape_markdown, write_card
+from lentigo.evaluation.card.checklists import CLAIM, NOT_ANSWERED, TRIPOD
+from lentigo.evaluation.card.model_card import build_card, escape_markdown, write_card
 from lentigo.evaluation.report import write_report
 from lentigo.models.bundle import GRAPH, Bundle, open_bundle
 
@@ -82,14 +82,18 @@ def test_what_was_measured_of_it_stands_in_the_card_of_the_weights_in_the_box():
 def test_the_data_are_described(bundle, text):
     section, known = read_section(text, "Training data"), bundle.card["data"]["known"]
     assert "| Licences | CC0-1.0 |" in section and "| Sources | lentigo phantom |" in section
-    assert known["patient_id"] == 48 and "| patient | 48 of 48 |" in section and "| age | unknown |" in section
+    assert (
+        known["patient_id"] == 48 and "| patient | 48 of 48 |" in section and "| age | unknown |" in section
+    )
     assert "Grouped by patient, lesion" in read_section(text, "Validation split")
 
 
 @pytest.mark.parametrize("checklist, count", [(CLAIM, 44), (TRIPOD, 52)])
 def test_every_item_appears_once(text, checklist, count):
     rows = read_tables(read_section(text, checklist.name))[0][2:]
-    assert [row[0].strip() for row in rows] == [item.number for item in checklist.items] and len(set(checklist.items)) == len(rows) == count
+    assert [row[0].strip() for row in rows] == [item.number for item in checklist.items] and len(
+        set(checklist.items)
+    ) == len(rows) == count
     assert NOT_ANSWERED in rows[1][2]
 
 
@@ -113,7 +117,9 @@ def test_tables_are_well_formed(text):
 
 def test_unknown_licences_are_said_to_be_unknown(bundle):
     assert "| Licences | unknown" in write_card(with_data(bundle, licenses=[]))
-    assert "CC0-1.0; unknown for 8 of 48" in write_card(with_data(bundle, known=bundle.card["data"]["known"] | {"license": 40}))
+    assert "CC0-1.0; unknown for 8 of 48" in write_card(
+        with_data(bundle, known=bundle.card["data"]["known"] | {"license": 40})
+    )
 
 
 def test_data_without_ids_are_said_to_leak(bundle):
@@ -133,7 +139,12 @@ def test_an_older_card_says_what_it_does_not_hold(bundle):
     for name in bundle.card.keys() - {"files"}:
         assert write_card(without(bundle, name)), name
     for name in bundle.card["data"]:
-        assert write_card(Bundle(bundle.folder, bundle.card | {"data": {k: v for k, v in bundle.card["data"].items() if k != name}})), name
+        assert write_card(
+            Bundle(
+                bundle.folder,
+                bundle.card | {"data": {k: v for k, v in bundle.card["data"].items() if k != name}},
+            )
+        ), name
 
 
 @pytest.mark.parametrize("fit, sentence", [
@@ -148,14 +159,25 @@ def test_the_calibration_is_described(bundle, fit, sentence):
 
 
 def test_the_precision_is_described(bundle):
-    check = {"n": 256, "decisions_equal": 0.89, "auroc_f32": 0.97, "auroc_bf16": 0.96, "largest_difference": 0.5, "neutral": False}
+    check = {
+        "n": 256,
+        "decisions_equal": 0.89,
+        "auroc_f32": 0.97,
+        "auroc_bf16": 0.96,
+        "largest_difference": 0.5,
+        "neutral": False,
+    }
     assert "89.0 % of them" in write_card(Bundle(bundle.folder, bundle.card | {"bf16": check}))
-    assert "not measured when this RUN was made" in write_card(Bundle(bundle.folder, bundle.card | {"bf16": None}))
+    assert "not measured when this RUN was made" in write_card(
+        Bundle(bundle.folder, bundle.card | {"bf16": None})
+    )
 
 
 def test_a_recipe_that_trains_the_backbone_states_its_views(bundle):
     card = bundle.card | {"recipe": bundle.card["recipe"] | {"finetune": True}}
-    assert "| Views: rotation (degrees) | 180 |" in write_card(Bundle(bundle.folder, card)) and "Views: rotation" not in write_card(bundle)
+    assert "| Views: rotation (degrees) | 180 |" in write_card(
+        Bundle(bundle.folder, card)
+    ) and "Views: rotation" not in write_card(bundle)
 
 
 def test_the_report_holds_the_card_as_html(bundle, run, phantoms, tmp_path):
@@ -165,7 +187,10 @@ def test_the_report_holds_the_card_as_html(bundle, run, phantoms, tmp_path):
         assert f"<h3>{part.title}</h3>" in section
     rows = re.findall(r"<tr><td>(\w+)</td><td>[^<]*</td><td>", section)
     assert rows[-96:] == [item.number for checklist in (CLAIM, TRIPOD) for item in checklist.items]
-    assert f"<td>{bundle.card['metrics']['validation']['auroc']:.3f}</td>" in section and "<code>lentigo evaluate RUN DATA" in section
+    assert (
+        f"<td>{bundle.card['metrics']['validation']['auroc']:.3f}</td>" in section
+        and "<code>lentigo evaluate RUN DATA" in section
+    )
 
 
 def test_the_report_of_a_training_holds_its_results(run):
@@ -183,8 +208,14 @@ def test_class_folders_name_neither_licence_nor_person(bundle, phantoms, tmp_pat
     for name in ("benign", "malignant"):
         shutil.copytree(phantoms / name, tmp_path / "photos" / name)
     dataset = load_dataset(tmp_path / "photos")
-    sides = describe_sides(dataset.take(np.arange(len(dataset)) % 4 > 0), dataset.take(np.arange(len(dataset)) % 4 == 0))
+    sides = describe_sides(
+        dataset.take(np.arange(len(dataset)) % 4 > 0), dataset.take(np.arange(len(dataset)) % 4 == 0)
+    )
     assert sides["licenses"] == sides["sources"] == [] and sides["known"] == {} and sides["split"] == "drawn"
-    assert (sides["training"], sides["validation"], sides["training_malignant"] + sides["validation_malignant"]) == (36, 12, 24)
+    assert (
+        sides["training"],
+        sides["validation"],
+        sides["training_malignant"] + sides["validation_malignant"],
+    ) == (36, 12, 24)
     text = write_card(with_data(bundle, **sides))
     assert "| Licences | unknown" in text and "the data do not say age, sex, site on the body" in text

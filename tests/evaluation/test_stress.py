@@ -5,16 +5,20 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lentigo.data.manifests import Dataset
-from lentigo.data.phantoms import draw_phantom
-from lentigo.data.photos import read_photo
+from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
 from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, stress_model, tabulate_stress
+from lentigo.images.photographs import read_photo
+from lentigo.images.synthetic_lesions import draw_phantom
 
 CHANGES = dict(STRESSES)
 PHOTO = draw_phantom("malignant", 3).photo
-DISC = np.where(np.hypot(*(np.indices((224, 224)) - 111.5))[..., None] < 60, np.uint8([80, 50, 40]), np.uint8([220, 180, 160]))
+DISC = np.where(
+    np.hypot(*(np.indices((224, 224)) - 111.5))[..., None] < 60,
+    np.uint8([80, 50, 40]),
+    np.uint8([220, 180, 160]),
+)
 
 
 def read_brightness(photos):
@@ -24,7 +28,9 @@ def read_brightness(photos):
 
 @pytest.fixture(scope="module")
 def dataset(phantoms):
-    images = [str(path) for name in ("benign", "malignant") for path in sorted((phantoms / name).glob("*.jpg"))[:8]]
+    images = [
+        str(path) for name in ("benign", "malignant") for path in sorted((phantoms / name).glob("*.jpg"))[:8]
+    ]
     return Dataset("toy", pd.DataFrame({"image": images, "label": ["benign"] * 8 + ["malignant"] * 8}))
 
 
@@ -83,14 +89,19 @@ def test_turning_by_45_degrees_twice_is_turning_by_90():
     assert np.abs(turned - np.rot90(DISC[:, :112].repeat(2, axis=1))[60:164, 60:164]).mean() < 4
 
 
-@pytest.mark.parametrize(("name", "factor"), [("zoomed in by 15 %", 1.15), ("zoomed out by 15 %", 1 / 1.15), ("rotated by 45 degrees", 1)])
+@pytest.mark.parametrize(
+    ("name", "factor"),
+    [("zoomed in by 15 %", 1.15), ("zoomed out by 15 %", 1 / 1.15), ("rotated by 45 degrees", 1)],
+)
 def test_a_zoom_changes_the_lesions_side(name, factor):
     side = np.sqrt((changed(name)[..., 0] < 150).sum() / (DISC[..., 0] < 150).sum())
     assert side == pytest.approx(factor, rel=0.01)
 
 
 def test_files_of_lower_quality_lose_more():
-    losses = [np.abs(changes.recompress(PHOTO, quality).astype(int) - PHOTO).mean() for quality in (95, 60, 30)]
+    losses = [
+        np.abs(changes.recompress(PHOTO, quality).astype(int) - PHOTO).mean() for quality in (95, 60, 30)
+    ]
     assert losses == sorted(losses) and losses[0] > 0
     np.testing.assert_array_equal(changed("JPEG quality 30", PHOTO), changes.recompress(PHOTO, 30))
 
@@ -107,7 +118,10 @@ def test_a_blur_of_sigma_2_spreads_a_point_as_a_gaussian():
 
 
 def test_noise_has_its_sigma():
-    noise = changes.add_noise(np.full((224, 224, 3), 128, np.uint8), np.random.default_rng(0), 12).astype(float) - 128
+    noise = (
+        changes.add_noise(np.full((224, 224, 3), 128, np.uint8), np.random.default_rng(0), 12).astype(float)
+        - 128
+    )
     assert noise.std() == pytest.approx(12, rel=0.02) and abs(noise.mean()) < 0.1
 
 
@@ -120,7 +134,9 @@ def test_warm_is_yellower_and_cool_is_bluer():
     def blue(pixels):
         return pixels[..., 2].mean() / pixels[..., 0].mean()
 
-    assert blue(changed("tinted warm")) < 0.85 * blue(DISC) and blue(changed("tinted cool")) > 1.15 * blue(DISC)
+    assert blue(changed("tinted warm")) < 0.85 * blue(DISC) and blue(changed("tinted cool")) > 1.15 * blue(
+        DISC
+    )
 
 
 def test_hairs_are_dark_and_thin_and_at_least_six():
@@ -128,7 +144,9 @@ def test_hairs_are_dark_and_thin_and_at_least_six():
         drawn = np.abs(changed("drawn hair", seed=seed).astype(int) - DISC).max(axis=2) > 40
         assert 0.005 < drawn.mean() < 0.3
         assert changed("drawn hair", seed=seed)[drawn].mean() < DISC[drawn].mean()
-        assert (drawn[1:-1, 1:-1] & drawn[:-2, 1:-1] & drawn[2:, 1:-1] & drawn[1:-1, :-2] & drawn[1:-1, 2:]).mean() < 0.6 * drawn.mean()
+        assert (
+            drawn[1:-1, 1:-1] & drawn[:-2, 1:-1] & drawn[2:, 1:-1] & drawn[1:-1, :-2] & drawn[1:-1, 2:]
+        ).mean() < 0.6 * drawn.mean()
 
 
 def test_ruler_marks_leave_the_middle_alone():
@@ -156,7 +174,14 @@ def test_dark_corners_are_round():
 def test_the_unchanged_come_first_and_lose_nothing(stresses):
     first = next(iter(stresses.values()))
     assert first.name == "unchanged" and len(stresses) == len(STRESSES) + 1
-    assert (first.n, first.loss, first.loss_ci, first.changed, first.missed, first.shift) == (16, 0, (0, 0), 0, 0, 0)
+    assert (first.n, first.loss, first.loss_ci, first.changed, first.missed, first.shift) == (
+        16,
+        0,
+        (0, 0),
+        0,
+        0,
+        0,
+    )
 
 
 def test_a_model_that_reads_brightness_minds_the_light_and_no_flip(stresses, threshold):
@@ -168,15 +193,22 @@ def test_a_model_that_reads_brightness_minds_the_light_and_no_flip(stresses, thr
 
 def test_missed_are_malignant_photographs_that_only_the_unchanged_found():
     before, after = np.array([0.9, 0.9, 0.9, 0.1, 0.9]), np.array([0.1, 0.1, 0.9, 0.9, 0.1])
-    (_, stress) = compare_answers({"unchanged": before, "changed": after}, np.array([0, 1, 1, 1, 1]), np.arange(5), 0.5)
+    (_, stress) = compare_answers(
+        {"unchanged": before, "changed": after}, np.array([0, 1, 1, 1, 1]), np.arange(5), 0.5
+    )
     assert (stress.missed, stress.changed) == (0.5, 0.8)
 
 
 def test_the_table_is_what_a_direct_count_gives(stresses, dataset, threshold):
-    unchanged, ink = (np.array(list(read_brightness(change_photos(dataset, CHANGES.get(name, lambda p, rng: p), 0)))) for name in ("unchanged", "ink"))
+    unchanged, ink = (
+        np.array(list(read_brightness(change_photos(dataset, CHANGES.get(name, lambda p, rng: p), 0))))
+        for name in ("unchanged", "ink")
+    )
     stress = stresses["ink"]
     assert stress.auroc == pytest.approx(roc_auc_score(dataset.malignant, ink))
-    assert stress.loss == pytest.approx(roc_auc_score(dataset.malignant, unchanged) - roc_auc_score(dataset.malignant, ink))
+    assert stress.loss == pytest.approx(
+        roc_auc_score(dataset.malignant, unchanged) - roc_auc_score(dataset.malignant, ink)
+    )
     assert stress.changed == np.mean((unchanged >= threshold) != (ink >= threshold))
     assert stress.shift == pytest.approx(np.mean(ink - unchanged))
     assert stress.auroc_ci[0] <= stress.auroc <= stress.auroc_ci[1]
@@ -202,7 +234,9 @@ def test_whole_groups_are_resampled():
     after = np.where(np.repeat(np.arange(20) < 8, 10), 1 - before, before)
 
     def width(groups):
-        low, high = compare_answers({"unchanged": before, "changed": after}, malignant, groups, 0.5)[1].changed_ci
+        low, high = compare_answers({"unchanged": before, "changed": after}, malignant, groups, 0.5)[
+            1
+        ].changed_ci
         return high - low
 
     assert width(np.repeat(np.arange(20), 10)) > 2 * width(np.arange(200))
@@ -211,24 +245,40 @@ def test_whole_groups_are_resampled():
 def test_decisions_that_all_stayed_might_not_elsewhere():
     rng = np.random.default_rng(0)
     scores = rng.random(60)
-    first, other = compare_answers({"unchanged": scores, "halved": scores / 2}, np.arange(60) % 2, np.arange(60), 1.0)
+    first, other = compare_answers(
+        {"unchanged": scores, "halved": scores / 2}, np.arange(60) % 2, np.arange(60), 1.0
+    )
     assert first.changed_ci == (0, 0)  # the photographs themselves
     assert other.changed == 0 and other.changed_ci == pytest.approx((0, 1 - 0.025 ** (1 / 60)))
 
 
 def test_one_class_has_no_auroc_but_decisions():
-    (_, stress) = compare_answers({"unchanged": np.array([0.2, 0.7]), "changed": np.array([0.6, 0.7])}, np.zeros(2, int), np.arange(2), 0.5)
-    assert np.isnan([stress.auroc, *stress.auroc_ci, stress.loss, *stress.loss_ci, stress.missed]).all() and stress.changed == 0.5
+    (_, stress) = compare_answers(
+        {"unchanged": np.array([0.2, 0.7]), "changed": np.array([0.6, 0.7])},
+        np.zeros(2, int),
+        np.arange(2),
+        0.5,
+    )
+    assert (
+        np.isnan([stress.auroc, *stress.auroc_ci, stress.loss, *stress.loss_ci, stress.missed]).all()
+        and stress.changed == 0.5
+    )
 
 
 def test_unreadable_photographs_are_left_out(dataset, bad, threshold):
-    table = pd.concat([dataset.table, pd.DataFrame({"image": [str(bad)], "label": ["benign"]})], ignore_index=True)
+    table = pd.concat(
+        [dataset.table, pd.DataFrame({"image": [str(bad)], "label": ["benign"]})], ignore_index=True
+    )
     assert stress_model(read_brightness, Dataset("toy", table), threshold=threshold)[0].n == 16
 
 
 def test_nothing_readable_is_an_error(bad):
     with pytest.raises(DataError, match="none of its 1 photographs can be read"):
-        stress_model(read_brightness, Dataset("toy", pd.DataFrame({"image": [str(bad)], "label": ["benign"]})), threshold=0.5)
+        stress_model(
+            read_brightness,
+            Dataset("toy", pd.DataFrame({"image": [str(bad)], "label": ["benign"]})),
+            threshold=0.5,
+        )
 
 
 def test_the_table_has_a_row_for_each_change_and_the_ends_of_each_interval(stresses):

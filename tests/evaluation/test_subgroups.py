@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.intervals import measure_scores
-from lentigo.evaluation.subgroups import tabulate_subgroups
+from lentigo.common.intervals import measure_scores
+from lentigo.evaluation.scores.subgroups import tabulate_subgroups
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 2, 400)
@@ -26,10 +26,20 @@ def test_a_row_is_what_its_photographs_give():
     rows = tabulate(sex=sex)
     assert values_of(rows) == ["male", "female"]
     chosen = np.flatnonzero(sex == "female")
-    values, ci = measure_scores(TRUTH[chosen], PROBABILITY[chosen], PROBABILITY[chosen] >= 0.5, GROUPS[chosen])
+    values, ci = measure_scores(
+        TRUTH[chosen], PROBABILITY[chosen], PROBABILITY[chosen] >= 0.5, GROUPS[chosen]
+    )
     row = rows[1]
-    assert (row.n, row.n_malignant, row.groups) == (len(chosen), TRUTH[chosen].sum(), len(set(GROUPS[chosen])))
-    assert (row.auroc, row.sensitivity, row.specificity) == (values["auroc"], values["sensitivity"], values["specificity"])
+    assert (row.n, row.n_malignant, row.groups) == (
+        len(chosen),
+        TRUTH[chosen].sum(),
+        len(set(GROUPS[chosen])),
+    )
+    assert (row.auroc, row.sensitivity, row.specificity) == (
+        values["auroc"],
+        values["sensitivity"],
+        values["specificity"],
+    )
     assert row.ci == {name: ci[name] for name in ("auroc", "sensitivity", "specificity")} and row.note == ""
 
 
@@ -55,7 +65,13 @@ def test_rows_of_a_column_hold_every_photograph_once():
 
 def test_skin_types_are_one_scale_however_they_are_written():
     rows = tabulate(skin_type=["I", "2", 2.0, "ii", "4.0", None, "unknown", "V"] * 50)
-    assert [(row.value, row.n) for row in rows] == [("I", 50), ("II", 150), ("IV", 50), ("V", 50), ("unknown", 100)]
+    assert [(row.value, row.n) for row in rows] == [
+        ("I", 50),
+        ("II", 150),
+        ("IV", 50),
+        ("V", 50),
+        ("unknown", 100),
+    ]
 
 
 def test_skin_tones_stand_from_light_to_dark():
@@ -64,7 +80,11 @@ def test_skin_tones_stand_from_light_to_dark():
 
 
 def test_other_words_stand_by_their_number():
-    assert values_of(tabulate(site=["Back"] * 100 + ["back"] * 60 + [" face"] * 140 + [""] * 100)) == ["back", "face", "unknown"]
+    assert values_of(tabulate(site=["Back"] * 100 + ["back"] * 60 + [" face"] * 140 + [""] * 100)) == [
+        "back",
+        "face",
+        "unknown",
+    ]
 
 
 def test_columns_that_tell_nothing_apart_are_left_out():
@@ -82,19 +102,32 @@ def test_below_thirty_photographs_nothing_is_claimed():
 
 @pytest.mark.parametrize(
     "malignant, note",
-    [(0, "no malignant photographs: no claim on sensitivity and AUROC"), (1, "only 1 malignant photograph: no claim on sensitivity and AUROC"), (10, "")],
+    [
+        (0, "no malignant photographs: no claim on sensitivity and AUROC"),
+        (1, "only 1 malignant photograph: no claim on sensitivity and AUROC"),
+        (10, ""),
+    ],
 )
 def test_below_ten_of_a_class_nothing_is_claimed_that_rests_on_it(malignant, note):
     truth = TRUTH.copy()
     truth[:200] = np.arange(200) < malignant
     row = next(row for row in tabulate(truth, site=["back"] * 200 + ["face"] * 200) if row.value == "back")
-    assert row.note == note and not np.isnan(row.specificity) and np.isnan(row.sensitivity) == np.isnan(row.auroc) == bool(note)
+    assert (
+        row.note == note
+        and not np.isnan(row.specificity)
+        and np.isnan(row.sensitivity) == np.isnan(row.auroc) == bool(note)
+    )
 
 
 def test_the_json_has_null_for_what_is_not_claimed():
     rows = [row.to_json() for row in tabulate(site=["back"] * 390 + ["face"] * 10)]
     face = json.loads(json.dumps(rows, allow_nan=False))[1]
-    assert face["auroc"] is None and face["ci"]["auroc"] == [None, None] and face["n"] == 10 and face["column"] == "site"
+    assert (
+        face["auroc"] is None
+        and face["ci"]["auroc"] == [None, None]
+        and face["n"] == 10
+        and face["column"] == "site"
+    )
 
 
 def test_the_same_seed_gives_the_same_table():

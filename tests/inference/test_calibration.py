@@ -3,8 +3,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from lentigo.errors import ModelError
-from lentigo.evaluation.calibration import fit_beta, fit_calibration, fit_isotonic, fit_platt
 from lentigo.inference.calibration import Calibration, explain_calibration, read_calibration, sigmoid
+from lentigo.training.calibration_fit import fit_beta, fit_calibration, fit_isotonic, fit_platt
 
 
 def draw(n, distort=lambda logits: logits, seed=0):
@@ -57,7 +57,10 @@ def test_with_many_photographs_cross_validation_chooses_the_map(distort, kind):
 
 def test_folds_of_the_choice_keep_groups_together():
     rng = np.random.default_rng(0)
-    logits, malignant = rng.normal(0, 2, 300).repeat(20), rng.integers(0, 2, 300).repeat(20)  # 20 photographs of each of 300 lesions
+    logits, malignant = (
+        rng.normal(0, 2, 300).repeat(20),
+        rng.integers(0, 2, 300).repeat(20),
+    )  # 20 photographs of each of 300 lesions
     assert fit_calibration(logits, malignant).kind == "isotonic"  # learns the copies by heart
     assert fit_calibration(logits, malignant, np.arange(300).repeat(20)).kind == "platt"
 
@@ -104,7 +107,9 @@ def test_the_card_keeps_the_map(fit):
 
 
 def test_a_card_of_a_temperature_is_a_slope_without_an_intercept():
-    old = read_calibration({"kind": "temperature", "temperature": 2.5, "knots": [], "values": [], "n": 9, "note": ""})
+    old = read_calibration(
+        {"kind": "temperature", "temperature": 2.5, "knots": [], "values": [], "n": 9, "note": ""}
+    )
     assert old == Calibration("platt", slope=0.4, intercept=0.0, n=9)
 
 

@@ -69,7 +69,11 @@ def test_what_is_unlike_the_known_is_uncertain_whatever_its_probability():
     rule = DecisionRule(0.5, 0.0, make_reference([0.1], [0.9], limit=3.0))
     assert rule.decide(0.99, 3.0).label == "malignant"
     decision = rule.decide(0.99, 3.1)
-    assert decision.label == "uncertain" and decision.in_distribution is False and "unlike the photographs" in decision.reason
+    assert (
+        decision.label == "uncertain"
+        and decision.in_distribution is False
+        and "unlike the photographs" in decision.reason
+    )
 
 
 def test_without_a_reference_the_threshold_decides():
@@ -80,7 +84,10 @@ def test_without_a_reference_the_threshold_decides():
 
 @pytest.mark.parametrize(("probability", "distance"), [(np.nan, 0.0), (0.9, np.nan)])
 def test_what_is_no_number_is_never_an_answer(probability, distance):
-    assert DecisionRule(0.5, 0.1, make_reference([0.1], [0.9])).decide(probability, distance).label == "uncertain"
+    assert (
+        DecisionRule(0.5, 0.1, make_reference([0.1], [0.9])).decide(probability, distance).label
+        == "uncertain"
+    )
 
 
 def test_the_true_class_is_answered_wrongly_no_more_often_than_alpha():
@@ -89,7 +96,9 @@ def test_the_true_class_is_answered_wrongly_no_more_often_than_alpha():
     for _ in range(40):
         scores = make_reference(rng.beta(2, 4, 100), rng.beta(4, 2, 100))
         rules.append(DecisionRule(0.5, 0.1, scores))
-    wrong = [rule.decide(probability).label == "benign" for rule in rules for probability in rng.beta(4, 2, 100)]
+    wrong = [
+        rule.decide(probability).label == "benign" for rule in rules for probability in rng.beta(4, 2, 100)
+    ]
     assert np.mean(wrong) <= 0.1 + 0.01
 
 
@@ -97,4 +106,8 @@ def test_a_lesion_unlike_the_sources_is_answered_and_called_shifted():
     reference = Reference(np.zeros((2, 2)), np.eye(2), 10.0, np.array([]), np.array([]), shift_limit=5.0)
     rule = DecisionRule(0.5, 0.0, reference)
     assert [rule.decide(0.7, distance).shifted for distance in (4, 7, 12)] == [False, True, False]
-    assert [rule.decide(0.7, distance).label for distance in (4, 7, 12)] == ["malignant", "malignant", "uncertain"]
+    assert [rule.decide(0.7, distance).label for distance in (4, 7, 12)] == [
+        "malignant",
+        "malignant",
+        "uncertain",
+    ]

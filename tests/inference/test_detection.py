@@ -6,14 +6,22 @@ import pytest
 from PIL import Image, ImageDraw
 
 import lentigo
-from lentigo.data.photos import Problem
 from lentigo.errors import ModelError, UsageError
-from lentigo.inference.detection import detect, detect_photos, find_lesions
+from lentigo.images.photographs import Problem
+from lentigo.inference.lesions.detection import detect, detect_photos, find_lesions
+from lentigo.inference.lesions.search import outline_whole
 from lentigo.inference.prediction import Predictor
-from lentigo.inference.search import outline_whole
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
-MANY = [(100, 80, 180, 150), (700, 90, 760, 140), (1300, 200, 1500, 420), (300, 500, 420, 580), (900, 700, 960, 780), (200, 1000, 320, 1090), (1500, 1100, 1570, 1160)]
+MANY = [
+    (100, 80, 180, 150),
+    (700, 90, 760, 140),
+    (1300, 200, 1500, 420),
+    (300, 500, 420, 580),
+    (900, 700, 960, 780),
+    (200, 1000, 320, 1090),
+    (1500, 1100, 1570, 1160),
+]
 
 
 def draw_photo(path, lesions, size=(1600, 1200), **options):
@@ -25,7 +33,10 @@ def draw_photo(path, lesions, size=(1600, 1200), **options):
 
 
 def corners(detection):
-    return sorted((spot.box.x, spot.box.y, spot.box.x + spot.box.width, spot.box.y + spot.box.height) for spot in detection.spots)
+    return sorted(
+        (spot.box.x, spot.box.y, spot.box.x + spot.box.width, spot.box.y + spot.box.height)
+        for spot in detection.spots
+    )
 
 
 def one(answers):
@@ -37,7 +48,9 @@ def one(answers):
 def count_passes(predictor):
     """Photographs that the network is asked about, in a list that grows."""
     passes, run = [], predictor.session._run
-    predictor.session._run = lambda batches: run(passes.append(count) or (pixels, count) for pixels, count in batches)
+    predictor.session._run = lambda batches: run(
+        passes.append(count) or (pixels, count) for pixels, count in batches
+    )
     return passes
 
 
@@ -49,7 +62,9 @@ def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
 def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
     predictor = Predictor(toy_run(), count=1)
     passes = count_passes(predictor)
-    (found,) = detect_photos(predictor, [draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {})
+    (found,) = detect_photos(
+        predictor, [draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {}
+    )
     np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
     assert sum(passes) == 2  # the whole, and the lesion with its margin
 
@@ -57,14 +72,19 @@ def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
 def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
     predictor = Predictor(toy_run())
     passes = count_passes(predictor)
-    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(predictor.session.batch)]
+    photos = [
+        draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600))
+        for number in range(predictor.session.batch)
+    ]
     found = list(detect_photos(predictor, photos, {}))
     assert [len(answer.spots) for answer in found] == [1] * len(photos) and passes == [len(photos)] * 2
 
 
 def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):
     predictor = Predictor(toy_run())
-    photos = [draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)]
+    photos = [
+        draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)
+    ]
     answers = list(predictor.answer(photos))
     photos[1].unlink()
     assert [isinstance(found, Problem) for found in find_lesions(predictor, answers)] == [False, True, False]
@@ -73,8 +93,14 @@ def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(t
 def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
     photo = draw_photo(tmp_path / "back.png", MANY[:2])
     facts = json.loads(json.dumps(one(detect(photo, toy_run())).to_json(), allow_nan=False))
-    assert facts["image"] == str(photo) and [set(box) for box in facts["boxes"]] == [{"x", "y", "width", "height", "score", "malignant_probability"}] * 2
-    assert all(isinstance(box[key], int) for box in facts["boxes"] for key in ("x", "y", "width", "height")) and all(0 < box["score"] <= 1 for box in facts["boxes"])
+    assert (
+        facts["image"] == str(photo)
+        and [set(box) for box in facts["boxes"]]
+        == [{"x", "y", "width", "height", "score", "malignant_probability"}] * 2
+    )
+    assert all(
+        isinstance(box[key], int) for box in facts["boxes"] for key in ("x", "y", "width", "height")
+    ) and all(0 < box["score"] <= 1 for box in facts["boxes"])
 
 
 def test_boxes_come_with_the_surest_first(toy_run, tmp_path):
@@ -91,7 +117,9 @@ def test_without_a_classifier_nothing_is_said_of_malignancy(toy_run, tmp_path):
 def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_path):
     """The toy's logit follows the mean darkness: that of a square of twice the lesion's side."""
     predictor = Predictor(toy_run(), exact=True)
-    (spot,) = one(detect(draw_photo(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), exact=True)).spots
+    (spot,) = one(
+        detect(draw_photo(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), exact=True)
+    ).spots
     square = Image.new("RGB", (400, 400), SKIN)
     ImageDraw.Draw(square).ellipse((100, 100, 300, 300), fill=BROWN)
     expected = next(predictor.rate([np.asarray(square.resize((224, 224), Image.Resampling.BILINEAR))]))
@@ -116,7 +144,11 @@ def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
     exif[0x0112] = 6
     found = one(detect(draw_photo(tmp_path / "turned.jpg", MANY, exif=exif), toy_run()))
     assert (found.width, found.height) == (1200, 1600)
-    np.testing.assert_allclose(corners(found), sorted((1200 - bottom, left, 1200 - top, right) for left, top, right, bottom in MANY), atol=6)
+    np.testing.assert_allclose(
+        corners(found),
+        sorted((1200 - bottom, left, 1200 - top, right) for left, top, right, bottom in MANY),
+        atol=6,
+    )
 
 
 def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(toy_run, tmp_path):
@@ -127,13 +159,19 @@ def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(to
 
 def test_lesions_of_a_strip_are_found(toy_run, tmp_path):
     lesions = [(200, 20, 260, 80), (1900, 10, 1950, 60), (3700, 30, 3770, 90)]
-    np.testing.assert_allclose(corners(one(detect(draw_photo(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))), lesions, atol=6)
+    np.testing.assert_allclose(
+        corners(one(detect(draw_photo(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))),
+        lesions,
+        atol=6,
+    )
 
 
 def test_figures_are_drawn_beside_one_another(toy_run, tmp_path):
     photos = [draw_photo(tmp_path / name, MANY) for name in ("a.png", "a.jpg")]
     answers = detect(photos, toy_run(), out=tmp_path / "out").detections
-    assert len({answer.figure for answer in answers}) == 2 and all(answer.figure.is_file() for answer in answers)
+    assert len({answer.figure for answer in answers}) == 2 and all(
+        answer.figure.is_file() for answer in answers
+    )
 
 
 def test_no_figure_replaces_a_photograph(toy_run, tmp_path):
@@ -150,4 +188,3 @@ def test_a_bad_photograph_is_a_problem(toy_run, bad, tmp_path):
 def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, tmp_path):
     with pytest.raises(ModelError, match="lentigo train MASKS --masks"):
         detect(draw_photo(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))
-

@@ -7,18 +7,24 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.data.photos import Problem, read_photo
 from lentigo.errors import UsageError
+from lentigo.images.photographs import Problem, read_photo
 from lentigo.inference.explanation import explain, explain_photos, name_figures
 from lentigo.inference.prediction import Predictor
-from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import open_network
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session
 
 
 def lentigo(*words):
     """Runs the command as a user would."""
-    return subprocess.run([sys.executable, "-m", "lentigo", *map(str, words)], capture_output=True, text=True, env=os.environ, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-m", "lentigo", *map(str, words)],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        timeout=300,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -30,15 +36,22 @@ def head(run):
 def compute_head(head, x):
     """The head in double precision."""
     for number in (1, 2):
-        (kernel, bias), norm = head.get_layer(f"head_dense_{number}").get_weights(), head.get_layer(f"head_norm_{number}")
+        (kernel, bias), norm = (
+            head.get_layer(f"head_dense_{number}").get_weights(),
+            head.get_layer(f"head_norm_{number}"),
+        )
         gamma, beta, mean, variance = (value.astype(float) for value in norm.get_weights())
-        x = (np.maximum(x @ kernel.astype(float) + bias, 0) - mean) / np.sqrt(variance + norm.epsilon) * gamma + beta
+        x = (np.maximum(x @ kernel.astype(float) + bias, 0) - mean) / np.sqrt(
+            variance + norm.epsilon
+        ) * gamma + beta
     kernel, bias = head.get_layer("logit").get_weights()
     return float((x @ kernel.astype(float) + bias)[0])
 
 
 def test_the_map_is_that_of_the_graph(run, photo):
-    expected = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])["heatmap"][0]
+    expected = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])["heatmap"][
+        0
+    ]
     (explanation,) = explain(photo, run, exact=True).explanations
     assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
     np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
@@ -49,19 +62,26 @@ def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, h
     answer = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])
     (explanation,) = explain(photo, run, exact=True).explanations
     embedding, step = answer["embedding"][0].astype(float), 1e-6
-    slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (2 * step)
+    slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (
+        2 * step
+    )
     assert abs(slope) > 0.01
     assert explanation.heatmap.sum() == pytest.approx(slope, rel=1e-3)
 
 
 def test_an_explanation_holds_the_prediction_that_predict_gives(run, photo, bad):
-    said, (explanation, problem) = list(Predictor(run).predict([photo, bad])), explain_photos(Predictor(run), [photo, bad], {})
+    said, (explanation, problem) = (
+        list(Predictor(run).predict([photo, bad])),
+        explain_photos(Predictor(run), [photo, bad], {}),
+    )
     assert explanation.prediction.probability == said[0].probability and explanation.image == str(photo)
     assert problem == said[1]
 
 
 def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, photo):
-    plain, flipped = (next(Predictor(run, exact=True, flips=flips).answer([photo])) for flips in (False, True))
+    plain, flipped = (
+        next(Predictor(run, exact=True, flips=flips).answer([photo])) for flips in (False, True)
+    )
     np.testing.assert_allclose(flipped.heatmap, plain.heatmap, atol=1e-5 * np.abs(plain.heatmap).max())
     np.testing.assert_array_equal(flipped.pixels, read_photo(photo).pixels)
     assert flipped.logit != pytest.approx(plain.logit, rel=1e-4)
@@ -117,13 +137,26 @@ def test_explain_lists_a_bad_photograph(run, photo, bad, tmp_path):
     result = lentigo("explain", photo, bad, photo, "--model", run, "--out", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and str(bad) in result.stderr
-    assert np.shape(lines[0]["heatmap"]) == (7, 7) and lines[2]["figure"] == str(tmp_path / "out" / f"{photo.stem}.png")
+    assert np.shape(lines[0]["heatmap"]) == (7, 7) and lines[2]["figure"] == str(
+        tmp_path / "out" / f"{photo.stem}.png"
+    )
     assert set(lines[1]) == {"image", "error"}
     assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{photo.stem}.png"]
 
 
 def test_predict_draws_on_the_way(run, photo, bad, tmp_path):
-    result = lentigo("predict", bad, photo, "--model", run, "--explain", tmp_path / "out", "--csv", tmp_path / "answers.csv", "--json")
+    result = lentigo(
+        "predict",
+        bad,
+        photo,
+        "--model",
+        run,
+        "--explain",
+        tmp_path / "out",
+        "--csv",
+        tmp_path / "answers.csv",
+        "--json",
+    )
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and set(lines[0]) == {"image", "error"}
     assert set(lines[1]) == {

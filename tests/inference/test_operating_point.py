@@ -38,7 +38,9 @@ def test_cost_is_the_lowest_of_all_thresholds():
         decided = threshold <= SCORES
         return 5 * (~decided & (TRUTH == 1)).sum() + (decided & (TRUTH == 0)).sum()
 
-    assert cost(choose_threshold("cost=5:1", TRUTH, SCORES)) == min(cost(threshold) for threshold in np.unique(SCORES))
+    assert cost(choose_threshold("cost=5:1", TRUTH, SCORES)) == min(
+        cost(threshold) for threshold in np.unique(SCORES)
+    )
 
 
 @pytest.mark.parametrize("n", [1, 7, 20, 60, 100, 150, 193])
@@ -65,7 +67,9 @@ def test_a_number_is_taken_as_it_is():
     assert choose_threshold("0.37", TRUTH, SCORES) == 0.37
 
 
-@pytest.mark.parametrize("rule", ["", "sensitivity", "sensitivity=95", "cost=3", "cost=0:1", "yuden", "f1=0.5", "1.5", "nan"])
+@pytest.mark.parametrize(
+    "rule", ["", "sensitivity", "sensitivity=95", "cost=3", "cost=0:1", "yuden", "f1=0.5", "1.5", "nan"]
+)
 def test_a_rule_that_cannot_be_followed_is_named(rule):
     with pytest.raises(UsageError, match=r"expected sensitivity=0.95"):
         choose_threshold(rule, TRUTH, SCORES)

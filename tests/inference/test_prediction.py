@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from PIL import Image, ImageFilter
 
-from lentigo.data.photos import Problem, read_all
 from lentigo.errors import DataError, ModelError
+from lentigo.images.photographs import Problem, read_all
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
-from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import Bundle, open_bundle
-from lentigo.models.network import open_network
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import open_network
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +28,11 @@ def with_bad(paths, tmp_path):
 
 def test_photographs_differ_in_their_answers(run, phantoms):
     """Of the toy itself: where all answers are alike, the other tests here say nothing."""
-    logits = [answer.logit for answer in Predictor(run, exact=True).answer(sorted(phantoms.glob("*/phantom_*.jpg"))) if isinstance(answer, Answer)]
+    logits = [
+        answer.logit
+        for answer in Predictor(run, exact=True).answer(sorted(phantoms.glob("*/phantom_*.jpg")))
+        if isinstance(answer, Answer)
+    ]
     assert np.std(logits) > 0.1 and len(np.unique(np.round(logits, 4))) > 40
 
 
@@ -49,21 +53,28 @@ def test_probabilities_are_those_of_the_saved_keras_model(run, paths):
     photos, _ = read_all(paths)
     network = open_network(run / "model.keras", BACKBONES["mobilenetv2"])
     expected = 1 / (1 + np.exp(-np.asarray(network.full(np.stack([photo.pixels for photo in photos])))[:, 0]))
-    np.testing.assert_allclose([a.probability for a in Predictor(run, exact=True).predict(paths)], expected, atol=1e-4)
+    np.testing.assert_allclose(
+        [a.probability for a in Predictor(run, exact=True).predict(paths)], expected, atol=1e-4
+    )
 
 
 def test_flips_average_the_logit_over_four_views(run, paths):
     predictor = Predictor(run, exact=True)
     photo = read_all(paths[:1])[0][0]
     views = [photo.pixels, photo.pixels[:, ::-1], photo.pixels[::-1], photo.pixels.transpose(1, 0, 2)]
-    expected = np.mean([predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views])
+    expected = np.mean(
+        [predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views]
+    )
     answer = next(Predictor(run, exact=True, flips=True).answer(paths[:1]))
     assert answer.logit == pytest.approx(expected, abs=1e-4)
 
 
 def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(run, phantoms):
     plain, flipped = Predictor(run), Predictor(run, flips=True)
-    assert flipped.threshold == flipped.bundle.card["tta"]["threshold"] and plain.threshold == plain.bundle.card["threshold"]
+    assert (
+        flipped.threshold == flipped.bundle.card["tta"]["threshold"]
+        and plain.threshold == plain.bundle.card["threshold"]
+    )
     sides = pd.read_csv(run / "splits.csv")
     validation = sides.loc[sides["split"] == "validation", "image"]
     for predictor in (plain, flipped):
@@ -78,13 +89,17 @@ def test_photographs_in_memory_are_rated_as_those_on_disk_are_answered(run, path
     for flips in (False, True):
         predictor = Predictor(run, exact=True, flips=flips)
         rated = list(predictor.rate(photo.pixels for photo in photos))
-        np.testing.assert_allclose(rated, [answer.probability for answer in predictor.predict(paths[:3])], atol=1e-5)
+        np.testing.assert_allclose(
+            rated, [answer.probability for answer in predictor.predict(paths[:3])], atol=1e-5
+        )
 
 
 def test_flips_without_a_calibration_for_them_are_refused(run, paths):
     bundle = open_bundle(run)
     bare = Bundle(bundle.folder, {**bundle.card, "tta": None})
-    with pytest.raises(ModelError, match=r"no calibration for their mean .* leave --flips out, or train the RUN with --tta"):
+    with pytest.raises(
+        ModelError, match=r"no calibration for their mean .* leave --flips out, or train the RUN with --tta"
+    ):
         list(Predictor(bare, flips=True).predict(paths[:1]))
 
 
@@ -96,7 +111,9 @@ def test_the_label_is_the_decision_at_the_threshold(run, paths):
 def test_a_folder_is_read_recursively(run, phantoms):
     answers = predict(phantoms, run)
     assert len(answers.predictions) == 48 and all(isinstance(a, Prediction) for a in answers.predictions)
-    assert len(answers.problems) == 48 and all("a mask of" in problem.error for problem in answers.problems)  # masks are no photographs
+    assert len(answers.problems) == 48 and all(
+        "a mask of" in problem.error for problem in answers.problems
+    )  # masks are no photographs
 
 
 def test_problems_stand_beside_predictions(run, with_bad):
@@ -111,7 +128,13 @@ def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_plac
     found[2].unlink()
     answers = list(Predictor(run).predict(found))
     assert [answer.image for answer in answers] == [str(path) for path in found]
-    assert [isinstance(answer, Problem) for answer in answers] == [False, False, True, False, False] and "No such file" in answers[2].error
+    assert [isinstance(answer, Problem) for answer in answers] == [
+        False,
+        False,
+        True,
+        False,
+        False,
+    ] and "No such file" in answers[2].error
 
 
 def test_an_empty_folder_among_others_is_listed(tmp_path, paths):
@@ -139,7 +162,7 @@ def run_without_numbers(toy_run, tmp_path):
     import onnx
     from onnx import numpy_helper
 
-    from lentigo.data.files import write_json
+    from lentigo.common.files import write_json
     from lentigo.models.bundle import draft_bundle, open_bundle
 
     folder = shutil.copytree(toy_run(), tmp_path / "toy")
@@ -166,4 +189,6 @@ def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
 def test_a_predictor_can_be_pickled(run, paths):
     predictor = Predictor(run, flips=True)
     copy = pickle.loads(pickle.dumps(predictor))
-    assert [a.probability for a in copy.predict(paths[:3])] == [a.probability for a in predictor.predict(paths[:3])]
+    assert [a.probability for a in copy.predict(paths[:3])] == [
+        a.probability for a in predictor.predict(paths[:3])
+    ]

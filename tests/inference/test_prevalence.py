@@ -26,7 +26,9 @@ def test_a_shifted_probability_is_calibrated_in_the_other_population():
 
 @pytest.mark.parametrize("probability", [0.0, 0.3, 1.0])
 def test_there_and_back_is_where_one_was(probability):
-    assert shift_prevalence(shift_prevalence(probability, 0.45, 0.02), 0.02, 0.45) == pytest.approx(probability)
+    assert shift_prevalence(shift_prevalence(probability, 0.45, 0.02), 0.02, 0.45) == pytest.approx(
+        probability
+    )
 
 
 @pytest.mark.parametrize("prevalence", [0, 1, 2, -0.1, float("nan")])
@@ -47,14 +49,19 @@ def test_the_published_example():
 
 def test_the_published_example_without_a_false_alarm():
     values = estimate_predictive_values(31, 34, 44, 44, 0.07)
-    assert (values.ppv, *values.ppv_ci) == pytest.approx((1.0, 0.2886800, 1.0), abs=1e-7)  # there to 0.8676335, short of the value
+    assert (values.ppv, *values.ppv_ci) == pytest.approx(
+        (1.0, 0.2886800, 1.0), abs=1e-7
+    )  # there to 0.8676335, short of the value
     assert (values.npv, *values.npv_ci) == pytest.approx((0.9934025, 0.9772354, 0.9955563), abs=1e-7)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say():
     rng, se, sp, prevalence = np.random.default_rng(1), 0.9, 0.8, 0.05
     truth = se * prevalence / (se * prevalence + (1 - sp) * (1 - prevalence))
-    found = [estimate_predictive_values(int(a), 120, int(b), 150, prevalence) for a, b in zip(rng.binomial(120, se, 1000), rng.binomial(150, sp, 1000))]
+    found = [
+        estimate_predictive_values(int(a), 120, int(b), 150, prevalence)
+        for a, b in zip(rng.binomial(120, se, 1000), rng.binomial(150, sp, 1000))
+    ]
     assert 0.935 <= np.mean([values.ppv_ci[0] <= truth <= values.ppv_ci[1] for values in found]) <= 0.975
 
 

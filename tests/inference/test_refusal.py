@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from lentigo.errors import ModelError, UsageError
-from lentigo.evaluation.calibration import fit_reference
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE
+from lentigo.training.calibration_fit import fit_reference
 
 RNG = np.random.default_rng(0)
 MIX = RNG.normal(size=(6, 6))
@@ -16,7 +16,12 @@ MIX = RNG.normal(size=(6, 6))
 def draw(n, shift=0.0):
     """Embeddings (n, 6) of two classes with a common covariance, of any length, and truths."""
     malignant = RNG.integers(0, 2, n)
-    directions = 0.1 * RNG.normal(size=(n, 6)) @ MIX + [3, 3, 3, 2, 2, 2] + np.outer(malignant, [1, 0, 0, -1, 0, 0]) + shift
+    directions = (
+        0.1 * RNG.normal(size=(n, 6)) @ MIX
+        + [3, 3, 3, 2, 2, 2]
+        + np.outer(malignant, [1, 0, 0, -1, 0, 0])
+        + shift
+    )
     return directions * RNG.uniform(0.5, 2, (n, 1)), malignant
 
 
@@ -57,11 +62,15 @@ def test_of_the_middle_means_and_deviations_are_measured(tmp_path):
     np.testing.assert_allclose(reference.measure_distance(middle[:20]), by_hand, rtol=0.1)
     reference.save(tmp_path / "reference.npz")
     back = load_reference(tmp_path / "reference.npz")
-    assert back.output == "middle" and np.allclose(back.measure_distance(middle[:20]), reference.measure_distance(middle[:20]))
+    assert back.output == "middle" and np.allclose(
+        back.measure_distance(middle[:20]), reference.measure_distance(middle[:20])
+    )
 
 
 def test_what_lies_elsewhere_is_beyond_the_limit(reference):
-    assert (reference.measure_distance(draw(200, shift=np.array([3, -3, 0, 0, 3, 0]))[0]) > reference.limit).all()
+    assert (
+        reference.measure_distance(draw(200, shift=np.array([3, -3, 0, 0, 3, 0]))[0]) > reference.limit
+    ).all()
 
 
 @pytest.mark.parametrize("risk", [0.05, 0.1, 0.2])
@@ -99,7 +108,11 @@ def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, 
     predictor = Predictor(run)
     predictor.reference = dataclasses.replace(predictor.reference, limit=0.0)
     (answer,) = predictor.predict([photo])
-    assert answer.label == "uncertain" and answer.in_distribution is False and "unlike the photographs" in answer.reason
+    assert (
+        answer.label == "uncertain"
+        and answer.in_distribution is False
+        and "unlike the photographs" in answer.reason
+    )
     predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf)
     (answer,) = predictor.predict([photo])
     assert answer.label in ("benign", "malignant") and answer.in_distribution is True and answer.reason == ""
@@ -108,7 +121,9 @@ def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, 
 def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, photo):
     predictor = Predictor(run, risk=0.1)
     scores = np.linspace(0, 1, 200)
-    predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf, benign=scores, malignant=scores)
+    predictor.reference = dataclasses.replace(
+        predictor.reference, limit=np.inf, benign=scores, malignant=scores
+    )
     (answer,) = predictor.predict([photo])
     p = answer.probability
     assert (answer.label == "uncertain") == (0.1 < p < 0.9)
@@ -124,7 +139,9 @@ def test_another_operating_point_moves_the_threshold(run):
 
 
 def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run, photo):
-    (here,), (there,) = (list(Predictor(run, risk=0, prevalence=prevalence).predict([photo])) for prevalence in (None, 0.01))
+    (here,), (there,) = (
+        list(Predictor(run, risk=0, prevalence=prevalence).predict([photo])) for prevalence in (None, 0.01)
+    )
     odds = (there.probability / (1 - there.probability)) / (here.probability / (1 - here.probability))
     before = Predictor(run).bundle.card["prevalence"]
     assert odds == pytest.approx((0.01 / 0.99) / (before / (1 - before)))
@@ -132,7 +149,10 @@ def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run
 
 
 def test_predictive_values_follow_the_prevalence(run):
-    rare, common = (Predictor(run, prevalence=prevalence, operating_point="youden").estimate_values() for prevalence in (0.01, 0.5))
+    rare, common = (
+        Predictor(run, prevalence=prevalence, operating_point="youden").estimate_values()
+        for prevalence in (0.01, 0.5)
+    )
     assert rare.ppv <= common.ppv and rare.npv >= common.npv
     with pytest.raises(UsageError, match="prevalence"):
         Predictor(run, prevalence=2.0)
@@ -149,7 +169,9 @@ def test_the_limit_of_a_refusal_comes_from_pictures_without_a_lesion_and_that_of
 
 def test_pictures_that_lie_as_near_as_lesions_do_not_widen_what_is_refused():
     (training, truth), (held_out, truth_held_out) = draw(4000), draw(500)
-    reference = fit_reference(training, truth, held_out, truth_held_out, np.full(500, 0.5), no_lesions=held_out)
+    reference = fit_reference(
+        training, truth, held_out, truth_held_out, np.full(500, 0.5), no_lesions=held_out
+    )
     assert reference.limit == reference.shift_limit
 
 

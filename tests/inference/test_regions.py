@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lentigo.inference.regions import fill_holes, find_regions, open_mask
+from lentigo.inference.lesions.regions import fill_holes, find_regions, open_mask
 
 
 @pytest.fixture(params=[(1, 40), (30, 41), (120, 77)], ids=str)
@@ -30,7 +30,9 @@ def test_a_region_that_winds_is_one():
 def test_values_are_summed_by_region(blots):
     values = np.random.default_rng(1).random(blots.shape)
     regions = find_regions(blots)
-    expected = [values[regions.paint(np.arange(regions.count) == number)].sum() for number in range(regions.count)]
+    expected = [
+        values[regions.paint(np.arange(regions.count) == number)].sum() for number in range(regions.count)
+    ]
     np.testing.assert_allclose(regions.sum_up(values), expected)
 
 
@@ -49,10 +51,16 @@ def test_regions_on_the_edge_are_known():
     mask = np.zeros((5, 6), bool)
     mask[2, 2], mask[4, 5] = True, True
     regions = find_regions(mask)
-    assert dict(zip(map(tuple, regions.boxes.tolist()), regions.on_edge.tolist(), strict=True)) == {(2, 2, 3, 3): False, (5, 4, 6, 5): True}
+    assert dict(zip(map(tuple, regions.boxes.tolist()), regions.on_edge.tolist(), strict=True)) == {
+        (2, 2, 3, 3): False,
+        (5, 4, 6, 5): True,
+    }
 
 
-@pytest.mark.parametrize(("mask", "areas"), [(np.zeros((3, 4), bool), []), (np.ones((3, 4), bool), [12]), (np.ones((1, 1), bool), [1])])
+@pytest.mark.parametrize(
+    ("mask", "areas"),
+    [(np.zeros((3, 4), bool), []), (np.ones((3, 4), bool), [12]), (np.ones((1, 1), bool), [1])],
+)
 def test_nothing_and_everything(mask, areas):
     regions = find_regions(mask)
     assert regions.areas.tolist() == areas and (regions.paint(np.ones(len(areas), bool)) == mask).all()

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lentigo.inference.search import (
+from lentigo.inference.lesions.search import (
     Look,
     Search,
     find_dark_corners,
@@ -38,7 +38,10 @@ def test_one_lesion_of_a_good_size_makes_a_close_up(regions, expected):
 
 def test_a_lesion_without_contrast_is_doubtful():
     lesion, sure = disc(110, 110, 50), np.where(disc(110, 110, 50), 0.9, 0.05)
-    assert score_lesion(paint(lesion, BROWN), sure, lesion) > 0.75 and score_lesion(paint(lesion, PALE), sure, lesion) < 0.45
+    assert (
+        score_lesion(paint(lesion, BROWN), sure, lesion) > 0.75
+        and score_lesion(paint(lesion, PALE), sure, lesion) < 0.45
+    )
 
 
 def test_a_lesion_that_leaves_no_skin_is_as_sure_as_the_network():
@@ -76,7 +79,10 @@ def test_dark_corners_are_known_and_what_is_near_them():
 
 
 def test_sides_halve_as_far_as_the_photograph_is_fine_enough():
-    assert list_sides(3000, Search(finest=160, levels=4)) == [3000, 1500, 750, 375] and list_sides(100, Search(finest=160)) == []
+    assert (
+        list_sides(3000, Search(finest=160, levels=4)) == [3000, 1500, 750, 375]
+        and list_sides(100, Search(finest=160)) == []
+    )
 
 
 def test_without_a_reference_nothing_is_strange(toy_run):

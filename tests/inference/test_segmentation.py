@@ -5,10 +5,10 @@ import pytest
 from PIL import Image, ImageDraw
 
 import lentigo
-from lentigo.data.photos import Problem, view_photo
 from lentigo.errors import ModelError, SpaceError, UsageError
+from lentigo.images.photographs import Problem, view_photo
+from lentigo.inference.lesions.segmentation import segment
 from lentigo.inference.prediction import Answer, Predictor
-from lentigo.inference.segmentation import segment
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 
@@ -42,7 +42,11 @@ def one(answers):
 def test_mask_and_outline_are_written_at_the_size_of_the_photograph(toy_run, photo, tmp_path):
     found = one(segment(photo, toy_run(), out=tmp_path / "out"))
     mask = read(tmp_path / "out" / "mole_mask.png")
-    assert found.mask == tmp_path / "out" / "mole_mask.png" and mask.shape == (600, 900) and set(np.unique(mask)) == {0, 255}
+    assert (
+        found.mask == tmp_path / "out" / "mole_mask.png"
+        and mask.shape == (600, 900)
+        and set(np.unique(mask)) == {0, 255}
+    )
     truth = np.zeros((600, 900), bool)
     truth[np.hypot((np.mgrid[:600, :900][1] - 450) / 150, (np.mgrid[:600, :900][0] - 250) / 100) <= 1] = True
     assert ((mask > 0) & truth).sum() / ((mask > 0) | truth).sum() > 0.97
@@ -51,23 +55,52 @@ def test_mask_and_outline_are_written_at_the_size_of_the_photograph(toy_run, pho
 
 def test_it_is_measured(toy_run, photo):
     found = one(segment(photo, toy_run(), mm_per_pixel=0.02))
-    assert found.found and found.measures.diameter_px == pytest.approx(300, abs=5) and found.measures.diameter_mm == pytest.approx(6, abs=0.1)
-    assert found.measures.area_px == pytest.approx(np.pi * 150 * 100, rel=0.02) and found.measures.colours == ("dark brown",)
-    assert np.abs(np.subtract((found.box.x, found.box.y, found.box.width, found.box.height), (300, 150, 300, 200))).max() <= 3
+    assert (
+        found.found
+        and found.measures.diameter_px == pytest.approx(300, abs=5)
+        and found.measures.diameter_mm == pytest.approx(6, abs=0.1)
+    )
+    assert found.measures.area_px == pytest.approx(
+        np.pi * 150 * 100, rel=0.02
+    ) and found.measures.colours == ("dark brown",)
+    assert (
+        np.abs(
+            np.subtract((found.box.x, found.box.y, found.box.width, found.box.height), (300, 150, 300, 200))
+        ).max()
+        <= 3
+    )
 
 
 def test_one_pass_gives_class_heatmap_and_mask(toy_run, photo):
     predictor, passes = Predictor(toy_run(), count=1), []
     run = predictor.session._run
-    predictor.session._run = lambda batches: run(passes.append(count) or (pixels, count) for pixels, count in batches)
+    predictor.session._run = lambda batches: run(
+        passes.append(count) or (pixels, count) for pixels, count in batches
+    )
     answer = next(predictor.answer([photo]))
     assert isinstance(answer, Answer) and passes == [1]
-    assert [round(centre * 224, 1) for centre in answer.centres] == [31.5, 63.5, 95.5, 127.5, 159.5, 191.5, 223.5]
-    assert answer.prediction.label == "benign" and answer.heatmap.shape == (7, 7) and answer.mask.shape == (224, 224) and answer.mask.max() > 0.9
+    assert [round(centre * 224, 1) for centre in answer.centres] == [
+        31.5,
+        63.5,
+        95.5,
+        127.5,
+        159.5,
+        191.5,
+        223.5,
+    ]
+    assert (
+        answer.prediction.label == "benign"
+        and answer.heatmap.shape == (7, 7)
+        and answer.mask.shape == (224, 224)
+        and answer.mask.max() > 0.9
+    )
 
 
 def test_segment_says_what_predict_says(toy_run, photo):
-    assert one(segment(photo, toy_run())).prediction.probability == lentigo.predict(photo, toy_run()).predictions[0].probability
+    assert (
+        one(segment(photo, toy_run())).prediction.probability
+        == lentigo.predict(photo, toy_run()).predictions[0].probability
+    )
 
 
 def test_without_a_classifier_there_is_a_mask_and_no_class(toy_run, photo):
@@ -90,7 +123,15 @@ def test_a_photograph_without_a_lesion_gives_an_empty_mask_and_nulls(toy_run, tm
     found = one(segment(draw_photo(tmp_path / "skin.png", lesion=None), toy_run(), out=tmp_path / "out"))
     facts = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert not found.found and not read(found.mask).any()
-    assert facts["box"] is facts["area_px"] is facts["diameter_mm"] is facts["asymmetry"] is facts["colours"] is facts["cut_off"] is None
+    assert (
+        facts["box"]
+        is facts["area_px"]
+        is facts["diameter_mm"]
+        is facts["asymmetry"]
+        is facts["colours"]
+        is facts["cut_off"]
+        is None
+    )
 
 
 def test_a_photograph_that_lies_on_its_side_is_measured_upright(toy_run, tmp_path):
@@ -108,14 +149,27 @@ def test_flips_average_the_masks_of_the_views(toy_run, tmp_path):
 
 
 def test_a_large_photograph_is_measured_in_its_own_pixels(toy_run, tmp_path):
-    found = one(segment(draw_photo(tmp_path / "large.jpg", (4500, 3000), (1500, 750, 3000, 1750)), toy_run(), out=tmp_path / "out"))
-    assert found.measures.diameter_px == pytest.approx(1500, rel=0.02) and read(found.mask).shape == (3000, 4500)
+    found = one(
+        segment(
+            draw_photo(tmp_path / "large.jpg", (4500, 3000), (1500, 750, 3000, 1750)),
+            toy_run(),
+            out=tmp_path / "out",
+        )
+    )
+    assert found.measures.diameter_px == pytest.approx(1500, rel=0.02) and read(found.mask).shape == (
+        3000,
+        4500,
+    )
     assert max(read(found.overlay).shape) < 1300
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (20, 4000), (4000, 20)])
 def test_tiny_and_long_photographs_are_photographs(toy_run, tmp_path, size):
-    photo = draw_photo(tmp_path / "odd.png", size, (size[0] * 0.3, size[1] * 0.3, size[0] * 0.7, size[1] * 0.7) if min(size) > 4 else None)
+    photo = draw_photo(
+        tmp_path / "odd.png",
+        size,
+        (size[0] * 0.3, size[1] * 0.3, size[0] * 0.7, size[1] * 0.7) if min(size) > 4 else None,
+    )
     found = one(segment(photo, toy_run(), out=tmp_path / "out"))
     assert (found.width, found.height) == size and found.found == (min(size) > 4)
 
@@ -124,13 +178,17 @@ def test_transparency_is_white_and_no_lesion(toy_run, tmp_path):
     picture = Image.new("RGBA", (300, 200), (0, 0, 0, 0))
     ImageDraw.Draw(picture).ellipse((100, 50, 200, 150), fill=(*BROWN, 255))
     picture.save(tmp_path / "clear.png")
-    assert one(segment(tmp_path / "clear.png", toy_run())).measures.area_share == pytest.approx(np.pi * 2500 / 60_000, rel=0.05)
+    assert one(segment(tmp_path / "clear.png", toy_run())).measures.area_share == pytest.approx(
+        np.pi * 2500 / 60_000, rel=0.05
+    )
 
 
 def test_two_photographs_of_one_name_have_files_of_their_own(toy_run, tmp_path):
     photos = [draw_photo(tmp_path / folder / "mole.jpg") for folder in ("a", "b")]
     answers = segment(photos, toy_run(), out=tmp_path / "out").segmentations
-    assert [answer.mask.name for answer in answers] == ["a_mole_mask.png", "b_mole_mask.png"] and all(answer.overlay.is_file() for answer in answers)
+    assert [answer.mask.name for answer in answers] == ["a_mole_mask.png", "b_mole_mask.png"] and all(
+        answer.overlay.is_file() for answer in answers
+    )
 
 
 def test_no_file_replaces_a_photograph(toy_run, tmp_path):
@@ -148,7 +206,7 @@ def test_a_photograph_that_goes_after_its_pass_is_a_problem(toy_run, photo):
     predictor = Predictor(toy_run())
     answers = predictor.answer([photo])
     predictor.answer = lambda paths: (photo.unlink() or answer for answer in answers)
-    (problem,) = lentigo.inference.segmentation.segment_photos(predictor, [photo], {})
+    (problem,) = lentigo.inference.lesions.segmentation.segment_photos(predictor, [photo], {})
     assert isinstance(problem, Problem) and "No such file" in problem.error
 
 
@@ -172,4 +230,9 @@ def test_the_files_of_a_photograph_with_a_name_of_255_bytes_are_written(toy_run,
     photo = tmp_path / f"{'m' * 251}.png"
     Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(photo)
     (found,) = segment(photo, toy_run(), out=tmp_path / "masks").segmentations
-    assert found.mask.is_file() and found.overlay.is_file() and found.mask.name.startswith("mmm") and len(found.mask.name) < 255
+    assert (
+        found.mask.is_file()
+        and found.overlay.is_file()
+        and found.mask.name.startswith("mmm")
+        and len(found.mask.name) < 255
+    )

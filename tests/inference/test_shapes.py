@@ -5,7 +5,14 @@ import pytest
 from PIL import Image, ImageDraw
 from scipy.spatial import ConvexHull
 
-from lentigo.inference.shapes import find_hull, measure_area, measure_asymmetry, measure_diameter, measure_irregularity, measure_perimeter
+from lentigo.inference.lesions.shapes import (
+    find_hull,
+    measure_area,
+    measure_asymmetry,
+    measure_diameter,
+    measure_irregularity,
+    measure_perimeter,
+)
 
 SIDE = 420
 Y, X = np.mgrid[:SIDE, :SIDE] - SIDE / 2 + np.array([0.7, 0.2])[:, None, None]
@@ -31,11 +38,17 @@ def half_disc(radius, angle):
 def star(points, outer, inner):
     """A regular star, drawn four times as large and averaged down; and its area and perimeter."""
     angles = np.pi * np.arange(2 * points) / points + 0.1
-    corners = 2 * SIDE + 4 * np.where(np.arange(2 * points) % 2, inner, outer)[:, None] * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+    corners = 2 * SIDE + 4 * np.where(np.arange(2 * points) % 2, inner, outer)[:, None] * np.stack(
+        [np.cos(angles), np.sin(angles)], axis=1
+    )
     picture = Image.new("L", (4 * SIDE, 4 * SIDE))
     ImageDraw.Draw(picture).polygon([tuple(corner) for corner in corners], fill=255)
     side = np.hypot(outer - inner * np.cos(np.pi / points), inner * np.sin(np.pi / points))
-    return np.asarray(picture.reduce(4)) > 127, points * outer * inner * np.sin(np.pi / points), 2 * points * side
+    return (
+        np.asarray(picture.reduce(4)) > 127,
+        points * outer * inner * np.sin(np.pi / points),
+        2 * points * side,
+    )
 
 
 @pytest.mark.parametrize("radius", [12, 40, 180])
@@ -89,7 +102,10 @@ def fold_half_disc():
 
 
 def test_measures_do_not_depend_on_the_way_a_lesion_lies():
-    values = [(measure_irregularity(mask), *measure_asymmetry(mask)) for mask in (half_disc(150, angle) for angle in np.linspace(0, 3, 7))]
+    values = [
+        (measure_irregularity(mask), *measure_asymmetry(mask))
+        for mask in (half_disc(150, angle) for angle in np.linspace(0, 3, 7))
+    ]
     assert np.ptp(values, axis=0).max() < 0.02
 
 
@@ -105,7 +121,9 @@ def test_the_hull_is_that_of_scipy():
     mask, rng = np.zeros((60, 80), bool), np.random.default_rng(3)
     mask[rng.integers(10, 50, 40), rng.integers(5, 70, 40)] = True
     y, x = np.nonzero(mask)
-    corners = np.array([(a + dx, b + dy) for a, b in zip(x, y, strict=True) for dx in (0, 1) for dy in (0, 1)])
+    corners = np.array(
+        [(a + dx, b + dy) for a, b in zip(x, y, strict=True) for dx in (0, 1) for dy in (0, 1)]
+    )
     expected = corners[ConvexHull(corners).vertices]
     assert sorted(map(tuple, find_hull(mask).tolist())) == sorted(map(tuple, expected.tolist()))
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.models.backbones import BACKBONES, find_backbone, preprocess
-from lentigo.models.efficientnet_lite import build_efficientnet_lite2
+from lentigo.models.networks.backbones import BACKBONES, find_backbone, preprocess
+from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2
 
 HOMES = {
     "densenet": "densenet", "inceptionv3": "inception_v3", "inceptionresnetv2": "inception_resnet_v2", "xception": "xception", "vgg16": "vgg16",
@@ -33,17 +33,24 @@ def test_the_graph_preprocesses_as_keras_does(name):
 
 @pytest.mark.parametrize("name", ["mobilenetv3small", "efficientnetb0"])
 def test_a_backbone_that_sees_raw_pixels_rescales_by_itself(name):
-    base = getattr(keras.applications, BACKBONES[name].constructor)(weights=None, include_top=False, input_shape=(224, 224, 3))
+    base = getattr(keras.applications, BACKBONES[name].constructor)(
+        weights=None, include_top=False, input_shape=(224, 224, 3)
+    )
     assert any(isinstance(layer, keras.layers.Rescaling) for layer in base.layers[:4])
 
 
-@pytest.mark.parametrize("name", [pytest.param(n, marks=[] if n in ("vgg16", "mobilenetv2") else pytest.mark.check) for n in BACKBONES])
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=[] if n in ("vgg16", "mobilenetv2") else pytest.mark.check) for n in BACKBONES],
+)
 def test_the_table_knows_depth_and_grid(name):
     backbone = BACKBONES[name]
     if name == "efficientnetlite2":
         base = build_efficientnet_lite2(keras.Input((224, 224, 3)))
     else:
-        base = getattr(keras.applications, backbone.constructor)(weights=None, include_top=False, input_shape=(224, 224, 3))
+        base = getattr(keras.applications, backbone.constructor)(
+            weights=None, include_top=False, input_shape=(224, 224, 3)
+        )
     assert base.output_shape == (None, backbone.grid, backbone.grid, backbone.features)
 
 

@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lentigo.data.files import hash_file
+from lentigo.common.files import hash_file
 from lentigo.errors import ModelError
 from lentigo.models.bundle import Bundle, amend_bundle, describe_bundle, open_bundle
 from lentigo.models.card_schema import find_fault
@@ -22,7 +22,18 @@ def change_card(folder, **changes):
 
 def test_a_run_is_the_whole_model(run):
     names = {path.name for path in run.iterdir()}
-    assert {"card.json", "model.onnx", "model.keras", "history.csv", "splits.csv", "learned.npz", "figures", "report.html", "reference.npz", "model_card.md"} == names
+    assert {
+        "card.json",
+        "model.onnx",
+        "model.keras",
+        "history.csv",
+        "splits.csv",
+        "learned.npz",
+        "figures",
+        "report.html",
+        "reference.npz",
+        "model_card.md",
+    } == names
 
 
 def test_the_card_says_what_the_model_is(run):
@@ -96,26 +107,42 @@ def test_a_run_is_valid_at_every_moment_of_a_change(copy, tmp_path, monkeypatch,
 def test_a_change_may_drop_files(copy):
     (copy / "model.int8.xml").write_text("twin")
     bundle = amend_bundle(open_bundle(copy), [], drop=())
-    bundle = Bundle(copy, bundle.card | {"files": bundle.card["files"] | {"model.int8.xml": hash_file(copy / "model.int8.xml")}})
+    bundle = Bundle(
+        copy,
+        bundle.card
+        | {"files": bundle.card["files"] | {"model.int8.xml": hash_file(copy / "model.int8.xml")}},
+    )
     amend_bundle(bundle, [], drop=("model.int8.xml", "model.int8.bin"))
     assert "model.int8.xml" not in open_bundle(copy).card["files"] and not (copy / "model.int8.xml").exists()
 
 
 def test_a_card_without_a_classifier_needs_no_threshold(copy):
     card = json.loads((copy / "card.json").read_text())
-    (copy / "card.json").write_text(json.dumps({key: value for key, value in card.items() if key not in ("threshold", "calibration")} | {"outputs": ["mask"]}))
+    (copy / "card.json").write_text(
+        json.dumps(
+            {key: value for key, value in card.items() if key not in ("threshold", "calibration")}
+            | {"outputs": ["mask"]}
+        )
+    )
     assert open_bundle(copy).outputs == ("mask",)
 
 
 def test_a_card_that_is_nested_too_deeply_is_one_line(tmp_path):
     (tmp_path / "card.json").write_text("[" * 100_000)
-    with pytest.raises(ModelError, match=r"card\.json: is damaged \(lists or objects are nested too deeply\)"):
+    with pytest.raises(
+        ModelError, match=r"card\.json: is damaged \(lists or objects are nested too deeply\)"
+    ):
         open_bundle(tmp_path)
 
 
 def test_a_run_says_what_it_is(run):
     facts = describe_bundle(open_bundle(run))
-    assert facts["backbone"] == "mobilenetv2" and 0 < facts["threshold"] < 1 and facts["recipe"]["name"] == "seed" and facts["results"]
+    assert (
+        facts["backbone"] == "mobilenetv2"
+        and 0 < facts["threshold"] < 1
+        and facts["recipe"]["name"] == "seed"
+        and facts["results"]
+    )
 
 
 def test_a_card_of_an_ensemble_and_of_mirrored_views_is_sound(run):

@@ -8,19 +8,27 @@ import sys
 import pytest
 
 CODE = """
-from lentigo.models.deep_learning import find_keras_home, keras
+from lentigo.models.networks.deep_learning import find_keras_home, keras
 from keras.src.backend import config
 print(keras.config.image_data_format(), keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy().name, keras.config.backend())
 print(config.keras_home())
 """
-OLD = {"floatx": "float16", "epsilon": 1, "backend": "theano", "image_data_format": "channels_first", "max_epochs": 1}
+OLD = {
+    "floatx": "float16",
+    "epsilon": 1,
+    "backend": "theano",
+    "image_data_format": "channels_first",
+    "max_epochs": 1,
+}
 
 
 @pytest.mark.parametrize("settings", [json.dumps(OLD), "[}"], ids=["old project", "damaged"])
 def test_settings_of_other_projects_change_nothing(settings, tmp_path):
     (tmp_path / "keras.json").write_text(settings)
     result = run_keras(KERAS_HOME=str(tmp_path))
-    assert result.stdout.splitlines() == ["channels_last float32 1e-07 float32 tensorflow", str(tmp_path)], result.stderr
+    assert result.stdout.splitlines() == ["channels_last float32 1e-07 float32 tensorflow", str(tmp_path)], (
+        result.stderr
+    )
     assert (tmp_path / "keras.json").read_text() == settings
 
 
@@ -33,4 +41,6 @@ def test_nothing_is_written_into_the_home(tmp_path):
 def run_keras(**variables):
     """The settings that Keras ends up with in a process of its own."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KERAS")}
-    return subprocess.run([sys.executable, "-c", CODE], capture_output=True, text=True, env=kept | variables, timeout=300)
+    return subprocess.run(
+        [sys.executable, "-c", CODE], capture_output=True, text=True, env=kept | variables, timeout=300
+    )

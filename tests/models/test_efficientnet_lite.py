@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.models.backbones import find_backbone
-from lentigo.models.efficientnet_lite import build_efficientnet_lite2
-from lentigo.models.graph import to_onnx
-from lentigo.models.network import build_network
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2
+from lentigo.models.networks.network import build_network
+from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
 
 
@@ -21,7 +21,9 @@ def arrays():
         for variable in layer.weights:
             name = "kernel" if "kernel" in variable.name else variable.name
             scale = 0.2 if name == "kernel" else 0.1
-            arrays[f"{layer.name}/{name}"] = (rng.normal(0, scale, variable.shape) + ("variance" in name or name == "gamma")).astype(np.float32)
+            arrays[f"{layer.name}/{name}"] = (
+                rng.normal(0, scale, variable.shape) + ("variance" in name or name == "gamma")
+            ).astype(np.float32)
             if "variance" in name:
                 arrays[f"{layer.name}/{name}"] = np.abs(arrays[f"{layer.name}/{name}"]) + 0.5
     return arrays
@@ -80,7 +82,9 @@ def test_the_published_weights_give_the_published_embedding(photographs):
     weights = photographs.parent / "weights"
     if not (weights / "efficientnetlite2_reference.npy").is_file():
         pytest.skip("no published weights beside the photographs")
-    model = build_network(find_backbone("efficientnetlite2"), weights / "efficientnetlite2_imagenet_notop.npz").trunk
+    model = build_network(
+        find_backbone("efficientnetlite2"), weights / "efficientnetlite2_imagenet_notop.npz"
+    ).trunk
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     found = keras.ops.convert_to_numpy(model(pixels, training=False))
     assert found == pytest.approx(np.load(weights / "efficientnetlite2_reference.npy"), abs=1e-4)

@@ -9,9 +9,9 @@ import pytest
 from onnx import numpy_helper
 
 import lentigo
-from lentigo.data.files import hash_file
-from lentigo.data.phantoms import draw_phantom
+from lentigo.common.files import hash_file
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.images.synthetic_lesions import draw_phantom
 from lentigo.models import agreement, quantization
 from lentigo.models import export as exporting
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, open_bundle
@@ -19,7 +19,12 @@ from lentigo.models.export import FORMATS, choose_pixels, compare, export
 from lentigo.models.quantization import list_validation, quantize_graph
 from lentigo.models.runtime import Session, choose_precision
 
-NAMES = {"onnx": "lesions.onnx", "openvino": "lesions.xml", "litert": "lesions.tflite", "savedmodel": "lesions"}
+NAMES = {
+    "onnx": "lesions.onnx",
+    "openvino": "lesions.xml",
+    "litert": "lesions.tflite",
+    "savedmodel": "lesions",
+}
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uint8")
 
 
@@ -46,14 +51,18 @@ def list_files(folder):
 SLOW = "litert", "savedmodel"  # half a minute each
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.check) if name in SLOW else name for name in FORMATS])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.check) if name in SLOW else name for name in FORMATS]
+)
 def test_every_format_answers_as_the_keras_model_does(run, out, name):
     artefact = lentigo.export(run, name, out / NAMES[name])
     assert artefact.path == out / NAMES[name] and artefact.path.exists()
     assert artefact.largest_difference < 1e-4 and max(artefact.deviations.values()) < 1e-3
     assert artefact.photographs >= 16 and artefact.megabytes > 1
     answers = FORMATS[name].answer(artefact.path, PIXELS)
-    expected = {"logit": (3, 1), "embedding": (3, 1280), "heatmap": (3, 7, 7)} | ({} if name in SLOW else {"middle": (3, 128)})
+    expected = {"logit": (3, 1), "embedding": (3, 1280), "heatmap": (3, 7, 7)} | (
+        {} if name in SLOW else {"middle": (3, 128)}
+    )
     assert {key: value.shape for key, value in answers.items()} == expected
 
 
@@ -75,7 +84,9 @@ def test_an_artefact_that_answers_otherwise_does_not_stay(copy, out):
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(0.1), bias.name))
     onnx.save(graph, copy / "model.onnx")
     change_card(copy, lambda card: card["files"].update({"model.onnx": hash_file(copy / "model.onnx")}))
-    with pytest.raises(ModelError, match=r"format openvino: the probability differs from model.keras's by 0\.02"):
+    with pytest.raises(
+        ModelError, match=r"format openvino: the probability differs from model.keras's by 0\.02"
+    ):
         export(copy, "openvino", out)
     assert not out.exists() and [path.name for path in out.parent.iterdir()] == ["run"]
 
@@ -91,8 +102,14 @@ def test_an_answer_that_is_missing_no_number_or_misshapen_differs_infinitely(rec
 
 
 def test_a_logit_counts_by_its_probability():
-    expected = {"logit": np.array([[0.0], [50.0]]), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))}
-    assert compare(expected, {**expected, "logit": np.array([[0.01], [60.0]])})["probability"] == pytest.approx(0.0025, rel=1e-3)
+    expected = {
+        "logit": np.array([[0.0], [50.0]]),
+        "embedding": np.ones((2, 4)),
+        "heatmap": np.ones((2, 7, 7)),
+    }
+    assert compare(expected, {**expected, "logit": np.array([[0.01], [60.0]])})[
+        "probability"
+    ] == pytest.approx(0.0025, rel=1e-3)
 
 
 def test_an_unknown_format_lists_the_known_ones(run, out):
@@ -124,7 +141,7 @@ def test_a_run_without_keras_model_is_named(copy, out):
 
 
 @pytest.mark.parametrize(("module", "format", "int8", "cure"), [
-    ("lentigo.models.network", "savedmodel", False, "lentigo[train]"),
+    ("lentigo.models.networks.network", "savedmodel", False, "lentigo[train]"),
     ("ai_edge_litert.interpreter", "litert", False, "lentigo[export]"),
     ("nncf", "openvino", True, "lentigo[export]"),
 ])  # fmt: skip
@@ -168,8 +185,14 @@ def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     card = open_bundle(copy).card
     assert {path.name for path in out.iterdir()} == {"small.xml", "small.bin"}
-    assert {INT8_GRAPH, INT8_WEIGHTS} <= set(card["files"]) and hash_file(out / "small.bin") == card["files"][INT8_WEIGHTS]
-    assert card["int8"]["loss"] == artefact.int8.loss == card["int8"]["auroc_before"] - card["int8"]["auroc_after"]
+    assert {INT8_GRAPH, INT8_WEIGHTS} <= set(card["files"]) and hash_file(out / "small.bin") == card["files"][
+        INT8_WEIGHTS
+    ]
+    assert (
+        card["int8"]["loss"]
+        == artefact.int8.loss
+        == card["int8"]["auroc_before"] - card["int8"]["auroc_after"]
+    )
     assert card["int8"]["neutral"] and 0 <= card["int8"]["decisions_equal"] <= 1
     assert card["int8"]["n"] == len(list_validation(open_bundle(copy))) and len(card["int8"]["ci_after"]) == 2
     assert set(Session(copy / INT8_GRAPH).names) == {"logit", "embedding", "heatmap", "middle"}
@@ -185,7 +208,11 @@ def test_int8_that_changes_decisions_is_written_and_not_the_default(copy, out, m
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     bundle = open_bundle(copy)
     assert not artefact.int8.neutral and (out / "small.bin").is_file() and not (copy / INT8_GRAPH).exists()
-    assert bundle.card["int8"]["neutral"] is False and INT8_GRAPH not in bundle.card["files"] and choose_precision(bundle) != "int8"
+    assert (
+        bundle.card["int8"]["neutral"] is False
+        and INT8_GRAPH not in bundle.card["files"]
+        and choose_precision(bundle) != "int8"
+    )
 
 
 TABLE = pd.DataFrame({"label": ["benign", "malignant"] * 500, "group": range(1000)})
@@ -201,7 +228,9 @@ def test_int8_needs_decisions_that_stay():
 def test_int8_needs_an_auroc_whose_upper_limit_of_loss_is_small():
     high = np.flatnonzero(LOGITS > 1)
     mixed = LOGITS.copy()
-    mixed[high] = np.random.default_rng(1).permutation(LOGITS[high])  # far from the threshold: no decision changes
+    mixed[high] = np.random.default_rng(1).permutation(
+        LOGITS[high]
+    )  # far from the threshold: no decision changes
     loss = compare_twin(mixed)
     assert loss.decisions_equal == 1 and loss.loss < 0.002 < loss.ci_loss[1] and not loss.neutral
 
@@ -232,6 +261,10 @@ def test_only_openvino_has_an_int8_form(run, out):
 def test_only_the_trunk_is_quantised(run, capsys):
     graph = quantize_graph(run / "model.onnx", [draw_phantom("benign", seed).photo for seed in range(4)])
     kinds = {operation.get_type_name() for operation in graph.get_ops()}
-    weights = [operation.input_value(1).get_node().get_type_name() for operation in graph.get_ops() if operation.get_type_name() == "MatMul"]
+    weights = [
+        operation.input_value(1).get_node().get_type_name()
+        for operation in graph.get_ops()
+        if operation.get_type_name() == "MatMul"
+    ]
     assert "FakeQuantize" in kinds and weights and "FakeQuantize" not in weights
     assert capsys.readouterr().out == ""

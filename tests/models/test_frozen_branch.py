@@ -5,11 +5,11 @@ import onnx
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.evaluation.calibration import fit_reference
 from lentigo.inference.refusal import PARTS, load_reference
 from lentigo.models.bundle import BUNDLED, open_bundle
-from lentigo.models.frozen_branch import OUTPUT, add_branch
+from lentigo.models.networks.frozen_branch import OUTPUT, add_branch
 from lentigo.models.runtime import Session
+from lentigo.training.calibration_fit import fit_reference
 
 RNG = np.random.default_rng(3)
 

@@ -5,10 +5,10 @@ import onnx
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.models.backbones import BACKBONES
-from lentigo.models.graph import to_onnx
-from lentigo.models.graph_weights import halve_weights, load_trunk
-from lentigo.models.network import build_answers, build_network
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.graph_weights import halve_weights, load_trunk
+from lentigo.models.networks.network import build_answers, build_network
+from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
 
 
@@ -40,10 +40,16 @@ def test_no_weight_is_there_twice(network):
 
 @pytest.mark.parametrize("name", ["mobilenetv2", pytest.param("densenet121", marks=pytest.mark.check)])
 def test_the_trunk_comes_back(name, weight_file, tmp_path):
-    trained, fresh = build_network(BACKBONES[name], weight_file(name)), build_network(BACKBONES[name], "none", seed=5)
+    trained, fresh = (
+        build_network(BACKBONES[name], weight_file(name)),
+        build_network(BACKBONES[name], "none", seed=5),
+    )
     (tmp_path / "model.onnx").write_bytes(to_onnx(build_answers(trained)).SerializeToString())
     load_trunk(fresh, tmp_path / "model.onnx")
-    assert all(np.array_equal(a, b) for a, b in zip(trained.trunk.get_weights(), fresh.trunk.get_weights(), strict=True))
+    assert all(
+        np.array_equal(a, b)
+        for a, b in zip(trained.trunk.get_weights(), fresh.trunk.get_weights(), strict=True)
+    )
 
 
 def test_another_backbone_is_refused_by_name(graph):

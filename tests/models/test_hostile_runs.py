@@ -8,15 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lentigo.data.files import hash_file
-from lentigo.data.leak_words import mark_leaks
+from lentigo.common.files import hash_file
 from lentigo.errors import ModelError
-from lentigo.evaluation.model_card import write_card
+from lentigo.evaluation.card.model_card import write_card
 from lentigo.inference.calibration import read_calibration
 from lentigo.models.bundle import BUNDLED, CARD, GRAPH, describe_bundle, find_bundle, open_bundle
 from lentigo.models.card_schema import is_plain_name
 from lentigo.models.external_data import list_external_files
-from lentigo.models.parcel import Parcel
+from lentigo.models.sent_bundle import Parcel
+from lentigo.splits.leak_words import mark_leaks
 
 OUTSIDE = [
     "../evil", "../../.bashrc", "/etc/cron.d/evil", "a/b", "a\\b", "..\\evil", "C:evil", "C:\\evil", "//host/share/x", ".", "..", "", " ", "x\0y", "x\ny",
@@ -38,7 +38,9 @@ def run(tmp_path_factory):
 
 def list_places(value, place=()):
     """The places of all entries of a card; of a list the first two items."""
-    inner = value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    inner = (
+        value.items() if isinstance(value, dict) else enumerate(value[:2]) if isinstance(value, list) else ()
+    )
     for name, item in inner:
         yield (*place, name)
         yield from list_places(item, (*place, name))
@@ -84,7 +86,9 @@ def test_a_card_that_was_changed_anywhere_is_used_or_refused_in_one_line(run, pl
 def test_names_of_files_are_plain(run, tmp_path, name, entry):
     folder, card = run
     (tmp_path / "evil").write_text("evil")
-    (folder / CARD).write_text(json.dumps(change(card, (entry,), card["files"] | {name: hash_file(tmp_path / "evil")})))
+    (folder / CARD).write_text(
+        json.dumps(change(card, (entry,), card["files"] | {name: hash_file(tmp_path / "evil")}))
+    )
     with pytest.raises(ModelError, match="is damaged"):
         open_bundle(folder)
 
@@ -121,10 +125,19 @@ def draw_graph(location, nested=False):
     entry.key, entry.value = "location", location
     output = helper.make_tensor_value_info("y", TensorProto.FLOAT, [4])
     if not nested:
-        return helper.make_model(helper.make_graph([helper.make_node("Identity", ["w"], ["y"])], "g", [], [output], [tensor]))
-    branch = helper.make_graph([helper.make_node("Constant", [], ["z"], value=tensor)], "b", [], [helper.make_tensor_value_info("z", TensorProto.FLOAT, [4])])
+        return helper.make_model(
+            helper.make_graph([helper.make_node("Identity", ["w"], ["y"])], "g", [], [output], [tensor])
+        )
+    branch = helper.make_graph(
+        [helper.make_node("Constant", [], ["z"], value=tensor)],
+        "b",
+        [],
+        [helper.make_tensor_value_info("z", TensorProto.FLOAT, [4])],
+    )
     node = helper.make_node("If", ["c"], ["y"], then_branch=branch, else_branch=branch)
-    return helper.make_model(helper.make_graph([node], "g", [helper.make_tensor_value_info("c", TensorProto.BOOL, [])], [output]))
+    return helper.make_model(
+        helper.make_graph([node], "g", [helper.make_tensor_value_info("c", TensorProto.BOOL, [])], [output])
+    )
 
 
 @pytest.mark.parametrize("nested", [False, True])

@@ -5,8 +5,17 @@ import numpy as np
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_graph, build_network, build_saved, cut_network, find_middle, name_weights, open_network, unfreeze_trunk
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import (
+    build_graph,
+    build_network,
+    build_saved,
+    cut_network,
+    find_middle,
+    name_weights,
+    open_network,
+    unfreeze_trunk,
+)
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
@@ -45,7 +54,9 @@ def test_a_cut_network_answers_alike_in_two_steps(network, share):
 def test_a_cut_goes_through_one_map_alone(share):
     first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").full, share)
     name = first.output["map"]._keras_history.operation.name
-    assert name.endswith("concat") or name.startswith("pool"), name  # elsewhere in a dense block two maps are needed
+    assert name.endswith("concat") or name.startswith("pool"), (
+        name
+    )  # elsewhere in a dense block two maps are needed
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "resnet50", "nasnetmobile", "vgg16"])
@@ -74,7 +85,9 @@ def test_batch_norms_of_an_unfrozen_trunk_stay_still():
     before, kernel_before = [numbers(norm.moving_mean) for norm in norms], numbers(kernel)
     network.full.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
     network.full.fit(PIXELS, np.array([[0], [1], [0], [1]]), epochs=1, verbose=0)
-    assert all(np.array_equal(numbers(norm.moving_mean), mean) for norm, mean in zip(norms, before, strict=True))
+    assert all(
+        np.array_equal(numbers(norm.moving_mean), mean) for norm, mean in zip(norms, before, strict=True)
+    )
     assert not np.array_equal(numbers(kernel), kernel_before)
 
 
@@ -86,9 +99,13 @@ def test_a_saved_network_answers_alike(network, tmp_path):
 
 
 def test_the_same_seed_gives_the_same_head():
-    first, second, third = (build_network(BACKBONES["mobilenetv2"], "none", seed=seed).head for seed in (3, 3, 4))
+    first, second, third = (
+        build_network(BACKBONES["mobilenetv2"], "none", seed=seed).head for seed in (3, 3, 4)
+    )
     assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
-    assert not all(np.array_equal(a, b) for a, b in zip(first.get_weights(), third.get_weights(), strict=True))
+    assert not all(
+        np.array_equal(a, b) for a, b in zip(first.get_weights(), third.get_weights(), strict=True)
+    )
 
 
 def test_the_same_seed_gives_the_same_random_trunk_and_leaves_the_global_state_alone():
@@ -112,7 +129,9 @@ def test_a_missing_weight_file_is_named():
 
 
 def test_weights_of_another_backbone_are_refused(tmp_path):
-    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(tmp_path / "m.weights.h5")
+    keras.applications.MobileNetV2(weights=None, include_top=False, input_shape=(224, 224, 3)).save_weights(
+        tmp_path / "m.weights.h5"
+    )
     with pytest.raises(ModelError, match="does not fit vgg16"):
         build_network(BACKBONES["vgg16"], tmp_path / "m.weights.h5")
 
@@ -123,14 +142,21 @@ def test_a_failed_download_says_which_file_to_put_where(monkeypatch, capsys):
         raise OSError("URL fetch failure")
 
     monkeypatch.setattr("keras.src.utils.file_utils.get_file", fail)
-    with pytest.raises(ModelError, match=r"could not be downloaded; put Keras' file for MobileNetV2.*or pass it: --weights FILE"):
+    with pytest.raises(
+        ModelError,
+        match=r"could not be downloaded; put Keras' file for MobileNetV2.*or pass it: --weights FILE",
+    ):
         build_network(BACKBONES["mobilenetv2"], "imagenet")
     said = capsys.readouterr()
     assert said.out == "" and "Downloading" in said.err
 
 
-@pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)], ids=["empty", "foreign", "an empty ZIP"])
+@pytest.mark.parametrize(
+    "content", [b"", b"no archive", b"PK\x05\x06" + bytes(18)], ids=["empty", "foreign", "an empty ZIP"]
+)
 def test_a_damaged_model_is_one_line(tmp_path, content):
     (tmp_path / "model.keras").write_bytes(content)
-    with pytest.raises(ModelError, match=r"model\.keras: cannot be opened by this Keras .* copy the RUN again"):
+    with pytest.raises(
+        ModelError, match=r"model\.keras: cannot be opened by this Keras .* copy the RUN again"
+    ):
         open_network(tmp_path / "model.keras", BACKBONES["mobilenetv2"])

@@ -4,20 +4,20 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from packing import pack_bundle
 from PIL import Image
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.photos import read_photo
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
 from lentigo.evaluation.contamination import find_contamination
-from lentigo.evaluation.copies import list_known
+from lentigo.evaluation.duplicate_images import list_known
+from lentigo.images.photographs import read_photo
 from lentigo.inference.prediction import Predictor
-from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
-from lentigo.models.graph_weights import start_network
-from lentigo.models.learned import read_learned
-from lentigo.models.packing import pack_bundle
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.graph_weights import start_network
 from lentigo.models.quantization import list_validation
+from lentigo.models.training_record import read_learned
 
 
 @pytest.fixture(scope="module")
@@ -28,21 +28,34 @@ def packed(run, tmp_path_factory):
 def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
     whole = sum((run / name).stat().st_size for name in ("model.onnx", "reference.npz"))
     assert sum((packed.folder / name).stat().st_size for name in packed.card["files"]) < 0.6 * whole
-    assert {path.name for path in packed.folder.iterdir()} == {"card.json", "history.csv", "learned.npz", "model.onnx", "model_card.md", "reference.npz"}
+    assert {path.name for path in packed.folder.iterdir()} == {
+        "card.json",
+        "history.csv",
+        "learned.npz",
+        "model.onnx",
+        "model_card.md",
+        "reference.npz",
+    }
     for name in ("card.json", "model_card.md"):
         text = (packed.folder / name).read_text()
         assert "phantom_" not in text and str(run.parent.parent) not in text
 
 
 def test_it_answers_as_the_run_does(run, packed, photo):
-    whole, small = (next(iter(Predictor(model, exact=True).predict([photo]))) for model in (run, packed.folder))
+    whole, small = (
+        next(iter(Predictor(model, exact=True).predict([photo]))) for model in (run, packed.folder)
+    )
     assert small.probability == pytest.approx(whole.probability, abs=0.01)
     assert (small.label, small.in_distribution) == (whole.label, whole.in_distribution)
 
 
 def test_the_card_keeps_what_was_measured_and_names_its_origin(run, packed):
     card, before = open_bundle(packed.folder).card, open_bundle(run).card
-    assert card["metrics"] == before["metrics"] and card["packed_from"] == before["files"]["model.onnx"] and card["licence"] == "for research"
+    assert (
+        card["metrics"] == before["metrics"]
+        and card["packed_from"] == before["files"]["model.onnx"]
+        and card["licence"] == "for research"
+    )
 
 
 def test_it_knows_its_photographs_without_their_names(run, packed):
@@ -75,7 +88,11 @@ def test_a_run_without_picture_hashes_gets_them_when_it_is_packed(run, tmp_path)
 
 def test_what_info_says_of_it(packed):
     facts = describe_bundle(packed)
-    assert facts["backbone"] == "mobilenetv2" and facts["licence"] == "for research" and 1 < facts["megabytes"] < 20
+    assert (
+        facts["backbone"] == "mobilenetv2"
+        and facts["licence"] == "for research"
+        and 1 < facts["megabytes"] < 20
+    )
     assert facts["results"]["validation"]["auroc"] == packed.card["metrics"]["validation"]["auroc"]
 
 
@@ -87,7 +104,10 @@ def test_training_starts_from_its_trunk(packed, photo):
 
 
 def test_another_backbone_is_refused_with_the_cure(packed):
-    with pytest.raises(ModelError, match=r"has a trunk of mobilenetv2, expected one of densenet121; add --backbone mobilenetv2"):
+    with pytest.raises(
+        ModelError,
+        match=r"has a trunk of mobilenetv2, expected one of densenet121; add --backbone mobilenetv2",
+    ):
         start_network(BACKBONES["densenet121"], packed.folder)
 
 

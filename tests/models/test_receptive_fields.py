@@ -7,15 +7,21 @@ import numpy as np
 import pytest
 from keras import layers
 
-from lentigo.data.photos import SIDE
 from lentigo.errors import ModelError
-from lentigo.models.backbones import BACKBONES
-from lentigo.models.graph import origin, walk
-from lentigo.models.network import build_network
-from lentigo.models.receptive_fields import STEP, place_cells
+from lentigo.images.photographs import SIDE
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import build_network
+from lentigo.models.networks.onnx_graph import origin, walk
+from lentigo.models.networks.receptive_fields import STEP, place_cells
 
 FAST = ("mobilenetv2",)
-WINDOWS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D, layers.MaxPooling2D, layers.AveragePooling2D)
+WINDOWS = (
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.SeparableConv2D,
+    layers.MaxPooling2D,
+    layers.AveragePooling2D,
+)
 
 
 def trace_cells(features, image):
@@ -24,7 +30,9 @@ def trace_cells(features, image):
     for tensor in walk([features], {id(image): 0}):
         layer, node = origin(tensor)
         maps = [x for x in node.input_tensors if places.get(id(x))]
-        if not maps or len(tensor.shape) != 4 or tensor.shape[1] == 1:  # squeeze and excitation look everywhere
+        if (
+            not maps or len(tensor.shape) != 4 or tensor.shape[1] == 1
+        ):  # squeeze and excitation look everywhere
             continue
         first, step = np.mean([places[id(x)][0] for x in maps]), places[id(maps[0])][1]
         if isinstance(layer, WINDOWS):
@@ -42,16 +50,22 @@ def slide_window(layer, side, first, step):
     kernel = layer.kernel_size if hasattr(layer, "kernel_size") else layer.pool_size
     reach = (kernel[0] - 1) * getattr(layer, "dilation_rate", (1, 1))[0] + 1
     stride = layer.strides[0]
-    before = max((math.ceil(side / stride) - 1) * stride + reach - side, 0) // 2 if layer.padding == "same" else 0
+    before = (
+        max((math.ceil(side / stride) - 1) * stride + reach - side, 0) // 2 if layer.padding == "same" else 0
+    )
     return first + step * ((reach - 1) / 2 - before), step * stride
 
 
-@pytest.mark.parametrize("name", [name if name in FAST else pytest.param(name, marks=pytest.mark.check) for name in BACKBONES])
+@pytest.mark.parametrize(
+    "name", [name if name in FAST else pytest.param(name, marks=pytest.mark.check) for name in BACKBONES]
+)
 def test_cells_stand_where_the_graph_says(name):
     network = build_network(BACKBONES[name], "none")
     first, step = trace_cells(network.features, network.trunk.input)
     centres = np.array(place_cells(name, network.features.shape[1])) * SIDE
-    assert step == STEP and centres.tolist() == pytest.approx([first + step * cell for cell in range(len(centres))], abs=0.05)
+    assert step == STEP and centres.tolist() == pytest.approx(
+        [first + step * cell for cell in range(len(centres))], abs=0.05
+    )
 
 
 def test_every_backbone_has_its_centres():
@@ -71,7 +85,9 @@ def test_the_centre_is_that_of_the_pixels_that_a_cell_answers_to(padding):
         x = layers.Conv2D(1, kernel, stride, padding=padding, kernel_initializer="ones", use_bias=False)(x)
     model = keras.Model(image, x)
     cell = x.shape[1] // 2
-    pixels = np.eye(64, dtype=np.float32)[:, :, None, None] * np.ones((1, 1, 64, 1), np.float32)  # each photograph has one bright row
+    pixels = np.eye(64, dtype=np.float32)[:, :, None, None] * np.ones(
+        (1, 1, 64, 1), np.float32
+    )  # each photograph has one bright row
     answers = keras.ops.convert_to_numpy(model(pixels))[:, cell, cell, 0]
     first, step = trace_cells(x, image)
     assert (answers @ (np.arange(64) + 0.5)) / answers.sum() == pytest.approx(first + step * cell)

@@ -9,8 +9,8 @@ import shutil
 import numpy as np
 import pytest
 
-from lentigo.data.cache import CacheWarning
-from lentigo.data.files import cache_folder
+from lentigo.common.cache import CacheWarning
+from lentigo.common.files import cache_folder
 from lentigo.errors import ModelError, UsageError
 from lentigo.models import runtime
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle
@@ -57,10 +57,19 @@ def test_bf16_is_taken_only_where_the_card_vouches_for_it(run, capabilities):
 
 def test_the_int8_twin_is_taken_where_the_card_lists_it(run, capabilities):
     bundle = open_bundle(run)
-    twin = with_card(bundle, bf16={"neutral": True}, int8={"neutral": True}, files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"})
+    twin = with_card(
+        bundle,
+        bf16={"neutral": True},
+        int8={"neutral": True},
+        files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"},
+    )
     capabilities("FP32", "BF16", "INT8")
     assert choose_precision(twin) == "int8" and choose_precision(twin, exact=True) == "f32"
-    for unknown in ({"neutral": False}, {"loss": 0.001}, None):  # of an older Lentigo, which looked at the AUROC alone
+    for unknown in (
+        {"neutral": False},
+        {"loss": 0.001},
+        None,
+    ):  # of an older Lentigo, which looked at the AUROC alone
         assert choose_precision(with_card(twin, int8=unknown)) == "bf16"
     capabilities("FP32", "BF16")
     assert choose_precision(twin) == "bf16"
@@ -75,7 +84,9 @@ def test_onnxruntime_answers_as_openvino_does(run):
 
 
 def test_a_device_that_is_not_there_or_unknown_is_named(run):
-    with pytest.raises(ModelError, match=r"device directml is not there: ONNX Runtime offers .*CPU.*--device cpu"):
+    with pytest.raises(
+        ModelError, match=r"device directml is not there: ONNX Runtime offers .*CPU.*--device cpu"
+    ):
         open_session(open_bundle(run), device="directml")
     with pytest.raises(UsageError, match="'tpu' is unknown; expected cpu, cuda"):
         open_session(open_bundle(run), device="tpu")
@@ -96,13 +107,17 @@ def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
     assert again.names == list(first)
 
 
-@pytest.mark.parametrize("damage", [lambda blob: blob[: len(blob) // 2], lambda blob: b"", lambda blob: b"no graph at all" * 1000])
+@pytest.mark.parametrize(
+    "damage", [lambda blob: blob[: len(blob) // 2], lambda blob: b"", lambda blob: b"no graph at all" * 1000]
+)
 def test_a_torn_or_foreign_compiled_graph_is_made_again(run, own_cache, damage):
     expected = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
     (blob,) = own_cache.glob("*.blob")
     whole = blob.read_bytes()
     blob.write_bytes(damage(whole))
-    np.testing.assert_array_equal(Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"], expected["logit"])
+    np.testing.assert_array_equal(
+        Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"], expected["logit"]
+    )
     assert len(blob.read_bytes()) == len(whole)
 
 
@@ -133,7 +148,9 @@ def test_only_the_graphs_used_last_are_kept(run, own_cache, monkeypatch):
     assert len(list(own_cache.glob("*.blob"))) == 2
 
 
-@pytest.mark.parametrize(("shape", "kind"), [([-1, 224, 224, 3], np.float32), ([-1, 3, 224, 224], np.uint8), ([-1, 10], np.uint8)])
+@pytest.mark.parametrize(
+    ("shape", "kind"), [([-1, 224, 224, 3], np.float32), ([-1, 3, 224, 224], np.uint8), ([-1, 10], np.uint8)]
+)
 def test_a_graph_that_takes_no_photographs_is_refused(tmp_path, shape, kind):
     image = opset.parameter(openvino.PartialShape(shape), kind, name="image")
     openvino.save_model(openvino.Model([opset.convert(image, "f32")], [image]), tmp_path / "other.xml")
@@ -150,7 +167,9 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path):
 def test_a_bounded_session_runs_on_any_processor(run):
     """Pinned, two processes of one thread each shared the first processor."""
     session = Session(run / "model.onnx", threads=1)
-    assert session.compiled.get_property("INFERENCE_NUM_THREADS") == 1 and not session.compiled.get_property("ENABLE_CPU_PINNING")
+    assert session.compiled.get_property("INFERENCE_NUM_THREADS") == 1 and not session.compiled.get_property(
+        "ENABLE_CPU_PINNING"
+    )
 
 
 def answer_once(session):

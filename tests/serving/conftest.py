@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from postgres_server import PROGRAMS, PostgresServer
 
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 
 
 @pytest.fixture(scope="session")
@@ -21,7 +21,11 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.check)])
 def url(request, tmp_path: Path) -> str:
     """The URL of an empty database, of each kind in turn."""
-    return f"sqlite:///{tmp_path}/store.db" if request.param == "sqlite" else request.getfixturevalue("postgres").make_schema()
+    return (
+        f"sqlite:///{tmp_path}/store.db"
+        if request.param == "sqlite"
+        else request.getfixturevalue("postgres").make_schema()
+    )
 
 
 @pytest.fixture

@@ -8,7 +8,9 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-PROGRAMS = max(Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/none"), key=lambda path: int(path.parent.name))
+PROGRAMS = max(
+    Path("/usr/lib/postgresql").glob("*/bin"), default=Path("/none"), key=lambda path: int(path.parent.name)
+)
 
 
 class PostgresServer:
@@ -21,9 +23,24 @@ class PostgresServer:
     def __enter__(self) -> PostgresServer:
         if os.geteuid() == 0:
             shutil.chown(self.home, "postgres", "postgres")
-        self.run("initdb", "--pgdata", self.data, "--auth", "trust", "--username", "postgres", "--encoding", "UTF8", "--locale", "C", "--no-sync")
+        self.run(
+            "initdb",
+            "--pgdata",
+            self.data,
+            "--auth",
+            "trust",
+            "--username",
+            "postgres",
+            "--encoding",
+            "UTF8",
+            "--locale",
+            "C",
+            "--no-sync",
+        )
         with (self.data / "postgresql.conf").open("a") as settings:
-            settings.write(f"unix_socket_directories = '{self.home}'\nlisten_addresses = ''\nfsync = off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n")
+            settings.write(
+                f"unix_socket_directories = '{self.home}'\nlisten_addresses = ''\nfsync = off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n"
+            )
         self.start()
         return self
 
@@ -46,13 +63,30 @@ class PostgresServer:
         return f"postgresql://postgres@/{self.make('DATABASE')}?host={self.home}"
 
     def make_schema(self) -> str:
-        return f"postgresql://postgres@/postgres?host={self.home}&options=-csearch_path%3D{self.make('SCHEMA')}"
+        return (
+            f"postgresql://postgres@/postgres?host={self.home}&options=-csearch_path%3D{self.make('SCHEMA')}"
+        )
 
     def make(self, what: str) -> str:
         self.count += 1
-        self.run("psql", "--host", self.home, "--username", "postgres", "--quiet", "--command", f"CREATE {what} test{self.count}")
+        self.run(
+            "psql",
+            "--host",
+            self.home,
+            "--username",
+            "postgres",
+            "--quiet",
+            "--command",
+            f"CREATE {what} test{self.count}",
+        )
         return f"test{self.count}"
 
     def run(self, program: str, *words: object) -> None:
         user = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
-        subprocess.run([*user, str(PROGRAMS / program), *map(str, words)], cwd="/", check=True, stdout=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
+        subprocess.run(
+            [*user, str(PROGRAMS / program), *map(str, words)],
+            cwd="/",
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stdin=subprocess.DEVNULL,
+        )

@@ -15,13 +15,13 @@ import uvicorn
 from PIL import Image
 
 import lentigo
-from lentigo.data.phantoms import draw_phantom
-from lentigo.serving.answers import Panel
-from lentigo.serving.app import make_app
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.serving.http.app import make_app
+from lentigo.serving.predictions import Panel
 from lentigo.serving.server import make_config
 from lentigo.serving.service import Service
 from lentigo.serving.settings import Settings
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 
 HOUSE = os.path.dirname(os.path.dirname(lentigo.__file__))
 
@@ -34,12 +34,16 @@ def load_panel():
 @cache
 def draw_photo(seed=0, size=224, format="JPEG"):
     """The bytes of a phantom, another one for each seed."""
-    return encode(Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=size).photo), format)
+    return encode(
+        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=size).photo), format
+    )
 
 
 def draw_stripes():
     """A photograph of no lesion."""
-    return encode(Image.fromarray(np.uint8(np.indices((224, 224)).sum(axis=0) % 32 // 16 * 255)).convert("RGB"), "PNG")
+    return encode(
+        Image.fromarray(np.uint8(np.indices((224, 224)).sum(axis=0) % 32 // 16 * 255)).convert("RGB"), "PNG"
+    )
 
 
 def encode(picture, format="JPEG", **options):
@@ -80,15 +84,38 @@ class Served:
     def send(self, *photos, key=None, headers=None, **fields):
         """Sends photographs, bytes each, for prediction."""
         headers = (headers or {}) | ({"Idempotency-Key": key} if key else {})
-        return self.call("POST", "/v1/predictions", files=[("photos", ("x", photo)) for photo in photos], data=fields, headers=headers)
+        return self.call(
+            "POST",
+            "/v1/predictions",
+            files=[("photos", ("x", photo)) for photo in photos],
+            data=fields,
+            headers=headers,
+        )
 
 
 class Process:
     """`lentigo serve` as a process of its own."""
 
     def __init__(self, database, *options):
-        command = [sys.executable, "-m", "lentigo", "serve", "--json", "--port", "0", "--db", database, *options]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=os.environ | {"PYTHONPATH": HOUSE})
+        command = [
+            sys.executable,
+            "-m",
+            "lentigo",
+            "serve",
+            "--json",
+            "--port",
+            "0",
+            "--db",
+            database,
+            *options,
+        ]
+        self.process = subprocess.Popen(
+            command,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": HOUSE},
+        )
         line = self.process.stdout.readline()
         if not line:
             raise AssertionError(self.process.communicate()[1])
@@ -116,4 +143,10 @@ class Process:
     def send(self, *photos, key=None, timeout=60):
         """Sends photographs for prediction, on a connection of its own."""
         headers = {"Idempotency-Key": key} if key else {}
-        return httpx.post(f"{self.url}/v1/predictions", files=[("photos", ("x", photo)) for photo in photos], headers=headers, timeout=timeout, trust_env=False)
+        return httpx.post(
+            f"{self.url}/v1/predictions",
+            files=[("photos", ("x", photo)) for photo in photos],
+            headers=headers,
+            timeout=timeout,
+            trust_env=False,
+        )

@@ -11,11 +11,11 @@ from served import Served, draw_photo
 from test_predictions import is_problem
 
 from lentigo.errors import UsageError
-from lentigo.serving.access import Buckets
-from lentigo.serving.app import PAGE
-from lentigo.serving.guard import CSP
+from lentigo.serving.http.access import Buckets
+from lentigo.serving.http.app import PAGE
+from lentigo.serving.http.middleware import CSP
 from lentigo.serving.server import serve
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROUTES = [
@@ -37,7 +37,9 @@ def open_served(tmp_path_factory):
 def keyed(tmp_path_factory):
     """The service with a key for each scope, in `secrets`."""
     with Served(f"sqlite:///{tmp_path_factory.mktemp('keyed')}/store.db", rate=1e6, burst=10**6) as served:
-        served.secrets = {scope: served.service.store.add_key(scope, [scope])[1] for scope in ("read", "predict", "review")}
+        served.secrets = {
+            scope: served.service.store.add_key(scope, [scope])[1] for scope in ("read", "predict", "review")
+        }
         yield served
 
 
@@ -73,18 +75,27 @@ def test_a_revoked_key_ends_at_once(tmp_path):
         _, secret = served.service.store.add_key("clinic", ["read"])
         before = ask(served, "GET", "/v1/models", secret).status_code
         served.service.store.revoke_key("clinic")
-        assert (before, ask(served, "GET", "/v1/models", secret).status_code, served.get("/v1/models").status_code) == (200, 401, 401)
+        assert (
+            before,
+            ask(served, "GET", "/v1/models", secret).status_code,
+            served.get("/v1/models").status_code,
+        ) == (200, 401, 401)
 
 
 def test_who_asked_is_recorded(keyed):
-    said = keyed.send(draw_photo(1), headers={"Authorization": f"Bearer {keyed.secrets['predict']}"}).json()["predictions"][0]
+    said = keyed.send(draw_photo(1), headers={"Authorization": f"Bearer {keyed.secrets['predict']}"}).json()[
+        "predictions"
+    ][0]
     assert keyed.service.store.get(said["id"]).who == "predict"
 
 
 def test_two_keys_may_use_the_same_name_of_a_request(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
         secrets = [served.service.store.add_key(name, ["predict"])[1] for name in ("a", "b")]
-        answers = [served.send(draw_photo(n), key="same", headers={"Authorization": f"Bearer {secret}"}) for n, secret in enumerate(secrets)]
+        answers = [
+            served.send(draw_photo(n), key="same", headers={"Authorization": f"Bearer {secret}"})
+            for n, secret in enumerate(secrets)
+        ]
     assert [answer.status_code for answer in answers] == [201, 201]
 
 
@@ -92,7 +103,9 @@ def test_too_many_requests_of_a_key(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db", rate=0.01, burst=3) as served:
         _, secret = served.service.store.add_key("clinic", ["read"])
         answers = [ask(served, "GET", "/v1/models", secret) for _ in range(4)]
-    assert [answer.status_code for answer in answers] == [200, 200, 200, 429] and is_problem(answers[3], 429, "too-many")
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429] and is_problem(
+        answers[3], 429, "too-many"
+    )
     assert 0 < int(answers[3].headers["retry-after"]) <= 100
 
 
@@ -125,15 +138,32 @@ def test_another_name_is_refused(open_served, host):
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("headers", [{}, {"Authorization": "x"}, {"Authorization": "Bearer"}, {"Authorization": "Basic eDp5"}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "x"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Basic eDp5"},
+        {"Sec-Fetch-Site": "same-origin"},
+    ],
+    ids=str,
+)
 def test_no_path_and_no_header_opens_it_to_another_name(open_served, path, headers):
-    answer = open_served.get(f"http://127.0.0.1:{open_served.port}{path}", headers={"Host": "evil.example"} | headers)
+    answer = open_served.get(
+        f"http://127.0.0.1:{open_served.port}{path}", headers={"Host": "evil.example"} | headers
+    )
     assert is_problem(answer, 403, "cross-site")
 
 
 def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
     for path in ("/healthz", "/readyz"):
-        assert open_served.get(path, headers={"Host": "evil.example", "X-Forwarded-For": "192.0.2.1"}).status_code == 200
+        assert (
+            open_served.get(
+                path, headers={"Host": "evil.example", "X-Forwarded-For": "192.0.2.1"}
+            ).status_code
+            == 200
+        )
 
 
 @pytest.mark.parametrize("name", [
@@ -143,7 +173,12 @@ def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
 def test_nobody_is_let_in_behind_a_proxy_without_a_key(open_served, keyed, name):
     answer = open_served.get("/v1/predictions", headers={name: "127.0.0.1"})
     assert is_problem(answer, 403, "cross-site") and "make a key" in answer.json()["detail"]
-    assert keyed.get("/v1/models", headers={name: "x", "Authorization": f"Bearer {keyed.secrets['read']}"}).status_code == 200
+    assert (
+        keyed.get(
+            "/v1/models", headers={name: "x", "Authorization": f"Bearer {keyed.secrets['read']}"}
+        ).status_code
+        == 200
+    )
 
 
 def speak(served, *lines, body=b""):
@@ -158,7 +193,10 @@ def speak(served, *lines, body=b""):
 
 def test_an_old_proxy_is_known_by_its_http(open_served):
     """nginx speaks HTTP/1.0 to what it stands before, by that one's own name, unless it is told otherwise."""
-    assert b" 403 " in speak(open_served, "GET /v1/predictions HTTP/1.0", "Host: 127.0.0.1:8000").split(b"\r\n")[0]
+    assert (
+        b" 403 "
+        in speak(open_served, "GET /v1/predictions HTTP/1.0", "Host: 127.0.0.1:8000").split(b"\r\n")[0]
+    )
 
 
 @pytest.mark.parametrize("lines", [
@@ -173,12 +211,21 @@ def test_what_is_said_twice_or_elsewhere_opens_nothing(open_served, lines):
 
 
 def test_a_websocket_is_not_opened(open_served):
-    answer = speak(open_served, "GET /v1/predictions HTTP/1.1", "Host: evil.example", "Upgrade: websocket", "Sec-WebSocket-Key: eA==", "Sec-WebSocket-Version: 13")
+    answer = speak(
+        open_served,
+        "GET /v1/predictions HTTP/1.1",
+        "Host: evil.example",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Key: eA==",
+        "Sec-WebSocket-Version: 13",
+    )
     assert b" 403 " in answer.split(b"\r\n")[0]
 
 
 def test_a_head_without_end_is_a_problem(open_served):
-    head = "GET / HTTP/1.1\r\nHost: localhost\r\n" + "".join(f"X-{number}: {'a' * 200}\r\n" for number in range(100))
+    head = "GET / HTTP/1.1\r\nHost: localhost\r\n" + "".join(
+        f"X-{number}: {'a' * 200}\r\n" for number in range(100)
+    )
     with socket.create_connection(("127.0.0.1", open_served.port), timeout=30) as connection:
         connection.sendall(head.encode())
         answer = connection.recv(4000)
@@ -208,8 +255,14 @@ def test_a_link_from_another_site_leads_to_the_page(open_served):
 
 
 def test_no_other_origin_is_let_in(open_served):
-    answer = open_served.call("OPTIONS", "/v1/predictions", headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"})
-    assert answer.status_code >= 400 and not [name for name in answer.headers if name.startswith("access-control")]
+    answer = open_served.call(
+        "OPTIONS",
+        "/v1/predictions",
+        headers={"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"},
+    )
+    assert answer.status_code >= 400 and not [
+        name for name in answer.headers if name.startswith("access-control")
+    ]
 
 
 def test_another_host_needs_a_key(tmp_path):
@@ -239,12 +292,28 @@ def test_a_port_that_is_taken(open_served, tmp_path):
 ])  # fmt: skip
 def test_every_answer_carries_the_headers(open_served, method, path):
     headers = open_served.call(method, path).headers
-    assert headers["content-security-policy"] == CSP and headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] == "no-referrer"
+    assert (
+        headers["content-security-policy"] == CSP
+        and headers["x-content-type-options"] == "nosniff"
+        and headers["referrer-policy"] == "no-referrer"
+    )
     assert headers["cross-origin-opener-policy"] == headers["cross-origin-resource-policy"] == "same-origin"
     assert "server" not in headers and headers["cache-control"] in ("no-store", "no-cache")
 
 
-@pytest.mark.parametrize("path", ["/v1/nothing", "/docs", "/redoc", "/page/app.py", "/page/..%2fapp.py", "/page/%2e%2e/app.py", "/v1/predictions/", "/v1/lesions/" + NOBODY])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/nothing",
+        "/docs",
+        "/redoc",
+        "/page/app.py",
+        "/page/..%2fapp.py",
+        "/page/%2e%2e/app.py",
+        "/v1/predictions/",
+        "/v1/lesions/" + NOBODY,
+    ],
+)
 def test_what_is_not_there(open_served, path):
     assert is_problem(open_served.get(path), 404, "not-found")
 
@@ -262,7 +331,11 @@ def test_the_page_asks_nothing_of_others(open_served):
 
 def read_lines(caplog):
     """What was logged on predictions; a line comes after its answer, so one of an earlier test may still come in between."""
-    return [line for record in caplog.records if (line := json.loads(record.message))["route"] == "/v1/predictions"]
+    return [
+        line
+        for record in caplog.records
+        if (line := json.loads(record.message))["route"] == "/v1/predictions"
+    ]
 
 
 def test_the_log_is_a_line_a_request(open_served, caplog):
@@ -272,7 +345,10 @@ def test_the_log_is_a_line_a_request(open_served, caplog):
         end = time.monotonic() + 10
         while len(read_lines(caplog)) < 2 and time.monotonic() < end:
             time.sleep(0.01)
-    assert [(line["method"], line["status"], line["who"]) for line in read_lines(caplog)] == [("GET", 200, "local"), ("POST", 422, "local")]
+    assert [(line["method"], line["status"], line["who"]) for line in read_lines(caplog)] == [
+        ("GET", 200, "local"),
+        ("POST", 422, "local"),
+    ]
     assert "secret-name" not in caplog.text and "Jane" not in caplog.text and "127.0.0.1" not in caplog.text
 
 
@@ -280,7 +356,11 @@ def test_metrics_name_no_paths(open_served):
     open_served.get("/v1/predictions/secret-name")
     open_served.get("/secret-name")
     metrics = open_served.get("/metrics").text
-    assert "secret-name" not in metrics and 'route="/v1/predictions/{id}"' in metrics and "lentigo_waiting_photographs 0.0" in metrics
+    assert (
+        "secret-name" not in metrics
+        and 'route="/v1/predictions/{id}"' in metrics
+        and "lentigo_waiting_photographs 0.0" in metrics
+    )
 
 
 def test_names_of_files_are_not_kept(open_served, tmp_path):

@@ -9,7 +9,7 @@ schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, settings  # noqa: E402
 from schemathesis.checks import load_all_checks  # noqa: E402
 
-from lentigo.serving.app import make_app  # noqa: E402
+from lentigo.serving.http.app import make_app  # noqa: E402
 
 load_all_checks()
 CALM = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None, "derandomize": True}
@@ -38,7 +38,11 @@ def validate(case, keyed):
     A photograph of random bytes is refused, as is a cursor of random letters: the document cannot say which are valid.
     """
     excluded = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
-    case.call_and_validate(f"http://127.0.0.1:{keyed.port}", headers={"Authorization": keyed.client.headers["Authorization"]}, excluded_checks=excluded)
+    case.call_and_validate(
+        f"http://127.0.0.1:{keyed.port}",
+        headers={"Authorization": keyed.client.headers["Authorization"]},
+        excluded_checks=excluded,
+    )
 
 
 @schema.parametrize()
@@ -57,7 +61,11 @@ def test_many_requests(case, keyed):
 def test_every_operation_says_how_it_fails(keyed):
     for path, item in keyed.get("/openapi.json").json()["paths"].items():
         for method, operation in item.items():
-            problems = {status for status, answer in operation["responses"].items() if "application/problem+json" in answer.get("content", {})}
+            problems = {
+                status
+                for status, answer in operation["responses"].items()
+                if "application/problem+json" in answer.get("content", {})
+            }
             assert {"400", "403", "500"} <= problems, (method, path)
 
 

@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 from toys import make_lesion, make_record, make_review
 
-from lentigo import cli
-from lentigo.data.phantoms import draw_phantom
-from lentigo.serving.photos import PhotoFolder
-from lentigo.serving.store import open_store
+from lentigo.cli import app as cli
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.serving.store.kept_images import PhotoFolder
+from lentigo.serving.store.store import open_store
 
 
 @pytest.fixture
@@ -43,7 +43,11 @@ def filled(db):
     today, old = datetime.now(UTC) - timedelta(minutes=5), datetime.now(UTC) - timedelta(days=400)
     with open_store(db) as store:
         spot = store.add_lesion(make_lesion("spot"))
-        records = [make_record(created=today, label="malignant", lesion=spot.id), make_record(created=old, kept=True), make_record(created=old, model="=other")]
+        records = [
+            make_record(created=today, label="malignant", lesion=spot.id),
+            make_record(created=old, kept=True),
+            make_record(created=old, model="=other"),
+        ]
         store.add(records)
         store.review(records[0].id, make_review("malignant", "=grown"))
     return records
@@ -68,7 +72,11 @@ def test_a_key_is_shown_once_on_stdout(lentigo, db):
 
 def test_keys_as_json(lentigo, db):
     made = json.loads(lentigo("keys", "add", "clinic", "--json")[1])
-    assert made["name"] == "clinic" and made["scopes"] == ["read", "predict"] and made["key"].startswith("lentigo_")
+    assert (
+        made["name"] == "clinic"
+        and made["scopes"] == ["read", "predict"]
+        and made["key"].startswith("lentigo_")
+    )
     (listed,) = [json.loads(line) for line in lentigo("keys", "list", "--json")[1].splitlines()]
     assert set(listed) == {"name", "scopes", "created", "used", "revoked"} and listed["revoked"] is None
     assert json.loads(lentigo("keys", "revoke", "clinic", "--json")[1])["revoked"] is not None
@@ -79,7 +87,10 @@ def test_a_revoked_key_ends_and_is_listed(lentigo, db):
     assert lentigo("keys", "revoke", "clinic")[0] == 0
     with open_store(db) as store:
         assert store.find_key(secret.strip()) is None
-        assert [(event.action, event.subject) for event in store.list_events().events] == [("key revoked", "clinic"), ("key added", "clinic")]
+        assert [(event.action, event.subject) for event in store.list_events().events] == [
+            ("key revoked", "clinic"),
+            ("key added", "clinic"),
+        ]
     assert "clinic" in lentigo("keys", "list")[1]
 
 
@@ -109,7 +120,13 @@ def read_ids(out):
 def test_history_for_people(lentigo, filled):
     code, out, _ = lentigo("history")
     lines = out.strip().splitlines()
-    assert code == 0 and len(lines) == 4 and filled[0].id in lines[1] and "malignant" in lines[1] and "spot" in lines[1]
+    assert (
+        code == 0
+        and len(lines) == 4
+        and filled[0].id in lines[1]
+        and "malignant" in lines[1]
+        and "spot" in lines[1]
+    )
     assert len(lentigo("history", "--limit", "1")[1].strip().splitlines()) == 2
 
 
@@ -117,13 +134,24 @@ def test_history_as_json_is_one_object_a_line(lentigo, filled):
     code, out, _ = lentigo("history", "--json")
     first = json.loads(out.splitlines()[0])
     assert code == 0 and len(out.splitlines()) == 3
-    assert (first["id"], first["label"], first["review"]["verdict"], first["lesion"]) == (filled[0].id, "malignant", "malignant", filled[0].lesion)
+    assert (first["id"], first["label"], first["review"]["verdict"], first["lesion"]) == (
+        filled[0].id,
+        "malignant",
+        "malignant",
+        filled[0].lesion,
+    )
 
 
 def test_history_is_filtered(lentigo, filled):
     today, kept, other = (record.id for record in filled)
     day = (datetime.now(UTC) - timedelta(days=30)).date()
-    for words in (["--lesion", "spot"], ["--lesion", filled[0].lesion], ["--label", "malignant"], ["--since", day], ["--reviewed"]):
+    for words in (
+        ["--lesion", "spot"],
+        ["--lesion", filled[0].lesion],
+        ["--label", "malignant"],
+        ["--since", day],
+        ["--reviewed"],
+    ):
         assert read_ids(lentigo("history", "--json", *words)[1]) == [today], words
     for words in (["--until", day], ["--not-reviewed"]):
         assert set(read_ids(lentigo("history", "--json", *words)[1])) == {kept, other}, words
@@ -131,16 +159,24 @@ def test_history_is_filtered(lentigo, filled):
 
 
 def test_nothing_is_said_to_match(lentigo):
-    assert lentigo("history") == (0, "", "nothing in the store matches\n") and lentigo("history", "--json") == (0, "", "")
+    assert lentigo("history") == (0, "", "nothing in the store matches\n") and lentigo(
+        "history", "--json"
+    ) == (0, "", "")
 
 
 def test_an_export_holds_everything_that_matches_and_no_formula(lentigo, filled, db, tmp_path):
     code, _, err = lentigo("history", "--csv", tmp_path / "all.csv")
     with (tmp_path / "all.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
-    assert code == 0 and "3 predictions" in err and {row["id"] for row in rows} == {record.id for record in filled}
+    assert (
+        code == 0
+        and "3 predictions" in err
+        and {row["id"] for row in rows} == {record.id for record in filled}
+    )
     assert rows[0]["review_note"] == "'=grown" and {row["model"] for row in rows} == {"toy", "'=other"}
-    assert json.loads(lentigo("history", "--csv", tmp_path / "some.csv", "--label", "benign", "--json")[1]) == {"csv": str(tmp_path / "some.csv"), "n": 2}
+    assert json.loads(
+        lentigo("history", "--csv", tmp_path / "some.csv", "--label", "benign", "--json")[1]
+    ) == {"csv": str(tmp_path / "some.csv"), "n": 2}
     with open_store(db) as store:
         assert store.list_events().events[0].action == "export"
 
@@ -150,7 +186,11 @@ def test_an_export_holds_everything_that_matches_and_no_formula(lentigo, filled,
 
 def test_forgetting_without_yes_only_says_what_it_would_delete(lentigo, filled):
     code, _, err = lentigo("history", "--forget", "365d")
-    assert code == 2 and "would delete 2 predictions made before" in err and "1 of them with a kept photograph; add --yes" in err
+    assert (
+        code == 2
+        and "would delete 2 predictions made before" in err
+        and "1 of them with a kept photograph; add --yes" in err
+    )
     assert len(read_ids(lentigo("history", "--json")[1])) == 3
 
 
@@ -168,8 +208,12 @@ def test_what_is_old_is_forgotten_with_its_photographs(lentigo, filled, db, tmp_
         store.add([young])
     for record in (young, filled[1]):
         folder.keep(record.sha256, content.read_bytes())
-    code, out, _ = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json")
-    assert code == 0 and json.loads(out)["predictions"] == 2 and json.loads(out)["photos"] == [filled[1].sha256]
+    code, out, _ = lentigo(
+        "history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json"
+    )
+    assert (
+        code == 0 and json.loads(out)["predictions"] == 2 and json.loads(out)["photos"] == [filled[1].sha256]
+    )
     assert read_ids(lentigo("history", "--json")[1]) == [young.id, filled[0].id]
     assert folder.get(young.sha256) and folder.get(filled[1].sha256) is None
     with open_store(db) as store:
@@ -188,16 +232,24 @@ def test_what_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_pa
     os.utime(tmp_path / "kept" / f"{stray}.jpg", (0, 0))
     (tmp_path / "kept" / f".{stray}.123-456.part.jpg").write_bytes(content.read_bytes())
     (tmp_path / "kept" / "notes.jpg").write_text("of somebody else")
-    code, out, _ = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json")
+    code, out, _ = lentigo(
+        "history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json"
+    )
     said = json.loads(out)
     assert code == 0 and said["strays"] == [stray, fresh] and said["parts"] == 1
-    assert sorted(path.name for path in (tmp_path / "kept").glob("*.jpg")) == sorted([f"{known.sha256}.jpg", "notes.jpg"])
+    assert sorted(path.name for path in (tmp_path / "kept").glob("*.jpg")) == sorted(
+        [f"{known.sha256}.jpg", "notes.jpg"]
+    )
     assert list((tmp_path / "kept").glob(".*part*")) == []
 
 
 def test_a_prediction_dated_after_now_goes_with_what_came_after_it(lentigo, db):
     now = datetime.now(UTC)
-    records = [make_record(created=now + timedelta(days=3650)), make_record(created=now - timedelta(days=400)), make_record(created=now)]
+    records = [
+        make_record(created=now + timedelta(days=3650)),
+        make_record(created=now - timedelta(days=400)),
+        make_record(created=now),
+    ]
     with open_store(db) as store:
         for record in records:
             store.add([record])
@@ -221,4 +273,9 @@ def test_forgetting_by_a_date_asks_no_clock(lentigo, filled):
 def test_a_photograph_that_cannot_be_removed_is_listed(lentigo, filled, tmp_path):
     (tmp_path / "kept" / f"{filled[1].sha256}.jpg").mkdir(parents=True)  # a folder is no file
     code, _, err = lentigo("history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept")
-    assert code == 3 and "1 left out:" in err and filled[1].sha256 in err and "deleted 2 predictions, 0 kept photographs" in err
+    assert (
+        code == 3
+        and "1 left out:" in err
+        and filled[1].sha256 in err
+        and "deleted 2 predictions, 0 kept photographs" in err
+    )

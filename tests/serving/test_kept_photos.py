@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from lentigo.data.files import hash_file
-from lentigo.data.phantoms import draw_phantom
+from lentigo.common.files import hash_file
 from lentigo.errors import DataError, PhotoError, SpaceError
-from lentigo.serving.photos import PhotoFolder
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.serving.store.kept_images import PhotoFolder
 
 NAME = "a1" * 32
 MARK = "Jane-Roe-1931"  # in everything that is not pixels
@@ -28,7 +28,13 @@ def draw():
 def make_exif(orientation=1):
     """What a phone writes: who, where, when, with what, how it was held, and a small picture."""
     exif = Image.Exif()
-    exif[0x010E], exif[0x013B], exif[0x0110], exif[0x0112], exif[0x9C9C] = MARK, MARK, MARK, orientation, MARK.encode("utf-16-le")
+    exif[0x010E], exif[0x013B], exif[0x0110], exif[0x0112], exif[0x9C9C] = (
+        MARK,
+        MARK,
+        MARK,
+        orientation,
+        MARK.encode("utf-16-le"),
+    )
     place = exif.get_ifd(0x8825)
     place[1], place[2], place[3], place[4], place[29] = "N", (47.0, 22.0, 40.0), "E", (8.0, 32.0, 27.0), MARK
     details = exif.get_ifd(0x8769)
@@ -62,7 +68,18 @@ def make_tiff():
 
 
 def make_jpeg():
-    return encode(draw(), "JPEG", quality=95, exif=make_exif(), xmp=XMP, comment=MARK.encode(), icc_profile=make_profile()) + MARK.encode()
+    return (
+        encode(
+            draw(),
+            "JPEG",
+            quality=95,
+            exif=make_exif(),
+            xmp=XMP,
+            comment=MARK.encode(),
+            icc_profile=make_profile(),
+        )
+        + MARK.encode()
+    )
 
 
 FILES = {
@@ -84,7 +101,12 @@ def test_nothing_is_kept_but_pixels(folder, kind):
     kept = folder.get(NAME)
     assert MARK.encode() not in kept and MARK.encode("utf-16-le") not in kept
     picture = Image.open(io.BytesIO(kept))
-    assert dict(picture.getexif()) == {} and set(picture.info) <= {"jfif", "jfif_version", "jfif_unit", "jfif_density"}
+    assert dict(picture.getexif()) == {} and set(picture.info) <= {
+        "jfif",
+        "jfif_version",
+        "jfif_unit",
+        "jfif_density",
+    }
     assert [name for name, _ in picture.applist] == ["APP0"]  # JFIF alone
     difference = np.abs(np.asarray(picture, float) - np.asarray(draw(), float))
     assert picture.size == TALL and difference.mean() < 3
@@ -114,7 +136,10 @@ def test_threads_that_keep_the_same_photograph_leave_one_file(folder):
 
 def test_kept_photographs_are_for_their_owner_alone(folder):
     folder.keep(NAME, make_png())
-    assert [oct(path.stat().st_mode)[-3:] for path in (folder.folder, *folder.folder.iterdir())] == ["700", "600"]
+    assert [oct(path.stat().st_mode)[-3:] for path in (folder.folder, *folder.folder.iterdir())] == [
+        "700",
+        "600",
+    ]
 
 
 def test_what_is_no_photograph_is_an_error_and_leaves_no_file(folder):
@@ -124,7 +149,9 @@ def test_what_is_no_photograph_is_an_error_and_leaves_no_file(folder):
     assert not folder.folder.exists() or list(folder.folder.iterdir()) == []
 
 
-@pytest.mark.parametrize("name", ["", "../../etc/passwd", "A1" * 32, "a1" * 32 + "\n", "a1" * 31, "é" * 64, "\0" * 64])
+@pytest.mark.parametrize(
+    "name", ["", "../../etc/passwd", "A1" * 32, "a1" * 32 + "\n", "a1" * 31, "é" * 64, "\0" * 64]
+)
 def test_a_name_cannot_choose_a_path(folder, name):
     for call in (folder.get, folder.remove, lambda name: folder.keep(name, make_png())):
         with pytest.raises(DataError, match="expected the 64 hexadecimal digits"):
@@ -143,7 +170,9 @@ def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
         name = hash_file(path)
         folder.keep(name, path.read_bytes())
         kept = folder.get(name)
-        assert b"Exif" not in kept and b"http" not in kept and dict(Image.open(io.BytesIO(kept)).getexif()) == {}
+        assert (
+            b"Exif" not in kept and b"http" not in kept and dict(Image.open(io.BytesIO(kept)).getexif()) == {}
+        )
     assert len(os.listdir(folder.folder)) == len({hash_file(path) for path in paths}) if paths else True
 
 
@@ -168,7 +197,12 @@ def test_a_part_that_a_kill_left_is_removed(tmp_path):
 
 def test_who_forgets_waits_until_nothing_is_being_kept(tmp_path):
     folder = PhotoFolder(tmp_path)
-    with folder.try_sharing(), folder.try_sharing(), pytest.raises(SpaceError, match="call again"), folder.lock_alone(patience=0.05):
+    with (
+        folder.try_sharing(),
+        folder.try_sharing(),
+        pytest.raises(SpaceError, match="call again"),
+        folder.lock_alone(patience=0.05),
+    ):
         pass
     with folder.lock_alone():
         assert folder.try_sharing() is None

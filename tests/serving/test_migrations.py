@@ -11,22 +11,28 @@ from sqlalchemy import inspect, text
 from toys import NOON, make_review
 
 from lentigo.errors import StoreError
-from lentigo.serving import migrations
-from lentigo.serving.database import Database
-from lentigo.serving.migrations import REVISION, VERSION_TABLE, move_forward, read_revision
-from lentigo.serving.records import Query
-from lentigo.serving.store import open_store
-from lentigo.serving.tables import metadata
+from lentigo.serving.store import migrations
+from lentigo.serving.store.database import Database
+from lentigo.serving.store.migrations import REVISION, VERSION_TABLE, move_forward, read_revision
+from lentigo.serving.store.records import Query
+from lentigo.serving.store.store import open_store
+from lentigo.serving.store.tables import metadata
 
 
 def test_the_revision_that_the_store_looks_for_is_the_last():
     scripts = ScriptDirectory(migrations.__path__[0])
-    assert scripts.get_heads() == [REVISION] and [s.revision for s in scripts.walk_revisions()] == ["0003", "0002", "0001"]
+    assert scripts.get_heads() == [REVISION] and [s.revision for s in scripts.walk_revisions()] == [
+        "0003",
+        "0002",
+        "0001",
+    ]
 
 
 def test_tables_and_revisions_agree(store):
     with store.database.engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "version_table": VERSION_TABLE})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "version_table": VERSION_TABLE}
+        )
         assert compare_metadata(context, metadata) == []
 
 
@@ -47,7 +53,13 @@ def write_old(url):
     with database.writer.begin() as connection:
         move_forward(connection, database.place, "0001")
         for statement, rows in OLD.items():
-            words = statement if database.is_file else statement.replace(":created", "CAST(:created || '+00' AS timestamptz)").replace(":answer", "CAST(:answer AS json)")
+            words = (
+                statement
+                if database.is_file
+                else statement.replace(":created", "CAST(:created || '+00' AS timestamptz)").replace(
+                    ":answer", "CAST(:answer AS json)"
+                )
+            )
             connection.execute(text(words), rows)
     with database.engine.connect() as connection:
         assert read_revision(connection) == "0001" and "events" not in inspect(connection).get_table_names()
@@ -62,7 +74,10 @@ def test_an_old_store_moves_forward_with_all_its_rows(url):
         assert {(record.created, record.review, record.kept) for record in records} == {(NOON, None, True)}
         assert [lesion.count for lesion in store.list_lesions().lesions] == [33, 33, 34]
         assert store.list_keys()[0].scopes == ("read", "predict") and store.list_keys()[0].created == NOON
-        assert store.review("p5", make_review()).review == make_review() and store.list(Query(reviewed=True)).records[0].id == "p5"
+        assert (
+            store.review("p5", make_review()).review == make_review()
+            and store.list(Query(reviewed=True)).records[0].id == "p5"
+        )
         store.log("clinic", "review", "p5")
 
 
@@ -91,11 +106,17 @@ def test_a_newer_store_is_refused_and_left_as_it_is(url):
         store.add_key("clinic", ["read"])
         with store._writing() as connection:
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'"))
-    with pytest.raises(StoreError, match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo"):
+    with pytest.raises(
+        StoreError,
+        match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo",
+    ):
         open_store(url)
     database = Database(url)
     with database.engine.connect() as connection:
-        assert read_revision(connection) == "0099" and connection.scalar(text("SELECT name FROM keys")) == "clinic"
+        assert (
+            read_revision(connection) == "0099"
+            and connection.scalar(text("SELECT name FROM keys")) == "clinic"
+        )
     database.engine.dispose()
 
 

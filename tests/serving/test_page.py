@@ -16,10 +16,10 @@ import pytest
 import uvicorn
 from PIL import Image
 
-from lentigo.data.phantoms import draw_phantom
-from lentigo.serving.app import make_app
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.serving.http.app import make_app
 from lentigo.serving.settings import Settings
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 
 CHROMIUM = Path("/usr/bin/chromium")
 playwright = pytest.importorskip("playwright.sync_api")
@@ -33,7 +33,9 @@ FLAGS = [
 VIEWS = ("#/", "#/lesions", "#/records", "#/model")
 MINUS = "\N{MINUS SIGN}"
 NAME = "Erika Mustermann 1964.jpg"
-REFUSED = re.compile("Failed to load resource: the server responded with a status of (4|503)|net::ERR_CONNECTION")  # what a browser itself says of a problem
+REFUSED = re.compile(
+    "Failed to load resource: the server responded with a status of (4|503)|net::ERR_CONNECTION"
+)  # what a browser itself says of a problem
 
 
 class Running:
@@ -48,7 +50,9 @@ class Running:
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Running:
-        self.server = uvicorn.Server(uvicorn.Config(make_app(self.settings), port=self.port, log_config=None, lifespan="on", ws="none"))
+        self.server = uvicorn.Server(
+            uvicorn.Config(make_app(self.settings), port=self.port, log_config=None, lifespan="on", ws="none")
+        )
         self.thread = threading.Thread(target=self.server.run)
         self.thread.start()
         while not self.server.started:
@@ -116,7 +120,9 @@ def visit(browser) -> Iterator[Callable]:
     assert not wrong
 
 
-def draw(label: str = "malignant", seed: int = 3, view: int = 0, size: int = 224, kind: str = "JPEG") -> bytes:
+def draw(
+    label: str = "malignant", seed: int = 3, view: int = 0, size: int = 224, kind: str = "JPEG"
+) -> bytes:
     """A phantom as the bytes of a file."""
     return encode(draw_phantom(label, seed, view, size).photo, kind)
 
@@ -156,7 +162,9 @@ def test_a_photograph_is_answered_with_decision_probability_outline_and_measures
     result = show_result(page, draw())
     record = service.records(limit=1)[0]
     expect(result.get_by_role("heading", level=2)).to_have_text(record["label"].capitalize())
-    words = re.compile(rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point {100 * record['threshold']:.0f}")
+    words = re.compile(
+        rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point {100 * record['threshold']:.0f}"
+    )
     expect(result.locator(".scale")).to_have_attribute("aria-label", words)
     expect(page.get_by_role("status")).to_contain_text(record["label"].capitalize())
     expect(result.locator("img")).to_be_visible()
@@ -190,13 +198,17 @@ def test_the_heatmap_is_red_where_it_speaks_for_malignant_and_blue_where_against
     page = visit(service)
     show_result(page, draw("benign", 4))
     grid = np.array(service.records(limit=1)[0]["heatmap"])
-    assert grid.min() < -grid.max() / 4 and grid.max() > -grid.min() / 4, "expected a photograph that speaks for both classes: draw another phantom"
+    assert grid.min() < -grid.max() / 4 and grid.max() > -grid.min() / 4, (
+        "expected a photograph that speaks for both classes: draw another phantom"
+    )
     script = """(canvas, places) => {
       const whole = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
       return places.map(([x, y]) => Array.from(whole.data.slice(4 * (Math.floor(y * whole.height) * whole.width + Math.floor(x * whole.width))).slice(0, 4)));
     }"""
     cells = [np.unravel_index(cell, grid.shape) for cell in (grid.argmax(), grid.argmin())]
-    most, least = page.locator("canvas.heat").evaluate(script, [[(column + 0.5) / 7, (row + 0.5) / 7] for row, column in cells])
+    most, least = page.locator("canvas.heat").evaluate(
+        script, [[(column + 0.5) / 7, (row + 0.5) / 7] for row, column in cells]
+    )
     assert most[0] > most[2] and most[3] > 0
     assert least[2] > least[0] and least[3] > 0
 
@@ -248,7 +260,12 @@ def test_a_scale_gives_millimetres(service, visit):
 @pytest.mark.check
 def test_failures_stand_beside_answers_in_the_servers_words(service, visit):
     page = visit(service)
-    contents = {"first.jpg": draw("benign", 4), "second.jpg": b"no photograph", "third.jpg": b"", "fourth.jpg": draw(seed=5)}
+    contents = {
+        "first.jpg": draw("benign", 4),
+        "second.jpg": b"no photograph",
+        "third.jpg": b"",
+        "fourth.jpg": draw(seed=5),
+    }
     choose(page, *(name_file(content, name) for name, content in contents.items()))
     rows = page.get_by_role("list", name="Photographs of this visit").get_by_role("listitem")
     expect(rows.locator(".answer")).to_have_count(2)
@@ -347,7 +364,9 @@ def test_the_camera_takes_a_photograph(service, visit):
 @pytest.mark.check
 def test_without_a_camera_the_systems_own_dialog_opens(service, visit):
     page = visit(service)
-    page.evaluate("() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none', 'NotFoundError')) }")
+    page.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none', 'NotFoundError')) }"
+    )
     with page.expect_file_chooser() as opened:
         page.get_by_role("button", name="Use the camera").click()
     assert opened.value.element.get_attribute("capture") == "environment"
@@ -411,7 +430,9 @@ def test_a_lesion_is_created_and_followed_over_time(service, visit):
     expect(page.get_by_role("heading", level=1)).to_have_text("<i>P017</i>")
     page.get_by_role("link", name="Add photographs").click()
     for day, view in (("2026-01-10", 0), ("2026-05-02", 1)):
-        expect(page.get_by_label("Lesion", exact=True).locator("option:checked")).to_have_text("<i>P017</i>, left forearm")
+        expect(page.get_by_label("Lesion", exact=True).locator("option:checked")).to_have_text(
+            "<i>P017</i>, left forearm"
+        )
         page.get_by_label("Taken on").fill(day)
         choose(page, name_file(draw(seed=41, view=view), f"{view}.jpg"))
         expect(page.locator(".queue .answer")).to_have_count(view + 1)
@@ -422,8 +443,12 @@ def test_a_lesion_is_created_and_followed_over_time(service, visit):
     lesion = next(one for one in service.ask("/v1/lesions").json()["lesions"] if one["name"] == "<i>P017</i>")
     change = service.ask(f"/v1/lesions/{lesion['id']}").json()["changes"][0]
     growth = 100 * (change["area_ratio"] - 1)
-    expect(visits.nth(1)).to_contain_text(f"112 days later: area {MINUS if growth < 0 else '+'}{abs(growth):.0f}")
-    expect(page.get_by_role("img", name=re.compile("^Probability of malignant: 10 Jan 2026, .*; 2 May 2026"))).to_be_visible()
+    expect(visits.nth(1)).to_contain_text(
+        f"112 days later: area {MINUS if growth < 0 else '+'}{abs(growth):.0f}"
+    )
+    expect(
+        page.get_by_role("img", name=re.compile("^Probability of malignant: 10 Jan 2026, .*; 2 May 2026"))
+    ).to_be_visible()
     expect(page.get_by_role("table").get_by_role("row")).to_have_count(3)
 
 
@@ -443,7 +468,9 @@ def test_photographs_that_are_not_kept_leave_a_place_with_the_outline(tmp_path, 
     with running:
         record = running.send(draw())[0]
         page = visit(running, f"#/records/{record['id']}")
-        expect(page.get_by_role("article")).to_contain_text("The service does not keep photographs; only the outline is shown.")
+        expect(page.get_by_role("article")).to_contain_text(
+            "The service does not keep photographs; only the outline is shown."
+        )
         expect(page.locator("svg.outline")).to_be_visible()
 
 
@@ -506,7 +533,9 @@ def test_the_model_says_what_it_is_not_for(service, visit):
     main = visit(service, "#/model").get_by_role("main")
     expect(main).to_contain_text(facts["not_for"][0])
     expect(main).to_contain_text(facts["licence"])
-    expect(main.get_by_role("row").filter(has_text="AUROC")).to_contain_text(f"{facts['metrics']['validation']['auroc']:.3f}")
+    expect(main.get_by_role("row").filter(has_text="AUROC")).to_contain_text(
+        f"{facts['metrics']['validation']['auroc']:.3f}"
+    )
 
 
 # --- keys
@@ -531,7 +560,11 @@ def test_a_key_is_asked_for_until_one_is_right_and_kept_for_the_tab_alone(tmp_pa
         expect(page.get_by_role("main")).to_contain_text("No record matches.")
         page.get_by_role("link", name="Photographs").click()
         expect(show_result(page, draw())).to_contain_text("Probability")
-        assert page.evaluate("() => [sessionStorage.length, localStorage.length, document.cookie]") == [1, 0, ""]
+        assert page.evaluate("() => [sessionStorage.length, localStorage.length, document.cookie]") == [
+            1,
+            0,
+            "",
+        ]
         page.get_by_role("link", name="Model").click()
         page.get_by_role("button", name="Forget the key").click()
         assert page.evaluate("() => sessionStorage.length") == 0
@@ -558,7 +591,10 @@ def test_a_reader_without_a_key_is_told_and_can_try_again(tmp_path, visit):
 def test_nothing_is_wider_than_the_window(service, visit, width):
     page = visit(service, viewport={"width": width, "height": 800})
     show_result(page, make_noise())
-    choose(page, name_file(b"no photograph", "a_name_that_is_long_and_has_no_place_to_break_it_at_all_" * 3 + ".jpg"))
+    choose(
+        page,
+        name_file(b"no photograph", "a_name_that_is_long_and_has_no_place_to_break_it_at_all_" * 3 + ".jpg"),
+    )
     page.locator(".failure").wait_for()
     assert measure_overflow(page) <= 0
     lesion = service.ask("/v1/lesions", "POST", json={"name": f"{'W' * 90}{width}"}).json()
@@ -608,11 +644,17 @@ def test_headings_are_in_order_controls_have_names_and_pictures_words(service, v
     for view in (*VIEWS, f"#/records/{service.records(limit=1)[0]['id']}"):
         page.goto(f"{service.url}/{view}")
         expect(page.locator("main .quiet", has_text="loading")).to_have_count(0)
-        levels = page.evaluate("() => [...document.querySelectorAll('main :is(h1, h2, h3, h4)')].map((heading) => Number(heading.tagName[1]))")
+        levels = page.evaluate(
+            "() => [...document.querySelectorAll('main :is(h1, h2, h3, h4)')].map((heading) => Number(heading.tagName[1]))"
+        )
         assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
-        assert page.evaluate("() => [...document.querySelectorAll('main :is(select, textarea, input:not([aria-hidden]))')].every((it) => it.labels.length)")
+        assert page.evaluate(
+            "() => [...document.querySelectorAll('main :is(select, textarea, input:not([aria-hidden]))')].every((it) => it.labels.length)"
+        )
         assert page.locator("img:not([alt]), svg:not([aria-hidden], [role=img])").count() == 0
-    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Records")).to_have_attribute("aria-current", "true")
+    expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Records")).to_have_attribute(
+        "aria-current", "true"
+    )
 
 
 @pytest.mark.check

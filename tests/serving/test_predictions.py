@@ -12,15 +12,21 @@ import pytest
 from PIL import Image
 from served import Served, draw_photo, draw_stripes, encode
 
+from lentigo.inference.lesions.segmentation import segment
 from lentigo.inference.prediction import predict
-from lentigo.inference.segmentation import segment
 
 NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 
 
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
-    with Served(f"sqlite:///{tmp_path_factory.mktemp('served')}/store.db", most_photos=4, most_bytes=300_000, most_total=1_000_000, most_pixels=1_000_000) as served:
+    with Served(
+        f"sqlite:///{tmp_path_factory.mktemp('served')}/store.db",
+        most_photos=4,
+        most_bytes=300_000,
+        most_total=1_000_000,
+        most_pixels=1_000_000,
+    ) as served:
         yield served
 
 
@@ -28,7 +34,9 @@ def is_problem(answer, status, kind):
     """Whether an answer is a problem as RFC 9457 has them, of that kind."""
     said = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
-    assert {"type", "title", "status", "detail", "instance"} <= set(said) and said["status"] == answer.status_code
+    assert {"type", "title", "status", "detail", "instance"} <= set(said) and said[
+        "status"
+    ] == answer.status_code
     return (answer.status_code, said["type"]) == (status, f"urn:lentigo:problem:{kind}")
 
 
@@ -40,7 +48,12 @@ def test_the_answer_is_that_of_predict(served, tmp_path):
     said = served.send(draw_photo(3)).json()["predictions"][0]
     (expected,) = predict(tmp_path / "x.jpg").predictions
     assert said["probability"] == pytest.approx(expected.probability, abs=1e-4)
-    assert (said["label"], said["threshold"], said["in_distribution"], said["model"]) == (expected.label, expected.threshold, expected.in_distribution, expected.model)
+    assert (said["label"], said["threshold"], said["in_distribution"], said["model"]) == (
+        expected.label,
+        expected.threshold,
+        expected.in_distribution,
+        expected.model,
+    )
 
 
 def test_the_measures_are_those_of_segment(served, tmp_path):
@@ -68,7 +81,9 @@ def test_answers_stand_in_the_order_sent(served):
     photos = [draw_photo(seed) for seed in (7, 8, 9)]
     said = served.send(*photos).json()["predictions"]
     assert [p["position"] for p in said] == [0, 1, 2]
-    assert [p["sha256"] for p in said] == [served.send(photo).json()["predictions"][0]["sha256"] for photo in photos]
+    assert [p["sha256"] for p in said] == [
+        served.send(photo).json()["predictions"][0]["sha256"] for photo in photos
+    ]
 
 
 def test_what_is_no_lesion_is_not_decided(served):
@@ -94,11 +109,19 @@ def test_the_record_is_what_was_answered(served):
 
 
 def test_day_is_kept(served):
-    assert served.send(draw_photo(2), taken="2026-08-01").json()["predictions"][0]["taken"] == "2026-08-01T00:00:00+00:00"
+    assert (
+        served.send(draw_photo(2), taken="2026-08-01").json()["predictions"][0]["taken"]
+        == "2026-08-01T00:00:00+00:00"
+    )
 
 
 def test_formats_are_known_by_content(served):
-    assert served.call("POST", "/v1/predictions", files={"photos": ("x.txt", draw_photo(1, format="PNG"), "text/plain")}).status_code == 201
+    assert (
+        served.call(
+            "POST", "/v1/predictions", files={"photos": ("x.txt", draw_photo(1, format="PNG"), "text/plain")}
+        ).status_code
+        == 201
+    )
 
 
 # --- problems
@@ -110,17 +133,25 @@ def test_formats_are_known_by_content(served):
 ], ids=["text", "empty", "truncated", "too many pixels", "broken GIF"])  # fmt: skip
 def test_a_file_that_is_no_photograph(served, content, words):
     answer = served.send(content)
-    assert is_problem(answer, 422, "no-photograph") and words in answer.json()["problems"][0]["detail"] and words in answer.json()["detail"]
+    assert (
+        is_problem(answer, 422, "no-photograph")
+        and words in answer.json()["problems"][0]["detail"]
+        and words in answer.json()["detail"]
+    )
 
 
 def test_failures_stand_beside_successes(served):
     answer = served.send(b"text", draw_photo(1), b"")
     assert answer.status_code == 201
-    assert [p["position"] for p in answer.json()["predictions"]] == [1] and [p["position"] for p in answer.json()["problems"]] == [0, 2]
+    assert [p["position"] for p in answer.json()["predictions"]] == [1] and [
+        p["position"] for p in answer.json()["problems"]
+    ] == [0, 2]
 
 
 def test_no_photograph(served):
-    assert is_problem(served.call("POST", "/v1/predictions", files={"taken": (None, "2026-08-01")}), 422, "invalid")
+    assert is_problem(
+        served.call("POST", "/v1/predictions", files={"taken": (None, "2026-08-01")}), 422, "invalid"
+    )
 
 
 def test_a_hundred_photographs(served):
@@ -148,16 +179,34 @@ def test_too_many_bytes_whose_length_was_not_said(served):
     b"--x\r\nContent-Disposition: form-data; name=other\r\n\r\n1\r\n--x--\r\n", b"--x\r\n" + b"A: " + b"b" * 9000 + b"\r\n\r\n",
 ], ids=["garbage", "other boundary", "empty", "cut off", "unknown field", "long head"])  # fmt: skip
 def test_a_broken_form(served, body):
-    answer = served.call("POST", "/v1/predictions", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"})
-    assert answer.headers["content-type"] == "application/problem+json" and answer.status_code in (400, 413, 422)
+    answer = served.call(
+        "POST", "/v1/predictions", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}
+    )
+    assert answer.headers["content-type"] == "application/problem+json" and answer.status_code in (
+        400,
+        413,
+        422,
+    )
 
 
 @pytest.mark.parametrize("kind", ["application/json", "", "multipart/form-data", "text/plain; boundary=x"])
 def test_what_is_no_form(served, kind):
-    assert served.call("POST", "/v1/predictions", content=b"{}", headers={"Content-Type": kind}).status_code in (400, 415)
+    assert served.call(
+        "POST", "/v1/predictions", content=b"{}", headers={"Content-Type": kind}
+    ).status_code in (400, 415)
 
 
-@pytest.mark.parametrize("fields", [{"taken": "yesterday"}, {"taken": "0001-01-01T00:00:00+23:00"}, {"mm_per_pixel": "-1"}, {"mm_per_pixel": "nan"}, {"lesion": "unknown"}, {"lesion": "x" * 201}])
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"taken": "yesterday"},
+        {"taken": "0001-01-01T00:00:00+23:00"},
+        {"mm_per_pixel": "-1"},
+        {"mm_per_pixel": "nan"},
+        {"lesion": "unknown"},
+        {"lesion": "x" * 201},
+    ],
+)
 def test_a_field_that_means_nothing(served, fields):
     answer = served.send(draw_photo(1), **fields)
     assert is_problem(answer, 422, "invalid") and next(iter(fields)) in answer.json()["detail"]
@@ -177,7 +226,10 @@ def test_the_same_key_with_other_photographs(served):
         assert is_problem(served.send(*photos, key="other"), 409, "other-request")
 
 
-@pytest.mark.parametrize("other", [{"taken": "2026-08-01"}, {"mm_per_pixel": "0.1"}, {"mm_per_pixel": "0.05", "taken": "2026-08-01"}, {}])
+@pytest.mark.parametrize(
+    "other",
+    [{"taken": "2026-08-01"}, {"mm_per_pixel": "0.1"}, {"mm_per_pixel": "0.05", "taken": "2026-08-01"}, {}],
+)
 def test_the_same_key_with_other_details(served, other):
     first = {"mm_per_pixel": "0.05"}
     key = f"details {sorted(other)}".replace(" ", "")
@@ -186,7 +238,9 @@ def test_the_same_key_with_other_details(served, other):
     assert served.send(draw_photo(1), key=key, mm_per_pixel="0.050").status_code == 200
 
 
-@pytest.mark.parametrize("other", [[b"other text", 1], [1, b"text"], [b"text", 1, b"text"], [b"text", 1, 2]], ids=str)
+@pytest.mark.parametrize(
+    "other", [[b"other text", 1], [1, b"text"], [b"text", 1, b"text"], [b"text", 1, 2]], ids=str
+)
 def test_the_same_key_with_another_file_that_cannot_be_read(served, other):
     key = f"rest-{len(other)}-{other[0] == 1}-{other[-1]}".replace("'", "")
     assert served.send(b"text", draw_photo(1), key=key).status_code == 201
@@ -203,7 +257,13 @@ def test_equal_requests_at_once_are_recorded_once(served):
 
 @pytest.mark.parametrize("key", ["", "x" * 201, "with space"])
 def test_a_key_that_is_none(served, key):
-    assert is_problem(served.call("POST", "/v1/predictions", files={"photos": draw_photo(1)}, headers={"Idempotency-Key": key}), 422, "invalid")
+    assert is_problem(
+        served.call(
+            "POST", "/v1/predictions", files={"photos": draw_photo(1)}, headers={"Idempotency-Key": key}
+        ),
+        422,
+        "invalid",
+    )
 
 
 # --- many at once
@@ -211,8 +271,15 @@ def test_a_key_that_is_none(served, key):
 
 def test_photographs_that_come_together_are_asked_about_together(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db", wait_ms=100) as served, ThreadPoolExecutor(16) as pool:
-        answers = list(pool.map(lambda seed: served.send(draw_photo(seed % 4), headers={"Connection": "close"}), range(32)))
-        calls, photographs = read_metric(served, "lentigo_batch_photographs_count"), read_metric(served, "lentigo_batch_photographs_sum")
+        answers = list(
+            pool.map(
+                lambda seed: served.send(draw_photo(seed % 4), headers={"Connection": "close"}), range(32)
+            )
+        )
+        calls, photographs = (
+            read_metric(served, "lentigo_batch_photographs_count"),
+            read_metric(served, "lentigo_batch_photographs_sum"),
+        )
     assert {answer.status_code for answer in answers} == {201}
     assert photographs == 32 and calls <= 16
 
@@ -220,7 +287,11 @@ def test_photographs_that_come_together_are_asked_about_together(tmp_path):
 def test_everyone_gets_their_own_answer(served):
     alone = {seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"] for seed in range(8)}
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"], range(8)))
+        together = list(
+            pool.map(
+                lambda seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"], range(8)
+            )
+        )
     assert together == pytest.approx(list(alone.values()), abs=1e-5)
 
 
@@ -244,22 +315,36 @@ def held(served):
 
 
 def test_a_full_queue(tmp_path, held):
-    with Served(f"sqlite:///{tmp_path}/store.db", held, most_waiting=2, most_photos=2) as served, ThreadPoolExecutor(1) as pool:
+    with (
+        Served(f"sqlite:///{tmp_path}/store.db", held, most_waiting=2, most_photos=2) as served,
+        ThreadPoolExecutor(1) as pool,
+    ):
         first = pool.submit(served.send, draw_photo(1), draw_photo(2))
         held.begun.wait(30)
         refused, ready = served.send(draw_photo(3), headers={"Connection": "close"}), served.get("/readyz")
         held.go.set()
-        assert is_problem(refused, 503, "busy") and int(refused.headers["retry-after"]) > 0 and ready.status_code == 503
+        assert (
+            is_problem(refused, 503, "busy")
+            and int(refused.headers["retry-after"]) > 0
+            and ready.status_code == 503
+        )
         assert first.result().status_code == 201 and served.send(draw_photo(3)).status_code == 201
 
 
 def test_too_many_bytes_held_at_once(tmp_path, held):
-    with Served(f"sqlite:///{tmp_path}/store.db", held, most_held=60_000) as served, ThreadPoolExecutor(1) as pool:
+    with (
+        Served(f"sqlite:///{tmp_path}/store.db", held, most_held=60_000) as served,
+        ThreadPoolExecutor(1) as pool,
+    ):
         first = pool.submit(served.send, *[draw_photo(1)] * 5)
         held.begun.wait(30)
         refused = served.send(*[draw_photo(1)] * 5)
         held.go.set()
-        assert is_problem(refused, 503, "busy") and first.result().status_code == 201 and served.service.held == 0
+        assert (
+            is_problem(refused, 503, "busy")
+            and first.result().status_code == 201
+            and served.service.held == 0
+        )
 
 
 def test_work_of_a_client_that_left_is_dropped(tmp_path, held):
@@ -279,7 +364,11 @@ def test_an_error_of_the_network_is_no_stack_trace(tmp_path, held):
     held.answer = lambda photos: 1 / 0
     with Served(f"sqlite:///{tmp_path}/store.db", held) as served:
         answer = served.send(draw_photo(1))
-        assert is_problem(answer, 500, "bug") and "ZeroDivision" not in answer.text and "/" not in answer.json()["detail"]
+        assert (
+            is_problem(answer, 500, "bug")
+            and "ZeroDivision" not in answer.text
+            and "/" not in answer.json()["detail"]
+        )
         assert served.get("/v1/predictions").json()["predictions"] == []
 
 
@@ -313,13 +402,19 @@ def test_bombs_and_truncated_files_leave_the_other_photographs_answered(served):
     bomb = declare_size(encode(Image.new("RGB", (8, 8)), "PNG"), 20_000, 20_000)
     answer = served.send(bomb, draw_photo(1)[:3000], draw_photo(1), make_wide(2_000_000, "WEBP"))
     problems = {problem["position"]: problem["detail"] for problem in answer.json()["problems"]}
-    assert [record["position"] for record in answer.json()["predictions"]] == [2] and set(problems) == {0, 1, 3}
+    assert [record["position"] for record in answer.json()["predictions"]] == [2] and set(problems) == {
+        0,
+        1,
+        3,
+    }
     assert "pixels" in problems[0] and "truncated" in problems[1] and "pixels" in problems[3]
 
 
-@pytest.mark.parametrize("options, is_heavy", [({"format": "PNG"}, True), ({"progressive": True}, True), ({}, False)], ids=str)
+@pytest.mark.parametrize(
+    "options, is_heavy", [({"format": "PNG"}, True), ({"progressive": True}, True), ({}, False)], ids=str
+)
 def test_what_is_decoded_whole_is_heavy(options, is_heavy):
-    from lentigo.serving.answers import inspect_upload
+    from lentigo.serving.predictions import inspect_upload
     from lentigo.serving.settings import Settings
 
     assert inspect_upload(encode(Image.new("L", (3000, 3000)), **options), 0, Settings()).is_heavy == is_heavy
@@ -327,7 +422,10 @@ def test_what_is_decoded_whole_is_heavy(options, is_heavy):
 
 def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, held):
     """While 20 photographs wait, one of another request is answered with the next batch."""
-    with Served(f"sqlite:///{tmp_path}/store.db", held, most_batch=4) as served, ThreadPoolExecutor(2) as pool:
+    with (
+        Served(f"sqlite:///{tmp_path}/store.db", held, most_batch=4) as served,
+        ThreadPoolExecutor(2) as pool,
+    ):
         order = []
         large = pool.submit(served.send, *[draw_photo(seed) for seed in range(20)])
         held.begun.wait(30)
@@ -339,11 +437,14 @@ def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, held):
         large.add_done_callback(lambda _: order.append("large"))
         small.add_done_callback(lambda _: order.append("small"))
         held.go.set()
-        assert (large.result().status_code, small.result().status_code) == (201, 201) and order == ["small", "large"]
+        assert (large.result().status_code, small.result().status_code) == (201, 201) and order == [
+            "small",
+            "large",
+        ]
 
 
 def test_threads_are_shared_by_request_and_heavy_work_leaves_one():
-    from lentigo.serving.turns import FairPool
+    from lentigo.serving.fair_pool import FairPool
 
     begun, go = [], threading.Event()
 
@@ -354,7 +455,9 @@ def test_threads_are_shared_by_request_and_heavy_work_leaves_one():
 
     async def ask_all():
         pool = FairPool(2, 1, "test")
-        heavy = [asyncio.ensure_future(pool.run("a", work, f"a{number}", is_heavy=True)) for number in range(3)]
+        heavy = [
+            asyncio.ensure_future(pool.run("a", work, f"a{number}", is_heavy=True)) for number in range(3)
+        ]
         await asyncio.sleep(0)
         light = [asyncio.ensure_future(pool.run("b", work, f"b{number}")) for number in range(2)]
         while len(begun) < 2:
@@ -374,7 +477,9 @@ def test_gatherer_keeps_order_and_size():
     sizes = []
 
     async def ask_all():
-        gatherer = Gatherer(lambda photos: [photo * 10 for photo in photos], most=4, wait_ms=1, count=sizes.append)
+        gatherer = Gatherer(
+            lambda photos: [photo * 10 for photo in photos], most=4, wait_ms=1, count=sizes.append
+        )
         answers = await asyncio.gather(*(gatherer.ask(number) for number in range(10)))
         await gatherer.close()
         return answers

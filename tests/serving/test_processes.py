@@ -14,10 +14,10 @@ import httpx
 import pytest
 from served import HOUSE, Process, Served, draw_photo
 
-from lentigo.serving.records import Query
 from lentigo.serving.server import listen
 from lentigo.serving.settings import Settings
-from lentigo.serving.store import open_store
+from lentigo.serving.store.records import Query
+from lentigo.serving.store.store import open_store
 
 MOMENTS = int(os.environ.get("LENTIGO_KILLS", 50))  # at which the service is killed
 
@@ -30,7 +30,9 @@ def database(tmp_path):
 def test_what_was_accepted_is_answered_before_the_end(database):
     with Process(database, "--wait-ms", "300") as process, ThreadPoolExecutor(4) as pool:
         answers = [pool.submit(process.send, draw_photo(seed)) for seed in range(4)]
-        while "lentigo_waiting_photographs 4.0" not in httpx.get(f"{process.url}/metrics", trust_env=False).text:
+        while (
+            "lentigo_waiting_photographs 4.0" not in httpx.get(f"{process.url}/metrics", trust_env=False).text
+        ):
             assert not all(answer.done() for answer in answers), "they were answered too fast for this test"
         process.end(signal.SIGTERM)
         assert [answer.result().status_code for answer in answers] == [201] * 4
@@ -50,15 +52,25 @@ def test_the_log_is_one_object_a_line(database):
 
 
 def test_a_slow_upload_is_ended(database):
-    with Served(database, upload_seconds=0.5) as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow:
-        slow.sendall(b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")
+    with (
+        Served(database, upload_seconds=0.5) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow,
+    ):
+        slow.sendall(
+            b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        )
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
         assert served.send(draw_photo(1)).status_code == 201 and served.service.held == 0
 
 
-@pytest.mark.parametrize("words", [b"", b"GET / HT", b"POST /v1/lesions HTTP/1.1\r\nHost: localhost\r\nX-Drip: "])
+@pytest.mark.parametrize(
+    "words", [b"", b"GET / HT", b"POST /v1/lesions HTTP/1.1\r\nHost: localhost\r\nX-Drip: "]
+)
 def test_a_head_that_does_not_come_is_ended(database, words):
-    with Served(database, header_seconds=0.3) as served, socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow:
+    with (
+        Served(database, header_seconds=0.3) as served,
+        socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow,
+    ):
         began = time.monotonic()
         with contextlib.suppress(OSError):
             while time.monotonic() - began < 20:
@@ -90,7 +102,11 @@ def test_where_all_connections_are_busy_a_newcomer_is_told_so(database):
             time.sleep(0.01)
         newcomer = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
         said = newcomer.recv(4000)
-        assert said.startswith(b"HTTP/1.1 503 ") and b"urn:lentigo:problem:busy" in said and b"Retry-After" in said
+        assert (
+            said.startswith(b"HTTP/1.1 503 ")
+            and b"urn:lentigo:problem:busy" in said
+            and b"Retry-After" in said
+        )
 
 
 def test_an_answer_that_nobody_reads_is_ended(database):
@@ -117,9 +133,17 @@ def test_damaged_uploads_leave_json_in_the_log(database):
     torn = bytearray(file.getvalue())
     torn[8:40] = bytes(32)
     with Process(database) as process:
-        for content in (bytes(torn), file.getvalue()[:100], draw_photo(1)[:3000], draw_photo(1, format="PNG")[:5000], draw_photo(1, format="WEBP")[:3000]):
+        for content in (
+            bytes(torn),
+            file.getvalue()[:100],
+            draw_photo(1)[:3000],
+            draw_photo(1, format="PNG")[:5000],
+            draw_photo(1, format="WEBP")[:3000],
+        ):
             assert process.send(content).status_code == 422
-        with socket.create_connection(("127.0.0.1", int(process.url.rpartition(":")[2])), timeout=30) as wrong:
+        with socket.create_connection(
+            ("127.0.0.1", int(process.url.rpartition(":")[2])), timeout=30
+        ) as wrong:
             wrong.sendall(b"\x16\x03\x01\r\n\r\n")
             wrong.recv(1000)
         process.end()
@@ -169,25 +193,42 @@ def test_what_a_library_writes_to_file_2_is_json():
         "    print('for people', file=stream)\n"
         "print('after', file=sys.stderr)\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": HOUSE}, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": HOUSE},
+        check=True,
+    )
     *lines, last = done.stderr.splitlines()
     lines.remove("for people")
     said = [json.loads(line) for line in lines]
     assert last == "after" and any("ZeroDivisionError" in line.get("trace", "") for line in said)
-    assert {"TIFFReadDirectory: broken", "socket.accept() out of system resource"} <= {line["message"] for line in said}
+    assert {"TIFFReadDirectory: broken", "socket.accept() out of system resource"} <= {
+        line["message"] for line in said
+    }
     assert any("Truncated File Read" in line["message"] for line in said) and max(map(len, lines)) < 10_000
 
 
 def test_a_client_that_leaves_while_sending_holds_nothing(database):
     with Served(database) as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=30) as gone:
-            gone.sendall(b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n")
+            gone.sendall(
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+            )
         while 'status="499"' not in served.get("/metrics").text:
             time.sleep(0.01)
         assert served.service.held == served.service.waiting == 0
 
 
-@pytest.mark.parametrize("request_line", [b"\x16\x03\x01\x02\x00garbage\r\n\r\n", b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n"])
+@pytest.mark.parametrize(
+    "request_line",
+    [
+        b"\x16\x03\x01\x02\x00garbage\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET /" + b"a" * 70_000 + b" HTTP/1.1\r\n\r\n",
+    ],
+)
 def test_what_is_no_http_hurts_nobody(database, request_line):
     with Served(database) as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=30) as wrong:
@@ -198,7 +239,9 @@ def test_what_is_no_http_hurts_nobody(database, request_line):
 
 def test_answers_do_not_wait_for_acknowledgements():
     with listen(Settings(port=0)) as listener:
-        assert listener.proto == socket.IPPROTO_TCP  # else asyncio leaves Nagle's algorithm on, and each answer takes 40 ms more
+        assert (
+            listener.proto == socket.IPPROTO_TCP
+        )  # else asyncio leaves Nagle's algorithm on, and each answer takes 40 ms more
 
 
 def test_a_second_process_at_the_same_store_answers_the_same_request(database):
@@ -228,7 +271,9 @@ def test_killed_under_load_nothing_is_lost_or_doubled(database, moments):
     with open_store(database) as store:
         stored = {record.request: record for record in store.stream(Query())}
         assert len(list(store.stream(Query()))) == len(stored) == len(acknowledged)
-        assert {key: stored[key].id for key in acknowledged} == {key: said["predictions"][0]["id"] for key, said in acknowledged.items()}
+        assert {key: stored[key].id for key in acknowledged} == {
+            key: said["predictions"][0]["id"] for key, said in acknowledged.items()
+        }
 
 
 def send_until(process, stop, acknowledged, failed):
@@ -242,5 +287,3 @@ def send_until(process, stop, acknowledged, failed):
             return
         assert answer.status_code == 201
         acknowledged[key] = answer.json()
-
-

@@ -23,7 +23,10 @@ def lesion(served):
     """A lesion with three photographs, sent in another order than they were taken in."""
     lesion = served.call("POST", "/v1/lesions", json={"name": "P017-3", "site": "left forearm"}).json()
     for seed, day in ((1, "2026-03-01"), (3, "2026-01-01"), (5, "2026-02-01")):
-        assert served.send(draw_photo(seed), lesion=lesion["id"], taken=day, mm_per_pixel="0.05").status_code == 201
+        assert (
+            served.send(draw_photo(seed), lesion=lesion["id"], taken=day, mm_per_pixel="0.05").status_code
+            == 201
+        )
     return lesion
 
 
@@ -44,16 +47,48 @@ def test_pages_link_to_one_another(served, lesion):
     assert len(seen) == len(set(seen)) == 3
 
 
-@pytest.mark.parametrize("query", ["label=benign", "label=malignant", "label=uncertain", "reviewed=false", "since=2020-01-01T00:00:00Z", "until=2020-01-01T00:00:00", "model=none"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "label=benign",
+        "label=malignant",
+        "label=uncertain",
+        "reviewed=false",
+        "since=2020-01-01T00:00:00Z",
+        "until=2020-01-01T00:00:00",
+        "model=none",
+    ],
+)
 def test_filters(served, lesion, query):
     name, _, value = query.partition("=")
     found = served.get(f"/v1/predictions?limit=500&{query}").json()["predictions"]
     everything = served.get("/v1/predictions?limit=500").json()["predictions"]
-    expected = {"label": lambda p: p["label"] == value, "reviewed": lambda p: p["review"] is None, "since": lambda p: True, "until": lambda p: False, "model": lambda p: False}
+    expected = {
+        "label": lambda p: p["label"] == value,
+        "reviewed": lambda p: p["review"] is None,
+        "since": lambda p: True,
+        "until": lambda p: False,
+        "model": lambda p: False,
+    }
     assert found == [p for p in everything if expected[name](p)]
 
 
-@pytest.mark.parametrize("query", ["limit=0", "limit=501", "limit=x", "cursor=x", "label=bad", "since=yesterday", "reviewed=maybe", "since=0001-01-01T00:00:00%2B23:00", "since=0.5", "labels=benign", "=1"])
+@pytest.mark.parametrize(
+    "query",
+    [
+        "limit=0",
+        "limit=501",
+        "limit=x",
+        "cursor=x",
+        "label=bad",
+        "since=yesterday",
+        "reviewed=maybe",
+        "since=0001-01-01T00:00:00%2B23:00",
+        "since=0.5",
+        "labels=benign",
+        "=1",
+    ],
+)
 def test_a_filter_that_means_nothing(served, query):
     assert is_problem(served.get(f"/v1/predictions?{query}"), 422, "invalid")
 
@@ -63,31 +98,55 @@ def test_a_filter_that_means_nothing(served, query):
 
 def test_a_lesion_over_time(served, lesion):
     said = served.get(f"/v1/lesions/{lesion['id']}").json()
-    assert [p["taken"][:10] for p in said["predictions"]] == ["2026-01-01", "2026-02-01", "2026-03-01"] and said["count"] == 3
+    assert [p["taken"][:10] for p in said["predictions"]] == [
+        "2026-01-01",
+        "2026-02-01",
+        "2026-03-01",
+    ] and said["count"] == 3
     first, second, _ = said["predictions"]
     change = said["changes"][0]
     assert (change["from"], change["to"], change["days"]) == (first["id"], second["id"], 31)
     assert change["probability"] == pytest.approx(second["probability"] - first["probability"])
     assert change["area_mm2"] == pytest.approx(second["measures"]["area_mm2"] - first["measures"]["area_mm2"])
-    assert change["area_ratio"] == pytest.approx(second["measures"]["area_mm2"] / first["measures"]["area_mm2"])
+    assert change["area_ratio"] == pytest.approx(
+        second["measures"]["area_mm2"] / first["measures"]["area_mm2"]
+    )
 
 
 def test_lesions_are_listed(served, lesion):
-    assert [(known["name"], known["count"]) for known in served.get("/v1/lesions").json()["lesions"]][-1] == ("P017-3", 3)
+    assert [(known["name"], known["count"]) for known in served.get("/v1/lesions").json()["lesions"]][-1] == (
+        "P017-3",
+        3,
+    )
 
 
 def test_a_name_that_is_taken(served, lesion):
     assert is_problem(served.call("POST", "/v1/lesions", json={"name": "P017-3"}), 409, "conflict")
 
 
-@pytest.mark.parametrize("body", [{}, {"name": ""}, {"name": "  "}, {"name": "x" * 101}, {"name": "a\nb"}, {"name": "x", "other": 1}, {"name": 5}, [], "x"])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"name": ""},
+        {"name": "  "},
+        {"name": "x" * 101},
+        {"name": "a\nb"},
+        {"name": "x", "other": 1},
+        {"name": 5},
+        [],
+        "x",
+    ],
+)
 def test_a_lesion_that_is_none(served, body):
     assert is_problem(served.call("POST", "/v1/lesions", json=body), 422, "invalid")
 
 
 @pytest.mark.parametrize("body", [b"{", b"", b"\xff", b"[" * 10_000])
 def test_a_body_that_is_no_json(served, body):
-    assert served.call("POST", "/v1/lesions", content=body, headers={"Content-Type": "application/json"}).status_code in (400, 422)
+    assert served.call(
+        "POST", "/v1/lesions", content=body, headers={"Content-Type": "application/json"}
+    ).status_code in (400, 422)
 
 
 # --- reviews
@@ -97,18 +156,33 @@ def test_the_last_verdict_counts(served):
     said = served.send(draw_photo(2)).json()["predictions"][0]
     review(served, said["id"], verdict="benign")
     answer = review(served, said["id"], verdict="malignant", note="grown")
-    assert (answer.json()["review"]["verdict"], answer.json()["review"]["note"], answer.json()["review"]["who"]) == ("malignant", "grown", "local")
+    assert (
+        answer.json()["review"]["verdict"],
+        answer.json()["review"]["note"],
+        answer.json()["review"]["who"],
+    ) == ("malignant", "grown", "local")
     assert served.get(f"/v1/predictions/{said['id']}").json() == answer.json()
 
 
-@pytest.mark.parametrize("body", [{}, {"verdict": "bad"}, {"verdict": "benign", "note": "x" * 2001}, {"verdict": "benign", "note": "\0"}, {"verdict": "benign", "who": "x"}])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"verdict": "bad"},
+        {"verdict": "benign", "note": "x" * 2001},
+        {"verdict": "benign", "note": "\0"},
+        {"verdict": "benign", "who": "x"},
+    ],
+)
 def test_a_verdict_that_is_none(served, body):
     said = served.send(draw_photo(2)).json()["predictions"][0]
     assert is_problem(review(served, said["id"], **body), 422, "invalid")
 
 
 def test_a_verdict_on_nothing(served):
-    assert is_problem(review(served, "00000000-0000-4000-8000-000000000000", verdict="benign"), 404, "not-found")
+    assert is_problem(
+        review(served, "00000000-0000-4000-8000-000000000000", verdict="benign"), 404, "not-found"
+    )
 
 
 # --- exports
@@ -117,7 +191,9 @@ def test_a_verdict_on_nothing(served):
 def test_an_export_is_the_list(served, lesion):
     rows = list(csv.DictReader(io.StringIO(served.get(f"/v1/predictions.csv?lesion={lesion['id']}").text)))
     listed = served.get(f"/v1/predictions?lesion={lesion['id']}").json()["predictions"]
-    assert [(row["id"], float(row["probability"]), row["taken"]) for row in rows] == [(p["id"], p["probability"], p["taken"]) for p in listed]
+    assert [(row["id"], float(row["probability"]), row["taken"]) for row in rows] == [
+        (p["id"], p["probability"], p["taken"]) for p in listed
+    ]
 
 
 @pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@x", "\t=1"])
@@ -134,7 +210,9 @@ def test_no_cell_is_a_formula(served, note):
 def test_a_kept_photograph_has_its_pixels_alone(served):
     exif = Image.Exif()
     exif[0x010E] = "Jane Doe"
-    said = served.send(encode(Image.open(io.BytesIO(draw_photo(1))), "JPEG", exif=exif)).json()["predictions"][0]
+    said = served.send(encode(Image.open(io.BytesIO(draw_photo(1))), "JPEG", exif=exif)).json()[
+        "predictions"
+    ][0]
     answer = served.get(f"/v1/predictions/{said['id']}/photo")
     assert said["kept"] and answer.headers["content-type"] == "image/jpeg" and b"Jane" not in answer.content
     assert Image.open(io.BytesIO(answer.content)).size == (224, 224)
@@ -143,7 +221,9 @@ def test_a_kept_photograph_has_its_pixels_alone(served):
 def test_without_a_folder_nothing_is_kept(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
         said = served.send(draw_photo(1)).json()["predictions"][0]
-        assert not said["kept"] and is_problem(served.get(f"/v1/predictions/{said['id']}/photo"), 404, "not-found")
+        assert not said["kept"] and is_problem(
+            served.get(f"/v1/predictions/{said['id']}/photo"), 404, "not-found"
+        )
 
 
 def test_a_folder_that_cannot_be_written(tmp_path):
@@ -165,7 +245,13 @@ def test_what_is_done_is_on_record(tmp_path):
         served.get(f"/v1/predictions/{id}/photo")
         served.get("/v1/predictions.csv")
         events = served.get("/v1/events").json()["events"]
-    assert [(event["action"], event["subject"]) for event in events] == [("export", ""), ("photo", id), ("review", id), ("predict", id), ("lesion", lesion)]
+    assert [(event["action"], event["subject"]) for event in events] == [
+        ("export", ""),
+        ("photo", id),
+        ("review", id),
+        ("predict", id),
+        ("lesion", lesion),
+    ]
 
 
 # --- a store that is gone
@@ -176,7 +262,12 @@ def test_without_the_store_no_answer_is_given(tmp_path):
         assert served.send(draw_photo(1)).status_code == 201
         os.rename(tmp_path / "store.db", tmp_path / "away.db")
         answer, ready = served.send(draw_photo(2)), served.get("/readyz")
-        assert is_problem(answer, 503, "no-store") and "predictions" not in answer.json() and str(tmp_path) not in answer.text and ready.status_code == 503
+        assert (
+            is_problem(answer, 503, "no-store")
+            and "predictions" not in answer.json()
+            and str(tmp_path) not in answer.text
+            and ready.status_code == 503
+        )
         os.rename(tmp_path / "away.db", tmp_path / "store.db")
         assert served.send(draw_photo(2)).status_code == 201 and served.get("/readyz").status_code == 200
         assert len(served.get("/v1/predictions").json()["predictions"]) == 2
@@ -207,7 +298,9 @@ def test_a_jump_of_the_clock_loses_nothing(tmp_path):
 
 def test_answers_do_not_wait_for_a_long_export(served, lesion):
     stop = threading.Event()
-    exporter = threading.Thread(target=lambda: [served.get("/v1/predictions.csv") for _ in range(50) if not stop.is_set()])
+    exporter = threading.Thread(
+        target=lambda: [served.get("/v1/predictions.csv") for _ in range(50) if not stop.is_set()]
+    )
     exporter.start()
     try:
         assert served.send(draw_photo(2), headers={"Connection": "close"}).status_code == 201

@@ -10,10 +10,10 @@ from sqlalchemy import func, select, text
 from toys import NOON, Clock, make_lesion, make_record, make_review
 
 from lentigo.errors import StoreError, UsageError
-from lentigo.serving.cursors import write_cursor
-from lentigo.serving.records import Query
-from lentigo.serving.store import open_store
-from lentigo.serving.tables import predictions, reviews
+from lentigo.serving.store.pagination import write_cursor
+from lentigo.serving.store.records import Query
+from lentigo.serving.store.store import open_store
+from lentigo.serving.store.tables import predictions, reviews
 
 
 def count(store, table):
@@ -35,7 +35,9 @@ def read_all(store, limit, query=Query()):
 
 def test_a_record_comes_back_as_it_was(store):
     lesion = store.add_lesion(make_lesion("spot"))
-    record = make_record(lesion=lesion.id, taken=NOON - timedelta(days=1, microseconds=1), kept=True, request="Zürich ✓")
+    record = make_record(
+        lesion=lesion.id, taken=NOON - timedelta(days=1, microseconds=1), kept=True, request="Zürich ✓"
+    )
     assert store.add([record]) == (record,)
     assert store.get(record.id) == record and store.find_request("clinic", "Zürich ✓") == (record,)
     bare = make_record(measures=None, heatmap=None, outline=None)
@@ -51,7 +53,12 @@ def test_times_come_back_in_utc(store):
 
 
 def test_what_is_unknown_is_none(store):
-    assert store.get("no") is None and store.find_request("clinic", "no") == () and store.get_lesion("no") is None and store.find_lesion("no") is None
+    assert (
+        store.get("no") is None
+        and store.find_request("clinic", "no") == ()
+        and store.get_lesion("no") is None
+        and store.find_lesion("no") is None
+    )
 
 
 def test_a_request_that_comes_again_is_answered_from_the_store(store):
@@ -103,7 +110,10 @@ def test_a_review_is_not_added_with_a_record(store):
 def test_equal_requests_that_race_are_written_once(url, store):
     with open_store(url) as other, ThreadPoolExecutor(8) as pool:
         for round in range(5):
-            calls = [pool.submit((store, other)[n % 2].add, [make_record(f"r{round}", p) for p in range(3)]) for n in range(8)]
+            calls = [
+                pool.submit((store, other)[n % 2].add, [make_record(f"r{round}", p) for p in range(3)])
+                for n in range(8)
+            ]
             assert len({tuple(record.id for record in call.result()) for call in calls}) == 1
     assert count(store, predictions) == 15
 
@@ -111,7 +121,12 @@ def test_equal_requests_that_race_are_written_once(url, store):
 def test_requests_that_overlap_in_the_other_order_do_not_block_each_other(url, store):
     with open_store(url) as other, ThreadPoolExecutor(8) as pool:
         names = [f"r{n}" for n in range(6)]
-        calls = [pool.submit((store, other)[n % 2].add, [make_record(name) for name in names[:: 1 if n % 2 else -1]]) for n in range(16)]
+        calls = [
+            pool.submit(
+                (store, other)[n % 2].add, [make_record(name) for name in names[:: 1 if n % 2 else -1]]
+            )
+            for n in range(16)
+        ]
         assert len({frozenset(r.id for r in call.result()) for call in calls}) == 1
 
 
@@ -155,7 +170,14 @@ def test_a_list_is_filtered(store):
     plain, marked = make_record(), make_record(label="malignant", model="other", lesion=spot.id, minutes=60)
     store.add([plain, marked])
     store.review(marked.id, make_review())
-    for query in (Query(lesion=spot.id), Query(label="malignant"), Query(model="other"), Query(sha256=marked.sha256), Query(reviewed=True), Query(since=marked.created)):
+    for query in (
+        Query(lesion=spot.id),
+        Query(label="malignant"),
+        Query(model="other"),
+        Query(sha256=marked.sha256),
+        Query(reviewed=True),
+        Query(since=marked.created),
+    ):
         assert [r.id for r in store.list(query).records] == [marked.id], query
     for query in (Query(label="benign"), Query(reviewed=False), Query(until=marked.created)):
         assert [r.id for r in store.list(query).records] == [plain.id], query
@@ -168,21 +190,32 @@ BAD = ["", "x", "%", "null", "W10", "é", "\0", "a" * 5000, write_cursor(5), wri
 
 @pytest.mark.parametrize("cursor", BAD)
 def test_a_cursor_that_is_none_is_a_usage_error(store, cursor):
-    with pytest.raises(UsageError, match=r"cursor .* belongs to no page of this list; expected the one that the page before gave"):
+    with pytest.raises(
+        UsageError,
+        match=r"cursor .* belongs to no page of this list; expected the one that the page before gave",
+    ):
         store.list(Query(cursor=cursor))
 
 
 @pytest.mark.parametrize("limit", [0, -1, 1001, 10**30])
 def test_a_limit_that_no_page_has_is_a_usage_error(store, limit):
-    for read in (lambda: store.list(Query(limit=limit)), lambda: store.list_lesions(limit), lambda: store.list_events(limit)):
+    for read in (
+        lambda: store.list(Query(limit=limit)),
+        lambda: store.list_lesions(limit),
+        lambda: store.list_events(limit),
+    ):
         with pytest.raises(UsageError, match="expected 1 to 1000"):
             read()
 
 
 def test_a_stream_gives_everything_that_matches_once(store):
-    records = [make_record(minutes=n // 7, heatmap=None, label=("benign", "malignant")[n % 2]) for n in range(601)]
+    records = [
+        make_record(minutes=n // 7, heatmap=None, label=("benign", "malignant")[n % 2]) for n in range(601)
+    ]
     store.add(records)
-    assert sorted(record.id for record in store.stream(Query(limit=2))) == sorted(record.id for record in records)
+    assert sorted(record.id for record in store.stream(Query(limit=2))) == sorted(
+        record.id for record in records
+    )
     assert sum(1 for _ in store.stream(Query(label="malignant"))) == 300
 
 
@@ -202,7 +235,12 @@ def test_the_last_review_counts_and_earlier_ones_stay(store):
     store.add([record])
     assert store.review(record.id, make_review("malignant", minutes=60)).review.verdict == "malignant"
     last = make_review("benign", "", minutes=-60)  # the clock jumped
-    assert store.review(record.id, last) == replace(record, review=last) == store.get(record.id) == store.list().records[0]
+    assert (
+        store.review(record.id, last)
+        == replace(record, review=last)
+        == store.get(record.id)
+        == store.list().records[0]
+    )
     assert count(store, reviews) == 2
 
 
@@ -240,7 +278,13 @@ def test_lesions_come_in_pages(store):
     made = [store.add_lesion(make_lesion(f"spot {n}", minutes=-(n // 2))) for n in range(5)]
     first = store.list_lesions(limit=3)
     rest = store.list_lesions(limit=3, cursor=first.cursor)
-    assert [lesion.name for lesion in first.lesions + rest.lesions] == ["spot 1", "spot 0", "spot 3", "spot 2", "spot 4"] and rest.cursor is None
+    assert [lesion.name for lesion in first.lesions + rest.lesions] == [
+        "spot 1",
+        "spot 0",
+        "spot 3",
+        "spot 2",
+        "spot 4",
+    ] and rest.cursor is None
     assert len(made) == 5
 
 
@@ -266,7 +310,10 @@ def test_a_note_has_a_length(store):
 
 def test_a_time_without_a_zone_is_a_usage_error(store):
     for query in (Query(since=datetime(2026, 1, 1)), Query(until=datetime(2026, 1, 1))):
-        with pytest.raises(UsageError, match=r"2026-01-01T00:00:00 has no time zone; expected one such as 2026-01-01T00:00:00\+00:00"):
+        with pytest.raises(
+            UsageError,
+            match=r"2026-01-01T00:00:00 has no time zone; expected one such as 2026-01-01T00:00:00\+00:00",
+        ):
             store.list(query)
 
 
@@ -314,13 +361,17 @@ def test_a_name_of_a_key_is_given_once_even_after_its_end(store):
         store.add_key("clinic", ["read"])
 
 
-@pytest.mark.parametrize(("name", "scopes"), [("x", []), ("x", ["all"]), ("x", ["read", "write"]), (" ", ["read"])])
+@pytest.mark.parametrize(
+    ("name", "scopes"), [("x", []), ("x", ["all"]), ("x", ["read", "write"]), (" ", ["read"])]
+)
 def test_a_key_needs_a_name_and_scopes_that_there_are(store, name, scopes):
     with pytest.raises(UsageError, match="expected a name and some of the scopes read, predict, review"):
         store.add_key(name, scopes)
 
 
-@pytest.mark.parametrize("name", ["command line", " Command  LINE ", "local", "\uff4c\uff4f\uff43\uff41\uff4c"])
+@pytest.mark.parametrize(
+    "name", ["command line", " Command  LINE ", "local", "\uff4c\uff4f\uff43\uff41\uff4c"]
+)
 def test_a_key_cannot_pass_for_another_in_the_trail(store, name):
     with pytest.raises(UsageError, match="audit trail itself"):
         store.add_key(name, ["read"])
@@ -355,11 +406,21 @@ def test_events_stand_in_the_order_in_which_they_were_written(url):
             store.log("clinic", "predict", str(n))
         first = store.list_events(limit=3)
         rest = store.list_events(limit=3, cursor=first.cursor)
-        assert [event.subject for event in first.events + rest.events] == ["4", "3", "2", "1", "0"] and rest.cursor is None
+        assert [event.subject for event in first.events + rest.events] == [
+            "4",
+            "3",
+            "2",
+            "1",
+            "0",
+        ] and rest.cursor is None
         assert first.events[0].created == NOON - timedelta(minutes=10)
 
 
-CHANGES = ["UPDATE events SET who = 'nobody'", "DELETE FROM events", "UPDATE events SET number = 7 WHERE number = 1"]
+CHANGES = [
+    "UPDATE events SET who = 'nobody'",
+    "DELETE FROM events",
+    "UPDATE events SET number = 7 WHERE number = 1",
+]
 OF_ONE = {"sqlite": ["REPLACE INTO events (number, created, who, action, subject) VALUES (1, '', '', '', '')"],
           "postgresql": ["TRUNCATE events", "INSERT INTO events SELECT * FROM events ON CONFLICT (number) DO UPDATE SET who = ''"]}  # fmt: skip
 
@@ -400,7 +461,10 @@ def test_forgetting_waits_for_writers_and_they_for_it(url, store):
         gone = [store.forget(NOON).predictions for _ in range(12)]
         for call in calls:
             call.result()
-    assert sum(gone) + store.forget(NOON).predictions <= 24 and count(store, predictions) == count(store, reviews) == 0
+    assert (
+        sum(gone) + store.forget(NOON).predictions <= 24
+        and count(store, predictions) == count(store, reviews) == 0
+    )
 
 
 def test_what_is_old_is_forgotten_with_its_reviews_and_not_the_audit_trail(store):
@@ -409,7 +473,12 @@ def test_what_is_old_is_forgotten_with_its_reviews_and_not_the_audit_trail(store
     store.review(old.id, make_review())
     store.log("clinic", "predict", old.id)
     assert store.forget(NOON).predictions == 1
-    assert (store.get(old.id), store.get(new.id), count(store, reviews), len(store.list_events().events)) == (None, new, 0, 1)
+    assert (store.get(old.id), store.get(new.id), count(store, reviews), len(store.list_events().events)) == (
+        None,
+        new,
+        0,
+        1,
+    )
     assert store.forget(NOON).predictions == 0
 
 
@@ -422,7 +491,10 @@ def test_photographs_that_nothing_names_any_more_are_told(store):
 
 
 def test_lesions_without_photographs_are_forgotten_when_they_are_old(store):
-    empty, used, new = (store.add_lesion(make_lesion(name, minutes)) for name, minutes in (("empty", -9), ("used", -9), ("new", 0)))
+    empty, used, new = (
+        store.add_lesion(make_lesion(name, minutes))
+        for name, minutes in (("empty", -9), ("used", -9), ("new", 0))
+    )
     store.add([make_record(minutes=-1, lesion=empty.id), make_record(minutes=1, lesion=used.id)])
     assert store.forget(NOON).lesions == 1
     assert [store.get_lesion(lesion.id) is None for lesion in (empty, used, new)] == [True, False, False]
@@ -441,8 +513,14 @@ def test_what_was_forgotten_is_not_left_in_the_files(tmp_path):
 def test_a_file_is_for_its_owner_alone_and_every_write_is_synced(tmp_path):
     with open_store(f"sqlite:///{tmp_path}/new/store.db") as store:
         with store.database.engine.connect() as connection:
-            assert [connection.exec_driver_sql(f"PRAGMA {name}").scalar() for name in ("journal_mode", "synchronous", "foreign_keys")] == ["wal", 2, 1]
-        assert [oct(path.stat().st_mode)[-3:] for path in (tmp_path / "new", tmp_path / "new" / "store.db", tmp_path / "new" / "store.db-wal")] == ["700", "600", "600"]
+            assert [
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar()
+                for name in ("journal_mode", "synchronous", "foreign_keys")
+            ] == ["wal", 2, 1]
+        assert [
+            oct(path.stat().st_mode)[-3:]
+            for path in (tmp_path / "new", tmp_path / "new" / "store.db", tmp_path / "new" / "store.db-wal")
+        ] == ["700", "600", "600"]
 
 
 def test_a_file_with_a_strange_name_is_that_file(tmp_path):

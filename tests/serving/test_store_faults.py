@@ -15,15 +15,21 @@ from sqlalchemy import text
 from toys import make_record
 
 from lentigo.errors import StoreError, UsageError
-from lentigo.serving.records import Query
-from lentigo.serving.store import default_url, open_store
+from lentigo.serving.store.records import Query
+from lentigo.serving.store.store import default_url, open_store
 
 HERE = Path(__file__).parent
 
 
 def start(code: str, *words: str) -> subprocess.Popen:
     """Python that talks to us by its standard input and output."""
-    return subprocess.Popen([sys.executable, "-c", code, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=HERE)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *words],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=HERE,
+    )
 
 
 # --- gone, and back
@@ -37,7 +43,10 @@ def test_a_file_that_was_deleted_is_an_error_until_it_is_back(tmp_path):
         store.database.run_pragma("wal_checkpoint(TRUNCATE)")
         path.rename(tmp_path / "away.db")
         for call in (store.ping, lambda: store.add([make_record()]), lambda: store.get(kept.id)):
-            with pytest.raises(StoreError, match=rf"the store at sqlite:///{path} does not answer \(unable to open database file\); expected"):
+            with pytest.raises(
+                StoreError,
+                match=rf"the store at sqlite:///{path} does not answer \(unable to open database file\); expected",
+            ):
                 call()
         (tmp_path / "away.db").rename(path)
         store.ping()
@@ -76,7 +85,10 @@ def test_a_server_that_restarts_is_not_noticed_and_one_that_is_down_is_an_error(
         postgres.stop()
         try:
             for call in (store.ping, lambda: store.add([make_record()]), lambda: store.list()):
-                with pytest.raises(StoreError, match=r"the store at postgresql://postgres@/test\d+ does not answer \(connection .*failed"):
+                with pytest.raises(
+                    StoreError,
+                    match=r"the store at postgresql://postgres@/test\d+ does not answer \(connection .*failed",
+                ):
                     call()
         finally:
             postgres.start()
@@ -119,7 +131,9 @@ def test_a_server_that_became_read_only_is_an_error_and_can_still_be_read(postgr
         record = make_record()
         store.add([record])
         with store._writing() as connection:
-            connection.execute(text(f"ALTER DATABASE {store.database.url.database} SET default_transaction_read_only = on"))
+            connection.execute(
+                text(f"ALTER DATABASE {store.database.url.database} SET default_transaction_read_only = on")
+            )
     with open_store(url) as store:
         assert store.get(record.id) == record
         with pytest.raises(StoreError, match=r"cannot execute .* in a read-only transaction"):
@@ -130,7 +144,7 @@ FILL = """
 import resource, sys
 from toys import make_record
 from lentigo.errors import StoreError
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 store = open_store(sys.argv[1])
 resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
 try:
@@ -156,18 +170,41 @@ def test_a_full_disk_is_an_error_and_loses_nothing(tmp_path):
 # --- addresses
 
 
-@pytest.mark.parametrize("url", ["", "store.db", "sqlite://", "sqlite:///:memory:", "sqlite:///x.db?mode=ro", "mysql://joe:secret@host/db", "joe:secret@host", "postgresql://joe:secret@host:x/db"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "store.db",
+        "sqlite://",
+        "sqlite:///:memory:",
+        "sqlite:///x.db?mode=ro",
+        "mysql://joe:secret@host/db",
+        "joe:secret@host",
+        "postgresql://joe:secret@host:x/db",
+    ],
+)
 def test_an_address_that_is_none_of_a_store_is_a_usage_error_without_its_password(url, monkeypatch):
     monkeypatch.delenv("LENTIGO_DB", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", "/proc/none")
-    with pytest.raises((UsageError, StoreError) if url == "" else UsageError, match="expected sqlite:///FILE") as wrong:
+    with pytest.raises(
+        (UsageError, StoreError) if url == "" else UsageError, match="expected sqlite:///FILE"
+    ) as wrong:
         open_store(url or "x")
     assert "secret" not in str(wrong.value)
 
 
-@pytest.mark.parametrize("url", ["postgresql://joe:secret@localhost:1/db", "postgres://joe@localhost:1/db?password=secret", "postgresql+psycopg://joe:secret@localhost:1/db?sslmode=disable"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://joe:secret@localhost:1/db",
+        "postgres://joe@localhost:1/db?password=secret",
+        "postgresql+psycopg://joe:secret@localhost:1/db?sslmode=disable",
+    ],
+)
 def test_an_error_names_the_server_and_not_the_password(url):
-    with pytest.raises(StoreError, match=r"the store at postgres(ql)?://joe(:\*\*\*)?@localhost:1/db does not answer") as wrong:
+    with pytest.raises(
+        StoreError, match=r"the store at postgres(ql)?://joe(:\*\*\*)?@localhost:1/db does not answer"
+    ) as wrong:
         open_store(url)
     assert "secret" not in str(wrong.value) and "\n" not in str(wrong.value)
 
@@ -189,7 +226,7 @@ def test_the_store_is_where_the_environment_says_else_in_the_users_folder(monkey
 WRITE = """
 import sys
 from toys import make_record
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 with open_store(sys.argv[1]) as store:
     for line in sys.stdin:
         request = line.strip()
@@ -222,7 +259,9 @@ def check_kills(url: str, times: int) -> None:
             found = [(record.request, record.position) for record in store.stream(Query())]
             assert len(found) == len(set(found)) == 3 * len({request for request, _ in found})
             assert acknowledged <= {request for request, _ in found} <= begun
-            assert {record.position for record in store.add([make_record(done[-1], 0), make_record(done[-1], 7)])} == {0, 1, 2}
+            assert {
+                record.position for record in store.add([make_record(done[-1], 0), make_record(done[-1], 7)])
+            } == {0, 1, 2}
     assert len(acknowledged) > times
 
 
@@ -253,7 +292,7 @@ def test_a_server_that_is_killed_loses_nothing_that_it_acknowledged(postgres):
 OPEN = """
 import sys, json
 from toys import make_record
-from lentigo.serving.store import open_store
+from lentigo.serving.store.store import open_store
 print("ready", flush=True)
 sys.stdin.readline()
 with open_store(sys.argv[1]) as store:

@@ -7,13 +7,24 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from lentigo.serving.records import Lesion, Record, Review
+from lentigo.serving.store.records import Lesion, Record, Review
 
 NOON = datetime(2026, 3, 29, 12, tzinfo=UTC)
-ANSWER = {"label": "benign", "probability": 0.1234567890123456, "threshold": 0.5, "in_distribution": True, "model": "toy", "seconds": 0.01, "reason": "", "warnings": []}
+ANSWER = {
+    "label": "benign",
+    "probability": 0.1234567890123456,
+    "threshold": 0.5,
+    "in_distribution": True,
+    "model": "toy",
+    "seconds": 0.01,
+    "reason": "",
+    "warnings": [],
+}
 
 
-def make_record(request: str = "", position: int = 0, *, label: str = "benign", minutes: float = 0, **changes: Any) -> Record:
+def make_record(
+    request: str = "", position: int = 0, *, label: str = "benign", minutes: float = 0, **changes: Any
+) -> Record:
     """A record of its own request unless one is named, made so many minutes after noon."""
     id = str(uuid.uuid4())
     values: dict[str, Any] = {

@@ -4,8 +4,16 @@ import cv2
 import numpy as np
 import pytest
 
-from lentigo.data.phantoms import draw_phantom
-from lentigo.training.augmentation import Augmentation, augment_pair, augment_photo, bleach_lesion, lay_mosaics, mix_views, view_generator
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.training.loop.augmentation import (
+    Augmentation,
+    augment_pair,
+    augment_photo,
+    bleach_lesion,
+    lay_mosaics,
+    mix_views,
+    view_generator,
+)
 
 PHOTO = draw_phantom("malignant", 3).photo
 NONE = Augmentation(*[0.0] * 11)
@@ -16,7 +24,10 @@ def test_nothing_changes_when_every_range_is_zero():
 
 
 def test_a_view_is_a_function_of_seed_epoch_and_photograph():
-    views = [augment_photo(PHOTO, Augmentation(), view_generator(*key)) for key in ((0, 1, 2), (0, 1, 2), (0, 2, 2), (1, 1, 2), (0, 1, 3))]
+    views = [
+        augment_photo(PHOTO, Augmentation(), view_generator(*key))
+        for key in ((0, 1, 2), (0, 1, 2), (0, 2, 2), (1, 1, 2), (0, 1, 3))
+    ]
     np.testing.assert_array_equal(views[0], views[1])
     assert all(not np.array_equal(views[0], other) for other in views[2:])
 
@@ -35,7 +46,9 @@ def test_rotation_alone_turns_about_the_centre():
 
 
 def test_colour_alone_keeps_the_place():
-    tinted = augment_photo(PHOTO, Augmentation(0.0, False, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.1), view_generator(0, 0, 5))
+    tinted = augment_photo(
+        PHOTO, Augmentation(0.0, False, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.1), view_generator(0, 0, 5)
+    )
     grey, before = tinted.mean(axis=2).ravel(), PHOTO.mean(axis=2).ravel()
     assert np.corrcoef(grey, before)[0, 1] > 0.97
 
@@ -45,13 +58,20 @@ def test_mixed_views_and_labels_keep_their_shares():
     labels = views[:, 0, 0, :1].astype(np.float32) / 250
     mixed, shares, weights = mix_views(views, labels, np.ones(4, np.float32), 0.4, np.random.default_rng(0))
     np.testing.assert_allclose(mixed[:, 0, 0, 0] / 250, shares[:, 0], atol=0.005)
-    assert (mixed != views).any() and (np.abs(shares - labels) <= 0.5).all() and weights.tolist() == pytest.approx([1] * 4)
+    assert (
+        (mixed != views).any()
+        and (np.abs(shares - labels) <= 0.5).all()
+        and weights.tolist() == pytest.approx([1] * 4)
+    )
 
 
 def test_a_mixed_view_loses_what_both_photographs_lose_each_with_the_weight_of_its_class():
     rng = np.random.default_rng(1)
     malignant, logits = rng.integers(0, 2, 64), rng.normal(0, 2, 64)
-    labels, weights = malignant[:, None].astype(np.float32), np.where(malignant == 1, 4.0, 0.5).astype(np.float32)
+    labels, weights = (
+        malignant[:, None].astype(np.float32),
+        np.where(malignant == 1, 4.0, 0.5).astype(np.float32),
+    )
     views = np.arange(64, dtype=np.uint8)[:, None, None, None] * np.ones((1, 2, 2, 3), np.uint8)
 
     def measure_loss(label, logit):
@@ -61,7 +81,9 @@ def test_a_mixed_view_loses_what_both_photographs_lose_each_with_the_weight_of_i
     drawn = np.random.default_rng(0)
     share = drawn.beta(0.4, 0.4, 64)
     share, other = np.maximum(share, 1 - share), drawn.permutation(64)
-    expected = share * weights * measure_loss(malignant, logits) + (1 - share) * weights[other] * measure_loss(malignant[other], logits)
+    expected = share * weights * measure_loss(malignant, logits) + (1 - share) * weights[
+        other
+    ] * measure_loss(malignant[other], logits)
     np.testing.assert_allclose(weight * measure_loss(mixed[:, 0], logits), expected, rtol=1e-5)
 
 
@@ -73,7 +95,10 @@ def test_a_degraded_view_keeps_its_place_and_loses_detail():
 
 
 def test_artefacts_are_drawn_as_often_as_asked():
-    drawn = [not np.array_equal(augment_photo(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO) for n in range(200)]
+    drawn = [
+        not np.array_equal(augment_photo(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO)
+        for n in range(200)
+    ]
     assert np.mean(drawn) == pytest.approx(1 - 0.8**4, abs=0.1)
 
 
@@ -82,7 +107,12 @@ def test_a_mask_moves_with_its_photograph():
     mask = (np.hypot(x - 40, y - 52) < 18).astype(np.uint8)
     photo = np.repeat(255 - 200 * mask[..., None], 3, axis=2).astype(np.uint8)
     for seed in range(5):
-        view, outline = augment_pair(photo, mask, Augmentation(brightness=0, contrast=0, saturation=0, tint=0), view_generator(seed, 0, 0))
+        view, outline = augment_pair(
+            photo,
+            mask,
+            Augmentation(brightness=0, contrast=0, saturation=0, tint=0),
+            view_generator(seed, 0, 0),
+        )
         assert outline.dtype == np.float32 and outline.min() >= 0 and outline.max() <= 1
         assert ((view[..., 0] < 155) != (outline > 0.5)).mean() < 0.005
 
@@ -107,7 +137,9 @@ def test_a_bleached_lesion_loses_its_darkness_in_red_and_nothing_else_changes():
 
 @pytest.mark.parametrize("share", [0, 1])
 def test_a_photograph_without_lesion_or_without_skin_is_not_bleached(share):
-    np.testing.assert_array_equal(bleach_lesion(PHOTO, np.full(PHOTO.shape[:2], share, np.uint8), view_generator(0, 0, 1)), PHOTO)
+    np.testing.assert_array_equal(
+        bleach_lesion(PHOTO, np.full(PHOTO.shape[:2], share, np.uint8), view_generator(0, 0, 1)), PHOTO
+    )
 
 
 def test_mosaics_show_four_views_with_their_masks():
@@ -116,9 +148,13 @@ def test_mosaics_show_four_views_with_their_masks():
     masks = np.repeat((grey / 255).astype(np.float32), 32 * 32).reshape(-1, 32, 32)
     laid, outlines = lay_mosaics(views, masks, 1.0, np.random.default_rng(0))
     assert laid.shape == views.shape and laid.dtype == np.uint8 and outlines.dtype == np.float32
-    np.testing.assert_allclose(outlines, laid[..., 0] / 255, rtol=1e-5)  # a view and its mask are at one place
+    np.testing.assert_allclose(
+        outlines, laid[..., 0] / 255, rtol=1e-5
+    )  # a view and its mask are at one place
     corners = laid[:, ::16, ::16, 0].reshape(len(laid), 4)
-    assert all(own in four for own, four in zip(grey, corners, strict=True)) and set(corners.ravel()) <= set(grey)
+    assert all(own in four for own, four in zip(grey, corners, strict=True)) and set(corners.ravel()) <= set(
+        grey
+    )
     assert any(len(set(four)) == 4 for four in corners)
 
 

@@ -7,13 +7,13 @@ import pytest
 
 from lentigo.errors import ModelError, UsageError
 from lentigo.inference.costs import Cost
-from lentigo.models.backbones import BACKBONES
-from lentigo.training import comparison
-from lentigo.training.charts import draw_tradeoff
-from lentigo.training.comparison import Protocol, compare_backbones, list_backbones
+from lentigo.models.networks.backbones import BACKBONES
 from lentigo.training.heads import Score
-from lentigo.training.ranking import rank_backbones
 from lentigo.training.recipes import find_head_recipe
+from lentigo.training.selection import comparison
+from lentigo.training.selection.charts import draw_tradeoff
+from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
+from lentigo.training.selection.ranking import rank_backbones
 
 RECIPE = find_head_recipe("best", epochs=2)
 ORIGINALS = {"densenet121", "densenet169", "densenet201", "inceptionv3", "inceptionresnetv2", "xception", "vgg16", "vgg19", "mobilenetv2", "nasnetmobile",
@@ -35,7 +35,12 @@ def weights(weight_file, tmp_path_factory):
 def finished(phantoms, weights, tmp_path_factory):
     """A finished comparison: its folder and its ranking."""
     out = tmp_path_factory.mktemp("comparison")
-    ranking = compare_backbones(phantoms, out, ["mobilenetv3small", "mobilenetv2", "vgg16"], Protocol(RECIPE, 2, 1, weights, costs=False))
+    ranking = compare_backbones(
+        phantoms,
+        out,
+        ["mobilenetv3small", "mobilenetv2", "vgg16"],
+        Protocol(RECIPE, 2, 1, weights, costs=False),
+    )
     ranking.save(out)
     return out, ranking
 
@@ -50,25 +55,37 @@ def test_the_backbones_of_the_original_are_in_the_table():
 
 def test_each_backbone_has_a_score_of_each_fold(finished):
     out, ranking = finished
-    assert {standing.backbone: len(standing.scores) for standing in ranking.standings} == {"mobilenetv3small": 2, "mobilenetv2": 2}
+    assert {standing.backbone: len(standing.scores) for standing in ranking.standings} == {
+        "mobilenetv3small": 2,
+        "mobilenetv2": 2,
+    }
     assert len(list((out / "units").glob("*-fold*.json"))) == 4
 
 
 def test_every_photograph_is_held_out_once(finished, phantoms):
     _, ranking = finished
-    assert all(sum(score.n for score in standing.scores) == ranking.facts["n"] for standing in ranking.standings)
+    assert all(
+        sum(score.n for score in standing.scores) == ranking.facts["n"] for standing in ranking.standings
+    )
 
 
 def test_a_backbone_without_usable_weights_is_named_and_the_others_go_on(finished):
     _, ranking = finished
-    assert [(one.backbone, "vgg16_1.h5, vgg16_2.h5 are all for vgg16; expected one" in one.reason) for one in ranking.missing] == [("vgg16", True)]
+    assert [
+        (one.backbone, "vgg16_1.h5, vgg16_2.h5 are all for vgg16; expected one" in one.reason)
+        for one in ranking.missing
+    ] == [("vgg16", True)]
 
 
 def test_what_is_finished_is_not_trained_again(finished, phantoms, weights, monkeypatch):
     out, before = finished
     monkeypatch.setattr(comparison, "score_head", None)
-    again = compare_backbones(phantoms, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False))
-    assert again.standings[0].scores == next(s.scores for s in before.standings if s.backbone == "mobilenetv3small")
+    again = compare_backbones(
+        phantoms, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
+    )
+    assert again.standings[0].scores == next(
+        s.scores for s in before.standings if s.backbone == "mobilenetv3small"
+    )
 
 
 def test_a_unit_that_is_lost_is_made_again_with_the_same_score(finished, phantoms, weights):
@@ -83,7 +100,9 @@ def test_a_unit_that_is_lost_is_made_again_with_the_same_score(finished, phantom
 def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, phantoms, weights):
     out, _ = finished
     with pytest.raises(UsageError, match="was started with another epochs"):
-        compare_backbones(phantoms, out, ["mobilenetv2"], Protocol(find_head_recipe("best", epochs=3), 2, 1, weights))
+        compare_backbones(
+            phantoms, out, ["mobilenetv2"], Protocol(find_head_recipe("best", epochs=3), 2, 1, weights)
+        )
 
 
 def test_other_photographs_are_refused(finished, phantoms, weights, tmp_path):
@@ -99,7 +118,9 @@ def test_other_weights_are_refused(finished, phantoms, weights, tmp_path):
     out, _ = finished
     content = (Path(weights) / "mobilenetv2.weights.h5").read_bytes()
     (tmp_path / "mobilenetv2.h5").write_bytes(content + b" ")
-    with pytest.raises(UsageError, match=r"was made with the weights mobilenetv2.weights.h5@.*, not mobilenetv2.h5@"):
+    with pytest.raises(
+        UsageError, match=r"was made with the weights mobilenetv2.weights.h5@.*, not mobilenetv2.h5@"
+    ):
         compare_backbones(phantoms, out, ["mobilenetv2"], Protocol(RECIPE, 2, 1, str(tmp_path)))
 
 
@@ -111,17 +132,29 @@ def test_no_weights_at_all_is_an_error(phantoms, weights, tmp_path):
 def test_the_answer_is_a_table_a_file_and_a_figure(finished):
     out, ranking = finished
     table = pd.read_csv(out / "comparison.csv")
-    assert table["backbone"].tolist() == [standing.backbone for standing in ranking.standings] and table["auroc"].is_monotonic_decreasing
+    assert (
+        table["backbone"].tolist() == [standing.backbone for standing in ranking.standings]
+        and table["auroc"].is_monotonic_decreasing
+    )
     assert json.loads((out / "comparison.json").read_text()) == json.loads(json.dumps(ranking.to_json()))
     assert (out / "figures" / "quality_cost.png").stat().st_size > 1000
 
 
 def test_the_best_is_compared_with_each_and_p_is_adjusted():
     scores = {"a": [0.9, 0.91, 0.92, 0.93], "b": [0.8, 0.82, 0.81, 0.84], "c": [0.89, 0.93, 0.9, 0.93]}
-    ranking = rank_backbones({name: [make_score(auroc) for auroc in aurocs] for name, aurocs in scores.items()}, {}, 1 / 3)
-    assert [standing.backbone for standing in ranking.standings] == ["a", "c", "b"] and ranking.standings[0].behind is None
+    ranking = rank_backbones(
+        {name: [make_score(auroc) for auroc in aurocs] for name, aurocs in scores.items()}, {}, 1 / 3
+    )
+    assert [standing.backbone for standing in ranking.standings] == ["a", "c", "b"] and ranking.standings[
+        0
+    ].behind is None
     _, c, b = ranking.standings
-    assert b.behind.mean == pytest.approx(-0.0975) and b.p_adjusted == pytest.approx(2 * b.behind.p) and c.p_adjusted == pytest.approx(c.behind.p) and b.p_adjusted < 0.05 < c.p_adjusted
+    assert (
+        b.behind.mean == pytest.approx(-0.0975)
+        and b.p_adjusted == pytest.approx(2 * b.behind.p)
+        and c.p_adjusted == pytest.approx(c.behind.p)
+        and b.p_adjusted < 0.05 < c.p_adjusted
+    )
 
 
 def test_one_training_has_no_interval_and_is_drawn(tmp_path):
@@ -139,7 +172,9 @@ def test_a_name_that_is_unknown_is_refused():
 @pytest.mark.check
 def test_the_whole_network_is_compared_on_one_split_a_seed(phantoms, weights, tmp_path):
     recipe = find_head_recipe("best", finetune=True, head_epochs=1, epochs=1)
-    ranking = compare_backbones(phantoms, tmp_path, ["mobilenetv3small"], Protocol(recipe, 2, 1, weights, costs=False))
+    ranking = compare_backbones(
+        phantoms, tmp_path, ["mobilenetv3small"], Protocol(recipe, 2, 1, weights, costs=False)
+    )
     (score,) = ranking.standings[0].scores
     assert score.epochs == 2 and score.n < ranking.facts["n"] / 2 and not list((tmp_path / "work").iterdir())
 
@@ -148,7 +183,12 @@ def test_the_whole_network_is_compared_on_one_split_a_seed(phantoms, weights, tm
 @pytest.mark.parametrize("name", BACKBONES)
 def test_the_cost_of_each_backbone_is_measured_without_weights(name, tmp_path):
     cost = comparison.measure_costs([BACKBONES[name]], tmp_path)[name]
-    assert cost.multiplications > 50e6 and cost.parameters > 1e6 and cost.milliseconds_alone > 0 and cost.megabytes == pytest.approx(4e-6 * cost.parameters, rel=0.2)
+    assert (
+        cost.multiplications > 50e6
+        and cost.parameters > 1e6
+        and cost.milliseconds_alone > 0
+        and cost.megabytes == pytest.approx(4e-6 * cost.parameters, rel=0.2)
+    )
 
 
 def test_a_cost_is_measured_once_on_a_machine(tmp_path, monkeypatch):

@@ -5,15 +5,21 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lentigo.data.manifests import Dataset
-from lentigo.training.confirmation import measure_auroc, weigh_answers
+from lentigo.datasets.manifests import Dataset
+from lentigo.training.selection.confirmation import measure_auroc, weigh_answers
 
 
 @pytest.fixture
 def reserve():
     """Two hundred photographs of a hundred patients."""
     rows = np.arange(200)
-    table = pd.DataFrame({"image": [f"{row}.jpg" for row in rows], "label": np.where(rows // 2 % 2, "malignant", "benign"), "patient_id": rows // 2})
+    table = pd.DataFrame(
+        {
+            "image": [f"{row}.jpg" for row in rows],
+            "label": np.where(rows // 2 % 2, "malignant", "benign"),
+            "patient_id": rows // 2,
+        }
+    )
     return Dataset("toy", table).know_digests([f"{row:064x}" for row in rows])
 
 
@@ -29,7 +35,11 @@ def test_the_auroc_is_that_of_scikit_learn(reserve):
 
 def test_a_better_recipe_gains_and_the_interval_holds_the_gain(reserve):
     found = weigh_answers(answer(reserve, 0.5, 0), answer(reserve, 2.0, 1), reserve)
-    assert found.gain.ci[0] < found.gain.mean < found.gain.ci[1] and found.gain.ci[0] > 0.1 and found.gain.p < 0.01
+    assert (
+        found.gain.ci[0] < found.gain.mean < found.gain.ci[1]
+        and found.gain.ci[0] > 0.1
+        and found.gain.p < 0.01
+    )
 
 
 def test_two_recipes_that_are_alike_differ_by_chance(reserve):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.models.graph import to_onnx
+from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
-from lentigo.training.devices import count_devices, use_devices
 from lentigo.training.heads import Sample, answer_head, train_head
+from lentigo.training.loop.devices import count_devices, use_devices
 from lentigo.training.recipes import find_head_recipe
 
 RECIPE = find_head_recipe("best", epochs=4, batch_size=16, dropout_1=0.0, dropout_2=0.0)
@@ -34,8 +34,15 @@ def learn(sample):
 
 def run_jax(code, devices=4):
     """What a program prints, with Keras on JAX and so many devices."""
-    environment = {**os.environ, "KERAS_BACKEND": "jax", "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}", "PYTHONPATH": os.pathsep.join([*sys.path, os.path.dirname(__file__)])}
-    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300)
+    environment = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        "PYTHONPATH": os.pathsep.join([*sys.path, os.path.dirname(__file__)]),
+    }
+    answer = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=environment, timeout=300
+    )
     assert answer.returncode == 0, answer.stderr[-2000:]
     return answer.stdout
 
@@ -71,8 +78,8 @@ def test_bf16_learns_what_float32_learns():
 
 
 def test_the_graph_of_a_bf16_network_computes_in_float32():
-    from lentigo.models.backbones import BACKBONES
-    from lentigo.models.network import build_network
+    from lentigo.models.networks.backbones import BACKBONES
+    from lentigo.models.networks.network import build_network
 
     photos = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     with use_devices(bf16=True):
@@ -80,14 +87,22 @@ def test_the_graph_of_a_bf16_network_computes_in_float32():
         graph = to_onnx(half.full).SerializeToString()
     whole = build_network(BACKBONES["mobilenetv3small"], "none")
     whole.full.set_weights(half.full.get_weights())
-    np.testing.assert_allclose(Session(graph, precision="f32").answer(photos)["logit"], np.asarray(whole.full(photos)), atol=1e-4)
+    np.testing.assert_allclose(
+        Session(graph, precision="f32").answer(photos)["logit"], np.asarray(whole.full(photos)), atol=1e-4
+    )
 
 
 @with_jax
 @pytest.mark.check
 def test_four_devices_learn_what_one_learns():
     one, four = (
-        np.array(run_jax(f"from test_devices import *\nwith use_devices({devices!r}): print(*learn(draw_sample()))").split(), float) for devices in ("1", "all")
+        np.array(
+            run_jax(
+                f"from test_devices import *\nwith use_devices({devices!r}): print(*learn(draw_sample()))"
+            ).split(),
+            float,
+        )
+        for devices in ("1", "all")
     )
     np.testing.assert_allclose(four, one, rtol=1e-3, atol=1e-3)
     assert np.ptp(one) > 1

@@ -5,23 +5,29 @@ import pandas as pd
 import pytest
 from scipy.special import expit
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.photos import read_photo
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
-from lentigo.evaluation import calibration as calibration_module
-from lentigo.evaluation.calibration import fit_platt
-from lentigo.evaluation.recalibration import measure_calibration
+from lentigo.evaluation.scores.calibration_slope import measure_calibration
+from lentigo.images.photographs import read_photo
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.inference.refusal import load_reference
-from lentigo.models.backbones import BACKBONES
 from lentigo.models.bundle import open_bundle
-from lentigo.models.learned import read_learned
-from lentigo.models.network import build_answers, build_network, join_heads, list_prefixes, open_network
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import (
+    build_answers,
+    build_network,
+    join_heads,
+    list_prefixes,
+    open_network,
+)
 from lentigo.models.runtime import Session
-from lentigo.training.ensemble import train_folds
-from lentigo.training.folds import assign_folds, gather_pool
+from lentigo.models.training_record import read_learned
+from lentigo.training import calibration_fit as calibration_module
+from lentigo.training.calibration_fit import fit_platt
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.recipes import find_head_recipe
+from lentigo.training.selection.ensemble import train_folds
+from lentigo.training.selection.folds import assign_folds, gather_pool
 
 RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2, validation_split=0.3, tta=True)
 
@@ -42,7 +48,9 @@ def given(phantoms, tmp_path_factory):
     split = np.where(assign_folds(pool, 4, 0) == 0, "validation", "train")
     recipe = find_head_recipe("seed", backbone="mobilenetv2", epochs=2)
     out = tmp_path_factory.mktemp("given") / "run"
-    return pool.assign(split=split), train_folds(pool.assign(split=split), out, recipe, folds=2, weights="bundled")
+    return pool.assign(split=split), train_folds(
+        pool.assign(split=split), out, recipe, folds=2, weights="bundled"
+    )
 
 
 def list_validation(out):
@@ -60,7 +68,11 @@ def pixels(phantoms):
 def test_a_run_of_folds_is_a_run(ensemble, phantoms):
     out, _ = ensemble
     answers = list(Predictor(open_bundle(out)).predict(sorted(phantoms.glob("malignant/*.jpg"))[:3]))
-    assert all(isinstance(answer, Prediction) for answer in answers) and open_bundle(out).outputs == ("logit", "embedding", "heatmap")
+    assert all(isinstance(answer, Prediction) for answer in answers) and open_bundle(out).outputs == (
+        "logit",
+        "embedding",
+        "heatmap",
+    )
 
 
 def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
@@ -77,19 +89,37 @@ def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     model = build_answers(network)
     prefixes = list_prefixes(network.head)
     assert prefixes == ["fold_00_", "fold_01_", "fold_02_"]
-    parts = type(model)(model.input, {name: [model.get_layer(f"{prefix}{name}").output for prefix in prefixes] for name in ("logit", "heatmap")})(pixels)
+    parts = type(model)(
+        model.input,
+        {
+            name: [model.get_layer(f"{prefix}{name}").output for prefix in prefixes]
+            for name in ("logit", "heatmap")
+        },
+    )(pixels)
     joined = model(pixels)
-    np.testing.assert_allclose(joined["logit"], np.mean([np.asarray(part) for part in parts["logit"]], axis=0), atol=1e-5)
-    np.testing.assert_allclose(joined["heatmap"], np.mean([np.asarray(part) for part in parts["heatmap"]], axis=0), atol=1e-5)
+    np.testing.assert_allclose(
+        joined["logit"], np.mean([np.asarray(part) for part in parts["logit"]], axis=0), atol=1e-5
+    )
+    np.testing.assert_allclose(
+        joined["heatmap"], np.mean([np.asarray(part) for part in parts["heatmap"]], axis=0), atol=1e-5
+    )
 
 
 def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, given, phantoms):
     out, _ = ensemble
-    assert open_bundle(out).card["refusal"]["output"] == "embedding" and load_reference(out / "reference.npz").output == "embedding"
+    assert (
+        open_bundle(out).card["refusal"]["output"] == "embedding"
+        and load_reference(out / "reference.npz").output == "embedding"
+    )
     _, training = given
     reference = load_reference(training.bundle.folder / "reference.npz")
-    assert training.bundle.card["refusal"]["output"] == reference.output == "middle" and reference.centres.shape == (2, 128)
-    known = [answer.in_distribution for answer in Predictor(training.bundle).predict(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])]
+    assert training.bundle.card["refusal"][
+        "output"
+    ] == reference.output == "middle" and reference.centres.shape == (2, 128)
+    known = [
+        answer.in_distribution
+        for answer in Predictor(training.bundle).predict(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
+    ]
     assert np.mean(known) > 0.9
 
 
@@ -106,7 +136,10 @@ def test_a_validation_split_that_the_data_give_is_in_no_fold(given):
 def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     out, _ = ensemble
     network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
-    kernels = [network.head.get_layer(f"{prefix}head_dense_1").get_weights()[0] for prefix in list_prefixes(network.head)]
+    kernels = [
+        network.head.get_layer(f"{prefix}head_dense_1").get_weights()[0]
+        for prefix in list_prefixes(network.head)
+    ]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
@@ -181,7 +214,10 @@ def test_the_limit_of_the_unknown_lets_the_held_out_pass(ensemble):
 def test_card_and_model_card_say_that_it_is_an_ensemble(ensemble):
     out, _ = ensemble
     card, words = json.loads((out / "card.json").read_text()), (out / "model_card.md").read_text()
-    assert card["ensemble"]["folds"] == 3 and sum(card["ensemble"]["sizes"]) == card["data"]["training"] == 48 - card["data"]["validation"]
+    assert (
+        card["ensemble"]["folds"] == 3
+        and sum(card["ensemble"]["sizes"]) == card["data"]["training"] == 48 - card["data"]["validation"]
+    )
     assert "each of 3 heads on one backbone" in words and "no ensemble" not in words
     assert "divided into 3 folds" in words and "no epoch was chosen on it" in words
     assert "optimistic: calibration, threshold and refusal were chosen" in words
@@ -198,7 +234,10 @@ def test_a_head_is_scored_on_the_fold_that_it_has_not_seen(ensemble):
 def test_the_history_has_a_stage_for_each_fold(ensemble):
     out, _ = ensemble
     history = pd.read_csv(out / "history.csv")
-    assert history.groupby("stage").size().to_dict() == {"fold 0": 2, "fold 1": 2, "fold 2": 2} and not (out / "checkpoint").exists()
+    assert (
+        history.groupby("stage").size().to_dict() == {"fold 0": 2, "fold 1": 2, "fold 2": 2}
+        and not (out / "checkpoint").exists()
+    )
 
 
 def test_a_recipe_that_trains_the_backbone_is_refused(phantoms, tmp_path):
@@ -209,7 +248,7 @@ def test_a_recipe_that_trains_the_backbone_is_refused(phantoms, tmp_path):
 
 @pytest.mark.check
 def test_a_training_of_folds_that_was_stopped_goes_on(phantoms, weight_file, ensemble, tmp_path, monkeypatch):
-    from lentigo.training import ensemble as module
+    from lentigo.training.selection import ensemble as module
 
     seen, original = [], module.train_head
 
@@ -228,14 +267,18 @@ def test_a_training_of_folds_that_was_stopped_goes_on(phantoms, weight_file, ens
         train_folds(phantoms, tmp_path / "run", RECIPE, **options | {"folds": 4}, resume=True)
     train_folds(phantoms, tmp_path / "run", RECIPE, **options, resume=True)
     columns = ["stage", "epoch", "loss", "val_auroc"]
-    whole, parted = (pd.read_csv(folder / "history.csv")[columns] for folder in (ensemble[0], tmp_path / "run"))
+    whole, parted = (
+        pd.read_csv(folder / "history.csv")[columns] for folder in (ensemble[0], tmp_path / "run")
+    )
     pd.testing.assert_frame_equal(whole, parted, rtol=1e-3, atol=0.02)
 
 
 def test_one_head_that_is_joined_alone_is_itself(pixels):
-    from lentigo.models.network import build_head
+    from lentigo.models.networks.network import build_head
 
     network = build_network(BACKBONES["mobilenetv3small"], "none")
     head = build_head(576, (0.8, 0.5), 0, "fold_00_")
     joined = join_heads(network, [head])
-    np.testing.assert_allclose(joined.head(np.ones((1, 576), np.float32)), head(np.ones((1, 576), np.float32)), atol=1e-6)
+    np.testing.assert_allclose(
+        joined.head(np.ones((1, 576), np.float32)), head(np.ones((1, 576), np.float32)), atol=1e-6
+    )

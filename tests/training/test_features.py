@@ -6,13 +6,19 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.photos import read_all
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
-from lentigo.models.backbones import BACKBONES
-from lentigo.models.network import build_network
+from lentigo.images.photographs import read_all
+from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.network import build_network
 from lentigo.training import features as cache
-from lentigo.training.features import Features, extract_features, features_folder, load_shards, refuse_still_features
+from lentigo.training.features import (
+    Features,
+    extract_features,
+    features_folder,
+    load_shards,
+    refuse_still_features,
+)
 
 
 @pytest.fixture
@@ -73,7 +79,11 @@ def test_other_preprocessing_has_another_cache(network):
     assert features_folder(network, True) != features_folder(other, True)
 
 
-@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda b: b"foreign", lambda b: b""], ids=["torn", "foreign", "empty"])
+@pytest.mark.parametrize(
+    "damage",
+    [lambda b: b[: len(b) // 2], lambda b: b"foreign", lambda b: b""],
+    ids=["torn", "foreign", "empty"],
+)
 def test_a_damaged_shard_is_rebuilt(network, dataset, damage):
     before = extract_features(network, dataset)
     (shard,) = features_folder(network, False).glob("*.sealed")
@@ -88,17 +98,24 @@ def test_only_the_shards_of_a_data_set_are_read(network, dataset, monkeypatch):
     read = []
     original = cache.read_values
     monkeypatch.setattr(cache, "read_values", lambda path: read.append(path) or original(path))
-    assert set(load_shards(features_folder(network, False), {dataset.digests[0]})) == {dataset.digests[0]} and len(read) == 1
+    assert (
+        set(load_shards(features_folder(network, False), {dataset.digests[0]})) == {dataset.digests[0]}
+        and len(read) == 1
+    )
 
 
 def test_of_a_shard_only_the_photographs_of_a_data_set_are_kept(network, dataset):
     extract_features(network, dataset)
-    assert set(load_shards(features_folder(network, False), {dataset.digests[1], "another"})) == {dataset.digests[1]}
+    assert set(load_shards(features_folder(network, False), {dataset.digests[1], "another"})) == {
+        dataset.digests[1]
+    }
 
 
 def test_features_that_are_no_numbers_are_refused():
     features = Features(np.array([[1.0, 2.0], [np.nan, 3.0]], np.float32), np.ones(2, bool), ())
-    with pytest.raises(ModelError, match="toy with --weights none: gives 1 of 2 photographs features that are no numbers"):
+    with pytest.raises(
+        ModelError, match="toy with --weights none: gives 1 of 2 photographs features that are no numbers"
+    ):
         refuse_still_features(features, "toy", "none")
 
 
@@ -111,7 +128,7 @@ def test_a_shard_with_other_numbers_is_rebuilt(network, dataset):
     np.testing.assert_array_equal(extract_features(network, dataset).values, before.values)
 
 
-@pytest.mark.filterwarnings("ignore::lentigo.data.cache.CacheWarning")
+@pytest.mark.filterwarnings("ignore::lentigo.common.cache.CacheWarning")
 def test_features_are_computed_where_nothing_can_be_kept(network, dataset, tmp_path, monkeypatch):
     before = extract_features(network, dataset)
     (tmp_path / "file").write_text("in the way")
@@ -122,7 +139,9 @@ def test_features_are_computed_where_nothing_can_be_kept(network, dataset, tmp_p
 def test_an_unreadable_photograph_is_left_out_and_named(network, dataset, tmp_path):
     path = tmp_path / "bad.jpg"
     path.write_bytes(b"not a photograph")
-    table = pd.concat([dataset.table, pd.DataFrame({"image": [str(path)], "label": ["benign"]})], ignore_index=True)
+    table = pd.concat(
+        [dataset.table, pd.DataFrame({"image": [str(path)], "label": ["benign"]})], ignore_index=True
+    )
     table[["image", "label"]].to_csv(tmp_path / "manifest.csv", index=False)
     features = extract_features(network, load_dataset(tmp_path / "manifest.csv"))
     assert features.readable.tolist() == [True] * 6 + [False]
@@ -140,7 +159,10 @@ def test_features_that_hardly_differ_are_refused_whatever_their_mean(size, refus
 def test_training_on_features_is_training_the_frozen_network(dataset):
     """Same logits before, same loss of an epoch, same logits after, from the same seed."""
     photos, _ = read_all(dataset.table["image"])
-    pixels, labels = np.stack([photo.pixels for photo in photos]), dataset.malignant[:, None].astype("float32")
+    pixels, labels = (
+        np.stack([photo.pixels for photo in photos]),
+        dataset.malignant[:, None].astype("float32"),
+    )
     whole, split = (build_network(BACKBONES["mobilenetv2"], "none", seed=5) for _ in range(2))
     split.trunk.set_weights(whole.trunk.get_weights())
     values = extract_features(split, dataset, exact=True).values
@@ -148,6 +170,8 @@ def test_training_on_features_is_training_the_frozen_network(dataset):
     losses = []
     for model, inputs in ((whole.full, pixels), (split.head, values)):
         model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
-        losses.append(model.fit(inputs, labels, batch_size=3, epochs=1, shuffle=False, verbose=0).history["loss"][0])
+        losses.append(
+            model.fit(inputs, labels, batch_size=3, epochs=1, shuffle=False, verbose=0).history["loss"][0]
+        )
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
     np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-3)

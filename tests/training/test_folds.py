@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
-from lentigo.training.folds import assign_folds, gather_pool
+from lentigo.training.selection.folds import assign_folds, gather_pool
 
 
 @pytest.fixture
@@ -31,7 +31,13 @@ def test_no_file_of_the_test_split_is_opened(closed, monkeypatch):
     from PIL import Image
 
     opened, original = [], Image.open
-    monkeypatch.setattr(Image, "open", lambda file, *rest, **more: opened.append(str(getattr(file, "name", file))) or original(file, *rest, **more))
+    monkeypatch.setattr(
+        Image,
+        "open",
+        lambda file, *rest, **more: (
+            opened.append(str(getattr(file, "name", file))) or original(file, *rest, **more)
+        ),
+    )
     pool = gather_pool(closed)
     assert pool.problems == () and not [name for name in opened if "closed" in name]
 
@@ -45,7 +51,11 @@ def test_a_patient_is_in_one_fold(phantoms):
 def test_every_fold_has_both_classes_in_like_numbers(phantoms):
     dataset = load_dataset(phantoms)
     counts = pd.crosstab(assign_folds(dataset, 4, 0), dataset.malignant)
-    assert counts.shape == (4, 2) and counts.to_numpy().min() > 0 and np.ptp(counts.to_numpy(), axis=0).max() <= 3
+    assert (
+        counts.shape == (4, 2)
+        and counts.to_numpy().min() > 0
+        and np.ptp(counts.to_numpy(), axis=0).max() <= 3
+    )
 
 
 def test_another_seed_draws_other_folds_and_the_same_seed_the_same(phantoms):
@@ -56,7 +66,13 @@ def test_another_seed_draws_other_folds_and_the_same_seed_the_same(phantoms):
 
 def test_too_few_lesions_for_the_folds_are_counted(phantoms):
     dataset = load_dataset(phantoms)
-    few = dataset.take(np.unique(np.concatenate([np.flatnonzero(dataset.malignant == 0), np.flatnonzero(dataset.malignant == 1)[:1]])))
+    few = dataset.take(
+        np.unique(
+            np.concatenate(
+                [np.flatnonzero(dataset.malignant == 0), np.flatnonzero(dataset.malignant == 1)[:1]]
+            )
+        )
+    )
     with pytest.raises(DataError, match=r"1 group .* of the class malignant .*expected 3 at least.*--folds"):
         assign_folds(few, 3, 0)
 

@@ -7,8 +7,8 @@ import onnx
 import pandas as pd
 import pytest
 
-from lentigo.data.diagnosis_words import DIAGNOSES
-from lentigo.data.manifests import Dataset, load_dataset
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
@@ -64,15 +64,19 @@ def test_the_run_is_measured_on_the_source(training):
 
 def test_the_graph_gives_a_diagnosis_that_adds_up_to_one(training, phantoms):
     graph = onnx.load(training.bundle.graph).graph
-    shapes = {output.name: [d.dim_value for d in output.type.tensor_type.shape.dim][1:] for output in graph.output}
+    shapes = {
+        output.name: [d.dim_value for d in output.type.tensor_type.shape.dim][1:] for output in graph.output
+    }
     assert shapes["diagnosis"] == [len(DIAGNOSES)]
-    answer = next(iter(Predictor(training.bundle, exact=True).session.stream([np.full((224, 224, 3), 120, np.uint8)])))
+    answer = next(
+        iter(Predictor(training.bundle, exact=True).session.stream([np.full((224, 224, 3), 120, np.uint8)]))
+    )
     assert answer["diagnosis"].sum() == pytest.approx(1, abs=1e-5)
 
 
 def test_the_saved_model_keeps_the_diagnosis(training):
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.network import open_network
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import open_network
 
     network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
     assert network.diagnosis is not None
@@ -102,27 +106,36 @@ def test_a_diagnosis_that_the_data_do_not_have_is_an_error(phantoms, tmp_path):
 
 def test_a_diagnosis_needs_a_backbone_that_learns(manifest, tmp_path):
     with pytest.raises(UsageError, match="backbone that learns"):
-        train(manifest, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", diagnosis="diagnosis"), weights="none")
+        train(
+            manifest,
+            tmp_path / "run",
+            find_recipe("seed", backbone="mobilenetv3small", diagnosis="diagnosis"),
+            weights="none",
+        )
 
 
 def test_a_linear_head_is_one_layer(training):
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.network import open_network
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import open_network
 
     network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
     assert [layer.name for layer in network.head.layers[1:]] == ["head_dropout_1", "logit"]
 
 
 def test_the_heatmap_of_a_linear_head_is_its_weights_on_the_features(training):
-    from lentigo.models.backbones import find_backbone
-    from lentigo.models.network import build_answers, open_network
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import build_answers, open_network
 
     network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
     photograph = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
     answers = build_answers(network)(photograph)
     kernel, bias = network.head.get_layer("logit").get_weights()
-    assert np.asarray(answers["heatmap"]).sum() == pytest.approx(float((np.asarray(answers["embedding"]) @ kernel)[0, 0]), rel=1e-4)
-    assert float(answers["logit"][0, 0]) == pytest.approx(float(np.asarray(answers["heatmap"]).sum() + bias[0]), rel=1e-4, abs=1e-5)
+    assert np.asarray(answers["heatmap"]).sum() == pytest.approx(
+        float((np.asarray(answers["embedding"]) @ kernel)[0, 0]), rel=1e-4
+    )
+    assert float(answers["logit"][0, 0]) == pytest.approx(
+        float(np.asarray(answers["heatmap"]).sum() + bias[0]), rel=1e-4, abs=1e-5
+    )
 
 
 def test_the_card_lists_the_output(training):

@@ -3,11 +3,11 @@ import shutil
 import numpy as np
 import pytest
 
-from lentigo.data.manifests import load_dataset
-from lentigo.evaluation.precision import PrecisionCheck
+from lentigo.datasets.manifests import load_dataset
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import draft_bundle, open_bundle
 from lentigo.training.judgement import judge_network, measure_photos
+from lentigo.training.precision_check import PrecisionCheck
 from lentigo.training.recipes import find_recipe
 
 IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
@@ -21,7 +21,9 @@ def judged(toy_run, phantoms, tmp_path):
     measured = measure_photos(folder / "model.onnx", IN_F32, dataset, "embedding", flips=True)
     recipe = find_recipe("best", operating_point="sensitivity=0.95")
     entries = judge_network(folder, recipe, IN_F32, (measured.points, measured.malignant), measured)
-    card = {name: value for name, value in open_bundle(folder).card.items() if name not in ("files", "format")}
+    card = {
+        name: value for name, value in open_bundle(folder).card.items() if name not in ("files", "format")
+    }
     return draft_bundle(folder, card | entries), dataset
 
 
@@ -40,6 +42,9 @@ def test_the_card_says_in_which_precision_and_from_which_logit_on(judged):
     assert card["precision"] == "f32" and card["bf16"]["neutral"] is False
     assert card["calibration"]["n"] == card["tta"]["calibration"]["n"] == 48
     logits = [answer.logit for answer in Predictor(judged[0]).answer(judged[1].table["image"])]
-    decided = [answer.probability >= card["threshold"] for answer in Predictor(judged[0]).predict(judged[1].table["image"])]
+    decided = [
+        answer.probability >= card["threshold"]
+        for answer in Predictor(judged[0]).predict(judged[1].table["image"])
+    ]
     clear = np.abs(np.array(logits) - card["logit_threshold"]) > 1e-6
     assert (np.array(logits)[clear] >= card["logit_threshold"]).tolist() == np.array(decided)[clear].tolist()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.special import log_expit, log_softmax
 
-from lentigo.training.losses import AnswerLoss
+from lentigo.training.loop.losses import AnswerLoss
 
 LOGITS = np.array([[0.3, 1, 0, -1], [-2, 0, 0, 2], [1, 3, 1, 0]], np.float32)
 

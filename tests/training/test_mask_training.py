@@ -7,18 +7,26 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.masks import load_masks
-from lentigo.data.photos import read_all
+from lentigo.datasets.masks import load_masks
 from lentigo.errors import DataError, ModelError, UsageError
+from lentigo.images.photographs import read_all
 from lentigo.inference.prediction import predict
 from lentigo.models.bundle import open_bundle
-from lentigo.models.learned import forget_everything, read_learned
 from lentigo.models.runtime import Session
-from lentigo.training.masks import hold_out, train_masks
+from lentigo.models.training_record import forget_everything, read_learned
+from lentigo.training.masks.mask_training import hold_out, train_masks
+from lentigo.training.preparation import Guard
 from lentigo.training.recipes import find_recipe
-from lentigo.training.sides import Guard
 
-QUICK = find_recipe("seed", backbone="mobilenetv3small", epochs=1, mask_epochs=2, batch_size=16, average=0.5, mask_learning_rate=0.01)
+QUICK = find_recipe(
+    "seed",
+    backbone="mobilenetv3small",
+    epochs=1,
+    mask_epochs=2,
+    batch_size=16,
+    average=0.5,
+    mask_learning_rate=0.01,
+)
 
 
 class Stopped(Exception):
@@ -59,12 +67,16 @@ def extended(run, bare, tmp_path_factory):
 @pytest.fixture(scope="module")
 def alone(bare, weight_file, tmp_path_factory):
     """A RUN with a decoder and no classifier."""
-    return train_masks(bare, tmp_path_factory.mktemp("alone") / "run", QUICK, weights=weight_file("mobilenetv3small"))
+    return train_masks(
+        bare, tmp_path_factory.mktemp("alone") / "run", QUICK, weights=weight_file("mobilenetv3small")
+    )
 
 
 def answer(folder, phantoms):
     photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[:6])
-    return Session(folder / "model.onnx", precision="f32").answer(np.stack([photo.pixels for photo in photos]))
+    return Session(folder / "model.onnx", precision="f32").answer(
+        np.stack([photo.pixels for photo in photos])
+    )
 
 
 # --- for a finished RUN
@@ -79,10 +91,14 @@ def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, phantoms):
 
 def test_the_run_is_whole_and_says_what_it_answers(run, extended):
     bundle, before = open_bundle(extended.bundle.folder), open_bundle(run)
-    assert bundle.outputs == ("logit", "embedding", "heatmap", "mask") and before.outputs == ("logit", "embedding", "heatmap")
-    assert {key: value for key, value in bundle.card.items() if key not in ("files", "outputs", "decoder")} == {
-        key: value for key, value in before.card.items() if key not in ("files", "outputs")
-    }
+    assert bundle.outputs == ("logit", "embedding", "heatmap", "mask") and before.outputs == (
+        "logit",
+        "embedding",
+        "heatmap",
+    )
+    assert {
+        key: value for key, value in bundle.card.items() if key not in ("files", "outputs", "decoder")
+    } == {key: value for key, value in before.card.items() if key not in ("files", "outputs")}
     assert set(bundle.card["files"]) == {*before.card["files"], "masks.csv"}
     assert not (bundle.folder / "decoder").exists()
 
@@ -100,12 +116,16 @@ def test_the_history_goes_on_with_scores_of_masks(run, extended):
     history, before = pd.read_csv(extended.bundle.folder / "history.csv"), pd.read_csv(run / "history.csv")
     pd.testing.assert_frame_equal(history.loc[: len(before) - 1, before.columns], before)
     rows = history.iloc[len(before) :]
-    assert rows["stage"].tolist() == ["decoder", "decoder"] and rows[["val_loss", "val_dice", "val_jaccard", "loss", "seconds"]].notna().all(axis=None)
+    assert rows["stage"].tolist() == ["decoder", "decoder"] and rows[
+        ["val_loss", "val_dice", "val_jaccard", "loss", "seconds"]
+    ].notna().all(axis=None)
     assert (extended.bundle.folder / "figures" / "history_masks.png").is_file()
 
 
 def test_the_model_card_ends_with_the_decoder_and_keeps_what_was_written_by_hand(run, extended):
-    before, after = ((folder / "model_card.md").read_text("utf-8") for folder in (run, extended.bundle.folder))
+    before, after = (
+        (folder / "model_card.md").read_text("utf-8") for folder in (run, extended.bundle.folder)
+    )
     assert after.startswith(before.rstrip()) and "## Outlines of lesions" in after[len(before.rstrip()) :]
 
 
@@ -116,7 +136,9 @@ def test_the_graph_says_what_a_mask_means(extended):
     assert "P(malignant) =" in doc and doc.endswith("mask is P(lesion) of each pixel; lesion from 0.5 on.")
 
 
-def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_goes_on_to_the_same_end(run, extended, bare, tmp_path):
+def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_goes_on_to_the_same_end(
+    run, extended, bare, tmp_path
+):
     folder = tmp_path / "run"
     shutil.copytree(run, folder)
     with pytest.raises(Stopped):
@@ -148,7 +170,9 @@ def test_a_decoder_may_be_trained_again(extended, bare, phantoms, tmp_path):
 @pytest.mark.check
 def test_masks_of_the_test_split_stay_closed(run, bare, tmp_path):
     table = pd.read_csv(bare / "manifest.csv")
-    table["split"] = np.where(table["patient_id"].isin(sorted(table["patient_id"].unique())[::3]), "test", "train")
+    table["split"] = np.where(
+        table["patient_id"].isin(sorted(table["patient_id"].unique())[::3]), "test", "train"
+    )
     for column, ending in (("image", "jpg"), ("mask", "png")):
         closed = tmp_path / f"closed.{ending}"
         closed.write_bytes(b"closed")
@@ -172,7 +196,9 @@ def test_without_labels_there_is_a_decoder_and_no_classifier(alone):
 
 
 def test_a_run_without_a_classifier_refuses_to_classify(alone, photo):
-    with pytest.raises(ModelError, match="expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"):
+    with pytest.raises(
+        ModelError, match="expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"
+    ):
         predict(photo, alone.bundle.folder)
 
 
@@ -183,7 +209,13 @@ def test_its_model_card_speaks_of_outlines_alone(alone):
 
 @pytest.mark.check
 def test_a_trunk_may_learn_too(bare, weight_file, tmp_path):
-    training = train_masks(bare, tmp_path / "run", dataclasses.replace(QUICK, mask_epochs=1), weights=weight_file("mobilenetv3small"), unfreeze=True)
+    training = train_masks(
+        bare,
+        tmp_path / "run",
+        dataclasses.replace(QUICK, mask_epochs=1),
+        weights=weight_file("mobilenetv3small"),
+        unfreeze=True,
+    )
     assert pd.read_csv(tmp_path / "run" / "history.csv")["stage"].tolist() == ["decoder", "decoder and trunk"]
     assert training.bundle.card["trunk"] == "trained"
 
@@ -202,7 +234,9 @@ def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
     with pytest.raises(ModelError, match="finish it with --resume"):
         open_bundle(tmp_path / "run")
     resumed = train_masks(bare, tmp_path / "run", QUICK, weights=weights, resume=True)
-    assert resumed.validation.metrics["jaccard"] == pytest.approx(alone.validation.metrics["jaccard"], abs=1e-3)
+    assert resumed.validation.metrics["jaccard"] == pytest.approx(
+        alone.validation.metrics["jaccard"], abs=1e-3
+    )
 
 
 # --- both
@@ -211,8 +245,14 @@ def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
 @pytest.mark.check
 def test_with_labels_a_classifier_comes_first_and_shares_its_split(phantoms, weight_file, tmp_path):
     training = train_masks(phantoms, tmp_path / "run", QUICK, weights=weight_file("mobilenetv3small"))
-    assert training.bundle.outputs == ("logit", "embedding", "heatmap", "mask") and training.classifier.validation.n == training.validation.n
-    photos, masks = (pd.read_csv(tmp_path / "run" / name).set_index("image")["split"].to_dict() for name in ("splits.csv", "masks.csv"))
+    assert (
+        training.bundle.outputs == ("logit", "embedding", "heatmap", "mask")
+        and training.classifier.validation.n == training.validation.n
+    )
+    photos, masks = (
+        pd.read_csv(tmp_path / "run" / name).set_index("image")["split"].to_dict()
+        for name in ("splits.csv", "masks.csv")
+    )
     assert photos == masks
 
 
@@ -240,7 +280,9 @@ def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
 
 def test_no_patient_stands_on_both_sides(phantoms):
     masks = load_masks(phantoms)
-    sides = pd.Series(hold_out(masks, QUICK, forget_everything())).groupby(masks.table["patient_id"]).nunique()
+    sides = (
+        pd.Series(hold_out(masks, QUICK, forget_everything())).groupby(masks.table["patient_id"]).nunique()
+    )
     assert (sides == 1).all()
 
 

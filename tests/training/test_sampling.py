@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lentigo.errors import DataError, UsageError
+from lentigo.training.loop.sampling import draw_balanced, plan_cells, share_out
+from lentigo.training.loop.stages import order_rows
 from lentigo.training.recipes import Recipe
-from lentigo.training.sampling import draw_balanced, plan_cells, share_out
-from lentigo.training.stages import order_rows
 
 SOURCES = np.array(["clinic"] * 900 + ["phone"] * 100 + ["screening"] * 1000, dtype=object)
 MALIGNANT = np.concatenate([np.arange(900) % 2, np.arange(100) % 4 == 0, np.arange(1000) < 32]).astype(int)
@@ -50,7 +50,9 @@ def test_shares_add_up_and_are_met_to_within_one(weights, n):
 
 def test_the_same_epoch_draws_the_same_and_another_draws_otherwise():
     cells = plan_cells(SOURCES, MALIGNANT)
-    first, again, other = (np.concatenate(order_rows(2000, Recipe(), "finetune", epoch, cells)) for epoch in (3, 3, 4))
+    first, again, other = (
+        np.concatenate(order_rows(2000, Recipe(), "finetune", epoch, cells)) for epoch in (3, 3, 4)
+    )
     assert (first == again).all() and (first != other).any()
 
 

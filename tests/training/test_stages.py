@@ -7,8 +7,8 @@ import pytest
 
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.heads import Sample, score_head, score_logits
+from lentigo.training.loop.stages import order_rows
 from lentigo.training.recipes import find_head_recipe, find_recipe
-from lentigo.training.stages import order_rows
 
 RECIPE = find_head_recipe("best", epochs=2, batch_size=16)
 
@@ -30,7 +30,10 @@ def test_every_photograph_is_seen_once_an_epoch_and_none_alone(n):
 
 
 def test_a_training_that_diverges_says_which_rate_to_lower(sample):
-    with pytest.raises(ModelError, match=r"head, epoch 1: the loss is \S+; .*diverged, lower --head-learning-rate \(it is 1e\+30\)"):
+    with pytest.raises(
+        ModelError,
+        match=r"head, epoch 1: the loss is \S+; .*diverged, lower --head-learning-rate \(it is 1e\+30\)",
+    ):
         score_head(replace(RECIPE, head_learning_rate=1e30), sample, np.arange(60) >= 40)
 
 

@@ -4,9 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from lentigo.training.loop.stages import compile_model
+from lentigo.training.loop.steps import FusedAdamW, make_keras_step, make_tensorflow_step
 from lentigo.training.recipes import find_recipe
-from lentigo.training.stages import compile_model
-from lentigo.training.steps import FusedAdamW, make_keras_step, make_tensorflow_step
 
 RNG = np.random.default_rng(0)
 INPUTS, LABELS = RNG.normal(size=(50, 12)).astype(np.float32), RNG.integers(0, 2, (50, 1)).astype(np.float32)
@@ -16,20 +16,36 @@ WEIGHTS = RNG.uniform(0.5, 1.5, 50).astype(np.float32)
 def train_toy(make_step, optimizer, recipe):
     """Losses, accuracies and weights of a toy with dropout and a batch norm after seven steps, the last one smaller."""
     keras.utils.set_random_seed(3)
-    layers = [keras.layers.Dense(8, activation="relu"), keras.layers.BatchNormalization(), keras.layers.Dropout(0.5, seed=1), keras.layers.Dense(1)]
+    layers = [
+        keras.layers.Dense(8, activation="relu"),
+        keras.layers.BatchNormalization(),
+        keras.layers.Dropout(0.5, seed=1),
+        keras.layers.Dense(1),
+    ]
     model = keras.Sequential([keras.Input((12,)), *layers])
     compile_model(model, recipe, 0.01, recipe.average)
     if optimizer is not None:
-        model.optimizer = optimizer(0.01, weight_decay=recipe.weight_decay, use_ema=recipe.average > 0, ema_momentum=recipe.average or 0.99)
+        model.optimizer = optimizer(
+            0.01,
+            weight_decay=recipe.weight_decay,
+            use_ema=recipe.average > 0,
+            ema_momentum=recipe.average or 0.99,
+        )
         model.optimizer.build(model.trainable_variables)
     step = make_step(model)
-    logs = [step(INPUTS[n : n + 16], LABELS[n : n + 16], WEIGHTS[n : n + 16]) for n in (0, 16, 32, 0, 16, 32, 48)]
+    logs = [
+        step(INPUTS[n : n + 16], LABELS[n : n + 16], WEIGHTS[n : n + 16]) for n in (0, 16, 32, 0, 16, 32, 48)
+    ]
     model.optimizer.finalize_variable_values(model.trainable_variables)
-    return np.array(logs), [keras.ops.convert_to_numpy(v) for v in (*model.weights, *model.optimizer.variables)]
+    return np.array(logs), [
+        keras.ops.convert_to_numpy(v) for v in (*model.weights, *model.optimizer.variables)
+    ]
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast step is TensorFlow's")
-@pytest.mark.parametrize("changes", [{"average": 0.0}, {"average": 0.9, "weight_decay": 0.1, "label_smoothing": 0.1}])
+@pytest.mark.parametrize(
+    "changes", [{"average": 0.0}, {"average": 0.9, "weight_decay": 0.1, "label_smoothing": 0.1}]
+)
 def test_the_fast_step_gives_the_weights_of_keras(changes):
     recipe = find_recipe("best", **changes)
     expected_logs, expected = train_toy(make_keras_step, keras.optimizers.AdamW, recipe)

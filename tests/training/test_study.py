@@ -9,7 +9,7 @@ from optuna.trial import TrialState
 
 from lentigo.errors import StoreError, UsageError
 from lentigo.training.recipes import BEST, Recipe, find_head_recipe
-from lentigo.training.study import (
+from lentigo.training.selection.study import (
     DEFAULT,
     ERROR,
     FOLDS,
@@ -52,7 +52,9 @@ def run(place, count, measure=measure):
 
 def test_the_default_recipe_is_the_first_trial(place):
     first = run(place, 2)[0]
-    assert DEFAULT in first.user_attrs and first.params == {name: getattr(HEAD, name) for name in list_searched(HEAD)}
+    assert DEFAULT in first.user_attrs and first.params == {
+        name: getattr(HEAD, name) for name in list_searched(HEAD)
+    }
 
 
 def test_every_default_lies_where_it_is_searched():
@@ -67,7 +69,11 @@ def test_every_end_of_a_search_is_a_recipe():
 
 
 def test_a_frozen_backbone_searches_nothing_of_the_views():
-    assert {"dropout_1", "head_learning_rate"} <= set(list_searched(HEAD)) and not {"rotation", "learning_rate", "mixup"} & set(list_searched(HEAD))
+    assert {"dropout_1", "head_learning_rate"} <= set(list_searched(HEAD)) and not {
+        "rotation",
+        "learning_rate",
+        "mixup",
+    } & set(list_searched(HEAD))
     assert {"rotation", "learning_rate", "mixup"} <= set(list_searched(BEST))
 
 
@@ -106,7 +112,11 @@ def test_a_trial_that_fails_is_recorded_and_the_others_go_on(place):
 
     trials = run(place, 12, fail)
     failed = [trial for trial in trials if trial.state is TrialState.FAIL]
-    assert failed and {trial.user_attrs[ERROR] for trial in failed} == {"ValueError: not a number"} and count_finished(open_study(place)) == 12
+    assert (
+        failed
+        and {trial.user_attrs[ERROR] for trial in failed} == {"ValueError: not a number"}
+        and count_finished(open_study(place)) == 12
+    )
 
 
 def test_what_a_killed_process_left_is_made_again(place):
@@ -116,7 +126,9 @@ def test_what_a_killed_process_left_is_made_again(place):
     gone.wait()
     study.ask(list_searched(HEAD)).set_user_attr(WORKER, f"{platform.node()}:{gone.pid}")
     trials = run(place, 2)
-    assert [trial.state for trial in trials[:2]] == [TrialState.FAIL, TrialState.COMPLETE] and trials[1].params == trials[0].params
+    assert [trial.state for trial in trials[:2]] == [TrialState.FAIL, TrialState.COMPLETE] and trials[
+        1
+    ].params == trials[0].params
     assert find_default(open_study(place)).number == 1 and count_finished(open_study(place)) == 2
 
 
@@ -140,7 +152,9 @@ def test_what_is_no_address_is_refused(address):
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password():
-    with pytest.raises(StoreError, match=r"postgresql://me:\*\*\*@127.0.0.1:1/trials: does not answer") as failure:
+    with pytest.raises(
+        StoreError, match=r"postgresql://me:\*\*\*@127.0.0.1:1/trials: does not answer"
+    ) as failure:
         open_study(Place("postgresql://me:secret@127.0.0.1:1/trials", "toy"))
     assert "secret" not in str(failure.value)
 

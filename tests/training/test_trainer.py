@@ -12,20 +12,20 @@ import onnx
 import pandas as pd
 import pytest
 
-from lentigo.data.manifests import load_dataset
-from lentigo.data.photos import read_photo
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.evaluation.precision import PrecisionCheck
+from lentigo.images.photographs import read_photo
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.refusal import load_reference
-from lentigo.models.backbones import find_backbone
-from lentigo.models.graph_weights import start_network
-from lentigo.models.network import open_network
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.graph_weights import start_network
+from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session
 from lentigo.training import trainer
 from lentigo.training.judgement import choose_output
+from lentigo.training.precision_check import PrecisionCheck
+from lentigo.training.preparation import Guard, keep_settings
 from lentigo.training.recipes import find_recipe
-from lentigo.training.sides import Guard, keep_settings
 from lentigo.training.trainer import train
 
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
@@ -61,11 +61,18 @@ def test_the_card_holds_the_best_epoch_of_validation(run):
     card, history = json.loads((run / "card.json").read_text()), pd.read_csv(run / "history.csv")
     assert card["best_epoch"] == history["val_auroc"].idxmax() + 1
     assert card["refusal"]["output"] == "embedding"  # the trunk is frozen
-    assert card["metrics"]["validation"]["auroc"] == pytest.approx(history["val_auroc"].max(), abs=0.1)  # the head ran in fp32: of 15 pairs one may change places
+    assert card["metrics"]["validation"]["auroc"] == pytest.approx(
+        history["val_auroc"].max(), abs=0.1
+    )  # the head ran in fp32: of 15 pairs one may change places
 
 
 def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp_path):
-    training = train(split_phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights=weight_file("mobilenetv3small"))
+    training = train(
+        split_phantoms,
+        tmp_path / "run",
+        find_recipe("seed", backbone="mobilenetv3small", epochs=1),
+        weights=weight_file("mobilenetv3small"),
+    )
     assert training.problems == ()
 
 
@@ -73,7 +80,12 @@ def start(phantoms, weights, out, *more):
     """Training as a process of its own."""
     command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(weights),
                "--backbone", "mobilenetv3small", "--head-epochs", "2", "--small-epochs", "1", "--epochs", "1", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"})
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env=os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3"},
+    )
 
 
 def read_epochs(out):
@@ -108,8 +120,17 @@ def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
 @pytest.mark.parametrize("small_epochs", [0, 1])
 def test_still_layers_stay_at_every_size_and_the_others_learn(phantoms, weight_file, tmp_path, small_epochs):
     weights = weight_file("mobilenetv3small")
-    train(phantoms, tmp_path / "run", find_recipe("best", **SMALL | {"epochs": 1, "head_epochs": 1, "small_epochs": small_epochs}, still_share=0.5), weights=weights)
-    assert json.loads((tmp_path / "run" / "card.json").read_text())["refusal"]["output"] == "middle"  # the embedding is no longer ImageNet's
+    train(
+        phantoms,
+        tmp_path / "run",
+        find_recipe(
+            "best", **SMALL | {"epochs": 1, "head_epochs": 1, "small_epochs": small_epochs}, still_share=0.5
+        ),
+        weights=weights,
+    )
+    assert (
+        json.loads((tmp_path / "run" / "card.json").read_text())["refusal"]["output"] == "middle"
+    )  # the embedding is no longer ImageNet's
     before = start_network(find_backbone("mobilenetv3small"), weights).trunk
     after = open_network(tmp_path / "run" / "model.keras", find_backbone("mobilenetv3small")).trunk
     kernels = [(layer.name, layer.kernel) for layer in before.layers if hasattr(layer, "kernel")]
@@ -121,11 +142,17 @@ def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(phantoms, w
     head, plain = find_recipe("seed", backbone="mobilenetv2", epochs=1), weight_file("mobilenetv3small")
     run = train(phantoms, tmp_path / "run", head, weights="bundled").bundle
     assert run.card["refusal"]["output"] == "middle"
-    assert [choose_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")] == ["middle", "middle", *["embedding"] * 3]
+    assert [
+        choose_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")
+    ] == ["middle", "middle", *["embedding"] * 3]
     assert choose_output(find_recipe("best"), plain) == "middle"
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"recipe": 1}', "[" * 100_000, "\xff"], ids=["torn", "a list", "no recipe", "deep", "not text"])
+@pytest.mark.parametrize(
+    "content",
+    ["{", "[]", '{"recipe": 1}', "[" * 100_000, "\xff"],
+    ids=["torn", "a list", "no recipe", "deep", "not text"],
+)
 def test_settings_that_are_damaged_are_one_line(tmp_path, content):
     path = tmp_path / "run" / "checkpoint" / "settings.json"
     path.parent.mkdir(parents=True)
@@ -139,7 +166,13 @@ def test_resuming_with_other_settings_names_them(tmp_path):
     keep_settings(path, {"recipe": asdict(recipe), "weights": "none"})
     keep_settings(path, {"recipe": asdict(recipe), "weights": "none"})
     with pytest.raises(UsageError, match="another epochs, learning_rate"):
-        keep_settings(path, {"recipe": asdict(find_recipe("best", **SMALL | {"epochs": 9, "learning_rate": 0.5})), "weights": "none"})
+        keep_settings(
+            path,
+            {
+                "recipe": asdict(find_recipe("best", **SMALL | {"epochs": 9, "learning_rate": 0.5})),
+                "weights": "none",
+            },
+        )
     with pytest.raises(UsageError, match="another weights"):
         keep_settings(path, {"recipe": asdict(recipe), "weights": "imagenet"})
 
@@ -151,8 +184,13 @@ def test_a_call_that_cannot_start_does_not_block_its_folder(phantoms, tmp_path):
 
 
 def test_a_random_mobilenet_tells_photographs_apart(phantoms, photo, tmp_path):
-    train(phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights="none")
-    embeddings = [Session(tmp_path / "run" / "model.onnx").answer(read_photo(path).pixels[None])["embedding"] for path in sorted(photo.parent.glob("p*.jpg"))[:2]]
+    train(
+        phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights="none"
+    )
+    embeddings = [
+        Session(tmp_path / "run" / "model.onnx").answer(read_photo(path).pixels[None])["embedding"]
+        for path in sorted(photo.parent.glob("p*.jpg"))[:2]
+    ]
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1
 
 
@@ -162,7 +200,12 @@ def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(phantoms, weight
     table.groupby("label").head(1).to_csv(tmp_path / "manifest.csv", index=False)
     for _ in range(2):
         with pytest.raises(DataError, match="needs two groups"):
-            train(tmp_path / "manifest.csv", tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small"), weights=weight_file("mobilenetv3small"))
+            train(
+                tmp_path / "manifest.csv",
+                tmp_path / "run",
+                find_recipe("seed", backbone="mobilenetv3small"),
+                weights=weight_file("mobilenetv3small"),
+            )
 
 
 def test_a_finished_run_is_not_written_over(run, phantoms):
@@ -184,7 +227,13 @@ def test_a_patient_on_both_sides_is_refused(phantoms, tmp_path):
     table["patient_id"] = "P1"
     table.to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(DataError, match=r"its split leaks: .*same patient_id"):
-        train(tmp_path / "manifest.csv", tmp_path / "run", find_recipe("seed", backbone="mobilenetv2"), weights="none", guard=Guard(twins=False))
+        train(
+            tmp_path / "manifest.csv",
+            tmp_path / "run",
+            find_recipe("seed", backbone="mobilenetv2"),
+            weights="none",
+            guard=Guard(twins=False),
+        )
 
 
 def test_class_weights_balance_the_classes():
@@ -200,7 +249,9 @@ def test_class_weights_balance_the_classes():
 def test_the_graph_says_what_to_do_with_its_logit(run):
     card, graph = json.loads((run / "card.json").read_text()), onnx.load(run / "model.onnx")
     assert explain_calibration(read_calibration(card["calibration"])) in graph.doc_string
-    assert f"{card['threshold']:.6g} or above" in graph.doc_string and "not a medical device" in graph.doc_string
+    assert (
+        f"{card['threshold']:.6g} or above" in graph.doc_string and "not a medical device" in graph.doc_string
+    )
 
 
 @pytest.fixture
@@ -220,7 +271,9 @@ def noisy_bf16(monkeypatch):
     monkeypatch.setattr(trainer, "check_precision", lambda *_, exact: None if exact else failed)
 
 
-def test_a_head_that_will_be_served_in_fp32_is_trained_and_judged_in_fp32(phantoms, weight_file, tmp_path, noisy_bf16):
+def test_a_head_that_will_be_served_in_fp32_is_trained_and_judged_in_fp32(
+    phantoms, weight_file, tmp_path, noisy_bf16
+):
     recipe = find_recipe("seed", backbone="mobilenetv2", epochs=2, operating_point="sensitivity=0.95")
     training = train(phantoms, tmp_path / "run", recipe, weights=weight_file("mobilenetv2"))
     card, history = training.bundle.card, pd.read_csv(tmp_path / "run" / "history.csv")

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.data.manifests import load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.features import Features
 from lentigo.training.recipes import find_head_recipe, find_recipe
-from lentigo.training.study import Place, open_study
-from lentigo.training.tuning import Held, Plan, choose_best, run_trials, set_apart, tabulate, tune
+from lentigo.training.selection.study import Place, open_study
+from lentigo.training.selection.tuning import Held, Plan, choose_best, run_trials, set_apart, tabulate, tune
 
 RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -35,13 +35,21 @@ def finished(phantoms, plan, tmp_path_factory):
 
 def test_the_recipe_that_is_written_is_one_that_train_takes(finished):
     out, tuning = finished
-    assert find_recipe(out / "recipe.json") == tuning.recipe and tuning.recipe.name == "tuned" and not tuning.recipe.finetune
+    assert (
+        find_recipe(out / "recipe.json") == tuning.recipe
+        and tuning.recipe.name == "tuned"
+        and not tuning.recipe.finetune
+    )
 
 
 def test_the_gain_is_against_the_default_recipe(finished):
     _, tuning = finished
     rows = tuning.table
-    assert rows["default"].tolist() == [True, False] and tuning.default_auroc == rows["auroc"][0] and tuning.auroc == rows["auroc"].max()
+    assert (
+        rows["default"].tolist() == [True, False]
+        and tuning.default_auroc == rows["auroc"][0]
+        and tuning.auroc == rows["auroc"].max()
+    )
 
 
 def test_the_gain_is_confirmed_on_photographs_that_the_search_never_saw(finished):
@@ -49,8 +57,14 @@ def test_the_gain_is_confirmed_on_photographs_that_the_search_never_saw(finished
     if tuning.table["auroc"].idxmax() == 0:
         assert tuning.confirmation is None
     else:
-        assert tuning.confirmation.gain.mean == pytest.approx(np.mean(tuning.confirmation.best) - np.mean(tuning.confirmation.default))
-        assert tuning.confirmation.n == tuning.facts["n_confirming"] == tuning.facts["n"] - tuning.facts["n_searched"]
+        assert tuning.confirmation.gain.mean == pytest.approx(
+            np.mean(tuning.confirmation.best) - np.mean(tuning.confirmation.default)
+        )
+        assert (
+            tuning.confirmation.n
+            == tuning.facts["n_confirming"]
+            == tuning.facts["n"] - tuning.facts["n_searched"]
+        )
 
 
 def test_no_patient_is_searched_on_and_confirmed_on(phantoms):
@@ -69,7 +83,10 @@ def test_features_stay_with_their_photographs_where_some_cannot_be_read(phantoms
     readable = np.arange(len(dataset)) % 7 != 3
     features = Features(np.flatnonzero(readable).astype(np.float32)[:, None], readable, ())
     for side in set_apart(dataset, features, Plan(RECIPE, folds=2), Path("work")):
-        assert dataset.table["image"].iloc[side.features[:, 0].astype(int)].tolist() == side.dataset.table["image"].tolist()
+        assert (
+            dataset.table["image"].iloc[side.features[:, 0].astype(int)].tolist()
+            == side.dataset.table["image"].tolist()
+        )
 
 
 def test_a_pruned_trial_has_the_auroc_of_the_folds_that_were_measured(tmp_path):
@@ -85,9 +102,14 @@ def test_a_pruned_trial_has_the_auroc_of_the_folds_that_were_measured(tmp_path):
     run_trials(place, RECIPE, measure, 20, lambda items, **_: items)
     table = tabulate(open_study(place), {"dropout_1": None})
     pruned = table[table["state"] == "pruned"]
-    expected = [1 - abs(x - 0.3) / 2 - np.mean(hard[: len(folds.split())]) for x, folds in zip(pruned["dropout_1"], pruned["folds"], strict=True)]
+    expected = [
+        1 - abs(x - 0.3) / 2 - np.mean(hard[: len(folds.split())])
+        for x, folds in zip(pruned["dropout_1"], pruned["folds"], strict=True)
+    ]
     assert len(pruned) and pruned["auroc"].tolist() == pytest.approx(expected)
-    assert pruned["gain"].tolist() == pytest.approx(((RECIPE.dropout_1 - 0.3) - (pruned["dropout_1"] - 0.3).abs()).div(2).tolist())
+    assert pruned["gain"].tolist() == pytest.approx(
+        ((RECIPE.dropout_1 - 0.3) - (pruned["dropout_1"] - 0.3).abs()).div(2).tolist()
+    )
 
 
 @pytest.mark.parametrize("share", [0, 1, float("nan")])
@@ -98,7 +120,11 @@ def test_a_share_that_leaves_nothing_to_confirm_on_is_named(share):
 
 def test_the_answer_is_files_and_figures(finished):
     out, tuning = finished
-    assert len(pd.read_csv(out / "trials.csv")) == 2 and (out / "figures" / "slices.png").is_file() and (out / "figures" / "trials.png").is_file()
+    assert (
+        len(pd.read_csv(out / "trials.csv")) == 2
+        and (out / "figures" / "slices.png").is_file()
+        and (out / "figures" / "trials.png").is_file()
+    )
     assert json.loads((out / "tuning.json").read_text()) == json.loads(json.dumps(tuning.to_json()))
 
 
@@ -114,7 +140,16 @@ def test_the_same_call_does_nothing_again(finished, phantoms, plan, monkeypatch)
 def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, phantoms, plan):
     out, _ = finished
     with pytest.raises(UsageError, match="was started with another patience"):
-        tune(phantoms, out, Plan(find_head_recipe("best", backbone="mobilenetv3small", epochs=1, patience=3), 2, 2, plan.weights))
+        tune(
+            phantoms,
+            out,
+            Plan(
+                find_head_recipe("best", backbone="mobilenetv3small", epochs=1, patience=3),
+                2,
+                2,
+                plan.weights,
+            ),
+        )
 
 
 def test_a_default_recipe_that_fails_is_an_error_with_the_reason(tmp_path):
@@ -142,10 +177,25 @@ def database(tmp_path_factory):
     shutil.chown(folder, "nobody")
 
     def call(name, *words):
-        subprocess.run(["runuser", "-u", "nobody", "--", str(POSTGRES / name), *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        subprocess.run(
+            ["runuser", "-u", "nobody", "--", str(POSTGRES / name), *words],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
 
     call("initdb", "-D", f"{folder}/data", "-U", "lentigo", "--auth=trust")
-    call("pg_ctl", "-D", f"{folder}/data", "-w", "-o", f"-c listen_addresses= -k {folder}", "-l", f"{folder}/log", "start")
+    call(
+        "pg_ctl",
+        "-D",
+        f"{folder}/data",
+        "-w",
+        "-o",
+        f"-c listen_addresses= -k {folder}",
+        "-l",
+        f"{folder}/log",
+        "start",
+    )
     yield f"postgresql://lentigo@/postgres?host={folder}"
     call("pg_ctl", "-D", f"{folder}/data", "-m", "immediate", "stop")
     shutil.rmtree(folder)

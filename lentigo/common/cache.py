@@ -1,0 +1,141 @@
+"""The cache: what can be computed again, kept under a seal. What is damaged is not taken; what cannot be kept is no error."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import shutil
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
+
+from lentigo.common.files import CACHE_VARIABLE, NO_HOME, cache_folder, name_full_disk, write_whole
+from lentigo.errors import SpaceError
+
+SEAL = b"lentigo-sha256 "  # begins a kept file; then follow 64 hexadecimal digits, the end of the line, and the content
+HEAD_BYTES = len(SEAL) + 64 + 1
+
+
+class CacheWarning(UserWarning):
+    """The cache cannot be written: the work goes on, and is done again the next time."""
+
+
+def keep_in_cache(path: Path, content: bytes) -> bool:
+    """Writes a file of the cache under the hash of its content.
+
+    Where that cannot be, a `CacheWarning` says so, once for a folder in a process, and the work goes on.
+
+    Args:
+        path: The file, below `cache_folder()`.
+        content: What `read_from_cache` is to give.
+
+    Returns:
+        Whether it is kept.
+    """
+    try:
+        with write_whole(path, durable=False) as temporary, temporary.open("wb") as file:
+            file.write(SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n")
+            file.write(content)
+    except SpaceError as error:
+        warn_of_cache(error)
+        return False
+    return True
+
+
+def read_from_cache(path: Path) -> bytes | None:
+    """The content of a file of the cache, as it was kept.
+
+    Args:
+        path: The file, as `keep_in_cache` was given it.
+
+    Returns:
+        None where there is no such file, and where its content is not the one that was kept: such a file is removed.
+    """
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD_BYTES)
+            content = file.read()
+    except (OSError, ValueError):
+        return None
+    if head == SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n":
+        return content
+    remove_from_cache(path)
+    return None
+
+
+def remove_from_cache(path: Path) -> None:
+    """Removes a file of the cache, if that can be."""
+    with suppress(OSError):
+        path.unlink(missing_ok=True)
+
+
+def list_cache(folder: Path, suffix: str) -> Iterator[Path]:
+    """The files of a folder of the cache that end so, in the order of their names; none where it cannot be read."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(folder))
+    except OSError:
+        return
+    for name in names:
+        if name.endswith(suffix) and not name.startswith("."):  # a dot begins what is still being written
+            yield folder / name
+
+
+@cache
+def make_scratch() -> Path:
+    """A temporary folder that ends with this process, for what has to lie in files where the cache cannot be written.
+
+    Raises:
+        SpaceError: Where no temporary folder can be made either.
+    """
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="lentigo-"))
+    except OSError as error:
+        raise SpaceError(
+            f"no folder for temporary files can be written ({error.strerror}); set TMPDIR to one that can"
+        ) from error
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def shared_folder(name: str) -> Path:
+    """A folder of the cache for files that others write: work in progress, the lists of other programs.
+
+    Args:
+        name: Of the folder.
+
+    Returns:
+        The folder, made; below `make_scratch()` where the cache cannot be written.
+    """
+    folder = cache_folder() / name
+    try:
+        with name_full_disk(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=folder):
+                pass
+    except SpaceError as error:
+        warn_of_cache(error)
+        folder = make_scratch() / name
+        folder.mkdir(exist_ok=True)
+    return folder
+
+
+_warned: set[Path] = set()
+
+
+def warn_of_cache(error: SpaceError) -> None:
+    """Warns that nothing is kept, the first time for each cache folder in this process."""
+    folder = cache_folder()
+    if folder in _warned:
+        return
+    _warned.add(folder)
+    place = "no home folder is known" if folder == NO_HOME else str(folder)
+    reason = str((error.__cause__ and getattr(error.__cause__, "strerror", None)) or error)
+    warnings.warn(
+        f"{place}: the cache cannot be written ({reason}); going on without it: set {CACHE_VARIABLE} to a folder that can be written",
+        CacheWarning,
+        stacklevel=2,
+    )

@@ -1,0 +1,459 @@
+"""Files that appear whole or not at all, and the hashes that tell them apart."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import re
+import select
+import shutil
+import stat
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lentigo.common.file_names import find_name, spell_all
+from lentigo.errors import SpaceError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pixels of 16 bits, not compressed
+PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
+PIECE = 1 << 20  # bytes that are read at once
+LONGEST_STEM = 180  # bytes of a name that is made of a photograph's: endings and temporary names are longer
+PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
+UNSYNCED = (
+    errno.EINVAL,
+    errno.ENOTSUP,
+    errno.ENOSYS,
+    errno.EBADF,
+)  # a file system or a device that has nothing to sync
+NAME_BYTES = 80  # of a file's name that its temporary file keeps: with what is added it must stay below 255
+LEFTOVER = re.compile(
+    r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<thread>\d+)\.part(\.\w+)?"
+)  # what `write_whole` and `stage_folder` write into
+FRESH_SECONDS = 3600.0
+
+
+@contextmanager
+def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
+    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the path.
+
+    Args:
+        path: The file or folder that is being written.
+        variable: What names another folder: an option, or a variable of the environment.
+
+    Raises:
+        SpaceError: Where the system refuses, with its reason and the cure.
+    """
+    try:
+        yield
+    except OSError as error:
+        cure = "free some space or choose another folder"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            cure = "allow it, or choose another folder"
+        if not variable and Path(path).is_relative_to(cache_folder()):
+            variable = CACHE_VARIABLE
+        if variable:
+            cure += f" by {variable}"
+        raise SpaceError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
+
+
+def shorten_name(name: str, most: int = LONGEST_STEM) -> str:
+    """A name of a file that leaves room for an ending: names have 255 bytes at most.
+
+    Args:
+        name: without an ending.
+        most: bytes at most.
+
+    Returns:
+        The name, or its beginning and eight digits of its hash.
+
+    >>> shorten_name("mole"), len(shorten_name("m" * 255))
+    ('mole', 180)
+    """
+    content = os.fsencode(name)
+    if len(content) <= most:
+        return name
+    ending = "-" + hashlib.sha256(content).hexdigest()[:8]
+    return content[: most - len(ending)].decode("utf-8", "ignore") + ending
+
+
+@contextmanager
+def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
+    """Yields a temporary path beside `path`; what is written there takes its place at the end, or never.
+
+    The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made. The content is on the
+    disk before the name is, and the name before this ends: after a power cut the file is the old one or the new one.
+    What is no file (`/dev/stdout`, `/dev/null`, a pipe) keeps its place and is written to.
+
+    Args:
+        path: The file to be written.
+        durable: Whether to wait for the disk. Not needed where a torn file is noticed and made again.
+
+    Raises:
+        SpaceError: When the disk is full or not writable; the old file, if any, is then untouched.
+    """
+    path = Path(path)
+    streams = is_stream(path)
+    temporary = name_temporary(Path(tempfile.gettempdir(), path.name) if streams else path)
+    try:
+        with name_full_disk(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield temporary
+            if streams:
+                write_stream(path, temporary.read_bytes())
+                return
+            if durable:
+                sync(temporary)
+            os.replace(temporary, path)
+            if durable:
+                sync_folder(path.parent)
+    finally:
+        with suppress(OSError):
+            temporary.unlink(missing_ok=True)
+
+
+STREAMS = (
+    "/dev/stdout",
+    "/dev/stderr",
+    "/dev/fd/",
+    "/proc/self/fd/",
+)  # what this process has open, a file perhaps
+
+
+def is_stream(path: str | Path) -> bool:
+    """Whether a name stands for a device, a pipe or what this process has open: no file may take its place."""
+    if str(path).startswith(STREAMS):
+        return True
+    try:
+        mode = os.stat(path).st_mode
+    except (OSError, ValueError):
+        return False
+    return not stat.S_ISREG(mode) and not stat.S_ISDIR(mode)
+
+
+def write_stream(path: Path, content: bytes) -> None:
+    """Writes to a device, a pipe or what this process has open. Raises `OSError`, for a pipe that nobody reads too."""
+    name = str(path)
+    number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name, path.name)
+    if name.startswith(STREAMS) and number.isdecimal():
+        with os.fdopen(
+            os.dup(int(number)), "wb"
+        ) as stream:  # opened anew, a file would be written from another place on
+            stream.write(content)
+        return
+    with open(path, "ab", opener=open_at_once) as stream:
+        os.set_blocking(stream.fileno(), True)
+        stream.write(content)
+
+
+def require_writable(path: str | Path) -> None:
+    """Makes sure, before long work, that a file or a folder can be made; leaves nothing behind.
+
+    Args:
+        path: The file or folder to be.
+
+    Raises:
+        SpaceError: Where the nearest folder above it that is there cannot be written.
+    """
+    if is_stream(path):
+        return
+    with name_full_disk(path):
+        full = Path(os.path.abspath(path))
+        folder = full if full.is_dir() else next(parent for parent in full.parents if parent.exists())
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+
+
+def name_temporary(path: Path) -> Path:
+    """Where a file is written before it takes its place: beside it, hidden, with its suffix, and for this thread alone."""
+    stem = os.fsdecode(os.fsencode(path.stem)[:NAME_BYTES])
+    return path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
+
+
+def sync(path: Path) -> None:
+    """Brings a file's content to the disk. Raises `OSError`, but not where a file system has no such thing."""
+    file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    try:
+        os.fsync(file)
+    except OSError as error:
+        if error.errno not in UNSYNCED:
+            raise
+    finally:
+        os.close(file)
+
+
+def sync_folder(folder: Path) -> None:
+    """Brings the names in a folder to the disk, where the system can."""
+    if os.name == "posix":
+        with suppress(PermissionError):  # a folder that may be written but not read
+            sync(folder)
+
+
+@contextmanager
+def stage_folder(path: str | Path) -> Iterator[Path]:
+    """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the end.
+
+    Parent folders are made. The folder is locked meanwhile, so that others know whether its process was killed (`remove_leftovers`).
+    Raises `SpaceError` when the disk is full or not writable.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
+    lock = None
+    try:
+        with name_full_disk(path):
+            temporary.mkdir(parents=True)
+            with suppress(BlockingIOError):  # somebody looks whether it is in use
+                lock = lock_folder(temporary)
+            yield temporary
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+        if lock is not None:
+            os.close(lock)
+
+
+def lock_folder(folder: Path) -> int | None:
+    """An open file that holds the lock of a folder until it is closed, or its process ends; None where there is no such lock, as on Windows.
+
+    Raises `BlockingIOError` where another process holds it.
+    """
+    if fcntl is None:
+        return None
+    try:
+        file = os.open(folder, os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(file)
+        raise
+    except OSError:  # a file system without locks
+        os.close(file)
+        return None
+    return file
+
+
+def remove_leftovers(folder: str | Path) -> None:
+    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed; what is being written now stays.
+
+    It stays while its process runs, or while another machine's holds the lock of a temporary folder. The number of a process may have
+    been given again: folders that nobody has locked go after an hour whatever their number.
+    """
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = LEFTOVER.fullmatch(entry.name)
+            if found:
+                with suppress(OSError):
+                    remove_leftover(entry, int(found["process"]))
+
+
+def remove_leftover(entry: os.DirEntry, process: int) -> None:
+    """Removes a temporary file or folder that a process left, unless it is in use."""
+    gone = not is_running(process)
+    if entry.is_file(follow_symlinks=False) and gone:
+        os.unlink(entry.path)
+    if not entry.is_dir(follow_symlinks=False):
+        return
+    lock = lock_folder(Path(entry.path))
+    age = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
+    if gone or (lock is not None and age > FRESH_SECONDS):
+        shutil.rmtree(entry.path, ignore_errors=True)
+    if lock is not None:
+        os.close(lock)
+
+
+def is_running(process: int) -> bool:
+    """Whether this machine has a process of that number."""
+    if fcntl is None:  # Windows, where the question would end it
+        return True
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text, whole or not at all."""
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON, whole or not at all. NaN is refused: a file of ours is readable everywhere."""
+    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """The value of a JSON text that somebody else may have written.
+
+    Args:
+        text: UTF-8, as text or bytes.
+
+    Raises:
+        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("lists or objects are nested too deeply") from error
+
+
+def hash_bytes(*parts: bytes) -> str:
+    """The SHA-256 of the parts, each preceded by its length, as 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
+    return digest.hexdigest()
+
+
+def open_regular(path: str | Path) -> BinaryIO:
+    """Opens a file to be read, without waiting for a pipe that nobody writes to.
+
+    Args:
+        path: of a regular file, or the name that a shell gives to a pipe.
+
+    Raises:
+        OSError: where there is none, or it is a pipe, a device or a socket: those may never end.
+    """
+    file = open(find_name(path), "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
+    mode = os.fstat(file.fileno()).st_mode
+    if not stat.S_ISREG(mode) and not (is_piped(path) and stat.S_ISFIFO(mode)):
+        file.close()
+        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
+        raise OSError(errno.EINVAL, f"{kind}, not a file: save what it gives first")
+    return file
+
+
+def open_at_once(path: str, flags: int) -> int:
+    """A file descriptor; a pipe without a writer is not waited for."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def is_piped(path: str | Path) -> bool:
+    """Whether a name is one that a shell gives to a pipe, as in `lentigo predict <(unpack mole.jpg.gz)`.
+
+    >>> is_piped("/dev/fd/63"), is_piped("mole.jpg")
+    (True, False)
+    """
+    return str(path).startswith(PIPED)
+
+
+def read_regular(path: str | Path, most: int = MOST_FILE) -> bytes:
+    """The content of a file.
+
+    Args:
+        path: as for `open_regular`.
+        most: bytes at most.
+
+    Raises:
+        OSError: as `open_regular`, for a file with more than `most` bytes, and for a pipe that gives nothing for too long.
+        ValueError: for a name that no file can have.
+    """
+    with open_regular(path) as file:
+        status = os.fstat(file.fileno())
+        if stat.S_ISFIFO(status.st_mode):
+            content = read_pipe(file.fileno(), most)
+        elif status.st_size > most:
+            content = b""
+        else:
+            content = file.read(most + 1)  # some files, as of /proc, are longer than they say
+        if max(status.st_size, len(content)) > most:
+            raise OSError(errno.EFBIG, f"more than {most / 1e6:.0f} MB; expected a smaller file")
+        return content
+
+
+def read_pipe(descriptor: int, most: int) -> bytes:
+    """What a pipe gives until it is closed, at most one byte more than `most`. Raises `TimeoutError`."""
+    pieces, size, end = [], 0, time.monotonic() + PIPE_SECONDS
+    while size <= most:
+        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
+        if not ready:
+            raise TimeoutError(errno.ETIMEDOUT, f"the pipe was not closed within {PIPE_SECONDS:.0f} seconds")
+        piece = os.read(descriptor, min(PIECE, most + 1 - size))
+        if not piece:
+            break
+        pieces.append(piece)
+        size += len(piece)
+    return b"".join(pieces)
+
+
+def hash_file(path: str | Path) -> str:
+    """The SHA-256 of a file's content, as 64 hexadecimal digits."""
+    with open_regular(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def hash_readable(path: str | Path) -> str:
+    """The SHA-256 of a file, "" where it cannot be read."""
+    try:
+        return hash_file(path)
+    except (OSError, ValueError):
+        return ""
+
+
+CACHE_VARIABLE = "LENTIGO_CACHE"
+NO_HOME = Path(os.devnull) / "lentigo"  # nothing can be written there, nor read
+
+
+def cache_folder() -> Path:
+    """Where Lentigo keeps what it can compute again.
+
+    Returns:
+        $LENTIGO_CACHE, else the user's own cache folder; `NO_HOME` for a user without a home.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def data_folder() -> Path:
+    """Where Lentigo keeps what must stay: the ledger and the service's store.
+
+    Returns:
+        The folder of this program in the user's own data folder; `NO_HOME` for a user without a home.
+    """
+    return user_folder("XDG_DATA_HOME", ".local", "share")
+
+
+def user_folder(variable: str, *places: str) -> Path:
+    """The folder of this program in the one that a variable names, else in one below the user's home."""
+    chosen = os.environ.get(variable)
+    if chosen:
+        return Path(chosen) / "lentigo"
+    try:
+        return Path.home().joinpath(*places, "lentigo")
+    except RuntimeError:  # neither $HOME nor the list of users says where
+        return NO_HOME
+
+
+@contextmanager
+def set_environment(values: dict[str, str | None]) -> Iterator[None]:
+    """Sets variables of the environment, and puts back what there was.
+
+    Args:
+        values: By its name each variable's value meanwhile; None leaves one as it is.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: value for name, value in values.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

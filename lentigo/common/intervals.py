@@ -1,0 +1,350 @@
+"""Intervals of 95 % for every number that is reported: one way for shares, one for AUROCs, one bootstrap for all others.
+
+Whole groups (patient, lesion, duplicate group or file) count, not photographs. No interval ends beyond 0 and 1, and none
+shrinks to a point because every photograph that happened to be there was decided alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from scipy.stats import beta, norm, rankdata
+
+LEVEL = 0.95
+TAIL = (1 - LEVEL) / 2
+RESAMPLES = 1000
+SCORES = ("accuracy", "auroc", "sensitivity", "specificity")
+UNKNOWN = (float("nan"), float("nan"))
+
+Ends = tuple[float, float]
+
+
+def count_cases(groups: np.ndarray) -> float:
+    """Counts the independent cases that photographs are worth where those of a group are all alike.
+
+    Args:
+        groups: Group numbers, int (n,).
+
+    Returns:
+        Kish's effective number (1965, Survey Sampling): the square of n by the sum of the squared sizes of the groups.
+        It is n where each photograph is its own group, and 0 without photographs.
+    """
+    if len(groups) == 0:
+        return 0.0
+    sizes = np.unique(groups, return_counts=True)[1]
+    return float(len(groups) ** 2 / np.sum(sizes**2))
+
+
+def bound_share(share: float, cases: float) -> Ends:
+    """Gives the 95 % interval of a share of independent cases.
+
+    It is that of Clopper and Pearson (1934, Biometrika 26:404), which holds the true share at least as often as it says,
+    and does not shrink to a point at 0 and 1.
+
+    Args:
+        share: The observed share, 0 to 1; NaN where it does not exist.
+        cases: The number of independent cases, not necessarily whole (Korn and Graubard 1998, Survey Methodology 24:193).
+
+    Returns:
+        Both ends; NaN where the share does not exist.
+
+    >>> [round(end, 4) for end in bound_share(1.0, 20)]
+    [0.8316, 1.0]
+    """
+    if np.isnan(share) or not cases > 0:
+        return UNKNOWN
+    found = share * cases
+    low = float(beta.ppf(TAIL, found, cases - found + 1)) if share > 0 else 0.0
+    high = float(beta.ppf(1 - TAIL, found + 1, cases - found)) if share < 1 else 1.0
+    return low, high
+
+
+def estimate_share(right: np.ndarray, groups: np.ndarray) -> Ends:
+    """Gives the 95 % interval of the share of photographs that have something, where groups hold several of them.
+
+    `bound_share` with the effective number of cases: the number of photographs by the design effect, which is the variance of
+    the share with groups as the units by that of independent photographs (Korn and Graubard 1998). The design effect lies between 1 and
+    that of groups whose photographs are all alike. Few groups with the rarer outcome tell little of it, so it is a mean
+    of its estimate and of that largest value, which counts as much as one such group.
+
+    Args:
+        right: Whether each photograph has it, bool (n,).
+        groups: Group numbers, int (n,).
+
+    Returns:
+        Both ends; NaN without photographs.
+    """
+    if len(right) == 0:
+        return UNKNOWN
+    index = np.unique(groups, return_inverse=True)[1]
+    sizes = np.bincount(index)
+    found = np.bincount(index, weights=right)
+    share = float(found.sum() / len(right))
+    largest = len(right) / count_cases(index)
+    rarer = found if share <= 0.5 else sizes - found
+    known = int((rarer > 0).sum())  # groups with the rarer outcome
+    effect = largest
+    if known > 0 and len(sizes) > 1:
+        spread = len(sizes) / (len(sizes) - 1) * np.sum((found - share * sizes) ** 2) / len(right) ** 2
+        estimated = float(np.clip(spread * len(right) / (share * (1 - share)), 1, largest))
+        effect = (largest + known * estimated) / (1 + known)
+    return bound_share(share, len(right) / effect)
+
+
+def estimate_auroc(
+    malignant: np.ndarray, score: np.ndarray, groups: np.ndarray, folds: np.ndarray | None = None
+) -> tuple[float, Ends]:
+    """Gives an AUROC with its 95 % interval.
+
+    An AUROC is a share of pairs in order. The number of independent pairs that would have its variance (DeLong 1988; Obuchowski
+    1997 for groups) goes into `bound_share`. Near 1 that variance is too small, and at 1 it is 0: so the interval is as wide
+    at least as the rule of three wants for the groups of the smaller class (`widen`).
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        score: The higher, the more likely malignant; float (n,).
+        groups: Group numbers, int (n,).
+        folds: Where scores come from cross-validation, the fold of each photograph, int (n,). Scores of two folds come from two models, and
+            where one fold holds more malignant photographs, its model has seen fewer: pairs from different folds are out of
+            order more often than not, and the AUROC of noise is below 0.5. So only pairs of one fold count then.
+
+    Returns:
+        The AUROC and both ends of its interval; NaN where a class is missing, or missing in every fold.
+    """
+    sick = np.asarray(malignant) == 1
+    aurocs, covariance = covary_aurocs(sick, np.asarray(score)[None], groups)
+    auroc = float(aurocs[0])
+    variance = float(covariance[0, 0])
+    cases = min(count_cases(groups[sick]), count_cases(groups[~sick]))
+    pairs = cases
+    if variance > 0:  # NaN, of a class in one group, is not
+        pairs = auroc * (1 - auroc) / variance
+    if folds is not None:
+        auroc = measure_within(sick, score, folds)
+    return auroc, widen(auroc, bound_share(auroc, pairs), cases)
+
+
+def measure_within(malignant: np.ndarray, score: np.ndarray, folds: np.ndarray) -> float:
+    """The share of pairs of one malignant and one benign photograph of the same fold that are in order; NaN where there is no such pair."""
+    pairs, in_order = 0, 0.0
+    for fold in np.unique(folds):
+        here = folds == fold
+        sick = malignant[here]
+        count = int(sick.sum() * (~sick).sum())
+        if count > 0:
+            placements = place(score[here][None], sick, ~sick)
+            in_order += count * float(placements[0, sick].mean())
+            pairs += count
+    return in_order / pairs if pairs else float("nan")
+
+
+def widen(value: float, ends: Ends, cases: float) -> Ends:
+    """Makes an interval as wide as unseen cases want, for a value between 0 and 1.
+
+    What none of n cases shows may still be so in one of n / 3.7: after Clopper and Pearson n cases without it exclude no share
+    up to 1 - 0.025^(1/n) (Hanley and Lippman-Hand 1983, JAMA 249:1743, at 97.5 %). Such cases, were they all 0 or all 1, would move a
+    mean by that share of the way to 0 or 1; the interval reaches that far at least.
+
+    Args:
+        value: The observed value, 0 to 1; NaN where it does not exist.
+        ends: The interval to be widened.
+        cases: The number of independent cases.
+
+    Returns:
+        Both ends, within 0 and 1; NaN where the value does not exist.
+
+    >>> [round(end, 4) for end in widen(1.0, (1.0, 1.0), 20)]
+    [0.8316, 1.0]
+    """
+    if np.isnan(value) or not cases > 0:
+        return UNKNOWN
+    unseen = 1 - TAIL ** (1 / cases)
+    low = float(np.fmin(ends[0], value * (1 - unseen)))
+    high = float(np.fmax(ends[1], value + (1 - value) * unseen))
+    return max(0.0, low), min(1.0, high)
+
+
+def measure_scores(
+    malignant: np.ndarray,
+    score: np.ndarray,
+    decided: np.ndarray,
+    groups: np.ndarray,
+    folds: np.ndarray | None = None,
+) -> tuple[dict[str, float], dict[str, Ends]]:
+    """Gives `SCORES` with their 95 % intervals.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        score: The higher, the more likely malignant; float (n,).
+        decided: Whether each photograph is called malignant, bool (n,).
+        groups: Group numbers, int (n,).
+        folds: See `estimate_auroc`.
+
+    Returns:
+        The values by name, and the intervals by name; NaN where a class is missing.
+    """
+    sick = np.asarray(malignant) == 1
+    decided = np.asarray(decided, bool)
+    right = decided == sick
+    groups = np.unique(groups, return_inverse=True)[1]
+    rows = {"accuracy": np.ones(len(sick), bool), "sensitivity": sick, "specificity": ~sick}
+    values: dict[str, float] = dict.fromkeys(SCORES, float("nan"))
+    intervals: dict[str, Ends] = dict.fromkeys(SCORES, UNKNOWN)
+    for name, chosen in rows.items():
+        if chosen.any():
+            values[name] = float(right[chosen].mean())
+        intervals[name] = estimate_share(right[chosen], groups[chosen])
+    values["auroc"], intervals["auroc"] = estimate_auroc(sick, score, groups, folds)
+    return values, intervals
+
+
+def bootstrap(
+    statistic: Callable[[np.ndarray], dict[str, float]],
+    groups: np.ndarray,
+    *,
+    biased: Sequence[str] = (),
+    unbounded: Sequence[str] = (),
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+) -> dict[str, Ends]:
+    """Gives percentile intervals of numbers that are neither shares nor AUROCs.
+
+    Whole groups are drawn with replacement (Field and Welsh 2007, Journal of the Royal Statistical Society B 69:369). Values between
+    0 and 1 have intervals as wide at least as the rule of three wants (`widen`).
+
+    Args:
+        statistic: Gives the numbers by name, NaN for one that does not exist, where each photograph counts so often, int (n,).
+        groups: Group numbers, int (n,).
+        biased: Names of sums of absolute noise, which the noise of resampling only makes larger: their intervals are moved down by
+            the estimate of that bias, the mean of the resamples less the value (Efron and Tibshirani 1993, section 10.2).
+        unbounded: Names of numbers that are not between 0 and 1.
+        resamples: How many.
+        seed: Of the draws.
+
+    Returns:
+        Both ends by name; NaN where a number does not exist.
+    """
+    n = len(groups)
+    values = statistic(np.ones(n, int))
+    draws = [statistic(np.bincount(rows, minlength=n)) for rows in resample_groups(groups, resamples, seed)]
+    cases = count_cases(groups)
+    intervals: dict[str, Ends] = {}
+    for name, value in values.items():
+        drawn = np.array([draw[name] for draw in draws])
+        drawn = drawn[~np.isnan(drawn)]
+        if np.isnan(value) or len(drawn) == 0:
+            intervals[name] = UNKNOWN
+            continue
+        if name in biased:
+            drawn = drawn - (drawn.mean() - value)
+        low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
+        ends = float(low), float(high)
+        intervals[name] = ends if name in unbounded else widen(value, ends, cases)
+    return intervals
+
+
+def bound_difference(difference: float, variance: float) -> tuple[Ends, float]:
+    """Gives the 95 % interval and the p of a normal difference of two values between 0 and 1.
+
+    Args:
+        difference: The observed difference, -1 to 1.
+        variance: That of the difference; NaN where it cannot be estimated.
+
+    Returns:
+        Both ends, within -1 and 1, and the p of no difference. Two models that rank alike have the difference 0, and p 1;
+        NaN where there is a difference and no spread.
+    """
+    deviation = np.sqrt(max(variance, 0.0))
+    if deviation < 1e-12:  # rounding; NaN is not smaller
+        return ((difference, difference), 1.0) if abs(difference) < 1e-12 else (UNKNOWN, float("nan"))
+    reach = norm.ppf(1 - TAIL) * deviation
+    ends = np.clip([difference - reach, difference + reach], -1, 1)
+    return (float(ends[0]), float(ends[1])), float(2 * norm.sf(abs(difference) / deviation))
+
+
+def compare_aurocs(
+    malignant: np.ndarray, first: np.ndarray, second: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, Ends, float]:
+    """Compares two scores of the same photographs by their AUROC (DeLong 1988; Obuchowski 1997 for groups).
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        first: A score, float (n,).
+        second: The other, float (n,).
+        groups: Group numbers, int (n,).
+
+    Returns:
+        Both AUROCs, the 95 % interval of the second less the first, and the p of no difference. Where both rank every pair rightly, or every
+        pair wrongly, but not alike, the difference may reach as far as either AUROC's own interval. NaN where a class is missing.
+    """
+    sick = np.asarray(malignant) == 1
+    aurocs, covariance = covary_aurocs(sick, np.stack([first, second]), groups)
+    difference = float(aurocs[1] - aurocs[0])
+    ends, p = bound_difference(difference, float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
+    extreme = difference == 0 and float(aurocs[0]) in (0.0, 1.0)
+    if extreme and not np.array_equal(rankdata(first), rankdata(second)):
+        own = estimate_auroc(sick, first, groups)[1]
+        ends = own[0] - own[1], own[1] - own[0]
+    return aurocs, ends, p
+
+
+def covary_aurocs(
+    malignant: np.ndarray, scores: np.ndarray, groups: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives the AUROCs of several scores of the same photographs, and their covariance.
+
+    Clusters as in Obuchowski 1997 (Biometrics 53:567); where each photograph is its own group this is
+    DeLong 1988 (Biometrics 44:837), computed from ranks as Sun and Xu 2014 (IEEE Signal Processing Letters 21:1389) do.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        scores: Float (k, n).
+        groups: Group numbers, int (n,).
+
+    Returns:
+        AUROCs, float (k,), and covariance, float (k, k). NaN where a class is missing, covariances also where a class stands in one
+        group only.
+    """
+    k, sick, healthy = len(scores), malignant == 1, malignant == 0
+    if not sick.any() or not healthy.any():
+        return np.full(k, np.nan), np.full((k, k), np.nan)
+    placements = place(scores, sick, healthy)
+    aurocs = placements[:, sick].mean(axis=1)
+    counts = [len(np.unique(groups[rows])) for rows in (sick, healthy)]
+    if min(counts) < 2:
+        return aurocs, np.full((k, k), np.nan)
+    excess = placements - aurocs[:, None]  # (k, n): how far each placement lies from the mean
+    sums = [sum_groups(excess * rows, groups) for rows in (sick, healthy)]  # (k, groups) each
+    covariance = np.zeros((k, k))
+    for rows, count, part in zip((sick, healthy), counts, sums, strict=True):
+        covariance += count / (count - 1) / rows.sum() ** 2 * part @ part.T
+    every = len(np.unique(groups))
+    cross = every / (every - 1) / (sick.sum() * healthy.sum()) * sums[0] @ sums[1].T
+    return aurocs, covariance + cross + cross.T
+
+
+def place(scores: np.ndarray, sick: np.ndarray, healthy: np.ndarray) -> np.ndarray:
+    """Placement values, float (k, n): the share of the other class that a score is on the right side of, ties half."""
+    among_all, places = rankdata(scores, axis=1), np.empty(scores.shape)
+    for rows, others in ((sick, healthy), (healthy, sick)):
+        places[:, rows] = (among_all[:, rows] - rankdata(scores[:, rows], axis=1)) / others.sum()
+    places[:, healthy] = 1 - places[:, healthy]
+    return places
+
+
+def sum_groups(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
+    """Sums over each group, float (k, groups), of `values`, float (k, n)."""
+    return np.stack([np.bincount(groups, weights=row) for row in values])
+
+
+def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
+    """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field 2007)."""
+    rng = np.random.default_rng(seed)
+    order = np.argsort(groups, kind="stable")
+    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])
+    sizes = np.diff([*starts, len(order)])
+    for _ in range(resamples):
+        drawn = rng.integers(0, len(starts), len(starts))
+        ends = np.cumsum(sizes[drawn])
+        yield order[np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn])]

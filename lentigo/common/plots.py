@@ -1,0 +1,63 @@
+"""The house style of figures. Matplotlib draws into files; no window is opened."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from lentigo.common.cache import shared_folder
+from lentigo.common.files import set_environment, write_whole
+
+
+@contextmanager
+def place_font_list() -> Iterator[None]:
+    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program: it would make folders in the user's home.
+
+    A user who has settings of Matplotlib's, or has imported it, keeps them.
+    """
+    chosen = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ or Path(chosen, "matplotlib").is_dir():
+        yield
+        return
+    logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it says that it builds its list
+    with set_environment({"MPLCONFIGDIR": str(shared_folder("matplotlib"))}):
+        yield
+
+
+with place_font_list():
+    from matplotlib import font_manager
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import LogFormatter, NullFormatter
+
+__all__ = ["LogFormatter", "NullFormatter", "font_manager", "new_figure", "save_figure", "tidy_axes"]
+
+BENIGN, MALIGNANT, ACCENT, GREY = "#2a7f9e", "#c8553d", "#37474f", "#b0bec5"
+
+
+def new_figure(width: float = 5.0, height: float = 4.2) -> Figure:
+    """An empty figure; sizes in inches."""
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def tidy_axes(axes: Any, title: str, x: str, y: str) -> None:
+    """Title, labels and a light frame."""
+    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+
+
+def save_figure(figure: Figure, path: str | Path) -> Path:
+    """Writes a PNG at 144 dots an inch, whole or not at all."""
+    with write_whole(path) as temporary:
+        figure.savefig(temporary, dpi=144)
+    return Path(path)

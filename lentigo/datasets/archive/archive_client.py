@@ -1,0 +1,312 @@
+"""The client of the ISIC archive: searches its public photographs, page by page, over version 2 of its interface.
+
+`https://api.isic-archive.com/api/docs/swagger/` describes that interface. Only what anybody may see is asked for: there is no login.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from lentigo.common.files import parse_json
+from lentigo.datasets.archive.transport import ContentFault, Refusal, Transport
+from lentigo.errors import ArchiveError, UsageError
+
+ARCHIVE_URL = "https://api.isic-archive.com/api/v2/"
+LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")  # the freest first
+PAGE = 100  # photographs; the archive gives no more at once
+MOST_BYTES = 64 << 20  # of an answer that is no photograph
+EXAMPLE = "diagnosis_1:Malignant AND image_type:dermoscopic AND age_approx:[40 TO 60]"
+GONE = {  # fields that the archive had, and what says the same today
+    "diagnosis": 'diagnosis_1:Malignant, or deeper, diagnosis_3:"Melanoma Invasive"',
+    "benign_malignant": "diagnosis_1:Malignant or diagnosis_1:Benign",
+}
+NO_ARCHIVE = "expected the archive's interface: check --url and whether a proxy answers in its place"
+NEW_INTERFACE = (
+    "expected version 2 of the ISIC archive's interface: it may have changed, look for a newer Lentigo"
+)
+IDENTIFIER = re.compile(r"ISIC_\d{7,}")
+LICENSE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+
+
+@dataclass(frozen=True)
+class Selection:
+    """Which photographs: a `query` in the archive's own language, the numbers of `collections` (any of them), `licenses` (any of
+    them; none means all), and how many at most. Raises `UsageError` for what cannot be meant."""
+
+    query: str = ""
+    collections: tuple[int, ...] = ()
+    licenses: tuple[str, ...] = ()
+    limit: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in self.licenses:
+            if name not in LICENSES:
+                raise UsageError(f"license {name!r} is unknown; expected {', '.join(LICENSES)}")
+        for number in self.collections:
+            if number < 1:
+                raise UsageError(
+                    f"collection {number} is unknown; expected the number of one, such as 70 (ISIC 2020)"
+                )
+        if self.limit is not None and self.limit < 1:
+            raise UsageError(f"limit {self.limit} leaves nothing; expected 1 or more")
+        check_query(self.query)
+
+    def describe(self) -> str:
+        """In words, for messages.
+
+        >>> Selection("sex:male", collections=(70, 218), limit=5).describe()
+        "query 'sex:male', collections 70 and 218, at most 5"
+        """
+        parts = [f"query {self.query!r}" if self.query else "",
+                 f"collections {' and '.join(map(str, self.collections))}" if self.collections else "",
+                 f"licences {' and '.join(self.licenses)}" if self.licenses else "",
+                 f"at most {self.limit}" if self.limit else ""]  # fmt: skip
+        return ", ".join(filter(None, parts)) or "everything"
+
+
+def make_selection(
+    query: str = "", collections: Iterable[str] = (), licenses: Iterable[str] = (), limit: int | None = None
+) -> Selection:
+    """A selection of words as people type them: `70`, `70,218`, `cc-by`. Raises `UsageError`.
+
+    >>> make_selection(collections=["218,70"], licenses=["cc-0"])
+    Selection(query='', collections=(70, 218), licenses=('CC-0',), limit=None)
+    """
+    numbers, names = (
+        [part.strip() for word in words for part in word.split(",")] for words in (collections, licenses)
+    )
+    wrong = [number for number in numbers if not number.isdecimal()]
+    if wrong:
+        raise UsageError(f"collection {wrong[0]!r} is no number; expected one, such as 70 (ISIC 2020)")
+    return Selection(
+        query.strip(),
+        tuple(sorted(set(map(int, numbers)))),
+        tuple(sorted({name.upper() for name in names})),
+        limit,
+    )
+
+
+def check_query(query: str) -> None:
+    """Raises `UsageError` for a query with a field that the archive no longer has."""
+    outside = re.sub(r'"[^"]*"', '""', query)  # of quotation marks
+    for field, cure in GONE.items():
+        if re.search(rf"(?<!\w){field}\s*:", outside):
+            raise UsageError(f"query {query!r}: the archive has no field {field!r} any more; expected {cure}")
+
+
+@dataclass(frozen=True)
+class ArchiveImage:
+    """One photograph as the archive lists it. `size` is that of its file in bytes, `fields` what is known of acquisition and patient."""
+
+    isic_id: str
+    license: str
+    attribution: str
+    url: str
+    size: int
+    fields: dict[str, Any]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """A row of metadata.csv."""
+        cells = {
+            name: json.dumps(value) if isinstance(value, dict | list) else value
+            for name, value in self.fields.items()
+        }
+        return cells | {
+            "isic_id": self.isic_id,
+            "attribution": self.attribution,
+            "copyright_license": self.license,
+        }
+
+
+class Archive:
+    """What the archive's interface answers, checked. Raises `ArchiveError` where it does not answer or answers something else."""
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def search(self, selection: Selection) -> tuple[int | None, Iterator[ArchiveImage]]:
+        """How many photographs there are, None where that is not known beforehand, and the photographs, in the archive's order.
+
+        The first page is asked for at once, the others as they are needed. Raises `UsageError` for a query that the archive does not
+        understand and for a collection that has no public photograph.
+        """
+        for number in selection.collections:
+            if not self._read_page(self._address(collections=number, limit=1))["results"]:
+                raise UsageError(
+                    f"collection {number} holds no public photograph; expected the number of one, such as 70 (ISIC 2020)"
+                )
+        pages = self._read_pages(selection)
+        first = next(pages)
+        count = first["count"] if not selection.licenses else None
+        if count is not None and selection.limit is not None:
+            count = min(count, selection.limit)
+        return count, islice(choose_images(chain_pages(first, pages), selection.licenses), selection.limit)
+
+    def find_image(self, isic_id: str) -> ArchiveImage | None:
+        """One photograph as it is listed now; None where it was withdrawn."""
+        try:
+            return parse_image(self._read_json(self._address(f"images/{isic_id}/")))
+        except Refusal as refusal:
+            if refusal.status in (404, 410):
+                return None
+            raise
+
+    def read_license(self, name: str) -> str:
+        """The text of a licence."""
+        return self.transport.retry(
+            lambda: self._read_text(self._address(f"zip-download/license-file/{quote(name)}/"))
+        )
+
+    def _address(self, path: str = "images/search/", **parameters: Any) -> str:
+        given = {name: value for name, value in parameters.items() if value != ""}
+        return str(self.transport.base.join(path)) + (
+            f"?{urlencode(given, quote_via=quote)}" if given else ""
+        )
+
+    def _read_pages(self, selection: Selection) -> Iterator[dict[str, Any]]:
+        limit = PAGE if selection.licenses else min(PAGE, selection.limit or PAGE)
+        address = self._address(
+            query=selection.query.strip(), collections=",".join(map(str, selection.collections)), limit=limit
+        )
+        seen = set()
+        while address:
+            if address in seen:
+                raise ArchiveError(
+                    f"{self.transport.base.host}: comes back to a page that was read; expected the next one: run the same command later"
+                )
+            seen.add(address)
+            page = self._ask_page(address, selection)
+            yield page
+            address = page["next"]
+
+    def _ask_page(self, address: str, selection: Selection) -> dict[str, Any]:
+        try:
+            return self._read_page(address)
+        except Refusal as refusal:
+            if refusal.status == 400 and "query" in refusal.detail.lower():
+                raise UsageError(
+                    f"query {selection.query!r}: the archive does not understand it; expected one such as {EXAMPLE}"
+                ) from refusal
+            if refusal.status in (400, 422):
+                raise UsageError(
+                    f"{selection.describe()}: the archive does not accept it ({say_detail(refusal.detail)})"
+                ) from refusal
+            raise
+
+    def _read_page(self, address: str) -> dict[str, Any]:
+        page = self._read_json(address)
+        results, count, following = take(page, "results", list), page.get("count"), page.get("next")
+        if not isinstance(count, int | None) or not isinstance(following, str | None):
+            raise ArchiveError(
+                f"the archive's page has count {count!r} and next {following!r}; {NEW_INTERFACE}"
+            )
+        return {"results": results, "count": count, "next": following}
+
+    def _read_json(self, address: str) -> dict[str, Any]:
+        return self.transport.retry(lambda: parse_answer(self._read_text(address), address))
+
+    def _read_text(self, address: str) -> str:
+        """One attempt at a text. Web pages are faults: they come from a proxy or from a server that is being mended."""
+        with self.transport.open_archive(address) as response:
+            kind = response.headers.get("content-type", "")
+            body = bytearray()
+            for part in self.transport.read_chunks(response):
+                body += part
+                if len(body) > MOST_BYTES:
+                    raise ArchiveError(f"{address}: answers more than {MOST_BYTES >> 20} MB; {NEW_INTERFACE}")
+        if "html" in kind or not body.strip():
+            raise ContentFault(
+                f"{address}: answered {f'a web page ({kind})' if body else 'nothing'}; {NO_ARCHIVE}"
+            )
+        return body.decode("utf-8", errors="replace")
+
+
+def parse_answer(text: str, address: str) -> dict[str, Any]:
+    """A JSON object. Raises `ContentFault` for anything else."""
+    try:
+        value = parse_json(text)
+    except ValueError as error:
+        raise ContentFault(f"{address}: answered no JSON ({text[:40]!r}); {NO_ARCHIVE}") from error
+    if not isinstance(value, dict):
+        raise ContentFault(f"{address}: answered a JSON {type(value).__name__}, no object; {NO_ARCHIVE}")
+    return value
+
+
+def say_detail(detail: str) -> str:
+    """What a refusal says, in one line that is not too long."""
+    return " ".join(detail.split())[:200] or "no reason given"
+
+
+def chain_pages(first: dict[str, Any], pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The first page and the others."""
+    yield first
+    yield from pages
+
+
+def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
+    """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring nothing new."""
+    known: set[str] = set()
+    for page in pages:
+        images = {
+            image.isic_id: image for image in map(parse_image, page["results"]) if image.isic_id not in known
+        }
+        if not images and page["next"]:
+            raise ArchiveError(
+                "the archive's pages bring nothing new and do not end; expected further photographs: run the same command later"
+            )
+        known.update(images)
+        yield from (image for image in images.values() if not licenses or image.license in licenses)
+
+
+def parse_image(record: Any) -> ArchiveImage:
+    """One photograph of a page. Raises `ArchiveError` where a field is missing or of another kind."""
+    name = take(record, "isic_id", str)
+    if not IDENTIFIER.fullmatch(name):
+        raise ArchiveError(
+            f"the archive lists {name!r}; expected a name such as ISIC_0024306: {NEW_INTERFACE}"
+        )
+    license_name, size = take(record, "copyright_license", str), take(record, "files.full.size", int)
+    if not LICENSE_NAME.fullmatch(license_name) or size < 1:
+        raise ArchiveError(
+            f"the archive lists {name} with the licence {license_name!r} and {size} bytes; {NEW_INTERFACE}"
+        )
+    metadata = take(record, "metadata", dict)
+    fields = {
+        key: value
+        for part in ("acquisition", "clinical")
+        for key, value in take({part: {}} | metadata, part, dict).items()
+    }
+    return ArchiveImage(
+        name,
+        license_name,
+        take(record, "attribution", str),
+        take(record, "files.full.url", str),
+        size,
+        fields,
+    )
+
+
+def take(record: Any, path: str, kind: type) -> Any:
+    """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that type.
+
+    >>> take({"files": {"full": {"size": 5}}}, "files.full.size", int)
+    5
+    """
+    value = record
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        where = (
+            f"{record['isic_id']!r} "
+            if isinstance(record, dict) and isinstance(record.get("isic_id"), str)
+            else "an entry "
+        )
+        raise ArchiveError(f"the archive lists {where}with {path} = {value!r:.60}; {NEW_INTERFACE}")
+    return value

@@ -1,0 +1,287 @@
+"""A folder of photographs from a public archive, laid out as the archive's own tool does, and what it remembers of itself.
+
+DIR/ISIC_0024306.jpg ...    the photographs
+DIR/metadata.csv            a row for each
+DIR/attribution.txt         whom to name, licenses/ on which terms
+DIR/.archive/listing.jsonl  what was asked for and what the archive listed, written whole
+DIR/.archive/receipts.jsonl a line for each file that is there, whole and checked; only ever appended to
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import os
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from lentigo.common.files import hash_file, name_full_disk, parse_json, write_text, write_whole
+from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
+from lentigo.errors import DataError, SpaceError, UsageError
+from lentigo.images.photographs import SUFFIXES
+
+BASE_COLUMNS = ("isic_id", "attribution", "copyright_license")
+BLOCK = 4096  # bytes, of most file systems: a file takes whole ones
+
+
+@dataclass(frozen=True, slots=True)  # there may be half a million
+class Receipt:
+    """A file that is there: its name below the folder, its size in bytes and its SHA-256."""
+
+    isic_id: str
+    file: str
+    size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What tables say of all photographs together: their number, the fields that any of them has, and how often each licence and attribution occurs."""
+
+    n: int
+    columns: tuple[str, ...]
+    licenses: Counter[str]
+    attributions: Counter[str]
+
+
+class ArchiveFolder:
+    """The folder; nothing is written before `claim`. `receipts` are those of the files that are there, by `isic_id`."""
+
+    def __init__(self, out: str | Path) -> None:
+        self.out = Path(out)
+        self.listing = self.out / ".archive" / "listing.jsonl"
+        self.receipts = read_receipts(self._book)
+        self._adding = threading.Lock()
+        self._file: BinaryIO | None = None
+
+    @property
+    def _book(self) -> Path:
+        return self.listing.with_name("receipts.jsonl")
+
+    def place(self, image: ArchiveImage) -> Path:
+        """Where a photograph goes: the archive's name with the suffix of its address."""
+        suffix = Path(image.url.partition("?")[0]).suffix.lower()
+        return self.out / f"{image.isic_id}{suffix if suffix in SUFFIXES else '.jpg'}"
+
+    def needs_listing(self, url: str, selection: Selection) -> bool:
+        """Whether the archive is still to be asked what the selection holds.
+
+        Raises `UsageError` where the folder holds another selection (a larger limit is not another), or a metadata.csv of other origin.
+        """
+        known = self._read_header()
+        if known is None:
+            if (self.out / "metadata.csv").exists():
+                raise UsageError(
+                    f"{self.out}: holds a metadata.csv that this command did not write; expected a folder of its own: choose another --out"
+                )
+            return True
+        wanted = make_header(url, selection)
+        if known == wanted:
+            return False
+        same = known | {"limit": None} == wanted | {"limit": None}
+        if not same or (selection.limit or math.inf) < (known["limit"] or math.inf):
+            raise UsageError(f"{self.out}: holds another selection ({describe_header(known)}); expected the same one, with the same limit "
+                             "or a larger one: choose another --out")  # fmt: skip
+        return True
+
+    @contextmanager
+    def claim(self) -> Iterator[ArchiveFolder]:
+        """Makes the folder, keeps other downloads out of it, and clears away what a killed one left.
+
+        Raises `SpaceError` where it cannot be written, `UsageError` where another download is at work.
+        """
+        with name_full_disk(self.out):
+            self.listing.parent.mkdir(parents=True, exist_ok=True)
+            self._file = self._book.open("a+b")
+        try:
+            lock(self._file, self.out)
+            with name_full_disk(self.out):
+                end_line(self._file)
+                for part in (
+                    part
+                    for folder in (self.out, self.out / "licenses", self.listing.parent)
+                    for part in folder.glob(".*.*-*.part*")
+                ):
+                    part.unlink(missing_ok=True)
+            yield self
+        finally:
+            with suppress(OSError):  # what could not be written was said when it was written
+                self._file.close()
+
+    def add(self, receipt: Receipt) -> None:
+        """Notes a file that is there, so that a process killed right afterwards finds the note. Raises `SpaceError`; safe to call by threads."""
+        with self._adding, name_full_disk(self._book):
+            self._file.write(json.dumps(asdict(receipt)).encode() + b"\n")
+            self._file.flush()
+            self.receipts[receipt.isic_id] = receipt
+
+    def is_whole(self, image: ArchiveImage) -> bool:
+        """Whether the photograph's file is there with the size that the archive says and the content that was noted."""
+        receipt, path = self.receipts.get(image.isic_id), self.place(image)
+        try:
+            return (receipt is not None and (receipt.file, receipt.size) == (path.name, image.size) and path.stat().st_size == image.size
+                    and hash_file(path) == receipt.sha256)  # fmt: skip
+        except OSError:
+            return False
+
+    def write_listing(self, url: str, selection: Selection, images: Iterable[ArchiveImage]) -> None:
+        """Writes what the archive lists. Photographs that are there and no longer listed keep their place at the end: they are
+        still somebody's work, on somebody's terms. Raises `DataError` where there is none at all."""
+        listed = set()
+        with write_whole(self.listing) as part, part.open("w", encoding="utf-8") as file:
+            file.write(json.dumps(make_header(url, selection)) + "\n")
+            for image in images:
+                file.write(json.dumps(asdict(image)) + "\n")
+                listed.add(image.isic_id)
+            with suppress(
+                DataError
+            ):  # of a listing before this one that is damaged, what comes before the damage
+                for image in self.read_images() if self.listing.exists() else ():
+                    if image.isic_id in self.receipts and image.isic_id not in listed:
+                        file.write(json.dumps(asdict(image)) + "\n")
+            if not listed:
+                raise DataError(
+                    f"{selection.describe()}: the archive has no such photograph; expected at least one: ask for more"
+                )
+
+    def read_images(self) -> Iterator[ArchiveImage]:
+        """The photographs of the listing, one after the other. Raises `DataError` where it was damaged."""
+        try:
+            with self.listing.open(encoding="utf-8") as file:
+                next(file)
+                for line in file:
+                    yield ArchiveImage(**parse_json(line))
+        except (OSError, ValueError, TypeError, StopIteration) as error:
+            raise DataError(
+                f"{self.listing}: damaged ({error}); expected what this command wrote: run it again with --update"
+            ) from error
+
+    def write_tables(self, missing: Collection[str] = ()) -> Listing:
+        """Writes metadata.csv and attribution.txt of the listing, less the photographs that are `missing`; in two passes, never all in memory."""
+        listing = summarise(self._without(missing))
+        with (
+            write_whole(self.out / "metadata.csv") as part,
+            part.open("w", newline="", encoding="utf-8") as file,
+        ):
+            writer = csv.DictWriter(file, listing.columns, lineterminator="\n")
+            writer.writeheader()
+            writer.writerows(image.row for image in self._without(missing))
+        write_text(self.out / "attribution.txt", "\n\n".join(order_attributions(listing.attributions)))
+        return listing
+
+    def check_space(self) -> None:
+        """Raises `SpaceError` where the files that are still to come would not fit on the disk."""
+        noted = {name for name, receipt in self.receipts.items() if (self.out / receipt.file).exists()}
+        needed = sum(-(-image.size // BLOCK) * BLOCK for image in self._without(noted))
+        free = shutil.disk_usage(self.out).free
+        if needed > free:
+            raise SpaceError(f"{self.out}: {say_bytes(needed)} are still to come and {say_bytes(free)} are free; free some space, choose another --out, "
+                             "or ask for fewer with --limit")  # fmt: skip
+
+    def _without(self, names: Collection[str]) -> Iterator[ArchiveImage]:
+        return (image for image in self.read_images() if image.isic_id not in names)
+
+    def _read_header(self) -> dict[str, Any] | None:
+        try:
+            with self.listing.open(encoding="utf-8") as file:
+                header = parse_json(next(file))
+            return header if isinstance(header, dict) and "limit" in header else None
+        except (OSError, ValueError, StopIteration):
+            return None
+
+
+def make_header(url: str, selection: Selection) -> dict[str, Any]:
+    """The first line of a listing: which archive, and what was asked for."""
+    return {"archive": url, "query": selection.query.strip(), "collections": sorted(set(selection.collections)),
+            "licenses": sorted(set(selection.licenses)), "limit": selection.limit}  # fmt: skip
+
+
+def describe_header(header: dict[str, Any]) -> str:
+    """What was asked for, in words."""
+    return (
+        f"{header['archive']}: "
+        + Selection(
+            header["query"], tuple(header["collections"]), tuple(header["licenses"]), header["limit"]
+        ).describe()
+    )
+
+
+def read_receipts(path: Path) -> dict[str, Receipt]:
+    """The receipts of a file, the last of each photograph; a line that a killed process left unfinished is passed over."""
+    receipts = {}
+    with (
+        suppress(OSError),
+        path.open("rb") as file,
+    ):  # there is none yet; or whoever opens it to write will be told
+        for line in file:
+            with suppress(ValueError, TypeError):
+                receipt = Receipt(**parse_json(line))
+                receipts[receipt.isic_id] = receipt
+    return receipts
+
+
+def end_line(file: BinaryIO) -> None:
+    """Ends the last line of a file open for appending, where a killed process did not."""
+    if file.seek(0, os.SEEK_END):
+        file.seek(-1, os.SEEK_END)
+        if file.read(1) != b"\n":
+            file.write(b"\n")
+            file.flush()
+
+
+def lock(file: BinaryIO, out: Path) -> None:
+    """Locks a file until it is closed or the process ends. Raises `UsageError` where another process has it; elsewhere than on POSIX it does nothing."""
+    try:
+        import fcntl
+    except ImportError:
+        return
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        raise UsageError(
+            f"{out}: another download is at work there; expected to be the only one: wait for it, or choose another --out"
+        ) from error
+    except OSError:  # some network file systems have no locks
+        return
+
+
+def summarise(images: Iterable[ArchiveImage]) -> Listing:
+    """Counts photographs and gathers their fields."""
+    fields: set[str] = set()
+    licenses, attributions = Counter(), Counter()
+    for image in images:
+        fields.update(image.fields)
+        licenses[image.license] += 1
+        attributions[image.attribution] += 1
+    return Listing(
+        licenses.total(), (*BASE_COLUMNS, *sorted(fields - set(BASE_COLUMNS))), licenses, attributions
+    )
+
+
+def order_attributions(counts: Counter[str]) -> list[str]:
+    """Whom to name: the most photographs first, then by name, the anonymous last, as the archive's own tool does.
+
+    >>> order_attributions(Counter({"Anonymous": 9, "B": 2, "A": 2, "C": 3}))
+    ['C', 'A', 'B', 'Anonymous']
+    """
+    return sorted(counts, key=lambda name: (name == "Anonymous", -counts[name], name))
+
+
+def say_bytes(count: float) -> str:
+    """A size for people.
+
+    >>> say_bytes(999), say_bytes(1234567), say_bytes(60e9)
+    ('999 bytes', '1.2 MB', '60.0 GB')
+    """
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.1f} {unit}" if unit != "bytes" else f"{count:.0f} bytes"
+        count /= 1000
+    return f"{count:.1f} TB"

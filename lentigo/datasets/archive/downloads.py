@@ -1,0 +1,234 @@
+"""Downloads: the photographs of an archive, each whole and checked, in a folder that can be completed after whatever happened.
+
+A photograph is written aside and moved to its place once its size is the one that the archive declares and its header is that of a
+photograph; its SHA-256 is noted. Where a folder is completed, what was noted is compared with what is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from lentigo.common.files import write_text, write_whole
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive, ArchiveImage, Selection
+from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt
+from lentigo.datasets.archive.transport import ContentFault, Patience, Refusal, Transport, name_place
+from lentigo.errors import ArchiveError, PhotoError, UsageError
+from lentigo.images.photographs import Problem, measure_photo
+
+MOST_THREADS = 64
+FAILURES_IN_A_ROW = 40  # after which the archive is taken to be down
+
+
+@dataclass(frozen=True)
+class Download:
+    """What is in a folder now: `n` photographs of the selection, `fetched` of them by this call, `size` bytes in all, how many of
+    each licence; `problems` are the photographs and licence texts that could not be fetched."""
+
+    out: str
+    n: int
+    fetched: int
+    size: int
+    licenses: dict[str, int]
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """For machines."""
+        return asdict(self) | {
+            "metadata": str(Path(self.out) / "metadata.csv"),
+            "problems": [asdict(problem) for problem in self.problems],
+        }
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A photograph that is there. `fetched` is whether this call brought it."""
+
+    size: int
+    fetched: bool
+
+
+def download_archive(
+    out: str | Path, selection: Selection = Selection(), *, url: str = ARCHIVE_URL, threads: int = 10, update: bool = False,
+    patience: Patience = Patience(), progress: Progress = show_nothing,
+) -> Download:  # fmt: skip
+    """Downloads public photographs of the ISIC archive, or completes a folder in which that was begun.
+
+    `out` is then a data set for `load_dataset`. The archive is asked once what the `selection` holds; a later call keeps to that, fetches
+    what is missing or damaged, and asks again only with `update` or a larger limit. Photographs that cannot be fetched are in
+    `problems`, and a later call tries them again. `url` is the address of the interface, `threads` how many files are fetched at once.
+
+    Raises `UsageError` for a query that the archive does not understand and for a folder that holds something else, `DataError` where
+    there is no such photograph, `ArchiveError` where the archive does not answer as it should, and `SpaceError` where the disk is full or
+    not writable. Whatever is raised, and where the process is killed, what was finished counts, and the same call goes on from there.
+    """
+    if not 1 <= threads <= MOST_THREADS:
+        raise UsageError(f"{threads} threads; expected 1 to {MOST_THREADS}")
+    folder = ArchiveFolder(out)
+    with Transport(url, threads=threads, patience=patience) as transport:
+        archive = Archive(transport)
+        found = (
+            archive.search(selection)
+            if folder.needs_listing(str(transport.base), selection) or update
+            else None
+        )
+        with folder.claim():
+            if found is not None:
+                count, images = found
+                folder.write_listing(
+                    str(transport.base), selection, progress(images, total=count, label="listing")
+                )
+            return complete_folder(archive, folder, threads, progress)
+
+
+def complete_folder(
+    archive: Archive, folder: ArchiveFolder, threads: int, progress: Progress = show_nothing
+) -> Download:
+    """Fetches what a folder's listing names and the folder lacks: the terms first, then the photographs."""
+    folder.check_space()
+    listing = (
+        folder.write_tables()
+    )  # whoever is interrupted has a data set, of the photographs that are there
+    problems = fetch_licenses(archive, folder, sorted(listing.licenses))
+    tally, missing = Counter(), []
+    answers = fetch_images(archive, folder, threads)
+    try:
+        for answer in progress(stop_at_failures(answers), total=listing.n, label="photographs"):
+            if isinstance(answer, Problem):
+                missing.append(answer)
+            else:
+                tally.update(n=1, fetched=answer.fetched, size=answer.size)
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(
+            f"; {tally['n']} of {listing.n} photographs are there, the same command fetches the others"
+        ) from None
+    finally:
+        answers.close()
+    if missing:
+        listing = folder.write_tables({problem.image for problem in missing})
+    return Download(
+        str(folder.out),
+        listing.n,
+        tally["fetched"],
+        tally["size"],
+        dict(sorted(listing.licenses.items())),
+        (*problems, *missing),
+    )
+
+
+def fetch_licenses(archive: Archive, folder: ArchiveFolder, names: Iterable[str]) -> list[Problem]:
+    """Writes the texts of licences that are not there; the problems of those that could not be fetched."""
+    problems = []
+    for name in names:
+        path = folder.out / "licenses" / f"{name}.txt"
+        if not path.exists():
+            try:
+                write_text(path, archive.read_license(name))
+            except ArchiveError as error:
+                problems.append(Problem(f"licenses/{name}.txt", str(error)))
+    return problems
+
+
+def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Iterator[Kept | Problem]:
+    """Fetches the photographs of a folder's listing; answers in its order, however they come. Closing it stops what is under way."""
+    pool = ThreadPoolExecutor(threads)
+    ahead: deque = deque()
+    try:
+        for image in folder.read_images():
+            ahead.append(pool.submit(keep_image, archive, folder, image))
+            if len(ahead) >= 4 * threads:
+                yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()
+    finally:
+        archive.transport.stopped.set()
+        pool.shutdown(cancel_futures=True)
+
+
+def stop_at_failures(answers: Iterable[Kept | Problem]) -> Iterator[Kept | Problem]:
+    """The same answers. Raises `ArchiveError` after many failures in a row: each costs a minute of patience."""
+    row = 0
+    for answer in answers:
+        row = row + 1 if isinstance(answer, Problem) else 0
+        if row >= FAILURES_IN_A_ROW:
+            raise ArchiveError(
+                f"{row} photographs in a row could not be fetched, the last {answer.image}: {answer.error}; what came before is kept"
+            )
+        yield answer
+
+
+def keep_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> Kept | Problem:
+    """Sees to it that a photograph is there, whole."""
+    if folder.is_whole(image):
+        return Kept(image.size, False)
+    try:
+        digest = fetch_image(archive, folder, image)
+    except ArchiveError as error:
+        return Problem(image.isic_id, str(error))
+    folder.add(Receipt(image.isic_id, folder.place(image).name, image.size, digest))
+    return Kept(image.size, True)
+
+
+def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> str:
+    """Writes one photograph; its SHA-256. Where its address is refused (it may have expired) the archive is asked for another one.
+
+    Raises `ArchiveError`, and `SpaceError` where the disk is full.
+    """
+    path = folder.place(image)
+    try:
+        return archive.transport.retry(lambda: save_file(archive.transport, image, path))
+    except Refusal as refusal:
+        now = archive.find_image(image.isic_id)
+        if now is None:
+            raise ArchiveError("withdrawn: the archive has it no longer; --update leaves it out") from refusal
+        if now.size != image.size:
+            raise ArchiveError(
+                f"changed since it was listed ({image.size} bytes, now {now.size}); --update lists it anew"
+            ) from refusal
+        fresh = replace(image, url=now.url)
+        return archive.transport.retry(lambda: save_file(archive.transport, fresh, path))
+
+
+def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
+    """One attempt at a file; its SHA-256. Nothing appears at `path` unless it is whole: of the declared size, with the header of a photograph.
+
+    Raises `Fault` for what may pass, `Refusal`, `ArchiveError` and `SpaceError`.
+    """
+    with transport.open_file(image.url) as response, write_whole(path) as part:
+        digest = save_body(transport, response, part, image.size)
+        try:
+            measure_photo(part)
+        except PhotoError as error:
+            kind = response.headers.get("content-type", "unknown")
+            raise ContentFault(
+                f"{name_place(response.url)}: is no photograph ({kind}: {str(error).removeprefix(f'{part}: ')})"
+            ) from error
+    return digest
+
+
+def save_body(transport: Transport, response: httpx.Response, part: Path, size: int) -> str:
+    """Writes the body of an answer, which must be of that size, in bytes; its SHA-256. Raises `ContentFault` as soon as it is not."""
+    place, declared = name_place(response.url), response.headers.get("content-length")
+    if declared is not None and declared != str(size) and "content-encoding" not in response.headers:
+        raise ContentFault(f"{place}: announces {declared} bytes; expected {size}, which the archive lists")
+    digest, count = hashlib.sha256(), 0
+    with part.open("wb") as file:
+        for chunk in transport.read_chunks(response):
+            count += len(chunk)
+            if count > size:
+                break
+            file.write(chunk)
+            digest.update(chunk)
+    if count != size:
+        raise ContentFault(
+            f"{place}: gave {'more than ' if count > size else ''}{min(count, size)} bytes; expected {size}, which the archive lists"
+        )
+    return digest.hexdigest()

@@ -1,0 +1,78 @@
+"""Where the photograph of a name lies: the public tables name photographs without folder and suffix."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from lentigo.common.file_names import spell_name
+from lentigo.common.files import hash_readable
+from lentigo.images.mask_names import ASIDE
+from lentigo.images.photographs import SUFFIXES, UNREAD, Problem, scan_folder
+
+MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC challenges, PH2, others
+ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
+
+
+class Whereabouts:
+    """The photographs below some folders, by name. `problems` are folders and links that could not be looked at."""
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.files: dict[
+            str, list[tuple[bool, bool, int, Path]]
+        ] = {}  # cannot be read, lies among masks, rank, path: the least is meant
+        self.problems: list[Problem] = []
+        for number, root in enumerate(roots):
+            found, problems = scan_folder(root)
+            root = Path(spell_name(root))
+            self.problems += problems
+            for path in found:
+                inner = path.relative_to(root).parts
+                aside = any(ASIDE.search(part) for part in inner[:-1])
+                rank = 1000 * number + len(inner)  # the first root, then the nearest
+                self.files.setdefault(path.stem.casefold(), []).append(
+                    (path.suffix.lower() in UNREAD, aside, rank, path)
+                )
+
+    def find(self, name: str) -> Path | Problem | None:
+        """The photograph of that name, with or without folder and suffix; the nearest to the root. None where there is none.
+
+        Several that are equally near are one where their content is the same, else a problem: which is meant is not guessed.
+        """
+        found = sorted(self.files.get(strip_name(name).casefold(), []))
+        meant = [path for *rank, path in found if rank == list(found[0][:3])]
+        if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
+            return Problem(
+                name,
+                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: rename or remove the others",
+            )
+        return meant[0] if meant else None
+
+    def find_mask(self, name: str) -> Path | None:
+        """The outline of the lesion that goes with a photograph's name, or None."""
+        stem = strip_name(name).casefold()
+        return next(
+            (self.files[stem + end][0][-1] for end in MASK_SUFFIXES if stem + end in self.files), None
+        )
+
+
+def strip_name(name: str) -> str:
+    r"""A photograph's name without folders and suffix.
+
+    >>> strip_name("imgs_part_1/PAT_46_881_939.png"), strip_name("ISIC_0024306"), strip_name("Dr. Who")
+    ('PAT_46_881_939', 'ISIC_0024306', 'Dr. Who')
+    """
+    last = re.split(r"[\\/]", name.strip())[-1]
+    stem, dot, suffix = last.rpartition(".")
+    return stem if dot and f".{suffix.lower()}" in SUFFIXES | UNREAD else last
+
+
+def find_isic_id(name: str) -> str | None:
+    """The ISIC archive's number in a photograph's name, or None.
+
+    >>> find_isic_id("isic_0024306_downsampled"), find_isic_id("mole") is None
+    ('ISIC_0024306', True)
+    """
+    match = ISIC_ID.match(strip_name(name))
+    return match.group().upper() if match else None

@@ -1,0 +1,146 @@
+"""The files that a table names: as written, or as people write them, with backslashes, without suffix or folder, in other capitals."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+from lentigo.common.file_names import find_name, is_file, spell_name
+from lentigo.common.files import hash_readable
+from lentigo.images.mask_names import ASIDE
+from lentigo.images.photographs import SUFFIXES, UNREAD, Problem
+
+MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
+DEPTH = 6  # folders below that of the table
+
+
+class NamedFiles:
+    """The photographs that a table may name: below its folder, or below `roots` after it."""
+
+    def __init__(self, home: Path, roots: Sequence[Path] = ()) -> None:
+        self.home = home
+        self.roots = [home, *(root for root in roots if root != home)]
+
+    def place(self, name: str) -> str:
+        """Where a name leads as it is written, or in another spelling of the same path; whether a file is there or not.
+
+        Backslashes part folders where no file has one in its name.
+        """
+        spellings = [name]
+        if "\\" in name:
+            spellings.append(name.replace("\\", "/"))
+        places = [spell_name(root / spelling) for root in self.roots for spelling in spellings]
+        return next((place for place in places if is_file(place)), spell_name(self.home / spellings[-1]))
+
+    def find_all(self, names: Sequence[str]) -> list[str | Problem]:
+        """A path for each name, or the problem that several files may be meant. A name of which nothing is found keeps its path.
+
+        Files in other folders are looked for where names have no suffix, or where most are not where the table has them: a file
+        that is missing among many is not replaced by a namesake.
+        """
+        places = [self.place(name) for name in names]
+        lost = [number for number, place in enumerate(places) if not is_file(place)]
+        moved = len(lost) > len(names) / 2
+        answers: list[str | Problem] = list(places)
+        for number in lost:
+            name = names[number]
+            found = self.find_beside(places[number])
+            if found is None and (moved or not has_suffix(name)):
+                found = self.find_below(name)
+            answers[number] = places[number] if found is None else found
+        return answers
+
+    def find_beside(self, place: str) -> str | None:
+        """The one photograph in the folder of a path that has its name in other capitals, or with a suffix where it has none."""
+        folder, wanted = os.path.split(place)
+        found = [entry for entry in self.list_folder(folder) if means(entry, wanted)]
+        return os.path.join(folder, found[0]) if len(found) == 1 else None
+
+    def list_folder(self, folder: str) -> list[str]:
+        """The names in a folder, read once; none where it cannot be read."""
+        if folder not in self.listed:
+            try:
+                self.listed[folder] = sorted(map(spell_name, os.listdir(find_name(folder))))
+            except (OSError, ValueError):
+                self.listed[folder] = []
+        return self.listed[folder]
+
+    @cached_property
+    def listed(self) -> dict[str, list[str]]:
+        """Names by folder."""
+        return {}
+
+    def find_below(self, name: str) -> str | Problem | None:
+        """The photograph of that name in folders below, whose last folders are those of the name; the nearest one.
+
+        Several that are equally near are one where their content is the same, else a problem: which is meant is not guessed.
+        """
+        parts = [part for part in re.split(r"[\\/]", name.strip()) if part not in ("", ".", "..")]
+        if not parts:
+            return None
+        *folders, last = [part.casefold() for part in parts]
+        candidates = [
+            path
+            for path in self.index.get(stem_of(last), [])
+            if means(path.name, parts[-1]) and ends_with(path, folders)
+        ]
+        if not candidates:
+            return None
+        nearest = min(len(path.parts) for path in candidates)
+        meant = [path for path in candidates if len(path.parts) == nearest]
+        if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
+            return Problem(
+                name,
+                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: write the folder before it",
+            )
+        return str(meant[0])
+
+    @cached_property
+    def index(self) -> dict[str, list[Path]]:
+        """The photographs below the roots by the stem of their name in lower case; folders of masks are left out."""
+        index: dict[str, list[Path]] = {}
+        count = 0
+        for root in self.roots:
+            for here, folders, names in os.walk(root):
+                count += len(names)
+                inner = Path(here).relative_to(root).parts
+                deeper = len(inner) < DEPTH and count < MOST_FILES
+                folders[:] = sorted(
+                    name for name in folders if deeper and not name.startswith(".") and not ASIDE.search(name)
+                )
+                for name in sorted(names):
+                    if has_suffix(name) and not name.startswith("."):
+                        index.setdefault(stem_of(spell_name(name)), []).append(
+                            Path(spell_name(Path(here, name)))
+                        )
+        return index
+
+
+def has_suffix(name: str) -> bool:
+    """Whether a name ends as a photograph's."""
+    return os.path.splitext(name)[1].lower() in SUFFIXES | UNREAD
+
+
+def stem_of(name: str) -> str:
+    """A name without the suffix of a photograph, in lower case."""
+    return (os.path.splitext(name)[0] if has_suffix(name) else name).casefold()
+
+
+def means(entry: str, wanted: str) -> bool:
+    """Whether a file is what a name means: in other capitals, or with the suffix that the name lacks.
+
+    >>> means("3.JPG", "3.jpg"), means("3.jpg", "3"), means("3.png", "3.jpg"), means("3_mask.png", "3")
+    (True, True, False, False)
+    """
+    if has_suffix(wanted):
+        return entry.casefold() == wanted.casefold()
+    return has_suffix(entry) and stem_of(entry) == wanted.casefold()
+
+
+def ends_with(path: Path, folders: Sequence[str]) -> bool:
+    """Whether a path's last folders are these, in lower case."""
+    inner = [part.casefold() for part in path.parts[:-1]]
+    return not folders or inner[-len(folders) :] == list(folders)

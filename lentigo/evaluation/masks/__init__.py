@@ -1,0 +1,1 @@
+"""How well masks and boxes agree with those that people drew."""

@@ -1,0 +1,89 @@
+"""The report on a decoder: numbers, and the photographs it did best, in the middle and worst, in one HTML file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from lentigo.common.html import embed, render_page
+from lentigo.common.plots import new_figure, save_figure
+from lentigo.datasets.masks import read_mask
+from lentigo.evaluation.masks.mask_assessment import TITLES, MaskAssessment
+from lentigo.images.photographs import view_photo
+from lentigo.inference.lesions.overlays import draw_outline
+from lentigo.inference.lesions.segmentation import Segmentation, segment_photos
+from lentigo.inference.prediction import Predictor
+
+SHOWN = 4  # photographs of each kind
+VIEW = 120_000  # pixels at most of each in a figure
+DRAWN = np.float32([255, 214, 0])  # colour of the outlines that were drawn by hand
+ROWS = "photograph", "drawn by hand", "model"
+
+
+def write_mask_report(predictor: Predictor, assessment: MaskAssessment, folder: str | Path) -> str:
+    """The HTML of an assessment; its figures are drawn into `folder` and embedded."""
+    answers = assessment.to_json()
+    return render_page(
+        "lentigo.evaluation.masks", "mask_report.html",
+        run=predictor.bundle.folder, answers=answers, problems=assessment.problems,
+        rows=[(title, answers[name], answers["ci"][name], name.endswith("px")) for name, title in TITLES.items()],
+        figures={name: embed(path) for name, path in draw_examples(predictor, assessment, Path(folder)).items()},
+        disclaimer=predictor.bundle.card.get("disclaimer", ""),
+    )  # fmt: skip
+
+
+def draw_examples(predictor: Predictor, assessment: MaskAssessment, folder: Path) -> dict[str, Path]:
+    """Figures of the best, the median and the worst outlines, by the Jaccard index."""
+    return {
+        name: draw_grid(predictor, assessment, rows, folder / f"{name}.png")
+        for name, rows in choose_rows(assessment).items()
+    }
+
+
+def choose_rows(assessment: MaskAssessment) -> dict[str, np.ndarray]:
+    """Row numbers of the best, the median and the worst photographs, none twice where there are enough."""
+    order = np.argsort(-assessment.table["jaccard"].to_numpy(), kind="stable")
+    shown, middle = min(SHOWN, len(order)), max(0, (len(order) - SHOWN) // 2)
+    return {"best": order[:shown], "median": order[middle : middle + shown], "worst": order[-shown:]}
+
+
+def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray, path: Path) -> Path:
+    """Photographs side by side, below each the outline drawn by hand and that of the model."""
+    chosen = assessment.table.iloc[rows]
+    figure = new_figure(2.6 * SHOWN, 5.6)
+    axes = figure.subplots(len(ROWS), SHOWN, squeeze=False)
+    for place in axes.flat:
+        place.axis("off")
+    answers = segment_photos(predictor, chosen["image"], {})
+    for column, (answer, mask, jaccard) in enumerate(
+        zip(answers, chosen["mask"], chosen["jaccard"], strict=True)
+    ):
+        if isinstance(answer, Segmentation):
+            for row, picture in enumerate(draw_column(answer, mask)):
+                axes[row, column].imshow(picture)
+            axes[0, column].set_title(f"Jaccard {jaccard:.3f}\n{Path(answer.image).name[:28]}", fontsize=9)
+    for row, name in enumerate(ROWS):
+        axes[row, 0].text(
+            -0.04,
+            0.5,
+            name,
+            rotation=90,
+            ha="right",
+            va="center",
+            transform=axes[row, 0].transAxes,
+            fontsize=9,
+        )
+    return save_figure(figure, path)
+
+
+def draw_column(answer: Segmentation, mask: str) -> list[np.ndarray]:
+    """A photograph, with the outline drawn by hand, and with that of the model."""
+    pixels, _ = view_photo(answer.image, VIEW)
+    height, width = pixels.shape[:2]
+    drawn = read_mask(mask, (width, height)) > 0
+    return [
+        pixels,
+        np.asarray(draw_outline(pixels, drawn, DRAWN)),
+        np.asarray(draw_outline(pixels, answer.draw_mask(width, height) > 0)),
+    ]

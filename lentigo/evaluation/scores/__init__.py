@@ -1,0 +1,1 @@
+"""Metrics, curves, subgroups and comparisons: numbers in, numbers out."""

@@ -1,0 +1,207 @@
+"""Metrics of a binary classifier and their intervals."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from lentigo.common.intervals import Ends, bootstrap, count_cases, estimate_share, measure_scores, widen
+
+BINS = 15  # of the calibration error
+BIASED = ("ece",)  # a sum of absolute noise: the noise that resampling adds only makes it larger
+RANKING = ("average_precision", "specificity_at_95_sensitivity")  # they rest on the smaller class
+TITLES = {
+    "accuracy": "Accuracy at the threshold", "auroc": "AUROC", "average_precision": "Average precision",
+    "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
+    "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
+    "ece": "Expected calibration error (lower is better)", "calibration_slope": "Calibration slope (1 is right)",
+    "calibration_intercept": "Calibration intercept (0 is right)", "coverage": "Share answered",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Point values; NaN where a class is missing. `ece` has equal-mass bins; `coverage` is the share answered."""
+
+    accuracy: float
+    auroc: float
+    sensitivity: float
+    specificity: float
+    brier: float
+    ece: float
+    average_precision: float
+    specificity_at_95_sensitivity: float
+    coverage: float
+
+
+def measure(
+    malignant: np.ndarray, probability: np.ndarray, threshold: float, answered: np.ndarray | None = None
+) -> Metrics:
+    """All metrics of `probability`, float (n,), against `malignant`, 0 or 1 (n,). `answered`, bool (n,): not refused.
+
+    >>> measure(np.array([0, 1, 1]), np.array([0.2, 0.9, 0.4]), 0.5).sensitivity
+    0.5
+    """
+    decided = probability >= threshold
+    both = 0 < malignant.sum() < len(malignant)
+    return Metrics(
+        accuracy=float((decided == malignant).mean()),
+        auroc=float(roc_auc_score(malignant, probability)) if both else float("nan"),
+        sensitivity=share(decided, malignant == 1),
+        specificity=share(~decided, malignant == 0),
+        coverage=1.0 if answered is None else float(answered.mean()),
+        **rank_photographs(malignant, probability).measure(np.ones(len(malignant))),
+    )
+
+
+def share(mask: np.ndarray, among: np.ndarray) -> float:
+    """The share of `mask` among the rows of `among`; NaN where there are none."""
+    return float(mask[among].mean()) if among.any() else float("nan")
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Photographs in levels of equal probability, from which the metrics that are no shares can be counted quickly.
+
+    Attributes:
+        malignant: The truth, 0 or 1, float (n,).
+        probability: P(malignant), float (n,).
+        level: The rank of each probability among the different ones, int (n,), the lowest 0.
+    """
+
+    malignant: np.ndarray
+    probability: np.ndarray
+    level: np.ndarray
+
+    def measure(self, weights: np.ndarray) -> dict[str, float]:
+        """Gives those of `Metrics` that are neither shares nor the AUROC.
+
+        Args:
+            weights: How often each photograph counts, int (n,).
+
+        Returns:
+            The values by name; NaN where a class is missing.
+        """
+        sick_at = np.bincount(self.level, weights * self.malignant)  # by level, ascending
+        all_at = np.bincount(self.level, weights)
+        found = np.cumsum(sick_at[::-1])  # at or above each level, descending
+        called = np.cumsum(all_at[::-1])
+        n, n_sick = called[-1], found[-1]
+        values = {
+            "brier": float(weights @ (self.probability - self.malignant) ** 2 / n),
+            "ece": self.measure_calibration_error(weights, all_at),
+            "average_precision": float("nan"),
+            "specificity_at_95_sensitivity": float("nan"),
+        }
+        if n_sick > 0:
+            precision = np.divide(found, called, out=np.zeros(len(called)), where=called > 0)
+            values["average_precision"] = float(precision @ sick_at[::-1] / n_sick)
+        if 0 < n_sick < n:
+            reached = int(np.argmax(found / n_sick >= 0.95))  # the highest such threshold
+            alarms = called[reached] - found[reached]
+            values["specificity_at_95_sensitivity"] = float(1 - alarms / (n - n_sick))
+        return values
+
+    def measure_calibration_error(self, weights: np.ndarray, all_at: np.ndarray, bins: int = BINS) -> float:
+        """See `calibration_error`; `all_at` is the weight of each level."""
+        chosen = divide_levels(all_at, bins)[self.level]
+        surplus = np.bincount(chosen, weights=weights * (self.probability - self.malignant))  # of each bin
+        return float(np.abs(surplus).sum() / all_at.sum())
+
+
+def rank_photographs(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
+    """The levels of probabilities, float (n,), of photographs that are malignant or not, 0 or 1 (n,)."""
+    return Ranked(
+        np.asarray(malignant, float),
+        np.asarray(probability, float),
+        np.unique(probability, return_inverse=True)[1],
+    )
+
+
+def divide_levels(sizes: np.ndarray, bins: int) -> np.ndarray:
+    """Gives each level a bin, such that bins hold equally many photographs, as far as undivided levels let them.
+
+    A level stands in the bin of the middle of its photographs' ranks.
+
+    Args:
+        sizes: Photographs of each level, (k,).
+        bins: How many bins at most.
+
+    Returns:
+        Bin numbers, int (k,), not falling; some bins may be empty.
+    """
+    n = int(sizes.sum())
+    bins = max(1, min(bins, n))
+    size, larger = divmod(n, bins)  # the first bins hold one more
+    middle = np.maximum(np.cumsum(sizes) - (sizes + 1) / 2, 0).astype(
+        int
+    )  # the mean of a level's ranks, from 0
+    border = larger * (size + 1)
+    return np.where(middle < border, middle // (size + 1), larger + (middle - border) // size)
+
+
+def assign_bins(probability: np.ndarray, bins: int) -> np.ndarray:
+    """Gives each photograph a bin, such that bins hold equally many, as far as equal probabilities let them.
+
+    Photographs of one probability stand in one bin, so no bin depends on the order of the rows.
+
+    Args:
+        probability: P(malignant), float (n,).
+        bins: How many bins at most.
+
+    Returns:
+        Bin numbers, int (n,), from the lowest probability up; some may be empty.
+
+    >>> assign_bins(np.array([0.1, 0.5, 0.5, 0.5, 0.9]), 5).tolist()
+    [0, 2, 2, 2, 4]
+    """
+    level, sizes = np.unique(probability, return_inverse=True, return_counts=True)[1:]
+    return divide_levels(sizes, bins)[level]
+
+
+def calibration_error(malignant: np.ndarray, probability: np.ndarray, bins: int = BINS) -> float:
+    """Expected calibration error over bins of equal mass (Naeini 2015; equal mass after Nixon 2019).
+
+    It is not 0 for true probabilities, but about 0.8 sqrt(p (1 - p) bins / n), the mean distance of a bin's share from its p.
+    """
+    ranked = rank_photographs(malignant, probability)
+    return ranked.measure_calibration_error(np.ones(len(probability)), np.bincount(ranked.level), bins)
+
+
+def estimate_intervals(
+    malignant: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    groups: np.ndarray,
+    answered: np.ndarray | None = None,
+) -> dict[str, Ends]:
+    """Gives the 95 % interval of each of `Metrics`.
+
+    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever it is told; the others are
+    bootstrapped by group.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: At or above it, malignant is said.
+        groups: Group numbers, int (n,).
+        answered: Whether each photograph was answered rather than refused, bool (n,); all of them by default.
+
+    Returns:
+        Both ends by the name of the metric; NaN where a class is missing.
+    """
+    groups = np.unique(groups, return_inverse=True)[1]
+    intervals = measure_scores(malignant, probability, probability >= threshold, groups)[1]
+    intervals["coverage"] = estimate_share(
+        np.ones(len(malignant), bool) if answered is None else answered, groups
+    )
+    ranked = rank_photographs(malignant, probability)
+    intervals |= bootstrap(ranked.measure, groups, biased=BIASED)
+    sick = malignant == 1
+    cases = min(count_cases(groups[sick]), count_cases(groups[~sick]))
+    observed = ranked.measure(np.ones(len(malignant)))
+    for name in RANKING:
+        intervals[name] = widen(observed[name], intervals[name], cases)
+    return intervals

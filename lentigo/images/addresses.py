@@ -1,0 +1,226 @@
+"""Photographs in buckets and on servers: what stands at an address such as s3://bucket/mole.jpg, through fsspec.
+
+An address is asked only where a user names it. Each kind of place needs a package of its own: s3fs, gcsfs, adlfs, aiohttp.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+import socket
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from lentigo.common.files import MOST_FILE, read_regular
+from lentigo.errors import MissingError, PhotoError, UsageError, tell_install
+
+PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
+    "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
+}  # fmt: skip
+ADDRESS_SECONDS = 120.0  # in which an object must have come
+SILENT_SECONDS = 20.0  # that a server may be silent for
+_ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
+
+
+def is_address(name: object) -> bool:
+    """Whether a name is an address rather than a path.
+
+    >>> is_address("s3://bucket/mole.jpg"), is_address("photos/mole.jpg"), is_address("C:/mole.jpg")
+    (True, False, False)
+    """
+    return isinstance(name, str) and _ADDRESS.match(name) is not None
+
+
+def read_address(address: str) -> bytes:
+    """The bytes at an address. Raises `PhotoError` where there are none, or may not be read."""
+    try:
+        system, path = open_place(address)
+        return read_within(system, path, address.partition("://")[0])
+    except FileNotFoundError as error:
+        raise PhotoError(f"{address}: no such object; expected a photograph: check the address") from error
+    except PermissionError as error:
+        if "redirected" in str(error):
+            raise PhotoError(
+                f"{address}: {error}: not followed; expected a photograph at the address itself"
+            ) from error
+        raise PhotoError(
+            f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read"
+        ) from error
+    except MissingError as error:
+        raise PhotoError(f"{address}: {error}") from error
+    except TimeoutError as error:
+        raise PhotoError(f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than {ADDRESS_SECONDS:.0f}; "
+                         "expected a photograph: check the connection") from error  # fmt: skip
+    except Exception as error:  # each kind of place has its own errors; they share no base class
+        raise PhotoError(
+            f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, connection and credentials"
+        ) from error
+
+
+def read_within(system: Any, path: str, kind: str, most: int = MOST_FILE) -> bytes:
+    """The bytes of an object, in bounded time and memory: a server may be slow, silent or never end.
+
+    Args:
+        system: fsspec's file system.
+        path: of the object there.
+        kind: of the address, such as `https`.
+        most: bytes at most.
+
+    Raises:
+        TooMuch: where there are more.
+        TimeoutError: where they take too long.
+    """
+    from fsspec.asyn import sync
+
+    if kind == "file":
+        return read_regular(path, most)
+    if kind in ("http", "https"):
+        return sync(system.loop, download, system, path, most, timeout=ADDRESS_SECONDS)
+    limits = {"timeout": ADDRESS_SECONDS} if getattr(system, "async_impl", False) else {}
+    size = system.info(path, **limits).get("size")
+    if size is not None and size > most:
+        raise TooMuch(most)
+    return system.cat_file(path, **limits)
+
+
+async def download(system: Any, address: str, most: int) -> bytes:
+    """What a web server answers. Raises `TooMuch` as soon as it is more than `most` bytes, whatever its head said."""
+    import aiohttp
+
+    patience = aiohttp.ClientTimeout(
+        total=ADDRESS_SECONDS, sock_connect=SILENT_SECONDS, sock_read=SILENT_SECONDS
+    )
+    session = await system.set_session()
+    pieces, size = [], 0
+    async with session.get(system.encode_url(address), **{**system.kwargs, "timeout": patience}) as response:
+        if response.status == 404:
+            raise FileNotFoundError(address)
+        if response.status in (401, 403):
+            raise PermissionError(f"the server answers {response.status}")
+        response.raise_for_status()
+        async for piece in response.content.iter_chunked(1 << 20):
+            size += len(piece)
+            if size > most:
+                raise TooMuch(most)
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+class TooMuch(Exception):
+    """An object with more bytes than a photograph has. Said by `read_within`, never to a user."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"more than {most / 1e6:.0f} MB")
+
+
+def hash_address(address: str) -> str:
+    """The SHA-256 of what stands at an address, "" where it cannot be read."""
+    try:
+        return hashlib.sha256(read_address(address)).hexdigest()
+    except PhotoError:
+        return ""
+
+
+def walk_address(address: str) -> Iterator[str]:
+    """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out, and that of an object gives itself.
+
+    Web servers are not listed. Raises `PhotoError` where it cannot be looked at, `MissingError` where a package is missing.
+    """
+    if address.startswith(("http://", "https://")):
+        yield address
+        return
+    try:
+        system, root = open_place(address)
+        if not system.isdir(root):
+            yield address
+            return
+        for folder, _, files in system.walk(root, on_error="raise"):
+            inner = folder.removeprefix(root)
+            if "/." not in inner:
+                yield from (
+                    f"{address.rstrip('/')}{inner.rstrip('/')}/{name}"
+                    for name in sorted(files)
+                    if name and not name.startswith(".")
+                )
+    except MissingError:
+        raise
+    except Exception as error:
+        raise PhotoError(
+            f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check address and credentials"
+        ) from error
+
+
+@lru_cache(maxsize=256)  # fsspec keeps a session for each
+def guard_client(named: str | None) -> Any:
+    """Makes aiohttp's sessions for the addresses of a host: a redirect to another host is followed only where that is a public one.
+
+    Whoever answers at a public address could otherwise have this machine ask services of its own network.
+    """
+    import aiohttp
+
+    async def check(_session: Any, _context: Any, params: Any) -> None:
+        target = urljoin(str(params.url), params.response.headers.get("Location", ""))
+        parts = urlsplit(target)
+        if parts.scheme not in ("http", "https") or (
+            parts.hostname != named and not is_public(parts.hostname)
+        ):
+            raise PermissionError(f"redirected to {target}, which is none of the public web")
+
+    async def make_session(**options: Any) -> Any:
+        trace = aiohttp.TraceConfig()
+        trace.on_request_redirect.append(check)
+        return aiohttp.ClientSession(
+            **{key: value for key, value in options.items() if key != "loop"}, trace_configs=[trace]
+        )
+
+    return make_session
+
+
+def is_public(host: str | None) -> bool:
+    """Whether a host is on the public internet, and nothing that it resolves to is local or private; an unknown host is not.
+
+    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3"), is_public("[::1]"), is_public(None)
+    (False, False, False, False, False)
+    """
+    if not host:
+        return False
+    try:
+        found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), None)}
+    except (OSError, UnicodeError):
+        return False
+    return bool(found) and all(
+        ipaddress.ip_address(str(place).partition("%")[0]).is_global for place in found
+    )
+
+
+def open_place(address: str) -> tuple[Any, str]:
+    """fsspec's file system of an address, and the path there. Raises `MissingError`."""
+    kind = address.partition("://")[0]
+    try:
+        import fsspec
+    except ImportError as error:
+        raise MissingError(
+            f"{kind}:// needs fsspec, which the plain install leaves out; {tell_install('cluster')}"
+        ) from error
+    if kind not in PACKAGES:
+        raise UsageError(
+            f"{address}: places of the kind {kind!r} are unknown; expected {', '.join(PACKAGES)}"
+        )
+    try:
+        if kind in ("http", "https"):
+            return fsspec.core.url_to_fs(address, get_client=guard_client(urlsplit(address).hostname))
+        return fsspec.core.url_to_fs(address)
+    except ImportError as error:
+        raise MissingError(
+            f"{kind}:// needs {PACKAGES[kind]} wherever photographs are read; pip install {PACKAGES[kind]}"
+        ) from error
+
+
+def describe(error: Exception) -> str:
+    """An error of a library in one line."""
+    return (
+        next((line.strip() for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
+    )

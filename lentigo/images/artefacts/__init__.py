@@ -1,0 +1,1 @@
+"""Hairs, rulers, ink and other artefacts: drawn by program, and detected in photographs."""

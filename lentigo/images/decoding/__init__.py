@@ -1,0 +1,1 @@
+"""What decoding a photograph needs: limits of memory, colour profiles, pages and chunks of files."""

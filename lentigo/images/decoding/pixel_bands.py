@@ -1,0 +1,132 @@
+"""Pixels of any mode as 8-bit RGB, reduced on the way, a tile at a time: no second picture of the full size is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from PIL import Image
+
+from lentigo.errors import PhotoError
+
+MAX_LEVEL = 65535  # of 16 bits
+TILE_PIXELS = 1 << 19  # of a tile that is converted at once
+REDUCING_GAP = 3.0  # averages over whole cells go no further than this many times the wanted size; the rest is interpolated
+FLIPPED_ACROSS, FLIPPED_DOWN, TURNED = (
+    (2, 3, 7, 8),
+    (3, 4, 6, 7),
+    (5, 6, 7, 8),
+)  # values of EXIF's orientation
+UPRIGHT = {  # what brings a stored picture upright
+    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
+}  # fmt: skip
+
+
+def resize_upright(
+    picture: Image.Image, wanted: tuple[int, int] | None, orientation: int, name: str
+) -> Image.Image:
+    """A decoded picture as 8-bit RGB, upright, at a size.
+
+    Args:
+        picture: of any mode, decoded.
+        wanted: (width, height) as stored, before it is turned upright; None for its own size.
+        orientation: 1 to 8, as EXIF has it.
+        name: for the error.
+
+    Returns:
+        The picture, in the colours of its own space.
+
+    Raises:
+        PhotoError: for floating-point pixels.
+    """
+    factor = (1, 1) if wanted is None else find_factor(picture.size, wanted)
+    width, height = (
+        picture.width / factor[0],
+        picture.height / factor[1],
+    )  # in reduced pixels; the last of them may be a part of one
+    small = reduce_rgb(picture, factor, name)
+    box = find_box(small.size, (width, height), orientation)
+    if orientation in UPRIGHT:
+        small = small.transpose(UPRIGHT[orientation])
+    if wanted is None:
+        return small
+    if orientation in TURNED:
+        wanted = wanted[::-1]
+    if small.size == wanted and factor == (1, 1):
+        return small
+    return small.resize(wanted, Image.Resampling.BILINEAR, box=box)
+
+
+def find_factor(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
+    """By how much a picture is reduced along each side before it is interpolated.
+
+    >>> find_factor((4000, 100), (224, 224))
+    (5, 1)
+    """
+    across = int(size[0] / wanted[0] / REDUCING_GAP) or 1
+    down = int(size[1] / wanted[1] / REDUCING_GAP) or 1
+    return across, down
+
+
+def find_box(
+    size: tuple[int, int], inner: tuple[float, float], orientation: int
+) -> tuple[float, float, float, float]:
+    """Where a reduced picture of `size`, turned upright, is covered by the original, which measures `inner` reduced pixels."""
+    left = size[0] - inner[0] if orientation in FLIPPED_ACROSS else 0.0
+    top = size[1] - inner[1] if orientation in FLIPPED_DOWN else 0.0
+    right, bottom = left + inner[0], top + inner[1]
+    return (top, left, bottom, right) if orientation in TURNED else (left, top, right, bottom)
+
+
+def reduce_rgb(picture: Image.Image, factor: tuple[int, int], name: str) -> Image.Image:
+    """8-bit RGB of a picture of any mode, each `factor` (across, down) of its pixels averaged to one; transparency is laid on white first."""
+    plain = picture.mode == "RGB" and "transparency" not in picture.info
+    if plain:
+        return picture if factor == (1, 1) else picture.reduce(factor)
+    size = -(-picture.width // factor[0]), -(-picture.height // factor[1])
+    reduced = Image.new("RGB", size)
+    for box in list_tiles(picture.size, factor):
+        tile = to_rgb(picture.crop(box), name)
+        if factor != (1, 1):
+            tile = tile.reduce(factor)
+        reduced.paste(tile, (box[0] // factor[0], box[1] // factor[1]))
+    return reduced
+
+
+def list_tiles(size: tuple[int, int], factor: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
+    """Boxes (left, top, right, bottom) of at most about `TILE_PIXELS` that cover a picture, each a multiple of `factor` but for the last."""
+    width = min(size[0], max(1, TILE_PIXELS // factor[1] // factor[0]) * factor[0])
+    height = max(1, TILE_PIXELS // width // factor[1]) * factor[1]
+    for top in range(0, size[1], height):
+        for left in range(0, size[0], width):
+            yield left, top, min(left + width, size[0]), min(top + height, size[1])
+
+
+def to_rgb(picture: Image.Image, name: str) -> Image.Image:
+    """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white."""
+    if picture.mode == "F":
+        raise PhotoError(
+            f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel"
+        )
+    if picture.mode.startswith("I"):
+        levels = np.asarray(picture)
+        if picture.mode == "I" and (levels.min() < 0 or levels.max() > MAX_LEVEL):
+            raise PhotoError(
+                f"{name}: levels of 32 bits, from {levels.min()} to {levels.max()}, whose range is unknown; expected 8 or 16 bits a channel"
+            )
+        return Image.fromarray(scale_levels(levels)).convert("RGB")
+    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
+        rgba = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
+    return picture.convert("RGB")
+
+
+def scale_levels(levels: np.ndarray) -> np.ndarray:
+    """Levels 0 to 65535 as 0 to 255, uint8, rounded; what lies beyond is cut.
+
+    >>> scale_levels(np.array([0, 128, 129, 32768, 65535, 70000, -1])).tolist()
+    [0, 0, 1, 128, 255, 255, 0]
+    """
+    levels = np.clip(levels, 0, MAX_LEVEL).astype(np.uint32)
+    return ((levels * 255 + 32895) >> 16).astype(np.uint8)  # equals round(level / 257)

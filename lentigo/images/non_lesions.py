@@ -1,0 +1,119 @@
+"""Pictures that show no lesion, drawn by program: what a model must refuse to answer.
+
+They stand beside photographs of other things where the limit of a refusal is set. Pixels are uint8 (side, side, 3) RGB.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from lentigo.images.artefacts.drawn_artefacts import add_hairs
+
+EACH = 10  # pictures of each kind
+
+
+def draw_no_lesions(side: int, each: int = EACH, seed: int = 0) -> np.ndarray:
+    """Pictures of every kind of `DRAWINGS`.
+
+    Args:
+        side: Pixels along an edge.
+        each: Pictures of each kind.
+        seed: The same seed gives the same pictures.
+
+    Returns:
+        uint8 (kinds * each, side, side, 3), the kinds one after the other.
+    """
+    pictures = []
+    for number, draw in enumerate(DRAWINGS):
+        rng = np.random.default_rng([seed, number])
+        for _ in range(each):
+            pictures.append(np.clip(draw(side, rng), 0, 255).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def draw_blank(side: int, rng: np.random.Generator) -> np.ndarray:
+    """One colour, black and white among them, with a camera's noise."""
+    colour = (
+        rng.choice([0, 255, *rng.integers(0, 256, 4)], 3)
+        if rng.random() < 0.7
+        else np.repeat(rng.choice([0, 255]), 3)
+    )
+    return colour + rng.normal(0, rng.uniform(0, 4), (side, side, 3))
+
+
+def draw_noise(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Random colours in grains of a random size."""
+    grains = int(rng.choice([side, side // 2, side // 8, side // 24]))
+    noise = rng.integers(0, 256, (grains, grains, 3)).astype(np.float32)
+    return cv2.resize(noise, (side, side), interpolation=cv2.INTER_NEAREST)
+
+
+def draw_text(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Lines of letters on paper or on a screen."""
+    paper = rng.integers(215, 256, 3) if rng.random() < 0.7 else rng.integers(0, 60, 3)
+    picture = np.full((side, side, 3), paper, np.uint8)
+    ink = (255 - paper) * rng.uniform(0.6, 1)
+    height = rng.uniform(0.05, 0.13) * side
+    for line in np.arange(height, side, 1.5 * height):
+        letters = "".join(chr(code) for code in rng.integers(33, 127, 40))
+        place = (int(rng.uniform(-0.1, 0.1) * side), int(line))
+        cv2.putText(
+            picture,
+            letters,
+            place,
+            cv2.FONT_HERSHEY_SIMPLEX,
+            height / 25,
+            ink.tolist(),
+            max(1, int(height / 12)),
+            cv2.LINE_AA,
+        )
+    return picture
+
+
+def draw_cloth(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Woven threads of two colours."""
+    y, x = np.indices((side, side)) / side
+    angle = rng.uniform(0, np.pi)
+    along = x * np.cos(angle) + y * np.sin(angle)
+    across = y * np.cos(angle) - x * np.sin(angle)
+    threads = rng.uniform(12, 60)
+    weave = np.sin(2 * np.pi * threads * along) * np.sin(2 * np.pi * threads * across)
+    colours = rng.integers(0, 256, (2, 3))
+    share = (0.5 + 0.5 * weave)[..., None]
+    return share * colours[0] + (1 - share) * colours[1] + rng.normal(0, 6, (side, side, 3))
+
+
+def draw_hair(side: int, rng: np.random.Generator) -> np.ndarray:
+    """A head of hair: strands over strands."""
+    picture = np.full((3, side, side), rng.integers(20, 160), np.float32)
+    for _ in range(12):
+        add_hairs(picture, rng, fewest=30)
+    return picture.transpose(1, 2, 0)
+
+
+def draw_shapes(side: int, rng: np.random.Generator) -> np.ndarray:
+    """Things with straight or round edges, in colours of things."""
+    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.float32)
+    for _ in range(int(rng.integers(4, 14))):
+        colour = rng.integers(0, 256, 3).tolist()
+        corners = rng.integers(-side // 4, side * 5 // 4, (int(rng.integers(3, 6)), 2))
+        if rng.random() < 0.3:
+            cv2.circle(
+                picture,
+                corners[0].tolist(),
+                int(rng.integers(side // 12, side // 3)),
+                colour,
+                -1,
+                cv2.LINE_AA,
+            )
+        else:
+            cv2.fillPoly(picture, [corners.astype(np.int32)], colour, cv2.LINE_AA)
+    return picture
+
+
+DRAWINGS: tuple[Callable[[int, np.random.Generator], np.ndarray], ...] = (
+    draw_blank, draw_noise, draw_text, draw_cloth, draw_hair, draw_shapes,
+)  # fmt: skip

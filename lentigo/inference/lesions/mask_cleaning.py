@@ -1,0 +1,67 @@
+"""Lesions: from what the decoder says of each pixel to the lesion that a photograph shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from PIL import Image
+
+from lentigo.inference.lesions.regions import Regions, fill_holes, find_regions
+
+HALF = 0.5  # P(lesion) from which on a pixel is lesion
+SMALLEST = 0.001  # of the photograph: what is smaller is a speck
+SPREAD = 0.25  # of the side: standard deviation of where a lesion is expected
+SHARE = 0.5  # of the largest region's weight that another region must have to be part of the same lesion
+
+
+@dataclass(frozen=True)
+class Box:
+    """A rectangle in pixels of the original photograph, upright: its left upper corner and its size."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+def clean_mask(mask: np.ndarray, *, smallest: float = SMALLEST, share: float = SHARE) -> np.ndarray:
+    """P(lesion), float (height, width), without specks, holes and what is beside the lesion.
+
+    Regions of P >= 0.5 count by the sum of P in them, the less the further they lie from the middle, at which the camera was pointed. The heaviest is kept, and others with a `share` of its weight; none where all are
+    `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border does not move.
+    """
+    regions = find_regions(mask >= HALF)
+    chosen = choose_regions(regions, mask, smallest=smallest, share=share)
+    kept = regions.paint(chosen)
+    cleaned = np.where((mask >= HALF) & ~kept, 0, mask)
+    return np.where(fill_holes(kept) & ~kept, 1, cleaned).astype(np.float32)
+
+
+def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:
+    """Which regions are the lesion, bool (count,)."""
+    large = regions.areas > smallest * mask.size
+    weight = np.where(large, regions.sum_up(mask * weigh_places(*mask.shape)), 0)
+    return large & (weight >= share * weight.max(initial=0))
+
+
+@cache
+def weigh_places(height: int, width: int) -> np.ndarray:
+    """The weight of each pixel, float (height, width): a normal density around the middle, 1 there."""
+    down, across = (((np.arange(side) + 0.5) / side - 0.5) / SPREAD for side in (height, width))
+    return np.exp(-(down[:, None] ** 2 + across**2) / 2)
+
+
+def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
+    """P(lesion), float (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255 where the lesion is."""
+    grey = Image.fromarray(np.uint8(np.round(np.clip(mask, 0, 1) * 255)))
+    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR).point([0] * 128 + [255] * 128))
+
+
+def find_box(mask: np.ndarray) -> Box | None:
+    """The smallest rectangle around what is not zero in a mask, (height, width); None where nothing is."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    return Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)

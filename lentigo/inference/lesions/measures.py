@@ -1,0 +1,115 @@
+"""Measures of a lesion: size, border, symmetry and colours, each a number with its unit and the source of its formula.
+
+They describe a mask and the pixels under it. A photograph has no size of its own: millimetres need a scale that somebody measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lentigo.images.skin_tone import convert_lab
+from lentigo.inference.lesions.shapes import (
+    measure_area,
+    measure_asymmetry,
+    measure_diameter,
+    measure_irregularity,
+)
+
+COLOURS = {  # sRGB of the six colours of the ABCD rule of dermatoscopy, as they come out in photographs: chosen by eye, see docs/segmentation.md
+    "white": (235, 220, 210), "red": (190, 70, 70), "light brown": (180, 130, 90),
+    "dark brown": (95, 60, 40), "blue-grey": (85, 95, 115), "black": (25, 20, 20),
+}  # fmt: skip
+PRESENT = 0.05  # of the lesion has a colour that counts
+SAMPLE = 5_000  # pixels at most, about, that tell the colours
+FEWEST = 100  # pixels: a smaller mask has no shape to speak of
+
+
+@dataclass(frozen=True)
+class Measures:
+    """What was measured of a lesion. Pixels are those of the upright original.
+
+    `area_px`, `area_share` of the photograph and `area_mm2`; the longest diameter, `diameter_px` and `diameter_mm`; `border_irregularity`, 1 for a
+    disc; `asymmetry`, the mean of `asymmetry_axes`, shares that fall beside the lesion when it is folded; `colours` that it has, of
+    `COLOURS`; `colour_spread`, in units of CIELAB; `cut_off`: it touches the edge of the photograph, so that the rest is unknown. Without a scale
+    millimetres are None; a mask of fewer than `FEWEST` pixels has no irregularity and no asymmetry.
+    """
+
+    area_px: float
+    area_share: float
+    area_mm2: float | None
+    diameter_px: float
+    diameter_mm: float | None
+    border_irregularity: float | None
+    asymmetry: float | None
+    asymmetry_axes: tuple[float, float] | None
+    colours: tuple[str, ...]
+    colour_spread: float
+    cut_off: bool
+
+
+def measure_lesion(
+    mask: np.ndarray,
+    pixels: np.ndarray,
+    *,
+    size: tuple[int, int] | None = None,
+    mm_per_pixel: float | None = None,
+) -> Measures:
+    """Measures a mask, bool (height, width), that is not empty, on its photograph, uint8 (height, width, 3).
+
+    `size` is the (width, height) of the original where both were reduced, and lengths are given in its pixels.
+    """
+    height, width = mask.shape
+    zoom = 1.0 if size is None else (size[0] * size[1] / (width * height)) ** 0.5
+    edges = mask[0], mask[-1], mask[:, 0], mask[:, -1]
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    around = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    whole, mask, pixels = (
+        mask,
+        np.ascontiguousarray(mask[around]),
+        pixels[around],
+    )  # what is beside the lesion costs time and says nothing
+    area, diameter = measure_area(mask) * zoom**2, measure_diameter(mask) * zoom
+    shaped = measure_area(mask) >= FEWEST
+    axes = measure_asymmetry(mask) if shaped else None
+    coloured = pixels[mask]
+    lab = convert_lab(coloured[:: 1 + len(coloured) // SAMPLE])
+    return Measures(
+        area_px=area,
+        area_share=float(whole.mean()),
+        area_mm2=None if mm_per_pixel is None else area * mm_per_pixel**2,
+        diameter_px=diameter,
+        diameter_mm=None if mm_per_pixel is None else diameter * mm_per_pixel,
+        border_irregularity=measure_irregularity(mask) if shaped else None,
+        asymmetry=None if axes is None else sum(axes) / 2,
+        asymmetry_axes=axes,
+        colours=name_colours(lab),
+        colour_spread=measure_spread(lab),
+        cut_off=any(bool(edge.any()) for edge in edges),
+    )
+
+
+def name_colours(lab: np.ndarray) -> tuple[str, ...]:
+    """Which of the six colours of the ABCD rule (Nachbar 1994, J Am Acad Dermatol 30:551) lesion pixels in CIELAB, float (n, 3), have.
+
+    A pixel has the colour that is nearest (Delta E*ab 1976); one counts that a twentieth of the pixels have.
+
+    >>> name_colours(convert_lab(np.uint8([[90, 60, 45]] * 9 + [[20, 20, 20]])))
+    ('dark brown', 'black')
+    """
+    known = convert_lab(np.array(list(COLOURS.values()), np.uint8))
+    nearest = ((known**2).sum(axis=1) - 2 * np.einsum("nd,kd->nk", lab, known)).argmin(
+        axis=1
+    )  # the pixel's own square is the same for all
+    shares = np.bincount(nearest, minlength=len(known)) / len(lab)
+    return tuple(name for name, share in zip(COLOURS, shares, strict=True) if share >= PRESENT)
+
+
+def measure_spread(lab: np.ndarray) -> float:
+    """The root mean square distance, Delta E*ab 1976 (CIE 15:2004, section 8.2.1), of lesion pixels, float (n, 3), from their mean colour.
+
+    >>> measure_spread(np.array([[40.0, 10, 10], [60, 10, 10]]))
+    10.0
+    """
+    return float(np.sqrt(lab.var(axis=0).sum()))

@@ -1,0 +1,1 @@
+"""Backbones, the network that is trained, and its graph as ONNX."""

@@ -1,0 +1,91 @@
+"""The backbones and what each was trained to see.
+
+Feeding a backbone pixels of another range is the commonest mistake with pretrained networks, so the range stands
+here beside the name and becomes the first layers of the graph.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from lentigo.errors import UsageError
+
+IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB 0..255
+IMAGENET_DEVIATION = (58.395, 57.12, 57.375)
+CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
+
+
+@dataclass(frozen=True)
+class Backbone:
+    """A network of `keras.applications`, or EfficientNet-Lite2, which we build ourselves.
+
+    `sees` is the range it was trained for: `standardised` (ImageNet's mean and deviation), `symmetric` (-1..1),
+    `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by itself). `grid` is the side of its last
+    feature map for a photograph of 224 pixels, `features` its depth.
+    """
+
+    name: str
+    constructor: str
+    sees: str
+    features: int
+    grid: int = 7
+
+
+BACKBONES: dict[str, Backbone] = {
+    backbone.name: backbone
+    for backbone in (
+        Backbone("densenet121", "DenseNet121", "standardised", 1024),
+        Backbone("densenet169", "DenseNet169", "standardised", 1664),
+        Backbone("densenet201", "DenseNet201", "standardised", 1920),
+        Backbone("inceptionv3", "InceptionV3", "symmetric", 2048, 5),
+        Backbone("inceptionresnetv2", "InceptionResNetV2", "symmetric", 1536, 5),
+        Backbone("xception", "Xception", "symmetric", 2048),
+        Backbone("vgg16", "VGG16", "caffe", 512),
+        Backbone("vgg19", "VGG19", "caffe", 512),
+        Backbone("mobilenetv2", "MobileNetV2", "symmetric", 1280),
+        Backbone("mobilenetv3small", "MobileNetV3Small", "raw", 576),
+        Backbone("nasnetmobile", "NASNetMobile", "symmetric", 1056),
+        Backbone("resnet50", "ResNet50", "caffe", 2048),
+        Backbone("resnet101", "ResNet101", "caffe", 2048),
+        Backbone("resnet152", "ResNet152", "caffe", 2048),
+        Backbone("efficientnetb0", "EfficientNetB0", "raw", 1280),
+        Backbone("efficientnetb3", "EfficientNetB3", "raw", 1536),
+        Backbone("efficientnetlite2", "EfficientNetLite2", "lite", 1280),
+    )
+}
+
+
+def find_backbone(name: str) -> Backbone:
+    """The table's entry. Raises `UsageError` that lists the names.
+
+    >>> find_backbone("mobilenetv2").sees
+    'symmetric'
+    """
+    try:
+        return BACKBONES[name.lower()]
+    except KeyError:
+        raise UsageError(f"backbone {name!r} is unknown; expected one of {', '.join(BACKBONES)}") from None
+
+
+def preprocess(backbone: Backbone, image: Any) -> Any:
+    """The layers from raw RGB pixels 0..255, (n, side, side, 3), to what the backbone was trained to see."""
+    from lentigo.models.networks.deep_learning import layers
+
+    pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(image)
+    if backbone.sees == "standardised":
+        scale = [1 / deviation for deviation in IMAGENET_DEVIATION]
+        offset = [
+            -mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
+        ]
+        return layers.Rescaling(scale, offset, name="standardise")(pixels)
+    if backbone.sees == "symmetric":
+        return layers.Rescaling(1 / 127.5, offset=-1.0, name="centre")(pixels)
+    if backbone.sees == "lite":
+        return layers.Rescaling(1 / 128, offset=-127 / 128, name="centre")(pixels)
+    if backbone.sees == "caffe":
+        from lentigo.models.networks.layers import ReverseChannels
+
+        blue_green_red = ReverseChannels(name="bgr")(pixels)
+        return layers.Rescaling(1.0, [-mean for mean in CAFFE_MEAN], name="centre")(blue_green_red)
+    return pixels

@@ -1,0 +1,72 @@
+"""The few layers that Keras lacks, written in `keras.ops`, hence the same on every backend and in ONNX."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lentigo.models.networks.deep_learning import keras, ops
+
+
+@keras.saving.register_keras_serializable("lentigo")
+class ReverseChannels(keras.layers.Layer):
+    """RGB to BGR: (n, height, width, 3) to the same shape."""
+
+    def call(self, image: Any) -> Any:
+        return ops.flip(image, axis=-1)
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return input_shape
+
+
+@keras.saving.register_keras_serializable("lentigo")
+class SpreadPixels(keras.layers.Layer):
+    """Channels become pixels: (n, h, w, factor * factor) to (n, factor * h, factor * w), each pixel a square of its channels, row by row.
+
+    The sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158): what enlarges is learned, by the convolution before, and costs a copy.
+    """
+
+    def __init__(self, factor: int, **options: Any):
+        super().__init__(**options)
+        self.factor = factor
+
+    def call(self, x: Any) -> Any:
+        _, height, width, _ = x.shape
+        squares = ops.reshape(x, (-1, height, width, self.factor, self.factor))
+        return ops.reshape(
+            ops.transpose(squares, (0, 1, 3, 2, 4)), (-1, height * self.factor, width * self.factor)
+        )
+
+    def compute_output_shape(self, input_shape: tuple) -> tuple:
+        return (input_shape[0], input_shape[1] * self.factor, input_shape[2] * self.factor)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {"factor": self.factor}
+
+
+class GradientMap(keras.layers.Layer):
+    """What speaks for malignant and what against, where: Grad-CAM of the logit before its ReLU.
+
+    Takes features (n, h, w, d) and their mean (n, d); gives (n, h, w). After the pooling the head is piecewise
+    linear at inference, so the gradient of the logit with respect to the pooled features is a product of the head's
+    weights and the masks of its ReLUs: no automatic differentiation, on any backend.
+    Formula: Selvaraju et al. 2017 (Grad-CAM), with the channel weights (1/hw) d logit / d pooled.
+    """
+
+    def __init__(self, blocks: list[tuple], last: Any, **options: Any):
+        super().__init__(**options)
+        self.blocks = blocks  # [(dense, batch norm)] in the order of the head
+        self.last = last
+
+    def call(self, inputs: tuple[Any, Any]) -> Any:
+        features, pooled = inputs
+        slopes, x = [], pooled
+        for dense, norm in self.blocks:
+            x = ops.matmul(x, ops.convert_to_tensor(dense.kernel)) + dense.bias
+            scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
+            slopes.append(ops.cast(x > 0, "float32") * scale)
+            x = ops.relu(x) * scale + (norm.beta - norm.moving_mean * scale)
+        gradient = ops.transpose(self.last.kernel)  # (1, units)
+        for (dense, _), slope in zip(reversed(self.blocks), reversed(slopes), strict=True):
+            gradient = ops.matmul(gradient * slope, ops.transpose(dense.kernel))
+        size = features.shape[1] * features.shape[2]
+        return ops.sum(features * gradient[:, None, None, :], axis=-1) / size

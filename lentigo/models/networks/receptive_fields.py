@@ -1,0 +1,52 @@
+"""Where in the photograph the cells of a backbone's last feature map look: the centres of their receptive fields.
+
+The cells do not tile the photograph. A strided convolution that pads on one side only, as "same" padding does where the size is even, or not at all, moves all
+centres (Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural networks, Distill, doi 10.23915/distill.00021). A test computes
+them from each graph. Where branches of a backbone disagree, the centre is their mean.
+"""
+
+from __future__ import annotations
+
+from lentigo.errors import ModelError
+from lentigo.images.photographs import SIDE
+
+STEP = 32  # pixels from one centre to the next, of every backbone
+FIRST = {  # pixels from the photograph's edge to the centre of the first cell, for a side of 224
+    "densenet121": 14.5,
+    "densenet169": 14.5,
+    "densenet201": 14.5,
+    "efficientnetb0": 31.5,
+    "efficientnetb3": 31.5,
+    "efficientnetlite2": 31.5,
+    "inceptionresnetv2": 37.5,
+    "inceptionv3": 37.5,
+    "mobilenetv2": 31.5,
+    "mobilenetv3small": 31.5,
+    "nasnetmobile": 24.9,
+    "resnet101": 0.5,
+    "resnet152": 0.5,
+    "resnet50": 0.5,
+    "vgg16": 16.0,
+    "vgg19": 16.0,
+    "xception": 15.5,
+}
+
+
+def place_cells(backbone: str, count: int) -> tuple[float, ...]:
+    """The centres of the cells of a row, and of the rows, as shares of the photograph's side.
+
+    Args:
+        backbone: A name of the backbone table.
+        count: Cells along a side.
+
+    Raises:
+        ModelError: The backbone is not in the table.
+
+    >>> [round(centre * 224, 1) for centre in place_cells("mobilenetv2", 7)][:2]
+    [31.5, 63.5]
+    """
+    if backbone not in FIRST:
+        raise ModelError(
+            f"backbone {backbone!r}: where its cells look is not known; expected one of {', '.join(FIRST)}"
+        )
+    return tuple((FIRST[backbone] + STEP * cell) / SIDE for cell in range(count))

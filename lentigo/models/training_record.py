@@ -1,0 +1,301 @@
+"""What a RUN has learned from: every photograph of its training and validation, and of the RUNs that it started from.
+
+`learned.npz` keeps of each the start of its file's SHA-256, a perceptual hash (`lentigo.duplicates.perceptual_hashes`), by which it
+is recognised in another file too, and how it was used. That is `BYTES_EACH` bytes a photograph, no names, no pixels.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lentigo.common.files import write_whole
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_pictures, hash_photos
+from lentigo.errors import ModelError
+from lentigo.models.bundle import LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle, is_run
+
+USES = ("none", "train", "validation")  # what a photograph was used for, by number
+PARTS = ("classifier", "decoder")  # of a RUN: the backbone with its head, and what outlines lesions
+DIGEST_BYTES = 8  # of a SHA-256: two of a million files agree by chance once in 37 million sets of that size
+BYTES_EACH = DIGEST_BYTES + BYTES + len(PARTS)
+
+
+@dataclass(frozen=True)
+class KnownPhoto:
+    """A photograph that a RUN has learned from, or was validated on.
+
+    Attributes:
+        split: "train" or "validation"; "train" where it is known as both.
+        how: "file" where the very file is known, "picture" where it was recognised by what it shows.
+        likeness: of the pictures, 0 to 1; 1 for the same file.
+    """
+
+    split: str
+    how: str
+    likeness: float
+
+
+@dataclass(frozen=True, eq=False)
+class Learned:
+    """The photographs that a RUN knows, n of them, in the order of their files' hashes.
+
+    Attributes:
+        digests: uint8 (n, `DIGEST_BYTES`), the start of each file's SHA-256.
+        hashes: uint8 (n, `BYTES`), the perceptual hashes; zeros where none is known.
+        uses: uint8 (n, 2), numbers in `USES` for each of `PARTS`.
+        unlisted: how many more the classifier knows of which nothing is kept; less those that stand here as two files.
+    """
+
+    digests: np.ndarray
+    hashes: np.ndarray
+    uses: np.ndarray
+    unlisted: int = 0
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @property
+    def total(self) -> int:
+        """All photographs that were learned from or validated on."""
+        return len(self) + self.unlisted
+
+    @property
+    def not_known(self) -> int:
+        """How many photographs cannot be recognised in another file."""
+        return self.total - int(self.hashes.any(axis=1).sum())
+
+    @cached_property
+    def rows(self) -> dict[bytes, int]:
+        """The row of each file by the start of its SHA-256."""
+        return {digest.tobytes(): row for row, digest in enumerate(self.digests)}
+
+    def of_part(self, part: str) -> Learned:
+        """The photographs that one of `PARTS` knows."""
+        known = self.take(self.uses[:, PARTS.index(part)] > 0)
+        return known if part == "classifier" else replace(known, unlisted=0)
+
+    def take(self, rows: np.ndarray) -> Learned:
+        """The photographs of a boolean mask, or of row numbers."""
+        return Learned(self.digests[rows], self.hashes[rows], self.uses[rows], self.unlisted)
+
+    def replace_part(self, part: str) -> Learned:
+        """The same without what one of `PARTS` knows, which is to learn anew."""
+        uses = self.uses.copy()
+        uses[:, PARTS.index(part)] = 0
+        return replace(self, uses=uses).take(uses.any(axis=1))
+
+    def add(self, later: Learned) -> Learned:
+        """The photographs of both; where both know one, the later use counts, and a hash is kept."""
+        digests = np.concatenate([later.digests, self.digests])
+        hashes = np.concatenate([later.hashes, self.hashes])
+        uses = np.concatenate([later.uses, self.uses])
+        unique, first, where = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+        where = where.ravel()
+        merged_hashes, merged_uses = hashes[first], uses[first]
+        for row in range(len(later), len(digests)):  # the earlier ones fill what the later ones leave open
+            place = where[row]
+            merged_uses[place] = np.where(merged_uses[place] > 0, merged_uses[place], uses[row])
+            if not merged_hashes[place].any():
+                merged_hashes[place] = hashes[row]
+        return Learned(unique, merged_hashes, merged_uses, self.unlisted + later.unlisted)
+
+    def fill(
+        self, images: Sequence[str], digests: Sequence[str], progress: Progress = show_nothing
+    ) -> Learned:
+        """The same with perceptual hashes for photographs that had none and whose files are among `images`."""
+        lacking = ~self.hashes.any(axis=1)
+        found = {}
+        for image, digest in zip(images, digests, strict=True):
+            row = self.rows.get(shorten_digest(digest)) if digest else None
+            if row is not None and lacking[row]:
+                found[row] = image
+        hashes = self.hashes.copy()
+        hashes[list(found)] = hash_photos(list(found.values()), progress=progress)
+        return replace(self, hashes=hashes)
+
+    def recognise(
+        self,
+        images: Sequence[str],
+        digests: Sequence[str],
+        *,
+        part: str = "classifier",
+        pictures: bool = True,
+        progress: Progress = show_nothing,
+    ) -> list[KnownPhoto | None]:
+        """Which photographs are known.
+
+        Args:
+            images: paths of m photographs.
+            digests: the SHA-256 of each file, "" where it cannot be read.
+            part: one of `PARTS`, which must know them.
+            pictures: whether those that are in no known file are looked at, too.
+            progress: watches the photographs go by.
+
+        Returns:
+            For each photograph how it is known, or None.
+        """
+        known = self.of_part(part)
+        uses = known.uses[:, PARTS.index(part)]
+        rows = [known.rows.get(shorten_digest(digest)) if digest else None for digest in digests]
+        answers = [None if row is None else KnownPhoto(USES[uses[row]], "file", 1.0) for row in rows]
+        if not pictures:
+            return answers
+        strangers = [place for place, answer in enumerate(answers) if answer is None]
+        matches = find_pictures([images[place] for place in strangers], known.hashes, progress=progress)
+        for place, found in zip(strangers, matches, strict=True):
+            if found:
+                split = USES[min(uses[match.row] for match in found)]
+                answers[place] = KnownPhoto(split, "picture", found[0].likeness)
+        return answers
+
+    def describe(self) -> dict[str, int]:
+        """What a card says of it."""
+        return {"photographs": self.total, "not_known": self.not_known}
+
+    def write(self, path: Path) -> None:
+        """Writes `learned.npz`, whole or not at all."""
+        arrays = {"digests": self.digests, "hashes": self.hashes, "uses": self.uses}
+        facts = {"method": np.int64(METHOD), "unlisted": np.int64(self.unlisted)}
+        with write_whole(path) as temporary, open(temporary, "wb") as file:
+            np.savez(file, **arrays, **facts)
+
+
+def shorten_digest(digest: str) -> bytes:
+    """The start of a SHA-256 in hexadecimal digits."""
+    return bytes.fromhex(digest[: 2 * DIGEST_BYTES])
+
+
+def forget_everything() -> Learned:
+    """What weights know that have learned from no photograph of ours."""
+    return list_learned((), ())
+
+
+def list_learned(
+    digests: Sequence[str],
+    splits: Iterable[str],
+    hashes: np.ndarray | None = None,
+    *,
+    parts: Sequence[str] = ("classifier",),
+    unlisted: int = 0,
+) -> Learned:
+    """Photographs as a RUN is to know them.
+
+    Args:
+        digests: the SHA-256 of each of n files; those that are "" are left out.
+        splits: "train" or "validation" of each.
+        hashes: uint8 (n, `BYTES`) from `hash_photos`; None where they are not known.
+        parts: which of `PARTS` know them.
+        unlisted: how many more there are.
+
+    Returns:
+        The photographs, each file once.
+    """
+    rows = [row for row, digest in enumerate(digests) if digest]
+    numbers = np.array([USES.index(split) for split in splits], dtype=np.uint8)
+    hashes = np.zeros((len(digests), BYTES), np.uint8) if hashes is None else hashes
+    uses = np.zeros((len(digests), len(PARTS)), np.uint8)
+    for part in parts:
+        uses[:, PARTS.index(part)] = numbers
+    shortened = np.frombuffer(b"".join(shorten_digest(digests[row]) for row in rows), np.uint8).reshape(
+        -1, DIGEST_BYTES
+    )
+    unique, first = np.unique(shortened, axis=0, return_index=True)
+    kept = np.array(rows, dtype=int)[first]
+    return Learned(unique, hashes[kept], uses[kept], unlisted)
+
+
+def find_learned(weights: str | Path) -> Learned:
+    """The photographs that weights know: of a RUN as `read_learned` tells, of other weights none."""
+    return read_learned(find_bundle(weights)) if is_run(weights) else forget_everything()
+
+
+def read_learned(bundle: Bundle) -> Learned:
+    """The photographs that a RUN knows. One that was made without `learned.npz` knows files alone.
+
+    Raises:
+        ModelError: the file is damaged.
+    """
+    path = bundle.folder / LEARNED
+    if not path.is_file():
+        return read_tables(bundle)
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            digests, hashes, uses = (
+                np.asarray(file[name], np.uint8) for name in ("digests", "hashes", "uses")
+            )
+            method, unlisted = int(file["method"]), int(file["unlisted"])
+        if not (
+            len(digests) == len(hashes) == len(uses)
+            and digests.shape[1:] == (DIGEST_BYTES,)
+            and uses.shape[1:] == (len(PARTS),)
+        ):
+            raise ValueError(f"arrays of {digests.shape}, {hashes.shape}, {uses.shape}")
+    except (OSError, ValueError, KeyError, EOFError) as error:
+        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
+    if method != METHOD or hashes.shape[1:] != (BYTES,):
+        hashes = np.zeros(
+            (len(digests), BYTES), np.uint8
+        )  # made by another version: what they show is not known
+    return Learned(digests, hashes, uses, unlisted)
+
+
+def read_tables(bundle: Bundle) -> Learned:
+    """What the tables of a RUN say that has no `learned.npz`; where it has none, how many photographs its card counts."""
+    learned = forget_everything()
+    for name, part in ((PAST, "classifier"), (SPLITS, "classifier"), (MASKS, "decoder")):
+        path = bundle.folder / name
+        if path.is_file():
+            with open(path, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            listed = list_learned(
+                [row["sha256"] for row in rows], [row["split"] for row in rows], parts=(part,)
+            )
+            learned = learned.add(listed)
+    if not len(learned.of_part("classifier")):
+        learned = replace(learned, unlisted=count_photographs(bundle.card.get("data")))
+    return learned
+
+
+def count_photographs(data: Any) -> int:
+    """How many photographs a card's entry on the data counts; 0 where it says nothing."""
+    facts = data if isinstance(data, dict) else {}
+    numbers = {side: int(facts.get(side) or 0) for side in ("training", "validation")}
+    return sum(numbers.values())
+
+
+def write_learned(
+    path: Path,
+    images: Sequence[str],
+    digests: Sequence[str],
+    held_out: np.ndarray,
+    *,
+    start: Learned,
+    parts: Sequence[str] = ("classifier",),
+    progress: Progress = show_nothing,
+) -> Learned:
+    """Writes what a RUN knows once it is trained: its own photographs, and those that its start knows.
+
+    Args:
+        path: of the `learned.npz` to be written.
+        images: paths of the n photographs of the training, those of validation among them.
+        digests: the SHA-256 of each file.
+        held_out: bool (n,), the validation photographs.
+        start: what the weights know that the training starts from.
+        parts: which of `PARTS` learn from these.
+        progress: watches the photographs go by.
+
+    Returns:
+        What was written.
+    """
+    hashes = hash_photos(images, progress=progress)
+    splits = np.where(held_out, "validation", "train")
+    learned = start.add(list_learned(digests, splits, hashes, parts=parts))
+    learned.write(path)
+    return learned

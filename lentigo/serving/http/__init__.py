@@ -1,0 +1,1 @@
+"""The HTTP interface: routes, middleware, uploads, and the page."""

@@ -1,0 +1,113 @@
+"""The application: routes, the guard around them, the page, and how the service is."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse, Response
+
+from lentigo._version import __version__
+from lentigo.serving.http import schemas
+from lentigo.serving.http.access import Gate, require
+from lentigo.serving.http.middleware import Guard
+from lentigo.serving.http.openapi import describe_interface
+from lentigo.serving.http.problems import ProblemError, install_problems
+from lentigo.serving.http.routes import router
+from lentigo.serving.metrics import CONTENT_TYPE
+from lentigo.serving.service import Service, open_service
+from lentigo.serving.settings import Settings
+
+PAGE = Path(__file__).with_name("page")
+TYPES = {
+    ".html": "text/html; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".css": "text/css; charset=utf-8",
+    ".svg": "image/svg+xml",
+}
+
+
+def make_app(settings: Settings = Settings(), service: Service | None = None) -> FastAPI:
+    """The service as an ASGI application. What `service` is not given is opened when the application starts, and closed when it ends.
+
+    >>> "/v1/predictions" in make_app().openapi()["paths"]
+    True
+    """
+
+    @asynccontextmanager
+    async def live(app: FastAPI) -> AsyncIterator[None]:
+        app.state.service = service or await asyncio.to_thread(open_service, settings)
+        app.state.gate = Gate(app.state.service)
+        app.state.service.start()
+        yield
+        await app.state.service.stop()
+
+    app = FastAPI(
+        title="Lentigo",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=live,
+    )
+    app.include_router(router)
+    add_states(app)
+    add_page(app)
+    install_problems(app, [*router.routes, *app.routes])
+    app.add_middleware(Guard)
+    app.openapi = lambda: describe_interface(app)
+    return app
+
+
+def add_states(app: FastAPI) -> None:
+    """How the service is, for those who watch over it, and what its interface is."""
+
+    @app.get("/healthz", response_model=schemas.State)
+    async def show_health() -> Response:
+        """The service runs."""
+        return JSONResponse({"status": "ok"})
+
+    @app.get("/readyz", response_model=schemas.State)
+    async def show_readiness(request: Request) -> Response:
+        """The model is loaded, the store answers, and the queue has places."""
+        if obstacle := await request.app.state.service.find_obstacle():
+            raise ProblemError("busy", obstacle)
+        return JSONResponse({"status": "ready"})
+
+    @app.get(
+        "/metrics",
+        response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+    )
+    async def show_metrics(request: Request, who: str = require("read")) -> Response:
+        """Counts for Prometheus."""
+        return Response(request.app.state.service.metrics.write(), media_type=CONTENT_TYPE)
+
+    @app.get("/openapi.json", include_in_schema=False)
+    async def show_interface() -> Response:
+        return JSONResponse(app.openapi())
+
+
+def add_page(app: FastAPI) -> None:
+    """The page, from files that are read when the application is made: nothing a request says leads to a file."""
+    files = {path.name: path.read_bytes() for path in sorted(PAGE.glob("*")) if path.suffix in TYPES}
+
+    def show(name: str) -> Response:
+        if name not in files:
+            raise ProblemError("not-found", "the page has no such part")
+        return Response(
+            files[name], media_type=TYPES[Path(name).suffix], headers={"Cache-Control": "no-cache"}
+        )
+
+    @app.get("/", include_in_schema=False)
+    async def show_page() -> Any:
+        return show("index.html")
+
+    @app.get("/page/{name}", include_in_schema=False)
+    async def show_part(name: str) -> Any:
+        return show(name)

@@ -1,0 +1,66 @@
+"""The interface as an OpenAPI document: what FastAPI finds, with every problem that a route may answer with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from lentigo.serving.http import schemas
+from lentigo.serving.http.problems import MEDIA_TYPE
+
+ALWAYS = (400, 403, 408, 413, 500)
+KEYED = (401, 429, 503)
+WORDS = {
+    400: "The request cannot be read.", 401: "No key, or one that is not valid.", 403: "The key is not for that, or another site asks.", 404: "There is none.",
+    408: "The body did not arrive in time.", 409: "The name is taken, or the Idempotency-Key belongs to another request.",
+    413: "More bytes or photographs than are taken at once.", 415: "The body is no form.", 422: "A value is not as expected, or no photograph could be answered.",
+    429: "More requests than one key may make; see Retry-After.", 500: "A bug.", 503: "The queue is full or the store does not answer; see Retry-After.",
+}  # fmt: skip
+DESCRIPTION = "Benign or malignant, for photographs of skin lesions. A research tool, not a medical device: no diagnosis, no treatment decision."
+
+
+def describe_interface(app: FastAPI) -> dict[str, Any]:
+    """The document, made once."""
+    if app.openapi_schema is None:
+        document = get_openapi(
+            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
+        )
+        parts = document["components"]["schemas"]
+        parts["Problem"] = schemas.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+        for name in ("HTTPValidationError", "ValidationError"):
+            parts.pop(name, None)
+        for path, item in document["paths"].items():
+            for method, operation in item.items():
+                add_problems(path, method, operation)
+        app.openapi_schema = document
+    return app.openapi_schema
+
+
+def add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
+    """Every problem that an operation may answer with."""
+    problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for status in sorted(list_statuses(path, method, operation)):
+        retry = (
+            {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+            if status in (429, 503)
+            else {}
+        )
+        operation["responses"][str(status)] = {"description": WORDS[status], "content": problem} | (
+            {"headers": retry} if retry else {}
+        )
+
+
+def list_statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
+    """The statuses of those problems."""
+    statuses = {*ALWAYS, *(KEYED if "security" in operation else ()), *((503,) if path == "/readyz" else ())}
+    if path.startswith("/v1"):
+        statuses.add(422)
+    if "{id}" in path:
+        statuses.add(404)
+    if method == "post":
+        statuses.add(409)
+    if path == "/v1/predictions" and method == "post":
+        statuses.add(415)
+    return statuses

@@ -1,0 +1,1 @@
+"""The store: predictions, lesions, keys and the images that are kept on demand."""

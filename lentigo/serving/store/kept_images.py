@@ -1,0 +1,127 @@
+"""Photographs that are kept on demand: the pixels alone, upright and in sRGB, in files that the hash of the original names.
+
+What else a camera or a program wrote into the original (EXIF with place, time and serial number, XMP, comments, thumbnails, colour profiles) is not
+copied: each file is encoded anew from the decoded pixels.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Set
+from contextlib import contextmanager
+from pathlib import Path
+
+from PIL import Image
+
+from lentigo.common.files import name_full_disk, write_whole
+from lentigo.errors import DataError
+from lentigo.images.photographs import Problem, hold_pixels
+from lentigo.serving.store.locks import FolderLock
+
+QUALITY = 95  # of the JPEG, with colours at full resolution
+SUFFIX = ".jpg"
+PART = f".part{SUFFIX}"  # how the name of a file ends that `write_whole` has not finished
+PATIENCE = 300.0  # seconds for which whoever forgets waits for those who keep
+SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class PhotoFolder:
+    """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made when the first one is kept."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+
+    def keep(self, sha256: str, content: bytes) -> None:
+        """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already stays.
+
+        `content` is the original file, `sha256` its hash. Raises `PhotoError` for what is no photograph, `SpaceError` where the disk is full.
+        """
+        path = self._locate(sha256)
+        if path.exists():
+            return
+        self._make()
+        with (
+            hold_pixels(content, sha256) as pixels,
+            write_whole(path) as temporary,
+            os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file,
+        ):
+            Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling=0)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def try_sharing(self) -> FolderLock | None:
+        """A lock to be held from before photographs are kept until their records are written; None while somebody forgets, or waits to.
+
+        Raises `SpaceError` where the folder cannot be written.
+        """
+        self._make()
+        return FolderLock.try_locking(self.folder, alone=False)
+
+    @contextmanager
+    def lock_alone(self, patience: float = PATIENCE) -> Iterator[None]:
+        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes. Raises `SpaceError` where that takes too long."""
+        self._make()
+        with FolderLock.lock_alone(self.folder, patience):
+            yield
+
+    def get(self, sha256: str) -> bytes | None:
+        """The JPEG of a photograph, None where it is not kept."""
+        try:
+            return self._locate(sha256).read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def remove(self, sha256: str) -> bool:
+        """Removes a photograph; False where it was not kept. Raises `SpaceError` where the folder cannot be written."""
+        path = self._locate(sha256)
+        with name_full_disk(path):
+            try:
+                path.unlink()
+            except FileNotFoundError:
+                return False
+        return True
+
+    def find_strays(self, named: Set[str]) -> list[str]:
+        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; to be asked with the folder locked (`lock_alone`)."""
+        if not self.folder.is_dir():
+            return []
+        return sorted(
+            {path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)} - named
+        )
+
+    def tidy(self) -> None:
+        """Removes what a process that was killed had written in part, where nobody keeps photographs at this moment. To be called at a start."""
+        if self.folder.is_dir():
+            lock = FolderLock.try_locking(self.folder, alone=True)
+            if lock is not None:
+                with lock:
+                    self.remove_parts()
+
+    def remove_parts(self) -> tuple[int, list[Problem]]:
+        """Removes what a process that was killed had written in part, and says how many; to be called with the folder locked (`lock_alone`)."""
+        count = 0
+        problems = []
+        for path in self.folder.glob(f".*{PART}") if self.folder.is_dir() else ():
+            try:
+                path.unlink(missing_ok=True)
+                count += 1
+            except OSError as error:
+                problems.append(
+                    Problem(
+                        path.name,
+                        f"could not be removed ({error.strerror or error}); remove it yourself: it holds a photograph",
+                    )
+                )
+        return count, problems
+
+    def _make(self) -> None:
+        """Makes the folder, for its owner alone."""
+        with name_full_disk(self.folder):
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _locate(self, sha256: str) -> Path:
+        """Raises `DataError` for a name that is no hash: it could lead out of the folder."""
+        if not SHA256.fullmatch(sha256):
+            raise DataError(f"photograph {sha256[:80]!a}: expected the 64 hexadecimal digits of a SHA-256")
+        return self.folder / f"{sha256}{SUFFIX}"

@@ -1,0 +1,1 @@
+"""The loop of a training: stages, steps, batches, augmentation, checkpoints."""

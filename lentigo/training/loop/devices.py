@@ -1,0 +1,74 @@
+"""What a training runs on: threads of a processor, several GPUs side by side, numbers of half the width."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+
+from lentigo.errors import UsageError
+from lentigo.models.networks.deep_learning import keras
+
+
+def set_threads(count: int) -> None:
+    """Bounds TensorFlow's threads in this process; without effect once it has computed anything."""
+    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        with suppress(RuntimeError):  # it has computed: so be it
+            tf.config.threading.set_intra_op_parallelism_threads(count)
+            tf.config.threading.set_inter_op_parallelism_threads(count)
+
+
+@contextmanager
+def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
+    """Trains on a number of devices, or on "all", each batch shared out among them, and with `bf16` computes in bfloat16 with float32 weights; gives
+    their number.
+
+    Keras' own DataParallel (JAX backend) and its policy mixed_bfloat16; what is built within the context keeps to them. Raises `UsageError`.
+    """
+    chosen = choose_devices(devices)
+    with ExitStack() as stack:
+        if len(chosen) > 1:
+            stack.enter_context(
+                keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False).scope()
+            )
+        if bf16:
+            before = keras.config.dtype_policy()
+            stack.callback(keras.config.set_dtype_policy, before)
+            keras.config.set_dtype_policy("mixed_bfloat16")
+        yield max(1, len(chosen))
+
+
+def choose_devices(devices: str) -> list[str]:
+    """The names of the first so many devices, none for one device. Raises `UsageError` for a number that is none, or more than there are."""
+    if devices == "1":
+        return []
+    if devices != "all" and not (devices.isdigit() and int(devices)):
+        raise UsageError(f"devices is {devices!r}; expected a number such as 2, or all")
+    if keras.backend.backend() != "jax":
+        raise UsageError(
+            f"several devices need Keras on JAX, not on {keras.backend.backend()}; pip install jax (jax[cuda12] for GPUs), then KERAS_BACKEND=jax"
+        )
+    found = keras.distribution.list_devices()
+    count = len(found) if devices == "all" else int(devices)
+    if count > len(found):
+        raise UsageError(
+            f"{count} devices; expected {len(found)} at most, as many as JAX finds ({', '.join(found)})"
+        )
+    return found[:count]
+
+
+def check_batch(size: int) -> None:
+    """Raises `UsageError` for a batch that the devices cannot share out evenly."""
+    if size % count_devices():
+        raise UsageError(
+            f"batch size is {size}; expected a multiple of {count_devices()}, the number of devices"
+        )
+
+
+def count_devices() -> int:
+    """Devices among which each batch is shared out."""
+    distribution = keras.distribution.distribution()
+    return 1 if distribution is None else int(distribution.device_mesh.shape[0])

@@ -1,0 +1,63 @@
+"""What training makes small."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lentigo.models.networks.deep_learning import keras, ops
+
+ABSENT = 1e-6  # of weight: below it no photograph of a batch has a diagnosis
+SMOOTH = 1.0  # pixels added to areas, so that an empty mask has a loss too
+
+
+@keras.saving.register_keras_serializable("lentigo")
+class AnswerLoss(keras.losses.Loss):
+    """Cross-entropy of the class and, where it is known, of the diagnosis: (n, 1 + k) to (n,).
+
+    The first column of `y_true` is 1 for malignant, the others the diagnosis, one of them 1, or all 0 where it is not known; those of
+    `y_pred` are logits. A photograph without a diagnosis adds nothing to the second part; the others count as much as the whole batch would.
+
+    Args:
+        diagnosis_weight: Of the second part; that of the first is 1.
+        label_smoothing: Share of the class that is given to the other one.
+    """
+
+    def __init__(self, diagnosis_weight: float = 0.4, label_smoothing: float = 0.0, **options: Any):
+        super().__init__(**options)
+        self.diagnosis_weight = diagnosis_weight
+        self.label_smoothing = label_smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        truth = ops.cast(y_true, "float32")
+        logits = ops.cast(y_pred, "float32")
+        malignant = truth[:, 0] * (1 - self.label_smoothing) + self.label_smoothing / 2
+        score = logits[:, 0]
+        entropy = ops.relu(score) - score * malignant + ops.log1p(ops.exp(-ops.abs(score)))
+        likelihood = ops.sum(truth[:, 1:] * ops.log_softmax(logits[:, 1:], axis=-1), axis=-1)
+        known = ops.mean(ops.sum(truth[:, 1:], axis=-1))
+        return entropy - self.diagnosis_weight * likelihood / ops.maximum(known, ABSENT)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "diagnosis_weight": self.diagnosis_weight,
+            "label_smoothing": self.label_smoothing,
+        }
+
+
+@keras.saving.register_keras_serializable("lentigo")
+class MaskLoss(keras.losses.Loss):
+    """Cross-entropy of the pixels plus 1 - soft Jaccard of the lesion, the mean of each photograph: masks and logits (n, h, w) to (n,).
+
+    Cross-entropy alone forgets small lesions, overlap alone learns slowly where it is nil (Rahman & Wang 2016; Taghanaki et al.
+    2019 on sums of both).
+    """
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        truth, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
+        entropy = ops.mean(
+            ops.relu(logits) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits))), axis=(1, 2)
+        )
+        probability = ops.sigmoid(logits)
+        both = ops.sum(probability * truth, axis=(1, 2))
+        either = ops.sum(probability + truth, axis=(1, 2)) - both
+        return entropy + 1 - (both + SMOOTH) / (either + SMOOTH)

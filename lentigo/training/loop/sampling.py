@@ -1,0 +1,77 @@
+"""The order in which a training sees its photographs: each once, or batches balanced by source and by class inside each source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lentigo.errors import DataError
+
+BALANCES = ("none", "source")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The photographs of one source and one class: their rows, int (n,), and the share of all views that is drawn from them."""
+
+    rows: np.ndarray
+    share: float
+
+
+def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
+    """The cells of a balanced training.
+
+    A source is drawn by the square root of the size of its smaller class, so that a large source does not rule and a rare class
+    is not shown too often. Half of what is drawn from a source is malignant: within what is drawn, the source says nothing of the class.
+    A source with one class is drawn by the square root of a tenth of its size, and is all of that class.
+
+    Args:
+        sources: Names, words (n,).
+        malignant: 0 or 1, int (n,).
+
+    Returns:
+        Cells whose shares add up to 1.
+
+    Raises:
+        DataError: A photograph has no source.
+    """
+    if any(not isinstance(source, str) or not source for source in sources):
+        raise DataError(
+            "balance by source: some photographs name no source; expected a column `source` without gaps, or --balance none"
+        )
+    cells = []
+    for source in sorted(set(sources)):
+        here = sources == source
+        classes = [np.flatnonzero(here & (malignant == label)) for label in (0, 1)]
+        present = [rows for rows in classes if len(rows)]
+        smaller = min(len(rows) for rows in classes)
+        weight = np.sqrt(smaller or here.sum() / 10)
+        cells += [Cell(rows, weight / len(present)) for rows in present]
+    total = sum(cell.share for cell in cells)
+    return [Cell(cell.rows, cell.share / total) for cell in cells]
+
+
+def draw_balanced(cells: list[Cell], n: int, rng: np.random.Generator) -> np.ndarray:
+    """Rows, int (n,), drawn from cells by their shares; a cell is used up before a row of it comes again.
+
+    >>> cells = plan_cells(np.array(["a", "a", "a", "b", "b"]), np.array([0, 0, 1, 0, 1]))
+    >>> sorted(draw_balanced(cells, 4, np.random.default_rng(0)).tolist())[-2:]
+    [3, 4]
+    """
+    counts = share_out(np.array([cell.share for cell in cells]), n)
+    drawn = []
+    for cell, count in zip(cells, counts, strict=True):
+        rounds = -(-count // len(cell.rows))
+        decks = [rng.permutation(cell.rows) for _ in range(rounds)]
+        drawn.append(np.concatenate([*decks, np.array([], dtype=int)])[:count])
+    return rng.permutation(np.concatenate(drawn).astype(int))
+
+
+def share_out(shares: np.ndarray, n: int) -> np.ndarray:
+    """Whole numbers, int (k,), that add up to `n` and are as near to the shares as can be (largest remainders)."""
+    exact = shares * n
+    counts = np.floor(exact).astype(int)
+    missing = n - counts.sum()
+    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    return counts

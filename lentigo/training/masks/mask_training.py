@@ -1,0 +1,216 @@
+"""Training with masks: a decoder for a RUN that classifies, for one that is trained on the way, or for a RUN of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import shutil
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pandas as pd
+
+from lentigo.common.files import stage_folder
+from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.masks import MaskSet, check_masks, list_masks
+from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.masks.mask_assessment import MaskAssessment
+from lentigo.images.photographs import Problem
+from lentigo.models.bundle import (
+    CARD,
+    CLASSIFIER,
+    GRAPH,
+    HISTORY,
+    INT8_GRAPH,
+    INT8_WEIGHTS,
+    Bundle,
+    amend_bundle,
+    draft_bundle,
+    finish_bundle,
+    open_bundle,
+)
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.graph_weights import start_network
+from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
+from lentigo.models.networks.network import Network, build_answers, open_network, settle_norms
+from lentigo.models.training_record import PARTS, Learned, find_learned, forget_everything, read_learned
+from lentigo.splits.splits import hold_out_share
+from lentigo.training.masks.mask_files import (
+    describe_alone,
+    describe_decoder,
+    finish_papers,
+    judge,
+    write_files,
+)
+from lentigo.training.masks.mask_stages import MaskJob, build_decoder_stage, build_whole_stage
+from lentigo.training.preparation import Guard, check_folder, guard_material, keep_settings
+from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.trainer import DISCLAIMER, Training, name_source, read_sample, train
+
+WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
+
+
+@dataclass(frozen=True)
+class MaskTraining:
+    """A finished training of a decoder: the RUN, its scores on validation, the training of the classifier where that came first, and what was left out."""
+
+    bundle: Bundle
+    validation: MaskAssessment
+    classifier: Training | None
+    problems: tuple[Problem, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is to be trained, on what, and how; `facts` is what the card says of leaks and twins."""
+
+    masks: MaskSet
+    facts: dict[str, Any]
+    recipe: Recipe
+    weights: str | Path
+    unfreeze: bool
+    resume: bool
+    exact: bool
+    progress: Progress
+
+    def plan(self, network: Network, learned: Learned, work: Path) -> MaskJob:
+        """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a resumed call must share."""
+        decoder = build_decoder(
+            find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed
+        )
+        attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
+        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.unfreeze, "exact": self.exact,
+                    "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
+        keep_settings(work / "settings.json", settings)
+        return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.exact, self.progress)
+
+
+def train_masks(
+    data: str | Path | MaskSet, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", unfreeze: bool = False,
+    resume: bool = False, exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
+) -> MaskTraining:  # fmt: skip
+    """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or chosen on its test split, whose masks stay
+    closed; `guard` says how leaks into it are kept out.
+
+    Where `out` is a finished RUN the decoder is put into it: its backbone is used, whatever the recipe names, and its trunk and its other
+    answers stay as they are. Where `out` is new and the manifest has labels of both classes, a classifier is trained first, as by `train`.
+    Where it has none, the RUN has a decoder and no classifier; then `unfreeze` trains the trunk too.
+    Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; pairs that cannot be used are left out and listed in the answer.
+    """
+    started, out = time.perf_counter(), Path(out)
+    recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
+    listed, finished, classifier = list_masks(data), (out / CARD).is_file(), None
+    if unfreeze and (listed.labelled or finished):
+        raise UsageError(
+            "--unfreeze would change the classifier; expected a new RUN and a manifest without labels: leave one of them out"
+        )
+    material = guard_material(listed, guard, progress)
+    masks = check_masks(material.dataset, progress=progress)
+    facts = {"guard": asdict(guard), **material.describe()}
+    if masks.labelled and not finished:
+        classifier = train(
+            keep_labelled(data) if isinstance(data, MaskSet) else data,
+            out,
+            recipe,
+            weights=weights,
+            resume=resume,
+            exact=exact,
+            guard=guard,
+            progress=progress,
+        )
+    request = Request(masks, facts, recipe, weights, unfreeze, resume, exact, progress)
+    bundle, validation = (
+        add_decoder(request, open_bundle(out)) if finished or classifier else train_alone(request, out)
+    )
+    problems = tuple(
+        dict.fromkeys((*(classifier.problems if classifier else ()), *masks.problems, *validation.problems))
+    )
+    return MaskTraining(bundle, validation, classifier, problems, time.perf_counter() - started)
+
+
+def keep_labelled(masks: MaskSet) -> Dataset:
+    """The photographs of some pairs that have a label, for a classifier."""
+    known = masks.table["label"].notna()
+    return Dataset(masks.name, masks.table[known].reset_index(drop=True), masks.problems)
+
+
+def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:
+    """Trains a decoder on the trunk of a finished RUN and puts it into its graph."""
+    started, work = time.perf_counter(), bundle.folder / WORK
+    if work.is_dir() and not request.resume:
+        raise UsageError(
+            f"{bundle.folder}: holds an unfinished decoder; go on with --resume, or remove {work}"
+        )
+    request = dataclasses.replace(
+        request,
+        recipe=dataclasses.replace(request.recipe, backbone=bundle.card["backbone"]),
+        weights="the RUN's own",
+    )
+    network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
+    job = request.plan(network, read_learned(bundle), work)
+    history = job.run([build_decoder_stage])
+    with stage_folder(bundle.folder / GRAPH) as folder:
+        doc = onnx.load(bundle.graph, load_external_data=False).doc_string
+        before = pd.read_csv(bundle.folder / HISTORY)
+        write_files(
+            folder, job, pd.concat([before[before["stage"] != "decoder"], history]), doc, read_learned(bundle)
+        )
+        entries = {"int8": None} if "int8" in bundle.card else {}
+        entries |= {
+            "outputs": list(build_answers(job.network).output),
+            "decoder": describe_decoder(job, history, request.facts, started),
+        }
+        validation = judge(folder, {**bundle.card, **entries}, job, entries["decoder"])
+        bundle = amend_bundle(bundle, sorted(folder.iterdir()), drop=(INT8_GRAPH, INT8_WEIGHTS), **entries)
+    finish_papers(bundle, history)
+    shutil.rmtree(work)
+    return bundle, dataclasses.replace(validation, model=bundle.name)
+
+
+def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
+    """Trains a decoder, with `unfreeze` its trunk too, and writes a RUN that has no classifier."""
+    started, recipe, work = time.perf_counter(), request.recipe, out / "checkpoint"
+    check_folder(out, request.resume)
+    network = dataclasses.replace(
+        start_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None
+    )
+    if str(request.weights) == "none":
+        settle_norms(network, read_sample(request.masks))
+    job = request.plan(network, forget_everything(), work)
+    history = job.run([build_decoder_stage, build_whole_stage] if request.unfreeze else [build_decoder_stage])
+    parts = PARTS if request.unfreeze else ("decoder",)
+    write_files(out, job, history, DISCLAIMER, find_learned(request.weights), parts)
+    card = describe_alone(job, name_source(request.weights)) | {
+        "decoder": describe_decoder(job, history, request.facts, started)
+    }
+    draft = draft_bundle(out, card)
+    validation = judge(out, draft.card, job, draft.card["decoder"])
+    bundle = finish_bundle(draft, {})
+    finish_papers(bundle, history)
+    shutil.rmtree(work)
+    return bundle, validation
+
+
+def hold_out(masks: MaskSet, recipe: Recipe, learned: Learned) -> np.ndarray:
+    """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it knows them all, else drawn by groups.
+
+    Raises `DataError` where there are too few groups for two sides.
+    """
+    given = (masks.table["split"] == "validation").to_numpy()
+    if not given.any() and len(learned):
+        known = learned.recognise(masks.table["image"].tolist(), masks.digests)
+        if all(known):
+            given = np.array([photo.split == "validation" for photo in known])
+    if given.any() and not given.all():
+        return given
+    if len(np.unique(masks.groups)) < 2:
+        raise DataError(
+            f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected two at least, for training and validation"
+        )
+    one_class = np.zeros(len(masks.groups), int)
+    return hold_out_share(one_class, masks.groups, masks.digests, recipe.validation_split, recipe.seed)

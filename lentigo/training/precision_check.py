@@ -1,0 +1,131 @@
+"""Whether bf16 decides as fp32 does: measured for each RUN when it is made, since networks differ in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lentigo.datasets.manifests import Dataset
+from lentigo.images.photographs import SIDE
+from lentigo.inference.operating_point import choose_threshold
+from lentigo.models.agreement import compare_answers
+from lentigo.models.runtime import Session, fastest_precision, measure_logits
+from lentigo.training.calibration_fit import fit_calibration
+
+
+@dataclass(frozen=True)
+class PrecisionCheck:
+    """bf16 beside fp32 on `n` photographs. `neutral`: equal enough to be used by default.
+
+    Attributes:
+        n: The number of photographs.
+        decisions_equal: The share of them that both decide alike at the operating point.
+        auroc_f32: In fp32.
+        auroc_bf16: In bf16.
+        auroc_loss_ci: The 95 % interval of what bf16 loses of it.
+        largest_difference: Of calibrated P(malignant).
+        mean_difference: Of it, without its sign.
+        neutral: Whether the rule of `lentigo.models.agreement` holds.
+    """
+
+    n: int
+    decisions_equal: float
+    auroc_f32: float
+    auroc_bf16: float
+    auroc_loss_ci: tuple[float, float]
+    largest_difference: float
+    mean_difference: float
+    neutral: bool
+
+
+@dataclass(frozen=True)
+class Served:
+    """The answers of a graph in the precision that a RUN of it is served in.
+
+    Attributes:
+        logits: Float (n,); NaN for a photograph that cannot be read.
+        check: What decided the precision; None where there was nothing to decide: fp32.
+    """
+
+    logits: np.ndarray
+    check: PrecisionCheck | None
+
+    @property
+    def precision(self) -> str:
+        """ "bf16" or "f32"."""
+        return name_precision(self.check)
+
+
+def name_precision(check: PrecisionCheck | None) -> str:
+    """The precision that a RUN with this check is served in where the processor has it: "bf16" or "f32"."""
+    return "bf16" if check is not None and check.neutral else "f32"
+
+
+def measure_served(
+    graph: Path | bytes, dataset: Dataset, rule: str, *, exact: bool = False, side: int = SIDE
+) -> Served:
+    """Asks a graph about photographs in the precision that a RUN of it would be served in.
+
+    Args:
+        graph: The graph, or the file that holds it.
+        dataset: The photographs with their labels and groups.
+        rule: That of the operating point, at which decisions are compared.
+        exact: Whether fp32 is served whatever bf16 would decide.
+        side: That of the photographs as the graph takes them, in pixels.
+
+    Returns:
+        The logits, and how bf16 compares with fp32 where this processor computes in it.
+    """
+    images = dataset.table["image"].tolist()
+    f32 = measure_logits(Session(graph, precision="f32"), images, side)
+    if exact or fastest_precision() != "bf16":
+        return Served(f32, None)
+    bf16 = measure_logits(Session(graph, precision="bf16"), images, side)
+    check = compare_logits(f32, bf16, dataset.malignant, rule, dataset.groups)
+    return Served(bf16 if check.neutral else f32, check)
+
+
+def check_precision(
+    graph: Path, dataset: Dataset, rule: str, *, exact: bool = False
+) -> PrecisionCheck | None:
+    """Compares bf16 with fp32 on photographs, as `measure_served` does; None where there is nothing to decide."""
+    if exact or fastest_precision() != "bf16":
+        return None
+    return measure_served(graph, dataset, rule).check
+
+
+def compare_logits(
+    f32: np.ndarray,
+    bf16: np.ndarray,
+    malignant: np.ndarray,
+    rule: str = "0.5",
+    groups: np.ndarray | None = None,
+) -> PrecisionCheck:
+    """Compares the logits of both precisions, once they are calibrated, at the operating point of a rule.
+
+    Args:
+        f32: Logits in fp32, float (n,); NaN (unreadable) is left out.
+        bf16: Those in bf16.
+        malignant: The truth, 0 or 1, int (n,).
+        rule: That of the operating point, in fp32.
+        groups: Group numbers, int (n,); None: each photograph is its own.
+
+    Returns:
+        The check.
+    """
+    known = ~np.isnan(f32) & ~np.isnan(bf16)
+    groups = np.arange(len(f32)) if groups is None else groups
+    f32, bf16, malignant, groups = f32[known], bf16[known], malignant[known], groups[known]
+    calibration = fit_calibration(f32, malignant, groups)
+    before, after = calibration.apply(f32), calibration.apply(bf16)
+    both = 0 < malignant.sum() < len(malignant)
+    threshold = choose_threshold(rule if both else "0.5", malignant, before)
+    decided = before >= threshold, after >= threshold
+    found = compare_answers(malignant, (before, after), decided, groups)
+    return PrecisionCheck(
+        n=found.n, decisions_equal=found.decisions_equal,
+        auroc_f32=found.auroc_before, auroc_bf16=found.auroc_after, auroc_loss_ci=found.loss_ci,
+        largest_difference=found.largest_difference, mean_difference=found.mean_difference, neutral=found.neutral,
+    )  # fmt: skip

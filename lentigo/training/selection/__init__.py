@@ -1,0 +1,1 @@
+"""Choosing by cross-validation: tuning, comparison of backbones, folds, ensembles."""

@@ -1,0 +1,85 @@
+"""Scores of repeated cross-validation: how far chance reaches, and whether one contender is better than another.
+
+Trainings on overlapping photographs are not independent, so the usual variance of their mean is far too small. Nadeau and Bengio 2003 (Machine
+Learning 52:239) correct it: (1/J + n_test/n_train) times the variance of the J scores, with Student's t of J - 1 degrees of freedom. Bouckaert and
+Frank 2004 (PAKDD, LNCS 3056:3) found that for repeated K-fold cross-validation, where n_test/n_train is 1/(K - 1), it holds its level and repeats well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import expit, logit
+from scipy.stats import t
+
+from lentigo.common.intervals import LEVEL, UNKNOWN, widen
+
+
+@dataclass(frozen=True)
+class Mean:
+    """The mean of some scores, or of differences, with its 95 % interval and the p of its being 0; NaN where one training says nothing of chance."""
+
+    mean: float
+    ci: tuple[float, float]
+    p: float
+
+    def to_json(self) -> dict[str, object]:
+        """Mean and interval; a value that does not exist is null."""
+        return {"mean": known(self.mean), "ci": [known(end) for end in self.ci]}
+
+
+def known(value: float) -> float | None:
+    """None for NaN."""
+    return None if np.isnan(value) else float(value)
+
+
+def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: float | None = None) -> Mean:
+    """Gives the mean of the scores of trainings that overlap, with its 95 % interval and p.
+
+    Args:
+        scores: AUROCs or accuracies, or differences of such, one for each training; float (j,).
+        ratio: How many times as many photographs were held out of a training as it learned from.
+        cases: Of scores between 0 and 1, not of differences, the number of photographs of the smaller class on which they were measured. The
+            interval is made on the logit scale then, and is as wide at least as the rule of three wants (`lentigo.common.intervals.widen`).
+
+    Returns:
+        The mean; its interval ends within 0 and 1, that of a difference within -1 and 1. NaN where one training says nothing of chance.
+
+    >>> average_scores([0.02, 0.02, 0.02], 0.25).ci
+    (0.02, 0.02)
+    """
+    values = np.asarray(scores, float)
+    count, mean = len(values), float(values.mean())
+    if count < 2:
+        return Mean(mean, UNKNOWN, float("nan"))
+    deviation = float(np.sqrt((1 / count + ratio) * values.var(ddof=1)))
+    quantile = float(t.ppf(0.5 + LEVEL / 2, count - 1))
+    p = 1.0 if abs(mean) < 1e-12 else 0.0
+    if deviation >= 1e-12:  # not mere rounding
+        p = float(2 * t.sf(abs(mean) / deviation, count - 1))
+    if cases is None:
+        ends = np.clip([mean - quantile * deviation, mean + quantile * deviation], -1, 1)
+        return Mean(mean, (float(ends[0]), float(ends[1])), p)
+    ends = mean, mean
+    if 0 < mean < 1:
+        reach = quantile * deviation / (mean * (1 - mean))  # of the logit
+        low, high = expit(logit(mean) + np.array([-reach, reach]))
+        ends = float(low), float(high)
+    return Mean(mean, widen(mean, ends, cases), p)
+
+
+def adjust_holm(p: Sequence[float]) -> list[float]:
+    """p values of several tests, so adjusted that one in twenty families of tests holds a false finding at 0.05 (Holm 1979, Scandinavian Journal of
+    Statistics 6:65). NaN, a test that could not be made, stays and does not count.
+
+    >>> [round(value, 3) for value in adjust_holm([0.01, 0.04, 0.03])]
+    [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p, float)
+    rows = np.flatnonzero(~np.isnan(values))
+    order = rows[np.argsort(values[rows], kind="stable")]
+    adjusted = values.copy()
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)), 1.0)
+    return adjusted.tolist()

@@ -1,0 +1,224 @@
+"""The audit: what was planted in a set is found, and nothing else; the report shows the pairs."""
+
+import base64
+import io
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import lentigo
+from lentigo.audit.audit import audit, describe_transformation
+from lentigo.audit.report import frame_back, frame_onto, write_audit
+from lentigo.datasets.manifests import load_dataset
+from lentigo.duplicates.duplicates import Transformation
+from lentigo.errors import DataError
+from lentigo.images.synthetic_lesions import draw_phantom
+
+
+def save(folder, name, pixels, **options):
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(path, **options)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Train and test, twelve phantoms of each class and split, with a crop across, a conflict, an empty, a tiny and two unreadable files."""
+    folder = tmp_path_factory.mktemp("set")
+    for number in range(24):
+        for label in ("benign", "malignant"):
+            save(
+                folder / ("train" if number < 12 else "test"),
+                f"{label}/{number:02d}.png",
+                draw_phantom(label, number).photo,
+            )
+    lesion = draw_phantom("malignant", 3).photo
+    save(folder, "test/malignant/crop.jpg", lesion[10:190, 30:210], quality=90)
+    save(folder, "train/benign/mirrored.png", draw_phantom("malignant", 5).photo[:, ::-1])
+    save(folder, "train/benign/even.png", np.full((224, 224, 3), (200, 160, 150), np.uint8))
+    save(folder, "train/benign/even too.png", np.full((224, 224, 3), (200, 160, 150), np.uint8))
+    save(folder, "train/benign/tiny.png", draw_phantom("benign", 40).photo[::8, ::8])
+    for name in ("broken.jpg", "broken too.jpg"):
+        (folder / "test/benign" / name).write_bytes(b"no photograph")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def found(folder):
+    return audit(folder)
+
+
+@pytest.fixture(scope="module")
+def facts(found):
+    return json.loads(json.dumps(found.to_json(), allow_nan=False))
+
+
+def test_the_json_is_that_of_the_contract(facts):
+    assert set(facts) >= {
+        "n",
+        "unreadable",
+        "twins",
+        "leaks",
+        "groups",
+        "label_conflicts",
+        "shortcuts",
+        "artefacts",
+        "skin_tone",
+    }
+    assert facts["n"] == 48 + 7 and set(facts["twins"][0]) >= {"a", "b", "kind", "score", "transformation"}
+    assert set(facts["shortcuts"]) >= {"border_only_auroc", "file_only_auroc", "thumbnail_only_auroc", "ci"}
+
+
+def test_a_crop_on_the_other_side_is_a_leak(facts):
+    (leak,) = facts["leaks"]
+    assert leak["kind"] == "partial" and set(leak["sides"]) == {"train", "test"}
+    assert {image.rsplit("/", 1)[1] for image in (leak["a"], leak["b"])} == {"03.png", "crop.jpg"}
+
+
+def test_one_lesion_with_two_labels_is_a_conflict(facts):
+    (conflict,) = facts["label_conflicts"]
+    assert {
+        image.rsplit("/", 1)[1]: label for image, label in zip(conflict["images"], conflict["labels"])
+    } == {"05.png": "malignant", "mirrored.png": "benign"}
+
+
+def test_only_the_planted_copies_are_twins(facts):
+    assert len(facts["twins"]) == 2 and facts["groups"] == 2
+
+
+def test_unreadable_and_empty_photographs_are_listed_and_copies_of_nothing(facts):
+    assert [problem["image"].rsplit("/", 1)[1] for problem in facts["unreadable"]] == [
+        "broken too.jpg",
+        "broken.jpg",
+    ]
+    assert [image.rsplit("/", 1)[1] for image in facts["quality"]["empty"]] == ["even too.png", "even.png"]
+    assert not any(
+        "even" in image or "broken" in image for twin in facts["twins"] for image in (twin["a"], twin["b"])
+    )
+
+
+def test_a_tiny_photograph_is_named(facts):
+    assert [image.rsplit("/", 1)[1] for image in facts["quality"]["tiny"]] == ["tiny.png"]
+
+
+def test_rates_are_given_by_class_with_intervals(facts):
+    hair = facts["artefacts"]["hair"]
+    assert set(hair) == {"all", "benign", "malignant"} and hair["all"]["n"] == 53
+    assert all(side["ci"][0] <= side["rate"] <= side["ci"][1] for side in hair.values())
+
+
+def test_every_readable_photograph_has_a_skin_tone(facts):
+    assert sum(sum(row.values()) for row in facts["skin_tone"].values()) == 53
+
+
+def test_the_floors_keep_copies_on_one_side(found):
+    assert (
+        found.shortcuts.n == 53 and found.shortcuts.groups == 50
+    )  # two pairs, and two files of the same bytes
+
+
+def test_ids_on_two_sides_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path):
+    for number in range(4):
+        save(tmp_path, f"{number}.png", draw_phantom("benign", 50 + number).photo)
+    rows = {
+        "image": [f"{n}.png" for n in range(4)],
+        "label": ["benign", "malignant", "benign", "malignant"],
+        "split": ["train", "test", "train", "test"],
+    }
+    pd.DataFrame(rows | {"lesion_id": ["a", "a", None, None], "patient_id": ["1", None, "2", "2"]}).to_csv(
+        tmp_path / "manifest.csv", index=False
+    )
+    facts = audit(tmp_path).to_json()
+    assert [leak["kind"] for leak in facts["leaks"]] == ["patient_id", "lesion_id"]
+    assert [len(conflict["images"]) for conflict in facts["label_conflicts"]] == [2]
+
+
+def test_another_set_is_searched_for_copies(folder, tmp_path):
+    save(tmp_path, "malignant/turned.png", np.rot90(draw_phantom("malignant", 20).photo))
+    save(tmp_path, "benign/other.png", draw_phantom("benign", 60).photo)
+    facts = audit(folder / "test", against=tmp_path).to_json()
+    (leak,) = facts["leaks"]
+    assert (
+        leak["kind"] == "near"
+        and leak["b"].endswith("turned.png")
+        and tuple(leak["sides"]) == (str(folder / "test"), str(tmp_path))
+    )
+    assert facts["n"] == len(list((folder / "test").rglob("*.*g")))
+
+
+def test_a_set_is_no_copy_of_itself(folder):
+    assert not audit(folder / "train", against=folder / "train").leaks
+
+
+def test_photographs_without_classes_can_be_audited(tmp_path):
+    lesion = draw_phantom("benign", 7).photo
+    save(tmp_path, "below/a b.png", lesion)
+    save(tmp_path, "ü.png", lesion[:, ::-1])
+    facts = audit(tmp_path).to_json()
+    assert (
+        [twin["kind"] for twin in facts["twins"]] == ["near"]
+        and facts["shortcuts"] is None
+        and not facts["label_conflicts"]
+    )
+
+
+def test_a_misspelt_class_is_not_taken_for_photographs_without_classes(tmp_path):
+    save(tmp_path, "benign/1.png", draw_phantom("benign", 1).photo)
+    save(tmp_path, "malignent/2.png", draw_phantom("malignant", 1).photo)
+    with pytest.raises(DataError, match="malignant"):
+        audit(tmp_path)
+
+
+def test_nothing_readable_is_one_clear_error(tmp_path):
+    (tmp_path / "one.jpg").write_bytes(b"")
+    with pytest.raises(DataError, match="none of its 1 photographs can be read"):
+        audit(tmp_path)
+
+
+def test_the_verb_takes_a_data_set(folder):
+    dataset = load_dataset(folder / "train")
+    assert lentigo.audit(dataset.take(np.arange(6))).name == str(folder / "train")
+
+
+def test_the_report_shows_both_photographs_of_a_pair(found):
+    page = write_audit(found)
+    assert (
+        "test/malignant/crop.jpg" in page and "train/malignant/03.png" in page and "This split leaks" in page
+    )
+    picture = page.split('alt="')[1].split("base64,")[1].split('"')[0]
+    assert Image.open(io.BytesIO(base64.b64decode(picture))).size[0] > 20
+
+
+def test_the_report_of_a_photograph_that_has_gone_is_written_all_the_same(folder, tmp_path):
+    shutil.copytree(folder / "test", tmp_path / "test")
+    found = audit(tmp_path / "test")
+    (tmp_path / "test/malignant/crop.jpg").unlink()
+    flagged = replace(found, photos=found.photos.assign(hair=True))
+    assert "Hair" in write_audit(flagged)
+
+
+def test_frames_lie_where_the_transformation_says():
+    crop = Transformation(
+        1.0, 1.0, 0.0, False, (0.1, -0.05), 0.5
+    )  # the first's middle lies right of and above the second's
+    assert frame_onto(crop, (100, 100), (200, 200))[0] == pytest.approx((70, 40))
+    assert frame_back(crop, (100, 100), (200, 200))[0] == pytest.approx((-70, -40))
+
+
+def test_words_of_a_transformation():
+    assert (
+        describe_transformation_of(Transformation(1.0, 1.0, -90.0, False, (0.0, 0.0), 1.0))
+        == "turned by 270 degrees"
+    )
+
+
+def describe_transformation_of(change):
+    from lentigo.duplicates.duplicates import Twin
+
+    return describe_transformation(Twin(0, 1, "near", 1.0, change))

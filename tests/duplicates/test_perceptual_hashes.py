@@ -1,0 +1,106 @@
+"""A photograph is recognised by its hash when its file was written again, and others are not taken for it."""
+
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from lentigo.duplicates.perceptual_hashes import BYTES, LIMIT, PictureIndex, find_pictures, hash_photos
+from lentigo.images.synthetic_lesions import draw_phantom
+
+
+@pytest.fixture(scope="module")
+def originals(tmp_path_factory):
+    """Twelve photographs of lesions, 4:3, and what is kept of them."""
+    folder = tmp_path_factory.mktemp("originals")
+    images = []
+    for number in range(12):
+        pixels = draw_phantom(("benign", "malignant")[number % 2], 300 + number).photo
+        picture = Image.fromarray(pixels).resize((320, 320)).crop((0, 40, 320, 280))
+        picture.save(folder / f"{number}.png")
+        images.append(str(folder / f"{number}.png"))
+    return images, hash_photos(images)
+
+
+def crop_square(picture):
+    """The middle at true aspect."""
+    return ImageOps.fit(picture, (224, 224))
+
+
+CHANGES = {
+    "JPEG": (lambda picture: picture, {"quality": 50}, ".jpg"),
+    "WebP": (lambda picture: picture, {"quality": 50}, ".webp"),
+    "half": (lambda picture: picture.resize((160, 120)), {"quality": 85}, ".jpg"),
+    "double": (lambda picture: picture.resize((640, 480)), {"quality": 85}, ".jpg"),
+    "squeezed": (lambda picture: picture.resize((224, 224)), {"quality": 85}, ".jpg"),
+    "cropped to a square": (crop_square, {"quality": 85}, ".jpg"),
+    "mirrored": (ImageOps.mirror, {"quality": 85}, ".jpg"),
+    "quarter turn": (lambda picture: picture.transpose(Image.Transpose.ROTATE_90), {"quality": 85}, ".jpg"),
+    "turned by 37 degrees": (lambda picture: crop_square(picture).rotate(37, Image.Resampling.BICUBIC), {"quality": 85}, ".jpg"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_was_saved_again_is_recognised(originals, tmp_path, change):
+    images, hashes = originals
+    alter, options, suffix = CHANGES[change]
+    if change == "turned by 37 degrees":  # a square frame that was turned
+        images = [
+            save(crop_square(Image.open(image)), tmp_path / f"square_{number}.png")
+            for number, image in enumerate(images)
+        ]
+        hashes = hash_photos(images)
+    copies = [
+        save(alter(Image.open(image)), tmp_path / f"{number}{suffix}", **options)
+        for number, image in enumerate(images)
+    ]
+    assert [found[0].row for found in find_pictures(copies, hashes)] == list(range(len(images)))
+
+
+def save(picture, path, **options):
+    """Writes a picture; its path."""
+    picture.save(path, **options)
+    return str(path)
+
+
+def test_a_squeezed_frame_is_known_by_its_crop_too(originals, tmp_path):
+    images, _ = originals
+    crops = [
+        save(crop_square(Image.open(image)), tmp_path / f"crop_{number}.webp")
+        for number, image in enumerate(images)
+    ]
+    squeezed = [
+        save(Image.open(image).resize((224, 224)), tmp_path / f"{number}.jpg")
+        for number, image in enumerate(images)
+    ]
+    for known, asked in ((crops, squeezed), (squeezed, crops)):
+        assert [found[0].row for found in find_pictures(asked, hash_photos(known))] == list(
+            range(len(images))
+        )
+
+
+def test_other_lesions_are_no_copies(originals, tmp_path):
+    _, hashes = originals
+    others = [
+        save(Image.fromarray(draw_phantom("benign", 700 + number).photo), tmp_path / f"{number}.png")
+        for number in range(12)
+    ]
+    assert find_pictures(others, hashes) == [()] * len(others)
+
+
+def test_nothing_is_known_of_what_shows_nothing_or_cannot_be_read(tmp_path, bad):
+    even = save(Image.new("RGB", (64, 64), (200, 160, 150)), tmp_path / "even.png")
+    hashes = hash_photos([even, str(bad), str(tmp_path / "gone.jpg")])
+    assert hashes.shape == (3, BYTES) and not hashes.any()
+    assert find_pictures([even, str(bad)], hashes) == [(), ()]
+
+
+def test_all_that_show_the_picture_are_named_the_likest_first(originals):
+    images, hashes = originals
+    twice = np.concatenate([hashes, hashes[:1]])
+    found = PictureIndex(twice).find_photo(images[0])
+    assert [match.row for match in found] == [0, 12] and found[0].likeness >= found[1].likeness >= LIMIT
+
+
+def test_a_hash_does_not_depend_on_the_number_of_threads(originals):
+    images, hashes = originals
+    np.testing.assert_array_equal(hash_photos(images, threads=3), hashes)

@@ -1,0 +1,160 @@
+"""Photographs of an evaluation that show the same picture are one group, and those of the training are named."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lentigo.cli.summary import print_contamination
+from lentigo.common.files import hash_file
+from lentigo.datasets.manifests import load_dataset
+from lentigo.duplicates.searches import searches_folder
+from lentigo.evaluation.analysis import analyse
+from lentigo.evaluation.assessment import evaluate
+from lentigo.evaluation.contamination import Contamination
+from lentigo.evaluation.duplicate_images import search_copies
+from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.inference.prediction import Predictor
+from lentigo.models.bundle import open_bundle
+
+
+@pytest.fixture(scope="module")
+def folder(phantoms, tmp_path_factory):
+    """Six training photographs turned, four lesions that no RUN has seen, one of them twice."""
+    folder = tmp_path_factory.mktemp("copies")
+    for side in ("benign", "malignant"):
+        (folder / side).mkdir()
+        for number in (900, 901):
+            Image.fromarray(draw_phantom(side, number).photo).save(folder / side / f"new_{number}.png")
+    for number, path in enumerate(sorted(phantoms.glob("*/phantom_*.jpg"))[:6]):
+        Image.open(path).transpose(Image.Transpose.ROTATE_90).save(
+            folder / path.parent.name / f"{number}.png"
+        )
+    Image.open(folder / "benign" / "new_900.png").transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(
+        folder / "benign" / "new_flipped.png"
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def searched(run, folder):
+    return search_copies(open_bundle(run), load_dataset(folder))
+
+
+def test_copies_of_training_photographs_are_found_in_other_files(searched):
+    _, copies = searched
+    assert len({copy.image for copy in copies}) == 6 and not any("new_" in copy.image for copy in copies)
+    assert {copy.kind for copy in copies} <= {"near", "partial"} and all(
+        "phantom_" in copy.training_image for copy in copies
+    )
+
+
+def test_twins_of_the_set_share_a_group(searched):
+    dataset, _ = searched
+    new = dataset.table["image"].str.contains("new_").to_numpy()
+    groups = {
+        image.partition("/copies")[2].partition("/")[2]: group
+        for image, group in zip(dataset.table["image"][new], dataset.groups[new], strict=True)
+    }
+    assert groups["benign/new_900.png"] == groups["benign/new_flipped.png"] and len(set(groups.values())) == 4
+
+
+def test_columns_of_the_set_keep_their_kind(run, folder, tmp_path):
+    table = load_dataset(folder).table.assign(age=50, split="test")
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    dataset, _ = search_copies(open_bundle(run), load_dataset(tmp_path))
+    assert dataset.table["age"].dtype == np.int64 and dataset.table["split"].tolist() == ["test"] * len(table)
+
+
+def test_an_assessment_draws_whole_groups_of_twins(run, folder):
+    assessment = evaluate(run, folder)
+    assert len(np.unique(assessment.dataset.groups)) == 10 and len(assessment.copies) >= 6
+    assert evaluate(run, folder, twins=False).copies is None
+
+
+def test_what_the_training_searched_is_not_searched_again(run, phantoms):
+    before = set(searches_folder().iterdir())
+    search_copies(open_bundle(run), load_dataset(phantoms))
+    assert set(searches_folder().iterdir()) == before
+
+
+def test_a_given_duplicate_group_is_kept(run, folder, tmp_path):
+    table = load_dataset(folder).table
+    table["duplicate_group"] = np.where(table["image"].str.contains("new_901"), "mine", None)
+    table.to_csv(tmp_path / "manifest.csv", index=False)
+    dataset, _ = search_copies(open_bundle(run), load_dataset(tmp_path))
+    assert set(dataset.table.loc[dataset.table["image"].str.contains("new_901"), "duplicate_group"]) == {
+        "mine"
+    }
+
+
+# --- what a RUN knows by hashes alone
+
+
+@pytest.fixture(scope="module")
+def again(phantoms, tmp_path_factory):
+    """All phantoms saved again as JPEG of quality 85: other files, the same pictures."""
+    folder = tmp_path_factory.mktemp("again")
+    for path in phantoms.glob("*/phantom_*.jpg"):
+        (folder / path.parent.name).mkdir(exist_ok=True)
+        Image.open(path).save(folder / path.parent.name / path.name, quality=85)
+    return folder
+
+
+@pytest.fixture
+def moved(run, tmp_path):
+    """The RUN, whose training photographs are nowhere."""
+    folder = shutil.copytree(run, tmp_path / "moved")
+    (folder / "splits.csv").write_text((folder / "splits.csv").read_text().replace(".jpg", ".gone"))
+    card = json.loads((folder / "card.json").read_text())
+    card["files"]["splits.csv"] = hash_file(folder / "splits.csv")
+    (folder / "card.json").write_text(json.dumps(card))
+    return folder
+
+
+def test_a_run_whose_files_are_gone_knows_its_photographs_in_other_files(moved, again):
+    assessment = evaluate(moved, again)
+    known = assessment.contamination
+    assert known.count("picture") == known.n == 48 and known.not_known == 0 and known.searched == 0
+    assert any(
+        "has learned from 48 of these 48 photographs (0 by their files, 48 by what they show)" in note
+        for note in known.notes
+    )
+    assert any("0 of the 48: the files of the others are not where they were" in note for note in known.notes)
+
+
+def test_what_a_run_cannot_know_is_said_and_not_called_clean(moved, again):
+    (moved / "learned.npz").unlink()
+    card = json.loads((moved / "card.json").read_text())
+    card["files"].pop("learned.npz")
+    (moved / "card.json").write_text(json.dumps(card))
+    known = evaluate(moved, again).contamination
+    assert known.images == () and known.not_known == known.learned_from == 48
+    assert known.notes[0].startswith("not known for 48 of the 48 photographs that moved@")
+
+
+def test_nobody_looked_is_said(run, again):
+    known = evaluate(run, again, twins=False).contamination
+    assert known.images == () and known.to_json()["by_picture"] is None and known.to_json()["not_known"] == 48
+    assert "by their files alone" in known.notes[0]
+
+
+def test_the_second_model_of_a_comparison_is_looked_at_too(run, toy_run, again):
+    mine = Predictor(toy_run("logit", "embedding"))
+    analysis = analyse(mine, evaluate(mine, again), against=Predictor(run))
+    assert len(analysis.contamination_of_other.images) == 48 and analysis.overlap == ()
+    assert analysis.to_json()["contamination_of_other"]["by_picture"] == 48
+
+
+def test_people_are_told_of_both(run, again, capsys):
+    assessment = evaluate(run, again)
+    print_contamination(assessment.to_json()["contamination"])
+    assert "has learned from 48 of these 48 photographs" in capsys.readouterr().out
+    known = Contamination("run@1", 10, 100, 0, (), True, searched=100)
+    print_contamination(known.to_json())
+    assert (
+        "none of these photographs is, in whatever file, among 100 that run@1 has learned from"
+        in capsys.readouterr().out
+    )

@@ -1,0 +1,16 @@
+"""Pictures that show no lesion."""
+
+import numpy as np
+
+from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
+
+
+def test_every_kind_is_drawn_and_no_two_pictures_are_alike():
+    pictures = draw_no_lesions(64, each=3, seed=5)
+    assert pictures.shape == (3 * len(DRAWINGS), 64, 64, 3) and pictures.dtype == np.uint8
+    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+
+
+def test_the_same_seed_draws_the_same():
+    assert (draw_no_lesions(32, 2, 1) == draw_no_lesions(32, 2, 1)).all()
+    assert (draw_no_lesions(32, 2, 1) != draw_no_lesions(32, 2, 2)).any()

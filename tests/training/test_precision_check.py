@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from lentigo.datasets.manifests import load_dataset
+from lentigo.training import precision_check as precision
+from lentigo.training.precision_check import compare_logits, measure_served
+
+LOGITS, MALIGNANT = np.linspace(-3, 3, 1000), (np.arange(1000) % 7 < np.linspace(0, 7, 1000)).astype(int)
+
+
+def test_precisions_are_compared_by_decisions_and_ranking():
+    assert compare_logits(LOGITS, LOGITS, MALIGNANT).neutral
+    few, many = (np.where(np.arange(1000) % step == 0, -LOGITS, LOGITS) for step in (250, 100))
+    assert compare_logits(LOGITS, few, MALIGNANT).decisions_equal == pytest.approx(0.996, abs=0.0011)
+    assert not compare_logits(LOGITS, many, MALIGNANT).neutral
+    assert compare_logits(np.array([1.0, np.nan]), np.array([1.0, np.nan]), np.array([1, 0])).n == 1
+
+
+def test_a_loss_that_chance_may_hide_is_no_agreement():
+    swapped = LOGITS.copy()
+    low = np.flatnonzero(LOGITS < -1)
+    swapped[low] = np.random.default_rng(0).permutation(
+        LOGITS[low]
+    )  # far from the threshold: no decision changes
+    check = compare_logits(LOGITS, swapped, MALIGNANT, "0.5")
+    assert check.decisions_equal == 1 and check.auroc_loss_ci[1] > 0.002 and not check.neutral
+
+
+@pytest.mark.parametrize(("offset", "served"), [(0.0, "bf16"), (0.4, "f32")])
+def test_the_logits_are_those_of_the_precision_that_is_served(run, phantoms, monkeypatch, offset, served):
+    class Session(precision.Session):
+        """A processor whose bf16 moves every logit by half of the offset, to either side in turn."""
+
+        def __init__(self, graph, precision):
+            super().__init__(graph, precision="f32")
+            self.offset = offset if precision == "bf16" else 0.0
+
+        def stream(self, photos):
+            for number, answer in enumerate(super().stream(photos)):
+                yield {**answer, "logit": answer["logit"] + self.offset * (-1) ** number}
+
+    dataset = load_dataset(phantoms)
+    exact = measure_served(run / "model.onnx", dataset, "youden", exact=True)
+    monkeypatch.setattr(precision, "fastest_precision", lambda: "bf16")
+    monkeypatch.setattr(precision, "Session", Session)
+    found = measure_served(run / "model.onnx", dataset, "youden")
+    assert exact.precision == "f32" and exact.check is None and found.precision == served
+    assert np.allclose(found.logits, exact.logits) and found.check.neutral == (served == "bf16")
