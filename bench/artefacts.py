@@ -43,8 +43,8 @@ def main() -> None:
     from lentigo.images.photographs import read_all
 
     print(describe_machine())
-    photos, _ = read_all(sample_photos(options.folders, options.sample))
-    pixels = [photo.pixels for photo in photos]
+    images, _ = read_all(sample_photos(options.folders, options.sample))
+    pixels = [image.pixels for image in images]
     flags, ratio = find(pixels)
     print_table(
         [f"{len(pixels)} photographs as they are", *(name(kind) for kind in KINDS)],
@@ -73,13 +73,13 @@ def name(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def find(photos: list[np.ndarray]) -> tuple[np.ndarray, float]:
+def find(images: list[np.ndarray]) -> tuple[np.ndarray, float]:
     """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`, which is half a millisecond on an idle core."""
     from lentigo.images.artefacts.artefact_detection import KINDS, find_artefacts
     from lentigo.images.quality import measure_quality
 
     flags, seconds = [], np.zeros(2)
-    for pixels in photos:
+    for pixels in images:
         started = time.thread_time()
         found = find_artefacts(pixels).flags
         between = time.thread_time()
@@ -99,30 +99,30 @@ def drawings() -> dict[str, Draw]:
     }  # fmt: skip
 
 
-def add_white_frame(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_white_frame(image: np.ndarray, rng: np.random.Generator) -> None:
     """A round picture on white paper."""
     from lentigo.images.artefacts.drawn_artefacts import blend, grid, rise
 
-    far, radius = np.hypot(*(grid(photo.shape[1]) - np.float32(0.5))), rng.uniform(0.46, 0.52)
-    blend(photo, rise(far, radius, radius + 0.01), (255, 255, 255))
+    far, radius = np.hypot(*(grid(image.shape[1]) - np.float32(0.5))), rng.uniform(0.46, 0.52)
+    blend(image, rise(far, radius, radius + 0.01), (255, 255, 255))
 
 
-def add_cast(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_cast(image: np.ndarray, rng: np.random.Generator) -> None:
     """Light of one of `CASTS`."""
-    photo *= np.float32(CASTS[rng.integers(len(CASTS))]).reshape(3, 1, 1)
+    image *= np.float32(CASTS[rng.integers(len(CASTS))]).reshape(3, 1, 1)
 
 
-def drawn_row(kind: str, draw: Draw, photos: list[np.ndarray], flags: np.ndarray) -> list:
+def drawn_row(kind: str, draw: Draw, images: list[np.ndarray], flags: np.ndarray) -> list:
     """How often a drawing is found where nothing of its kind was, and how often it raises another flag."""
     from lentigo.images.artefacts.artefact_detection import KINDS
 
-    which, rng, pictures = KINDS.index(kind), np.random.default_rng(0), []
+    which, rng, drawn = KINDS.index(kind), np.random.default_rng(0), []
     free = np.flatnonzero(~flags[:, which])
     for index in free:
-        photo = np.ascontiguousarray(photos[index].transpose(2, 0, 1), np.float32)
-        draw(photo, rng)
-        pictures.append(np.ascontiguousarray(np.clip(photo, 0, 255).astype(np.uint8).transpose(1, 2, 0)))
-    found, _ = find(pictures)
+        image = np.ascontiguousarray(images[index].transpose(2, 0, 1), np.float32)
+        draw(image, rng)
+        drawn.append(np.ascontiguousarray(np.clip(image, 0, 255).astype(np.uint8).transpose(1, 2, 0)))
+    found, _ = find(drawn)
     others = np.delete(found & ~flags[free], which, axis=1)
     return [
         name(kind),
@@ -137,10 +137,10 @@ def label_rows(path: Path) -> list[list]:
     import pandas as pd
 
     from lentigo.images.artefacts.artefact_detection import KINDS
-    from lentigo.images.photographs import read_photo
+    from lentigo.images.photographs import read_image
 
     table = pd.read_csv(path)
-    flags, _ = find([read_photo(image).pixels for image in table["image"]])
+    flags, _ = find([read_image(image).pixels for image in table["image"]])
     return [
         label_row(name(kind), table[kind].to_numpy(), flags[:, KINDS.index(kind)])
         for kind in KINDS

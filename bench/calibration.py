@@ -120,7 +120,7 @@ def show_decisions(run: str) -> None:
 
     bundle = open_bundle(run)
     reference = load_reference(bundle.folder / REFERENCE)
-    rule = DecisionRule(bundle.threshold, float(bundle.card["risk"]) or 0.1, reference)
+    rule = DecisionRule(bundle.threshold, float(bundle.card["alpha"]) or 0.1, reference)
     malignant = np.repeat([0, 1], [len(reference.benign), len(reference.malignant)])
     probability = np.concatenate([reference.benign, reference.malignant])
     former, present, contradicted = [], [], []
@@ -175,7 +175,7 @@ def load_features(options: argparse.Namespace):
     sides = []
     for chosen in (order[: options.photographs], order[options.photographs :][: options.fresh]):
         side = dataset.take(np.sort(chosen))
-        features = extract_features(network, side, exact=True)
+        features = extract_features(network, side, fp32=True)
         digests = [
             digest for digest, readable in zip(side.digests, features.readable, strict=True) if readable
         ]

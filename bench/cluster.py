@@ -29,9 +29,9 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--price", type=float, default=0.05, help="of a processor for an hour")
     options = parser.parse_args()
-    from lentigo.images.photographs import find_photos
+    from lentigo.images.photographs import find_images
 
-    paths = [str(path) for path in find_photos(options.photos)] * options.repeat
+    paths = [str(path) for path in find_images(options.images)] * options.repeat
     alone = measure_plain(options.run, paths)
     starts, rates = zip(
         *(measure_workers(options.run, paths, count) for count in options.workers), strict=True

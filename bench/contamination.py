@@ -3,7 +3,7 @@
 Hashes of all photographs of `--data` are searched for changed copies of `--count` of them (a row for each change), and
 for `--queries` photographs as they are: what is then found beside the photograph itself is the same picture, or a false
 find. Pairs that share an ISIC number or a lesion in a `--table` are explained; the others are compared in full by the
-search for twins, and what that does not confirm is listed. Example:
+search for duplicates, and what that does not confirm is listed. Example:
 
     python bench/contamination.py --data photos/train more/ ham10000/images \\
         --table ids/train.csv=photos --table ham10000/manifest.csv=ham10000 --count 300 --queries 3000
@@ -34,13 +34,13 @@ from lentigo.duplicates.perceptual_hashes import (
     BYTES,
     TURNED,
     UPRIGHT,
-    PictureIndex,
+    HashIndex,
     find_limit,
-    hash_photos,
+    hash_images,
     read_frame,
     reduce_pixels,
 )
-from lentigo.images.photographs import find_photos, read_photo
+from lentigo.images.photographs import find_images, read_image
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
@@ -94,11 +94,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
     print(describe_machine())
-    files = [str(path) for folder in options.data for path in find_photos(folder)]
+    files = [str(path) for folder in options.data for path in find_images(folder)]
     started = time.perf_counter()
-    hashes = hash_photos(files)
+    hashes = hash_images(files)
     seconds = time.perf_counter() - started
-    index = PictureIndex(hashes)
+    index = HashIndex(hashes)
     print_table(
         ["photographs", "of these hashed", "bytes each", "seconds", "ms each"],
         [[len(files), index.size, BYTES, seconds, 1000 * seconds / len(files)]],
@@ -122,13 +122,13 @@ def read_tables(given: list[str]) -> dict[str, tuple[str, str]]:
     return facts
 
 
-def measure_recall(files: list[str], index: PictureIndex, rows: np.ndarray) -> None:
+def measure_recall(files: list[str], index: HashIndex, rows: np.ndarray) -> None:
     """A row for each change: the share of copies whose original, or its equal, is found, and the least likeness."""
     changes = PLAIN | {name: save_again(CHANGES[name]) for name in OTHERS}
 
     def find(change: Change, row: int) -> bool:
         pixels = np.ascontiguousarray(
-            change(read_photo(files[row], None).pixels, np.random.default_rng(int(row)))
+            change(read_image(files[row], None).pixels, np.random.default_rng(int(row)))
         )
         return bool(index.find_frame(reduce_pixels(pixels)))
 
@@ -163,14 +163,14 @@ def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[
             for b in rows:
                 sides = Path(files[a]).parts[-3], Path(files[b]).parts[-3]
                 if sides[0] != sides[1]:
-                    found = PictureIndex(hashes[[b]]).find_photo(files[a])
+                    found = HashIndex(hashes[[b]]).find_image_by_hash(files[a])
                     counts[sides].append(bool(found))
     table = [[*sides, len(found), 100 * float(np.mean(found))] for sides, found in counts.items()]
     print_table(["looked for", "known", "pairs of one ISIC number", "found, %"], table)
 
 
 def measure_false(
-    files: list[str], index: PictureIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]
+    files: list[str], index: HashIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]
 ) -> None:
     """Pairs of photographs by how far their likeness is above the limit: the same picture by id, confirmed by the full comparison, or neither."""
 
@@ -228,8 +228,8 @@ def judge_pair(files: list[str], a: int, b: int, facts: dict[str, tuple[str, str
         return "neither"
     if prints[0].digest == prints[1].digest:
         return "full comparison"
-    twin = compare_row(prints, [((0, 1), (*range(TURNS), MIRRORED))])[0]
-    return "full comparison" if twin else "neither"
+    duplicate = compare_row(prints, [((0, 1), (*range(TURNS), MIRRORED))])[0]
+    return "full comparison" if duplicate else "neither"
 
 
 if __name__ == "__main__":

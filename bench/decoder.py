@@ -18,7 +18,7 @@ import numpy as np
 import openvino
 from tables import describe_machine, print_table
 
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.runtime import BATCH, fastest_precision
 
@@ -40,8 +40,8 @@ def main() -> None:
         "--width", type=int, nargs="+", default=[0], help="channels; 0 is what the backbone's cost allows"
     )
     options = parser.parse_args()
-    photos = np.stack([draw_phantom("benign", seed).photo for seed in range(BATCH)])
-    rows = [row for name in options.backbones for row in measure(name, options.width, photos)]
+    images = np.stack([draw_synthetic_lesion("benign", seed).image for seed in range(BATCH)])
+    rows = [row for name in options.backbones for row in measure(name, options.width, images)]
     print(describe_machine())
     print_table(
         [
@@ -58,18 +58,18 @@ def main() -> None:
     )
 
 
-def measure(name: str, widths: list[int], photos: np.ndarray) -> list[list]:
+def measure(name: str, widths: list[int], images: np.ndarray) -> list[list]:
     """The rows of one backbone."""
     from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
     from lentigo.models.networks.network import build_network, settle_norms
 
     network = build_network(find_backbone(name), "none")
-    settle_norms(network, photos)
+    settle_norms(network, images)
     decoders = [build_decoder(find_skips(network), width or choose_width(network), 0) for width in widths]
     rows = []
     for precision in ("f32", *(["bf16"] if fastest_precision() == "bf16" else [])):
         graphs = [network, *(attach_decoder(network, decoder) for decoder in decoders)]
-        plain, *others = time_in_turn([prepare(graph, photos, precision) for graph in graphs])
+        plain, *others = time_in_turn([prepare(graph, images, precision) for graph in graphs])
         for decoder, seconds in zip(decoders, others, strict=True):
             rows.append(
                 [
@@ -95,18 +95,18 @@ def describe(network: Network, decoder: keras.Model) -> list:
     ]
 
 
-def prepare(network: Network, photos: np.ndarray, precision: str) -> Callable[[], None]:
+def prepare(network: Network, images: np.ndarray, precision: str) -> Callable[[], None]:
     """A warm graph, as a call."""
     from lentigo.models.networks.network import build_answers
     from lentigo.models.networks.onnx_graph import to_onnx
 
     core = openvino.Core()
     graph = core.read_model(to_onnx(build_answers(network)).SerializeToString())
-    graph.reshape(list(photos.shape))
+    graph.reshape(list(images.shape))
     options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision}
     request = core.compile_model(graph, "CPU", options).create_infer_request()
-    request.infer({0: photos})
-    return lambda: request.infer({0: photos}, share_inputs=True) and None
+    request.infer({0: images})
+    return lambda: request.infer({0: images}, share_inputs=True) and None
 
 
 def time_in_turn(calls: list[Callable[[], None]]) -> list[float]:

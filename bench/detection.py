@@ -123,16 +123,16 @@ def save_all(overviews: Iterator[Overview], folder: Path) -> Iterator[tuple[str,
 
 
 def measure(
-    name: str, predictor: Predictor, search: Search, pictures: Iterator[tuple[str, np.ndarray]]
+    name: str, predictor: Predictor, search: Search, images: Iterator[tuple[str, np.ndarray]]
 ) -> list:
     """A row of the table."""
-    matches, exact, boxes, seconds = [], [], 0, 0.0
-    for path, truth in pictures:
+    matches, fp32, boxes, seconds = [], [], 0, 0.0
+    for path, truth in images:
         started = time.perf_counter()
         (found,) = find_lesions(predictor, [next(predictor.answer([path]))], search=search)
         seconds += time.perf_counter() - started
         matches.append(match(found, truth))
-        exact.append(len(found.spots) == len(truth))
+        fp32.append(len(found.spots) == len(truth))
         boxes += len(found.spots)
     right, truths = sum(int(each.right[0].sum()) for each in matches), sum(each.truths for each in matches)
     share = f"{right / truths:.3f}" if truths else "-"
@@ -143,7 +143,7 @@ def measure(
         *show_precision(matches),
         share,
         boxes,
-        f"{np.mean(exact):.3f}",
+        f"{np.mean(fp32):.3f}",
         f"{seconds / len(matches):.2f}",
     ]
 

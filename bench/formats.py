@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.datasets.masks import list_masks
-from lentigo.images.photographs import measure_photo
+from lentigo.images.photographs import measure_image
 
 
 def main() -> None:
@@ -29,7 +29,7 @@ def main() -> None:
     table = list_masks(options.masks).table
     table = table[table["split"] != "test"]
     size = tuple(int(side) for side in options.size.split("x"))
-    held_out = np.array([measure_photo(image) == size for image in table["image"]])
+    held_out = np.array([measure_image(image) == size for image in table["image"]])
     paths = {name: table[name].map(lambda path: str(Path(path).resolve())) for name in ("image", "mask")}
     table.assign(**paths, split=np.where(held_out, "validation", "train"))[["image", "mask", "split"]].to_csv(
         options.out, index=False

@@ -20,11 +20,11 @@ def main() -> None:
         "photos", metavar="FOLDER", help="photographs to measure with, all of them for the row of files"
     )
     options = parser.parse_args()
-    from lentigo.images.photographs import find_photos
+    from lentigo.images.photographs import find_images
     from lentigo.inference.benchmark import measure_machine
     from lentigo.models.bundle import open_bundle
 
-    result = measure_machine(open_bundle(options.run), find_photos(options.photos))
+    result = measure_machine(open_bundle(options.run), find_images(options.images))
     print(describe_machine())
     print_table(*result.tabulate_rates())
     print_table(*result.tabulate_times())

@@ -16,10 +16,15 @@ from pathlib import Path
 from tables import print_table
 
 from lentigo.common.files import hash_file, stage_folder
-from lentigo.duplicates.perceptual_hashes import hash_photos
-from lentigo.images.photographs import find_photos
+from lentigo.duplicates.perceptual_hashes import hash_images
+from lentigo.images.photographs import find_images
 from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle
-from lentigo.models.training_record import BYTES_EACH, Learned, list_learned, read_learned
+from lentigo.models.training_record import (
+    BYTES_EACH,
+    TrainingRecord,
+    list_training_record,
+    read_training_record,
+)
 
 
 def main() -> None:
@@ -37,7 +42,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     bundle = open_bundle(options.run)
-    learned = fill_learned(read_learned(bundle), options.data)
+    learned = fill_learned(read_training_record(bundle), options.data)
     if options.again:
         learned = add_again(learned, options.again)
     if options.not_known is not None:
@@ -52,16 +57,18 @@ def main() -> None:
     )
 
 
-def fill_learned(learned: Learned, folders: list[str]) -> Learned:
+def fill_learned(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
     """The hashes of the photographs whose files lie in some folders."""
-    files = [str(path) for folder in folders for path in find_photos(folder)]
+    files = [str(path) for folder in folders for path in find_images(folder)]
     return learned.fill(files, [hash_file(path) for path in files])
 
 
-def add_again(learned: Learned, folders: list[str]) -> Learned:
+def add_again(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
     """Photographs of the training that were saved in other files: known by these too, and not counted twice."""
-    files = [str(path) for folder in folders for path in find_photos(folder)]
-    again = list_learned([hash_file(path) for path in files], ["train"] * len(files), hash_photos(files))
+    files = [str(path) for folder in folders for path in find_images(folder)]
+    again = list_training_record(
+        [hash_file(path) for path in files], ["train"] * len(files), hash_images(files)
+    )
     both = learned.add(again)
     return replace(both, unlisted=both.unlisted - (len(both) - len(learned)))
 

@@ -1,4 +1,4 @@
-"""Peak memory of `lentigo train` on many photographs, which are phantoms drawn for the purpose. Example:
+"""Peak memory of `lentigo train` on many photographs, which are synthetic lesions drawn for the purpose. Example:
 
 python bench/memory.py --count 10000 --backbone mobilenetv2
 """
@@ -20,10 +20,10 @@ from tables import describe_machine, print_table
 def main() -> None:
     """Draws, trains in a process of its own, and prints what that process took at its peak."""
     options = parse_options()
-    from lentigo.images.synthetic_lesions import write_phantoms
+    from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
     with tempfile.TemporaryDirectory() as folder:
-        write_phantoms(Path(folder) / "photos", options.count // 2)
+        write_synthetic_lesions(Path(folder) / "photos", options.count // 2)
         os.environ["LENTIGO_CACHE"] = f"{folder}/cache"
         command = [sys.executable, "-m", "lentigo", "train", f"{folder}/photos", "--out", f"{folder}/run", "--weights", "none",
                    "--backbone", options.backbone, "--recipe", options.recipe, "--epochs", str(options.epochs)]  # fmt: skip

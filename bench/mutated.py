@@ -131,61 +131,61 @@ def report(tally: Tally, seeds: int) -> None:
 def draw_seeds() -> dict[str, bytes]:
     """Sound files by name: one lesion, drawn by program, in all formats, modes and habits of cameras and programs."""
     from lentigo.images.photographs import AVIF
-    from lentigo.images.synthetic_lesions import draw_phantom
+    from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
-    photo = Image.fromarray(draw_phantom("malignant", 7, size=96).photo)
+    image = Image.fromarray(draw_synthetic_lesion("malignant", 7, size=96).image)
     turned = Image.Exif()
     turned[ORIENTATION], turned[0x010E] = 6, "a lesion"
-    mask = photo.convert("L").point(lambda level: 255 if level > 90 else 0)
-    clear = photo.convert("RGBA")
+    mask = image.convert("L").point(lambda level: 255 if level > 90 else 0)
+    clear = image.convert("RGBA")
     clear.putalpha(mask)
-    grey16 = Image.fromarray(np.asarray(photo.convert("L")).astype(np.uint16) * 257)
-    palette = photo.quantize(32)
+    grey16 = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+    palette = image.quantize(32)
     seeds = {
-        "jpeg": encode(photo, "JPEG"), "jpeg-progressive": encode(photo, "JPEG", progressive=True), "jpeg-444": encode(photo, "JPEG", subsampling=0),
-        "jpeg-exif": encode(photo, "JPEG", exif=turned), "jpeg-grey": encode(photo.convert("L"), "JPEG"), "jpeg-cmyk": encode(photo.convert("CMYK"), "JPEG"),
-        "jpeg-profile": encode(photo, "JPEG", icc_profile=make_profile()), "jpeg-restarts": encode(photo, "JPEG", restart_marker_blocks=4),
-        "mpo": encode(photo, "MPO", save_all=True, append_images=[photo.resize((48, 48))]),
-        "png": encode(photo, "PNG"), "png-rgba": encode(clear, "PNG"), "png-grey-alpha": encode(clear.convert("LA"), "PNG"),
+        "jpeg": encode(image, "JPEG"), "jpeg-progressive": encode(image, "JPEG", progressive=True), "jpeg-444": encode(image, "JPEG", subsampling=0),
+        "jpeg-exif": encode(image, "JPEG", exif=turned), "jpeg-grey": encode(image.convert("L"), "JPEG"), "jpeg-cmyk": encode(image.convert("CMYK"), "JPEG"),
+        "jpeg-profile": encode(image, "JPEG", icc_profile=make_profile()), "jpeg-restarts": encode(image, "JPEG", restart_marker_blocks=4),
+        "mpo": encode(image, "MPO", save_all=True, append_images=[image.resize((48, 48))]),
+        "png": encode(image, "PNG"), "png-rgba": encode(clear, "PNG"), "png-grey-alpha": encode(clear.convert("LA"), "PNG"),
         "png-palette": encode(palette, "PNG"), "png-palette-clear": encode(palette, "PNG", transparency=3), "png-bits": encode(mask.convert("1"), "PNG"),
-        "png-16": encode(grey16, "PNG"), "png-exif": encode(photo, "PNG", exif=turned), "png-profile": encode(photo, "PNG", icc_profile=make_profile()),
-        "png-texts": encode(photo, "PNG", pnginfo=write_notes()), "png-animated": encode(photo, "PNG", save_all=True, append_images=[mask.convert("RGB")]),
+        "png-16": encode(grey16, "PNG"), "png-exif": encode(image, "PNG", exif=turned), "png-profile": encode(image, "PNG", icc_profile=make_profile()),
+        "png-texts": encode(image, "PNG", pnginfo=write_notes()), "png-animated": encode(image, "PNG", save_all=True, append_images=[mask.convert("RGB")]),
         "gif": encode(palette, "GIF"), "gif-clear": encode(palette, "GIF", transparency=3),
         "gif-animated": encode(palette, "GIF", save_all=True, append_images=[palette.rotate(90)]),
-        "webp": encode(photo, "WEBP"), "webp-lossless": encode(photo, "WEBP", lossless=True), "webp-rgba": encode(clear, "WEBP"),
-        "webp-exif": encode(photo, "WEBP", exif=turned), "webp-animated": encode(photo, "WEBP", save_all=True, append_images=[photo.rotate(90)]),
-        "tiff": encode(photo, "TIFF"), "tiff-lzw": encode(photo, "TIFF", compression="tiff_lzw"), "tiff-deflate": encode(clear, "TIFF", compression="tiff_deflate"),
-        "tiff-jpeg": encode(photo, "TIFF", compression="jpeg"), "tiff-16": encode(grey16, "TIFF"), "tiff-cmyk": encode(photo.convert("CMYK"), "TIFF"),
-        "tiff-turned": encode(photo, "TIFF", exif=turned), "tiff-fax": encode(mask.convert("1"), "TIFF", compression="group4"),
-        "tiff-big": encode(photo, "TIFF", big_tiff=True), "tiff-preview-first": encode_pages(photo.resize((24, 24)), photo),
-        "bmp": encode(photo, "BMP"), "bmp-palette": encode(palette, "BMP"), "ppm": encode(photo, "PPM"), "pgm": encode(photo.convert("L"), "PPM"),
-        "jpeg2000": encode(photo, "JPEG2000"), "jpeg2000-lossy": encode(photo, "JPEG2000", irreversible=True, quality_layers=[20]),
-        "jpeg2000-tiles": encode(photo, "JPEG2000", tile_size=(32, 32)), "jpeg2000-grey": encode(photo.convert("L"), "JPEG2000"),
+        "webp": encode(image, "WEBP"), "webp-lossless": encode(image, "WEBP", lossless=True), "webp-rgba": encode(clear, "WEBP"),
+        "webp-exif": encode(image, "WEBP", exif=turned), "webp-animated": encode(image, "WEBP", save_all=True, append_images=[image.rotate(90)]),
+        "tiff": encode(image, "TIFF"), "tiff-lzw": encode(image, "TIFF", compression="tiff_lzw"), "tiff-deflate": encode(clear, "TIFF", compression="tiff_deflate"),
+        "tiff-jpeg": encode(image, "TIFF", compression="jpeg"), "tiff-16": encode(grey16, "TIFF"), "tiff-cmyk": encode(image.convert("CMYK"), "TIFF"),
+        "tiff-turned": encode(image, "TIFF", exif=turned), "tiff-fax": encode(mask.convert("1"), "TIFF", compression="group4"),
+        "tiff-big": encode(image, "TIFF", big_tiff=True), "tiff-preview-first": encode_pages(image.resize((24, 24)), image),
+        "bmp": encode(image, "BMP"), "bmp-palette": encode(palette, "BMP"), "ppm": encode(image, "PPM"), "pgm": encode(image.convert("L"), "PPM"),
+        "jpeg2000": encode(image, "JPEG2000"), "jpeg2000-lossy": encode(image, "JPEG2000", irreversible=True, quality_layers=[20]),
+        "jpeg2000-tiles": encode(image, "JPEG2000", tile_size=(32, 32)), "jpeg2000-grey": encode(image.convert("L"), "JPEG2000"),
         "heic": base64.b64decode("".join(HEIC)),
     }  # fmt: skip
     if AVIF:
         seeds |= {
-            "avif": encode(photo, "AVIF", speed=10),
+            "avif": encode(image, "AVIF", speed=10),
             "avif-rgba": encode(clear, "AVIF", speed=10),
-            "avif-turned": encode(photo, "AVIF", speed=10, exif=turned),
+            "avif-turned": encode(image, "AVIF", speed=10, exif=turned),
         }
     return seeds
 
 
-def encode(picture: Image.Image, kind: str, **options: Any) -> bytes:
+def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
     """A picture as a file of a kind."""
     buffer = io.BytesIO()
-    picture.save(buffer, kind, **options)
+    image.save(buffer, kind, **options)
     return buffer.getvalue()
 
 
-def encode_pages(preview: Image.Image, photo: Image.Image) -> bytes:
+def encode_pages(preview: Image.Image, image: Image.Image) -> bytes:
     """A TIFF whose first page is a preview, and says so."""
     buffer = io.BytesIO()
     with TiffImagePlugin.AppendingTiffWriter(buffer) as writer:
         preview.save(writer, "TIFF", tiffinfo={SUBFILE: 1})
         writer.newFrame()
-        photo.save(writer, "TIFF")
+        image.save(writer, "TIFF")
         writer.newFrame()
     return buffer.getvalue()
 
@@ -324,13 +324,13 @@ class Upload:
         from starlette.testclient import TestClient
 
         from lentigo.serving.http.app import make_app
-        from lentigo.serving.predictions import Panel
+        from lentigo.serving.predictions import InferencePool
         from lentigo.serving.service import Service
         from lentigo.serving.settings import Settings
         from lentigo.serving.store.store import open_store
 
         settings = Settings(model=model, database=database, rate=1e6, burst=10**6)
-        service = Service(settings, Panel(model), open_store(database))
+        service = Service(settings, InferencePool(model), open_store(database))
         self.client = TestClient(make_app(settings, service), base_url="http://127.0.0.1:8000")
 
     def __enter__(self) -> Upload:
@@ -392,11 +392,11 @@ def try_batch(folder: Path, paths: list[Path], model: str, upload: Upload, tally
 
 def time_reading(paths: list[Path], tally: Tally) -> None:
     """Reads each file alone, and remembers the slowest."""
-    from lentigo.images.photographs import try_photo
+    from lentigo.images.photographs import try_image
 
     for path in paths:
         started = time.perf_counter()
-        try_photo(path)
+        try_image(path)
         seconds = time.perf_counter() - started
         tally.slowest = max(tally.slowest, (seconds, path.name))
 

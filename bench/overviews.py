@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from lentigo.datasets.masks import MaskSet, load_masks, read_mask
-from lentigo.images.photographs import read_photo
+from lentigo.images.photographs import read_image
 
 WIDTH, HEIGHT = 1600, 1200
 LESIONS = 5, 20  # in a picture
@@ -50,16 +50,16 @@ class Composer:
 
     def __init__(self, masks: MaskSet):
         pairs = [
-            (read_photo(row.image, side=None).pixels, read_mask(row.mask)) for row in masks.table.itertuples()
+            (read_image(row.image, side=None).pixels, read_mask(row.mask)) for row in masks.table.itertuples()
         ]
         pairs = [
             (
-                photo,
+                image,
                 mask
-                if mask.shape == photo.shape[:2]
-                else cv2.resize(mask, photo.shape[1::-1], interpolation=cv2.INTER_NEAREST),
+                if mask.shape == image.shape[:2]
+                else cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST),
             )
-            for photo, mask in pairs
+            for image, mask in pairs
         ]
         self.lesions = [pair for pair in pairs if is_whole(pair[1])]
         self.skins = [skin for skin in (find_skin(*pair) for pair in pairs) if skin is not None]
@@ -86,15 +86,15 @@ def is_whole(mask: np.ndarray) -> bool:
     return not border.any() and mask.mean() < 0.5 and cv2.connectedComponents(mask)[0] == 2
 
 
-def find_skin(photo: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
+def find_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     """Patches of skin, float32 (n, PATCH, PATCH, 3), without lesion and without dark or glaring places; None where there are few."""
-    light = cv2.GaussianBlur(photo, (0, 0), 3).mean(axis=2)
+    light = cv2.GaussianBlur(image, (0, 0), 3).mean(axis=2)
     middle = np.median(light[mask == 0])
     odd = (light < 0.8 * middle) | (light > 1.15 * middle)
     free = 1 - cv2.dilate((mask | odd).astype(np.uint8), np.ones((15, 15), np.uint8))
     rows, columns = (range(0, size - PATCH + 1, PATCH // 4) for size in mask.shape)
     patches = [
-        photo[y : y + PATCH, x : x + PATCH]
+        image[y : y + PATCH, x : x + PATCH]
         for y in rows
         for x in columns
         if free[y : y + PATCH, x : x + PATCH].all()
@@ -127,11 +127,11 @@ def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return (colour + grain + 2.5 * drift) * light
 
 
-def cut_out(photo: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Generator) -> Cutout:
+def cut_out(image: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Generator) -> Cutout:
     """A lesion turned at random, and its longer side about `side` pixels, never enlarged."""
     near = cv2.dilate(mask, np.ones((41, 41), np.uint8)) - cv2.dilate(mask, np.ones((9, 9), np.uint8))
-    skin = np.median(photo[near > 0], axis=0) if near.any() else photo.mean(axis=(0, 1))
-    share = np.float32(photo) / np.float32(skin)
+    skin = np.median(image[near > 0], axis=0) if near.any() else image.mean(axis=(0, 1))
+    share = np.float32(image) / np.float32(skin)
     y, x = np.nonzero(mask)
     centre, length = (float(x.mean()), float(y.mean())), float(np.hypot(np.ptp(x), np.ptp(y)))
     zoom = min(1.0, side / (max(np.ptp(x), np.ptp(y)) + 1))

@@ -25,7 +25,7 @@ from lentigo.models.bundle import (
     finish_bundle,
 )
 from lentigo.models.networks.graph_weights import halve_weights
-from lentigo.models.training_record import Learned, read_learned
+from lentigo.models.training_record import TrainingRecord, read_training_record
 
 PATH = re.compile(
     r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}"
@@ -55,9 +55,9 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
     return finish_bundle(draft, run.card["metrics"])
 
 
-def gather_learned(run: Bundle) -> Learned:
+def gather_learned(run: Bundle) -> TrainingRecord:
     """What a RUN has learned from. Of one made before there were perceptual hashes they are taken now, where its photographs still lie."""
-    learned, path = read_learned(run), run.folder / SPLITS
+    learned, path = read_training_record(run), run.folder / SPLITS
     if not learned.not_known or not path.is_file():
         return learned
     images = [image for image in pd.read_csv(path, dtype=str).get("image", ()) if Path(image).is_file()]
@@ -76,7 +76,7 @@ def forget_photographs(entry: Any) -> Any:
 def shorten_paths(text: str) -> str:
     """Absolute paths by their last names.
 
-    >>> shorten_paths("of /home/me/photos/a.csv and 3/4")
+    >>> shorten_paths("of /home/me/images/a.csv and 3/4")
     'of a.csv and 3/4'
     """
     return PATH.sub(lambda found: found[0].rsplit("/", 1)[1], text)

@@ -35,7 +35,7 @@ def main() -> None:
 
 
 def compare(run: str, data: str | None, split: str) -> list[list]:
-    """Decisions, AUROC and P(malignant) in bf16 and, where the RUN has a twin, int8, beside fp32."""
+    """Decisions, AUROC and P(malignant) in bf16 and, where the RUN has a duplicate, int8, beside fp32."""
     import numpy as np
     from sklearn.metrics import roc_auc_score
 
@@ -55,9 +55,9 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
         )
         for name, graph in graphs.items()
     }
-    exact = answers.pop("f32")
-    return [[run, bundle.card["backbone"], len(images), name, float(100 * np.mean((exact >= bundle.threshold) != (fast >= bundle.threshold))),
-             roc_auc_score(malignant, exact), roc_auc_score(malignant, fast), float(np.abs(exact - fast).max())] for name, fast in answers.items()]  # fmt: skip
+    fp32 = answers.pop("f32")
+    return [[run, bundle.card["backbone"], len(images), name, float(100 * np.mean((fp32 >= bundle.threshold) != (fast >= bundle.threshold))),
+             roc_auc_score(malignant, fp32), roc_auc_score(malignant, fast), float(np.abs(fp32 - fast).max())] for name, fast in answers.items()]  # fmt: skip
 
 
 def choose_photos(run: str, data: str | None, split: str) -> tuple[list[str], list[bool]]:

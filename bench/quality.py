@@ -31,17 +31,17 @@ def main() -> None:
     parser.add_argument("--split", default="train", help="of the manifest with masks")
     options = parser.parse_args()
     print(describe_machine())
-    photos = sample_photos(options.folders, options.sample)
+    images = sample_photos(options.folders, options.sample)
     print_table(
         [
-            f"{len(photos)} photographs",
+            f"{len(images)} photographs",
             "blurred, %",
             "dark, %",
             "over-exposed, %",
             "cut off, %",
             "ms of processor",
         ],
-        (row(name, damage, photos) for name, damage in damages()),
+        (row(name, damage, images) for name, damage in damages()),
     )
     if options.masks:
         columns = [
@@ -58,9 +58,9 @@ def main() -> None:
 
 def sample_photos(folders: list[str], count: int | None) -> list[Path]:
     """`count` photographs by chance, or all."""
-    from lentigo.images.photographs import find_photos
+    from lentigo.images.photographs import find_images
 
-    found = [path for folder in folders for path in find_photos(folder)]
+    found = [path for folder in folders for path in find_images(folder)]
     chosen = np.random.default_rng(0).permutation(len(found))[:count]
     return [found[index] for index in sorted(chosen)]
 
@@ -86,13 +86,13 @@ def damages() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
 
 def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]) -> list:
     """Shares flagged, and the milliseconds of processor time of measuring one photograph."""
-    from lentigo.images.photographs import Photo, stream_photos
+    from lentigo.images.photographs import DecodedImage, stream_images
     from lentigo.images.quality import judge_quality, measure_quality
 
     kinds, seconds = [], 0.0
-    for photo in stream_photos(paths):
-        if isinstance(photo, Photo):
-            pixels, start = damage(photo.pixels), time.thread_time()
+    for image in stream_images(paths):
+        if isinstance(image, DecodedImage):
+            pixels, start = damage(image.pixels), time.thread_time()
             flaws = judge_quality(measure_quality(pixels))
             seconds += time.thread_time() - start
             kinds.append({flaw.kind for flaw in flaws})
@@ -111,20 +111,20 @@ def cut_rows(manifest: Path, split: str) -> list[list]:
     table, rng = pd.read_csv(manifest).query("split == @split"), np.random.default_rng(0)
     whole, windows = [], []
     for image, mask in zip(table["image"], table["mask"], strict=True):
-        with Image.open(manifest.parent / image) as photo, Image.open(manifest.parent / mask) as outline:
-            photo, outline = photo.convert("RGB"), outline.convert("L")
-        whole.append(compare(photo, outline))
-        windows += [compare(*window) for _ in range(WINDOWS) if (window := cut_window(photo, outline, rng))]
+        with Image.open(manifest.parent / image) as opened, Image.open(manifest.parent / mask) as outline:
+            opened, outline = opened.convert("RGB"), outline.convert("L")
+        whole.append(compare(opened, outline))
+        windows += [compare(*window) for _ in range(WINDOWS) if (window := cut_window(opened, outline, rng))]
     return [describe("photographs", whole), describe("windows that cut the lesion", windows)]
 
 
-def compare(photo, outline) -> tuple[float, bool]:
+def compare(image, outline) -> tuple[float, bool]:
     """The share of the edge that the outlined lesion touches, and whether the gate calls it cut off."""
     from PIL import Image
 
     from lentigo.images.quality import judge_quality, measure_quality
 
-    pixels = np.asarray(photo.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
+    pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
     return touch(np.asarray(outline.resize((224, 224))) > 127), any(
         flaw.kind == "cut off" for flaw in judge_quality(measure_quality(pixels))
     )
@@ -135,18 +135,18 @@ def touch(lesion: np.ndarray) -> float:
     return float(np.concatenate([lesion[0], lesion[-1], lesion[1:-1, 0], lesion[1:-1, -1]]).mean())
 
 
-def cut_window(photo, outline, rng: np.random.Generator):
+def cut_window(image, outline, rng: np.random.Generator):
     """A part of the photograph with at least 30 % of the lesion, which touches 4 to 50 % of its edge; None where 50 tries find none."""
     area = (np.asarray(outline) > 127).sum()
     for _ in range(50):
         width, height = (
-            int(side * scale) for side, scale in zip(photo.size, [rng.uniform(0.45, 0.9)] * 2, strict=True)
+            int(side * scale) for side, scale in zip(image.size, [rng.uniform(0.45, 0.9)] * 2, strict=True)
         )
-        left, top = rng.integers(0, photo.width - width + 1), rng.integers(0, photo.height - height + 1)
+        left, top = rng.integers(0, image.width - width + 1), rng.integers(0, image.height - height + 1)
         box = (left, top, left + width, top + height)
         lesion = np.asarray(outline.crop(box)) > 127
         if 0.04 < touch(lesion) < 0.5 and lesion.sum() > 0.3 * area:
-            return photo.crop(box), outline.crop(box)
+            return image.crop(box), outline.crop(box)
     return None
 
 

@@ -1,7 +1,7 @@
 """Trains recipes over several seeds and says which is better, by how much, and how much of that is chance. Example:
 
     python bench/recipes.py DATA --weights FILE --backbone mobilenetv2 --seeds 0 1 2 \\
-        --try learning_rate=1e-4 --try "learning_rate=2e-4 average=0"
+        --try learning_rate=1e-4 --try "learning_rate=2e-4 ema=0"
 
 A seed decides the split as well as the training, so the spread holds both. Nothing is learned or chosen on the test split; training
 photographs that belong with one of it are left out, unless --leaks says otherwise. RUNs are kept below --out, under a name that
@@ -29,7 +29,7 @@ from lentigo.training.recipes import RECIPES, Recipe, find_recipe
 
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 READERS = {"str": str, "int": int, "float": float, "bool": lambda text: SWITCH[text.lower()]}
-GUARDS = {"drop": ["--drop-leaks"], "allow": ["--allow-leaks"], "refuse": []}  # flags
+GUARDS = {"drop": ["--leaks drop"], "allow": ["--leaks allow"], "refuse": []}  # flags
 TYPES = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
 
 
@@ -91,7 +91,7 @@ def parse_options() -> argparse.Namespace:
         help="what to do about a split that leaks, as `lentigo train` has it; %(default)s",
     )
     parser.add_argument(
-        "--no-twins", action="store_true", help="go by ids alone, as `lentigo train --no-twins`"
+        "--no-duplicates", action="store_true", help="go by ids alone, as `lentigo train --no-duplicates`"
     )
     parser.add_argument(
         "--all", default="", metavar="CHANGES", help='changes to every row, such as "epochs=8 patience=0"'
@@ -178,7 +178,7 @@ def train(run: Run, options: argparse.Namespace) -> str:
 
 def list_guards(options: argparse.Namespace) -> list[str]:
     """The options of `lentigo train` that guard against leaks."""
-    return [*GUARDS[options.leaks], *(["--no-twins"] if options.no_twins else [])]
+    return [*GUARDS[options.leaks], *(["--no-duplicates"] if options.no_duplicates else [])]
 
 
 def list_flags(recipe: Recipe) -> list[str]:

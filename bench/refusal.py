@@ -15,7 +15,7 @@ from tables import describe_machine, print_table
 
 from lentigo.common.intervals import estimate_share
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
-from lentigo.images.photographs import SIDE, Problem, list_photos
+from lentigo.images.photographs import SIDE, Problem, list_images
 from lentigo.inference.prediction import Prediction, Predictor
 
 SEED = 77  # other pictures than those that set the limit
@@ -34,7 +34,7 @@ def main() -> None:
     print(describe_machine())
     predictor = Predictor(options.model)
     rows = [
-        describe(predictor, "/".join(folder.parts[-2:]), list_images(folder, options.most))
+        describe(predictor, "/".join(folder.parts[-2:]), choose_images(folder, options.most))
         for folder in options.folders
     ]
     for number, draw in enumerate(DRAWINGS):
@@ -45,9 +45,9 @@ def main() -> None:
     print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
 
 
-def list_images(folder: Path, most: int) -> list[Path]:
+def choose_images(folder: Path, most: int) -> list[Path]:
     """The photographs of a folder that are no masks, or some that are spread over their names."""
-    found = [path for path in list_photos([folder]) if not isinstance(path, Problem)]
+    found = [path for path in list_images([folder]) if not isinstance(path, Problem)]
     images = [path for path in found if "masks" not in Path(path).parts]
     rows = np.unique(np.linspace(0, len(images) - 1, most).round().astype(int))
     return [images[row] for row in rows]
@@ -55,10 +55,10 @@ def list_images(folder: Path, most: int) -> list[Path]:
 
 def write_drawings(folder: Path, kind: int) -> list[Path]:
     """Drawn pictures of one kind, as files."""
-    pictures = draw_no_lesions(SIDE, EACH, SEED)[kind * EACH : (kind + 1) * EACH]
+    images = draw_no_lesions(SIDE, EACH, SEED)[kind * EACH : (kind + 1) * EACH]
     paths = [folder / f"{number}.png" for number in range(EACH)]
-    for path, picture in zip(paths, pictures, strict=True):
-        Image.fromarray(picture).save(path)
+    for path, image in zip(paths, images, strict=True):
+        Image.fromarray(image).save(path)
     return paths
 
 

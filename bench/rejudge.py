@@ -22,7 +22,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import estimate_intervals, measure
 from lentigo.images.non_lesions import draw_no_lesions
-from lentigo.images.photographs import SIDE, Photo, list_photos, stream_photos
+from lentigo.images.photographs import SIDE, DecodedImage, list_images, stream_images
 from lentigo.inference.decision import DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
@@ -75,7 +75,7 @@ def main() -> None:
 
     threshold = choose_threshold(RULE, malignant, probability)
     card = describe(bundle, calibration, threshold, reference)
-    rule = DecisionRule(threshold, float(bundle.card["risk"]), reference)
+    rule = DecisionRule(threshold, float(bundle.card["alpha"]), reference)
     validation = measure_validation(bundle.card["metrics"]["validation"], malignant, probability, rule)
     print_table(["validation", "before", "now"], compare(bundle.card["metrics"]["validation"], validation))
     whole = finish_bundle(Bundle(bundle.folder, card), {"validation": validation})
@@ -117,7 +117,7 @@ def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.
     images = np.concatenate([dataset.table["image"].to_numpy() for dataset in datasets])
     malignant = np.concatenate([dataset.malignant for dataset in datasets])
     rows = np.unique(np.linspace(0, len(images) - 1, SAMPLE).round().astype(int))
-    pixels = (photo.pixels for photo in stream_photos(images[rows]) if isinstance(photo, Photo))
+    pixels = (image.pixels for image in stream_images(images[rows]) if isinstance(image, DecodedImage))
     points = np.stack([answer[OUTPUT] for answer in session.stream(pixels)])
     if len(points) != len(rows):
         raise SystemExit("some of the known photographs cannot be read; expected all of them")
@@ -126,9 +126,11 @@ def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.
 
 def measure_no_lesions(session: Session, folder: str) -> np.ndarray:
     """The reference output for pictures of other things, and for those that are drawn, float (k, d)."""
-    pictures = [photo.pixels for photo in stream_photos(list_photos([folder])) if isinstance(photo, Photo)]
-    pictures += list(draw_no_lesions(SIDE))
-    return np.stack([answer[OUTPUT] for answer in session.stream(pictures)])
+    images = [
+        image.pixels for image in stream_images(list_images([folder])) if isinstance(image, DecodedImage)
+    ]
+    images += list(draw_no_lesions(SIDE))
+    return np.stack([answer[OUTPUT] for answer in session.stream(images)])
 
 
 def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
@@ -140,7 +142,7 @@ def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
         "calibration": calibration.to_card(),
         "outputs": sorted({*bundle.card["outputs"], OUTPUT}),
         "refusal": {
-            "output": OUTPUT, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "risk": bundle.card["refusal"]["risk"],
+            "output": OUTPUT, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "alpha": bundle.card["refusal"]["alpha"],
         },
     }  # fmt: skip
     files = bundle.card["files"] | {name: hash_file(bundle.folder / name) for name in (GRAPH, REFERENCE)}

@@ -1,7 +1,7 @@
 """How many times faster the `seed` recipe is than plain Keras `fit` on the same frozen network.
 
-Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Lentigo's search for twins, which
-Keras has no counterpart of, is left out (`--no-twins`); with --twins it counts. Example:
+Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Lentigo's search for duplicates, which
+Keras has no counterpart of, is left out (`--no-duplicates`); with --duplicates it counts. Example:
 
     python bench/seed_speed.py --data ../shared/data/malignant_vs_benign --weights ../shared/weights/FILE.h5
 """
@@ -31,7 +31,7 @@ def main() -> None:
         ["what", "seconds"],
         [
             [
-                f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.twins else 'without'} the search for twins",
+                f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.duplicates else 'without'} the search for duplicates",
                 ours,
             ],
             ["of it features of the frozen trunk", parts["features"]],
@@ -54,15 +54,15 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--epochs", type=int, default=150)
     parser.add_argument("--plain-epochs", type=int, default=1)
     parser.add_argument(
-        "--twins", action="store_true", help="search for twins, too; what leaks is then left out"
+        "--duplicates", action="store_true", help="search for duplicates, too; what leaks is then left out"
     )
-    parser.add_argument("--exact", action="store_true", help="features in fp32, Keras' own numbers")
+    parser.add_argument("--fp32", action="store_true", help="features in fp32, Keras' own numbers")
     return parser.parse_args()
 
 
 def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict[str, float]]:
     """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over before."""
-    from lentigo.training.preparation import Guard
+    from lentigo.training.preparation import LeakPolicy
     from lentigo.training.recipes import find_recipe
     from lentigo.training.trainer import train
 
@@ -75,13 +75,13 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
 
     recipe = find_recipe("seed", backbone=options.backbone, epochs=options.epochs)
     started = time.perf_counter()
-    guard = Guard(options.twins, "drop")
+    guard = LeakPolicy(options.duplicates, "drop")
     train(
         options.data,
         folder / "run",
         recipe,
         weights=options.weights,
-        exact=options.exact,
+        fp32=options.fp32,
         guard=guard,
         progress=watch,
     )
@@ -103,7 +103,7 @@ def time_keras(options: argparse.Namespace) -> float:
     from lentigo.models.networks.network import build_network
 
     dataset = load_dataset(options.data).of_split("train")
-    pixels = np.stack([photo.pixels for photo in read_all(dataset.table["image"])[0]])
+    pixels = np.stack([image.pixels for image in read_all(dataset.table["image"])[0]])
     labels = dataset.malignant[:, None].astype("float32")
     order = np.random.default_rng(0).permutation(len(labels))
     held_out, rest = np.split(order, [len(order) // 5])

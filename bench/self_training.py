@@ -1,10 +1,10 @@
 """Outlines that a RUN draws on photographs without any, and a manifest of those that two looks agree on, beside the outlines drawn by hand.
 
     python bench/self_training.py runs/teacher photographs/lesion_masks photographs/more --out pseudo
-    lentigo train pseudo/manifest.csv --masks --drop-leaks --out runs/student
+    lentigo train pseudo/manifest.csv --masks --leaks drop --out runs/student
 
 The first look takes the whole photograph in four mirrored views, the second what lies around the lesion that the first one found, enlarged. The second look's outline is kept, at 224 x 224,
-where both agree. Validation is the teacher's; the test photographs stay in the manifest, so that `--drop-leaks` leaves out what shows one of them, or of validation.
+where both agree. Validation is the teacher's; the test photographs stay in the manifest, so that `--leaks drop` leaves out what shows one of them, or of validation.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pandas as pd
 from tables import describe_machine, print_table
 
 from lentigo.datasets.masks import list_masks
-from lentigo.images.photographs import SIDE, Problem, find_photos
+from lentigo.images.photographs import SIDE, Problem, find_images
 from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask
 from lentigo.inference.lesions.search import surround
 from lentigo.inference.lesions.tiles import shrink_square
@@ -45,13 +45,13 @@ def main() -> None:
     parser.add_argument("--agree", type=float, default=AGREE)
     parser.add_argument("--limit", type=int, help="photographs at most, drawn by chance")
     options = parser.parse_args()
-    photos = [str(path) for folder in options.photos for path in find_photos(Path(folder))]
+    images = [str(path) for folder in options.images for path in find_images(Path(folder))]
     if options.limit:
-        photos = sorted(np.random.default_rng(0).permutation(photos)[: options.limit])
+        images = sorted(np.random.default_rng(0).permutation(images)[: options.limit])
     (options.out / "masks").mkdir(parents=True, exist_ok=True)
     rows, reasons = [], Counter()
     for image, found in outline_all(
-        Predictor(options.run, flips=True, count=len(photos)), photos, options.agree
+        Predictor(options.run, tta=True, count=len(images)), images, options.agree
     ):
         if isinstance(found, str):
             reasons[found] += 1
@@ -73,10 +73,10 @@ def main() -> None:
 
 
 def outline_all(
-    predictor: Predictor, photos: list[str], agree: float
+    predictor: Predictor, images: list[str], agree: float
 ) -> Iterator[tuple[str, np.ndarray | str]]:
     """Each photograph with its outline, bool (SIDE, SIDE), or why it has none."""
-    answers = predictor.answer(photos)
+    answers = predictor.answer(images)
     while chunk := list(islice(answers, predictor.session.batch)):
         firsts = [
             answer if isinstance(answer, Problem) else clean_mask(answer.mask) >= HALF for answer in chunk

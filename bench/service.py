@@ -31,7 +31,7 @@ from tables import describe_machine, print_table
 
 HERE = Path(__file__).parent
 SLOWEST_START = 120  # seconds
-SIDE = 450  # pixels of the phantoms that are drawn where no photographs are named
+SIDE = 450  # pixels of the synthetic lesions that are drawn where no photographs are named
 
 
 def main() -> None:
@@ -41,7 +41,7 @@ def main() -> None:
     )
     parser.add_argument("run", metavar="RUN", help="or 'bundled'")
     parser.add_argument(
-        "--photos", metavar="FOLDER", type=Path, help="photographs to send; phantoms without it"
+        "--photos", metavar="FOLDER", type=Path, help="photographs to send; synthetic lesions without it"
     )
     parser.add_argument("--clients", default="1,4,16,64")
     parser.add_argument("--seconds", type=float, default=20, help="of each measurement")
@@ -54,11 +54,11 @@ def main() -> None:
     )
     parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
     options = parser.parse_args()
-    photos, clients = find_bodies(options.photos), [int(n) for n in options.clients.split(",")]
-    bodies = [write_request(photo) for photo in photos]
+    images, clients = find_bodies(options.images), [int(n) for n in options.clients.split(",")]
+    bodies = [write_request(image) for image in images]
     print(describe_machine())
     if options.steps:
-        return measure_steps(options.run, photos)
+        return measure_steps(options.run, images)
     if options.requests:
         return measure_memory(
             options.run, bodies, options.requests, clients[-1] if options.clients != "1,4,16,64" else 16
@@ -127,21 +127,27 @@ def compare_waits(
 def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     """Processor time, the median of some rounds, of what an answer is made of."""
     from lentigo.serving.http.uploads import Details
-    from lentigo.serving.predictions import Ask, Panel, describe_answer, inspect_upload, read_upload
+    from lentigo.serving.predictions import (
+        InferencePool,
+        RequestContext,
+        describe_answer,
+        inspect_upload,
+        read_upload,
+    )
     from lentigo.serving.settings import Settings
 
-    panel, ask = Panel(run), Ask("bench", "1", datetime.now(UTC), Details())
+    panel, ask = InferencePool(run), RequestContext("bench", "1", datetime.now(UTC), Details())
     taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
     for _ in range(1 + rounds):
         marks = [time.process_time()]
-        photos = [
+        images = [
             read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)
         ]
         marks.append(time.process_time())
-        answers = panel.answer(photos)
+        answers = panel.answer(images)
         marks.append(time.process_time())
-        for answer, photo, content in zip(answers, photos, contents, strict=True):
-            describe_answer(answer, photo, content, panel, ask)
+        for answer, image, content in zip(answers, images, contents, strict=True):
+            describe_answer(answer, image, content, panel, ask)
         marks.append(time.process_time())
         for name, before, after in zip(taken, marks, marks[1:], strict=False):
             taken[name].append(1000 * (after - before) / len(contents))
@@ -230,28 +236,28 @@ def is_open(port: int) -> bool:
 def find_bodies(folder: Path | None) -> list[bytes]:
     """Up to 64 photographs as files."""
     if folder is not None:
-        from lentigo.images.photographs import find_photos
+        from lentigo.images.photographs import find_images
 
-        return [path.read_bytes() for path in find_photos(folder)[:64]]
+        return [path.read_bytes() for path in find_images(folder)[:64]]
     import io
 
     from PIL import Image
 
-    from lentigo.images.synthetic_lesions import draw_phantom
+    from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
     drawn = [io.BytesIO() for _ in range(16)]
     for seed, file in enumerate(drawn):
-        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=SIDE).photo).save(
+        Image.fromarray(draw_synthetic_lesion(("benign", "malignant")[seed % 2], seed, size=SIDE).image).save(
             file, "JPEG", quality=90
         )
     return [file.getvalue() for file in drawn]
 
 
-def write_request(photo: bytes) -> bytes:
+def write_request(image: bytes) -> bytes:
     """A request of HTTP/1.1 with one photograph, as bytes."""
     body = (
         b'--x\r\nContent-Disposition: form-data; name="photos"; filename="x"\r\n\r\n'
-        + photo
+        + image
         + b"\r\n--x--\r\n"
     )
     head = f"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -28,7 +28,7 @@ import httpx
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 HEAVY_COUNT = 20
 IDLE_CONNECTIONS = 1000
@@ -44,7 +44,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=5000, help="pixels of the heavy photographs' sides")
     options = parser.parse_args()
     print(describe_machine())
-    small = encode(Image.fromarray(draw_phantom("benign", 0, size=450).photo), "JPEG")
+    small = encode(Image.fromarray(draw_synthetic_lesion("benign", 0, size=450).image), "JPEG")
     heavy = encode(Image.new("RGB", (options.side, options.side), "white"), "WEBP", lossless=True)
     rows = []
     with start_service(options.model) as (url, process):
@@ -79,10 +79,10 @@ def main() -> None:
     print_table(head, [[str(cell) for cell in row] for row in rows])
 
 
-def encode(picture: Image.Image, kind: str, **options: bool) -> bytes:
+def encode(image: Image.Image, kind: str, **options: bool) -> bytes:
     """The bytes of a picture."""
     file = io.BytesIO()
-    picture.save(file, kind, **options)
+    image.save(file, kind, **options)
     return file.getvalue()
 
 
@@ -112,7 +112,7 @@ def start_service(model: str) -> Iterator[tuple[str, subprocess.Popen]]:
             print(f"log: {os.path.getsize(log.name)} bytes")
 
 
-def measure_waits(url: str, photo: bytes, meanwhile: object) -> list[str]:
+def measure_waits(url: str, image: bytes, meanwhile: object) -> list[str]:
     """How often a small photograph was answered while `meanwhile` ran, and the median and the longest wait in seconds."""
     work = threading.Thread(target=meanwhile)
     work.start()
@@ -120,17 +120,17 @@ def measure_waits(url: str, photo: bytes, meanwhile: object) -> list[str]:
     with httpx.Client(timeout=300, trust_env=False) as client:
         while work.is_alive() or not waits:
             began = time.perf_counter()
-            client.post(f"{url}/v1/predictions", files={"photos": photo}).raise_for_status()
+            client.post(f"{url}/v1/predictions", files={"photos": image}).raise_for_status()
             waits.append(time.perf_counter() - began)
     work.join()
     return [str(len(waits)), f"{median(waits):.3f}", f"{max(waits):.3f}"]
 
 
-def send_heavy(url: str, photo: bytes) -> float:
+def send_heavy(url: str, image: bytes) -> float:
     """Seconds of a request of many large photographs."""
     began = time.perf_counter()
     answer = httpx.post(
-        f"{url}/v1/predictions", files=[("photos", photo)] * HEAVY_COUNT, timeout=600, trust_env=False
+        f"{url}/v1/predictions", files=[("photos", image)] * HEAVY_COUNT, timeout=600, trust_env=False
     )
     print(
         f"the large request: {answer.status_code}, {answer.text[:160] if answer.status_code >= 400 else len(answer.json()['predictions'])}"

@@ -1,4 +1,4 @@
-"""What can be had without the lesion: the floors of a data set, or those beside a test result, as a table.
+"""What can be had without the lesion: the shortcut baselines of a data set, or those beside a test result, as a table.
 
 python bench/shortcuts.py photographs/train              cross-validated by group
 python bench/shortcuts.py photographs/train other/       fitted to the first, measured on the second
@@ -11,7 +11,7 @@ import time
 
 from tables import print_table
 
-from lentigo.audit.shortcut_baselines import measure_shortcuts
+from lentigo.audit.shortcut_baselines import measure_shortcut_baselines
 
 
 def main() -> None:
@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("against", nargs="?")
     options = parser.parse_args()
     started = time.perf_counter()
-    found = measure_shortcuts(options.data, against=options.against)
+    found = measure_shortcut_baselines(options.data, against=options.against)
     rows = [["majority class", show(found.majority_accuracy, found.majority_ci), "0.500"]]
-    for name, floor in found.floors.items():
+    for name, floor in found.shortcut_baselines.items():
         scores = (
             [show(getattr(floor, score), floor.ci[score]) for score in ("accuracy", "auroc")]
             if floor

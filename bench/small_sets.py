@@ -3,7 +3,7 @@
     python bench/small_sets.py runs/weights --start mobilenetv2_imagenet_notop.weights.h5
 
 RUN is what bench/weights.py made; the photographs are its validation's, which the bundled trunk has not learned from. Of them a few are drawn to learn from, by groups
-of twins, and all others are the test; the score is that of the last epoch, so nothing is chosen on the test. Both starts have the same draws.
+of duplicates, and all others are the test; the score is that of the last epoch, so nothing is chosen on the test. Both starts have the same draws.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from tables import print_table
 
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.manifests import Dataset
-from lentigo.splits.leaks import join_twins, search_dataset
+from lentigo.splits.leaks import join_duplicates, search_dataset
 from lentigo.splits.partition import find_conflicts
 
 DIAGNOSES = {
@@ -41,7 +41,7 @@ def main() -> None:
     tables += [read_set(options.photographs / name) for name in ("ham10000", "isic2018", "isic2020", "phone")]
     table = pd.concat([one for one in tables if one is not None], ignore_index=True).reindex(columns=COLUMNS)
     dataset = Dataset("sources", table)
-    joined = join_twins(dataset, search_dataset(dataset, show_nothing))
+    joined = join_duplicates(dataset, search_dataset(dataset, show_nothing))
     conflicting = set()
     for conflict in find_conflicts(joined):
         conflicting.update(conflict.images)

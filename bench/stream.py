@@ -24,10 +24,10 @@ def main() -> None:
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args()
-    from lentigo.images.photographs import find_photos
+    from lentigo.images.photographs import find_images
     from lentigo.inference.prediction import Predictor
 
-    answers = Predictor(options.run).predict(islice(cycle(find_photos(options.photos)), options.count))
+    answers = Predictor(options.run).predict(islice(cycle(find_images(options.images)), options.count))
     started, rows = time.perf_counter(), []
     for number, _ in enumerate(answers, 1):
         if number % (options.count // STEPS) == 0:

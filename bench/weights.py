@@ -2,7 +2,7 @@
 
     python bench/weights.py photographs/malignant_vs_benign --more photographs/more_training --start densenet121.weights.h5 --out runs/weights
     python bench/weights.py ... --masks photographs/lesion_masks --pack lentigo/models/bundled
-    lentigo evaluate bundled photographs/malignant_vs_benign --no-twins --stress --json > measured.json      # once
+    lentigo evaluate bundled photographs/malignant_vs_benign --no-duplicates --stress --json > measured.json      # once
     python bench/weights.py ... --pack lentigo/models/bundled --measured measured.json
 
 The first data set has a test split, which is opened only to leave out of the training what it shows; photographs of one lesion with two labels are left out, too.
@@ -30,30 +30,30 @@ from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import TITLES
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
-from lentigo.splits.leaks import join_twins, search_dataset
+from lentigo.splits.leaks import join_duplicates, search_dataset
 from lentigo.splits.partition import find_conflicts
-from lentigo.training.preparation import Guard, find_start
+from lentigo.training.preparation import LeakPolicy, find_start
 from lentigo.training.recipes import BEST, Recipe
 
 RECIPE = dataclasses.replace(
     BEST,
     validation_split=0.12,
     head_epochs=30,
-    small_epochs=8,
+    lowres_epochs=8,
     epochs=4,
-    average=0.995,
-    degradation=0.15,
+    ema=0.995,
+    corruption=0.15,
     artefacts=0.15,
     zoom=0.25,
 )
 LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
 MASK_RECIPE = dataclasses.replace(
-    RECIPE, mask_epochs=18, average=0.0, artefacts=0.3, amelanosis=0.5, mosaic=0.3,
+    RECIPE, mask_epochs=18, ema=0.0, artefacts=0.3, amelanosis=0.5, mosaic=0.3,
     zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12,
 )  # fmt: skip
 CHANGES = (  # that the call may make
-    "backbone", "small_epochs", "small_side", "epochs", "still_share", "learning_rate", "patience", "seed",
-    "degradation", "artefacts", "mixup", "zoom", "brightness", "contrast", "saturation", "tint",
+    "backbone", "lowres_epochs", "lowres_size", "epochs", "freeze", "learning_rate", "patience", "seed",
+    "corruption", "artefacts", "mixup", "zoom", "brightness", "contrast", "saturation", "tint",
 )  # fmt: skip
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
@@ -105,7 +105,7 @@ def main() -> None:
             options.out,
             recipe,
             resume=(options.out / "decoder").is_dir(),
-            guard=Guard(leaks="drop"),
+            guard=LeakPolicy(leaks="drop"),
         )
     card = open_bundle(options.out).card
     print_table(
@@ -133,7 +133,7 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
         recipe,
         weights=options.start,
         resume=options.out.is_dir(),
-        guard=Guard(leaks="drop"),
+        guard=LeakPolicy(leaks="drop"),
     )
 
 
@@ -175,7 +175,10 @@ def tell_measured(folder: Path, data: str, said: dict) -> None:
         raise SystemExit(f"{said['model']} was measured; expected {bundle.name}")
     measured = {
         "data": f"{Path(data).name}, {said['split']}",
-        **{name: said[name] for name in ("n", "n_malignant", "model", *TITLES, "ci", "floors", "stress")},
+        **{
+            name: said[name]
+            for name in ("n", "n_malignant", "model", *TITLES, "ci", "shortcut_baselines", "stress")
+        },
     }
     whole = finish_bundle(Bundle(folder, {**bundle.card, "measured": measured}), bundle.card["metrics"])
     write_text(folder / MODEL_CARD, write_card(whole))
@@ -189,7 +192,7 @@ def clean(data: str, more: list[str]) -> pd.DataFrame:
     ]
     table = pd.concat(tables, ignore_index=True)[["image", "label", "split", "source"]]
     dataset = Dataset("all", table)
-    joined = join_twins(dataset, search_dataset(dataset, show_nothing))
+    joined = join_duplicates(dataset, search_dataset(dataset, show_nothing))
     torn = {image for conflict in find_conflicts(joined) for image in conflict.images}
     print(f"{len(table)} photographs, {len(torn)} of them in conflict")
     return table[~table["image"].isin(torn)].assign(

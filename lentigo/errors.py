@@ -74,7 +74,7 @@ class DataError(UnusableError):
     """A folder, a manifest or a split that cannot be used."""
 
 
-class PhotoError(DataError):
+class ImageError(DataError):
     """One photograph that cannot be read."""
 
 

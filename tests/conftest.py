@@ -1,4 +1,4 @@
-"""Shared toys: phantoms on disk, a RUN trained on them, and caches that end with the session."""
+"""Shared toys: synthetic lesions on disk, a RUN trained on them, and caches that end with the session."""
 
 import os
 import shutil
@@ -22,19 +22,19 @@ def own_folders(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def phantoms(tmp_path_factory) -> Path:
-    """A folder of 24 phantoms of each class, with a manifest."""
-    from lentigo.images.synthetic_lesions import write_phantoms
+def synthetic_lesions(tmp_path_factory) -> Path:
+    """A folder of 24 synthetic lesions of each class, with a manifest."""
+    from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
     folder = tmp_path_factory.mktemp("phantoms")
-    write_phantoms(folder, 24, seed=1)
+    write_synthetic_lesions(folder, 24, seed=1)
     return folder
 
 
 @pytest.fixture
-def photo(phantoms) -> Path:
-    """A malignant phantom."""
-    return sorted((phantoms / "malignant").glob("*.jpg"))[0]
+def image(synthetic_lesions) -> Path:
+    """A malignant synthetic lesion."""
+    return sorted((synthetic_lesions / "malignant").glob("*.jpg"))[0]
 
 
 @pytest.fixture
@@ -45,8 +45,8 @@ def bad(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
-    """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to phantoms in one pass.
+def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
+    """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to synthetic lesions in one pass.
 
     Without that the features of the MobileNets are of the order 1e-12: every photograph has the same logit, and no test can fail.
     """
@@ -61,8 +61,8 @@ def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
         from lentigo.models.networks.network import build_network, settle_norms
 
         network = build_network(BACKBONES[name], "none")
-        photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
-        settle_norms(network, np.stack([photo.pixels for photo in photos]))
+        images, _ = read_all(sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::4])
+        settle_norms(network, np.stack([image.pixels for image in images]))
         network.trunk.save_weights(folder / f"{name}.weights.h5")
         return folder / f"{name}.weights.h5"
 
@@ -70,14 +70,14 @@ def weight_file(phantoms, tmp_path_factory) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def run(phantoms, weight_file, tmp_path_factory) -> Path:
-    """A RUN of the seed recipe on phantoms: MobileNetV2 of `weight_file`, three epochs of its head."""
+def run(synthetic_lesions, weight_file, tmp_path_factory) -> Path:
+    """A RUN of the seed recipe on synthetic lesions: MobileNetV2 of `weight_file`, three epochs of its head."""
     from lentigo.training.recipes import find_recipe
     from lentigo.training.trainer import train
 
     out = tmp_path_factory.mktemp("runs") / "seed"
     train(
-        phantoms,
+        synthetic_lesions,
         out,
         find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True),
         weights=weight_file("mobilenetv2"),

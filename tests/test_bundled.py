@@ -31,8 +31,8 @@ def test_they_are_small_and_say_what_they_are_for():
     assert {"validation"} <= set(card["metrics"]) and card["backbone"] in BACKBONES
 
 
-def test_a_photograph_is_answered_without_naming_a_model(photo):
-    (prediction,) = lentigo.predict(photo).predictions
+def test_a_photograph_is_answered_without_naming_a_model(image):
+    (prediction,) = lentigo.predict(image).predictions
     assert 0 <= prediction.probability <= 1 and prediction.model.startswith("bundled@")
 
 
@@ -46,28 +46,28 @@ def test_noise_is_no_lesion(tmp_path):
     assert prediction.label == "uncertain" and prediction.in_distribution is False
 
 
-def test_a_replaced_graph_is_refused(copy, photo):
+def test_a_replaced_graph_is_refused(copy, image):
     (copy / "model.onnx").write_bytes((copy / "model.onnx").read_bytes()[:-1] + b"x")
     with pytest.raises(ModelError, match=r"model\.onnx: was altered"):
-        lentigo.predict(photo)
+        lentigo.predict(image)
 
 
-def test_a_newer_format_is_refused(copy, photo):
+def test_a_newer_format_is_refused(copy, image):
     card = json.loads((copy / "card.json").read_text())
     (copy / "card.json").write_text(json.dumps(card | {"format": 99}))
     with pytest.raises(ModelError, match=r"made by a newer Lentigo \(format 99"):
-        lentigo.predict(photo)
+        lentigo.predict(image)
 
 
-def test_without_them_the_cure_is_named(copy, photo):
+def test_without_them_the_cure_is_named(copy, image):
     shutil.rmtree(copy)
     with pytest.raises(ModelError, match=r"bundled: is no finished RUN"):
-        lentigo.predict(photo)
+        lentigo.predict(image)
 
 
-def test_a_cache_that_cannot_be_written_stops_nobody(photo, tmp_path):
+def test_a_cache_that_cannot_be_written_stops_nobody(image, tmp_path):
     (tmp_path / "file").write_text("in the way")
-    call = [sys.executable, "-m", "lentigo", "predict", str(photo), "--json"]
+    call = [sys.executable, "-m", "lentigo", "predict", str(image), "--json"]
     done = subprocess.run(
         call,
         capture_output=True,

@@ -60,14 +60,14 @@ def run_command(*words, **options):
     return run_plain("from lentigo.cli.app import main; main()", *words, **options)
 
 
-def test_the_command_predicts_and_explains(run, photo, tmp_path):
-    result = run_command("predict", photo, "--model", run, "--explain", tmp_path, "--json")
+def test_the_command_predicts_and_explains(run, image, tmp_path):
+    result = run_command("predict", image, "--model", run, "--explain", tmp_path, "--json")
     assert result.returncode == 0, result.stderr
     assert Path(json.loads(result.stdout)["figure"]).is_file()
 
 
-def test_python_predicts_and_explains(run, photo, tmp_path):
-    result = run_plain(FROM_PYTHON, photo, run, tmp_path / "heat.png")
+def test_python_predicts_and_explains(run, image, tmp_path):
+    result = run_plain(FROM_PYTHON, image, run, tmp_path / "heat.png")
     assert result.stdout.split() == ["True", str(tmp_path / "heat.png")], result.stderr
 
 
@@ -97,11 +97,11 @@ def test_a_photograph_at_an_address_names_the_extra(run):
 
 
 @pytest.mark.parametrize("command", ["segment", "detect"])
-def test_the_command_finds_lesions(toy_run, photo, tmp_path, command):
-    result = run_command(command, photo, "--model", toy_run(), "--out", tmp_path, "--json")
+def test_the_command_finds_lesions(toy_run, image, tmp_path, command):
+    result = run_command(command, image, "--model", toy_run(), "--out", tmp_path, "--json")
     assert result.returncode == 0, result.stderr
     assert (
-        json.loads(result.stdout)["image"] == str(photo)
+        json.loads(result.stdout)["image"] == str(image)
         and len(list(tmp_path.iterdir())) == {"segment": 2, "detect": 1}[command]
     )
 
@@ -111,8 +111,8 @@ def test_python_names_the_extra_too():
     assert "MissingError: evaluate needs " in result.stderr and "lentigo[evaluate]" in result.stderr
 
 
-def test_another_missing_module_is_a_bug(run, photo):
-    result = run_command("predict", photo, "--model", run, refused={"PIL"})
+def test_another_missing_module_is_a_bug(run, image):
+    result = run_command("predict", image, "--model", run, refused={"PIL"})
     assert (
         result.returncode == 1 and "Traceback" in result.stderr and "No module named 'PIL'" in result.stderr
     )
@@ -154,7 +154,7 @@ def third_party():
 
 
 @pytest.mark.check
-def test_a_plain_install_is_small_and_answers(run, photo, tmp_path):
+def test_a_plain_install_is_small_and_answers(run, image, tmp_path):
     tree, python = tmp_path / "tree", tmp_path / "venv" / "bin" / "python"
     shutil.copytree(HOME / "lentigo", tree / "lentigo", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "README.md", "LICENSE"):
@@ -179,7 +179,7 @@ def test_a_plain_install_is_small_and_answers(run, photo, tmp_path):
     assert not {path.name for path in packages.iterdir()} & LEFT_OUT
     assert sum(path.stat().st_blocks * 512 for path in packages.rglob("*") if not path.is_symlink()) < 400e6
     result = subprocess.run(
-        [python, "-m", "lentigo", "predict", photo, "--model", run, "--explain", tmp_path, "--json"],
+        [python, "-m", "lentigo", "predict", image, "--model", run, "--explain", tmp_path, "--json"],
         capture_output=True,
         text=True,
         cwd=tmp_path,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.images.photographs import HEIC, try_photo
+from lentigo.images.photographs import HEIC, try_image
 
 BENCH = Path(__file__).parents[1] / "bench"
 
@@ -37,7 +37,7 @@ def test_every_seed_is_read_but_animations_and_a_heic_without_its_extra(seeds, t
     unread = set()
     for name, content in seeds.items():
         (tmp_path / name).write_bytes(content)
-        if hasattr(try_photo(tmp_path / name), "error"):
+        if hasattr(try_image(tmp_path / name), "error"):
             unread.add(name)
     assert unread == {"png-animated", "gif-animated", "webp-animated", *([] if HEIC else ["heic"])}
 

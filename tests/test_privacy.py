@@ -47,19 +47,21 @@ def watch(home, *words):
     [["predict", "PHOTO", "--model", "RUN"], ["data", "info", "DATA", "--out", "OUT"]],
     ids=["predict", "data info"],
 )
-def test_a_command_asks_no_host_and_leaves_the_home_empty(run, phantoms, photo, tmp_path, words):
+def test_a_command_asks_no_host_and_leaves_the_home_empty(run, synthetic_lesions, image, tmp_path, words):
     (tmp_path / "home").mkdir()
-    places = {"PHOTO": photo, "RUN": run, "DATA": phantoms, "OUT": tmp_path / "out"}
+    places = {"PHOTO": image, "RUN": run, "DATA": synthetic_lesions, "OUT": tmp_path / "out"}
     result, left = watch(tmp_path / "home", *(places.get(word, word) for word in words))
     assert result.returncode == 0, result.stderr
     assert result.stderr.splitlines()[-1] == "[]" and left == []
 
 
 @pytest.mark.check
-def test_training_and_its_report_ask_no_host_and_leave_the_home_empty(phantoms, weight_file, tmp_path):
+def test_training_and_its_report_ask_no_host_and_leave_the_home_empty(
+    synthetic_lesions, weight_file, tmp_path
+):
     (tmp_path / "home").mkdir()
     out = tmp_path / "run"
-    result, left = watch(tmp_path / "home", "train", phantoms, "--out", out, "--recipe", "seed", "--epochs", "1", "--backbone", "mobilenetv3small",
+    result, left = watch(tmp_path / "home", "train", synthetic_lesions, "--out", out, "--recipe", "seed", "--epochs", "1", "--backbone", "mobilenetv3small",
                          "--weights", weight_file("mobilenetv3small"), "--json")  # fmt: skip
     assert result.returncode == 0 and json.loads(result.stdout)["run"] == str(out), result.stderr
     assert result.stderr.splitlines()[-1] == "[]" and left == []

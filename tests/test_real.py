@@ -58,6 +58,6 @@ def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
     assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert (
-        card["data"]["training"] + card["data"]["validation"] == 240 - training.material.left_out
-        and training.material.left_out < 24
+        card["data"]["training"] + card["data"]["validation"] == 240 - training.training_set.left_out
+        and training.training_set.left_out < 24
     )

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.audit.inspection import Inspection, inspect_photos
-from lentigo.audit.shortcut_baselines import Shortcuts, measure_floors
+from lentigo.audit.inspection import Inspection, inspect_images
+from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baselines
 from lentigo.common.cluster import Cluster
 from lentigo.common.file_names import resolve_name
 from lentigo.common.intervals import estimate_share
@@ -19,15 +19,15 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
 from lentigo.datasets.folders import subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
-from lentigo.datasets.manifests import MANIFESTS, Dataset, find_table, hash_photo, load_dataset
-from lentigo.duplicates.duplicates import Twin, Twins, pair_prints
+from lentigo.datasets.manifests import MANIFESTS, Dataset, find_table, hash_image, load_dataset
+from lentigo.duplicates.duplicates import Duplicate, Duplicates, pair_fingerprints
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
 from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
-from lentigo.images.photographs import Problem, find_photos, list_photos, scan_photos
+from lentigo.images.photographs import Problem, find_images, list_images, scan_images
 from lentigo.images.quality import LIMITS
 from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
-from lentigo.splits.leaks import Leak, join_twins, list_leaks
+from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 from lentigo.splits.partition import Conflict, find_conflicts
 
 FLAWS = ("empty", "tiny", *(limit.kind for limit in LIMITS))
@@ -48,32 +48,32 @@ class Audit:
     """What was found. `photos` has a row for each photograph that could be opened: `image`, `label`, `split`, `group`, a column of True and
     False for each of `FLAWS` and of the artefacts, `skin_tone`, and `ita`, degrees.
 
-    `twins` and `leaks` count the photographs of `against`, too, where a second set was given; the rest is of the first alone.
-    `shortcuts` is None where photographs have no label, or one alone.
+    `duplicates` and `leaks` count the photographs of `against`, too, where a second set was given; the rest is of the first alone.
+    `shortcut_baselines` is None where photographs have no label, or one alone.
     """
 
     name: str
     against: str | None
-    photos: pd.DataFrame
-    twins: Twins
+    images: pd.DataFrame
+    duplicates: Duplicates
     leaks: tuple[Leak, ...]
     conflicts: tuple[Conflict, ...]
-    shortcuts: Shortcuts | None
+    shortcut_baselines: ShortcutBaselines | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
 
     @property
     def groups(self) -> int:
         """Groups of two photographs and more that are copies of one another."""
-        return int((np.bincount(self.twins.groups) > 1).sum())
+        return int((np.bincount(self.duplicates.groups) > 1).sum())
 
     def list_flawed(self, flaw: str) -> list[str]:
         """The photographs with a flaw or an artefact."""
-        return self.photos.loc[self.photos[flaw], "image"].tolist()
+        return self.images.loc[self.images[flaw], "image"].tolist()
 
     def rate(self, column: str) -> dict[str, Rate]:
         """How common a flaw or an artefact is, in `all` and in each class that there is."""
-        sides = {"all": self.photos, **dict(tuple(self.photos.groupby("label")))}
+        sides = {"all": self.images, **dict(tuple(self.images.groupby("label")))}
         return {
             name: rate_found(side[column].to_numpy(dtype=bool), side["group"].to_numpy())
             for name, side in sides.items()
@@ -83,7 +83,7 @@ class Audit:
     def count_tones(self) -> dict[str, dict[str, int]]:
         """Photographs of each skin tone, lightest first, by class."""
         names = [*(name for name, _ in TONES), UNKNOWN]
-        table = pd.crosstab(self.photos["skin_tone"], self.photos["label"].fillna("unlabelled")).reindex(
+        table = pd.crosstab(self.images["skin_tone"], self.images["label"].fillna("unlabelled")).reindex(
             names, fill_value=0
         )
         return {
@@ -92,11 +92,11 @@ class Audit:
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract: every pair, leak, conflict and number."""
-        twins = self.twins.to_json()
+        duplicates = self.duplicates.to_json()
         return {
-            "name": self.name, "against": self.against, "n": len(self.photos) + len(self.problems), "twins": twins["twins"], "groups": self.groups,
+            "name": self.name, "against": self.against, "n": len(self.images) + len(self.problems), "duplicates": duplicates["duplicates"], "groups": self.groups,
             "leaks": [asdict(leak) for leak in self.leaks], "label_conflicts": [asdict(conflict) for conflict in self.conflicts],
-            "shortcuts": self.shortcuts and self.shortcuts.to_json(),
+            "shortcut_baselines": self.shortcut_baselines and self.shortcut_baselines.to_json(),
             "artefacts": {name: {side: asdict(rate) for side, rate in self.rate(name).items()} for name in ARTEFACTS},
             "skin_tone": self.count_tones(), "quality": {name: self.list_flawed(name) for name in FLAWS},
             "unreadable": [asdict(problem) for problem in self.problems], "notes": list(self.notes),
@@ -119,10 +119,10 @@ def audit(
     first, second = open_set(data), None if against is None else open_set(against)
     everything = first if second is None else join_sets(first, second)
     images = everything.table["image"].tolist()
-    seen = inspect_photos(images, threads=threads, cluster=cluster, progress=progress)
+    seen = inspect_images(images, threads=threads, cluster=cluster, progress=progress)
     everything = everything.know_digests(
         [
-            one.digest if isinstance(one, Inspection) else hash_photo(image)
+            one.digest if isinstance(one, Inspection) else hash_image(image)
             for one, image in zip(seen, images, strict=True)
         ]
     )
@@ -130,15 +130,15 @@ def audit(
     if not readable[: len(first)].any():
         raise DataError(f"{first.name}: none of its {len(first)} photographs can be read ({seen[0].error})")
     prints = [answer.fingerprint if isinstance(answer, Inspection) else answer for answer in seen]
-    twins = pair_prints(images, prints, threads=threads, progress=progress)
-    joined = join_twins(everything, twins)
+    duplicates = pair_fingerprints(images, prints, threads=threads, progress=progress)
+    joined = join_duplicates(everything, duplicates)
     first, inspected = (
         replace(joined.take(np.arange(len(first))), problems=first.problems, notes=first.notes),
         seen[: len(first)],
     )
     return Audit(
-        first.name, second and second.name, tabulate(first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]), twins,
-        tuple(list_leaks(everything, twins)), find_conflicts(joined), find_floors(first, inspected),
+        first.name, second and second.name, tabulate(first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]), duplicates,
+        tuple(list_leaks(everything, duplicates)), find_conflicts(joined), find_baselines(first, inspected),
         first.problems + tuple(one for one in inspected if isinstance(one, Problem)), first.notes,
     )  # fmt: skip
 
@@ -158,9 +158,9 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
     )
     if not path.is_dir() or known or tables or options.label is not None or find_table(path) is not None:
         return load_dataset(path, options)
-    images, problems = scan_photos(path)
+    images, problems = scan_images(path)
     if not images:
-        find_photos(path)  # says what was expected
+        find_images(path)  # says what was expected
     unlabelled = pd.DataFrame({"image": list(map(str, images)), "label": None, "split": None}, dtype=object)
     return Dataset(str(path), unlabelled, tuple(problems), notes=tell_unlabelled(path, folders))
 
@@ -180,7 +180,7 @@ def tell_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
 
 def open_address(address: str) -> Dataset:
     """The photographs below an address, with no label. Raises `DataError` where there is none."""
-    found = list(list_photos([address]))
+    found = list(list_images([address]))
     images, problems = (
         [image for image in found if isinstance(image, str)],
         [problem for problem in found if isinstance(problem, Problem)],
@@ -221,11 +221,11 @@ def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:
     return pd.concat([known, pd.DataFrame(rows)], axis=1)
 
 
-def find_floors(dataset: Dataset, seen: Sequence[Inspection | Problem]) -> Shortcuts | None:
+def find_baselines(dataset: Dataset, seen: Sequence[Inspection | Problem]) -> ShortcutBaselines | None:
     """What can be had without the lesion, where there are two classes."""
     if dataset.table["label"].nunique() < 2:
         return None
-    return measure_floors(
+    return measure_baselines(
         replace(dataset, problems=()), [one.facts if isinstance(one, Inspection) else one for one in seen]
     )
 
@@ -239,14 +239,14 @@ def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
     return Rate(int(found.sum()), len(found), float(found.mean()), estimate_share(found, groups))
 
 
-def describe_transformation(twin: Twin) -> str:
+def describe_transformation(duplicate: Duplicate) -> str:
     """What makes the second photograph of a pair out of the first, in words; degrees counterclockwise.
 
     >>> from lentigo.duplicates.duplicates import Transformation
-    >>> describe_transformation(Twin(0, 1, "partial", 0.9, Transformation(1.25, 1.0, 30.2, True, (0.1, 0.0), 0.8)))
+    >>> describe_transformation(Duplicate(0, 1, "partial", 0.9, Transformation(1.25, 1.0, 30.2, True, (0.1, 0.0), 0.8)))
     'mirrored, turned by 30 degrees, 1.25 times as large, shifted by 10 % and 0 %, 80 % in common'
     """
-    change = twin.transformation
+    change = duplicate.transformation
     words = ["mirrored"] * change.mirrored
     words += [f"turned by {round(change.angle) % 360} degrees"] * (abs(change.angle) >= 1)
     words += [f"{change.scale:.2f} times as large"] * (abs(change.scale - 1) >= 0.01)

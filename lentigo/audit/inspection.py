@@ -14,9 +14,9 @@ from lentigo.common.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.threads import open_pool
 from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 from lentigo.images.artefacts.artefact_detection import Artefacts, find_artefacts
-from lentigo.images.photographs import Problem, decode_photo, give_up_photo, hold_pixels, read_content
+from lentigo.images.photographs import Problem, decode_image, give_up_image, hold_pixels, read_content
 from lentigo.images.quality import Flaw, judge_quality, measure_quality
 from lentigo.images.skin_tone import estimate_ita
 
@@ -25,7 +25,7 @@ LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is calle
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see `shortcuts.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
+    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see `shortcut_baselines.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
 
     fingerprint: Fingerprint
     facts: dict[str, np.ndarray]
@@ -45,15 +45,15 @@ class Inspection:
         return min(self.fingerprint.size) < LEAST_SIDE
 
 
-def inspect_photo(path: str) -> Inspection | Problem:
+def inspect_image(path: str) -> Inspection | Problem:
     """Opens a photograph, or says why it cannot be read."""
     try:
         content = read_content(path)
-        pixels = decode_photo(content, path)
+        pixels = decode_image(content, path)
         facts = describe_facts(content, pixels, path)
         with hold_pixels(content, path) as whole:
             seen = describe_pixels(whole)
-    except PhotoError as error:
+    except ImageError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
     flaws = judge_quality(measure_quality(pixels, seen.size))
     return Inspection(
@@ -66,10 +66,10 @@ class Inspecting:
     """One look at each photograph, as the work of a cluster."""
 
     def open(self, cores: int) -> Callable[[list[str]], list[Inspection | Problem]]:
-        return partial(inspect_photos, threads=cores)
+        return partial(inspect_images, threads=cores)
 
 
-def inspect_photos(
+def inspect_images(
     paths: Sequence[str],
     *,
     threads: int | None = None,
@@ -80,10 +80,10 @@ def inspect_photos(
     if cluster is not None:
         return list(
             progress(
-                cluster.map(Inspecting(), paths, count=len(paths), give_up=give_up_photo),
+                cluster.map(Inspecting(), paths, count=len(paths), give_up=give_up_image),
                 total=len(paths),
                 label="photographs",
             )
         )
     with open_pool(threads) as pool:
-        return list(progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"))
+        return list(progress(pool.map(inspect_image, paths), total=len(paths), label="photographs"))

@@ -15,11 +15,11 @@ import pandas as pd
 from PIL import Image, ImageDraw
 
 from lentigo.audit.audit import FLAWS, Audit, describe_transformation
-from lentigo.audit.shortcut_baselines import FLOOR_TITLES
+from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import render_page
-from lentigo.duplicates.duplicates import KINDS, Transformation, Twin
+from lentigo.duplicates.duplicates import KINDS, Duplicate, Transformation
 from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
-from lentigo.images.photographs import Photo, Problem, try_photo
+from lentigo.images.photographs import DecodedImage, Problem, try_image
 from lentigo.splits.partition import Conflict
 
 TILE, QUALITY = 168, 80  # pixels of a picture's longer side, and its JPEG quality
@@ -39,38 +39,43 @@ class Pair:
     score: float
     words: str
     images: tuple[str, str]
-    pictures: tuple[str, str]
+    thumbnails: tuple[str, str]
     facts: tuple[str, str]
 
 
 def write_audit(audit: Audit) -> str:
     """The HTML of an audit. The photographs must still be where they were."""
-    known = audit.photos.set_index("image")
+    known = audit.images.set_index("image")
     leaks = {(leak.a, leak.b) for leak in audit.leaks}
     leaking, others = [], []
-    for twin in audit.twins.pairs:
-        (leaking if (audit.twins.images[twin.a], audit.twins.images[twin.b]) in leaks else others).append(
-            twin
-        )
+    for duplicate in audit.duplicates.pairs:
+        (
+            leaking
+            if (audit.duplicates.images[duplicate.a], audit.duplicates.images[duplicate.b]) in leaks
+            else others
+        ).append(duplicate)
     show = partial(show_pair, audit, known)
     return render_page(
-        "lentigo.audit", "audit.html", audit=audit, facts=audit.to_json(), kinds=KINDS, flaws=FLAWS, artefacts=ARTEFACTS, titles=FLAGS, floors=FLOOR_TITLES,
-        counts={kind: (sum(twin.kind == kind for twin in audit.twins.pairs), sum(twin.kind == kind for twin in leaking)) for kind in KINDS},
-        leaking=[show(twin) for twin in pick_pairs(leaking)], leaking_total=len(leaking),
-        twins=[show(twin) for twin in pick_pairs(others)], twins_total=len(others), conflicts=[show_conflict(conflict) for conflict in audit.conflicts[:GRID]],
-        grids={flag: [(image, show_photo(image)) for image in spread_out(audit.list_flawed(flag))] for flag in (*FLAWS, *ARTEFACTS)},
+        "lentigo.audit", "audit.html", audit=audit, facts=audit.to_json(), kinds=KINDS, flaws=FLAWS, artefacts=ARTEFACTS, titles=FLAGS, shortcut_baselines=BASELINE_TITLES,
+        counts={kind: (sum(duplicate.kind == kind for duplicate in audit.duplicates.pairs), sum(duplicate.kind == kind for duplicate in leaking)) for kind in KINDS},
+        leaking=[show(duplicate) for duplicate in pick_pairs(leaking)], leaking_total=len(leaking),
+        duplicates=[show(duplicate) for duplicate in pick_pairs(others)], duplicates_total=len(others), conflicts=[show_conflict(conflict) for conflict in audit.conflicts[:GRID]],
+        grids={flag: [(image, show_image(image)) for image in spread_out(audit.list_flawed(flag))] for flag in (*FLAWS, *ARTEFACTS)},
         floor_bars=list_bars(audit), short=partial(shorten, audit.name),
     )  # fmt: skip
 
 
-def pick_pairs(twins: Sequence[Twin]) -> list[Twin]:
+def pick_pairs(duplicates: Sequence[Duplicate]) -> list[Duplicate]:
     """At most `PAIRS`, of each kind in turn, the weakest first, since those are the ones to be looked at; far kinds before near ones."""
     by_kind = [
-        sorted((twin for twin in twins if twin.kind == kind), key=lambda twin: twin.score)
+        sorted(
+            (duplicate for duplicate in duplicates if duplicate.kind == kind),
+            key=lambda duplicate: duplicate.score,
+        )
         for kind in reversed(KINDS)
     ]
-    in_turn = [twin for rank in zip_longest(*by_kind) for twin in rank if twin is not None]
-    return sorted(in_turn[:PAIRS], key=lambda twin: (-KINDS.index(twin.kind), twin.score))
+    in_turn = [duplicate for rank in zip_longest(*by_kind) for duplicate in rank if duplicate is not None]
+    return sorted(in_turn[:PAIRS], key=lambda duplicate: (-KINDS.index(duplicate.kind), duplicate.score))
 
 
 def spread_out(images: list[str]) -> list[str]:
@@ -85,14 +90,14 @@ def spread_out(images: list[str]) -> list[str]:
     )
 
 
-def show_pair(audit: Audit, known: pd.DataFrame, twin: Twin) -> Pair:
+def show_pair(audit: Audit, known: pd.DataFrame, duplicate: Duplicate) -> Pair:
     """A pair with its pictures; where one shows a part of the other, its frame is drawn there."""
-    images = audit.twins.images[twin.a], audit.twins.images[twin.b]
-    photos = [try_photo(image, None) for image in images]
+    images = audit.duplicates.images[duplicate.a], audit.duplicates.images[duplicate.b]
+    decoded = [try_image(image, None) for image in images]
     frames: list[list[tuple[float, float]]] = [[], []]
-    if twin.kind in KINDS[2:] and all(isinstance(photo, Photo) for photo in photos):
-        sizes = [photo.pixels.shape[1::-1] for photo in photos]
-        frames = [frame_back(twin.transformation, *sizes), frame_onto(twin.transformation, *sizes)]
+    if duplicate.kind in KINDS[2:] and all(isinstance(each, DecodedImage) for each in decoded):
+        sizes = [each.pixels.shape[1::-1] for each in decoded]
+        frames = [frame_back(duplicate.transformation, *sizes), frame_onto(duplicate.transformation, *sizes)]
     facts = tuple(
         ", ".join(str(value) for value in known.loc[image, ["label", "split"]] if pd.notna(value))
         if image in known.index
@@ -100,11 +105,11 @@ def show_pair(audit: Audit, known: pd.DataFrame, twin: Twin) -> Pair:
         for image in images
     )
     return Pair(
-        twin.kind,
-        twin.score,
-        describe_transformation(twin),
+        duplicate.kind,
+        duplicate.score,
+        describe_transformation(duplicate),
         images,
-        tuple(map(draw_photo, photos, frames)),
+        tuple(map(draw_image, decoded, frames)),
         facts,
     )
 
@@ -122,24 +127,24 @@ def shorten(folder: str, image: str) -> str:
 def show_conflict(conflict: Conflict) -> list[tuple[str, str, str]]:
     """Name, label and picture of each photograph."""
     return [
-        (image, label, show_photo(image))
+        (image, label, show_image(image))
         for image, label in zip(conflict.images, conflict.labels, strict=True)
     ]
 
 
-def show_photo(image: str) -> str:
+def show_image(image: str) -> str:
     """A photograph as a small JPEG, base64; "" where it cannot be read any more."""
-    return draw_photo(try_photo(image, None), [])
+    return draw_image(try_image(image, None), [])
 
 
-def draw_photo(photo: Photo | Problem, frame: Iterable[tuple[float, float]]) -> str:
+def draw_image(image: DecodedImage | Problem, frame: Iterable[tuple[float, float]]) -> str:
     """A small JPEG, base64, with a quadrilateral in pixels of the photograph drawn on it."""
-    if isinstance(photo, Problem):
+    if isinstance(image, Problem):
         return ""
-    picture = Image.fromarray(photo.pixels)
-    scale = TILE / max(picture.size)
-    small = picture.resize(
-        [max(1, round(scale * side)) for side in picture.size], Image.Resampling.BILINEAR, reducing_gap=3.0
+    canvas = Image.fromarray(image.pixels)
+    scale = TILE / max(canvas.size)
+    small = canvas.resize(
+        [max(1, round(scale * side)) for side in canvas.size], Image.Resampling.BILINEAR, reducing_gap=3.0
     )
     corners = [(scale * x, scale * y) for x, y in frame]
     if corners:
@@ -180,10 +185,10 @@ def lay_corners(matrix: np.ndarray, size: tuple[int, int]) -> list[tuple[float, 
 
 
 def list_bars(audit: Audit) -> list[tuple[str, float, float, float]]:
-    """Title, AUROC and the ends of its interval of each floor, for bars."""
-    floors = audit.shortcuts.floors if audit.shortcuts else {}
+    """Title, AUROC and the ends of its interval of each shortcut baseline, for bars."""
+    shortcut_baselines = audit.shortcut_baselines.shortcut_baselines if audit.shortcut_baselines else {}
     return [
-        (FLOOR_TITLES[name], floor.auroc, *floor.ci["auroc"])
-        for name, floor in floors.items()
+        (BASELINE_TITLES[name], floor.auroc, *floor.ci["auroc"])
+        for name, floor in shortcut_baselines.items()
         if floor and not np.isnan(floor.ci["auroc"][0])
     ]

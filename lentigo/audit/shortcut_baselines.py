@@ -1,4 +1,4 @@
-"""The floors: how well benign and malignant can be told apart without looking at the lesion.
+"""The shortcut baselines: how well benign and malignant can be told apart without looking at the lesion.
 
 A set where the border of the picture alone tells the class apart teaches a network the border. What a model reaches says
 something about lesions only in so far as it is above these numbers, and whatever is near 1 here says that the set is at fault.
@@ -24,22 +24,22 @@ from threadpoolctl import threadpool_limits
 from lentigo.common.intervals import measure_scores
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset, load_dataset
-from lentigo.errors import DataError, PhotoError
+from lentigo.errors import DataError, ImageError
 from lentigo.images.photographs import (
     FORMATS,
     SIDE,
     Problem,
-    decode_photo,
+    decode_image,
     name_damage,
-    open_picture,
+    open_image,
     read_content,
 )
 from lentigo.images.skin_tone import mask_ring
 
 CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
-FLOORS = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
-FLOOR_TITLES = {
+BASELINES = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
+BASELINE_TITLES = {
     "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
     "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
 }  # fmt: skip
@@ -49,7 +49,7 @@ _EDGE = mask_ring(CELLS, CELLS, RING)
 
 
 @dataclass(frozen=True)
-class Floor:
+class Baseline:
     """What a model of these facts alone reaches on photographs that it was not fitted to, with 95 % intervals over groups."""
 
     accuracy: float
@@ -58,8 +58,8 @@ class Floor:
 
 
 @dataclass(frozen=True)
-class Shortcuts:
-    """The floors of a set of `n` photographs. A floor is None where it cannot be had: no sources, too few groups of a class.
+class ShortcutBaselines:
+    """The shortcut baselines of a set of `n` photographs. A floor is None where it cannot be had: no sources, too few groups of a class.
 
     `file_only` knows the size in bytes and what the file's header says (`header_only` is that without the size, which tells of
     the picture, too: fine texture takes more bytes); `border_only` colours and their spread in the outer eighth, which large lesions
@@ -72,7 +72,7 @@ class Shortcuts:
     groups: int
     majority_accuracy: float
     majority_ci: tuple[float, float]
-    floors: dict[str, Floor | None]
+    shortcut_baselines: dict[str, Baseline | None]
     folds: int
     fitted_to: str | None = None
     problems: tuple[Problem, ...] = field(default=())
@@ -81,7 +81,7 @@ class Shortcuts:
         """One flat object: `majority_accuracy`, `file_only_auroc`, `file_only_accuracy`, ..., and `ci` with the same keys."""
         values: dict[str, float | None] = {"majority_accuracy": self.majority_accuracy}
         ci: dict[str, list[float] | None] = {"majority_accuracy": list(self.majority_ci)}
-        for name, floor in self.floors.items():
+        for name, floor in self.shortcut_baselines.items():
             for score in ("auroc", "accuracy"):
                 values[f"{name}_{score}"] = known(getattr(floor, score)) if floor else None
                 ci[f"{name}_{score}"] = (
@@ -96,14 +96,14 @@ def known(value: float) -> float | None:
     return None if np.isnan(value) else value
 
 
-def measure_shortcuts(
+def measure_shortcut_baselines(
     data: str | Path | Dataset,
     *,
     against: str | Path | Dataset | None = None,
     seed: int = 0,
     progress: Progress = show_nothing,
-) -> Shortcuts:
-    """The floors of a data set, cross-validated in five folds that keep a group on one side, or of `against`, fitted to `data`.
+) -> ShortcutBaselines:
+    """The shortcut baselines of a data set, cross-validated in five folds that keep a group on one side, or of `against`, fitted to `data`.
 
     Gradient-boosted trees of scikit-learn; for `source` the share that is malignant in each. Photographs that cannot be read are
     left out and listed. Raises `DataError` as `load_dataset` does, and where none can be read.
@@ -114,14 +114,14 @@ def measure_shortcuts(
             fitted, fitted, cross_validate(fitted, facts, seed), problems, folds=divide(fitted, seed)
         )
     measured, others, more = read_set(against, progress)
-    answers = {name: fit_once(name, facts[name], fitted.malignant, others[name], seed) for name in FLOORS}
+    answers = {name: fit_once(name, facts[name], fitted.malignant, others[name], seed) for name in BASELINES}
     return summarize(measured, fitted, answers, problems + more)
 
 
-def measure_floors(
+def measure_baselines(
     dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0
-) -> Shortcuts:
-    """As `measure_shortcuts`, of photographs that were opened before: `answers` has what `describe_facts` said of each, or why there is nothing."""
+) -> ShortcutBaselines:
+    """As `measure_shortcut_baselines`, of photographs that were opened before: `answers` has what `describe_facts` said of each, or why there is nothing."""
     kept, facts, problems = gather_facts(dataset, answers)
     return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=divide(kept, seed))
 
@@ -135,7 +135,11 @@ def read_set(
         return gather_facts(
             dataset,
             list(
-                progress(pool.map(read_facts, dataset.table["image"]), total=len(dataset), label="shortcuts")
+                progress(
+                    pool.map(read_facts, dataset.table["image"]),
+                    total=len(dataset),
+                    label="shortcut_baselines",
+                )
             ),
         )
 
@@ -143,7 +147,7 @@ def read_set(
 def gather_facts(
     dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem]
 ) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
-    """The readable photographs of a set, a table of facts for each floor, (n, d), and what cannot be read."""
+    """The readable photographs of a set, a table of facts for each shortcut baseline, (n, d), and what cannot be read."""
     found = [answer for answer in answers if isinstance(answer, dict)]
     if not found:
         raise DataError(
@@ -151,7 +155,7 @@ def gather_facts(
         )
     kept = dataset.take(np.array([isinstance(answer, dict) for answer in answers]))
     facts: dict[str, np.ndarray | None] = {
-        name: np.stack([row[name] for row in found]) for name in FLOORS[:-1]
+        name: np.stack([row[name] for row in found]) for name in BASELINES[:-1]
     }
     facts["source_only"] = read_sources(kept)
     return kept, facts, dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
@@ -168,16 +172,16 @@ def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
     """The facts of one photograph, see `describe_facts`, or why it cannot be read."""
     try:
         content = read_content(path)
-        return describe_facts(content, decode_photo(content, path), path)
-    except PhotoError as error:
+        return describe_facts(content, decode_image(content, path), path)
+    except ImageError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
 
 
 def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each floor but `source_only`. Raises `PhotoError`."""
-    with name_damage(content, name), open_picture(content, name) as picture:
-        header = describe_header(picture)
-        area = picture.width * picture.height
+    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each shortcut baseline but `source_only`. Raises `ImageError`."""
+    with name_damage(content, name), open_image(content, name) as image:
+        header = describe_header(image)
+        area = image.width * image.height
     thumbnail = pixels.reshape(CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3).mean(
         axis=(1, 3), dtype=np.float32
     )
@@ -193,16 +197,16 @@ def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, n
     }
 
 
-def describe_header(picture: Image.Image) -> np.ndarray:
+def describe_header(image: Image.Image) -> np.ndarray:
     """What a file says of itself, float32 (d,): size in pixels, format, quantisation tables, subsampling, metadata."""
-    tables = [np.asarray(table, float) for table in getattr(picture, "quantization", {}).values()][:2]
+    tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
     tables += [np.zeros(64)] * (2 - len(tables))
-    layers = getattr(picture, "layer", None) or [(0, 0, 0, 0)]
-    info = picture.info
+    layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
+    info = image.info
     density = info.get("jfif_density") or info.get("dpi") or (0, 0)
     return np.float32([
-        picture.width, picture.height, picture.width / picture.height, FORMATS.index(picture.format) if picture.format in FORMATS else -1,
-        len(picture.getbands()), *(value for table in tables for value in (table.mean(), table[0], table[-1])),
+        image.width, image.height, image.width / image.height, FORMATS.index(image.format) if image.format in FORMATS else -1,
+        len(image.getbands()), *(value for table in tables for value in (table.mean(), table[0], table[-1])),
         layers[0][1], layers[0][2], "progressive" in info, "exif" in info, "icc_profile" in info, "comment" in info, "adobe" in info,
         density[0], len(info),
     ])  # fmt: skip
@@ -245,10 +249,10 @@ def cross_validate(
 ) -> dict[str, np.ndarray | None]:
     """P(malignant), float (n,), of each photograph by models fitted to other groups."""
     folds = divide(dataset, seed)
-    answers: dict[str, np.ndarray | None] = dict.fromkeys(FLOORS)
+    answers: dict[str, np.ndarray | None] = dict.fromkeys(BASELINES)
     if folds is None:
         return answers
-    for name in (name for name in FLOORS if facts[name] is not None):
+    for name in (name for name in BASELINES if facts[name] is not None):
         answers[name] = np.full(len(dataset), dataset.malignant.mean())
         if (
             facts[name] == facts[name][0]
@@ -285,7 +289,10 @@ def weigh_sources(n: int, seed: int) -> Any:
     return make_pipeline(OneHotEncoder(handle_unknown="ignore"), LogisticRegression(C=10.0))
 
 
-MODELS: dict[str, Callable[[int, int], Any]] = {**dict.fromkeys(FLOORS, boost), "source_only": weigh_sources}
+MODELS: dict[str, Callable[[int, int], Any]] = {
+    **dict.fromkeys(BASELINES, boost),
+    "source_only": weigh_sources,
+}
 
 
 def summarize(
@@ -295,20 +302,20 @@ def summarize(
     problems: tuple[Problem, ...],
     *,
     folds: np.ndarray | None = None,
-) -> Shortcuts:
-    """The floors from the answers for the photographs of `measured`; `folds`, int (n,), where those come from cross-validation."""
+) -> ShortcutBaselines:
+    """The shortcut baselines from the answers for the photographs of `measured`; `folds`, int (n,), where those come from cross-validation."""
     malignant, groups = measured.malignant, measured.groups
-    floors: dict[str, Floor | None] = {}
+    shortcut_baselines: dict[str, Baseline | None] = {}
     for name, answer in answers.items():
-        floors[name] = None
+        shortcut_baselines[name] = None
         if answer is not None:
             values, ci = measure_scores(malignant, answer, answer > 0.5, groups, folds)
-            floors[name] = Floor(
+            shortcut_baselines[name] = Baseline(
                 values["accuracy"], values["auroc"], {score: ci[score] for score in ("accuracy", "auroc")}
             )
     always = np.full(len(measured), fitted.malignant.mean() > 0.5)
     values, ci = measure_scores(malignant, always.astype(float), always, groups)
-    return Shortcuts(
+    return ShortcutBaselines(
         n=len(measured), n_malignant=int(malignant.sum()), groups=len(np.unique(groups)), majority_accuracy=values["accuracy"],
-        majority_ci=ci["accuracy"], floors=floors, folds=0 if folds is None else len(np.unique(folds)), fitted_to=None if fitted is measured else fitted.name, problems=problems,
+        majority_ci=ci["accuracy"], shortcut_baselines=shortcut_baselines, folds=0 if folds is None else len(np.unique(folds)), fitted_to=None if fitted is measured else fitted.name, problems=problems,
     )  # fmt: skip

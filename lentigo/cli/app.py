@@ -20,14 +20,14 @@ from lentigo.cli.completion import complete, find_completion
 from lentigo.cli.data import data_app
 from lentigo.cli.lesions import lesions_app, measure_outlines, train_outlines
 from lentigo.cli.options import (
+    Alpha,
     Device,
-    Exact,
-    Flips,
+    Fp32,
     Json,
     Model,
     OnCluster,
     OperatingPoint,
-    Risk,
+    TestTimeAugmentation,
     load_data,
     recipe_options,
     table_options,
@@ -46,10 +46,10 @@ from lentigo.cli.summary import (
     describe_values,
     print_audit,
     print_limits,
-    print_material,
     print_run,
     print_scores,
     print_start,
+    print_training_set,
 )
 from lentigo.cli.terminal import (
     FAILED_INPUTS,
@@ -222,7 +222,7 @@ def train(
         ),
     ] = False,
     unfreeze: Annotated[
-        bool, Option("--unfreeze", help="With --masks and without labels: trains the backbone too.")
+        bool, Option("--finetune", help="With --masks and without labels: trains the backbone too.")
     ] = False,
     holdout_source: Annotated[
         list[str] | None,
@@ -246,23 +246,23 @@ def train(
     bf16: Annotated[
         bool, Option("--bf16", help="Compute in bfloat16, with weights in float32 (mixed_bfloat16).")
     ] = False,
-    exact: Exact = False,
-    twins: Annotated[
+    fp32: Fp32 = False,
+    duplicates: Annotated[
         bool,
         Option(
-            "--twins/--no-twins",
-            help="Looks for photographs that show the same picture; --no-twins goes by ids alone.",
+            "--duplicates/--no-duplicates",
+            help="Looks for photographs that show the same picture; --no-duplicates goes by ids alone.",
         ),
     ] = True,
     drop_leaks: Annotated[
         bool,
         Option(
-            "--drop-leaks", help="Leaves out what belongs with photographs of a later side of a given split."
+            "--leaks drop", help="Leaves out what belongs with photographs of a later side of a given split."
         ),
     ] = False,
     allow_leaks: Annotated[
         bool,
-        Option("--allow-leaks", help="Trains on a given split that leaks all the same, and marks the RUN."),
+        Option("--leaks allow", help="Trains on a given split that leaks all the same, and marks the RUN."),
     ] = False,
     as_json: Json = False,
     columns: Any = None,
@@ -273,11 +273,11 @@ def train(
 
     if unfreeze and not masks:
         raise UsageError(
-            "--unfreeze goes with --masks; the recipe says whether a classifier's backbone learns: --finetune"
+            "--finetune goes with --masks; the recipe says whether a classifier's backbone learns: --finetune"
         )
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
-        from lentigo.training.preparation import choose_guard
+        from lentigo.training.preparation import choose_leak_policy
         from lentigo.training.trainer import train as run
 
     if folds is not None and masks:
@@ -287,8 +287,8 @@ def train(
     options = {
         "weights": weights,
         "resume": resume,
-        "exact": exact,
-        "guard": choose_guard(twins, drop=drop_leaks, allow=allow_leaks),
+        "exact": fp32,
+        "guard": choose_leak_policy(duplicates, drop=drop_leaks, allow=allow_leaks),
     }
     if masks:
         if devices != "1" or bf16:
@@ -312,7 +312,7 @@ def train(
     with Bars() as bars, use_devices(devices, bf16=bf16):
         training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
             data, out, find_recipe(recipe, **changes), **options, holdout_sources=holdouts, not_lesions=not_lesions, progress=bars)  # fmt: skip
-    scores, material = training.validation.to_json(), training.material.describe()
+    scores, training_set = training.validation.to_json(), training.training_set.describe()
     if as_json:
         holdout_scores = {name: assessment.to_json() for name, assessment in training.holdouts.items()}
         start = training.bundle.card.get("start")
@@ -323,7 +323,7 @@ def train(
                 "holdouts": holdout_scores,
                 "seconds": training.seconds,
                 "start": start,
-                **material,
+                **training_set,
                 "problems": [dataclasses.asdict(p) for p in training.problems],
             }
         )
@@ -331,7 +331,7 @@ def train(
         print_scores(f"{out}, validation", scores)
         for name, assessment in training.holdouts.items():
             print_scores(f"{out}, {name}, which it was trained without", assessment.to_json())
-        print_material(material)
+        print_training_set(training_set)
         print_start(training.bundle.card.get("start"))
         say(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
     report_problems(training.problems)
@@ -355,10 +355,10 @@ def evaluate(
             help="Asks again about blurred, turned, tinted, inked ... photographs (twenty times the work).",
         ),
     ] = False,
-    twins: Annotated[
+    duplicates: Annotated[
         bool,
         Option(
-            "--twins/--no-twins",
+            "--duplicates/--no-duplicates",
             help="Looks for photographs that show the same picture, those of the training among them where their files still are.",
         ),
     ] = True,
@@ -373,9 +373,9 @@ def evaluate(
         ),
     ] = False,
     operating_point: OperatingPoint = None,
-    risk: Risk = None,
-    flips: Flips = False,
-    exact: Exact = False,
+    alpha: Alpha = None,
+    tta: TestTimeAugmentation = False,
+    fp32: Fp32 = False,
     device: Device = "cpu",
     as_json: Json = False,
     columns: Any = None,
@@ -388,7 +388,7 @@ def evaluate(
             list_pairs(data, columns),
             split,
             out,
-            {"flips": flips, "exact": exact, "device": device},
+            {"tta": tta, "exact": fp32, "device": device},
             as_json,
         )
     from lentigo.common.files import write_text
@@ -398,11 +398,13 @@ def evaluate(
     from lentigo.inference.prediction import Predictor
 
     predictor = Predictor(
-        run, flips=flips, exact=exact, device=device, operating_point=operating_point, risk=risk
+        run, tta=tta, fp32=fp32, device=device, operating_point=operating_point, alpha=alpha
     )
-    other = None if against is None else Predictor(against, flips=flips, exact=exact, device=device)
+    other = None if against is None else Predictor(against, tta=tta, fp32=fp32, device=device)
     with Bars() as bars:
-        assessment = measure(predictor, load_data(data, columns), split=split, twins=twins, progress=bars)
+        assessment = measure(
+            predictor, load_data(data, columns), split=split, duplicates=duplicates, progress=bars
+        )
         analysis = analyse(predictor, assessment, stress=stress, against=other, progress=bars)
     if as_json:
         emit(assessment.to_json() | analysis.to_json())
@@ -434,9 +436,9 @@ def predict(
         Option("--prevalence", help="Share of malignant lesions where the model is used, such as 0.02."),
     ] = None,
     operating_point: OperatingPoint = None,
-    risk: Risk = None,
-    flips: Flips = False,
-    exact: Exact = False,
+    alpha: Alpha = None,
+    tta: TestTimeAugmentation = False,
+    fp32: Fp32 = False,
     device: Device = "cpu",
     cluster: OnCluster = None,
     as_json: Json = False,
@@ -450,12 +452,12 @@ def predict(
         raise UsageError(
             "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked on one machine"
         )
-    photos, count = find_inputs(images, whole=figures is not None)
+    paths, count = find_inputs(images, whole=figures is not None)
     options = {
-        "exact": exact,
-        "flips": flips,
+        "exact": fp32,
+        "tta": tta,
         "operating_point": operating_point,
-        "risk": risk,
+        "alpha": alpha,
         "prevalence": prevalence,
     }
     predictor = Predictor(model, device=device, count=count, **options)
@@ -468,14 +470,13 @@ def predict(
             from lentigo.inference.distributed import predict_on
 
             stream = (
-                (answer, {})
-                for answer in predict_on(joined, predictor.bundle, photos, count=count, **options)
+                (answer, {}) for answer in predict_on(joined, predictor.bundle, paths, count=count, **options)
             )
         else:
             stream = (
-                ((answer, {}) for answer in predictor.predict(photos))
+                ((answer, {}) for answer in predictor.predict(paths))
                 if figures is None
-                else draw_answers(predictor, photos, figures)
+                else draw_answers(predictor, paths, figures)
             )
         print_answers(record, stream, count, as_json)
     if record.problems:
@@ -491,24 +492,24 @@ def explain(
     out: Annotated[Path | None, Option("--out", help="A name ending in .png for one photograph, else a folder; without it NAME_explained.png or the folder "
                                                      "explained/ where you are, and with --json nothing is drawn.")] = None,
     model: Model = "bundled",
-    exact: Exact = False,
+    fp32: Fp32 = False,
     as_json: Json = False,
 ) -> None:  # fmt: skip
     """Draws what in a photograph speaks for malignant, and what against."""
     from lentigo.inference.prediction import Predictor
 
-    photos, count = find_inputs(images, whole=True)
+    paths, count = find_inputs(images, whole=True)
     if out is None and not as_json:
-        out = name_explanation(photos)
-    predictor = Predictor(model, exact=exact, count=count)
+        out = name_explanation(paths)
+    predictor = Predictor(model, fp32=fp32, count=count)
     answers: list[Any] = []
-    print_answers(answers, draw_answers(predictor, photos, out, heatmaps=True), count, as_json)
+    print_answers(answers, draw_answers(predictor, paths, out, heatmaps=True), count, as_json)
     report_problems(answers)
 
 
-def name_explanation(photos: Iterable[Any]) -> Path:
+def name_explanation(images: Iterable[Any]) -> Path:
     """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder for several."""
-    paths = list_readable(photos)
+    paths = list_readable(images)
     return Path(f"{Path(str(paths[0])).stem}_explained.png" if len(paths) == 1 else "explained")
 
 
@@ -603,10 +604,10 @@ def bench(
 ) -> None:
     """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the processor's limit."""
     from lentigo.inference.benchmark import measure_machine
-    from lentigo.inference.prediction import gather_photos
+    from lentigo.inference.prediction import gather_images
     from lentigo.models.bundle import open_bundle
 
-    paths, problems = gather_photos(images)
+    paths, problems = gather_images(images)
     with Bars() as bars, mute_stderr() if keras else nullcontext():
         result = measure_machine(open_bundle(model), paths, keras=keras, progress=bars)
     if as_json:

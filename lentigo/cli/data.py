@@ -64,11 +64,11 @@ def data_split(
         float, Option("--validation", help="Share for validation; 0: none, training draws its own.")
     ] = 0.2,
     seed: Annotated[int, Option("--seed", help="Decides which groups go where.")] = 0,
-    twins: Annotated[
+    duplicates: Annotated[
         bool,
         Option(
-            "--twins/--no-twins",
-            help="Looks for photographs that show the same picture; --no-twins goes by ids and identical files alone.",
+            "--duplicates/--no-duplicates",
+            help="Looks for photographs that show the same picture; --no-duplicates goes by ids and identical files alone.",
         ),
     ] = True,
     keep: Annotated[
@@ -83,7 +83,7 @@ def data_split(
     as_json: Json = False,
     columns: Any = None,
 ) -> None:
-    """Splits photographs in three, patients, lesions and twins on one side, and writes a manifest."""
+    """Splits photographs in three, patients, lesions and duplicates on one side, and writes a manifest."""
     from lentigo.splits.frozen_splits import require_new, write_manifest
     from lentigo.splits.partition import Shares, split_dataset
 
@@ -94,7 +94,7 @@ def data_split(
             load_data(data, columns),
             Shares(validation, test),
             seed=seed,
-            twins=twins,
+            duplicates=duplicates,
             keep=keep,
             drop_conflicts=drop_conflicts,
             progress=bars,
@@ -108,18 +108,18 @@ def data_split(
     report_problems(partition.problems)
 
 
-@data_app.command("synth", epilog="Example: lentigo data synth --out phantoms/ --count 100")
+@data_app.command("synth", epilog="Example: lentigo data synth --out synthetic/ --count 100")
 def data_synth(
     out: Annotated[Path, Option("--out", help="The folder to be written.")],
-    count: Annotated[int, Option("--count", help="Phantoms of each class.")] = 100,
+    count: Annotated[int, Option("--count", help="Synthetic lesions of each class.")] = 100,
     seed: Annotated[int, Option("--seed", help="Decides what is drawn.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Draws synthetic lesions with masks, for a try without photographs."""
-    from lentigo.images.synthetic_lesions import write_phantoms
+    from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
     with Bars() as bars:
-        table = write_phantoms(out, count, seed=seed, progress=bars)
+        table = write_synthetic_lesions(out, count, seed=seed, progress=bars)
     if as_json:
         emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:

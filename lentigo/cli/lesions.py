@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from lentigo.cli.options import Device, Exact, Flips, Json, Model
+from lentigo.cli.options import Device, Fp32, Json, Model, TestTimeAugmentation
 from lentigo.cli.prediction_output import find_inputs, list_readable, print_answers
 from lentigo.cli.summary import print_outlines, print_scores
 from lentigo.cli.terminal import (
@@ -55,23 +55,23 @@ def segment(
             "--scales", help="Scale of each: CSV with image (or isic_id) and mm_per_pixel (or pixels_per_mm)."
         ),
     ] = None,
-    flips: Flips = False,
-    exact: Exact = False,
+    tta: TestTimeAugmentation = False,
+    fp32: Fp32 = False,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Outlines the lesion of each photograph and measures it: size, border, asymmetry, colours."""
     from lentigo.images.scales import read_scales
-    from lentigo.inference.lesions.segmentation import ENDINGS, segment_photos
+    from lentigo.inference.lesions.segmentation import ENDINGS, segment_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.prediction import Predictor
 
     if mm_per_pixel is not None and scales is not None:
         raise UsageError("--mm-per-pixel and --scales: expected one of them")
-    photos, count = find_inputs(images, whole=True)
-    files = name_files(list_readable(photos), out, *ENDINGS)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=count)
-    found = segment_photos(predictor, photos, files, read_scales(scales) if scales else mm_per_pixel)
+    paths, count = find_inputs(images, whole=True)
+    files = name_files(list_readable(paths), out, *ENDINGS)
+    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=count)
+    found = segment_images(predictor, paths, files, read_scales(scales) if scales else mm_per_pixel)
     print_lines(found, describe_lesion, count, as_json)
 
 
@@ -80,19 +80,19 @@ def detect(
     images: Images,
     model: Model = "bundled",
     out: Annotated[Path | None, Option("--out", help="Folder for the photographs with boxes drawn.")] = None,
-    exact: Exact = False,
+    fp32: Fp32 = False,
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
     """Finds each lesion of close-ups and of overviews: boxes in pixels of the upright original, with P(malignant)."""
-    from lentigo.inference.lesions.detection import ENDING, detect_photos
+    from lentigo.inference.lesions.detection import ENDING, detect_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.prediction import Predictor
 
-    photos, count = find_inputs(images, whole=True)
-    files = {} if out is None else name_files(list_readable(photos), out, ENDING)
-    predictor = Predictor(model, exact=exact, device=device, count=count)
-    print_lines(detect_photos(predictor, photos, files), describe_boxes, count, as_json)
+    paths, count = find_inputs(images, whole=True)
+    files = {} if out is None else name_files(list_readable(paths), out, ENDING)
+    predictor = Predictor(model, fp32=fp32, device=device, count=count)
+    print_lines(detect_images(predictor, paths, files), describe_boxes, count, as_json)
 
 
 def measure_outlines(

@@ -12,13 +12,11 @@ from typer import Option
 
 Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
 Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
-Exact = Annotated[
-    bool, Option("--exact", help="Compute in fp32 instead of the processor's fastest precision.")
-]
-Flips = Annotated[
+Fp32 = Annotated[bool, Option("--fp32", help="Compute in fp32 instead of the processor's fastest precision.")]
+TestTimeAugmentation = Annotated[
     bool,
     Option(
-        "--flips",
+        "--tta",
         help="Average over four mirrored views (four times the work); for a RUN with a calibration for that (train --tta).",
     ),
 ]
@@ -40,10 +38,10 @@ OperatingPoint = Annotated[
         help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's own.",
     ),
 ]
-Risk = Annotated[
+Alpha = Annotated[
     float | None,
     Option(
-        "--risk",
+        "--alpha",
         min=0,
         max=0.5,
         help="Conformal risk instead of the RUN's own; 0 decides every known photograph.",

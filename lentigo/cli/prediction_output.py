@@ -22,27 +22,27 @@ LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int | None]:
     """Photographs and problems, and their number. Names on standard input are taken as they come, their number None, unless the
     `whole` list is wanted first."""
-    from lentigo.images.photographs import list_photos
-    from lentigo.inference.prediction import gather_photos
+    from lentigo.images.photographs import list_images
+    from lentigo.inference.prediction import gather_images
 
     if "-" in images and not whole:
-        return list_photos(read_names(images)), None
-    paths, problems = gather_photos(read_names(images))
+        return list_images(read_names(images)), None
+    paths, problems = gather_images(read_names(images))
     return [*problems, *paths], len(problems) + len(paths)
 
 
-def list_readable(photos: Iterable[Any]) -> list[Any]:
+def list_readable(images: Iterable[Any]) -> list[Any]:
     """The photographs among photographs and problems."""
     from lentigo.images.photographs import Problem
 
-    return [photo for photo in photos if not isinstance(photo, Problem)]
+    return [image for image in images if not isinstance(image, Problem)]
 
 
 def draw_answers(
-    predictor: Any, photos: Iterable[Any], out: Path | None, *, heatmaps: bool = False
+    predictor: Any, images: Iterable[Any], out: Path | None, *, heatmaps: bool = False
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way, none without `out`."""
-    from lentigo.inference.explanation import Explanation, explain_photos, name_figures
+    from lentigo.inference.explanation import Explanation, explain_images, name_figures
 
     def describe(answer: Explanation) -> dict[str, Any]:
         added: dict[str, Any] = {}
@@ -53,8 +53,8 @@ def draw_answers(
             added["heatmap_centres"] = list(answer.centres)
         return added
 
-    figures = {} if out is None else name_figures(list_readable(photos), out)
-    answers = explain_photos(predictor, photos, figures)
+    figures = {} if out is None else name_figures(list_readable(images), out)
+    answers = explain_images(predictor, images, figures)
     return ((a.prediction, describe(a)) if isinstance(a, Explanation) else (a, {}) for a in answers)
 
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer import Argument, Option
 
-from lentigo.cli.options import Exact, Json, OnCluster, load_data, recipe_options, table_options
+from lentigo.cli.options import Fp32, Json, OnCluster, load_data, recipe_options, table_options
 from lentigo.cli.prediction_output import open_cluster
 from lentigo.cli.summary import print_start
 from lentigo.cli.terminal import (
@@ -32,14 +32,14 @@ Folds = Annotated[
     int,
     Option(
         "--folds",
-        help="Parts of the photographs, each held out once; patients, lesions and twins stay together.",
+        help="Parts of the photographs, each held out once; patients, lesions and duplicates stay together.",
     ),
 ]
-Twins = Annotated[
+Duplicates = Annotated[
     bool,
     Option(
-        "--twins/--no-twins",
-        help="Looks for photographs that show the same picture; --no-twins goes by ids alone.",
+        "--duplicates/--no-duplicates",
+        help="Looks for photographs that show the same picture; --no-duplicates goes by ids alone.",
     ),
 ]
 BaseRecipe = Annotated[
@@ -85,8 +85,8 @@ def compare(
     cost_only: Annotated[
         bool, Option("--cost-only", help="Measures nothing but these; needs no weights.")
     ] = False,
-    exact: Exact = False,
-    twins: Twins = True,
+    fp32: Fp32 = False,
+    duplicates: Duplicates = True,
     cluster: OnCluster = None,
     as_json: Json = False,
     columns: Any = None,
@@ -109,7 +109,7 @@ def compare(
         raise UsageError("--backbone: a comparison is of several; name them with --backbones a,b")
     if cost_only:
         with Bars() as bars:
-            found = measure_costs(list_backbones(names), out, exact, bars)
+            found = measure_costs(list_backbones(names), out, fp32, bars)
         return print_costs(found, as_json)
     if data is None or out is None:
         raise UsageError(
@@ -120,8 +120,8 @@ def compare(
         folds,
         seeds,
         weights_dir and str(weights_dir),
-        twins,
-        exact,
+        duplicates,
+        fp32,
         costs,
     )
     with (
@@ -174,8 +174,8 @@ def tune(
     weights: Annotated[
         str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a file or a RUN.")
     ] = "imagenet",
-    exact: Exact = False,
-    twins: Twins = True,
+    fp32: Fp32 = False,
+    duplicates: Duplicates = True,
     cluster: OnCluster = None,
     as_json: Json = False,
     columns: Any = None,
@@ -192,7 +192,7 @@ def tune(
     quieten()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     plan = Plan(
-        find_head_recipe(recipe, **changes), trials, folds, weights, storage, twins, exact, confirm_share
+        find_head_recipe(recipe, **changes), trials, folds, weights, storage, duplicates, fp32, confirm_share
     )
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):
         tuning = run(load_data(data, columns), out, plan, cluster=joined, progress=bars)
@@ -288,7 +288,7 @@ def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
             *tell_behind(standing),
             *tell_cost(standing.cost),
         ]
-        for standing in ranking.standings
+        for standing in ranking.ranked
     ]
     print_columns(
         ["backbone", "AUROC (95 %)", "accuracy (95 %)", "behind the best", "p (Holm)", *COST_TITLES], rows

@@ -46,7 +46,7 @@ def serve(
     port: Annotated[int, Option("--port", help="0 for any that is free.")] = 8000,
     model: Model = "bundled",
     db: Db = None,
-    keep_photos: Annotated[
+    keep_images: Annotated[
         Path | None,
         Option("--keep-photos", help="Folder to keep photographs in: pixels alone. Without it none is kept."),
     ] = None,
@@ -73,7 +73,7 @@ def serve(
         host=host,
         port=port,
         db=db,
-        keep_photos=keep_photos,
+        keep_images=keep_images,
         most_waiting=queue,
         wait_ms=wait_ms,
         rate=rate,
@@ -287,7 +287,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
     Nothing is kept meanwhile, so what no record names now is nobody's. Without `yes` says what would go, as a `UsageError`.
     """
     from lentigo.images.photographs import Problem
-    from lentigo.serving.store.kept_images import PhotoFolder
+    from lentigo.serving.store.kept_images import ImageFolder
 
     count, kept = store.count_old(before)
     if not yes:
@@ -298,7 +298,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
         raise UsageError(
             f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by --keep-photos, as `serve` was given it"
         )
-    folder = PhotoFolder(photos) if photos is not None else None
+    folder = ImageFolder(photos) if photos is not None else None
     problems = []
     with folder.lock_alone() if folder else nullcontext():
         forgotten = store.forget(before)
@@ -309,7 +309,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
         )
         strays, parts = [], 0
         if folder:
-            strays = folder.find_strays(store.list_photos() | set(forgotten.photos))
+            strays = folder.find_strays(store.list_images() | set(forgotten.photos))
             parts, problems = folder.remove_parts()
         removed = 0
         for sha256 in (*forgotten.photos, *strays):

@@ -37,15 +37,15 @@ def print_exposure(facts: dict[str, Any] | None) -> None:
         print_line(f"  {facts['note']}")
 
 
-def print_material(facts: dict[str, Any]) -> None:
+def print_training_set(facts: dict[str, Any]) -> None:
     """What a training found among its photographs, as text."""
     if facts["left_out"]:
         print_line(
             f"  {count_of(facts['left_out']['n'], 'photograph')} left out, since the given split leaks: {tell_leaks(facts['left_out'])}"
         )
-    if facts["twins"] and facts["twins"]["groups"]:
+    if facts["duplicates"] and facts["duplicates"]["groups"]:
         print_line(
-            f"  {facts['twins']['photographs']} photographs show what another shows; each of their {facts['twins']['groups']} groups counts as one"
+            f"  {facts['duplicates']['photographs']} photographs show what another shows; each of their {facts['duplicates']['groups']} groups counts as one"
         )
 
 
@@ -72,13 +72,15 @@ def print_outlines(title: str, scores: dict[str, Any]) -> None:
 
 def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
-    print_line(f"  AUROC without the lesion: {list_floors(facts['floors'])}")
-    print_line(f"  accuracy of always naming the larger class: {facts['floors']['majority_accuracy']:.3f}")
+    print_line(f"  AUROC without the lesion: {list_baselines(facts['shortcut_baselines'])}")
+    print_line(
+        f"  accuracy of always naming the larger class: {facts['shortcut_baselines']['majority_accuracy']:.3f}"
+    )
     print_contamination(facts["contamination"])
     if facts["copies"]:
         copied = {copy["image"] for copy in facts["copies"]}
         print_line(
-            f"  {len(copied)} show what a photograph of the training shows ({copied_kinds(facts['copies'])}): the numbers above are too good"
+            f"  {len(copied)} show what a photograph of the training shows ({count_duplicate_kinds(facts['copies'])}): the numbers above are too good"
         )
     if facts["comparison"]:
         print_line("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
@@ -97,11 +99,11 @@ def print_contamination(facts: dict[str, Any]) -> None:
         )
 
 
-def list_floors(floors: dict[str, Any]) -> str:
-    """The AUROC of each floor that is known."""
+def list_baselines(shortcut_baselines: dict[str, Any]) -> str:
+    """The AUROC of each shortcut baseline that is known."""
     known = {
         name.removesuffix("_auroc").replace("_", " "): value
-        for name, value in floors.items()
+        for name, value in shortcut_baselines.items()
         if name.endswith("_auroc") and value is not None
     }
     return ", ".join(f"{name} {value:.3f}" for name, value in known.items())
@@ -114,13 +116,13 @@ def print_audit(facts: dict[str, Any]) -> None:
         + (f", with {facts['against']}" if facts["against"] else "")
     )
     print_line(
-        f"  copies: {count_of(len(facts['twins']), 'pair')} ({copied_kinds(facts['twins']) or 'none'}), {count_of(facts['groups'], 'group')}"
+        f"  copies: {count_of(len(facts['duplicates']), 'pair')} ({count_duplicate_kinds(facts['duplicates']) or 'none'}), {count_of(facts['groups'], 'group')}"
     )
     print_line(
         f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: {len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}"
     )
-    if facts["shortcuts"]:
-        print_line(f"  AUROC without the lesion: {list_floors(facts['shortcuts'])}")
+    if facts["shortcut_baselines"]:
+        print_line(f"  AUROC without the lesion: {list_baselines(facts['shortcut_baselines'])}")
     for title, rates in (
         ("artefacts", facts["artefacts"]),
         ("flaws", {name: {"all": {"found": len(images)}} for name, images in facts["quality"].items()}),
@@ -133,7 +135,7 @@ def print_audit(facts: dict[str, Any]) -> None:
     print_line("  skin: " + ", ".join(f"{tone} {count}" for tone, count in tones.items()))
 
 
-def copied_kinds(copies: list[dict[str, str]]) -> str:
+def count_duplicate_kinds(copies: list[dict[str, str]]) -> str:
     """How many pairs of each kind."""
     return ", ".join(f"{kind}: {number}" for kind, number in Counter(copy["kind"] for copy in copies).items())
 
@@ -227,9 +229,9 @@ def print_partition(facts: dict[str, Any]) -> None:
         "  furthest from its share, in photographs: "
         + ", ".join(f"{name} {value:.1f}" for name, value in facts["distance"].items())
     )
-    if facts["twins"]:
+    if facts["duplicates"]:
         print_line(
-            f"  {count_of(facts['twins']['photographs'], 'photograph')} show what another shows, in {count_of(facts['twins']['groups'], 'group')} (duplicate_group)"
+            f"  {count_of(facts['duplicates']['photographs'], 'photograph')} show what another shows, in {count_of(facts['duplicates']['groups'], 'group')} (duplicate_group)"
         )
     if facts["kept"] or facts["moved"]:
         print_line(
@@ -237,7 +239,7 @@ def print_partition(facts: dict[str, Any]) -> None:
         )
     if facts["conflicts"]:
         print_line(
-            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or picture', 'lesions or pictures')}; {facts['left_out'] or 'none'} of their photographs left out:"
+            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or image', 'lesions or images')}; {facts['left_out'] or 'none'} of their photographs left out:"
         )
         for conflict in facts["conflicts"]:
             named = ", ".join(

@@ -210,7 +210,7 @@ def find_image_column(table: pd.DataFrame, options: TableOptions, place: object)
     found = next((name for name in IMAGE_COLUMNS if name in table), None)
     if found is not None:
         return found
-    named = [name for name in table.columns if names_photos(table[name])]
+    named = [name for name in table.columns if names_images(table[name])]
     if len(named) == 1:
         return named[0]
     seen = (
@@ -223,7 +223,7 @@ def find_image_column(table: pd.DataFrame, options: TableOptions, place: object)
     )
 
 
-def names_photos(words: pd.Series) -> bool:
+def names_images(words: pd.Series) -> bool:
     """Whether nearly all words of a column end as photographs' names do."""
     known = words.dropna().astype(str)
     return len(known) > 0 and known.str.strip().str.lower().str.endswith(tuple(SUFFIXES)).mean() > 0.9

@@ -16,8 +16,8 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import TableReading, count_diagnoses
 from lentigo.datasets.groups import GROUP_COLUMNS
 from lentigo.datasets.manifests import CLASSES, SUBJECT_COLUMNS, Dataset, load_dataset
-from lentigo.errors import PhotoError
-from lentigo.images.photographs import Photo, Problem, measure_photo, read_all
+from lentigo.errors import ImageError
+from lentigo.images.photographs import DecodedImage, Problem, measure_image, read_all
 
 GRID = (3, 8)  # rows of each class, columns
 TILE = 112  # pixels
@@ -67,9 +67,9 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
     problems = list(dataset.problems)
     for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):
         try:
-            width, height = measure_photo(image)
+            width, height = measure_image(image)
             sizes[f"{width}x{height}"] = sizes.get(f"{width}x{height}", 0) + 1
-        except PhotoError as error:
+        except ImageError as error:
             problems.append(Problem(image, str(error).removeprefix(f"{image}: ")))
     counts = pd.crosstab(dataset.table["split"].fillna("unsplit"), dataset.table["label"]).reindex(
         columns=list(CLASSES), fill_value=0
@@ -119,18 +119,18 @@ def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:
     sheet = np.full((2 * rows * TILE + 8, columns * TILE, 3), 255, np.uint8)
     for number, name in enumerate(CLASSES):
         images = dataset.table.loc[dataset.table["label"] == name, "image"].to_numpy()
-        photos, _ = read_all(rng.permutation(images)[: rows * columns], TILE)
-        paste_tiles(sheet[number * (rows * TILE + 8) :], photos, columns)
+        tiles, _ = read_all(rng.permutation(images)[: rows * columns], TILE)
+        paste_tiles(sheet[number * (rows * TILE + 8) :], tiles, columns)
     with write_whole(path) as temporary:
         Image.fromarray(sheet).save(temporary)
     return Path(path)
 
 
-def paste_tiles(sheet: np.ndarray, photos: list[Photo], columns: int) -> None:
+def paste_tiles(sheet: np.ndarray, images: list[DecodedImage], columns: int) -> None:
     """Puts square photographs into a sheet, row by row."""
-    for number, photo in enumerate(photos):
+    for number, image in enumerate(images):
         top, left = number // columns * TILE, number % columns * TILE
-        sheet[top : top + TILE, left : left + TILE] = photo.pixels
+        sheet[top : top + TILE, left : left + TILE] = image.pixels
 
 
 def draw_counts(description: Description, path: str | Path) -> Path:

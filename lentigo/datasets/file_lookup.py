@@ -15,7 +15,7 @@ MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC c
 ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 
 
-class Whereabouts:
+class FileLookup:
     """The photographs below some folders, by name. `problems` are folders and links that could not be looked at."""
 
     def __init__(self, roots: Sequence[Path]) -> None:

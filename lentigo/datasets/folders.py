@@ -9,7 +9,7 @@ import pandas as pd
 
 from lentigo.datasets.groups import SPLIT_NAMES, SPLITS
 from lentigo.errors import DataError
-from lentigo.images.photographs import Problem, is_folder, list_visible, scan_photos
+from lentigo.images.photographs import Problem, is_folder, list_visible, scan_images
 
 NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
 
@@ -60,7 +60,7 @@ def list_classes(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]
         raise DataError(
             f"{path}: holds no class folder; expected benign/ and malignant/ with photographs, or a manifest.csv"
         )
-    scans = {child: scan_photos(child) for child in classes}
+    scans = {child: scan_images(child) for child in classes}
     rows = [(str(file), classes[child]) for child, (found, _) in scans.items() for file in found]
     problems = [problem for _, some in scans.values() for problem in some]
     if not rows:

@@ -17,12 +17,12 @@ SPLIT_NAMES = {
 GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
 
 
-def group_photos(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> np.ndarray:
+def group_images(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> np.ndarray:
     """Group numbers, int (n,): photographs that share a value in any of `columns` share a group.
 
     Missing values join nothing, so a photograph without any id is a group of its own.
 
-    >>> group_photos(pd.DataFrame({"patient_id": ["a", "a", None], "lesion_id": [1, 2, 2]})).tolist()
+    >>> group_images(pd.DataFrame({"patient_id": ["a", "a", None], "lesion_id": [1, 2, 2]})).tolist()
     [0, 0, 0]
     """
     n = len(table)

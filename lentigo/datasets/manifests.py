@@ -35,7 +35,7 @@ from lentigo.datasets.columns import (
 )
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.folders import list_tree, subfolders
-from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_photos
+from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.named_files import NamedFiles
 from lentigo.datasets.placeholders import blank_placeholders
 from lentigo.datasets.published import archive_tables as archives
@@ -115,12 +115,12 @@ class Dataset:
     def groups(self) -> np.ndarray:
         """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int (n,)."""
         files = [digest or None for digest in self.digests]  # unreadable files are not copies of each other
-        return group_photos(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
+        return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
     @cached_property
     def digests(self) -> list[str]:
         """The SHA-256 of each file, "" where it cannot be read."""
-        return [hash_photo(path) for path in self.table["image"]]
+        return [hash_image(path) for path in self.table["image"]]
 
     @cached_property
     def fingerprint(self) -> str:
@@ -487,7 +487,7 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     return Dataset(spell_name(path), table[there].reset_index(drop=True), tuple(problems))
 
 
-def hash_photo(image: str) -> str:
+def hash_image(image: str) -> str:
     """The SHA-256 of a file or of what stands at an address, "" where it cannot be read."""
     return hash_address(image) if is_address(image) else hash_readable(image)
 

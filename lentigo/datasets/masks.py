@@ -38,15 +38,15 @@ from lentigo.datasets.manifests import (
     read_table,
     select_split,
 )
-from lentigo.errors import DataError, PhotoError
+from lentigo.errors import DataError, ImageError
 from lentigo.images.decoding.pixel_bands import UPRIGHT
 from lentigo.images.photographs import (
     Problem,
     decode,
-    measure_photo,
+    measure_image,
     measure_upright,
     name_damage,
-    open_picture,
+    open_image,
     read_content,
 )
 
@@ -68,7 +68,7 @@ class MaskSet(Dataset):
         outlines = [hash_readable(path) for path in self.table["mask"]]
         return hash_bytes(
             *sorted(
-                f"{photo} {outline}".encode() for photo, outline in zip(self.digests, outlines, strict=True)
+                f"{image} {outline}".encode() for image, outline in zip(self.digests, outlines, strict=True)
             )
         )
 
@@ -178,11 +178,11 @@ def inspect_pair(image: str, mask: str) -> str | None:
     """What is wrong with a photograph and its mask, in words, or None."""
     try:
         size = measure_upright(image)
-    except PhotoError as error:
+    except ImageError as error:
         return str(error).removeprefix(f"{image}: ")
     try:
         pixels = read_mask(mask) > 0
-    except PhotoError as error:
+    except ImageError as error:
         return f"its mask {error}"
     if not agree(size, pixels.shape[::-1]):
         return f"its mask {mask} is {pixels.shape[1]} x {pixels.shape[0]}, {describe_shape(image, size, pixels.shape[::-1])}"
@@ -196,19 +196,19 @@ def inspect_pair(image: str, mask: str) -> str | None:
 def describe_shape(image: str, upright: tuple[int, int], mask: tuple[int, int]) -> str:
     """In words what shape was expected of a mask that has another one than its photograph."""
     words = f"the photograph {upright[0]} x {upright[1]}"
-    stored = measure_photo(image)
+    stored = measure_image(image)
     if stored != upright and agree(stored, mask):
         return f"{words} as its EXIF turns it upright; expected a mask of the upright photograph: turn the mask likewise"
     return f"{words}; expected the same shape"
 
 
-def agree(photo: tuple[int, int], mask: tuple[int, int]) -> bool:
+def agree(image: tuple[int, int], mask: tuple[int, int]) -> bool:
     """Whether two sizes, (width, height), are one size or the same shape to within a pixel of the smaller.
 
     >>> agree((4288, 2848), (512, 340)), agree((640, 480), (480, 640))
     (True, False)
     """
-    (wide, high), (width, height) = sorted((photo, mask), reverse=True)
+    (wide, high), (width, height) = sorted((image, mask), reverse=True)
     return abs(height - high * width / wide) <= 1 or abs(width - wide * height / high) <= 1
 
 
@@ -242,36 +242,36 @@ def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndar
     width, height = (size, size) if isinstance(size, int) else size or mask.shape[::-1]
     if mask.shape == (height, width):
         return mask
-    picture = Image.fromarray(mask * np.uint8(255)).resize(
+    image = Image.fromarray(mask * np.uint8(255)).resize(
         (width, height), Image.Resampling.BILINEAR
     )  # averages areas where it shrinks
-    return (np.asarray(picture) >= HALF).astype(np.uint8)
+    return (np.asarray(image) >= HALF).astype(np.uint8)
 
 
 def read_levels(path: str | Path) -> np.ndarray:
-    """The levels of a mask's file, uint8 or uint16 (height, width), upright. Raises `PhotoError`."""
+    """The levels of a mask's file, uint8 or uint16 (height, width), upright. Raises `ImageError`."""
     content, name = read_content(path), str(path)
     with (
         name_damage(content, name),
-        open_picture(content, name) as picture,
-        decode(picture, content, name, None) as (orientation, _),
+        open_image(content, name) as image,
+        decode(image, content, name, None) as (orientation, _),
     ):
-        levels = find_levels(picture, name)
+        levels = find_levels(image, name)
     method = UPRIGHT.get(orientation)
     return levels if method is None else np.asarray(Image.fromarray(levels).transpose(method))
 
 
-def find_levels(picture: Image.Image, name: str) -> np.ndarray:
+def find_levels(image: Image.Image, name: str) -> np.ndarray:
     """The levels of a picture of any mode, (height, width): of colours the brightest channel, what is transparent as black."""
-    if picture.mode == "F":
-        raise PhotoError(
+    if image.mode == "F":
+        raise ImageError(
             f"{name}: floating-point pixels, whose range is unknown; expected a mask of 1, 8 or 16 bits"
         )
-    if picture.mode == "1" or (picture.mode == "L" and "transparency" not in picture.info):
-        return np.array(picture.convert("L"))
-    if picture.mode.startswith("I"):
-        return np.clip(np.asarray(picture), 0, 65535).astype(np.uint16)
-    rgba = np.asarray(picture.convert("RGBA"))
+    if image.mode == "1" or (image.mode == "L" and "transparency" not in image.info):
+        return np.array(image.convert("L"))
+    if image.mode.startswith("I"):
+        return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
+    rgba = np.asarray(image.convert("RGBA"))
     colour, opacity = rgba[..., :3].max(axis=-1), rgba[..., 3]
     if np.ptp(colour) == 0 and np.ptp(opacity) > 0:
         return opacity.copy()  # drawn in the transparency alone
@@ -305,7 +305,7 @@ def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
     if between > MOST_BETWEEN:
         shown = ", ".join(str(level) for level in present[:SHOWN_LEVELS])
         words = f"{shown} ..." if len(present) > SHOWN_LEVELS else shown
-        raise PhotoError(
+        raise ImageError(
             f"{name}: holds the levels {words}, as a map of several classes does; expected two levels, the lesion white: write it so"
         )
     return levels >= brightest / 2

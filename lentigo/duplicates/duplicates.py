@@ -1,7 +1,7 @@
-"""Twins: photographs that are copies of one another, whatever was done to the copy, and photographs of the same lesion.
+"""Duplicates: photographs that are copies of one another, whatever was done to the copy, and photographs of the same lesion.
 
 A fast stage proposes pairs (`lentigo.duplicates.candidates`), a slow one decides (`lentigo.duplicates.verification`). What merely looks alike is no
-twin: the fine detail of both must agree where the one lies on the other.
+duplicate: the fine detail of both must agree where the one lies on the other.
 """
 
 from __future__ import annotations
@@ -25,23 +25,25 @@ from lentigo.duplicates.candidates import MIRRORED, Pair, Proposer
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
 from lentigo.duplicates.verification import Alignment, match_features, match_turn
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem, find_photos
+from lentigo.images.photographs import Problem, find_images
 
 ENGINE = 2  # to be raised with every change of what is found: searches are kept on disk under it
 KINDS = ("exact", "near", "partial", "same lesion")
-COPIES = KINDS[:3]
+SAME_IMAGE = KINDS[:3]
 SURE_SCORE, TURN_SCORE = (
     0.85,
     0.6,
-)  # from which a turned picture is a twin whatever its features say, and where they say nothing
+)  # from which a turned picture is a duplicate whatever its features say, and where they say nothing
 MANY, MANY_SCORE, FEW_SCORE = (
     9,
     0.3,
     0.5,
-)  # features, and scores from which a picture laid on another by as many, or by fewer, is a twin
-COPY_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
+)  # features, and scores from which a picture laid on another by as many, or by fewer, is a duplicate
+SAME_IMAGE_SCORE = 0.75  # below which it is another photograph of the same lesion rather than a copy
 NEAR_OVERLAP, NEAR_ANGLE = 0.97, 2.0  # share, degrees: what is nearer to a turned whole than that is no part
-NEIGHBOURS = 8  # looked at first; those that have many twins are looked at again, with four times as many
+NEIGHBOURS = (
+    8  # looked at first; those that have many duplicates are looked at again, with four times as many
+)
 LISTED = 8  # photographs with equal pixels up to which each has a pair with each other
 
 Proposal = tuple[Pair, tuple[int, ...]]  # a pair, and the ways in which its first may lie on its second
@@ -65,7 +67,7 @@ class Transformation:
 
 
 @dataclass(frozen=True)
-class Twin:
+class Duplicate:
     """A pair of photographs, by their numbers; `kind` is one of `KINDS`, `transformation` makes `b` out of `a`.
 
     `score`, 0 to 1: the median correlation of fine detail where both show the same: 1 for equal pixels, 0.8 and more for nearly all
@@ -81,15 +83,15 @@ class Twin:
 
 
 @dataclass(frozen=True)
-class Twins:
-    """Of photographs `images`: `pairs`, nearest kind first, and `groups`, int (n,), the numbers of sets joined by copies (`COPIES`).
+class Duplicates:
+    """Of photographs `images`: `pairs`, nearest kind first, and `groups`, int (n,), the numbers of sets joined by copies (`SAME_IMAGE`).
 
-    `problems` could not be read. `blank`, numbers of photographs without any detail, are no twins of anything. Pairs are not all
+    `problems` could not be read. `blank`, numbers of photographs without any detail, are no duplicates of anything. Pairs are not all
     spelled out where more than `LISTED` photographs have equal pixels; groups are whole.
     """
 
     images: tuple[str, ...]
-    pairs: tuple[Twin, ...]
+    pairs: tuple[Duplicate, ...]
     groups: np.ndarray
     problems: tuple[Problem, ...] = ()
     blank: tuple[int, ...] = ()
@@ -97,51 +99,57 @@ class Twins:
 
     def group(self, kinds: Sequence[str] = KINDS) -> np.ndarray:
         """Group numbers, int (n,), where pairs of these kinds are joined."""
-        return join_pairs(len(self.images), [(twin.a, twin.b) for twin in self.pairs if twin.kind in kinds])
+        return join_pairs(
+            len(self.images),
+            [(duplicate.a, duplicate.b) for duplicate in self.pairs if duplicate.kind in kinds],
+        )
 
-    def across(self, sides: Sequence[Any]) -> tuple[Twin, ...]:
+    def across(self, sides: Sequence[Any]) -> tuple[Duplicate, ...]:
         """The pairs whose photographs stand on different sides; `sides` has one for each photograph: a split, or a set."""
-        return tuple(twin for twin in self.pairs if sides[twin.a] != sides[twin.b])
+        return tuple(duplicate for duplicate in self.pairs if sides[duplicate.a] != sides[duplicate.b])
 
     def to_json(self) -> dict[str, Any]:
-        """`twins` with names in place of numbers, the number of `groups` of two and more, `unreadable` and `blank`."""
-        rows = [{**asdict(twin), "a": self.images[twin.a], "b": self.images[twin.b]} for twin in self.pairs]
+        """`duplicates` with names in place of numbers, the number of `groups` of two and more, `unreadable` and `blank`."""
+        rows = [
+            {**asdict(duplicate), "a": self.images[duplicate.a], "b": self.images[duplicate.b]}
+            for duplicate in self.pairs
+        ]
         groups = int((np.bincount(self.groups) > 1).sum()) if len(self.images) else 0
         unreadable = [asdict(problem) for problem in self.problems]
         return {
             "n": len(self.images),
-            "twins": rows,
+            "duplicates": rows,
             "groups": groups,
             "unreadable": unreadable,
             "blank": [self.images[row] for row in self.blank],
         }
 
 
-def find_twins(
-    photos: str | Path | Dataset | Iterable[str | Path],
+def find_duplicates(
+    data: str | Path | Dataset | Iterable[str | Path],
     *,
     embeddings: np.ndarray | None = None,
     threads: int | None = None,
     progress: Progress = show_nothing,
-) -> Twins:
-    """Finds the twins among the photographs of a folder, a data set, or a list of files; two sets are compared by listing both.
+) -> Duplicates:
+    """Finds the duplicates among the photographs of a folder, a data set, or a list of files; two sets are compared by listing both.
 
     `embeddings`, float (n, d), help to propose pairs; they decide nothing. The same photographs give the same twins. Raises
     `DataError` for a folder without photographs, `UsageError` for embeddings of another number.
     """
-    images, problems = list_images(photos)
+    images, problems = list_images(data)
     check_count("embeddings", embeddings, len(images))
     with open_pool(threads) as pool:
         answers = list(progress(pool.map(take_fingerprint, images), total=len(images), label="photographs"))
-    twins = pair_prints(images, answers, embeddings=embeddings, threads=threads, progress=progress)
-    return replace(twins, problems=(*problems, *twins.problems))
+    duplicates = pair_fingerprints(images, answers, embeddings=embeddings, threads=threads, progress=progress)
+    return replace(duplicates, problems=(*problems, *duplicates.problems))
 
 
-def pair_prints(
+def pair_fingerprints(
     images: Sequence[str], answers: Sequence[Fingerprint | Problem], *, embeddings: np.ndarray | None = None, threads: int | None = None,
     progress: Progress = show_nothing,
-) -> Twins:  # fmt: skip
-    """As `find_twins`, of photographs that were opened before: `answers` has what `take_fingerprint` or `describe_pixels` said of each of `images`.
+) -> Duplicates:  # fmt: skip
+    """As `find_duplicates`, of photographs that were opened before: `answers` has what `take_fingerprint` or `describe_pixels` said of each of `images`.
 
     Raises `UsageError` where there is not one answer, and one embedding where there are any, for each photograph.
     """
@@ -157,26 +165,30 @@ def pair_prints(
             pool,
             progress,
         )
-    pairs = [twin for rows in alike for twin in pair_equal(rows)] + [
-        twin for each in found for twin in spell_out(each, alike)
+    pairs = [duplicate for rows in alike for duplicate in pair_equal(rows)] + [
+        duplicate for each in found for duplicate in spell_out(each, alike)
     ]
     problems = tuple(answer for answer in answers if isinstance(answer, Problem))
-    return gather_twins(
+    return gather_duplicates(
         images, pairs, problems, tuple(row for row, each in prints.items() if each.blank), compared
     )
 
 
-def gather_twins(
+def gather_duplicates(
     images: Sequence[str],
-    pairs: list[Twin],
+    pairs: list[Duplicate],
     problems: tuple[Problem, ...],
     blank: tuple[int, ...],
     compared: int,
-) -> Twins:
+) -> Duplicates:
     """The answer: pairs in their order, and the groups that copies join."""
-    pairs = sorted(pairs, key=lambda twin: (KINDS.index(twin.kind), -twin.score, twin.a, twin.b))
-    groups = join_pairs(len(images), [(twin.a, twin.b) for twin in pairs if twin.kind in COPIES])
-    return Twins(tuple(images), tuple(pairs), groups, problems, blank, compared)
+    pairs = sorted(
+        pairs, key=lambda duplicate: (KINDS.index(duplicate.kind), -duplicate.score, duplicate.a, duplicate.b)
+    )
+    groups = join_pairs(
+        len(images), [(duplicate.a, duplicate.b) for duplicate in pairs if duplicate.kind in SAME_IMAGE]
+    )
+    return Duplicates(tuple(images), tuple(pairs), groups, problems, blank, compared)
 
 
 def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
@@ -185,11 +197,11 @@ def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
         raise UsageError(f"{len(rows)} {name} for {n} photographs: expected one for each")
 
 
-def list_images(photos: str | Path | Dataset | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:
+def list_images(images: str | Path | Dataset | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:
     """The files, and the problems that a data set had already."""
-    if isinstance(photos, Dataset):
-        return list(photos.table["image"]), list(photos.problems)
-    return [str(path) for path in (find_photos(photos) if isinstance(photos, str | Path) else photos)], []
+    if isinstance(images, Dataset):
+        return list(images.table["image"]), list(images.problems)
+    return [str(path) for path in (find_images(images) if isinstance(images, str | Path) else images)], []
 
 
 def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:
@@ -201,32 +213,32 @@ def list_equal(prints: dict[int, Fingerprint]) -> list[list[int]]:
     return list(equal.values())
 
 
-def pair_equal(rows: list[int]) -> Iterator[Twin]:
+def pair_equal(rows: list[int]) -> Iterator[Duplicate]:
     """The pairs of photographs with equal pixels."""
     same = Transformation(1.0, 1.0, 0.0, False, (0.0, 0.0), 1.0)
     pairs = combinations(rows, 2) if len(rows) <= LISTED else product(rows[:1], rows[1:])
-    return (Twin(a, b, "exact", 1.0, same) for a, b in pairs)
+    return (Duplicate(a, b, "exact", 1.0, same) for a, b in pairs)
 
 
 def compare_all(
     prints: list[Fingerprint], embeddings: np.ndarray | None, pool: ThreadPoolExecutor, progress: Progress
-) -> tuple[list[Twin], int]:
-    """The twins among fingerprints, and how many pairs were compared. Photographs with many twins are searched for more."""
+) -> tuple[list[Duplicate], int]:
+    """The duplicates among fingerprints, and how many pairs were compared. Photographs with many duplicates are searched for more."""
     if len(prints) < 2:
         return [], 0
     proposer = Proposer(prints, embeddings, pool)
     tried: dict[Pair, set[int]] = {}
-    found: dict[Pair, Twin] = {}
+    found: dict[Pair, Duplicate] = {}
     rows, neighbours = np.arange(len(prints)), NEIGHBOURS
     while len(rows):
         proposals = sorted(choose_new(proposer.propose(rows, neighbours), tried, found))
         alone = [list(several) for _, several in groupby(proposals, lambda proposal: proposal[0][0])]
         answers = chain.from_iterable(pool.map(partial(compare_row, prints), alone))
-        for (pair, _), twin in zip(
+        for (pair, _), duplicate in zip(
             proposals, progress(answers, total=len(proposals), label="pairs"), strict=True
         ):
-            if twin is not None:
-                found[pair] = twin
+            if duplicate is not None:
+                found[pair] = duplicate
         counts = np.bincount([row for pair in found for row in pair], minlength=len(prints))
         rows = np.flatnonzero(counts >= neighbours // 2) if neighbours < len(prints) - 1 else rows[:0]
         neighbours *= 4
@@ -234,9 +246,9 @@ def compare_all(
 
 
 def choose_new(
-    proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Twin]
+    proposals: dict[Pair, tuple[int, ...]], tried: dict[Pair, set[int]], found: dict[Pair, Duplicate]
 ) -> Iterator[Proposal]:
-    """The pairs that are no twins yet, with the ways that were not tried; those are marked as tried."""
+    """The pairs that are no duplicates yet, with the ways that were not tried; those are marked as tried."""
     for pair, ways in proposals.items():
         before = tried.setdefault(pair, set())
         new = tuple(way for way in ways if way not in before)
@@ -245,8 +257,8 @@ def choose_new(
             yield pair, new
 
 
-def compare_row(prints: list[Fingerprint], proposals: Sequence[Proposal]) -> list[Twin | None]:
-    """The twins that pairs with one first fingerprint are in one of the ways proposed; None for a pair that is none."""
+def compare_row(prints: list[Fingerprint], proposals: Sequence[Proposal]) -> list[Duplicate | None]:
+    """The duplicates that pairs with one first fingerprint are in one of the ways proposed; None for a pair that is none."""
     a, others = prints[proposals[0][0][0]], [prints[pair[1]] for pair, _ in proposals]
     turned = [
         choose_best([match_turn(a, b, way) for way in ways if way < TURNS], TURN_SCORE)
@@ -265,7 +277,7 @@ def compare_row(prints: list[Fingerprint], proposals: Sequence[Proposal]) -> lis
             laid.setdefault(row, []).extend([alignment] * (alignment is not None))
     best = [choose_alignment(laid.get(row, []), turn) for row, turn in enumerate(turned)]
     return [
-        alignment and name_twin(pair, alignment, a, b)
+        alignment and name_duplicate(pair, alignment, a, b)
         for (pair, _), alignment, b in zip(proposals, best, others, strict=True)
     ]
 
@@ -281,15 +293,15 @@ def is_unsure(turned: Alignment | None) -> bool:
 
 
 def choose_alignment(laid: list[Alignment], turned: Alignment | None) -> Alignment | None:
-    """The best that says twin: of those found by features, and of the turned whole."""
+    """The best that says duplicate: of those found by features, and of the turned whole."""
     many, few = ([each for each in laid if (each.features >= MANY) == enough] for enough in (True, False))
     return choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), turned], 0)
 
 
-def name_twin(pair: Pair, alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Twin:
-    """The twin that an alignment shows."""
+def name_duplicate(pair: Pair, alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Duplicate:
+    """The duplicate that an alignment shows."""
     transformation = describe_map(alignment, a, b)
-    return Twin(
+    return Duplicate(
         *pair, name_kind(alignment, transformation), alignment.score, transformation, alignment.features
     )
 
@@ -325,15 +337,18 @@ def describe_map(alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Transf
 
 def name_kind(alignment: Alignment, transformation: Transformation) -> str:
     """Which of `KINDS`, but 'exact'."""
-    if alignment.score < COPY_SCORE:
+    if alignment.score < SAME_IMAGE_SCORE:
         return KINDS[3]
     upright = abs((transformation.angle + 45) % 90 - 45) <= NEAR_ANGLE
     return KINDS[1] if upright and transformation.overlap >= NEAR_OVERLAP else KINDS[2]
 
 
-def spell_out(twin: Twin, alike: list[list[int]]) -> Iterator[Twin]:
-    """The same twin for all photographs with the pixels of either."""
-    return (replace(twin, a=a, b=b) for a, b in product(alike[twin.a][:LISTED], alike[twin.b][:LISTED]))
+def spell_out(duplicate: Duplicate, alike: list[list[int]]) -> Iterator[Duplicate]:
+    """The same duplicate for all photographs with the pixels of either."""
+    return (
+        replace(duplicate, a=a, b=b)
+        for a, b in product(alike[duplicate.a][:LISTED], alike[duplicate.b][:LISTED])
+    )
 
 
 def join_pairs(n: int, pairs: list[Pair]) -> np.ndarray:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 from lentigo.images.photographs import Problem, hold_pixels, read_content
 
 AREA = 160 * 160  # pixels of the small picture
@@ -54,7 +54,7 @@ def take_fingerprint(path: str) -> Fingerprint | Problem:
     try:
         with hold_pixels(read_content(path), str(path)) as pixels:
             return describe_pixels(pixels)
-    except PhotoError as error:
+    except ImageError as error:
         return Problem(str(path), str(error).removeprefix(f"{path}: "))
 
 

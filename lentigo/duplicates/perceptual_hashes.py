@@ -20,8 +20,8 @@ import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.threads import open_pool
-from lentigo.errors import PhotoError
-from lentigo.images.photographs import view_photo
+from lentigo.errors import ImageError
+from lentigo.images.photographs import view_image
 
 METHOD = 1  # the number of this way to hash; to be raised with every change, since hashes of two ways do not compare
 BITS = 192
@@ -61,7 +61,7 @@ TURNED: tuple[Place, ...] = tuple(((1.0, 1.0), float(angle)) for angle in ANGLES
 
 
 @dataclass(frozen=True)
-class PictureMatch:
+class HashMatch:
     """The kept photograph that shows the same picture.
 
     Attributes:
@@ -73,7 +73,7 @@ class PictureMatch:
     likeness: float
 
 
-def hash_photos(
+def hash_images(
     images: Sequence[str], *, threads: int | None = None, progress: Progress = show_nothing
 ) -> np.ndarray:
     """Hashes photographs by what they show.
@@ -87,39 +87,41 @@ def hash_photos(
         uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros: it can be recognised by nothing.
     """
     with open_pool(threads) as pool:
-        watched = progress(pool.map(hash_photo, images), total=len(images), label="picture hashes")
+        watched = progress(pool.map(hash_image, images), total=len(images), label="picture hashes")
         hashes = list(watched)
     return np.array(hashes, dtype=np.uint8).reshape(-1, BYTES)
 
 
-def find_pictures(
+def find_similar_hashes(
     images: Sequence[str],
     hashes: np.ndarray,
     *,
     threads: int | None = None,
     progress: Progress = show_nothing,
-) -> list[tuple[PictureMatch, ...]]:
+) -> list[tuple[HashMatch, ...]]:
     """Looks for photographs among hashed ones.
 
     Args:
         images: paths or addresses of n photographs.
-        hashes: uint8 (m, `BYTES`) from `hash_photos`; rows of zeros match nothing.
+        hashes: uint8 (m, `BYTES`) from `hash_images`; rows of zeros match nothing.
         threads: that work side by side; None for as many as there are processors.
         progress: watches the photographs go by.
 
     Returns:
         For each image the kept photographs that show the same picture, the most like it first; none where it cannot be read.
     """
-    index = PictureIndex(hashes)
+    index = HashIndex(hashes)
     if not index.size:
         return [()] * len(images)
     with open_pool(threads) as pool:
-        watched = progress(pool.map(index.find_photo, images), total=len(images), label="known pictures")
+        watched = progress(
+            pool.map(index.find_image_by_hash, images), total=len(images), label="known pictures"
+        )
         return list(watched)
 
 
-def hash_photo(image: str) -> np.ndarray:
-    """The hash of one photograph, uint8 (`BYTES`,); see `hash_photos`."""
+def hash_image(image: str) -> np.ndarray:
+    """The hash of one photograph, uint8 (`BYTES`,); see `hash_images`."""
     frame = read_frame(image)
     if frame is None:
         return np.zeros(BYTES, np.uint8)
@@ -138,8 +140,8 @@ def hash_frame(frame: np.ndarray) -> np.ndarray:
 def read_frame(image: str) -> np.ndarray | None:
     """A photograph as float32 (`FRAME_SIDE`, `FRAME_SIDE`), None where it cannot be read."""
     try:
-        pixels, _ = view_photo(image, MOST_PIXELS)
-    except PhotoError:
+        pixels, _ = view_image(image, MOST_PIXELS)
+    except ImageError:
         return None
     return reduce_pixels(pixels)
 
@@ -225,7 +227,7 @@ def find_limit(frame: np.ndarray) -> float:
     return SPOT_LIMIT if kurtosis > SPOT_KURTOSIS else LIMIT
 
 
-class PictureIndex:
+class HashIndex:
     """Hashed photographs to be searched.
 
     Args:
@@ -242,12 +244,12 @@ class PictureIndex:
         """How many photographs can be found."""
         return len(self.rows)
 
-    def find_photo(self, image: str) -> tuple[PictureMatch, ...]:
+    def find_image_by_hash(self, image: str) -> tuple[HashMatch, ...]:
         """The kept photographs that show the same picture as a file, the most like it first."""
         frame = read_frame(image)
         return () if frame is None else self.find_frame(frame)
 
-    def find_frame(self, frame: np.ndarray) -> tuple[PictureMatch, ...]:
+    def find_frame(self, frame: np.ndarray) -> tuple[HashMatch, ...]:
         """The kept photographs that show the same picture as a frame of `reduce_pixels`, the most like it first.
 
         Turned freely only where nothing else is found: that is three times the work.
@@ -260,9 +262,7 @@ class PictureIndex:
             close = np.flatnonzero(likeness >= limit)
             if len(close):
                 order = close[np.argsort(-likeness[close], kind="stable")]
-                return tuple(
-                    PictureMatch(int(self.rows[column]), float(likeness[column])) for column in order
-                )
+                return tuple(HashMatch(int(self.rows[column]), float(likeness[column])) for column in order)
         return ()
 
     def compare_frame(self, frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:

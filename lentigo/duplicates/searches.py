@@ -1,4 +1,4 @@
-"""Searches for twins, made once: each is kept in the cache under the contents of its photographs, whatever their names, order or labels."""
+"""Searches for duplicates, made once: each is kept in the cache under the contents of its photographs, whatever their names, order or labels."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from lentigo.common.files import cache_folder, hash_bytes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.duplicates import (
     ENGINE,
+    Duplicate,
+    Duplicates,
     Transformation,
-    Twin,
-    Twins,
-    find_twins,
-    gather_twins,
+    find_duplicates,
+    gather_duplicates,
     pair_equal,
     spell_out,
 )
@@ -27,10 +27,10 @@ KEPT_SUFFIX = ".json.sealed"
 LOOKED = 32  # kept searches, the newest ones, among which a wider one is looked for
 
 
-def search_twins(
+def search_duplicates(
     images: Sequence[str], digests: Sequence[str], *, wider: bool = False, progress: Progress = show_nothing
-) -> Twins:
-    """As `find_twins`, from the cache where the same search was made before. `digests`: the SHA-256 of each file, "" where it cannot be read.
+) -> Duplicates:
+    """As `find_duplicates`, from the cache where the same search was made before. `digests`: the SHA-256 of each file, "" where it cannot be read.
 
     Each content is looked at once, in the order of the hashes, so the answer is a function of the contents. With `wider` a kept
     search among more photographs will do, too: that may have missed a pair that this one would find, or the other way round.
@@ -39,9 +39,9 @@ def search_twins(
     contents = list(rows)
     found = load_search(contents, wider)
     if found is None:
-        found = find_twins([images[rows[digest][0]] for digest in contents], progress=progress)
+        found = find_duplicates([images[rows[digest][0]] for digest in contents], progress=progress)
         keep_search(contents, found)
-    return assign_twins(found, images, rows)
+    return assign_duplicates(found, images, rows)
 
 
 def list_rows(digests: Sequence[str]) -> dict[str, list[int]]:
@@ -57,8 +57,8 @@ def list_rows(digests: Sequence[str]) -> dict[str, list[int]]:
     return rows
 
 
-def assign_twins(found: Twins, images: Sequence[str], rows: dict[str, list[int]]) -> Twins:
-    """Twins of contents as twins of files; the rows of each content are in `rows`, in the order of `found`."""
+def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, list[int]]) -> Duplicates:
+    """Duplicates of contents as duplicates of files; the rows of each content are in `rows`, in the order of `found`."""
     alike = list(rows.values())
     unread = {
         image: problem.error
@@ -66,10 +66,10 @@ def assign_twins(found: Twins, images: Sequence[str], rows: dict[str, list[int]]
         if problem
     }
     equal = [
-        twin
+        duplicate
         for number, each in enumerate(alike)
         if number not in found.blank and found.images[number] not in unread
-        for twin in pair_equal(each)
+        for duplicate in pair_equal(each)
     ]
     problems = tuple(
         Problem(images[row], unread[image])
@@ -77,8 +77,8 @@ def assign_twins(found: Twins, images: Sequence[str], rows: dict[str, list[int]]
         if image in unread
         for row in each
     )
-    spelled = [twin for pair in found.pairs for twin in spell_out(pair, alike)]
-    return gather_twins(
+    spelled = [duplicate for pair in found.pairs for duplicate in spell_out(pair, alike)]
+    return gather_duplicates(
         images,
         equal + spelled,
         problems,
@@ -87,7 +87,7 @@ def assign_twins(found: Twins, images: Sequence[str], rows: dict[str, list[int]]
     )
 
 
-def name_problems(found: Twins) -> list[Problem | None]:
+def name_problems(found: Duplicates) -> list[Problem | None]:
     """For each photograph what is wrong with its file, or None."""
     problems = {problem.image: problem for problem in found.problems}
     return [problems.get(image) for image in found.images]
@@ -95,7 +95,7 @@ def name_problems(found: Twins) -> list[Problem | None]:
 
 def searches_folder() -> Path:
     """Where searches are kept."""
-    return cache_folder() / "twins"
+    return cache_folder() / "duplicates"
 
 
 def name_search(contents: list[str]) -> str:
@@ -103,22 +103,22 @@ def name_search(contents: list[str]) -> str:
     return f"{len(contents)}-{hash_bytes(str(ENGINE).encode(), *(digest.encode() for digest in contents))[:32]}{KEPT_SUFFIX}"
 
 
-def keep_search(contents: list[str], found: Twins) -> None:
+def keep_search(contents: list[str], found: Duplicates) -> None:
     """Writes what was found among contents, in their order."""
     facts = {
-        "engine": ENGINE, "contents": contents, "twins": [asdict(twin) for twin in found.pairs], "blank": found.blank, "compared": found.compared,
+        "engine": ENGINE, "contents": contents, "duplicates": [asdict(duplicate) for duplicate in found.pairs], "blank": found.blank, "compared": found.compared,
         "problems": [problem and problem.error for problem in name_problems(found)],
     }  # fmt: skip
     keep_in_cache(searches_folder() / name_search(contents), json.dumps(facts).encode())
 
 
-def load_search(contents: list[str], wider: bool) -> Twins | None:
+def load_search(contents: list[str], wider: bool) -> Duplicates | None:
     """What was found among these contents, images named by them; with `wider` perhaps among more. None where no such search is kept."""
     own = searches_folder() / name_search(contents)
     for path in [own, *list_wider(len(contents))] if wider else [own]:
         kept, found = read_search(path)
         if found is not None and set(contents) <= set(kept):
-            return found if kept == contents else narrow_twins(found, contents)
+            return found if kept == contents else narrow_duplicates(found, contents)
     return None
 
 
@@ -134,8 +134,8 @@ def list_wider(n: int) -> Iterator[Path]:
         yield path
 
 
-def read_search(path: Path) -> tuple[list[str], Twins | None]:
-    """The contents and twins of a kept search; one that is torn, foreign or of another engine is removed, to be made again."""
+def read_search(path: Path) -> tuple[list[str], Duplicates | None]:
+    """The contents and duplicates of a kept search; one that is torn, foreign or of another engine is removed, to be made again."""
     kept = read_from_cache(path)
     if kept is None:
         return [], None
@@ -145,7 +145,7 @@ def read_search(path: Path) -> tuple[list[str], Twins | None]:
             raise ValueError(path)
         contents = [str(digest) for digest in facts["contents"]]
         pairs = [
-            Twin(
+            Duplicate(
                 **{
                     **each,
                     "transformation": Transformation(
@@ -153,12 +153,12 @@ def read_search(path: Path) -> tuple[list[str], Twins | None]:
                     ),
                 }
             )
-            for each in facts["twins"]
+            for each in facts["duplicates"]
         ]
         problems = tuple(
             Problem(image, error) for image, error in zip(contents, facts["problems"], strict=True) if error
         )
-        return contents, gather_twins(
+        return contents, gather_duplicates(
             contents, pairs, problems, tuple(facts["blank"]), int(facts["compared"])
         )
     except (ValueError, KeyError, TypeError, IndexError):
@@ -166,13 +166,20 @@ def read_search(path: Path) -> tuple[list[str], Twins | None]:
         return [], None
 
 
-def narrow_twins(found: Twins, contents: list[str]) -> Twins:
-    """The twins among some of the photographs."""
+def narrow_duplicates(found: Duplicates, contents: list[str]) -> Duplicates:
+    """The duplicates among some of the photographs."""
     places = {image: number for number, image in enumerate(contents)}
-    kept = [twin for twin in found.pairs if found.images[twin.a] in places and found.images[twin.b] in places]
-    pairs = [replace(twin, a=places[found.images[twin.a]], b=places[found.images[twin.b]]) for twin in kept]
+    kept = [
+        duplicate
+        for duplicate in found.pairs
+        if found.images[duplicate.a] in places and found.images[duplicate.b] in places
+    ]
+    pairs = [
+        replace(duplicate, a=places[found.images[duplicate.a]], b=places[found.images[duplicate.b]])
+        for duplicate in kept
+    ]
     blank = tuple(places[found.images[row]] for row in found.blank if found.images[row] in places)
-    return gather_twins(
+    return gather_duplicates(
         contents,
         pairs,
         tuple(problem for problem in found.problems if problem.image in places),

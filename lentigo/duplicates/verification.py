@@ -179,5 +179,5 @@ def compare_detail(a: np.ndarray, b: np.ndarray, shown: np.ndarray) -> float | N
 
 def keep_detail(grey: np.ndarray) -> np.ndarray:
     """What is finer than shapes and coarser than the noise of compression, float32 (h, w)."""
-    picture = grey.astype(np.float32)
-    return cv2.GaussianBlur(picture, (0, 0), FINE) - cv2.GaussianBlur(picture, (0, 0), COARSE)
+    image = grey.astype(np.float32)
+    return cv2.GaussianBlur(image, (0, 0), FINE) - cv2.GaussianBlur(image, (0, 0), COARSE)

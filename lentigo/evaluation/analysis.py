@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.audit.shortcut_baselines import Shortcuts, measure_shortcuts
+from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_shortcut_baselines
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.duplicate_images import Copy
+from lentigo.evaluation.duplicate_images import TrainingDuplicate
 from lentigo.evaluation.ledger import record_evaluation
 from lentigo.evaluation.scores.comparison import Comparison, compare_models
 from lentigo.evaluation.scores.curves import (
@@ -27,7 +27,7 @@ from lentigo.evaluation.scores.curves import (
 )
 from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
-from lentigo.images.photographs import Photo, Problem, stream_photos
+from lentigo.images.photographs import DecodedImage, Problem, stream_images
 from lentigo.images.skin_tone import classify_ita, estimate_ita
 from lentigo.inference.prediction import Predictor
 
@@ -53,13 +53,13 @@ class Analysis:
     decision_curve: DecisionCurve | None  # none with one class
     risk_coverage: RiskCoverage
     subgroups: tuple[Subgroup, ...]
-    floors: Shortcuts
+    shortcut_baselines: ShortcutBaselines
     stress: tuple[Stress, ...]
     mistakes: tuple[Mistake, ...]
     overlap: tuple[str, ...]
     comparison: Comparison | None = None
     contamination_of_other: Contamination | None = None
-    copies: tuple[Copy, ...] | None = (
+    copies: tuple[TrainingDuplicate, ...] | None = (
         None  # of photographs of the training, whatever the file; None where nobody looked
     )
 
@@ -70,7 +70,7 @@ class Analysis:
             "decision_curve": self.decision_curve and self.decision_curve.to_json(),
             "risk_coverage": self.risk_coverage.to_json(),
             "subgroups": [row.to_json() for row in self.subgroups],
-            "floors": self.floors.to_json(),
+            "shortcut_baselines": self.shortcut_baselines.to_json(),
             "stress": [clear_nan(asdict(row)) for row in self.stress],
             "copies": None if self.copies is None else [asdict(copy) for copy in self.copies],
             "comparison": self.comparison and self.comparison.to_json(),
@@ -100,7 +100,9 @@ def analyse(
     """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
     `against` is another RUN to compare with, whose look at the set is counted too."""
     dataset = assessment.dataset
-    contamination = assessment.contamination or find_contamination(predictor.bundle, dataset, pictures=False)
+    contamination = assessment.contamination or find_contamination(
+        predictor.bundle, dataset, by_content=False
+    )
     truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
     decided = probability >= assessment.threshold
     table = add_skin_tone(assessment.table)
@@ -114,14 +116,14 @@ def analyse(
         decision_curve=trace_net_benefit(truth, probability) if 0 < truth.sum() < len(truth) else None,
         risk_coverage=trace_risk(decided == truth, np.abs(logit(probability) - logit(assessment.threshold))),
         subgroups=tabulate_subgroups(table, truth, probability, assessment.threshold, dataset.groups),
-        floors=measure_shortcuts(dataset, progress=progress),
+        shortcut_baselines=measure_shortcut_baselines(dataset, progress=progress),
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
         overlap=tuple(known.image for known in contamination.images),
         copies=assessment.copies,
         comparison=against and compare_with(against, predictor, assessment, progress),
         contamination_of_other=against
-        and find_contamination(against.bundle, dataset, pictures=contamination.looked, progress=progress),
+        and find_contamination(against.bundle, dataset, by_content=contamination.looked, progress=progress),
     )
 
 
@@ -139,7 +141,7 @@ def compare_with(
                 f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared"
             )
     looked = assessment.contamination is None or assessment.contamination.looked
-    record_evaluation(dataset, assessment.split, other.bundle.name, pictures=looked)
+    record_evaluation(dataset, assessment.split, other.bundle.name, by_content=looked)
     first, second = (
         np.array([answer.probability for answer in answers]),
         assessment.table["probability"].to_numpy(),
@@ -165,8 +167,8 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
     if "skin_tone" in table:
         return table
     tones = [
-        classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else None
-        for photo in stream_photos(table["image"])
+        classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else None
+        for image in stream_images(table["image"])
     ]
     return table.assign(skin_tone=tones)
 

@@ -14,7 +14,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
 from lentigo.errors import DataError
 from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.duplicate_images import Copy, count_known, search_copies
+from lentigo.evaluation.duplicate_images import TrainingDuplicate, count_known, search_training_duplicates
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
 from lentigo.evaluation.scores.decisions import Decisions, Refusals, measure_decisions, measure_refusals
@@ -46,7 +46,7 @@ class Assessment:
     refusals: Refusals
     recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
-    copies: tuple[Copy, ...] | None = (
+    copies: tuple[TrainingDuplicate, ...] | None = (
         None  # of photographs of the training, whatever the file; None where nobody looked
     )
     exposure: Exposure | None = (
@@ -95,11 +95,11 @@ def evaluate(
     data: str | Path | Dataset,
     *,
     split: str = "test",
-    twins: bool = True,
+    duplicates: bool = True,
     progress: Progress = show_nothing,
 ) -> Assessment:
     """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for the
-    RUN, to have it asked otherwise than by default. `twins` looks for photographs that show the same picture: they share a group, and
+    RUN, to have it asked otherwise than by default. `duplicates` looks for photographs that show the same picture: they share a group, and
     those that show one of the training are listed; without it those of the training are known by their files alone.
 
     Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
@@ -119,11 +119,13 @@ def evaluate(
     predictions = [answer for answer in answers if isinstance(answer, Prediction)]
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
-    exposure = record_evaluation(kept, split, predictor.bundle.name, pictures=twins, progress=progress)
-    kept, copies = search_copies(predictor.bundle, kept, progress) if twins else (kept, None)
-    searched = count_known(predictor.bundle) if twins else 0
+    exposure = record_evaluation(kept, split, predictor.bundle.name, by_content=duplicates, progress=progress)
+    kept, copies = (
+        search_training_duplicates(predictor.bundle, kept, progress) if duplicates else (kept, None)
+    )
+    searched = count_known(predictor.bundle) if duplicates else 0
     contamination = find_contamination(
-        predictor.bundle, kept, pictures=twins, searched=searched, progress=progress
+        predictor.bundle, kept, by_content=duplicates, searched=searched, progress=progress
     )
     answer = assess(predictor, kept, predictions, split)
     return replace(
@@ -162,7 +164,7 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
             for rule, point in predictor.list_thresholds().items()
         ),
         refusals=measure_refusals(
-            labels, known_to_model, predictor.risk, threshold, truth, probability, groups
+            labels, known_to_model, predictor.alpha, threshold, truth, probability, groups
         ),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),

@@ -8,7 +8,7 @@ from typing import Any
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset
 from lentigo.models.bundle import Bundle
-from lentigo.models.training_record import read_learned
+from lentigo.models.training_record import read_training_record
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def find_contamination(
     dataset: Dataset,
     *,
     part: str = "classifier",
-    pictures: bool = True,
+    by_content: bool = True,
     searched: int = 0,
     progress: Progress = show_nothing,
 ) -> Contamination:
@@ -130,13 +130,13 @@ def find_contamination(
         What was found, and for how many that cannot be known.
     """
     images = dataset.table["image"].tolist()
-    learned = read_learned(bundle).of_part(part)
-    known = learned.recognise(images, dataset.digests, part=part, pictures=pictures, progress=progress)
+    learned = read_training_record(bundle).of_part(part)
+    known = learned.recognise(images, dataset.digests, part=part, by_content=by_content, progress=progress)
     found = tuple(
         KnownImage(str(image), each.split, each.how, each.likeness)
         for image, each in zip(images, known, strict=True)
         if each is not None
     )
     return Contamination(
-        bundle.name, len(dataset), learned.total, learned.not_known, found, pictures, searched
+        bundle.name, len(dataset), learned.total, learned.not_known, found, by_content, searched
     )

@@ -11,13 +11,13 @@ import pandas as pd
 from lentigo.common.file_names import resolve_name
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset, hash_readable
-from lentigo.duplicates.searches import search_twins
+from lentigo.duplicates.searches import search_duplicates
 from lentigo.models.bundle import SPLITS, Bundle
-from lentigo.splits.leaks import join_twins
+from lentigo.splits.leaks import join_duplicates
 
 
 @dataclass(frozen=True)
-class Copy:
+class TrainingDuplicate:
     """A photograph that shows what another, of the training, shows; `kind` as in `lentigo.duplicates.duplicates`."""
 
     image: str
@@ -25,10 +25,10 @@ class Copy:
     kind: str
 
 
-def search_copies(
+def search_training_duplicates(
     bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing
-) -> tuple[Dataset, tuple[Copy, ...]]:
-    """The data set with twins in one group, and its photographs that show, whatever was done to the file, what one of the RUN's
+) -> tuple[Dataset, tuple[TrainingDuplicate, ...]]:
+    """The data set with duplicates in one group, and its photographs that show, whatever was done to the file, what one of the RUN's
     training or validation photographs shows. Those must still lie where splits.csv names them.
 
     One search serves both, and where the training made it, among these photographs or more, it is not made again.
@@ -36,12 +36,16 @@ def search_copies(
     images = dataset.table["image"].tolist()
     known = list_known(bundle, images)
     digests = [*dataset.digests, *map(hash_readable, known)]
-    twins = search_twins([*images, *known], digests, wider=True, progress=progress)
+    duplicates = search_duplicates([*images, *known], digests, wider=True, progress=progress)
     foreign = np.arange(len(digests)) >= len(images)
     ordered = (
-        (*sorted((twin.a, twin.b), key=foreign.__getitem__), twin.kind) for twin in twins.across(foreign)
+        (*sorted((duplicate.a, duplicate.b), key=foreign.__getitem__), duplicate.kind)
+        for duplicate in duplicates.across(foreign)
     )
-    copies = tuple(Copy(twins.images[here], twins.images[there], kind) for here, there, kind in ordered)
+    copies = tuple(
+        TrainingDuplicate(duplicates.images[here], duplicates.images[there], kind)
+        for here, there, kind in ordered
+    )
     given = (
         dataset.table["duplicate_group"].tolist()
         if "duplicate_group" in dataset.table
@@ -50,12 +54,12 @@ def search_copies(
     everything = Dataset(
         dataset.name,
         pd.DataFrame(
-            {"image": twins.images, "duplicate_group": [*given, *[None] * len(known)]}, dtype=object
+            {"image": duplicates.images, "duplicate_group": [*given, *[None] * len(known)]}, dtype=object
         ),
     )
     vars(everything)["digests"] = digests
     return dataset.assign(
-        duplicate_group=join_twins(everything, twins).table["duplicate_group"][~foreign].to_numpy()
+        duplicate_group=join_duplicates(everything, duplicates).table["duplicate_group"][~foreign].to_numpy()
     ), copies
 
 

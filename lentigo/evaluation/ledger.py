@@ -23,7 +23,7 @@ import numpy as np
 from lentigo.common.files import NO_HOME, data_folder, parse_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset
-from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_pictures, hash_photos
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
 from lentigo.errors import SpaceError
 
 LEDGER_VARIABLE = "LENTIGO_LEDGER"
@@ -107,16 +107,16 @@ class Ledger:
         self.sets[fingerprint] += 1
         self.counts.update(set(photographs))
         for each in new:
-            digest, identity, picture = each[:ID_BYTES], each[ID_BYTES : 2 * ID_BYTES], each[2 * ID_BYTES :]
+            digest, identity, image = each[:ID_BYTES], each[ID_BYTES : 2 * ID_BYTES], each[2 * ID_BYTES :]
             self.identities[digest] = identity
-            if same_method and any(picture):
-                self.hashes.setdefault(identity, picture)
+            if same_method and any(image):
+                self.hashes.setdefault(identity, image)
 
     def identify(self, images: Sequence[str], digests: Sequence[bytes], progress: Progress) -> list[bytes]:
         """The identities of photographs whose files are not in the ledger: of those that it knows in another file, else their own digests."""
         known = list(self.hashes)
         kept = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
-        matches = find_pictures(images, kept, progress=progress)
+        matches = find_similar_hashes(images, kept, progress=progress)
         return [
             known[found[0].row] if found else digest for digest, found in zip(digests, matches, strict=True)
         ]
@@ -179,7 +179,7 @@ def record_evaluation(
     split: str,
     model: str,
     *,
-    pictures: bool = True,
+    by_content: bool = True,
     progress: Progress = show_nothing,
 ) -> Exposure:
     """Notes in the ledger that photographs were evaluated.
@@ -205,14 +205,14 @@ def record_evaluation(
     }
     new = [digest for digest in files if digest not in ledger.identities]
     images = [files[digest] for digest in new]
-    hashes = hash_photos(images, progress=progress) if pictures else np.zeros((len(new), BYTES), np.uint8)
-    found = ledger.identify(images, new, progress) if pictures else new
+    hashes = hash_images(images, progress=progress) if by_content else np.zeros((len(new), BYTES), np.uint8)
+    found = ledger.identify(images, new, progress) if by_content else new
     identities = ledger.identities | dict(zip(new, found, strict=True))
     photographs = {digest: identities[digest] for digest in files}
     exposure = count_evaluations(ledger, dataset.fingerprint, list(photographs.values()))
     rows = [
-        digest + identity + picture.tobytes()
-        for digest, identity, picture in zip(new, found, hashes, strict=True)
+        digest + identity + known_hash.tobytes()
+        for digest, identity, known_hash in zip(new, found, hashes, strict=True)
     ]
     append_entry({
         "fingerprint": dataset.fingerprint,

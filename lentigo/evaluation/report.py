@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lentigo.audit.shortcut_baselines import FLOOR_TITLES
+from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import embed, render_page
 from lentigo.datasets.manifests import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
@@ -20,7 +20,7 @@ from lentigo.evaluation.figures import (
     draw_roc,
 )
 from lentigo.evaluation.scores.metrics import TITLES
-from lentigo.inference.explanation import Explanation, explain_photos, name_figures
+from lentigo.inference.explanation import Explanation, explain_images, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import Bundle
 from lentigo.splits.leak_words import mark_leaks
@@ -67,7 +67,7 @@ def explain_mistakes(
     """The worst mistakes with figures of what spoke for malignant and what against."""
     by_image = {mistake.image: mistake for mistake in analysis.mistakes}
     figures = name_figures([Path(image) for image in by_image], Path(folder) / "mistakes")
-    answers = explain_photos(predictor, list(figures), figures)
+    answers = explain_images(predictor, list(figures), figures)
     return [
         (by_image[answer.prediction.image], answer.figure)
         for answer in answers
@@ -100,6 +100,6 @@ def write_report(
         card=bundle.card, run=bundle.folder, answers=answers,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
-        floors=FLOOR_TITLES, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
+        shortcut_baselines=BASELINE_TITLES, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
         problems=assessment.problems, mark=mark_leaks(bundle.card), sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
     )  # fmt: skip

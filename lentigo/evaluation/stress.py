@@ -19,7 +19,7 @@ from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
 from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
 from lentigo.images.corruptions import add_noise, blur, dim, draw, recompress, resample, warp
-from lentigo.images.photographs import Photo, stream_photos
+from lentigo.images.photographs import DecodedImage, stream_images
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S, 3) RGB to the same
 
@@ -61,7 +61,7 @@ def stress_model(
     """
     changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
     readable = dataset.take(
-        np.array([isinstance(photo, Photo) for photo in stream_photos(dataset.table["image"])], bool)
+        np.array([isinstance(image, DecodedImage) for image in stream_images(dataset.table["image"])], bool)
     )
     if not len(readable):
         raise DataError(
@@ -69,14 +69,14 @@ def stress_model(
         )
     answers = {}
     for name, change in progress(changes.items(), total=len(changes), label="stresses"):
-        answers[name] = np.fromiter(answer(change_photos(readable, change, seed)), float)
+        answers[name] = np.fromiter(answer(change_images(readable, change, seed)), float)
     return compare_answers(answers, readable.malignant, readable.groups, threshold)
 
 
-def change_photos(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
+def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
     """The changed pixels of each photograph, all of them readable; chance follows the seed and the photograph's own pixels."""
-    for photo in stream_photos(dataset.table["image"]):
-        yield change(photo.pixels, np.random.default_rng([seed, zlib.crc32(photo.pixels.tobytes())]))
+    for image in stream_images(dataset.table["image"]):
+        yield change(image.pixels, np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())]))
 
 
 def compare_answers(

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from lentigo.common.files import MOST_FILE, read_regular
-from lentigo.errors import MissingError, PhotoError, UsageError, tell_install
+from lentigo.errors import ImageError, MissingError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
     "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
@@ -35,27 +35,27 @@ def is_address(name: object) -> bool:
 
 
 def read_address(address: str) -> bytes:
-    """The bytes at an address. Raises `PhotoError` where there are none, or may not be read."""
+    """The bytes at an address. Raises `ImageError` where there are none, or may not be read."""
     try:
         system, path = open_place(address)
         return read_within(system, path, address.partition("://")[0])
     except FileNotFoundError as error:
-        raise PhotoError(f"{address}: no such object; expected a photograph: check the address") from error
+        raise ImageError(f"{address}: no such object; expected a photograph: check the address") from error
     except PermissionError as error:
         if "redirected" in str(error):
-            raise PhotoError(
+            raise ImageError(
                 f"{address}: {error}: not followed; expected a photograph at the address itself"
             ) from error
-        raise PhotoError(
+        raise ImageError(
             f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read"
         ) from error
     except MissingError as error:
-        raise PhotoError(f"{address}: {error}") from error
+        raise ImageError(f"{address}: {error}") from error
     except TimeoutError as error:
-        raise PhotoError(f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than {ADDRESS_SECONDS:.0f}; "
+        raise ImageError(f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than {ADDRESS_SECONDS:.0f}; "
                          "expected a photograph: check the connection") from error  # fmt: skip
     except Exception as error:  # each kind of place has its own errors; they share no base class
-        raise PhotoError(
+        raise ImageError(
             f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, connection and credentials"
         ) from error
 
@@ -120,14 +120,14 @@ def hash_address(address: str) -> str:
     """The SHA-256 of what stands at an address, "" where it cannot be read."""
     try:
         return hashlib.sha256(read_address(address)).hexdigest()
-    except PhotoError:
+    except ImageError:
         return ""
 
 
 def walk_address(address: str) -> Iterator[str]:
     """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out, and that of an object gives itself.
 
-    Web servers are not listed. Raises `PhotoError` where it cannot be looked at, `MissingError` where a package is missing.
+    Web servers are not listed. Raises `ImageError` where it cannot be looked at, `MissingError` where a package is missing.
     """
     if address.startswith(("http://", "https://")):
         yield address
@@ -148,7 +148,7 @@ def walk_address(address: str) -> Iterator[str]:
     except MissingError:
         raise
     except Exception as error:
-        raise PhotoError(
+        raise ImageError(
             f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check address and credentials"
         ) from error
 

@@ -52,9 +52,9 @@ def draw(
     add: Callable[[np.ndarray, np.random.Generator], None], pixels: np.ndarray, rng: np.random.Generator
 ) -> np.ndarray:
     """With an artefact of `lentigo.images.artefacts.drawn_artefacts` drawn over it."""
-    photo = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
-    add(photo, rng)
-    return clip(photo.transpose(1, 2, 0))
+    image = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    add(image, rng)
+    return clip(image.transpose(1, 2, 0))
 
 
 def clip(values: np.ndarray) -> np.ndarray:

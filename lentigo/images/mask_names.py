@@ -46,14 +46,14 @@ def find_masks(files: Iterable[Path], root: Path) -> dict[Path, Path]:
     """
     listed = list(files)
     aside = {file for file in listed if any(ASIDE.search(part) for part in file.relative_to(root).parts[:-1])}
-    photos: dict[str, list[Path]] = {}
+    images: dict[str, list[Path]] = {}
     for file in listed:
         if file not in aside:
-            photos.setdefault(file.stem.casefold(), []).append(file)
+            images.setdefault(file.stem.casefold(), []).append(file)
     masks = {}
     for file in listed:
         stems = [name_outlined(file), file.stem.casefold() if file in aside else None]
-        beside = [photo for stem in stems if stem for photo in photos.get(stem, []) if photo != file]
+        beside = [image for stem in stems if stem for image in images.get(stem, []) if image != file]
         if beside:
-            masks[file] = min(beside, key=lambda photo: (photo.parent != file.parent, photo))
+            masks[file] = min(beside, key=lambda image: (image.parent != file.parent, image))
     return masks

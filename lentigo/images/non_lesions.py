@@ -26,12 +26,12 @@ def draw_no_lesions(side: int, each: int = EACH, seed: int = 0) -> np.ndarray:
     Returns:
         uint8 (kinds * each, side, side, 3), the kinds one after the other.
     """
-    pictures = []
+    images = []
     for number, draw in enumerate(DRAWINGS):
         rng = np.random.default_rng([seed, number])
         for _ in range(each):
-            pictures.append(np.clip(draw(side, rng), 0, 255).astype(np.uint8))
-    return np.stack(pictures)
+            images.append(np.clip(draw(side, rng), 0, 255).astype(np.uint8))
+    return np.stack(images)
 
 
 def draw_blank(side: int, rng: np.random.Generator) -> np.ndarray:
@@ -54,14 +54,14 @@ def draw_noise(side: int, rng: np.random.Generator) -> np.ndarray:
 def draw_text(side: int, rng: np.random.Generator) -> np.ndarray:
     """Lines of letters on paper or on a screen."""
     paper = rng.integers(215, 256, 3) if rng.random() < 0.7 else rng.integers(0, 60, 3)
-    picture = np.full((side, side, 3), paper, np.uint8)
+    image = np.full((side, side, 3), paper, np.uint8)
     ink = (255 - paper) * rng.uniform(0.6, 1)
     height = rng.uniform(0.05, 0.13) * side
     for line in np.arange(height, side, 1.5 * height):
         letters = "".join(chr(code) for code in rng.integers(33, 127, 40))
         place = (int(rng.uniform(-0.1, 0.1) * side), int(line))
         cv2.putText(
-            picture,
+            image,
             letters,
             place,
             cv2.FONT_HERSHEY_SIMPLEX,
@@ -70,7 +70,7 @@ def draw_text(side: int, rng: np.random.Generator) -> np.ndarray:
             max(1, int(height / 12)),
             cv2.LINE_AA,
         )
-    return picture
+    return image
 
 
 def draw_cloth(side: int, rng: np.random.Generator) -> np.ndarray:
@@ -88,21 +88,21 @@ def draw_cloth(side: int, rng: np.random.Generator) -> np.ndarray:
 
 def draw_hair(side: int, rng: np.random.Generator) -> np.ndarray:
     """A head of hair: strands over strands."""
-    picture = np.full((3, side, side), rng.integers(20, 160), np.float32)
+    image = np.full((3, side, side), rng.integers(20, 160), np.float32)
     for _ in range(12):
-        add_hairs(picture, rng, fewest=30)
-    return picture.transpose(1, 2, 0)
+        add_hairs(image, rng, fewest=30)
+    return image.transpose(1, 2, 0)
 
 
 def draw_shapes(side: int, rng: np.random.Generator) -> np.ndarray:
     """Things with straight or round edges, in colours of things."""
-    picture = np.full((side, side, 3), rng.integers(0, 256, 3), np.float32)
+    image = np.full((side, side, 3), rng.integers(0, 256, 3), np.float32)
     for _ in range(int(rng.integers(4, 14))):
         colour = rng.integers(0, 256, 3).tolist()
         corners = rng.integers(-side // 4, side * 5 // 4, (int(rng.integers(3, 6)), 2))
         if rng.random() < 0.3:
             cv2.circle(
-                picture,
+                image,
                 corners[0].tolist(),
                 int(rng.integers(side // 12, side // 3)),
                 colour,
@@ -110,8 +110,8 @@ def draw_shapes(side: int, rng: np.random.Generator) -> np.ndarray:
                 cv2.LINE_AA,
             )
         else:
-            cv2.fillPoly(picture, [corners.astype(np.int32)], colour, cv2.LINE_AA)
-    return picture
+            cv2.fillPoly(image, [corners.astype(np.int32)], colour, cv2.LINE_AA)
+    return image
 
 
 DRAWINGS: tuple[Callable[[int, np.random.Generator], np.ndarray], ...] = (

@@ -28,7 +28,7 @@ from PIL import Image, UnidentifiedImageError
 from lentigo.common.file_names import find_name, spell_name
 from lentigo.common.files import read_regular
 from lentigo.common.work_batches import Lost
-from lentigo.errors import DataError, LentigoError, PhotoError
+from lentigo.errors import DataError, ImageError, LentigoError
 from lentigo.images.addresses import is_address, read_address, walk_address
 from lentigo.images.decoding.colour_profiles import to_srgb
 from lentigo.images.decoding.decode_budget import (
@@ -64,14 +64,14 @@ UNREAD = (
 FORMATS = (  # Pillow knows others, some of which run programs
     "JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] if AVIF else []), *([HEIF] if HEIC else []),
 )  # fmt: skip
-NO_PHOTO = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
+NO_IMAGE = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 ORIENTATION = 0x0112  # an EXIF tag
 
 _opening = threading.Lock()  # warnings filters belong to the whole process
 
 
 @dataclass(frozen=True)
-class Photo:
+class DecodedImage:
     """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and of its file the SHA-256 and the size as stored, (width, height)."""
 
     image: str
@@ -88,7 +88,7 @@ class Problem:
     error: str
 
 
-def find_photos(path: str | Path) -> list[Path]:
+def find_images(path: str | Path) -> list[Path]:
     """The photographs below a folder, recursively and sorted, or the file itself.
 
     Raises `DataError` where there is no such path or the folder holds no photograph.
@@ -98,60 +98,60 @@ def find_photos(path: str | Path) -> list[Path]:
         raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
     if not path.is_dir():
         return [Path(spell_name(path))]
-    found = walk_photos(path)
+    found = walk_images(path)
     if not found:
-        raise DataError(f"{path}: {NO_PHOTO}")
+        raise DataError(f"{path}: {NO_IMAGE}")
     return found
 
 
-def list_photos(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
+def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
     """The photographs that files, folders and addresses name, each name looked at when its turn comes; a folder that holds none is a problem. Files are
     paths, addresses stay words.
 
-    >>> [str(photo) for photo in list_photos(["mole.jpg"])]
+    >>> [str(image) for image in list_images(["mole.jpg"])]
     ['mole.jpg']
     """
     for name in names:
         if is_address(name):
             yield from list_addresses(name)
             continue
-        found, problems = scan_photos(Path(name)) if os.path.isdir(name) else ([Path(spell_name(name))], [])
+        found, problems = scan_images(Path(name)) if os.path.isdir(name) else ([Path(spell_name(name))], [])
         yield from found
         yield from problems
         if not found and not problems:
-            yield Problem(spell_name(name), NO_PHOTO)
+            yield Problem(spell_name(name), NO_IMAGE)
 
 
 def list_addresses(address: str) -> Iterator[str | Problem]:
     """The photographs at and below an address, in the order in which they are found; what is named as a photograph is not looked for."""
-    if has_photo_name(address.rpartition("/")[2]):
+    if has_image_name(address.rpartition("/")[2]):
         yield address
         return
     none = True
     try:
         for found in walk_address(address):
-            if found == address or has_photo_name(found.rpartition("/")[2]):
+            if found == address or has_image_name(found.rpartition("/")[2]):
                 none = False
                 yield found
-    except PhotoError as error:
+    except ImageError as error:
         yield Problem(address, str(error).removeprefix(f"{address}: "))
         return
     if none:
-        yield Problem(address, NO_PHOTO)
+        yield Problem(address, NO_IMAGE)
 
 
-def walk_photos(folder: Path) -> list[Path]:
-    """The photographs below a folder; see `scan_photos`, which also says what was left out."""
-    return scan_photos(folder)[0]
+def walk_images(folder: Path) -> list[Path]:
+    """The photographs below a folder; see `scan_images`, which also says what was left out."""
+    return scan_images(folder)[0]
 
 
-def scan_photos(folder: Path) -> tuple[list[Path], list[Problem]]:
+def scan_images(folder: Path) -> tuple[list[Path], list[Problem]]:
     """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are problems, too."""
     found, problems = scan_folder(folder)
     masks = find_masks(found, Path(spell_name(folder)))
     problems += [
-        Problem(str(mask), f"a mask of {photo.name} by its name, beside it: left out")
-        for mask, photo in masks.items()
+        Problem(str(mask), f"a mask of {image.name} by its name, beside it: left out")
+        for mask, image in masks.items()
     ]
     return [file for file in found if file not in masks], problems
 
@@ -184,7 +184,7 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
         inner = [entry for entry in entries if is_folder(entry)]
         waiting.extendleft(entry.path for entry in reversed(inner) if not entry.is_symlink())
         waiting.extend(entry.path for entry in inner if entry.is_symlink())
-        for entry in (entry for entry in entries if has_photo_name(entry.name) and not is_folder(entry)):
+        for entry in (entry for entry in entries if has_image_name(entry.name) and not is_folder(entry)):
             if os.path.isfile(entry.path):
                 found.append(Path(spell_name(entry.path)))
             else:
@@ -212,59 +212,61 @@ def is_folder(entry: os.DirEntry) -> bool:
     return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
 
 
-def has_photo_name(name: str) -> bool:
+def has_image_name(name: str) -> bool:
     """Whether a name is that of a photograph, if only of one that will be listed as a problem; hidden files are not.
 
-    >>> has_photo_name("mole.JPG"), has_photo_name(".mole.jpg"), has_photo_name("mole.txt")
+    >>> has_image_name("mole.JPG"), has_image_name(".mole.jpg"), has_image_name("mole.txt")
     (True, False, False)
     """
     return os.path.splitext(name)[1].lower() in SUFFIXES | UNREAD and not name.startswith(".")
 
 
-def read_photo(path: str | Path, side: int | None = SIDE) -> Photo:
+def read_image(path: str | Path, side: int | None = SIDE) -> DecodedImage:
     """Reads one photograph, squeezed to (side, side), or at its own size where `side` is None.
 
-    Raises `PhotoError` for a file that is missing, unreadable, truncated, animated or too large to open.
+    Raises `ImageError` for a file that is missing, unreadable, truncated, animated or too large to open.
     """
-    return develop_photo(read_content(path), str(path), side)
+    return develop_image(read_content(path), str(path), side)
 
 
-def develop_photo(content: bytes, name: str, side: int | None = SIDE) -> Photo:
-    """As `read_photo`, of a photograph in memory; `name` stands for its path."""
-    with name_damage(content, name), open_picture(content, name) as picture:
-        size = picture.size  # before a JPEG's draft, which shrinks it
-        return Photo(name, develop(picture, content, name, side), hashlib.sha256(content).hexdigest(), size)
+def develop_image(content: bytes, name: str, side: int | None = SIDE) -> DecodedImage:
+    """As `read_image`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_image(content, name) as image:
+        size = image.size  # before a JPEG's draft, which shrinks it
+        return DecodedImage(
+            name, develop(image, content, name, side), hashlib.sha256(content).hexdigest(), size
+        )
 
 
-def view_photo(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
+def view_image(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Pixels of a photograph in its own proportions, reduced to at most about `most` of them, and its size, (width, height), upright.
 
-    uint8 (height, width, 3). A JPEG is not decoded larger than needed. Raises `PhotoError` as `read_photo`.
+    uint8 (height, width, 3). A JPEG is not decoded larger than needed. Raises `ImageError` as `read_image`.
     """
     return view_content(read_content(path), str(path), most)
 
 
 def view_content(content: bytes, name: str, most: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """As `view_photo`, of a photograph in memory; `name` stands for its path."""
-    with name_damage(content, name), open_picture(content, name) as picture:
-        width, height = picture.size
+    """As `view_image`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_image(content, name) as image:
+        width, height = image.size
         shrink = min(1.0, (most / (width * height)) ** 0.5)
         wanted = max(1, round(width * shrink)), max(1, round(height * shrink))
-        with decode(picture, content, name, wanted) as (orientation, _):
-            upright = resize_upright(picture, wanted, orientation, name)
-            pixels = np.asarray(to_srgb(upright, picture))
+        with decode(image, content, name, wanted) as (orientation, _):
+            upright = resize_upright(image, wanted, orientation, name)
+            pixels = np.asarray(to_srgb(upright, image))
         return pixels, (height, width) if orientation in TURNED else (width, height)
 
 
-def measure_photo(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels, as stored, without decoding. Raises `PhotoError` where the file is no photograph."""
+def measure_image(path: str | Path) -> tuple[int, int]:
+    """Width and height in pixels, as stored, without decoding. Raises `ImageError` where the file is no photograph."""
     return measure_content(read_content(path), str(path))
 
 
 def measure_content(content: bytes, name: str) -> tuple[int, int]:
-    """As `measure_photo`, of a photograph in memory; `name` stands for its path."""
-    with name_damage(content, name), open_picture(content, name) as picture:
-        return picture.size
+    """As `measure_image`, of a photograph in memory; `name` stands for its path."""
+    with name_damage(content, name), open_image(content, name) as image:
+        return image.size
 
 
 def measure_upright(path: str | Path) -> tuple[int, int]:
@@ -277,15 +279,15 @@ def measure_upright(path: str | Path) -> tuple[int, int]:
         PhotoError: where the file is no photograph.
     """
     content, name = read_content(path), str(path)
-    with name_damage(content, name), open_picture(content, name) as picture:
-        width, height = picture.size
-        return (height, width) if find_orientation(picture, content, name) in TURNED else (width, height)
+    with name_damage(content, name), open_image(content, name) as image:
+        width, height = image.size
+        return (height, width) if find_orientation(image, content, name) in TURNED else (width, height)
 
 
 def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, int]:
     """Looks at the header of a file that somebody sent, before any of it is decoded.
 
-    Decoding it afterwards (`develop_photo`, `view_content`, `decode_photo`) waits for its share of `DECODE_BUDGET` by itself.
+    Decoding it afterwards (`develop_image`, `view_content`, `decode_image`) waits for its share of `DECODE_BUDGET` by itself.
 
     Args:
         content: the file.
@@ -298,27 +300,27 @@ def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, 
     Raises:
         PhotoError: for what is no photograph, animated, a strip, or beyond the limits.
     """
-    with name_damage(content, name), open_picture(content, name) as picture:
-        limits.check(picture, content, name)
-        return picture.size
+    with name_damage(content, name), open_image(content, name) as image:
+        limits.check(image, content, name)
+        return image.size
 
 
 def read_content(path: str | Path) -> bytes:
-    """The bytes of a file, or of what stands at an address; raises `PhotoError` where it cannot be read, is no regular file, or too large."""
+    """The bytes of a file, or of what stands at an address; raises `ImageError` where it cannot be read, is no regular file, or too large."""
     if is_address(path):
         return read_address(path)
     try:
         return read_regular(path)
     except (OSError, ValueError) as error:  # a ValueError is a zero byte in the name
-        raise PhotoError(
+        raise ImageError(
             f"{path}: cannot be read ({getattr(error, 'strerror', None) or error}); expected a photograph"
         ) from error
 
 
-def decode_photo(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
-    """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_photo`."""
-    with name_damage(content, name), open_picture(content, name) as picture:
-        return develop(picture, content, name, side)
+def decode_image(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
+    """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_image`."""
+    with name_damage(content, name), open_image(content, name) as image:
+        return develop(image, content, name, side)
 
 
 @contextmanager
@@ -333,33 +335,33 @@ def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
         uint8 (height, width, 3) RGB, upright, in sRGB.
 
     Raises:
-        PhotoError: as `read_photo`, and for a photograph that is too large to be held whole.
+        PhotoError: as `read_image`, and for a photograph that is too large to be held whole.
     """
     with ExitStack() as stack:
         with name_damage(content, name):
-            picture = stack.enter_context(open_picture(content, name))
-            orientation, reservation = stack.enter_context(decode(picture, content, name, None))
-            pixels = np.asarray(to_srgb(resize_upright(picture, None, orientation, name), picture))
-        release(picture)
+            image = stack.enter_context(open_image(content, name))
+            orientation, reservation = stack.enter_context(decode(image, content, name, None))
+            pixels = np.asarray(to_srgb(resize_upright(image, None, orientation, name), image))
+        release(image)
         reservation.shrink(2 * pixels.nbytes)  # and whatever is measured of them
         yield pixels
 
 
-def develop(picture: Image.Image, content: bytes, name: str, side: int | None) -> np.ndarray:
-    """Pixels of a picture that was opened and not yet decoded, see `decode_photo`. To be used within `name_damage`."""
+def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> np.ndarray:
+    """Pixels of a picture that was opened and not yet decoded, see `decode_image`. To be used within `name_damage`."""
     wanted = None if side is None else (side, side)
-    with decode(picture, content, name, wanted) as (orientation, _):
-        return np.asarray(to_srgb(resize_upright(picture, wanted, orientation, name), picture))
+    with decode(image, content, name, wanted) as (orientation, _):
+        return np.asarray(to_srgb(resize_upright(image, wanted, orientation, name), image))
 
 
 @contextmanager
 def decode(
-    picture: Image.Image, content: bytes, name: str, wanted: tuple[int, int] | None
+    image: Image.Image, content: bytes, name: str, wanted: tuple[int, int] | None
 ) -> Iterator[tuple[int, Reservation]]:
     """Decodes a picture, no larger than `wanted` needs where the format allows it, within the budget that all threads share.
 
     Args:
-        picture: as `open_picture` gave it.
+        picture: as `open_image` gave it.
         content: its file.
         name: for the error.
         wanted: (width, height) as stored; None for its own size.
@@ -367,41 +369,41 @@ def decode(
     Yields:
         Its orientation, as EXIF has it, and the bytes that are held, as long as the context lasts.
     """
-    full_size = picture.size
+    full_size = image.size
     if wanted is not None and (wanted[0] < full_size[0] or wanted[1] < full_size[1]):
-        picture.draft("RGB", wanted)  # a JPEG need not be decoded larger than asked for
-    size = require_budget(picture, content, name, full_size, whole=wanted is None)
+        image.draft("RGB", wanted)  # a JPEG need not be decoded larger than asked for
+    size = require_budget(image, content, name, full_size, whole=wanted is None)
     with DECODE_BUDGET.hold(size) as reservation:
         try:
-            picture.load()
-            yield read_orientation(picture), reservation
+            image.load()
+            yield read_orientation(image), reservation
         finally:
-            release(picture)  # before the budget is given back
+            release(image)  # before the budget is given back
 
 
-def release(picture: Image.Image) -> None:
+def release(image: Image.Image) -> None:
     """Frees the pixels of a picture, and what its decoder holds, whoever still names it."""
-    picture.close()
-    if hasattr(picture, "_decoder"):  # of WebP and AVIF: two canvases of the full size
-        picture._decoder = None
+    image.close()
+    if hasattr(image, "_decoder"):  # of WebP and AVIF: two canvases of the full size
+        image._decoder = None
 
 
-def find_orientation(picture: Image.Image, content: bytes, name: str) -> int:
+def find_orientation(image: Image.Image, content: bytes, name: str) -> int:
     """The orientation of a picture that was opened and not decoded; see `read_orientation`."""
-    if picture.format != "PNG":
-        return read_orientation(picture)
+    if image.format != "PNG":
+        return read_orientation(image)
     if not any(word in content for word in (b"eXIf", b"tEXt", b"zTXt", b"iTXt")):
         return 1
-    with decode(picture, content, name, None) as (orientation, _):  # it may stand behind the pixels
+    with decode(image, content, name, None) as (orientation, _):  # it may stand behind the pixels
         return orientation
 
 
-def read_orientation(picture: Image.Image) -> int:
+def read_orientation(image: Image.Image) -> int:
     """The value of EXIF's orientation, 1 where there is none or EXIF is damaged. Pillow turns a TIFF by itself."""
-    if picture.format == "TIFF":
+    if image.format == "TIFF":
         return 1
     try:
-        orientation = picture.getexif().get(ORIENTATION, 1)
+        orientation = image.getexif().get(ORIENTATION, 1)
     except (
         OSError,
         ValueError,
@@ -419,24 +421,24 @@ def read_orientation(picture: Image.Image) -> int:
 
 @contextmanager
 def name_damage(content: bytes, name: str) -> Iterator[None]:
-    """Turns what Pillow raises on files that are damaged, too large or of another kind into a `PhotoError`."""
+    """Turns what Pillow raises on files that are damaged, too large or of another kind into a `ImageError`."""
     try:
         yield
     except LentigoError:
         raise
     except UnidentifiedImageError as error:
-        raise PhotoError(f"{name}: {describe_other(content)}") from error
+        raise ImageError(f"{name}: {describe_other(content)}") from error
     except Image.DecompressionBombError as error:
-        raise PhotoError(
+        raise ImageError(
             f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller"
         ) from error
     except MemoryError as error:
-        raise PhotoError(
+        raise ImageError(
             f"{name}: takes more memory than there is; expected a photograph, save it smaller"
         ) from error
     except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError,
             AssertionError, struct.error, zlib.error) as error:  # fmt: skip
-        raise PhotoError(
+        raise ImageError(
             f"{name}: damaged or truncated ({describe_error(error)}); copy it again from its source"
         ) from error
 
@@ -447,7 +449,7 @@ def describe_error(error: Exception) -> str:
     return words[:200] or type(error).__name__
 
 
-def open_picture(content: bytes, name: str) -> Image.Image:
+def open_image(content: bytes, name: str) -> Image.Image:
     """Opens without decoding, and refuses animations and strips. To be used within `name_damage`."""
     profile = None
     if content.startswith(SIGNATURE):
@@ -459,37 +461,37 @@ def open_picture(content: bytes, name: str) -> Image.Image:
         formats = (HEIF,)
     with _opening, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        picture = Image.open(io.BytesIO(content), formats=formats)
-        if picture.format == "TIFF":
-            select_page(picture, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
-        elif picture.format != "MPO":  # a phone's MPO holds the photograph and its depth
-            refuse_frames(picture, name)
+        image = Image.open(io.BytesIO(content), formats=formats)
+        if image.format == "TIFF":
+            select_page(image, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
+        elif image.format != "MPO":  # a phone's MPO holds the photograph and its depth
+            refuse_frames(image, name)
     if profile is not None:
-        picture.info["icc_profile"] = profile
-    width, height = picture.size
+        image.info["icc_profile"] = profile
+    width, height = image.size
     if max(width, height) > MOST_STRETCH * min(width, height):
-        raise PhotoError(
+        raise ImageError(
             f"{name}: {width} x {height} pixels, a strip; expected a photograph, at most {MOST_STRETCH} times as long as wide"
         )
-    if picture.format in ("JPEG", "MPO"):
-        check_scans(content, name, picture.size)
-    return picture
+    if image.format in ("JPEG", "MPO"):
+        check_scans(content, name, image.size)
+    return image
 
 
-def refuse_frames(picture: Image.Image, name: str) -> None:
-    """Raises `PhotoError` for an animation."""
-    if not getattr(picture, "is_animated", False):
+def refuse_frames(image: Image.Image, name: str) -> None:
+    """Raises `ImageError` for an animation."""
+    if not getattr(image, "is_animated", False):
         return
-    count = count_frames(picture) if picture.format == "GIF" else picture.n_frames
+    count = count_frames(image) if image.format == "GIF" else image.n_frames
     words = f"{MOST_FRAMES} frames or more" if count >= MOST_FRAMES else f"{count} frames"
-    raise PhotoError(f"{name}: holds {words}; expected one photograph, save the frame you mean")
+    raise ImageError(f"{name}: holds {words}; expected one photograph, save the frame you mean")
 
 
-def count_frames(picture: Image.Image) -> int:
+def count_frames(image: Image.Image) -> int:
     """The frames of a GIF, at most `MOST_FRAMES`: it does not say how many there are."""
     for number in range(1, MOST_FRAMES):
         try:
-            picture.seek(number)
+            image.seek(number)
         except EOFError:
             return number
     return MOST_FRAMES
@@ -502,26 +504,26 @@ def register_heic() -> None:
     pi_heif.register_heif_opener(thumbnails=False)
 
 
-def try_photo(path: str | Path | Problem, side: int | None = SIDE) -> Photo | Problem:
-    """`read_photo` with the error as a value; what is a problem already stays one."""
+def try_image(path: str | Path | Problem, side: int | None = SIDE) -> DecodedImage | Problem:
+    """`read_image` with the error as a value; what is a problem already stays one."""
     if isinstance(path, Problem):
         return path
     try:
-        return read_photo(path, side)
-    except PhotoError as error:
+        return read_image(path, side)
+    except ImageError as error:
         return Problem(str(path), str(error).removeprefix(f"{path}: "))
 
 
-def stream_photos(
+def stream_images(
     paths: Iterable[str | Path | Problem], side: int | None = SIDE, threads: int | None = None
-) -> Iterator[Photo | Problem]:
-    """Reads photographs in order, some ahead of their use, in constant memory; failures, and problems of `list_photos`, come in their place."""
+) -> Iterator[DecodedImage | Problem]:
+    """Reads photographs in order, some ahead of their use, in constant memory; failures, and problems of `list_images`, come in their place."""
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque = deque()
         try:
             for path in paths:
-                ahead.append(pool.submit(try_photo, path, side))
+                ahead.append(pool.submit(try_image, path, side))
                 if len(ahead) >= 16 * threads:
                     yield ahead.popleft().result()
             while ahead:
@@ -531,18 +533,20 @@ def stream_photos(
                 waiting.cancel()
 
 
-def read_all(paths: Iterable[str | Path], side: int | None = SIDE) -> tuple[list[Photo], list[Problem]]:
+def read_all(
+    paths: Iterable[str | Path], side: int | None = SIDE
+) -> tuple[list[DecodedImage], list[Problem]]:
     """All photographs that can be read, and the problems of the others.
 
-    >>> photos, problems = read_all(["no-such-file.jpg"])
-    >>> len(photos), problems[0].image
+    >>> images, problems = read_all(["no-such-file.jpg"])
+    >>> len(images), problems[0].image
     (0, 'no-such-file.jpg')
     """
-    answers = list(stream_photos(paths, side))
-    return [a for a in answers if isinstance(a, Photo)], [a for a in answers if isinstance(a, Problem)]
+    answers = list(stream_images(paths, side))
+    return [a for a in answers if isinstance(a, DecodedImage)], [a for a in answers if isinstance(a, Problem)]
 
 
-def give_up_photo(image: Any, lost: Lost) -> Problem:
+def give_up_image(image: Any, lost: Lost) -> Problem:
     """A photograph at which every worker that looked was lost; what was a problem already stays one."""
     if isinstance(image, Problem):
         return image

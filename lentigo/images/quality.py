@@ -83,7 +83,7 @@ LIMITS = (
     Limit(
         "blurred", "sharpness", 22, "sharpness {value:.1f} is below {limit:.0f}; photograph again, in focus"
     ),
-    # white in a quarter of the light has 64; the darkest of 500 phantoms has 68
+    # white in a quarter of the light has 64; the darkest of 500 synthetic lesions has 68
     Limit(
         "dark",
         "brightness",

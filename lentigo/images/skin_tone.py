@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.images.photographs import Photo, stream_photos
+from lentigo.images.photographs import DecodedImage, stream_images
 
 RING = 0.12  # width of the border ring, as a share of the picture's sides
 BLACK = 12.0  # L* of the frame of a dermatoscope's lens at the most
@@ -111,7 +111,8 @@ def classify_ita(angle: float) -> str:
 
 def read_tones(paths: Sequence[str], *, progress: Progress = show_nothing) -> list[str]:
     """The class of each photograph, in order, for a column `skin_tone`; `unknown` also where it cannot be read."""
-    photos = progress(stream_photos(paths), total=len(paths), label="skin tones")
+    images = progress(stream_images(paths), total=len(paths), label="skin tones")
     return [
-        classify_ita(estimate_ita(photo.pixels)) if isinstance(photo, Photo) else UNKNOWN for photo in photos
+        classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else UNKNOWN
+        for image in images
     ]

@@ -1,4 +1,4 @@
-"""Phantoms: photographs of skin lesions that were never taken, drawn by program, with their outlines.
+"""Synthetic lesions: photographs of skin lesions that were never taken, drawn by program, with their outlines.
 
 They stand in for real photographs in the demo, in tests and wherever none may be shipped. Each lesion has a latent
 atypia; the two classes draw it from overlapping normal distributions, and every visible sign (asymmetry, border, colours,
@@ -47,10 +47,10 @@ _REACH = 1.8  # image widths that a texture spans
 
 
 @dataclass(frozen=True)
-class Phantom:
+class SyntheticLesion:
     """One photograph of a drawn lesion."""
 
-    photo: np.ndarray  # uint8 (S, S, 3) RGB
+    image: np.ndarray  # uint8 (S, S, 3) RGB
     mask: np.ndarray  # uint8 (S, S), 255 where the lesion is
     label: str  # 'benign' | 'malignant'
 
@@ -93,14 +93,14 @@ class _View:
         )
 
 
-def draw_phantom(label: str, seed: int, view: int = 0, size: int = 224) -> Phantom:
+def draw_synthetic_lesion(label: str, seed: int, view: int = 0, size: int = 224) -> SyntheticLesion:
     """Draws one photograph, `size` x `size` pixels, of the lesion that `label` and `seed` name.
 
     The same arguments give the same pixels. Another `view` is another photograph of the same lesion: turned, shifted,
     in other light, with other hairs. Raises `UsageError` for an unknown label, a size under 32, a negative seed or view.
 
-    >>> phantom = draw_phantom("malignant", seed=7, size=64)
-    >>> phantom.photo.shape, phantom.mask.shape, phantom.label
+    >>> synthetic_lesion = draw_synthetic_lesion("malignant", seed=7, size=64)
+    >>> synthetic_lesion.image.shape, synthetic_lesion.mask.shape, synthetic_lesion.label
     ((64, 64, 3), (64, 64), 'malignant')
     """
     _check(label, seed, view, size)
@@ -108,35 +108,35 @@ def draw_phantom(label: str, seed: int, view: int = 0, size: int = 224) -> Phant
     chance = np.random.default_rng([seed, 1 + view, *label.encode()])
     lesion, frame = _draw_lesion(_ATYPIA[label], own), _draw_view(chance, size)
     depth = _outline(lesion, frame, own)
-    photo = _expose(_colour(lesion, frame, depth, own), chance)
+    image = _expose(_colour(lesion, frame, depth, own), chance)
     for share, add in ARTEFACTS:
         if chance.random() < share:
-            add(photo, chance)
-    photo += chance.standard_normal((size, size), np.float32) * np.float32(1.6)
-    pixels = np.clip(photo, 0, 255).astype(np.uint8)
-    return Phantom(cv2.merge(list(pixels)), np.where(depth > 0, 255, 0).astype(np.uint8), label)
+            add(image, chance)
+    image += chance.standard_normal((size, size), np.float32) * np.float32(1.6)
+    pixels = np.clip(image, 0, 255).astype(np.uint8)
+    return SyntheticLesion(cv2.merge(list(pixels)), np.where(depth > 0, 255, 0).astype(np.uint8), label)
 
 
-def write_phantoms(
+def write_synthetic_lesions(
     out: str | Path, count: int, *, seed: int = 0, size: int = 224, progress: Progress = show_nothing
 ) -> pd.DataFrame:
     """Writes `count` photographs of each class under `out`, their masks, and `manifest.csv`, which is also returned.
 
     Photographs are `out/benign/*.jpg` and `out/malignant/*.jpg`, masks `out/masks/*.png` with the same stem. About one
     lesion in four is photographed twice and some patients have two lesions or more, so splits must keep them together.
-    The same seed writes the same files: lesion `L00007` is `draw_phantom(label, seed * 1_000_000 + 7)`.
-    Raises `UsageError` for a count under 1 and for what `draw_phantom` refuses, `SpaceError` when the disk is full.
+    The same seed writes the same files: lesion `L00007` is `draw_synthetic_lesion(label, seed * 1_000_000 + 7)`.
+    Raises `UsageError` for a count under 1 and for what `draw_synthetic_lesion` refuses, `SpaceError` when the disk is full.
     """
     if count < 1:
         raise UsageError(f"count {count}: expected at least 1 photograph of each class")
     _check("benign", seed, 0, size)
     out, shots = Path(out), _plan_shots(count, seed)
     for shot in progress(shots, total=len(shots), label="phantoms"):
-        phantom = draw_phantom(shot["label"], shot["seed"], shot["view"], size)
+        synthetic_lesion = draw_synthetic_lesion(shot["label"], shot["seed"], shot["view"], size)
         with write_whole(out / shot["image"]) as temporary:
-            Image.fromarray(phantom.photo).save(temporary, quality=92)
+            Image.fromarray(synthetic_lesion.image).save(temporary, quality=92)
         with write_whole(out / shot["mask"]) as temporary:
-            Image.fromarray(phantom.mask).save(temporary)
+            Image.fromarray(synthetic_lesion.mask).save(temporary)
     manifest = pd.DataFrame(shots).drop(columns=["seed", "view"])
     with write_whole(out / "manifest.csv") as temporary:
         manifest.to_csv(temporary, index=False)
@@ -295,17 +295,17 @@ def _colour(lesion: _Lesion, view: _View, depth: np.ndarray, rng: np.random.Gene
         (pigment + np.float32(1.8) * black) * (1 - np.float32(0.8) * white) * (1 - np.float32(0.5) * red)
     )
     blood += np.float32(lesion.blood) * inside + np.float32(1.1) * red
-    photo = lesion.skin * np.exp(-melanin * _MELANIN - blood * _BLOOD)
+    image = lesion.skin * np.exp(-melanin * _MELANIN - blood * _BLOOD)
     for amount, colour in ((0.6 * blue, _BLUE_GREY), (0.45 * white, _SCAR)):
         if np.ndim(amount):
-            blend(photo, amount, colour * lesion.skin.mean() / 190)
-    return photo
+            blend(image, amount, colour * lesion.skin.mean() / 190)
+    return image
 
 
-def _expose(photo: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _expose(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Uneven light, a vignette, and a camera with a white balance of its own."""
-    y, x = grid(photo.shape[1]) - np.float32(0.5)
+    y, x = grid(image.shape[1]) - np.float32(0.5)
     slope = rng.uniform(-0.16, 0.16, 2).astype(np.float32)
     shade = 1 + slope[0] * x + slope[1] * y - np.float32(rng.uniform(0, 0.5)) * (x * x + y * y)
     balance = rng.uniform(0.92, 1.08) * (1 + rng.normal(0, (0.02, 0.035, 0.06)))
-    return photo * shade * np.float32(balance).reshape(3, 1, 1)
+    return image * shade * np.float32(balance).reshape(3, 1, 1)

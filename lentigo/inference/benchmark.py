@@ -17,7 +17,7 @@ import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
-from lentigo.images.photographs import Photo, stream_photos
+from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, INT8_GRAPH, Bundle
 from lentigo.models.engine import openvino
@@ -133,11 +133,11 @@ def measure_machine(
 
     `keras` adds the rows of Keras where it is installed. Raises `ModelError` when none of `images` can be read.
     """
-    photos = [photo.pixels for photo in stream_photos(images[:IN_MEMORY]) if isinstance(photo, Photo)]
-    if not photos:
+    pixels = [image.pixels for image in stream_images(images[:IN_MEMORY]) if isinstance(image, DecodedImage)]
+    if not pixels:
         raise ModelError("none of the photographs can be read; expected some to measure with")
     with_keras = keras and can_import("keras") and (bundle.folder / CLASSIFIER).is_file()
-    contenders = list_contenders(bundle, photos, images, with_keras)
+    contenders = list_contenders(bundle, pixels, images, with_keras)
     seconds: dict[str, list[float]] = {what: [] for what in contenders}
     rounds = [(what, run) for _ in range(REPEATS) for what, run in contenders.items()]
     for what, run in progress(rounds, total=len(rounds), label="measurements"):
@@ -147,7 +147,7 @@ def measure_machine(
         Rate(what, 1 / statistics.median(times), share_of_limit(what, statistics.median(times), gemm, flops))
         for what, times in seconds.items()
     )
-    p50, p99 = measure_latency(Predictor(bundle, count=1).session, photos[0])
+    p50, p99 = measure_latency(Predictor(bundle, count=1).session, pixels[0])
     cold = statistics.median(
         time_command(
             [sys.executable, "-m", "lentigo", "predict", str(images[0]), "--model", str(bundle.folder)]
@@ -164,41 +164,41 @@ def measure_machine(
 
 
 def list_contenders(
-    bundle: Bundle, photos: list[np.ndarray], images: Sequence[str | Path], keras: bool
+    bundle: Bundle, pixels: list[np.ndarray], images: Sequence[str | Path], keras: bool
 ) -> dict[str, Callable[[], float]]:
     """By its name each way to answer: a function that answers and gives the seconds a photograph took."""
     contenders: dict[str, Callable[[], float]] = {}
     if keras:
-        contenders[KERAS] = prepare_keras(bundle, np.stack(photos[:KERAS_PHOTOS]))
+        contenders[KERAS] = prepare_keras(bundle, np.stack(pixels[:KERAS_PHOTOS]))
     for precision in list_precisions():
         contenders[f"in memory, {precision}"] = prepare_session(
-            Session(bundle.folder / GRAPH, precision=precision), photos
+            Session(bundle.folder / GRAPH, precision=precision), pixels
         )
     if INT8_GRAPH in bundle.card["files"]:
-        contenders["in memory, int8"] = prepare_session(Session(bundle.folder / INT8_GRAPH), photos)
+        contenders["in memory, int8"] = prepare_session(Session(bundle.folder / INT8_GRAPH), pixels)
     predictor = Predictor(bundle)
     contenders[f"in memory, as predict does ({predictor.session.precision})"] = prepare_session(
-        predictor.session, photos
+        predictor.session, pixels
     )
     contenders[FILES] = lambda: time_each(lambda: sum(1 for _ in predictor.predict(images)), len(images))
     return contenders
 
 
-def prepare_session(session: Any, photos: list[np.ndarray]) -> Callable[[], float]:
+def prepare_session(session: Any, pixels: list[np.ndarray]) -> Callable[[], float]:
     """A warm session as a contender."""
-    session.answer(np.stack(photos[: 4 * BATCH]))
-    return lambda: time_each(lambda: sum(1 for _ in session.stream(photos)), len(photos))
+    session.answer(np.stack(pixels[: 4 * BATCH]))
+    return lambda: time_each(lambda: sum(1 for _ in session.stream(pixels)), len(pixels))
 
 
-def prepare_keras(bundle: Bundle, photos: np.ndarray) -> Callable[[], float]:
+def prepare_keras(bundle: Bundle, pixels: np.ndarray) -> Callable[[], float]:
     """The RUN's Keras model, warm, as a contender."""
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import open_network
 
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
     model = network.full or network.trunk  # a RUN without a classifier has no logit
-    model.predict(photos[:KERAS_BATCH], verbose=0)
-    return lambda: time_each(lambda: model.predict(photos, batch_size=KERAS_BATCH, verbose=0), len(photos))
+    model.predict(pixels[:KERAS_BATCH], verbose=0)
+    return lambda: time_each(lambda: model.predict(pixels, batch_size=KERAS_BATCH, verbose=0), len(pixels))
 
 
 def time_each(answer: Callable[[], Any], count: int) -> float:
@@ -219,9 +219,9 @@ def share_of_limit(what: str, seconds: float, gemm: dict[str, float], flops: flo
     return flops / seconds / limit if limit else None
 
 
-def measure_latency(session: Any, photo: np.ndarray) -> tuple[float, float]:
+def measure_latency(session: Any, image: np.ndarray) -> tuple[float, float]:
     """Median and 99th percentile, in seconds, of a single photograph in memory, the session warm."""
-    times = [time_each(lambda: session.answer(photo[None]), 1) for _ in range(WARM_UP + CALLS)][WARM_UP:]
+    times = [time_each(lambda: session.answer(image[None]), 1) for _ in range(WARM_UP + CALLS)][WARM_UP:]
     return tuple(np.percentile(times, [50, 99]).tolist())
 
 

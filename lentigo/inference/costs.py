@@ -67,23 +67,23 @@ def report_use(graph: str, precision: str) -> None:
     print(json.dumps(use))
 
 
-def time_alone(session: Session, photo: np.ndarray) -> float:
+def time_alone(session: Session, image: np.ndarray) -> float:
     """Seconds of one photograph, (1, side, side, 3), by itself: the median of at most 30 calls in about five seconds."""
     times: list[float] = []
     while len(times) < WARM_UP + CALLS and (len(times) <= WARM_UP or sum(times) < MOST_SECONDS):
-        times.append(time_call(session, photo))
+        times.append(time_call(session, image))
     return statistics.median(times[WARM_UP:])
 
 
-def time_many(session: Session, photos: np.ndarray) -> float:
+def time_many(session: Session, images: np.ndarray) -> float:
     """Seconds of each of many photographs, (n, side, side, 3): the median of three rounds after one to warm up."""
-    return statistics.median([time_call(session, photos) for _ in range(4)][1:]) / len(photos)
+    return statistics.median([time_call(session, images) for _ in range(4)][1:]) / len(images)
 
 
-def time_call(session: Session, photos: np.ndarray) -> float:
+def time_call(session: Session, images: np.ndarray) -> float:
     """Seconds of one call."""
     started = time.perf_counter()
-    session.answer(photos)
+    session.answer(images)
     return time.perf_counter() - started
 
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.errors import PhotoError, UsageError
-from lentigo.images.photographs import SUFFIXES, Problem, read_photo
+from lentigo.errors import ImageError, UsageError
+from lentigo.images.photographs import SUFFIXES, Problem, read_image
 from lentigo.inference.explanation_figures import draw_explanation, save_figure
-from lentigo.inference.output_names import keep_photos, name_apart
-from lentigo.inference.prediction import Prediction, Predictor, gather_photos
+from lentigo.inference.output_names import keep_images, name_apart
+from lentigo.inference.prediction import Prediction, Predictor, gather_images
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def explain(
     model: str | Path = "bundled",
     *,
     out: str | Path | None = None,
-    exact: bool = False,
+    fp32: bool = False,
 ) -> Explanations:
     """Explains photographs and folders of photographs; prediction and heatmap come from one pass.
 
@@ -51,14 +51,14 @@ def explain(
     Raises `ModelError` for a RUN that cannot be used and `UsageError` for an `out` that cannot be meant.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    predictor = Predictor(model, exact=exact)
-    paths, problems = gather_photos(inputs)
-    answers = list(explain_photos(predictor, paths, {} if out is None else name_figures(paths, out)))
+    predictor = Predictor(model, fp32=fp32)
+    paths, problems = gather_images(inputs)
+    answers = list(explain_images(predictor, paths, {} if out is None else name_figures(paths, out)))
     explanations = tuple(a for a in answers if isinstance(a, Explanation))
     return Explanations(explanations, tuple(problems) + tuple(a for a in answers if isinstance(a, Problem)))
 
 
-def explain_photos(
+def explain_images(
     predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]
 ) -> Iterator[Explanation | Problem]:
     """One explanation for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
@@ -70,9 +70,9 @@ def explain_photos(
         image = answer.prediction.image
         try:
             if image in figures:
-                save_figure(draw_explanation(read_photo(image, side=None).pixels, answer), figures[image])
+                save_figure(draw_explanation(read_image(image, side=None).pixels, answer), figures[image])
             yield Explanation(image, answer.prediction, answer.heatmap, figures.get(image), answer.centres)
-        except PhotoError as error:  # it was there a moment ago
+        except ImageError as error:  # it was there a moment ago
             yield Problem(image, str(error).removeprefix(f"{image}: "))
 
 
@@ -86,18 +86,18 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
 
     Raises `UsageError` for several photographs and one file, and where a figure would replace a photograph.
     """
-    photos = {str(path): Path(path) for path in paths}  # a photograph that is named twice has one figure
+    images = {str(path): Path(path) for path in paths}  # a photograph that is named twice has one figure
     out = Path(out)
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
-        if len(photos) > 1 or out.suffix.lower() != ".png":
+        if len(images) > 1 or out.suffix.lower() != ".png":
             raise UsageError(
-                f"{out}: cannot hold {len(photos)} figure(s); expected a folder, or for one photograph a name ending in .png"
+                f"{out}: cannot hold {len(images)} figure(s); expected a folder, or for one photograph a name ending in .png"
             )
-        figures = dict.fromkeys(photos, out)
+        figures = dict.fromkeys(images, out)
     else:
         figures = {
             image: out / f"{name}.png"
-            for image, name in zip(photos, name_apart(photos.values()), strict=True)
+            for image, name in zip(images, name_apart(images.values()), strict=True)
         }
-    keep_photos(photos.values(), figures.values())
+    keep_images(images.values(), figures.values())
     return figures

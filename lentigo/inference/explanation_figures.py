@@ -35,7 +35,7 @@ class Layout:
     """Where the parts of a figure stand."""
 
     size: tuple[int, int]
-    photo: Box
+    image: Box
     heatmap: Box
     bar: Box
 
@@ -50,26 +50,26 @@ class Words:
     footer: str
 
 
-def draw_explanation(photo: np.ndarray, answer: Answer) -> Image.Image:
+def draw_explanation(image: np.ndarray, answer: Answer) -> Image.Image:
     """The photograph, uint8 (height, width, 3), with the lesion's outline where the answer has a mask, and beside it the same in grey with the
     heatmap over it."""
-    layout = arrange(photo.shape[1], photo.shape[0])
-    left, top, right, bottom = layout.photo
-    picture = Image.fromarray(photo).resize(
+    layout = arrange(image.shape[1], image.shape[0])
+    left, top, right, bottom = layout.image
+    canvas = Image.fromarray(image).resize(
         (right - left, bottom - top), Image.Resampling.LANCZOS, reducing_gap=3.0
     )
     limit = float(np.abs(answer.heatmap).max()) or 1.0
     figure = Image.new("RGB", layout.size, "white")
-    figure.paste(picture if answer.mask is None else outline(picture, answer.mask), layout.photo)
-    figure.paste(lay_over(picture, answer.heatmap / limit, answer.centres), layout.heatmap)
+    figure.paste(canvas if answer.mask is None else outline(canvas, answer.mask), layout.image)
+    figure.paste(lay_over(canvas, answer.heatmap / limit, answer.centres), layout.heatmap)
     draw_scale(figure, layout.bar, limit, answer.heatmap.size)
     draw_words(figure, layout, describe(answer))
     return figure
 
 
-def outline(picture: Image.Image, mask: np.ndarray) -> Image.Image:
+def outline(image: Image.Image, mask: np.ndarray) -> Image.Image:
     """The picture with a line around the lesion of its mask, P(lesion) (side, side)."""
-    return draw_outline(np.asarray(picture), enlarge_mask(clean_mask(mask), *picture.size) > 0)
+    return draw_outline(np.asarray(image), enlarge_mask(clean_mask(mask), *image.size) > 0)
 
 
 def save_figure(figure: Image.Image, path: Path) -> None:
@@ -85,13 +85,13 @@ def arrange(width: int, height: int) -> Layout:
     wide, high = max(across, NARROWEST), max(down, LOWEST)
     x, y = MARGIN + (wide - across) // 2, HEAD + (high - down) // 2
     beside, bar = x + wide + GAP, MARGIN + wide + GAP + wide + GAP // 2
-    photo, heatmap = (x, y, x + across, y + down), (beside, y, beside + across, y + down)
-    return Layout((bar + SIDE, HEAD + high + FOOT), photo, heatmap, (bar, HEAD, bar + BAR, HEAD + high))
+    image, heatmap = (x, y, x + across, y + down), (beside, y, beside + across, y + down)
+    return Layout((bar + SIDE, HEAD + high + FOOT), image, heatmap, (bar, HEAD, bar + BAR, HEAD + high))
 
 
-def lay_over(picture: Image.Image, shares: np.ndarray, centres: Sequence[float] = ()) -> Image.Image:
+def lay_over(image: Image.Image, shares: np.ndarray, centres: Sequence[float] = ()) -> Image.Image:
     """The picture in grey, with the heatmap in shares of its strongest cell, (h, w), over it; `centres` as in `enlarge`."""
-    grey = 0.4 + 0.6 * np.asarray(picture.convert("L")) / 255  # pale, so that the colours are the map's alone
+    grey = 0.4 + 0.6 * np.asarray(image.convert("L")) / 255  # pale, so that the colours are the map's alone
     return paint(grey, enlarge(shares, *grey.shape, centres))
 
 
@@ -204,7 +204,7 @@ def draw_words(figure: Image.Image, layout: Layout, words: Words) -> None:
     draw.text((middle, 40), shorten(words.name, font(20), room), QUIET, font(20), anchor="ms")
     draw.text((middle, 74), words.decision, INK, font(26), anchor="ms", stroke_width=0.4)
     for box, caption in (
-        (layout.photo, "photograph"),
+        (layout.image, "photograph"),
         (layout.heatmap, "what speaks for malignant, and what against"),
     ):
         draw.text(((box[0] + box[2]) / 2, layout.bar[1] - 12), caption, QUIET, font(18), anchor="ms")

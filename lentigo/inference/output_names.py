@@ -21,20 +21,20 @@ def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> d
 
     Raises `UsageError` where a file would replace a photograph, or `out` is a file.
     """
-    photos, out = {str(path): Path(path) for path in paths}, Path(out)
+    images, out = {str(path): Path(path) for path in paths}, Path(out)
     if out.is_file():
         raise UsageError(f"{out}: is a file; expected a folder, or a name for one to be made")
     files = {
         image: tuple(out / f"{name}{ending}" for ending in endings)
-        for image, name in zip(photos, name_apart(photos.values()), strict=True)
+        for image, name in zip(images, name_apart(images.values()), strict=True)
     }
-    keep_photos(photos.values(), (file for several in files.values() for file in several))
+    keep_images(images.values(), (file for several in files.values() for file in several))
     return files
 
 
-def keep_photos(photos: Iterable[Path], files: Iterable[Path]) -> None:
+def keep_images(images: Iterable[Path], files: Iterable[Path]) -> None:
     """Raises `UsageError` where a file to be made is one of the photographs."""
-    sources = {resolve_name(path) for path in photos}
+    sources = {resolve_name(path) for path in images}
     for file in files:
         if resolve_name(file) in sources:
             raise UsageError(

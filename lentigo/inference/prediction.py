@@ -17,7 +17,7 @@ import numpy as np
 
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.photographs import Photo, Problem, list_photos, stream_photos
+from lentigo.images.photographs import DecodedImage, Problem, list_images, stream_images
 from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule
@@ -33,7 +33,7 @@ from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.networks.receptive_fields import place_cells
 from lentigo.models.runtime import BATCH, Answers, open_session
 
-OVERFLOW_CURE = "compute in fp32 (--exact), or copy the RUN again from its source"
+OVERFLOW_CURE = "compute in fp32 (--fp32), or copy the RUN again from its source"
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
 
 
@@ -48,7 +48,7 @@ def transpose(pixels: np.ndarray) -> np.ndarray:
 
 
 SHIFTED = "unlike the sources that the model has learned from: its probability may be further off than usual"
-FLIPS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each undoes itself
+TTA_VIEWS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each undoes itself
 
 
 @dataclass(frozen=True)
@@ -138,17 +138,17 @@ class Predictor:
     """
 
     def __init__(
-        self, model: str | Path | Bundle, *, exact: bool = False, flips: bool = False, device: str = "cpu", count: int | None = None,
-        operating_point: str | None = None, risk: float | None = None, prevalence: float | None = None, threads: int | None = None,
+        self, model: str | Path | Bundle, *, fp32: bool = False, tta: bool = False, device: str = "cpu", count: int | None = None,
+        operating_point: str | None = None, alpha: float | None = None, prevalence: float | None = None, threads: int | None = None,
     ):  # fmt: skip
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self.threads = threads
-        self.views = FLIPS if flips else FLIPS[:1]
+        self.views = TTA_VIEWS if tta else TTA_VIEWS[:1]
         few = count is not None and count * len(self.views) <= BATCH
-        self.tta = self.bundle.card.get("tta") if flips else None
+        self.tta = self.bundle.card.get("tta") if tta else None
         with check_meanwhile(None if self.bundle is model else self.bundle):
             self.session = open_session(
-                self.bundle, device=device, exact=exact, batch=1 if few else BATCH, threads=threads
+                self.bundle, device=device, fp32=fp32, batch=1 if few else BATCH, threads=threads
             )
             self.reference = None
             if REFERENCE in self.bundle.card["files"]:
@@ -161,7 +161,7 @@ class Predictor:
         self.threshold = float(entries["threshold"]) if self.classifies else math.nan
         if operating_point:
             self.threshold = self.find_threshold(operating_point)
-        self.risk = float(self.bundle.card.get("risk", 0.0) if risk is None else risk)
+        self.alpha = float(self.bundle.card.get("alpha", 0.0) if alpha is None else alpha)
         self.prevalence = None if prevalence is None else require_prevalence(prevalence)
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
@@ -176,26 +176,26 @@ class Predictor:
 
         `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
         """
-        return self.answer_photos(stream_photos(images, threads=self.threads))
+        return self.answer_images(stream_images(images, threads=self.threads))
 
-    def answer_photos(self, photos: Iterable[Photo | Problem]) -> Iterator[Answer | Problem]:
+    def answer_images(self, images: Iterable[DecodedImage | Problem]) -> Iterator[Answer | Problem]:
         """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already stays one."""
-        waiting: deque[Photo | Problem] = deque()
-        measured, last = self.measure(photos, waiting), time.perf_counter()
+        waiting: deque[DecodedImage | Problem] = deque()
+        measured, last = self.measure(images, waiting), time.perf_counter()
         while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
             seconds = (time.perf_counter() - last) / len(chunk)
             for logit, mask, first in chunk:
                 while isinstance(waiting[0], Problem):
                     yield waiting.popleft()
-                photo = waiting.popleft()
+                image = waiting.popleft()
                 if fault := self.find_fault(logit, mask, first):
-                    yield Problem(photo.image, fault)
+                    yield Problem(image.image, fault)
                     continue
-                said = self.decide(photo, logit, first, seconds) if self.classifies else None
+                said = self.decide(image, logit, first, seconds) if self.classifies else None
                 yield Answer(
-                    photo.image,
+                    image.image,
                     said,
-                    photo.pixels,
+                    image.pixels,
                     logit,
                     first.get("heatmap"),
                     mask,
@@ -239,16 +239,16 @@ class Predictor:
         return probability
 
     def measure(
-        self, photos: Iterable[Photo | Problem], waiting: deque
+        self, images: Iterable[DecodedImage | Problem], waiting: deque
     ) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
         """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects
         what was drawn."""
 
         def read() -> Iterator[np.ndarray]:
-            for photo in photos:
-                waiting.append(photo)
-                if isinstance(photo, Photo):
-                    yield photo.pixels
+            for image in images:
+                waiting.append(image)
+                if isinstance(image, DecodedImage):
+                    yield image.pixels
 
         answers = self.session.stream(turn_views(read(), self.views))
         for first in answers:
@@ -267,17 +267,17 @@ class Predictor:
             place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
         )
 
-    def decide(self, photo: Photo, logit: float, answers: Answers, seconds: float) -> Prediction:
+    def decide(self, image: DecodedImage, logit: float, answers: Answers, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
         probability = float(self.calibration.apply(np.array([logit]))[0])
         distance = 0.0
         if self.reference is not None:
             distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
         decision = self.rule.decide(probability, distance)
-        warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(photo.pixels, photo.size)))
+        warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(image.pixels, image.size)))
         if decision.shifted:
             warnings = (SHIFTED, *warnings)
-        said = self.describe(photo.image, probability, decision, seconds, warnings)
+        said = self.describe(image.image, probability, decision, seconds, warnings)
         if "diagnosis" not in answers:
             return said
         return replace(
@@ -304,7 +304,7 @@ class Predictor:
     @property
     def rule(self) -> DecisionRule:
         """When a label is given, and which."""
-        return DecisionRule(self.threshold, self.risk, self.reference)
+        return DecisionRule(self.threshold, self.alpha, self.reference)
 
     def shift(self, probability: float) -> float:
         """A probability for the population in which the model is used."""
@@ -341,8 +341,8 @@ class Predictor:
             )
         if len(self.views) > 1 and self.tta is None:
             raise ModelError(
-                f"{self.bundle.folder}: --flips averages over mirrored views, and this RUN has no calibration for their mean (no `tta` in "
-                f"card.json): its probabilities would be wrong; leave --flips out, or train the RUN with --tta"
+                f"{self.bundle.folder}: --tta averages over mirrored views, and this RUN has no calibration for their mean (no `tta` in "
+                f"card.json): its probabilities would be wrong; leave --tta out, or train the RUN with --tta"
             )
 
     def require_decoder(self) -> None:
@@ -375,10 +375,10 @@ class Predictor:
 
 
 def turn_views(
-    photos: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]
+    images: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]
 ) -> Iterator[np.ndarray]:
     """The views of each photograph, uint8 (side, side, 3), one after the other."""
-    for pixels in photos:
+    for pixels in images:
         for view in views:
             yield np.ascontiguousarray(view(pixels))
 
@@ -395,12 +395,12 @@ def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
                 check.result()
 
 
-def gather_photos(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
+def gather_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
     """Photographs named by files, folders and addresses, and the folders that hold none.
 
     Files are not opened here. Raises `DataError` where there is nothing to answer at all.
     """
-    found = list(list_photos(inputs))
+    found = list(list_images(inputs))
     paths, problems = (
         [item for item in found if not isinstance(item, Problem)],
         [item for item in found if isinstance(item, Problem)],
@@ -418,8 +418,8 @@ def predict(
     inputs: str | Path | Iterable[str | Path],
     model: str | Path = "bundled",
     *,
-    exact: bool = False,
-    flips: bool = False,
+    fp32: bool = False,
+    tta: bool = False,
     device: str = "cpu",
 ) -> Predictions:
     """Answers for photographs and folders of photographs; the options are those of `Predictor`.
@@ -427,8 +427,8 @@ def predict(
     Raises `ModelError` for a RUN that cannot be used; photographs that cannot be read are in `problems`.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_photos(inputs)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=len(paths))
+    paths, problems = gather_images(inputs)
+    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
     answers = list(predictor.predict(paths))
     predictions = tuple(a for a in answers if isinstance(a, Prediction))
     return Predictions(predictions, tuple(problems) + tuple(a for a in answers if isinstance(a, Problem)))

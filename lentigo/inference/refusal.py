@@ -64,7 +64,7 @@ class Reference:
         """(2, k)."""
         return whiten(self.centres, self.rows)
 
-    def list_possible(self, probability: float, risk: float) -> tuple[str, ...]:
+    def list_possible(self, probability: float, alpha: float) -> tuple[str, ...]:
         """The classes that conformal prediction cannot exclude at a risk, by class (Vovk 2012, Mondrian).
 
         A class stands unless fewer than the share `risk` of its own validation photographs look as foreign to it. Of photographs like
@@ -75,7 +75,7 @@ class Reference:
             "malignant": np.searchsorted(self.malignant, probability, "right"),
         }
         sizes = {"benign": len(self.benign), "malignant": len(self.malignant)}
-        return tuple(name for name, count in stranger.items() if (count + 1) / (sizes[name] + 1) > risk)
+        return tuple(name for name, count in stranger.items() if (count + 1) / (sizes[name] + 1) > alpha)
 
     def save(self, path: Path, tta: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         """Writes arrays, no pickles.

@@ -29,7 +29,7 @@ REFERENCE = "reference.npz"  # what the model knows: embeddings and validation s
 INT8_GRAPH, INT8_WEIGHTS = (
     "model.int8.xml",
     "model.int8.bin",
-)  # the quantised twin, where `lentigo export --int8` made one
+)  # the quantised duplicate, where `lentigo export --int8` made one
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, LEARNED, PAST, MASKS)
 BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
 RESULTS = (
@@ -177,7 +177,7 @@ def amend_bundle(
 ) -> Bundle:
     """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is valid at every moment.
 
-    Of the int8 twin, whose two files must be of one kind, the card forgets the old ones first; of other files it knows both meanwhile:
+    Of the int8 form, whose two files must be of one kind, the card forgets the old ones first; of other files it knows both meanwhile:
     what comes must go with what is there. Files named in `drop` go.
     """
     files, going = list(files), {*drop, INT8_GRAPH, INT8_WEIGHTS}

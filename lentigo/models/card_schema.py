@@ -138,7 +138,7 @@ DATA = Entries({
     **dict.fromkeys(("training", "validation", "training_malignant", "validation_malignant", "training_groups", "validation_groups"), COUNT.or_null()),
     **dict.fromkeys(("name", "fingerprint", "split"), TEXT.or_null()),
     "known": Entries({}, others=COUNT.or_null()), "sources": ListOf(TEXT), "licenses": ListOf(TEXT), "left_out": LEAKS,
-    "twins": Entries({"photographs": COUNT, "groups": COUNT}),
+    "duplicates": Entries({"photographs": COUNT, "groups": COUNT}),
 })  # fmt: skip
 RECIPE = Entries({
     "name": TEXT.or_null(), "seed": COUNT.or_null(), "head_epochs": COUNT.or_null(), "finetune": YES_NO.or_null(), "class_weights": YES_NO.or_null(),
@@ -149,7 +149,7 @@ CALIBRATION = Entries({
 }, nullable=False)  # fmt: skip
 CARD = Entries({
     "format": COUNT, "files": FILES, "coming": FILES, "backbone": TEXT, "outputs": ListOf(TEXT, nullable=False), "threshold": SHARE,
-    "risk": SHARE, "prevalence": PART.or_null(), "parameters": COUNT.or_null(), "best_epoch": EPOCHS,
+    "alpha": SHARE, "prevalence": PART.or_null(), "parameters": COUNT.or_null(), "best_epoch": EPOCHS,
     "logit_threshold": NUMBER, "precision": TEXT, "int8": Entries({"neutral": YES_NO}),
     "seconds": NUMBER.or_null(),
     **dict.fromkeys(("lentigo", "disclaimer", "architecture", "licence", "threshold_rule", "machine"), TEXT.or_null()),
@@ -167,7 +167,7 @@ CARD = Entries({
     "metrics": Entries({}, others=SCORES, nullable=False), "leaks": LEAKS, "data": DATA, "recipe": RECIPE,
     "ensemble": Entries({"folds": COUNT, "sizes": ListOf(COUNT), "best_epochs": ListOf(COUNT), "aurocs": ListOf(SHARE)}),
     "measured": Entries({
-        **SCORES.known, "data": TEXT, "model": TEXT, "floors": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
+        **SCORES.known, "data": TEXT, "model": TEXT, "shortcut_baselines": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
         "stress": ListOf(Entries({
             "name": TEXT, "auroc": NUMBER.or_null(), "auroc_ci": INTERVAL.or_null(), "changed": NUMBER,
         }, nullable=False)),

@@ -23,8 +23,8 @@ from scipy.special import expit
 from lentigo.common.files import stage_folder
 from lentigo.datasets.manifests import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
-from lentigo.images.photographs import find_photos
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.photographs import find_images
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.engine import openvino
@@ -75,13 +75,13 @@ def export(
     out: str | Path,
     *,
     int8: bool = False,
-    photos: str | Path | Iterable[str | Path] | None = None,
+    images: str | Path | Iterable[str | Path] | None = None,
 ) -> Export:
     """Writes a RUN in another form, whole or not at all.
 
     `out` is a file with the format's suffix, else a folder to be made. The artefact is compared with the Keras model on
-    `photos` (files or folders), else on the RUN's validation photographs where they still are, filled up with phantoms to at least 16.
-    `int8`, of the format openvino, quantises, and the card says what it costs; the twin is kept in the RUN too, and answers by default, where 99.5 % of the
+    `photos` (files or folders), else on the RUN's validation photographs where they still are, filled up with synthetic lesions to at least 16.
+    `int8`, of the format openvino, quantises, and the card says what it costs; the duplicate is kept in the RUN too, and answers by default, where 99.5 % of the
     decisions stay and the upper limit of the loss of AUROC is below 0.002.
 
     Raises `UsageError` for an unknown format or a place that is taken; `ModelError` for a RUN that cannot be used, a
@@ -90,14 +90,14 @@ def export(
     kind, out = find_format(format, int8), Path(out)
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
-    if int8 and photos is not None:
+    if int8 and images is not None:
         raise UsageError(
             "photos and int8 do not go together: int8 is calibrated and measured on the RUN's own validation photographs"
         )
     bundle = run if isinstance(run, Bundle) else open_bundle(run)
     if int8:
         return export_int8(bundle, out, place)
-    model, pixels = load_model(bundle), choose_pixels(bundle, photos)
+    model, pixels = load_model(bundle), choose_pixels(bundle, images)
     with stage_folder(out) as folder:
         staged = folder / place.relative_to(out.parent)
         staged.parent.mkdir(exist_ok=True)
@@ -117,16 +117,18 @@ def export(
 
 
 def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
-    """Quantises a RUN's graph and writes the twin to `place`; where it is as good as the graph it is kept in the RUN, too, which then answers with it."""
-    with stage_folder(bundle.folder / INT8_GRAPH) as twin, stage_folder(out) as folder:
-        loss = quantize_bundle(bundle, twin)
+    """Quantises a RUN's graph and writes the duplicate to `place`; where it is as good as the graph it is kept in the RUN, too, which then answers with it."""
+    with stage_folder(bundle.folder / INT8_GRAPH) as duplicate, stage_folder(out) as folder:
+        loss = quantize_bundle(bundle, duplicate)
         staged = folder / place.relative_to(out.parent)
         staged.parent.mkdir(exist_ok=True)
-        shutil.copyfile(twin / INT8_WEIGHTS, staged.with_suffix(".bin"))
-        shutil.copyfile(twin / INT8_GRAPH, staged)
+        shutil.copyfile(duplicate / INT8_WEIGHTS, staged.with_suffix(".bin"))
+        shutil.copyfile(duplicate / INT8_GRAPH, staged)
         megabytes = weigh(folder)
         if loss.neutral:
-            amend_bundle(bundle, (twin / INT8_WEIGHTS, twin / INT8_GRAPH), int8=clear_nan(asdict(loss)))
+            amend_bundle(
+                bundle, (duplicate / INT8_WEIGHTS, duplicate / INT8_GRAPH), int8=clear_nan(asdict(loss))
+            )
         else:
             amend_bundle(bundle, (), drop=(INT8_GRAPH, INT8_WEIGHTS), int8=clear_nan(asdict(loss)))
         publish(folder, out)
@@ -170,23 +172,23 @@ def load_model(bundle: Bundle) -> Any:
     return build_answers(open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])))
 
 
-def choose_pixels(bundle: Bundle, photos: str | Path | Iterable[str | Path] | None) -> np.ndarray:
-    """What to compare on, uint8 (n, side, side, 3): given or validation photographs, filled up with phantoms.
+def choose_pixels(bundle: Bundle, compare_on: str | Path | Iterable[str | Path] | None) -> np.ndarray:
+    """What to compare on, uint8 (n, side, side, 3): given or validation photographs, filled up with synthetic lesions.
 
     Raises `DataError` where photographs are given and none can be read.
     """
-    given = [photos] if isinstance(photos, str | Path) else photos
+    given = [compare_on] if isinstance(compare_on, str | Path) else compare_on
     images = (
         list_validation(bundle)["image"]
         if given is None
-        else [str(file) for photo in given for file in find_photos(photo)]
+        else [str(file) for image in given for file in find_images(image)]
     )
-    pixels = [photo.pixels for photo in read_some(images, MOST)]
+    pixels = [image.pixels for image in read_some(images, MOST)]
     if given is not None and not pixels:
         raise DataError(
             f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, WebP or BMP"
         )
-    pixels += [draw_phantom(CLASSES[seed % 2], seed).photo for seed in range(FEWEST - len(pixels))]
+    pixels += [draw_synthetic_lesion(CLASSES[seed % 2], seed).image for seed in range(FEWEST - len(pixels))]
     return np.stack(pixels)
 
 

@@ -1,4 +1,4 @@
-"""The int8 twin of a graph: quantised by NNCF on validation photographs, and measured beside the original."""
+"""The int8 form of a graph: quantised by NNCF on validation photographs, and measured beside the original."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from scipy.special import expit
 from lentigo.common.files import hash_file
 from lentigo.common.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
-from lentigo.images.photographs import Photo, stream_photos
+from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.models.agreement import compare_answers
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
@@ -28,10 +28,10 @@ CALIBRATION = 300  # photographs, NNCF's own default
 
 @dataclass(frozen=True)
 class Loss:
-    """A graph in fp32 and its int8 twin as it is served, on the validation photographs; intervals are of 95 %.
+    """A graph in fp32 and its int8 form as it is served, on the validation photographs; intervals are of 95 %.
 
     `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold, `largest_difference` and `mean_difference` those of
-    P(malignant) before calibration. `neutral`: the twin may be what the RUN answers with (`lentigo.models.agreement`).
+    P(malignant) before calibration. `neutral`: the duplicate may be what the RUN answers with (`lentigo.models.agreement`).
     """
 
     n: int
@@ -51,7 +51,7 @@ class Loss:
 
 
 def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
-    """Writes the int8 twin of a RUN's graph into `folder` and measures it on the RUN's validation photographs.
+    """Writes the int8 form of a RUN's graph into `folder` and measures it on the RUN's validation photographs.
 
     Raises `ModelError` where those are not to be had, where NNCF is missing, and where the card does not say at which logit the RUN decides.
     """
@@ -66,11 +66,11 @@ def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
             f"{bundle.folder / SPLITS}: names no readable, unchanged validation photographs of both classes; int8 is calibrated and "
             f"measured on them: put them back, or call from the folder where `lentigo train` was called"
         )
-    calibration = [photo.pixels for photo in read_some(table["image"], CALIBRATION)]
-    twin = folder / INT8_GRAPH
-    save_model(quantize_graph(bundle.graph, calibration), twin)
+    calibration = [image.pixels for image in read_some(table["image"], CALIBRATION)]
+    duplicate = folder / INT8_GRAPH
+    save_model(quantize_graph(bundle.graph, calibration), duplicate)
     before = measure_logits(Session(bundle.graph, precision="f32"), table["image"])
-    after = measure_logits(Session(twin), table["image"])
+    after = measure_logits(Session(duplicate), table["image"])
     facts = {"calibration": len(calibration), "nncf": nncf.__version__}
     return compare(table, before, after, bundle.card["logit_threshold"], **facts)
 
@@ -116,7 +116,7 @@ def is_same(path: str, digest: str) -> bool:
         return False
 
 
-def read_some(images: Iterable[str], count: int) -> list[Photo]:
+def read_some(images: Iterable[str], count: int) -> list[DecodedImage]:
     """At most `count` photographs, spread over the whole list; those that cannot be read are left out."""
     images = list(images)
     chosen = (
@@ -124,10 +124,10 @@ def read_some(images: Iterable[str], count: int) -> list[Photo]:
         if len(images) > count
         else images
     )
-    return [photo for photo in stream_photos(chosen) if isinstance(photo, Photo)]
+    return [image for image in stream_images(chosen) if isinstance(image, DecodedImage)]
 
 
-def quantize_graph(graph: Path, photos: list[np.ndarray]) -> openvino.Model:
+def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
     """A graph with its trunk in int8, calibrated on photographs uint8 (side, side, 3).
 
     Head, heatmap and mask cost next to nothing and stay as they are. Batch norms are folded into convolutions first, as
@@ -145,10 +145,10 @@ def quantize_graph(graph: Path, photos: list[np.ndarray]) -> openvino.Model:
         if operation.get_friendly_name() not in trunk
     ]
     scope = nncf.IgnoredScope(names=others, validate=False)
-    data = nncf.Dataset([photo[None] for photo in photos])
+    data = nncf.Dataset([image[None] for image in images])
     with redirect_stdout(io.StringIO()):  # its progress bar
         return nncf.quantize(
-            model, data, subset_size=len(photos), preset=nncf.QuantizationPreset.MIXED, ignored_scope=scope
+            model, data, subset_size=len(images), preset=nncf.QuantizationPreset.MIXED, ignored_scope=scope
         )
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache
 from lentigo.common.files import cache_folder, hash_bytes, hash_file
 from lentigo.errors import ModelError, UsageError
-from lentigo.images.photographs import SIDE, Photo, stream_photos
+from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle, check_hashes
 from lentigo.models.engine import openvino
 
@@ -101,13 +101,13 @@ class Session:
         """What a copy in another process opens the graph again with, when it is first asked."""
         return self.__dict__ | {"_compiled": None, "_process": None}
 
-    def answer(self, photos: np.ndarray) -> Answers:
+    def answer(self, images: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
-        return stack_answers(self.stream(photos))
+        return stack_answers(self.stream(images))
 
-    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Answers]:
         """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays flat."""
-        for answers, count in self._run(gather(photos, self.batch)):
+        for answers, count in self._run(gather(images, self.batch)):
             for row in range(count):
                 yield {name: array[row] for name, array in answers.items()}
 
@@ -184,14 +184,14 @@ class ProviderSession:
         """See `Session.__getstate__`."""
         return self.__dict__ | {"_compiled": None, "_process": None}
 
-    def answer(self, photos: np.ndarray) -> Answers:
+    def answer(self, images: np.ndarray) -> Answers:
         """Answers for an array of photographs, uint8 (n, side, side, 3)."""
-        return stack_answers(self.stream(photos))
+        return stack_answers(self.stream(images))
 
-    def stream(self, photos: Iterable[np.ndarray]) -> Iterator[Answers]:
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Answers]:
         """One answer for each photograph, in order."""
         compiled = self.compiled
-        for pixels, count in gather(photos, self.batch):
+        for pixels, count in gather(images, self.batch):
             answers = compiled.run(self.names, {"image": pixels})
             for row in range(count):
                 yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
@@ -201,18 +201,18 @@ def open_session(
     bundle: Bundle,
     *,
     device: str = "cpu",
-    exact: bool = False,
+    fp32: bool = False,
     batch: int = BATCH,
     threads: int | None = None,
 ) -> Session | ProviderSession:
-    """A session for a RUN: on the CPU its int8 twin where it has one, else its graph in the precision that was measured to
+    """A session for a RUN: on the CPU its int8 form where it has one, else its graph in the precision that was measured to
     be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
 
     Raises `UsageError` for an unknown device, `ModelError` for one that is not there.
     """
     if device not in DEVICES:
         raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
-    files, precision = bundle.card["files"], choose_precision(bundle, exact=exact)
+    files, precision = bundle.card["files"], choose_precision(bundle, fp32=fp32)
     if device != "cpu":
         session = ProviderSession(bundle.graph, device, batch=batch)
     elif precision == "int8":
@@ -232,10 +232,10 @@ def bound_threads(threads: int) -> dict[str, str]:
     return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
 
 
-def choose_precision(bundle: Bundle, *, exact: bool = False) -> str:
+def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
     """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN vouches for."""
     files, capabilities = bundle.card["files"], list_capabilities()
-    if exact:
+    if fp32:
         return "f32"
     neutral = (bundle.card.get("int8") or {}).get("neutral", False)
     if neutral and "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
@@ -310,10 +310,10 @@ def measure_logits(session: Session, images: Iterable[str], side: int = SIDE) ->
     readable: list[bool] = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for photo in stream_photos(images, side):
-            readable.append(isinstance(photo, Photo))
+        for image in stream_images(images, side):
+            readable.append(isinstance(image, DecodedImage))
             if readable[-1]:
-                yield photo.pixels
+                yield image.pixels
 
     answers = [float(answer["logit"][0]) for answer in session.stream(pixels())]
     logits = np.full(len(readable), np.nan)
@@ -341,11 +341,11 @@ def stack_answers(answers: Iterable[Answers]) -> Answers:
     return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
 
 
-def gather(photos: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
+def gather(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
     """Stacks single photographs into batches of `size`, the last one filled up with nothing; with their true counts."""
     waiting: list[np.ndarray] = []
-    for photo in photos:
-        waiting.append(photo)
+    for image in images:
+        waiting.append(image)
         if len(waiting) == size:
             yield np.stack(waiting), size
             waiting = []

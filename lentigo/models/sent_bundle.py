@@ -18,7 +18,7 @@ LEFT = (CLASSIFIER, HISTORY, SPLITS, LEARNED, PAST, MASKS)  # for further traini
 
 
 @dataclass(frozen=True)
-class Parcel:
+class SentBundle:
     """The name of a RUN's folder and its files. What unpacks it answers with the same name."""
 
     name: str
@@ -78,11 +78,11 @@ class Parcel:
                     raise
 
 
-def pack_bundle(bundle: Bundle) -> Parcel:
+def pack_bundle(bundle: Bundle) -> SentBundle:
     """What of a RUN is needed to answer."""
     files = {name: digest for name, digest in bundle.card["files"].items() if name not in LEFT}
     card = json.dumps({**bundle.card, "files": files}, allow_nan=False).encode()
-    return Parcel(
+    return SentBundle(
         bundle.folder.resolve().name,
         {CARD: card, **{name: (bundle.folder / name).read_bytes() for name in files}},
     )

@@ -17,7 +17,7 @@ import numpy as np
 
 from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_pictures, hash_photos
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
 from lentigo.errors import ModelError
 from lentigo.models.bundle import LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle, is_run
 
@@ -28,7 +28,7 @@ BYTES_EACH = DIGEST_BYTES + BYTES + len(PARTS)
 
 
 @dataclass(frozen=True)
-class KnownPhoto:
+class RecognisedImage:
     """A photograph that a RUN has learned from, or was validated on.
 
     Attributes:
@@ -43,7 +43,7 @@ class KnownPhoto:
 
 
 @dataclass(frozen=True, eq=False)
-class Learned:
+class TrainingRecord:
     """The photographs that a RUN knows, n of them, in the order of their files' hashes.
 
     Attributes:
@@ -76,22 +76,22 @@ class Learned:
         """The row of each file by the start of its SHA-256."""
         return {digest.tobytes(): row for row, digest in enumerate(self.digests)}
 
-    def of_part(self, part: str) -> Learned:
+    def of_part(self, part: str) -> TrainingRecord:
         """The photographs that one of `PARTS` knows."""
         known = self.take(self.uses[:, PARTS.index(part)] > 0)
         return known if part == "classifier" else replace(known, unlisted=0)
 
-    def take(self, rows: np.ndarray) -> Learned:
+    def take(self, rows: np.ndarray) -> TrainingRecord:
         """The photographs of a boolean mask, or of row numbers."""
-        return Learned(self.digests[rows], self.hashes[rows], self.uses[rows], self.unlisted)
+        return TrainingRecord(self.digests[rows], self.hashes[rows], self.uses[rows], self.unlisted)
 
-    def replace_part(self, part: str) -> Learned:
+    def replace_part(self, part: str) -> TrainingRecord:
         """The same without what one of `PARTS` knows, which is to learn anew."""
         uses = self.uses.copy()
         uses[:, PARTS.index(part)] = 0
         return replace(self, uses=uses).take(uses.any(axis=1))
 
-    def add(self, later: Learned) -> Learned:
+    def add(self, later: TrainingRecord) -> TrainingRecord:
         """The photographs of both; where both know one, the later use counts, and a hash is kept."""
         digests = np.concatenate([later.digests, self.digests])
         hashes = np.concatenate([later.hashes, self.hashes])
@@ -104,11 +104,11 @@ class Learned:
             merged_uses[place] = np.where(merged_uses[place] > 0, merged_uses[place], uses[row])
             if not merged_hashes[place].any():
                 merged_hashes[place] = hashes[row]
-        return Learned(unique, merged_hashes, merged_uses, self.unlisted + later.unlisted)
+        return TrainingRecord(unique, merged_hashes, merged_uses, self.unlisted + later.unlisted)
 
     def fill(
         self, images: Sequence[str], digests: Sequence[str], progress: Progress = show_nothing
-    ) -> Learned:
+    ) -> TrainingRecord:
         """The same with perceptual hashes for photographs that had none and whose files are among `images`."""
         lacking = ~self.hashes.any(axis=1)
         found = {}
@@ -117,7 +117,7 @@ class Learned:
             if row is not None and lacking[row]:
                 found[row] = image
         hashes = self.hashes.copy()
-        hashes[list(found)] = hash_photos(list(found.values()), progress=progress)
+        hashes[list(found)] = hash_images(list(found.values()), progress=progress)
         return replace(self, hashes=hashes)
 
     def recognise(
@@ -126,9 +126,9 @@ class Learned:
         digests: Sequence[str],
         *,
         part: str = "classifier",
-        pictures: bool = True,
+        by_content: bool = True,
         progress: Progress = show_nothing,
-    ) -> list[KnownPhoto | None]:
+    ) -> list[RecognisedImage | None]:
         """Which photographs are known.
 
         Args:
@@ -144,15 +144,15 @@ class Learned:
         known = self.of_part(part)
         uses = known.uses[:, PARTS.index(part)]
         rows = [known.rows.get(shorten_digest(digest)) if digest else None for digest in digests]
-        answers = [None if row is None else KnownPhoto(USES[uses[row]], "file", 1.0) for row in rows]
-        if not pictures:
+        answers = [None if row is None else RecognisedImage(USES[uses[row]], "file", 1.0) for row in rows]
+        if not by_content:
             return answers
         strangers = [place for place, answer in enumerate(answers) if answer is None]
-        matches = find_pictures([images[place] for place in strangers], known.hashes, progress=progress)
+        matches = find_similar_hashes([images[place] for place in strangers], known.hashes, progress=progress)
         for place, found in zip(strangers, matches, strict=True):
             if found:
                 split = USES[min(uses[match.row] for match in found)]
-                answers[place] = KnownPhoto(split, "picture", found[0].likeness)
+                answers[place] = RecognisedImage(split, "picture", found[0].likeness)
         return answers
 
     def describe(self) -> dict[str, int]:
@@ -172,25 +172,25 @@ def shorten_digest(digest: str) -> bytes:
     return bytes.fromhex(digest[: 2 * DIGEST_BYTES])
 
 
-def forget_everything() -> Learned:
+def forget_everything() -> TrainingRecord:
     """What weights know that have learned from no photograph of ours."""
-    return list_learned((), ())
+    return list_training_record((), ())
 
 
-def list_learned(
+def list_training_record(
     digests: Sequence[str],
     splits: Iterable[str],
     hashes: np.ndarray | None = None,
     *,
     parts: Sequence[str] = ("classifier",),
     unlisted: int = 0,
-) -> Learned:
+) -> TrainingRecord:
     """Photographs as a RUN is to know them.
 
     Args:
         digests: the SHA-256 of each of n files; those that are "" are left out.
         splits: "train" or "validation" of each.
-        hashes: uint8 (n, `BYTES`) from `hash_photos`; None where they are not known.
+        hashes: uint8 (n, `BYTES`) from `hash_images`; None where they are not known.
         parts: which of `PARTS` know them.
         unlisted: how many more there are.
 
@@ -208,15 +208,15 @@ def list_learned(
     )
     unique, first = np.unique(shortened, axis=0, return_index=True)
     kept = np.array(rows, dtype=int)[first]
-    return Learned(unique, hashes[kept], uses[kept], unlisted)
+    return TrainingRecord(unique, hashes[kept], uses[kept], unlisted)
 
 
-def find_learned(weights: str | Path) -> Learned:
-    """The photographs that weights know: of a RUN as `read_learned` tells, of other weights none."""
-    return read_learned(find_bundle(weights)) if is_run(weights) else forget_everything()
+def find_training_record(weights: str | Path) -> TrainingRecord:
+    """The photographs that weights know: of a RUN as `read_training_record` tells, of other weights none."""
+    return read_training_record(find_bundle(weights)) if is_run(weights) else forget_everything()
 
 
-def read_learned(bundle: Bundle) -> Learned:
+def read_training_record(bundle: Bundle) -> TrainingRecord:
     """The photographs that a RUN knows. One that was made without `learned.npz` knows files alone.
 
     Raises:
@@ -243,10 +243,10 @@ def read_learned(bundle: Bundle) -> Learned:
         hashes = np.zeros(
             (len(digests), BYTES), np.uint8
         )  # made by another version: what they show is not known
-    return Learned(digests, hashes, uses, unlisted)
+    return TrainingRecord(digests, hashes, uses, unlisted)
 
 
-def read_tables(bundle: Bundle) -> Learned:
+def read_tables(bundle: Bundle) -> TrainingRecord:
     """What the tables of a RUN say that has no `learned.npz`; where it has none, how many photographs its card counts."""
     learned = forget_everything()
     for name, part in ((PAST, "classifier"), (SPLITS, "classifier"), (MASKS, "decoder")):
@@ -254,32 +254,32 @@ def read_tables(bundle: Bundle) -> Learned:
         if path.is_file():
             with open(path, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            listed = list_learned(
+            listed = list_training_record(
                 [row["sha256"] for row in rows], [row["split"] for row in rows], parts=(part,)
             )
             learned = learned.add(listed)
     if not len(learned.of_part("classifier")):
-        learned = replace(learned, unlisted=count_photographs(bundle.card.get("data")))
+        learned = replace(learned, unlisted=count_images(bundle.card.get("data")))
     return learned
 
 
-def count_photographs(data: Any) -> int:
+def count_images(data: Any) -> int:
     """How many photographs a card's entry on the data counts; 0 where it says nothing."""
     facts = data if isinstance(data, dict) else {}
     numbers = {side: int(facts.get(side) or 0) for side in ("training", "validation")}
     return sum(numbers.values())
 
 
-def write_learned(
+def write_training_record(
     path: Path,
     images: Sequence[str],
     digests: Sequence[str],
     held_out: np.ndarray,
     *,
-    start: Learned,
+    start: TrainingRecord,
     parts: Sequence[str] = ("classifier",),
     progress: Progress = show_nothing,
-) -> Learned:
+) -> TrainingRecord:
     """Writes what a RUN knows once it is trained: its own photographs, and those that its start knows.
 
     Args:
@@ -294,8 +294,8 @@ def write_learned(
     Returns:
         What was written.
     """
-    hashes = hash_photos(images, progress=progress)
+    hashes = hash_images(images, progress=progress)
     splits = np.where(held_out, "validation", "train")
-    learned = start.add(list_learned(digests, splits, hashes, parts=parts))
+    learned = start.add(list_training_record(digests, splits, hashes, parts=parts))
     learned.write(path)
     return learned

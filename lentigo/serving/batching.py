@@ -7,20 +7,20 @@ from collections.abc import Callable, Hashable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from lentigo.images.photographs import Photo
+from lentigo.images.photographs import DecodedImage
 from lentigo.inference.prediction import Answer
 from lentigo.serving.fair_pool import Turns
 
 
 @dataclass
-class Question:
+class BatchItem:
     """A photograph that waits, and where its answer goes."""
 
-    photo: Photo
+    photo: DecodedImage
     answer: asyncio.Future
 
 
-class Gatherer:
+class Batcher:
     """Collects questions into batches of up to `most` and asks them one batch at a time, in a thread of its own.
 
     While a batch is answered the next one gathers by itself, of the requests in turn; only where nothing is under way does the first photograph
@@ -30,21 +30,21 @@ class Gatherer:
 
     def __init__(
         self,
-        ask_batch: Callable[[Sequence[Photo]], Sequence[Answer]],
+        ask_batch: Callable[[Sequence[DecodedImage]], Sequence[Answer]],
         *,
         most: int,
         wait_ms: float,
         count: Callable[[int], None] = lambda size: None,
     ):
         self.ask_batch, self.most, self.wait, self.count = ask_batch, most, wait_ms / 1000, count
-        self.questions: Turns[Question] = Turns()
+        self.questions: Turns[BatchItem] = Turns()
         self.asked = asyncio.Event()
         self.thread = ThreadPoolExecutor(1, "network")
         self.work = asyncio.get_running_loop().create_task(self.run())
 
-    async def ask(self, photo: Photo, owner: Hashable = None) -> Answer:
+    async def ask(self, photo: DecodedImage, owner: Hashable = None) -> Answer:
         """The answer for one photograph of a request, the `owner`; raises what the network raised."""
-        question = Question(photo, asyncio.get_running_loop().create_future())
+        question = BatchItem(photo, asyncio.get_running_loop().create_future())
         self.questions.put(owner, question)
         self.asked.set()
         return await question.answer
@@ -66,14 +66,14 @@ class Gatherer:
             for question, answer in zip(batch, answers, strict=True):
                 settle(question.answer, answer)
 
-    async def gather(self) -> list[Question]:
+    async def gather(self) -> list[BatchItem]:
         """The next batch; waits for its first question as long as it takes."""
         while not self.questions:
             self.asked.clear()
             await self.asked.wait()
         if len(self.questions) == 1 and self.wait:
             await asyncio.sleep(self.wait)
-        batch: list[Question] = []
+        batch: list[BatchItem] = []
         while len(batch) < self.most and (question := self.questions.get()) is not None:
             batch.append(question)
         return batch

@@ -13,9 +13,9 @@ from typing import Any
 from uuid import uuid4
 
 from lentigo.common.files import hash_bytes
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficients
-from lentigo.images.photographs import Photo, Problem, check_upload, develop_photo, view_content
+from lentigo.images.photographs import DecodedImage, Problem, check_upload, develop_image, view_content
 from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.serving.http.uploads import Details
@@ -25,7 +25,7 @@ from lentigo.serving.store.records import Lesion, Record
 
 
 @dataclass(frozen=True)
-class Ask:
+class RequestContext:
     """What is the same for all photographs of a request: who asks, the request's name, when, what was said of the photographs, and a hash of it all."""
 
     who: str
@@ -41,7 +41,7 @@ def hash_request(contents: Iterable[bytes], details: Details) -> str:
     return hash_bytes(json.dumps(told).encode(), *(hashlib.sha256(content).digest() for content in contents))
 
 
-class Panel:
+class InferencePool:
     """A model that answers one photograph at a time and several at once, each by a graph compiled for it. Raises `ModelError`."""
 
     def __init__(self, model: Any, **options: Any) -> None:
@@ -50,12 +50,12 @@ class Panel:
         self.many = Predictor(self.few.bundle, **options)
         self.name, self.bundle, self.outlines = self.few.name, self.few.bundle, self.few.outlines
 
-    def answer(self, photos: Sequence[Photo]) -> list[Answer]:
+    def answer(self, photos: Sequence[DecodedImage]) -> list[Answer]:
         """One answer for each photograph, in order. One or two beyond full batches are asked about singly: a batch costs what it holds when full."""
         size = self.many.session.batch
         rest = len(photos) % size
         full = len(photos) if rest > 2 else len(photos) - rest
-        return [*self.many.answer_photos(iter(photos[:full])), *self.few.answer_photos(iter(photos[full:]))]
+        return [*self.many.answer_images(iter(photos[:full])), *self.few.answer_images(iter(photos[full:]))]
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload 
     limits = DecodeLimits(settings.most_pixels, min(settings.most_pixels, settings.most_pixels_whole))
     try:
         width, height = check_upload(content, name, limits)
-    except PhotoError as error:
+    except ImageError as error:
         return Problem(name, str(error).removeprefix(f"{name}: "))
     pixels = width * height
     if content.startswith(JPEG_START) and not keeps_coefficients(content):
@@ -86,17 +86,19 @@ JPEG_GAIN = 8  # a baseline JPEG is decoded at an eighth of its size at the leas
 HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
 
 
-def read_upload(upload: Upload) -> Photo | Problem:
+def read_upload(upload: Upload) -> DecodedImage | Problem:
     """The photograph that the network sees."""
     name = str(upload.position)
     try:
-        return develop_photo(upload.content, name)
-    except PhotoError as error:
+        return develop_image(upload.content, name)
+    except ImageError as error:
         return Problem(name, str(error).removeprefix(f"{name}: "))
 
 
-def describe_answer(answer: Answer, photo: Photo, content: bytes, panel: Panel, ask: Ask) -> Record:
-    """What is kept of an answer. Raises `PhotoError` where the photograph cannot be decoded at the size at which lesions are measured."""
+def describe_answer(
+    answer: Answer, photo: DecodedImage, content: bytes, panel: InferencePool, ask: RequestContext
+) -> Record:
+    """What is kept of an answer. Raises `ImageError` where the photograph cannot be decoded at the size at which lesions are measured."""
     pixels, size = view_content(content, photo.image, VIEW)
     found = (
         draw_lesion(answer, pixels, size, panel.name, mm_per_pixel=ask.details.mm_per_pixel)

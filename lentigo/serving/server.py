@@ -22,7 +22,7 @@ BACKLOG = 128  # connections that the system accepts before this process has loo
 
 
 def serve(
-    model: str | Path = "bundled", *, host: str = "127.0.0.1", port: int = 8000, db: str | None = None, keep_photos: str | Path | None = None,
+    model: str | Path = "bundled", *, host: str = "127.0.0.1", port: int = 8000, db: str | None = None, keep_images: str | Path | None = None,
     ready: Callable[[dict[str, Any]], None] = lambda facts: None, **limits: Any,
 ) -> None:  # fmt: skip
     """Serves a RUN until the process is told to end (SIGTERM, SIGINT); `ready` is told address, model and store once requests are taken.
@@ -33,7 +33,7 @@ def serve(
     settings = Settings(
         model=model,
         database=db,
-        photos=Path(keep_photos) if keep_photos else None,
+        photos=Path(keep_images) if keep_images else None,
         host=host,
         port=port,
         **limits,

@@ -14,15 +14,21 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.errors import PhotoError, StoreError, UsageError
-from lentigo.images.photographs import SIDE, Photo, Problem
-from lentigo.serving.batching import Gatherer
+from lentigo.errors import ImageError, StoreError, UsageError
+from lentigo.images.photographs import SIDE, DecodedImage, Problem
+from lentigo.serving.batching import Batcher
 from lentigo.serving.fair_pool import FairPool
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.metrics import Metrics
-from lentigo.serving.predictions import Ask, Panel, describe_answer, inspect_upload, read_upload
+from lentigo.serving.predictions import (
+    InferencePool,
+    RequestContext,
+    describe_answer,
+    inspect_upload,
+    read_upload,
+)
 from lentigo.serving.settings import Settings
-from lentigo.serving.store.kept_images import PhotoFolder
+from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.records import Record
 from lentigo.serving.store.store import Store, open_store
 
@@ -42,9 +48,9 @@ class Outcome:
 class Service:
     """What stays open while the service runs. `start` belongs into the event loop that it will be used in, `stop` answers what was accepted."""
 
-    def __init__(self, settings: Settings, panel: Panel, store: Store) -> None:
+    def __init__(self, settings: Settings, panel: InferencePool, store: Store) -> None:
         self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
-        self.photos = PhotoFolder(settings.photos) if settings.photos else None
+        self.photos = ImageFolder(settings.photos) if settings.photos else None
         cores = os.cpu_count() or 1
         self.cpu = FairPool(
             cores + 1, max(1, cores - 1), "decoding"
@@ -55,7 +61,7 @@ class Service:
 
     def start(self) -> None:
         """Begins to answer."""
-        self.gatherer = Gatherer(
+        self.gatherer = Batcher(
             self.panel.answer, most=self.settings.most_batch, wait_ms=self.settings.wait_ms, count=self.metrics.batches.observe,
         )  # fmt: skip
 
@@ -100,7 +106,7 @@ class Service:
             self.waiting -= count
             self.metrics.waiting.set(self.waiting)
 
-    async def predict(self, contents: Sequence[bytes], ask: Ask) -> Outcome:
+    async def predict(self, contents: Sequence[bytes], ask: RequestContext) -> Outcome:
         """Answers photographs and records the answers, or finds those of the same request. Raises `ProblemError` and `StoreError`."""
         known = {
             record.position: record
@@ -121,7 +127,7 @@ class Service:
             self.keep(contents, ask, records, problems)
         )  # once begun it is finished, whoever has left
 
-    async def answer(self, content: bytes, position: int, ask: Ask) -> Record | Problem:
+    async def answer(self, content: bytes, position: int, ask: RequestContext) -> Record | Problem:
         """The answer for one photograph, not yet recorded."""
         owner = id(ask)
         upload = await self.cpu.run(owner, inspect_upload, content, position, self.settings)
@@ -135,16 +141,20 @@ class Service:
             record = await self.desk.run(
                 owner, describe_answer, answer, photo, content, self.panel, ask, is_heavy=upload.is_heavy
             )
-        except PhotoError as error:
+        except ImageError as error:
             return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
         self.metrics.count_answer(answer.prediction)
         return record
 
     async def keep(
-        self, contents: Sequence[bytes], ask: Ask, records: tuple[Record, ...], problems: tuple[Problem, ...]
+        self,
+        contents: Sequence[bytes],
+        ask: RequestContext,
+        records: tuple[Record, ...],
+        problems: tuple[Problem, ...],
     ) -> Outcome:
         """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and `StoreError`."""
-        async with self.share_photos():
+        async with self.share_images():
             if self.photos is not None:
                 for record in records:
                     content = bytes(contents[record.position])
@@ -156,7 +166,7 @@ class Service:
         return Outcome(tuple(stored), problems, fresh=True)
 
     @asynccontextmanager
-    async def share_photos(self) -> AsyncIterator[None]:
+    async def share_images(self) -> AsyncIterator[None]:
         """Keeps whoever forgets photographs waiting, from the moment one is kept until its record is written."""
         if self.photos is None:
             yield
@@ -169,7 +179,9 @@ class Service:
         with lock:
             yield
 
-    async def repeat(self, contents: Sequence[bytes], ask: Ask, known: dict[int, Record]) -> Outcome:
+    async def repeat(
+        self, contents: Sequence[bytes], ask: RequestContext, known: dict[int, Record]
+    ) -> Outcome:
         """What was answered before, and again the problems. Raises `ProblemError` where the request is another one of that name."""
         if {record.fingerprint for record in known.values()} != {ask.fingerprint}:
             raise ProblemError(
@@ -186,7 +198,9 @@ class Service:
         )
         return Outcome(tuple(known[position] for position in sorted(known)), problems, fresh=False)
 
-    async def explain_again(self, content: bytes, position: int, ask: Ask) -> Problem | Photo:
+    async def explain_again(
+        self, content: bytes, position: int, ask: RequestContext
+    ) -> Problem | DecodedImage:
         """Why a photograph could not be answered before."""
         upload = await self.cpu.run(id(ask), inspect_upload, content, position, self.settings)
         if isinstance(upload, Problem):
@@ -206,9 +220,9 @@ def open_service(settings: Settings) -> Service:
     """Loads the model and opens the store, side by side. Raises `ModelError`, `StoreError` and `UsageError`."""
     with ThreadPoolExecutor(1) as worker:
         store = worker.submit(open_store, settings.database)
-        panel = Panel(settings.model)
+        panel = InferencePool(settings.model)
         panel.answer(
-            [Photo("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))]
+            [DecodedImage("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))]
         )  # the first answer takes longer
         service = Service(settings, panel, store.result())
     if service.photos is not None:

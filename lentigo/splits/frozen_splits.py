@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.files import write_whole
-from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_photos
+from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.manifests import Dataset, hash_readable, read_table
 from lentigo.errors import DataError, MissingError, UsageError, tell_install
 from lentigo.images.addresses import is_address
@@ -125,7 +125,7 @@ def recall_parts(dataset: Dataset, earlier: pd.DataFrame, parts: list[str]) -> n
     both = pd.concat(
         [side.reindex(columns=columns).astype(object) for side in (earlier, now)], ignore_index=True
     )
-    groups = group_photos(both.where(both.isna(), both.astype(str)), columns)
+    groups = group_images(both.where(both.isna(), both.astype(str)), columns)
     numbers = pd.Series([*earlier["split"].map(parts.index), *[np.nan] * len(now)])
     return numbers.groupby(groups).transform("min").fillna(-1).to_numpy(dtype=int)[len(earlier) :]
 

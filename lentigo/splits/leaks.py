@@ -13,10 +13,10 @@ import pandas as pd
 
 from lentigo.common.files import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.groups import SPLITS, find_leaks, group_photos
+from lentigo.datasets.groups import SPLITS, find_leaks, group_images
 from lentigo.datasets.manifests import Dataset
-from lentigo.duplicates.duplicates import KINDS, Twins
-from lentigo.duplicates.searches import search_twins
+from lentigo.duplicates.duplicates import KINDS, Duplicates
+from lentigo.duplicates.searches import search_duplicates
 from lentigo.errors import DataError
 from lentigo.splits.leak_words import tell_example, tell_leaks
 
@@ -26,7 +26,7 @@ LISTED = 20  # examples that are kept
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `a` on the first of `sides`. `kind`: how they are twins (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share."""
+    """Two photographs on two sides, `a` on the first of `sides`. `kind`: how they are duplicates (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share."""
 
     a: str
     b: str
@@ -38,7 +38,7 @@ class Leak:
 class Leaks:
     """What leaks in a split. `photographs`: on each side, those that belong with one of another side; `of`: all that stand there.
 
-    `kinds`: pairs of twins on two sides by kind, and ids on two sides by column. `examples` has twins and ids in turn, at most `LISTED`.
+    `kinds`: pairs of duplicates on two sides by kind, and ids on two sides by column. `examples` has duplicates and ids in turn, at most `LISTED`.
     """
 
     photographs: dict[str, int]
@@ -55,17 +55,17 @@ class Leaks:
         }
 
 
-def search_dataset(dataset: Dataset, progress: Progress = show_nothing) -> Twins:
-    """The twins of a data set, from the cache where the same search was made before."""
-    return search_twins(dataset.table["image"].tolist(), dataset.digests, progress=progress)
+def search_dataset(dataset: Dataset, progress: Progress = show_nothing) -> Duplicates:
+    """The duplicates of a data set, from the cache where the same search was made before."""
+    return search_duplicates(dataset.table["image"].tolist(), dataset.digests, progress=progress)
 
 
-def join_twins(dataset: Dataset, twins: Twins) -> Dataset:
-    """The same photographs, those that are twins (`twins` is of the same ones) in one `duplicate_group`: with it they share a group.
+def join_duplicates(dataset: Dataset, duplicates: Duplicates) -> Dataset:
+    """The same photographs, those that are duplicates (`duplicates` is of the same ones) in one `duplicate_group`: with it they share a group.
 
-    Given groups that have a twin of another are one with it. A group keeps its given name, else it is named after one of its contents.
+    Given groups that have a duplicate of another are one with it. A group keeps its given name, else it is named after one of its contents.
     """
-    found = twins.group(KINDS)
+    found = duplicates.group(KINDS)
     shared = pd.Series(found).where(np.bincount(found, minlength=1)[found] > 1)
     given = (
         dataset.table["duplicate_group"]
@@ -73,7 +73,7 @@ def join_twins(dataset: Dataset, twins: Twins) -> Dataset:
         else pd.Series([None] * len(dataset), dtype=object)
     )
     given = given.where(given.isna(), given.astype(str))
-    groups = group_photos(pd.DataFrame({"given": given, "twins": shared}), ("given", "twins"))
+    groups = group_images(pd.DataFrame({"given": given, "duplicates": shared}), ("given", "duplicates"))
     names = given.groupby(groups).transform("min").where(given.groupby(groups).transform("count") > 0)
     own = (
         pd.Series(dataset.digests)
@@ -93,27 +93,30 @@ def count_joined(dataset: Dataset) -> dict[str, int]:
     return {"photographs": int(sizes[sizes > 1].sum()), "groups": int((sizes > 1).sum())}
 
 
-def gather_leaks(dataset: Dataset, twins: Twins | None = None) -> Leaks | None:
-    """What leaks in the given split of a data set, by its ids and by its `twins` where they were looked for; None where nothing does."""
-    sides, every = list_sides(dataset), list_leaks(dataset, twins)
+def gather_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> Leaks | None:
+    """What leaks in the given split of a data set, by its ids and by its `duplicates` where they were looked for; None where nothing does."""
+    sides, every = list_sides(dataset), list_leaks(dataset, duplicates)
     if not every:
         return None
-    lowest, highest = reach_sides(dataset, twins)
+    lowest, highest = reach_sides(dataset, duplicates)
     kinds = Counter(leak.kind for leak in every)
     return Leaks(
         count_sides(sides[lowest < highest]),
         count_sides(sides),
         dict(kinds),
-        tuple(map(order_sides, mix_kinds(every)[:LISTED])),
+        tuple(map(order_sides, interleave_kinds(every)[:LISTED])),
     )
 
 
-def list_leaks(dataset: Dataset, twins: Twins | None = None) -> list[Leak]:
-    """Every pair of twins whose photographs stand on two sides, and every id that does, as two photographs that have it."""
+def list_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> list[Leak]:
+    """Every pair of duplicates whose photographs stand on two sides, and every id that does, as two photographs that have it."""
     sides, images = list_sides(dataset), dataset.table["image"].tolist()
-    pairs = twins.across(sides) if twins else ()
+    pairs = duplicates.across(sides) if duplicates else ()
     found = [
-        Leak(images[twin.a], images[twin.b], (sides[twin.a], sides[twin.b]), twin.kind) for twin in pairs
+        Leak(
+            images[duplicate.a], images[duplicate.b], (sides[duplicate.a], sides[duplicate.b]), duplicate.kind
+        )
+        for duplicate in pairs
     ]
     return found + [
         show_id(images, dataset.table[leak["column"]], sides, leak)
@@ -126,20 +129,20 @@ def list_sides(dataset: Dataset) -> np.ndarray:
     return dataset.table["split"].fillna(SPLITS[0]).to_numpy(dtype=object)
 
 
-def reach_sides(dataset: Dataset, twins: Twins | None) -> tuple[np.ndarray, np.ndarray]:
+def reach_sides(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.ndarray, np.ndarray]:
     """The first and the last side, int (n,), numbers in `SPLITS`, on which a photograph's group stands."""
-    table = (join_twins(dataset, twins) if twins else dataset).table
+    table = (join_duplicates(dataset, duplicates) if duplicates else dataset).table
     numbers = pd.Series([SPLITS.index(side) for side in list_sides(dataset)], dtype=int).groupby(
-        group_photos(table)
+        group_images(table)
     )
     return numbers.transform("min").to_numpy(), numbers.transform("max").to_numpy()
 
 
-def find_leaking(dataset: Dataset, twins: Twins | None) -> np.ndarray:
+def find_leaking(dataset: Dataset, duplicates: Duplicates | None) -> np.ndarray:
     """Which photographs, bool (n,), to leave out so that nothing leaks: each that belongs with one of a later side, train being first and test last."""
     return (
         np.array([SPLITS.index(side) for side in list_sides(dataset)], dtype=int)
-        < reach_sides(dataset, twins)[1]
+        < reach_sides(dataset, duplicates)[1]
     )
 
 
@@ -149,7 +152,7 @@ def count_sides(sides: Iterable[str]) -> dict[str, int]:
     return {side: counts[side] for side in SPLITS if counts[side]}
 
 
-def mix_kinds(leaks: Iterable[Leak]) -> list[Leak]:
+def interleave_kinds(leaks: Iterable[Leak]) -> list[Leak]:
     """Leaks of each kind in turn."""
     seen: Counter[str] = Counter()
     turns = [(seen.update([leak.kind]) or seen[leak.kind], leak) for leak in leaks]
@@ -178,5 +181,5 @@ def refuse_leaks(leaks: Leaks, name: str) -> None:
     )
     raise DataError(
         f"{name}: its split leaks: {tell_leaks(facts)}, such as {examples}; expected each patient, lesion and picture on one side: split anew with "
-        f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a later side out (--drop-leaks), or go on and have the RUN marked (--allow-leaks)"
+        f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a later side out (--leaks drop), or go on and have the RUN marked (--leaks allow)"
     )

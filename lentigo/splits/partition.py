@@ -11,13 +11,13 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.groups import SPLITS, group_photos
+from lentigo.datasets.groups import SPLITS, group_images
 from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import Problem
 from lentigo.splits.balance import fill_parts, order_groups, spread_groups
 from lentigo.splits.frozen_splits import DIGEST, find_moved, read_earlier, recall_parts
-from lentigo.splits.leaks import count_joined, join_twins, search_dataset
+from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
 
 BALANCED = (
     "source",
@@ -78,7 +78,7 @@ class Conflict:
 class Partition:
     """A data set whose table says the `split`, the `duplicate_group` and the `sha256` of each photograph.
 
-    `wanted`: the share of each part. `twins`: the `photographs` that share a duplicate group, and these `groups`; None where nobody looked.
+    `wanted`: the share of each part. `duplicates`: the `photographs` that share a duplicate group, and these `groups`; None where nobody looked.
     `conflicts` are in the data set still, unless `left_out`, the number of their photographs that were left out, is above 0. `kept`: photographs
     whose part an earlier manifest decided; `moved`: those that had another part there, and now stand with photographs that they belong with.
     """
@@ -86,7 +86,7 @@ class Partition:
     dataset: Dataset
     wanted: dict[str, float]
     seed: int
-    twins: dict[str, int] | None
+    duplicates: dict[str, int] | None
     conflicts: tuple[Conflict, ...]
     left_out: int = 0
     kept: int = 0
@@ -118,17 +118,17 @@ class Partition:
         counts = self.dataset.table["split"].value_counts()
         return {
             "n": len(self.dataset), "seed": self.seed, "wanted": self.wanted, "shares": {name: int(counts[name]) / len(self.dataset) for name in self.wanted},
-            "counts": self.count().to_dict("records"), "distance": self.measure_distance(), "groups": len(np.unique(self.dataset.groups)), "twins": self.twins,
+            "counts": self.count().to_dict("records"), "distance": self.measure_distance(), "groups": len(np.unique(self.dataset.groups)), "duplicates": self.duplicates,
             "conflicts": [asdict(conflict) for conflict in self.conflicts], "left_out": self.left_out, "kept": self.kept, "moved": list(self.moved),
             "fingerprint": self.dataset.fingerprint, "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
 
 def split_dataset(
-    data: str | Path | Dataset, shares: Shares = Shares(), *, seed: int = 0, twins: bool = True, keep: str | Path | None = None, drop_conflicts: bool = False,
+    data: str | Path | Dataset, shares: Shares = Shares(), *, seed: int = 0, duplicates: bool = True, keep: str | Path | None = None, drop_conflicts: bool = False,
     progress: Progress = show_nothing,
 ) -> Partition:  # fmt: skip
-    """Splits a data set anew, whatever split it had. Patients, lesions, duplicate groups and `twins` stay together.
+    """Splits a data set anew, whatever split it had. Patients, lesions, duplicate groups and `duplicates` stay together.
 
     Classes and, within them, sources, sites and skin tones are spread evenly as far as the groups allow. The answer is a function of
     contents, labels, ids and `seed`; names and order do not matter. `keep` is an earlier manifest, whose photographs, patients
@@ -136,9 +136,9 @@ def split_dataset(
     """
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     parts, earlier = shares.list_parts(), None if keep is None else read_earlier(Path(keep))
-    found = search_dataset(dataset, progress) if twins else None
+    found = search_dataset(dataset, progress) if duplicates else None
     joined, problems = take_readable(
-        join_twins(dataset, found) if found else dataset, found.problems if found else ()
+        join_duplicates(dataset, found) if found else dataset, found.problems if found else ()
     )
     conflicts = find_conflicts(joined)
     conflicting = {image for conflict in conflicts for image in conflict.images} if drop_conflicts else set()
@@ -172,7 +172,7 @@ def take_readable(dataset: Dataset, unreadable: Sequence[Problem]) -> tuple[Data
 def find_conflicts(dataset: Dataset) -> tuple[Conflict, ...]:
     """Lesions and pictures with both labels; a patient may well have lesions of both kinds."""
     table = dataset.table[["image", "label"]].assign(
-        lesion=group_photos(
+        lesion=group_images(
             dataset.table.assign(**{DIGEST: dataset.digests}), ("lesion_id", "duplicate_group", DIGEST)
         )
     )

@@ -21,7 +21,7 @@ from lentigo.common.files import cache_folder, hash_bytes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError
-from lentigo.images.photographs import SIDE, Photo, Problem, give_up_photo, stream_photos
+from lentigo.images.photographs import SIDE, DecodedImage, Problem, give_up_image, stream_images
 from lentigo.models.networks.network import Network, name_weights
 from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session, fastest_precision
@@ -46,22 +46,20 @@ class Featuring:
     """A trunk's graph, as the work of a cluster: of each photograph the hash of its file and its features, float32 (d,)."""
 
     graph: bytes
-    exact: bool
+    fp32: bool
 
     def open(self, cores: int) -> Callable[[list[str]], list[tuple[str, np.ndarray] | Problem]]:
-        session = Session(self.graph, precision="f32" if self.exact else None, threads=cores)
-        return partial(describe_photos, session, threads=cores)
+        session = Session(self.graph, precision="f32" if self.fp32 else None, threads=cores)
+        return partial(embed_images, session, threads=cores)
 
 
-def describe_photos(
-    session: Session, paths: list[str], threads: int
-) -> list[tuple[str, np.ndarray] | Problem]:
+def embed_images(session: Session, paths: list[str], threads: int) -> list[tuple[str, np.ndarray] | Problem]:
     """See `Featuring`."""
-    photos = list(stream_photos(paths, threads=threads))
-    answers = session.stream(photo.pixels for photo in photos if isinstance(photo, Photo))
+    images = list(stream_images(paths, threads=threads))
+    answers = session.stream(image.pixels for image in images if isinstance(image, DecodedImage))
     return [
-        photo if isinstance(photo, Problem) else (photo.digest, next(answers)["embedding"].astype(np.float32))
-        for photo in photos
+        image if isinstance(image, Problem) else (image.digest, next(answers)["embedding"].astype(np.float32))
+        for image in images
     ]
 
 
@@ -69,12 +67,12 @@ def extract_features(
     network: Network,
     dataset: Dataset,
     *,
-    exact: bool = False,
+    fp32: bool = False,
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Features:
     """Features of each photograph, from the cache where it has them; the others are computed by the workers of `cluster`, where there is one."""
-    folder = features_folder(network, exact)
+    folder = features_folder(network, fp32)
     known = load_shards(folder, set(dataset.digests))
     missing = [n for n, digest in enumerate(dataset.digests) if digest not in known]
     problems = []
@@ -82,12 +80,12 @@ def extract_features(
         paths = dataset.table["image"].iloc[missing].tolist()
         graph = to_onnx(network.trunk).SerializeToString()
         if cluster is not None:
-            answers = cluster.map(Featuring(graph, exact), paths, count=len(paths), give_up=give_up_photo)
+            answers = cluster.map(Featuring(graph, fp32), paths, count=len(paths), give_up=give_up_image)
             problems = gather_shards(progress(answers, total=len(paths), label="features"), folder, known)
         else:
-            photos = progress(stream_photos(paths), total=len(paths), label="features")
+            images = progress(stream_images(paths), total=len(paths), label="features")
             problems = compute_shards(
-                Session(graph, precision="f32" if exact else None), photos, folder, known
+                Session(graph, precision="f32" if fp32 else None), images, folder, known
             )
     readable = np.array([digest in known for digest in dataset.digests], dtype=bool)
     rows = [known[digest] for digest, there in zip(dataset.digests, readable, strict=True) if there]
@@ -102,14 +100,14 @@ def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Featur
     """Which photographs can be read, where nothing learns from their features: these are (n, 0)."""
     readable = []
     problems = []
-    for photo in progress(stream_photos(dataset.table["image"]), total=len(dataset), label="reading"):
-        readable.append(isinstance(photo, Photo))
-        if isinstance(photo, Problem):
-            problems.append(photo)
+    for image in progress(stream_images(dataset.table["image"]), total=len(dataset), label="reading"):
+        readable.append(isinstance(image, DecodedImage))
+        if isinstance(image, Problem):
+            problems.append(image)
     return Features(np.empty((sum(readable), 0), np.float32), np.array(readable, dtype=bool), tuple(problems))
 
 
-def refuse_still_features(features: Features, backbone: str, weights: str | Path) -> None:
+def refuse_frozen_features(features: Features, backbone: str, weights: str | Path) -> None:
     """Raises `ModelError` where all photographs have the same features, or features that are no numbers: no head, and no fine-tuning, learns from such a trunk."""
     broken = int((~np.isfinite(features.values)).any(axis=1).sum())
     if broken:
@@ -124,9 +122,9 @@ def refuse_still_features(features: Features, backbone: str, weights: str | Path
         )
 
 
-def features_folder(network: Network, exact: bool) -> Path:
+def features_folder(network: Network, fp32: bool) -> Path:
     """The cache folder of one trunk at one precision."""
-    precision = "f32" if exact else fastest_precision()
+    precision = "f32" if fp32 else fastest_precision()
     return (
         cache_folder()
         / "features"
@@ -135,19 +133,19 @@ def features_folder(network: Network, exact: bool) -> Path:
 
 
 def compute_shards(
-    session: Session, photos: Iterator[Photo | Problem], folder: Path, known: dict[str, np.ndarray]
+    session: Session, images: Iterator[DecodedImage | Problem], folder: Path, known: dict[str, np.ndarray]
 ) -> list[Problem]:
     """Runs the trunk, adds to `known`, writes a shard each time one is full; gives what could not be read."""
     problems: list[Problem] = []
     digests: list[str] = []
 
     def pixels() -> Iterator[np.ndarray]:
-        for photo in photos:
-            if isinstance(photo, Problem):
-                problems.append(photo)
+        for image in images:
+            if isinstance(image, Problem):
+                problems.append(image)
             else:
-                digests.append(photo.digest)
-                yield photo.pixels
+                digests.append(image.digest)
+                yield image.pixels
 
     found = enumerate(session.stream(pixels()))
     gather_shards(

@@ -16,10 +16,10 @@ from lentigo.common.files import write_whole
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
 from lentigo.images.non_lesions import draw_no_lesions
-from lentigo.images.photographs import SIDE, Photo, list_photos, stream_photos
+from lentigo.images.photographs import SIDE, DecodedImage, list_images, stream_images
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
-from lentigo.inference.prediction import FLIPS, turn_views
+from lentigo.inference.prediction import TTA_VIEWS, turn_views
 from lentigo.inference.refusal import Reference
 from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import REFERENCE, find_bundle, is_run
@@ -145,24 +145,24 @@ def keep_judgement(
         **operation.to_card(recipe.operating_point),
         "tta": tta and tta.to_card(recipe.operating_point),
         "prevalence": float(measured.malignant.mean()),
-        "risk": recipe.risk if enough else 0.0,
+        "alpha": recipe.alpha if enough else 0.0,
         "refusal": {
             "output": reference.output,
             "distance_limit": reference.limit,
             "shift_limit": reference.shift_limit,
-            "risk": describe_risk(recipe, enough),
+            "alpha": describe_alpha(recipe, enough),
         },
         "precision": name_precision(check),
         "bf16": check and clear_nan(asdict(check)),
     }
 
 
-def describe_risk(recipe: Recipe, enough: bool) -> str:
+def describe_alpha(recipe: Recipe, enough: bool) -> str:
     """How the conformal refusal was set, for the card."""
-    if not recipe.risk:
+    if not recipe.alpha:
         return "none asked for"
     return (
-        f"{recipe.risk:g}, by class"
+        f"{recipe.alpha:g}, by class"
         if enough
         else f"none: validation has fewer than {FEWEST} photographs of one class"
     )
@@ -175,20 +175,22 @@ def measure_no_lesions(
 
     Raises `DataError` where the folder holds no photograph that can be read.
     """
-    pictures = list(draw_no_lesions(SIDE))
+    images = list(draw_no_lesions(SIDE))
     if folder is not None:
-        photographs = [photo for photo in stream_photos(list_photos([folder])) if isinstance(photo, Photo)]
+        photographs = [
+            image for image in stream_images(list_images([folder])) if isinstance(image, DecodedImage)
+        ]
         if not photographs:
             raise DataError(
                 f"{folder}: holds no photograph that can be read; expected pictures of other things than lesions"
             )
-        pictures += [photo.pixels for photo in photographs]
+        images += [image.pixels for image in photographs]
     session = Session(graph, precision=name_precision(check))
-    return np.stack([answer[output].astype(np.float32) for answer in session.stream(pictures)])
+    return np.stack([answer[output].astype(np.float32) for answer in session.stream(images)])
 
 
-def measure_photos(
-    graph: Path, check: PrecisionCheck | None, dataset: Dataset, output: str, *, flips: bool = False
+def measure_images(
+    graph: Path, check: PrecisionCheck | None, dataset: Dataset, output: str, *, tta: bool = False
 ) -> Measured:
     """Runs a graph on the photographs of a data set; one that can no longer be read is left out.
 
@@ -202,14 +204,14 @@ def measure_photos(
     Returns:
         What the graph says of them.
     """
-    views = FLIPS if flips else FLIPS[:1]
+    views = TTA_VIEWS if tta else TTA_VIEWS[:1]
     kept: list[bool] = []
 
     def read() -> Iterator[np.ndarray]:
-        for photo in stream_photos(dataset.table["image"]):
-            kept.append(isinstance(photo, Photo))
+        for image in stream_images(dataset.table["image"]):
+            kept.append(isinstance(image, DecodedImage))
             if kept[-1]:
-                yield photo.pixels
+                yield image.pixels
 
     session = Session(graph, precision=name_precision(check))
     logits, points = [], []
@@ -218,7 +220,7 @@ def measure_photos(
         if number % len(views) == 0:
             points.append(answer[output].astype(np.float32))
     by_view = np.array(logits).reshape(-1, len(views))
-    flipped = by_view.mean(axis=1) if flips else None
+    flipped = by_view.mean(axis=1) if tta else None
     return Measured(
         by_view[:, 0], np.stack(points), dataset.malignant[kept], output, dataset.groups[kept], flipped
     )

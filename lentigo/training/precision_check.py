@@ -64,7 +64,7 @@ def name_precision(check: PrecisionCheck | None) -> str:
 
 
 def measure_served(
-    graph: Path | bytes, dataset: Dataset, rule: str, *, exact: bool = False, side: int = SIDE
+    graph: Path | bytes, dataset: Dataset, rule: str, *, fp32: bool = False, side: int = SIDE
 ) -> Served:
     """Asks a graph about photographs in the precision that a RUN of it would be served in.
 
@@ -80,18 +80,16 @@ def measure_served(
     """
     images = dataset.table["image"].tolist()
     f32 = measure_logits(Session(graph, precision="f32"), images, side)
-    if exact or fastest_precision() != "bf16":
+    if fp32 or fastest_precision() != "bf16":
         return Served(f32, None)
     bf16 = measure_logits(Session(graph, precision="bf16"), images, side)
     check = compare_logits(f32, bf16, dataset.malignant, rule, dataset.groups)
     return Served(bf16 if check.neutral else f32, check)
 
 
-def check_precision(
-    graph: Path, dataset: Dataset, rule: str, *, exact: bool = False
-) -> PrecisionCheck | None:
+def check_precision(graph: Path, dataset: Dataset, rule: str, *, fp32: bool = False) -> PrecisionCheck | None:
     """Compares bf16 with fp32 on photographs, as `measure_served` does; None where there is nothing to decide."""
-    if exact or fastest_precision() != "bf16":
+    if fp32 or fastest_precision() != "bf16":
         return None
     return measure_served(graph, dataset, rule).check
 

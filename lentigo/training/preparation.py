@@ -15,13 +15,13 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.models.bundle import CARD, LEARNED
-from lentigo.models.training_record import Learned, find_learned, write_learned
+from lentigo.models.training_record import TrainingRecord, find_training_record, write_training_record
 from lentigo.splits.leaks import (
     Leaks,
     count_joined,
     find_leaking,
     gather_leaks,
-    join_twins,
+    join_duplicates,
     refuse_leaks,
     search_dataset,
 )
@@ -44,14 +44,14 @@ def check_folder(out: Path, resume: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Guard:
-    """How a training guards against leaks. `twins`: photographs are compared by what they show, too, those of the test split among them.
+class LeakPolicy:
+    """How a training guards against leaks. `duplicates`: photographs are compared by what they show, too, those of the test split among them.
 
     `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split: "refuse"; "drop" leaves out
     each that belongs with one of a later side (train, validation, test); "allow" goes on and marks the RUN. Raises `UsageError`.
     """
 
-    twins: bool = True
+    duplicates: bool = True
     leaks: str = "refuse"
 
     def __post_init__(self) -> None:
@@ -59,24 +59,24 @@ class Guard:
             raise UsageError(f"leaks {self.leaks!r}: expected one of {', '.join(LEAKS)}")
 
 
-def choose_guard(twins: bool = True, *, drop: bool = False, allow: bool = False) -> Guard:
+def choose_leak_policy(duplicates: bool = True, *, drop: bool = False, allow: bool = False) -> LeakPolicy:
     """The guard of two switches. Raises `UsageError` for both."""
     if drop and allow:
-        raise UsageError("--drop-leaks and --allow-leaks: expected one of them at most")
-    return Guard(twins, "drop" if drop else "allow" if allow else "refuse")
+        raise UsageError("--leaks drop and --leaks allow: expected one of them at most")
+    return LeakPolicy(duplicates, "drop" if drop else "allow" if allow else "refuse")
 
 
 @dataclass(frozen=True)
-class Material:
+class TrainingSet:
     """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`: photographs that were dropped for it.
 
-    `twins`: how many photographs have one, and in how many groups; None where nobody looked.
+    `duplicates`: how many photographs have one, and in how many groups; None where nobody looked.
     """
 
     dataset: Dataset
     leaks: Leaks | None
     left_out: int
-    twins: dict[str, int] | None
+    duplicates: dict[str, int] | None
 
     def describe(self) -> dict[str, Any]:
         """What a card says of it; `leaks` only where they are still there."""
@@ -84,7 +84,7 @@ class Material:
         return {
             "leaks": None if self.left_out else facts,
             "left_out": {**facts, "n": self.left_out} if facts and self.left_out else None,
-            "twins": self.twins,
+            "duplicates": self.duplicates,
         }
 
 
@@ -100,25 +100,27 @@ def drop_test(dataset: Dataset) -> Dataset:
     return dataset.take((dataset.table["split"] != "test").to_numpy())
 
 
-def guard_material(dataset: Dataset, guard: Guard, progress: Progress) -> Material:
-    """The photographs to train on, twins sharing a group. Those of the test split are opened for this alone, and only to find twins.
+def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Progress) -> TrainingSet:
+    """The photographs to train on, duplicates sharing a group. Those of the test split are opened for this alone, and only to find twins.
 
     Raises `DataError` where the given split leaks and the guard says so, and where nothing is left.
     """
-    found = search_dataset(dataset, progress) if guard.twins else None
+    found = search_dataset(dataset, progress) if leak_policy.duplicates else None
     leaks = gather_leaks(dataset, found)
-    if leaks and guard.leaks == "refuse":
+    if leaks and leak_policy.leaks == "refuse":
         refuse_leaks(leaks, dataset.name)
-    joined = join_twins(dataset, found) if found else dataset
+    joined = join_duplicates(dataset, found) if found else dataset
     leaking = (
-        find_leaking(dataset, found) if leaks and guard.leaks == "drop" else np.zeros(len(dataset), bool)
+        find_leaking(dataset, found)
+        if leaks and leak_policy.leaks == "drop"
+        else np.zeros(len(dataset), bool)
     )
     kept = drop_test(joined.take(~leaking))
     if not len(kept):
         raise DataError(
             f"{dataset.name}: none of its photographs is left to train on; expected some outside the test split"
         )
-    return Material(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
+    return TrainingSet(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
 
 @dataclass(frozen=True)
@@ -131,7 +133,7 @@ class Start:
     """
 
     name: str
-    learned: Learned
+    learned: TrainingRecord
 
     def tell_splits(self, dataset: Dataset, progress: Progress = show_nothing) -> np.ndarray:
         """The split, "train", "validation" or "", in which each photograph of a data set is known, whatever its file; words (n,)."""
@@ -147,7 +149,7 @@ class Start:
 
 def find_start(weights: str | Path) -> Start:
     """What a training starts from, by its weights: a RUN's, or others, which know no photograph of ours."""
-    return Start(str(weights), find_learned(weights))
+    return Start(str(weights), find_training_record(weights))
 
 
 def split_or_read(
@@ -190,18 +192,18 @@ def split_or_read(
     )
     for side in (dataset.take(held_out), dataset.take(~held_out)):
         side.require_both_classes()
-    keep_learned(path.with_name(LEARNED), dataset, held_out, start, progress)
+    keep_training_record(path.with_name(LEARNED), dataset, held_out, start, progress)
     with write_whole(path) as temporary:  # last: a resumed training takes it for a sign that all was written
         table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
     return held_out
 
 
-def keep_learned(
+def keep_training_record(
     path: Path, dataset: Dataset, held_out: np.ndarray, start: Start, progress: Progress = show_nothing
-) -> Learned:
+) -> TrainingRecord:
     """Writes what the RUN will know: these photographs, `held_out` bool (n,) those of validation, and what its start knows."""
     images = dataset.table["image"].tolist()
-    return write_learned(
+    return write_training_record(
         path,
         images,
         dataset.digests,

@@ -57,11 +57,11 @@ class Recipe:
     name: str = field(default="best", metadata={"help": "best, seed, or a word of your own"})
     backbone: str = field(default="densenet121", metadata={"help": "a name of the backbone table"})
     epochs: int = number(24, "epochs of the last stage", 1)
-    small_epochs: int = number(
+    lowres_epochs: int = number(
         0, "epochs of the whole network on smaller views, before those of full size", 0
     )
-    small_side: int = number(128, "pixels along the side of those smaller views", 32, 224)
-    still_share: float = number(
+    lowres_size: int = number(128, "pixels along the side of those smaller views", 32, 224)
+    freeze: float = number(
         0.0,
         "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned",
         0,
@@ -78,7 +78,7 @@ class Recipe:
     learning_rate: float = number(
         1e-4, "highest rate while the backbone learns", search=Search(1e-5, 1e-3, log=True, whole=True)
     )
-    small_learning_rate: float = number(0.0, "highest rate on smaller views; 0: as at full size", 0)
+    lowres_learning_rate: float = number(0.0, "highest rate on smaller views; 0: as at full size", 0)
     views: int = number(
         0, "views an epoch while the backbone learns; 0: as many as there are training photographs", 0
     )
@@ -88,7 +88,7 @@ class Recipe:
     weight_decay: float = number(
         0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1))
     )
-    average: float = number(
+    ema: float = number(
         0.99,
         "momentum of the moving average of the weights; 0: none",
         0,
@@ -104,14 +104,14 @@ class Recipe:
             "help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"
         },
     )
-    risk: float = number(
+    alpha: float = number(
         0.1,
         "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none",
         0,
         0.5,
     )
     tta: bool = switch(
-        True, "calibrate the mean over four mirrored views, too, so that `predict --flips` can be used"
+        True, "calibrate the mean over four mirrored views, too, so that `predict --tta` can be used"
     )
     mask_epochs: int = number(60, "epochs of the decoder", 1)
     mask_learning_rate: float = number(2e-3, "highest rate while the decoder learns")
@@ -154,7 +154,7 @@ class Recipe:
     contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2, spread(0.5))
     saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, spread(0.5))
     tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, spread(0.2))
-    degradation: float = number(
+    corruption: float = number(
         0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5)
     )
     resampling: float = number(
@@ -204,7 +204,7 @@ SEED = Recipe(
     epochs=150,
     finetune=False,
     head_epochs=0,
-    average=0.0,
+    ema=0.0,
     patience=0,
     operating_point="0.5",
     tta=False,
@@ -240,8 +240,8 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
         finetune=False,
         epochs=recipe.head_epochs or recipe.epochs,
         head_epochs=0,
-        small_epochs=0,
-        average=0.0,
+        lowres_epochs=0,
+        ema=0.0,
     )
 
 

@@ -27,7 +27,7 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.report import write_report
-from lentigo.images.photographs import SIDE, Problem, read_all, read_photo
+from lentigo.images.photographs import SIDE, Problem, read_all, read_image
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor
@@ -55,17 +55,17 @@ from lentigo.models.networks.network import (
     cut_network,
     join_outputs,
     settle_norms,
-    unfreeze_trunk,
+    unfreeze_backbone,
 )
 from lentigo.models.networks.onnx_graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.runtime import Session
-from lentigo.training.features import extract_features, find_readable, refuse_still_features
+from lentigo.training.features import extract_features, find_readable, refuse_frozen_features
 from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
 from lentigo.training.holdout import list_holdouts, list_sources, set_aside
-from lentigo.training.judgement import choose_output, judge_network, measure_no_lesions, measure_photos
+from lentigo.training.judgement import choose_output, judge_network, measure_images, measure_no_lesions
 from lentigo.training.loop.augmentation import (
     Mixed,
-    augment_photo,
+    augment_image,
     find_augmentation,
     mix_views,
     view_generator,
@@ -76,11 +76,11 @@ from lentigo.training.loop.sampling import plan_cells
 from lentigo.training.loop.stages import Stage, compile_model, plan_rate, run_stages
 from lentigo.training.precision_check import PrecisionCheck, check_precision, measure_served
 from lentigo.training.preparation import (
-    Guard,
-    Material,
+    LeakPolicy,
+    TrainingSet,
     check_folder,
+    check_training_set,
     find_start,
-    guard_material,
     keep_settings,
     load_labelled,
     split_or_read,
@@ -102,7 +102,7 @@ class Training:
     validation: Assessment
     problems: tuple[Problem, ...]
     seconds: float
-    material: Material
+    training_set: TrainingSet
     holdouts: dict[str, Assessment] = field(default_factory=dict)
 
 
@@ -117,7 +117,7 @@ class Job:
     features: np.ndarray
     features_validation: np.ndarray
     checkpoint: Path
-    exact: bool
+    fp32: bool
     progress: Progress
     output: str = "embedding"  # by which the RUN is to refuse
     not_lesions: str | Path | None = None  # a folder of pictures of other things
@@ -125,7 +125,7 @@ class Job:
 
 def train(
     data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    exact: bool = False, guard: Guard = Guard(), holdout_sources: Sequence[str] = (), not_lesions: str | Path | None = None,
+    fp32: bool = False, leak_policy: LeakPolicy = LeakPolicy(), holdout_sources: Sequence[str] = (), not_lesions: str | Path | None = None,
     progress: Progress = show_nothing,
 ) -> Training:  # fmt: skip
     """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
@@ -145,36 +145,36 @@ def train(
     if holdout_sources:
         labelled = set_aside(labelled, holdout_sources)
         holdouts = list_holdouts(labelled, holdout_sources)
-        guard = replace(guard, leaks="drop")
+        leak_policy = replace(leak_policy, leaks="drop")
     start = find_start(weights)
-    ready = get_ready(labelled, recipe, weights, exact=exact, guard=guard, progress=progress)
+    ready = prepare_training(labelled, recipe, weights, fp32=fp32, leak_policy=leak_policy, progress=progress)
     held_out = split_or_read(
         ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
     )
     keep_settings(
         out / "checkpoint" / "settings.json", ready.settings
     )  # last: a call that cannot start leaves no unfinished RUN
-    job = make_job(recipe, ready, held_out, out, exact=exact, not_lesions=not_lesions, progress=progress)
+    job = make_job(recipe, ready, held_out, out, fp32=fp32, not_lesions=not_lesions, progress=progress)
     head = [keras.ops.convert_to_numpy(variable) for variable in job.network.head.variables]
     history, check = learn(out, job)
-    if needs_exact_features(job, check):
+    if needs_fp32_features(job, check):
         job = start_again(job, head)
         history, _ = learn(out, job)
     seconds = time.perf_counter() - started
     card = describe(job, history, {**ready.settings, "start": start.describe(), "seconds": seconds})
     bundle, validation = write_run(out, job, card, check)
-    assessments = measure_holdouts(bundle, holdouts, exact)
+    assessments = measure_holdouts(bundle, holdouts, fp32)
     if assessments:
         metrics = {f"without {name}": found.to_json() for name, found in assessments.items()}
         bundle = finish_bundle(bundle, bundle.card["metrics"] | metrics)
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, ready.problems, seconds, ready.material, assessments)
+    return Training(bundle, validation, ready.problems, seconds, ready.training_set, assessments)
 
 
-def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], exact: bool) -> dict[str, Assessment]:
+def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -> dict[str, Assessment]:
     """The scores of a RUN on each source that it was trained without; a source with one class has no AUROC and is left out."""
     assessments = {}
-    predictor = Predictor(bundle, exact=exact) if holdouts else None
+    predictor = Predictor(bundle, fp32=fp32) if holdouts else None
     for name, dataset in holdouts.items():
         answers = list(predictor.predict(dataset.table["image"]))
         readable = np.array([isinstance(answer, Prediction) for answer in answers], dtype=bool)
@@ -195,10 +195,10 @@ def learn(out: Path, job: Job) -> tuple[pd.DataFrame, PrecisionCheck | None]:
         [partial(build, job) for build in plan_stages(job.recipe)], job.recipe, job.checkpoint, job.progress
     )
     write_model(out, job.network, history)
-    return history, check_precision(out / GRAPH, job.validation, job.recipe.operating_point, exact=job.exact)
+    return history, check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
 
 
-def needs_exact_features(job: Job, check: PrecisionCheck | None) -> bool:
+def needs_fp32_features(job: Job, check: PrecisionCheck | None) -> bool:
     """Whether a head was trained, and its epoch chosen, on features in bf16 of a trunk that will be served in fp32."""
     return not job.recipe.finetune and check is not None and not check.neutral
 
@@ -212,9 +212,9 @@ def start_again(job: Job, head: list[np.ndarray]) -> Job:
 
 def extract_again(job: Job) -> Job:
     """The same training on features in fp32, and its RUN measured in fp32."""
-    training = extract_features(job.network, job.training, exact=True, progress=job.progress)
-    validation = extract_features(job.network, job.validation, exact=True, progress=job.progress)
-    return replace(job, features=training.values, features_validation=validation.values, exact=True)
+    training = extract_features(job.network, job.training, fp32=True, progress=job.progress)
+    validation = extract_features(job.network, job.validation, fp32=True, progress=job.progress)
+    return replace(job, features=training.values, features_validation=validation.values, fp32=True)
 
 
 def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
@@ -229,7 +229,7 @@ def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
 
 
 @dataclass(frozen=True)
-class Ready:
+class PreparedTraining:
     """What a training starts from: the network with its frozen trunk, the readable photographs with their features (n, d), and the settings that a
     resumed training must share."""
 
@@ -237,14 +237,20 @@ class Ready:
     dataset: Dataset
     features: np.ndarray
     settings: dict[str, Any]
-    material: Material
+    training_set: TrainingSet
     problems: tuple[Problem, ...]
     output: str  # by which the RUN is to refuse
 
 
-def get_ready(
-    labelled: Dataset, recipe: Recipe, weights: str | Path, *, exact: bool, guard: Guard, progress: Progress
-) -> Ready:
+def prepare_training(
+    labelled: Dataset,
+    recipe: Recipe,
+    weights: str | Path,
+    *,
+    fp32: bool,
+    leak_policy: LeakPolicy,
+    progress: Progress,
+) -> PreparedTraining:
     """Builds the network, keeps leaks out, computes features. Raises `DataError` and `ModelError`."""
     network = start_network(
         find_backbone(recipe.backbone),
@@ -253,34 +259,34 @@ def get_ready(
         recipe.seed,
         recipe.units,
     )
-    material = guard_material(labelled, guard, progress)
-    dataset = material.dataset
+    training_set = check_training_set(labelled, leak_policy, progress)
+    dataset = training_set.dataset
     dataset.require_both_classes()
     settle_random(network, weights, dataset)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": exact, "data_fingerprint": dataset.fingerprint,
-                "guard": asdict(guard), **material.describe()}  # fmt: skip
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": fp32, "data_fingerprint": dataset.fingerprint,
+                "guard": asdict(leak_policy), **training_set.describe()}  # fmt: skip
     if recipe.diagnosis:
         check_diagnosis(dataset, recipe.diagnosis)
         network = attach_diagnosis(network, seed=recipe.seed)
     output = choose_output(recipe, weights)
     if recipe.head_epochs or not recipe.finetune or output == "embedding":
-        features = extract_features(network, dataset, exact=exact, progress=progress)
-        refuse_still_features(features, recipe.backbone, weights)
+        features = extract_features(network, dataset, fp32=fp32, progress=progress)
+        refuse_frozen_features(features, recipe.backbone, weights)
     else:
         features = find_readable(dataset, progress)
     problems = dataset.problems + features.problems
-    return Ready(
-        network, dataset.take(features.readable), features.values, settings, material, problems, output
+    return PreparedTraining(
+        network, dataset.take(features.readable), features.values, settings, training_set, problems, output
     )
 
 
 def make_job(
     recipe: Recipe,
-    ready: Ready,
+    ready: PreparedTraining,
     held_out: np.ndarray,
     out: Path,
     *,
-    exact: bool,
+    fp32: bool,
     not_lesions: str | Path | None = None,
     progress: Progress = show_nothing,
 ) -> Job:
@@ -293,7 +299,7 @@ def make_job(
         features=ready.features[~held_out],
         features_validation=ready.features[held_out],
         checkpoint=out / "checkpoint" / "state.npz",
-        exact=exact,
+        fp32=fp32,
         progress=progress,
         output=ready.output,
         not_lesions=not_lesions,
@@ -323,10 +329,10 @@ def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> No
 def read_sample(dataset: Dataset) -> np.ndarray:
     """At most 64 photographs, spread over the data set, uint8 (n, side, side, 3). Raises `DataError` where none can be read."""
     rows = np.unique(np.linspace(0, len(dataset) - 1, 64).round().astype(int))
-    photos, problems = read_all(dataset.table["image"].iloc[rows])
-    if not photos:
+    images, problems = read_all(dataset.table["image"].iloc[rows])
+    if not images:
         raise DataError(f"{dataset.name}: none of {len(rows)} photographs can be read ({problems[0].error})")
-    return np.stack([photo.pixels for photo in photos])
+    return np.stack([image.pixels for image in images])
 
 
 def name_source(weights: str | Path) -> str:
@@ -343,7 +349,7 @@ def plan_stages(recipe: Recipe) -> list:
         return [build_head_stage]
     return (
         [build_head_stage] * bool(recipe.head_epochs)
-        + [build_small_stage] * bool(recipe.small_epochs)
+        + [build_lowres_stage] * bool(recipe.lowres_epochs)
         + [build_finetune_stage]
     )
 
@@ -357,41 +363,41 @@ def build_head_stage(job: Job) -> Stage:
     return plan_head(job.network.head, job.recipe, learn, check)
 
 
-def build_small_stage(job: Job) -> Stage:
+def build_lowres_stage(job: Job) -> Stage:
     """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
     recipe = job.recipe
-    rate = recipe.small_learning_rate or recipe.learning_rate
+    rate = recipe.lowres_learning_rate or recipe.learning_rate
     return build_view_stage(
-        job, "finetune small", recipe.small_epochs, recipe.small_side, rate, recipe.still_share
+        job, "finetune lowres", recipe.lowres_epochs, recipe.lowres_size, rate, recipe.freeze
     )
 
 
 def build_finetune_stage(job: Job) -> Stage:
     """The network on random views of the photographs, all of it or what lies above its still layers."""
     recipe = job.recipe
-    return build_view_stage(job, "finetune", recipe.epochs, SIDE, recipe.learning_rate, recipe.still_share)
+    return build_view_stage(job, "finetune", recipe.epochs, SIDE, recipe.learning_rate, recipe.freeze)
 
 
-def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, still_share: float) -> Stage:
+def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, freeze: float) -> Stage:
     """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too. `rate` is the highest.
 
-    With `still_share` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
+    With `freeze` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
     """
     recipe, network = job.recipe, job.network
-    unfreeze_trunk(network)
+    unfreeze_backbone(network)
     model = build_learner(network, side)
     judge = keras.Model(model.input, {"logit": model.outputs[0]})
     joined = join_outputs(model)
-    first, learner = cut_network(joined, still_share) if still_share else (None, joined)
+    first, learner = cut_network(joined, freeze) if freeze else (None, joined)
     loss = (
         AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing) if network.diagnosis is not None else None
     )
     cells = None
     if recipe.balance == "source":
         cells = plan_cells(list_sources(job.training), job.training.malignant)
-    session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.exact else None)
+    session = first and Session(to_onnx(first).SerializeToString(), precision="f32" if job.fp32 else None)
     steps = -(-(recipe.views or len(job.training)) // recipe.batch_size)
-    compile_model(learner, recipe, plan_rate(recipe, rate, epochs, steps), recipe.average, loss)
+    compile_model(learner, recipe, plan_rate(recipe, rate, epochs, steps), recipe.ema, loss)
 
     weights = weigh(job.training.malignant, recipe)
 
@@ -411,7 +417,7 @@ def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
     would be served in."""
     graph = to_onnx(model).SerializeToString()
     return measure_served(
-        graph, job.validation, job.recipe.operating_point, exact=job.exact, side=model.input.shape[1]
+        graph, job.validation, job.recipe.operating_point, fp32=job.fp32, side=model.input.shape[1]
     ).logits
 
 
@@ -422,7 +428,7 @@ def score_whole(
     features: np.ndarray,
     held_out: np.ndarray,
     work: Path,
-    exact: bool = False,
+    fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> Score:
     """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and scores it on them; no RUN is written.
@@ -430,7 +436,7 @@ def score_whole(
     `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
     """
     started = time.perf_counter()
-    job, history = train_whole(recipe, weights, dataset, features, held_out, work, exact, progress)
+    job, history = train_whole(recipe, weights, dataset, features, held_out, work, fp32, progress)
     score = make_score(measure_validation(job, job.network.full), job.validation.malignant, history, started)
     shutil.rmtree(work)
     return score
@@ -444,10 +450,10 @@ def answer_whole(
     held_out: np.ndarray,
     others: Dataset,
     work: Path,
-    exact: bool = False,
+    fp32: bool = False,
 ) -> np.ndarray:
     """Trains a whole network as `score_whole` does, and gives its logits, float (m,), of `others`, which had no part in it."""
-    job, _ = train_whole(recipe, weights, dataset, features, held_out, work, exact)
+    job, _ = train_whole(recipe, weights, dataset, features, held_out, work, fp32)
     logits = measure_validation(replace(job, validation=others), job.network.full)
     shutil.rmtree(work)
     return logits
@@ -460,7 +466,7 @@ def train_whole(
     features: np.ndarray,
     held_out: np.ndarray,
     work: Path,
-    exact: bool = False,
+    fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> tuple[Job, pd.DataFrame]:
     """A whole network that has learned from all photographs but those `held_out`, which said when to stop, and its history."""
@@ -480,7 +486,7 @@ def train_whole(
         features[~held_out],
         features[held_out],
         work / "state.npz",
-        exact,
+        fp32,
         progress,
     )
     return job, run_stages(
@@ -496,8 +502,8 @@ def load_views(
     paths = dataset.table["image"].to_numpy()
     views = np.stack(
         [
-            augment_photo(
-                read_photo(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)
+            augment_image(
+                read_image(paths[n], side).pixels, augmentation, view_generator(recipe.seed, epoch, n)
             )
             for n in rows
         ]
@@ -533,7 +539,7 @@ def write_run(
             "validation",
         )
 
-    return finish_run(out, card, job.exact, measure)
+    return finish_run(out, card, job.fp32, measure)
 
 
 def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
@@ -547,12 +553,12 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
 
 
 def finish_run(
-    out: Path, card: dict[str, Any], exact: bool, measure: Callable[[Predictor], Assessment]
+    out: Path, card: dict[str, Any], fp32: bool, measure: Callable[[Predictor], Assessment]
 ) -> tuple[Bundle, Assessment]:
     """Measures the model that lies in `out` on validation, and writes model card, report and, last, the card."""
     annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
     draft = draft_bundle(out, card)
-    validation = measure(Predictor(draft, exact=exact))
+    validation = measure(Predictor(draft, fp32=fp32))
     write_text(out / MODEL_CARD, write_card(draft, validation))
     write_text(out / "report.html", write_report(draft, validation, out / "figures"))
     return finish_bundle(draft, {"validation": validation.to_json()}), validation
@@ -565,9 +571,9 @@ def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
     """
     training = job.features, job.training.malignant
     if job.output == "middle":
-        measured = measure_photos(out / GRAPH, check, take_sample(job.training), job.output)
+        measured = measure_images(out / GRAPH, check, take_sample(job.training), job.output)
         training = measured.points, measured.malignant
-    validation = measure_photos(out / GRAPH, check, job.validation, job.output, flips=job.recipe.tta)
+    validation = measure_images(out / GRAPH, check, job.validation, job.output, tta=job.recipe.tta)
     validation = replace(
         validation, no_lesions=measure_no_lesions(out / GRAPH, check, job.output, job.not_lesions)
     )
@@ -599,7 +605,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "recipe": settings["recipe"],
         "weights": settings["weights"],
         "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
-        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "twins": settings["twins"], "left_out": settings["left_out"],
+        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "duplicates": settings["duplicates"], "left_out": settings["left_out"],
                  **describe_sides(job.training, job.validation)},
         "leaks": settings["leaks"],
         "start": settings["start"],

@@ -17,7 +17,7 @@ from lentigo.audit.report import frame_back, frame_onto, write_audit
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.duplicates import Transformation
 from lentigo.errors import DataError
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 
 def save(folder, name, pixels, **options):
@@ -29,21 +29,21 @@ def save(folder, name, pixels, **options):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Train and test, twelve phantoms of each class and split, with a crop across, a conflict, an empty, a tiny and two unreadable files."""
+    """Train and test, twelve synthetic lesions of each class and split, with a crop across, a conflict, an empty, a tiny and two unreadable files."""
     folder = tmp_path_factory.mktemp("set")
     for number in range(24):
         for label in ("benign", "malignant"):
             save(
                 folder / ("train" if number < 12 else "test"),
                 f"{label}/{number:02d}.png",
-                draw_phantom(label, number).photo,
+                draw_synthetic_lesion(label, number).image,
             )
-    lesion = draw_phantom("malignant", 3).photo
+    lesion = draw_synthetic_lesion("malignant", 3).image
     save(folder, "test/malignant/crop.jpg", lesion[10:190, 30:210], quality=90)
-    save(folder, "train/benign/mirrored.png", draw_phantom("malignant", 5).photo[:, ::-1])
+    save(folder, "train/benign/mirrored.png", draw_synthetic_lesion("malignant", 5).image[:, ::-1])
     save(folder, "train/benign/even.png", np.full((224, 224, 3), (200, 160, 150), np.uint8))
     save(folder, "train/benign/even too.png", np.full((224, 224, 3), (200, 160, 150), np.uint8))
-    save(folder, "train/benign/tiny.png", draw_phantom("benign", 40).photo[::8, ::8])
+    save(folder, "train/benign/tiny.png", draw_synthetic_lesion("benign", 40).image[::8, ::8])
     for name in ("broken.jpg", "broken too.jpg"):
         (folder / "test/benign" / name).write_bytes(b"no photograph")
     return folder
@@ -63,16 +63,27 @@ def test_the_json_is_that_of_the_contract(facts):
     assert set(facts) >= {
         "n",
         "unreadable",
-        "twins",
+        "duplicates",
         "leaks",
         "groups",
         "label_conflicts",
-        "shortcuts",
+        "shortcut_baselines",
         "artefacts",
         "skin_tone",
     }
-    assert facts["n"] == 48 + 7 and set(facts["twins"][0]) >= {"a", "b", "kind", "score", "transformation"}
-    assert set(facts["shortcuts"]) >= {"border_only_auroc", "file_only_auroc", "thumbnail_only_auroc", "ci"}
+    assert facts["n"] == 48 + 7 and set(facts["duplicates"][0]) >= {
+        "a",
+        "b",
+        "kind",
+        "score",
+        "transformation",
+    }
+    assert set(facts["shortcut_baselines"]) >= {
+        "border_only_auroc",
+        "file_only_auroc",
+        "thumbnail_only_auroc",
+        "ci",
+    }
 
 
 def test_a_crop_on_the_other_side_is_a_leak(facts):
@@ -88,8 +99,8 @@ def test_one_lesion_with_two_labels_is_a_conflict(facts):
     } == {"05.png": "malignant", "mirrored.png": "benign"}
 
 
-def test_only_the_planted_copies_are_twins(facts):
-    assert len(facts["twins"]) == 2 and facts["groups"] == 2
+def test_only_the_planted_copies_are_duplicates(facts):
+    assert len(facts["duplicates"]) == 2 and facts["groups"] == 2
 
 
 def test_unreadable_and_empty_photographs_are_listed_and_copies_of_nothing(facts):
@@ -99,7 +110,9 @@ def test_unreadable_and_empty_photographs_are_listed_and_copies_of_nothing(facts
     ]
     assert [image.rsplit("/", 1)[1] for image in facts["quality"]["empty"]] == ["even too.png", "even.png"]
     assert not any(
-        "even" in image or "broken" in image for twin in facts["twins"] for image in (twin["a"], twin["b"])
+        "even" in image or "broken" in image
+        for duplicate in facts["duplicates"]
+        for image in (duplicate["a"], duplicate["b"])
     )
 
 
@@ -119,13 +132,13 @@ def test_every_readable_photograph_has_a_skin_tone(facts):
 
 def test_the_floors_keep_copies_on_one_side(found):
     assert (
-        found.shortcuts.n == 53 and found.shortcuts.groups == 50
+        found.shortcut_baselines.n == 53 and found.shortcut_baselines.groups == 50
     )  # two pairs, and two files of the same bytes
 
 
 def test_ids_on_two_sides_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path):
     for number in range(4):
-        save(tmp_path, f"{number}.png", draw_phantom("benign", 50 + number).photo)
+        save(tmp_path, f"{number}.png", draw_synthetic_lesion("benign", 50 + number).image)
     rows = {
         "image": [f"{n}.png" for n in range(4)],
         "label": ["benign", "malignant", "benign", "malignant"],
@@ -140,8 +153,8 @@ def test_ids_on_two_sides_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path
 
 
 def test_another_set_is_searched_for_copies(folder, tmp_path):
-    save(tmp_path, "malignant/turned.png", np.rot90(draw_phantom("malignant", 20).photo))
-    save(tmp_path, "benign/other.png", draw_phantom("benign", 60).photo)
+    save(tmp_path, "malignant/turned.png", np.rot90(draw_synthetic_lesion("malignant", 20).image))
+    save(tmp_path, "benign/other.png", draw_synthetic_lesion("benign", 60).image)
     facts = audit(folder / "test", against=tmp_path).to_json()
     (leak,) = facts["leaks"]
     assert (
@@ -157,20 +170,20 @@ def test_a_set_is_no_copy_of_itself(folder):
 
 
 def test_photographs_without_classes_can_be_audited(tmp_path):
-    lesion = draw_phantom("benign", 7).photo
+    lesion = draw_synthetic_lesion("benign", 7).image
     save(tmp_path, "below/a b.png", lesion)
     save(tmp_path, "ü.png", lesion[:, ::-1])
     facts = audit(tmp_path).to_json()
     assert (
-        [twin["kind"] for twin in facts["twins"]] == ["near"]
-        and facts["shortcuts"] is None
+        [duplicate["kind"] for duplicate in facts["duplicates"]] == ["near"]
+        and facts["shortcut_baselines"] is None
         and not facts["label_conflicts"]
     )
 
 
 def test_a_misspelt_class_is_not_taken_for_photographs_without_classes(tmp_path):
-    save(tmp_path, "benign/1.png", draw_phantom("benign", 1).photo)
-    save(tmp_path, "malignent/2.png", draw_phantom("malignant", 1).photo)
+    save(tmp_path, "benign/1.png", draw_synthetic_lesion("benign", 1).image)
+    save(tmp_path, "malignent/2.png", draw_synthetic_lesion("malignant", 1).image)
     with pytest.raises(DataError, match="malignant"):
         audit(tmp_path)
 
@@ -191,15 +204,15 @@ def test_the_report_shows_both_photographs_of_a_pair(found):
     assert (
         "test/malignant/crop.jpg" in page and "train/malignant/03.png" in page and "This split leaks" in page
     )
-    picture = page.split('alt="')[1].split("base64,")[1].split('"')[0]
-    assert Image.open(io.BytesIO(base64.b64decode(picture))).size[0] > 20
+    image = page.split('alt="')[1].split("base64,")[1].split('"')[0]
+    assert Image.open(io.BytesIO(base64.b64decode(image))).size[0] > 20
 
 
 def test_the_report_of_a_photograph_that_has_gone_is_written_all_the_same(folder, tmp_path):
     shutil.copytree(folder / "test", tmp_path / "test")
     found = audit(tmp_path / "test")
     (tmp_path / "test/malignant/crop.jpg").unlink()
-    flagged = replace(found, photos=found.photos.assign(hair=True))
+    flagged = replace(found, images=found.images.assign(hair=True))
     assert "Hair" in write_audit(flagged)
 
 
@@ -219,6 +232,6 @@ def test_words_of_a_transformation():
 
 
 def describe_transformation_of(change):
-    from lentigo.duplicates.duplicates import Twin
+    from lentigo.duplicates.duplicates import Duplicate
 
-    return describe_transformation(Twin(0, 1, "near", 1.0, change))
+    return describe_transformation(Duplicate(0, 1, "near", 1.0, change))

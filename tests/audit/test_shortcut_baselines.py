@@ -7,10 +7,10 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 
 from lentigo.audit.shortcut_baselines import (
-    FLOORS,
+    BASELINES,
     cross_validate,
     describe_colours,
-    measure_shortcuts,
+    measure_shortcut_baselines,
     read_facts,
     read_set,
 )
@@ -32,19 +32,19 @@ def draw_set(folder, count=40, seed=0, border=0, centre=0, quality=0):
     for name, malignant in (("benign", 0), ("malignant", 1)):
         (folder / name).mkdir(parents=True)
         for number in range(count):
-            photo = rng.normal(110, 12, (64, 64, 3)) + rng.normal(0, 6, 3) + border * malignant
-            photo[12:-12, 12:-12] += (centre - border) * malignant
-            Image.fromarray(np.clip(photo, 0, 255).astype(np.uint8)).save(
+            image = rng.normal(110, 12, (64, 64, 3)) + rng.normal(0, 6, 3) + border * malignant
+            image[12:-12, 12:-12] += (centre - border) * malignant
+            Image.fromarray(np.clip(image, 0, 255).astype(np.uint8)).save(
                 folder / name / f"{number:03d}.jpg", quality=85 + quality * malignant
             )
     return folder
 
 
 def floor_of(data, *names):
-    """The AUROC of the floors of these names alone, cross-validated."""
+    """The AUROC of the shortcut baselines of these names alone, cross-validated."""
     dataset, facts, _ = read_set(data, show_nothing)
     answers = cross_validate(
-        dataset, {name: facts[name] if name in names else None for name in FLOORS}, seed=0
+        dataset, {name: facts[name] if name in names else None for name in BASELINES}, seed=0
     )
     return [roc_auc_score(dataset.malignant, answers[name]) for name in names]
 
@@ -56,18 +56,18 @@ def bordered(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def shortcuts(bordered):
-    return measure_shortcuts(bordered)
+def shortcut_baselines(bordered):
+    return measure_shortcut_baselines(bordered)
 
 
-def test_a_border_that_gives_the_class_away_is_found(shortcuts):
-    floors = shortcuts.floors
+def test_a_border_that_gives_the_class_away_is_found(shortcut_baselines):
+    shortcut_baselines = shortcut_baselines.shortcut_baselines
     assert (
-        floors["border_only"].auroc > 0.95
-        and floors["corners_only"].auroc > 0.95
-        and floors["thumbnail_only"].accuracy > 0.9
+        shortcut_baselines["border_only"].auroc > 0.95
+        and shortcut_baselines["corners_only"].auroc > 0.95
+        and shortcut_baselines["thumbnail_only"].accuracy > 0.9
     )
-    assert floors["header_only"].auroc == 0.5 and floors["source_only"] is None
+    assert shortcut_baselines["header_only"].auroc == 0.5 and shortcut_baselines["source_only"] is None
 
 
 def test_a_lesion_alone_is_no_shortcut_of_the_border(tmp_path):
@@ -88,7 +88,9 @@ def test_a_source_that_gives_the_class_away_is_found(bordered):
     dataset = load_dataset(bordered)
     source = np.where(dataset.malignant == 1, "clinic", "archive")
     source[::10] = "clinic"
-    floor = measure_shortcuts(Dataset("set", dataset.table.assign(source=source))).floors["source_only"]
+    floor = measure_shortcut_baselines(
+        Dataset("set", dataset.table.assign(source=source))
+    ).shortcut_baselines["source_only"]
     assert floor.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
     assert 0.9 < floor.auroc < 1
 
@@ -131,32 +133,36 @@ def test_a_group_never_stands_on_both_sides(tmp_path):
     table = pd.DataFrame(
         {"image": [str(tmp_path / f"{number:03d}.png") for number in range(120)], "label": label}
     )
-    alone = measure_shortcuts(Dataset("set", table)).floors["border_only"].auroc
-    grouped = measure_shortcuts(Dataset("set", table.assign(lesion_id=lesion))).floors["border_only"].auroc
+    alone = measure_shortcut_baselines(Dataset("set", table)).shortcut_baselines["border_only"].auroc
+    grouped = (
+        measure_shortcut_baselines(Dataset("set", table.assign(lesion_id=lesion)))
+        .shortcut_baselines["border_only"]
+        .auroc
+    )
     assert alone > 0.75 and grouped < 0.65
 
 
-def test_the_floor_beside_a_test_result_is_fitted_to_the_training_set(bordered, shortcuts, tmp_path):
+def test_the_floor_beside_a_test_result_is_fitted_to_the_training_set(bordered, shortcut_baselines, tmp_path):
     other = load_dataset(draw_set(tmp_path / "other", count=20, seed=1, border=40))
     swapped = Dataset(
         "swapped",
         other.table.assign(label=other.table["label"].map({"benign": "malignant", "malignant": "benign"})),
     )
-    found = measure_shortcuts(bordered, against=swapped)
+    found = measure_shortcut_baselines(bordered, against=swapped)
     assert (found.n, found.folds, found.fitted_to) == (40, 0, str(bordered))
-    assert found.floors["border_only"].auroc < 0.05 and found.majority_accuracy == 0.5
-    assert shortcuts.fitted_to is None and shortcuts.folds == 5
+    assert found.shortcut_baselines["border_only"].auroc < 0.05 and found.majority_accuracy == 0.5
+    assert shortcut_baselines.fitted_to is None and shortcut_baselines.folds == 5
 
 
 def test_the_majority_is_that_of_the_training_set(bordered, tmp_path):
     dataset = load_dataset(bordered)
     mostly = dataset.take(np.flatnonzero((dataset.malignant == 0) | (np.arange(80) % 4 == 0)))
     rest = dataset.take(np.flatnonzero((dataset.malignant == 1) | (np.arange(80) % 4 == 0)))
-    assert measure_shortcuts(mostly, against=rest).majority_accuracy == pytest.approx(10 / 50)
+    assert measure_shortcut_baselines(mostly, against=rest).majority_accuracy == pytest.approx(10 / 50)
 
 
-def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcuts):
-    answers = json.loads(json.dumps(shortcuts.to_json(), allow_nan=False))
+def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcut_baselines):
+    answers = json.loads(json.dumps(shortcut_baselines.to_json(), allow_nan=False))
     assert set(answers) >= KEYS | {"majority_accuracy"} and set(answers["ci"]) == KEYS | {"majority_accuracy"}
     assert answers["source_only_auroc"] is None and answers["ci"]["source_only_auroc"] is None
     for name in ("border_only_auroc", "border_only_accuracy", "majority_accuracy"):
@@ -164,14 +170,14 @@ def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcuts):
     assert (answers["n"], answers["n_malignant"], answers["groups"]) == (80, 40, 80)
 
 
-def test_the_same_seed_gives_the_same_floors(bordered, shortcuts):
-    assert measure_shortcuts(bordered) == shortcuts
+def test_the_same_seed_gives_the_same_floors(bordered, shortcut_baselines):
+    assert measure_shortcut_baselines(bordered) == shortcut_baselines
 
 
 def test_an_unreadable_photograph_is_listed(tmp_path):
     folder = draw_set(tmp_path / "set", count=12)
     (folder / "benign" / "bad.jpg").write_bytes(b"?")
-    found = measure_shortcuts(folder)
+    found = measure_shortcut_baselines(folder)
     assert found.n == 24 and [problem.image for problem in found.problems] == [
         str(folder / "benign" / "bad.jpg")
     ]
@@ -180,7 +186,7 @@ def test_an_unreadable_photograph_is_listed(tmp_path):
 @pytest.mark.parametrize("malignant", [0, 1])
 def test_too_few_of_a_class_leave_the_majority_alone(bordered, malignant):
     dataset = load_dataset(bordered)
-    found = measure_shortcuts(dataset.take(np.arange(20 - malignant, 40 + malignant)))
+    found = measure_shortcut_baselines(dataset.take(np.arange(20 - malignant, 40 + malignant)))
     answers = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert (
         answers["majority_accuracy"] >= 0.9 and answers["border_only_auroc"] is None and answers["folds"] == 0
@@ -190,7 +196,7 @@ def test_too_few_of_a_class_leave_the_majority_alone(bordered, malignant):
 def test_nothing_readable_is_an_error(tmp_path):
     (tmp_path / "bad.jpg").write_bytes(b"?")
     with pytest.raises(DataError, match="none of its 1 photographs can be read"):
-        measure_shortcuts(
+        measure_shortcut_baselines(
             Dataset("set", pd.DataFrame({"image": [str(tmp_path / "bad.jpg")], "label": ["benign"]}))
         )
 
@@ -206,10 +212,10 @@ def test_colours_are_described_as_numpy_describes_them():
 
 
 def test_facts_of_the_border_do_not_know_the_centre(tmp_path):
-    photo = np.full((224, 224, 3), 120, np.uint8)
-    Image.fromarray(photo).save(tmp_path / "a.png")
-    photo[28:-28, 28:-28] = 7
-    Image.fromarray(photo).save(tmp_path / "b.png")
+    image = np.full((224, 224, 3), 120, np.uint8)
+    Image.fromarray(image).save(tmp_path / "a.png")
+    image[28:-28, 28:-28] = 7
+    Image.fromarray(image).save(tmp_path / "b.png")
     bare, marked = read_facts(str(tmp_path / "a.png")), read_facts(str(tmp_path / "b.png"))
     for name in ("border_only", "corners_only", "header_only"):
         assert (bare[name] == marked[name]).all(), name

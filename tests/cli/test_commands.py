@@ -53,8 +53,8 @@ def test_help_has_an_example(command):
     assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
 
 
-def test_predict_writes_one_object_a_line(run, photo):
-    result = lentigo("predict", photo, photo, "--model", run, "--json")
+def test_predict_writes_one_object_a_line(run, image):
+    result = lentigo("predict", image, image, "--model", run, "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 0 and len(lines) == 2
     assert set(lines[0]) >= {
@@ -70,28 +70,28 @@ def test_predict_writes_one_object_a_line(run, photo):
     }
 
 
-def test_a_bad_photograph_among_good_ones_is_listed(run, photo, bad):
-    result = lentigo("predict", photo, bad, photo, "--model", run, "--json")
+def test_a_bad_photograph_among_good_ones_is_listed(run, image, bad):
+    result = lentigo("predict", image, bad, image, "--model", run, "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3
     assert set(lines[1]) == {"image", "error"} and "probability" in lines[2]
     assert str(bad) in result.stderr
 
 
-def test_paths_come_on_standard_input(run, photo):
-    result = lentigo("predict", "-", "--model", run, stdin=f"{photo}\n\n{photo}\n")
+def test_paths_come_on_standard_input(run, image):
+    result = lentigo("predict", "-", "--model", run, stdin=f"{image}\n\n{image}\n")
     assert result.returncode == 0 and len(result.stdout.splitlines()) == 2
 
 
-def test_answers_go_to_a_table_too(run, photo, bad, tmp_path):
-    lentigo("predict", photo, bad, "--model", run, "--csv", tmp_path / "answers.csv")
+def test_answers_go_to_a_table_too(run, image, bad, tmp_path):
+    lentigo("predict", image, bad, "--model", run, "--csv", tmp_path / "answers.csv")
     with (tmp_path / "answers.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert [row["image"] for row in rows] == [str(photo)] and 0 <= float(rows[0]["probability"]) <= 1
+    assert [row["image"] for row in rows] == [str(image)] and 0 <= float(rows[0]["probability"]) <= 1
 
 
-def test_ten_bad_photographs_among_sixty_are_named_and_the_others_answered(run, phantoms, tmp_path):
-    good = sorted(phantoms.glob("*/phantom_*.jpg"))
+def test_ten_bad_photographs_among_sixty_are_named_and_the_others_answered(run, synthetic_lesions, tmp_path):
+    good = sorted(synthetic_lesions.glob("*/phantom_*.jpg"))
     for number in range(60):
         content = good[number % len(good)].read_bytes()
         (tmp_path / f"{number:02d}.jpg").write_bytes(content[: 40 * number] if number % 6 == 3 else content)
@@ -106,8 +106,8 @@ def test_ten_bad_photographs_among_sixty_are_named_and_the_others_answered(run, 
     )
 
 
-def test_names_on_standard_input_are_answered_before_it_ends_in_their_order(run, photo, tmp_path):
-    names = [photo, tmp_path / "none.jpg", tmp_path, photo] * (
+def test_names_on_standard_input_are_answered_before_it_ends_in_their_order(run, image, tmp_path):
+    names = [image, tmp_path / "none.jpg", tmp_path, image] * (
         10 * os.cpu_count() + 25
     )  # more than is read ahead
     with start("predict", "-", "--model", run, "--json") as process:
@@ -133,9 +133,9 @@ def test_no_name_on_standard_input_is_one_line(run, tmp_path, command):
     )
 
 
-def test_ctrl_c_keeps_what_was_answered(run, photo, tmp_path):
+def test_ctrl_c_keeps_what_was_answered(run, image, tmp_path):
     with start("predict", "-", "--model", run, "--json", "--csv", tmp_path / "answers.csv") as process:
-        process.stdin.write(f"{photo}\n" * (40 * os.cpu_count() + 100))
+        process.stdin.write(f"{image}\n" * (40 * os.cpu_count() + 100))
         process.stdin.flush()  # and stays open: this command does not end by itself
         lines = [process.stdout.readline() for _ in range(50)]
         process.send_signal(signal.SIGINT)
@@ -149,9 +149,16 @@ def test_ctrl_c_keeps_what_was_answered(run, photo, tmp_path):
     assert [row["image"] for row in rows[: len(lines)]] == [json.loads(line)["image"] for line in lines]
 
 
-def test_ctrl_c_keeps_the_figures_that_were_drawn(run, phantoms, tmp_path):
+def test_ctrl_c_keeps_the_figures_that_were_drawn(run, synthetic_lesions, tmp_path):
     with start(
-        "explain", phantoms / "benign", phantoms / "malignant", "--model", run, "--out", tmp_path, "--json"
+        "explain",
+        synthetic_lesions / "benign",
+        synthetic_lesions / "malignant",
+        "--model",
+        run,
+        "--out",
+        tmp_path,
+        "--json",
     ) as process:
         first = json.loads(process.stdout.readline())
         process.send_signal(signal.SIGINT)
@@ -176,20 +183,20 @@ def test_ctrl_c_ends_every_command_with_a_word(tmp_path):
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_a_reader_that_leaves_ends_the_command_quietly(run, photo, more):
-    with start("predict", *[photo] * 100, "--model", run, *more) as process:
+def test_a_reader_that_leaves_ends_the_command_quietly(run, image, more):
+    with start("predict", *[image] * 100, "--model", run, *more) as process:
         process.stdout.readline()
         process.stdout.close()
         assert process.wait() == 0 and process.stderr.read() == ""
 
 
-def test_a_model_that_cannot_be_used_is_one_line(photo, tmp_path):
-    result = lentigo("predict", photo, "--model", tmp_path)
+def test_a_model_that_cannot_be_used_is_one_line(image, tmp_path):
+    result = lentigo("predict", image, "--model", tmp_path)
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and str(tmp_path) in result.stderr
 
 
-def test_a_wrong_option_is_code_2(phantoms, tmp_path):
-    assert lentigo("train", phantoms, "--out", tmp_path / "run", "--recipe", "bets").returncode == 2
+def test_a_wrong_option_is_code_2(synthetic_lesions, tmp_path):
+    assert lentigo("train", synthetic_lesions, "--out", tmp_path / "run", "--recipe", "bets").returncode == 2
     assert lentigo("predict").returncode == 2
     assert lentigo("data", "synth", "--out", tmp_path, "--count", "0").returncode == 2
 
@@ -208,14 +215,14 @@ def test_a_folder_that_is_no_data_set_is_one_line(tmp_path, folders, words):
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1 and words in result.stderr
 
 
-def test_evaluate_prints_the_object_of_the_contract(run, phantoms, tmp_path):
-    result = lentigo("evaluate", run, phantoms, "--json", "--out", tmp_path / "report.html")
+def test_evaluate_prints_the_object_of_the_contract(run, synthetic_lesions, tmp_path):
+    result = lentigo("evaluate", run, synthetic_lesions, "--json", "--out", tmp_path / "report.html")
     assert result.returncode == 0 and json.loads(result.stdout)["n"] == 48
     assert (tmp_path / "report.html").is_file()
 
 
-def test_info_of_data_draws_two_pictures(phantoms, tmp_path):
-    result = lentigo("data", "info", phantoms, "--json", "--out", tmp_path)
+def test_info_of_data_draws_two_pictures(synthetic_lesions, tmp_path):
+    result = lentigo("data", "info", synthetic_lesions, "--json", "--out", tmp_path)
     facts = json.loads(result.stdout)
     assert facts["counts"] == {"unsplit": {"benign": 24, "malignant": 24}} and facts["sizes"] == {
         "224x224": 48
@@ -223,14 +230,14 @@ def test_info_of_data_draws_two_pictures(phantoms, tmp_path):
     assert (tmp_path / "samples.png").is_file() and (tmp_path / "counts.png").is_file()
 
 
-def test_split_writes_a_manifest_that_is_read(phantoms, tmp_path):
-    result = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--json")
+def test_split_writes_a_manifest_that_is_read(synthetic_lesions, tmp_path):
+    result = lentigo("data", "split", synthetic_lesions, "--out", tmp_path / "split.csv", "--json")
     facts = json.loads(result.stdout)
     assert (
         result.returncode == 0
         and facts["n"] == 48
         and set(facts["shares"]) == {"train", "validation", "test"}
-        and facts["twins"]["groups"] == 8
+        and facts["duplicates"]["groups"] == 8
     )
     counted = json.loads(lentigo("data", "info", tmp_path / "split.csv", "--json").stdout)["counts"]
     assert {
@@ -238,19 +245,21 @@ def test_split_writes_a_manifest_that_is_read(phantoms, tmp_path):
     } == {split: sum(c.values()) for split, c in counted.items()}
 
 
-def test_split_says_how_close_it_came_and_keeps_what_was(phantoms, tmp_path):
-    first = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0")
+def test_split_says_how_close_it_came_and_keeps_what_was(synthetic_lesions, tmp_path):
+    first = lentigo("data", "split", synthetic_lesions, "--out", tmp_path / "split.csv", "--test", "0")
     assert (
         first.returncode == 0
         and "(80 % asked)" in first.stdout
         and "furthest from its share, in photographs: label" in first.stdout
     )
-    again = lentigo("data", "split", phantoms, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7")
+    again = lentigo(
+        "data", "split", synthetic_lesions, "--out", tmp_path / "split.csv", "--test", "0", "--seed", "7"
+    )
     assert again.returncode == 2 and "is there already" in again.stderr
     kept = lentigo(
         "data",
         "split",
-        phantoms,
+        synthetic_lesions,
         "--out",
         tmp_path / "split.csv",
         "--test",
@@ -263,11 +272,11 @@ def test_split_says_how_close_it_came_and_keeps_what_was(phantoms, tmp_path):
     assert kept.returncode == 0 and "48 stay as the earlier manifest has them" in kept.stdout
 
 
-def test_split_lists_what_it_cannot_read_and_conflicts(phantoms, tmp_path):
+def test_split_lists_what_it_cannot_read_and_conflicts(synthetic_lesions, tmp_path):
     for label in ("benign", "malignant"):
-        shutil.copytree(phantoms / label, tmp_path / "photos" / label)
+        shutil.copytree(synthetic_lesions / label, tmp_path / "photos" / label)
     (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"no photograph")
-    first = sorted((phantoms / "benign").iterdir())[0]
+    first = sorted((synthetic_lesions / "benign").iterdir())[0]
     shutil.copy(first, tmp_path / "photos" / "malignant" / first.name)
     result = lentigo(
         "data", "split", tmp_path / "photos", "--out", tmp_path / "split.csv", "--drop-conflicts"
@@ -284,21 +293,21 @@ def test_split_lists_what_it_cannot_read_and_conflicts(phantoms, tmp_path):
     (["--test", "x"], "'--test'"),
     (["--out", "split.json"], "ending in .csv or .parquet"),
 ])  # fmt: skip
-def test_a_split_that_makes_no_sense_is_code_2(phantoms, tmp_path, options, words):
+def test_a_split_that_makes_no_sense_is_code_2(synthetic_lesions, tmp_path, options, words):
     result = lentigo(
         "data",
         "split",
-        phantoms,
+        synthetic_lesions,
         *([] if "--out" in options else ["--out", tmp_path / "split.csv"]),
         *options,
     )
     assert result.returncode == 2 and words in result.stderr and not (tmp_path / "split.csv").exists()
 
 
-def test_train_refuses_a_split_that_leaks_in_one_line(phantoms, tmp_path):
+def test_train_refuses_a_split_that_leaks_in_one_line(synthetic_lesions, tmp_path):
     for split in ("train", "test"):
         for label in ("benign", "malignant"):
-            shutil.copytree(phantoms / label, tmp_path / "photos" / split / label)
+            shutil.copytree(synthetic_lesions / label, tmp_path / "photos" / split / label)
     result = lentigo(
         "train",
         tmp_path / "photos",
@@ -317,15 +326,15 @@ def test_train_refuses_a_split_that_leaks_in_one_line(phantoms, tmp_path):
         for words in (
             "48 of 48 train and 48 of 48 test photographs",
             "lentigo data split",
-            "--drop-leaks",
-            "--allow-leaks",
+            "--leaks drop",
+            "--leaks allow",
         )
     )
-    both = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--drop-leaks", "--allow-leaks")
+    both = lentigo("train", tmp_path / "photos", "--out", tmp_path / "run", "--leaks drop", "--leaks allow")
     assert both.returncode == 2 and "one of them at most" in both.stderr
 
 
-def test_a_marked_run_says_so_before_it_answers(run, photo, tmp_path):
+def test_a_marked_run_says_so_before_it_answers(run, image, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
     card = json.loads((folder / "card.json").read_text())
     leaks = {
@@ -335,27 +344,29 @@ def test_a_marked_run_says_so_before_it_answers(run, photo, tmp_path):
         "examples": [],
     }
     (folder / "card.json").write_text(json.dumps({**card, "leaks": leaks}))
-    result = lentigo("predict", photo, "--model", folder, "--json")
+    result = lentigo("predict", image, "--model", folder, "--json")
     assert result.returncode == 0 and len(result.stdout.splitlines()) == 1
     assert result.stderr.startswith(
         "Trained on a split that leaks: 3 of 30 train and 2 of 10 test photographs"
     )
 
 
-def test_a_full_disk_is_one_line(phantoms, tmp_path):
+def test_a_full_disk_is_one_line(synthetic_lesions, tmp_path):
     (tmp_path / "file").write_text("")
     result = lentigo("data", "synth", "--out", tmp_path / "file" / "below", "--count", "1")
     assert result.returncode == 4 and "could not be written" in result.stderr
 
 
-def test_train_speaks_json_and_says_nothing_else(phantoms, weight_file, tmp_path):
+def test_train_speaks_json_and_says_nothing_else(synthetic_lesions, weight_file, tmp_path):
     options = {
         "--recipe": "seed",
         "--epochs": 1,
         "--backbone": "mobilenetv3small",
         "--weights": weight_file("mobilenetv3small"),
     }
-    result = lentigo("train", phantoms, "--out", tmp_path / "run", *chain(*options.items()), "--json")
+    result = lentigo(
+        "train", synthetic_lesions, "--out", tmp_path / "run", *chain(*options.items()), "--json"
+    )
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
     assert facts["run"] == str(tmp_path / "run") and facts["validation"]["n"] > 0
@@ -389,22 +400,27 @@ def test_export_to_a_place_that_is_taken_is_code_2(run, tmp_path):
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
 
 
-def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(phantoms, bad, tmp_path):
-    shutil.copytree(phantoms / "benign", tmp_path / "photos")
+def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(
+    synthetic_lesions, bad, tmp_path
+):
+    shutil.copytree(synthetic_lesions / "benign", tmp_path / "photos")
     shutil.copy(bad, tmp_path / "photos")
     result = lentigo("audit", tmp_path / "photos", "--json", "--out", tmp_path / "audit.html")
     assert result.returncode == 3 and "bad.jpg" in result.stderr
     facts = json.loads(result.stdout)
-    lesions = [{name.rsplit("_", 1)[0] for name in (twin["a"], twin["b"])} for twin in facts["twins"]]
+    lesions = [
+        {name.rsplit("_", 1)[0] for name in (duplicate["a"], duplicate["b"])}
+        for duplicate in facts["duplicates"]
+    ]
     assert lesions and all(len(names) == 1 for names in lesions)  # views of one phantom
     assert len(facts["unreadable"]) == 1 and (tmp_path / "audit.html").is_file()
 
 
-def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_path, photo):
+def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_path, image):
     (tmp_path / "PAD" / "imgs_part_1").mkdir(parents=True)
     rows = [("PAT_1_1_1.png", "MEL"), ("PAT_2_2_2.png", "NEV"), ("PAT_3_3_3.png", "ACK")]
     for number, (name, _) in enumerate(rows):
-        (tmp_path / "PAD" / "imgs_part_1" / name).write_bytes(photo.read_bytes() + bytes(number))
+        (tmp_path / "PAD" / "imgs_part_1" / name).write_bytes(image.read_bytes() + bytes(number))
     (tmp_path / "PAD" / "metadata.csv").write_text(
         "img_id,diagnostic\n" + "".join(f"{name},{word}\n" for name, word in rows)
     )
@@ -430,17 +446,17 @@ def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_
 
 @pytest.mark.parametrize("options, code, message", [(["--policy", "mine"], 2, "policy 'mine' is unknown"), (["--kind", "isic"], 2, "kind 'isic' is unknown; expected one of ham10000"),
                                                     ([], 4, "of no kind that is known; expected one of ham10000")])  # fmt: skip
-def test_an_import_that_cannot_be_is_one_line(tmp_path, photo, options, code, message):
+def test_an_import_that_cannot_be_is_one_line(tmp_path, image, options, code, message):
     (tmp_path / "set").mkdir()
-    (tmp_path / "set" / "a.jpg").write_bytes(photo.read_bytes())
+    (tmp_path / "set" / "a.jpg").write_bytes(image.read_bytes())
     result = lentigo("data", "import", tmp_path / "set", "--out", tmp_path / "m.csv", *options)
     assert result.returncode == code and message in result.stderr and len(result.stderr.splitlines()) == 1
 
 
-def test_segment_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, photo, bad, tmp_path):
+def test_segment_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, image, bad, tmp_path):
     result = lentigo(
         "segment",
-        photo,
+        image,
         bad,
         "--out",
         tmp_path / "out",
@@ -466,30 +482,30 @@ def test_segment_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, ph
     }
 
 
-def test_detect_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, photo, bad, tmp_path):
-    result = lentigo("detect", photo, bad, "--model", toy_run(), "--out", tmp_path / "out", "--json")
+def test_detect_writes_one_object_a_line_and_lists_a_bad_photograph(toy_run, image, bad, tmp_path):
+    result = lentigo("detect", image, bad, "--model", toy_run(), "--out", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and set(lines[1]) == {"image", "error"}
     assert (
-        lines[0]["image"] == str(photo)
+        lines[0]["image"] == str(image)
         and isinstance(lines[0]["boxes"], list)
-        and (tmp_path / "out" / f"{photo.stem}_boxes.jpg").is_file()
+        and (tmp_path / "out" / f"{image.stem}_boxes.jpg").is_file()
     )
 
 
 @pytest.mark.parametrize("command", ["segment", "detect"])
-def test_lesions_are_told_to_people_in_lines(toy_run, photo, tmp_path, command):
-    result = lentigo(command, photo, "--out", tmp_path, "--model", toy_run())
+def test_lesions_are_told_to_people_in_lines(toy_run, image, tmp_path, command):
+    result = lentigo(command, image, "--out", tmp_path, "--model", toy_run())
     assert (
         result.returncode == 0
-        and str(photo) in result.stdout
+        and str(image) in result.stdout
         and ("lesion" in result.stdout or " across" in result.stdout)
     )
 
 
 @pytest.mark.parametrize("command", ["segment", "detect"])
-def test_a_run_without_a_decoder_is_one_line(toy_run, photo, tmp_path, command):
-    result = lentigo(command, photo, "--out", tmp_path, "--model", toy_run("logit", "embedding", "heatmap"))
+def test_a_run_without_a_decoder_is_one_line(toy_run, image, tmp_path, command):
+    result = lentigo(command, image, "--out", tmp_path, "--model", toy_run("logit", "embedding", "heatmap"))
     assert (
         result.returncode == 4
         and len(result.stderr.splitlines()) == 1
@@ -500,16 +516,16 @@ def test_a_run_without_a_decoder_is_one_line(toy_run, photo, tmp_path, command):
 @pytest.mark.parametrize(
     "words", [["--mm-per-pixel", "0"], ["--mm-per-pixel", "0.1", "--scales", "scales.csv"]]
 )
-def test_a_scale_that_is_none_is_code_2(toy_run, photo, tmp_path, words):
-    result = lentigo("segment", photo, "--out", tmp_path, "--model", toy_run(), *words)
+def test_a_scale_that_is_none_is_code_2(toy_run, image, tmp_path, words):
+    result = lentigo("segment", image, "--out", tmp_path, "--model", toy_run(), *words)
     assert result.returncode == 2 and len(result.stderr.splitlines()) == 1
 
 
-def test_scales_come_from_a_table(toy_run, photo, tmp_path):
-    (tmp_path / "scales.csv").write_text(f"image,mm_per_pixel\n{photo},0.05\n")
+def test_scales_come_from_a_table(toy_run, image, tmp_path):
+    (tmp_path / "scales.csv").write_text(f"image,mm_per_pixel\n{image},0.05\n")
     result = lentigo(
         "segment",
-        photo,
+        image,
         "--out",
         tmp_path / "out",
         "--model",
@@ -522,9 +538,9 @@ def test_scales_come_from_a_table(toy_run, photo, tmp_path):
     assert facts["diameter_mm"] == pytest.approx(0.05 * facts["diameter_px"])
 
 
-def test_a_table_of_answers_holds_no_formula(toy_run, photo, tmp_path):
+def test_a_table_of_answers_holds_no_formula(toy_run, image, tmp_path):
     name = tmp_path / "=1+1.jpg"
-    shutil.copy(photo, name)
+    shutil.copy(image, name)
     command = [
         sys.executable,
         "-m",
@@ -541,8 +557,8 @@ def test_a_table_of_answers_holds_no_formula(toy_run, photo, tmp_path):
         assert [row["image"] for row in csv.DictReader(file)] == ["'=1+1.jpg"]
 
 
-def test_many_photographs_end_with_a_summary(toy_run, phantoms, bad):
-    result = lentigo("predict", phantoms / "benign", bad, "--model", toy_run())
+def test_many_photographs_end_with_a_summary(toy_run, synthetic_lesions, bad):
+    result = lentigo("predict", synthetic_lesions / "benign", bad, "--model", toy_run())
     labels = [line.split()[0] for line in result.stdout.splitlines()]
     words = result.stderr.splitlines()[-1]
     assert words.startswith(
@@ -551,8 +567,8 @@ def test_many_photographs_end_with_a_summary(toy_run, phantoms, bad):
     assert ", 1 left out; threshold 0.500, model toy@" in words
 
 
-def test_one_photograph_has_no_summary(toy_run, photo):
-    assert lentigo("predict", photo, "--model", toy_run()).stderr == ""
+def test_one_photograph_has_no_summary(toy_run, image):
+    assert lentigo("predict", image, "--model", toy_run()).stderr == ""
 
 
 def test_the_version_is_to_be_had():
@@ -615,8 +631,8 @@ def test_info_says_what_a_run_is(run):
     assert words.startswith("RUN: seed@") and "threshold: " in words and "validation, " in words
 
 
-def test_a_report_under_the_name_of_another_format_is_refused(run, phantoms, tmp_path):
-    for words in (["evaluate", run, phantoms], ["audit", phantoms]):
+def test_a_report_under_the_name_of_another_format_is_refused(run, synthetic_lesions, tmp_path):
+    for words in (["evaluate", run, synthetic_lesions], ["audit", synthetic_lesions]):
         result = lentigo(*words, "--out", tmp_path / "report.pdf")
         assert (
             result.returncode == 2
@@ -625,23 +641,28 @@ def test_a_report_under_the_name_of_another_format_is_refused(run, phantoms, tmp
         )
 
 
-def test_explain_without_out_draws_where_one_is(toy_run, photo, tmp_path):
-    command = [sys.executable, "-m", "lentigo", "explain", str(photo), "--model", str(toy_run())]
+def test_explain_without_out_draws_where_one_is(toy_run, image, tmp_path):
+    command = [sys.executable, "-m", "lentigo", "explain", str(image), "--model", str(toy_run())]
     subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    assert [path.name for path in tmp_path.iterdir()] == [f"{photo.stem}_explained.png"]
+    assert [path.name for path in tmp_path.iterdir()] == [f"{image.stem}_explained.png"]
 
 
-def test_explain_without_out_draws_nothing_for_machines(toy_run, photo, tmp_path):
-    command = [sys.executable, "-m", "lentigo", "explain", str(photo), "--model", str(toy_run()), "--json"]
+def test_explain_without_out_draws_nothing_for_machines(toy_run, image, tmp_path):
+    command = [sys.executable, "-m", "lentigo", "explain", str(image), "--model", str(toy_run()), "--json"]
     result = subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
     facts = json.loads(result.stdout)
     assert "heatmap" in facts and "figure" not in facts and list(tmp_path.iterdir()) == []
 
 
-def test_a_cache_that_cannot_be_written_is_one_line_and_no_error(phantoms, tmp_path):
+def test_a_cache_that_cannot_be_written_is_one_line_and_no_error(synthetic_lesions, tmp_path):
     (tmp_path / "file").write_text("")
     result = lentigo(
-        "data", "split", phantoms, "--out", tmp_path / "split.csv", LENTIGO_CACHE=str(tmp_path / "file")
+        "data",
+        "split",
+        synthetic_lesions,
+        "--out",
+        tmp_path / "split.csv",
+        LENTIGO_CACHE=str(tmp_path / "file"),
     )
     assert result.returncode == 0 and len(result.stderr.splitlines()) == 1
     assert (
@@ -650,9 +671,11 @@ def test_a_cache_that_cannot_be_written_is_one_line_and_no_error(phantoms, tmp_p
     )
 
 
-def test_a_ledger_that_cannot_be_written_is_one_line_at_once(run, phantoms, tmp_path):
+def test_a_ledger_that_cannot_be_written_is_one_line_at_once(run, synthetic_lesions, tmp_path):
     (tmp_path / "file").write_text("")
-    result = lentigo("evaluate", run, phantoms, LENTIGO_LEDGER=str(tmp_path / "file" / "ledger.jsonl"))
+    result = lentigo(
+        "evaluate", run, synthetic_lesions, LENTIGO_LEDGER=str(tmp_path / "file" / "ledger.jsonl")
+    )
     assert (
         result.returncode == 4
         and len(result.stderr.splitlines()) == 1

@@ -38,12 +38,12 @@ def test_costs_alone_are_one_object(tmp_path):
 
 
 @pytest.mark.check
-def test_compare_tune_and_train_on_what_was_found(phantoms, weight_file, tmp_path):
+def test_compare_tune_and_train_on_what_was_found(synthetic_lesions, weight_file, tmp_path):
     weights, backbone = weight_file("mobilenetv3small"), "mobilenetv3small"
     short = ["--epochs", "1", "--folds", "2", "--json"]
     compared = lentigo(
         "compare",
-        phantoms,
+        synthetic_lesions,
         "--backbones",
         backbone,
         "--weights-dir",
@@ -58,7 +58,7 @@ def test_compare_tune_and_train_on_what_was_found(phantoms, weight_file, tmp_pat
     assert compared.returncode == 0 and json.loads(compared.stdout)["backbones"][0]["backbone"] == backbone
     tuned = lentigo(
         "tune",
-        phantoms,
+        synthetic_lesions,
         "--backbone",
         backbone,
         "--weights",
@@ -73,7 +73,7 @@ def test_compare_tune_and_train_on_what_was_found(phantoms, weight_file, tmp_pat
     recipe = json.loads(tuned.stdout)["recipe_file"]
     trained = lentigo(
         "train",
-        phantoms,
+        synthetic_lesions,
         "--recipe",
         recipe,
         "--folds",

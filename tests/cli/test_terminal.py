@@ -64,13 +64,13 @@ SCENES = {"narrow": {"COLUMNS": "20", "TERM": "xterm"}, "coloured": COLOURED, "d
 
 
 @pytest.mark.parametrize("variables", SCENES.values(), ids=SCENES.keys())
-def test_json_goes_to_a_file_whole_while_stderr_is_a_terminal(toy_run, photo, tmp_path, screen, variables):
+def test_json_goes_to_a_file_whole_while_stderr_is_a_terminal(toy_run, image, tmp_path, screen, variables):
     with (tmp_path / "out.jsonl").open("w") as file:
         result = call(
             "predict",
-            photo,
-            photo,
-            photo,
+            image,
+            image,
+            image,
             "--model",
             toy_run(),
             "--json",
@@ -79,33 +79,33 @@ def test_json_goes_to_a_file_whole_while_stderr_is_a_terminal(toy_run, photo, tm
             **variables,
         )
     lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
-    assert result.returncode == 0 and [line["image"] for line in lines] == [str(photo)] * 3
-    assert str(photo) not in screen.close()
+    assert result.returncode == 0 and [line["image"] for line in lines] == [str(image)] * 3
+    assert str(image) not in screen.close()
 
 
 @pytest.mark.parametrize("more", [[], ["--json"]])
-def test_text_and_json_go_through_a_pipe_while_stderr_is_a_terminal(toy_run, photo, screen, more):
-    result = call("predict", photo, photo, "--model", toy_run(), *more, stderr=screen, **COLOURED)
+def test_text_and_json_go_through_a_pipe_while_stderr_is_a_terminal(toy_run, image, screen, more):
+    result = call("predict", image, image, "--model", toy_run(), *more, stderr=screen, **COLOURED)
     assert (
-        len([line for line in result.stdout.splitlines() if str(photo) in line]) == 2
+        len([line for line in result.stdout.splitlines() if str(image) in line]) == 2
         and "\x1b" not in result.stdout
     )
 
 
-def test_json_on_a_terminal_is_json_alone(toy_run, photo, screen):
-    call("predict", photo, photo, "--model", toy_run(), "--json", stdout=screen, **COLOURED)
-    assert [json.loads(line)["image"] for line in screen.close().splitlines()] == [str(photo)] * 2
+def test_json_on_a_terminal_is_json_alone(toy_run, image, screen):
+    call("predict", image, image, "--model", toy_run(), "--json", stdout=screen, **COLOURED)
+    assert [json.loads(line)["image"] for line in screen.close().splitlines()] == [str(image)] * 2
 
 
-def test_one_terminal_for_both_shows_each_answer_on_a_line_of_its_own(toy_run, photo, screen):
-    call("predict", photo, photo, "--model", toy_run(), stdout=screen, stderr=screen, TERM="xterm")
+def test_one_terminal_for_both_shows_each_answer_on_a_line_of_its_own(toy_run, image, screen):
+    call("predict", image, image, "--model", toy_run(), stdout=screen, stderr=screen, TERM="xterm")
     lines = screen.close().splitlines()
     assert (
         len(
             [
                 line
                 for line in lines
-                if line.startswith(("benign", "malignant", "uncertain")) and line.count(str(photo)) == 1
+                if line.startswith(("benign", "malignant", "uncertain")) and line.count(str(image)) == 1
             ]
         )
         == 2
@@ -115,28 +115,28 @@ def test_one_terminal_for_both_shows_each_answer_on_a_line_of_its_own(toy_run, p
 @pytest.mark.parametrize(
     "command", [["segment", "--out", "OUT"], ["detect"], ["explain"]], ids=["segment", "detect", "explain"]
 )
-def test_the_other_commands_of_photographs_do_so_too(toy_run, photo, tmp_path, screen, command):
+def test_the_other_commands_of_photographs_do_so_too(toy_run, image, tmp_path, screen, command):
     name, *more = [str(tmp_path) if word == "OUT" else word for word in command]
-    result = call(name, photo, photo, *more, "--model", toy_run(), "--json", stderr=screen, **COLOURED)
-    assert [json.loads(line)["image"] for line in result.stdout.splitlines()] == [str(photo)] * 2
+    result = call(name, image, image, *more, "--model", toy_run(), "--json", stderr=screen, **COLOURED)
+    assert [json.loads(line)["image"] for line in result.stdout.splitlines()] == [str(image)] * 2
 
 
-def test_commands_of_data_sets_do_so_too(phantoms, screen):
-    result = call("data", "info", phantoms, "--json", stderr=screen, **COLOURED)
+def test_commands_of_data_sets_do_so_too(synthetic_lesions, screen):
+    result = call("data", "info", synthetic_lesions, "--json", stderr=screen, **COLOURED)
     assert json.loads(result.stdout)["n"] == 48
 
 
-def test_colour_that_is_forced_puts_no_bars_into_a_file(toy_run, photo):
-    assert call("predict", photo, "--model", toy_run(), "--json", **COLOURED).stderr == ""
+def test_colour_that_is_forced_puts_no_bars_into_a_file(toy_run, image):
+    assert call("predict", image, "--model", toy_run(), "--json", **COLOURED).stderr == ""
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full")
 @pytest.mark.parametrize(
     "words", [["info"], ["info", "--json"], ["predict", "PHOTO", "--json"]], ids=" ".join
 )
-def test_a_stdout_that_is_full_is_one_line(photo, words):
+def test_a_stdout_that_is_full_is_one_line(image, words):
     with open("/dev/full", "w") as full:
-        result = call(*(photo if word == "PHOTO" else word for word in words), stdout=full)
+        result = call(*(image if word == "PHOTO" else word for word in words), stdout=full)
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1
     assert result.stderr.startswith(
         "lentigo: standard output: could not be written (No space left on device)"
@@ -145,16 +145,16 @@ def test_a_stdout_that_is_full_is_one_line(photo, words):
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell's redirections")
 @pytest.mark.parametrize("closed", ["2>&-", "0<&- 2>&-"])
-def test_what_is_meant_for_a_closed_stderr_does_not_go_to_stdout(toy_run, photo, bad, closed):
-    command = f'"{sys.executable}" -m lentigo predict "{photo}" "{bad}" --model "{toy_run()}" --json {closed}'
+def test_what_is_meant_for_a_closed_stderr_does_not_go_to_stdout(toy_run, image, bad, closed):
+    command = f'"{sys.executable}" -m lentigo predict "{image}" "{bad}" --model "{toy_run()}" --json {closed}'
     result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300)
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and ["error" in line for line in lines] == [False, True]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="a shell's redirections")
-def test_a_closed_stdout_is_no_error(toy_run, photo, tmp_path):
-    command = f'"{sys.executable}" -m lentigo predict "{photo}" --model "{toy_run()}" --csv "{tmp_path / "a.csv"}" >&-'
+def test_a_closed_stdout_is_no_error(toy_run, image, tmp_path):
+    command = f'"{sys.executable}" -m lentigo predict "{image}" --model "{toy_run()}" --csv "{tmp_path / "a.csv"}" >&-'
     result = subprocess.run(command, shell=True, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0 and result.stderr == "" and (tmp_path / "a.csv").is_file()
 

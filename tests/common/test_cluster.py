@@ -124,11 +124,11 @@ def read_rows(text):
 
 @pytest.fixture(scope="module")
 def many(tmp_path_factory):
-    """A folder of 160 phantoms, a damaged file among them."""
-    from lentigo.images.synthetic_lesions import write_phantoms
+    """A folder of 160 synthetic lesions, a damaged file among them."""
+    from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
     folder = tmp_path_factory.mktemp("many")
-    write_phantoms(folder, 80, seed=2)
+    write_synthetic_lesions(folder, 80, seed=2)
     (folder / "benign" / "phantom_bad.jpg").write_bytes(b"no photograph")
     return folder
 
@@ -172,9 +172,9 @@ def test_rows_are_those_of_one_machine_although_a_node_is_lost(nodes, many):
 
 
 @pytest.mark.check
-def test_an_audit_is_that_of_one_machine(nodes, phantoms):
+def test_an_audit_is_that_of_one_machine(nodes, synthetic_lesions):
     alone, together = (
-        call("audit", phantoms, "--json", *more) for more in ((), ("--cluster", nodes.address))
+        call("audit", synthetic_lesions, "--json", *more) for more in ((), ("--cluster", nodes.address))
     )
     assert alone[2] == together[2], together[1]
     assert json.loads(together[0]) == json.loads(alone[0])

@@ -18,7 +18,7 @@ from lentigo.common.files import hash_file, write_json, write_text
 from lentigo.datasets.description import describe_dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.published.imports import import_datasets
-from lentigo.images.photographs import Problem, list_photos, read_photo
+from lentigo.images.photographs import Problem, list_images, read_image
 from lentigo.splits.frozen_splits import write_manifest
 
 pytestmark = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")
@@ -41,18 +41,18 @@ def is_text(value) -> bool:
 
 
 def test_a_name_is_spelled_and_leads_to_its_file(folder):
-    found = [str(path) for path in list_photos([folder])]
+    found = [str(path) for path in list_images([folder])]
     assert found[0] == f"{folder}/benign/\\udce4/l\\udce4sion.png" and is_text(found)
     assert (
-        read_photo(found[0]).pixels.shape == (224, 224, 3)
+        read_image(found[0]).pixels.shape == (224, 224, 3)
         and is_file(found[0])
         and len(hash_file(found[0])) == 64
     )
 
 
 def test_a_name_from_the_command_line_is_spelled(folder):
-    (photo,) = list_photos([f"{folder}/benign/\udce4/l\udce4sion.png"])
-    assert is_text(str(photo)) and read_photo(photo).image == str(photo)
+    (image,) = list_images([f"{folder}/benign/\udce4/l\udce4sion.png"])
+    assert is_text(str(image)) and read_image(image).image == str(image)
 
 
 def test_a_data_set_with_such_a_name_is_whole(folder):
@@ -143,9 +143,9 @@ def test_words_of_several_lines_stay_so_without_commands(capsys):
 @pytest.mark.parametrize(
     "verb", [["predict"], ["segment", "--out", "OUT"], ["detect"], ["explain", "--out", "OUT"]]
 )
-def test_an_answer_is_one_line_whatever_the_photograph_is_called(toy_run, photo, tmp_path, verb):
+def test_an_answer_is_one_line_whatever_the_photograph_is_called(toy_run, image, tmp_path, verb):
     path = tmp_path / "a\x1b[2J\nb.jpg"
-    path.write_bytes(photo.read_bytes())
+    path.write_bytes(image.read_bytes())
     words = [str(tmp_path / "out") if word == "OUT" else word for word in verb]
     result = CliRunner().invoke(app, [*words, str(path), "--model", str(toy_run())])
     named = [line for line in result.stdout.splitlines() if "a\\x1b[2J\\nb" in line]

@@ -20,7 +20,7 @@ LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")
 LABELS = ("Benign", "Malignant", "Indeterminate")
 
 
-def draw_photo(number: int, side: int = 48) -> bytes:
+def draw_image(number: int, side: int = 48) -> bytes:
     """A JPEG of noise, another one for each number; 3 kB."""
     pixels = np.random.default_rng(number).integers(0, 256, (side, side, 3), dtype=np.uint8)
     content = io.BytesIO()
@@ -41,7 +41,7 @@ class ArchiveServer:
     isic_id), its entry ("entry ISIC_..."), a licence ("CC-0") or a page ("search"). `log` holds what was asked, in order."""
 
     def __init__(self, n=12, host="127.0.0.1", file_host="localhost"):
-        self.files = {f"ISIC_{number:07d}": draw_photo(number) for number in range(1, n + 1)}
+        self.files = {f"ISIC_{number:07d}": draw_image(number) for number in range(1, n + 1)}
         self.server = ThreadingHTTPServer((host, 0), type("Handler", (Handler,), {"archive": self}))
         self.server.handle_error = lambda *_: None
         self.url = f"http://{host}:{self.server.server_port}/api/v2/"
@@ -204,7 +204,7 @@ def get(server, out, selection=Selection(), **options):
     return download_archive(out, selection, url=server.url, patience=QUICK, **options)
 
 
-def photos(out):
+def images(out):
     """The photographs in a folder by name, without their suffix."""
     return {path.stem: path.read_bytes() for path in sorted(out.glob("ISIC_*"))}
 

@@ -280,11 +280,11 @@ def test_a_name_alone_makes_no_mask(tmp_path, name):
 
 
 def test_masks_in_a_folder_without_classes_are_listed_too(tmp_path):
-    from lentigo.images.photographs import Problem, list_photos
+    from lentigo.images.photographs import Problem, list_images
 
     for name in ("a.jpg", "a_mask.png"):
         draw(tmp_path / name, name)
-    found = list(list_photos([tmp_path]))
+    found = list(list_images([tmp_path]))
     assert [str(one) for one in found if not isinstance(one, Problem)] == [str(tmp_path / "a.jpg")] and len(
         found
     ) == 2

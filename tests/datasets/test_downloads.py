@@ -6,7 +6,7 @@ import tracemalloc
 
 import pandas as pd
 import pytest
-from archive_server import Answer, ArchiveServer, draw_photo, get, hidden, photos
+from archive_server import Answer, ArchiveServer, draw_image, get, hidden, images
 
 from lentigo.common.files import hash_file
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
@@ -38,7 +38,7 @@ def test_a_download_is_a_data_set_at_once(server, out):
         "CC-BY": 4,
         "CC-BY-NC": 4,
     }
-    assert photos(out) == server.files and download.size == sum(map(len, server.files.values()))
+    assert images(out) == server.files and download.size == sum(map(len, server.files.values()))
     dataset = load_dataset(out)
     assert (
         len(dataset) == 8
@@ -81,7 +81,7 @@ def test_the_order_is_the_archives_whatever_comes_first(server, out):
 
 def test_a_limit_and_licences_choose(server, out):
     download = get(server, out, Selection(licenses=("CC-BY",), limit=2))
-    assert list(photos(out)) == ["ISIC_0000007", "ISIC_0000010"] and download.licenses == {"CC-BY": 2}
+    assert list(images(out)) == ["ISIC_0000007", "ISIC_0000010"] and download.licenses == {"CC-BY": 2}
     assert [path.name for path in (out / "licenses").iterdir()] == ["CC-BY.txt"]
 
 
@@ -147,7 +147,7 @@ def test_a_file_that_was_damaged_is_fetched_again_and_no_other(server, out, dama
     path = out / "ISIC_0000003.jpg"
     path.unlink() if damage is None else path.write_bytes(damage(path.read_bytes()))
     assert get(server, out).fetched == 1
-    assert [path for path, _ in server.log] == ["files/ISIC_0000003.jpg"] and photos(out) == server.files
+    assert [path for path, _ in server.log] == ["files/ISIC_0000003.jpg"] and images(out) == server.files
 
 
 def test_a_larger_limit_fetches_the_rest_alone(server, out):
@@ -169,11 +169,11 @@ def test_another_selection_in_the_same_folder_is_refused_before_anything_is_aske
 
 def test_a_listing_stays_until_an_update_is_asked_for(server, out):
     get(server, out, Selection(limit=3))
-    server.files["ISIC_0000013"] = draw_photo(13)
+    server.files["ISIC_0000013"] = draw_image(13)
     server.entries["ISIC_0000013"] = server.describe("ISIC_0000013")
     assert get(server, out, Selection(limit=3)).fetched == 0
     download = get(server, out, Selection(limit=3), update=True)
-    assert download.fetched == 1 and list(photos(out)) == [
+    assert download.fetched == 1 and list(images(out)) == [
         "ISIC_0000010",
         "ISIC_0000011",
         "ISIC_0000012",
@@ -184,33 +184,33 @@ def test_a_listing_stays_until_an_update_is_asked_for(server, out):
 
 def test_a_file_that_the_archive_replaced_is_fetched_by_an_update(server, out):
     get(server, out)
-    server.files["ISIC_0000003"] = draw_photo(99, side=64)
+    server.files["ISIC_0000003"] = draw_image(99, side=64)
     server.entries["ISIC_0000003"] = server.describe("ISIC_0000003")
-    assert get(server, out, update=True).fetched == 1 and photos(out) == server.files
+    assert get(server, out, update=True).fetched == 1 and images(out) == server.files
 
 
 # --- an archive that does not behave
 
 
 @pytest.mark.parametrize("fault", [
-    Answer(429), Answer(429, headers={"Retry-After": "0"}), Answer(500), Answer(503), Answer(body=draw_photo(3), cut=1000), Answer(body=b"", length=2000, cut=0),
-    Answer(body=draw_photo(3)[:-10]), Answer(body=b"<html>wait</html>", headers={"Content-Type": "text/html"}),
-    Answer(body=b"<" * len(draw_photo(3)), headers={"Content-Type": "text/html"}), Answer(body=draw_photo(3) + b"more"),
-    Answer(body=draw_photo(3) + b"more", headers={"Content-Length": None}, cut=10**6), Answer(body=draw_photo(3)[:900], headers={"Content-Length": None}, cut=10**6),
+    Answer(429), Answer(429, headers={"Retry-After": "0"}), Answer(500), Answer(503), Answer(body=draw_image(3), cut=1000), Answer(body=b"", length=2000, cut=0),
+    Answer(body=draw_image(3)[:-10]), Answer(body=b"<html>wait</html>", headers={"Content-Type": "text/html"}),
+    Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}), Answer(body=draw_image(3) + b"more"),
+    Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6), Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6),
 ])  # fmt: skip
 def test_a_fault_that_passes_leaves_no_trace(server, out, fault):
     server.faults["ISIC_0000003"] = [fault]
-    assert get(server, out).problems == () and photos(out) == server.files and hidden(out) == []
+    assert get(server, out).problems == () and images(out) == server.files and hidden(out) == []
     assert server.fetched().count("ISIC_0000003") == 2
 
 
 @pytest.mark.parametrize(("fault", "words"), [
     (Answer(503), "answered 503 each time; expected 200"),
-    (Answer(body=draw_photo(3), cut=1000), "no whole answer (RemoteProtocolError"),
-    (Answer(body=draw_photo(3)[:-10]), "bytes; expected {size}, which the archive lists"),
-    (Answer(body=draw_photo(3)[:900], headers={"Content-Length": None}, cut=10**6), "gave 900 bytes; expected {size}, which the archive lists"),
-    (Answer(body=draw_photo(3) + b"more", headers={"Content-Length": None}, cut=10**6), "gave more than {size} bytes; expected {size}"),
-    (Answer(body=b"<" * len(draw_photo(3)), headers={"Content-Type": "text/html"}), "is no photograph (text/html: not a photograph ({size} bytes of text)"),
+    (Answer(body=draw_image(3), cut=1000), "no whole answer (RemoteProtocolError"),
+    (Answer(body=draw_image(3)[:-10]), "bytes; expected {size}, which the archive lists"),
+    (Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6), "gave 900 bytes; expected {size}, which the archive lists"),
+    (Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6), "gave more than {size} bytes; expected {size}"),
+    (Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}), "is no photograph (text/html: not a photograph ({size} bytes of text)"),
     (Answer(302, headers={"Location": "http://elsewhere.org/a.jpg"}), "keeps a file at http://elsewhere.org; expected https: not followed"),
     (Answer(403), "answered 403; expected 200"),
 ])  # fmt: skip
@@ -226,14 +226,14 @@ def test_a_fault_that_stays_costs_that_photograph_alone_and_the_next_call_fetche
     )
     assert (
         download.n == 11
-        and photos(out) == {name: content for name, content in server.files.items() if name != "ISIC_0000003"}
+        and images(out) == {name: content for name, content in server.files.items() if name != "ISIC_0000003"}
         and hidden(out) == []
     )
     assert "ISIC_0000003" not in (out / "metadata.csv").read_text()
     server.always.clear()
     server.log.clear()
     assert get(server, out).fetched == 1 and server.asked("") == ["files/ISIC_0000003.jpg"]
-    assert photos(out) == server.files and len(pd.read_csv(out / "metadata.csv")) == 12
+    assert images(out) == server.files and len(pd.read_csv(out / "metadata.csv")) == 12
 
 
 def test_a_photograph_that_was_withdrawn_is_listed_and_an_update_leaves_it_out(server, out):
@@ -256,7 +256,7 @@ def test_an_address_that_expired_is_asked_for_again(server, out):
         server.entries["ISIC_0000003"]["files"]["full"]["url"] = f"{server.file_url}renewed.jpg"
 
     server.on_file = renew
-    assert get(server, out).problems == () and photos(out)["ISIC_0000003"] == server.files["renewed"]
+    assert get(server, out).problems == () and images(out)["ISIC_0000003"] == server.files["renewed"]
 
 
 def test_a_file_that_changed_since_it_was_listed_is_named(server, out):

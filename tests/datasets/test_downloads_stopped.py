@@ -11,7 +11,7 @@ import time
 from contextlib import contextmanager, suppress
 
 import pytest
-from archive_server import Answer, ArchiveServer, draw_photo, get, hidden, photos
+from archive_server import Answer, ArchiveServer, draw_image, get, hidden, images
 
 from lentigo.datasets.archive.archive_folder import read_receipts
 from lentigo.datasets.manifests import load_dataset
@@ -79,23 +79,23 @@ def start_command(out, server):
 
 def test_a_download_that_was_killed_goes_on_where_it_was(server, out):
     with halfway(server, out, "ISIC_0000004", start_quick) as (process, _):
-        while "ISIC_0000005" not in photos(out):
+        while "ISIC_0000005" not in images(out):
             time.sleep(0.01)
         process.kill()
         process.wait()
-    there = photos(out)
+    there = images(out)
     assert 7 <= len(there) < 12 and "ISIC_0000004" not in there and hidden(out)
     assert load_dataset(out).problems  # a data set already, in which some are missing
     noted = set(read_receipts(out / ".archive" / "receipts.jsonl"))
     server.log.clear()
     assert get(server, out).problems == ()
-    assert photos(out) == server.files and hidden(out) == []
+    assert images(out) == server.files and hidden(out) == []
     assert server.fetched() == sorted(set(server.files) - noted) and len(there) - len(noted) <= 2
 
 
 def test_ctrl_c_says_how_far_it_came_and_leaves_what_is_finished(server, out):
     with halfway(server, out, "ISIC_0000004", start_command) as (process, hold):
-        while "ISIC_0000005" not in photos(out):
+        while "ISIC_0000005" not in images(out):
             time.sleep(0.01)
         server.always = dict.fromkeys(server.files, Answer(503))  # whatever comes now does not
         process.send_signal(signal.SIGINT)
@@ -107,7 +107,7 @@ def test_ctrl_c_says_how_far_it_came_and_leaves_what_is_finished(server, out):
         r"lentigo: stopped; \d+ of 12 photographs are there, the same command fetches the others\n", words
     )
     server.always.clear()
-    assert 8 <= len(photos(out)) < 12 and get(server, out).problems == () and photos(out) == server.files
+    assert 8 <= len(images(out)) < 12 and get(server, out).problems == () and images(out) == server.files
 
 
 @pytest.mark.check
@@ -139,7 +139,7 @@ def test_killed_at_random_moments_by_an_archive_full_of_faults_it_still_ends_who
             server, out
         )  # two wrong bodies in a row are as many as QUICK puts up with: such a photograph is left to the next call
         assert get(server, out).problems == () and kills > 5
-        assert photos(out) == server.files and hidden(out) == [] and len(load_dataset(out)) == 100
+        assert images(out) == server.files and hidden(out) == [] and len(load_dataset(out)) == 100
 
 
 def mount(folder, options):
@@ -187,7 +187,7 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half_written(disk):
             SpaceError, match=r"could not be written \(No space left on device\); free some space"
         ):
             get(server, out, threads=2)
-        there = photos(out)
+        there = images(out)
         assert (
             4 <= len(there) < 16
             and all(server.files[name] == content for name, content in there.items())
@@ -196,12 +196,12 @@ def test_a_disk_that_fills_up_on_the_way_leaves_nothing_half_written(disk):
         (disk / "filler").unlink()
         server.on_file = lambda _: None
         server.log.clear()
-        assert get(server, out).problems == () and photos(out) == server.files
+        assert get(server, out).problems == () and images(out) == server.files
         assert len(server.fetched()) <= 16 - len(there) + 2  # a receipt may not have found room
 
 
 def test_a_file_system_that_takes_no_larger_files_is_a_space_error_too(server, out):
-    server.files["ISIC_0000003"] = draw_photo(3, side=256)
+    server.files["ISIC_0000003"] = draw_image(3, side=256)
     server.entries["ISIC_0000003"] = server.describe("ISIC_0000003")
     code = f"import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000)){RUN_QUICK}"
     result = subprocess.run(
@@ -212,8 +212,8 @@ def test_a_file_system_that_takes_no_larger_files_is_a_space_error_too(server, o
         and "SpaceError: " in result.stderr
         and "ISIC_0000003.jpg: could not be written (File too large)" in result.stderr
     )
-    assert hidden(out) == [] and "ISIC_0000003" not in photos(out)
-    assert get(server, out).problems == () and photos(out) == server.files
+    assert hidden(out) == [] and "ISIC_0000003" not in images(out)
+    assert get(server, out).problems == () and images(out) == server.files
 
 
 def test_a_folder_that_may_not_be_written_is_a_space_error(server, tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from lentigo.datasets import file_lookup as whereabouts
-from lentigo.datasets.file_lookup import Whereabouts, find_isic_id, strip_name
+from lentigo.datasets.file_lookup import FileLookup, find_isic_id, strip_name
 from lentigo.images.photographs import Problem
 
 
@@ -15,7 +15,7 @@ def write(folder, **files):
         )
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
-    return Whereabouts([folder])
+    return FileLookup([folder])
 
 
 def test_a_name_is_found_with_and_without_folder_and_suffix_in_any_case(tmp_path):
@@ -72,8 +72,7 @@ def test_the_first_folder_comes_before_the_others(tmp_path):
     write(tmp_path / "x", deep__deeper__a_jpg="this")
     write(tmp_path / "y", a_jpg="that")
     assert (
-        Whereabouts([tmp_path / "x", tmp_path / "y"]).find("a")
-        == tmp_path / "x" / "deep" / "deeper" / "a.jpg"
+        FileLookup([tmp_path / "x", tmp_path / "y"]).find("a") == tmp_path / "x" / "deep" / "deeper" / "a.jpg"
     )
 
 

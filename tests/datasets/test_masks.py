@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets.masks import check_masks, list_masks, load_masks, looks_inverted, read_mask, resize_mask
-from lentigo.errors import DataError, PhotoError, UsageError
+from lentigo.errors import DataError, ImageError, UsageError
 
 
 def disc(width: int = 64, height: int = 48, radius: float = 15) -> np.ndarray:
@@ -91,7 +91,7 @@ def test_a_size_is_a_side_or_width_and_height(tmp_path):
 
 
 def test_a_file_that_is_no_picture_is_an_error(bad):
-    with pytest.raises(PhotoError, match="not a photograph"):
+    with pytest.raises(ImageError, match="not a photograph"):
         read_mask(bad)
 
 
@@ -116,8 +116,8 @@ def test_a_split_is_taken_alone_and_the_others_stay_closed(tmp_path):
     assert len(masks) == 1 and not masks.problems
 
 
-def test_phantoms_have_masks_and_both_labels(phantoms):
-    masks = load_masks(phantoms)
+def test_phantoms_have_masks_and_both_labels(synthetic_lesions):
+    masks = load_masks(synthetic_lesions)
     assert len(masks) == 48 and masks.labelled and not masks.problems
 
 

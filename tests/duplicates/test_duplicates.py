@@ -1,4 +1,4 @@
-"""Twins: a copy is found whatever was done to it and its change is named; what looks alike only is left alone."""
+"""Duplicates: a copy is found whatever was done to it and its change is named; what looks alike only is left alone."""
 
 import json
 
@@ -8,14 +8,14 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets.manifests import load_dataset
-from lentigo.duplicates.duplicates import find_twins, pair_prints
+from lentigo.duplicates.duplicates import find_duplicates, pair_fingerprints
 from lentigo.duplicates.fingerprints import describe_pixels, turn_low
 from lentigo.duplicates.verification import map_turn, match_turn
 from lentigo.errors import UsageError
 from lentigo.images.photographs import Problem
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
-LESIONS = [draw_phantom(label, seed).photo for seed in range(8) for label in ("benign", "malignant")]
+LESIONS = [draw_synthetic_lesion(label, seed).image for seed in range(8) for label in ("benign", "malignant")]
 PHOTO = LESIONS[3]
 
 
@@ -36,15 +36,15 @@ def resize(pixels: np.ndarray, width: int, height: int) -> np.ndarray:
 
 @pytest.fixture
 def search(tmp_path):
-    """Gives the twins among pictures, each a photograph on disk, in their order."""
+    """Gives the duplicates among pictures, each a photograph on disk, in their order."""
 
-    def find(pictures: list[np.ndarray], quality: int | None = None, **options):
-        for number, pixels in enumerate(pictures):
+    def find(images: list[np.ndarray], quality: int | None = None, **options):
+        for number, pixels in enumerate(images):
             name = f"{number:02d}.jpg" if quality and number else f"{number:02d}.png"
             Image.fromarray(np.ascontiguousarray(pixels)).save(
                 tmp_path / name, **({"quality": quality} if quality and number else {})
             )
-        return find_twins(sorted(tmp_path.glob("*.*g")), **options)
+        return find_duplicates(sorted(tmp_path.glob("*.*g")), **options)
 
     return find
 
@@ -76,93 +76,95 @@ PARTIAL = {
 
 @pytest.mark.parametrize("copy", NEAR.values(), ids=NEAR)
 def test_a_whole_copy_is_near(search, copy):
-    (twin,) = search([PHOTO, copy, *LESIONS[4:8]]).pairs
-    assert (twin.a, twin.b, twin.kind) == (0, 1, "near")
+    (duplicate,) = search([PHOTO, copy, *LESIONS[4:8]]).pairs
+    assert (duplicate.a, duplicate.b, duplicate.kind) == (0, 1, "near")
 
 
 @pytest.mark.parametrize("copy", PARTIAL.values(), ids=PARTIAL)
 def test_a_part_or_a_rotated_copy_is_partial(search, copy):
-    (twin,) = search([PHOTO, copy, *LESIONS[4:8]]).pairs
-    assert (twin.a, twin.b, twin.kind) == (0, 1, "partial")
+    (duplicate,) = search([PHOTO, copy, *LESIONS[4:8]]).pairs
+    assert (duplicate.a, duplicate.b, duplicate.kind) == (0, 1, "partial")
 
 
 @pytest.mark.parametrize("quality", [90, 30])
 def test_a_compressed_copy_is_near(search, quality):
-    (twin,) = search([PHOTO, PHOTO], quality).pairs
-    assert twin.kind == "near" and twin.score > 0.7
+    (duplicate,) = search([PHOTO, PHOTO], quality).pairs
+    assert duplicate.kind == "near" and duplicate.score > 0.7
 
 
 def test_equal_pixels_are_exact_whatever_the_file(search):
-    (twin,) = search([PHOTO, LESIONS[0], PHOTO]).pairs
-    assert (twin.a, twin.b, twin.kind, twin.score) == (0, 2, "exact", 1.0)
+    (duplicate,) = search([PHOTO, LESIONS[0], PHOTO]).pairs
+    assert (duplicate.a, duplicate.b, duplicate.kind, duplicate.score) == (0, 2, "exact", 1.0)
 
 
-def test_different_lesions_are_no_twins(search):
-    twins = search(LESIONS)
-    assert twins.pairs == () and len(set(twins.groups)) == len(LESIONS) and twins.compared > 0
+def test_different_lesions_are_no_duplicates(search):
+    duplicates = search(LESIONS)
+    assert duplicates.pairs == () and len(set(duplicates.groups)) == len(LESIONS) and duplicates.compared > 0
 
 
-def test_different_lesions_in_one_frame_are_no_twins(search):
+def test_different_lesions_in_one_frame_are_no_duplicates(search):
     """All photographs of a lens have its dark surround."""
     y, x = np.mgrid[:224, :224] - 111.5
     inside = np.clip(95 - np.hypot(x, y), 0, 6)[..., None] / 6
-    twins = search([np.uint8(photo * inside) for photo in LESIONS])
-    assert twins.pairs == () and not twins.blank
+    duplicates = search([np.uint8(image * inside) for image in LESIONS])
+    assert duplicates.pairs == () and not duplicates.blank
 
 
 def test_a_copy_is_found_within_a_frame(search):
     y, x = np.mgrid[:224, :224] - 111.5
     inside = (np.hypot(x, y) < 95)[..., None]
-    (twin,) = search([PHOTO * inside, np.rot90(PHOTO) * inside, *LESIONS[4:8]]).pairs
-    assert twin.transformation.angle == pytest.approx(90, abs=1)
+    (duplicate,) = search([PHOTO * inside, np.rot90(PHOTO) * inside, *LESIONS[4:8]]).pairs
+    assert duplicate.transformation.angle == pytest.approx(90, abs=1)
 
 
 def test_rotation_is_measured_counterclockwise(search):
-    (twin,) = search([PHOTO, rotate(PHOTO, 33)]).pairs
-    assert twin.transformation.angle == pytest.approx(33, abs=0.5) and not twin.transformation.mirrored
-    assert twin.transformation.scale == pytest.approx(
+    (duplicate,) = search([PHOTO, rotate(PHOTO, 33)]).pairs
+    assert (
+        duplicate.transformation.angle == pytest.approx(33, abs=0.5) and not duplicate.transformation.mirrored
+    )
+    assert duplicate.transformation.scale == pytest.approx(
         1, abs=0.01
-    ) and twin.transformation.squeeze == pytest.approx(1, abs=0.02)
+    ) and duplicate.transformation.squeeze == pytest.approx(1, abs=0.02)
 
 
 def test_mirroring_comes_before_turning(search):
-    (twin,) = search([PHOTO, rotate(PHOTO[:, ::-1], 120)]).pairs
-    assert twin.transformation.mirrored and twin.transformation.angle == pytest.approx(120, abs=0.5)
+    (duplicate,) = search([PHOTO, rotate(PHOTO[:, ::-1], 120)]).pairs
+    assert duplicate.transformation.mirrored and duplicate.transformation.angle == pytest.approx(120, abs=0.5)
 
 
 @pytest.mark.parametrize("turn", range(8))
 def test_turns_are_named(search, turn):
-    (twin,) = search([PHOTO, np.rot90(PHOTO[:, ::-1] if turn >= 4 else PHOTO, turn % 4)]).pairs
-    assert twin.transformation.mirrored == (turn >= 4)
-    assert (twin.transformation.angle - 90 * turn + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
+    (duplicate,) = search([PHOTO, np.rot90(PHOTO[:, ::-1] if turn >= 4 else PHOTO, turn % 4)]).pairs
+    assert duplicate.transformation.mirrored == (turn >= 4)
+    assert (duplicate.transformation.angle - 90 * turn + 180) % 360 - 180 == pytest.approx(0, abs=0.5)
 
 
 def test_scale_is_in_pixels_of_the_files(search):
-    (twin,) = search([PHOTO, resize(PHOTO, 90, 90)]).pairs
-    assert twin.transformation.scale == pytest.approx(90 / 224, rel=0.01)
+    (duplicate,) = search([PHOTO, resize(PHOTO, 90, 90)]).pairs
+    assert duplicate.transformation.scale == pytest.approx(90 / 224, rel=0.01)
 
 
 def test_overlap_is_the_share_that_a_crop_keeps(search):
-    (twin,) = search([PHOTO, PHOTO[10:189, 40:219]]).pairs
-    assert twin.transformation.overlap == pytest.approx(
+    (duplicate,) = search([PHOTO, PHOTO[10:189, 40:219]]).pairs
+    assert duplicate.transformation.overlap == pytest.approx(
         (179 / 224) ** 2, abs=0.01
-    ) and twin.transformation.scale == pytest.approx(1, abs=0.01)
+    ) and duplicate.transformation.scale == pytest.approx(1, abs=0.01)
 
 
 def test_shift_is_a_share_of_the_second(search):
-    (twin,) = search([PHOTO, PARTIAL["shifted"]]).pairs
-    assert twin.transformation.shift == pytest.approx((25 / 224, -30 / 224), abs=0.005)
+    (duplicate,) = search([PHOTO, PARTIAL["shifted"]]).pairs
+    assert duplicate.transformation.shift == pytest.approx((25 / 224, -30 / 224), abs=0.005)
 
 
 def test_copies_of_a_copy_are_one_group(search):
-    twins = search([PHOTO, LESIONS[0], PHOTO[:, ::-1], PHOTO[20:200, 20:200], PHOTO, LESIONS[1]])
-    groups = [np.flatnonzero(twins.groups == number).tolist() for number in np.unique(twins.groups)]
+    duplicates = search([PHOTO, LESIONS[0], PHOTO[:, ::-1], PHOTO[20:200, 20:200], PHOTO, LESIONS[1]])
+    groups = [np.flatnonzero(duplicates.groups == number).tolist() for number in np.unique(duplicates.groups)]
     assert sorted(groups) == [[0, 2, 3, 4], [1], [5]]
 
 
 def test_each_pair_of_a_few_copies_is_listed(search):
-    twins = search([PHOTO, PHOTO, PHOTO[:, ::-1], PHOTO[20:200, 20:200]])
-    assert sorted(tuple(sorted((twin.a, twin.b))) for twin in twins.pairs) == [
+    duplicates = search([PHOTO, PHOTO, PHOTO[:, ::-1], PHOTO[20:200, 20:200]])
+    assert sorted(tuple(sorted((duplicate.a, duplicate.b))) for duplicate in duplicates.pairs) == [
         (0, 1),
         (0, 2),
         (0, 3),
@@ -173,65 +175,69 @@ def test_each_pair_of_a_few_copies_is_listed(search):
 
 
 def test_many_equal_files_are_one_group_of_few_pairs(search):
-    twins = search([PHOTO] * 12)
-    assert len(set(twins.groups)) == 1 and len(twins.pairs) == 11
+    duplicates = search([PHOTO] * 12)
+    assert len(set(duplicates.groups)) == 1 and len(duplicates.pairs) == 11
 
 
 def test_more_copies_than_neighbours_are_all_paired(search):
     copies = [PHOTO[top : top + 190, left : left + 190] for top in (0, 9, 18, 27) for left in (0, 9, 18, 27)]
-    twins = search([*copies, *LESIONS[4:]])
-    assert len(twins.pairs) == 16 * 15 // 2
+    duplicates = search([*copies, *LESIONS[4:]])
+    assert len(duplicates.pairs) == 16 * 15 // 2
 
 
-def test_another_photograph_of_bland_skin_is_no_twin(search):
+def test_another_photograph_of_bland_skin_is_no_duplicate(search):
     rng = np.random.default_rng(0)
     skin = [np.clip(rng.normal((214, 166, 142), 3, (224, 224, 3)), 0, 255).astype(np.uint8) for _ in range(6)]
     assert search(skin).pairs == ()
 
 
-def test_blank_pictures_are_no_twins_even_where_they_are_equal(search):
-    twins = search([np.full((224, 224, 3), value, np.uint8) for value in (0, 0, 128, 255)])
-    assert twins.pairs == () and twins.blank == (0, 1, 2, 3) and len(set(twins.groups)) == 4
+def test_blank_pictures_are_no_duplicates_even_where_they_are_equal(search):
+    duplicates = search([np.full((224, 224, 3), value, np.uint8) for value in (0, 0, 128, 255)])
+    assert duplicates.pairs == () and duplicates.blank == (0, 1, 2, 3) and len(set(duplicates.groups)) == 4
 
 
-def test_unreadable_files_are_listed_and_no_twins(tmp_path):
+def test_unreadable_files_are_listed_and_no_duplicates(tmp_path):
     for name in ("a.jpg", "b.jpg"):
         (tmp_path / name).write_bytes(b"no photograph")
     (tmp_path / "c.jpg").write_bytes(b"")
     (tmp_path / "d.jpg").write_bytes(b"")
-    twins = find_twins(tmp_path)
-    assert len(twins.problems) == 4 and twins.pairs == () and len(set(twins.groups)) == 4
+    duplicates = find_duplicates(tmp_path)
+    assert len(duplicates.problems) == 4 and duplicates.pairs == () and len(set(duplicates.groups)) == 4
 
 
 def test_two_files_of_one_name_are_two_photographs(tmp_path):
     for folder in ("benign", "malignant"):
         (tmp_path / folder).mkdir()
         Image.fromarray(PHOTO).save(tmp_path / folder / "mole one.png")
-    twins = find_twins(load_dataset(tmp_path))
-    assert [(twins.images[twin.a], twins.images[twin.b]) for twin in twins.pairs] == [
-        tuple(str(tmp_path / f / "mole one.png") for f in ("benign", "malignant"))
-    ]
+    duplicates = find_duplicates(load_dataset(tmp_path))
+    assert [
+        (duplicates.images[duplicate.a], duplicates.images[duplicate.b]) for duplicate in duplicates.pairs
+    ] == [tuple(str(tmp_path / f / "mole one.png") for f in ("benign", "malignant"))]
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 500), (40, 2000)])
 def test_pictures_of_odd_sizes_do_no_harm(search, size):
     odd = np.random.default_rng(0).integers(0, 256, (*size, 3), np.uint8)
-    assert [(twin.a, twin.b) for twin in search([PHOTO, odd, PHOTO[:, ::-1]]).pairs] == [(0, 2)]
+    assert [(duplicate.a, duplicate.b) for duplicate in search([PHOTO, odd, PHOTO[:, ::-1]]).pairs] == [
+        (0, 2)
+    ]
 
 
 def test_nothing_gives_nothing():
-    twins = find_twins([])
-    assert twins.pairs == () and twins.groups.shape == (0,)
+    duplicates = find_duplicates([])
+    assert duplicates.pairs == () and duplicates.groups.shape == (0,)
 
 
 def test_pairs_across_two_sets(search):
-    twins = search([PHOTO, LESIONS[0], PHOTO[:, ::-1], LESIONS[0][:, ::-1]])
-    assert [(twin.a, twin.b) for twin in twins.across(["ours", "ours", "ours", "theirs"])] == [(1, 3)]
+    duplicates = search([PHOTO, LESIONS[0], PHOTO[:, ::-1], LESIONS[0][:, ::-1]])
+    assert [
+        (duplicate.a, duplicate.b) for duplicate in duplicates.across(["ours", "ours", "ours", "theirs"])
+    ] == [(1, 3)]
 
 
-def test_the_same_photographs_give_the_same_twins(search):
-    pictures = [*LESIONS, PHOTO[20:200, 20:200], rotate(PHOTO, 33)]
-    first, second = search(pictures), search(pictures, threads=1)
+def test_the_same_photographs_give_the_same_duplicates(search):
+    images = [*LESIONS, PHOTO[20:200, 20:200], rotate(PHOTO, 33)]
+    first, second = search(images), search(images, threads=1)
     assert first.pairs == second.pairs and first.compared == second.compared
 
 
@@ -245,28 +251,34 @@ def test_embeddings_of_another_number_are_refused(search):
         search(LESIONS[:2], embeddings=np.ones((3, 4)))
 
 
-def test_fingerprints_taken_before_give_the_same_twins(search):
-    pictures = [PHOTO, *LESIONS[4:8], PHOTO[20:200, 20:200], PHOTO]
-    found = search(pictures)
-    assert pair_prints(found.images, [describe_pixels(pixels) for pixels in pictures]).pairs == found.pairs
+def test_fingerprints_taken_before_give_the_same_duplicates(search):
+    images = [PHOTO, *LESIONS[4:8], PHOTO[20:200, 20:200], PHOTO]
+    found = search(images)
+    assert (
+        pair_fingerprints(found.images, [describe_pixels(pixels) for pixels in images]).pairs == found.pairs
+    )
 
 
 def test_a_problem_in_place_of_a_fingerprint_stays_one():
     problem = Problem("b.jpg", "not a photograph")
-    twins = pair_prints(
+    duplicates = pair_fingerprints(
         ["a.jpg", "b.jpg", "c.jpg"], [describe_pixels(PHOTO), problem, describe_pixels(PHOTO[:, ::-1])]
     )
-    assert twins.problems == (problem,) and [(twin.a, twin.b) for twin in twins.pairs] == [(0, 2)]
+    assert duplicates.problems == (problem,) and [
+        (duplicate.a, duplicate.b) for duplicate in duplicates.pairs
+    ] == [(0, 2)]
 
 
 def test_fingerprints_of_another_number_are_refused():
     with pytest.raises(UsageError, match="1 fingerprints for 2 photographs"):
-        pair_prints(["a.jpg", "b.jpg"], [describe_pixels(PHOTO)])
+        pair_fingerprints(["a.jpg", "b.jpg"], [describe_pixels(PHOTO)])
 
 
 def test_the_answer_becomes_json(search):
     said = json.loads(json.dumps(search([PHOTO, PHOTO[:, ::-1]]).to_json()))
-    assert said["n"] == 2 and said["groups"] == 1 and {"a", "b", "kind", "score"} <= set(said["twins"][0])
+    assert (
+        said["n"] == 2 and said["groups"] == 1 and {"a", "b", "kind", "score"} <= set(said["duplicates"][0])
+    )
 
 
 @pytest.mark.parametrize("turn", range(8))

@@ -1,4 +1,4 @@
-"""A search for twins is made once for the same contents, and gives what a search of the files gives."""
+"""A search for duplicates is made once for the same contents, and gives what a search of the files gives."""
 
 import json
 import shutil
@@ -10,21 +10,21 @@ from PIL import Image
 from lentigo.common.cache import keep_in_cache, read_from_cache
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates import searches
-from lentigo.duplicates.duplicates import find_twins
-from lentigo.duplicates.searches import search_twins, searches_folder
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.duplicates.duplicates import find_duplicates
+from lentigo.duplicates.searches import search_duplicates, searches_folder
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 
 @pytest.fixture
-def photos(tmp_path, monkeypatch):
+def images(tmp_path, monkeypatch):
     """Eight photographs, with a cache of their own: four lesions, a mirrored copy, the same file twice, one blank, one unreadable."""
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "photos"
     for side in ("benign", "malignant"):
         (folder / side).mkdir(parents=True)
         for number in range(2):
-            Image.fromarray(draw_phantom(side, number).photo).save(folder / side / f"{number}.png")
-    Image.fromarray(draw_phantom("benign", 0).photo[:, ::-1]).save(folder / "benign" / "flipped.png")
+            Image.fromarray(draw_synthetic_lesion(side, number).image).save(folder / side / f"{number}.png")
+    Image.fromarray(draw_synthetic_lesion("benign", 0).image[:, ::-1]).save(folder / "benign" / "flipped.png")
     shutil.copy(folder / "malignant" / "1.png", folder / "malignant" / "again.png")
     Image.new("RGB", (224, 224), "white").save(folder / "benign" / "blank.png")
     (folder / "malignant" / "bad.jpg").write_bytes(b"no photograph")
@@ -33,13 +33,17 @@ def photos(tmp_path, monkeypatch):
 
 def search(folder, **options):
     dataset = load_dataset(folder)
-    return search_twins(dataset.table["image"].tolist(), dataset.digests, **options)
+    return search_duplicates(dataset.table["image"].tolist(), dataset.digests, **options)
 
 
-def name_pairs(twins):
+def name_pairs(duplicates):
     return {
-        (frozenset((twins.images[twin.a], twins.images[twin.b])), twin.kind, round(twin.score, 6))
-        for twin in twins.pairs
+        (
+            frozenset((duplicates.images[duplicate.a], duplicates.images[duplicate.b])),
+            duplicate.kind,
+            round(duplicate.score, 6),
+        )
+        for duplicate in duplicates.pairs
     }
 
 
@@ -47,17 +51,17 @@ def refuse(*_, **__):
     raise AssertionError("searched again")
 
 
-def test_a_search_gives_what_the_engine_gives(photos):
-    kept, direct = search(photos), find_twins(load_dataset(photos))
+def test_a_search_gives_what_the_engine_gives(images):
+    kept, direct = search(images), find_duplicates(load_dataset(images))
     assert name_pairs(kept) == name_pairs(direct) and len(kept.pairs) == 2
     assert kept.problems == direct.problems and sorted(kept.blank) == sorted(direct.blank)
-    assert [kept.images[row] for row in kept.blank] == [str(photos / "benign" / "blank.png")]
+    assert [kept.images[row] for row in kept.blank] == [str(images / "benign" / "blank.png")]
 
 
-def test_the_second_search_is_read(photos, monkeypatch):
-    first = search(photos)
+def test_the_second_search_is_read(images, monkeypatch):
+    first = search(images)
     monkeypatch.setattr(searches, "find_twins", refuse)
-    second = search(photos)
+    second = search(images)
     assert (
         first.pairs == second.pairs
         and first.problems == second.problems
@@ -67,10 +71,10 @@ def test_the_second_search_is_read(photos, monkeypatch):
     np.testing.assert_array_equal(first.groups, second.groups)
 
 
-def test_names_and_order_do_not_matter(photos, tmp_path, monkeypatch):
-    first = search(photos)
+def test_names_and_order_do_not_matter(images, tmp_path, monkeypatch):
+    first = search(images)
     monkeypatch.setattr(searches, "find_twins", refuse)
-    moved = photos.rename(tmp_path / "moved")
+    moved = images.rename(tmp_path / "moved")
     (moved / "benign" / "0.png").rename(moved / "benign" / "z.png")
     second = search(moved)
     assert {pair[1:] for pair in name_pairs(first)} == {pair[1:] for pair in name_pairs(second)}
@@ -79,40 +83,44 @@ def test_names_and_order_do_not_matter(photos, tmp_path, monkeypatch):
     ]
 
 
-def test_another_content_is_searched_again(photos, monkeypatch):
-    search(photos)
-    (photos / "benign" / "flipped.png").unlink()
+def test_another_content_is_searched_again(images, monkeypatch):
+    search(images)
+    (images / "benign" / "flipped.png").unlink()
     monkeypatch.setattr(searches, "find_twins", refuse)
     with pytest.raises(AssertionError, match="searched again"):
-        search(photos)
+        search(images)
 
 
-def test_a_wider_search_serves_where_it_may(photos, monkeypatch):
-    whole = search(photos)
-    (photos / "benign" / "1.png").unlink()
+def test_a_wider_search_serves_where_it_may(images, monkeypatch):
+    whole = search(images)
+    (images / "benign" / "1.png").unlink()
     monkeypatch.setattr(searches, "find_twins", refuse)
-    assert name_pairs(search(photos, wider=True)) == name_pairs(whole)
+    assert name_pairs(search(images, wider=True)) == name_pairs(whole)
 
 
-def test_a_wider_search_forgets_what_is_gone(photos):
-    search(photos)
+def test_a_wider_search_forgets_what_is_gone(images):
+    search(images)
     for name in ("benign/0.png", "benign/blank.png", "malignant/bad.jpg"):
-        (photos / name).unlink()
-    narrow = search(photos, wider=True)
-    assert [twin.kind for twin in narrow.pairs] == ["exact"] and narrow.blank == () and narrow.problems == ()
+        (images / name).unlink()
+    narrow = search(images, wider=True)
+    assert (
+        [duplicate.kind for duplicate in narrow.pairs] == ["exact"]
+        and narrow.blank == ()
+        and narrow.problems == ()
+    )
 
 
-def test_the_same_unreadable_file_twice_is_no_twin(photos):
-    shutil.copy(photos / "malignant" / "bad.jpg", photos / "benign" / "bad.jpg")
-    shutil.copy(photos / "benign" / "blank.png", photos / "malignant" / "blank.png")
-    twins = search(photos)
-    assert len(twins.problems) == 2 and len(twins.blank) == 2 and len(twins.pairs) == 2
+def test_the_same_unreadable_file_twice_is_no_duplicate(images):
+    shutil.copy(images / "malignant" / "bad.jpg", images / "benign" / "bad.jpg")
+    shutil.copy(images / "benign" / "blank.png", images / "malignant" / "blank.png")
+    duplicates = search(images)
+    assert len(duplicates.problems) == 2 and len(duplicates.blank) == 2 and len(duplicates.pairs) == 2
 
 
-def test_a_file_that_is_gone_is_in_no_pair(photos):
-    dataset = load_dataset(photos)
+def test_a_file_that_is_gone_is_in_no_pair(images):
+    dataset = load_dataset(images)
     digests = [*dataset.digests[:-1], ""]
-    assert len(search_twins(dataset.table["image"].tolist(), digests).images) == len(dataset)
+    assert len(search_duplicates(dataset.table["image"].tolist(), digests).images) == len(dataset)
 
 
 @pytest.mark.parametrize(
@@ -120,37 +128,37 @@ def test_a_file_that_is_gone_is_in_no_pair(photos):
     ["", "{", "[]", '{"engine": 0}', None],
     ids=["empty", "torn", "list", "other engine", "other contents"],
 )
-def test_a_damaged_search_is_made_again(photos, damage):
-    whole = search(photos)
+def test_a_damaged_search_is_made_again(images, damage):
+    whole = search(images)
     (path,) = searches_folder().iterdir()
     facts = json.loads(read_from_cache(path))
     damaged = damage if damage is not None else json.dumps({**facts, "contents": facts["contents"][1:]})
     keep_in_cache(path, damaged.encode())
-    assert name_pairs(search(photos)) == name_pairs(whole)
+    assert name_pairs(search(images)) == name_pairs(whole)
 
 
-def test_a_search_that_was_altered_is_made_again(photos):
-    whole = search(photos)
+def test_a_search_that_was_altered_is_made_again(images):
+    whole = search(images)
     (path,) = searches_folder().iterdir()
     path.write_bytes(path.read_bytes().replace(b'"exact"', b'"near "'))
-    assert name_pairs(search(photos)) == name_pairs(whole)
+    assert name_pairs(search(images)) == name_pairs(whole)
 
 
 @pytest.mark.filterwarnings("ignore::lentigo.common.cache.CacheWarning")
-def test_twins_are_found_where_nothing_can_be_kept(photos, tmp_path, monkeypatch):
-    whole = search(photos)
+def test_duplicates_are_found_where_nothing_can_be_kept(images, tmp_path, monkeypatch):
+    whole = search(images)
     (tmp_path / "file").write_text("in the way")
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
-    assert name_pairs(search(photos)) == name_pairs(whole)
+    assert name_pairs(search(images)) == name_pairs(whole)
 
 
-def test_foreign_files_in_the_cache_do_no_harm(photos):
-    search(photos)
+def test_foreign_files_in_the_cache_do_no_harm(images):
+    search(images)
     (searches_folder() / "notes.json").write_text("mine")
     (searches_folder() / "9999-x.json").write_text("{}")
-    (photos / "benign" / "1.png").unlink()
-    assert len(search(photos, wider=True).pairs) == 2
+    (images / "benign" / "1.png").unlink()
+    assert len(search(images, wider=True).pairs) == 2
 
 
-def test_nothing_gives_nothing(photos):
-    assert search_twins([], []).pairs == ()
+def test_nothing_gives_nothing(images):
+    assert search_duplicates([], []).pairs == ()

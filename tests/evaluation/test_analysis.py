@@ -1,4 +1,4 @@
-"""What stands beside the metrics, on a RUN and the phantoms of its training."""
+"""What stands beside the metrics, on a RUN and the synthetic lesions of its training."""
 
 import json
 import shutil
@@ -24,9 +24,9 @@ def other(run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def looked(run, other, phantoms):
+def looked(run, other, synthetic_lesions):
     predictor = Predictor(run)
-    assessment = evaluate(predictor, phantoms, split="all")
+    assessment = evaluate(predictor, synthetic_lesions, split="all")
     return predictor, assessment, analyse(predictor, assessment, against=Predictor(other))
 
 
@@ -50,10 +50,10 @@ def test_thresholds_are_each_models_own(looked):
     assert analysis.comparison.second_accuracy == pytest.approx(assessment.metrics.accuracy)
 
 
-def test_the_other_models_look_is_counted_too(run, other, phantoms, tmp_path, monkeypatch):
+def test_the_other_models_look_is_counted_too(run, other, synthetic_lesions, tmp_path, monkeypatch):
     monkeypatch.setenv("LENTIGO_LEDGER", str(tmp_path / "ledger.jsonl"))
     predictor = Predictor(run)
-    assessment = evaluate(predictor, phantoms, split="all")
+    assessment = evaluate(predictor, synthetic_lesions, split="all")
     analyse(predictor, assessment, against=Predictor(other))
     assert set(read_ledger().counts.values()) == {2}
 
@@ -71,7 +71,7 @@ def test_every_number_is_json(looked):
         "decision_curve",
         "risk_coverage",
         "subgroups",
-        "floors",
+        "shortcut_baselines",
         "comparison",
         "overlap",
     } <= set(facts)

@@ -19,8 +19,8 @@ KEYS = {
 
 
 @pytest.fixture(scope="module")
-def assessment(run, phantoms):
-    return evaluate(run, phantoms, split="all")
+def assessment(run, synthetic_lesions):
+    return evaluate(run, synthetic_lesions, split="all")
 
 
 def test_the_json_is_that_of_the_contract(assessment):
@@ -31,26 +31,29 @@ def test_the_json_is_that_of_the_contract(assessment):
         assert low <= answers[name] <= high, name
 
 
-def test_each_look_is_counted(run, phantoms):
-    first, second = evaluate(run, phantoms, split="all"), evaluate(run, phantoms, split="all")
+def test_each_look_is_counted(run, synthetic_lesions):
+    first, second = (
+        evaluate(run, synthetic_lesions, split="all"),
+        evaluate(run, synthetic_lesions, split="all"),
+    )
     assert second.times_test_opened == first.times_test_opened + 1
 
 
-def test_the_same_photographs_elsewhere_are_the_same_set(run, phantoms, tmp_path, assessment):
-    shutil.copytree(phantoms, tmp_path / "copy")
+def test_the_same_photographs_elsewhere_are_the_same_set(run, synthetic_lesions, tmp_path, assessment):
+    shutil.copytree(synthetic_lesions, tmp_path / "copy")
     assert evaluate(run, tmp_path / "copy").times_test_opened > assessment.times_test_opened
 
 
-def test_one_class_gives_what_can_be_computed(run, phantoms, tmp_path):
-    shutil.copytree(phantoms / "benign", tmp_path / "photos" / "benign")
+def test_one_class_gives_what_can_be_computed(run, synthetic_lesions, tmp_path):
+    shutil.copytree(synthetic_lesions / "benign", tmp_path / "photos" / "benign")
     answers = evaluate(run, tmp_path / "photos").to_json()
     assert answers["auroc"] is None and answers["sensitivity"] is None and answers["specificity"] is not None
     assert answers["ci"]["auroc"] == [None, None]
 
 
-def test_an_unreadable_photograph_is_listed(run, phantoms, tmp_path):
+def test_an_unreadable_photograph_is_listed(run, synthetic_lesions, tmp_path):
     for name in ("benign", "malignant"):
-        shutil.copytree(phantoms / name, tmp_path / "photos" / name)
+        shutil.copytree(synthetic_lesions / name, tmp_path / "photos" / name)
     (tmp_path / "photos" / "benign" / "bad.jpg").write_bytes(b"?")
     assessment = evaluate(run, tmp_path / "photos")
     assert assessment.n == 48 and [p.image for p in assessment.problems] == [
@@ -65,8 +68,8 @@ def test_nothing_readable_is_an_error(run, tmp_path):
         evaluate(run, tmp_path)
 
 
-def test_an_unknown_split_is_named(run, phantoms, tmp_path):
-    table = load_dataset(phantoms).table.assign(split="train")
+def test_an_unknown_split_is_named(run, synthetic_lesions, tmp_path):
+    table = load_dataset(synthetic_lesions).table.assign(split="train")
     table.to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(UsageError, match="split 'tset' is unknown"):
         evaluate(run, tmp_path / "manifest.csv", split="tset")
@@ -74,13 +77,13 @@ def test_an_unknown_split_is_named(run, phantoms, tmp_path):
         evaluate(run, tmp_path / "manifest.csv")
 
 
-def test_data_without_splits_are_not_called_a_test(run, phantoms):
-    assert evaluate(run, phantoms, twins=False).split == "all"
+def test_data_without_splits_are_not_called_a_test(run, synthetic_lesions):
+    assert evaluate(run, synthetic_lesions, duplicates=False).split == "all"
 
 
-def test_the_report_names_the_rule_in_use(run, phantoms, tmp_path):
+def test_the_report_names_the_rule_in_use(run, synthetic_lesions, tmp_path):
     predictor = Predictor(run, operating_point="0.37")
-    found = evaluate(predictor, phantoms, twins=False)
+    found = evaluate(predictor, synthetic_lesions, duplicates=False)
     assert found.to_json()["threshold_rule"] == found.decisions[0].rule == "0.37"
     assert "rule: 0.37" in write_report(predictor.bundle, found, tmp_path)
 
@@ -122,16 +125,16 @@ def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):
     }
 
 
-def test_a_report_of_one_class_says_what_is_not_defined(run, phantoms, tmp_path):
-    shutil.copytree(phantoms / "benign", tmp_path / "photos" / "benign")
+def test_a_report_of_one_class_says_what_is_not_defined(run, synthetic_lesions, tmp_path):
+    shutil.copytree(synthetic_lesions / "benign", tmp_path / "photos" / "benign")
     html = write_report(open_bundle(run), evaluate(run, tmp_path / "photos"), tmp_path / "figures")
     assert "not defined" in html and not (tmp_path / "figures" / "roc.png").exists()
 
 
-def test_a_set_too_small_for_its_intervals_says_so(run, phantoms, tmp_path, assessment):
+def test_a_set_too_small_for_its_intervals_says_so(run, synthetic_lesions, tmp_path, assessment):
     for side in ("benign", "malignant"):
         (tmp_path / side).mkdir()
-        for path in sorted((phantoms / side).glob("*.jpg"))[:6]:
+        for path in sorted((synthetic_lesions / side).glob("*.jpg"))[:6]:
             shutil.copy(path, tmp_path / side)
     small = evaluate(run, tmp_path)
     assert (

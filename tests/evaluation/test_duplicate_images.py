@@ -14,21 +14,23 @@ from lentigo.duplicates.searches import searches_folder
 from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.contamination import Contamination
-from lentigo.evaluation.duplicate_images import search_copies
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.evaluation.duplicate_images import search_training_duplicates
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
 
 
 @pytest.fixture(scope="module")
-def folder(phantoms, tmp_path_factory):
+def folder(synthetic_lesions, tmp_path_factory):
     """Six training photographs turned, four lesions that no RUN has seen, one of them twice."""
     folder = tmp_path_factory.mktemp("copies")
     for side in ("benign", "malignant"):
         (folder / side).mkdir()
         for number in (900, 901):
-            Image.fromarray(draw_phantom(side, number).photo).save(folder / side / f"new_{number}.png")
-    for number, path in enumerate(sorted(phantoms.glob("*/phantom_*.jpg"))[:6]):
+            Image.fromarray(draw_synthetic_lesion(side, number).image).save(
+                folder / side / f"new_{number}.png"
+            )
+    for number, path in enumerate(sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[:6]):
         Image.open(path).transpose(Image.Transpose.ROTATE_90).save(
             folder / path.parent.name / f"{number}.png"
         )
@@ -40,7 +42,7 @@ def folder(phantoms, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def searched(run, folder):
-    return search_copies(open_bundle(run), load_dataset(folder))
+    return search_training_duplicates(open_bundle(run), load_dataset(folder))
 
 
 def test_copies_of_training_photographs_are_found_in_other_files(searched):
@@ -51,7 +53,7 @@ def test_copies_of_training_photographs_are_found_in_other_files(searched):
     )
 
 
-def test_twins_of_the_set_share_a_group(searched):
+def test_duplicates_of_the_set_share_a_group(searched):
     dataset, _ = searched
     new = dataset.table["image"].str.contains("new_").to_numpy()
     groups = {
@@ -64,19 +66,19 @@ def test_twins_of_the_set_share_a_group(searched):
 def test_columns_of_the_set_keep_their_kind(run, folder, tmp_path):
     table = load_dataset(folder).table.assign(age=50, split="test")
     table.to_csv(tmp_path / "manifest.csv", index=False)
-    dataset, _ = search_copies(open_bundle(run), load_dataset(tmp_path))
+    dataset, _ = search_training_duplicates(open_bundle(run), load_dataset(tmp_path))
     assert dataset.table["age"].dtype == np.int64 and dataset.table["split"].tolist() == ["test"] * len(table)
 
 
-def test_an_assessment_draws_whole_groups_of_twins(run, folder):
+def test_an_assessment_draws_whole_groups_of_duplicates(run, folder):
     assessment = evaluate(run, folder)
     assert len(np.unique(assessment.dataset.groups)) == 10 and len(assessment.copies) >= 6
-    assert evaluate(run, folder, twins=False).copies is None
+    assert evaluate(run, folder, duplicates=False).copies is None
 
 
-def test_what_the_training_searched_is_not_searched_again(run, phantoms):
+def test_what_the_training_searched_is_not_searched_again(run, synthetic_lesions):
     before = set(searches_folder().iterdir())
-    search_copies(open_bundle(run), load_dataset(phantoms))
+    search_training_duplicates(open_bundle(run), load_dataset(synthetic_lesions))
     assert set(searches_folder().iterdir()) == before
 
 
@@ -84,7 +86,7 @@ def test_a_given_duplicate_group_is_kept(run, folder, tmp_path):
     table = load_dataset(folder).table
     table["duplicate_group"] = np.where(table["image"].str.contains("new_901"), "mine", None)
     table.to_csv(tmp_path / "manifest.csv", index=False)
-    dataset, _ = search_copies(open_bundle(run), load_dataset(tmp_path))
+    dataset, _ = search_training_duplicates(open_bundle(run), load_dataset(tmp_path))
     assert set(dataset.table.loc[dataset.table["image"].str.contains("new_901"), "duplicate_group"]) == {
         "mine"
     }
@@ -94,10 +96,10 @@ def test_a_given_duplicate_group_is_kept(run, folder, tmp_path):
 
 
 @pytest.fixture(scope="module")
-def again(phantoms, tmp_path_factory):
-    """All phantoms saved again as JPEG of quality 85: other files, the same pictures."""
+def again(synthetic_lesions, tmp_path_factory):
+    """All synthetic lesions saved again as JPEG of quality 85: other files, the same pictures."""
     folder = tmp_path_factory.mktemp("again")
-    for path in phantoms.glob("*/phantom_*.jpg"):
+    for path in synthetic_lesions.glob("*/phantom_*.jpg"):
         (folder / path.parent.name).mkdir(exist_ok=True)
         Image.open(path).save(folder / path.parent.name / path.name, quality=85)
     return folder
@@ -136,7 +138,7 @@ def test_what_a_run_cannot_know_is_said_and_not_called_clean(moved, again):
 
 
 def test_nobody_looked_is_said(run, again):
-    known = evaluate(run, again, twins=False).contamination
+    known = evaluate(run, again, duplicates=False).contamination
     assert known.images == () and known.to_json()["by_picture"] is None and known.to_json()["not_known"] == 48
     assert "by their files alone" in known.notes[0]
 

@@ -42,10 +42,10 @@ def test_the_operating_point_is_marked(tmp_path):
         draw_decision_curve(curve, tmp_path / "b.png", 0.3),
     )
     assert count_ink(marked, dark) > count_ink(bare, dark) + 200
-    risk = trace_risk((PROBABILITY >= 0.5) == TRUTH, np.abs(PROBABILITY - 0.5))
+    alpha = trace_risk((PROBABILITY >= 0.5) == TRUTH, np.abs(PROBABILITY - 0.5))
     bare, marked = (
-        draw_risk_coverage(risk, tmp_path / "c.png"),
-        draw_risk_coverage(risk, tmp_path / "d.png", (0.8, 0.1)),
+        draw_risk_coverage(alpha, tmp_path / "c.png"),
+        draw_risk_coverage(alpha, tmp_path / "d.png", (0.8, 0.1)),
     )
     assert count_ink(bare, red) == 0 < count_ink(marked, red)
 

@@ -24,11 +24,11 @@ def masks(tmp_path_factory):
     """Ten test photographs of two patients each with their masks, the last one pale, and one to train on."""
     folder, rows = tmp_path_factory.mktemp("masks"), []
     for number in range(11):
-        photo, mask = Image.new("RGB", (300, 200), SKIN), Image.new("L", (300, 200))
+        image, mask = Image.new("RGB", (300, 200), SKIN), Image.new("L", (300, 200))
         place = (60 + 5 * number, 40, 180 + 5 * number, 130)
-        ImageDraw.Draw(photo).ellipse(place, fill=PALE if number == 9 else BROWN)
+        ImageDraw.Draw(image).ellipse(place, fill=PALE if number == 9 else BROWN)
         ImageDraw.Draw(mask).ellipse(place, fill=255)
-        photo.save(folder / f"{number}.png")
+        image.save(folder / f"{number}.png")
         mask.save(folder / f"{number}_mask.png")
         rows.append(
             (f"{number}.png", f"{number}_mask.png", "train" if number == 10 else "test", f"p{number // 2}")
@@ -79,11 +79,11 @@ def test_a_photograph_that_cannot_be_read_is_left_out_and_listed(toy_run, masks,
     assert found.n == 9 and [problem.image for problem in found.problems] == [str(tmp_path / "3.png")]
 
 
-def test_a_run_without_a_decoder_and_a_set_without_masks_are_refused(toy_run, masks, phantoms):
+def test_a_run_without_a_decoder_and_a_set_without_masks_are_refused(toy_run, masks, synthetic_lesions):
     with pytest.raises(ModelError, match="--masks"):
         evaluate_masks(toy_run("logit", "embedding", "heatmap"), masks)
     with pytest.raises(DataError):
-        evaluate_masks(toy_run(), phantoms / "benign")
+        evaluate_masks(toy_run(), synthetic_lesions / "benign")
 
 
 def test_a_decoder_alone_is_measured_as_well(toy_run, masks, assessment):

@@ -19,9 +19,9 @@ def ledger(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="module")
-def dataset(phantoms):
-    """Twelve phantoms."""
-    whole = load_dataset(phantoms)
+def dataset(synthetic_lesions):
+    """Twelve synthetic lesions."""
+    whole = load_dataset(synthetic_lesions)
     return whole.take(np.arange(len(whole)) % 4 == 0)
 
 
@@ -36,10 +36,10 @@ def test_the_same_set_again(dataset):
     assert record(dataset) == (12, 12, 2, 2)
 
 
-def test_a_part_of_it_and_more_than_it(dataset, phantoms):
+def test_a_part_of_it_and_more_than_it(dataset, synthetic_lesions):
     record(dataset)
     assert record(dataset.take(np.arange(11))) == (11, 11, 1, 0)
-    assert record(load_dataset(phantoms)) == (48, 12, 2, 0)
+    assert record(load_dataset(synthetic_lesions)) == (48, 12, 2, 0)
 
 
 def test_other_labels_are_the_same_photographs(dataset):
@@ -59,12 +59,12 @@ def test_other_files_are_the_same_photographs(dataset, tmp_path):
 
 
 def test_without_looking_files_alone_count(dataset, tmp_path):
-    record(dataset, pictures=False)
+    record(dataset, by_content=False)
     for label in ("benign", "malignant"):
         (tmp_path / "again" / label).mkdir(parents=True)
     for image, label in zip(dataset.table["image"], dataset.table["label"], strict=True):
         shutil.copy(image, tmp_path / "again" / label)
-    assert record(load_dataset(tmp_path / "again"), pictures=False) == (12, 12, 1, 1)
+    assert record(load_dataset(tmp_path / "again"), by_content=False) == (12, 12, 1, 1)
 
 
 def test_lines_of_earlier_versions_count_their_set(dataset):

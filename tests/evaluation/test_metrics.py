@@ -10,7 +10,7 @@ from lentigo.evaluation.scores.metrics import (
     calibration_error,
     estimate_intervals,
     measure,
-    rank_photographs,
+    rank_images,
 )
 
 RNG = np.random.default_rng(0)
@@ -47,8 +47,8 @@ def test_average_precision_is_scikit_learns():
 def test_a_photograph_that_counts_twice_is_two():
     weights = np.random.default_rng(0).integers(0, 3, 300)
     rows, probability = np.repeat(np.arange(300), weights), np.round(PROBABILITY, 2)
-    repeated = rank_photographs(TRUTH[rows], probability[rows]).measure(np.ones(len(rows)))
-    assert rank_photographs(TRUTH, probability).measure(weights) == pytest.approx(repeated)
+    repeated = rank_images(TRUTH[rows], probability[rows]).measure(np.ones(len(rows)))
+    assert rank_images(TRUTH, probability).measure(weights) == pytest.approx(repeated)
 
 
 def test_calibration_error_of_two_bins_by_hand():
@@ -77,8 +77,8 @@ def accuracy_interval(truth, groups):
 
 def test_the_interval_of_a_share_is_about_binomial():
     truth = (np.arange(400) < 300).astype(int)
-    exact = binomtest(300, 400).proportion_ci()
-    assert accuracy_interval(truth, np.arange(400)) == pytest.approx((exact.low, exact.high), abs=0.015)
+    fp32 = binomtest(300, 400).proportion_ci()
+    assert accuracy_interval(truth, np.arange(400)) == pytest.approx((fp32.low, fp32.high), abs=0.015)
 
 
 def test_copies_do_not_narrow_the_interval_of_groups():

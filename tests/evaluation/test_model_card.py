@@ -50,7 +50,7 @@ def test_facts_of_the_card_appear(bundle, text):
     card = bundle.card
     facts = [
         bundle.name, card["disclaimer"], card["architecture"], f"{card['parameters']:,}", card["input"]["resize"], card["files"][GRAPH], card["weights"],
-        card["threshold_rule"], card["data"]["fingerprint"], card["calibration"]["note"], f"{card['refusal']['distance_limit']:.4g}", card["refusal"]["risk"], card["machine"],
+        card["threshold_rule"], card["data"]["fingerprint"], card["calibration"]["note"], f"{card['refusal']['distance_limit']:.4g}", card["refusal"]["alpha"], card["machine"],
         *card["libraries"].values(), f"{card['data']['training']} to learn from, {card['data']['validation']} for validation",
     ]  # fmt: skip
     assert [fact for fact in facts if escape_markdown(fact) not in text] == []
@@ -73,7 +73,7 @@ def test_what_was_measured_of_it_stands_in_the_card_of_the_weights_in_the_box():
     assert said["model"].partition("@")[2] == bundle.name.partition("@")[2] and "Not in this RUN" not in text
     for line in (
         f"| AUROC | {said['auroc']:.3f} | {said['ci']['auroc'][0]:.3f} to {said['ci']['auroc'][1]:.3f} |",
-        f"| the border of the picture | {said['floors']['border_only_auroc']:.3f} (", "| unchanged | ", f"| ink | {said['stress'][-2]['auroc']:.3f} (",
+        f"| the border of the picture | {said['shortcut_baselines']['border_only_auroc']:.3f} (", "| unchanged | ", f"| ink | {said['stress'][-2]['auroc']:.3f} (",
     ):  # fmt: skip
         assert line in text, line
     assert text == (bundle.folder / "model_card.md").read_text(encoding="utf-8")
@@ -81,7 +81,7 @@ def test_what_was_measured_of_it_stands_in_the_card_of_the_weights_in_the_box():
 
 def test_the_data_are_described(bundle, text):
     section, known = read_section(text, "Training data"), bundle.card["data"]["known"]
-    assert "| Licences | CC0-1.0 |" in section and "| Sources | lentigo phantom |" in section
+    assert "| Licences | CC0-1.0 |" in section and "| Sources | lentigo synthetic lesion |" in section
     assert (
         known["patient_id"] == 48 and "| patient | 48 of 48 |" in section and "| age | unknown |" in section
     )
@@ -180,8 +180,8 @@ def test_a_recipe_that_trains_the_backbone_states_its_views(bundle):
     ) and "Views: rotation" not in write_card(bundle)
 
 
-def test_the_report_holds_the_card_as_html(bundle, run, phantoms, tmp_path):
-    html = write_report(bundle, evaluate(run, phantoms, split="all"), tmp_path)
+def test_the_report_holds_the_card_as_html(bundle, run, synthetic_lesions, tmp_path):
+    html = write_report(bundle, evaluate(run, synthetic_lesions, split="all"), tmp_path)
     section = html.split('<section class="card">')[1].split("</section>")[0]
     for part in build_card(bundle):
         assert f"<h3>{part.title}</h3>" in section
@@ -204,9 +204,9 @@ def test_a_completed_card_leaves_the_run_valid(run, tmp_path):
     assert open_bundle(copy).card == json.loads((run / "card.json").read_text(encoding="utf-8"))
 
 
-def test_class_folders_name_neither_licence_nor_person(bundle, phantoms, tmp_path):
+def test_class_folders_name_neither_licence_nor_person(bundle, synthetic_lesions, tmp_path):
     for name in ("benign", "malignant"):
-        shutil.copytree(phantoms / name, tmp_path / "photos" / name)
+        shutil.copytree(synthetic_lesions / name, tmp_path / "photos" / name)
     dataset = load_dataset(tmp_path / "photos")
     sides = describe_sides(
         dataset.take(np.arange(len(dataset)) % 4 > 0), dataset.take(np.arange(len(dataset)) % 4 == 0)

@@ -8,12 +8,12 @@ from sklearn.metrics import roc_auc_score
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
-from lentigo.evaluation.stress import STRESSES, change_photos, compare_answers, stress_model, tabulate_stress
-from lentigo.images.photographs import read_photo
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.evaluation.stress import STRESSES, change_images, compare_answers, stress_model, tabulate_stress
+from lentigo.images.photographs import read_image
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 CHANGES = dict(STRESSES)
-PHOTO = draw_phantom("malignant", 3).photo
+PHOTO = draw_synthetic_lesion("malignant", 3).image
 DISC = np.where(
     np.hypot(*(np.indices((224, 224)) - 111.5))[..., None] < 60,
     np.uint8([80, 50, 40]),
@@ -21,15 +21,17 @@ DISC = np.where(
 )
 
 
-def read_brightness(photos):
+def read_brightness(images):
     """A model that calls dark photographs malignant."""
-    return (1 - photo.mean() / 255 for photo in photos)
+    return (1 - image.mean() / 255 for image in images)
 
 
 @pytest.fixture(scope="module")
-def dataset(phantoms):
+def dataset(synthetic_lesions):
     images = [
-        str(path) for name in ("benign", "malignant") for path in sorted((phantoms / name).glob("*.jpg"))[:8]
+        str(path)
+        for name in ("benign", "malignant")
+        for path in sorted((synthetic_lesions / name).glob("*.jpg"))[:8]
     ]
     return Dataset("toy", pd.DataFrame({"image": images, "label": ["benign"] * 8 + ["malignant"] * 8}))
 
@@ -37,7 +39,7 @@ def dataset(phantoms):
 @pytest.fixture(scope="module")
 def threshold(dataset):
     """In the middle of the model's answers."""
-    return float(np.median(list(read_brightness(read_photo(path).pixels for path in dataset.table["image"]))))
+    return float(np.median(list(read_brightness(read_image(path).pixels for path in dataset.table["image"]))))
 
 
 @pytest.fixture(scope="module")
@@ -61,19 +63,19 @@ def test_a_change_gives_another_photograph_of_the_same_kind(name):
 @pytest.mark.parametrize("name", CHANGES)
 def test_what_is_drawn_on_a_photograph_depends_on_nothing_beside_it(dataset, name):
     alone = dataset.take(np.array([3]))
-    among_others = list(change_photos(dataset, CHANGES[name], seed=1))[3]
-    np.testing.assert_array_equal(next(change_photos(alone, CHANGES[name], seed=1)), among_others)
+    among_others = list(change_images(dataset, CHANGES[name], seed=1))[3]
+    np.testing.assert_array_equal(next(change_images(alone, CHANGES[name], seed=1)), among_others)
 
 
 @pytest.mark.parametrize("name", ["noise, sigma 12", "drawn hair", "ruler marks", "ink", "dark corners"])
 def test_another_seed_draws_something_else(dataset, name):
-    first, second = (next(change_photos(dataset, CHANGES[name], seed)) for seed in (0, 1))
+    first, second = (next(change_images(dataset, CHANGES[name], seed)) for seed in (0, 1))
     assert (first != second).any()
 
 
 def test_another_photograph_has_its_marks_elsewhere(dataset):
-    marked = zip(change_photos(dataset, CHANGES["ruler marks"], 0), dataset.table["image"], strict=True)
-    marks = [np.abs(after.astype(int) - read_photo(path).pixels).max(axis=2) > 30 for after, path in marked]
+    marked = zip(change_images(dataset, CHANGES["ruler marks"], 0), dataset.table["image"], strict=True)
+    marks = [np.abs(after.astype(int) - read_image(path).pixels).max(axis=2) > 30 for after, path in marked]
     assert all((marks[0] & other).sum() < 0.5 * marks[0].sum() for other in marks[1:])
 
 
@@ -201,7 +203,7 @@ def test_missed_are_malignant_photographs_that_only_the_unchanged_found():
 
 def test_the_table_is_what_a_direct_count_gives(stresses, dataset, threshold):
     unchanged, ink = (
-        np.array(list(read_brightness(change_photos(dataset, CHANGES.get(name, lambda p, rng: p), 0))))
+        np.array(list(read_brightness(change_images(dataset, CHANGES.get(name, lambda p, rng: p), 0))))
         for name in ("unchanged", "ink")
     )
     stress = stresses["ink"]

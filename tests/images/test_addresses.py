@@ -11,20 +11,20 @@ import pytest
 from lentigo.audit.audit import audit
 from lentigo.datasets.columns import make_options
 from lentigo.datasets.manifests import load_dataset
-from lentigo.errors import MissingError, PhotoError
+from lentigo.errors import ImageError, MissingError
 from lentigo.images import addresses
 from lentigo.images.addresses import is_address, read_address, walk_address
-from lentigo.images.photographs import Problem, list_photos, read_photo, try_photo
-from lentigo.inference.prediction import gather_photos
+from lentigo.images.photographs import Problem, list_images, read_image, try_image
+from lentigo.inference.prediction import gather_images
 from lentigo.splits.frozen_splits import write_manifest
 
 
 @pytest.fixture
-def bucket(photo):
+def bucket(image):
     """A folder in memory: two photographs, a text, something hidden."""
     system = fsspec.filesystem("memory")
     for name in ("a/mole.jpg", "b/spot.jpg", ".hidden/mole.jpg"):
-        system.pipe_file(f"/bucket/{name}", photo.read_bytes())
+        system.pipe_file(f"/bucket/{name}", image.read_bytes())
     system.pipe_file("/bucket/notes.txt", b"no photograph")
     yield "memory://bucket"
     system.rm("/bucket", recursive=True)
@@ -47,12 +47,12 @@ def denied():
     sys.modules["fsspec.registry"]._registry.pop("az")
 
 
-def test_a_photograph_at_an_address_has_the_same_pixels(bucket, photo):
-    assert (read_photo(f"{bucket}/a/mole.jpg").pixels == read_photo(photo).pixels).all()
+def test_a_photograph_at_an_address_has_the_same_pixels(bucket, image):
+    assert (read_image(f"{bucket}/a/mole.jpg").pixels == read_image(image).pixels).all()
 
 
-def test_a_file_address_is_read(photo):
-    assert read_address(f"file://{photo}") == photo.read_bytes()
+def test_a_file_address_is_read(image):
+    assert read_address(f"file://{image}") == image.read_bytes()
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_an_object_without_end_a_silent_server_and_a_missing_object_are_one_line
 ):
     monkeypatch.setattr(addresses, "SILENT_SECONDS", 0.5)
     monkeypatch.setattr(addresses.read_within, "__defaults__", (1_000_000,))
-    errors = [try_photo(f"{odd_server}/{name}.jpg").error for name in ("endless", "silent", "none")]
+    errors = [try_image(f"{odd_server}/{name}.jpg").error for name in ("endless", "silent", "none")]
     assert errors[0].startswith("cannot be read (more than 1 MB)") and errors[1].startswith(
         "does not answer within 0 seconds"
     )
@@ -94,30 +94,30 @@ def test_an_object_without_end_a_silent_server_and_a_missing_object_are_one_line
 
 
 def test_a_file_address_of_a_device_is_refused():
-    assert "a device, not a file" in try_photo("file:///dev/zero").error
+    assert "a device, not a file" in try_image("file:///dev/zero").error
 
 
 def test_a_folder_gives_its_photographs_in_order(bucket):
-    assert list(list_photos([bucket])) == ["memory://bucket/a/mole.jpg", "memory://bucket/b/spot.jpg"]
+    assert list(list_images([bucket])) == ["memory://bucket/a/mole.jpg", "memory://bucket/b/spot.jpg"]
 
 
 def test_a_missing_object_is_a_problem_beside_the_others(bucket):
     names = [f"{bucket}/a/mole.jpg", f"{bucket}/none.jpg"]
-    good, bad = (try_photo(name) for name in names)
+    good, bad = (try_image(name) for name in names)
     assert good.image == names[0] and bad == Problem(
         names[1], "no such object; expected a photograph: check the address"
     )
 
 
 def test_a_bucket_that_denies_says_so(denied):
-    problem = try_photo(f"{denied}/mole.jpg")
+    problem = try_image(f"{denied}/mole.jpg")
     assert problem.error.startswith("access is denied") and "credentials" in problem.error
 
 
-def test_a_folder_that_denies_is_a_problem(denied, photo):
-    paths, problems = gather_photos([photo, f"{denied}/photos"])
+def test_a_folder_that_denies_is_a_problem(denied, image):
+    paths, problems = gather_images([image, f"{denied}/photos"])
     assert (
-        paths == [photo]
+        paths == [image]
         and problems[0].image == f"{denied}/photos"
         and "cannot be listed" in problems[0].error
     )
@@ -125,7 +125,7 @@ def test_a_folder_that_denies_is_a_problem(denied, photo):
 
 def test_a_folder_without_photographs_is_a_problem(bucket):
     fsspec.filesystem("memory").pipe_file("/bucket/texts/a.txt", b"")
-    (problem,) = list_photos([f"{bucket}/texts"])
+    (problem,) = list_images([f"{bucket}/texts"])
     assert problem.error.startswith("holds no photograph")
 
 
@@ -140,7 +140,7 @@ def test_a_missing_package_is_named():
     except ImportError:
         with pytest.raises(MissingError, match="pip install s3fs"):
             list(walk_address("s3://bucket/photos"))
-        with pytest.raises(PhotoError, match="pip install s3fs"):
+        with pytest.raises(ImageError, match="pip install s3fs"):
             read_address("s3://bucket/mole.jpg")
 
 
@@ -160,9 +160,9 @@ def test_a_manifest_may_list_addresses(bucket, tmp_path):
 @pytest.mark.parametrize(
     "address", ["http://internal/mole.jpg", "file:///etc/passwd", "s3://bucket/mole.jpg"]
 )
-def test_addresses_in_a_table_are_not_asked_unless_an_option_says_so(tmp_path, photo, monkeypatch, address):
+def test_addresses_in_a_table_are_not_asked_unless_an_option_says_so(tmp_path, image, monkeypatch, address):
     monkeypatch.setattr(addresses, "open_place", lambda name: pytest.fail(f"asked {name}"))
-    (tmp_path / "manifest.csv").write_text(f"image,label\n{photo},benign\n{address},malignant\n")
+    (tmp_path / "manifest.csv").write_text(f"image,label\n{image},benign\n{address},malignant\n")
     dataset = load_dataset(tmp_path / "manifest.csv")
     assert len(dataset) == 1 and len(dataset.groups) == 1
     assert (
@@ -181,7 +181,7 @@ def test_addresses_stay_as_they_are_in_a_manifest_that_is_written(bucket, tmp_pa
 
 
 @pytest.fixture
-def server(photo):
+def server(image):
     """A web server on this machine: /mole.jpg, and /away, which leads to the same under another name of this machine."""
 
     class Answers(BaseHTTPRequestHandler):
@@ -194,10 +194,10 @@ def server(photo):
             self.send_response(302 if place else 200)
             if place:
                 self.send_header("Location", place)
-            self.send_header("Content-Length", "0" if place else str(photo.stat().st_size))
+            self.send_header("Content-Length", "0" if place else str(image.stat().st_size))
             self.end_headers()
             if not place:
-                self.wfile.write(photo.read_bytes())
+                self.wfile.write(image.read_bytes())
 
         def log_message(self, *_):
             pass
@@ -208,18 +208,18 @@ def server(photo):
         running.shutdown()
 
 
-def test_a_redirect_within_a_host_is_followed(server, photo):
-    assert read_address(f"{server}/here") == photo.read_bytes()
+def test_a_redirect_within_a_host_is_followed(server, image):
+    assert read_address(f"{server}/here") == image.read_bytes()
 
 
 @pytest.mark.parametrize("path", ["away", "file"])
 def test_a_redirect_to_a_local_or_private_place_is_not_followed(server, path):
-    with pytest.raises(PhotoError, match=r"redirected to .* not followed|cannot be read"):
+    with pytest.raises(ImageError, match=r"redirected to .* not followed|cannot be read"):
         read_address(f"{server}/{path}")
 
 
 def test_an_audit_finds_copies_at_addresses(bucket):
     found = audit(bucket)
-    assert [(twin["a"], twin["b"]) for twin in found.to_json()["twins"]] == [
+    assert [(duplicate["a"], duplicate["b"]) for duplicate in found.to_json()["duplicates"]] == [
         ("memory://bucket/a/mole.jpg", "memory://bucket/b/spot.jpg")
     ]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.images import synthetic_lesions as phantoms
+from lentigo.images import synthetic_lesions as synthetic_lesions
 from lentigo.images.artefacts.artefact_detection import KINDS, LIMITS, Artefacts, find_artefacts
 from lentigo.images.artefacts.drawn_artefacts import (
     add_bubbles,
@@ -19,7 +19,7 @@ from lentigo.images.artefacts.drawn_artefacts import (
     grid,
     rise,
 )
-from lentigo.images.photographs import find_photos, read_all
+from lentigo.images.photographs import find_images, read_all
 
 SKIN = (226, 178, 152)
 
@@ -27,13 +27,13 @@ SKIN = (226, 178, 152)
 def draw(*adds, skin=SKIN, lesion=(104, 66, 50), seed=0):
     """Skin of one colour with a lesion in its middle, artefacts, and noise: uint8 (224, 224, 3)."""
     rng = np.random.default_rng(seed)
-    photo = np.empty((3, 224, 224), np.float32)
-    photo[:] = np.float32(skin).reshape(3, 1, 1)
-    blend(photo, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.16, 0.24), lesion)
+    image = np.empty((3, 224, 224), np.float32)
+    image[:] = np.float32(skin).reshape(3, 1, 1)
+    blend(image, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.16, 0.24), lesion)
     for add in adds:
-        add(photo, rng)
+        add(image, rng)
     return np.ascontiguousarray(
-        np.clip(photo + rng.normal(0, 2, photo.shape), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8).transpose(1, 2, 0)
     )
 
 
@@ -41,18 +41,18 @@ def named(pixels):
     return [kind for kind, found in find_artefacts(pixels).flags.items() if found]
 
 
-def add_white_frame(photo, rng):
+def add_white_frame(image, rng):
     far = np.hypot(*(grid(224) - np.float32(0.5)))
-    blend(photo, rise(far, 0.49, 0.5), (255, 255, 255))
-    photo[:, far > 0.5] += 6  # so that noise leaves it white
+    blend(image, rise(far, 0.49, 0.5), (255, 255, 255))
+    image[:, far > 0.5] += 6  # so that noise leaves it white
 
 
-def add_violet_light(photo, rng):
-    photo *= np.float32([0.95, 0.85, 1.3]).reshape(3, 1, 1)
+def add_violet_light(image, rng):
+    image *= np.float32([0.95, 0.85, 1.3]).reshape(3, 1, 1)
 
 
-def add_many_hairs(photo, rng):
-    add_hairs(photo, rng, fewest=6)
+def add_many_hairs(image, rng):
+    add_hairs(image, rng, fewest=6)
 
 
 DRAWN = {
@@ -81,25 +81,27 @@ def test_bubbles_of_the_gel_are_none_of_them():
 
 
 def test_phantoms_without_artefacts_have_few(monkeypatch):
-    monkeypatch.setattr(phantoms, "ARTEFACTS", ())
-    photos = [
-        phantoms.draw_phantom(label, seed).photo for seed in range(25) for label in ("benign", "malignant")
+    monkeypatch.setattr(synthetic_lesions, "ARTEFACTS", ())
+    images = [
+        synthetic_lesions.draw_synthetic_lesion(label, seed).image
+        for seed in range(25)
+        for label in ("benign", "malignant")
     ]
-    flags = np.array([list(find_artefacts(photo).flags.values()) for photo in photos])
+    flags = np.array([list(find_artefacts(image).flags.values()) for image in images])
     assert (flags.mean(axis=0) <= 0.06).all()
 
 
 def test_blue_in_the_lesion_is_no_ink():
-    def add_veil(photo, rng):
-        blend(photo, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.05, 0.1), (84, 92, 130))
+    def add_veil(image, rng):
+        blend(image, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.05, 0.1), (84, 92, 130))
 
     assert "ink" not in named(draw(add_veil))
 
 
 def test_the_blue_edge_of_a_lens_is_no_ink():
-    photo = draw()
-    photo[:20, :20] = (30, 34, 80)
-    assert "ink" not in named(photo)
+    image = draw()
+    image[:20, :20] = (30, 34, 80)
+    assert "ink" not in named(image)
 
 
 def test_ink_strokes_that_are_found_are_no_hairs():
@@ -108,15 +110,15 @@ def test_ink_strokes_that_are_found_are_no_hairs():
 
 
 def test_black_on_one_side_alone_is_found_at_the_corners():
-    photo = draw()
-    photo[:, :40] = 4
-    assert named(photo) == ["dark_corners"]
+    image = draw()
+    image[:, :40] = 4
+    assert named(image) == ["dark_corners"]
 
 
 def test_white_in_one_corner_is_no_frame():
-    photo = draw()
-    photo[:60, :60] = 255
-    assert "white_frame" not in named(photo)
+    image = draw()
+    image[:60, :60] = 255
+    assert "white_frame" not in named(image)
 
 
 @pytest.mark.parametrize(
@@ -143,8 +145,8 @@ def test_pictures_of_nothing_are_measured_all_the_same(grey):
 
 
 def test_noise_has_neither_hair_nor_ruler():
-    photo = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
-    assert not {"hair", "ruler"} & set(named(photo))
+    image = np.random.default_rng(0).integers(0, 256, (224, 224, 3), np.uint8)
+    assert not {"hair", "ruler"} & set(named(image))
 
 
 def test_each_kind_has_a_limit_a_value_and_a_flag():
@@ -161,22 +163,22 @@ def test_what_is_not_known_is_not_flagged():
 
 
 def test_threads_give_the_same_answers():
-    photos = [draw(add_hairs, add_ruler, add_ink, seed=seed) for seed in range(8)]
+    images = [draw(add_hairs, add_ruler, add_ink, seed=seed) for seed in range(8)]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(find_artefacts, photos * 4)) == [find_artefacts(photo) for photo in photos] * 4
+        assert list(pool.map(find_artefacts, images * 4)) == [find_artefacts(image) for image in images] * 4
 
 
 def test_the_photograph_is_left_as_it_is():
-    photo = draw(add_hairs)
-    before = photo.copy()
-    find_artefacts(photo)
-    np.testing.assert_array_equal(photo, before)
+    image = draw(add_hairs)
+    before = image.copy()
+    find_artefacts(image)
+    np.testing.assert_array_equal(image, before)
 
 
 def test_views_that_are_not_contiguous_are_taken():
-    photo = draw(add_hairs, add_ink)
-    assert find_artefacts(np.asfortranarray(photo)) == find_artefacts(photo)
-    find_artefacts(photo[::-1, ::-1, ::-1])
+    image = draw(add_hairs, add_ink)
+    assert find_artefacts(np.asfortranarray(image)) == find_artefacts(image)
+    find_artefacts(image[::-1, ::-1, ::-1])
 
 
 @pytest.mark.parametrize(
@@ -189,14 +191,14 @@ def test_other_pixels_are_refused(pixels):
 
 
 def test_on_real_photographs(photographs):
-    paths = sorted(find_photos(photographs / "malignant_vs_benign" / "train"))[::40]
-    photos = [photo.pixels for photo in read_all(paths)[0]]
-    found = np.array([list(find_artefacts(photo).flags.values()) for photo in photos])
+    paths = sorted(find_images(photographs / "malignant_vs_benign" / "train"))[::40]
+    images = [image.pixels for image in read_all(paths)[0]]
+    found = np.array([list(find_artefacts(image).flags.values()) for image in images])
     assert 0.01 < found.mean() < 0.3
     for kind, least in (("ruler", 0.9), ("dark_corners", 0.95), ("ink", 0.7)):
         which, rng, seen = KINDS.index(kind), np.random.default_rng(0), []
-        for photo in (photo for photo, flags in zip(photos, found, strict=True) if not flags[which]):
-            drawn = np.ascontiguousarray(photo.transpose(2, 0, 1), np.float32)
+        for image in (image for image, flags in zip(images, found, strict=True) if not flags[which]):
+            drawn = np.ascontiguousarray(image.transpose(2, 0, 1), np.float32)
             DRAWN[kind](drawn, rng)
             seen.append(
                 kind in named(np.ascontiguousarray(cv2.merge(list(np.clip(drawn, 0, 255).astype(np.uint8)))))
@@ -205,7 +207,7 @@ def test_on_real_photographs(photographs):
 
 
 def test_a_blue_spot_on_black_is_measured_all_the_same():
-    photo = np.zeros((224, 224, 3), np.uint8)
-    photo[:, :8] = photo[:, -8:] = (9, 9, 9)
-    photo[100:110, 100:110] = (0, 0, 120)
-    assert find_artefacts(photo).ink == 0
+    image = np.zeros((224, 224, 3), np.uint8)
+    image[:, :8] = image[:, -8:] = (9, 9, 9)
+    image[100:110, 100:110] = (0, 0, 120)
+    assert find_artefacts(image).ink == 0

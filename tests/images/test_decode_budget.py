@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import (
     DECODE_BUDGET,
     SMALL_BYTES,
@@ -19,7 +19,7 @@ from lentigo.images.decoding.decode_budget import (
     estimate_bytes,
     keeps_coefficients,
 )
-from lentigo.images.photographs import Photo, check_upload, decode_photo, hold_pixels, stream_photos
+from lentigo.images.photographs import DecodedImage, check_upload, decode_image, hold_pixels, stream_images
 
 MB = 1_000_000
 
@@ -48,7 +48,7 @@ def test_threads_share_one_budget_and_every_photograph_is_answered(tmp_path, nar
         Image.new("RGBA", (2200, 2200), (number, 0, 0, 255)).save(
             tmp_path / f"{number}.png", compress_level=1
         )  # 19 MB decoded
-    answers = list(stream_photos(sorted(tmp_path.glob("*.png")), threads=6))
+    answers = list(stream_images(sorted(tmp_path.glob("*.png")), threads=6))
     assert [int(answer.pixels[0, 0, 0]) for answer in answers] == list(range(6))
     assert narrow_budget.held == 0 and 19 * MB <= narrow_budget.large.peak <= narrow_budget.largest
 
@@ -56,14 +56,14 @@ def test_threads_share_one_budget_and_every_photograph_is_answered(tmp_path, nar
 def test_a_photograph_beyond_the_budget_is_refused_with_the_cure(narrow_budget):
     content = encode(Image.new("RGB", (3000, 3000)), "WEBP", lossless=True)
     with pytest.raises(
-        PhotoError,
+        ImageError,
         match=r"x: 9 million pixels, which take 153 MB to decode; expected at most 5 million .*as baseline JPEG",
     ):
-        decode_photo(content, "x")
+        decode_image(content, "x")
 
 
 def test_a_jpeg_of_the_same_size_is_decoded_in_part(narrow_budget):
-    assert decode_photo(encode(Image.new("RGB", (6000, 6000)), "JPEG"), "x").shape == (224, 224, 3)
+    assert decode_image(encode(Image.new("RGB", (6000, 6000)), "JPEG"), "x").shape == (224, 224, 3)
 
 
 def test_whoever_waits_is_served_in_order():
@@ -100,8 +100,8 @@ def test_what_is_no_longer_needed_is_given_back_at_once():
 
 
 def test_an_error_gives_the_bytes_back(narrow_budget):
-    with pytest.raises(PhotoError):
-        decode_photo(encode(Image.effect_noise((900, 900), 50), "PNG")[:-20_000], "x")
+    with pytest.raises(ImageError):
+        decode_image(encode(Image.effect_noise((900, 900), 50), "PNG")[:-20_000], "x")
     assert narrow_budget.held == 0
 
 
@@ -132,11 +132,11 @@ def test_a_tiffs_strip_counts_since_it_is_decoded_at_once():
 
 
 def test_a_progressive_jpeg_is_known_by_its_markers_not_by_its_thumbnail():
-    picture = Image.new("RGB", (64, 64))
+    image = Image.new("RGB", (64, 64))
     exif = Image.Exif()
     exif[0x010E] = "thumbnail"
-    plain = encode(picture, "JPEG", exif=exif.tobytes() + encode(picture, "JPEG", progressive=True))
-    assert not keeps_coefficients(plain) and keeps_coefficients(encode(picture, "JPEG", progressive=True))
+    plain = encode(image, "JPEG", exif=exif.tobytes() + encode(image, "JPEG", progressive=True))
+    assert not keeps_coefficients(plain) and keeps_coefficients(encode(image, "JPEG", progressive=True))
 
 
 def test_tiles_of_jpeg_2000_are_counted():
@@ -146,8 +146,8 @@ def test_tiles_of_jpeg_2000_are_counted():
 def test_a_jpeg_with_scans_without_end_is_refused():
     content = encode(Image.new("L", (4000, 4000)), "JPEG", progressive=True)
     scans = b"\xff\xda\0\x08\x01\x01\0\0\x3f\0" * 400
-    with pytest.raises(PhotoError, match=r"a JPEG of 4\d\d scans; expected some ten"):
-        decode_photo(content[:-2] + scans, "x")
+    with pytest.raises(ImageError, match=r"a JPEG of 4\d\d scans; expected some ten"):
+        decode_image(content[:-2] + scans, "x")
 
 
 @pytest.mark.parametrize(("kind", "options", "refused"), [
@@ -160,7 +160,7 @@ def test_a_service_has_a_lower_limit_for_what_is_decoded_whole(kind, options, re
     )
     if refused:
         with pytest.raises(
-            PhotoError,
+            ImageError,
             match=r"x: 400 x 300 pixels, more than 0\.1 million in .*, which is decoded whole; .*as baseline JPEG",
         ):
             check_upload(content, "x", limits)
@@ -172,8 +172,8 @@ def test_a_service_has_a_lower_limit_for_what_is_decoded_whole(kind, options, re
 def test_a_strip_is_refused_in_one_line(size):
     width, height = size
     header = struct.pack("<2sIHHIIiiHHIIiiII", b"BM", 0, 0, 0, 54, 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
-    with pytest.raises(PhotoError, match="a strip; expected a photograph, at most 200 times as long as wide"):
-        decode_photo(header + bytes(100), "x")
+    with pytest.raises(ImageError, match="a strip; expected a photograph, at most 200 times as long as wide"):
+        decode_image(header + bytes(100), "x")
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "L", "P", "CMYK", "I;16"])
@@ -182,15 +182,17 @@ def test_a_large_picture_is_reduced_tile_by_tile_to_the_same_pixels(mode, monkey
         (1501, 903)
     )
     grey16 = Image.fromarray(np.asarray(noise.convert("L")).astype(np.uint16) * 257)
-    picture = grey16 if mode == "I;16" else noise.convert(mode)
+    image = grey16 if mode == "I;16" else noise.convert(mode)
     if mode in ("RGBA", "LA"):
-        picture.putalpha(noise.convert("L"))
-    content = encode(picture, "TIFF")
-    at_once = decode_photo(content, "x", 100)
+        image.putalpha(noise.convert("L"))
+    content = encode(image, "TIFF")
+    at_once = decode_image(content, "x", 100)
     monkeypatch.setattr("lentigo.images.decoding.pixel_bands.TILE_PIXELS", 1000)
-    np.testing.assert_array_equal(decode_photo(content, "x", 100), at_once)
+    np.testing.assert_array_equal(decode_image(content, "x", 100), at_once)
 
 
 def test_photographs_of_many_threads_are_photographs(tmp_path):
     Image.new("RGB", (300, 200)).save(tmp_path / "a.jpg")
-    assert all(isinstance(photo, Photo) for photo in stream_photos([tmp_path / "a.jpg"] * 40, threads=8))
+    assert all(
+        isinstance(image, DecodedImage) for image in stream_images([tmp_path / "a.jpg"] * 40, threads=8)
+    )

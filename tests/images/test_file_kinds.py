@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image, TiffImagePlugin
 
-from lentigo.errors import PhotoError
-from lentigo.images.photographs import decode_photo, measure_content, read_photo
+from lentigo.errors import ImageError
+from lentigo.images.photographs import decode_image, measure_content, read_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 
@@ -67,8 +67,8 @@ OTHERS = {
 @pytest.mark.parametrize("form", [bytes, bytearray])
 def test_a_file_of_another_kind_is_named_with_the_cure(words, form):
     content, cure = OTHERS[words]
-    with pytest.raises(PhotoError) as caught:
-        decode_photo(form(content), "x.jpg")
+    with pytest.raises(ImageError) as caught:
+        decode_image(form(content), "x.jpg")
     assert str(caught.value).startswith(f"x.jpg: not a photograph ({words}") and cure in str(caught.value)
 
 
@@ -91,17 +91,17 @@ def test_a_wrong_checksum_is_named(part):
     length = int.from_bytes(content[place - 4 : place], "big")
     content[place + 4 + length] ^= 1
     with pytest.raises(
-        PhotoError,
+        ImageError,
         match=rf"x: damaged: the checksum of the PNG's part '{part.decode()}' is wrong.*copy it again",
     ):
-        decode_photo(bytes(content), "x")
+        decode_image(bytes(content), "x")
 
 
 def test_a_flipped_bit_in_the_pixels_is_no_other_photograph():
     content = bytearray(encode(Image.fromarray(NOISE), "PNG", compress_level=0))
     content[500] ^= 4
-    with pytest.raises(PhotoError, match="checksum"):
-        decode_photo(bytes(content), "x")
+    with pytest.raises(ImageError, match="checksum"):
+        decode_image(bytes(content), "x")
 
 
 @pytest.mark.parametrize("note", [
@@ -112,14 +112,14 @@ def test_a_flipped_bit_in_the_pixels_is_no_other_photograph():
 ], ids=["zTXt", "tEXt", "iTXt packed", "iTXt", "damaged", "wrong checksum", "eighty"])  # fmt: skip
 def test_comments_of_any_length_leave_the_pixels_whole(note):
     np.testing.assert_array_equal(
-        decode_photo(insert(encode(Image.fromarray(NOISE), "PNG"), note), "x", None), NOISE
+        decode_image(insert(encode(Image.fromarray(NOISE), "PNG"), note), "x", None), NOISE
     )
 
 
 def test_a_comment_behind_the_pixels_is_no_matter_either():
     content = encode(Image.fromarray(NOISE), "PNG")
     note = chunk(b"zTXt", b"note\0\0" + zlib.compress(b"a" * 3_000_000))
-    np.testing.assert_array_equal(decode_photo(content[:-12] + note + content[-12:], "x", None), NOISE)
+    np.testing.assert_array_equal(decode_image(content[:-12] + note + content[-12:], "x", None), NOISE)
 
 
 # --- TIFF
@@ -144,30 +144,30 @@ PHOTO = Image.fromarray(NOISE).resize((160, 120), Image.Resampling.BICUBIC)
     write_tiff(PHOTO, PHOTO.convert("1"), flags=(0, 4)), encode(PHOTO, "TIFF", big_tiff=True),
 ], ids=["preview first", "preview last", "preview that does not say so", "pyramid", "mask", "BigTIFF"])  # fmt: skip
 def test_of_a_tiff_the_photograph_is_read(content):
-    np.testing.assert_array_equal(decode_photo(content, "x", None), np.asarray(PHOTO))
+    np.testing.assert_array_equal(decode_image(content, "x", None), np.asarray(PHOTO))
     assert measure_content(content, "x") == (160, 120)
 
 
 def test_two_photographs_in_a_tiff_are_not_guessed_at():
-    with pytest.raises(PhotoError, match="holds 2 frames; expected one photograph"):
-        decode_photo(write_tiff(PHOTO, PHOTO.transpose(Image.Transpose.ROTATE_180)), "x")
+    with pytest.raises(ImageError, match="holds 2 frames; expected one photograph"):
+        decode_image(write_tiff(PHOTO, PHOTO.transpose(Image.Transpose.ROTATE_180)), "x")
 
 
 def test_a_smaller_page_that_shows_another_thing_is_no_preview():
     other = Image.new("RGB", (40, 30), (0, 0, 255))
-    with pytest.raises(PhotoError, match="holds 2 frames"):
-        decode_photo(write_tiff(other, PHOTO), "x")
+    with pytest.raises(ImageError, match="holds 2 frames"):
+        decode_image(write_tiff(other, PHOTO), "x")
 
 
 def test_a_raw_file_of_which_only_a_preview_is_read_is_named():
     buffer = io.BytesIO()
     PHOTO.save(buffer, "TIFF", tiffinfo={254: 1, 50706: b"\1\4\0\0"})
-    with pytest.raises(PhotoError, match=r"a camera's raw file.*export it as JPEG or TIFF"):
-        decode_photo(buffer.getvalue(), "x")
+    with pytest.raises(ImageError, match=r"a camera's raw file.*export it as JPEG or TIFF"):
+        decode_image(buffer.getvalue(), "x")
 
 
 def test_a_film_of_many_frames_is_refused_soon(tmp_path):
     frames = [Image.new("L", (8, 8), shade % 256) for shade in range(1200)]
     frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
-    with pytest.raises(PhotoError, match="holds 1000 frames or more"):
-        read_photo(tmp_path / "a.gif")
+    with pytest.raises(ImageError, match="holds 1000 frames or more"):
+        read_image(tmp_path / "a.gif")

@@ -6,9 +6,9 @@ from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 
 
 def test_every_kind_is_drawn_and_no_two_pictures_are_alike():
-    pictures = draw_no_lesions(64, each=3, seed=5)
-    assert pictures.shape == (3 * len(DRAWINGS), 64, 64, 3) and pictures.dtype == np.uint8
-    assert len({picture.tobytes() for picture in pictures}) == len(pictures)
+    images = draw_no_lesions(64, each=3, seed=5)
+    assert images.shape == (3 * len(DRAWINGS), 64, 64, 3) and images.dtype == np.uint8
+    assert len({image.tobytes() for image in images}) == len(images)
 
 
 def test_the_same_seed_draws_the_same():

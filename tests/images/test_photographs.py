@@ -10,29 +10,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lentigo.errors import DataError, PhotoError
-from lentigo.images import photographs as photos
+from lentigo.errors import DataError, ImageError
+from lentigo.images import photographs as images
 from lentigo.images.photographs import (
-    Photo,
+    DecodedImage,
     Problem,
-    decode_photo,
-    find_photos,
-    list_photos,
-    measure_photo,
+    decode_image,
+    find_images,
+    list_images,
+    measure_image,
     read_all,
-    read_photo,
+    read_image,
     scan_folder,
-    stream_photos,
-    try_photo,
+    stream_images,
+    try_image,
 )
 
-needs_avif = pytest.mark.skipif(not photos.AVIF, reason="this Pillow does not read AVIF")
+needs_avif = pytest.mark.skipif(not images.AVIF, reason="this Pillow does not read AVIF")
 with_avif = pytest.param("AVIF", marks=needs_avif)
 RED, ORIENTATION = (200, 40, 30), 0x0112
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 
 
-def picture(width=40, height=30, colour=RED) -> Image.Image:
+def opened(width=40, height=30, colour=RED) -> Image.Image:
     return Image.new("RGB", (width, height), colour)
 
 
@@ -65,19 +65,19 @@ def test_a_truncated_file_is_a_photo_error(tmp_path, kind):
     whole = encode(Image.fromarray(NOISE), kind)
     path = tmp_path / "half.img"
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(PhotoError, match=r"half\.img: damaged or truncated .*copy it again"):
-        read_photo(path)
+    with pytest.raises(ImageError, match=r"half\.img: damaged or truncated .*copy it again"):
+        read_image(path)
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")  # Pillow's own words on a TIFF's directory
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM", "JPEG2000", with_avif])
 def test_no_prefix_of_a_file_passes_for_another_photograph(kind):
     content = encode(Image.fromarray(NOISE.repeat(4, 0).repeat(4, 1)), kind)
-    whole = decode_photo(content, "x", 32)
+    whole = decode_image(content, "x", 32)
     for length in np.linspace(0, len(content) - 1, 40).astype(int):
         try:
-            np.testing.assert_array_equal(decode_photo(content[:length], "x", 32), whole)
-        except PhotoError:
+            np.testing.assert_array_equal(decode_image(content[:length], "x", 32), whole)
+        except ImageError:
             continue
 
 
@@ -95,133 +95,133 @@ def test_damage_anywhere_gives_pixels_or_a_photo_error_and_nothing_else(kind):
         for place in rng.integers(0, min(end, len(content)), 3):
             broken[place] = rng.integers(0, 256)
         try:
-            assert decode_photo(bytes(broken), "x", 16).shape == (16, 16, 3)
-        except PhotoError as error:
+            assert decode_image(bytes(broken), "x", 16).shape == (16, 16, 3)
+        except ImageError as error:
             assert "\n" not in str(error)
 
 
 def test_an_empty_file_is_named_as_empty(tmp_path):
     (tmp_path / "a.jpg").touch()
-    with pytest.raises(PhotoError, match=r"a\.jpg: not a photograph \(the file is empty\); expected JPEG"):
-        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"a\.jpg: not a photograph \(the file is empty\); expected JPEG"):
+        read_image(tmp_path / "a.jpg")
 
 
 def test_text_named_jpg_is_not_a_photograph(tmp_path):
     (tmp_path / "a.jpg").write_text("no photograph")
-    with pytest.raises(PhotoError, match=r"not a photograph \(13 bytes of text\)"):
-        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match=r"not a photograph \(13 bytes of text\)"):
+        read_image(tmp_path / "a.jpg")
 
 
 def test_postscript_named_jpg_is_refused_since_pillow_would_run_ghostscript(tmp_path):
-    picture().save(tmp_path / "a.eps")
+    opened().save(tmp_path / "a.eps")
     (tmp_path / "a.eps").rename(tmp_path / "a.jpg")
-    with pytest.raises(PhotoError, match="not a photograph"):
-        read_photo(tmp_path / "a.jpg")
+    with pytest.raises(ImageError, match="not a photograph"):
+        read_image(tmp_path / "a.jpg")
 
 
 def test_a_decompression_bomb_is_refused_before_it_is_decoded(tmp_path):
     write_png(tmp_path / "bomb.png", 20_000, 20_000, 1, 0, bytes(2501) * 20_000)
-    with pytest.raises(PhotoError, match=r"bomb\.png: more than 179 million pixels; .*save it smaller"):
-        read_photo(tmp_path / "bomb.png")
+    with pytest.raises(ImageError, match=r"bomb\.png: more than 179 million pixels; .*save it smaller"):
+        read_image(tmp_path / "bomb.png")
 
 
 def test_a_large_photograph_below_the_limit_is_opened_without_a_warning(tmp_path):
     write_png(tmp_path / "large.png", 12_000, 8_000, 1, 0, bytes(1501) * 8_000)
-    assert measure_photo(tmp_path / "large.png") == (12_000, 8_000)
+    assert measure_image(tmp_path / "large.png") == (12_000, 8_000)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "WEBP", "PNG", "TIFF", with_avif])
 def test_an_animation_is_refused_with_its_number_of_frames(tmp_path, kind):
-    frames = [picture(colour=(0, 0, shade)) for shade in (0, 100, 200)]
+    frames = [opened(colour=(0, 0, shade)) for shade in (0, 100, 200)]
     (tmp_path / "moving").write_bytes(encode(frames[0], kind, save_all=True, append_images=frames[1:]))
-    with pytest.raises(PhotoError, match="moving: holds 3 frames; expected one photograph"):
-        read_photo(tmp_path / "moving")
+    with pytest.raises(ImageError, match="moving: holds 3 frames; expected one photograph"):
+        read_image(tmp_path / "moving")
 
 
 @pytest.mark.parametrize("name", ["none.jpg", "", "zero\0byte.jpg", "x" * 5000])
 def test_a_name_without_a_file_is_a_photo_error(tmp_path, name):
-    with pytest.raises(PhotoError, match="cannot be read"):
-        read_photo(f"{tmp_path}/{name}")
+    with pytest.raises(ImageError, match="cannot be read"):
+        read_image(f"{tmp_path}/{name}")
 
 
 def test_levels_of_32_bits_beyond_16_are_refused(tmp_path):
     path = tmp_path / "deep.tif"
     Image.fromarray(np.full((64, 64), 70_000, np.int32)).save(path)
-    with pytest.raises(PhotoError, match="levels of 32 bits, from 70000"):
-        read_photo(path)
+    with pytest.raises(ImageError, match="levels of 32 bits, from 70000"):
+        read_image(path)
 
 
 def test_levels_of_16_bits_in_32_are_read(tmp_path):
     path = tmp_path / "deep.tif"
     Image.fromarray(np.full((64, 64), 65_535, np.int32)).save(path)
-    assert read_photo(path).pixels.min() == 255
+    assert read_image(path).pixels.min() == 255
 
 
 def test_floating_point_pixels_are_refused(tmp_path):
     Image.fromarray(np.zeros((8, 8), np.float32)).save(tmp_path / "f.tif")
-    with pytest.raises(PhotoError, match="floating-point"):
-        read_photo(tmp_path / "f.tif")
+    with pytest.raises(ImageError, match="floating-point"):
+        read_image(tmp_path / "f.tif")
 
 
 # --- what is read
 
 
 def test_a_photo_is_a_square_of_uint8_rgb_with_the_hash_of_its_file(tmp_path):
-    picture(100, 60).save(tmp_path / "a.png")
-    photo = read_photo(tmp_path / "a.png")
-    assert (photo.pixels.shape, photo.pixels.dtype) == ((224, 224, 3), np.uint8)
-    assert (photo.pixels == RED).all()
-    assert (photo.image, photo.digest) == (
+    opened(100, 60).save(tmp_path / "a.png")
+    image = read_image(tmp_path / "a.png")
+    assert (image.pixels.shape, image.pixels.dtype) == ((224, 224, 3), np.uint8)
+    assert (image.pixels == RED).all()
+    assert (image.image, image.digest) == (
         str(tmp_path / "a.png"),
         hashlib.sha256((tmp_path / "a.png").read_bytes()).hexdigest(),
     )
 
 
 def test_without_a_side_a_photograph_keeps_its_size_and_pixels():
-    np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(NOISE), "PNG"), "x", None), NOISE)
+    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(NOISE), "PNG"), "x", None), NOISE)
 
 
 def test_a_photograph_of_the_asked_size_is_not_resampled():
     pixels = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    np.testing.assert_array_equal(decode_photo(encode(Image.fromarray(pixels), "PNG"), "x", 64), pixels)
+    np.testing.assert_array_equal(decode_image(encode(Image.fromarray(pixels), "PNG"), "x", 64), pixels)
 
 
 @pytest.mark.parametrize(
     "kind", ["JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", "MPO", with_avif]
 )
 def test_the_content_tells_the_format_not_the_suffix(tmp_path, kind):
-    (tmp_path / "a.jpg").write_bytes(encode(picture(), kind))
-    assert np.abs(read_photo(tmp_path / "a.jpg", 16).pixels.astype(int) - RED).max() <= 4
+    (tmp_path / "a.jpg").write_bytes(encode(opened(), kind))
+    assert np.abs(read_image(tmp_path / "a.jpg", 16).pixels.astype(int) - RED).max() <= 4
 
 
 def test_a_cmyk_jpeg_keeps_its_colours():
     inks = Image.merge("CMYK", [Image.new("L", (32, 32), ink) for ink in (0, 255, 255, 0)])
-    assert np.abs(decode_photo(encode(inks, "JPEG"), "x").astype(int) - (255, 0, 0)).max() <= 4
+    assert np.abs(decode_image(encode(inks, "JPEG"), "x").astype(int) - (255, 0, 0)).max() <= 4
 
 
 def test_16_bit_grey_is_scaled_not_clipped(tmp_path):
     Image.fromarray(np.uint16([[0, 257], [32768, 65535], [200 * 257, 129 * 257]])).save(tmp_path / "a.png")
-    assert read_photo(tmp_path / "a.png", None).pixels[..., 1].tolist() == [[0, 1], [128, 255], [200, 129]]
+    assert read_image(tmp_path / "a.png", None).pixels[..., 1].tolist() == [[0, 1], [128, 255], [200, 129]]
 
 
 def test_16_bit_rgb_is_scaled_not_clipped(tmp_path):
     write_png(tmp_path / "a.png", 2, 1, 16, 2, b"\0" + struct.pack(">6H", 65535, 32768, 0, 0, 32768, 65535))
-    assert read_photo(tmp_path / "a.png", None).pixels.tolist() == [[[255, 128, 0], [0, 128, 255]]]
+    assert read_image(tmp_path / "a.png", None).pixels.tolist() == [[[255, 128, 0], [0, 128, 255]]]
 
 
 def test_grey_becomes_three_equal_channels():
-    assert (decode_photo(encode(Image.new("L", (9, 9), 77), "PNG"), "x", 16) == 77).all()
+    assert (decode_image(encode(Image.new("L", (9, 9), 77), "PNG"), "x", 16) == 77).all()
 
 
 def test_black_and_white_becomes_0_and_255():
-    assert (decode_photo(encode(Image.new("1", (9, 9), 1), "PNG"), "x", 16) == 255).all()
+    assert (decode_image(encode(Image.new("1", (9, 9), 1), "PNG"), "x", 16) == 255).all()
 
 
 def test_transparency_is_laid_on_white():
     glass = Image.new("RGBA", (4, 2), (255, 0, 0, 0))
     glass.paste((200, 0, 0, 255), (0, 0, 2, 2))
     glass.putpixel((3, 0), (0, 0, 0, 127))
-    assert decode_photo(encode(glass, "PNG"), "x", None)[0].tolist() == [
+    assert decode_image(encode(glass, "PNG"), "x", None)[0].tolist() == [
         [200, 0, 0],
         [200, 0, 0],
         [255] * 3,
@@ -230,14 +230,14 @@ def test_transparency_is_laid_on_white():
 
 
 def test_grey_with_transparency_is_laid_on_white():
-    assert (decode_photo(encode(Image.new("LA", (4, 4), (0, 0)), "PNG"), "x", 4) == 255).all()
+    assert (decode_image(encode(Image.new("LA", (4, 4), (0, 0)), "PNG"), "x", 4) == 255).all()
 
 
 def test_a_transparent_colour_of_a_palette_is_laid_on_white():
     flat = Image.new("P", (2, 1))
     flat.putpalette([10, 20, 30, 200, 40, 30])
     flat.putpixel((1, 0), 1)
-    assert decode_photo(encode(flat, "PNG", transparency=0), "x", None).tolist() == [
+    assert decode_image(encode(flat, "PNG", transparency=0), "x", None).tolist() == [
         [[255, 255, 255], [200, 40, 30]]
     ]
 
@@ -245,7 +245,7 @@ def test_a_transparent_colour_of_a_palette_is_laid_on_white():
 def test_a_palette_is_looked_up():
     image = Image.fromarray(NOISE).quantize(16)
     np.testing.assert_array_equal(
-        decode_photo(encode(image, "PNG"), "x", None), np.asarray(image.convert("RGB"))
+        decode_image(encode(image, "PNG"), "x", None), np.asarray(image.convert("RGB"))
     )
 
 
@@ -256,43 +256,43 @@ def test_every_exif_orientation_is_turned_upright(orientation):
     upright, exif = Image.fromarray(NOISE), Image.Exif()
     exif[ORIENTATION] = orientation
     stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
-    np.testing.assert_array_equal(decode_photo(encode(stored, "PNG", exif=exif), "x", None), NOISE)
+    np.testing.assert_array_equal(decode_image(encode(stored, "PNG", exif=exif), "x", None), NOISE)
 
 
 def test_a_phone_held_upright_gives_an_upright_square(tmp_path):
-    stored, exif = picture(64, 32), Image.Exif()
+    stored, exif = opened(64, 32), Image.Exif()
     stored.paste((0, 0, 255), (0, 0, 32, 32))  # stored left: with orientation 6 it is shown on top
     exif[ORIENTATION] = 6
     stored.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    pixels = read_photo(tmp_path / "a.jpg", 64).pixels
+    pixels = read_image(tmp_path / "a.jpg", 64).pixels
     assert pixels[8, 8, 2] > 240 and pixels[8, 56, 2] > 240 and pixels[56, 8, 0] > 180
 
 
 def test_of_a_phones_mpo_the_first_frame_is_read(tmp_path):
-    picture().save(tmp_path / "a.mpo", save_all=True, append_images=[picture(20, 15, (0, 0, 255))])
-    photo = read_photo(tmp_path / "a.mpo", None)
-    assert photo.pixels.shape == (30, 40, 3) and np.abs(photo.pixels.astype(int) - RED).max() <= 4
+    opened().save(tmp_path / "a.mpo", save_all=True, append_images=[opened(20, 15, (0, 0, 255))])
+    image = read_image(tmp_path / "a.mpo", None)
+    assert image.pixels.shape == (30, 40, 3) and np.abs(image.pixels.astype(int) - RED).max() <= 4
 
 
 def test_a_huge_jpeg_is_read_at_a_fraction_of_its_size_and_looks_the_same(tmp_path):
     small = Image.fromarray(NOISE[:8, :8]).resize((224, 224), Image.Resampling.BICUBIC)
     small.resize((4032, 3024), Image.Resampling.BICUBIC).save(tmp_path / "huge.jpg", quality=92)
-    photo = read_photo(tmp_path / "huge.jpg")
-    assert photo.pixels.shape == (224, 224, 3)
-    assert np.abs(photo.pixels.astype(int) - np.asarray(small)).mean() < 2
+    image = read_image(tmp_path / "huge.jpg")
+    assert image.pixels.shape == (224, 224, 3)
+    assert np.abs(image.pixels.astype(int) - np.asarray(small)).mean() < 2
     with Image.open(tmp_path / "huge.jpg") as part:
         part.draft("RGB", (224, 224))
         assert part.size == (504, 378)
         np.testing.assert_array_equal(
-            photo.pixels, np.asarray(part.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
+            image.pixels, np.asarray(part.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
         )
 
 
 def test_a_thin_photograph_is_squeezed_not_cropped(tmp_path):
-    strip = picture(300, 10, (0, 0, 0))
+    strip = opened(300, 10, (0, 0, 0))
     strip.paste((255, 255, 255), (290, 0, 300, 10))
     strip.save(tmp_path / "a.png")
-    pixels = read_photo(tmp_path / "a.png", 60).pixels
+    pixels = read_image(tmp_path / "a.png", 60).pixels
     assert pixels[30, 59].min() == 255 and pixels[30, 0].max() == 0
 
 
@@ -370,7 +370,7 @@ def test_the_colours_of_another_space_become_those_of_srgb(name, kind):
         .repeat(16, 1)
     )
     options = {"PNG": {}, "TIFF": {}, "JPEG": {"quality": 95}, "WEBP": {"lossless": True}}[kind]
-    pixels = decode_photo(
+    pixels = decode_image(
         encode(Image.fromarray(skin), kind, icc_profile=write_profile(name), **options), "x", None
     )
     assert np.abs(pixels - compute_srgb(skin, name)).mean() < 1.5
@@ -384,7 +384,7 @@ def test_the_colours_of_another_space_become_those_of_srgb(name, kind):
 ])  # fmt: skip
 def test_other_profiles_change_nothing(profile):
     np.testing.assert_array_equal(
-        decode_photo(encode(Image.fromarray(NOISE), "PNG", icc_profile=profile), "x", None), NOISE
+        decode_image(encode(Image.fromarray(NOISE), "PNG", icc_profile=profile), "x", None), NOISE
     )
 
 
@@ -400,7 +400,7 @@ def encode_light(light):
 def test_a_profile_of_linear_light_is_used_whatever_it_is_called(called):
     pixels = np.stack([LIGHT] * 3, axis=-1)
     profile = write_profile("sRGB IEC61966-2.1", called=called, gamma=1.0)
-    shown = decode_photo(encode(Image.fromarray(pixels), "PNG", icc_profile=profile), "x", None)
+    shown = decode_image(encode(Image.fromarray(pixels), "PNG", icc_profile=profile), "x", None)
     assert np.abs(shown - encode_light(pixels / 255)).max() <= 2
 
 
@@ -412,12 +412,12 @@ def test_a_wide_space_that_calls_itself_srgb_is_converted(name):
         .repeat(8, 1)
     )
     content = encode(Image.fromarray(skin), "PNG", icc_profile=write_profile(name, called="sRGB"))
-    assert np.abs(decode_photo(content, "x", None) - compute_srgb(skin, name)).mean() < 1.5
+    assert np.abs(decode_image(content, "x", None) - compute_srgb(skin, name)).mean() < 1.5
 
 
 def test_a_grey_photograph_in_linear_light_is_converted():
     profile = write_profile("sRGB IEC61966-2.1", b"GRAY", called="grey sRGB", gamma=1.0)
-    shown = decode_photo(encode(Image.fromarray(LIGHT), "PNG", icc_profile=profile), "x", None)
+    shown = decode_image(encode(Image.fromarray(LIGHT), "PNG", icc_profile=profile), "x", None)
     assert np.abs(shown[..., 0] - encode_light(LIGHT / 255)).mean() <= 1
 
 
@@ -426,8 +426,8 @@ def test_a_profile_longer_than_pillow_allows_is_used():
         encode(Image.fromarray(NOISE), "PNG", icc_profile=write_profile("Display P3", pad=pad))
         for pad in (0, 2_000_000)
     )
-    np.testing.assert_array_equal(decode_photo(long, "x", None), decode_photo(short, "x", None))
-    assert (decode_photo(long, "x", None) != NOISE).any()
+    np.testing.assert_array_equal(decode_image(long, "x", None), decode_image(short, "x", None))
+    assert (decode_image(long, "x", None) != NOISE).any()
 
 
 @pytest.mark.parametrize(("gamma", "changed"), [(1.0, True), (0.45455, False)])
@@ -436,7 +436,7 @@ def test_a_png_says_its_gamma_without_a_profile(gamma, changed):
     body = b"gAMA" + struct.pack(">I", round(gamma * 100_000))
     content = content[:33] + struct.pack(">I", 4) + body + struct.pack(">I", zlib.crc32(body)) + content[33:]
     expected = encode_light(LIGHT / 255) if changed else LIGHT
-    assert np.abs(decode_photo(content, "x", None)[..., 1] - expected).max() <= 1
+    assert np.abs(decode_image(content, "x", None)[..., 1] - expected).max() <= 1
 
 
 def test_a_damaged_profile_gives_pixels_whatever_the_damage():
@@ -445,14 +445,14 @@ def test_a_damaged_profile_gives_pixels_whatever_the_damage():
         broken = bytearray(profile)
         for place in rng.integers(0, len(broken), 4):
             broken[place] = rng.integers(0, 256)
-        assert decode_photo(
+        assert decode_image(
             encode(Image.fromarray(NOISE), "TIFF", icc_profile=bytes(broken)), "x", 16
         ).shape == (16, 16, 3)
 
 
 def test_a_profile_does_not_colour_a_grey_photograph():
     content = encode(Image.new("L", (9, 9), 77), "PNG", icc_profile=write_profile("Adobe RGB (1998)"))
-    assert (decode_photo(content, "x", 16) == 77).all()
+    assert (decode_image(content, "x", 16) == 77).all()
 
 
 # --- many
@@ -473,7 +473,7 @@ def mixture(tmp_path):
 
 @pytest.mark.parametrize("threads", [1, 2, 7])
 def test_a_stream_answers_every_path_in_order_bad_files_in_their_place(mixture, threads):
-    answers = list(stream_photos(iter(mixture), 8, threads))
+    answers = list(stream_images(iter(mixture), 8, threads))
     assert [answer.image for answer in answers] == [str(path) for path in mixture]
     for number, answer in enumerate(answers):
         assert isinstance(answer, Problem) if number % 3 == 1 else (answer.pixels == number).all()
@@ -481,7 +481,7 @@ def test_a_stream_answers_every_path_in_order_bad_files_in_their_place(mixture, 
 
 def test_a_stream_reads_only_a_little_ahead(mixture):
     taken = []
-    stream = stream_photos((taken.append(path) or path for path in mixture * 5), 8, threads=1)
+    stream = stream_images((taken.append(path) or path for path in mixture * 5), 8, threads=1)
     next(stream)
     assert len(taken) <= 16
     stream.close()
@@ -489,28 +489,28 @@ def test_a_stream_reads_only_a_little_ahead(mixture):
 
 
 def test_a_stream_of_nothing_is_empty():
-    assert list(stream_photos([])) == []
+    assert list(stream_images([])) == []
 
 
 def test_names_are_looked_at_one_by_one_and_problems_stay_in_their_place(mixture, tmp_path):
     (tmp_path / "empty").mkdir()
     taken = []
-    listed = list_photos(
+    listed = list_images(
         taken.append(name) or name for name in [mixture[0], tmp_path / "empty", tmp_path, "none.jpg"]
     )
     assert next(listed) == mixture[0] and len(taken) == 1
-    answers = [answer.image for answer in stream_photos(listed, 8)]
+    answers = [answer.image for answer in stream_images(listed, 8)]
     assert answers == [str(tmp_path / "empty"), *map(str, mixture), "none.jpg"]
 
 
 def test_read_all_separates_photographs_from_problems(mixture):
-    photos, problems = read_all(mixture, 8)
-    assert [photo.pixels[0, 0, 0] for photo in photos] == [n for n in range(40) if n % 3 != 1]
+    images, problems = read_all(mixture, 8)
+    assert [image.pixels[0, 0, 0] for image in images] == [n for n in range(40) if n % 3 != 1]
     assert [problem.image for problem in problems] == [str(path) for path in mixture[1::3]]
 
 
 def test_a_problem_says_why_without_repeating_the_name(tmp_path):
-    problem = try_photo(tmp_path / "none.jpg")
+    problem = try_image(tmp_path / "none.jpg")
     assert problem == Problem(
         str(tmp_path / "none.jpg"), "cannot be read (No such file or directory); expected a photograph"
     )
@@ -518,37 +518,37 @@ def test_a_problem_says_why_without_repeating_the_name(tmp_path):
 
 def test_the_same_file_gives_the_same_pixels_in_any_thread(tmp_path):
     Image.fromarray(NOISE).save(tmp_path / "a.jpg")
-    photos, _ = read_all([tmp_path / "a.jpg"] * 20)
-    assert len({photo.pixels.tobytes() for photo in photos}) == 1
+    images, _ = read_all([tmp_path / "a.jpg"] * 20)
+    assert len({image.pixels.tobytes() for image in images}) == 1
 
 
 # --- sizes and folders
 
 
 def test_measuring_gives_width_and_height_as_stored(tmp_path):
-    picture(31, 17).save(tmp_path / "a.jpg")
-    assert measure_photo(tmp_path / "a.jpg") == (31, 17)
+    opened(31, 17).save(tmp_path / "a.jpg")
+    assert measure_image(tmp_path / "a.jpg") == (31, 17)
 
 
 def test_jpegs_of_any_name_are_found(tmp_path):
     for name in ("a.jfif", "b.JPE", "c.jpg"):
-        picture().save(tmp_path / name, "JPEG")
-    assert [path.name for path in find_photos(tmp_path)] == ["a.jfif", "b.JPE", "c.jpg"] and len(
-        read_all(find_photos(tmp_path))[0]
+        opened().save(tmp_path / name, "JPEG")
+    assert [path.name for path in find_images(tmp_path)] == ["a.jfif", "b.JPE", "c.jpg"] and len(
+        read_all(find_images(tmp_path))[0]
     ) == 3
 
 
 @needs_avif
 def test_an_avif_is_found_and_read(tmp_path):
-    picture().save(tmp_path / "a.avif")
-    assert read_all(find_photos(tmp_path))[1] == []
+    opened().save(tmp_path / "a.avif")
+    assert read_all(find_images(tmp_path))[1] == []
 
 
-@pytest.mark.skipif(photos.HEIC, reason="pi-heif is installed")
+@pytest.mark.skipif(images.HEIC, reason="pi-heif is installed")
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "IMG_2.jpg"])
 def test_a_phones_heic_is_found_and_listed_with_the_cure(tmp_path, name):
     (tmp_path / name).write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(50))
-    read, (problem,) = read_all(find_photos(tmp_path))
+    read, (problem,) = read_all(find_images(tmp_path))
     assert read == [] and problem.image == str(tmp_path / name)
     assert (
         problem.error.startswith("HEIC, the format of iPhones")
@@ -559,8 +559,8 @@ def test_a_phones_heic_is_found_and_listed_with_the_cure(tmp_path, name):
 
 @needs_avif
 def test_a_torn_avif_is_no_heic():
-    with pytest.raises(PhotoError, match=r"damaged|not a photograph"):
-        decode_photo(encode(picture(), "AVIF")[:60], "x")
+    with pytest.raises(ImageError, match=r"damaged|not a photograph"):
+        decode_image(encode(opened(), "AVIF")[:60], "x")
 
 
 def test_photographs_are_found_recursively_in_a_constant_order(tmp_path):
@@ -569,7 +569,7 @@ def test_photographs_are_found_recursively_in_a_constant_order(tmp_path):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
     expected = ["a/b/a.TIF", "a/b/c.Jpeg", "a/z.JPG", "b.png", "c.webp"]
-    assert [path.relative_to(tmp_path).as_posix() for path in find_photos(tmp_path)] == expected
+    assert [path.relative_to(tmp_path).as_posix() for path in find_images(tmp_path)] == expected
 
 
 @pytest.mark.parametrize(
@@ -588,36 +588,36 @@ def test_hidden_and_other_files_are_not_photographs(tmp_path, name):
     for each in (name, "kept.jpg"):
         (tmp_path / each).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / each).touch()
-    assert find_photos(tmp_path) == [tmp_path / "kept.jpg"]
+    assert find_images(tmp_path) == [tmp_path / "kept.jpg"]
 
 
 def test_a_folder_may_lie_in_a_hidden_one_or_be_named_like_a_photograph(tmp_path):
     folder = tmp_path / ".cache" / "folder.jpg"
     folder.mkdir(parents=True)
     (folder / "a.jpg").touch()
-    assert find_photos(folder) == find_photos(folder.parent) == [folder / "a.jpg"]
+    assert find_images(folder) == find_images(folder.parent) == [folder / "a.jpg"]
 
 
 def test_a_file_is_found_whatever_its_name(tmp_path):
     (tmp_path / "scan").touch()
-    assert find_photos(tmp_path / "scan") == [tmp_path / "scan"]
+    assert find_images(tmp_path / "scan") == [tmp_path / "scan"]
 
 
 @pytest.mark.parametrize("name", ["none", "x" * 5000, "zero\0byte"])
 def test_a_path_that_is_not_there_is_a_data_error(tmp_path, name):
     with pytest.raises(DataError, match="no such file or folder; expected"):
-        find_photos(f"{tmp_path}/{name}")
+        find_images(f"{tmp_path}/{name}")
 
 
 def test_a_folder_without_photographs_is_a_data_error_that_lists_suffixes(tmp_path):
     (tmp_path / "a.txt").touch()
     with pytest.raises(DataError, match=r"holds no photograph; expected files ending in .*\.jpg"):
-        find_photos(tmp_path)
+        find_images(tmp_path)
 
 
 def test_a_photo_is_what_try_photo_gives_for_a_good_file(tmp_path):
-    picture().save(tmp_path / "a.bmp")
-    assert isinstance(try_photo(tmp_path / "a.bmp"), Photo)
+    opened().save(tmp_path / "a.bmp")
+    assert isinstance(try_image(tmp_path / "a.bmp"), DecodedImage)
 
 
 def test_links_are_followed_once_and_circles_end(tmp_path):
@@ -650,13 +650,13 @@ def test_a_link_that_leads_nowhere_is_listed(tmp_path, target):
     assert problems == [
         Problem(str(tmp_path / "lost.jpg"), "no file, or a link that leads nowhere; expected a photograph")
     ]
-    assert list(list_photos([tmp_path])) == [*found, *problems]
+    assert list(list_images([tmp_path])) == [*found, *problems]
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
 def test_a_pipe_in_a_folder_is_named_as_one_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "mole.jpg")
-    found, problems = photos.scan_photos(tmp_path)
+    found, problems = images.scan_images(tmp_path)
     assert found == [] and [problem.error for problem in problems] == [
         "a pipe, a socket or a device, not a file; expected a photograph"
     ]
@@ -685,4 +685,4 @@ def test_names_with_spaces_and_of_any_script_are_found(tmp_path):
     ]
     for name in names:
         (tmp_path / name).touch()
-    assert {path.name for path in find_photos(tmp_path)} == set(names)
+    assert {path.name for path in find_images(tmp_path)} == set(names)

@@ -16,18 +16,20 @@ from lentigo.images.quality import (
     split_otsu,
     spread,
 )
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 SKIN, PIGMENT = (214, 166, 142), (96, 62, 48)
-PHANTOMS = [draw_phantom(label, seed).photo for seed in range(20) for label in ("benign", "malignant")]
+PHANTOMS = [
+    draw_synthetic_lesion(label, seed).image for seed in range(20) for label in ("benign", "malignant")
+]
 
 
 def kinds(pixels: np.ndarray, size: tuple[int, int] | None = None) -> list[str]:
     return [flaw.kind for flaw in judge_quality(measure_quality(pixels, size))]
 
 
-def share(kind: str, photos: list[np.ndarray]) -> float:
-    return float(np.mean([kind in kinds(photo) for photo in photos]))
+def share(kind: str, images: list[np.ndarray]) -> float:
+    return float(np.mean([kind in kinds(image) for image in images]))
 
 
 def blurred(pixels: np.ndarray, sigma: float) -> np.ndarray:
@@ -39,22 +41,22 @@ def lit(pixels: np.ndarray, factor: float) -> np.ndarray:
 
 
 def decorated(pixels: np.ndarray, add) -> np.ndarray:
-    photo = pixels.transpose(2, 0, 1).astype(np.float32)
-    add(photo, np.random.default_rng(0))
-    return np.clip(photo.transpose(1, 2, 0), 0, 255).astype(np.uint8)
+    image = pixels.transpose(2, 0, 1).astype(np.float32)
+    add(image, np.random.default_rng(0))
+    return np.clip(image.transpose(1, 2, 0), 0, 255).astype(np.uint8)
 
 
 def lesion_at(
     x: int, y: int, radius: int = 40, outside: str | None = None, lens: int = 108, pigment: tuple = PIGMENT
 ) -> np.ndarray:
     """A disc of pigment on skin, under a dermatoscope's lens of radius `lens` where `outside` is a colour."""
-    picture = Image.new("RGB", (224, 224), SKIN)
-    ImageDraw.Draw(picture).ellipse((x - radius, y - radius, x + radius, y + radius), pigment)
+    image = Image.new("RGB", (224, 224), SKIN)
+    ImageDraw.Draw(image).ellipse((x - radius, y - radius, x + radius, y + radius), pigment)
     if outside:
         frame, hole = Image.new("RGB", (224, 224), outside), Image.new("L", (224, 224), 255)
         ImageDraw.Draw(hole).ellipse((112 - lens, 112 - lens, 112 + lens, 112 + lens), 0)
-        picture.paste(frame, mask=hole)
-    return np.asarray(picture)
+        image.paste(frame, mask=hole)
+    return np.asarray(image)
 
 
 def cut(pixels: np.ndarray) -> float | None:
@@ -62,7 +64,7 @@ def cut(pixels: np.ndarray) -> float | None:
 
 
 def test_nearly_all_plain_phantoms_pass():
-    assert np.mean([not kinds(photo, (600, 450)) for photo in PHANTOMS]) >= 0.95
+    assert np.mean([not kinds(image, (600, 450)) for image in PHANTOMS]) >= 0.95
 
 
 @pytest.mark.parametrize(("kind", "damage"), [
@@ -71,19 +73,19 @@ def test_nearly_all_plain_phantoms_pass():
     ("dark", lambda pixels: lit(pixels, 0.25)),
 ])  # fmt: skip
 def test_damage_is_found_in_every_phantom(kind, damage):
-    assert share(kind, [damage(photo) for photo in PHANTOMS]) == 1
+    assert share(kind, [damage(image) for image in PHANTOMS]) == 1
 
 
 def test_over_exposure_is_found_where_skin_burns_out():
-    fair = [photo for photo in PHANTOMS if np.median(photo) > 140]
-    assert len(fair) > 10 and share("over-exposed", [lit(photo, 2.5) for photo in fair]) == 1
+    fair = [image for image in PHANTOMS if np.median(image) > 140]
+    assert len(fair) > 10 and share("over-exposed", [lit(image, 2.5) for image in fair]) == 1
 
 
 @pytest.mark.parametrize("factor", [0.5, 0.8])
 def test_sharpness_does_not_depend_on_the_light(factor):
     before, after = (
-        np.array([measure_quality(photo).sharpness for photo in photos])
-        for photos in (PHANTOMS, [lit(p, factor) for p in PHANTOMS])
+        np.array([measure_quality(image).sharpness for image in images])
+        for images in (PHANTOMS, [lit(p, factor) for p in PHANTOMS])
     )
     np.testing.assert_allclose(after, before, rtol=0.12)
 
@@ -95,12 +97,12 @@ def test_more_blur_is_less_sharp():
 
 @pytest.mark.parametrize("add", [add_dark_corners, add_ruler])
 def test_what_stands_at_the_edge_does_not_make_a_blurred_photograph_sharp(add):
-    assert share("blurred", [decorated(blurred(photo, 3), add) for photo in PHANTOMS]) == 1
+    assert share("blurred", [decorated(blurred(image, 3), add) for image in PHANTOMS]) == 1
 
 
 def test_dark_corners_are_no_flaw():
-    good = [photo for photo in PHANTOMS if not kinds(photo)]
-    assert np.mean([not kinds(decorated(photo, add_dark_corners)) for photo in good]) >= 0.95
+    good = [image for image in PHANTOMS if not kinds(image)]
+    assert np.mean([not kinds(decorated(image, add_dark_corners)) for image in good]) >= 0.95
 
 
 def test_a_white_frame_is_not_over_exposure():
@@ -113,10 +115,10 @@ def test_a_white_frame_does_not_light_a_dark_photograph():
 
 
 def test_dark_skin_is_no_dark_photograph():
-    """The skin of the darkest phantoms, evenly lit."""
-    photo = lesion_at(112, 112).copy()
-    photo[(photo == SKIN).all(axis=2)] = (108, 75, 59)
-    assert "dark" not in kinds(photo)
+    """The skin of the darkest synthetic lesions, evenly lit."""
+    image = lesion_at(112, 112).copy()
+    image[(image == SKIN).all(axis=2)] = (108, 75, 59)
+    assert "dark" not in kinds(image)
 
 
 @pytest.mark.parametrize(("grey", "expected"), [(0, "dark"), (255, "over-exposed"), (128, "blurred")])
@@ -126,12 +128,12 @@ def test_an_empty_picture_is_flagged(grey, expected):
 
 @pytest.mark.parametrize("pair", [[0, 1], [0, 2], [1, 2]])
 def test_burnt_counts_pixels_with_two_channels_at_the_top(pair):
-    photo = np.full((224, 224, 3), 100, np.uint8)
-    photo[32:112, 32:192, pair], photo[112:152, 32:192, pair[0]] = (
+    image = np.full((224, 224, 3), 100, np.uint8)
+    image[32:112, 32:192, pair], image[112:152, 32:192, pair[0]] = (
         255,
         255,
     )  # half of the middle in two channels, a quarter in one
-    assert measure_quality(photo).burnt == 0.5
+    assert measure_quality(image).burnt == 0.5
 
 
 def test_the_smaller_side_of_the_original_counts():
@@ -165,12 +167,12 @@ def test_a_lesion_cut_by_a_corner_is_not_taken_for_a_dark_corner():
     assert cut(lesion_at(40, 40, radius=90)) > 0.1
 
 
-@pytest.mark.parametrize("photo", [
+@pytest.mark.parametrize("image", [
     np.full((224, 224, 3), SKIN, np.uint8),  # no lesion
     np.random.default_rng(0).integers(60, 220, (28, 28, 1), np.uint8).repeat(8, 0).repeat(8, 1).repeat(3, 2),  # mottled
 ])  # fmt: skip
-def test_where_no_lesion_stands_out_nothing_is_said(photo):
-    assert cut(photo) is None
+def test_where_no_lesion_stands_out_nothing_is_said(image):
+    assert cut(image) is None
 
 
 def test_light_that_falls_off_is_no_lesion():

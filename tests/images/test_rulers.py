@@ -13,10 +13,10 @@ SURE, MIDDLE = 2.0, np.array((112, 112))  # a rarity; of the picture
 
 def drawing(*lines, width=1, ground=200, ink=60):
     """Lines, each two ends in pixels, drawn on grey: uint8 (224, 224)."""
-    picture = np.full((224, 224), ground, np.uint8)
+    image = np.full((224, 224), ground, np.uint8)
     for line in lines:
-        cv2.polylines(picture, [np.int32(np.array(line) * 16)], False, ink, width, cv2.LINE_AA, 4)
-    return np.clip(picture + np.random.default_rng(0).normal(0, 2, picture.shape), 0, 255).astype(np.uint8)
+        cv2.polylines(image, [np.int32(np.array(line) * 16)], False, ink, width, cv2.LINE_AA, 4)
+    return np.clip(image + np.random.default_rng(0).normal(0, 2, image.shape), 0, 255).astype(np.uint8)
 
 
 def ruler(angle=0.0, gap=9.0, length=8.0, count=12, base=False, bend=0.0):
@@ -86,15 +86,15 @@ def test_what_is_shut_is_not_looked_at():
 
 @pytest.mark.parametrize("angle", np.radians([0, 10, 25, 45, 70, 100, 160]))
 def test_a_base_line_with_ticks_is_a_ruler(angle):
-    picture = drawing(*ruler(angle, gap=8, length=7, base=True))
-    assert measure_bases(picture, find_hairs(picture, NOTHING)).max() > SURE
+    image = drawing(*ruler(angle, gap=8, length=7, base=True))
+    assert measure_bases(image, find_hairs(image, NOTHING)).max() > SURE
 
 
 @pytest.mark.parametrize("angle", np.radians([1, 5, 25, 45, 88]))
 def test_a_bare_line_is_no_ruler(angle):
     half = 80 * np.array([np.cos(angle), np.sin(angle)])
-    picture = drawing((MIDDLE - half, MIDDLE + half))
-    assert measure_bases(picture, find_hairs(picture, NOTHING)).max() <= SURE
+    image = drawing((MIDDLE - half, MIDDLE + half))
+    assert measure_bases(image, find_hairs(image, NOTHING)).max() <= SURE
 
 
 def test_no_ticks_are_no_row():
@@ -126,9 +126,9 @@ def test_hairs_that_cross_count_both():
 
 
 def test_lines_in_a_lesion_are_no_hairs():
-    picture = drawing(((80, 112), (150, 120)), width=2)
-    picture[60:170, 60:170] = (picture[60:170, 60:170] * 0.6).astype(np.uint8)
-    assert len(find_hairs(picture, NOTHING).area) == 0
+    image = drawing(((80, 112), (150, 120)), width=2)
+    image[60:170, 60:170] = (image[60:170, 60:170] * 0.6).astype(np.uint8)
+    assert len(find_hairs(image, NOTHING).area) == 0
 
 
 def test_short_and_faint_lines_are_no_hairs():

@@ -10,12 +10,12 @@ from lentigo.images.synthetic_lesions import _SKIN as TYPES  # colours of the Fi
 def photograph(skin, *artefacts, seed=0):
     """Skin of one colour with a lesion in its middle, noise, and artefacts."""
     rng = np.random.default_rng(seed)
-    photo = np.empty((3, 224, 224), np.float32)
-    photo[:] = np.float32(skin).reshape(3, 1, 1)
-    blend(photo, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.28, 0.36), (88, 52, 40))
+    image = np.empty((3, 224, 224), np.float32)
+    image[:] = np.float32(skin).reshape(3, 1, 1)
+    blend(image, 1 - rise(np.hypot(*(grid(224) - np.float32(0.5))), 0.28, 0.36), (88, 52, 40))
     for add in artefacts:
-        add(photo, rng)
-    return np.clip(photo + rng.normal(0, 2, photo.shape), 0, 255).astype(np.uint8).transpose(1, 2, 0)
+        add(image, rng)
+    return np.clip(image + rng.normal(0, 2, image.shape), 0, 255).astype(np.uint8).transpose(1, 2, 0)
 
 
 def angle_of(skin):

@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 import lentigo
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.photographs import Problem
-from lentigo.inference.lesions.detection import detect, detect_photos, find_lesions
+from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
 from lentigo.inference.lesions.search import outline_whole
 from lentigo.inference.prediction import Predictor
 
@@ -24,11 +24,11 @@ MANY = [
 ]
 
 
-def draw_photo(path, lesions, size=(1600, 1200), **options):
-    picture = Image.new("RGB", size, SKIN)
+def draw_image(path, lesions, size=(1600, 1200), **options):
+    image = Image.new("RGB", size, SKIN)
     for lesion in lesions:
-        ImageDraw.Draw(picture).ellipse(lesion, fill=BROWN)
-    picture.save(path, **options)
+        ImageDraw.Draw(image).ellipse(lesion, fill=BROWN)
+    image.save(path, **options)
     return path
 
 
@@ -55,15 +55,15 @@ def count_passes(predictor):
 
 
 def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
-    found = one(detect(draw_photo(tmp_path / "back.png", MANY), toy_run()))
+    found = one(detect(draw_image(tmp_path / "back.png", MANY), toy_run()))
     np.testing.assert_allclose(corners(found), sorted(MANY), atol=6)
 
 
 def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
     predictor = Predictor(toy_run(), count=1)
     passes = count_passes(predictor)
-    (found,) = detect_photos(
-        predictor, [draw_photo(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {}
+    (found,) = detect_images(
+        predictor, [draw_image(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {}
     )
     np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
     assert sum(passes) == 2  # the whole, and the lesion with its margin
@@ -72,29 +72,29 @@ def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
 def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
     predictor = Predictor(toy_run())
     passes = count_passes(predictor)
-    photos = [
-        draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600))
+    images = [
+        draw_image(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600))
         for number in range(predictor.session.batch)
     ]
-    found = list(detect_photos(predictor, photos, {}))
-    assert [len(answer.spots) for answer in found] == [1] * len(photos) and passes == [len(photos)] * 2
+    found = list(detect_images(predictor, images, {}))
+    assert [len(answer.spots) for answer in found] == [1] * len(images) and passes == [len(images)] * 2
 
 
 def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):
     predictor = Predictor(toy_run())
-    photos = [
-        draw_photo(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)
+    images = [
+        draw_image(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)
     ]
-    answers = list(predictor.answer(photos))
-    photos[1].unlink()
+    answers = list(predictor.answer(images))
+    images[1].unlink()
     assert [isinstance(found, Problem) for found in find_lesions(predictor, answers)] == [False, True, False]
 
 
 def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
-    photo = draw_photo(tmp_path / "back.png", MANY[:2])
-    facts = json.loads(json.dumps(one(detect(photo, toy_run())).to_json(), allow_nan=False))
+    image = draw_image(tmp_path / "back.png", MANY[:2])
+    facts = json.loads(json.dumps(one(detect(image, toy_run())).to_json(), allow_nan=False))
     assert (
-        facts["image"] == str(photo)
+        facts["image"] == str(image)
         and [set(box) for box in facts["boxes"]]
         == [{"x", "y", "width", "height", "score", "malignant_probability"}] * 2
     )
@@ -104,21 +104,21 @@ def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
 
 
 def test_boxes_come_with_the_surest_first(toy_run, tmp_path):
-    scores = [spot.score for spot in one(detect(draw_photo(tmp_path / "back.png", MANY), toy_run())).spots]
+    scores = [spot.score for spot in one(detect(draw_image(tmp_path / "back.png", MANY), toy_run())).spots]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_without_a_classifier_nothing_is_said_of_malignancy(toy_run, tmp_path):
     for lesions in (MANY, MANY[2:3]):
-        spots = one(detect(draw_photo(tmp_path / "back.png", lesions), toy_run("mask"))).spots
+        spots = one(detect(draw_image(tmp_path / "back.png", lesions), toy_run("mask"))).spots
         assert len(spots) == len(lesions) and {spot.malignant_probability for spot in spots} == {None}
 
 
 def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_path):
     """The toy's logit follows the mean darkness: that of a square of twice the lesion's side."""
-    predictor = Predictor(toy_run(), exact=True)
+    predictor = Predictor(toy_run(), fp32=True)
     (spot,) = one(
-        detect(draw_photo(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), exact=True)
+        detect(draw_image(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), fp32=True)
     ).spots
     square = Image.new("RGB", (400, 400), SKIN)
     ImageDraw.Draw(square).ellipse((100, 100, 300, 300), fill=BROWN)
@@ -128,21 +128,21 @@ def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_pa
 
 @pytest.mark.parametrize("size", [(1600, 1200), (300, 200), (1, 1), (40, 5000)])
 def test_skin_without_a_lesion_has_no_box(toy_run, tmp_path, size):
-    assert one(detect(draw_photo(tmp_path / "skin.png", [], size), toy_run())).to_json()["boxes"] == []
+    assert one(detect(draw_image(tmp_path / "skin.png", [], size), toy_run())).to_json()["boxes"] == []
 
 
 def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
-    photo = draw_photo(tmp_path / "dot.png", [], (1, 1))
-    (answer,) = Predictor(toy_run()).answer([photo])
+    image = draw_image(tmp_path / "dot.png", [], (1, 1))
+    (answer,) = Predictor(toy_run()).answer([image])
     mask = np.zeros_like(answer.mask)
     mask[60:120, 60:120] = 1  # a lesion of a good size, in a photograph of one pixel
-    assert outline_whole(np.asarray(Image.open(photo)), replace(answer, mask=mask)) == []
+    assert outline_whole(np.asarray(Image.open(image)), replace(answer, mask=mask)) == []
 
 
 def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = one(detect(draw_photo(tmp_path / "turned.jpg", MANY, exif=exif), toy_run()))
+    found = one(detect(draw_image(tmp_path / "turned.jpg", MANY, exif=exif), toy_run()))
     assert (found.width, found.height) == (1200, 1600)
     np.testing.assert_allclose(
         corners(found),
@@ -153,38 +153,38 @@ def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
 
 def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(toy_run, tmp_path):
     large = [tuple(5 * side for side in lesion) for lesion in MANY]
-    found = one(detect(draw_photo(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run()))
+    found = one(detect(draw_image(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run()))
     np.testing.assert_allclose(corners(found), sorted(large), atol=40)
 
 
 def test_lesions_of_a_strip_are_found(toy_run, tmp_path):
     lesions = [(200, 20, 260, 80), (1900, 10, 1950, 60), (3700, 30, 3770, 90)]
     np.testing.assert_allclose(
-        corners(one(detect(draw_photo(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))),
+        corners(one(detect(draw_image(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))),
         lesions,
         atol=6,
     )
 
 
 def test_figures_are_drawn_beside_one_another(toy_run, tmp_path):
-    photos = [draw_photo(tmp_path / name, MANY) for name in ("a.png", "a.jpg")]
-    answers = detect(photos, toy_run(), out=tmp_path / "out").detections
+    images = [draw_image(tmp_path / name, MANY) for name in ("a.png", "a.jpg")]
+    answers = detect(images, toy_run(), out=tmp_path / "out").detections
     assert len({answer.figure for answer in answers}) == 2 and all(
         answer.figure.is_file() for answer in answers
     )
 
 
 def test_no_figure_replaces_a_photograph(toy_run, tmp_path):
-    photos = [draw_photo(tmp_path / name, []) for name in ("a.png", "a_boxes.jpg")]
+    images = [draw_image(tmp_path / name, []) for name in ("a.png", "a_boxes.jpg")]
     with pytest.raises(UsageError, match="would replace"):
-        detect(photos, toy_run(), out=tmp_path)
+        detect(images, toy_run(), out=tmp_path)
 
 
 def test_a_bad_photograph_is_a_problem(toy_run, bad, tmp_path):
-    answers = lentigo.detect([bad, draw_photo(tmp_path / "mole.png", MANY)], toy_run())
+    answers = lentigo.detect([bad, draw_image(tmp_path / "mole.png", MANY)], toy_run())
     assert len(answers.detections) == 1 and [problem.image for problem in answers.problems] == [str(bad)]
 
 
 def test_without_a_decoder_the_error_says_how_to_train_one(toy_run, tmp_path):
     with pytest.raises(ModelError, match="lentigo train MASKS --masks"):
-        detect(draw_photo(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))
+        detect(draw_image(tmp_path / "mole.png", MANY), toy_run("logit", "embedding", "heatmap"))

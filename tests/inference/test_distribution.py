@@ -22,18 +22,18 @@ from lentigo.training.selection.comparison import Scoring, Unit
 from lentigo.training.selection.tuning import Plan, check_reach
 
 
-def test_a_worker_gives_the_features_that_this_machine_computes(phantoms, weight_file, bad):
+def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesions, weight_file, bad):
     network = build_network(BACKBONES["mobilenetv3small"], weight_file("mobilenetv3small"))
-    dataset = load_dataset(phantoms)
+    dataset = load_dataset(synthetic_lesions)
     describe = Featuring(to_onnx(network.trunk).SerializeToString(), True).open(1)
     *answers, problem = describe([*dataset.table["image"][:6], str(bad)])
     assert isinstance(problem, Problem) and [digest for digest, _ in answers] == dataset.digests[:6]
-    here = extract_features(network, dataset.take(np.arange(6)), exact=True)
+    here = extract_features(network, dataset.take(np.arange(6)), fp32=True)
     np.testing.assert_allclose([values for _, values in answers], here.values, atol=1e-4)
 
 
-def test_a_unit_has_the_score_that_it_has_here(phantoms, tmp_path):
-    dataset = load_dataset(phantoms)
+def test_a_unit_has_the_score_that_it_has_here(synthetic_lesions, tmp_path):
+    dataset = load_dataset(synthetic_lesions)
     features = np.random.default_rng(0).normal(size=(len(dataset), 8)).astype(np.float32)
     scoring = Scoring(dataset, features, "none", True, tmp_path / "work")
     unit = Unit(find_head_recipe("best", epochs=2), np.arange(len(dataset)) % 3 == 0)
@@ -50,10 +50,10 @@ def test_several_machines_need_a_database_for_a_study():
 
 
 @pytest.mark.check
-def test_a_comparison_is_that_of_one_machine(phantoms, weight_file, tmp_path):
+def test_a_comparison_is_that_of_one_machine(synthetic_lesions, weight_file, tmp_path):
     shutil.copy(weight_file("mobilenetv3small"), tmp_path / "mobilenetv3small.weights.h5")
-    call = [sys.executable, "-m", "lentigo", "compare", str(phantoms), "--backbones", "mobilenetv3small", "--weights-dir", str(tmp_path), "--epochs", "2",
-            "--folds", "2", "--seeds", "1", "--no-twins", "--no-costs", "--exact", "--json"]  # fmt: skip
+    call = [sys.executable, "-m", "lentigo", "compare", str(synthetic_lesions), "--backbones", "mobilenetv3small", "--weights-dir", str(tmp_path), "--epochs", "2",
+            "--folds", "2", "--seeds", "1", "--no-duplicates", "--no-costs", "--fp32", "--json"]  # fmt: skip
     together = subprocess.run(
         [*call, "--out", str(tmp_path / "together"), "--cluster", "local"], capture_output=True, text=True
     )

@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem, read_photo
-from lentigo.inference.explanation import explain, explain_photos, name_figures
+from lentigo.images.photographs import Problem, read_image
+from lentigo.inference.explanation import explain, explain_images, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import open_network
@@ -48,19 +48,19 @@ def compute_head(head, x):
     return float((x @ kernel.astype(float) + bias)[0])
 
 
-def test_the_map_is_that_of_the_graph(run, photo):
-    expected = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])["heatmap"][
+def test_the_map_is_that_of_the_graph(run, image):
+    expected = Session(run / "model.onnx", precision="f32").answer(read_image(image).pixels[None])["heatmap"][
         0
     ]
-    (explanation,) = explain(photo, run, exact=True).explanations
+    (explanation,) = explain(image, run, fp32=True).explanations
     assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
     np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
     assert explanation.figure is None
 
 
-def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, head, photo):
-    answer = Session(run / "model.onnx", precision="f32").answer(read_photo(photo).pixels[None])
-    (explanation,) = explain(photo, run, exact=True).explanations
+def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, head, image):
+    answer = Session(run / "model.onnx", precision="f32").answer(read_image(image).pixels[None])
+    (explanation,) = explain(image, run, fp32=True).explanations
     embedding, step = answer["embedding"][0].astype(float), 1e-6
     slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (
         2 * step
@@ -69,36 +69,34 @@ def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, h
     assert explanation.heatmap.sum() == pytest.approx(slope, rel=1e-3)
 
 
-def test_an_explanation_holds_the_prediction_that_predict_gives(run, photo, bad):
+def test_an_explanation_holds_the_prediction_that_predict_gives(run, image, bad):
     said, (explanation, problem) = (
-        list(Predictor(run).predict([photo, bad])),
-        explain_photos(Predictor(run), [photo, bad], {}),
+        list(Predictor(run).predict([image, bad])),
+        explain_images(Predictor(run), [image, bad], {}),
     )
-    assert explanation.prediction.probability == said[0].probability and explanation.image == str(photo)
+    assert explanation.prediction.probability == said[0].probability and explanation.image == str(image)
     assert problem == said[1]
 
 
-def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, photo):
-    plain, flipped = (
-        next(Predictor(run, exact=True, flips=flips).answer([photo])) for flips in (False, True)
-    )
+def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, image):
+    plain, flipped = (next(Predictor(run, fp32=True, tta=tta).answer([image])) for tta in (False, True))
     np.testing.assert_allclose(flipped.heatmap, plain.heatmap, atol=1e-5 * np.abs(plain.heatmap).max())
-    np.testing.assert_array_equal(flipped.pixels, read_photo(photo).pixels)
+    np.testing.assert_array_equal(flipped.pixels, read_image(image).pixels)
     assert flipped.logit != pytest.approx(plain.logit, rel=1e-4)
 
 
-def test_one_photograph_gives_the_file_that_was_named(run, photo, tmp_path):
-    answers = explain(photo, run, out=tmp_path / "heat.png")
-    with Image.open(tmp_path / "heat.png") as picture:
-        assert picture.width > picture.height > 200 and np.asarray(picture).std() > 10
+def test_one_photograph_gives_the_file_that_was_named(run, image, tmp_path):
+    answers = explain(image, run, out=tmp_path / "heat.png")
+    with Image.open(tmp_path / "heat.png") as opened:
+        assert opened.width > opened.height > 200 and np.asarray(opened).std() > 10
     assert [path.name for path in tmp_path.iterdir()] == ["heat.png"]
     assert answers.explanations[0].figure == tmp_path / "heat.png"
 
 
-def test_photographs_of_one_name_have_a_figure_each(run, photo, tmp_path):
+def test_photographs_of_one_name_have_a_figure_each(run, image, tmp_path):
     for folder in ("a", "b"):
         (tmp_path / folder).mkdir()
-        (tmp_path / folder / "mole.jpg").write_bytes(photo.read_bytes())
+        (tmp_path / folder / "mole.jpg").write_bytes(image.read_bytes())
     explain([tmp_path / "a" / "mole.jpg", tmp_path / "b" / "mole.jpg"], run, out=tmp_path / "out")
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a_mole.png", "b_mole.png"]
 
@@ -116,39 +114,39 @@ def test_a_file_that_cannot_be_meant_is_refused(paths, out):
         name_figures(paths, out)
 
 
-def test_a_figure_never_replaces_its_photograph(run, photo, tmp_path):
-    Image.open(photo).save(tmp_path / "mole.png")
+def test_a_figure_never_replaces_its_photograph(run, image, tmp_path):
+    Image.open(image).save(tmp_path / "mole.png")
     with pytest.raises(UsageError, match="would replace the photograph"):
         explain(tmp_path / "mole.png", run, out=tmp_path)
 
 
-def test_a_photograph_that_vanishes_meanwhile_is_listed(run, photo, tmp_path):
+def test_a_photograph_that_vanishes_meanwhile_is_listed(run, image, tmp_path):
     copy = tmp_path / "mole.jpg"
-    copy.write_bytes(photo.read_bytes())
+    copy.write_bytes(image.read_bytes())
     predictor = Predictor(run)
     answers = [*predictor.answer([copy])]
     copy.unlink()
     predictor.answer = lambda paths: answers
-    (problem,) = explain_photos(predictor, [copy], name_figures([copy], tmp_path / "out"))
+    (problem,) = explain_images(predictor, [copy], name_figures([copy], tmp_path / "out"))
     assert isinstance(problem, Problem) and "cannot be read" in problem.error
 
 
-def test_explain_lists_a_bad_photograph(run, photo, bad, tmp_path):
-    result = lentigo("explain", photo, bad, photo, "--model", run, "--out", tmp_path / "out", "--json")
+def test_explain_lists_a_bad_photograph(run, image, bad, tmp_path):
+    result = lentigo("explain", image, bad, image, "--model", run, "--out", tmp_path / "out", "--json")
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and str(bad) in result.stderr
     assert np.shape(lines[0]["heatmap"]) == (7, 7) and lines[2]["figure"] == str(
-        tmp_path / "out" / f"{photo.stem}.png"
+        tmp_path / "out" / f"{image.stem}.png"
     )
     assert set(lines[1]) == {"image", "error"}
-    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{photo.stem}.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [f"{image.stem}.png"]
 
 
-def test_predict_draws_on_the_way(run, photo, bad, tmp_path):
+def test_predict_draws_on_the_way(run, image, bad, tmp_path):
     result = lentigo(
         "predict",
         bad,
-        photo,
+        image,
         "--model",
         run,
         "--explain",
@@ -162,6 +160,6 @@ def test_predict_draws_on_the_way(run, photo, bad, tmp_path):
     assert set(lines[1]) == {
         "image", "label", "probability", "threshold", "in_distribution", "shifted", "model", "seconds", "reason", "warnings", "figure",
     }  # fmt: skip
-    with Image.open(lines[1]["figure"]) as picture:
-        assert picture.width > picture.height
+    with Image.open(lines[1]["figure"]) as opened:
+        assert opened.width > opened.height
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2

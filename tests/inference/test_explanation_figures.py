@@ -50,15 +50,15 @@ def test_a_map_of_one_sign_is_drawn_in_one_colour(sign, strong, weak):
 
 
 def test_the_lesion_is_outlined_on_the_photograph_alone_where_there_is_a_mask():
-    photo, plain = grey_photo(90, 130), answer_with(np.zeros((7, 7)))
+    image, plain = grey_photo(90, 130), answer_with(np.zeros((7, 7)))
     mask = np.zeros((224, 224), np.float32)
     mask[60:150, 80:170] = 1
     before, after = (
-        np.asarray(draw_explanation(photo, answer)).astype(int)
+        np.asarray(draw_explanation(image, answer)).astype(int)
         for answer in (plain, replace(plain, mask=mask))
     )
     rows, columns = np.nonzero((before != after).any(axis=2))
-    left, top, right, bottom = arrange(130, 90).photo
+    left, top, right, bottom = arrange(130, 90).image
     assert left < columns.min() < columns.max() < right and top < rows.min() < rows.max() < bottom
 
 
@@ -120,18 +120,18 @@ def test_any_map_can_be_drawn(heatmap):
 )
 def test_the_photograph_keeps_its_aspect_ratio_and_all_is_on_the_paper(height, width):
     layout = arrange(width, height)
-    for left, top, right, bottom in (layout.photo, layout.heatmap):
+    for left, top, right, bottom in (layout.image, layout.heatmap):
         assert (right - left) == pytest.approx(
             (bottom - top) * width / height, abs=0.5 * max(1, width / height)
         )
         assert left >= MARGIN and top > 80 and right < layout.bar[0] and bottom <= layout.bar[3]
-    assert layout.photo[2] < layout.heatmap[0] and layout.bar[2] < layout.size[0] and layout.size[0] <= 1600
+    assert layout.image[2] < layout.heatmap[0] and layout.bar[2] < layout.size[0] and layout.size[0] <= 1600
     assert draw_explanation(grey_photo(height, width), answer_with(np.eye(7))).size == layout.size
 
 
 def test_the_photograph_stands_on_the_left_as_it_is():
-    photo = np.full((90, 120, 3), (200, 120, 90), np.uint8)
-    figure, box = draw_explanation(photo, answer_with(np.eye(7))), arrange(120, 90).photo
+    image = np.full((90, 120, 3), (200, 120, 90), np.uint8)
+    figure, box = draw_explanation(image, answer_with(np.eye(7))), arrange(120, 90).image
     assert figure.crop(box).getcolors() == [(640 * 480, (200, 120, 90))]
 
 
@@ -171,5 +171,5 @@ def test_ticks_are_few_round_and_within_the_scale(limit):
 
 def test_a_figure_is_a_png(tmp_path):
     save_figure(draw_explanation(grey_photo(40, 40), answer_with(np.eye(7))), tmp_path / "new" / "heat.png")
-    with Image.open(tmp_path / "new" / "heat.png") as picture:
-        assert picture.format == "PNG" and picture.mode == "RGB"
+    with Image.open(tmp_path / "new" / "heat.png") as image:
+        assert image.format == "PNG" and image.mode == "RGB"

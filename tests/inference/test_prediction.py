@@ -8,15 +8,15 @@ from PIL import Image, ImageFilter
 
 from lentigo.errors import DataError, ModelError
 from lentigo.images.photographs import Problem, read_all
-from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos, predict
+from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_images, predict
 from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import open_network
 
 
 @pytest.fixture(scope="module")
-def paths(phantoms):
-    return sorted((phantoms / "malignant").glob("*.jpg"))
+def paths(synthetic_lesions):
+    return sorted((synthetic_lesions / "malignant").glob("*.jpg"))
 
 
 @pytest.fixture
@@ -26,11 +26,11 @@ def with_bad(paths, tmp_path):
     return [bad, *paths[:9], bad, *paths[9:18], bad]
 
 
-def test_photographs_differ_in_their_answers(run, phantoms):
+def test_photographs_differ_in_their_answers(run, synthetic_lesions):
     """Of the toy itself: where all answers are alike, the other tests here say nothing."""
     logits = [
         answer.logit
-        for answer in Predictor(run, exact=True).answer(sorted(phantoms.glob("*/phantom_*.jpg")))
+        for answer in Predictor(run, fp32=True).answer(sorted(synthetic_lesions.glob("*/phantom_*.jpg")))
         if isinstance(answer, Answer)
     ]
     assert np.std(logits) > 0.1 and len(np.unique(np.round(logits, 4))) > 40
@@ -43,34 +43,34 @@ def test_answers_come_in_the_order_of_the_questions(run, with_bad):
 
 
 def test_an_answer_does_not_depend_on_its_neighbours(run, paths):
-    predictor = Predictor(run, exact=True)
+    predictor = Predictor(run, fp32=True)
     together = [answer.probability for answer in predictor.predict(paths)]
     alone = [next(predictor.predict([path])).probability for path in paths]
     np.testing.assert_allclose(together, alone, atol=1e-5)
 
 
 def test_probabilities_are_those_of_the_saved_keras_model(run, paths):
-    photos, _ = read_all(paths)
+    images, _ = read_all(paths)
     network = open_network(run / "model.keras", BACKBONES["mobilenetv2"])
-    expected = 1 / (1 + np.exp(-np.asarray(network.full(np.stack([photo.pixels for photo in photos])))[:, 0]))
+    expected = 1 / (1 + np.exp(-np.asarray(network.full(np.stack([image.pixels for image in images])))[:, 0]))
     np.testing.assert_allclose(
-        [a.probability for a in Predictor(run, exact=True).predict(paths)], expected, atol=1e-4
+        [a.probability for a in Predictor(run, fp32=True).predict(paths)], expected, atol=1e-4
     )
 
 
 def test_flips_average_the_logit_over_four_views(run, paths):
-    predictor = Predictor(run, exact=True)
-    photo = read_all(paths[:1])[0][0]
-    views = [photo.pixels, photo.pixels[:, ::-1], photo.pixels[::-1], photo.pixels.transpose(1, 0, 2)]
+    predictor = Predictor(run, fp32=True)
+    image = read_all(paths[:1])[0][0]
+    views = [image.pixels, image.pixels[:, ::-1], image.pixels[::-1], image.pixels.transpose(1, 0, 2)]
     expected = np.mean(
         [predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views]
     )
-    answer = next(Predictor(run, exact=True, flips=True).answer(paths[:1]))
+    answer = next(Predictor(run, fp32=True, tta=True).answer(paths[:1]))
     assert answer.logit == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(run, phantoms):
-    plain, flipped = Predictor(run), Predictor(run, flips=True)
+def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(run, synthetic_lesions):
+    plain, flipped = Predictor(run), Predictor(run, tta=True)
     assert (
         flipped.threshold == flipped.bundle.card["tta"]["threshold"]
         and plain.threshold == plain.bundle.card["threshold"]
@@ -85,10 +85,10 @@ def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(ru
 
 
 def test_photographs_in_memory_are_rated_as_those_on_disk_are_answered(run, paths):
-    photos, _ = read_all(paths[:3])
-    for flips in (False, True):
-        predictor = Predictor(run, exact=True, flips=flips)
-        rated = list(predictor.rate(photo.pixels for photo in photos))
+    images, _ = read_all(paths[:3])
+    for tta in (False, True):
+        predictor = Predictor(run, fp32=True, tta=tta)
+        rated = list(predictor.rate(image.pixels for image in images))
         np.testing.assert_allclose(
             rated, [answer.probability for answer in predictor.predict(paths[:3])], atol=1e-5
         )
@@ -98,9 +98,9 @@ def test_flips_without_a_calibration_for_them_are_refused(run, paths):
     bundle = open_bundle(run)
     bare = Bundle(bundle.folder, {**bundle.card, "tta": None})
     with pytest.raises(
-        ModelError, match=r"no calibration for their mean .* leave --flips out, or train the RUN with --tta"
+        ModelError, match=r"no calibration for their mean .* leave --tta out, or train the RUN with --tta"
     ):
-        list(Predictor(bare, flips=True).predict(paths[:1]))
+        list(Predictor(bare, tta=True).predict(paths[:1]))
 
 
 def test_the_label_is_the_decision_at_the_threshold(run, paths):
@@ -108,8 +108,8 @@ def test_the_label_is_the_decision_at_the_threshold(run, paths):
         assert answer.label == ("malignant" if answer.probability >= answer.threshold else "benign")
 
 
-def test_a_folder_is_read_recursively(run, phantoms):
-    answers = predict(phantoms, run)
+def test_a_folder_is_read_recursively(run, synthetic_lesions):
+    answers = predict(synthetic_lesions, run)
     assert len(answers.predictions) == 48 and all(isinstance(a, Prediction) for a in answers.predictions)
     assert len(answers.problems) == 48 and all(
         "a mask of" in problem.error for problem in answers.problems
@@ -124,7 +124,7 @@ def test_problems_stand_beside_predictions(run, with_bad):
 def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_place(run, paths, tmp_path):
     for path in paths[:5]:
         shutil.copy(path, tmp_path)
-    found, _ = gather_photos([tmp_path])
+    found, _ = gather_images([tmp_path])
     found[2].unlink()
     answers = list(Predictor(run).predict(found))
     assert [answer.image for answer in answers] == [str(path) for path in found]
@@ -138,13 +138,13 @@ def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_plac
 
 
 def test_an_empty_folder_among_others_is_listed(tmp_path, paths):
-    found, problems = gather_photos([tmp_path, paths[0]])
+    found, problems = gather_images([tmp_path, paths[0]])
     assert found == [paths[0]] and [problem.image for problem in problems] == [str(tmp_path)]
 
 
 def test_an_empty_folder_alone_is_an_error(tmp_path):
     with pytest.raises(DataError, match="holds no photograph"):
-        gather_photos([tmp_path])
+        gather_images([tmp_path])
 
 
 def test_a_flaw_of_the_photograph_is_a_warning_with_its_value(run, paths, tmp_path):
@@ -178,7 +178,7 @@ def run_without_numbers(toy_run, tmp_path):
 def test_an_answer_that_is_no_number_is_a_problem_and_not_benign(run_without_numbers, paths):
     answers = list(Predictor(run_without_numbers).predict(paths[:2]))
     assert [type(answer) for answer in answers] == [Problem, Problem]
-    assert "answers with a logit that is no number" in answers[0].error and "--exact" in answers[0].error
+    assert "answers with a logit that is no number" in answers[0].error and "--fp32" in answers[0].error
 
 
 def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
@@ -187,7 +187,7 @@ def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
 
 
 def test_a_predictor_can_be_pickled(run, paths):
-    predictor = Predictor(run, flips=True)
+    predictor = Predictor(run, tta=True)
     copy = pickle.loads(pickle.dumps(predictor))
     assert [a.probability for a in copy.predict(paths[:3])] == [
         a.probability for a in predictor.predict(paths[:3])

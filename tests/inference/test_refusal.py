@@ -73,16 +73,16 @@ def test_what_lies_elsewhere_is_beyond_the_limit(reference):
     ).all()
 
 
-@pytest.mark.parametrize("risk", [0.05, 0.1, 0.2])
-def test_the_true_class_is_excluded_no_more_often_than_the_risk(risk):
+@pytest.mark.parametrize("alpha", [0.05, 0.1, 0.2])
+def test_the_true_class_is_excluded_no_more_often_than_the_risk(alpha):
     excluded = []
     for _ in range(40):
         truth = np.repeat([0, 1], 100)
         scores = RNG.beta(2 + 2 * truth, 4 - 2 * truth)
         reference = fit_reference(*draw(50), *draw(200)[:1], truth, scores)
         fresh = RNG.beta(4, 2, 100)
-        excluded += ["malignant" not in reference.list_possible(p, risk) for p in fresh]
-    assert np.mean(excluded) <= risk + 0.01
+        excluded += ["malignant" not in reference.list_possible(p, alpha) for p in fresh]
+    assert np.mean(excluded) <= alpha + 0.01
 
 
 def test_doubt_holds_both_classes_and_certainty_one(reference):
@@ -104,27 +104,27 @@ def test_a_damaged_reference_is_named(tmp_path):
         load_reference(tmp_path / REFERENCE)
 
 
-def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, photo):
+def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, image):
     predictor = Predictor(run)
     predictor.reference = dataclasses.replace(predictor.reference, limit=0.0)
-    (answer,) = predictor.predict([photo])
+    (answer,) = predictor.predict([image])
     assert (
         answer.label == "uncertain"
         and answer.in_distribution is False
         and "unlike the photographs" in answer.reason
     )
     predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf)
-    (answer,) = predictor.predict([photo])
+    (answer,) = predictor.predict([image])
     assert answer.label in ("benign", "malignant") and answer.in_distribution is True and answer.reason == ""
 
 
-def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, photo):
-    predictor = Predictor(run, risk=0.1)
+def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, image):
+    predictor = Predictor(run, alpha=0.1)
     scores = np.linspace(0, 1, 200)
     predictor.reference = dataclasses.replace(
         predictor.reference, limit=np.inf, benign=scores, malignant=scores
     )
-    (answer,) = predictor.predict([photo])
+    (answer,) = predictor.predict([image])
     p = answer.probability
     assert (answer.label == "uncertain") == (0.1 < p < 0.9)
 
@@ -138,9 +138,9 @@ def test_another_operating_point_moves_the_threshold(run):
         predictor.find_threshold("youden")
 
 
-def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run, photo):
+def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run, image):
     (here,), (there,) = (
-        list(Predictor(run, risk=0, prevalence=prevalence).predict([photo])) for prevalence in (None, 0.01)
+        list(Predictor(run, alpha=0, prevalence=prevalence).predict([image])) for prevalence in (None, 0.01)
     )
     odds = (there.probability / (1 - there.probability)) / (here.probability / (1 - here.probability))
     before = Predictor(run).bundle.card["prevalence"]

@@ -72,9 +72,9 @@ def test_the_margin_stays_within_the_photograph():
 
 
 def test_dark_corners_are_known_and_what_is_near_them():
-    photo = paint(np.hypot(X - 112, Y - 112) > 145, (5, 5, 5))
-    photo[:112, :112] = SKIN
-    assert sorted(find_dark_corners(photo)) == [(0, 224), (224, 0), (224, 224)]
+    image = paint(np.hypot(X - 112, Y - 112) > 145, (5, 5, 5))
+    image[:112, :112] = SKIN
+    assert sorted(find_dark_corners(image)) == [(0, 224), (224, 0), (224, 224)]
     assert is_near((200, 5, 215, 20), (224, 0), 12) and not is_near((150, 5, 200, 20), (224, 0), 12)
 
 

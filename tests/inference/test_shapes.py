@@ -41,11 +41,11 @@ def star(points, outer, inner):
     corners = 2 * SIDE + 4 * np.where(np.arange(2 * points) % 2, inner, outer)[:, None] * np.stack(
         [np.cos(angles), np.sin(angles)], axis=1
     )
-    picture = Image.new("L", (4 * SIDE, 4 * SIDE))
-    ImageDraw.Draw(picture).polygon([tuple(corner) for corner in corners], fill=255)
+    image = Image.new("L", (4 * SIDE, 4 * SIDE))
+    ImageDraw.Draw(image).polygon([tuple(corner) for corner in corners], fill=255)
     side = np.hypot(outer - inner * np.cos(np.pi / points), inner * np.sin(np.pi / points))
     return (
-        np.asarray(picture.reduce(4)) > 127,
+        np.asarray(image.reduce(4)) > 127,
         points * outer * inner * np.sin(np.pi / points),
         2 * points * side,
     )

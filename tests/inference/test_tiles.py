@@ -21,10 +21,10 @@ def test_a_tile_is_never_larger_than_the_photograph():
     ("width", "height", "side"), [(1600, 1200, 600), (1201, 777, 250), (2000, 60, 60), (97, 300, 97)]
 )
 def test_what_tiles_show_is_laid_together_in_its_place(width, height, side):
-    photo = np.zeros((height, width, 3), np.uint8)
-    photo[height // 4 : height // 2, width // 4 : width // 2] = 255
+    image = np.zeros((height, width, 3), np.uint8)
+    image[height // 4 : height // 2, width // 4 : width // 2] = 255
     grid = lay_grid(width, height, side)
-    merged = merge_tiles((tile[..., 0] / 255 for tile in cut_tiles(photo, grid)), grid)
+    merged = merge_tiles((tile[..., 0] / 255 for tile in cut_tiles(image, grid)), grid)
     rows, columns = (np.flatnonzero((merged > 0.5).any(axis=axis)) for axis in (1, 0))
     found = np.array([columns[0], columns[-1] + 1, rows[0], rows[-1] + 1]) * grid.cell
     np.testing.assert_allclose(

@@ -11,7 +11,7 @@ from onnx import numpy_helper
 import lentigo
 from lentigo.common.files import hash_file
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models import agreement, quantization
 from lentigo.models import export as exporting
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, open_bundle
@@ -73,7 +73,7 @@ def test_an_empty_folder_is_filled(run, out):
 
 
 def test_real_photographs_give_the_same_probability(run, out, photographs):
-    artefact = export(run, "openvino", out, photos=photographs)
+    artefact = export(run, "openvino", out, images=photographs)
     assert artefact.photographs == exporting.MOST and artefact.largest_difference < 1e-4
 
 
@@ -179,7 +179,9 @@ def open_bundle_again(folder):
 
 
 def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
-    monkeypatch.setattr(agreement, "LARGEST_LOSS", 1.1)  # ten phantoms and a random trunk: one pair is 0.04
+    monkeypatch.setattr(
+        agreement, "LARGEST_LOSS", 1.1
+    )  # ten synthetic lesions and a random trunk: one pair is 0.04
     monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 0.0)
     monkeypatch.setattr(agreement, "LARGEST_MEAN_DIFFERENCE", 1.0)
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
@@ -221,8 +223,11 @@ LOGITS = np.random.default_rng(0).normal(np.tile([-1.0, 1.0], 500), 1.0)
 
 def test_int8_needs_decisions_that_stay():
     moved = np.where(np.arange(1000) < 6, -LOGITS, LOGITS)  # of 1,000 photographs
-    assert compare_twin(LOGITS).neutral and compare_twin(LOGITS).decisions_equal == 1
-    assert compare_twin(moved).decisions_equal == pytest.approx(0.994) and not compare_twin(moved).neutral
+    assert compare_duplicate(LOGITS).neutral and compare_duplicate(LOGITS).decisions_equal == 1
+    assert (
+        compare_duplicate(moved).decisions_equal == pytest.approx(0.994)
+        and not compare_duplicate(moved).neutral
+    )
 
 
 def test_int8_needs_an_auroc_whose_upper_limit_of_loss_is_small():
@@ -231,17 +236,17 @@ def test_int8_needs_an_auroc_whose_upper_limit_of_loss_is_small():
     mixed[high] = np.random.default_rng(1).permutation(
         LOGITS[high]
     )  # far from the threshold: no decision changes
-    loss = compare_twin(mixed)
+    loss = compare_duplicate(mixed)
     assert loss.decisions_equal == 1 and loss.loss < 0.002 < loss.ci_loss[1] and not loss.neutral
 
 
 def test_int8_needs_probabilities_that_stay_since_it_has_no_calibration_of_its_own():
     shifted = LOGITS + 0.2 * np.sign(LOGITS)  # surer everywhere: no decision changes, and no rank
-    loss = compare_twin(shifted)
+    loss = compare_duplicate(shifted)
     assert loss.decisions_equal == 1 and loss.loss == 0 and loss.mean_difference > 0.01 and not loss.neutral
 
 
-def compare_twin(after):
+def compare_duplicate(after):
     return quantization.compare(TABLE, LOGITS, after, 0.0, calibration=0, nncf="")
 
 
@@ -259,7 +264,9 @@ def test_only_openvino_has_an_int8_form(run, out):
 
 
 def test_only_the_trunk_is_quantised(run, capsys):
-    graph = quantize_graph(run / "model.onnx", [draw_phantom("benign", seed).photo for seed in range(4)])
+    graph = quantize_graph(
+        run / "model.onnx", [draw_synthetic_lesion("benign", seed).image for seed in range(4)]
+    )
     kinds = {operation.get_type_name() for operation in graph.get_ops()}
     weights = [
         operation.input_value(1).get_node().get_type_name()

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.graph_weights import halve_weights, load_trunk
+from lentigo.models.networks.graph_weights import halve_weights, load_backbone
 from lentigo.models.networks.network import build_answers, build_network
 from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
@@ -26,10 +26,10 @@ def graph(network, tmp_path_factory):
 
 def test_half_the_bits_half_the_size_nearly_the_same_answers(network, graph):
     whole = to_onnx(build_answers(network)).SerializeToString()
-    photos = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
-    exact, half = (Session(model, precision="f32").answer(photos) for model in (whole, graph.read_bytes()))
+    images = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
+    fp32, half = (Session(model, precision="f32").answer(images) for model in (whole, graph.read_bytes()))
     assert graph.stat().st_size < 0.52 * len(whole)
-    assert np.abs(exact["embedding"] - half["embedding"]).max() < 0.01 * np.abs(exact["embedding"]).max()
+    assert np.abs(fp32["embedding"] - half["embedding"]).max() < 0.01 * np.abs(fp32["embedding"]).max()
 
 
 def test_no_weight_is_there_twice(network):
@@ -45,7 +45,7 @@ def test_the_trunk_comes_back(name, weight_file, tmp_path):
         build_network(BACKBONES[name], "none", seed=5),
     )
     (tmp_path / "model.onnx").write_bytes(to_onnx(build_answers(trained)).SerializeToString())
-    load_trunk(fresh, tmp_path / "model.onnx")
+    load_backbone(fresh, tmp_path / "model.onnx")
     assert all(
         np.array_equal(a, b)
         for a, b in zip(trained.trunk.get_weights(), fresh.trunk.get_weights(), strict=True)
@@ -54,11 +54,11 @@ def test_the_trunk_comes_back(name, weight_file, tmp_path):
 
 def test_another_backbone_is_refused_by_name(graph):
     with pytest.raises(ModelError, match="densenet121"):
-        load_trunk(build_network(BACKBONES["densenet121"], "none"), graph)
+        load_backbone(build_network(BACKBONES["densenet121"], "none"), graph)
 
 
 def test_a_damaged_graph_is_refused(network, graph, tmp_path):
     (tmp_path / "torn.onnx").write_bytes(graph.read_bytes()[:1000])
     with pytest.raises(ModelError, match=r"torn\.onnx"):
-        load_trunk(network, tmp_path / "torn.onnx")
+        load_backbone(network, tmp_path / "torn.onnx")
     assert onnx.load(graph)

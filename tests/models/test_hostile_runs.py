@@ -15,7 +15,7 @@ from lentigo.inference.calibration import read_calibration
 from lentigo.models.bundle import BUNDLED, CARD, GRAPH, describe_bundle, find_bundle, open_bundle
 from lentigo.models.card_schema import is_plain_name
 from lentigo.models.external_data import list_external_files
-from lentigo.models.sent_bundle import Parcel
+from lentigo.models.sent_bundle import SentBundle
 from lentigo.splits.leak_words import mark_leaks
 
 OUTSIDE = [
@@ -69,7 +69,7 @@ def test_a_card_that_was_changed_anywhere_is_used_or_refused_in_one_line(run, pl
     (folder / CARD).write_text(json.dumps(change(card, place, value, drop=drop and value is None)))
     try:
         bundle = find_bundle(folder)
-        float(bundle.card.get("risk", 0.0))
+        float(bundle.card.get("alpha", 0.0))
         assert 0 <= bundle.threshold <= 1
         read_calibration(bundle.card["calibration"]).apply([0.0])
         facts = describe_bundle(bundle)
@@ -96,7 +96,7 @@ def test_names_of_files_are_plain(run, tmp_path, name, entry):
 @pytest.mark.parametrize("name", [name for name in OUTSIDE if not is_plain_name(name)])
 def test_a_parcel_is_unpacked_into_its_own_folder(tmp_path, monkeypatch, name):
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
-    for parcel in (Parcel("run", {name: b"evil"}), Parcel(name, {"card.json": b"{}"})):
+    for parcel in (SentBundle("run", {name: b"evil"}), SentBundle(name, {"card.json": b"{}"})):
         with pytest.raises(ModelError, match="no plain name"):
             parcel.unpack()
     assert list(tmp_path.iterdir()) == []

@@ -177,11 +177,11 @@ def test_channels_become_squares_of_pixels_row_by_row():
 def test_upsampling_is_the_same_everywhere(layer):
     image = keras.Input((8, 8, 3), dtype="uint8", name="image")
     model = keras.Model(image, {"larger": layer(keras.layers.Rescaling(1.0, dtype="float32")(image))})
-    graph, photos = to_onnx(model).SerializeToString(), PIXELS[:, :8, :8]
-    expected = np.asarray(model(photos)["larger"])
-    np.testing.assert_allclose(Session(graph, precision="f32").answer(photos)["larger"], expected, atol=1e-3)
+    graph, images = to_onnx(model).SerializeToString(), PIXELS[:, :8, :8]
+    expected = np.asarray(model(images)["larger"])
+    np.testing.assert_allclose(Session(graph, precision="f32").answer(images)["larger"], expected, atol=1e-3)
     np.testing.assert_allclose(
-        onnxruntime.InferenceSession(graph).run(["larger"], {"image": photos})[0], expected, atol=1e-3
+        onnxruntime.InferenceSession(graph).run(["larger"], {"image": images})[0], expected, atol=1e-3
     )
 
 

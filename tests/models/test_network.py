@@ -14,7 +14,7 @@ from lentigo.models.networks.network import (
     find_middle,
     name_weights,
     open_network,
-    unfreeze_trunk,
+    unfreeze_backbone,
 )
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
@@ -77,7 +77,7 @@ def test_a_share_too_small_to_cut_at_is_named(network):
 
 def test_batch_norms_of_an_unfrozen_trunk_stay_still():
     network = build_network(BACKBONES["mobilenetv2"], "none")
-    unfreeze_trunk(network)
+    unfreeze_backbone(network)
     norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
     for norm in norms:  # a random trunk's signal fades to 1e-12 without this, and no gradient comes through
         norm.gamma.assign(np.random.default_rng(1).uniform(1.0, 2.0, norm.gamma.shape))

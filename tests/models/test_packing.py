@@ -11,13 +11,13 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
 from lentigo.evaluation.contamination import find_contamination
 from lentigo.evaluation.duplicate_images import list_known
-from lentigo.images.photographs import read_photo
+from lentigo.images.photographs import read_image
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.graph_weights import start_network
 from lentigo.models.quantization import list_validation
-from lentigo.models.training_record import read_learned
+from lentigo.models.training_record import read_training_record
 
 
 @pytest.fixture(scope="module")
@@ -41,9 +41,9 @@ def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
         assert "phantom_" not in text and str(run.parent.parent) not in text
 
 
-def test_it_answers_as_the_run_does(run, packed, photo):
+def test_it_answers_as_the_run_does(run, packed, image):
     whole, small = (
-        next(iter(Predictor(model, exact=True).predict([photo]))) for model in (run, packed.folder)
+        next(iter(Predictor(model, fp32=True).predict([image]))) for model in (run, packed.folder)
     )
     assert small.probability == pytest.approx(whole.probability, abs=0.01)
     assert (small.label, small.in_distribution) == (whole.label, whole.in_distribution)
@@ -59,7 +59,7 @@ def test_the_card_keeps_what_was_measured_and_names_its_origin(run, packed):
 
 
 def test_it_knows_its_photographs_without_their_names(run, packed):
-    before, kept = read_learned(open_bundle(run)), read_learned(packed)
+    before, kept = read_training_record(open_bundle(run)), read_training_record(packed)
     assert len(kept) == len(pd.read_csv(run / "splits.csv")) and kept.not_known == 0
     np.testing.assert_array_equal(kept.hashes, before.hashes)
     np.testing.assert_array_equal(kept.uses, before.uses)
@@ -82,8 +82,8 @@ def test_a_run_without_picture_hashes_gets_them_when_it_is_packed(run, tmp_path)
     card = json.loads((old / "card.json").read_text())
     card["files"].pop("learned.npz")
     (old / "card.json").write_text(json.dumps(card))
-    assert read_learned(find_bundle(old)).not_known == len(pd.read_csv(run / "splits.csv"))
-    assert read_learned(pack_bundle(find_bundle(old), tmp_path / "packed")).not_known == 0
+    assert read_training_record(find_bundle(old)).not_known == len(pd.read_csv(run / "splits.csv"))
+    assert read_training_record(pack_bundle(find_bundle(old), tmp_path / "packed")).not_known == 0
 
 
 def test_what_info_says_of_it(packed):
@@ -96,10 +96,10 @@ def test_what_info_says_of_it(packed):
     assert facts["results"]["validation"]["auroc"] == packed.card["metrics"]["validation"]["auroc"]
 
 
-def test_training_starts_from_its_trunk(packed, photo):
+def test_training_starts_from_its_trunk(packed, image):
     network = start_network(BACKBONES["mobilenetv2"], packed.folder, seed=3)
-    pixels = read_photo(photo).pixels[None]
-    embedding = Predictor(packed, exact=True).session.answer(pixels)["embedding"]
+    pixels = read_image(image).pixels[None]
+    embedding = Predictor(packed, fp32=True).session.answer(pixels)["embedding"]
     assert np.allclose(network.trunk(pixels), embedding, rtol=1e-3, atol=1e-3 * np.abs(embedding).max())
 
 

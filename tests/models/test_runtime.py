@@ -50,33 +50,33 @@ def test_bf16_is_taken_only_where_the_card_vouches_for_it(run, capabilities):
     assert choose_precision(with_card(bundle, bf16={"neutral": True})) == "bf16"
     assert choose_precision(with_card(bundle, bf16={"neutral": False})) == "f32"
     assert choose_precision(with_card(bundle, bf16=None)) == "f32"
-    assert choose_precision(with_card(bundle, bf16={"neutral": True}), exact=True) == "f32"
+    assert choose_precision(with_card(bundle, bf16={"neutral": True}), fp32=True) == "f32"
     capabilities("FP32")
     assert choose_precision(with_card(bundle, bf16={"neutral": True})) == "f32"
 
 
-def test_the_int8_twin_is_taken_where_the_card_lists_it(run, capabilities):
+def test_the_int8_duplicate_is_taken_where_the_card_lists_it(run, capabilities):
     bundle = open_bundle(run)
-    twin = with_card(
+    duplicate = with_card(
         bundle,
         bf16={"neutral": True},
         int8={"neutral": True},
         files={**bundle.card["files"], INT8_GRAPH: "0", INT8_WEIGHTS: "0"},
     )
     capabilities("FP32", "BF16", "INT8")
-    assert choose_precision(twin) == "int8" and choose_precision(twin, exact=True) == "f32"
+    assert choose_precision(duplicate) == "int8" and choose_precision(duplicate, fp32=True) == "f32"
     for unknown in (
         {"neutral": False},
         {"loss": 0.001},
         None,
     ):  # of an older Lentigo, which looked at the AUROC alone
-        assert choose_precision(with_card(twin, int8=unknown)) == "bf16"
+        assert choose_precision(with_card(duplicate, int8=unknown)) == "bf16"
     capabilities("FP32", "BF16")
-    assert choose_precision(twin) == "bf16"
+    assert choose_precision(duplicate) == "bf16"
 
 
 def test_onnxruntime_answers_as_openvino_does(run):
-    ours = open_session(open_bundle(run), exact=True).answer(PIXELS)
+    ours = open_session(open_bundle(run), fp32=True).answer(PIXELS)
     theirs = open_session(open_bundle(run), device="onnxruntime").answer(PIXELS)
     assert set(ours) == set(theirs)
     for name, values in ours.items():
@@ -200,14 +200,14 @@ def test_a_forked_process_that_answered_ends(run):
 
 @pytest.mark.parametrize("device", ["cpu", "onnxruntime"])
 def test_a_session_can_be_pickled(run, device):
-    session = open_session(open_bundle(run), device=device, exact=True)
+    session = open_session(open_bundle(run), device=device, fp32=True)
     copy = pickle.loads(pickle.dumps(session))
     np.testing.assert_array_equal(answer_once(copy), answer_once(session))
 
 
 def test_a_copy_of_a_session_does_not_answer_with_other_weights(run, tmp_path):
     folder = shutil.copytree(run, tmp_path / "run")
-    copy = pickle.dumps(open_session(open_bundle(folder), exact=True))
+    copy = pickle.dumps(open_session(open_bundle(folder), fp32=True))
     (folder / GRAPH).write_bytes((folder / GRAPH).read_bytes() + b" ")
     with pytest.raises(ModelError, match="was altered"):
         answer_once(pickle.loads(copy))

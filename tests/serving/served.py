@@ -15,9 +15,9 @@ import uvicorn
 from PIL import Image
 
 import lentigo
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.serving.http.app import make_app
-from lentigo.serving.predictions import Panel
+from lentigo.serving.predictions import InferencePool
 from lentigo.serving.server import make_config
 from lentigo.serving.service import Service
 from lentigo.serving.settings import Settings
@@ -28,14 +28,15 @@ HOUSE = os.path.dirname(os.path.dirname(lentigo.__file__))
 
 @cache
 def load_panel():
-    return Panel("bundled")
+    return InferencePool("bundled")
 
 
 @cache
-def draw_photo(seed=0, size=224, format="JPEG"):
-    """The bytes of a phantom, another one for each seed."""
+def draw_image(seed=0, size=224, format="JPEG"):
+    """The bytes of a synthetic lesion, another one for each seed."""
     return encode(
-        Image.fromarray(draw_phantom(("benign", "malignant")[seed % 2], seed, size=size).photo), format
+        Image.fromarray(draw_synthetic_lesion(("benign", "malignant")[seed % 2], seed, size=size).photo),
+        format,
     )
 
 

@@ -7,11 +7,11 @@ import time
 from pathlib import Path
 
 import pytest
-from served import Served, draw_photo
+from served import Served, draw_image
 from test_predictions import is_problem
 
 from lentigo.errors import UsageError
-from lentigo.serving.http.access import Buckets
+from lentigo.serving.http.access import RateLimiter
 from lentigo.serving.http.app import PAGE
 from lentigo.serving.http.middleware import CSP
 from lentigo.serving.server import serve
@@ -83,7 +83,7 @@ def test_a_revoked_key_ends_at_once(tmp_path):
 
 
 def test_who_asked_is_recorded(keyed):
-    said = keyed.send(draw_photo(1), headers={"Authorization": f"Bearer {keyed.secrets['predict']}"}).json()[
+    said = keyed.send(draw_image(1), headers={"Authorization": f"Bearer {keyed.secrets['predict']}"}).json()[
         "predictions"
     ][0]
     assert keyed.service.store.get(said["id"]).who == "predict"
@@ -93,7 +93,7 @@ def test_two_keys_may_use_the_same_name_of_a_request(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
         secrets = [served.service.store.add_key(name, ["predict"])[1] for name in ("a", "b")]
         answers = [
-            served.send(draw_photo(n), key="same", headers={"Authorization": f"Bearer {secret}"})
+            served.send(draw_image(n), key="same", headers={"Authorization": f"Bearer {secret}"})
             for n, secret in enumerate(secrets)
         ]
     assert [answer.status_code for answer in answers] == [201, 201]
@@ -111,7 +111,7 @@ def test_too_many_requests_of_a_key(tmp_path):
 
 def test_a_bucket_fills_again():
     moments = iter([0, 0, 0, 0.5, 1.5])
-    buckets = Buckets(rate=1, burst=2, now=lambda: next(moments))
+    buckets = RateLimiter(rate=1, burst=2, now=lambda: next(moments))
     assert [buckets.take("a") for _ in range(5)] == [0, 0, 1, 0.5, 0]
 
 
@@ -241,13 +241,13 @@ def test_the_names_of_this_machine(open_served, host):
     {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
 ])  # fmt: skip
 def test_another_site_may_not_post(open_served, headers):
-    assert is_problem(open_served.send(draw_photo(1), headers=headers), 403, "cross-site")
+    assert is_problem(open_served.send(draw_image(1), headers=headers), 403, "cross-site")
     assert open_served.get("/v1/predictions", headers=headers).status_code == 403
 
 
 def test_the_page_itself_may(open_served):
     own = {"Origin": f"http://127.0.0.1:{open_served.port}", "Sec-Fetch-Site": "same-origin"}
-    assert open_served.send(draw_photo(1), headers=own).status_code == 201
+    assert open_served.send(draw_image(1), headers=own).status_code == 201
 
 
 def test_a_link_from_another_site_leads_to_the_page(open_served):
@@ -364,6 +364,6 @@ def test_metrics_name_no_paths(open_served):
 
 
 def test_names_of_files_are_not_kept(open_served, tmp_path):
-    open_served.call("POST", "/v1/predictions", files={"photos": ("Jane Doe.jpg", draw_photo(1))})
+    open_served.call("POST", "/v1/predictions", files={"photos": ("Jane Doe.jpg", draw_image(1))})
     folder = open_served.service.store.database.url.database
     assert b"Jane" not in b"".join(path.read_bytes() for path in Path(folder).parent.iterdir())

@@ -3,7 +3,7 @@
 import os
 
 import pytest
-from served import Served, draw_photo
+from served import Served, draw_image
 
 schemathesis = pytest.importorskip("schemathesis")
 from hypothesis import HealthCheck, settings  # noqa: E402
@@ -25,7 +25,7 @@ def keyed(tmp_path_factory):
         served.client.headers["Authorization"] = f"Bearer {secret}"
         lesion = served.call("POST", "/v1/lesions", json={"name": "P1"}).json()
         for seed in range(3):
-            served.send(draw_photo(seed), lesion=lesion["id"])
+            served.send(draw_image(seed), lesion=lesion["id"])
         yield served
 
 

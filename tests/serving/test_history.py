@@ -11,8 +11,8 @@ from PIL import Image
 from toys import make_lesion, make_record, make_review
 
 from lentigo.cli import app as cli
-from lentigo.images.synthetic_lesions import draw_phantom
-from lentigo.serving.store.kept_images import PhotoFolder
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
+from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.store import open_store
 
 
@@ -201,8 +201,8 @@ def test_forgetting_needs_the_folder_where_photographs_are_kept(lentigo, filled)
 
 
 def test_what_is_old_is_forgotten_with_its_photographs(lentigo, filled, db, tmp_path):
-    folder, content = PhotoFolder(tmp_path / "kept"), tmp_path / "phantom.png"
-    Image.fromarray(draw_phantom("benign", seed=1).photo).save(content)
+    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "phantom.png"
+    Image.fromarray(draw_synthetic_lesion("benign", seed=1).photo).save(content)
     young = make_record(created=datetime.now(UTC), kept=True)
     with open_store(db) as store:
         store.add([young])
@@ -224,8 +224,8 @@ def test_what_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_pa
     known = make_record(kept=True)
     with open_store(db) as store:
         store.add([known])
-    folder, content = PhotoFolder(tmp_path / "kept"), tmp_path / "phantom.png"
-    Image.fromarray(draw_phantom("benign", seed=1).photo).save(content)
+    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "phantom.png"
+    Image.fromarray(draw_synthetic_lesion("benign", seed=1).photo).save(content)
     stray, fresh = "a1" * 32, "b2" * 32
     for sha256 in (stray, fresh, known.sha256):
         folder.keep(sha256, content.read_bytes())

@@ -10,9 +10,9 @@ import pytest
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
 from lentigo.common.files import hash_file
-from lentigo.errors import DataError, PhotoError, SpaceError
-from lentigo.images.synthetic_lesions import draw_phantom
-from lentigo.serving.store.kept_images import PhotoFolder
+from lentigo.errors import DataError, ImageError, SpaceError
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
+from lentigo.serving.store.kept_images import ImageFolder
 
 NAME = "a1" * 32
 MARK = "Jane-Roe-1931"  # in everything that is not pixels
@@ -21,8 +21,8 @@ TALL = (90, 140)  # upright
 
 
 def draw():
-    """A phantom that stands upright: width 90, height 140."""
-    return Image.fromarray(draw_phantom("malignant", seed=3).photo).resize(TALL)
+    """A synthetic lesion that stands upright: width 90, height 140."""
+    return Image.fromarray(draw_synthetic_lesion("malignant", seed=3).photo).resize(TALL)
 
 
 def make_exif(orientation=1):
@@ -90,7 +90,7 @@ FILES = {
 
 @pytest.fixture
 def folder(tmp_path):
-    return PhotoFolder(tmp_path / "kept")
+    return ImageFolder(tmp_path / "kept")
 
 
 @pytest.mark.parametrize("kind", FILES)
@@ -144,7 +144,7 @@ def test_kept_photographs_are_for_their_owner_alone(folder):
 
 def test_what_is_no_photograph_is_an_error_and_leaves_no_file(folder):
     for content in (b"", b"no photograph", make_png()[:-500]):
-        with pytest.raises(PhotoError):
+        with pytest.raises(ImageError):
             folder.keep(NAME, content)
     assert not folder.folder.exists() or list(folder.folder.iterdir()) == []
 
@@ -161,7 +161,7 @@ def test_a_name_cannot_choose_a_path(folder, name):
 def test_a_disk_that_cannot_be_written_is_an_error(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SpaceError, match="could not be written"):
-        PhotoFolder(tmp_path / "file" / "kept").keep(NAME, make_png())
+        ImageFolder(tmp_path / "file" / "kept").keep(NAME, make_png())
 
 
 def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
@@ -177,15 +177,15 @@ def test_real_photographs_lose_what_their_cameras_wrote(folder, photographs):
 
 
 def test_a_photograph_that_no_record_names_is_a_stray_however_young(tmp_path):
-    folder = PhotoFolder(tmp_path)
+    folder = ImageFolder(tmp_path)
     folder.keep(NAME, encode_plain())
     os.utime(tmp_path / f"{NAME}.jpg", (2**32, 2**32))  # a clock that had jumped
     assert folder.find_strays(set()) == [NAME] and folder.find_strays({NAME}) == []
-    assert PhotoFolder(tmp_path / "none").find_strays(set()) == []
+    assert ImageFolder(tmp_path / "none").find_strays(set()) == []
 
 
 def test_a_part_that_a_kill_left_is_removed(tmp_path):
-    folder = PhotoFolder(tmp_path)
+    folder = ImageFolder(tmp_path)
     folder.keep(NAME, encode_plain())
     (tmp_path / f".{NAME}.123-456.part.jpg").write_bytes(b"half a photograph")
     with folder.try_sharing():
@@ -196,7 +196,7 @@ def test_a_part_that_a_kill_left_is_removed(tmp_path):
 
 
 def test_who_forgets_waits_until_nothing_is_being_kept(tmp_path):
-    folder = PhotoFolder(tmp_path)
+    folder = ImageFolder(tmp_path)
     with (
         folder.try_sharing(),
         folder.try_sharing(),
@@ -210,7 +210,7 @@ def test_who_forgets_waits_until_nothing_is_being_kept(tmp_path):
 
 
 def test_who_waits_to_be_alone_goes_before_those_who_come_later(tmp_path):
-    folder, alone = PhotoFolder(tmp_path), threading.Event()
+    folder, alone = ImageFolder(tmp_path), threading.Event()
 
     def forget():
         with folder.lock_alone():
@@ -227,7 +227,7 @@ def test_who_waits_to_be_alone_goes_before_those_who_come_later(tmp_path):
 
 
 def encode_plain():
-    """A phantom as PNG."""
+    """A synthetic lesion as PNG."""
     file = io.BytesIO()
     draw().save(file, "PNG")
     return file.getvalue()

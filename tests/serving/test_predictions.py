@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 from PIL import Image
-from served import Served, draw_photo, draw_stripes, encode
+from served import Served, draw_image, draw_stripes, encode
 
 from lentigo.inference.lesions.segmentation import segment
 from lentigo.inference.prediction import predict
@@ -44,8 +44,8 @@ def is_problem(answer, status, kind):
 
 
 def test_the_answer_is_that_of_predict(served, tmp_path):
-    (tmp_path / "x.jpg").write_bytes(draw_photo(3))
-    said = served.send(draw_photo(3)).json()["predictions"][0]
+    (tmp_path / "x.jpg").write_bytes(draw_image(3))
+    said = served.send(draw_image(3)).json()["predictions"][0]
     (expected,) = predict(tmp_path / "x.jpg").predictions
     assert said["probability"] == pytest.approx(expected.probability, abs=1e-4)
     assert (said["label"], said["threshold"], said["in_distribution"], said["model"]) == (
@@ -57,15 +57,15 @@ def test_the_answer_is_that_of_predict(served, tmp_path):
 
 
 def test_the_measures_are_those_of_segment(served, tmp_path):
-    (tmp_path / "x.jpg").write_bytes(draw_photo(5, 300))
-    said = served.send(draw_photo(5, 300)).json()["predictions"][0]
+    (tmp_path / "x.jpg").write_bytes(draw_image(5, 300))
+    said = served.send(draw_image(5, 300)).json()["predictions"][0]
     (expected,) = segment(tmp_path / "x.jpg").segmentations
     assert said["measures"]["area_px"] == pytest.approx(expected.measures.area_px, rel=1e-3)
     assert said["measures"]["colours"] == list(expected.measures.colours)
 
 
 def test_the_outline_encloses_the_area(served):
-    said = served.send(draw_photo(5, 300)).json()["predictions"][0]
+    said = served.send(draw_image(5, 300)).json()["predictions"][0]
     area = 0.0
     for polygon in said["outline"]:
         x, y = np.array(polygon).T
@@ -74,11 +74,11 @@ def test_the_outline_encloses_the_area(served):
 
 
 def test_the_heatmap_is_a_grid(served):
-    assert np.shape(served.send(draw_photo(1)).json()["predictions"][0]["heatmap"]) == (7, 7)
+    assert np.shape(served.send(draw_image(1)).json()["predictions"][0]["heatmap"]) == (7, 7)
 
 
 def test_answers_stand_in_the_order_sent(served):
-    photos = [draw_photo(seed) for seed in (7, 8, 9)]
+    photos = [draw_image(seed) for seed in (7, 8, 9)]
     said = served.send(*photos).json()["predictions"]
     assert [p["position"] for p in said] == [0, 1, 2]
     assert [p["sha256"] for p in said] == [
@@ -99,18 +99,18 @@ def test_size_is_that_of_the_upright_photograph(served):
 
 
 def test_a_scale_gives_millimetres(served):
-    measures = served.send(draw_photo(5), mm_per_pixel="0.1").json()["predictions"][0]["measures"]
+    measures = served.send(draw_image(5), mm_per_pixel="0.1").json()["predictions"][0]["measures"]
     assert measures["area_mm2"] == pytest.approx(measures["area_px"] * 0.01)
 
 
 def test_the_record_is_what_was_answered(served):
-    said = served.send(draw_photo(2)).json()["predictions"][0]
+    said = served.send(draw_image(2)).json()["predictions"][0]
     assert served.get(f"/v1/predictions/{said['id']}").json() == said
 
 
 def test_day_is_kept(served):
     assert (
-        served.send(draw_photo(2), taken="2026-08-01").json()["predictions"][0]["taken"]
+        served.send(draw_image(2), taken="2026-08-01").json()["predictions"][0]["taken"]
         == "2026-08-01T00:00:00+00:00"
     )
 
@@ -118,7 +118,7 @@ def test_day_is_kept(served):
 def test_formats_are_known_by_content(served):
     assert (
         served.call(
-            "POST", "/v1/predictions", files={"photos": ("x.txt", draw_photo(1, format="PNG"), "text/plain")}
+            "POST", "/v1/predictions", files={"photos": ("x.txt", draw_image(1, format="PNG"), "text/plain")}
         ).status_code
         == 201
     )
@@ -128,7 +128,7 @@ def test_formats_are_known_by_content(served):
 
 
 @pytest.mark.parametrize("content, words", [
-    (b"root:x:0:0:root:/root:/bin/bash\n", "not a photograph"), (b"", "the file is empty"), (draw_photo(1)[:3000], "damaged or truncated"),
+    (b"root:x:0:0:root:/root:/bin/bash\n", "not a photograph"), (b"", "the file is empty"), (draw_image(1)[:3000], "damaged or truncated"),
     (encode(Image.new("RGB", (2000, 1000)), "PNG"), "more than 1 million"), (b"GIF89a" + bytes(40), "not a photograph"),
 ], ids=["text", "empty", "truncated", "too many pixels", "broken GIF"])  # fmt: skip
 def test_a_file_that_is_no_photograph(served, content, words):
@@ -141,7 +141,7 @@ def test_a_file_that_is_no_photograph(served, content, words):
 
 
 def test_failures_stand_beside_successes(served):
-    answer = served.send(b"text", draw_photo(1), b"")
+    answer = served.send(b"text", draw_image(1), b"")
     assert answer.status_code == 201
     assert [p["position"] for p in answer.json()["predictions"]] == [1] and [
         p["position"] for p in answer.json()["problems"]
@@ -155,7 +155,7 @@ def test_no_photograph(served):
 
 
 def test_a_hundred_photographs(served):
-    assert is_problem(served.send(*[draw_photo(1)] * 100), 413, "too-large")
+    assert is_problem(served.send(*[draw_image(1)] * 100), 413, "too-large")
 
 
 def test_a_photograph_of_too_many_bytes(served):
@@ -208,7 +208,7 @@ def test_what_is_no_form(served, kind):
     ],
 )
 def test_a_field_that_means_nothing(served, fields):
-    answer = served.send(draw_photo(1), **fields)
+    answer = served.send(draw_image(1), **fields)
     assert is_problem(answer, 422, "invalid") and next(iter(fields)) in answer.json()["detail"]
 
 
@@ -216,13 +216,13 @@ def test_a_field_that_means_nothing(served, fields):
 
 
 def test_a_request_sent_again_is_answered_from_the_store(served):
-    first, again = (served.send(draw_photo(1), b"text", key="again") for _ in range(2))
+    first, again = (served.send(draw_image(1), b"text", key="again") for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
 
 
 def test_the_same_key_with_other_photographs(served):
-    served.send(draw_photo(1), key="other")
-    for photos in ([draw_photo(2)], [draw_photo(1), draw_photo(2)], [b"text"]):
+    served.send(draw_image(1), key="other")
+    for photos in ([draw_image(2)], [draw_image(1), draw_image(2)], [b"text"]):
         assert is_problem(served.send(*photos, key="other"), 409, "other-request")
 
 
@@ -233,9 +233,9 @@ def test_the_same_key_with_other_photographs(served):
 def test_the_same_key_with_other_details(served, other):
     first = {"mm_per_pixel": "0.05"}
     key = f"details {sorted(other)}".replace(" ", "")
-    assert served.send(draw_photo(1), key=key, **first).status_code == 201
-    assert is_problem(served.send(draw_photo(1), key=key, **other), 409, "other-request")
-    assert served.send(draw_photo(1), key=key, mm_per_pixel="0.050").status_code == 200
+    assert served.send(draw_image(1), key=key, **first).status_code == 201
+    assert is_problem(served.send(draw_image(1), key=key, **other), 409, "other-request")
+    assert served.send(draw_image(1), key=key, mm_per_pixel="0.050").status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -243,14 +243,14 @@ def test_the_same_key_with_other_details(served, other):
 )
 def test_the_same_key_with_another_file_that_cannot_be_read(served, other):
     key = f"rest-{len(other)}-{other[0] == 1}-{other[-1]}".replace("'", "")
-    assert served.send(b"text", draw_photo(1), key=key).status_code == 201
-    photos = [draw_photo(item) if isinstance(item, int) else item for item in other]
+    assert served.send(b"text", draw_image(1), key=key).status_code == 201
+    photos = [draw_image(item) if isinstance(item, int) else item for item in other]
     assert is_problem(served.send(*photos, key=key), 409, "other-request")
 
 
 def test_equal_requests_at_once_are_recorded_once(served):
     with ThreadPoolExecutor(6) as pool:
-        answers = list(pool.map(lambda _: served.send(draw_photo(4), draw_photo(6), key="race"), range(6)))
+        answers = list(pool.map(lambda _: served.send(draw_image(4), draw_image(6), key="race"), range(6)))
     assert sorted(answer.status_code for answer in answers) == [200] * 5 + [201]
     assert len({answer.text for answer in answers}) == 1
 
@@ -259,7 +259,7 @@ def test_equal_requests_at_once_are_recorded_once(served):
 def test_a_key_that_is_none(served, key):
     assert is_problem(
         served.call(
-            "POST", "/v1/predictions", files={"photos": draw_photo(1)}, headers={"Idempotency-Key": key}
+            "POST", "/v1/predictions", files={"photos": draw_image(1)}, headers={"Idempotency-Key": key}
         ),
         422,
         "invalid",
@@ -273,7 +273,7 @@ def test_photographs_that_come_together_are_asked_about_together(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db", wait_ms=100) as served, ThreadPoolExecutor(16) as pool:
         answers = list(
             pool.map(
-                lambda seed: served.send(draw_photo(seed % 4), headers={"Connection": "close"}), range(32)
+                lambda seed: served.send(draw_image(seed % 4), headers={"Connection": "close"}), range(32)
             )
         )
         calls, photographs = (
@@ -285,17 +285,17 @@ def test_photographs_that_come_together_are_asked_about_together(tmp_path):
 
 
 def test_everyone_gets_their_own_answer(served):
-    alone = {seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"] for seed in range(8)}
+    alone = {seed: served.send(draw_image(seed)).json()["predictions"][0]["probability"] for seed in range(8)}
     with ThreadPoolExecutor(8) as pool:
         together = list(
             pool.map(
-                lambda seed: served.send(draw_photo(seed)).json()["predictions"][0]["probability"], range(8)
+                lambda seed: served.send(draw_image(seed)).json()["predictions"][0]["probability"], range(8)
             )
         )
     assert together == pytest.approx(list(alone.values()), abs=1e-5)
 
 
-class Held:
+class FoldEvaluator:
     """A panel that answers when it is let go."""
 
     def __init__(self, panel):
@@ -311,7 +311,7 @@ class Held:
 
 @pytest.fixture
 def held(served):
-    return Held(served.service.panel)
+    return FoldEvaluator(served.service.panel)
 
 
 def test_a_full_queue(tmp_path, held):
@@ -319,16 +319,16 @@ def test_a_full_queue(tmp_path, held):
         Served(f"sqlite:///{tmp_path}/store.db", held, most_waiting=2, most_photos=2) as served,
         ThreadPoolExecutor(1) as pool,
     ):
-        first = pool.submit(served.send, draw_photo(1), draw_photo(2))
+        first = pool.submit(served.send, draw_image(1), draw_image(2))
         held.begun.wait(30)
-        refused, ready = served.send(draw_photo(3), headers={"Connection": "close"}), served.get("/readyz")
+        refused, ready = served.send(draw_image(3), headers={"Connection": "close"}), served.get("/readyz")
         held.go.set()
         assert (
             is_problem(refused, 503, "busy")
             and int(refused.headers["retry-after"]) > 0
             and ready.status_code == 503
         )
-        assert first.result().status_code == 201 and served.send(draw_photo(3)).status_code == 201
+        assert first.result().status_code == 201 and served.send(draw_image(3)).status_code == 201
 
 
 def test_too_many_bytes_held_at_once(tmp_path, held):
@@ -336,9 +336,9 @@ def test_too_many_bytes_held_at_once(tmp_path, held):
         Served(f"sqlite:///{tmp_path}/store.db", held, most_held=60_000) as served,
         ThreadPoolExecutor(1) as pool,
     ):
-        first = pool.submit(served.send, *[draw_photo(1)] * 5)
+        first = pool.submit(served.send, *[draw_image(1)] * 5)
         held.begun.wait(30)
-        refused = served.send(*[draw_photo(1)] * 5)
+        refused = served.send(*[draw_image(1)] * 5)
         held.go.set()
         assert (
             is_problem(refused, 503, "busy")
@@ -349,21 +349,21 @@ def test_too_many_bytes_held_at_once(tmp_path, held):
 
 def test_work_of_a_client_that_left_is_dropped(tmp_path, held):
     with Served(f"sqlite:///{tmp_path}/store.db", held) as served, ThreadPoolExecutor(1) as pool:
-        first = pool.submit(served.send, draw_photo(1))
+        first = pool.submit(served.send, draw_image(1))
         held.begun.wait(30)
         with contextlib.suppress(Exception):
-            served.call("POST", "/v1/predictions", files={"photos": draw_photo(2)}, timeout=0.3)
+            served.call("POST", "/v1/predictions", files={"photos": draw_image(2)}, timeout=0.3)
         while served.service.waiting > 1:  # until the service has noticed
             threading.Event().wait(0.01)
         held.go.set()
-        assert first.result().status_code == 201 and served.send(draw_photo(3)).status_code == 201
+        assert first.result().status_code == 201 and served.send(draw_image(3)).status_code == 201
         assert held.sizes == [1, 1]
 
 
 def test_an_error_of_the_network_is_no_stack_trace(tmp_path, held):
     held.answer = lambda photos: 1 / 0
     with Served(f"sqlite:///{tmp_path}/store.db", held) as served:
-        answer = served.send(draw_photo(1))
+        answer = served.send(draw_image(1))
         assert (
             is_problem(answer, 500, "bug")
             and "ZeroDivision" not in answer.text
@@ -400,7 +400,7 @@ def declare_size(png, width, height):
 def test_bombs_and_truncated_files_leave_the_other_photographs_answered(served):
     """One request of several: each file is held against the limits by itself, before any of it is decoded."""
     bomb = declare_size(encode(Image.new("RGB", (8, 8)), "PNG"), 20_000, 20_000)
-    answer = served.send(bomb, draw_photo(1)[:3000], draw_photo(1), make_wide(2_000_000, "WEBP"))
+    answer = served.send(bomb, draw_image(1)[:3000], draw_image(1), make_wide(2_000_000, "WEBP"))
     problems = {problem["position"]: problem["detail"] for problem in answer.json()["problems"]}
     assert [record["position"] for record in answer.json()["predictions"]] == [2] and set(problems) == {
         0,
@@ -427,11 +427,11 @@ def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, held):
         ThreadPoolExecutor(2) as pool,
     ):
         order = []
-        large = pool.submit(served.send, *[draw_photo(seed) for seed in range(20)])
+        large = pool.submit(served.send, *[draw_image(seed) for seed in range(20)])
         held.begun.wait(30)
         while len(served.service.gatherer.questions) < 16:
             threading.Event().wait(0.005)
-        small = pool.submit(served.send, draw_photo(1), headers={"Connection": "close"})
+        small = pool.submit(served.send, draw_image(1), headers={"Connection": "close"})
         while len(served.service.gatherer.questions.owners) < 2:
             threading.Event().wait(0.005)
         large.add_done_callback(lambda _: order.append("large"))
@@ -472,12 +472,12 @@ def test_threads_are_shared_by_request_and_heavy_work_leaves_one():
 
 
 def test_gatherer_keeps_order_and_size():
-    from lentigo.serving.batching import Gatherer
+    from lentigo.serving.batching import Batcher
 
     sizes = []
 
     async def ask_all():
-        gatherer = Gatherer(
+        gatherer = Batcher(
             lambda photos: [photo * 10 for photo in photos], most=4, wait_ms=1, count=sizes.append
         )
         answers = await asyncio.gather(*(gatherer.ask(number) for number in range(10)))

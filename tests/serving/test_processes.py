@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from served import HOUSE, Process, Served, draw_photo
+from served import HOUSE, Process, Served, draw_image
 
 from lentigo.serving.server import listen
 from lentigo.serving.settings import Settings
@@ -29,7 +29,7 @@ def database(tmp_path):
 
 def test_what_was_accepted_is_answered_before_the_end(database):
     with Process(database, "--wait-ms", "300") as process, ThreadPoolExecutor(4) as pool:
-        answers = [pool.submit(process.send, draw_photo(seed)) for seed in range(4)]
+        answers = [pool.submit(process.send, draw_image(seed)) for seed in range(4)]
         while (
             "lentigo_waiting_photographs 4.0" not in httpx.get(f"{process.url}/metrics", trust_env=False).text
         ):
@@ -37,7 +37,7 @@ def test_what_was_accepted_is_answered_before_the_end(database):
         process.end(signal.SIGTERM)
         assert [answer.result().status_code for answer in answers] == [201] * 4
         with pytest.raises(httpx.ConnectError):
-            process.send(draw_photo(1))
+            process.send(draw_image(1))
     with open_store(database) as store:
         assert len(store.list(Query()).records) == 4
 
@@ -46,7 +46,7 @@ def test_the_log_is_one_object_a_line(database):
     import json
 
     with Process(database) as process:
-        process.send(draw_photo(1))
+        process.send(draw_image(1))
         process.end()
         assert [json.loads(line)["route"] for line in process.log] == ["/v1/predictions"]
 
@@ -60,7 +60,7 @@ def test_a_slow_upload_is_ended(database):
             b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
         )
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
-        assert served.send(draw_photo(1)).status_code == 201 and served.service.held == 0
+        assert served.send(draw_image(1)).status_code == 201 and served.service.held == 0
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_head_that_does_not_come_is_ended(database, words):
 def test_idle_connections_keep_nobody_out(database):
     with Served(database, most_connections=8) as served:
         idle = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(40)]
-        assert served.send(draw_photo(1)).status_code == 201
+        assert served.send(draw_image(1)).status_code == 201
         assert len(served.server.server_state.connections) <= 9
         for connection in idle:
             connection.close()
@@ -136,9 +136,9 @@ def test_damaged_uploads_leave_json_in_the_log(database):
         for content in (
             bytes(torn),
             file.getvalue()[:100],
-            draw_photo(1)[:3000],
-            draw_photo(1, format="PNG")[:5000],
-            draw_photo(1, format="WEBP")[:3000],
+            draw_image(1)[:3000],
+            draw_image(1, format="PNG")[:5000],
+            draw_image(1, format="WEBP")[:3000],
         ):
             assert process.send(content).status_code == 422
         with socket.create_connection(
@@ -246,7 +246,7 @@ def test_answers_do_not_wait_for_acknowledgements():
 
 def test_a_second_process_at_the_same_store_answers_the_same_request(database):
     with Process(database) as one, Process(database) as other:
-        first, again = one.send(draw_photo(1), key="same"), other.send(draw_photo(1), key="same")
+        first, again = one.send(draw_image(1), key="same"), other.send(draw_image(1), key="same")
     assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
 
 
@@ -264,7 +264,7 @@ def test_killed_under_load_nothing_is_lost_or_doubled(database, moments):
             [client.result() for client in clients]
     with Process(database) as process:
         for key, seed in failed:
-            answer = process.send(draw_photo(seed), key=key)
+            answer = process.send(draw_image(seed), key=key)
             assert answer.status_code in (200, 201)
             acknowledged[key] = answer.json()
     assert len(acknowledged) > moments
@@ -281,7 +281,7 @@ def send_until(process, stop, acknowledged, failed):
     while not stop.is_set():
         key, seed = str(uuid.uuid4()), random.randrange(8)
         try:
-            answer = process.send(draw_photo(seed), key=key)
+            answer = process.send(draw_image(seed), key=key)
         except httpx.HTTPError:
             failed.append((key, seed))
             return

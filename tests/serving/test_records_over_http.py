@@ -7,7 +7,7 @@ import threading
 
 import pytest
 from PIL import Image
-from served import Served, draw_photo, encode
+from served import Served, draw_image, encode
 from test_predictions import is_problem
 
 
@@ -24,7 +24,7 @@ def lesion(served):
     lesion = served.call("POST", "/v1/lesions", json={"name": "P017-3", "site": "left forearm"}).json()
     for seed, day in ((1, "2026-03-01"), (3, "2026-01-01"), (5, "2026-02-01")):
         assert (
-            served.send(draw_photo(seed), lesion=lesion["id"], taken=day, mm_per_pixel="0.05").status_code
+            served.send(draw_image(seed), lesion=lesion["id"], taken=day, mm_per_pixel="0.05").status_code
             == 201
         )
     return lesion
@@ -153,7 +153,7 @@ def test_a_body_that_is_no_json(served, body):
 
 
 def test_the_last_verdict_counts(served):
-    said = served.send(draw_photo(2)).json()["predictions"][0]
+    said = served.send(draw_image(2)).json()["predictions"][0]
     review(served, said["id"], verdict="benign")
     answer = review(served, said["id"], verdict="malignant", note="grown")
     assert (
@@ -175,7 +175,7 @@ def test_the_last_verdict_counts(served):
     ],
 )
 def test_a_verdict_that_is_none(served, body):
-    said = served.send(draw_photo(2)).json()["predictions"][0]
+    said = served.send(draw_image(2)).json()["predictions"][0]
     assert is_problem(review(served, said["id"], **body), 422, "invalid")
 
 
@@ -198,7 +198,7 @@ def test_an_export_is_the_list(served, lesion):
 
 @pytest.mark.parametrize("note", ["=1+1", "+1", "-1", "@x", "\t=1"])
 def test_no_cell_is_a_formula(served, note):
-    said = served.send(draw_photo(2)).json()["predictions"][0]
+    said = served.send(draw_image(2)).json()["predictions"][0]
     review(served, said["id"], verdict="benign", note=note)
     rows = {row["id"]: row for row in csv.DictReader(io.StringIO(served.get("/v1/predictions.csv").text))}
     assert rows[said["id"]]["review_note"] == f"'{note}"
@@ -210,7 +210,7 @@ def test_no_cell_is_a_formula(served, note):
 def test_a_kept_photograph_has_its_pixels_alone(served):
     exif = Image.Exif()
     exif[0x010E] = "Jane Doe"
-    said = served.send(encode(Image.open(io.BytesIO(draw_photo(1))), "JPEG", exif=exif)).json()[
+    said = served.send(encode(Image.open(io.BytesIO(draw_image(1))), "JPEG", exif=exif)).json()[
         "predictions"
     ][0]
     answer = served.get(f"/v1/predictions/{said['id']}/photo")
@@ -220,7 +220,7 @@ def test_a_kept_photograph_has_its_pixels_alone(served):
 
 def test_without_a_folder_nothing_is_kept(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
-        said = served.send(draw_photo(1)).json()["predictions"][0]
+        said = served.send(draw_image(1)).json()["predictions"][0]
         assert not said["kept"] and is_problem(
             served.get(f"/v1/predictions/{said['id']}/photo"), 404, "not-found"
         )
@@ -229,7 +229,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path):
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with Served(f"sqlite:///{tmp_path}/store.db", photos=tmp_path / "file" / "photos") as served:
-        answer = served.send(draw_photo(1))
+        answer = served.send(draw_image(1))
         assert is_problem(answer, 503, "no-store") and str(tmp_path) not in answer.text
         assert served.get("/v1/predictions").json()["predictions"] == []
 
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 def test_what_is_done_is_on_record(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db", photos=tmp_path / "photos") as served:
         lesion = served.call("POST", "/v1/lesions", json={"name": "P1"}).json()["id"]
-        id = served.send(draw_photo(1), lesion=lesion).json()["predictions"][0]["id"]
+        id = served.send(draw_image(1), lesion=lesion).json()["predictions"][0]["id"]
         review(served, id, verdict="benign")
         served.get(f"/v1/predictions/{id}/photo")
         served.get("/v1/predictions.csv")
@@ -259,9 +259,9 @@ def test_what_is_done_is_on_record(tmp_path):
 
 def test_without_the_store_no_answer_is_given(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
-        assert served.send(draw_photo(1)).status_code == 201
+        assert served.send(draw_image(1)).status_code == 201
         os.rename(tmp_path / "store.db", tmp_path / "away.db")
-        answer, ready = served.send(draw_photo(2)), served.get("/readyz")
+        answer, ready = served.send(draw_image(2)), served.get("/readyz")
         assert (
             is_problem(answer, 503, "no-store")
             and "predictions" not in answer.json()
@@ -269,7 +269,7 @@ def test_without_the_store_no_answer_is_given(tmp_path):
             and ready.status_code == 503
         )
         os.rename(tmp_path / "away.db", tmp_path / "store.db")
-        assert served.send(draw_photo(2)).status_code == 201 and served.get("/readyz").status_code == 200
+        assert served.send(draw_image(2)).status_code == 201 and served.get("/readyz").status_code == 200
         assert len(served.get("/v1/predictions").json()["predictions"]) == 2
 
 
@@ -277,11 +277,11 @@ def test_without_the_store_no_answer_is_given(tmp_path):
 def test_postgresql_that_restarts(postgres):
     url = postgres.make_database()
     with Served(url) as served:
-        assert served.send(draw_photo(1)).status_code == 201
+        assert served.send(draw_image(1)).status_code == 201
         postgres.stop()
-        gone = served.send(draw_photo(2), key="gone")
+        gone = served.send(draw_image(2), key="gone")
         postgres.start()
-        assert is_problem(gone, 503, "no-store") and served.send(draw_photo(2), key="gone").status_code == 201
+        assert is_problem(gone, 503, "no-store") and served.send(draw_image(2), key="gone").status_code == 201
         assert len(served.get("/v1/predictions").json()["predictions"]) == 2
 
 
@@ -291,7 +291,7 @@ def test_a_jump_of_the_clock_loses_nothing(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
         served.service.store.now = clock = Clock()
         for hours in (-5, 48, -100):
-            served.send(draw_photo(1))
+            served.send(draw_image(1))
             clock.jump(hours=hours)
         assert len(served.get("/v1/predictions").json()["predictions"]) == 3
 
@@ -303,7 +303,7 @@ def test_answers_do_not_wait_for_a_long_export(served, lesion):
     )
     exporter.start()
     try:
-        assert served.send(draw_photo(2), headers={"Connection": "close"}).status_code == 201
+        assert served.send(draw_image(2), headers={"Connection": "close"}).status_code == 201
     finally:
         stop.set()
         exporter.join()

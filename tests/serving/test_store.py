@@ -10,7 +10,7 @@ from sqlalchemy import func, select, text
 from toys import NOON, Clock, make_lesion, make_record, make_review
 
 from lentigo.errors import StoreError, UsageError
-from lentigo.serving.store.pagination import write_cursor
+from lentigo.serving.store.pagination import encode_cursor
 from lentigo.serving.store.records import Query
 from lentigo.serving.store.store import open_store
 from lentigo.serving.store.tables import predictions, reviews
@@ -184,8 +184,8 @@ def test_a_list_is_filtered(store):
     assert store.list(Query(label="benign", reviewed=True)).records == ()
 
 
-BAD = ["", "x", "%", "null", "W10", "é", "\0", "a" * 5000, write_cursor(5), write_cursor(5, datetime(2026, 1, 1)), write_cursor(2**63, NOON),
-       write_cursor(-1, NOON), write_cursor(True, NOON), "WzEsICJ4Il0"]  # fmt: skip
+BAD = ["", "x", "%", "null", "W10", "é", "\0", "a" * 5000, encode_cursor(5), encode_cursor(5, datetime(2026, 1, 1)), encode_cursor(2**63, NOON),
+       encode_cursor(-1, NOON), encode_cursor(True, NOON), "WzEsICJ4Il0"]  # fmt: skip
 
 
 @pytest.mark.parametrize("cursor", BAD)

@@ -6,15 +6,15 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets.manifests import Dataset, load_dataset
-from lentigo.duplicates.duplicates import Transformation, Twin, gather_twins
+from lentigo.duplicates.duplicates import Duplicate, Transformation, gather_duplicates
 from lentigo.errors import DataError
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.splits.leak_words import mark_leaks
 from lentigo.splits.leaks import (
     count_joined,
     find_leaking,
     gather_leaks,
-    join_twins,
+    join_duplicates,
     list_leaks,
     refuse_leaks,
     search_dataset,
@@ -35,8 +35,8 @@ def make(**columns):
 
 
 def pair(dataset, *pairs, kind="near"):
-    return gather_twins(
-        tuple(dataset.table["image"]), [Twin(a, b, kind, 1.0, SAME) for a, b in pairs], (), (), 0
+    return gather_duplicates(
+        tuple(dataset.table["image"]), [Duplicate(a, b, kind, 1.0, SAME) for a, b in pairs], (), (), 0
     )
 
 
@@ -44,7 +44,7 @@ def pair(dataset, *pairs, kind="near"):
 def leaking(tmp_path):
     """A split tree: a training photograph stands turned in the test folder, another mirrored in validation."""
     lesions = {
-        (side, number): draw_phantom(side, number).photo
+        (side, number): draw_synthetic_lesion(side, number).image
         for side in ("benign", "malignant")
         for number in range(4)
     }
@@ -62,9 +62,9 @@ def leaking(tmp_path):
 # --- groups
 
 
-def test_twins_share_a_group_that_is_named_after_a_content():
+def test_duplicates_share_a_group_that_is_named_after_a_content():
     dataset = make(split=[None] * 4)
-    joined = join_twins(dataset, pair(dataset, (0, 2))).table["duplicate_group"]
+    joined = join_duplicates(dataset, pair(dataset, (0, 2))).table["duplicate_group"]
     assert joined[0] == joined[2] and joined[0].startswith("D") and joined[[1, 3]].isna().all()
 
 
@@ -72,30 +72,30 @@ def test_the_name_of_a_group_does_not_depend_on_the_order():
     dataset = make(split=[None] * 4)
     turned = dataset.take(np.array([3, 2, 1, 0]))
     assert (
-        join_twins(dataset, pair(dataset, (0, 2))).table["duplicate_group"][0]
-        == join_twins(turned, pair(turned, (1, 3))).table["duplicate_group"][1]
+        join_duplicates(dataset, pair(dataset, (0, 2))).table["duplicate_group"][0]
+        == join_duplicates(turned, pair(turned, (1, 3))).table["duplicate_group"][1]
     )
 
 
-def test_given_groups_keep_their_name_and_take_their_twins_in():
+def test_given_groups_keep_their_name_and_take_their_duplicates_in():
     dataset = make(duplicate_group=["a", "a", None, "b", None])
-    joined = join_twins(dataset, pair(dataset, (1, 2), (3, 4))).table["duplicate_group"]
+    joined = join_duplicates(dataset, pair(dataset, (1, 2), (3, 4))).table["duplicate_group"]
     assert joined.tolist() == ["a", "a", "a", "b", "b"]
 
 
-def test_given_groups_that_are_twins_become_one():
+def test_given_groups_that_are_duplicates_become_one():
     dataset = make(duplicate_group=["b", "b", "a", "a"])
-    assert set(join_twins(dataset, pair(dataset, (0, 3))).table["duplicate_group"]) == {"a"}
+    assert set(join_duplicates(dataset, pair(dataset, (0, 3))).table["duplicate_group"]) == {"a"}
 
 
 def test_given_groups_may_be_numbers():
     dataset = make(duplicate_group=[1, 1, None])
-    assert len(set(join_twins(dataset, pair(dataset, (1, 2))).table["duplicate_group"])) == 1
+    assert len(set(join_duplicates(dataset, pair(dataset, (1, 2))).table["duplicate_group"])) == 1
 
 
-def test_without_twins_nothing_is_joined():
+def test_without_duplicates_nothing_is_joined():
     dataset = make(split=[None] * 3)
-    joined = join_twins(dataset, pair(dataset))
+    joined = join_duplicates(dataset, pair(dataset))
     assert joined.table["duplicate_group"].isna().all() and count_joined(joined) == {
         "photographs": 0,
         "groups": 0,
@@ -104,7 +104,10 @@ def test_without_twins_nothing_is_joined():
 
 def test_photographs_in_groups_are_counted():
     dataset = make(duplicate_group=["x", None, None, None, "alone"])
-    assert count_joined(join_twins(dataset, pair(dataset, (0, 1), (2, 3)))) == {"photographs": 4, "groups": 2}
+    assert count_joined(join_duplicates(dataset, pair(dataset, (0, 1), (2, 3)))) == {
+        "photographs": 4,
+        "groups": 2,
+    }
 
 
 # --- leaks
@@ -165,17 +168,17 @@ def test_what_has_no_split_is_there_to_learn_from():
 
 def test_examples_show_each_kind_first():
     dataset = make(split=["train", "test"] * 4)
-    twins = gather_twins(
+    duplicates = gather_duplicates(
         tuple(dataset.table["image"]),
         [
-            Twin(a, a + 1, kind, 1.0, SAME)
+            Duplicate(a, a + 1, kind, 1.0, SAME)
             for a, kind in ((0, "near"), (2, "near"), (4, "partial"), (6, "same lesion"))
         ],
         (),
         (),
         0,
     )
-    assert [leak.kind for leak in gather_leaks(dataset, twins).examples] == [
+    assert [leak.kind for leak in gather_leaks(dataset, duplicates).examples] == [
         "near",
         "partial",
         "same lesion",
@@ -193,8 +196,8 @@ def test_a_chain_over_a_patient_leaks_at_both_ends():
 
 
 def test_what_is_left_out_belongs_with_a_later_side(leaking):
-    twins = search_dataset(leaking)
-    left_out = find_leaking(leaking, twins)
+    duplicates = search_dataset(leaking)
+    left_out = find_leaking(leaking, duplicates)
     assert sorted(path.rpartition("/")[2] for path in leaking.table["image"][left_out]) == ["0.png", "1.png"]
     kept = leaking.take(~left_out)
     assert gather_leaks(kept, search_dataset(kept)) is None
@@ -216,7 +219,7 @@ def test_refusing_names_numbers_examples_and_cures(leaking):
     )
     assert "turned.png (test): near" in words
     assert (
-        all(cure in words for cure in ("lentigo data split photos --out", "--drop-leaks", "--allow-leaks"))
+        all(cure in words for cure in ("lentigo data split photos --out", "--leaks drop", "--leaks allow"))
         and "\n" not in words
     )
 

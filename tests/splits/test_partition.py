@@ -9,13 +9,13 @@ from PIL import Image
 
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.splits.frozen_splits import name_relative, read_earlier, require_new, write_manifest
 from lentigo.splits.partition import Shares, split_dataset
 
 
 def make(folder, n=120, seed=0, **columns):
-    """A manifest of n files of a few bytes, a third of them malignant; they are no photographs, so no twins are looked for."""
+    """A manifest of n files of a few bytes, a third of them malignant; they are no photographs, so no duplicates are looked for."""
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for row in range(n):
@@ -32,7 +32,7 @@ def make(folder, n=120, seed=0, **columns):
 
 
 def split(folder, *shares, **options):
-    return split_dataset(folder, Shares(*shares), **{"twins": False, **options})
+    return split_dataset(folder, Shares(*shares), **{"duplicates": False, **options})
 
 
 def list_parts(partition):
@@ -51,19 +51,19 @@ def lesions(tmp_path):
     for side in ("benign", "malignant"):
         (tmp_path / "photos" / side).mkdir(parents=True)
         for number in range(6):
-            Image.fromarray(draw_phantom(side, number).photo).save(
+            Image.fromarray(draw_synthetic_lesion(side, number).image).save(
                 tmp_path / "photos" / side / f"{number}.png"
             )
-        photo = draw_phantom(side, 0).photo
-        Image.fromarray(np.rot90(photo).copy()).save(tmp_path / "photos" / side / "turned.png")
-        Image.fromarray(photo[:, ::-1].copy()).save(tmp_path / "photos" / side / "mirrored.png")
+        image = draw_synthetic_lesion(side, 0).image
+        Image.fromarray(np.rot90(image).copy()).save(tmp_path / "photos" / side / "turned.png")
+        Image.fromarray(image[:, ::-1].copy()).save(tmp_path / "photos" / side / "mirrored.png")
     return tmp_path / "photos"
 
 
 # --- groups and shares
 
 
-def test_twins_stand_in_one_part(lesions):
+def test_duplicates_stand_in_one_part(lesions):
     partition = split_dataset(lesions)
     parts, table = list_parts(partition), partition.dataset.table
     for side in ("benign", "malignant"):
@@ -72,7 +72,7 @@ def test_twins_stand_in_one_part(lesions):
             == 1
         )
     assert (
-        partition.twins == {"photographs": 6, "groups": 2}
+        partition.duplicates == {"photographs": 6, "groups": 2}
         and len(parts) == 8
         and len(np.unique(partition.dataset.groups)) == 12
     )
@@ -80,9 +80,9 @@ def test_twins_stand_in_one_part(lesions):
 
 def test_without_the_search_only_ids_and_files_count(lesions):
     shutil.copy(lesions / "benign" / "1.png", lesions / "benign" / "same.png")
-    partition = split_dataset(lesions, twins=False)
+    partition = split_dataset(lesions, duplicates=False)
     table = partition.dataset.table
-    assert partition.twins is None and len(np.unique(partition.dataset.groups)) == 16
+    assert partition.duplicates is None and len(np.unique(partition.dataset.groups)) == 16
     assert table.loc[table["image"].str.contains(r"benign/(?:1|same).png"), "split"].nunique() == 1
 
 
@@ -173,7 +173,7 @@ def test_a_split_that_was_given_is_not_kept(tmp_path):
 
 
 def test_labels_that_differ_within_a_lesion_are_listed_and_stay(lesions):
-    Image.fromarray(np.rot90(draw_phantom("benign", 3).photo, 2).copy()).save(
+    Image.fromarray(np.rot90(draw_synthetic_lesion("benign", 3).image, 2).copy()).save(
         lesions / "malignant" / "odd.png"
     )
     partition = split_dataset(lesions)
@@ -185,7 +185,7 @@ def test_labels_that_differ_within_a_lesion_are_listed_and_stay(lesions):
 
 
 def test_they_can_be_left_out(lesions):
-    Image.fromarray(np.rot90(draw_phantom("benign", 3).photo, 2).copy()).save(
+    Image.fromarray(np.rot90(draw_synthetic_lesion("benign", 3).image, 2).copy()).save(
         lesions / "malignant" / "odd.png"
     )
     partition = split_dataset(lesions, drop_conflicts=True)
@@ -198,7 +198,7 @@ def test_a_patient_with_both_kinds_of_lesion_is_no_conflict(tmp_path):
 
 def test_a_file_with_two_labels_is_a_conflict(lesions):
     shutil.copy(lesions / "benign" / "1.png", lesions / "malignant" / "copy.png")
-    assert len(split_dataset(lesions, twins=False).conflicts) == 1
+    assert len(split_dataset(lesions, duplicates=False).conflicts) == 1
 
 
 # --- keeping
@@ -346,7 +346,7 @@ def test_photographs_that_cannot_be_read_are_left_out_and_listed(lesions):
 
 def test_none_that_can_be_read_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"none of its 120 photographs can be read"):
-        split(make(tmp_path), twins=True)
+        split(make(tmp_path), duplicates=True)
 
 
 # --- the manifest
@@ -371,8 +371,8 @@ def test_parquet_is_written_too(lesions, tmp_path):
     )
 
 
-def test_all_columns_are_kept_and_masks_still_found(phantoms, tmp_path):
-    partition = split_dataset(phantoms)
+def test_all_columns_are_kept_and_masks_still_found(synthetic_lesions, tmp_path):
+    partition = split_dataset(synthetic_lesions)
     table = pd.read_csv(write(partition, tmp_path / "below" / "split.csv"))
     assert list(table)[:4] == ["image", "label", "split", "duplicate_group"] and list(table)[-1] == "sha256"
     assert {"lesion_id", "patient_id", "mask", "source", "license"} <= set(table)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lentigo.common.intervals import resample_groups
-from lentigo.datasets.groups import find_leaks, group_photos
+from lentigo.datasets.groups import find_leaks, group_images
 from lentigo.errors import DataError
 from lentigo.splits.splits import split_validation
 
@@ -50,7 +50,7 @@ def test_groups_are_the_union_over_all_columns(seed):
         for name in ("patient_id", "lesion_id", "duplicate_group")
     }
     table = pd.DataFrame(columns)
-    groups = group_photos(table)
+    groups = group_images(table)
     assert {frozenset(np.flatnonzero(groups == number).tolist()) for number in set(groups)} == {
         frozenset(rows) for rows in join_by_hand(table, list(columns))
     }
@@ -60,7 +60,7 @@ def test_missing_ids_join_nothing():
     assert (
         len(
             set(
-                group_photos(
+                group_images(
                     pd.DataFrame({"patient_id": [None, np.nan, None], "lesion_id": [None, "a", "b"]})
                 )
             )
@@ -70,20 +70,20 @@ def test_missing_ids_join_nothing():
 
 
 def test_the_same_value_in_two_columns_joins_nothing():
-    assert len(set(group_photos(pd.DataFrame({"patient_id": ["1", None], "lesion_id": [None, "1"]})))) == 2
+    assert len(set(group_images(pd.DataFrame({"patient_id": ["1", None], "lesion_id": [None, "1"]})))) == 2
 
 
 def test_without_id_columns_each_photograph_is_a_group():
-    assert group_photos(pd.DataFrame({"image": ["a", "a", "b"]})).tolist() == [0, 1, 2]
+    assert group_images(pd.DataFrame({"image": ["a", "a", "b"]})).tolist() == [0, 1, 2]
 
 
 def test_an_empty_table_has_no_groups():
-    assert group_photos(pd.DataFrame({"patient_id": []})).tolist() == []
+    assert group_images(pd.DataFrame({"patient_id": []})).tolist() == []
 
 
 def test_the_index_of_the_table_does_not_matter():
     table = pd.DataFrame({"patient_id": ["a", "b", "a"]}, index=[7, 7, 3])
-    assert group_photos(table).tolist() == [0, 1, 0]
+    assert group_images(table).tolist() == [0, 1, 0]
 
 
 # --- the validation split

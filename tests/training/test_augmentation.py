@@ -4,28 +4,28 @@ import cv2
 import numpy as np
 import pytest
 
-from lentigo.images.synthetic_lesions import draw_phantom
+from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.training.loop.augmentation import (
     Augmentation,
+    augment_image,
     augment_pair,
-    augment_photo,
     bleach_lesion,
     lay_mosaics,
     mix_views,
     view_generator,
 )
 
-PHOTO = draw_phantom("malignant", 3).photo
+PHOTO = draw_synthetic_lesion("malignant", 3).image
 NONE = Augmentation(*[0.0] * 11)
 
 
 def test_nothing_changes_when_every_range_is_zero():
-    np.testing.assert_array_equal(augment_photo(PHOTO, NONE, view_generator(0, 0, 0)), PHOTO)
+    np.testing.assert_array_equal(augment_image(PHOTO, NONE, view_generator(0, 0, 0)), PHOTO)
 
 
 def test_a_view_is_a_function_of_seed_epoch_and_photograph():
     views = [
-        augment_photo(PHOTO, Augmentation(), view_generator(*key))
+        augment_image(PHOTO, Augmentation(), view_generator(*key))
         for key in ((0, 1, 2), (0, 1, 2), (0, 2, 2), (1, 1, 2), (0, 1, 3))
     ]
     np.testing.assert_array_equal(views[0], views[1])
@@ -33,20 +33,20 @@ def test_a_view_is_a_function_of_seed_epoch_and_photograph():
 
 
 def test_a_view_keeps_shape_type_and_most_of_the_light():
-    views = np.stack([augment_photo(PHOTO, Augmentation(), view_generator(0, 0, n)) for n in range(30)])
+    views = np.stack([augment_image(PHOTO, Augmentation(), view_generator(0, 0, n)) for n in range(30)])
     assert views.shape[1:] == PHOTO.shape and views.dtype == np.uint8
     assert abs(views.mean() - PHOTO.mean()) < 15
 
 
 def test_rotation_alone_turns_about_the_centre():
-    turned = augment_photo(PHOTO, Augmentation(180.0, *[0.0] * 8), view_generator(0, 0, 0))
+    turned = augment_image(PHOTO, Augmentation(180.0, *[0.0] * 8), view_generator(0, 0, 0))
     centre = slice(108, 116)
     assert abs(turned[centre, centre].mean() - PHOTO[centre, centre].mean()) < 4
     assert np.abs(turned.astype(int) - PHOTO).mean() > 2
 
 
 def test_colour_alone_keeps_the_place():
-    tinted = augment_photo(
+    tinted = augment_image(
         PHOTO, Augmentation(0.0, False, 0.0, 0.0, 0.0, 0.3, 0.3, 0.3, 0.1), view_generator(0, 0, 5)
     )
     grey, before = tinted.mean(axis=2).ravel(), PHOTO.mean(axis=2).ravel()
@@ -88,7 +88,7 @@ def test_a_mixed_view_loses_what_both_photographs_lose_each_with_the_weight_of_i
 
 
 def test_a_degraded_view_keeps_its_place_and_loses_detail():
-    degraded = augment_photo(PHOTO, replace(NONE, degradation=1.0), view_generator(0, 0, 1))
+    degraded = augment_image(PHOTO, replace(NONE, corruption=1.0), view_generator(0, 0, 1))
     assert degraded.shape == PHOTO.shape and degraded.dtype == np.uint8
     assert np.corrcoef(cv2.blur(degraded, (9, 9)).ravel(), cv2.blur(PHOTO, (9, 9)).ravel())[0, 1] > 0.98
     assert not np.array_equal(degraded, PHOTO)
@@ -96,7 +96,7 @@ def test_a_degraded_view_keeps_its_place_and_loses_detail():
 
 def test_artefacts_are_drawn_as_often_as_asked():
     drawn = [
-        not np.array_equal(augment_photo(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO)
+        not np.array_equal(augment_image(PHOTO, replace(NONE, artefacts=0.2), view_generator(0, 0, n)), PHOTO)
         for n in range(200)
     ]
     assert np.mean(drawn) == pytest.approx(1 - 0.8**4, abs=0.1)
@@ -105,10 +105,10 @@ def test_artefacts_are_drawn_as_often_as_asked():
 def test_a_mask_moves_with_its_photograph():
     y, x = np.mgrid[:96, :96]
     mask = (np.hypot(x - 40, y - 52) < 18).astype(np.uint8)
-    photo = np.repeat(255 - 200 * mask[..., None], 3, axis=2).astype(np.uint8)
+    image = np.repeat(255 - 200 * mask[..., None], 3, axis=2).astype(np.uint8)
     for seed in range(5):
         view, outline = augment_pair(
-            photo,
+            image,
             mask,
             Augmentation(brightness=0, contrast=0, saturation=0, tint=0),
             view_generator(seed, 0, 0),
@@ -118,17 +118,20 @@ def test_a_mask_moves_with_its_photograph():
 
 
 def test_the_view_of_a_pair_is_that_of_the_photograph_alone():
-    photo, augmentation = draw_phantom("benign", 3).photo, Augmentation(degradation=0.5, artefacts=0.5)
-    view, _ = augment_pair(photo, np.zeros(photo.shape[:2], np.uint8), augmentation, view_generator(1, 2, 3))
-    assert (view == augment_photo(photo, augmentation, view_generator(1, 2, 3))).all()
+    image, augmentation = (
+        draw_synthetic_lesion("benign", 3).image,
+        Augmentation(corruption=0.5, artefacts=0.5),
+    )
+    view, _ = augment_pair(image, np.zeros(image.shape[:2], np.uint8), augmentation, view_generator(1, 2, 3))
+    assert (view == augment_image(image, augmentation, view_generator(1, 2, 3))).all()
 
 
 def test_a_bleached_lesion_loses_its_darkness_in_red_and_nothing_else_changes():
     y, x = np.mgrid[:96, :96]
     mask = (np.hypot(x - 40, y - 52) < 14).astype(np.uint8)
-    photo = np.where(mask[..., None] == 1, (100, 60, 50), (220, 170, 150)).astype(np.uint8)
-    photo[:, :4] = 0
-    bleached = bleach_lesion(photo, mask, view_generator(0, 0, 1)).astype(int)
+    image = np.where(mask[..., None] == 1, (100, 60, 50), (220, 170, 150)).astype(np.uint8)
+    image[:, :4] = 0
+    bleached = bleach_lesion(image, mask, view_generator(0, 0, 1)).astype(int)
     lesion, skin = bleached[52, 40], bleached[52, 70]
     assert lesion[0] > 170 and (lesion[1:] > (65, 55)).all() and lesion[0] - lesion[1] > 50, lesion
     np.testing.assert_array_equal(skin, (220, 170, 150))

@@ -32,11 +32,11 @@ def weights(weight_file, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(phantoms, weights, tmp_path_factory):
+def finished(synthetic_lesions, weights, tmp_path_factory):
     """A finished comparison: its folder and its ranking."""
     out = tmp_path_factory.mktemp("comparison")
     ranking = compare_backbones(
-        phantoms,
+        synthetic_lesions,
         out,
         ["mobilenetv3small", "mobilenetv2", "vgg16"],
         Protocol(RECIPE, 2, 1, weights, costs=False),
@@ -55,18 +55,16 @@ def test_the_backbones_of_the_original_are_in_the_table():
 
 def test_each_backbone_has_a_score_of_each_fold(finished):
     out, ranking = finished
-    assert {standing.backbone: len(standing.scores) for standing in ranking.standings} == {
+    assert {standing.backbone: len(standing.scores) for standing in ranking.ranked} == {
         "mobilenetv3small": 2,
         "mobilenetv2": 2,
     }
     assert len(list((out / "units").glob("*-fold*.json"))) == 4
 
 
-def test_every_photograph_is_held_out_once(finished, phantoms):
+def test_every_photograph_is_held_out_once(finished, synthetic_lesions):
     _, ranking = finished
-    assert all(
-        sum(score.n for score in standing.scores) == ranking.facts["n"] for standing in ranking.standings
-    )
+    assert all(sum(score.n for score in standing.scores) == ranking.facts["n"] for standing in ranking.ranked)
 
 
 def test_a_backbone_without_usable_weights_is_named_and_the_others_go_on(finished):
@@ -77,63 +75,66 @@ def test_a_backbone_without_usable_weights_is_named_and_the_others_go_on(finishe
     ] == [("vgg16", True)]
 
 
-def test_what_is_finished_is_not_trained_again(finished, phantoms, weights, monkeypatch):
+def test_what_is_finished_is_not_trained_again(finished, synthetic_lesions, weights, monkeypatch):
     out, before = finished
     monkeypatch.setattr(comparison, "score_head", None)
     again = compare_backbones(
-        phantoms, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
+        synthetic_lesions, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
     )
-    assert again.standings[0].scores == next(
-        s.scores for s in before.standings if s.backbone == "mobilenetv3small"
-    )
+    assert again.ranked[0].scores == next(s.scores for s in before.ranked if s.backbone == "mobilenetv3small")
 
 
-def test_a_unit_that_is_lost_is_made_again_with_the_same_score(finished, phantoms, weights):
+def test_a_unit_that_is_lost_is_made_again_with_the_same_score(finished, synthetic_lesions, weights):
     out, _ = finished
     path = out / "units" / "mobilenetv3small-seed0-fold1.json"
     before = json.loads(path.read_text())
     path.unlink()
-    compare_backbones(phantoms, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False))
+    compare_backbones(
+        synthetic_lesions, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
+    )
     assert json.loads(path.read_text())["auroc"] == pytest.approx(before["auroc"], abs=0.05)
 
 
-def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, phantoms, weights):
+def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, synthetic_lesions, weights):
     out, _ = finished
     with pytest.raises(UsageError, match="was started with another epochs"):
         compare_backbones(
-            phantoms, out, ["mobilenetv2"], Protocol(find_head_recipe("best", epochs=3), 2, 1, weights)
+            synthetic_lesions,
+            out,
+            ["mobilenetv2"],
+            Protocol(find_head_recipe("best", epochs=3), 2, 1, weights),
         )
 
 
-def test_other_photographs_are_refused(finished, phantoms, weights, tmp_path):
+def test_other_photographs_are_refused(finished, synthetic_lesions, weights, tmp_path):
     out, _ = finished
-    table = pd.read_csv(phantoms / "manifest.csv").iloc[:-1]
-    table["image"] = [str(phantoms / image) for image in table["image"]]
+    table = pd.read_csv(synthetic_lesions / "manifest.csv").iloc[:-1]
+    table["image"] = [str(synthetic_lesions / image) for image in table["image"]]
     table.to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(UsageError, match="another data_fingerprint"):
         compare_backbones(tmp_path / "manifest.csv", out, ["mobilenetv2"], Protocol(RECIPE, 2, 1, weights))
 
 
-def test_other_weights_are_refused(finished, phantoms, weights, tmp_path):
+def test_other_weights_are_refused(finished, synthetic_lesions, weights, tmp_path):
     out, _ = finished
     content = (Path(weights) / "mobilenetv2.weights.h5").read_bytes()
     (tmp_path / "mobilenetv2.h5").write_bytes(content + b" ")
     with pytest.raises(
         UsageError, match=r"was made with the weights mobilenetv2.weights.h5@.*, not mobilenetv2.h5@"
     ):
-        compare_backbones(phantoms, out, ["mobilenetv2"], Protocol(RECIPE, 2, 1, str(tmp_path)))
+        compare_backbones(synthetic_lesions, out, ["mobilenetv2"], Protocol(RECIPE, 2, 1, str(tmp_path)))
 
 
-def test_no_weights_at_all_is_an_error(phantoms, weights, tmp_path):
+def test_no_weights_at_all_is_an_error(synthetic_lesions, weights, tmp_path):
     with pytest.raises(ModelError, match=r"none of 1 backbones can be compared; the first: .*vgg16"):
-        compare_backbones(phantoms, tmp_path / "out", ["vgg16"], Protocol(RECIPE, 2, 1, weights))
+        compare_backbones(synthetic_lesions, tmp_path / "out", ["vgg16"], Protocol(RECIPE, 2, 1, weights))
 
 
 def test_the_answer_is_a_table_a_file_and_a_figure(finished):
     out, ranking = finished
     table = pd.read_csv(out / "comparison.csv")
     assert (
-        table["backbone"].tolist() == [standing.backbone for standing in ranking.standings]
+        table["backbone"].tolist() == [standing.backbone for standing in ranking.ranked]
         and table["auroc"].is_monotonic_decreasing
     )
     assert json.loads((out / "comparison.json").read_text()) == json.loads(json.dumps(ranking.to_json()))
@@ -145,10 +146,10 @@ def test_the_best_is_compared_with_each_and_p_is_adjusted():
     ranking = rank_backbones(
         {name: [make_score(auroc) for auroc in aurocs] for name, aurocs in scores.items()}, {}, 1 / 3
     )
-    assert [standing.backbone for standing in ranking.standings] == ["a", "c", "b"] and ranking.standings[
+    assert [standing.backbone for standing in ranking.ranked] == ["a", "c", "b"] and ranking.ranked[
         0
     ].behind is None
-    _, c, b = ranking.standings
+    _, c, b = ranking.ranked
     assert (
         b.behind.mean == pytest.approx(-0.0975)
         and b.p_adjusted == pytest.approx(2 * b.behind.p)
@@ -161,7 +162,7 @@ def test_one_training_has_no_interval_and_is_drawn(tmp_path):
     cost = Cost(4_000_000, 300_000_000, 9.0, 6.0, None, 16.0, "f32")
     ranking = rank_backbones({"a": [make_score(0.9)], "b": [make_score(0.8)]}, {"a": cost, "b": cost}, 0.25)
     assert ranking.to_json()["backbones"][1]["behind"]["p_adjusted"] is None
-    assert draw_tradeoff(ranking.standings, tmp_path / "figure.png").is_file()
+    assert draw_tradeoff(ranking.ranked, tmp_path / "figure.png").is_file()
 
 
 def test_a_name_that_is_unknown_is_refused():
@@ -170,12 +171,12 @@ def test_a_name_that_is_unknown_is_refused():
 
 
 @pytest.mark.check
-def test_the_whole_network_is_compared_on_one_split_a_seed(phantoms, weights, tmp_path):
+def test_the_whole_network_is_compared_on_one_split_a_seed(synthetic_lesions, weights, tmp_path):
     recipe = find_head_recipe("best", finetune=True, head_epochs=1, epochs=1)
     ranking = compare_backbones(
-        phantoms, tmp_path, ["mobilenetv3small"], Protocol(recipe, 2, 1, weights, costs=False)
+        synthetic_lesions, tmp_path, ["mobilenetv3small"], Protocol(recipe, 2, 1, weights, costs=False)
     )
-    (score,) = ranking.standings[0].scores
+    (score,) = ranking.ranked[0].scores
     assert score.epochs == 2 and score.n < ranking.facts["n"] / 2 and not list((tmp_path / "work").iterdir())
 
 

@@ -81,14 +81,14 @@ def test_the_graph_of_a_bf16_network_computes_in_float32():
     from lentigo.models.networks.backbones import BACKBONES
     from lentigo.models.networks.network import build_network
 
-    photos = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
+    images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     with use_devices(bf16=True):
         half = build_network(BACKBONES["mobilenetv3small"], "none")
         graph = to_onnx(half.full).SerializeToString()
     whole = build_network(BACKBONES["mobilenetv3small"], "none")
     whole.full.set_weights(half.full.get_weights())
     np.testing.assert_allclose(
-        Session(graph, precision="f32").answer(photos)["logit"], np.asarray(whole.full(photos)), atol=1e-4
+        Session(graph, precision="f32").answer(images)["logit"], np.asarray(whole.full(images)), atol=1e-4
     )
 
 

@@ -8,7 +8,7 @@ from scipy.special import expit
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.calibration_slope import measure_calibration
-from lentigo.images.photographs import read_photo
+from lentigo.images.photographs import read_image
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import open_bundle
@@ -21,7 +21,7 @@ from lentigo.models.networks.network import (
     open_network,
 )
 from lentigo.models.runtime import Session
-from lentigo.models.training_record import read_learned
+from lentigo.models.training_record import read_training_record
 from lentigo.training import calibration_fit as calibration_module
 from lentigo.training.calibration_fit import fit_platt
 from lentigo.training.heads import Sample, answer_head, train_head
@@ -33,18 +33,20 @@ RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2, validat
 
 
 @pytest.fixture(scope="module")
-def ensemble(phantoms, weight_file, tmp_path_factory):
-    """A RUN of three folds on phantoms, and what the training said of it. Few photographs are enough to calibrate it."""
+def ensemble(synthetic_lesions, weight_file, tmp_path_factory):
+    """A RUN of three folds on synthetic lesions, and what the training said of it. Few photographs are enough to calibrate it."""
     out = tmp_path_factory.mktemp("ensemble") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration_module, "FEWEST", 3)
-        return out, train_folds(phantoms, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small"))
+        return out, train_folds(
+            synthetic_lesions, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small")
+        )
 
 
 @pytest.fixture(scope="module")
-def given(phantoms, tmp_path_factory):
+def given(synthetic_lesions, tmp_path_factory):
     """A RUN of two folds on a backbone that knows lesions, of photographs whose validation split is given."""
-    pool = gather_pool(phantoms).dataset
+    pool = gather_pool(synthetic_lesions).dataset
     split = np.where(assign_folds(pool, 4, 0) == 0, "validation", "train")
     recipe = find_head_recipe("seed", backbone="mobilenetv2", epochs=2)
     out = tmp_path_factory.mktemp("given") / "run"
@@ -61,13 +63,15 @@ def list_validation(out):
 
 
 @pytest.fixture(scope="module")
-def pixels(phantoms):
-    return np.stack([read_photo(path).pixels for path in sorted(phantoms.glob("*/phantom_*.jpg"))[::16]])
+def pixels(synthetic_lesions):
+    return np.stack(
+        [read_image(path).pixels for path in sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::16]]
+    )
 
 
-def test_a_run_of_folds_is_a_run(ensemble, phantoms):
+def test_a_run_of_folds_is_a_run(ensemble, synthetic_lesions):
     out, _ = ensemble
-    answers = list(Predictor(open_bundle(out)).predict(sorted(phantoms.glob("malignant/*.jpg"))[:3]))
+    answers = list(Predictor(open_bundle(out)).predict(sorted(synthetic_lesions.glob("malignant/*.jpg"))[:3]))
     assert all(isinstance(answer, Prediction) for answer in answers) and open_bundle(out).outputs == (
         "logit",
         "embedding",
@@ -105,7 +109,7 @@ def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     )
 
 
-def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, given, phantoms):
+def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, given, synthetic_lesions):
     out, _ = ensemble
     assert (
         open_bundle(out).card["refusal"]["output"] == "embedding"
@@ -118,7 +122,9 @@ def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, giv
     ] == reference.output == "middle" and reference.centres.shape == (2, 128)
     known = [
         answer.in_distribution
-        for answer in Predictor(training.bundle).predict(sorted(phantoms.glob("*/phantom_*.jpg"))[::4])
+        for answer in Predictor(training.bundle).predict(
+            sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::4]
+        )
     ]
     assert np.mean(known) > 0.9
 
@@ -143,11 +149,11 @@ def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
 
-@pytest.mark.parametrize("flips", [False, True])
-def test_calibration_threshold_and_scores_are_those_of_the_mean_that_is_served(ensemble, flips):
+@pytest.mark.parametrize("tta", [False, True])
+def test_calibration_threshold_and_scores_are_those_of_the_mean_that_is_served(ensemble, tta):
     out, _ = ensemble
     images, malignant = list_validation(out)
-    predictor = Predictor(open_bundle(out), flips=flips)
+    predictor = Predictor(open_bundle(out), tta=tta)
     answers = list(predictor.answer(images))
     fitted = fit_platt(np.array([answer.logit for answer in answers]), malignant.astype(int))
     assert predictor.calibration.kind == "platt"
@@ -169,7 +175,9 @@ def test_validation_scores_are_those_of_what_is_served(ensemble):
 def test_what_a_run_of_folds_knows_says_what_was_validation(ensemble):
     out, _ = ensemble
     sides = pd.read_csv(out / "splits.csv")
-    known = read_learned(open_bundle(out)).recognise(sides["image"].tolist(), sides["sha256"].tolist())
+    known = read_training_record(open_bundle(out)).recognise(
+        sides["image"].tolist(), sides["sha256"].tolist()
+    )
     assert [found.split for found in known] == sides["split"].tolist()
 
 
@@ -195,10 +203,10 @@ def test_the_mean_of_heads_is_calibrated_by_photographs_that_no_head_has_seen():
     assert abs(after.slope - 1) < 0.2 and abs(after.intercept) < 0.2
 
 
-def test_validation_is_in_no_fold_and_a_patient_in_one(ensemble, phantoms):
+def test_validation_is_in_no_fold_and_a_patient_in_one(ensemble, synthetic_lesions):
     out, training = ensemble
     sides = pd.read_csv(out / "splits.csv").set_index("image")
-    dataset = load_dataset(phantoms)
+    dataset = load_dataset(synthetic_lesions)
     held_out = sides["split"] == "validation"
     assert training.validation.n == held_out.sum() and len(sides) == len(dataset)
     assert sides.loc[held_out, "fold"].isna().all() and set(sides.loc[~held_out, "fold"]) == {0, 1, 2}
@@ -240,14 +248,16 @@ def test_the_history_has_a_stage_for_each_fold(ensemble):
     )
 
 
-def test_a_recipe_that_trains_the_backbone_is_refused(phantoms, tmp_path):
+def test_a_recipe_that_trains_the_backbone_is_refused(synthetic_lesions, tmp_path):
     with pytest.raises(UsageError, match="--folds with --finetune"):
-        train_folds(phantoms, tmp_path / "run", find_head_recipe("best", finetune=True))
+        train_folds(synthetic_lesions, tmp_path / "run", find_head_recipe("best", finetune=True))
     assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.check
-def test_a_training_of_folds_that_was_stopped_goes_on(phantoms, weight_file, ensemble, tmp_path, monkeypatch):
+def test_a_training_of_folds_that_was_stopped_goes_on(
+    synthetic_lesions, weight_file, ensemble, tmp_path, monkeypatch
+):
     from lentigo.training.selection import ensemble as module
 
     seen, original = [], module.train_head
@@ -261,11 +271,11 @@ def test_a_training_of_folds_that_was_stopped_goes_on(phantoms, weight_file, ens
     monkeypatch.setattr(module, "train_head", stop)
     options = {"folds": 3, "weights": weight_file("mobilenetv3small")}
     with pytest.raises(KeyboardInterrupt):
-        train_folds(phantoms, tmp_path / "run", RECIPE, **options)
+        train_folds(synthetic_lesions, tmp_path / "run", RECIPE, **options)
     monkeypatch.undo()
     with pytest.raises(UsageError, match="another folds"):
-        train_folds(phantoms, tmp_path / "run", RECIPE, **options | {"folds": 4}, resume=True)
-    train_folds(phantoms, tmp_path / "run", RECIPE, **options, resume=True)
+        train_folds(synthetic_lesions, tmp_path / "run", RECIPE, **options | {"folds": 4}, resume=True)
+    train_folds(synthetic_lesions, tmp_path / "run", RECIPE, **options, resume=True)
     columns = ["stage", "epoch", "loss", "val_auroc"]
     whole, parted = (
         pd.read_csv(folder / "history.csv")[columns] for folder in (ensemble[0], tmp_path / "run")

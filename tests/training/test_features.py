@@ -17,15 +17,15 @@ from lentigo.training.features import (
     extract_features,
     features_folder,
     load_shards,
-    refuse_still_features,
+    refuse_frozen_features,
 )
 
 
 @pytest.fixture
-def dataset(phantoms, tmp_path, monkeypatch):
-    """Six phantoms, and a cache of their own."""
+def dataset(synthetic_lesions, tmp_path, monkeypatch):
+    """Six synthetic lesions, and a cache of their own."""
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
-    return load_dataset(phantoms).take(np.array([0, 1, 2, 30, 31, 32]))
+    return load_dataset(synthetic_lesions).take(np.array([0, 1, 2, 30, 31, 32]))
 
 
 @pytest.fixture(scope="module")
@@ -37,15 +37,15 @@ def network():
 def asked(monkeypatch):
     """The number of photographs that the trunk was run on."""
     seen = []
-    original = cache.stream_photos
+    original = cache.stream_images
     monkeypatch.setattr(cache, "stream_photos", lambda paths: original(seen.extend(paths) or paths))
     return seen
 
 
 def test_features_are_those_of_keras(network, dataset):
-    photos, _ = read_all(dataset.table["image"])
-    expected = network.trunk.predict(np.stack([photo.pixels for photo in photos]), verbose=0)
-    np.testing.assert_allclose(extract_features(network, dataset, exact=True).values, expected, atol=1e-4)
+    images, _ = read_all(dataset.table["image"])
+    expected = network.trunk.predict(np.stack([image.pixels for image in images]), verbose=0)
+    np.testing.assert_allclose(extract_features(network, dataset, fp32=True).values, expected, atol=1e-4)
 
 
 def test_features_are_computed_once(network, dataset, asked):
@@ -116,7 +116,7 @@ def test_features_that_are_no_numbers_are_refused():
     with pytest.raises(
         ModelError, match="toy with --weights none: gives 1 of 2 photographs features that are no numbers"
     ):
-        refuse_still_features(features, "toy", "none")
+        refuse_frozen_features(features, "toy", "none")
 
 
 def test_a_shard_with_other_numbers_is_rebuilt(network, dataset):
@@ -153,19 +153,19 @@ def test_features_that_hardly_differ_are_refused_whatever_their_mean(size, refus
     values = 3 + size * np.random.default_rng(0).uniform(0, 1, (50, 8)).astype(np.float32)
     features = Features(values, np.ones(50, bool), ())
     with pytest.raises(ModelError, match="the same features") if refused else nullcontext():
-        refuse_still_features(features, "toy", "none")
+        refuse_frozen_features(features, "toy", "none")
 
 
 def test_training_on_features_is_training_the_frozen_network(dataset):
     """Same logits before, same loss of an epoch, same logits after, from the same seed."""
-    photos, _ = read_all(dataset.table["image"])
+    images, _ = read_all(dataset.table["image"])
     pixels, labels = (
-        np.stack([photo.pixels for photo in photos]),
+        np.stack([image.pixels for image in images]),
         dataset.malignant[:, None].astype("float32"),
     )
     whole, split = (build_network(BACKBONES["mobilenetv2"], "none", seed=5) for _ in range(2))
     split.trunk.set_weights(whole.trunk.get_weights())
-    values = extract_features(split, dataset, exact=True).values
+    values = extract_features(split, dataset, fp32=True).values
     np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-4)
     losses = []
     for model, inputs in ((whole.full, pixels), (split.head, values)):

@@ -8,12 +8,12 @@ from lentigo.training.selection.folds import assign_folds, gather_pool
 
 
 @pytest.fixture
-def closed(phantoms, tmp_path):
-    """Phantoms whose manifest has all three splits; the files of the test split are no photographs."""
-    table = pd.read_csv(phantoms / "manifest.csv")
+def closed(synthetic_lesions, tmp_path):
+    """Synthetic lesions whose manifest has all three splits; the files of the test split are no photographs."""
+    table = pd.read_csv(synthetic_lesions / "manifest.csv")
     place = table["patient_id"].rank(method="dense").astype(int) % 4
     table["split"] = place.map({0: "test", 1: "validation", 2: "train", 3: "train"})
-    table["image"] = [str(phantoms / image) for image in table["image"]]
+    table["image"] = [str(synthetic_lesions / image) for image in table["image"]]
     for row in table.index[table["split"] == "test"]:
         path = tmp_path / f"closed_{row}.jpg"
         path.write_bytes(b"closed")
@@ -42,14 +42,14 @@ def test_no_file_of_the_test_split_is_opened(closed, monkeypatch):
     assert pool.problems == () and not [name for name in opened if "closed" in name]
 
 
-def test_a_patient_is_in_one_fold(phantoms):
-    dataset = load_dataset(phantoms)
+def test_a_patient_is_in_one_fold(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     folds = assign_folds(dataset, 4, 0)
     assert (pd.Series(folds).groupby(dataset.table["patient_id"]).nunique() == 1).all()
 
 
-def test_every_fold_has_both_classes_in_like_numbers(phantoms):
-    dataset = load_dataset(phantoms)
+def test_every_fold_has_both_classes_in_like_numbers(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     counts = pd.crosstab(assign_folds(dataset, 4, 0), dataset.malignant)
     assert (
         counts.shape == (4, 2)
@@ -58,14 +58,14 @@ def test_every_fold_has_both_classes_in_like_numbers(phantoms):
     )
 
 
-def test_another_seed_draws_other_folds_and_the_same_seed_the_same(phantoms):
-    dataset = load_dataset(phantoms)
+def test_another_seed_draws_other_folds_and_the_same_seed_the_same(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     first, same, other = (assign_folds(dataset, 3, seed) for seed in (0, 0, 1))
     assert (first == same).all() and (first != other).any()
 
 
-def test_too_few_lesions_for_the_folds_are_counted(phantoms):
-    dataset = load_dataset(phantoms)
+def test_too_few_lesions_for_the_folds_are_counted(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     few = dataset.take(
         np.unique(
             np.concatenate(
@@ -78,6 +78,6 @@ def test_too_few_lesions_for_the_folds_are_counted(phantoms):
 
 
 @pytest.mark.parametrize("folds", [0, 1, 21])
-def test_a_number_of_folds_that_makes_no_sense_is_named(phantoms, folds):
+def test_a_number_of_folds_that_makes_no_sense_is_named(synthetic_lesions, folds):
     with pytest.raises(UsageError, match=f"folds is {folds}; expected 2 to 20"):
-        assign_folds(load_dataset(phantoms), folds, 0)
+        assign_folds(load_dataset(synthetic_lesions), folds, 0)

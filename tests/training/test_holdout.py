@@ -16,17 +16,17 @@ from lentigo.training.holdout import set_aside
 from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
-LINEAR = {"head": "linear", "still_share": 0.3}
+LINEAR = {"head": "linear", "freeze": 0.3}
 RECIPE = find_recipe(
-    "best", backbone="mobilenetv3small", epochs=1, small_epochs=0, head_epochs=0, views=16, batch_size=8,
+    "best", backbone="mobilenetv3small", epochs=1, lowres_epochs=0, head_epochs=0, views=16, batch_size=8,
     balance="source", diagnosis="diagnosis", clip_norm=1.0, resampling=0.5, artefacts=0.2, **LINEAR,
 )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
-def manifest(phantoms, tmp_path_factory):
+def manifest(synthetic_lesions, tmp_path_factory):
     """The drawn lesions as three sources with diagnoses; one lesion stands in two of them."""
-    dataset = load_dataset(phantoms)
+    dataset = load_dataset(synthetic_lesions)
     table = dataset.table[["image", "label"]].copy()
     table["image"] = [str(image) for image in table["image"]]
     table["source"] = np.array(["clinic", "phone", "screening"])[np.arange(len(table)) % 3]
@@ -62,14 +62,14 @@ def test_the_run_is_measured_on_the_source(training):
     assert training.bundle.card["metrics"]["without phone"]["n"] == 16
 
 
-def test_the_graph_gives_a_diagnosis_that_adds_up_to_one(training, phantoms):
+def test_the_graph_gives_a_diagnosis_that_adds_up_to_one(training, synthetic_lesions):
     graph = onnx.load(training.bundle.graph).graph
     shapes = {
         output.name: [d.dim_value for d in output.type.tensor_type.shape.dim][1:] for output in graph.output
     }
     assert shapes["diagnosis"] == [len(DIAGNOSES)]
     answer = next(
-        iter(Predictor(training.bundle, exact=True).session.stream([np.full((224, 224, 3), 120, np.uint8)]))
+        iter(Predictor(training.bundle, fp32=True).session.stream([np.full((224, 224, 3), 120, np.uint8)]))
     )
     assert answer["diagnosis"].sum() == pytest.approx(1, abs=1e-5)
 
@@ -99,9 +99,9 @@ def test_a_data_set_of_one_source_leaves_nothing_to_learn_from(manifest):
         set_aside(load_dataset(manifest).assign(source="phone"), ["phone"])
 
 
-def test_a_diagnosis_that_the_data_do_not_have_is_an_error(phantoms, tmp_path):
+def test_a_diagnosis_that_the_data_do_not_have_is_an_error(synthetic_lesions, tmp_path):
     with pytest.raises(DataError, match="no column 'diagnosis'"):
-        train(phantoms, tmp_path / "run", RECIPE, weights="none")
+        train(synthetic_lesions, tmp_path / "run", RECIPE, weights="none")
 
 
 def test_a_diagnosis_needs_a_backbone_that_learns(manifest, tmp_path):

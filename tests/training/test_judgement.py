@@ -6,7 +6,7 @@ import pytest
 from lentigo.datasets.manifests import load_dataset
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import draft_bundle, open_bundle
-from lentigo.training.judgement import judge_network, measure_photos
+from lentigo.training.judgement import judge_network, measure_images
 from lentigo.training.precision_check import PrecisionCheck
 from lentigo.training.recipes import find_recipe
 
@@ -14,11 +14,11 @@ IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
 
 
 @pytest.fixture
-def judged(toy_run, phantoms, tmp_path):
-    """A toy RUN that was judged on the phantoms, in fp32, since bf16 is not neutral."""
+def judged(toy_run, synthetic_lesions, tmp_path):
+    """A toy RUN that was judged on the synthetic lesions, in fp32, since bf16 is not neutral."""
     folder = shutil.copytree(toy_run("logit", "embedding", "heatmap"), tmp_path / "run")
-    dataset = load_dataset(phantoms)
-    measured = measure_photos(folder / "model.onnx", IN_F32, dataset, "embedding", flips=True)
+    dataset = load_dataset(synthetic_lesions)
+    measured = measure_images(folder / "model.onnx", IN_F32, dataset, "embedding", tta=True)
     recipe = find_recipe("best", operating_point="sensitivity=0.95")
     entries = judge_network(folder, recipe, IN_F32, (measured.points, measured.malignant), measured)
     card = {
@@ -27,10 +27,10 @@ def judged(toy_run, phantoms, tmp_path):
     return draft_bundle(folder, card | entries), dataset
 
 
-@pytest.mark.parametrize("flips", [False, True])
-def test_what_is_stored_is_what_is_served(judged, flips):
+@pytest.mark.parametrize("tta", [False, True])
+def test_what_is_stored_is_what_is_served(judged, tta):
     bundle, dataset = judged
-    predictor = Predictor(bundle, flips=flips)
+    predictor = Predictor(bundle, tta=tta)
     served = np.array([answer.probability for answer in predictor.predict(dataset.table["image"])])
     stored = np.concatenate([predictor.reference.benign, predictor.reference.malignant])
     np.testing.assert_allclose(np.sort(served), np.sort(stored), atol=1e-6)

@@ -13,9 +13,9 @@ from lentigo.images.photographs import read_all
 from lentigo.inference.prediction import predict
 from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
-from lentigo.models.training_record import forget_everything, read_learned
+from lentigo.models.training_record import forget_everything, read_training_record
 from lentigo.training.masks.mask_training import hold_out, train_masks
-from lentigo.training.preparation import Guard
+from lentigo.training.preparation import LeakPolicy
 from lentigo.training.recipes import find_recipe
 
 QUICK = find_recipe(
@@ -24,7 +24,7 @@ QUICK = find_recipe(
     epochs=1,
     mask_epochs=2,
     batch_size=16,
-    average=0.5,
+    ema=0.5,
     mask_learning_rate=0.01,
 )
 
@@ -46,11 +46,11 @@ def stop_after(epochs: int):
 
 
 @pytest.fixture(scope="module")
-def bare(phantoms, tmp_path_factory):
-    """Phantoms and masks without labels: a manifest that names them where they lie."""
-    table = pd.read_csv(phantoms / "manifest.csv").drop(columns="label")
+def bare(synthetic_lesions, tmp_path_factory):
+    """Synthetic lesions and masks without labels: a manifest that names them where they lie."""
+    table = pd.read_csv(synthetic_lesions / "manifest.csv").drop(columns="label")
     for column in ("image", "mask"):
-        table[column] = [str(phantoms / name) for name in table[column]]
+        table[column] = [str(synthetic_lesions / name) for name in table[column]]
     folder = tmp_path_factory.mktemp("bare")
     table.to_csv(folder / "manifest.csv", index=False)
     return folder
@@ -72,18 +72,18 @@ def alone(bare, weight_file, tmp_path_factory):
     )
 
 
-def answer(folder, phantoms):
-    photos, _ = read_all(sorted(phantoms.glob("*/phantom_*.jpg"))[:6])
+def answer(folder, synthetic_lesions):
+    images, _ = read_all(sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[:6])
     return Session(folder / "model.onnx", precision="f32").answer(
-        np.stack([photo.pixels for photo in photos])
+        np.stack([image.pixels for image in images])
     )
 
 
 # --- for a finished RUN
 
 
-def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, phantoms):
-    before, after = answer(run, phantoms), answer(extended.bundle.folder, phantoms)
+def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, synthetic_lesions):
+    before, after = answer(run, synthetic_lesions), answer(extended.bundle.folder, synthetic_lesions)
     assert set(after) == {"logit", "embedding", "heatmap", "mask", "middle"}
     for name, values in before.items():
         np.testing.assert_array_equal(after[name], values, err_msg=name)
@@ -155,14 +155,17 @@ def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_goes_on_to_the_same_e
 
 
 @pytest.mark.check
-def test_a_decoder_may_be_trained_again(extended, bare, phantoms, tmp_path):
+def test_a_decoder_may_be_trained_again(extended, bare, synthetic_lesions, tmp_path):
     folder = tmp_path / "run"
     shutil.copytree(extended.bundle.folder, folder)
     again = train_masks(bare, folder, dataclasses.replace(QUICK, mask_epochs=1, seed=5))
     history = pd.read_csv(folder / "history.csv")
     assert (history["stage"] == "decoder").sum() == 1
     assert (folder / "model_card.md").read_text("utf-8").count("## Outlines of lesions") == 1
-    before, after = answer(extended.bundle.folder, phantoms), answer(again.bundle.folder, phantoms)
+    before, after = (
+        answer(extended.bundle.folder, synthetic_lesions),
+        answer(again.bundle.folder, synthetic_lesions),
+    )
     np.testing.assert_array_equal(after["logit"], before["logit"])
     assert (after["mask"] != before["mask"]).any()
 
@@ -195,11 +198,11 @@ def test_without_labels_there_is_a_decoder_and_no_classifier(alone):
     assert alone.classifier is None
 
 
-def test_a_run_without_a_classifier_refuses_to_classify(alone, photo):
+def test_a_run_without_a_classifier_refuses_to_classify(alone, image):
     with pytest.raises(
         ModelError, match="expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"
     ):
-        predict(photo, alone.bundle.folder)
+        predict(image, alone.bundle.folder)
 
 
 def test_its_model_card_speaks_of_outlines_alone(alone):
@@ -214,16 +217,16 @@ def test_a_trunk_may_learn_too(bare, weight_file, tmp_path):
         tmp_path / "run",
         dataclasses.replace(QUICK, mask_epochs=1),
         weights=weight_file("mobilenetv3small"),
-        unfreeze=True,
+        finetune=True,
     )
     assert pd.read_csv(tmp_path / "run" / "history.csv")["stage"].tolist() == ["decoder", "decoder and trunk"]
     assert training.bundle.card["trunk"] == "trained"
 
 
-def test_a_trunk_does_not_learn_where_there_is_a_classifier(run, bare, phantoms, tmp_path):
-    for data, out in ((bare, run), (phantoms, tmp_path / "new")):
-        with pytest.raises(UsageError, match="--unfreeze would change the classifier"):
-            train_masks(data, out, QUICK, unfreeze=True)
+def test_a_trunk_does_not_learn_where_there_is_a_classifier(run, bare, synthetic_lesions, tmp_path):
+    for data, out in ((bare, run), (synthetic_lesions, tmp_path / "new")):
+        with pytest.raises(UsageError, match="--finetune would change the classifier"):
+            train_masks(data, out, QUICK, finetune=True)
 
 
 @pytest.mark.check
@@ -243,22 +246,24 @@ def test_a_stopped_training_goes_on(alone, bare, weight_file, tmp_path):
 
 
 @pytest.mark.check
-def test_with_labels_a_classifier_comes_first_and_shares_its_split(phantoms, weight_file, tmp_path):
-    training = train_masks(phantoms, tmp_path / "run", QUICK, weights=weight_file("mobilenetv3small"))
+def test_with_labels_a_classifier_comes_first_and_shares_its_split(synthetic_lesions, weight_file, tmp_path):
+    training = train_masks(
+        synthetic_lesions, tmp_path / "run", QUICK, weights=weight_file("mobilenetv3small")
+    )
     assert (
         training.bundle.outputs == ("logit", "embedding", "heatmap", "mask")
         and training.classifier.validation.n == training.validation.n
     )
-    photos, masks = (
+    images, masks = (
         pd.read_csv(tmp_path / "run" / name).set_index("image")["split"].to_dict()
         for name in ("splits.csv", "masks.csv")
     )
-    assert photos == masks
+    assert images == masks
 
 
-def test_what_cannot_be_used_is_left_out_and_listed(phantoms, run, tmp_path):
-    table = pd.read_csv(phantoms / "manifest.csv")[["image", "mask"]].head(12)
-    table = table.apply(lambda column: [str(phantoms / name) for name in column])
+def test_what_cannot_be_used_is_left_out_and_listed(synthetic_lesions, run, tmp_path):
+    table = pd.read_csv(synthetic_lesions / "manifest.csv")[["image", "mask"]].head(12)
+    table = table.apply(lambda column: [str(synthetic_lesions / name) for name in column])
     table.loc[0, "mask"] = None
     table.to_csv(tmp_path / "manifest.csv", index=False)
     shutil.copytree(run, tmp_path / "run")
@@ -267,10 +272,10 @@ def test_what_cannot_be_used_is_left_out_and_listed(phantoms, run, tmp_path):
 
 
 def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
-    learned, before = read_learned(extended.bundle), read_learned(open_bundle(run))
+    learned, before = read_training_record(extended.bundle), read_training_record(open_bundle(run))
     masks = load_masks(bare)
     known = learned.recognise(masks.table["image"].tolist(), masks.digests, part="decoder")
-    assert all(known) and {photo.how for photo in known} == {"file"} and learned.not_known == 0
+    assert all(known) and {image.how for image in known} == {"file"} and learned.not_known == 0
     np.testing.assert_array_equal(learned.of_part("classifier").digests, before.digests)
     assert not before.of_part("decoder").total
 
@@ -278,23 +283,23 @@ def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
 # --- the split
 
 
-def test_no_patient_stands_on_both_sides(phantoms):
-    masks = load_masks(phantoms)
+def test_no_patient_stands_on_both_sides(synthetic_lesions):
+    masks = load_masks(synthetic_lesions)
     sides = (
         pd.Series(hold_out(masks, QUICK, forget_everything())).groupby(masks.table["patient_id"]).nunique()
     )
     assert (sides == 1).all()
 
 
-def test_a_given_split_is_kept(phantoms):
-    masks = load_masks(phantoms)
+def test_a_given_split_is_kept(synthetic_lesions):
+    masks = load_masks(synthetic_lesions)
     first = masks.table.index < 9
     given = dataclasses.replace(masks, table=masks.table.assign(split=np.where(first, "validation", "train")))
     assert hold_out(given, QUICK, forget_everything()).tolist() == first.tolist()
 
 
-def test_one_group_is_too_few(phantoms):
-    masks = load_masks(phantoms)
+def test_one_group_is_too_few(synthetic_lesions):
+    masks = load_masks(synthetic_lesions)
     with pytest.raises(DataError, match=r"of one group .* expected two at least"):
         hold_out(masks.take(np.array([0])), QUICK, forget_everything())
 
@@ -303,4 +308,4 @@ def test_a_split_that_leaks_is_refused(bare, tmp_path):
     table = pd.read_csv(bare / "manifest.csv")
     table.assign(split=["train", "test"] * (len(table) // 2)).to_csv(tmp_path / "manifest.csv", index=False)
     with pytest.raises(DataError, match=r"patient_id: \d+.*same "):
-        train_masks(tmp_path, tmp_path / "run", QUICK, guard=Guard(twins=False))
+        train_masks(tmp_path, tmp_path / "run", QUICK, leak_policy=LeakPolicy(duplicates=False))

@@ -27,7 +27,9 @@ def test_a_loss_that_chance_may_hide_is_no_agreement():
 
 
 @pytest.mark.parametrize(("offset", "served"), [(0.0, "bf16"), (0.4, "f32")])
-def test_the_logits_are_those_of_the_precision_that_is_served(run, phantoms, monkeypatch, offset, served):
+def test_the_logits_are_those_of_the_precision_that_is_served(
+    run, synthetic_lesions, monkeypatch, offset, served
+):
     class Session(precision.Session):
         """A processor whose bf16 moves every logit by half of the offset, to either side in turn."""
 
@@ -35,14 +37,14 @@ def test_the_logits_are_those_of_the_precision_that_is_served(run, phantoms, mon
             super().__init__(graph, precision="f32")
             self.offset = offset if precision == "bf16" else 0.0
 
-        def stream(self, photos):
-            for number, answer in enumerate(super().stream(photos)):
+        def stream(self, images):
+            for number, answer in enumerate(super().stream(images)):
                 yield {**answer, "logit": answer["logit"] + self.offset * (-1) ** number}
 
-    dataset = load_dataset(phantoms)
-    exact = measure_served(run / "model.onnx", dataset, "youden", exact=True)
+    dataset = load_dataset(synthetic_lesions)
+    fp32 = measure_served(run / "model.onnx", dataset, "youden", fp32=True)
     monkeypatch.setattr(precision, "fastest_precision", lambda: "bf16")
     monkeypatch.setattr(precision, "Session", Session)
     found = measure_served(run / "model.onnx", dataset, "youden")
-    assert exact.precision == "f32" and exact.check is None and found.precision == served
-    assert np.allclose(found.logits, exact.logits) and found.check.neutral == (served == "bf16")
+    assert fp32.precision == "f32" and fp32.check is None and found.precision == served
+    assert np.allclose(found.logits, fp32.logits) and found.check.neutral == (served == "bf16")

@@ -1,4 +1,4 @@
-"""What stands before a training: leaks are refused, left out or marked, and twins share a group."""
+"""What stands before a training: leaks are refused, left out or marked, and duplicates share a group."""
 
 import dataclasses
 import json
@@ -18,30 +18,30 @@ from lentigo.evaluation.contamination import find_contamination
 from lentigo.models.bundle import open_bundle
 from lentigo.training.preparation import (
     FEWEST,
-    Guard,
-    choose_guard,
+    LeakPolicy,
+    check_training_set,
+    choose_leak_policy,
     draw_validation,
     find_start,
-    guard_material,
     load_labelled,
     refuse_known,
 )
 from lentigo.training.recipes import SEED, find_recipe
 from lentigo.training.trainer import train
 
-ALLOW, DROP = Guard(leaks="allow"), Guard(leaks="drop")
+ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 
 
 @pytest.fixture(scope="module")
-def leaking(phantoms, tmp_path_factory):
-    """Phantoms in train and test folders; two of the test are training photographs, turned."""
+def leaking(synthetic_lesions, tmp_path_factory):
+    """Synthetic lesions in train and test folders; two of the test are training photographs, turned."""
     folder = tmp_path_factory.mktemp("leaking")
-    table = pd.read_csv(phantoms / "manifest.csv")
+    table = pd.read_csv(synthetic_lesions / "manifest.csv")
     test = table["patient_id"].isin(sorted(table["patient_id"].unique())[::4])
     for image, label, there in zip(table["image"], table["label"], test, strict=True):
         target = folder / ("test" if there else "train") / label / image.rpartition("/")[2]
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(phantoms / image, target)
+        shutil.copy(synthetic_lesions / image, target)
     for label in ("benign", "malignant"):
         first = sorted((folder / "train" / label).iterdir())[0]
         Image.open(first).transpose(Image.Transpose.ROTATE_90).save(
@@ -50,8 +50,8 @@ def leaking(phantoms, tmp_path_factory):
     return folder
 
 
-def guard(folder, how=Guard()):
-    return guard_material(load_labelled(folder), how, show_nothing)
+def leak_policy(folder, how=LeakPolicy()):
+    return check_training_set(load_labelled(folder), how, show_nothing)
 
 
 def list_copied(folder):
@@ -63,30 +63,36 @@ def list_copied(folder):
 def test_a_split_that_leaks_is_refused_with_its_cures(leaking):
     with pytest.raises(
         DataError,
-        match=r"its split leaks: .* test photographs .* such as .*turned_.*--drop-leaks.*--allow-leaks",
+        match=r"its split leaks: .* test photographs .* such as .*turned_.*--leaks drop.*--leaks allow",
     ):
-        guard(leaking)
+        leak_policy(leaking)
 
 
 def test_by_ids_alone_it_is_not_seen_and_nothing_is_opened(leaking):
-    material = guard(leaking, Guard(twins=False))
-    assert material.leaks is None and material.twins is None and "digests" not in vars(material.dataset)
+    training_set = leak_policy(leaking, LeakPolicy(duplicates=False))
+    assert (
+        training_set.leaks is None
+        and training_set.duplicates is None
+        and "digests" not in vars(training_set.dataset)
+    )
 
 
 def test_dropping_leaves_out_what_the_test_shows(leaking):
-    material = guard(leaking, DROP)
+    training_set = leak_policy(leaking, DROP)
     left = {path.name for path in (leaking / "train").glob("*/*")} - {
-        image.rpartition("/")[2] for image in material.dataset.table["image"]
+        image.rpartition("/")[2] for image in training_set.dataset.table["image"]
     }
-    assert left == list_copied(leaking) and material.left_out == len(left) >= 2
-    assert material.describe()["leaks"] is None and material.describe()["left_out"]["n"] == len(left)
-    assert set(material.dataset.table["split"]) == {"train"}
+    assert left == list_copied(leaking) and training_set.left_out == len(left) >= 2
+    assert training_set.describe()["leaks"] is None and training_set.describe()["left_out"]["n"] == len(left)
+    assert set(training_set.dataset.table["split"]) == {"train"}
 
 
 def test_allowing_leaves_out_nothing_and_says_so(leaking):
-    material = guard(leaking, ALLOW)
-    facts = material.describe()
-    assert material.left_out == 0 and len(material.dataset) == len(list((leaking / "train").glob("*/*")))
+    training_set = leak_policy(leaking, ALLOW)
+    facts = training_set.describe()
+    assert training_set.left_out == 0 and len(training_set.dataset) == len(
+        list((leaking / "train").glob("*/*"))
+    )
     assert (
         facts["left_out"] is None
         and facts["leaks"]["photographs"]["test"] >= 2
@@ -94,60 +100,65 @@ def test_allowing_leaves_out_nothing_and_says_so(leaking):
     )
 
 
-def test_a_clean_split_is_no_matter(phantoms):
-    material = guard(phantoms)
-    assert material.leaks is None and material.left_out == 0 and material.describe()["leaks"] is None
-
-
-def test_twins_share_a_group_where_no_id_joins_them(phantoms, tmp_path):
-    for label in ("benign", "malignant"):
-        shutil.copytree(phantoms / label, tmp_path / label)
-    material, lesions = guard(tmp_path), pd.read_csv(phantoms / "manifest.csv")["lesion_id"]
+def test_a_clean_split_is_no_matter(synthetic_lesions):
+    training_set = leak_policy(synthetic_lesions)
     assert (
-        len(np.unique(material.dataset.groups)) == lesions.nunique() < len(lesions)
-        and material.twins["groups"] == 8
+        training_set.leaks is None and training_set.left_out == 0 and training_set.describe()["leaks"] is None
     )
 
 
-def test_ids_on_two_sides_leak_without_a_search_too(phantoms, tmp_path):
-    table = pd.read_csv(phantoms / "manifest.csv").assign(split=["train", "test"] * 24)
-    table.assign(image=[str(phantoms / image) for image in table["image"]]).to_csv(
+def test_duplicates_share_a_group_where_no_id_joins_them(synthetic_lesions, tmp_path):
+    for label in ("benign", "malignant"):
+        shutil.copytree(synthetic_lesions / label, tmp_path / label)
+    training_set, lesions = (
+        leak_policy(tmp_path),
+        pd.read_csv(synthetic_lesions / "manifest.csv")["lesion_id"],
+    )
+    assert (
+        len(np.unique(training_set.dataset.groups)) == lesions.nunique() < len(lesions)
+        and training_set.duplicates["groups"] == 8
+    )
+
+
+def test_ids_on_two_sides_leak_without_a_search_too(synthetic_lesions, tmp_path):
+    table = pd.read_csv(synthetic_lesions / "manifest.csv").assign(split=["train", "test"] * 24)
+    table.assign(image=[str(synthetic_lesions / image) for image in table["image"]]).to_csv(
         tmp_path / "manifest.csv", index=False
     )
     with pytest.raises(DataError, match=r"patient_id: \d+.*same "):
-        guard(tmp_path, Guard(twins=False))
-    kept = guard(tmp_path, Guard(twins=False, leaks="drop")).dataset.table
+        leak_policy(tmp_path, LeakPolicy(duplicates=False))
+    kept = leak_policy(tmp_path, LeakPolicy(duplicates=False, leaks="drop")).dataset.table
     test = set(table.loc[table["split"] == "test", "patient_id"])
     assert not test & set(kept["patient_id"])
 
 
-def test_dropping_everything_of_a_class_is_an_error(phantoms, tmp_path):
+def test_dropping_everything_of_a_class_is_an_error(synthetic_lesions, tmp_path):
     for split in ("train", "test"):
-        shutil.copytree(phantoms / "benign", tmp_path / split / "benign")
-        shutil.copytree(phantoms / "malignant", tmp_path / split / "malignant")
+        shutil.copytree(synthetic_lesions / "benign", tmp_path / split / "benign")
+        shutil.copytree(synthetic_lesions / "malignant", tmp_path / split / "malignant")
     with pytest.raises(DataError, match="none of its photographs is left"):
-        guard(tmp_path, DROP)
+        leak_policy(tmp_path, DROP)
 
 
 def test_test_photographs_that_cannot_be_read_do_not_matter(leaking, tmp_path):
     folder = shutil.copytree(leaking, tmp_path / "photos")
     for path in (folder / "test").glob("*/*"):
         path.write_bytes(b"closed")
-    assert guard(folder).leaks is None
+    assert leak_policy(folder).leaks is None
 
 
 @pytest.mark.parametrize(
     "switches, leaks", [({}, "refuse"), ({"drop": True}, "drop"), ({"allow": True}, "allow")]
 )
 def test_switches_choose_the_guard(switches, leaks):
-    assert choose_guard(True, **switches) == Guard(True, leaks)
+    assert choose_leak_policy(True, **switches) == LeakPolicy(True, leaks)
 
 
 def test_a_guard_is_one_thing():
     with pytest.raises(UsageError, match="one of them at most"):
-        choose_guard(drop=True, allow=True)
+        choose_leak_policy(drop=True, allow=True)
     with pytest.raises(UsageError, match="expected one of refuse, drop, allow"):
-        Guard(leaks="perhaps")
+        LeakPolicy(leaks="perhaps")
 
 
 # --- the RUN
@@ -162,7 +173,7 @@ def marked(leaking, weight_file, tmp_path_factory):
         out,
         find_recipe("seed", backbone="mobilenetv3small", epochs=1),
         weights=weight_file("mobilenetv3small"),
-        guard=ALLOW,
+        leak_policy=ALLOW,
     )
     return out
 
@@ -172,10 +183,10 @@ def test_a_run_with_leaks_is_marked_in_card_and_report(marked):
     assert (
         card["leaks"]["kinds"]
         and card["leaks"]["examples"][0]["sides"] == ["train", "test"]
-        and card["data"]["twins"]["groups"] >= 2
+        and card["data"]["duplicates"]["groups"] >= 2
     )
     text, page = (marked / "model_card.md").read_text(), (marked / "report.html").read_text()
-    assert text.index("## Read this first: leaks") < text.index("## What it is") and "`--allow-leaks`" in text
+    assert text.index("## Read this first: leaks") < text.index("## What it is") and "`--leaks allow`" in text
     assert page.index("Trained on a split that leaks") < page.index('<div class="tiles">')
     assert "no such group stands on two sides" not in text and "two sides all the same" in text
 
@@ -189,19 +200,21 @@ def test_a_marked_run_says_so_when_it_is_measured(marked, leaking):
 
 def test_a_run_that_dropped_them_is_not_marked_and_counts_them(leaking, weight_file, tmp_path):
     recipe = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
-    training = train(leaking, tmp_path / "run", recipe, weights=weight_file("mobilenetv3small"), guard=DROP)
+    training = train(
+        leaking, tmp_path / "run", recipe, weights=weight_file("mobilenetv3small"), leak_policy=DROP
+    )
     card, text = training.bundle.card, write_card(training.bundle)
-    assert card["leaks"] is None and card["data"]["left_out"]["n"] == training.material.left_out == len(
+    assert card["leaks"] is None and card["data"]["left_out"]["n"] == training.training_set.left_out == len(
         list_copied(leaking)
     )
     assert (
         "Read this first" not in text
-        and f"{training.material.left_out} photographs were left out (`--drop-leaks`)" in text
+        and f"{training.training_set.left_out} photographs were left out (`--leaks drop`)" in text
     )
     assert training.problems == ()
 
 
-def test_validation_is_drawn_with_twins_on_one_side(leaking, marked):
+def test_validation_is_drawn_with_duplicates_on_one_side(leaking, marked):
     splits = pd.read_csv(marked / "splits.csv")
     lesion = splits["image"].str.extract(r"phantom_(\d+)_", expand=False)
     assert (splits.groupby(lesion)["split"].nunique() == 1).all() and (
@@ -226,8 +239,8 @@ def write_again(table, folder, suffix):
     return manifest
 
 
-def test_what_the_start_was_trained_on_is_not_validation_and_what_it_was_judged_by_stays(phantoms):
-    dataset = load_labelled(phantoms)
+def test_what_the_start_was_trained_on_is_not_validation_and_what_it_was_judged_by_stays(synthetic_lesions):
+    dataset = load_labelled(synthetic_lesions)
     before = draw_validation(dataset, SEED, know(dataset, lambda row: ""))
     again = draw_validation(
         dataset, SEED.__class__(seed=7), know(dataset, lambda row: "validation" if before[row] else "train")
@@ -235,8 +248,8 @@ def test_what_the_start_was_trained_on_is_not_validation_and_what_it_was_judged_
     np.testing.assert_array_equal(again, before)
 
 
-def test_new_photographs_beside_known_ones_are_drawn_as_ever(phantoms):
-    dataset = load_labelled(phantoms)
+def test_new_photographs_beside_known_ones_are_drawn_as_ever(synthetic_lesions):
+    dataset = load_labelled(synthetic_lesions)
     old = np.isin(dataset.groups, np.unique(dataset.groups)[::2])
     held_out = draw_validation(dataset, SEED, know(dataset, lambda row: old[row] and "train"))
     assert not held_out[old].any()
@@ -245,8 +258,8 @@ def test_new_photographs_beside_known_ones_are_drawn_as_ever(phantoms):
         assert 0 < held_out[new].sum() < new.sum()
 
 
-def test_a_group_of_which_one_photograph_was_trained_on_is_no_validation(phantoms):
-    dataset = load_labelled(phantoms)
+def test_a_group_of_which_one_photograph_was_trained_on_is_no_validation(synthetic_lesions):
+    dataset = load_labelled(synthetic_lesions)
     before = draw_validation(dataset, SEED, know(dataset, lambda row: ""))
     group = next(number for number in dataset.groups[before] if (dataset.groups == number).sum() > 1)
     row = np.flatnonzero(dataset.groups == group)[0]
@@ -256,8 +269,8 @@ def test_a_group_of_which_one_photograph_was_trained_on_is_no_validation(phantom
     assert not held_out[dataset.groups == group].any() and held_out.sum() < before.sum()
 
 
-def test_nothing_left_to_judge_by_is_an_error(phantoms):
-    dataset = load_labelled(phantoms)
+def test_nothing_left_to_judge_by_is_an_error(synthetic_lesions):
+    dataset = load_labelled(synthetic_lesions)
     with pytest.raises(
         DataError,
         match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{FEWEST} other lesions of each class: add them, or start from imagenet",
@@ -316,7 +329,7 @@ def test_a_given_split_whose_validation_the_start_has_learned_from_is_refused(ru
             tmp_path / "out",
             dataclasses.replace(SEED, backbone="mobilenetv2"),
             weights=run,
-            guard=Guard(twins=False),
+            leak_policy=LeakPolicy(duplicates=False),
         )
     assert not (tmp_path / "out" / "splits.csv").exists()
 
@@ -331,7 +344,7 @@ def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
         second,
         find_recipe("seed", backbone="mobilenetv2", epochs=1),
         weights=run,
-        guard=Guard(twins=False),
+        leak_policy=LeakPolicy(duplicates=False),
     )
     packed = pack_bundle(open_bundle(second), tmp_path / "packed").folder
     for folder in (second, packed):

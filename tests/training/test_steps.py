@@ -23,13 +23,13 @@ def train_toy(make_step, optimizer, recipe):
         keras.layers.Dense(1),
     ]
     model = keras.Sequential([keras.Input((12,)), *layers])
-    compile_model(model, recipe, 0.01, recipe.average)
+    compile_model(model, recipe, 0.01, recipe.ema)
     if optimizer is not None:
         model.optimizer = optimizer(
             0.01,
             weight_decay=recipe.weight_decay,
-            use_ema=recipe.average > 0,
-            ema_momentum=recipe.average or 0.99,
+            use_ema=recipe.ema > 0,
+            ema_momentum=recipe.ema or 0.99,
         )
         model.optimizer.build(model.trainable_variables)
     step = make_step(model)

@@ -14,7 +14,7 @@ import pytest
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.photographs import read_photo
+from lentigo.images.photographs import read_image
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.refusal import load_reference
 from lentigo.models.networks.backbones import find_backbone
@@ -24,7 +24,7 @@ from lentigo.models.runtime import Session
 from lentigo.training import trainer
 from lentigo.training.judgement import choose_output
 from lentigo.training.precision_check import PrecisionCheck
-from lentigo.training.preparation import Guard, keep_settings
+from lentigo.training.preparation import LeakPolicy, keep_settings
 from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
@@ -32,9 +32,9 @@ SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_s
 
 
 @pytest.fixture
-def split_phantoms(phantoms, tmp_path):
-    """Phantoms with a test split whose files are no photographs: whoever learns from them fails."""
-    folder = shutil.copytree(phantoms, tmp_path / "photos")
+def split_phantoms(synthetic_lesions, tmp_path):
+    """Synthetic lesions with a test split whose files are no photographs: whoever learns from them fails."""
+    folder = shutil.copytree(synthetic_lesions, tmp_path / "photos")
     table = pd.read_csv(folder / "manifest.csv")
     lesions = sorted(table["patient_id"].unique())
     table["split"] = np.where(table["patient_id"].isin(lesions[::4]), "test", "train")
@@ -44,9 +44,9 @@ def split_phantoms(phantoms, tmp_path):
     return folder
 
 
-def test_a_patient_stands_on_one_side(run, phantoms):
+def test_a_patient_stands_on_one_side(run, synthetic_lesions):
     splits = pd.read_csv(run / "splits.csv").set_index("image")["split"]
-    table = load_dataset(phantoms).table
+    table = load_dataset(synthetic_lesions).table
     sides = table["image"].map(splits).groupby(table["patient_id"]).nunique()
     assert (sides == 1).all() and set(splits) == {"train", "validation"}
 
@@ -76,10 +76,10 @@ def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp
     assert training.problems == ()
 
 
-def start(phantoms, weights, out, *more):
+def start(synthetic_lesions, weights, out, *more):
     """Training as a process of its own."""
-    command = [sys.executable, "-m", "lentigo", "train", str(phantoms), "--out", str(out), "--weights", str(weights),
-               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--small-epochs", "1", "--epochs", "1", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
+    command = [sys.executable, "-m", "lentigo", "train", str(synthetic_lesions), "--out", str(out), "--weights", str(weights),
+               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--lowres-epochs", "1", "--epochs", "1", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
     return subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
@@ -99,32 +99,34 @@ def read_epochs(out):
 
 
 @pytest.mark.check
-def test_a_killed_run_resumes_to_the_same_end(phantoms, weight_file, tmp_path):
+def test_a_killed_run_resumes_to_the_same_end(synthetic_lesions, weight_file, tmp_path):
     weights = weight_file("mobilenetv3small")
-    assert start(phantoms, weights, tmp_path / "whole").wait() == 0
-    process = start(phantoms, weights, tmp_path / "killed")
+    assert start(synthetic_lesions, weights, tmp_path / "whole").wait() == 0
+    process = start(synthetic_lesions, weights, tmp_path / "killed")
     while read_epochs(tmp_path / "killed") < 3 and process.poll() is None:
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     assert process.wait() == -signal.SIGKILL
     with pytest.raises(UsageError, match="unfinished RUN; go on with --resume"):
-        train(phantoms, tmp_path / "killed")
-    assert start(phantoms, weights, tmp_path / "killed", "--resume").wait() == 0
+        train(synthetic_lesions, tmp_path / "killed")
+    assert start(synthetic_lesions, weights, tmp_path / "killed", "--resume").wait() == 0
     columns = ["stage", "epoch", "loss", "accuracy", "val_loss", "val_accuracy", "val_auroc"]
     whole, killed = (pd.read_csv(tmp_path / name / "history.csv")[columns] for name in ("whole", "killed"))
     pd.testing.assert_frame_equal(whole, killed, rtol=1e-3, atol=1e-4)
-    assert whole["stage"].tolist() == ["head", "head", "finetune small", "finetune"]
+    assert whole["stage"].tolist() == ["head", "head", "finetune lowres", "finetune"]
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 
-@pytest.mark.parametrize("small_epochs", [0, 1])
-def test_still_layers_stay_at_every_size_and_the_others_learn(phantoms, weight_file, tmp_path, small_epochs):
+@pytest.mark.parametrize("lowres_epochs", [0, 1])
+def test_still_layers_stay_at_every_size_and_the_others_learn(
+    synthetic_lesions, weight_file, tmp_path, lowres_epochs
+):
     weights = weight_file("mobilenetv3small")
     train(
-        phantoms,
+        synthetic_lesions,
         tmp_path / "run",
         find_recipe(
-            "best", **SMALL | {"epochs": 1, "head_epochs": 1, "small_epochs": small_epochs}, still_share=0.5
+            "best", **SMALL | {"epochs": 1, "head_epochs": 1, "lowres_epochs": lowres_epochs}, freeze=0.5
         ),
         weights=weights,
     )
@@ -138,9 +140,11 @@ def test_still_layers_stay_at_every_size_and_the_others_learn(phantoms, weight_f
     assert changed == sorted(changed) and not changed[0] and changed[-1], changed
 
 
-def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(phantoms, weight_file, tmp_path):
+def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(
+    synthetic_lesions, weight_file, tmp_path
+):
     head, plain = find_recipe("seed", backbone="mobilenetv2", epochs=1), weight_file("mobilenetv3small")
-    run = train(phantoms, tmp_path / "run", head, weights="bundled").bundle
+    run = train(synthetic_lesions, tmp_path / "run", head, weights="bundled").bundle
     assert run.card["refusal"]["output"] == "middle"
     assert [
         choose_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")
@@ -177,26 +181,29 @@ def test_resuming_with_other_settings_names_them(tmp_path):
         keep_settings(path, {"recipe": asdict(recipe), "weights": "imagenet"})
 
 
-def test_a_call_that_cannot_start_does_not_block_its_folder(phantoms, tmp_path):
+def test_a_call_that_cannot_start_does_not_block_its_folder(synthetic_lesions, tmp_path):
     with pytest.raises(ModelError, match="no such weight file"):
-        train(phantoms, tmp_path / "run", find_recipe("best", **SMALL), weights="nowhere.h5")
+        train(synthetic_lesions, tmp_path / "run", find_recipe("best", **SMALL), weights="nowhere.h5")
     assert not (tmp_path / "run").exists()
 
 
-def test_a_random_mobilenet_tells_photographs_apart(phantoms, photo, tmp_path):
+def test_a_random_mobilenet_tells_photographs_apart(synthetic_lesions, image, tmp_path):
     train(
-        phantoms, tmp_path / "run", find_recipe("seed", backbone="mobilenetv3small", epochs=1), weights="none"
+        synthetic_lesions,
+        tmp_path / "run",
+        find_recipe("seed", backbone="mobilenetv3small", epochs=1),
+        weights="none",
     )
     embeddings = [
-        Session(tmp_path / "run" / "model.onnx").answer(read_photo(path).pixels[None])["embedding"]
-        for path in sorted(photo.parent.glob("p*.jpg"))[:2]
+        Session(tmp_path / "run" / "model.onnx").answer(read_image(path).pixels[None])["embedding"]
+        for path in sorted(image.parent.glob("p*.jpg"))[:2]
     ]
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1
 
 
-def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(phantoms, weight_file, tmp_path):
-    table = pd.read_csv(phantoms / "manifest.csv").drop(columns="split", errors="ignore")
-    table["image"] = [str(phantoms / image) for image in table["image"]]
+def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(synthetic_lesions, weight_file, tmp_path):
+    table = pd.read_csv(synthetic_lesions / "manifest.csv").drop(columns="split", errors="ignore")
+    table["image"] = [str(synthetic_lesions / image) for image in table["image"]]
     table.groupby("label").head(1).to_csv(tmp_path / "manifest.csv", index=False)
     for _ in range(2):
         with pytest.raises(DataError, match="needs two groups"):
@@ -208,21 +215,21 @@ def test_a_split_that_cannot_be_drawn_does_not_block_its_folder(phantoms, weight
             )
 
 
-def test_a_finished_run_is_not_written_over(run, phantoms):
+def test_a_finished_run_is_not_written_over(run, synthetic_lesions):
     with pytest.raises(UsageError, match="holds a finished RUN"):
-        train(phantoms, run)
+        train(synthetic_lesions, run)
 
 
-def test_one_class_only_is_named(phantoms, tmp_path):
+def test_one_class_only_is_named(synthetic_lesions, tmp_path):
     folder = tmp_path / "photos"
-    shutil.copytree(phantoms / "benign", folder / "benign")
+    shutil.copytree(synthetic_lesions / "benign", folder / "benign")
     with pytest.raises(DataError, match="no malignant photograph; expected both"):
         train(folder, tmp_path / "run")
 
 
-def test_a_patient_on_both_sides_is_refused(phantoms, tmp_path):
-    table = pd.read_csv(phantoms / "manifest.csv")
-    table["image"] = [str(phantoms / image) for image in table["image"]]
+def test_a_patient_on_both_sides_is_refused(synthetic_lesions, tmp_path):
+    table = pd.read_csv(synthetic_lesions / "manifest.csv")
+    table["image"] = [str(synthetic_lesions / image) for image in table["image"]]
     table["split"] = np.where(np.arange(len(table)) % 2, "train", "test")
     table["patient_id"] = "P1"
     table.to_csv(tmp_path / "manifest.csv", index=False)
@@ -232,7 +239,7 @@ def test_a_patient_on_both_sides_is_refused(phantoms, tmp_path):
             tmp_path / "run",
             find_recipe("seed", backbone="mobilenetv2"),
             weights="none",
-            guard=Guard(twins=False),
+            leak_policy=LeakPolicy(duplicates=False),
         )
 
 
@@ -259,23 +266,23 @@ def noisy_bf16(monkeypatch):
     """A processor whose bf16 shuffles the features of a trunk, and a check that finds this out."""
     original = trainer.extract_features
 
-    def extract(network, dataset, *, exact=False, progress):
-        features = original(network, dataset, exact=True, progress=progress)
-        if exact:
+    def extract(network, dataset, *, fp32=False, progress):
+        features = original(network, dataset, fp32=True, progress=progress)
+        if fp32:
             return features
         noise = np.random.default_rng(0).normal(0, features.values.std(), features.values.shape)
         return replace(features, values=(features.values + noise).astype(np.float32))
 
     failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
     monkeypatch.setattr(trainer, "extract_features", extract)
-    monkeypatch.setattr(trainer, "check_precision", lambda *_, exact: None if exact else failed)
+    monkeypatch.setattr(trainer, "check_precision", lambda *_, fp32: None if fp32 else failed)
 
 
 def test_a_head_that_will_be_served_in_fp32_is_trained_and_judged_in_fp32(
-    phantoms, weight_file, tmp_path, noisy_bf16
+    synthetic_lesions, weight_file, tmp_path, noisy_bf16
 ):
     recipe = find_recipe("seed", backbone="mobilenetv2", epochs=2, operating_point="sensitivity=0.95")
-    training = train(phantoms, tmp_path / "run", recipe, weights=weight_file("mobilenetv2"))
+    training = train(synthetic_lesions, tmp_path / "run", recipe, weights=weight_file("mobilenetv2"))
     card, history = training.bundle.card, pd.read_csv(tmp_path / "run" / "history.csv")
     assert card["precision"] == "f32" and card["bf16"]["neutral"] is False
     served = training.validation.table["probability"].to_numpy()

@@ -13,7 +13,15 @@ from lentigo.errors import ModelError, UsageError
 from lentigo.training.features import Features
 from lentigo.training.recipes import find_head_recipe, find_recipe
 from lentigo.training.selection.study import Place, open_study
-from lentigo.training.selection.tuning import Held, Plan, choose_best, run_trials, set_apart, tabulate, tune
+from lentigo.training.selection.tuning import (
+    FoldEvaluator,
+    Plan,
+    choose_best,
+    run_trials,
+    set_apart,
+    tabulate,
+    tune,
+)
 
 RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -25,10 +33,10 @@ def plan(weight_file):
 
 
 @pytest.fixture(scope="module")
-def finished(phantoms, plan, tmp_path_factory):
+def finished(synthetic_lesions, plan, tmp_path_factory):
     """A finished search of two trials: its folder and its answer."""
     out = tmp_path_factory.mktemp("tuning")
-    tuning = tune(phantoms, out, plan)
+    tuning = tune(synthetic_lesions, out, plan)
     tuning.save(out)
     return out, tuning
 
@@ -67,8 +75,8 @@ def test_the_gain_is_confirmed_on_photographs_that_the_search_never_saw(finished
         )
 
 
-def test_no_patient_is_searched_on_and_confirmed_on(phantoms):
-    dataset = load_dataset(phantoms)
+def test_no_patient_is_searched_on_and_confirmed_on(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     n = len(dataset)
     features = Features(np.arange(n, dtype=np.float32)[:, None], np.ones(n, bool), ())
     held, reserve = set_apart(dataset, features, Plan(RECIPE, folds=3), Path("work"))
@@ -78,8 +86,8 @@ def test_no_patient_is_searched_on_and_confirmed_on(phantoms):
     assert set(held.folds) == {0, 1, 2}
 
 
-def test_features_stay_with_their_photographs_where_some_cannot_be_read(phantoms):
-    dataset = load_dataset(phantoms)
+def test_features_stay_with_their_photographs_where_some_cannot_be_read(synthetic_lesions):
+    dataset = load_dataset(synthetic_lesions)
     readable = np.arange(len(dataset)) % 7 != 3
     features = Features(np.flatnonzero(readable).astype(np.float32)[:, None], readable, ())
     for side in set_apart(dataset, features, Plan(RECIPE, folds=2), Path("work")):
@@ -128,20 +136,20 @@ def test_the_answer_is_files_and_figures(finished):
     assert json.loads((out / "tuning.json").read_text()) == json.loads(json.dumps(tuning.to_json()))
 
 
-def test_the_same_call_does_nothing_again(finished, phantoms, plan, monkeypatch):
+def test_the_same_call_does_nothing_again(finished, synthetic_lesions, plan, monkeypatch):
     out, before = finished
-    monkeypatch.setattr(Held, "measure", None)
-    monkeypatch.setattr(Held, "answer", None)
-    again = tune(phantoms, out, plan)
+    monkeypatch.setattr(FoldEvaluator, "measure", None)
+    monkeypatch.setattr(FoldEvaluator, "answer", None)
+    again = tune(synthetic_lesions, out, plan)
     pd.testing.assert_frame_equal(again.table, before.table)
     assert again.confirmation == before.confirmation
 
 
-def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, phantoms, plan):
+def test_another_recipe_is_refused_by_the_name_of_what_changed(finished, synthetic_lesions, plan):
     out, _ = finished
     with pytest.raises(UsageError, match="was started with another patience"):
         tune(
-            phantoms,
+            synthetic_lesions,
             out,
             Plan(
                 find_head_recipe("best", backbone="mobilenetv3small", epochs=1, patience=3),

@@ -21,8 +21,8 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive, ArchiveImage, Selection
 from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt
 from lentigo.datasets.archive.transport import ContentFault, Patience, Refusal, Transport, name_place
-from lentigo.errors import ArchiveError, PhotoError, UsageError
-from lentigo.images.photographs import Problem, measure_photo
+from lentigo.errors import ArchiveError, ImageError, UsageError
+from lentigo.images.photographs import Problem, measure_image
 
 MOST_THREADS = 64
 FAILURES_IN_A_ROW = 40  # after which the archive is taken to be down
@@ -205,8 +205,8 @@ def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
     with transport.open_file(image.url) as response, write_whole(path) as part:
         digest = save_body(transport, response, part, image.size)
         try:
-            measure_photo(part)
-        except PhotoError as error:
+            measure_image(part)
+        except ImageError as error:
             kind = response.headers.get("content-type", "unknown")
             raise ContentFault(
                 f"{name_place(response.url)}: is no photograph ({kind}: {str(error).removeprefix(f'{part}: ')})"

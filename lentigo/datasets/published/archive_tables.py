@@ -10,8 +10,8 @@ import pandas as pd
 
 from lentigo.datasets.columns import spell_word
 from lentigo.datasets.diagnoses import CONTRADICTORY, DECIDED, Policy, find_policy, judge_diagnoses
-from lentigo.datasets.file_lookup import Whereabouts, find_isic_id, strip_name
-from lentigo.datasets.groups import group_photos
+from lentigo.datasets.file_lookup import FileLookup, find_isic_id, strip_name
+from lentigo.datasets.groups import group_images
 from lentigo.datasets.published.catalogue import (
     ARCHIVES,
     CURE,
@@ -65,7 +65,7 @@ def read_archive(
     if other != archive:
         raise DataError(f"{folder}: looks like {other.source}; expected class folders, a manifest, HAM10000 or the ISIC archive: "
                         f"lentigo data import {folder} --out manifest.csv")  # fmt: skip
-    places = Whereabouts([folder])
+    places = FileLookup([folder])
     rows, problems = read_rows(archive, [path])
     rows, unlabelled = label_rows(rows, find_policy("ham10000" if ham else "archive"), archive.shown, mapping)
     kept, unfound = locate_rows(rows, places, folder)
@@ -140,7 +140,7 @@ def label_rows(
     return rows, problems
 
 
-def locate_rows(rows: pd.DataFrame, places: Whereabouts, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
+def locate_rows(rows: pd.DataFrame, places: FileLookup, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
     """The labelled rows with `image`, and `mask` where there is one; those whose photograph is ambiguous are problems.
 
     A photograph that is not there has a path in `folder`, for whoever looks whether it is there.
@@ -232,7 +232,7 @@ def add_pairs(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
         ignore_index=True,
     )
     named = (
-        named.assign(group=group_photos(named, ("name", "pair"))).drop_duplicates("name").set_index("name")
+        named.assign(group=group_images(named, ("name", "pair"))).drop_duplicates("name").set_index("name")
     )
     first = named.reset_index().groupby("group")["name"].min()
     told = rows["name"].map(named["group"]).map(first)

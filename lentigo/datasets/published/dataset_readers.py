@@ -14,7 +14,7 @@ from lentigo.common.progress import Progress
 from lentigo.datasets.columns import TableOptions, quote, spell_word
 from lentigo.datasets.diagnoses import Policy
 from lentigo.datasets.diagnosis_words import NAME_OF, normalise
-from lentigo.datasets.file_lookup import Whereabouts
+from lentigo.datasets.file_lookup import FileLookup
 from lentigo.datasets.folders import list_tree, subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
 from lentigo.datasets.manifests import MANIFESTS, load_manifest, rename_subjects, speaks
@@ -181,7 +181,7 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
     archives = {archive.name: archive for archive in ARCHIVES}
     tabular = [archives[name] for name in kinds if name in archives]
     roots = [place.root, *pools] if place.only is None else [*pools, place.root]
-    whereabouts = Whereabouts(roots) if tabular else None
+    whereabouts = FileLookup(roots) if tabular else None
     readings = [read_tables(place, archive, policy, whereabouts) for archive in tabular]
     if "manifest" in kinds:
         readings += [read_manifest(place, path, policy) for path in place.claimed.get("manifest", [])]
@@ -203,7 +203,7 @@ def refuse_table(path: Path) -> None:
     )
 
 
-def read_tables(place: Place, archive: Archive, policy: Policy, whereabouts: Whereabouts) -> Reading:
+def read_tables(place: Place, archive: Archive, policy: Policy, whereabouts: FileLookup) -> Reading:
     """The photographs that an archive's tables name."""
     tables = [path for path in place.tables if archive.claims(peek_columns(path))]
     if not tables:

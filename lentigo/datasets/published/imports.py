@@ -19,7 +19,7 @@ from lentigo.common.files import hash_file, remove_leftovers, write_json, write_
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import TableOptions, add_diagnoses, count_diagnoses
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
-from lentigo.datasets.groups import find_leaks, group_photos
+from lentigo.datasets.groups import find_leaks, group_images
 from lentigo.datasets.manifests import CLASSES
 from lentigo.datasets.published.archive_tables import name_ids
 from lentigo.datasets.published.catalogue import ARCHIVES
@@ -31,8 +31,8 @@ from lentigo.datasets.published.dataset_readers import (
     open_place,
     read_place,
 )
-from lentigo.errors import DataError, PhotoError, UsageError
-from lentigo.images.photographs import Problem, name_damage, open_picture, read_content
+from lentigo.errors import DataError, ImageError, UsageError
+from lentigo.images.photographs import Problem, name_damage, open_image, read_content
 
 FIRST = ("image", "label", "diagnosis", "diagnosis_name", "lesion_id", "patient_id", "duplicate_group", "split", "source", "license",
          "age", "sex", "site", "skin_type", "mask", "isic_id")  # fmt: skip
@@ -225,7 +225,7 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
         found = dict(
             zip(
                 paths,
-                progress(pool.map(inspect_photo, paths), total=len(paths), label="photographs"),
+                progress(pool.map(inspect_image, paths), total=len(paths), label="photographs"),
                 strict=True,
             )
         )
@@ -241,15 +241,15 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
     return rows[digests.notna()].assign(digest=digests[digests.notna()]), problems
 
 
-def inspect_photo(path: str) -> str | Problem:
+def inspect_image(path: str) -> str | Problem:
     """The SHA-256 of a photograph, opened but not decoded, or what is wrong with it."""
     if not is_file(path):
         return Problem(path, NO_FILE)
     try:
         content = read_content(path)
-        with name_damage(content, path), open_picture(content, path):
+        with name_damage(content, path), open_image(content, path):
             return hashlib.sha256(content).hexdigest()
-    except PhotoError as error:
+    except ImageError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
 
 
@@ -272,7 +272,7 @@ def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], 
     how many there are; and the groups that have both labels."""
     rows = rows.reset_index(drop=True)
     keys = [column for column in ("digest", "isic_id", "duplicate_group") if column in rows]
-    groups = pd.Series(group_photos(rows, keys), index=rows.index)
+    groups = pd.Series(group_images(rows, keys), index=rows.index)
     size = groups.groupby(groups).transform("size")
     number = (
         rows["isic_id"].map(lambda value: f"isic:{value}", na_action="ignore")

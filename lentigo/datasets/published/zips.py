@@ -15,7 +15,7 @@ from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from lentigo.common.files import hash_bytes, remove_leftovers, stage_folder
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import DataError, SpaceError
-from lentigo.images.photographs import Problem, has_photo_name
+from lentigo.images.photographs import Problem, has_image_name
 
 TABLES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet"})
 MARK = ".lentigo-zip"  # in a folder that was unpacked here: of which ZIP
@@ -96,7 +96,7 @@ def choose_members(
             problems.append(
                 Problem(f"{path}/{member.filename}", f"{reason}: left out; expected a name within the ZIP")
             )
-        elif has_photo_name(name.name) or is_table(name) or is_zip(name):
+        elif has_image_name(name.name) or is_table(name) or is_zip(name):
             wanted.append(member)
     return wanted, problems
 

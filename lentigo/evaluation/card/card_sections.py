@@ -24,10 +24,10 @@ SETTINGS = {  # of every recipe
 HEAD_SETTINGS = {"epochs": "Epochs", "head_learning_rate": "Learning rate"}
 FINETUNE_SETTINGS = {
     "head_epochs": "Epochs of the head alone", "head_learning_rate": "Learning rate of the head alone", "epochs": "Epochs of the whole network",
-    "small_epochs": "Epochs of it on smaller views before", "small_side": "Side of those views (pixels)", "learning_rate": "Highest learning rate", "warmup_epochs": "Epochs of warm-up, then a cosine to zero", "average": "Moving average of the weights (momentum)",
+    "lowres_epochs": "Epochs of it on smaller views before", "lowres_size": "Side of those views (pixels)", "learning_rate": "Highest learning rate", "warmup_epochs": "Epochs of warm-up, then a cosine to zero", "ema": "Moving average of the weights (momentum)",
     "mixup": "Mixup", "rotation": "Views: rotation (degrees)", "flip": "Views: mirrored", "zoom": "Views: zoom (log)", "stretch": "Views: stretch (log)",
     "shift": "Views: shift (of the side)", "brightness": "Views: brightness (log)", "contrast": "Views: contrast (log)", "saturation": "Views: saturation (log)",
-    "tint": "Views: tint (log)", "degradation": "Views: blur, noise, compression (probability)", "artefacts": "Views: hairs, ruler, ink, dark corners (probability)",
+    "tint": "Views: tint (log)", "corruption": "Views: blur, noise, compression (probability)", "artefacts": "Views: hairs, ruler, ink, dark corners (probability)",
 }  # fmt: skip
 
 
@@ -157,7 +157,7 @@ def describe_data(card: dict[str, Any]) -> Section:
         "Sources": "unknown: the data name none" if data.get("sources") == [] else data.get("sources"), "Fingerprint": data.get("fingerprint"),
     })  # fmt: skip
     known = data.get("known")
-    missing = {"duplicate_group": "none found"} if data.get("twins") else {}
+    missing = {"duplicate_group": "none found"} if data.get("duplicates") else {}
     columns = (
         Table(
             ("What", "Known for"),
@@ -301,7 +301,7 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
         return Section("Refusal", (f"When the model should not answer: {NOT_RECORDED}.",))
     lines = (
         f"It says uncertain where {MEASURED[refusal.get('output', 'embedding')]} is further than {tell(refusal.get('distance_limit'))} (Mahalanobis distance) from both classes of the training photographs.",
-        f"It also does unless conformal prediction leaves exactly the label that the threshold gives: where it can exclude neither class, where it excludes both, and where it excludes that label. The risk of excluding the true class: {tell(refusal.get('risk'))}.",
+        f"It also does unless conformal prediction leaves exactly the label that the threshold gives: where it can exclude neither class, where it excludes both, and where it excludes that label. The risk of excluding the true class: {tell(refusal.get('alpha'))}.",
     )
     if counts:
         lines += (
@@ -370,8 +370,11 @@ def describe_test(card: dict[str, Any]) -> Section:
         for name, title in TITLES.items()
         if name in said
     )
-    floors = tuple(
-        (what, tell_score(find(said, "floors", name), find(said, "floors", "ci", name)))
+    shortcut_baselines = tuple(
+        (
+            what,
+            tell_score(find(said, "shortcut_baselines", name), find(said, "shortcut_baselines", "ci", name)),
+        )
         for what, name in (
             ("the file", "file_only_auroc"),
             ("the border of the picture", "border_only_auroc"),
@@ -388,7 +391,7 @@ def describe_test(card: dict[str, Any]) -> Section:
         "Intervals: 95 %, by whole groups. They count chance alone, not other places or people.",
         "The second table is what a simple classifier reaches without the lesion, the third what is left when every photograph is changed.",
     ), (
-        Table(("Metric", "Value", "95 % interval"), rows), Table(("Known to the classifier", "AUROC"), floors),
+        Table(("Metric", "Value", "95 % interval"), rows), Table(("Known to the classifier", "AUROC"), shortcut_baselines),
         *([Table(("Change", "AUROC", "Decisions that change"), stress)] if stress else []),
     ))  # fmt: skip
 
@@ -403,14 +406,14 @@ def describe_biases(card: dict[str, Any]) -> Section:
     )[min(len(sources), 2)]
     drawn = (
         (
-            "Phantoms are among the photographs: drawn by Lentigo, not taken of people. What is learned from them says nothing of lesions.",
+            "Synthetic lesions are among the photographs: drawn by Lentigo, not taken of people. What is learned from them says nothing of lesions.",
         )
         if "lentigo phantom" in sources
         else ()
     )
     return Section("Limits and biases", (
         *drawn,
-        f"{origin}. A classifier can learn where and how a picture was taken (border, ruler, ink, hair, colour, file) instead of the lesion; the floors in the report of `lentigo evaluate` say how far that alone goes.",
+        f"{origin}. A classifier can learn where and how a picture was taken (border, ruler, ink, hair, colour, file) instead of the lesion; the shortcut baselines in the report of `lentigo evaluate` say how far that alone goes.",
         f"Of people: {tell_unknown_people(card)} Fairness was neither aimed at nor tested here.",
         "Labels are taken as they are; where they are wrong, so is the model, and no result shows it.",
         "One set, split once: at another place sensitivity, specificity and calibration will differ, mostly for the worse.",

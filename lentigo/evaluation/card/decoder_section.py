@@ -19,7 +19,7 @@ SETTINGS = (
     "mask_learning_rate",
     "mask_width",
     "batch_size",
-    "average",
+    "ema",
     "rotation",
     "flip",
     "zoom",
@@ -45,7 +45,7 @@ def describe_decoder(bundle: Bundle) -> Section:
     return Section("Outlines of lesions", (
         f"A decoder on the feature maps of the same backbone ({tell(facts.get('architecture'))}; {tell(facts.get('parameters'))} parameters) says of each pixel how likely it is lesion. "
         "`lentigo segment` and `lentigo detect` ask it.",
-        tell_trunk(facts.get("stages") or ()),
+        tell_backbone(facts.get("stages") or ()),
         f"It learned from {tell(data.get('training'))} photographs with masks, by the sum of cross-entropy and 1 - Jaccard, on random views; kept is the epoch with the best Jaccard on "
         f"{tell(data.get('validation'))} others, number {tell(facts.get('best_epoch'))} in `{HISTORY}`. The side of each is in `{MASKS}`; the test split, where there is one, was not read.",
         "The numbers below are optimistic: the epoch was chosen on the same photographs. `lentigo evaluate RUN MASKS --masks` measures it on others.",
@@ -56,7 +56,7 @@ def describe_decoder(bundle: Bundle) -> Section:
     ))  # fmt: skip
 
 
-def tell_trunk(stages: list[str] | tuple[str, ...]) -> str:
+def tell_backbone(stages: list[str] | tuple[str, ...]) -> str:
     """What learned."""
     if len(stages) > 1:
         return "First the decoder learned on features of the frozen backbone, then both together, the backbone's batch norms still."

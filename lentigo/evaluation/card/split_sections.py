@@ -16,7 +16,7 @@ def describe_leaks(card: dict[str, Any]) -> tuple[Section, ...]:
     if not mark:
         return ()
     return (Section("Read this first: leaks", (
-        mark, "Whoever trained it said so with `--allow-leaks`. `lentigo data split` makes a split that does not leak.",
+        mark, "Whoever trained it said so with `--leaks allow`. `lentigo data split` makes a split that does not leak.",
         *(f"For example {tell_example(leak)}." for leak in card["leaks"]["examples"][:SHOWN]),
     )),)  # fmt: skip
 
@@ -38,14 +38,18 @@ def describe_split(card: dict[str, Any]) -> Section:
     left_out = find(data, "left_out")
     gone = (
         (
-            f"{left_out['n']:,} photographs were left out (`--drop-leaks`). Before that, {tell_leaks(left_out)}.",
+            f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, {tell_leaks(left_out)}.",
         )
         if left_out
         else ()
     )
     start = find(card, "start")
     known = (f"{tell_start(start)[0].upper()}{tell_start(start)[1:]}.",) if start else ()
-    read = "was opened to look for twins in it, and for nothing else" if data.get("twins") else "was not read"
+    read = (
+        "was opened to look for duplicates in it, and for nothing else"
+        if data.get("duplicates")
+        else "was not read"
+    )
     return Section(
         "Validation split",
         (
@@ -75,26 +79,26 @@ def tell_folds(card: dict[str, Any]) -> tuple[str, ...]:
 def tell_groups(card: dict[str, Any]) -> str:
     """What was kept on one side."""
     data = find(card, "data") or {}
-    known, twins = data.get("known"), data.get("twins")
+    known, duplicates = data.get("known"), data.get("duplicates")
     if known is None:
         return f"What was kept on one side (patient, lesion, file): {NOT_RECORDED}."
     ids = [
         KNOWN[name]
-        for name in ("patient_id", "lesion_id", *(() if twins else ("duplicate_group",)))
+        for name in ("patient_id", "lesion_id", *(() if duplicates else ("duplicate_group",)))
         if known.get(name)
     ]
-    pictures = (
-        f"twins (copies and other views: {twins['photographs']:,} photographs in {twins['groups']:,} groups)"
-        if twins
+    by_content = (
+        f"twins (copies and other views: {duplicates['photographs']:,} photographs in {duplicates['groups']:,} groups)"
+        if duplicates
         else "identical files"
     )
-    by = f"{', '.join(ids)} where known, and {pictures}" if ids else pictures
+    by = f"{', '.join(ids)} where known, and {by_content}" if ids else by_content
     where = (
         "such groups stand on two sides all the same, see above"
         if find(card, "leaks")
         else "no such group stands on two sides"
     )
-    if not ids and not twins and data.get("split") != "drawn":
+    if not ids and not duplicates and data.get("split") != "drawn":
         return "Not grouped: the data name no patient or lesion, so photographs of one person may stand on both sides, and the results may be too good."
     people = (
         ""

@@ -15,7 +15,7 @@ from lentigo.common.intervals import bootstrap
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import name_split
 from lentigo.datasets.masks import MaskSet, load_masks, read_mask
-from lentigo.errors import DataError, PhotoError
+from lentigo.errors import DataError, ImageError
 from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
@@ -119,7 +119,7 @@ def assess_masks(
     predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing
 ) -> MaskAssessment:
     """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be read."""
-    answers = list(progress(judge_photos(predictor, masks), total=len(masks), label="photographs"))
+    answers = list(progress(judge_images(predictor, masks), total=len(masks), label="photographs"))
     read = np.array([isinstance(answer, Sample) for answer in answers], dtype=bool)
     if not read.any():
         raise DataError(
@@ -132,7 +132,7 @@ def assess_masks(
     )
 
 
-def judge_photos(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
+def judge_images(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
     """Each photograph against its mask, in order."""
     answers, drawn = predictor.answer(masks.table["image"]), iter(masks.table["mask"])
     while chunk := list(islice(answers, predictor.session.batch)):
@@ -144,7 +144,7 @@ def try_judge(answer: Answer, mask: str, found: Detection) -> Sample | Problem:
     """`judge` with the error as a value."""
     try:
         return judge(answer, read_mask(mask) > 0, found)
-    except PhotoError as error:  # it was there a moment ago
+    except ImageError as error:  # it was there a moment ago
         return Problem(answer.image, f"its mask {error}")
 
 

@@ -10,9 +10,9 @@ from lentigo.common.html import embed, render_page
 from lentigo.common.plots import new_figure, save_figure
 from lentigo.datasets.masks import read_mask
 from lentigo.evaluation.masks.mask_assessment import TITLES, MaskAssessment
-from lentigo.images.photographs import view_photo
+from lentigo.images.photographs import view_image
 from lentigo.inference.lesions.overlays import draw_outline
-from lentigo.inference.lesions.segmentation import Segmentation, segment_photos
+from lentigo.inference.lesions.segmentation import Segmentation, segment_images
 from lentigo.inference.prediction import Predictor
 
 SHOWN = 4  # photographs of each kind
@@ -55,13 +55,13 @@ def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray
     axes = figure.subplots(len(ROWS), SHOWN, squeeze=False)
     for place in axes.flat:
         place.axis("off")
-    answers = segment_photos(predictor, chosen["image"], {})
+    answers = segment_images(predictor, chosen["image"], {})
     for column, (answer, mask, jaccard) in enumerate(
         zip(answers, chosen["mask"], chosen["jaccard"], strict=True)
     ):
         if isinstance(answer, Segmentation):
-            for row, picture in enumerate(draw_column(answer, mask)):
-                axes[row, column].imshow(picture)
+            for row, image in enumerate(draw_column(answer, mask)):
+                axes[row, column].imshow(image)
             axes[0, column].set_title(f"Jaccard {jaccard:.3f}\n{Path(answer.image).name[:28]}", fontsize=9)
     for row, name in enumerate(ROWS):
         axes[row, 0].text(
@@ -79,7 +79,7 @@ def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray
 
 def draw_column(answer: Segmentation, mask: str) -> list[np.ndarray]:
     """A photograph, with the outline drawn by hand, and with that of the model."""
-    pixels, _ = view_photo(answer.image, VIEW)
+    pixels, _ = view_image(answer.image, VIEW)
     height, width = pixels.shape[:2]
     drawn = read_mask(mask, (width, height)) > 0
     return [

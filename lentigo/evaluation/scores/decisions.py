@@ -51,7 +51,7 @@ class Refusals:
     n: int
     outside: int  # unlike what the model knows
     doubtful: int  # the conformal set at the risk is not exactly the label
-    risk: float
+    alpha: float
     answered: Decisions | None
 
     def to_json(self) -> dict[str, Any]:
@@ -61,7 +61,7 @@ class Refusals:
 def measure_refusals(
     labels: list[str],
     known: list[bool | None],
-    risk: float,
+    alpha: float,
     threshold: float,
     malignant: np.ndarray,
     probability: np.ndarray,
@@ -75,4 +75,4 @@ def measure_refusals(
         decisions = measure_decisions(
             "answered", threshold, malignant[answered], probability[answered], groups[answered]
         )
-    return Refusals(len(labels), outside, int((~answered).sum()) - outside, risk, decisions)
+    return Refusals(len(labels), outside, int((~answered).sum()) - outside, alpha, decisions)

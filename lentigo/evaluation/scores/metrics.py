@@ -52,7 +52,7 @@ def measure(
         sensitivity=share(decided, malignant == 1),
         specificity=share(~decided, malignant == 0),
         coverage=1.0 if answered is None else float(answered.mean()),
-        **rank_photographs(malignant, probability).measure(np.ones(len(malignant))),
+        **rank_images(malignant, probability).measure(np.ones(len(malignant))),
     )
 
 
@@ -111,7 +111,7 @@ class Ranked:
         return float(np.abs(surplus).sum() / all_at.sum())
 
 
-def rank_photographs(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
+def rank_images(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
     """The levels of probabilities, float (n,), of photographs that are malignant or not, 0 or 1 (n,)."""
     return Ranked(
         np.asarray(malignant, float),
@@ -166,7 +166,7 @@ def calibration_error(malignant: np.ndarray, probability: np.ndarray, bins: int 
 
     It is not 0 for true probabilities, but about 0.8 sqrt(p (1 - p) bins / n), the mean distance of a bin's share from its p.
     """
-    ranked = rank_photographs(malignant, probability)
+    ranked = rank_images(malignant, probability)
     return ranked.measure_calibration_error(np.ones(len(probability)), np.bincount(ranked.level), bins)
 
 
@@ -197,7 +197,7 @@ def estimate_intervals(
     intervals["coverage"] = estimate_share(
         np.ones(len(malignant), bool) if answered is None else answered, groups
     )
-    ranked = rank_photographs(malignant, probability)
+    ranked = rank_images(malignant, probability)
     intervals |= bootstrap(ranked.measure, groups, biased=BIASED)
     sick = malignant == 1
     cases = min(count_cases(groups[sick]), count_cases(groups[~sick]))

@@ -22,20 +22,20 @@ def rise(values: np.ndarray, low: float, high: float) -> np.ndarray:
     return part * part * (3 - 2 * part)
 
 
-def blend(photo: np.ndarray, amount: np.ndarray, colour: Any) -> None:
+def blend(image: np.ndarray, amount: np.ndarray, colour: Any) -> None:
     """Moves `photo` toward `colour` in place, by `amount` (0 to 1) of the way."""
-    photo += amount * (np.float32(colour).reshape(3, 1, 1) - photo)
+    image += amount * (np.float32(colour).reshape(3, 1, 1) - image)
 
 
-def lay(photo: np.ndarray, layer: np.ndarray, colour: Any) -> None:
+def lay(image: np.ndarray, layer: np.ndarray, colour: Any) -> None:
     """Lays a drawing of twice the photo's size, uint8 opacity, over it in one colour."""
-    amount = cv2.resize(layer, photo.shape[:0:-1], interpolation=cv2.INTER_AREA)
-    blend(photo, amount * np.float32(1 / 255), colour)
+    amount = cv2.resize(layer, image.shape[:0:-1], interpolation=cv2.INTER_AREA)
+    blend(image, amount * np.float32(1 / 255), colour)
 
 
-def add_hairs(photo: np.ndarray, rng: np.random.Generator, fewest: int = 1) -> None:
+def add_hairs(image: np.ndarray, rng: np.random.Generator, fewest: int = 1) -> None:
     """Bowed hairs of one colour, most of them in one direction: `fewest` and on average 8.5 more."""
-    side, steps = photo.shape[1] * 2, np.linspace(0, 1, 16)[:, None]
+    side, steps = image.shape[1] * 2, np.linspace(0, 1, 16)[:, None]
     layer = np.zeros((side, side), np.uint8)
     heading, thick = rng.uniform(0, 2 * np.pi), rng.uniform(1, 3)
     for _ in range(fewest + int(rng.exponential(9))):
@@ -47,19 +47,19 @@ def add_hairs(photo: np.ndarray, rng: np.random.Generator, fewest: int = 1) -> N
         cv2.polylines(
             layer, [np.int32(curve * side * 16)], False, int(rng.integers(150, 250)), width, cv2.LINE_AA, 4
         )
-    lay(photo, layer, rng.choice([(26, 20, 20), (52, 34, 28), (110, 76, 50)]))
+    lay(image, layer, rng.choice([(26, 20, 20), (52, 34, 28), (110, 76, 50)]))
 
 
-def add_dark_corners(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_dark_corners(image: np.ndarray, rng: np.random.Generator) -> None:
     """The dark ring outside a dermatoscope's lens."""
-    y, x = grid(photo.shape[1]) - np.float32(0.5)
+    y, x = grid(image.shape[1]) - np.float32(0.5)
     far, radius = np.hypot(x, y), rng.uniform(0.5, 0.64)
-    blend(photo, rise(far, radius, radius + rng.uniform(0.01, 0.06)), (12, 9, 10))
+    blend(image, rise(far, radius, radius + rng.uniform(0.01, 0.06)), (12, 9, 10))
 
 
-def add_ruler(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_ruler(image: np.ndarray, rng: np.random.Generator) -> None:
     """The ticks of a ruler near one edge, every fifth of them longer."""
-    side = photo.shape[1] * 2
+    side = image.shape[1] * 2
     layer = np.zeros((side, side), np.uint8)
     angle, gap = rng.choice([0, np.pi / 2]) + rng.normal(0, 0.1), rng.uniform(0.02, 0.045)
     along, inward = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
@@ -71,12 +71,12 @@ def add_ruler(photo: np.ndarray, rng: np.random.Generator) -> None:
     tips = feet + inward * np.where(np.arange(-9, 10) % 5 == 0, 0.045, 0.025)[:, None]
     ticks = np.int32(np.stack([feet, tips], axis=1) * side * 16)
     cv2.polylines(layer, list(ticks), False, 220, max(1, side // 224), cv2.LINE_AA, 4)
-    lay(photo, layer, (30, 26, 28))
+    lay(image, layer, (30, 26, 28))
 
 
-def add_bubbles(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_bubbles(image: np.ndarray, rng: np.random.Generator) -> None:
     """Bubbles of the immersion fluid: a dark rim and a glint each."""
-    side = photo.shape[1] * 2
+    side = image.shape[1] * 2
     rims, glints = np.zeros((2, side, side), np.uint8)
     for _ in range(int(rng.integers(3, 16))):
         centre, radius = (
@@ -96,16 +96,16 @@ def add_bubbles(photo: np.ndarray, rng: np.random.Generator) -> None:
             cv2.LINE_AA,
             4,
         )
-    lay(photo, rims, (70, 56, 54))
-    lay(photo, glints, (255, 252, 250))
+    lay(image, rims, (70, 56, 54))
+    lay(image, glints, (255, 252, 250))
 
 
-def add_ink(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_ink(image: np.ndarray, rng: np.random.Generator) -> None:
     """A skin marker's strokes around the middle, violet or blue: arcs, and a few bars that point to it.
 
     Ink absorbs light, so skin and hair show through; it takes on the skin's ridges and not in its furrows.
     """
-    side, steps = photo.shape[1] * 2, np.linspace(0, 1, 24)
+    side, steps = image.shape[1] * 2, np.linspace(0, 1, 24)
     layer = np.zeros((side, side), np.uint8)
     start, thick, radius = rng.uniform(0, 2 * np.pi), rng.uniform(0.018, 0.035), rng.uniform(0.36, 0.46)
     for stroke in range(int(rng.integers(1, 4))):
@@ -121,15 +121,15 @@ def add_ink(photo: np.ndarray, rng: np.random.Generator) -> None:
             )
     grain = cv2.GaussianBlur(rng.random((side, side), np.float32), (0, 0), side / 300)
     opacity = cv2.GaussianBlur(layer, (0, 0), side / 250) * rise(grain, 0.38, 0.56)
-    amount = cv2.resize(opacity, photo.shape[:0:-1], interpolation=cv2.INTER_AREA) * np.float32(
+    amount = cv2.resize(opacity, image.shape[:0:-1], interpolation=cv2.INTER_AREA) * np.float32(
         rng.uniform(0.7, 0.95) / 255
     )
-    photo *= 1 - amount * (1 - np.float32(INKS[rng.integers(len(INKS))]).reshape(3, 1, 1) / 255)
+    image *= 1 - amount * (1 - np.float32(INKS[rng.integers(len(INKS))]).reshape(3, 1, 1) / 255)
 
 
-def add_patch(photo: np.ndarray, rng: np.random.Generator) -> None:
+def add_patch(image: np.ndarray, rng: np.random.Generator) -> None:
     """A coloured sticker at the border, round or square, as clinics lay beside a lesion; part of it lies outside."""
-    side = photo.shape[1] * 2
+    side = image.shape[1] * 2
     layer = np.zeros((side, side), np.uint8)
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.46, 0.66)
     centre = 0.5 + far * np.array([np.cos(angle), np.sin(angle)])
@@ -142,7 +142,7 @@ def add_patch(photo: np.ndarray, rng: np.random.Generator) -> None:
         )
         cv2.fillPoly(layer, [np.int32(box)], 255, cv2.LINE_AA)
     hue = np.uint8([[[rng.integers(0, 180), rng.integers(90, 256), rng.integers(90, 256)]]])
-    lay(photo, cv2.GaussianBlur(layer, (0, 0), side / 300), cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
+    lay(image, cv2.GaussianBlur(layer, (0, 0), side / 300), cv2.cvtColor(hue, cv2.COLOR_HSV2RGB)[0, 0])
 
 
 def _around(angle: np.ndarray, radius: Any) -> np.ndarray:

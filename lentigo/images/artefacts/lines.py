@@ -44,11 +44,10 @@ class Parts:
     owner: np.ndarray
     pixels: np.ndarray
 
-    def average(self, picture: np.ndarray) -> np.ndarray:
+    def average(self, image: np.ndarray) -> np.ndarray:
         """The mean of a picture, (height, width), over each part."""
         return (
-            np.bincount(self.owner, weights=picture.ravel()[self.pixels], minlength=len(self.area))
-            / self.area
+            np.bincount(self.owner, weights=image.ravel()[self.pixels], minlength=len(self.area)) / self.area
         )
 
     def choose(self, chosen: np.ndarray) -> Parts:

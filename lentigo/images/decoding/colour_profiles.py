@@ -92,10 +92,10 @@ def measure_change(transform: ImageCms.ImageCmsTransform, mode: str) -> tuple[fl
     """By how many levels a conversion changes colours, on average and at most, on a grid of all colours."""
     if mode == "L":
         levels = np.arange(256, dtype=np.uint8).reshape(1, -1)
-        before, picture = levels[..., None].repeat(3, -1), Image.fromarray(levels)
+        before, image = levels[..., None].repeat(3, -1), Image.fromarray(levels)
     else:
         before = np.stack(np.meshgrid(GRID, GRID, GRID, indexing="ij"), axis=-1).reshape(1, -1, 3)
-        picture = Image.fromarray(before)
-    after = np.asarray(ImageCms.applyTransform(picture, transform))
+        image = Image.fromarray(before)
+    after = np.asarray(ImageCms.applyTransform(image, transform))
     change = np.abs(after.astype(int) - before)
     return float(change.mean()), float(change.max())

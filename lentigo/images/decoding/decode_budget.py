@@ -19,7 +19,7 @@ from functools import cache
 
 from PIL import Image
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 
 BUDGET_BYTES = 1 << 30  # of decoded pixels that all threads hold together
 SMALL_SHARE = 8  # one part in so many is kept for small photographs
@@ -185,21 +185,21 @@ class DecodeLimits:
     most_pixels: int = 50_000_000
     most_whole_pixels: int = 25_000_000
 
-    def check(self, picture: Image.Image, content: bytes, name: str) -> None:
-        """Raises `PhotoError` where a picture, opened and not yet decoded, has too many pixels.
+    def check(self, image: Image.Image, content: bytes, name: str) -> None:
+        """Raises `ImageError` where a picture, opened and not yet decoded, has too many pixels.
 
         Args:
             picture: as Pillow opened it.
             content: its file.
             name: for the error.
         """
-        width, height = picture.size
+        width, height = image.size
         most, format_words = self.most_pixels, ""
-        if picture.format not in ("JPEG", "MPO") or keeps_coefficients(content):
+        if image.format not in ("JPEG", "MPO") or keeps_coefficients(content):
             most = min(most, self.most_whole_pixels)
-            format_words = f" in {describe_format(picture)}, which is decoded whole"
+            format_words = f" in {describe_format(image)}, which is decoded whole"
         if width * height > most:
-            raise PhotoError(
+            raise ImageError(
                 f"{name}: {width} x {height} pixels, more than {most / 1e6:g} million{format_words}; "
                 "expected a photograph, save it smaller, or as baseline JPEG"
             )
@@ -216,7 +216,7 @@ def return_large_blocks() -> None:
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
 
 
-def describe_format(picture: Image.Image) -> str:
+def describe_format(image: Image.Image) -> str:
     """The format of a picture, in words."""
     words = {
         "JPEG2000": "JPEG 2000",
@@ -225,11 +225,11 @@ def describe_format(picture: Image.Image) -> str:
         "JPEG": "progressive JPEG",
         "MPO": "progressive JPEG",
     }
-    return words.get(picture.format or "", picture.format or "an unknown format")
+    return words.get(image.format or "", image.format or "an unknown format")
 
 
 def estimate_bytes(
-    picture: Image.Image, content: bytes, full_size: tuple[int, int], *, whole: bool = False
+    image: Image.Image, content: bytes, full_size: tuple[int, int], *, whole: bool = False
 ) -> int:
     """Bytes that decoding a picture takes at its peak.
 
@@ -242,30 +242,30 @@ def estimate_bytes(
     Returns:
         Bytes, without those of the file.
     """
-    pixels = picture.width * picture.height
-    stored = STORED_RATES.get(picture.mode, OTHER_RATE)
+    pixels = image.width * image.height
+    stored = STORED_RATES.get(image.mode, OTHER_RATE)
     total = pixels * stored
-    if picture.format in WHOLE_RATES:
-        total = pixels * WHOLE_RATES[picture.format]
-    elif picture.format == "JPEG2000":
-        total = pixels * JPEG2000_RATE * max(1, len(picture.getbands())) + count_tiles(content) * TILE_BYTES
-    elif picture.format in ("JPEG", "MPO") and keeps_coefficients(content):
-        total += 2 * len(picture.getbands()) * full_size[0] * full_size[1]
-    elif picture.format == "TIFF":
-        total += measure_segment(picture) + (pixels * stored if _ORIENTATION in picture.tag_v2 else 0)
+    if image.format in WHOLE_RATES:
+        total = pixels * WHOLE_RATES[image.format]
+    elif image.format == "JPEG2000":
+        total = pixels * JPEG2000_RATE * max(1, len(image.getbands())) + count_tiles(content) * TILE_BYTES
+    elif image.format in ("JPEG", "MPO") and keeps_coefficients(content):
+        total += 2 * len(image.getbands()) * full_size[0] * full_size[1]
+    elif image.format == "TIFF":
+        total += measure_segment(image) + (pixels * stored if _ORIENTATION in image.tag_v2 else 0)
     if whole:
         total += pixels * 3  # the array
-        if picture.mode != "RGB" or "transparency" in picture.info:
+        if image.mode != "RGB" or "transparency" in image.info:
             total += pixels * 4  # RGB beside another mode
-        if picture.info.get("icc_profile") or picture.info.get("exif"):
+        if image.info.get("icc_profile") or image.info.get("exif"):
             total += pixels * 4  # turned, or in other colours, beside the first
     return total
 
 
 def require_budget(
-    picture: Image.Image, content: bytes, name: str, full_size: tuple[int, int], *, whole: bool = False
+    image: Image.Image, content: bytes, name: str, full_size: tuple[int, int], *, whole: bool = False
 ) -> int:
-    """The bytes of `estimate_bytes`; raises `PhotoError` where one photograph would take more than the budget allows.
+    """The bytes of `estimate_bytes`; raises `ImageError` where one photograph would take more than the budget allows.
 
     Args:
         picture: as Pillow opened it, after a JPEG's draft.
@@ -274,11 +274,11 @@ def require_budget(
         full_size: (width, height) before the draft.
         whole: as for `estimate_bytes`.
     """
-    size, largest = estimate_bytes(picture, content, full_size, whole=whole), DECODE_BUDGET.largest
+    size, largest = estimate_bytes(image, content, full_size, whole=whole), DECODE_BUDGET.largest
     if size > largest:
         pixels = full_size[0] * full_size[1]
         most = max(1, int(pixels * largest / size / 1e6))
-        raise PhotoError(
+        raise ImageError(
             f"{name}: {pixels / 1e6:.0f} million pixels, which take {size / 1e6:,.0f} MB to decode; expected at most {most} million in "
             "such a file: save it smaller, or as baseline JPEG, which is decoded in part"
         )
@@ -317,7 +317,7 @@ def list_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
 
 
 def check_scans(content: bytes, name: str, size: tuple[int, int]) -> None:
-    """Raises `PhotoError` where a JPEG goes over its pixels so often that decoding it would take minutes.
+    """Raises `ImageError` where a JPEG goes over its pixels so often that decoding it would take minutes.
 
     Args:
         content: the file.
@@ -326,7 +326,7 @@ def check_scans(content: bytes, name: str, size: tuple[int, int]) -> None:
     """
     scans = content.count(b"\xff\xda")
     if scans > 16 and scans * size[0] * size[1] > MAX_SCAN_PIXELS:
-        raise PhotoError(
+        raise ImageError(
             f"{name}: a JPEG of {scans} scans; expected some ten, as cameras and programs write them: save it again"
         )
 
@@ -342,15 +342,15 @@ def count_tiles(content: bytes) -> int:
     return across * down
 
 
-def measure_segment(picture: Image.Image) -> int:
+def measure_segment(image: Image.Image) -> int:
     """Bytes of a strip or tile of a TIFF, each of which is decoded at once."""
-    tags = picture.tag_v2
+    tags = image.tag_v2
     bits = read_tag(tags, _BITS_PER_SAMPLE, 8)
     samples = read_tag(tags, _SAMPLES_PER_PIXEL, 1)
     if _TILE_WIDTH in tags:
         pixels = read_tag(tags, _TILE_WIDTH, 1) * read_tag(tags, _TILE_LENGTH, 1)
     else:
-        pixels = picture.width * min(picture.height, read_tag(tags, _ROWS_PER_STRIP, picture.height))
+        pixels = image.width * min(image.height, read_tag(tags, _ROWS_PER_STRIP, image.height))
     return pixels * samples * bits // 8
 
 

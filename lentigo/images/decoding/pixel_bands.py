@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from PIL import Image
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 
 MAX_LEVEL = 65535  # of 16 bits
 TILE_PIXELS = 1 << 19  # of a tile that is converted at once
@@ -24,7 +24,7 @@ UPRIGHT = {  # what brings a stored picture upright
 
 
 def resize_upright(
-    picture: Image.Image, wanted: tuple[int, int] | None, orientation: int, name: str
+    image: Image.Image, wanted: tuple[int, int] | None, orientation: int, name: str
 ) -> Image.Image:
     """A decoded picture as 8-bit RGB, upright, at a size.
 
@@ -40,12 +40,12 @@ def resize_upright(
     Raises:
         PhotoError: for floating-point pixels.
     """
-    factor = (1, 1) if wanted is None else find_factor(picture.size, wanted)
+    factor = (1, 1) if wanted is None else find_factor(image.size, wanted)
     width, height = (
-        picture.width / factor[0],
-        picture.height / factor[1],
+        image.width / factor[0],
+        image.height / factor[1],
     )  # in reduced pixels; the last of them may be a part of one
-    small = reduce_rgb(picture, factor, name)
+    small = reduce_rgb(image, factor, name)
     box = find_box(small.size, (width, height), orientation)
     if orientation in UPRIGHT:
         small = small.transpose(UPRIGHT[orientation])
@@ -79,15 +79,15 @@ def find_box(
     return (top, left, bottom, right) if orientation in TURNED else (left, top, right, bottom)
 
 
-def reduce_rgb(picture: Image.Image, factor: tuple[int, int], name: str) -> Image.Image:
+def reduce_rgb(image: Image.Image, factor: tuple[int, int], name: str) -> Image.Image:
     """8-bit RGB of a picture of any mode, each `factor` (across, down) of its pixels averaged to one; transparency is laid on white first."""
-    plain = picture.mode == "RGB" and "transparency" not in picture.info
+    plain = image.mode == "RGB" and "transparency" not in image.info
     if plain:
-        return picture if factor == (1, 1) else picture.reduce(factor)
-    size = -(-picture.width // factor[0]), -(-picture.height // factor[1])
+        return image if factor == (1, 1) else image.reduce(factor)
+    size = -(-image.width // factor[0]), -(-image.height // factor[1])
     reduced = Image.new("RGB", size)
-    for box in list_tiles(picture.size, factor):
-        tile = to_rgb(picture.crop(box), name)
+    for box in list_tiles(image.size, factor):
+        tile = to_rgb(image.crop(box), name)
         if factor != (1, 1):
             tile = tile.reduce(factor)
         reduced.paste(tile, (box[0] // factor[0], box[1] // factor[1]))
@@ -103,23 +103,23 @@ def list_tiles(size: tuple[int, int], factor: tuple[int, int]) -> Iterator[tuple
             yield left, top, min(left + width, size[0]), min(top + height, size[1])
 
 
-def to_rgb(picture: Image.Image, name: str) -> Image.Image:
+def to_rgb(image: Image.Image, name: str) -> Image.Image:
     """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white."""
-    if picture.mode == "F":
-        raise PhotoError(
+    if image.mode == "F":
+        raise ImageError(
             f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel"
         )
-    if picture.mode.startswith("I"):
-        levels = np.asarray(picture)
-        if picture.mode == "I" and (levels.min() < 0 or levels.max() > MAX_LEVEL):
-            raise PhotoError(
+    if image.mode.startswith("I"):
+        levels = np.asarray(image)
+        if image.mode == "I" and (levels.min() < 0 or levels.max() > MAX_LEVEL):
+            raise ImageError(
                 f"{name}: levels of 32 bits, from {levels.min()} to {levels.max()}, whose range is unknown; expected 8 or 16 bits a channel"
             )
         return Image.fromarray(scale_levels(levels)).convert("RGB")
-    if picture.mode in ("RGBA", "LA", "PA") or "transparency" in picture.info:
-        rgba = picture.convert("RGBA")
+    if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:
+        rgba = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", rgba.size, "white"), rgba).convert("RGB")
-    return picture.convert("RGB")
+    return image.convert("RGB")
 
 
 def scale_levels(levels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
@@ -75,7 +75,7 @@ def check_png(content: bytes, name: str) -> CheckedPng:
                 dropped.append((chunk.start, chunk.end))
             continue
         if not chunk.sound:
-            raise PhotoError(
+            raise ImageError(
                 f"{name}: damaged: the checksum of the PNG's part {chunk.kind.decode('latin-1')!a} is wrong, so it was altered or torn on its "
                 "way; expected it to agree: copy it again from its source"
             )

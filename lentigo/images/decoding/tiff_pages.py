@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 
 MOST_PAGES = 100  # that are looked at
 SUBFILE, OLD_SUBFILE, DNG_VERSION, SUB_IFDS = 254, 255, 50706, 330  # tags
@@ -30,7 +30,7 @@ class Page:
         return self.size[0] * self.size[1]
 
 
-def select_page(picture: Image.Image, name: str, reopen: Callable[[], Image.Image]) -> None:
+def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]) -> None:
     """Turns a TIFF to the page that holds its photograph: the only one that is no preview, or the largest of several copies.
 
     Args:
@@ -41,12 +41,12 @@ def select_page(picture: Image.Image, name: str, reopen: Callable[[], Image.Imag
     Raises:
         PhotoError: where several pages hold pictures of their own, or all are previews, as in a camera's raw file.
     """
-    pages = list_pages(picture)
+    pages = list_pages(image)
     whole = [page for page in pages if not page.preview]
     if not whole:
-        picture.seek(0)
-        if DNG_VERSION in picture.tag_v2 or SUB_IFDS in picture.tag_v2:
-            raise PhotoError(
+        image.seek(0)
+        if DNG_VERSION in image.tag_v2 or SUB_IFDS in image.tag_v2:
+            raise ImageError(
                 f"{name}: a camera's raw file, of which only a preview can be read; expected a photograph: export it as JPEG or TIFF"
             )
         whole = pages
@@ -54,22 +54,22 @@ def select_page(picture: Image.Image, name: str, reopen: Callable[[], Image.Imag
     others = [page for page in whole if page is not chosen]
     if any(not is_copy(page, chosen, reopen) for page in others):
         count = f"{len(pages)}" if len(pages) < MOST_PAGES else f"{MOST_PAGES} or more"
-        raise PhotoError(f"{name}: holds {count} frames; expected one photograph, save the frame you mean")
-    picture.seek(chosen.number)
+        raise ImageError(f"{name}: holds {count} frames; expected one photograph, save the frame you mean")
+    image.seek(chosen.number)
 
 
-def list_pages(picture: Image.Image) -> list[Page]:
+def list_pages(image: Image.Image) -> list[Page]:
     """The pages of a TIFF, at most `MOST_PAGES`."""
     pages: list[Page] = []
     for number in range(MOST_PAGES):
         try:
-            picture.seek(number)
+            image.seek(number)
         except EOFError:
             break
-        tags = picture.tag_v2
+        tags = image.tag_v2
         flags, old = tags.get(SUBFILE, 0), tags.get(OLD_SUBFILE, 1)
         preview = (isinstance(flags, int) and bool(flags & PREVIEW_BITS)) or old == 2
-        pages.append(Page(number, picture.size, preview))
+        pages.append(Page(number, image.size, preview))
     return pages
 
 
@@ -82,8 +82,8 @@ def is_copy(page: Page, chosen: Page, reopen: Callable[[], Image.Image]) -> bool
     return float(np.abs(first - second).mean()) < MOST_DIFFERENCE
 
 
-def shrink_page(picture: Image.Image, number: int) -> np.ndarray:
+def shrink_page(image: Image.Image, number: int) -> np.ndarray:
     """A page as a small grey picture, float (side, side)."""
-    picture.seek(number)
-    grey = picture.convert("L").resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
+    image.seek(number)
+    grey = image.convert("L").resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
     return np.asarray(grey, float)

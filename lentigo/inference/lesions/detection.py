@@ -9,14 +9,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from lentigo.errors import PhotoError
+from lentigo.errors import ImageError
 from lentigo.images.photographs import Problem
 from lentigo.inference.lesions.box_figures import draw_boxes
 from lentigo.inference.lesions.mask_cleaning import Box
-from lentigo.inference.lesions.overlays import save_picture
-from lentigo.inference.lesions.search import Look, Search, Sight, look_again, look_once
+from lentigo.inference.lesions.overlays import save_image
+from lentigo.inference.lesions.search import LesionView, Look, Search, look_again, look_once
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Answer, Predictor, gather_photos
+from lentigo.inference.prediction import Answer, Predictor, gather_images
 
 ENDING = "_boxes.jpg"
 NOWHERE: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
@@ -67,7 +67,7 @@ def detect(
     model: str | Path = "bundled",
     *,
     out: str | Path | None = None,
-    exact: bool = False,
+    fp32: bool = False,
     device: str = "cpu",
 ) -> Detections:
     """Finds the lesions of each photograph, be it a close-up or a stretch of skin.
@@ -76,16 +76,16 @@ def detect(
     figures that would replace a photograph, `SpaceError` for a folder that cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_photos(inputs)
-    predictor = Predictor(model, exact=exact, device=device, count=len(paths))
-    answers = list(detect_photos(predictor, paths, {} if out is None else name_files(paths, out, ENDING)))
+    paths, problems = gather_images(inputs)
+    predictor = Predictor(model, fp32=fp32, device=device, count=len(paths))
+    answers = list(detect_images(predictor, paths, {} if out is None else name_files(paths, out, ENDING)))
     found = tuple(answer for answer in answers if isinstance(answer, Detection))
     return Detections(
         found, tuple(problems) + tuple(answer for answer in answers if isinstance(answer, Problem))
     )
 
 
-def detect_photos(
+def detect_images(
     predictor: Predictor,
     paths: Iterable[str | Path],
     figures: Mapping[str, tuple[Path, ...]],
@@ -108,7 +108,7 @@ def find_lesions(
     sights = [
         answer if isinstance(answer, Problem) else try_look(predictor, answer, search) for answer in answers
     ]
-    looks = iter(look_again(predictor, [sight for sight in sights if isinstance(sight, Sight)], search))
+    looks = iter(look_again(predictor, [sight for sight in sights if isinstance(sight, LesionView)], search))
     for sight in sights:
         yield (
             sight
@@ -117,23 +117,23 @@ def find_lesions(
         )
 
 
-def try_look(predictor: Predictor, answer: Answer, search: Search) -> Sight | Problem:
+def try_look(predictor: Predictor, answer: Answer, search: Search) -> LesionView | Problem:
     """`look_once` with the error as a value."""
     try:
         return look_once(predictor, answer, search)
-    except PhotoError as error:  # it was there a moment ago
+    except ImageError as error:  # it was there a moment ago
         return Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
 
 
-def report_lesions(sight: Sight, looks: list[Look], model: str, files: tuple[Path, ...]) -> Detection:
+def report_lesions(sight: LesionView, looks: list[Look], model: str, files: tuple[Path, ...]) -> Detection:
     """The lesions of a photograph in pixels of the original, drawn where `files` names a figure."""
-    (width, height), (rows, columns) = sight.size, sight.photo.shape[:2]
+    (width, height), (rows, columns) = sight.size, sight.upright.shape[:2]
     spots = tuple(
         Spot(to_box(look, width / columns, height / rows), look.score, look.malignant) for look in looks
     )
     if files:
-        save_picture(
-            draw_boxes(sight.photo, [(look.place, name_look(look)) for look in looks]), files[0], quality=92
+        save_image(
+            draw_boxes(sight.upright, [(look.place, name_look(look)) for look in looks]), files[0], quality=92
         )
     return Detection(sight.image, width, height, spots, model, *files)
 

@@ -17,12 +17,12 @@ LINE, HALO = (
 WIDTH = 1 / 400  # of the photograph's longer side
 
 
-def draw_outline(photo: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE) -> Image.Image:
+def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE) -> Image.Image:
     """The photograph, uint8 (height, width, 3), with a line along the border of a mask, bool (height, width); `colour` is RGB, 0 to 255."""
     width = max(1.3, max(mask.shape) * WIDTH)
     distance = measure_distance(mask, width)
     line, halo = (np.clip(reach - distance + 0.5, 0, 1)[..., None] for reach in (width, 1.8 * width))
-    painted = photo + 0.7 * halo * (HALO - photo)
+    painted = image + 0.7 * halo * (HALO - image)
     return Image.fromarray(np.uint8(np.round(painted + line * (colour - painted))))
 
 
@@ -41,7 +41,7 @@ def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
     )
 
 
-def save_picture(picture: Image.Image, path: Path, **options: Any) -> None:
+def save_image(image: Image.Image, path: Path, **options: Any) -> None:
     """Writes a picture in the format of its name, whole or not at all."""
     with write_whole(path) as temporary:
-        picture.save(temporary, **options)
+        image.save(temporary, **options)

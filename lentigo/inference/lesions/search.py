@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lentigo.images.photographs import view_photo
+from lentigo.images.photographs import view_image
 from lentigo.images.skin_tone import convert_lab
 from lentigo.inference.lesions.mask_cleaning import HALF, SHARE, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.regions import fill_holes, find_regions, open_mask
@@ -55,12 +55,12 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Sight:
-    """A photograph after its first look: `photo`, uint8 (height, width, 3), upright and perhaps reduced, its own `size`, (width, height), and what was
+class LesionView:
+    """A photograph after its first look: `upright`, uint8 (height, width, 3), upright and perhaps reduced, its own `size`, (width, height), and what was
     `found`; of a close-up that is its one lesion, and its place is right."""
 
     image: str
-    photo: np.ndarray
+    upright: np.ndarray
     size: tuple[int, int]
     close: bool
     found: tuple[Look, ...]
@@ -77,51 +77,51 @@ def is_close_up(mask: np.ndarray, search: Search) -> bool:
     )
 
 
-def look_once(predictor: Predictor, answer: Answer, search: Search) -> Sight:
-    """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises `PhotoError` where it is gone meanwhile."""
+def look_once(predictor: Predictor, answer: Answer, search: Search) -> LesionView:
+    """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises `ImageError` where it is gone meanwhile."""
     close = is_close_up(answer.mask, search)
-    photo, size = view_photo(answer.image, CLOSE_VIEW if close else VIEW)
-    found = outline_whole(photo, answer) if close else search_tiles(predictor, photo, answer.mask, search)
-    return Sight(answer.image, photo, size, close, tuple(found))
+    image, size = view_image(answer.image, CLOSE_VIEW if close else VIEW)
+    found = outline_whole(image, answer) if close else search_tiles(predictor, image, answer.mask, search)
+    return LesionView(answer.image, image, size, close, tuple(found))
 
 
-def outline_whole(photo: np.ndarray, answer: Answer) -> list[Look]:
+def outline_whole(image: np.ndarray, answer: Answer) -> list[Look]:
     """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; none in a photograph of so few pixels that it fills none of them."""
     cleaned = clean_mask(answer.mask)
     trimmed = np.where((cleaned >= HALF) & ~trim_lesion(cleaned >= HALF), 0, cleaned)
-    box = find_box(enlarge_mask(trimmed, photo.shape[1], photo.shape[0]))
+    box = find_box(enlarge_mask(trimmed, image.shape[1], image.shape[0]))
     if box is None:
         return []
     place = float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height)
     return [Look(place, score_lesion(answer.pixels, answer.mask, cleaned >= HALF))]
 
 
-def search_tiles(predictor: Predictor, photo: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
+def search_tiles(predictor: Predictor, image: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
     """What tiles of a photograph, uint8 (height, width, 3), show, the surest first; `mask` is that of its first pass."""
-    found = [*list_regions(mask, photo.shape, search.least, 1.0)]
-    for side in list_sides(min(photo.shape[:2]), search):
-        grid = lay_grid(photo.shape[1], photo.shape[0], side)
-        masks = (tile["mask"] for tile in predictor.session.stream(cut_tiles(photo, grid)))
+    found = [*list_regions(mask, image.shape, search.least, 1.0)]
+    for side in list_sides(min(image.shape[:2]), search):
+        grid = lay_grid(image.shape[1], image.shape[0], side)
+        masks = (tile["mask"] for tile in predictor.session.stream(cut_tiles(image, grid)))
         merged = merge_tiles(masks, grid)
         found += list_regions(
             merged,
-            photo.shape,
+            image.shape,
             search.least * CELLS / max(merged.shape),
             search.most * CELLS / max(merged.shape),
         )
-    corners = find_dark_corners(photo)
+    corners = find_dark_corners(image)
     lit = [
         look
         for look in found
-        if not any(is_near(look.place, corner, CORNER * min(photo.shape[:2])) for corner in corners)
+        if not any(is_near(look.place, corner, CORNER * min(image.shape[:2])) for corner in corners)
     ]
     return keep_apart(lit, search.apart)
 
 
-def find_dark_corners(photo: np.ndarray) -> list[tuple[int, int]]:
+def find_dark_corners(image: np.ndarray) -> list[tuple[int, int]]:
     """The corners, x and y, of a photograph, uint8 (height, width, 3), that a lens has left dark: half as light as the photograph, or less."""
-    height, width = photo.shape[:2]
-    small = photo[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
+    height, width = image.shape[:2]
+    small = image[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
     patch = 1 + min(small.shape) // 50
     corners = {
         (0, 0): small[:patch, :patch],
@@ -159,17 +159,17 @@ def list_regions(mask: np.ndarray, shape: tuple[int, ...], least: float, most: f
             yield Look((left * across, top * down, right * across, bottom * down), float(weight / area))
 
 
-def look_again(predictor: Predictor, sights: Sequence[Sight], search: Search) -> list[list[Look]]:
+def look_again(predictor: Predictor, sights: Sequence[LesionView], search: Search) -> list[list[Look]]:
     """The lesions of each of the photographs, the surest first and none twice, after a look at each alone with a margin of skin.
 
     That gives P(malignant) and, but in a close-up, the place; lesions stand that are there in both looks. The looks at all photographs share one stream,
     so that no batch goes half empty.
     """
     squares = [
-        [surround(look.place, sight.photo.shape, search.margin) for look in sight.found] for sight in sights
+        [surround(look.place, sight.upright.shape, search.margin) for look in sight.found] for sight in sights
     ]
     answers = predictor.session.stream(
-        shrink_square(sight.photo, *square)
+        shrink_square(sight.upright, *square)
         for sight, several in zip(sights, squares, strict=True)
         for square in several
     )
@@ -185,14 +185,14 @@ def look_again(predictor: Predictor, sights: Sequence[Sight], search: Search) ->
 
 def conclude(
     predictor: Predictor,
-    sight: Sight,
+    sight: LesionView,
     first: Look,
     square: tuple[int, int, int],
     answer: Answers,
     search: Search,
 ) -> Look | None:
     """A lesion after its second look, None where there is none."""
-    second = first if sight.close else refine(sight.photo, first, square, answer["mask"], search)
+    second = first if sight.close else refine(sight.upright, first, square, answer["mask"], search)
     if second is None or is_strange(predictor, answer, search):
         return None
     return replace(
@@ -209,7 +209,7 @@ def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[i
 
 
 def refine(
-    photo: np.ndarray, first: Look, square: tuple[int, int, int], mask: np.ndarray, search: Search
+    image: np.ndarray, first: Look, square: tuple[int, int, int], mask: np.ndarray, search: Search
 ) -> Look | None:
     """The lesion of a second look, as the first one says where; None where both do not agree, or where it is doubtful that there is one."""
     x, y, side = square
@@ -222,7 +222,7 @@ def refine(
     if not overlaps or max(overlaps) < search.agree:
         return None
     lesion = regions.paint(np.arange(regions.count) == np.argmax(overlaps))
-    score = score_lesion(shrink_square(photo, *square), mask, lesion)
+    score = score_lesion(shrink_square(image, *square), mask, lesion)
     box = find_box(lesion)
     place = (
         x + box.x * zoom,

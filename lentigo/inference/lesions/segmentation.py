@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from lentigo.errors import PhotoError
-from lentigo.images.photographs import Problem, view_photo
+from lentigo.errors import ImageError
+from lentigo.images.photographs import Problem, view_image
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion
-from lentigo.inference.lesions.overlays import draw_outline, save_picture
+from lentigo.inference.lesions.overlays import draw_outline, save_image
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_photos
+from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_images
 
 VIEW = 1_000_000  # pixels at most of the photograph that is measured and drawn upon
 ENDINGS = "_mask.png", "_outline.jpg"
@@ -79,7 +79,7 @@ class Segmentations:
 
 def segment(
     inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, out: str | Path | None = None, mm_per_pixel: Scales = None,
-    flips: bool = False, exact: bool = False, device: str = "cpu",
+    tta: bool = False, fp32: bool = False, device: str = "cpu",
 ) -> Segmentations:  # fmt: skip
     """Finds the lesion of each photograph, by the pass that also classifies it.
 
@@ -88,17 +88,17 @@ def segment(
     for files that would replace a photograph, `SpaceError` for a folder that cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_photos(inputs)
-    predictor = Predictor(model, exact=exact, flips=flips, device=device, count=len(paths))
+    paths, problems = gather_images(inputs)
+    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
     files = {} if out is None else name_files(paths, out, *ENDINGS)
-    answers = list(segment_photos(predictor, paths, files, mm_per_pixel))
+    answers = list(segment_images(predictor, paths, files, mm_per_pixel))
     found = tuple(answer for answer in answers if isinstance(answer, Segmentation))
     return Segmentations(
         found, tuple(problems) + tuple(answer for answer in answers if isinstance(answer, Problem))
     )
 
 
-def segment_photos(
+def segment_images(
     predictor: Predictor,
     paths: Iterable[str | Path],
     files: Mapping[str, tuple[Path, ...]],
@@ -116,7 +116,7 @@ def segment_photos(
             yield outline_lesion(
                 answer, predictor.name, files.get(answer.image, ()), find_scale(answer.image, mm_per_pixel)
             )
-        except PhotoError as error:  # it was there a moment ago
+        except ImageError as error:  # it was there a moment ago
             yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
 
 
@@ -124,7 +124,7 @@ def outline_lesion(
     answer: Answer, model: str, files: tuple[Path, ...], mm_per_pixel: float | None
 ) -> Segmentation:
     """The lesion of an answer, measured on the photograph, and drawn into mask and outline where `files` names these."""
-    return draw_lesion(answer, *view_photo(answer.image, VIEW), model, files, mm_per_pixel)
+    return draw_lesion(answer, *view_image(answer.image, VIEW), model, files, mm_per_pixel)
 
 
 def draw_lesion(
@@ -135,7 +135,7 @@ def draw_lesion(
     files: tuple[Path, ...] = (),
     mm_per_pixel: float | None = None,
 ) -> Segmentation:
-    """As `outline_lesion`, on a photograph in memory: `pixels` and `size` as `view_photo` gives them."""
+    """As `outline_lesion`, on a photograph in memory: `pixels` and `size` as `view_image` gives them."""
     width, height = size
     probability = clean_mask(answer.mask)
     seen = enlarge_mask(probability, pixels.shape[1], pixels.shape[0]) > 0
@@ -145,8 +145,8 @@ def draw_lesion(
         answer.image, width, height, probability, box, measures, answer.prediction, model, *files
     )
     if files:
-        save_picture(Image.fromarray(found.draw_mask()), files[0])
-        save_picture(draw_outline(pixels, seen), files[1], quality=92)
+        save_image(Image.fromarray(found.draw_mask()), files[0])
+        save_image(draw_outline(pixels, seen), files[1], quality=92)
     return found
 
 

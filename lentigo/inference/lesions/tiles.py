@@ -48,16 +48,16 @@ def lay_grid(width: int, height: int, side: int) -> Grid:
     return Grid(width, height, side, left, top)
 
 
-def cut_tiles(photo: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
+def cut_tiles(image: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
     """The tiles of a photograph, uint8 (height, width, 3), as the network takes them, row by row."""
     for top in grid.top:
         for left in grid.left:
-            yield shrink_square(photo, left, top, grid.side)
+            yield shrink_square(image, left, top, grid.side)
 
 
-def shrink_square(photo: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
+def shrink_square(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
     """A square of a photograph as the network takes it, uint8 (SIDE, SIDE, 3), by the filter that whole photographs go through."""
-    square = Image.fromarray(photo[top : top + side, left : left + side])
+    square = Image.fromarray(image[top : top + side, left : left + side])
     return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 

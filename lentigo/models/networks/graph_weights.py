@@ -57,11 +57,11 @@ def start_network(
             f"{weights}: has a trunk of {bundle.card['backbone']}, expected one of {backbone.name}; add --backbone {bundle.card['backbone']}"
         )
     network = build_network(backbone, "none", dropouts, seed, units)
-    load_trunk(network, bundle.graph)
+    load_backbone(network, bundle.graph)
     return network
 
 
-def load_trunk(network: Network, path: str | Path) -> None:
+def load_backbone(network: Network, path: str | Path) -> None:
     """Gives the trunk of a network the weights of the `model.onnx` of a RUN with the same backbone.
 
     Raises `ModelError` where the graph is of another network.

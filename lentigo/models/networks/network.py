@@ -85,11 +85,11 @@ def build_network(
     """
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
     with seed_initializers(seed):
-        trunk = build_trunk(backbone, image, weights)
+        trunk = build_feature_extractor(backbone, image, weights)
     head = build_head(backbone.features, dropouts, seed, units=units)
     full = keras.Model(image, chain_layers(head, trunk.output), name="network")
     network = Network(backbone, full, trunk, head)
-    freeze_trunk(network)
+    freeze_backbone(network)
     return network
 
 
@@ -104,7 +104,7 @@ def seed_initializers(seed: int) -> Iterator[None]:
         random.setstate(state)
 
 
-def build_trunk(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+def build_feature_extractor(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """Preprocessing, backbone and pooling, with weights loaded; image to embedding."""
     if backbone.name == "efficientnetlite2":
         base = build_lite_base(backbone, image, weights)
@@ -241,7 +241,7 @@ def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
     return x
 
 
-def settle_norms(network: Network, photos: np.ndarray) -> None:
+def settle_norms(network: Network, images: np.ndarray) -> None:
     """Gives the batch norms of a random trunk the means and variances of photographs, uint8 (n, side, side, 3), in one pass.
 
     Untouched they pass on what random filters make of a photograph, which fades from layer to layer: after the fifty of a MobileNet all
@@ -251,18 +251,18 @@ def settle_norms(network: Network, photos: np.ndarray) -> None:
     momenta = [norm.momentum for norm in norms]
     for norm in norms:
         norm.trainable, norm.momentum = True, 0.0
-    network.trunk(photos, training=True)
+    network.trunk(images, training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.trainable, norm.momentum = False, momentum
 
 
-def freeze_trunk(network: Network) -> None:
+def freeze_backbone(network: Network) -> None:
     """No layer of the trunk learns."""
     for layer in network.trunk.layers:
         layer.trainable = False
 
 
-def unfreeze_trunk(network: Network) -> None:
+def unfreeze_backbone(network: Network) -> None:
     """Every layer of the trunk learns but its batch norms, whose means and variances stay as they are.
 
     `backbone(x, training=False)` would not do: `fit` overrides it once the layer is trainable.

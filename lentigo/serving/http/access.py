@@ -16,14 +16,14 @@ from lentigo.serving.service import Service
 
 LOCAL_USER = "local"  # who asks where no key is needed
 FRESH = 1.0  # seconds for which it is believed that there are no keys
-MOST_BUCKETS = 10_000
+MAX_CLIENTS = 10_000
 bearer = HTTPBearer(
     auto_error=False,
     description="A key that `lentigo keys add` made. Not needed on this machine as long as there is none.",
 )
 
 
-class Buckets:
+class RateLimiter:
     """Token buckets, one for each name: `rate` requests a second, `burst` at once. `now` is a clock that never goes back, in seconds."""
 
     def __init__(self, rate: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
@@ -36,7 +36,7 @@ class Buckets:
         left, since = self.levels.pop(name, (float(self.burst), now))
         left = min(self.burst, left + (now - since) * self.rate)
         self.levels[name] = (left - 1 if left >= 1 else left, now)
-        if len(self.levels) > MOST_BUCKETS:
+        if len(self.levels) > MAX_CLIENTS:
             self.levels.popitem(last=False)
         return 0.0 if left >= 1 else (1 - left) / self.rate
 
@@ -46,7 +46,7 @@ class Gate:
 
     def __init__(self, service: Service) -> None:
         self.service, settings = service, service.settings
-        self.buckets = Buckets(settings.rate, settings.burst)
+        self.buckets = RateLimiter(settings.rate, settings.burst)
         self.open_until = 0.0
 
     async def is_open(self) -> bool:

@@ -25,7 +25,7 @@ from lentigo.serving.http.problems import ProblemError, describe_problem
 from lentigo.serving.http.uploads import read_details, read_form, read_moment
 from lentigo.serving.model_facts import describe_model
 from lentigo.serving.predictions import (
-    Ask,
+    RequestContext,
     find_moment,
     hash_request,
     list_changes,
@@ -120,7 +120,9 @@ async def create_predictions(request: Request, service: Here, who: Asker, key: K
         )
         details = read_details(form.fields)
         fingerprint = await service.cpu.run(form, hash_request, form.photos, details)
-        ask = Ask(who, key or str(uuid4()), service.store.now().astimezone(UTC), details, fingerprint)
+        ask = RequestContext(
+            who, key or str(uuid4()), service.store.now().astimezone(UTC), details, fingerprint
+        )
         with service.admit(len(form.photos)):
             outcome = await stay(request, service.predict(form.photos, ask))
     problems = [write_problem(problem) for problem in outcome.problems]
@@ -174,7 +176,7 @@ async def get_prediction(service: Here, who: Reader, id: Id) -> Response:
     response_class=Response,
     responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def get_photo(service: Here, who: Reader, id: Id) -> Response:
+async def get_image(service: Here, who: Reader, id: Id) -> Response:
     """The photograph itself, where the service keeps photographs: its pixels, and nothing else that the file held."""
     record = await find_record(service, id)
     photo = await service.call(service.photos.get, record.sha256) if record.kept and service.photos else None

@@ -28,7 +28,7 @@ class Problem(BaseModel):
     instance: str | None = None
 
 
-class PhotoProblem(BaseModel):
+class ImageProblem(BaseModel):
     """Why the photograph at `position` among those sent could not be answered."""
 
     type: str
@@ -110,7 +110,7 @@ class Predictions(BaseModel):
     """The answers, and beside them what could not be answered; both in the order sent."""
 
     predictions: list[Prediction]
-    problems: list[PhotoProblem]
+    problems: list[ImageProblem]
 
 
 class PredictionPage(BaseModel):

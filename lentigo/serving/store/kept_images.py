@@ -26,7 +26,7 @@ PATIENCE = 300.0  # seconds for which whoever forgets waits for those who keep
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
-class PhotoFolder:
+class ImageFolder:
     """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made when the first one is kept."""
 
     def __init__(self, folder: str | Path) -> None:
@@ -35,7 +35,7 @@ class PhotoFolder:
     def keep(self, sha256: str, content: bytes) -> None:
         """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already stays.
 
-        `content` is the original file, `sha256` its hash. Raises `PhotoError` for what is no photograph, `SpaceError` where the disk is full.
+        `content` is the original file, `sha256` its hash. Raises `ImageError` for what is no photograph, `SpaceError` where the disk is full.
         """
         path = self._locate(sha256)
         if path.exists():

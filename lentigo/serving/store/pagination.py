@@ -11,18 +11,18 @@ from lentigo.errors import UsageError
 MOST_NUMBER = 2**63 - 1
 
 
-def write_cursor(number: int, created: datetime | None = None) -> str:
+def encode_cursor(number: int, created: datetime | None = None) -> str:
     """Text, safe in a URL, that says which row a page ended with.
 
-    >>> read_cursor(write_cursor(7))
+    >>> decode_cursor(encode_cursor(7))
     (7, None)
     """
     words = json.dumps([number, created and created.isoformat()])
     return base64.urlsafe_b64encode(words.encode()).decode().rstrip("=")
 
 
-def read_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | None]:
-    """The number and, where `timed`, the time of a row. Raises `UsageError` for what `write_cursor` did not write."""
+def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | None]:
+    """The number and, where `timed`, the time of a row. Raises `UsageError` for what `encode_cursor` did not write."""
     try:
         number, words = json.loads(
             base64.b64decode(

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, Table, func, literal, select, tuple_
 
 from lentigo.errors import UsageError
-from lentigo.serving.store.pagination import read_cursor, write_cursor
+from lentigo.serving.store.pagination import decode_cursor, encode_cursor
 from lentigo.serving.store.records import Key, Lesion, Query, Record, Review
 from lentigo.serving.store.tables import Moment, keys, lesions, predictions, reviews
 
@@ -83,7 +83,7 @@ def filter_records(query: Query) -> Select:
 def select_page(wanted: Select, table: Table, limit: int, cursor: str | None) -> Select:
     """One row more than a page, newest first, after the row that the cursor names; rows of the same time in the order of their insertion."""
     if cursor is not None:
-        number, created = read_cursor(cursor, timed=True)
+        number, created = decode_cursor(cursor, timed=True)
         wanted = wanted.where(
             tuple_(table.c.created, table.c.number) < tuple_(literal(created, Moment), literal(number))
         )
@@ -92,7 +92,7 @@ def select_page(wanted: Select, table: Table, limit: int, cursor: str | None) ->
 
 def cut_page(rows: Sequence[Row], limit: int) -> tuple[Sequence[Row], str | None]:
     """The rows of a page, and the cursor of the next where there is one."""
-    return rows[:limit], write_cursor(rows[limit - 1].number, rows[limit - 1].created) if len(
+    return rows[:limit], encode_cursor(rows[limit - 1].number, rows[limit - 1].created) if len(
         rows
     ) > limit else None
 

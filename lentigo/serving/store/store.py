@@ -39,7 +39,7 @@ from lentigo.common.files import data_folder
 from lentigo.errors import UsageError
 from lentigo.serving.store.database import Database
 from lentigo.serving.store.migrations import VERSION_TABLE
-from lentigo.serving.store.pagination import read_cursor, write_cursor
+from lentigo.serving.store.pagination import decode_cursor, encode_cursor
 from lentigo.serving.store.records import (
     SCOPES,
     VERDICTS,
@@ -362,11 +362,11 @@ class Store:
         """One page of the audit trail in the order in which it was written, newest first."""
         wanted = select(events).order_by(events.c.number.desc()).limit(check_limit(limit) + 1)
         if cursor is not None:
-            wanted = wanted.where(events.c.number < read_cursor(cursor)[0])
+            wanted = wanted.where(events.c.number < decode_cursor(cursor)[0])
         with self._reading() as connection:
             found = [Event(**row._mapping) for row in connection.execute(wanted)]
         return EventPage(
-            tuple(found[:limit]), write_cursor(found[limit - 1].number) if len(found) > limit else None
+            tuple(found[:limit]), encode_cursor(found[limit - 1].number) if len(found) > limit else None
         )
 
     # --- retention
@@ -417,7 +417,7 @@ class Store:
                 self.database.run_pragma("wal_checkpoint(TRUNCATE)")
         return Forgotten(gone, left, tuple(photos))
 
-    def list_photos(self) -> set[str]:
+    def list_images(self) -> set[str]:
         """The hashes of the photographs that records say are kept."""
         with self._reading() as connection:
             return set(connection.scalars(select(predictions.c.sha256).where(predictions.c.kept)))

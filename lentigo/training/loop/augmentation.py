@@ -46,7 +46,7 @@ class Augmentation:
     contrast: float = 0.2
     saturation: float = 0.2
     tint: float = 0.06
-    degradation: float = 0.0
+    corruption: float = 0.0
     resampling: float = 0.0
     artefacts: float = 0.0
     amelanosis: float = 0.0
@@ -64,30 +64,30 @@ def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
     return np.random.default_rng([seed, epoch, *index])
 
 
-def augment_photo(photo: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
+def augment_image(image: np.ndarray, augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
     """A random view of `photo`, uint8 (height, width, 3) RGB, of the same shape and type."""
-    height, width = photo.shape[:2]
+    height, width = image.shape[:2]
     geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
-    return render_view(photo, geometry, colour, augmentation, rng)
+    return render_view(image, geometry, colour, augmentation, rng)
 
 
 def augment_pair(
-    photo: np.ndarray, mask: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
+    image: np.ndarray, mask: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A random view of `photo` as `augment_photo` gives it, and its mask, uint8 (height, width) of 0 and 1, turned with it.
+    """A random view of `photo` as `augment_image` gives it, and its mask, uint8 (height, width) of 0 and 1, turned with it.
 
     The mask comes back as float32, between 0 and 1 where a pixel is only partly lesion.
     """
-    height, width = photo.shape[:2]
+    height, width = image.shape[:2]
     geometry, colour = draw_geometry(augmentation, width, height, rng), draw_colour(augmentation, rng)
     if augmentation.amelanosis and rng.random() < augmentation.amelanosis:
-        photo = bleach_lesion(photo, mask, rng)
+        image = bleach_lesion(image, mask, rng)
     outline = warp(mask.astype(np.float32), geometry)
-    return render_view(photo, geometry, colour, augmentation, rng), outline
+    return render_view(image, geometry, colour, augmentation, rng), outline
 
 
 def render_view(
-    photo: np.ndarray,
+    image: np.ndarray,
     geometry: np.ndarray,
     colour: np.ndarray,
     augmentation: Augmentation,
@@ -96,47 +96,47 @@ def render_view(
     """A photograph with artefacts, moved, coloured and degraded."""
     for add in ARTEFACTS:
         if rng.random() < augmentation.artefacts:
-            photo = draw(add, photo, rng)
-    view = cv2.transform(warp(photo, geometry), colour)
+            image = draw(add, image, rng)
+    view = cv2.transform(warp(image, geometry), colour)
     if rng.random() < augmentation.resampling:
         view = resample(view, rng.uniform(0.25, 0.9))
-    return degrade_photo(view, augmentation.degradation, rng)
+    return corrupt_image(view, augmentation.corruption, rng)
 
 
-def bleach_lesion(photo: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def bleach_lesion(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """`photo`, uint8 (height, width, 3), with a lesion, `mask` (height, width) of 0 and 1, that has lost its pigment and is pink or faint.
 
     Melanin darkens all colours, blood hardly red: what sets the lesion off from the median of the skin beside it shrinks, in red most of all. What lies far
     from the lesion stays as it is; a photograph without a lesion, or without skin, too.
     """
     gains = np.array([rng.uniform(0, 0.4), *rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.15, 2)], np.float32)
-    reach = 0.05 * len(photo)
+    reach = 0.05 * len(image)
     near = cv2.GaussianBlur(
         cv2.dilate(mask.astype(np.float32), np.ones((2 * int(reach) + 1,) * 2)), (0, 0), reach
     )
-    beside = photo[(mask == 0) & (near > 0.2)]
+    beside = image[(mask == 0) & (near > 0.2)]
     if not len(beside) or not mask.any():
-        return photo
+        return image
     skin = np.median(beside, axis=0).astype(np.float32)
-    contrast = (photo - skin) * (1 - near[:, :, None] * (1 - gains))
+    contrast = (image - skin) * (1 - near[:, :, None] * (1 - gains))
     return np.clip(np.rint(skin + contrast), 0, 255).astype(np.uint8)
 
 
-def warp(picture: np.ndarray, geometry: np.ndarray) -> np.ndarray:
+def warp(image: np.ndarray, geometry: np.ndarray) -> np.ndarray:
     """A picture moved by an affine map (2, 3); what lies beyond its border is its mirror image."""
-    height, width = picture.shape[:2]
+    height, width = image.shape[:2]
     return cv2.warpAffine(
-        picture, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
+        image, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101
     )
 
 
-def degrade_photo(photo: np.ndarray, chance: float, rng: np.random.Generator) -> np.ndarray:
+def corrupt_image(image: np.ndarray, chance: float, rng: np.random.Generator) -> np.ndarray:
     """Each of blur (sigma to 2.5 pixels), noise (sigma to 14 grey levels) and JPEG (quality 25 to 95) with a chance, in a camera's order."""
     if rng.random() < chance:
-        photo = blur(photo, rng.uniform(0.3, 2.5))
+        image = blur(image, rng.uniform(0.3, 2.5))
     if rng.random() < chance:
-        photo = add_noise(photo, rng, rng.uniform(1, 14))
-    return recompress(photo, int(rng.integers(25, 96))) if rng.random() < chance else photo
+        image = add_noise(image, rng, rng.uniform(1, 14))
+    return recompress(image, int(rng.integers(25, 96))) if rng.random() < chance else image
 
 
 def draw_geometry(
@@ -217,7 +217,7 @@ def lay_mosaics(
     and in any order, and its mask, float32 (n, side, side), with it: several lesions, small ones, none in the middle. The side is even.
     """
     laid = views.copy(), masks.copy()
-    small = [[shrink(picture) for picture in pictures] for pictures in (views, masks)]
+    small = [[shrink(image) for image in images] for images in (views, masks)]
     for n in range(len(views)):
         if rng.random() < chance:
             four = rng.permutation([n, *rng.integers(len(views), size=3)])
@@ -226,9 +226,9 @@ def lay_mosaics(
     return laid
 
 
-def shrink(picture: np.ndarray) -> np.ndarray:
+def shrink(image: np.ndarray) -> np.ndarray:
     """A picture at half its size, each pixel the mean of four."""
-    return cv2.resize(picture, (picture.shape[1] // 2, picture.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return cv2.resize(image, (image.shape[1] // 2, image.shape[0] // 2), interpolation=cv2.INTER_AREA)
 
 
 def lay_four(parts: list[np.ndarray]) -> np.ndarray:

@@ -22,7 +22,7 @@ from lentigo.training.recipes import Recipe
 
 RATES = {
     "head": "head_learning_rate",
-    "finetune small": "small_learning_rate",
+    "finetune lowres": "lowres_learning_rate",
     "decoder": "mask_learning_rate",
 }  # by stage, the field of the recipe; of others it is `learning_rate`
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
@@ -57,7 +57,7 @@ def compile_model(
     model: keras.Model,
     recipe: Recipe,
     rate: float | keras.optimizers.schedules.LearningRateSchedule,
-    average: float,
+    ema: float,
     loss: keras.losses.Loss | None = None,
 ) -> None:
     """Adam with decoupled decay, cross-entropy on logits unless there is another `loss`, accuracy."""
@@ -65,8 +65,8 @@ def compile_model(
     optimizer = find_adamw()(
         rate,
         weight_decay=recipe.weight_decay,
-        use_ema=average > 0,
-        ema_momentum=average or 0.99,
+        use_ema=ema > 0,
+        ema_momentum=ema or 0.99,
         global_clipnorm=clip,
     )
     loss = loss or keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)

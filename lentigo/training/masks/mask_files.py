@@ -20,7 +20,7 @@ from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MO
 from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.network import build_answers, build_graph, build_saved
 from lentigo.models.networks.onnx_graph import save_onnx
-from lentigo.models.training_record import Learned, write_learned
+from lentigo.models.training_record import TrainingRecord, write_training_record
 from lentigo.training.masks.mask_stages import MaskJob, compare_precisions
 from lentigo.training.trainer import describe_making
 
@@ -32,7 +32,7 @@ def write_files(
     job: MaskJob,
     history: pd.DataFrame,
     doc: str,
-    start: Learned,
+    start: TrainingRecord,
     parts: Sequence[str] = ("decoder",),
 ) -> None:
     """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from which `parts` have learned, and what its
@@ -44,7 +44,7 @@ def write_files(
         split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests
     )
     images = job.masks.table["image"].tolist()
-    write_learned(
+    write_training_record(
         folder / LEARNED,
         images,
         job.masks.digests,
@@ -66,7 +66,7 @@ def judge(folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, A
         card["bf16"] = check
     predictor = Predictor(
         draft_bundle(folder, {key: value for key, value in card.items() if key not in ("format", "files")}),
-        exact=job.exact,
+        fp32=job.fp32,
     )
     validation = assess_masks(predictor, job.validation, "validation")
     decoder["validation"] = {

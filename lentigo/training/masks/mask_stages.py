@@ -16,10 +16,10 @@ from scipy.special import logit
 from lentigo.common.progress import Progress
 from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
 from lentigo.evaluation.masks.mask_scores import measure_overlap
-from lentigo.images.photographs import SIDE, read_photo
+from lentigo.images.photographs import SIDE, read_image
 from lentigo.models.networks.deep_learning import keras, ops
 from lentigo.models.networks.mask_decoder import find_skips
-from lentigo.models.networks.network import Network, unfreeze_trunk
+from lentigo.models.networks.network import Network, unfreeze_backbone
 from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session, fastest_precision
 from lentigo.training.loop.augmentation import augment_pair, find_augmentation, lay_mosaics, view_generator
@@ -44,7 +44,7 @@ class MaskJob:
     masks: MaskSet
     held_out: np.ndarray
     work: Path
-    exact: bool
+    fp32: bool
     progress: Progress
 
     @cached_property
@@ -58,7 +58,7 @@ class MaskJob:
     @property
     def precision(self) -> str | None:
         """Of what OpenVINO computes meanwhile; None is the processor's fastest."""
-        return "f32" if self.exact else None
+        return "f32" if self.fp32 else None
 
     def run(self, builders: Sequence[Callable[[MaskJob], Stage]]) -> pd.DataFrame:
         """Trains stage by stage, going on from the checkpoint where there is one; gives the history."""
@@ -69,19 +69,19 @@ class MaskJob:
 
 def build_decoder_stage(job: MaskJob) -> Stage:
     """The decoder on the feature maps of a trunk that stays as it is; those are OpenVINO's, which is several times faster than training."""
-    trunk = open_trunk(job)
+    trunk = open_feature_extractor(job)
     prepare(job.decoder, job, job.recipe.mask_learning_rate)
     return Stage(
         "decoder", job.decoder, job.recipe.mask_epochs,
         lambda epoch, rows: map_views(trunk, *load_pairs(job.training, job.recipe, epoch, rows)),
-        lambda: score_masks(job.validation, lambda photos: answer_decoder(job.decoder, find_features(trunk, photos))),
+        lambda: score_masks(job.validation, lambda images: answer_decoder(job.decoder, find_features(trunk, images))),
         "val_jaccard", np.ones(len(job.training), np.float32), watched=True,
     )  # fmt: skip
 
 
 def build_whole_stage(job: MaskJob) -> Stage:
     """Decoder and trunk together, its batch norms still."""
-    unfreeze_trunk(job.network)
+    unfreeze_backbone(job.network)
     model = keras.Model(job.network.trunk.input, job.network.mask_logit)
     prepare(model, job, job.recipe.learning_rate)
     return Stage(
@@ -95,12 +95,10 @@ def build_whole_stage(job: MaskJob) -> Stage:
 def prepare(model: keras.Model, job: MaskJob, rate: float) -> None:
     """Compiles a model for masks; `rate` is the highest."""
     recipe, steps = job.recipe, -(-len(job.training) // job.recipe.batch_size)
-    compile_model(
-        model, recipe, plan_rate(recipe, rate, recipe.mask_epochs, steps), recipe.average, MaskLoss()
-    )
+    compile_model(model, recipe, plan_rate(recipe, rate, recipe.mask_epochs, steps), recipe.ema, MaskLoss())
 
 
-def open_trunk(job: MaskJob) -> Session:
+def open_feature_extractor(job: MaskJob) -> Session:
     """A session that gives the feature maps that a decoder takes, by the names of its inputs."""
     maps = {f"skip_{skip.shape[1]}": skip for skip in find_skips(job.network)}
     return Session(
@@ -108,15 +106,15 @@ def open_trunk(job: MaskJob) -> Session:
     )
 
 
-def find_features(trunk: Session, photos: np.ndarray) -> list[np.ndarray]:
+def find_features(trunk: Session, images: np.ndarray) -> list[np.ndarray]:
     """The feature maps of photographs, coarsest first, float32 (n, side, side, d) each."""
-    answers = trunk.answer(photos)
+    answers = trunk.answer(images)
     return [answers[name] for name in sorted(answers, key=lambda name: answers[name].shape[1])]
 
 
-def map_views(trunk: Session, photos: np.ndarray, masks: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+def map_views(trunk: Session, images: np.ndarray, masks: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
     """Views as feature maps, beside their masks."""
-    return find_features(trunk, photos), masks
+    return find_features(trunk, images), masks
 
 
 def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -124,7 +122,7 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
     augmentation, table = find_augmentation(recipe), masks.table
     pairs = [
         augment_pair(
-            read_photo(table["image"].iat[n]).pixels,
+            read_image(table["image"].iat[n]).pixels,
             read_mask(table["mask"].iat[n], SIDE),
             augmentation,
             view_generator(recipe.seed, epoch, n),
@@ -149,8 +147,8 @@ def open_answer(graph: Path | bytes, precision: str | None) -> Answer:
     session = Session(graph, precision=precision)
     name = "mask" if "mask" in session.names else session.names[0]
 
-    def answer(photos: np.ndarray) -> np.ndarray:
-        found = session.answer(photos)[name]
+    def answer(images: np.ndarray) -> np.ndarray:
+        found = session.answer(images)[name]
         return logit(np.clip(found, 1e-6, 1 - 1e-6)) if name == "mask" else found
 
     return answer
@@ -162,7 +160,7 @@ def score_masks(masks: MaskSet, answer: Answer) -> dict[str, float]:
     for start in range(0, len(masks), CHUNK):
         rows = masks.table.iloc[start : start + CHUNK]
         logits, outlines = (
-            answer(np.stack([read_photo(image).pixels for image in rows["image"]])),
+            answer(np.stack([read_image(image).pixels for image in rows["image"]])),
             [read_mask(path) for path in rows["mask"]],
         )
         small = np.stack([resize_mask(outline, SIDE) for outline in outlines])

@@ -37,7 +37,13 @@ from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.graph_weights import start_network
 from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.networks.network import Network, build_answers, open_network, settle_norms
-from lentigo.models.training_record import PARTS, Learned, find_learned, forget_everything, read_learned
+from lentigo.models.training_record import (
+    PARTS,
+    TrainingRecord,
+    find_training_record,
+    forget_everything,
+    read_training_record,
+)
 from lentigo.splits.splits import hold_out_share
 from lentigo.training.masks.mask_files import (
     describe_alone,
@@ -47,7 +53,7 @@ from lentigo.training.masks.mask_files import (
     write_files,
 )
 from lentigo.training.masks.mask_stages import MaskJob, build_decoder_stage, build_whole_stage
-from lentigo.training.preparation import Guard, check_folder, guard_material, keep_settings
+from lentigo.training.preparation import LeakPolicy, check_folder, check_training_set, keep_settings
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.trainer import DISCLAIMER, Training, name_source, read_sample, train
 
@@ -73,26 +79,26 @@ class Request:
     facts: dict[str, Any]
     recipe: Recipe
     weights: str | Path
-    unfreeze: bool
+    finetune: bool
     resume: bool
-    exact: bool
+    fp32: bool
     progress: Progress
 
-    def plan(self, network: Network, learned: Learned, work: Path) -> MaskJob:
+    def plan(self, network: Network, learned: TrainingRecord, work: Path) -> MaskJob:
         """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a resumed call must share."""
         decoder = build_decoder(
             find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed
         )
         attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
-        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.unfreeze, "exact": self.exact,
+        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.finetune, "exact": self.fp32,
                     "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
         keep_settings(work / "settings.json", settings)
-        return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.exact, self.progress)
+        return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.fp32, self.progress)
 
 
 def train_masks(
-    data: str | Path | MaskSet, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", unfreeze: bool = False,
-    resume: bool = False, exact: bool = False, guard: Guard = Guard(), progress: Progress = show_nothing,
+    data: str | Path | MaskSet, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", finetune: bool = False,
+    resume: bool = False, fp32: bool = False, leak_policy: LeakPolicy = LeakPolicy(), progress: Progress = show_nothing,
 ) -> MaskTraining:  # fmt: skip
     """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or chosen on its test split, whose masks stay
     closed; `guard` says how leaks into it are kept out.
@@ -105,13 +111,13 @@ def train_masks(
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     listed, finished, classifier = list_masks(data), (out / CARD).is_file(), None
-    if unfreeze and (listed.labelled or finished):
+    if finetune and (listed.labelled or finished):
         raise UsageError(
-            "--unfreeze would change the classifier; expected a new RUN and a manifest without labels: leave one of them out"
+            "--finetune would change the classifier; expected a new RUN and a manifest without labels: leave one of them out"
         )
-    material = guard_material(listed, guard, progress)
-    masks = check_masks(material.dataset, progress=progress)
-    facts = {"guard": asdict(guard), **material.describe()}
+    training_set = check_training_set(listed, leak_policy, progress)
+    masks = check_masks(training_set.dataset, progress=progress)
+    facts = {"guard": asdict(leak_policy), **training_set.describe()}
     if masks.labelled and not finished:
         classifier = train(
             keep_labelled(data) if isinstance(data, MaskSet) else data,
@@ -119,11 +125,11 @@ def train_masks(
             recipe,
             weights=weights,
             resume=resume,
-            exact=exact,
-            guard=guard,
+            fp32=fp32,
+            leak_policy=leak_policy,
             progress=progress,
         )
-    request = Request(masks, facts, recipe, weights, unfreeze, resume, exact, progress)
+    request = Request(masks, facts, recipe, weights, finetune, resume, fp32, progress)
     bundle, validation = (
         add_decoder(request, open_bundle(out)) if finished or classifier else train_alone(request, out)
     )
@@ -152,13 +158,17 @@ def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessmen
         weights="the RUN's own",
     )
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
-    job = request.plan(network, read_learned(bundle), work)
+    job = request.plan(network, read_training_record(bundle), work)
     history = job.run([build_decoder_stage])
     with stage_folder(bundle.folder / GRAPH) as folder:
         doc = onnx.load(bundle.graph, load_external_data=False).doc_string
         before = pd.read_csv(bundle.folder / HISTORY)
         write_files(
-            folder, job, pd.concat([before[before["stage"] != "decoder"], history]), doc, read_learned(bundle)
+            folder,
+            job,
+            pd.concat([before[before["stage"] != "decoder"], history]),
+            doc,
+            read_training_record(bundle),
         )
         entries = {"int8": None} if "int8" in bundle.card else {}
         entries |= {
@@ -182,9 +192,9 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     if str(request.weights) == "none":
         settle_norms(network, read_sample(request.masks))
     job = request.plan(network, forget_everything(), work)
-    history = job.run([build_decoder_stage, build_whole_stage] if request.unfreeze else [build_decoder_stage])
-    parts = PARTS if request.unfreeze else ("decoder",)
-    write_files(out, job, history, DISCLAIMER, find_learned(request.weights), parts)
+    history = job.run([build_decoder_stage, build_whole_stage] if request.finetune else [build_decoder_stage])
+    parts = PARTS if request.finetune else ("decoder",)
+    write_files(out, job, history, DISCLAIMER, find_training_record(request.weights), parts)
     card = describe_alone(job, name_source(request.weights)) | {
         "decoder": describe_decoder(job, history, request.facts, started)
     }
@@ -196,7 +206,7 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
     return bundle, validation
 
 
-def hold_out(masks: MaskSet, recipe: Recipe, learned: Learned) -> np.ndarray:
+def hold_out(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndarray:
     """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it knows them all, else drawn by groups.
 
     Raises `DataError` where there are too few groups for two sides.
@@ -205,7 +215,7 @@ def hold_out(masks: MaskSet, recipe: Recipe, learned: Learned) -> np.ndarray:
     if not given.any() and len(learned):
         known = learned.recognise(masks.table["image"].tolist(), masks.digests)
         if all(known):
-            given = np.array([photo.split == "validation" for photo in known])
+            given = np.array([image.split == "validation" for image in known])
     if given.any() and not given.all():
         return given
     if len(np.unique(masks.groups)) < 2:

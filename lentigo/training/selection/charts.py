@@ -26,15 +26,15 @@ from lentigo.training.recipes import Recipe
 COLUMNS = 4  # slices beside each other
 
 
-def draw_tradeoff(standings: Sequence[Any], path: Path) -> Path:
+def draw_tradeoff(ranked: Sequence[Any], path: Path) -> Path:
     """AUROC with its interval against the milliseconds of a photograph; without costs a row for each backbone. A line joins those that no other beats in both."""
     figure = new_figure(7.2, 5.0)
     axes = figure.subplots()
-    timed = all(standing.cost for standing in standings)
+    timed = all(standing.cost for standing in ranked)
     cost = [
-        standing.cost.milliseconds_among_many if timed else place for place, standing in enumerate(standings)
+        standing.cost.milliseconds_among_many if timed else place for place, standing in enumerate(ranked)
     ]
-    value, ends = np.array([s.auroc.mean for s in standings]), np.array([s.auroc.ci for s in standings])
+    value, ends = np.array([s.auroc.mean for s in ranked]), np.array([s.auroc.ci for s in ranked])
     reach = np.nan_to_num(np.maximum(np.abs(ends.T - value), 0))
     axes.errorbar(cost, value, reach, fmt="o", color=ACCENT, ecolor=GREY, elinewidth=1.2, markersize=5)
     if timed:
@@ -51,11 +51,11 @@ def draw_tradeoff(standings: Sequence[Any], path: Path) -> Path:
         axes.xaxis.set_major_formatter("{x:g}")
         axes.xaxis.set_minor_formatter(LogFormatter())
         axes.legend(frameon=False, loc="lower right")
-        for standing, x, y in zip(standings, cost, value, strict=True):
+        for standing, x, y in zip(ranked, cost, value, strict=True):
             axes.annotate(standing.backbone, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
     else:
         axes.set_xticks(
-            cost, [standing.backbone for standing in standings], rotation=30 if len(standings) > 4 else 0
+            cost, [standing.backbone for standing in ranked], rotation=30 if len(ranked) > 4 else 0
         )
     axes.margins(x=0.25)
     tidy_axes(

@@ -30,7 +30,7 @@ from lentigo.models.networks.network import Network, build_answers, build_networ
 from lentigo.models.networks.onnx_graph import save_onnx
 from lentigo.models.runtime import fastest_precision
 from lentigo.splits.splits import split_validation
-from lentigo.training.features import extract_features, refuse_still_features
+from lentigo.training.features import extract_features, refuse_frozen_features
 from lentigo.training.heads import Sample, Score, score_head
 from lentigo.training.loop.devices import set_threads
 from lentigo.training.preparation import keep_settings
@@ -54,8 +54,8 @@ class Protocol:
     folds: int = 5
     seeds: int = 2
     weights: str | None = None
-    twins: bool = True
-    exact: bool = False
+    duplicates: bool = True
+    fp32: bool = False
     costs: bool = True
 
     def __post_init__(self) -> None:
@@ -77,7 +77,7 @@ class Protocol:
 
     def describe(self, pool: Pool) -> dict[str, Any]:
         """What the units of one comparison share. The number of seeds is not among it: more may be added."""
-        return {"recipe": asdict(self.recipe), "folds": self.folds, "exact": self.exact, "data_fingerprint": pool.dataset.fingerprint,
+        return {"recipe": asdict(self.recipe), "folds": self.folds, "exact": self.fp32, "data_fingerprint": pool.dataset.fingerprint,
                 "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
 
 
@@ -98,7 +98,7 @@ def compare_backbones(
     """
     chosen, place = list_backbones(backbones), Path(out)
     require_writable(place)
-    pool = gather_pool(data, protocol.twins, progress)
+    pool = gather_pool(data, protocol.duplicates, progress)
     keep_settings(place / SETTINGS, protocol.describe(pool))
     scores: dict[str, list[Score]] = {}
     missing: list[Missing] = []
@@ -114,7 +114,7 @@ def compare_backbones(
     if not scores:
         raise ModelError(f"none of {len(missing)} backbones can be compared; the first: {missing[0].reason}")
     costs = (
-        measure_costs([find_backbone(name) for name in scores], place, protocol.exact, progress)
+        measure_costs([find_backbone(name) for name in scores], place, protocol.fp32, progress)
         if protocol.costs
         else {}
     )
@@ -144,7 +144,7 @@ def list_backbones(names: Sequence[str]) -> list[Backbone]:
 def describe(pool: Pool, protocol: Protocol) -> dict[str, Any]:
     """What an answer says of its protocol."""
     return {
-        "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "groups": len(np.unique(pool.dataset.groups)), "twins": pool.twins,
+        "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "groups": len(np.unique(pool.dataset.groups)), "duplicates": pool.duplicates,
         "data_fingerprint": pool.dataset.fingerprint, "recipe": asdict(protocol.recipe), "folds": None if protocol.recipe.finetune else protocol.folds,
         "seeds": protocol.seeds, "trainings": len(protocol.units), "machine": name_machine(),
     }  # fmt: skip
@@ -171,17 +171,15 @@ def score_backbone(
     unread: tuple[Problem, ...] = ()
     if todo:
         network = start_network(backbone, weights)
-        features = extract_features(
-            network, dataset, exact=protocol.exact, cluster=cluster, progress=progress
-        )
-        refuse_still_features(features, backbone.name, weights)
+        features = extract_features(network, dataset, fp32=protocol.fp32, cluster=cluster, progress=progress)
+        refuse_frozen_features(features, backbone.name, weights)
         unread = features.problems
         readable = dataset.take(features.readable)
         scoring = Scoring(
             readable,
             features.values,
             str(weights),
-            protocol.exact,
+            protocol.fp32,
             place / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}",
         )
         recipes = [replace(protocol.recipe, backbone=backbone.name, seed=seed) for seed, _ in todo]
@@ -220,7 +218,7 @@ class Scoring:
     dataset: Dataset
     features: np.ndarray
     weights: str
-    exact: bool
+    fp32: bool
     work: Path
 
     def open(self, cores: int) -> Callable[[list[Unit]], list[Score]]:
@@ -239,7 +237,7 @@ class Scoring:
                 self.features,
                 unit.held_out,
                 work,
-                self.exact,
+                self.fp32,
                 progress,
             )
         return score_head(unit.recipe, Sample(self.features, self.dataset.malignant), unit.held_out)
@@ -286,14 +284,14 @@ def read_unit(path: Path, source: str) -> Score | None:
 def measure_costs(
     backbones: Sequence[Backbone],
     out: str | Path | None = None,
-    exact: bool = False,
+    fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> dict[str, Cost]:
     """What each backbone with its head costs on this machine, by name. The time that arithmetic takes does not depend on the weights: they are random.
 
     Kept in `out`, where it is given, and not measured again on the same machine.
     """
-    precision = "f32" if exact else fastest_precision()
+    precision = "f32" if fp32 else fastest_precision()
     return {
         b.name: recall_cost(b, precision, out and Path(out) / "costs" / f"{b.name}.json")
         for b in progress(backbones, total=len(backbones), label="costs")

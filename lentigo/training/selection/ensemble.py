@@ -26,7 +26,7 @@ from lentigo.models.networks.network import join_heads
 from lentigo.training.heads import Sample, train_head
 from lentigo.training.precision_check import PrecisionCheck, check_precision
 from lentigo.training.preparation import (
-    Guard,
+    LeakPolicy,
     find_start,
     keep_settings,
     load_labelled,
@@ -41,9 +41,9 @@ from lentigo.training.trainer import (
     check_start,
     describe,
     extract_again,
-    get_ready,
     make_job,
-    needs_exact_features,
+    needs_fp32_features,
+    prepare_training,
     write_model,
     write_run,
 )
@@ -57,8 +57,8 @@ def train_folds(
     folds: int = 5,
     weights: str | Path = "imagenet",
     resume: bool = False,
-    exact: bool = False,
-    guard: Guard = Guard(),
+    fp32: bool = False,
+    leak_policy: LeakPolicy = LeakPolicy(),
     progress: Progress = show_nothing,
 ) -> Training:
     """Trains a head without each fold of the training photographs, and writes all of them to `out` as one RUN.
@@ -93,24 +93,26 @@ def train_folds(
     check_folds(folds)
     check_start(out, recipe, resume)
     start = find_start(weights)
-    ready = get_ready(load_labelled(data), recipe, weights, exact=exact, guard=guard, progress=progress)
+    ready = prepare_training(
+        load_labelled(data), recipe, weights, fp32=fp32, leak_policy=leak_policy, progress=progress
+    )
     refuse_known(ready.dataset, start, progress)  # each judges once: on validation, or the epoch of a head
     held_out = split_or_read(
         ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
     )
-    job = make_job(recipe, ready, held_out, out, exact=exact, progress=progress)
+    job = make_job(recipe, ready, held_out, out, fp32=fp32, progress=progress)
     parts = assign_folds(job.training, folds, recipe.seed)
     write_folds(out / SPLITS, job.training, parts)
     keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
     heads = learn_folds(out, job, parts)
-    if needs_exact_features(job, heads.check):
+    if needs_fp32_features(job, heads.check):
         job = extract_again(job)
         heads = replace(learn_folds(out, job, parts), check=heads.check)
     seconds = time.perf_counter() - started
     facts = describe(job, heads.history, {**ready.settings, "start": start.describe(), "seconds": seconds})
     bundle, validation = write_run(out, job, facts | describe_ensemble(recipe, heads, parts), heads.check)
     shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, ready.problems, seconds, ready.material)
+    return Training(bundle, validation, ready.problems, seconds, ready.training_set)
 
 
 @dataclass(frozen=True)
@@ -137,7 +139,7 @@ class Heads:
 def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
     """Trains a head without each fold, `parts` int (n,), writes graph and model of all, and compares bf16 with fp32."""
     sample = Sample(job.features, job.training.malignant)
-    ending = "_f32" if job.exact else ""  # training on features in fp32 is another training
+    ending = "_f32" if job.fp32 else ""  # training on features in fp32 is another training
     folds = int(parts.max()) + 1
     trained = []
     histories = []
@@ -151,7 +153,7 @@ def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
     network = join_heads(job.network, trained)
     heads = Heads(histories, network.full.count_params(), None)
     write_model(out, network, heads.history)
-    check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, exact=job.exact)
+    check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
     return replace(heads, check=check)
 
 

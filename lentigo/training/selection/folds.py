@@ -11,7 +11,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import Problem
-from lentigo.splits.leaks import count_joined, join_twins, search_dataset
+from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
 from lentigo.splits.partition import choose_parts
 from lentigo.training.preparation import drop_test, load_labelled
 
@@ -20,30 +20,32 @@ MOST = 20  # folds
 
 @dataclass(frozen=True)
 class Pool:
-    """The photographs outside the test split, which was not opened, without a split; `twins` as in `Material`, None where nobody looked."""
+    """The photographs outside the test split, which was not opened, without a split; `duplicates` as in `TrainingSet`, None where nobody looked."""
 
     dataset: Dataset
-    twins: dict[str, int] | None
+    duplicates: dict[str, int] | None
 
     @property
     def problems(self) -> tuple[Problem, ...]:
         return self.dataset.problems
 
 
-def gather_pool(data: str | Path | Dataset, twins: bool = True, progress: Progress = show_nothing) -> Pool:
-    """The photographs to compare and to tune on: all but the test split, of which no file is opened; twins share a group.
+def gather_pool(
+    data: str | Path | Dataset, duplicates: bool = True, progress: Progress = show_nothing
+) -> Pool:
+    """The photographs to compare and to tune on: all but the test split, of which no file is opened; duplicates share a group.
 
     A validation split that the data give is one with the rest. Raises `DataError`.
     """
     dataset = drop_test(load_labelled(data)).assign(split=None)
-    if not twins:
+    if not duplicates:
         return Pool(dataset, None)
-    joined = join_twins(dataset, search_dataset(dataset, progress))
+    joined = join_duplicates(dataset, search_dataset(dataset, progress))
     return Pool(joined, count_joined(joined))
 
 
 def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """The fold of each photograph, int (n,), from 0: patients, lesions, duplicate groups and twins stay together; classes, and within them sources, sites
+    """The fold of each photograph, int (n,), from 0: patients, lesions, duplicate groups and duplicates stay together; classes, and within them sources, sites
     and skin tones, are spread evenly.
 
     A function of contents, labels, ids and seed. Raises `UsageError` for another number than 2 to 20, `DataError` where a class has too few groups.

@@ -30,7 +30,7 @@ class Missing:
 
 
 @dataclass(frozen=True)
-class Standing:
+class RankedBackbone:
     """One backbone: its mean scores, its AUROC less that of the best on the same photographs, and that difference's p, adjusted for the number of tests.
 
     `behind` and `p_adjusted` are None for the best, `cost` where it was not measured.
@@ -58,18 +58,18 @@ class Standing:
 class Ranking:
     """Standings, best first; backbones that are `missing`; photographs that could not be read; `facts` of the protocol."""
 
-    standings: tuple[Standing, ...]
+    ranked: tuple[RankedBackbone, ...]
     missing: tuple[Missing, ...]
     problems: tuple[Problem, ...]
     facts: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        return {**self.facts, "method": METHOD, "backbones": [standing.to_json() for standing in self.standings],
+        return {**self.facts, "method": METHOD, "backbones": [standing.to_json() for standing in self.ranked],
                 "missing": [asdict(one) for one in self.missing], "problems": [asdict(problem) for problem in self.problems]}  # fmt: skip
 
     def tabulate(self) -> pd.DataFrame:
         """A row for each backbone, best first."""
-        return pd.DataFrame([make_row(standing) for standing in self.standings])
+        return pd.DataFrame([make_row(standing) for standing in self.ranked])
 
     def save(self, out: str | Path) -> Path:
         """Writes `comparison.json`, `comparison.csv` and the figure into a folder; gives the figure's path."""
@@ -77,7 +77,7 @@ class Ranking:
         write_json(out / "comparison.json", self.to_json())
         with write_whole(out / "comparison.csv") as temporary:
             self.tabulate().to_csv(temporary, index=False)
-        return draw_tradeoff(self.standings, out / "figures" / "quality_cost.png")
+        return draw_tradeoff(self.ranked, out / "figures" / "quality_cost.png")
 
 
 def rank_backbones(
@@ -89,7 +89,7 @@ def rank_backbones(
     order = sorted(aurocs, key=lambda name: -aurocs[name].mean())
     behind = [average_scores(aurocs[name] - aurocs[order[0]], ratio) for name in order[1:]]
     adjusted = adjust_holm([difference.p for difference in behind])
-    standings = []
+    ranked = []
     for name, less, p in zip(order, [None, *behind], [None, *adjusted], strict=True):
         found = scores[name]
         accuracies = [score.accuracy for score in found]
@@ -98,8 +98,8 @@ def rank_backbones(
             average_scores(aurocs[name], ratio, cases),
             average_scores(accuracies, ratio, photographs),
         )
-        standings.append(Standing(name, auroc, accuracy, less, p, tuple(found), costs.get(name)))
-    return Ranking(tuple(standings), tuple(missing), tuple(problems), facts or {})
+        ranked.append(RankedBackbone(name, auroc, accuracy, less, p, tuple(found), costs.get(name)))
+    return Ranking(tuple(ranked), tuple(missing), tuple(problems), facts or {})
 
 
 def count_held_out(scores: Sequence[Score], ratio: float) -> tuple[float, float]:
@@ -116,7 +116,7 @@ def count_held_out(scores: Sequence[Score], ratio: float) -> tuple[float, float]
     return share * photographs, photographs
 
 
-def make_row(standing: Standing) -> dict[str, Any]:
+def make_row(standing: RankedBackbone) -> dict[str, Any]:
     """A row of the table; None where a value does not exist."""
     facts, cost = standing.to_json(), standing.cost
     return {

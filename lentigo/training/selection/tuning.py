@@ -23,7 +23,7 @@ from lentigo.images.photographs import Problem
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.graph_weights import start_network
 from lentigo.splits.splits import split_validation
-from lentigo.training.features import Features, extract_features, refuse_still_features
+from lentigo.training.features import Features, extract_features, refuse_frozen_features
 from lentigo.training.heads import Sample, answer_head, score_head, train_head
 from lentigo.training.loop.devices import set_threads
 from lentigo.training.preparation import find_start, keep_settings, refuse_known
@@ -61,8 +61,8 @@ class Plan:
     folds: int = 5
     weights: str = "imagenet"
     storage: str | None = None
-    twins: bool = True
-    exact: bool = False
+    duplicates: bool = True
+    fp32: bool = False
     confirm_share: float = 0.2  # of the photographs, which the search never sees
 
     def __post_init__(self) -> None:
@@ -135,15 +135,15 @@ def tune(
     recipe, out = plan.recipe, Path(out)
     check_reach(plan, cluster)
     require_writable(out)
-    pool = gather_pool(data, plan.twins, progress)
+    pool = gather_pool(data, plan.duplicates, progress)
     start = find_start(plan.weights)
     refuse_known(pool.dataset, start, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
-    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.exact, "confirm_share": plan.confirm_share,
+    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.fp32, "confirm_share": plan.confirm_share,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
     settle_random(network, plan.weights, pool.dataset)
-    features = extract_features(network, pool.dataset, exact=plan.exact, cluster=cluster, progress=progress)
-    refuse_still_features(features, recipe.backbone, plan.weights)
+    features = extract_features(network, pool.dataset, fp32=plan.fp32, cluster=cluster, progress=progress)
+    refuse_frozen_features(features, recipe.backbone, plan.weights)
     held, reserve = set_apart(pool.dataset, features, plan, out / "work")
     keep_settings(out / SETTINGS, settings)
     place = find_place(out, plan.storage, settings)
@@ -153,7 +153,7 @@ def tune(
         run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
     study = open_study(place)
     facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()),
-             "n_searched": len(held.dataset), "n_confirming": len(reserve.dataset), "twins": pool.twins,
+             "n_searched": len(held.dataset), "n_confirming": len(reserve.dataset), "duplicates": pool.duplicates,
              "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "start": start.describe(), "study": place.name}  # fmt: skip
     best = choose_best(study)
     chosen = replace(recipe, **{name: best.params[name] for name in list_searched(recipe)}, name="tuned")
@@ -180,7 +180,7 @@ class Reserve:
     features: np.ndarray
 
 
-def set_apart(dataset: Dataset, features: Features, plan: Plan, work: Path) -> tuple[Held, Reserve]:
+def set_apart(dataset: Dataset, features: Features, plan: Plan, work: Path) -> tuple[FoldEvaluator, Reserve]:
     """The photographs to search on, in folds, and those to confirm on: whole groups, both classes in their shares, a function of contents and seed.
 
     Args:
@@ -198,12 +198,14 @@ def set_apart(dataset: Dataset, features: Features, plan: Plan, work: Path) -> t
     searched = dataset.take(~apart)
     folds = assign_folds(searched, plan.folds, plan.recipe.seed)[features.readable[~apart]]
     apart_readable = apart[features.readable]
-    held = Held(plan, searched.take(features.readable[~apart]), features.values[~apart_readable], folds, work)
+    held = FoldEvaluator(
+        plan, searched.take(features.readable[~apart]), features.values[~apart_readable], folds, work
+    )
     return held, Reserve(dataset.take(apart & features.readable), features.values[apart_readable])
 
 
 @dataclass(frozen=True)
-class Held:
+class FoldEvaluator:
     """Photographs, their features (n, d) and their folds, int (n,), on which recipes are measured."""
 
     plan: Plan
@@ -225,7 +227,7 @@ class Held:
         if recipe.finetune:
             with stage_folder(self.work) as work:
                 return score_whole(
-                    recipe, self.plan.weights, self.dataset, self.features, held_out, work, self.plan.exact
+                    recipe, self.plan.weights, self.dataset, self.features, held_out, work, self.plan.fp32
                 ).auroc
         return score_head(recipe, Sample(self.features, self.dataset.malignant), held_out).auroc
 
@@ -247,7 +249,7 @@ class Held:
                     held_out,
                     reserve.dataset,
                     work,
-                    self.plan.exact,
+                    self.plan.fp32,
                 )
         head, _ = train_head(recipe, Sample(self.features, self.dataset.malignant), held_out)
         return answer_head(head, reserve.features)
@@ -276,7 +278,7 @@ class Trying:
 
     place: Place
     recipe: Recipe
-    held: Held
+    held: FoldEvaluator
 
     def open(self, cores: int) -> Callable[[list[int]], list[str]]:
         set_threads(cores)

@@ -1,10 +1,10 @@
-"""Twins: how many copies are found, by what was done to them, how many pairs are false, and how long it takes.
+"""Duplicates: how many copies are found, by what was done to them, how many pairs are false, and how long it takes.
 
 Copies of `--count` photographs, each by another transformation in turn, are put among all photographs of `--data` and searched in one
 go, and with cleanvision beside it where an interpreter is named that has it. Pairs of originals are listed in a CSV with `--pairs`, to be looked
 at: whether they are false no program can say. Example:
 
-    python bench/twins.py --data photos/train --among more/ --count 900 --pairs pairs.csv
+    python bench/duplicates.py --data photos/train --among more/ --count 900 --pairs pairs.csv
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ def main() -> None:
         if not options.only or any(part in name for part in options.only)
     }
     with tempfile.TemporaryDirectory() as folder:
-        originals = list_photos(options.data, options.limit, rng)
+        originals = list_images(options.data, options.limit, rng)
         copies = write_copies(originals, options.count, changes, Path(folder), options.seed)
-        everything = [*originals, *list_photos(options.among, None, rng), *(copy for copy, _, _ in copies)]
+        everything = [*originals, *list_images(options.among, None, rng), *(copy for copy, _, _ in copies)]
         measure(everything, copies, options.pairs)
         if options.beside:
             measure_cleanvision(options.beside, everything, copies)
@@ -104,11 +104,11 @@ def main() -> None:
             )
 
 
-def list_photos(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
+def list_images(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
     """All photographs of some folders, or `limit` of them by chance."""
-    from lentigo.images.photographs import find_photos
+    from lentigo.images.photographs import find_images
 
-    found = [path for folder in folders for path in find_photos(folder)]
+    found = [path for folder in folders for path in find_images(folder)]
     return found if limit is None else [found[row] for row in rng.permutation(len(found))[:limit]]
 
 
@@ -116,7 +116,7 @@ def write_copies(
     originals: list[Path], count: int, changes: dict[str, Change], folder: Path, seed: int
 ) -> list[tuple[Path, Path, str]]:
     """Writes copies, each of another photograph as long as there are any; copy, original and what was done, of each."""
-    from lentigo.images.photographs import read_photo
+    from lentigo.images.photographs import read_image
 
     order = np.random.default_rng([seed, 1]).permutation(len(originals))
     names = list(changes)
@@ -126,7 +126,7 @@ def write_copies(
 
     def write(task: tuple[Path, str, int]) -> tuple[Path, Path, str]:
         original, name, number = task
-        changed = changes[name](read_photo(original, None).pixels, np.random.default_rng([seed, 2, number]))
+        changed = changes[name](read_image(original, None).pixels, np.random.default_rng([seed, 2, number]))
         path = folder / f"{number:06d}.jpg"
         path.write_bytes(encode(changed, int(name.split()[-1]) if name.startswith("JPEG") else QUALITY))
         return path, original, name
@@ -136,23 +136,29 @@ def write_copies(
 
 
 def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_file: str | None) -> None:
-    """Prints what `find_twins` finds."""
+    """Prints what `find_duplicates` finds."""
     import resource
 
-    from lentigo.duplicates.duplicates import KINDS, find_twins
+    from lentigo.duplicates.duplicates import KINDS, find_duplicates
 
     wall, processor = time.perf_counter(), time.process_time()
-    twins = find_twins(everything)
+    duplicates = find_duplicates(everything)
     wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    images, made = twins.images, {str(copy): str(original) for copy, original, _ in copies}
-    pairs = {frozenset((images[twin.a], images[twin.b])): twin for twin in twins.pairs}
-    groups = dict(zip(images, twins.group(), strict=True))
+    images, made = duplicates.images, {str(copy): str(original) for copy, original, _ in copies}
+    pairs = {
+        frozenset((images[duplicate.a], images[duplicate.b])): duplicate for duplicate in duplicates.pairs
+    }
+    groups = dict(zip(images, duplicates.group(), strict=True))
     print_recall(
         copies,
         lambda copy, original: pairs.get(frozenset((copy, original))),
         lambda copy, original: groups[copy] == groups[original],
     )
-    kin = [twin for twin in twins.pairs if images[twin.a] not in made and images[twin.b] not in made]
+    kin = [
+        duplicate
+        for duplicate in duplicates.pairs
+        if images[duplicate.a] not in made and images[duplicate.b] not in made
+    ]
     n = len(images) - len(made)
     label = [Path(image).parent.name for image in images]
     both = np.prod(
@@ -161,20 +167,23 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
             for each in ("benign", "malignant")
         ]
     )
-    apart = [twin for twin in kin if {label[twin.a], label[twin.b]} == {"benign", "malignant"}]
+    apart = [
+        duplicate for duplicate in kin if {label[duplicate.a], label[duplicate.b]} == {"benign", "malignant"}
+    ]
     table = [
         ("all", kin, n * (n - 1) // 2),
         ("of a benign and a malignant one, so of different lesions", apart, int(both)),
     ]
     rows = [
-        [name, f"{of:,}", *(sum(twin.kind == kind for twin in some) for kind in KINDS)]
+        [name, f"{of:,}", *(sum(duplicate.kind == kind for duplicate in some) for kind in KINDS)]
         for name, some, of in table
     ]
     print_table(["pairs of originals", "possible", *KINDS], rows)
     strange = [
-        twin
-        for twin in twins.pairs
-        if {images[twin.a], images[twin.b]} & set(made) and not explained(twin, images, made, groups)
+        duplicate
+        for duplicate in duplicates.pairs
+        if {images[duplicate.a], images[duplicate.b]} & set(made)
+        and not explained(duplicate, images, made, groups)
     ]
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     columns = [
@@ -191,7 +200,7 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
         [
             [
                 len(images),
-                twins.compared,
+                duplicates.compared,
                 len(strange),
                 wall,
                 processor,
@@ -204,9 +213,9 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
         write_pairs(csv_file, kin + strange, images)
 
 
-def explained(twin, images: tuple[str, ...], made: dict[str, str], groups: dict[str, int]) -> bool:
+def explained(duplicate, images: tuple[str, ...], made: dict[str, str], groups: dict[str, int]) -> bool:
     """Whether the originals behind a pair are one photograph, or twins."""
-    a, b = (made.get(images[row], images[row]) for row in (twin.a, twin.b))
+    a, b = (made.get(images[row], images[row]) for row in (duplicate.a, duplicate.b))
     return a == b or groups[a] == groups[b]
 
 
@@ -220,13 +229,13 @@ def print_recall(
     for name in dict.fromkeys(name for _, _, name in copies):
         mine = [(str(copy), str(original)) for copy, original, of in copies if of == name]
         found = [paired(*pair) for pair in mine]
-        hits = sum(twin is not None and twin is not False for twin in found)
+        hits = sum(duplicate is not None and duplicate is not False for duplicate in found)
         ci = binomtest(hits, len(mine)).proportion_ci()
         row = [name, len(mine), f"{100 * hits / len(mine):.1f} ({100 * ci.low:.1f} to {100 * ci.high:.1f})"]
         if joined is not None:
-            scores = [twin.score for twin in found if twin]
+            scores = [duplicate.score for duplicate in found if duplicate]
             called = [
-                sum(twin is not None and twin.kind == kind for twin in found)
+                sum(duplicate is not None and duplicate.kind == kind for duplicate in found)
                 for kind in ("near", "partial", "same lesion")
             ]
             row += [
@@ -253,13 +262,13 @@ def print_recall(
 
 def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
     """A row for each count that there are photographs enough for."""
-    from lentigo.duplicates.duplicates import find_twins
+    from lentigo.duplicates.duplicates import find_duplicates
 
     for count in (count for count in counts if count <= len(everything)):
         wall, processor = time.perf_counter(), time.process_time()
-        twins = find_twins([everything[row] for row in rng.permutation(len(everything))[:count]])
+        duplicates = find_duplicates([everything[row] for row in rng.permutation(len(everything))[:count]])
         processor = time.process_time() - processor
-        yield [count, twins.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
+        yield [count, duplicates.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
 
 
 def time_indices(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
@@ -307,14 +316,14 @@ def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
         writer.writerow(["a", "b", "kind", "score", "features", "transformation"])
         writer.writerows(
             [
-                images[twin.a],
-                images[twin.b],
-                twin.kind,
-                round(twin.score, 3),
-                twin.features,
-                twin.transformation,
+                images[duplicate.a],
+                images[duplicate.b],
+                duplicate.kind,
+                round(duplicate.score, 3),
+                duplicate.features,
+                duplicate.transformation,
             ]
-            for twin in pairs
+            for duplicate in pairs
         )
 
 
