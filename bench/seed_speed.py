@@ -75,14 +75,14 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
 
     recipe = find_recipe("seed", backbone=options.backbone, epochs=options.epochs)
     started = time.perf_counter()
-    guard = LeakPolicy(options.duplicates, "drop")
+    leak_policy = LeakPolicy(options.duplicates, "drop")
     train(
         options.data,
         folder / "run",
         recipe,
         weights=options.weights,
         fp32=options.fp32,
-        guard=guard,
+        leak_policy=leak_policy,
         progress=watch,
     )
     return time.perf_counter() - started, parts

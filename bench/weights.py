@@ -105,7 +105,7 @@ def main() -> None:
             options.out,
             recipe,
             resume=(options.out / "decoder").is_dir(),
-            guard=LeakPolicy(leaks="drop"),
+            leak_policy=LeakPolicy(leaks="drop"),
         )
     card = open_bundle(options.out).card
     print_table(
@@ -133,7 +133,7 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
         recipe,
         weights=options.start,
         resume=options.out.is_dir(),
-        guard=LeakPolicy(leaks="drop"),
+        leak_policy=LeakPolicy(leaks="drop"),
     )
 
 

@@ -8,7 +8,6 @@ import pytest
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import evaluate
-from lentigo.training.preparation import Guard
 from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
@@ -54,7 +53,7 @@ def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
         guard=Guard(leaks="drop"),
     )
     assessment = evaluate(tmp_path / "run", sample)
-    assert assessment.n == 120 and assessment.copies == ()
+    assert assessment.n == 120 and assessment.training_duplicates == ()
     assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert (

@@ -254,16 +254,13 @@ def train(
             help="Looks for photographs that show the same picture; --no-duplicates goes by ids alone.",
         ),
     ] = True,
-    drop_leaks: Annotated[
-        bool,
+    leaks: Annotated[
+        str,
         Option(
-            "--leaks drop", help="Leaves out what belongs with photographs of a later side of a given split."
+            "--leaks",
+            help="What to do where a given split leaks: refuse; drop (leaves out what belongs with photographs of a later split); allow (marks the RUN).",
         ),
-    ] = False,
-    allow_leaks: Annotated[
-        bool,
-        Option("--leaks allow", help="Trains on a given split that leaks all the same, and marks the RUN."),
-    ] = False,
+    ] = "refuse",
     as_json: Json = False,
     columns: Any = None,
     **changes: Any,
@@ -277,7 +274,7 @@ def train(
         )
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
-        from lentigo.training.preparation import choose_leak_policy
+        from lentigo.training.preparation import LeakPolicy
         from lentigo.training.trainer import train as run
 
     if folds is not None and masks:
@@ -287,8 +284,8 @@ def train(
     options = {
         "weights": weights,
         "resume": resume,
-        "exact": fp32,
-        "guard": choose_leak_policy(duplicates, drop=drop_leaks, allow=allow_leaks),
+        "fp32": fp32,
+        "leak_policy": LeakPolicy(duplicates, leaks),
     }
     if masks:
         if devices != "1" or bf16:
@@ -388,7 +385,7 @@ def evaluate(
             list_pairs(data, columns),
             split,
             out,
-            {"tta": tta, "exact": fp32, "device": device},
+            {"tta": tta, "fp32": fp32, "device": device},
             as_json,
         )
     from lentigo.common.files import write_text
@@ -454,7 +451,7 @@ def predict(
         )
     paths, count = find_inputs(images, whole=figures is not None)
     options = {
-        "exact": fp32,
+        "fp32": fp32,
         "tta": tta,
         "operating_point": operating_point,
         "alpha": alpha,

@@ -77,10 +77,11 @@ def print_limits(facts: dict[str, Any]) -> None:
         f"  accuracy of always naming the larger class: {facts['shortcut_baselines']['majority_accuracy']:.3f}"
     )
     print_contamination(facts["contamination"])
-    if facts["copies"]:
-        copied = {copy["image"] for copy in facts["copies"]}
+    duplicates = (facts["contamination"] or {}).get("duplicates")
+    if duplicates:
+        copied = {duplicate["image"] for duplicate in duplicates}
         print_line(
-            f"  {len(copied)} show what a photograph of the training shows ({count_duplicate_kinds(facts['copies'])}): the numbers above are too good"
+            f"  {len(copied)} show what a photograph of the training shows ({count_duplicate_kinds(duplicates)}): the numbers above are too good"
         )
     if facts["comparison"]:
         print_line("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "

@@ -13,7 +13,6 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.duplicate_images import TrainingDuplicate
 from lentigo.evaluation.ledger import record_evaluation
 from lentigo.evaluation.scores.comparison import Comparison, compare_models
 from lentigo.evaluation.scores.curves import (
@@ -46,7 +45,7 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What stands beside an assessment. `overlap` are the photographs on which the RUN was trained or validated;
+    """What stands beside an assessment.
     `comparison` is with another RUN on the same photographs, that one first, and `contamination_of_other` says which of them that one has learned from."""
 
     reliability: tuple[ReliabilityBin, ...]
@@ -56,12 +55,8 @@ class Analysis:
     shortcut_baselines: ShortcutBaselines
     stress: tuple[Stress, ...]
     mistakes: tuple[Mistake, ...]
-    overlap: tuple[str, ...]
     comparison: Comparison | None = None
     contamination_of_other: Contamination | None = None
-    copies: tuple[TrainingDuplicate, ...] | None = (
-        None  # of photographs of the training, whatever the file; None where nobody looked
-    )
 
     def to_json(self) -> dict[str, Any]:
         """Every number; NaN is null."""
@@ -72,11 +67,9 @@ class Analysis:
             "subgroups": [row.to_json() for row in self.subgroups],
             "shortcut_baselines": self.shortcut_baselines.to_json(),
             "stress": [clear_nan(asdict(row)) for row in self.stress],
-            "copies": None if self.copies is None else [asdict(copy) for copy in self.copies],
             "comparison": self.comparison and self.comparison.to_json(),
             "contamination_of_other": self.contamination_of_other and self.contamination_of_other.to_json(),
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
-            "overlap": list(self.overlap),
         }
 
 
@@ -119,8 +112,6 @@ def analyse(
         shortcut_baselines=measure_shortcut_baselines(dataset, progress=progress),
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
-        overlap=tuple(known.image for known in contamination.images),
-        copies=assessment.copies,
         comparison=against and compare_with(against, predictor, assessment, progress),
         contamination_of_other=against
         and find_contamination(against.bundle, dataset, by_content=contamination.looked, progress=progress),

@@ -46,7 +46,7 @@ class Assessment:
     refusals: Refusals
     recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
-    copies: tuple[TrainingDuplicate, ...] | None = (
+    training_duplicates: tuple[TrainingDuplicate, ...] | None = (
         None  # of photographs of the training, whatever the file; None where nobody looked
     )
     exposure: Exposure | None = (
@@ -65,6 +65,15 @@ class Assessment:
             f"no {missing} photograph: what compares the classes does not exist (null)" if self.n_malignant in (0, self.n) else "",
         )))  # fmt: skip
 
+    def describe_contamination(self) -> dict[str, Any] | None:
+        """What is known of the contamination; `duplicates` are those of training photographs, None where nobody looked."""
+        if self.contamination is None:
+            return None
+        duplicates = None
+        if self.training_duplicates is not None:
+            duplicates = [asdict(duplicate) for duplicate in self.training_duplicates]
+        return {**self.contamination.to_json(), "duplicates": duplicates}
+
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
         fit = self.recalibration
@@ -80,7 +89,7 @@ class Assessment:
             "operating_points": [decisions.to_json() for decisions in self.decisions],
             "refusals": self.refusals.to_json(), "notes": list(self.notes), "leaks": self.leaks,
             "evaluated_before": self.exposure and self.exposure.to_json(),
-            "contamination": self.contamination and self.contamination.to_json(),
+            "contamination": self.describe_contamination(),
             "problems": [asdict(problem) for problem in self.problems],
         }  # fmt: skip
 
@@ -120,9 +129,7 @@ def evaluate(
     problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
     kept = chosen.take(readable)
     exposure = record_evaluation(kept, split, predictor.bundle.name, by_content=duplicates, progress=progress)
-    kept, copies = (
-        search_training_duplicates(predictor.bundle, kept, progress) if duplicates else (kept, None)
-    )
+    kept, found = search_training_duplicates(predictor.bundle, kept, progress) if duplicates else (kept, None)
     searched = count_known(predictor.bundle) if duplicates else 0
     contamination = find_contamination(
         predictor.bundle, kept, by_content=duplicates, searched=searched, progress=progress
@@ -133,7 +140,7 @@ def evaluate(
         times_test_opened=exposure.times,
         exposure=exposure,
         problems=problems,
-        copies=copies,
+        training_duplicates=found,
         contamination=contamination,
     )
 

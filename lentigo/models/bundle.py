@@ -13,7 +13,7 @@ from lentigo.errors import ModelError
 from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
 from lentigo.models.external_data import list_external_files
 
-FORMAT = 1  # of the card; a newer one is refused
+FORMAT = 2  # of the card; another one is refused
 GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = (
     "model.onnx",
     "model.keras",
@@ -147,6 +147,10 @@ def read_card(folder: Path) -> dict[str, Any]:
     if card["format"] > FORMAT:
         raise ModelError(
             f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo"
+        )
+    if card["format"] < FORMAT:
+        raise ModelError(
+            f"{path}: has format {card['format']}, expected {FORMAT}; train again, or run `python bench/upgrade_run.py {folder}`"
         )
     if fault := find_fault(card):
         raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")

@@ -127,12 +127,12 @@ SCORES = Entries({
         "rule": TEXT, "threshold": NUMBER, "sensitivity": NUMBER.or_null(), "specificity": NUMBER.or_null(),
         "ci": Entries({}, others=INTERVAL.or_null()),
     }, nullable=False)),
-    "refusals": Entries({"n": COUNT, "outside": COUNT, "doubtful": COUNT}),
+    "refusals": Entries({"n": COUNT, "out_of_distribution": COUNT, "uncertain": COUNT}),
 })  # fmt: skip
 LEAKS = Entries({
     "n": COUNT, "photographs": Entries({}, others=COUNT, nullable=False), "of": Entries({}, others=COUNT, nullable=False),
     "kinds": Entries({}, others=COUNT, nullable=False),
-    "examples": ListOf(Entries({"a": TEXT, "b": TEXT, "sides": ListOf(TEXT, nullable=False), "kind": TEXT}, nullable=False), nullable=False),
+    "examples": ListOf(Entries({"a": TEXT, "b": TEXT, "splits": ListOf(TEXT, nullable=False), "kind": TEXT}, nullable=False), nullable=False),
 })  # fmt: skip
 DATA = Entries({
     **dict.fromkeys(("training", "validation", "training_malignant", "validation_malignant", "training_groups", "validation_groups"), COUNT.or_null()),

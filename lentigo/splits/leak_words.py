@@ -19,11 +19,11 @@ def tell_leaks(facts: dict[str, Any]) -> str:
 def tell_example(leak: dict[str, Any]) -> str:
     """One of its examples.
 
-    >>> tell_example({"a": "x.jpg", "b": "y.jpg", "sides": ["train", "test"], "kind": "lesion_id"})
+    >>> tell_example({"a": "x.jpg", "b": "y.jpg", "splits": ["train", "test"], "kind": "lesion_id"})
     'x.jpg (train) and y.jpg (test): same lesion_id'
     """
     how = f"same {leak['kind']}" if "_" in leak["kind"] else leak["kind"]
-    return f"{leak['a']} ({leak['sides'][0]}) and {leak['b']} ({leak['sides'][1]}): {how}"
+    return f"{leak['a']} ({leak['splits'][0]}) and {leak['b']} ({leak['splits'][1]}): {how}"
 
 
 def mark_leaks(card: dict[str, Any]) -> str:

@@ -26,11 +26,11 @@ LISTED = 20  # examples that are kept
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `a` on the first of `sides`. `kind`: how they are duplicates (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share."""
+    """Two photographs on two sides, `a` on the first of `splits`. `kind`: how they are duplicates (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share."""
 
     a: str
     b: str
-    sides: tuple[str, str]
+    splits: tuple[str, str]
     kind: str
 
 
@@ -169,8 +169,8 @@ def show_id(images: Sequence[str], values: pd.Series, sides: Sequence[str], leak
 
 def order_sides(leak: Leak) -> Leak:
     """The same, the photograph of the earlier side first."""
-    swapped = SPLITS.index(leak.sides[0]) > SPLITS.index(leak.sides[1])
-    return Leak(leak.b, leak.a, leak.sides[::-1], leak.kind) if swapped else leak
+    swapped = SPLITS.index(leak.splits[0]) > SPLITS.index(leak.splits[1])
+    return Leak(leak.b, leak.a, leak.splits[::-1], leak.kind) if swapped else leak
 
 
 def refuse_leaks(leaks: Leaks, name: str) -> None:

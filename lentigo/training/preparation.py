@@ -45,7 +45,7 @@ def check_folder(out: Path, resume: bool) -> None:
 
 @dataclass(frozen=True)
 class LeakPolicy:
-    """How a training guards against leaks. `duplicates`: photographs are compared by what they show, too, those of the test split among them.
+    """What a training does about leaks. `duplicates`: photographs are compared by what they show, too, those of the test split among them.
 
     `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split: "refuse"; "drop" leaves out
     each that belongs with one of a later side (train, validation, test); "allow" goes on and marks the RUN. Raises `UsageError`.
@@ -57,13 +57,6 @@ class LeakPolicy:
     def __post_init__(self) -> None:
         if self.leaks not in LEAKS:
             raise UsageError(f"leaks {self.leaks!r}: expected one of {', '.join(LEAKS)}")
-
-
-def choose_leak_policy(duplicates: bool = True, *, drop: bool = False, allow: bool = False) -> LeakPolicy:
-    """The guard of two switches. Raises `UsageError` for both."""
-    if drop and allow:
-        raise UsageError("--leaks drop and --leaks allow: expected one of them at most")
-    return LeakPolicy(duplicates, "drop" if drop else "allow" if allow else "refuse")
 
 
 @dataclass(frozen=True)
@@ -103,7 +96,7 @@ def drop_test(dataset: Dataset) -> Dataset:
 def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Progress) -> TrainingSet:
     """The photographs to train on, duplicates sharing a group. Those of the test split are opened for this alone, and only to find twins.
 
-    Raises `DataError` where the given split leaks and the guard says so, and where nothing is left.
+    Raises `DataError` where the given split leaks and the policy says so, and where nothing is left.
     """
     found = search_dataset(dataset, progress) if leak_policy.duplicates else None
     leaks = gather_leaks(dataset, found)

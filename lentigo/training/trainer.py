@@ -263,8 +263,8 @@ def prepare_training(
     dataset = training_set.dataset
     dataset.require_both_classes()
     settle_random(network, weights, dataset)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "exact": fp32, "data_fingerprint": dataset.fingerprint,
-                "guard": asdict(leak_policy), **training_set.describe()}  # fmt: skip
+    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "fp32": fp32, "data_fingerprint": dataset.fingerprint,
+                "leak_policy": asdict(leak_policy), **training_set.describe()}  # fmt: skip
     if recipe.diagnosis:
         check_diagnosis(dataset, recipe.diagnosis)
         network = attach_diagnosis(network, seed=recipe.seed)

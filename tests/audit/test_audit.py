@@ -88,7 +88,7 @@ def test_the_json_is_that_of_the_contract(facts):
 
 def test_a_crop_on_the_other_side_is_a_leak(facts):
     (leak,) = facts["leaks"]
-    assert leak["kind"] == "partial" and set(leak["sides"]) == {"train", "test"}
+    assert leak["kind"] == "partial" and set(leak["splits"]) == {"train", "test"}
     assert {image.rsplit("/", 1)[1] for image in (leak["a"], leak["b"])} == {"03.png", "crop.jpg"}
 
 
@@ -160,7 +160,7 @@ def test_another_set_is_searched_for_copies(folder, tmp_path):
     assert (
         leak["kind"] == "near"
         and leak["b"].endswith("turned.png")
-        and tuple(leak["sides"]) == (str(folder / "test"), str(tmp_path))
+        and tuple(leak["splits"]) == (str(folder / "test"), str(tmp_path))
     )
     assert facts["n"] == len(list((folder / "test").rglob("*.*g")))
 

@@ -72,8 +72,8 @@ def test_columns_of_the_set_keep_their_kind(run, folder, tmp_path):
 
 def test_an_assessment_draws_whole_groups_of_duplicates(run, folder):
     assessment = evaluate(run, folder)
-    assert len(np.unique(assessment.dataset.groups)) == 10 and len(assessment.copies) >= 6
-    assert evaluate(run, folder, duplicates=False).copies is None
+    assert len(np.unique(assessment.dataset.groups)) == 10 and len(assessment.training_duplicates) >= 6
+    assert evaluate(run, folder, duplicates=False).training_duplicates is None
 
 
 def test_what_the_training_searched_is_not_searched_again(run, synthetic_lesions):

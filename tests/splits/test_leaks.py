@@ -121,7 +121,7 @@ def test_pictures_on_two_sides_leak(leaking):
         "test": 3,
     }
     assert leaks.kinds == {"near": 2}
-    assert {(leak.a.rpartition("/")[2], leak.b.rpartition("/")[2], leak.sides) for leak in leaks.examples} == {
+    assert {(leak.a.rpartition("/")[2], leak.b.rpartition("/")[2], leak.splits) for leak in leaks.examples} == {
         ("0.png", "turned.png", ("train", "test")), ("1.png", "mirrored.png", ("train", "validation")),
     }  # fmt: skip
 
@@ -143,13 +143,13 @@ def test_ids_on_two_sides_leak():
         "test": 1,
     }
     first = leaks.examples[0]
-    assert (first.a, first.b, first.sides, first.kind) == ("0.jpg", "1.jpg", ("train", "test"), "patient_id")
+    assert (first.a, first.b, first.splits, first.kind) == ("0.jpg", "1.jpg", ("train", "test"), "patient_id")
 
 
 def test_sides_may_be_other_words_than_splits():
     """Two sets beside one another."""
     (leak,) = list_leaks(make(patient_id=["p", "p", "q"], split=["ours", "theirs/test", "ours"]))
-    assert (leak.a, leak.b, leak.sides, leak.kind) == (
+    assert (leak.a, leak.b, leak.splits, leak.kind) == (
         "0.jpg",
         "1.jpg",
         ("ours", "theirs/test"),

@@ -182,7 +182,7 @@ def test_a_run_with_leaks_is_marked_in_card_and_report(marked):
     card = json.loads((marked / "card.json").read_text())
     assert (
         card["leaks"]["kinds"]
-        and card["leaks"]["examples"][0]["sides"] == ["train", "test"]
+        and card["leaks"]["examples"][0]["splits"] == ["train", "test"]
         and card["data"]["duplicates"]["groups"] >= 2
     )
     text, page = (marked / "model_card.md").read_text(), (marked / "report.html").read_text()

@@ -305,7 +305,7 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
     )
     if counts:
         lines += (
-            f"Of {counts['n']:,} validation photographs {counts['outside']:,} were too far, {counts['doubtful']:,} in doubt; the limits were set on these photographs.",
+            f"Of {counts['n']:,} validation photographs {counts['out_of_distribution']:,} were too far, {counts['uncertain']:,} in doubt; the limits were set on these photographs.",
         )
     return Section("Refusal", lines)
 

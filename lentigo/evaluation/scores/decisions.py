@@ -49,8 +49,8 @@ class Refusals:
     """How many photographs got no decision and why, and how good the decisions on the others are."""
 
     n: int
-    outside: int  # unlike what the model knows
-    doubtful: int  # the conformal set at the risk is not exactly the label
+    out_of_distribution: int  # unlike what the model knows
+    uncertain: int  # the conformal set at alpha is not exactly the label
     alpha: float
     answered: Decisions | None
 

@@ -90,7 +90,7 @@ class Request:
             find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed
         )
         attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
-        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "unfreeze": self.finetune, "exact": self.fp32,
+        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "finetune": self.finetune, "fp32": self.fp32,
                     "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
         keep_settings(work / "settings.json", settings)
         return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.fp32, self.progress)
@@ -117,7 +117,7 @@ def train_masks(
         )
     training_set = check_training_set(listed, leak_policy, progress)
     masks = check_masks(training_set.dataset, progress=progress)
-    facts = {"guard": asdict(leak_policy), **training_set.describe()}
+    facts = {"leak_policy": asdict(leak_policy), **training_set.describe()}
     if masks.labelled and not finished:
         classifier = train(
             keep_labelled(data) if isinstance(data, MaskSet) else data,

@@ -77,7 +77,7 @@ class Protocol:
 
     def describe(self, pool: Pool) -> dict[str, Any]:
         """What the units of one comparison share. The number of seeds is not among it: more may be added."""
-        return {"recipe": asdict(self.recipe), "folds": self.folds, "exact": self.fp32, "data_fingerprint": pool.dataset.fingerprint,
+        return {"recipe": asdict(self.recipe), "folds": self.folds, "fp32": self.fp32, "data_fingerprint": pool.dataset.fingerprint,
                 "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def tune(
     start = find_start(plan.weights)
     refuse_known(pool.dataset, start, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
-    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "exact": plan.fp32, "confirm_share": plan.confirm_share,
+    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "fp32": plan.fp32, "confirm_share": plan.confirm_share,
                 "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
     settle_random(network, plan.weights, pool.dataset)
     features = extract_features(network, pool.dataset, fp32=plan.fp32, cluster=cluster, progress=progress)
