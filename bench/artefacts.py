@@ -1,8 +1,10 @@
-"""Artefacts that `lentigo.images.artefacts.artefact_detection` finds: how often in photographs as they are, and how often where one is drawn.
+"""Artefacts that `lentigo.images.artefacts.artefact_detection` finds: how often in photographs as they are,
+and how often where one is drawn.
 
-Each is drawn on the photographs in which its kind was not found, so that whatever is found is the drawing; beside it the share in which a flag of
-another kind appeared. With labels by hand also precision and recall: a CSV with `image` (a path) and a column for each kind, 2 plainly there, 1 faint
-or doubtful, 0 not there. Example:
+Each is drawn on the photographs in which its kind was not found, so that whatever is found is the drawing;
+beside it the share in which a flag of another kind appeared. With labels by hand also precision and recall: a
+CSV with `image` (a path) and a column for each kind, 2 plainly there, 1 faint or doubtful, 0 not there.
+Example:
 
     python bench/artefacts.py photos/train more/ --sample 1000 --labels labels.csv
 """
@@ -74,7 +76,9 @@ def name(kind: str) -> str:
 
 
 def find(images: list[np.ndarray]) -> tuple[np.ndarray, float]:
-    """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`, which is half a millisecond on an idle core."""
+    """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`, which
+    is half a millisecond on an idle core.
+    """
     from lentigo.images.artefacts.artefact_detection import KINDS, find_artefacts
     from lentigo.images.quality import measure_quality
 
@@ -94,9 +98,13 @@ def drawings() -> dict[str, Draw]:
     from lentigo.images.artefacts import drawn_artefacts as artefacts
 
     return {
-        "hair": artefacts.add_hairs, "ruler": artefacts.add_ruler, "ink": artefacts.add_ink, "dark_corners": artefacts.add_dark_corners,
-        "white_frame": add_white_frame, "colour_cast": add_cast,
-    }  # fmt: skip
+        "hair": artefacts.add_hairs,
+        "ruler": artefacts.add_ruler,
+        "ink": artefacts.add_ink,
+        "dark_corners": artefacts.add_dark_corners,
+        "white_frame": add_white_frame,
+        "colour_cast": add_cast,
+    }
 
 
 def add_white_frame(image: np.ndarray, rng: np.random.Generator) -> None:

@@ -1,13 +1,17 @@
-"""What calibration, the conformal rule and the calibration of an ensemble's mean are worth, the former rules beside the present ones.
+"""What calibration, the conformal rule and the calibration of an ensemble's mean are worth, the former rules
+beside the present ones.
 
     python bench/calibration.py decisions lentigo/models/bundled
     python bench/calibration.py head photographs/malignant_vs_benign --start mobilenetv2.weights.h5
     python bench/calibration.py folds photographs/malignant_vs_benign --start mobilenetv2.weights.h5 --photographs 400 --draws 4 --former
 
-`decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on features of a frozen backbone, on some photographs of the training side, and measure on
-others of it: no test photograph is opened. The former rules: one temperature (Guo 2017), an answer unless both classes are possible, and an ensemble whose heads share all photographs among them. It was calibrated by what each head says of
-the fold that it has not seen, later by means of heads that have learned without two folds. Now a fifth of the photographs is held out of all folds, and the mean that is served is calibrated there. One head that is calibrated on the same
-fifth stands beside it.
+`decisions` needs a RUN alone: its validation probabilities are in it. `head` and `folds` train heads on
+features of a frozen backbone, on some photographs of the training side, and measure on others of it: no test
+photograph is opened. The former rules: one temperature (Guo 2017), an answer unless both classes are
+possible, and an ensemble whose heads share all photographs among them. It was calibrated by what each head
+says of the fold that it has not seen, later by means of heads that have learned without two folds. Now a
+fifth of the photographs is held out of all folds, and the mean that is served is calibrated there. One head
+that is calibrated on the same fifth stands beside it.
 """
 
 from __future__ import annotations
@@ -115,7 +119,9 @@ def describe_fit(
 
 
 def show_decisions(run: str) -> None:
-    """Of a RUN's own validation photographs: answers that its conformal set contradicts, and how many of them are wrong."""
+    """Of a RUN's own validation photographs: answers that its conformal set contradicts, and how many of them
+    are wrong.
+    """
     from lentigo.inference.refusal import load_reference
 
     bundle = open_bundle(run)
@@ -163,7 +169,9 @@ def show_decisions(run: str) -> None:
 
 
 def load_features(options: argparse.Namespace):
-    """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the training side."""
+    """Features, truth, groups and hashes of the photographs to learn from, and of fresh ones; both are of the
+    training side.
+    """
     from lentigo.datasets.manifests import load_dataset
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.graph_weights import start_network
@@ -258,7 +266,9 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
 
 
 def answer_formerly(recipe, sample, groups: np.ndarray, test: np.ndarray, seed: int) -> list[tuple]:
-    """The former rules: their names, the logits that they calibrate by, and those that are served for fresh photographs."""
+    """The former rules: their names, the logits that they calibrate by, and those that are served for fresh
+    photographs.
+    """
     from lentigo.training.heads import answer_head, train_head
 
     parts = draw_folds(groups, seed)

@@ -1,4 +1,6 @@
-"""What people do to photographs: changes of uint8 (height, width, 3) RGB, by name, for the benchmark of twins."""
+"""What people do to photographs: changes of uint8 (height, width, 3) RGB, by name, for the benchmark of
+twins.
+"""
 
 from __future__ import annotations
 
@@ -88,7 +90,9 @@ def crop(share: float) -> Change:
 
 
 def rotate(fill: str) -> Change:
-    """Turned by 8 to 82 degrees and quarters. `fill`: what stands in the corners: 'reflected', 'black', or 'inner', the largest square without any."""
+    """Turned by 8 to 82 degrees and quarters. `fill`: what stands in the corners: 'reflected', 'black', or
+    'inner', the largest square without any.
+    """
 
     def change(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
@@ -108,7 +112,9 @@ def rotate(fill: str) -> Change:
 
 
 def shift(share: float, black: bool = False) -> Change:
-    """Moved by half that share to the whole of it, across and down; the rest is filled by reflection or black."""
+    """Moved by half that share to the whole of it, across and down; the rest is filled by reflection or
+    black.
+    """
 
     def change(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         height, width = pixels.shape[:2]
@@ -132,18 +138,33 @@ def combine(*changes: Change) -> Change:
     return change
 
 
-CHANGES: dict[str, Change] = {  # by name; "cropped by 20%": of width and of height, so that 36 % of the picture are lost
+CHANGES: dict[
+    str, Change
+] = {  # by name; "cropped by 20%": of width and of height, so that 36 % of the picture are lost
     **{f"JPEG {quality}": keep for quality in (90, 70, 50, 30)},
     **{f"resized x {factor}": resize(factor) for factor in (0.3, 0.5, 0.7, 2)},
-    "squeezed to 3/4": squeeze, "contrast, gamma": relight, "hue, saturation": recolour, "grey": drain,
-    "mirrored": turn(0, True), "upside down": turn(2, True), "turned by 90": turn(1), "turned by 180": turn(2), "turned by 270": turn(3),
+    "squeezed to 3/4": squeeze,
+    "contrast, gamma": relight,
+    "hue, saturation": recolour,
+    "grey": drain,
+    "mirrored": turn(0, True),
+    "upside down": turn(2, True),
+    "turned by 90": turn(1),
+    "turned by 180": turn(2),
+    "turned by 270": turn(3),
     **{f"cropped by {share:.0%}": crop(share) for share in (0.05, 0.1, 0.2, 0.3)},
     **{f"rotated, {fill}": rotate(fill) for fill in ("reflected", "black", "inner")},
-    "shifted by 10%": shift(0.1), "shifted by 20%": shift(0.2), "shifted by 10%, black": shift(0.1, True),
+    "shifted by 10%": shift(0.1),
+    "shifted by 20%": shift(0.2),
+    "shifted by 10%, black": shift(0.1, True),
     "turned, x 0.5, gamma, JPEG 50": combine(turn_any, resize(0.5), relight, compress(50)),
-    "turned, rotated, cropped by 10%, hue, JPEG 60": combine(turn_any, rotate("reflected"), crop(0.1), recolour, compress(60)),
-    "turned, cropped by 20%, x 0.6, gamma, JPEG 50": combine(turn_any, crop(0.2), resize(0.6), relight, compress(50)),
-}  # fmt: skip
+    "turned, rotated, cropped by 10%, hue, JPEG 60": combine(
+        turn_any, rotate("reflected"), crop(0.1), recolour, compress(60)
+    ),
+    "turned, cropped by 20%, x 0.6, gamma, JPEG 50": combine(
+        turn_any, crop(0.2), resize(0.6), relight, compress(50)
+    ),
+}
 
 if __name__ == "__main__":
     argparse.ArgumentParser(description=__doc__).parse_args()

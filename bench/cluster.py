@@ -1,8 +1,10 @@
-"""How fast a cluster answers: `predict` by 1, 2 and 4 workers of one processor each beside the plain path, and what a million photographs would take. Example:
+"""How fast a cluster answers: `predict` by 1, 2 and 4 workers of one processor each beside the plain path,
+and what a million photographs would take. Example:
 
     python bench/cluster.py runs/first photos/ --repeat 4
 
-Workers run on this machine (Ray, loopback). On a machine with fewer processors than workers the rates say what is lost, not what is won.
+Workers run on this machine (Ray, loopback). On a machine with fewer processors than workers the rates say
+what is lost, not what is won.
 """
 
 from __future__ import annotations
@@ -41,8 +43,14 @@ def main() -> None:
         ["one process, one thread", "", alone, 1.0, ""],
         ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""],
     ]
-    print_table(["way", "s to start", "photographs a second", "of one process", "of it for each worker"],
-                rows + [[f"{n} workers", start, rate, rate / alone, rate / alone / n] for n, start, rate in zip(options.workers, starts, rates, strict=True)])  # fmt: skip
+    print_table(
+        ["way", "s to start", "photographs a second", "of one process", "of it for each worker"],
+        rows
+        + [
+            [f"{n} workers", start, rate, rate / alone, rate / alone / n]
+            for n, start, rate in zip(options.workers, starts, rates, strict=True)
+        ],
+    )
     fitting = [rate / n for n, rate in zip(options.workers, rates, strict=True) if n <= (os.cpu_count() or 1)]
     print_estimate(min(fitting or [rates[0]]), options.price)
 
@@ -56,7 +64,9 @@ def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
 
 
 def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, float]:
-    """Seconds until a cluster of so many workers has answered once each, and its photographs a second after that."""
+    """Seconds until a cluster of so many workers has answered once each, and its photographs a second after
+    that.
+    """
     from lentigo.common.cluster import LOCAL, join_cluster
     from lentigo.inference.distributed import predict_on
     from lentigo.models.bundle import find_bundle
@@ -78,7 +88,9 @@ def time_answers(answers: Iterable, n: int) -> tuple[float, float]:
 
 
 def print_estimate(rate: float, price: float) -> None:
-    """Hours and cost for millions of photographs at this rate of a processor, where reading them is no slower than here."""
+    """Hours and cost for millions of photographs at this rate of a processor, where reading them is no slower
+    than here.
+    """
     hours = {millions: millions * 1e6 / rate / 3600 for millions in MILLIONS}
     columns = [
         "photographs",

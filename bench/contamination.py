@@ -1,9 +1,10 @@
-"""Photographs that a RUN has learned from: how surely they are recognised by their hashes, and what that costs.
+"""Photographs that a RUN has learned from: how surely they are recognised by their hashes, and what that
+costs.
 
-Hashes of all photographs of `--data` are searched for changed copies of `--count` of them (a row for each change), and
-for `--queries` photographs as they are: what is then found beside the photograph itself is the same picture, or a false
-find. Pairs that share an ISIC number or a lesion in a `--table` are explained; the others are compared in full by the
-search for duplicates, and what that does not confirm is listed. Example:
+Hashes of all photographs of `--data` are searched for changed copies of `--count` of them (a row for each
+change), and for `--queries` photographs as they are: what is then found beside the photograph itself is the
+same picture, or a false find. Pairs that share an ISIC number or a lesion in a `--table` are explained; the
+others are compared in full by the search for duplicates, and what that does not confirm is listed. Example:
 
     python bench/contamination.py --data photos/train more/ ham10000/images \\
         --table ids/train.csv=photos --table ham10000/manifest.csv=ham10000 --count 300 --queries 3000
@@ -69,9 +70,18 @@ PLAIN = {
     "turned by 90, JPEG 85": save_again(turn(1)), "turned by 180, JPEG 85": save_again(turn(2)),
 }  # fmt: skip
 OTHERS = (
-    "squeezed to 3/4", "contrast, gamma", "hue, saturation", "grey", "cropped by 5%", "cropped by 10%", "cropped by 20%",
-    "rotated, reflected", "rotated, black", "shifted by 10%", "turned, x 0.5, gamma, JPEG 50",
-)  # fmt: skip
+    "squeezed to 3/4",
+    "contrast, gamma",
+    "hue, saturation",
+    "grey",
+    "cropped by 5%",
+    "cropped by 10%",
+    "cropped by 20%",
+    "rotated, reflected",
+    "rotated, black",
+    "shifted by 10%",
+    "turned, x 0.5, gamma, JPEG 50",
+)
 
 
 def main() -> None:
@@ -123,7 +133,9 @@ def read_tables(given: list[str]) -> dict[str, tuple[str, str]]:
 
 
 def measure_recall(files: list[str], index: HashIndex, rows: np.ndarray) -> None:
-    """A row for each change: the share of copies whose original, or its equal, is found, and the least likeness."""
+    """A row for each change: the share of copies whose original, or its equal, is found, and the least
+    likeness.
+    """
     changes = PLAIN | {name: save_again(CHANGES[name]) for name in OTHERS}
 
     def find(change: Change, row: int) -> bool:
@@ -151,7 +163,9 @@ def measure_recall(files: list[str], index: HashIndex, rows: np.ndarray) -> None
 
 
 def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[str, str]]) -> None:
-    """Pairs of one ISIC number in two folders, such as a crop and a squeezed frame: each looked for among the other folder's."""
+    """Pairs of one ISIC number in two folders, such as a crop and a squeezed frame: each looked for among the
+    other folder's.
+    """
     groups = defaultdict(list)
     for row, file in enumerate(files):
         number = facts.get(file, ("", ""))[0]
@@ -172,7 +186,9 @@ def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[
 def measure_false(
     files: list[str], index: HashIndex, rows: np.ndarray, facts: dict[str, tuple[str, str]]
 ) -> None:
-    """Pairs of photographs by how far their likeness is above the limit: the same picture by id, confirmed by the full comparison, or neither."""
+    """Pairs of photographs by how far their likeness is above the limit: the same picture by id, confirmed by
+    the full comparison, or neither.
+    """
 
     def search(row: int) -> list[tuple[float, int, int]]:
         frame = read_frame(files[row])

@@ -1,9 +1,11 @@
-"""What a decoder adds to one forward pass: time of a processor's core for a photograph, with and without the mask. Example:
+"""What a decoder adds to one forward pass: time of a processor's core for a photograph, with and without the
+mask. Example:
 
     python bench/decoder.py densenet121 mobilenetv2
 
-Weights are random, since they do not change the time. Both graphs run in turn on one thread, and the time that the process itself
-used is counted, so that what else the machine does matters little. bf16 is measured where the processor computes in it.
+Weights are random, since they do not change the time. Both graphs run in turn on one thread, and the time
+that the process itself used is counted, so that what else the machine does matters little. bf16 is measured
+where the processor computes in it.
 """
 
 from __future__ import annotations

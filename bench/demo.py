@@ -1,7 +1,7 @@
 """`make demo`: Lentigo from end to end on lesions that it draws itself, with the commands that a user types.
 
-No photograph and no weight file is needed: the backbone keeps random weights, and only the head learns. So the numbers say
-that the machinery runs, not how good Lentigo is on skin; for that see BENCHMARKS.md.
+No photograph and no weight file is needed: the backbone keeps random weights, and only the head learns. So
+the numbers say that the machinery runs, not how good Lentigo is on skin; for that see BENCHMARKS.md.
 """
 
 from __future__ import annotations
@@ -49,7 +49,8 @@ def main() -> None:
     run("evaluate", HOME / "run", split, "--out", HOME / "report.html")
     run("predict", *choose_tests(split), "--model", HOME / "run", "--json")
     print(
-        f"\nDone in {time.perf_counter() - started:.0f} s. Synthetic lesions and a random backbone: the numbers show that all parts run, no more."
+        f"\nDone in {time.perf_counter() - started:.0f} s. Synthetic lesions and a random backbone: the "
+        "numbers show that all parts run, no more."
     )
     for what, path in (
         ("report", "report.html"),

@@ -1,10 +1,12 @@
-"""How well boxes find lesions: on photographs of one lesion, on composed overviews of many, and on composed skin without any.
+"""How well boxes find lesions: on photographs of one lesion, on composed overviews of many, and on composed
+skin without any.
 
     python bench/detection.py runs/masks photographs/lesion_masks --split train --count 30
     python bench/detection.py runs/masks photographs/lesion_masks --split test --count 60
     python bench/detection.py runs/masks pseudo/manifest.csv --split validation --skins held_out.csv      # lesions of one set on the skin of another
 
-Parameters were chosen on the training split (`--set margin=0.4` tries another); the test split is for the final number.
+Parameters were chosen on the training split (`--set margin=0.4` tries another); the test split is for the
+final number.
 """
 
 from __future__ import annotations
@@ -43,7 +45,8 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=30, help="overviews")
     parser.add_argument(
         "--skins",
-        help="masks whose photographs give the skin that the lesions are laid on, of the same split; else their own",
+        help="masks whose photographs give the skin that the lesions are laid on, of the same split; else "
+        "their own",
     )
     parser.add_argument("--set", nargs="*", default=[], help="parameters of the search, name=value")
     options = parser.parse_args()

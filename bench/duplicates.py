@@ -1,8 +1,10 @@
-"""Duplicates: how many copies are found, by what was done to them, how many pairs are false, and how long it takes.
+"""Duplicates: how many copies are found, by what was done to them, how many pairs are false, and how long it
+takes.
 
-Copies of `--count` photographs, each by another transformation in turn, are put among all photographs of `--data` and searched in one
-go, and with cleanvision beside it where an interpreter is named that has it. Pairs of originals are listed in a CSV with `--pairs`, to be looked
-at: whether they are false no program can say. Example:
+Copies of `--count` photographs, each by another transformation in turn, are put among all photographs of
+`--data` and searched in one go, and with cleanvision beside it where an interpreter is named that has it.
+Pairs of originals are listed in a CSV with `--pairs`, to be looked at: whether they are false no program can
+say. Example:
 
     python bench/duplicates.py --data photos/train --among more/ --count 900 --pairs pairs.csv
 """
@@ -67,7 +69,8 @@ def main() -> None:
         nargs="*",
         default=[],
         metavar="N",
-        help="then time sets of N photographs of all, and the index alone for N photographs of mixed features",
+        help="then time sets of N photographs of all, and the index alone for N photographs of mixed "
+        "features",
     )
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -115,7 +118,9 @@ def list_images(folders: list[str], limit: int | None, rng: np.random.Generator)
 def write_copies(
     originals: list[Path], count: int, changes: dict[str, Change], folder: Path, seed: int
 ) -> list[tuple[Path, Path, str]]:
-    """Writes copies, each of another photograph as long as there are any; copy, original and what was done, of each."""
+    """Writes copies, each of another photograph as long as there are any; copy, original and what was done,
+    of each.
+    """
     from lentigo.images.photographs import read_image
 
     order = np.random.default_rng([seed, 1]).permutation(len(originals))
@@ -222,7 +227,9 @@ def explained(duplicate, images: tuple[str, ...], made: dict[str, str], groups: 
 def print_recall(
     copies: list[tuple[Path, Path, str]], paired: Callable, joined: Callable | None = None
 ) -> None:
-    """A row for each transformation: the share of copies found, with the exact 95 % interval (Clopper and Pearson 1934)."""
+    """A row for each transformation: the share of copies found, with the exact 95 % interval (Clopper and
+    Pearson 1934).
+    """
     from scipy.stats import binomtest
 
     rows = []
@@ -272,7 +279,9 @@ def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generato
 
 
 def time_indices(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
-    """A row for each count: the words of that many photographs looked up, each with the features of four real ones mixed, so that words are as common as they are."""
+    """A row for each count: the words of that many photographs looked up, each with the features of four real
+    ones mixed, so that words are as common as they are.
+    """
     from lentigo.common.threads import open_pool
     from lentigo.duplicates.candidates import WordIndex
     from lentigo.duplicates.duplicates import NEIGHBOURS
@@ -328,7 +337,9 @@ def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
 
 
 def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:
-    """Prints what cleanvision's hashes find, with its defaults, the files linked into one folder under numbers."""
+    """Prints what cleanvision's hashes find, with its defaults, the files linked into one folder under
+    numbers.
+    """
     with tempfile.TemporaryDirectory() as folder:
         numbers = {str(path): f"{number:06d}{path.suffix}" for number, path in enumerate(everything)}
         for path, name in numbers.items():

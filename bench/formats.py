@@ -1,4 +1,5 @@
-"""A manifest of outlined photographs whose validation is one kind of photograph: those of one shape, none of which is left to learn from.
+"""A manifest of outlined photographs whose validation is one kind of photograph: those of one shape, none of
+which is left to learn from.
 
 python bench/formats.py photographs/lesion_masks --size 512x340 --out held_out.csv
 lentigo train held_out.csv --masks --out runs/without

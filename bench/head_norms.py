@@ -1,9 +1,11 @@
-"""Whether it matters that a batch norm's moving statistics follow the raw weights while the averaged weights are saved: a simulation of a head.
+"""Whether it matters that a batch norm's moving statistics follow the raw weights while the averaged weights
+are saved: a simulation of a head.
 
     python bench/head_norms.py
 
-A layer, ReLU, batch norm and one logit learn from points of two classes by Adam, batch 32, with a moving average of the weights (0.99) and of the batch norm's
-statistics (0.99). After each epoch the averaged network answers new points twice: with the statistics that it has, and with those that its own weights give on the
+A layer, ReLU, batch norm and one logit learn from points of two classes by Adam, batch 32, with a moving
+average of the weights (0.99) and of the batch norm's statistics (0.99). After each epoch the averaged network
+answers new points twice: with the statistics that it has, and with those that its own weights give on the
 training points.
 """
 
@@ -52,9 +54,13 @@ def train(
     """A row for each epoch."""
     rng = np.random.default_rng(1)
     weights = {
-        "first": rng.normal(0, np.sqrt(2 / FEATURES), (FEATURES, UNITS)), "bias": np.zeros(UNITS), "gamma": np.ones(UNITS), "beta": np.zeros(UNITS),
-        "last": rng.normal(0, np.sqrt(1 / UNITS), UNITS), "end": np.zeros(1),
-    }  # fmt: skip
+        "first": rng.normal(0, np.sqrt(2 / FEATURES), (FEATURES, UNITS)),
+        "bias": np.zeros(UNITS),
+        "gamma": np.ones(UNITS),
+        "beta": np.zeros(UNITS),
+        "last": rng.normal(0, np.sqrt(1 / UNITS), UNITS),
+        "end": np.zeros(1),
+    }
     averaged = {name: values.copy() for name, values in weights.items()}
     moments = {name: (np.zeros_like(values), np.zeros_like(values)) for name, values in weights.items()}
     mean, variance, step, rows = np.zeros(UNITS), np.ones(UNITS), 0, []
@@ -118,9 +124,13 @@ def differentiate(
     inner = back * weights["gamma"]
     before = (inner - inner.mean(axis=0) - normal * (inner * normal).mean(axis=0)) / spread * (hidden > 0)
     gradients = {
-        "first": points.T @ before, "bias": before.sum(axis=0), "gamma": (back * normal).sum(axis=0), "beta": back.sum(axis=0),
-        "last": scaled.T @ error, "end": np.array([error.sum()]),
-    }  # fmt: skip
+        "first": points.T @ before,
+        "bias": before.sum(axis=0),
+        "gamma": (back * normal).sum(axis=0),
+        "beta": back.sum(axis=0),
+        "last": scaled.T @ error,
+        "end": np.array([error.sum()]),
+    }
     return gradients, mean, variance
 
 

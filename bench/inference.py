@@ -1,4 +1,5 @@
-"""How fast a RUN answers beside Keras, as ratios of one run: what `lentigo bench` prints, as Markdown. Example:
+"""How fast a RUN answers beside Keras, as ratios of one run: what `lentigo bench` prints, as Markdown.
+Example:
 
 python bench/inference.py runs/first photos/
 """

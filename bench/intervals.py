@@ -1,10 +1,13 @@
-"""How often the 95 % intervals of Lentigo hold the truth, and how wide they are: simulated sets of which the truth is known.
+"""How often the 95 % intervals of Lentigo hold the truth, and how wide they are: simulated sets of which the
+truth is known.
 
     python bench/intervals.py --draws 1000 --percentile
 
-A set holds 20 to 1,000 photographs, each for itself or one to five of each patient. Shares (sensitivity, specificity, accuracy): photographs are decided rightly
-with a true probability; a patient's photographs go wrong together (a patient's own probability is beta distributed, correlation 0.4). AUROC: normal scores, half of whose variance
-photographs of a patient share, or sets in which a few malignant lesions look like the most benign ("missed"), where an interval from the variance alone fails most.
+A set holds 20 to 1,000 photographs, each for itself or one to five of each patient. Shares (sensitivity,
+specificity, accuracy): photographs are decided rightly with a true probability; a patient's photographs go
+wrong together (a patient's own probability is beta distributed, correlation 0.4). AUROC: normal scores, half
+of whose variance photographs of a patient share, or sets in which a few malignant lesions look like the most
+benign ("missed"), where an interval from the variance alone fails most.
 """
 
 from __future__ import annotations
@@ -43,7 +46,8 @@ class Row:
         covered: How many of the intervals hold it.
         width: The mean width of the intervals.
         points: How many of the intervals are a point.
-        percentile: How many of the intervals of the percentile bootstrap hold the truth; NaN where it was not asked for.
+        percentile: How many of the intervals of the percentile bootstrap hold the truth; NaN where it was not
+            asked for.
     """
 
     what: str
@@ -165,7 +169,9 @@ def draw_decisions(groups: np.ndarray, truth: float, rng: np.random.Generator) -
 def draw_scores(
     groups: np.ndarray, truth: float, missed: bool, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The truth, 0 or 1 (n,), half of the patients each, and scores, float (n,), whose AUROC is `truth` in an endless set."""
+    """The truth, 0 or 1 (n,), half of the patients each, and scores, float (n,), whose AUROC is `truth` in an
+    endless set.
+    """
     patients = groups[-1] + 1
     malignant = rng.permutation(np.arange(patients) % 2)[groups]
     score = np.sqrt(SHARED) * rng.normal(size=patients)[groups] + np.sqrt(1 - SHARED) * rng.normal(

@@ -1,8 +1,8 @@
 """Gives a RUN that was made without `learned.npz` the hashes of its photographs, as far as they are at hand.
 
-`--data` names folders with the very files of its training; `--again` folders of training photographs that were saved in
-other files since, so that nobody knows which is which: they are added as photographs of the training. `--not-known` says
-how many photographs of the training are in none of these folders. Example:
+`--data` names folders with the very files of its training; `--again` folders of training photographs that
+were saved in other files since, so that nobody knows which is which: they are added as photographs of the
+training. `--not-known` says how many photographs of the training are in none of these folders. Example:
 
     python bench/learned.py lentigo/models/bundled --data photos/train --again photos/more --not-known 412
 """
@@ -64,7 +64,9 @@ def fill_learned(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
 
 
 def add_again(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
-    """Photographs of the training that were saved in other files: known by these too, and not counted twice."""
+    """Photographs of the training that were saved in other files: known by these too, and not counted
+    twice.
+    """
     files = [str(path) for folder in folders for path in find_images(folder)]
     again = list_training_record(
         [hash_file(path) for path in files], ["train"] * len(files), hash_images(files)

@@ -1,4 +1,5 @@
-"""Peak memory of `lentigo train` on many photographs, which are synthetic lesions drawn for the purpose. Example:
+"""Peak memory of `lentigo train` on many photographs, which are synthetic lesions drawn for the purpose.
+Example:
 
 python bench/memory.py --count 10000 --backbone mobilenetv2
 """
@@ -25,15 +26,32 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         write_synthetic_lesions(Path(folder) / "photos", options.count // 2)
         os.environ["LENTIGO_CACHE"] = f"{folder}/cache"
-        command = [sys.executable, "-m", "lentigo", "train", f"{folder}/photos", "--out", f"{folder}/run", "--weights", "none",
-                   "--backbone", options.backbone, "--recipe", options.recipe, "--epochs", str(options.epochs)]  # fmt: skip
+        command = [
+            sys.executable,
+            "-m",
+            "lentigo",
+            "train",
+            f"{folder}/photos",
+            "--out",
+            f"{folder}/run",
+            "--weights",
+            "none",
+            "--backbone",
+            options.backbone,
+            "--recipe",
+            options.recipe,
+            "--epochs",
+            str(options.epochs),
+        ]
         started = time.perf_counter()
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         seconds = time.perf_counter() - started
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024**2
     print(describe_machine())
-    print_table(["photographs", "recipe", "backbone", "epochs", "seconds", "peak memory, GiB"],
-                [[options.count, options.recipe, options.backbone, options.epochs, seconds, peak]])  # fmt: skip
+    print_table(
+        ["photographs", "recipe", "backbone", "epochs", "seconds", "peak memory, GiB"],
+        [[options.count, options.recipe, options.backbone, options.epochs, seconds, peak]],
+    )
 
 
 def parse_options() -> argparse.Namespace:

@@ -1,9 +1,11 @@
-"""Damaged photographs: files of every format that Lentigo reads, drawn here and changed at random, given to the commands and to the service.
+"""Damaged photographs: files of every format that Lentigo reads, drawn here and changed at random, given to
+the commands and to the service.
 
     python bench/mutated.py --count 10000
 
-Each file must be named once by each of predict, data info, audit, segment and the upload, with an answer or an error of one line. A traceback, a
-file that is not named, a step that takes too long or memory above the bound end the program with exit code 1. The same seed makes the same files.
+Each file must be named once by each of predict, data info, audit, segment and the upload, with an answer or
+an error of one line. A traceback, a file that is not named, a step that takes too long or memory above the
+bound end the program with exit code 1. The same seed makes the same files.
 """
 
 from __future__ import annotations
@@ -29,14 +31,18 @@ import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 from tables import describe_machine, print_table
 
-BOUND_GB = 3.0  # of memory at the peak: the budget of decoded bytes (1 GiB), the model, the libraries, and files and masks on their way
+# Of memory at the peak: the budget of decoded bytes (1 GiB), the model, the libraries, and files and masks on
+# their way
+BOUND_GB = 3.0
 BATCH = 500  # files of a folder
 UPLOADS = 20  # files of a request
 STEP_SECONDS = 1800  # for one command over a folder, on a busy machine; a hang takes longer
 STEPS = ("predict", "data info", "audit", "segment", "upload")
 EXTREMES = (0, 1, 0x7F, 0x80, 0xFF, 0x7FFF, 0x8000, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFF)
 ORIENTATION, SUBFILE = 0x0112, 254
-HEIC = (  # 64 x 48 pixels, drawn by us and encoded with libheif, since the extra `heic` only reads; turned by its header
+# 64 x 48 pixels, drawn by us and encoded with libheif, since the extra `heic` only reads; turned by its
+# header
+HEIC = (
     "AAAAHGZ0eXBoZWljAAAAAG1pZjFoZWljbWlhZgAAAchtZXRhAAAAAAAAACFoZGxyAAAAAAAAAABwaWN0AAAAAAAAAAAAAAAAAAAAADRpbG9jAA"
     "AAAERAAAIAAQAAAAAB7AABAAAAAAAAAVgAAgAAAAADRAABAAAAAAAAACQAAAA4aWluZgAAAAAAAgAAABVpbmZlAgAAAAABAABodmMxAAAAABVp"
     "bmZlAgAAAQACAABFeGlmAAAAAA5waXRtAAAAAAABAAABB2lwcnAAAADmaXBjbwAAAHZodmNDAQNwAAAAkAAAAAAAHvAA/P34+AAADwNgAAEAGE"
@@ -53,7 +59,9 @@ HEIC = (  # 64 x 48 pixels, drawn by us and encoded with libheif, since the extr
 
 @dataclass
 class Tally:
-    """What came of the files so far: answers and errors by step, seconds by step, the slowest file, and the memory."""
+    """What came of the files so far: answers and errors by step, seconds by step, the slowest file, and the
+    memory.
+    """
 
     files: int = 0
     watch: Watch = field(default_factory=lambda: Watch())
@@ -79,7 +87,8 @@ def main() -> None:
                 paths = write_batch(folder, seeds, range(start, start + count), options.seed)
                 try_batch(folder, paths, options.model, upload, tally)
                 print(
-                    f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults {len(tally.faults)}",
+                    f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults "
+                    f"{len(tally.faults)}",
                     file=sys.stderr,
                     flush=True,
                 )
@@ -108,8 +117,11 @@ def parse_options() -> argparse.Namespace:
 def report(tally: Tally, seeds: int) -> None:
     """Prints the tables, and each fault."""
     print(describe_machine())
-    print(f"\n{tally.files} files from {seeds} seeds; peak memory {tally.watch.measure_peak():.2f} GB (bound {BOUND_GB:g}); slowest to read: "
-          f"{tally.slowest[1]}, {tally.slowest[0]:.1f} s; faults: {len(tally.faults)}")  # fmt: skip
+    print(
+        f"\n{tally.files} files from {seeds} seeds; peak memory {tally.watch.measure_peak():.2f} GB (bound "
+        f"{BOUND_GB:g}); slowest to read: "
+        f"{tally.slowest[1]}, {tally.slowest[0]:.1f} s; faults: {len(tally.faults)}"
+    )
     rows = [
         [
             step,
@@ -129,7 +141,9 @@ def report(tally: Tally, seeds: int) -> None:
 
 
 def draw_seeds() -> dict[str, bytes]:
-    """Sound files by name: one lesion, drawn by program, in all formats, modes and habits of cameras and programs."""
+    """Sound files by name: one lesion, drawn by program, in all formats, modes and habits of cameras and
+    programs.
+    """
     from lentigo.images.photographs import AVIF
     from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
@@ -142,27 +156,54 @@ def draw_seeds() -> dict[str, bytes]:
     grey16 = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     palette = image.quantize(32)
     seeds = {
-        "jpeg": encode(image, "JPEG"), "jpeg-progressive": encode(image, "JPEG", progressive=True), "jpeg-444": encode(image, "JPEG", subsampling=0),
-        "jpeg-exif": encode(image, "JPEG", exif=turned), "jpeg-grey": encode(image.convert("L"), "JPEG"), "jpeg-cmyk": encode(image.convert("CMYK"), "JPEG"),
-        "jpeg-profile": encode(image, "JPEG", icc_profile=make_profile()), "jpeg-restarts": encode(image, "JPEG", restart_marker_blocks=4),
+        "jpeg": encode(image, "JPEG"),
+        "jpeg-progressive": encode(image, "JPEG", progressive=True),
+        "jpeg-444": encode(image, "JPEG", subsampling=0),
+        "jpeg-exif": encode(image, "JPEG", exif=turned),
+        "jpeg-grey": encode(image.convert("L"), "JPEG"),
+        "jpeg-cmyk": encode(image.convert("CMYK"), "JPEG"),
+        "jpeg-profile": encode(image, "JPEG", icc_profile=make_profile()),
+        "jpeg-restarts": encode(image, "JPEG", restart_marker_blocks=4),
         "mpo": encode(image, "MPO", save_all=True, append_images=[image.resize((48, 48))]),
-        "png": encode(image, "PNG"), "png-rgba": encode(clear, "PNG"), "png-grey-alpha": encode(clear.convert("LA"), "PNG"),
-        "png-palette": encode(palette, "PNG"), "png-palette-clear": encode(palette, "PNG", transparency=3), "png-bits": encode(mask.convert("1"), "PNG"),
-        "png-16": encode(grey16, "PNG"), "png-exif": encode(image, "PNG", exif=turned), "png-profile": encode(image, "PNG", icc_profile=make_profile()),
-        "png-texts": encode(image, "PNG", pnginfo=write_notes()), "png-animated": encode(image, "PNG", save_all=True, append_images=[mask.convert("RGB")]),
-        "gif": encode(palette, "GIF"), "gif-clear": encode(palette, "GIF", transparency=3),
+        "png": encode(image, "PNG"),
+        "png-rgba": encode(clear, "PNG"),
+        "png-grey-alpha": encode(clear.convert("LA"), "PNG"),
+        "png-palette": encode(palette, "PNG"),
+        "png-palette-clear": encode(palette, "PNG", transparency=3),
+        "png-bits": encode(mask.convert("1"), "PNG"),
+        "png-16": encode(grey16, "PNG"),
+        "png-exif": encode(image, "PNG", exif=turned),
+        "png-profile": encode(image, "PNG", icc_profile=make_profile()),
+        "png-texts": encode(image, "PNG", pnginfo=write_notes()),
+        "png-animated": encode(image, "PNG", save_all=True, append_images=[mask.convert("RGB")]),
+        "gif": encode(palette, "GIF"),
+        "gif-clear": encode(palette, "GIF", transparency=3),
         "gif-animated": encode(palette, "GIF", save_all=True, append_images=[palette.rotate(90)]),
-        "webp": encode(image, "WEBP"), "webp-lossless": encode(image, "WEBP", lossless=True), "webp-rgba": encode(clear, "WEBP"),
-        "webp-exif": encode(image, "WEBP", exif=turned), "webp-animated": encode(image, "WEBP", save_all=True, append_images=[image.rotate(90)]),
-        "tiff": encode(image, "TIFF"), "tiff-lzw": encode(image, "TIFF", compression="tiff_lzw"), "tiff-deflate": encode(clear, "TIFF", compression="tiff_deflate"),
-        "tiff-jpeg": encode(image, "TIFF", compression="jpeg"), "tiff-16": encode(grey16, "TIFF"), "tiff-cmyk": encode(image.convert("CMYK"), "TIFF"),
-        "tiff-turned": encode(image, "TIFF", exif=turned), "tiff-fax": encode(mask.convert("1"), "TIFF", compression="group4"),
-        "tiff-big": encode(image, "TIFF", big_tiff=True), "tiff-preview-first": encode_pages(image.resize((24, 24)), image),
-        "bmp": encode(image, "BMP"), "bmp-palette": encode(palette, "BMP"), "ppm": encode(image, "PPM"), "pgm": encode(image.convert("L"), "PPM"),
-        "jpeg2000": encode(image, "JPEG2000"), "jpeg2000-lossy": encode(image, "JPEG2000", irreversible=True, quality_layers=[20]),
-        "jpeg2000-tiles": encode(image, "JPEG2000", tile_size=(32, 32)), "jpeg2000-grey": encode(image.convert("L"), "JPEG2000"),
+        "webp": encode(image, "WEBP"),
+        "webp-lossless": encode(image, "WEBP", lossless=True),
+        "webp-rgba": encode(clear, "WEBP"),
+        "webp-exif": encode(image, "WEBP", exif=turned),
+        "webp-animated": encode(image, "WEBP", save_all=True, append_images=[image.rotate(90)]),
+        "tiff": encode(image, "TIFF"),
+        "tiff-lzw": encode(image, "TIFF", compression="tiff_lzw"),
+        "tiff-deflate": encode(clear, "TIFF", compression="tiff_deflate"),
+        "tiff-jpeg": encode(image, "TIFF", compression="jpeg"),
+        "tiff-16": encode(grey16, "TIFF"),
+        "tiff-cmyk": encode(image.convert("CMYK"), "TIFF"),
+        "tiff-turned": encode(image, "TIFF", exif=turned),
+        "tiff-fax": encode(mask.convert("1"), "TIFF", compression="group4"),
+        "tiff-big": encode(image, "TIFF", big_tiff=True),
+        "tiff-preview-first": encode_pages(image.resize((24, 24)), image),
+        "bmp": encode(image, "BMP"),
+        "bmp-palette": encode(palette, "BMP"),
+        "ppm": encode(image, "PPM"),
+        "pgm": encode(image.convert("L"), "PPM"),
+        "jpeg2000": encode(image, "JPEG2000"),
+        "jpeg2000-lossy": encode(image, "JPEG2000", irreversible=True, quality_layers=[20]),
+        "jpeg2000-tiles": encode(image, "JPEG2000", tile_size=(32, 32)),
+        "jpeg2000-grey": encode(image.convert("L"), "JPEG2000"),
         "heic": base64.b64decode("".join(HEIC)),
-    }  # fmt: skip
+    }
     if AVIF:
         seeds |= {
             "avif": encode(image, "AVIF", speed=10),
@@ -298,7 +339,9 @@ def mend_checksums(content: bytearray) -> bytearray:
 
 
 def write_batch(folder: Path, seeds: dict[str, bytes], numbers: range, seed: int) -> list[Path]:
-    """Writes mutated files, and one sound photograph of each class, into class folders that are emptied first; their paths."""
+    """Writes mutated files, and one sound photograph of each class, into class folders that are emptied
+    first; their paths.
+    """
     paths = []
     for label in ("benign", "malignant"):
         (folder / label).mkdir(parents=True, exist_ok=True)
@@ -402,7 +445,9 @@ def time_reading(paths: list[Path], tally: Tally) -> None:
 
 
 def run_command(*arguments: Any) -> str:
-    """What a command prints. Raises whatever it did not turn into words, and `RuntimeError` for an exit code that is none of 0 and 3."""
+    """What a command prints. Raises whatever it did not turn into words, and `RuntimeError` for an exit code
+    that is none of 0 and 3.
+    """
     from typer.testing import CliRunner
 
     from lentigo.cli.app import app
@@ -429,7 +474,9 @@ def split_lines(output: str) -> tuple[set[str], set[str]]:
 
 
 def split_counts(output: str, name: str, paths: list[Path]) -> tuple[set[str], set[str]]:
-    """Of one JSON object the photographs that are not listed as unreadable, where it counts all of them, and those that are."""
+    """Of one JSON object the photographs that are not listed as unreadable, where it counts all of them, and
+    those that are.
+    """
     said = json.loads(output)
     for problem in said[name]:
         require_line(problem["error"])

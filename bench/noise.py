@@ -1,9 +1,10 @@
-"""What the shortcut baseline of sources says of pure noise: sources that have nothing to do with the class, cross-validated in five folds as an audit does.
+"""What the shortcut baseline of sources says of pure noise: sources that have nothing to do with the class,
+cross-validated in five folds as an audit does.
 
     python bench/noise.py --draws 200
 
-Pairs of all photographs, whatever their folds, are what was counted before; pairs within a fold are what is counted now. Right is a mean of 0.5, and 2.5 % of the
-intervals wholly below 0.5.
+Pairs of all photographs, whatever their folds, are what was counted before; pairs within a fold are what is
+counted now. Right is a mean of 0.5, and 2.5 % of the intervals wholly below 0.5.
 """
 
 from __future__ import annotations

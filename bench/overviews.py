@@ -1,9 +1,11 @@
-"""Composes photographs of a stretch of skin with many lesions, whose boxes are known, from photographs of single lesions with their masks.
+"""Composes photographs of a stretch of skin with many lesions, whose boxes are known, from photographs of
+single lesions with their masks.
 
     python bench/overviews.py photographs/lesion_masks --split train --count 20 --out /tmp/overviews
 
-Skin is synthesised from patches around a lesion, overlapping, each less its mean. A lesion is cut out with a soft edge and laid on as light
-sees it: the skin there is multiplied by the lesion's share of its own skin's colour.
+Skin is synthesised from patches around a lesion, overlapping, each less its mean. A lesion is cut out with a
+soft edge and laid on as light sees it: the skin there is multiplied by the lesion's share of its own skin's
+colour.
 """
 
 from __future__ import annotations
@@ -30,7 +32,9 @@ SOFT = 0.06  # of a lesion's longer side: the width of its edge
 
 @dataclass(frozen=True)
 class Cutout:
-    """A lesion by its share of the light that its skin returns, float32 (h, w, 3), and how much of each pixel it is, 0..1 (h, w)."""
+    """A lesion by its share of the light that its skin returns, float32 (h, w, 3), and how much of each pixel
+    it is, 0..1 (h, w).
+    """
 
     share: np.ndarray
     opacity: np.ndarray
@@ -39,14 +43,18 @@ class Cutout:
 
 @dataclass(frozen=True)
 class Overview:
-    """A composed photograph, uint8 (HEIGHT, WIDTH, 3), and the boxes of its lesions, int (n, 4): x, y, width, height."""
+    """A composed photograph, uint8 (HEIGHT, WIDTH, 3), and the boxes of its lesions, int (n, 4): x, y, width,
+    height.
+    """
 
     pixels: np.ndarray
     boxes: np.ndarray
 
 
 class Composer:
-    """Composes from the pairs of a set; lesions that leave their photograph, or of which little skin is seen, are left out."""
+    """Composes from the pairs of a set; lesions that leave their photograph, or of which little skin is seen,
+    are left out.
+    """
 
     def __init__(self, masks: MaskSet):
         pairs = [
@@ -81,13 +89,17 @@ class Composer:
 
 
 def is_whole(mask: np.ndarray) -> bool:
-    """Whether a lesion, uint8 (height, width), is one piece, does not touch the edges and leaves half of the photograph to skin."""
+    """Whether a lesion, uint8 (height, width), is one piece, does not touch the edges and leaves half of the
+    photograph to skin.
+    """
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]])
     return not border.any() and mask.mean() < 0.5 and cv2.connectedComponents(mask)[0] == 2
 
 
 def find_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
-    """Patches of skin, float32 (n, PATCH, PATCH, 3), without lesion and without dark or glaring places; None where there are few."""
+    """Patches of skin, float32 (n, PATCH, PATCH, 3), without lesion and without dark or glaring places; None
+    where there are few.
+    """
     light = cv2.GaussianBlur(image, (0, 0), 3).mean(axis=2)
     middle = np.median(light[mask == 0])
     odd = (light < 0.8 * middle) | (light > 1.15 * middle)
@@ -103,7 +115,9 @@ def find_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
 
 
 def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Skin without end, float32 (HEIGHT, WIDTH, 3): patches less their blur, at random places of a grid and turned, over a colour that drifts."""
+    """Skin without end, float32 (HEIGHT, WIDTH, 3): patches less their blur, at random places of a grid and
+    turned, over a colour that drifts.
+    """
     colour, step = patches.mean(axis=(0, 1, 2)), PATCH // 2
     window = np.hanning(PATCH + 2)[1:-1, None].astype(np.float32)
     window = (window * window.T)[..., None]

@@ -1,4 +1,6 @@
-"""Packing: a RUN made small enough to travel inside the package, as its graph with weights of 16 bits and what answering needs."""
+"""Packing: a RUN made small enough to travel inside the package, as its graph with weights of 16 bits and
+what answering needs.
+"""
 
 from __future__ import annotations
 
@@ -34,11 +36,12 @@ LEFT_OUT = ("int8", "coming")  # entries of the card on files that stay behind
 
 
 def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
-    """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and the names of its photographs,
-    which `learned.npz` knows without names, so that nobody validates or measures on what it has learned from.
+    """Writes the RUN to a new or empty folder without what only further training needs: `model.keras`, and
+    the names of its photographs, which `learned.npz` knows without names, so that nobody validates or
+    measures on what it has learned from.
 
-    The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are, and gets `entries` besides.
-    Raises `ModelError` for a RUN that was altered.
+    The graph and the reference of the refusal have weights of 16 bits; the card says of which graph they are,
+    and gets `entries` besides. Raises `ModelError` for a RUN that was altered.
     """
     check_hashes(run)
     out = Path(out)
@@ -56,7 +59,9 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
 
 
 def gather_learned(run: Bundle) -> TrainingRecord:
-    """What a RUN has learned from. Of one made before there were perceptual hashes they are taken now, where its photographs still lie."""
+    """What a RUN has learned from. Of one made before there were perceptual hashes they are taken now, where
+    its photographs still lie.
+    """
     learned, path = read_training_record(run), run.folder / SPLITS
     if not learned.not_known or not path.is_file():
         return learned

@@ -1,6 +1,8 @@
-"""The service that people write first, as the yardstick of bench/service.py: FastAPI and Keras, the model loaded once, `model.predict` on one photograph a request.
+"""The service that people write first, as the yardstick of bench/service.py: FastAPI and Keras, the model
+loaded once, `model.predict` on one photograph a request.
 
-It decodes, resizes and scores; it records nothing, measures nothing and checks nothing. Run by bench/service.py; by itself:
+It decodes, resizes and scores; it records nothing, measures nothing and checks nothing. Run by
+bench/service.py; by itself:
 
     python bench/plain_service.py runs/first 8001
 """
@@ -34,7 +36,9 @@ def main() -> None:
 
 
 def load_model(run: str) -> Any:
-    """A RUN's model.keras, photograph to logit; where it has none the same network with random weights: as fast, and as large."""
+    """A RUN's model.keras, photograph to logit; where it has none the same network with random weights: as
+    fast, and as large.
+    """
     from lentigo.models.bundle import CLASSIFIER, find_bundle
     from lentigo.models.networks.backbones import find_backbone
     from lentigo.models.networks.network import build_network, open_network

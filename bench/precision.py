@@ -1,4 +1,5 @@
-"""Whether a faster precision decides as fp32 does, on the validation photographs of RUNs or on a split of a data set. Example:
+"""Whether a faster precision decides as fp32 does, on the validation photographs of RUNs or on a split of a
+data set. Example:
 
 python bench/precision.py runs/first runs/second
 python bench/precision.py runs/first --data photos/ --split test
@@ -12,7 +13,9 @@ from tables import describe_machine, print_table
 
 
 def main() -> None:
-    """A row for each RUN and faster precision; without --data the photographs are those that its splits.csv names."""
+    """A row for each RUN and faster precision; without --data the photographs are those that its splits.csv
+    names.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -56,8 +59,19 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
         for name, graph in graphs.items()
     }
     fp32 = answers.pop("f32")
-    return [[run, bundle.card["backbone"], len(images), name, float(100 * np.mean((fp32 >= bundle.threshold) != (fast >= bundle.threshold))),
-             roc_auc_score(malignant, fp32), roc_auc_score(malignant, fast), float(np.abs(fp32 - fast).max())] for name, fast in answers.items()]  # fmt: skip
+    return [
+        [
+            run,
+            bundle.card["backbone"],
+            len(images),
+            name,
+            float(100 * np.mean((fp32 >= bundle.threshold) != (fast >= bundle.threshold))),
+            roc_auc_score(malignant, fp32),
+            roc_auc_score(malignant, fast),
+            float(np.abs(fp32 - fast).max()),
+        ]
+        for name, fast in answers.items()
+    ]
 
 
 def choose_photos(run: str, data: str | None, split: str) -> tuple[list[str], list[bool]]:

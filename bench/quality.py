@@ -1,7 +1,8 @@
-"""The quality gate on photographs as they are and after known damage: shares flagged by each measure, and the time it takes.
+"""The quality gate on photographs as they are and after known damage: shares flagged by each measure, and the
+time it takes.
 
-With outlines drawn by people also how well a lesion cut off by the edge is found: in the photographs as they are, and in
-windows of them that cut the lesion. Example:
+With outlines drawn by people also how well a lesion cut off by the edge is found: in the photographs as they
+are, and in windows of them that cut the lesion. Example:
 
     python bench/quality.py photos/train more/ --sample 2000 --masks lesion_masks/manifest.csv --split train
 """
@@ -136,7 +137,9 @@ def touch(lesion: np.ndarray) -> float:
 
 
 def cut_window(image, outline, rng: np.random.Generator):
-    """A part of the photograph with at least 30 % of the lesion, which touches 4 to 50 % of its edge; None where 50 tries find none."""
+    """A part of the photograph with at least 30 % of the lesion, which touches 4 to 50 % of its edge; None
+    where 50 tries find none.
+    """
     area = (np.asarray(outline) > 127).sum()
     for _ in range(50):
         width, height = (

@@ -1,12 +1,14 @@
-"""Trains recipes over several seeds and says which is better, by how much, and how much of that is chance. Example:
+"""Trains recipes over several seeds and says which is better, by how much, and how much of that is chance.
+Example:
 
     python bench/recipes.py DATA --weights FILE --backbone mobilenetv2 --seeds 0 1 2 \\
         --try learning_rate=1e-4 --try "learning_rate=2e-4 ema=0"
 
-A seed decides the split as well as the training, so the spread holds both. Nothing is learned or chosen on the test split; training
-photographs that belong with one of it are left out, unless --leaks says otherwise. RUNs are kept below --out, under a name that
-changes with the recipe, the weights, the photographs' folder and the guard against leaks: a finished one is read and not trained
-again, an unfinished one is resumed. LOG.md names this program beside its numbers.
+A seed decides the split as well as the training, so the spread holds both. Nothing is learned or chosen on
+the test split; training photographs that belong with one of it are left out, unless --leaks says otherwise.
+RUNs are kept below --out, under a name that changes with the recipe, the weights, the photographs' folder and
+the guard against leaks: a finished one is read and not trained again, an unfinished one is resumed. LOG.md
+names this program beside its numbers.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class Run:
 
 
 def main() -> None:
-    """Trains what is not yet trained, one process each, then prints a row for each set of changes, the best first."""
+    """Trains what is not yet trained, one process each, then prints a row for each set of changes, the best
+    first.
+    """
     options = parse_options()
     try:
         runs = plan_runs(options)
@@ -58,7 +62,8 @@ def main() -> None:
         )
     print(describe_machine())
     print(
-        f"\n{options.data}; weights: {options.weights}; validation photographs; mean ± standard deviation over seeds {options.seeds}"
+        f"\n{options.data}; weights: {options.weights}; validation photographs; mean ± standard deviation "
+        f"over seeds {options.seeds}"
     )
     print_table(
         ["recipe", "runs", "AUROC", "lowest to highest", "accuracy", "best epoch", "seconds a run"],
@@ -129,7 +134,8 @@ def read_changes(text: str) -> dict[str, object]:
         name = name.replace("-", "_")
         if name not in TYPES or name == "seed":
             raise UsageError(
-                f"{word!r}: expected name=value with one of {', '.join(key for key in TYPES if key != 'seed')}; seeds are given by --seeds"
+                f"{word!r}: expected name=value with one of "
+                f"{', '.join(key for key in TYPES if key != 'seed')}; seeds are given by --seeds"
             )
         try:
             changes[name] = READERS[TYPES[name]](value)
@@ -139,7 +145,9 @@ def read_changes(text: str) -> dict[str, object]:
 
 
 def name_folder(recipe: Recipe, text: str, options: argparse.Namespace) -> str:
-    """A readable name, and a hash of all that decides the run: when a default of the recipe changes, so does the folder."""
+    """A readable name, and a hash of all that decides the run: when a default of the recipe changes, so does
+    the folder.
+    """
     weights = Path(options.weights)
     decides = json.dumps(
         [
@@ -202,7 +210,9 @@ def read_card(folder: Path) -> dict | None:
 
 
 def read_scores(folder: Path) -> dict | None:
-    """What a finished RUN reached on its validation photographs, with its best epoch and seconds, else None."""
+    """What a finished RUN reached on its validation photographs, with its best epoch and seconds, else
+    None.
+    """
     card = read_card(folder)
     return card and {
         **card["metrics"]["validation"],
@@ -232,9 +242,12 @@ def describe(scores: list[dict]) -> list[str]:
         return ["failed", "", "", "", ""]
     aurocs = [score["auroc"] for score in scores]
     return [
-        spread(aurocs), f"{min(aurocs):.4f} to {max(aurocs):.4f}", spread([score["accuracy"] for score in scores]),
-        ", ".join(str(score["best_epoch"]) for score in scores), f"{mean(score['seconds'] for score in scores):.0f}",
-    ]  # fmt: skip
+        spread(aurocs),
+        f"{min(aurocs):.4f} to {max(aurocs):.4f}",
+        spread([score["accuracy"] for score in scores]),
+        ", ".join(str(score["best_epoch"]) for score in scores),
+        f"{mean(score['seconds'] for score in scores):.0f}",
+    ]
 
 
 def spread(values: list[float]) -> str:

@@ -1,6 +1,8 @@
-"""How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn pictures without a lesion come last.
+"""How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn
+pictures without a lesion come last.
 
-python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most 600
+python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most
+600
 """
 
 from __future__ import annotations

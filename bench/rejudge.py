@@ -1,10 +1,11 @@
-"""The bundled weights judged anew, without training: a frozen branch to refuse by, both limits, calibration by slope and intercept, the threshold.
+"""The bundled weights judged anew, without training: a frozen branch to refuse by, both limits, calibration
+by slope and intercept, the threshold.
 
     python bench/rejudge.py --known photographs/malignant_vs_benign/train photographs/more_training \
         --not-lesions flowers --branch efficientnetlite2.npz --out lentigo/models/bundled
 
-`--known` are folders of photographs that the weights have learned from, in class folders. The validation scores are those that the RUN
-carries: the logits behind them come from the calibration that the card has now.
+`--known` are folders of photographs that the weights have learned from, in class folders. The validation
+scores are those that the RUN carries: the logits behind them come from the calibration that the card has now.
 """
 
 from __future__ import annotations
@@ -107,12 +108,15 @@ def find_logits(bundle: Bundle, probability: np.ndarray) -> np.ndarray:
     if known["kind"] == "platt":
         return (logit(probability) - known["intercept"]) / known["slope"]
     raise SystemExit(
-        f"{bundle.folder}: calibrated by {known['kind']}; expected temperature or platt, whose logits can be found again"
+        f"{bundle.folder}: calibrated by {known['kind']}; expected temperature or platt, whose logits can "
+        "be found again"
     )
 
 
 def measure_known(session: Session, folders: list[str]) -> tuple[np.ndarray, np.ndarray]:
-    """The reference output for known photographs, float (n, d), and their truth, int (n,); a sample that is spread over the folders."""
+    """The reference output for known photographs, float (n, d), and their truth, int (n,); a sample that is
+    spread over the folders.
+    """
     datasets = [load_dataset(folder) for folder in folders]
     images = np.concatenate([dataset.table["image"].to_numpy() for dataset in datasets])
     malignant = np.concatenate([dataset.malignant for dataset in datasets])
@@ -142,9 +146,12 @@ def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
         "calibration": calibration.to_card(),
         "outputs": sorted({*bundle.card["outputs"], OUTPUT}),
         "refusal": {
-            "output": OUTPUT, "distance_limit": reference.limit, "shift_limit": reference.shift_limit, "alpha": bundle.card["refusal"]["alpha"],
+            "output": OUTPUT,
+            "distance_limit": reference.limit,
+            "shift_limit": reference.shift_limit,
+            "alpha": bundle.card["refusal"]["alpha"],
         },
-    }  # fmt: skip
+    }
     files = bundle.card["files"] | {name: hash_file(bundle.folder / name) for name in (GRAPH, REFERENCE)}
     kept = {key: value for key, value in bundle.card.items() if key not in ("temperature", "measured")}
     return {**kept, **entries, "files": files}
@@ -153,7 +160,9 @@ def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
 def measure_validation(
     before: dict, malignant: np.ndarray, probability: np.ndarray, rule: DecisionRule
 ) -> dict:
-    """The card's validation results, from the scores alone: each photograph is its own group, and none is taken for another thing than a lesion."""
+    """The card's validation results, from the scores alone: each photograph is its own group, and none is
+    taken for another thing than a lesion.
+    """
     answered = np.array([rule.decide(float(each)).label != "uncertain" for each in probability])
     groups = np.arange(len(malignant))
     found = asdict(measure(malignant, probability, rule.threshold, answered))

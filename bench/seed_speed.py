@@ -1,7 +1,8 @@
 """How many times faster the `seed` recipe is than plain Keras `fit` on the same frozen network.
 
-Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Lentigo's search for duplicates, which
-Keras has no counterpart of, is left out (`--no-duplicates`); with --duplicates it counts. Example:
+Plain Keras is timed for some epochs and extrapolated to all of them: each epoch does the same work. Lentigo's
+search for duplicates, which Keras has no counterpart of, is left out (`--no-duplicates`); with --duplicates
+it counts. Example:
 
     python bench/seed_speed.py --data ../shared/data/malignant_vs_benign --weights ../shared/weights/FILE.h5
 """
@@ -31,7 +32,8 @@ def main() -> None:
         ["what", "seconds"],
         [
             [
-                f"Lentigo: everything, from photographs to a RUN with report, {'with' if options.duplicates else 'without'} the search for duplicates",
+                "Lentigo: everything, from photographs to a RUN with report, "
+                f"{'with' if options.duplicates else 'without'} the search for duplicates",
                 ours,
             ],
             ["of it features of the frozen trunk", parts["features"]],
@@ -61,7 +63,9 @@ def parse_options() -> argparse.Namespace:
 
 
 def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict[str, float]]:
-    """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over before."""
+    """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over
+    before.
+    """
     from lentigo.training.preparation import LeakPolicy
     from lentigo.training.recipes import find_recipe
     from lentigo.training.trainer import train
@@ -91,8 +95,9 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
 def time_keras(options: argparse.Namespace) -> float:
     """Seconds of an epoch of `fit` on photographs in memory, validation included, without the compilation.
 
-    `fit` compiles a step for a full batch and again for the smaller one that ends an epoch: 33 photographs show it both, before
-    the clock starts. Otherwise an epoch that is timed alone would carry about ten seconds that do not come back.
+    `fit` compiles a step for a full batch and again for the smaller one that ends an epoch: 33 photographs
+    show it both, before the clock starts. Otherwise an epoch that is timed alone would carry about ten
+    seconds that do not come back.
     """
     import keras
     import numpy as np

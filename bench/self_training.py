@@ -1,10 +1,13 @@
-"""Outlines that a RUN draws on photographs without any, and a manifest of those that two looks agree on, beside the outlines drawn by hand.
+"""Outlines that a RUN draws on photographs without any, and a manifest of those that two looks agree on,
+beside the outlines drawn by hand.
 
     python bench/self_training.py runs/teacher photographs/lesion_masks photographs/more --out pseudo
     lentigo train pseudo/manifest.csv --masks --leaks drop --out runs/student
 
-The first look takes the whole photograph in four mirrored views, the second what lies around the lesion that the first one found, enlarged. The second look's outline is kept, at 224 x 224,
-where both agree. Validation is the teacher's; the test photographs stay in the manifest, so that `--leaks drop` leaves out what shows one of them, or of validation.
+The first look takes the whole photograph in four mirrored views, the second what lies around the lesion that
+the first one found, enlarged. The second look's outline is kept, at 224 x 224, where both agree. Validation
+is the teacher's; the test photographs stay in the manifest, so that `--leaks drop` leaves out what shows one
+of them, or of validation.
 """
 
 from __future__ import annotations

@@ -1,12 +1,14 @@
-"""How `lentigo serve` answers many clients at once, beside the plain service of FastAPI and Keras that people write first. Example:
+"""How `lentigo serve` answers many clients at once, beside the plain service of FastAPI and Keras that people
+write first. Example:
 
     python bench/service.py bundled --photos photos/ --seconds 20
     python bench/service.py bundled --requests 50000          # memory over that many
     python bench/service.py bundled --waits 0,1,2,5,10        # how long a photograph should wait for company
     python bench/service.py bundled --steps                   # what of the processor's time each step of an answer takes
 
-Clients are connections that send one photograph after the other; they share the machine's cores with the service. `lentigo serve` records every
-answer on disk and sends outline, measures and heatmap with it; the plain service sends one number.
+Clients are connections that send one photograph after the other; they share the machine's cores with the
+service. `lentigo serve` records every answer on disk and sends outline, measures and heatmap with it; the
+plain service sends one number.
 """
 
 from __future__ import annotations
@@ -272,7 +274,9 @@ def ask_once(port: int, request: bytes) -> None:
 async def load(
     port: int, requests: Sequence[bytes], clients: int, seconds: float, most: int = 10**9
 ) -> tuple[list[float], float]:
-    """Latencies (s) of requests by so many clients, until the time is over or so many were sent; and the time taken."""
+    """Latencies (s) of requests by so many clients, until the time is over or so many were sent; and the time
+    taken.
+    """
     times: list[float] = []
     began, numbers = time.perf_counter(), itertools.count()
 
@@ -316,7 +320,9 @@ def read_memory(pid: int) -> float:
 
 
 def read_cpu(pid: int) -> float:
-    """Seconds of all cores that a process has used: less noisy than the clock on a machine that does other things too."""
+    """Seconds of all cores that a process has used: less noisy than the clock on a machine that does other
+    things too.
+    """
     stat = Path(f"/proc/{pid}/stat")
     fields = stat.read_text().rpartition(")")[2].split() if stat.exists() else []
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK") if fields else float("nan")

@@ -2,8 +2,9 @@
 
     python bench/service_edges.py --model bundled --side 5000
 
-While one request of 20 lossless WebP of SIDE x SIDE pixels (a few hundred bytes each) is answered, another client sends one small photograph after the
-other; then a thousand connections say nothing while it goes on. Printed are the waits of the small client and the peak of the service's memory.
+While one request of 20 lossless WebP of SIDE x SIDE pixels (a few hundred bytes each) is answered, another
+client sends one small photograph after the other; then a thousand connections say nothing while it goes on.
+Printed are the waits of the small client and the peak of the service's memory.
 """
 
 from __future__ import annotations
@@ -113,7 +114,9 @@ def start_service(model: str) -> Iterator[tuple[str, subprocess.Popen]]:
 
 
 def measure_waits(url: str, image: bytes, meanwhile: object) -> list[str]:
-    """How often a small photograph was answered while `meanwhile` ran, and the median and the longest wait in seconds."""
+    """How often a small photograph was answered while `meanwhile` ran, and the median and the longest wait in
+    seconds.
+    """
     work = threading.Thread(target=meanwhile)
     work.start()
     waits = []
@@ -133,7 +136,8 @@ def send_heavy(url: str, image: bytes) -> float:
         f"{url}/v1/predictions", files=[("photos", image)] * HEAVY_COUNT, timeout=600, trust_env=False
     )
     print(
-        f"the large request: {answer.status_code}, {answer.text[:160] if answer.status_code >= 400 else len(answer.json()['predictions'])}"
+        f"the large request: {answer.status_code}, "
+        f"{answer.text[:160] if answer.status_code >= 400 else len(answer.json()['predictions'])}"
     )
     return time.perf_counter() - began
 

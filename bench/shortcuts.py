@@ -1,4 +1,5 @@
-"""What can be had without the lesion: the shortcut baselines of a data set, or those beside a test result, as a table.
+"""What can be had without the lesion: the shortcut baselines of a data set, or those beside a test result, as
+a table.
 
 python bench/shortcuts.py photographs/train              cross-validated by group
 python bench/shortcuts.py photographs/train other/       fitted to the first, measured on the second
@@ -34,7 +35,8 @@ def main() -> None:
         rows.append([name.replace("_", " "), *scores])
     print_table(["known", "accuracy", "AUROC"], rows)
     print(
-        f"{found.n} photographs, {found.groups} groups, {time.perf_counter() - started:.0f} s; 95 % intervals over groups"
+        f"{found.n} photographs, {found.groups} groups, {time.perf_counter() - started:.0f} s; 95 % "
+        "intervals over groups"
     )
 
 

@@ -1,9 +1,11 @@
-"""What a small set of lesions gains from starting at the bundled weights in place of ImageNet's: heads of the recipe `seed` on frozen trunks.
+"""What a small set of lesions gains from starting at the bundled weights in place of ImageNet's: heads of the
+recipe `seed` on frozen trunks.
 
     python bench/small_sets.py runs/weights --start mobilenetv2_imagenet_notop.weights.h5
 
-RUN is what bench/weights.py made; the photographs are its validation's, which the bundled trunk has not learned from. Of them a few are drawn to learn from, by groups
-of duplicates, and all others are the test; the score is that of the last epoch, so nothing is chosen on the test. Both starts have the same draws.
+RUN is what bench/weights.py made; the photographs are its validation's, which the bundled trunk has not
+learned from. Of them a few are drawn to learn from, by groups of duplicates, and all others are the test; the
+score is that of the last epoch, so nothing is chosen on the test. Both starts have the same draws.
 """
 
 from __future__ import annotations

@@ -1,10 +1,12 @@
-"""One manifest of several published sets of photographs, for training over sources: who made each picture, what it shows, which lesion, which outline.
+"""One manifest of several published sets of photographs, for training over sources: who made each picture,
+what it shows, which lesion, which outline.
 
     python bench/sources.py photographs --out sources.csv
 
-`photographs` holds `malignant_vs_benign`, `more_training`, `ids`, `ham10000`, `isic2018`, `isic2020` and `phone`, as far as they are there. A photograph of the first
-two that is known to be a copy of HAM10000 gets the clinic and the device that made it as its source; the others are one source, `isic_mixed`: what is left of each
-alone has one class only. Photographs that show one picture, or one lesion, with two labels are left out.
+`photographs` holds `malignant_vs_benign`, `more_training`, `ids`, `ham10000`, `isic2018`, `isic2020` and
+`phone`, as far as they are there. A photograph of the first two that is known to be a copy of HAM10000 gets
+the clinic and the device that made it as its source; the others are one source, `isic_mixed`: what is left of
+each alone has one class only. Photographs that show one picture, or one lesion, with two labels are left out.
 """
 
 from __future__ import annotations
@@ -21,10 +23,20 @@ from lentigo.splits.leaks import join_duplicates, search_dataset
 from lentigo.splits.partition import find_conflicts
 
 DIAGNOSES = {
-    "mel": "melanoma", "melanoma": "melanoma", "nv": "nevus", "nevus": "nevus", "nev": "nevus",
-    "bcc": "basal_cell_carcinoma", "scc": "squamous_cell_carcinoma", "akiec": "squamous_cell_carcinoma", "ack": "squamous_cell_carcinoma",
-    "bkl": "benign_keratosis", "sek": "benign_keratosis", "df": "dermatofibroma", "vasc": "vascular_lesion",
-}  # fmt: skip
+    "mel": "melanoma",
+    "melanoma": "melanoma",
+    "nv": "nevus",
+    "nevus": "nevus",
+    "nev": "nevus",
+    "bcc": "basal_cell_carcinoma",
+    "scc": "squamous_cell_carcinoma",
+    "akiec": "squamous_cell_carcinoma",
+    "ack": "squamous_cell_carcinoma",
+    "bkl": "benign_keratosis",
+    "sek": "benign_keratosis",
+    "df": "dermatofibroma",
+    "vasc": "vascular_lesion",
+}
 COLUMNS = ("image", "label", "diagnosis", "source", "split", "lesion_id", "patient_id", "mask", "fitzpatrick")
 FOLDERS = ("malignant_vs_benign/train", "malignant_vs_benign/test", "more_training")
 
@@ -47,7 +59,8 @@ def main() -> None:
         conflicting.update(conflict.images)
     kept = joined.table[~joined.table["image"].isin(conflicting)]
     print(
-        f"{len(table)} photographs, {len(conflicting)} of them left out: one picture or lesion with two labels"
+        f"{len(table)} photographs, {len(conflicting)} of them left out: one picture or lesion with two "
+        "labels"
     )
     counts = kept.groupby(["source", "label"]).size().unstack(fill_value=0)
     print_table(
@@ -58,7 +71,9 @@ def main() -> None:
 
 
 def read_folder(root: Path, name: str) -> pd.DataFrame | None:
-    """Class folders, with what the table of identifiers knows of their photographs; None where there is no such folder."""
+    """Class folders, with what the table of identifiers knows of their photographs; None where there is no
+    such folder.
+    """
     if not (root / name).is_dir():
         return None
     whole, _, split = name.partition("/")
@@ -78,7 +93,9 @@ def read_folder(root: Path, name: str) -> pd.DataFrame | None:
 
 
 def read_set(folder: Path) -> pd.DataFrame | None:
-    """A set with a manifest of its own; None where it is not there. Its name is its source where it names none."""
+    """A set with a manifest of its own; None where it is not there. Its name is its source where it names
+    none.
+    """
     if not folder.is_dir():
         return None
     table = pd.read_csv(folder / "manifest.csv", dtype=str)

@@ -1,4 +1,5 @@
-"""How near a validation split comes to the share that was asked for, where few groups hold most photographs; and whether the order of the rows decides.
+"""How near a validation split comes to the share that was asked for, where few groups hold most photographs;
+and whether the order of the rows decides.
 
     python bench/splits.py
 
@@ -18,7 +19,9 @@ WANTED = 0.2
 
 
 def main() -> None:
-    """Prints the smallest and the largest share over the seeds, and how often another order of rows gives the same split."""
+    """Prints the smallest and the largest share over the seeds, and how often another order of rows gives the
+    same split.
+    """
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,7 +48,9 @@ def main() -> None:
 
 
 def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str], seeds: int) -> list[str]:
-    """The range of the share, the largest difference of the classes, and how many seeds give the same split in another order of rows."""
+    """The range of the share, the largest difference of the classes, and how many seeds give the same split
+    in another order of rows.
+    """
     shares, differences, same = [], [], 0
     order = np.random.default_rng(1).permutation(len(groups))
     for seed in range(seeds):

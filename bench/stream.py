@@ -1,4 +1,5 @@
-"""Whether memory stays flat over many photographs: those of a folder, again and again, through the path that is served. Example:
+"""Whether memory stays flat over many photographs: those of a folder, again and again, through the path that
+is served. Example:
 
 python bench/stream.py runs/first photos/ --count 100000
 """

@@ -1,10 +1,13 @@
-"""How far the gain that a search reports is from the gain that it has, where recipes differ by little: a simulation.
+"""How far the gain that a search reports is from the gain that it has, where recipes differ by little: a
+simulation.
 
     python bench/tuning_optimism.py
 
-Photographs are points of many weak features. A recipe is the features that a linear model may use and its shrinkage. Each search tries recipes on five folds and
-takes the best. Its gain over the first recipe is read in three ways: on the folds of the search, on folds of the same photographs drawn anew (as `lentigo tune`
-confirmed until 2026-11-29), and on a fifth of the photographs that the search never saw (as it confirms now). The true gain is that on many new photographs.
+Photographs are points of many weak features. A recipe is the features that a linear model may use and its
+shrinkage. Each search tries recipes on five folds and takes the best. Its gain over the first recipe is read
+in three ways: on the folds of the search, on folds of the same photographs drawn anew (as `lentigo tune`
+confirmed until 2026-11-29), and on a fifth of the photographs that the search never saw (as it confirms now).
+The true gain is that on many new photographs.
 """
 
 from __future__ import annotations

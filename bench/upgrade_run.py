@@ -1,4 +1,5 @@
-"""A RUN of an earlier format in the format of today: its card gets the names that this version reads. Example:
+"""A RUN of an earlier format in the format of today: its card gets the names that this version reads.
+Example:
 
     python bench/upgrade_run.py runs/first
 

@@ -1,13 +1,16 @@
-"""The bundled weights from photographs: clean, train, put a decoder in, pack. Stopped at any point, the same call goes on.
+"""The bundled weights from photographs: clean, train, put a decoder in, pack. Stopped at any point, the same
+call goes on.
 
     python bench/weights.py photographs/malignant_vs_benign --more photographs/more_training --start densenet121.weights.h5 --out runs/weights
     python bench/weights.py ... --masks photographs/lesion_masks --pack lentigo/models/bundled
     lentigo evaluate bundled photographs/malignant_vs_benign --no-duplicates --stress --json > measured.json      # once
     python bench/weights.py ... --pack lentigo/models/bundled --measured measured.json
 
-The first data set has a test split, which is opened only to leave out of the training what it shows; photographs of one lesion with two labels are left out, too.
-`--masks` takes what `lentigo train --masks` does, for instance the manifest of bench/self_training.py. What is packed is compared with the RUN on its validation photographs first.
-Training writes what the RUN has learned from (`learned.npz`: hashes of files and of pictures), and packing takes it along; nothing is to be done for that.
+The first data set has a test split, which is opened only to leave out of the training what it shows;
+photographs of one lesion with two labels are left out, too. `--masks` takes what `lentigo train --masks`
+does, for instance the manifest of bench/self_training.py. What is packed is compared with the RUN on its
+validation photographs first. Training writes what the RUN has learned from (`learned.npz`: hashes of files
+and of pictures), and packing takes it along; nothing is to be done for that.
 """
 
 from __future__ import annotations
@@ -85,7 +88,8 @@ def main() -> None:
     parser.add_argument(
         "--measured",
         type=Path,
-        help="what `lentigo evaluate --stress --json` said of what was packed: it goes into the card, and nothing else is done",
+        help="what `lentigo evaluate --stress --json` said of what was packed: it goes into the card, and "
+        "nothing else is done",
     )
     options = parser.parse_args()
     if options.measured:
@@ -138,7 +142,9 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
 
 
 def pack(run: Path, out: Path) -> None:
-    """The small copy, with its licence, once it answers as the RUN does. Raises `SystemExit` where it does not."""
+    """The small copy, with its licence, once it answers as the RUN does. Raises `SystemExit` where it does
+    not.
+    """
     from packing import pack_bundle
 
     from lentigo.models.runtime import Session, measure_logits
@@ -185,7 +191,9 @@ def tell_measured(folder: Path, data: str, said: dict) -> None:
 
 
 def clean(data: str, more: list[str]) -> pd.DataFrame:
-    """The manifest: absolute paths, labels, splits, and the data set that each comes from as its source; without conflicts."""
+    """The manifest: absolute paths, labels, splits, and the data set that each comes from as its source;
+    without conflicts.
+    """
     sets = [load_dataset(path) for path in (data, *more)]
     tables = [
         one.table.assign(source=Path(one.name).name, split=one.table["split"].fillna("train")) for one in sets

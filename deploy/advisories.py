@@ -1,4 +1,5 @@
-"""Asks whether a known advisory speaks of a version in constraints.txt (https://osv.dev). Without a network it says so and is content.
+"""Asks whether a known advisory speaks of a version in constraints.txt (https://osv.dev). Without a network
+it says so and is content.
 
     python deploy/advisories.py
 
@@ -20,7 +21,9 @@ ACCEPTED: dict[str, str] = {}  # advisory: why it does not concern us
 
 
 def ask_service(pins: dict[str, str], service: str = SERVICE) -> dict[str, list[str]]:
-    """The advisories by package. Raises `OSError` where nobody answers, `ValueError` for an answer that is none."""
+    """The advisories by package. Raises `OSError` where nobody answers, `ValueError` for an answer that is
+    none.
+    """
     queries = [
         {"package": {"name": name, "ecosystem": "PyPI"}, "version": version} for name, version in pins.items()
     ]

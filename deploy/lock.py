@@ -1,10 +1,11 @@
-"""Writes requirements.lock anew: every version of constraints.txt with the SHA-256 of its files; of those that serving needs
-deploy/requirements.lock, and what their licences are licences.md.
+"""Writes requirements.lock anew: every version of constraints.txt with the SHA-256 of its files; of those
+that serving needs deploy/requirements.lock, and what their licences are licences.md.
 
     python deploy/lock.py
 
-The hashes are those that the package index names, read by pip itself. Whoever installs by `pip install --require-hashes -r requirements.lock`, as
-the container does, gets these files or none. To be run in the project's own environment after constraints.txt has changed.
+The hashes are those that the package index names, read by pip itself. Whoever installs by `pip install
+--require-hashes -r requirements.lock`, as the container does, gets these files or none. To be run in the
+project's own environment after constraints.txt has changed.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ def list_hashes(pins: dict[str, str], hashes: dict[str, set[str]]) -> str:
 
 
 def find_needs(extras: Iterable[str]) -> set[str]:
-    """The packages that Lentigo needs with some extras, by pyproject.toml, and all that those need, by what is installed here."""
+    """The packages that Lentigo needs with some extras, by pyproject.toml, and all that those need, by what
+    is installed here.
+    """
     found: set[tuple[str, str]] = set()
     waiting = [("lentigo", extra) for extra in ("", *extras)]
     while waiting:
@@ -133,13 +136,17 @@ def find_needs(extras: Iterable[str]) -> set[str]:
 
 
 def list_own_needs(extra: str) -> list[str]:
-    """What pyproject.toml says; the metadata of an editable install are those of the day on which it was installed."""
+    """What pyproject.toml says; the metadata of an editable install are those of the day on which it was
+    installed.
+    """
     project = tomllib.loads((HOUSE / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project["optional-dependencies"][extra] if extra else project["dependencies"]
 
 
 def name_licence(package: Distribution) -> str:
-    """What a package says of its licence: the expression, else the classifiers, else the first line of the field."""
+    """What a package says of its licence: the expression, else the classifiers, else the first line of the
+    field.
+    """
     facts = package.metadata
     expression = facts.get("License-Expression") or ""
     classifiers = [
@@ -162,10 +169,14 @@ def write_licences(pins: dict[str, str]) -> None:
     if without := sorted(set(pins) - set(installed)):
         raise SystemExit(f"not installed: {', '.join(without)}; run `make setup` first")
     lines = [
-        "# Licences of the packages that Lentigo is tested with", "",
-        "Written by `deploy/lock.py`, from what each package says of itself. Lentigo is Apache-2.0 and ships none of them.", "",
-        "| package | version | licence |", "|---|---|---|",
-    ]  # fmt: skip
+        "# Licences of the packages that Lentigo is tested with",
+        "",
+        "Written by `deploy/lock.py`, from what each package says of itself. Lentigo is Apache-2.0 and "
+        "ships none of them.",
+        "",
+        "| package | version | licence |",
+        "|---|---|---|",
+    ]
     for name, version in sorted(pins.items()):
         lines.append(f"| {name} | {version} | {name_licence(installed[name])} |")
     LICENCES.write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -43,7 +43,9 @@ def __getattr__(name: str) -> Any:
 
 
 class _Package(ModuleType):
-    """The package: `lentigo.audit` stays the verb, though importing the room `lentigo/audit` sets an attribute of that name."""
+    """The package: `lentigo.audit` stays the verb, though importing the room `lentigo/audit` sets an
+    attribute of that name.
+    """
 
     @property
     def audit(self) -> Any:

@@ -103,7 +103,8 @@ class MissingError(UnusableError):
 
 
 def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | None:
-    """What to install for a verb that missed a module; None where no extra brings that module: then it is a bug.
+    """What to install for a verb that missed a module; None where no extra brings that module: then it is a
+    bug.
 
     >>> print(explain_missing(ModuleNotFoundError(name="sklearn.metrics"), "evaluate"))  # doctest: +ELLIPSIS
     evaluate needs sklearn, which the plain install leaves out; pip install 'lentigo[evaluate]...
@@ -112,13 +113,15 @@ def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | Non
     for extra, modules in EXTRAS.items():
         if module in modules:
             return MissingError(
-                f"{verb} needs {module}, which the plain install leaves out; {tell_install(NEEDS.get(verb, extra))}"
+                f"{verb} needs {module}, which the plain install leaves out; "
+                f"{tell_install(NEEDS.get(verb, extra))}"
             )
     return None
 
 
 def tell_install(extras: str) -> str:
-    """The command that brings extras to this installation, wherever it came from: a folder of the source, an archive, or a package index.
+    """The command that brings extras to this installation, wherever it came from: a folder of the source, an
+    archive, or a package index.
 
     Args:
         extras: Their names, with commas between.

@@ -46,9 +46,11 @@ def bad(tmp_path) -> Path:
 
 @pytest.fixture(scope="session")
 def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
-    """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to synthetic lesions in one pass.
+    """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to synthetic
+    lesions in one pass.
 
-    Without that the features of the MobileNets are of the order 1e-12: every photograph has the same logit, and no test can fail.
+    Without that the features of the MobileNets are of the order 1e-12: every photograph has the same logit,
+    and no test can fail.
     """
     folder = tmp_path_factory.mktemp("weights")
 
@@ -71,7 +73,9 @@ def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def run(synthetic_lesions, weight_file, tmp_path_factory) -> Path:
-    """A RUN of the seed recipe on synthetic lesions: MobileNetV2 of `weight_file`, three epochs of its head."""
+    """A RUN of the seed recipe on synthetic lesions: MobileNetV2 of `weight_file`, three epochs of its
+    head.
+    """
     from lentigo.training.recipes import find_recipe
     from lentigo.training.trainer import train
 
@@ -87,7 +91,9 @@ def run(synthetic_lesions, weight_file, tmp_path_factory) -> Path:
 
 @pytest.fixture
 def locked() -> Iterator[Callable[[Path], Path]]:
-    """Gives, for a folder, a copy of it in which `locked/` cannot be read; not by root either, who is nobody until the test ends."""
+    """Gives, for a folder, a copy of it in which `locked/` cannot be read; not by root either, who is nobody
+    until the test ends.
+    """
     if os.name != "posix":
         pytest.skip("permissions of another system")
     home, user = Path(tempfile.mkdtemp(dir="/tmp")), os.geteuid()  # pytest's own folders let nobody else in
@@ -121,7 +127,9 @@ def photographs() -> Path:
 
 @pytest.fixture(scope="session")
 def toy_run(tmp_path_factory) -> Callable[..., Path]:
-    """Gives a RUN by its outputs, of `TOY_OUTPUTS`: a graph of a few nodes that takes what is dark for lesion, and the darker for the more malignant."""
+    """Gives a RUN by its outputs, of `TOY_OUTPUTS`: a graph of a few nodes that takes what is dark for
+    lesion, and the darker for the more malignant.
+    """
 
     @cache
     def write(*outputs: str) -> Path:
@@ -150,19 +158,34 @@ TOY_OUTPUTS = {"logit": (1,), "embedding": (3,), "heatmap": (7, 7), "mask": (224
 
 
 def draw_toy(outputs: tuple[str, ...]):
-    """A graph: the mask is a steep sigmoid of darkness around 0.5, the logit of the mean darkness, the heatmap its mean by cell."""
+    """A graph: the mask is a steep sigmoid of darkness around 0.5, the logit of the mean darkness, the
+    heatmap its mean by cell.
+    """
     import numpy as np
     from onnx import TensorProto, helper, numpy_helper
 
-    constants = {"white": np.float32(255), "half": np.float32(0.5), "steep": np.float32(-60), "gentle": np.float32(-6),
-                 "row": np.array([-1, 1])}  # fmt: skip
+    constants = {
+        "white": np.float32(255),
+        "half": np.float32(0.5),
+        "steep": np.float32(-60),
+        "gentle": np.float32(-6),
+        "row": np.array([-1, 1]),
+    }
     nodes = [
-        ("Cast", ["image"], "raw", {"to": TensorProto.FLOAT}), ("Div", ["raw", "white"], "shares", {}), ("ReduceMean", ["shares"], "light", {"axes": [3], "keepdims": 0}),
-        ("Sub", ["light", "half"], "lightness", {}), ("Mul", ["lightness", "steep"], "sharp", {}), ("Sigmoid", ["sharp"], "mask", {}),
-        ("ReduceMean", ["lightness"], "mean", {"axes": [1, 2], "keepdims": 0}), ("Reshape", ["mean", "row"], "column", {}), ("Mul", ["column", "gentle"], "logit", {}),
-        ("ReduceMean", ["shares"], "embedding", {"axes": [1, 2], "keepdims": 0}), ("Transpose", ["shares"], "planes", {"perm": [0, 3, 1, 2]}),
-        ("AveragePool", ["planes"], "cells", {"kernel_shape": [32, 32], "strides": [32, 32]}), ("ReduceMean", ["cells"], "heatmap", {"axes": [1], "keepdims": 0}),
-    ]  # fmt: skip
+        ("Cast", ["image"], "raw", {"to": TensorProto.FLOAT}),
+        ("Div", ["raw", "white"], "shares", {}),
+        ("ReduceMean", ["shares"], "light", {"axes": [3], "keepdims": 0}),
+        ("Sub", ["light", "half"], "lightness", {}),
+        ("Mul", ["lightness", "steep"], "sharp", {}),
+        ("Sigmoid", ["sharp"], "mask", {}),
+        ("ReduceMean", ["lightness"], "mean", {"axes": [1, 2], "keepdims": 0}),
+        ("Reshape", ["mean", "row"], "column", {}),
+        ("Mul", ["column", "gentle"], "logit", {}),
+        ("ReduceMean", ["shares"], "embedding", {"axes": [1, 2], "keepdims": 0}),
+        ("Transpose", ["shares"], "planes", {"perm": [0, 3, 1, 2]}),
+        ("AveragePool", ["planes"], "cells", {"kernel_shape": [32, 32], "strides": [32, 32]}),
+        ("ReduceMean", ["cells"], "heatmap", {"axes": [1], "keepdims": 0}),
+    ]
     made = [
         helper.make_node(kind, inputs, [output], **attributes) for kind, inputs, output, attributes in nodes
     ]

@@ -1,4 +1,6 @@
-"""The order of the rooms: a module imports from its own room or from those above it, and nothing goes in circles."""
+"""The order of the rooms: a module imports from its own room or from those above it, and nothing goes in
+circles.
+"""
 
 import ast
 import subprocess
@@ -89,7 +91,9 @@ DOORS = {
 
 
 def test_packages_that_report_or_write_at_import_come_in_by_one_door():
-    """That door keeps OpenVINO from reporting its use, and Keras and Matplotlib from the user's settings and home folder."""
+    """That door keeps OpenVINO from reporting its use, and Keras and Matplotlib from the user's settings and
+    home folder.
+    """
     for module, path in MODULES.items():
         for node in ast.walk(ast.parse(path.read_text())):
             names = (

@@ -71,13 +71,16 @@ def test_python_predicts_and_explains(run, image, tmp_path):
     assert result.stdout.split() == ["True", str(tmp_path / "heat.png")], result.stderr
 
 
-@pytest.mark.parametrize(("words", "missing", "extra"), [
-    (["evaluate", "RUN", "DATA"], "evaluate needs ", "evaluate"),
-    (["data", "info", "DATA"], "data needs ", "evaluate"),
-    (["data", "get", "isic", "--out", "OUT"], "data needs httpx, ", "archive"),
-    (["train", "DATA", "--out", "RUN"], "train needs ", "train"),
-    (["export", "RUN", "--format", "onnx", "--out", "OUT"], "export needs ", "train,export"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "missing", "extra"),
+    [
+        (["evaluate", "RUN", "DATA"], "evaluate needs ", "evaluate"),
+        (["data", "info", "DATA"], "data needs ", "evaluate"),
+        (["data", "get", "isic", "--out", "OUT"], "data needs httpx, ", "archive"),
+        (["train", "DATA", "--out", "RUN"], "train needs ", "train"),
+        (["export", "RUN", "--format", "onnx", "--out", "OUT"], "export needs ", "train,export"),
+    ],
+)
 def test_a_command_that_needs_an_extra_names_it(run, words, missing, extra):
     result = run_command(*(run if word == "RUN" else word for word in words))
     assert result.returncode == 4 and len(result.stderr.splitlines()) == 1, result.stderr

@@ -1,4 +1,6 @@
-"""A short version of bench/mutated.py: damaged photographs of every format, each named once by every command and by the service."""
+"""A short version of bench/mutated.py: damaged photographs of every format, each named once by every command
+and by the service.
+"""
 
 import faulthandler
 import importlib.util

@@ -26,7 +26,9 @@ finally:
 
 
 def watch(home, *words):
-    """Runs a command with an empty home and without the variables that switch reports off; gives it, and the files that it left there."""
+    """Runs a command with an empty home and without the variables that switch reports off; gives it, and the
+    files that it left there.
+    """
     kept = {
         name: value
         for name, value in os.environ.items()
@@ -61,7 +63,21 @@ def test_training_and_its_report_ask_no_host_and_leave_the_home_empty(
 ):
     (tmp_path / "home").mkdir()
     out = tmp_path / "run"
-    result, left = watch(tmp_path / "home", "train", synthetic_lesions, "--out", out, "--recipe", "seed", "--epochs", "1", "--backbone", "mobilenetv3small",
-                         "--weights", weight_file("mobilenetv3small"), "--json")  # fmt: skip
+    result, left = watch(
+        tmp_path / "home",
+        "train",
+        synthetic_lesions,
+        "--out",
+        out,
+        "--recipe",
+        "seed",
+        "--epochs",
+        "1",
+        "--backbone",
+        "mobilenetv3small",
+        "--weights",
+        weight_file("mobilenetv3small"),
+        "--json",
+    )
     assert result.returncode == 0 and json.loads(result.stdout)["run"] == str(out), result.stderr
     assert result.stderr.splitlines()[-1] == "[]" and left == []

@@ -1,4 +1,6 @@
-"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, small enough for every run."""
+"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, small enough for every
+run.
+"""
 
 import json
 

@@ -1,4 +1,6 @@
-"""What is installed: every file by its hash, its licence written down, its advisories asked for where a network is."""
+"""What is installed: every file by its hash, its licence written down, its advisories asked for where a
+network is.
+"""
 
 import importlib.util
 import json
@@ -66,7 +68,9 @@ def test_the_container_has_all_that_its_extras_need(pins):
 
 
 def test_make_setup_installs_what_is_pinned():
-    """Each package that pyproject.toml names is pinned, and the Makefile hands pip the pins; hashes are for deployments."""
+    """Each package that pyproject.toml names is pinned, and the Makefile hands pip the pins; hashes are for
+    deployments.
+    """
     lock = load("lock")
     extras = re.search(r"-c constraints.txt .*'\.\[(.*)\]'", (HOUSE / "Makefile").read_text())[1].split(",")
     needed = {

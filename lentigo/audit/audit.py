@@ -1,4 +1,6 @@
-"""The audit: what a set of photographs holds beside lesions. Copies, leaks, labels that disagree, shortcuts, artefacts, skin tones, flaws."""
+"""The audit: what a set of photographs holds beside lesions. Copies, leaks, labels that disagree, shortcuts,
+artefacts, skin tones, flaws.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ FLAWS = ("empty", "tiny", *(limit.kind for limit in LIMITS))
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of the photographs of a class, or of all, have something; `ci` is the 95 % interval of the share, by groups."""
+    """How many of the photographs of a class, or of all, have something; `ci` is the 95 % interval of the
+    share, by groups.
+    """
 
     found: int
     n: int
@@ -45,11 +49,12 @@ class Rate:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. `photos` has a row for each photograph that could be opened: `image`, `label`, `split`, `group`, a column of True and
-    False for each of `FLAWS` and of the artefacts, `skin_tone`, and `ita`, degrees.
+    """What was found. `photos` has a row for each photograph that could be opened: `image`, `label`, `split`,
+    `group`, a column of True and False for each of `FLAWS` and of the artefacts, `skin_tone`, and `ita`,
+    degrees.
 
-    `duplicates` and `leaks` count the photographs of `against`, too, where a second set was given; the rest is of the first alone.
-    `shortcut_baselines` is None where photographs have no label, or one alone.
+    `duplicates` and `leaks` count the photographs of `against`, too, where a second set was given; the rest
+    is of the first alone. `shortcut_baselines` is None where photographs have no label, or one alone.
     """
 
     name: str
@@ -94,13 +99,22 @@ class Audit:
         """The object of the contract: every pair, leak, conflict and number."""
         duplicates = self.duplicates.to_json()
         return {
-            "name": self.name, "against": self.against, "n": len(self.images) + len(self.problems), "duplicates": duplicates["duplicates"], "groups": self.groups,
-            "leaks": [asdict(leak) for leak in self.leaks], "label_conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "name": self.name,
+            "against": self.against,
+            "n": len(self.images) + len(self.problems),
+            "duplicates": duplicates["duplicates"],
+            "groups": self.groups,
+            "leaks": [asdict(leak) for leak in self.leaks],
+            "label_conflicts": [asdict(conflict) for conflict in self.conflicts],
             "shortcut_baselines": self.shortcut_baselines and self.shortcut_baselines.to_json(),
-            "artefacts": {name: {side: asdict(rate) for side, rate in self.rate(name).items()} for name in ARTEFACTS},
-            "skin_tone": self.count_tones(), "quality": {name: self.list_flawed(name) for name in FLAWS},
-            "unreadable": [asdict(problem) for problem in self.problems], "notes": list(self.notes),
-        }  # fmt: skip
+            "artefacts": {
+                name: {side: asdict(rate) for side, rate in self.rate(name).items()} for name in ARTEFACTS
+            },
+            "skin_tone": self.count_tones(),
+            "quality": {name: self.list_flawed(name) for name in FLAWS},
+            "unreadable": [asdict(problem) for problem in self.problems],
+            "notes": list(self.notes),
+        }
 
 
 def audit(
@@ -111,10 +125,12 @@ def audit(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Audit:
-    """Audits a data set, or a folder of photographs without classes. `against` is another set, in which copies of these are looked for, too.
+    """Audits a data set, or a folder of photographs without classes. `against` is another set, in which
+    copies of these are looked for, too.
 
-    Photographs that cannot be opened are listed, and are copies of nothing; each is opened by a worker of `cluster`, where there is one. Raises `DataError` as `load_dataset` does, and where no
-    photograph can be opened.
+    Photographs that cannot be opened are listed, and are copies of nothing; each is opened by a worker of
+    `cluster`, where there is one. Raises `DataError` as `load_dataset` does, and where no photograph can be
+    opened.
     """
     first, second = open_set(data), None if against is None else open_set(against)
     everything = first if second is None else join_sets(first, second)
@@ -137,10 +153,18 @@ def audit(
         seen[: len(first)],
     )
     return Audit(
-        first.name, second and second.name, tabulate(first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]), duplicates,
-        tuple(list_leaks(everything, duplicates)), find_conflicts(joined), find_baselines(first, inspected),
-        first.problems + tuple(one for one in inspected if isinstance(one, Problem)), first.notes,
-    )  # fmt: skip
+        first.name,
+        second and second.name,
+        tabulate(
+            first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]
+        ),
+        duplicates,
+        tuple(list_leaks(everything, duplicates)),
+        find_conflicts(joined),
+        find_baselines(first, inspected),
+        first.problems + tuple(one for one in inspected if isinstance(one, Problem)),
+        first.notes,
+    )
 
 
 def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions()) -> Dataset:
@@ -166,15 +190,20 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
 
 
 def tell_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
-    """What to say of a folder whose photographs are audited without classes: which folders are none that are known, and what makes them."""
+    """What to say of a folder whose photographs are audited without classes: which folders are none that are
+    known, and what makes them.
+    """
     if not folders:
         return (
-            f"{path}: no classes, no table: audited without labels (no conflicts of labels, no shortcut baselines)",
+            f"{path}: no classes, no table: audited without labels (no conflicts of labels, no shortcut "
+            "baselines)",
         )
     pairs = ",".join(f"{name}=benign" for name in folders[:2])
     return (
-        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is audited without labels "
-        f"(no conflicts of labels, no shortcut baselines); expected benign and malignant, or diagnoses: --map {pairs} says what they mean",
+        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is "
+        "audited without labels "
+        "(no conflicts of labels, no shortcut baselines); expected benign and malignant, or diagnoses: "
+        f"--map {pairs} says what they mean",
     )
 
 
@@ -193,7 +222,9 @@ def open_address(address: str) -> Dataset:
 
 
 def join_sets(first: Dataset, second: Dataset) -> Dataset:
-    """Both sets as one; the side of a photograph is its set, and its split where it has one. A photograph of the first is not listed again."""
+    """Both sets as one; the side of a photograph is its set, and its split where it has one. A photograph of
+    the first is not listed again.
+    """
     here = {name_place(image) for image in first.table["image"]}
     rest = second.take(np.array([name_place(image) not in here for image in second.table["image"]], bool))
     tables = [
@@ -213,10 +244,13 @@ def name_place(image: str) -> str:
 def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:
     """`Audit.photos`."""
     rows = [
-        {"empty": one.empty, "tiny": one.tiny} | {flaw: False for flaw in FLAWS[2:]} | {flaw.kind: not one.empty for flaw in one.flaws}
-        | one.artefacts.flags | {"ita": one.ita, "skin_tone": classify_ita(one.ita)}
+        {"empty": one.empty, "tiny": one.tiny}
+        | {flaw: False for flaw in FLAWS[2:]}
+        | {flaw.kind: not one.empty for flaw in one.flaws}
+        | one.artefacts.flags
+        | {"ita": one.ita, "skin_tone": classify_ita(one.ita)}
         for one in seen
-    ]  # fmt: skip
+    ]
     known = dataset.table[["image", "label", "split"]].assign(group=dataset.groups)
     return pd.concat([known, pd.DataFrame(rows)], axis=1)
 

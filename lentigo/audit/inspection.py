@@ -25,7 +25,9 @@ LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is calle
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see `shortcut_baselines.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown."""
+    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see
+    `shortcut_baselines.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown.
+    """
 
     fingerprint: Fingerprint
     facts: dict[str, np.ndarray]

@@ -1,4 +1,6 @@
-"""The report of an audit: one HTML file with the pairs side by side, grids of what was flagged, and the tables."""
+"""The report of an audit: one HTML file with the pairs side by side, grids of what was flagged, and the
+tables.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,27 @@ TILE, QUALITY = 168, 80  # pixels of a picture's longer side, and its JPEG quali
 PAIRS, GRID = 48, 24  # pictures of a section: the others are in the JSON
 FRAME = "#ffd54f"
 FLAGS = {
-    "empty": "Empty: one even surface", "tiny": "Tiny", "blurred": "Blurred", "dark": "Dark", "over-exposed": "Over-exposed", "small": "Small originals",
-    "cut off": "Lesions cut off by the edge", "hair": "Hair", "ruler": "Rulers", "ink": "Ink", "dark_corners": "Dark corners", "white_frame": "White frames", "colour_cast": "A cast of colour",
-}  # fmt: skip
+    "empty": "Empty: one even surface",
+    "tiny": "Tiny",
+    "blurred": "Blurred",
+    "dark": "Dark",
+    "over-exposed": "Over-exposed",
+    "small": "Small originals",
+    "cut off": "Lesions cut off by the edge",
+    "hair": "Hair",
+    "ruler": "Rulers",
+    "ink": "Ink",
+    "dark_corners": "Dark corners",
+    "white_frame": "White frames",
+    "colour_cast": "A cast of colour",
+}
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two photographs as they are shown: names, pictures (JPEG, base64), labels and sides, and what is known of the pair."""
+    """Two photographs as they are shown: names, pictures (JPEG, base64), labels and sides, and what is known
+    of the pair.
+    """
 
     kind: str
     score: float
@@ -56,17 +71,40 @@ def write_audit(audit: Audit) -> str:
         ).append(duplicate)
     show = partial(show_pair, audit, known)
     return render_page(
-        "lentigo.audit", "audit.html", audit=audit, facts=audit.to_json(), kinds=KINDS, flaws=FLAWS, artefacts=ARTEFACTS, titles=FLAGS, shortcut_baselines=BASELINE_TITLES,
-        counts={kind: (sum(duplicate.kind == kind for duplicate in audit.duplicates.pairs), sum(duplicate.kind == kind for duplicate in leaking)) for kind in KINDS},
-        leaking=[show(duplicate) for duplicate in pick_pairs(leaking)], leaking_total=len(leaking),
-        duplicates=[show(duplicate) for duplicate in pick_pairs(others)], duplicates_total=len(others), conflicts=[show_conflict(conflict) for conflict in audit.conflicts[:GRID]],
-        grids={flag: [(image, show_image(image)) for image in spread_out(audit.list_flawed(flag))] for flag in (*FLAWS, *ARTEFACTS)},
-        floor_bars=list_bars(audit), short=partial(shorten, audit.name),
-    )  # fmt: skip
+        "lentigo.audit",
+        "audit.html",
+        audit=audit,
+        facts=audit.to_json(),
+        kinds=KINDS,
+        flaws=FLAWS,
+        artefacts=ARTEFACTS,
+        titles=FLAGS,
+        shortcut_baselines=BASELINE_TITLES,
+        counts={
+            kind: (
+                sum(duplicate.kind == kind for duplicate in audit.duplicates.pairs),
+                sum(duplicate.kind == kind for duplicate in leaking),
+            )
+            for kind in KINDS
+        },
+        leaking=[show(duplicate) for duplicate in pick_pairs(leaking)],
+        leaking_total=len(leaking),
+        duplicates=[show(duplicate) for duplicate in pick_pairs(others)],
+        duplicates_total=len(others),
+        conflicts=[show_conflict(conflict) for conflict in audit.conflicts[:GRID]],
+        grids={
+            flag: [(image, show_image(image)) for image in spread_out(audit.list_flawed(flag))]
+            for flag in (*FLAWS, *ARTEFACTS)
+        },
+        floor_bars=list_bars(audit),
+        short=partial(shorten, audit.name),
+    )
 
 
 def pick_pairs(duplicates: Sequence[Duplicate]) -> list[Duplicate]:
-    """At most `PAIRS`, of each kind in turn, the weakest first, since those are the ones to be looked at; far kinds before near ones."""
+    """At most `PAIRS`, of each kind in turn, the weakest first, since those are the ones to be looked at; far
+    kinds before near ones.
+    """
     by_kind = [
         sorted(
             (duplicate for duplicate in duplicates if duplicate.kind == kind),
@@ -155,7 +193,9 @@ def draw_image(image: DecodedImage | Problem, frame: Iterable[tuple[float, float
 
 
 def read_map(change: Transformation, a: tuple[int, int], b: tuple[int, int]) -> np.ndarray:
-    """The map, float (3, 3), from pixels of a photograph of size (width, height) `a` to those of `b`; the squeeze, whose direction is not kept, is left out."""
+    """The map, float (3, 3), from pixels of a photograph of size (width, height) `a` to those of `b`; the
+    squeeze, whose direction is not kept, is left out.
+    """
     angle = np.radians(change.angle)
     turn = (
         change.scale

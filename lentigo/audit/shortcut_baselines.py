@@ -1,7 +1,8 @@
 """The shortcut baselines: how well benign and malignant can be told apart without looking at the lesion.
 
-A set where the border of the picture alone tells the class apart teaches a network the border. What a model reaches says
-something about lesions only in so far as it is above these numbers, and whatever is near 1 here says that the set is at fault.
+A set where the border of the picture alone tells the class apart teaches a network the border. What a model
+reaches says something about lesions only in so far as it is above these numbers, and whatever is near 1 here
+says that the set is at fault.
 """
 
 from __future__ import annotations
@@ -40,9 +41,13 @@ CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
 BASELINES = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
 BASELINE_TITLES = {
-    "file_only": "the file: its size in bytes and its header", "header_only": "the file's header alone", "border_only": "the outer border of the picture",
-    "corners_only": "the corners of the picture", "thumbnail_only": "a thumbnail of 8 x 8 pixels", "source_only": "where the picture comes from",
-}  # fmt: skip
+    "file_only": "the file: its size in bytes and its header",
+    "header_only": "the file's header alone",
+    "border_only": "the outer border of the picture",
+    "corners_only": "the corners of the picture",
+    "thumbnail_only": "a thumbnail of 8 x 8 pixels",
+    "source_only": "where the picture comes from",
+}
 FOLDS = 5
 _RING = mask_ring(SIDE, SIDE, RING)
 _EDGE = mask_ring(CELLS, CELLS, RING)
@@ -50,7 +55,9 @@ _EDGE = mask_ring(CELLS, CELLS, RING)
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a model of these facts alone reaches on photographs that it was not fitted to, with 95 % intervals over groups."""
+    """What a model of these facts alone reaches on photographs that it was not fitted to, with 95 % intervals
+    over groups.
+    """
 
     accuracy: float
     auroc: float
@@ -59,12 +66,14 @@ class Baseline:
 
 @dataclass(frozen=True)
 class ShortcutBaselines:
-    """The shortcut baselines of a set of `n` photographs. A floor is None where it cannot be had: no sources, too few groups of a class.
+    """The shortcut baselines of a set of `n` photographs. A floor is None where it cannot be had: no sources,
+    too few groups of a class.
 
-    `file_only` knows the size in bytes and what the file's header says (`header_only` is that without the size, which tells of
-    the picture, too: fine texture takes more bytes); `border_only` colours and their spread in the outer eighth, which large lesions
-    reach; `corners_only` the mean colours of its four corners, which few do; `thumbnail_only` 8 x 8 colours; `source_only` the
-    column `source`. `folds` is 0 where the models were fitted to another set, `fitted_to`; else an AUROC counts the pairs within a fold.
+    `file_only` knows the size in bytes and what the file's header says (`header_only` is that without the
+    size, which tells of the picture, too: fine texture takes more bytes); `border_only` colours and their
+    spread in the outer eighth, which large lesions reach; `corners_only` the mean colours of its four
+    corners, which few do; `thumbnail_only` 8 x 8 colours; `source_only` the column `source`. `folds` is 0
+    where the models were fitted to another set, `fitted_to`; else an AUROC counts the pairs within a fold.
     """
 
     n: int
@@ -78,7 +87,9 @@ class ShortcutBaselines:
     problems: tuple[Problem, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        """One flat object: `majority_accuracy`, `file_only_auroc`, `file_only_accuracy`, ..., and `ci` with the same keys."""
+        """One flat object: `majority_accuracy`, `file_only_auroc`, `file_only_accuracy`, ..., and `ci` with
+        the same keys.
+        """
         values: dict[str, float | None] = {"majority_accuracy": self.majority_accuracy}
         ci: dict[str, list[float] | None] = {"majority_accuracy": list(self.majority_ci)}
         for name, floor in self.shortcut_baselines.items():
@@ -103,10 +114,12 @@ def measure_shortcut_baselines(
     seed: int = 0,
     progress: Progress = show_nothing,
 ) -> ShortcutBaselines:
-    """The shortcut baselines of a data set, cross-validated in five folds that keep a group on one side, or of `against`, fitted to `data`.
+    """The shortcut baselines of a data set, cross-validated in five folds that keep a group on one side, or
+    of `against`, fitted to `data`.
 
-    Gradient-boosted trees of scikit-learn; for `source` the share that is malignant in each. Photographs that cannot be read are
-    left out and listed. Raises `DataError` as `load_dataset` does, and where none can be read.
+    Gradient-boosted trees of scikit-learn; for `source` the share that is malignant in each. Photographs that
+    cannot be read are left out and listed. Raises `DataError` as `load_dataset` does, and where none can be
+    read.
     """
     fitted, facts, problems = read_set(data, progress)
     if against is None:
@@ -121,7 +134,9 @@ def measure_shortcut_baselines(
 def measure_baselines(
     dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0
 ) -> ShortcutBaselines:
-    """As `measure_shortcut_baselines`, of photographs that were opened before: `answers` has what `describe_facts` said of each, or why there is nothing."""
+    """As `measure_shortcut_baselines`, of photographs that were opened before: `answers` has what
+    `describe_facts` said of each, or why there is nothing.
+    """
     kept, facts, problems = gather_facts(dataset, answers)
     return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=divide(kept, seed))
 
@@ -147,7 +162,9 @@ def read_set(
 def gather_facts(
     dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem]
 ) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
-    """The readable photographs of a set, a table of facts for each shortcut baseline, (n, d), and what cannot be read."""
+    """The readable photographs of a set, a table of facts for each shortcut baseline, (n, d), and what cannot
+    be read.
+    """
     found = [answer for answer in answers if isinstance(answer, dict)]
     if not found:
         raise DataError(
@@ -178,7 +195,9 @@ def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
 
 
 def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each shortcut baseline but `source_only`. Raises `ImageError`."""
+    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each shortcut baseline but
+    `source_only`. Raises `ImageError`.
+    """
     with name_damage(content, name), open_image(content, name) as image:
         header = describe_header(image)
         area = image.width * image.height
@@ -198,22 +217,39 @@ def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, n
 
 
 def describe_header(image: Image.Image) -> np.ndarray:
-    """What a file says of itself, float32 (d,): size in pixels, format, quantisation tables, subsampling, metadata."""
+    """What a file says of itself, float32 (d,): size in pixels, format, quantisation tables, subsampling,
+    metadata.
+    """
     tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
     tables += [np.zeros(64)] * (2 - len(tables))
     layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
     info = image.info
     density = info.get("jfif_density") or info.get("dpi") or (0, 0)
-    return np.float32([
-        image.width, image.height, image.width / image.height, FORMATS.index(image.format) if image.format in FORMATS else -1,
-        len(image.getbands()), *(value for table in tables for value in (table.mean(), table[0], table[-1])),
-        layers[0][1], layers[0][2], "progressive" in info, "exif" in info, "icc_profile" in info, "comment" in info, "adobe" in info,
-        density[0], len(info),
-    ])  # fmt: skip
+    return np.float32(
+        [
+            image.width,
+            image.height,
+            image.width / image.height,
+            FORMATS.index(image.format) if image.format in FORMATS else -1,
+            len(image.getbands()),
+            *(value for table in tables for value in (table.mean(), table[0], table[-1])),
+            layers[0][1],
+            layers[0][2],
+            "progressive" in info,
+            "exif" in info,
+            "icc_profile" in info,
+            "comment" in info,
+            "adobe" in info,
+            density[0],
+            len(info),
+        ]
+    )
 
 
 def describe_colours(pixels: np.ndarray) -> np.ndarray:
-    """Mean, spread, seven percentiles and a histogram of eight bins of each channel, float32 (51,), of pixels, uint8 (m, 3)."""
+    """Mean, spread, seven percentiles and a histogram of eight bins of each channel, float32 (51,), of
+    pixels, uint8 (m, 3).
+    """
     values = np.arange(256)
     rows = []
     for channel in pixels.T:
@@ -231,7 +267,9 @@ def count_folds(dataset: Dataset) -> int:
 
 
 def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
-    """The fold of each photograph, int (n,), stratified by class, a group in one fold; None where there are too few groups."""
+    """The fold of each photograph, int (n,), stratified by class, a group in one fold; None where there are
+    too few groups.
+    """
     count = count_folds(dataset)
     if not count:
         return None
@@ -269,7 +307,9 @@ def cross_validate(
 def fit_once(
     name: str, facts: np.ndarray | None, malignant: np.ndarray, others: np.ndarray | None, seed: int
 ) -> np.ndarray | None:
-    """P(malignant), float (m,), of `others` by a model fitted to `facts`, (n, d); None where either is, or a class is missing."""
+    """P(malignant), float (m,), of `others` by a model fitted to `facts`, (n, d); None where either is, or a
+    class is missing.
+    """
     if facts is None or others is None or len(np.unique(malignant)) < 2:
         return None
     with threadpool_limits(1):  # on busy machines OpenMP's threads wait for one another: fifty times as long
@@ -279,9 +319,15 @@ def fit_once(
 def boost(n: int, seed: int) -> HistGradientBoostingClassifier:
     """Trees of eight leaves, a hundred of them; leaves are smaller in small sets."""
     return HistGradientBoostingClassifier(
-        max_iter=100, learning_rate=0.1, max_leaf_nodes=8, max_bins=63, max_features=0.3, min_samples_leaf=int(np.clip(n // 40, 2, 20)),
-        early_stopping=False, random_state=seed,
-    )  # fmt: skip
+        max_iter=100,
+        learning_rate=0.1,
+        max_leaf_nodes=8,
+        max_bins=63,
+        max_features=0.3,
+        min_samples_leaf=int(np.clip(n // 40, 2, 20)),
+        early_stopping=False,
+        random_state=seed,
+    )
 
 
 def weigh_sources(n: int, seed: int) -> Any:
@@ -303,7 +349,9 @@ def summarize(
     *,
     folds: np.ndarray | None = None,
 ) -> ShortcutBaselines:
-    """The shortcut baselines from the answers for the photographs of `measured`; `folds`, int (n,), where those come from cross-validation."""
+    """The shortcut baselines from the answers for the photographs of `measured`; `folds`, int (n,), where
+    those come from cross-validation.
+    """
     malignant, groups = measured.malignant, measured.groups
     shortcut_baselines: dict[str, Baseline | None] = {}
     for name, answer in answers.items():
@@ -316,6 +364,13 @@ def summarize(
     always = np.full(len(measured), fitted.malignant.mean() > 0.5)
     values, ci = measure_scores(malignant, always.astype(float), always, groups)
     return ShortcutBaselines(
-        n=len(measured), n_malignant=int(malignant.sum()), groups=len(np.unique(groups)), majority_accuracy=values["accuracy"],
-        majority_ci=ci["accuracy"], shortcut_baselines=shortcut_baselines, folds=0 if folds is None else len(np.unique(folds)), fitted_to=None if fitted is measured else fitted.name, problems=problems,
-    )  # fmt: skip
+        n=len(measured),
+        n_malignant=int(malignant.sum()),
+        groups=len(np.unique(groups)),
+        majority_accuracy=values["accuracy"],
+        majority_ci=ci["accuracy"],
+        shortcut_baselines=shortcut_baselines,
+        folds=0 if folds is None else len(np.unique(folds)),
+        fitted_to=None if fitted is measured else fitted.name,
+        problems=problems,
+    )

@@ -1,4 +1,6 @@
-"""The command line: each command parses, makes one call and prints. People's output goes to stderr with --json."""
+"""The command line: each command parses, makes one call and prints. People's output goes to stderr with
+--json.
+"""
 
 from __future__ import annotations
 
@@ -76,7 +78,9 @@ STOPPED = 130  # exit code
 
 
 class Commands(TyperGroup):
-    """The commands, with a word where Typer has none: after Ctrl-C, and for a reader of stdout that has left."""
+    """The commands, with a word where Typer has none: after Ctrl-C, and for a reader of stdout that has
+    left.
+    """
 
     def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
         asked = find_completion(args)
@@ -96,9 +100,15 @@ class Commands(TyperGroup):
             raise typer.Exit from gone
 
 
-app = typer.Typer(cls=Commands, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None,
-                  help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
-                       "A research tool, not a medical device.", epilog=COMPLETION_HELP)  # fmt: skip
+app = typer.Typer(
+    cls=Commands,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Train, evaluate and use a benign/malignant classifier for photographs of skin lesions. "
+    "A research tool, not a medical device.",
+    epilog=COMPLETION_HELP,
+)
 app.add_typer(data_app, name="data")
 app.add_typer(lesions_app)
 app.add_typer(serving_app)
@@ -160,7 +170,8 @@ def run_command() -> int:
             say("lentigo: the folder in which this was called is gone; call it in one that is there")
         elif "--install-completion" in sys.argv:
             say(
-                f"lentigo: --install-completion: could not be written ({error}); expected a home folder that can be: --show-completion prints it instead"
+                f"lentigo: --install-completion: could not be written ({error}); expected a home folder "
+                "that can be: --show-completion prints it instead"
             )
         else:
             raise
@@ -187,7 +198,9 @@ def list_pairs(data: Path, columns: Any) -> Any:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process without taking OpenVINO down piece by piece, which is a fifth of the time that one photograph takes."""
+    """Ends the process without taking OpenVINO down piece by piece, which is a fifth of the time that one
+    photograph takes.
+    """
     with suppress(OSError):
         sys.stderr.flush()
     os._exit(code)
@@ -208,7 +221,8 @@ def train(
         int | None,
         Option(
             "--folds",
-            help="A head for each fold of the training photographs on the frozen backbone, all in one RUN; validation is in no fold.",
+            help="A head for each fold of the training photographs on the frozen backbone, all in one RUN; "
+            "validation is in no fold.",
         ),
     ] = None,
     weights: Annotated[
@@ -218,7 +232,8 @@ def train(
         bool,
         Option(
             "--masks",
-            help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a finished RUN too.",
+            help="DATA is a manifest of photographs and masks (image,mask): trains a decoder, for a "
+            "finished RUN too.",
         ),
     ] = False,
     unfreeze: Annotated[
@@ -228,7 +243,8 @@ def train(
         list[str] | None,
         Option(
             "--holdout-source",
-            help="Trains without a source, its duplicates, lesions and patients, and measures on it; may be repeated.",
+            help="Trains without a source, its duplicates, lesions and patients, and measures on it; may be "
+            "repeated.",
         ),
     ] = None,
     not_lesions: Annotated[
@@ -240,7 +256,8 @@ def train(
         str,
         Option(
             "--devices",
-            help="A number of GPUs that share out each batch, or all; needs Keras on JAX (KERAS_BACKEND=jax).",
+            help="A number of GPUs that share out each batch, or all; needs Keras on JAX "
+            "(KERAS_BACKEND=jax).",
         ),
     ] = "1",
     bf16: Annotated[
@@ -258,14 +275,17 @@ def train(
         str,
         Option(
             "--leaks",
-            help="What to do where a given split leaks: refuse; drop (leaves out what belongs with photographs of a later split); allow (marks the RUN).",
+            help="What to do where a given split leaks: refuse; drop (leaves out what belongs with "
+            "photographs of a later split); allow (marks the RUN).",
         ),
     ] = "refuse",
     as_json: Json = False,
     columns: Any = None,
     **changes: Any,
 ) -> None:
-    """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test split."""
+    """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test
+    split.
+    """
     from lentigo.training.recipes import find_recipe
 
     if unfreeze and not masks:
@@ -279,7 +299,8 @@ def train(
 
     if folds is not None and masks:
         raise UsageError(
-            "--folds and --masks: expected one of them; train the RUN with --folds first, then add a decoder with --masks"
+            "--folds and --masks: expected one of them; train the RUN with --folds first, then add a "
+            "decoder with --masks"
         )
     options = {
         "weights": weights,
@@ -290,7 +311,8 @@ def train(
     if masks:
         if devices != "1" or bf16:
             raise UsageError(
-                "--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: leave them out with --masks"
+                "--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: "
+                "leave them out with --masks"
             )
         return train_outlines(
             list_pairs(data, columns),
@@ -307,8 +329,19 @@ def train(
 
     data = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
-        training = train_folds(data, out, recipe, folds, changes, options | {"progress": bars}) if folds is not None else run(
-            data, out, find_recipe(recipe, **changes), **options, holdout_sources=holdouts, not_lesions=not_lesions, progress=bars)  # fmt: skip
+        training = (
+            train_folds(data, out, recipe, folds, changes, options | {"progress": bars})
+            if folds is not None
+            else run(
+                data,
+                out,
+                find_recipe(recipe, **changes),
+                **options,
+                holdout_sources=holdouts,
+                not_lesions=not_lesions,
+                progress=bars,
+            )
+        )
     scores, training_set = training.validation.to_json(), training.training_set.describe()
     if as_json:
         holdout_scores = {name: assessment.to_json() for name, assessment in training.holdouts.items()}
@@ -356,7 +389,8 @@ def evaluate(
         bool,
         Option(
             "--duplicates/--no-duplicates",
-            help="Looks for photographs that show the same picture, those of the training among them where their files still are.",
+            help="Looks for photographs that show the same picture, those of the training among them where "
+            "their files still are.",
         ),
     ] = True,
     against: Annotated[
@@ -447,7 +481,8 @@ def predict(
     require_ending("--csv", csv_file, TABLES, "a table as text (CSV)")
     if cluster is not None and (figures is not None or device != "cpu"):
         raise UsageError(
-            "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked on one machine"
+            "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
+            "on one machine"
         )
     paths, count = find_inputs(images, whole=figures is not None)
     options = {
@@ -486,12 +521,19 @@ def predict(
 @app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
 def explain(
     images: Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")],
-    out: Annotated[Path | None, Option("--out", help="A name ending in .png for one photograph, else a folder; without it NAME_explained.png or the folder "
-                                                     "explained/ where you are, and with --json nothing is drawn.")] = None,
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            help="A name ending in .png for one photograph, else a folder; without it NAME_explained.png or "
+            "the folder "
+            "explained/ where you are, and with --json nothing is drawn.",
+        ),
+    ] = None,
     model: Model = "bundled",
     fp32: Fp32 = False,
     as_json: Json = False,
-) -> None:  # fmt: skip
+) -> None:
     """Draws what in a photograph speaks for malignant, and what against."""
     from lentigo.inference.prediction import Predictor
 
@@ -505,7 +547,9 @@ def explain(
 
 
 def name_explanation(images: Iterable[Any]) -> Path:
-    """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder for several."""
+    """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder
+    for several.
+    """
     paths = list_readable(images)
     return Path(f"{Path(str(paths[0])).stem}_explained.png" if len(paths) == 1 else "explained")
 
@@ -562,7 +606,8 @@ def export(
         bool,
         Option(
             "--int8",
-            help="Quantise (openvino); kept in the RUN too, and its default, where 99.5 % of the decisions stay, AUROC loses less than 0.002, and P moves by 0.01 at most on average.",
+            help="Quantise (openvino); kept in the RUN too, and its default, where 99.5 % of the decisions "
+            "stay, AUROC loses less than 0.002, and P moves by 0.01 at most on average.",
         ),
     ] = False,
     as_json: Json = False,
@@ -575,11 +620,16 @@ def export(
     if as_json:
         return emit(artefact.to_json())
     reference = "fp32" if int8 else "model.keras"
-    print_line(f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "
-          f"largest difference of P(malignant) from {reference}: {artefact.largest_difference:.1e} on {artefact.photographs} photographs")  # fmt: skip
+    print_line(
+        f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "
+        f"largest difference of P(malignant) from {reference}: {artefact.largest_difference:.1e} on "
+        f"{artefact.photographs} photographs"
+    )
     if artefact.int8 is not None:
-        print_line(f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
-              "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss))  # fmt: skip
+        print_line(
+            f"validation AUROC: fp32 {artefact.int8.auroc_before:.4f}, int8 {artefact.int8.auroc_after:.4f}, "
+            "lost {:.4f} ({:.4f} to {:.4f})".format(artefact.int8.loss, *artefact.int8.ci_loss)
+        )
         verdict = (
             "kept in the RUN, which answers with it"
             if artefact.int8.neutral
@@ -599,7 +649,9 @@ def bench(
     ] = True,
     as_json: Json = False,
 ) -> None:
-    """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the processor's limit."""
+    """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the
+    processor's limit.
+    """
     from lentigo.inference.benchmark import measure_machine
     from lentigo.inference.prediction import gather_images
     from lentigo.models.bundle import open_bundle
@@ -633,9 +685,13 @@ def info(
         described = describe_bundle(open_bundle(run))
         return emit(described) if as_json else print_run(described)
     facts = {
-        "lentigo": __version__, "backbones": list(BACKBONES), "recipes": {name: dataclasses.asdict(r) for name, r in RECIPES.items()},
-        "cache": str(cache_folder()), "ledger": str(ledger_path()), "bundled": describe_bundle(open_bundle("bundled")),
-    }  # fmt: skip
+        "lentigo": __version__,
+        "backbones": list(BACKBONES),
+        "recipes": {name: dataclasses.asdict(r) for name, r in RECIPES.items()},
+        "cache": str(cache_folder()),
+        "ledger": str(ledger_path()),
+        "bundled": describe_bundle(open_bundle("bundled")),
+    }
     if as_json:
         return emit(facts)
     print_line(f"lentigo {__version__}")

@@ -1,7 +1,8 @@
 """Completion by the shell: `lentigo --show-completion [SHELL]` and `lentigo --install-completion [SHELL]`.
 
-Typer's own options take no name of a shell, and go by the process that called the command. That process is `make` or `sh`
-where the command stands in a script, and neither of them completes anything. Here a name is honoured, whoever calls.
+Typer's own options take no name of a shell, and go by the process that called the command. That process is
+`make` or `sh` where the command stands in a script, and neither of them completes anything. Here a name is
+honoured, whoever calls.
 """
 
 from __future__ import annotations
@@ -70,7 +71,8 @@ def detect_shell(option: str) -> str:
             return shell
     found = caller or account or "no shell that is known"
     raise UsageError(
-        f"{option}: called from {found}; expected one of {', '.join(SHELLS)}: name it, for example `lentigo {option} bash`"
+        f"{option}: called from {found}; expected one of {', '.join(SHELLS)}: name it, for example `lentigo "
+        f"{option} bash`"
     )
 
 

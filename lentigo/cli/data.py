@@ -40,7 +40,8 @@ def data_info(
         emit(description.to_json())
     else:
         print_line(
-            f"{description.name}: {count_of(description.n, 'photograph')} in {count_of(description.groups, 'group')} (patient, lesion or file)"
+            f"{description.name}: {count_of(description.n, 'photograph')} in "
+            f"{count_of(description.groups, 'group')} (patient, lesion or file)"
         )
         print_line(description.counts.to_string())
         print_reading(description)
@@ -68,7 +69,8 @@ def data_split(
         bool,
         Option(
             "--duplicates/--no-duplicates",
-            help="Looks for photographs that show the same picture; --no-duplicates goes by ids and identical files alone.",
+            help="Looks for photographs that show the same picture; --no-duplicates goes by ids and "
+            "identical files alone.",
         ),
     ] = True,
     keep: Annotated[
@@ -180,7 +182,8 @@ def data_import(
 
 @data_app.command(
     "get",
-    epilog="Example: lentigo data get isic --query 'diagnosis_1:Malignant AND image_type:dermoscopic' --license CC-0 --limit 500 --out isic/",
+    epilog="Example: lentigo data get isic --query 'diagnosis_1:Malignant AND image_type:dermoscopic' "
+    "--license CC-0 --limit 500 --out isic/",
 )
 def data_get(
     archive: Annotated[
@@ -209,7 +212,9 @@ def data_get(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Downloads public photographs with metadata and licences; the same command again completes the folder."""
+    """Downloads public photographs with metadata and licences; the same command again completes the
+    folder.
+    """
     from lentigo.datasets.archive.archive_client import ARCHIVE_URL, make_selection
     from lentigo.datasets.archive.archive_folder import say_bytes
     from lentigo.datasets.archive.downloads import download_archive
@@ -226,7 +231,8 @@ def data_get(
     else:
         terms = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
         print_line(
-            f"{out}: {count_of(download.n, 'photograph')}, {say_bytes(download.size)}, {download.fetched} of them fetched now; {terms}"
+            f"{out}: {count_of(download.n, 'photograph')}, {say_bytes(download.size)}, {download.fetched} "
+            f"of them fetched now; {terms}"
         )
         say("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
     report_problems(download.problems)

@@ -1,4 +1,6 @@
-"""The commands that find lesions, `lentigo segment` and `lentigo detect`, and the parts of `train` and `evaluate` that are about masks."""
+"""The commands that find lesions, `lentigo segment` and `lentigo detect`, and the parts of `train` and
+`evaluate` that are about masks.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for pa
 
 @dataclass(frozen=True)
 class Line:
-    """What is printed of a photograph: for machines and for people. What else was found is large, and not kept."""
+    """What is printed of a photograph: for machines and for people. What else was found is large, and not
+    kept.
+    """
 
     facts: dict[str, Any]
     words: str
@@ -84,7 +88,9 @@ def detect(
     device: Device = "cpu",
     as_json: Json = False,
 ) -> None:
-    """Finds each lesion of close-ups and of overviews: boxes in pixels of the upright original, with P(malignant)."""
+    """Finds each lesion of close-ups and of overviews: boxes in pixels of the upright original, with
+    P(malignant).
+    """
     from lentigo.inference.lesions.detection import ENDING, detect_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.prediction import Predictor
@@ -98,7 +104,9 @@ def detect(
 def measure_outlines(
     run: str, data: Path, split: str, out: Path | None, options: dict[str, Any], as_json: bool
 ) -> None:
-    """`lentigo evaluate --masks`: masks and boxes against those drawn by hand; `options` are those of `Predictor`."""
+    """`lentigo evaluate --masks`: masks and boxes against those drawn by hand; `options` are those of
+    `Predictor`.
+    """
     from lentigo.common.files import write_text
     from lentigo.evaluation.masks.mask_assessment import evaluate_masks
     from lentigo.evaluation.masks.mask_report import write_mask_report
@@ -119,7 +127,9 @@ def measure_outlines(
 
 
 def train_outlines(data: Path, out: Path, recipe: Any, options: dict[str, Any], as_json: bool) -> None:
-    """`lentigo train --masks`: a decoder, and before it a classifier where the manifest has labels and the RUN is new; `options` are those of `train_masks`."""
+    """`lentigo train --masks`: a decoder, and before it a classifier where the manifest has labels and the
+    RUN is new; `options` are those of `train_masks`.
+    """
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.masks.mask_training import train_masks
 

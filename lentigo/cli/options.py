@@ -17,7 +17,8 @@ TestTimeAugmentation = Annotated[
     bool,
     Option(
         "--tta",
-        help="Average over four mirrored views (four times the work); for a RUN with a calibration for that (train --tta).",
+        help="Average over four mirrored views (four times the work); for a RUN with a calibration for that "
+        "(train --tta).",
     ),
 ]
 Device = Annotated[
@@ -28,14 +29,16 @@ OnCluster = Annotated[
     str | None,
     Option(
         "--cluster",
-        help="Work on the nodes of a Ray cluster: HOST:PORT of its head, ray://HOST:PORT, auto, or local for worker processes here.",
+        help="Work on the nodes of a Ray cluster: HOST:PORT of its head, ray://HOST:PORT, auto, or local "
+        "for worker processes here.",
     ),
 ]
 OperatingPoint = Annotated[
     str | None,
     Option(
         "--operating-point",
-        help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's own.",
+        help="sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability, instead of the RUN's "
+        "own.",
     ),
 ]
 Alpha = Annotated[
@@ -62,7 +65,8 @@ Meanings = Annotated[
     list[str] | None,
     Option(
         "--map",
-        help="What words of labels or names of class folders mean, such as mel=malignant,nv=benign,other=skip.",
+        help="What words of labels or names of class folders mean, such as "
+        "mel=malignant,nv=benign,other=skip.",
     ),
 ]
 Addresses = Annotated[
@@ -78,7 +82,9 @@ TABLE_OPTIONS = {
 
 
 def table_options(command: Callable) -> Callable:
-    """Adds to a command that takes DATA the options that say how a table or class folders are read; it gets them as `columns`, None without any."""
+    """Adds to a command that takes DATA the options that say how a table or class folders are read; it gets
+    them as `columns`, None without any.
+    """
     signature = inspect.signature(command)
     hints = get_type_hints(command, include_extras=True)
     own = [
@@ -117,7 +123,9 @@ def load_data(data: Any, columns: Any) -> Any:
 
 
 def recipe_options(command: Callable) -> Callable:
-    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot disagree."""
+    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot
+    disagree.
+    """
     from lentigo.training.recipes import Recipe
 
     signature = inspect.signature(command)

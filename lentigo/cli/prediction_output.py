@@ -20,8 +20,8 @@ LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 
 
 def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int | None]:
-    """Photographs and problems, and their number. Names on standard input are taken as they come, their number None, unless the
-    `whole` list is wanted first."""
+    """Photographs and problems, and their number. Names on standard input are taken as they come, their
+    number None, unless the `whole` list is wanted first."""
     from lentigo.images.photographs import list_images
     from lentigo.inference.prediction import gather_images
 
@@ -41,7 +41,9 @@ def list_readable(images: Iterable[Any]) -> list[Any]:
 def draw_answers(
     predictor: Any, images: Iterable[Any], out: Path | None, *, heatmaps: bool = False
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
-    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the way, none without `out`."""
+    """Predictions and problems, each with what its explanation adds to the JSON; figures are drawn on the
+    way, none without `out`.
+    """
     from lentigo.inference.explanation import Explanation, explain_images, name_figures
 
     def describe(answer: Explanation) -> dict[str, Any]:
@@ -65,7 +67,8 @@ def print_answers(
     as_json: bool,
     show: Callable[..., None] | None = None,
 ) -> None:
-    """Prints answers as they come, and adds the predictions and problems to `answers`: they are small, whatever else came with them is not.
+    """Prints answers as they come, and adds the predictions and problems to `answers`: they are small,
+    whatever else came with them is not.
 
     `show` prints one answer, as `print_answer` does.
 
@@ -86,7 +89,9 @@ def print_answers(
 
 
 def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
-    """A prediction or a problem with what its explanation adds, as JSON; for people a line for each prediction."""
+    """A prediction or a problem with what its explanation adds, as JSON; for people a line for each
+    prediction.
+    """
     from lentigo.images.photographs import Problem
 
     if as_json:
@@ -129,7 +134,8 @@ def open_cluster(address: str | None) -> AbstractContextManager[Any]:
 
 
 class Record:
-    """What was answered: predictions go into a CSV as they come, where there is one, and are counted; problems are kept. Memory stays flat.
+    """What was answered: predictions go into a CSV as they come, where there is one, and are counted;
+    problems are kept. Memory stays flat.
 
     The CSV appears whole when the context ends, however it ends; without any answer there is none.
     """
@@ -181,7 +187,8 @@ class Record:
         )
         left_out = f", {len(self.problems):,} left out" if self.problems else ""
         say(
-            f"{count_of(self.count, 'photograph')}: {called}{refused}{left_out}; threshold {self.threshold:.3f}, model {self.model}"
+            f"{count_of(self.count, 'photograph')}: {called}{refused}{left_out}; threshold "
+            f"{self.threshold:.3f}, model {self.model}"
         )
 
     def begin(self, path: Path) -> csv.DictWriter:

@@ -61,7 +61,8 @@ def compare(
         Path | None,
         Option(
             "--out",
-            help="Folder of the answer and of each finished training; the same call goes on where it was stopped.",
+            help="Folder of the answer and of each finished training; the same call goes on where it was "
+            "stopped.",
         ),
     ] = None,
     backbones: Annotated[
@@ -92,7 +93,9 @@ def compare(
     columns: Any = None,
     **changes: Any,
 ) -> None:
-    """Compares backbones: the same photographs, folds, seeds and head; quality with intervals and tests, beside the cost of an answer."""
+    """Compares backbones: the same photographs, folds, seeds and head; quality with intervals and tests,
+    beside the cost of an answer.
+    """
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.models.networks.backbones import BACKBONES
         from lentigo.training.selection.comparison import (
@@ -113,7 +116,8 @@ def compare(
         return print_costs(found, as_json)
     if data is None or out is None:
         raise UsageError(
-            "compare: expected photographs and a folder for the answer (lentigo compare DATA --out DIR), or --cost-only"
+            "compare: expected photographs and a folder for the answer (lentigo compare DATA --out DIR), or "
+            "--cost-only"
         )
     protocol = Protocol(
         find_head_recipe(recipe, **changes),
@@ -167,7 +171,8 @@ def tune(
         str | None,
         Option(
             "--storage",
-            help="Address of a database that several processes may share, such as postgresql://USER@HOST/NAME; a file in --out by default.",
+            help="Address of a database that several processes may share, such as "
+            "postgresql://USER@HOST/NAME; a file in --out by default.",
         ),
     ] = None,
     recipe: BaseRecipe = "best",
@@ -181,7 +186,9 @@ def tune(
     columns: Any = None,
     **changes: Any,
 ) -> None:
-    """Searches a better recipe on folds, starting from the one given, and confirms what it gained on photographs that the search never saw."""
+    """Searches a better recipe on folds, starting from the one given, and confirms what it gained on
+    photographs that the search never saw.
+    """
     with mute_stderr():  # TensorFlow greets whoever imports it
         import optuna
 
@@ -209,7 +216,9 @@ def tune(
 def train_folds(
     data: Path, out: Path, recipe: str, folds: int, changes: dict[str, Any], options: dict[str, Any]
 ) -> Any:
-    """`lentigo train --folds`: the training; `changes` are those of the recipe, `options` those of `lentigo.training.selection.ensemble.train_folds`."""
+    """`lentigo train --folds`: the training; `changes` are those of the recipe, `options` those of
+    `lentigo.training.selection.ensemble.train_folds`.
+    """
     from lentigo.training.recipes import find_head_recipe, find_recipe
     from lentigo.training.selection.ensemble import train_folds as run
 
@@ -228,24 +237,29 @@ def print_tuning(tuning: Any, data: Path, path: Path) -> None:
     """What was found, for people."""
     facts, found = tuning.to_json(), tuning.confirmation
     print_line(
-        f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; {facts['folds']} folds of {facts['n_searched']} photographs"
+        f"trials: {', '.join(f'{count} {state}' for state, count in facts['trials'].items())}; "
+        f"{facts['folds']} folds of {facts['n_searched']} photographs"
     )
     print_line(
-        f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  (chosen for it: too good)"
+        f"  AUROC, default recipe  {tuning.default_auroc:.4f}\n  AUROC, best recipe     {tuning.auroc:.4f}  "
+        "(chosen for it: too good)"
     )
     if found is None:
         print_line("  no recipe was better than the default")
     else:
         low, high = found.gain.ci
         print_line(
-            f"  gain on {found.n} photographs held out of the search {found.gain.mean:+.4f} ({low:+.4f} to {high:+.4f}, p {found.gain.p:.3f})"
+            f"  gain on {found.n} photographs held out of the search {found.gain.mean:+.4f} ({low:+.4f} to "
+            f"{high:+.4f}, p {found.gain.p:.3f})"
         )
     for name in tuning.searched:
         print_line(
-            f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance {tuning.importance.get(name, 0):.2f}"
+            f"  {name:<22} {getattr(tuning.recipe, name)!s:<12.12} importance "
+            f"{tuning.importance.get(name, 0):.2f}"
         )
     say(
-        f"recipe: {path}; use it: lentigo train {data} --recipe {path} --out RUN; table and figures: {path.parent}"
+        f"recipe: {path}; use it: lentigo train {data} --recipe {path} --out RUN; table and figures: "
+        f"{path.parent}"
     )
 
 
@@ -274,8 +288,14 @@ def tell_cost(cost: Any) -> list[str]:
     if cost is None:
         return [""] * len(COST_TITLES)
     memory = "" if cost.memory_megabytes is None else f"{cost.memory_megabytes:.0f}"
-    return [f"{cost.parameters / 1e6:.2f} M", f"{cost.multiplications / 1e9:.2f} G", f"{cost.milliseconds_alone:.1f}", f"{cost.milliseconds_among_many:.1f}",
-            memory, f"{cost.megabytes:.1f}"]  # fmt: skip
+    return [
+        f"{cost.parameters / 1e6:.2f} M",
+        f"{cost.multiplications / 1e9:.2f} G",
+        f"{cost.milliseconds_alone:.1f}",
+        f"{cost.milliseconds_among_many:.1f}",
+        memory,
+        f"{cost.megabytes:.1f}",
+    ]
 
 
 def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
@@ -296,7 +316,8 @@ def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
     facts = ranking.to_json()
     split = f"{facts['folds']} folds" if facts["folds"] else "one split"
     print_line(
-        f"{count_of(facts['n'], 'photograph')}, {facts['n_malignant']} malignant, {facts['groups']} groups; {split}, {count_of(facts['seeds'], 'seed')}: {facts['trainings']} trainings each"
+        f"{count_of(facts['n'], 'photograph')}, {facts['n_malignant']} malignant, {facts['groups']} groups; "
+        f"{split}, {count_of(facts['seeds'], 'seed')}: {facts['trainings']} trainings each"
     )
     print_line(facts["method"])
     say(f"table: {out / 'comparison.csv'}; figure: {figure}")

@@ -1,4 +1,6 @@
-"""The commands around the service: `lentigo serve`, who may use it (`lentigo keys`) and what it has answered (`lentigo history`)."""
+"""The commands around the service: `lentigo serve`, who may use it (`lentigo keys`) and what it has answered
+(`lentigo history`).
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ Db = Annotated[
     str | None,
     Option(
         "--db",
-        help="sqlite:///FILE or postgresql://USER@HOST/NAME; else $LENTIGO_DB, else a file in your data folder.",
+        help="sqlite:///FILE or postgresql://USER@HOST/NAME; else $LENTIGO_DB, else a file in your data "
+        "folder.",
     ),
 ]
 WHO = "command line"  # in the audit trail
@@ -65,7 +68,8 @@ def serve(
             emit(facts)
         else:
             say(
-                f"{facts['model']} answers at {facts['url']} (store: {facts['store']}); Ctrl-C ends it. A research tool, not a medical device."
+                f"{facts['model']} answers at {facts['url']} (store: {facts['store']}); Ctrl-C ends it. A "
+                "research tool, not a medical device."
             )
 
     run(
@@ -171,7 +175,8 @@ def history(
         str | None,
         Option(
             "--forget",
-            help="Deletes predictions older than 365d, 52w or 36h, or from before a date, their reviews, photographs and empty lesions.",
+            help="Deletes predictions older than 365d, 52w or 36h, or from before a date, their reviews, "
+            "photographs and empty lesions.",
         ),
     ] = None,
     yes: Annotated[
@@ -222,7 +227,8 @@ def make_query(
     found = None if lesion is None else store.find_lesion(lesion) or store.get_lesion(lesion)
     if lesion is not None and found is None:
         raise UsageError(
-            f"--lesion {lesion!r}: no lesion has that name or id; `lentigo history` shows those with photographs"
+            f"--lesion {lesion!r}: no lesion has that name or id; `lentigo history` shows those with "
+            "photographs"
         )
     return Query(
         lesion=found and found.id,
@@ -282,9 +288,11 @@ def export_records(store: Any, records: Iterable[Any], path: Path, as_json: bool
 
 
 def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
-    """Deletes what is older, the photographs that were kept of it alone, and what a crash left of others without a record.
+    """Deletes what is older, the photographs that were kept of it alone, and what a crash left of others
+    without a record.
 
-    Nothing is kept meanwhile, so what no record names now is nobody's. Without `yes` says what would go, as a `UsageError`.
+    Nothing is kept meanwhile, so what no record names now is nobody's. Without `yes` says what would go, as a
+    `UsageError`.
     """
     from lentigo.images.photographs import Problem
     from lentigo.serving.store.kept_images import ImageFolder
@@ -292,11 +300,13 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
     count, kept = store.count_old(before)
     if not yes:
         raise UsageError(
-            f"--forget would delete {count} predictions made before {show_moment(before)}, {kept} of them with a kept photograph; add --yes"
+            f"--forget would delete {count} predictions made before {show_moment(before)}, {kept} of them "
+            "with a kept photograph; add --yes"
         )
     if kept and photos is None:
         raise UsageError(
-            f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by --keep-photos, as `serve` was given it"
+            f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by "
+            "--keep-photos, as `serve` was given it"
         )
     folder = ImageFolder(photos) if photos is not None else None
     problems = []
@@ -305,7 +315,8 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
         store.log(
             WHO,
             "forget",
-            f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before {before.isoformat()}",
+            f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before "
+            f"{before.isoformat()}",
         )
         strays, parts = [], 0
         if folder:
@@ -325,7 +336,8 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
         emit(facts | {"problems": [asdict(problem) for problem in problems]})
     else:
         say(
-            f"deleted {forgotten.predictions} predictions, {removed} kept photographs and {forgotten.lesions} empty lesions from before {show_moment(before)}"
+            f"deleted {forgotten.predictions} predictions, {removed} kept photographs and "
+            f"{forgotten.lesions} empty lesions from before {show_moment(before)}"
         )
         if parts:
             say(f"and {parts} files that were not finished")
@@ -342,7 +354,9 @@ def describe_key(key: Any) -> dict[str, Any]:
 
 
 def read_limit(words: str) -> datetime:
-    """The moment before which all is forgotten: so long ago by this machine's clock, or a date. Raises `UsageError`."""
+    """The moment before which all is forgotten: so long ago by this machine's clock, or a date. Raises
+    `UsageError`.
+    """
     if re.fullmatch(r"\d{4}-\d\d-\d\d", words):
         return read_moment("--forget", words)
     return datetime.now(UTC) - read_age(words)
@@ -357,13 +371,16 @@ def read_age(words: str) -> timedelta:
     found = re.fullmatch(r"(\d{1,4})([hdw])", words.strip().lower())
     if not found:
         raise UsageError(
-            f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w, or a date such as 2025-12-31"
+            f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w, or a date such as "
+            "2025-12-31"
         )
     return timedelta(**{AGES[found[2]]: int(found[1])})
 
 
 def read_moment(option: str, words: str | None) -> datetime | None:
-    """A date, or a date and time, in this machine's time zone unless it names another. Raises `UsageError`."""
+    """A date, or a date and time, in this machine's time zone unless it names another. Raises
+    `UsageError`.
+    """
     if words is None:
         return None
     try:

@@ -24,7 +24,8 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
         )
     (tn, fp), (fn, tp) = scores["confusion"]
     print_line(
-        f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign cleared, {fp} called malignant"
+        f"  at the threshold {scores['threshold']:.3f}: {tp} malignant found, {fn} missed; {tn} benign "
+        f"cleared, {fp} called malignant"
     )
     for note in filter(None, (*scores["notes"], mark_leaks(scores))):
         print_line(f"  {note}")
@@ -41,16 +42,20 @@ def print_training_set(facts: dict[str, Any]) -> None:
     """What a training found among its photographs, as text."""
     if facts["left_out"]:
         print_line(
-            f"  {count_of(facts['left_out']['n'], 'photograph')} left out, since the given split leaks: {tell_leaks(facts['left_out'])}"
+            f"  {count_of(facts['left_out']['n'], 'photograph')} left out, since the given split leaks: "
+            f"{tell_leaks(facts['left_out'])}"
         )
     if facts["duplicates"] and facts["duplicates"]["groups"]:
         print_line(
-            f"  {facts['duplicates']['photographs']} photographs show what another shows; each of their {facts['duplicates']['groups']} groups counts as one"
+            f"  {facts['duplicates']['photographs']} photographs show what another shows; each of their "
+            f"{facts['duplicates']['groups']} groups counts as one"
         )
 
 
 def print_start(facts: dict[str, int] | None) -> None:
-    """What the start of a training has learned from, and for how many photographs copies are not recognised, as text."""
+    """What the start of a training has learned from, and for how many photographs copies are not recognised,
+    as text.
+    """
     if facts:
         print_line(f"  {tell_start(facts)}")
 
@@ -74,18 +79,24 @@ def print_limits(facts: dict[str, Any]) -> None:
     """What one gets without the lesion, and what the set shares with the training, as text."""
     print_line(f"  AUROC without the lesion: {list_baselines(facts['shortcut_baselines'])}")
     print_line(
-        f"  accuracy of always naming the larger class: {facts['shortcut_baselines']['majority_accuracy']:.3f}"
+        "  accuracy of always naming the larger class: "
+        f"{facts['shortcut_baselines']['majority_accuracy']:.3f}"
     )
     print_contamination(facts["contamination"])
     duplicates = (facts["contamination"] or {}).get("duplicates")
     if duplicates:
         copied = {duplicate["image"] for duplicate in duplicates}
         print_line(
-            f"  {len(copied)} show what a photograph of the training shows ({count_duplicate_kinds(duplicates)}): the numbers above are too good"
+            f"  {len(copied)} show what a photograph of the training shows "
+            f"({count_duplicate_kinds(duplicates)}): the numbers above are too good"
         )
     if facts["comparison"]:
-        print_line("  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} ({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
-              "that it alone got right {only_first_right}, this one alone {only_second_right}, p {p_decisions:.3f}".format(**show_unknown(facts["comparison"])))  # fmt: skip
+        print_line(
+            "  AUROC beside {names[0]}: {second_auroc:.4f} and {first_auroc:.4f}, {difference:+.4f} "
+            "({ci[0]:+.4f} to {ci[1]:+.4f}), p {p:.3f}; decisions "
+            "that it alone got right {only_first_right}, this one alone {only_second_right}, p "
+            "{p_decisions:.3f}".format(**show_unknown(facts["comparison"]))
+        )
         print_contamination(facts["contamination_of_other"])
 
 
@@ -96,7 +107,8 @@ def print_contamination(facts: dict[str, Any]) -> None:
     if not facts["by_file"] and facts["by_picture"] == 0 and facts["learned_from"]:
         known = facts["learned_from"] - facts["not_known"]
         print_line(
-            f"  none of these photographs is, in whatever file, among {known:,} that {facts['model']} has learned from"
+            f"  none of these photographs is, in whatever file, among {known:,} that {facts['model']} has "
+            "learned from"
         )
 
 
@@ -117,10 +129,12 @@ def print_audit(facts: dict[str, Any]) -> None:
         + (f", with {facts['against']}" if facts["against"] else "")
     )
     print_line(
-        f"  copies: {count_of(len(facts['duplicates']), 'pair')} ({count_duplicate_kinds(facts['duplicates']) or 'none'}), {count_of(facts['groups'], 'group')}"
+        f"  copies: {count_of(len(facts['duplicates']), 'pair')} "
+        f"({count_duplicate_kinds(facts['duplicates']) or 'none'}), {count_of(facts['groups'], 'group')}"
     )
     print_line(
-        f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: {len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}"
+        f"  leaks: {len(facts['leaks'])}; groups of one lesion with two labels: "
+        f"{len(facts['label_conflicts'])}; unreadable: {len(facts['unreadable'])}"
     )
     if facts["shortcut_baselines"]:
         print_line(f"  AUROC without the lesion: {list_baselines(facts['shortcut_baselines'])}")
@@ -151,12 +165,18 @@ def show_unknown(facts: dict[str, Any]) -> dict[str, Any]:
 
 def describe_values(values: Any) -> str:
     """PPV and NPV in a sentence."""
-    return (f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {values.ppv:.1%} are "
-            f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} ({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})")  # fmt: skip
+    return (
+        f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant "
+        f"{values.ppv:.1%} are "
+        f"({values.ppv_ci[0]:.1%} to {values.ppv_ci[1]:.1%}), of those called benign {values.npv:.2%} "
+        f"({values.npv_ci[0]:.2%} to {values.npv_ci[1]:.2%})"
+    )
 
 
 def print_reading(description: Any) -> None:
-    """The diagnoses of a data set, and how its columns and labels were understood where that was not plain."""
+    """The diagnoses of a data set, and how its columns and labels were understood where that was not
+    plain.
+    """
     print_diagnoses(description.diagnoses, description.other_diagnoses)
     if description.reading is not None and not description.reading.plain:
         print_line(description.reading.tell())
@@ -177,12 +197,14 @@ def print_diagnoses(diagnoses: dict[str, int], others: dict[str, int], indent: s
 def print_import(answer: Any) -> None:
     """What was imported, which policy decided, and what to know before a training, as text."""
     print_line(
-        f"{answer.manifest}: {count_of(answer.n, 'photograph')}, {answer.n_malignant} malignant, by the policy {answer.policy.name} ({answer.policy.reason})"
+        f"{answer.manifest}: {count_of(answer.n, 'photograph')}, {answer.n_malignant} malignant, by the "
+        f"policy {answer.policy.name} ({answer.policy.reason})"
     )
     for source in answer.sources:
         terms = ", ".join(source["licenses"]) or "licence not known"
         print_line(
-            f"  {source['source']} from {source['given']}: {count_of(source['n'], 'photograph')}, {source['n_malignant']} malignant; {terms}"
+            f"  {source['source']} from {source['given']}: {count_of(source['n'], 'photograph')}, "
+            f"{source['n_malignant']} malignant; {terms}"
         )
     if answer.left_out:
         print_line(
@@ -192,23 +214,31 @@ def print_import(answer: Any) -> None:
         )
     print_diagnoses(answer.diagnoses, answer.other_diagnoses, "  ")
     if answer.duplicates["photographs"]:
-        print_line("  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in several sources: "
-              "they share a duplicate_group".format(**answer.duplicates))  # fmt: skip
+        print_line(
+            "  {photographs} photographs are {groups}, seen more than once, {in_several_sources} of them in "
+            "several sources: "
+            "they share a duplicate_group".format(**answer.duplicates)
+        )
     if answer.conflicts:
         print_line(
-            f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see {answer.record}"
+            f"  {len(answer.conflicts)} of these are benign in one place and malignant in another: see "
+            f"{answer.record}"
         )
     if answer.leaks:
         print_line(
-            f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published splits: import with --no-splits"
+            f"  {len(answer.leaks)} patients, lesions or duplicates stand on two sides of the published "
+            "splits: import with --no-splits"
         )
     print_line(f"  {answer.record}: which diagnosis became which class")
 
 
 def print_partition(facts: dict[str, Any]) -> None:
-    """A split: photographs by part, class and, where there are several, source, how close to what was asked, and what is odd, as text."""
+    """A split: photographs by part, class and, where there are several, source, how close to what was asked,
+    and what is odd, as text.
+    """
     print_line(
-        f"{facts['out']}: {count_of(facts['n'], 'photograph')} in {count_of(facts['groups'], 'group')} (patient, lesion or picture), seed {facts['seed']}"
+        f"{facts['out']}: {count_of(facts['n'], 'photograph')} in {count_of(facts['groups'], 'group')} "
+        f"(patient, lesion or picture), seed {facts['seed']}"
     )
     for part, wanted in facts["wanted"].items():
         rows = [row for row in facts["counts"] if row["split"] == part]
@@ -217,7 +247,8 @@ def print_partition(facts: dict[str, Any]) -> None:
             for label in dict.fromkeys(row["label"] for row in rows)
         )
         print_line(
-            f"  {part:<11}{sum(row['n'] for row in rows):>7}  {100 * facts['shares'][part]:.2f} % ({100 * wanted:g} % asked)  {labels}"
+            f"  {part:<11}{sum(row['n'] for row in rows):>7}  {100 * facts['shares'][part]:.2f} % "
+            f"({100 * wanted:g} % asked)  {labels}"
         )
         sources = (
             [f"{row['source']} {row['label']} {row['n']}" for row in rows]
@@ -232,15 +263,18 @@ def print_partition(facts: dict[str, Any]) -> None:
     )
     if facts["duplicates"]:
         print_line(
-            f"  {count_of(facts['duplicates']['photographs'], 'photograph')} show what another shows, in {count_of(facts['duplicates']['groups'], 'group')} (duplicate_group)"
+            f"  {count_of(facts['duplicates']['photographs'], 'photograph')} show what another shows, in "
+            f"{count_of(facts['duplicates']['groups'], 'group')} (duplicate_group)"
         )
     if facts["kept"] or facts["moved"]:
         print_line(
-            f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} moved to the part of photographs that they belong with"
+            f"  {facts['kept']} stay as the earlier manifest has them or their group, {len(facts['moved'])} "
+            "moved to the part of photographs that they belong with"
         )
     if facts["conflicts"]:
         print_line(
-            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or image', 'lesions or images')}; {facts['left_out'] or 'none'} of their photographs left out:"
+            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or image', 'lesions or images')}; "
+            f"{facts['left_out'] or 'none'} of their photographs left out:"
         )
         for conflict in facts["conflicts"]:
             named = ", ".join(

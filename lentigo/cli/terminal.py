@@ -57,7 +57,9 @@ def print_line(text: str) -> None:
 
 @contextmanager
 def name_stdout() -> Iterator[None]:
-    """Turns what the system says of a stdout that cannot be written into a `SpaceError`; `BrokenPipeError` stays."""
+    """Turns what the system says of a stdout that cannot be written into a `SpaceError`; `BrokenPipeError`
+    stays.
+    """
     try:
         yield
     except BrokenPipeError:
@@ -65,7 +67,8 @@ def name_stdout() -> Iterator[None]:
     except OSError as error:
         leave_stdout()
         raise SpaceError(
-            f"standard output: could not be written ({error.strerror or error}); free some space or send it elsewhere"
+            f"standard output: could not be written ({error.strerror or error}); free some space or send it "
+            "elsewhere"
         ) from error
 
 
@@ -76,7 +79,9 @@ def leave_stdout() -> None:
 
 
 def flush_stdout() -> None:
-    """Writes what waits. Raises `SpaceError` where that cannot be; a reader that has left is none of our business."""
+    """Writes what waits. Raises `SpaceError` where that cannot be; a reader that has left is none of our
+    business.
+    """
     try:
         with name_stdout():
             sys.stdout.flush()
@@ -87,8 +92,8 @@ def flush_stdout() -> None:
 def open_closed_streams() -> None:
     """Opens stdin, stdout and stderr on nothing where they are closed.
 
-    Else the next file that is opened would take their number and get what is meant for them, and Python would print to stdout what is
-    meant for a closed stderr.
+    Else the next file that is opened would take their number and get what is meant for them, and Python would
+    print to stdout what is meant for a closed stderr.
     """
     for number in (0, 1, 2):
         try:
@@ -116,7 +121,8 @@ def show_own_warnings() -> None:
 
 
 def require_ending(option: str, path: Path | None, endings: tuple[str, ...], content: str) -> None:
-    """Makes sure, before the work, that a file's name does not promise another format than the one that is written, and that it can be written.
+    """Makes sure, before the work, that a file's name does not promise another format than the one that is
+    written, and that it can be written.
 
     Args:
         option: The option that named the file, such as "--out".
@@ -188,7 +194,9 @@ def mute_stderr() -> Iterator[None]:
 
 
 class Bars:
-    """Progress bars on stderr: rate and time left; nothing where stderr is no terminal. stdout is left alone."""
+    """Progress bars on stderr: rate and time left; nothing where stderr is no terminal. stdout is left
+    alone.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -201,13 +209,21 @@ class Bars:
             TimeRemainingColumn,
         )
 
-        columns = (TextColumn("{task.description:<26}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"),
-                   TimeElapsedColumn(), TextColumn("left"), TimeRemainingColumn())  # fmt: skip
+        columns = (
+            TextColumn("{task.description:<26}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+        )
         console = Console(stderr=True)
         shown = (
             is_terminal(sys.stderr) and not console.is_dumb_terminal
         )  # Rich takes a file for a terminal where FORCE_COLOR is set
-        # By itself Rich sends what is printed meanwhile to its own console, cut to its width: answers would not reach stdout.
+        # By itself Rich sends what is printed meanwhile to its own console, cut to its width: answers would
+        # not reach stdout.
         self.progress = Progress(
             *columns,
             console=console,
@@ -242,7 +258,9 @@ def is_terminal(stream: Any) -> bool:
 
 
 def watch_answers() -> Bars | AbstractContextManager[Progress]:
-    """Bars for answers that are printed one by one; where those appear on a terminal they show the progress themselves."""
+    """Bars for answers that are printed one by one; where those appear on a terminal they show the progress
+    themselves.
+    """
     return nullcontext(show_nothing) if is_terminal(sys.stdout) else Bars()
 
 

@@ -1,4 +1,6 @@
-"""The cache: what can be computed again, kept under a seal. What is damaged is not taken; what cannot be kept is no error."""
+"""The cache: what can be computed again, kept under a seal. What is damaged is not taken; what cannot be kept
+is no error.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from pathlib import Path
 from lentigo.common.files import CACHE_VARIABLE, NO_HOME, cache_folder, name_full_disk, write_whole
 from lentigo.errors import SpaceError
 
-SEAL = b"lentigo-sha256 "  # begins a kept file; then follow 64 hexadecimal digits, the end of the line, and the content
+# Begins a kept file; then follow 64 hexadecimal digits, the end of the line, and the content
+SEAL = b"lentigo-sha256 "
 HEAD_BYTES = len(SEAL) + 64 + 1
 
 
@@ -53,7 +56,8 @@ def read_from_cache(path: Path) -> bytes | None:
         path: The file, as `keep_in_cache` was given it.
 
     Returns:
-        None where there is no such file, and where its content is not the one that was kept: such a file is removed.
+        None where there is no such file, and where its content is not the one that was kept: such a file is
+            removed.
     """
     try:
         with path.open("rb") as file:
@@ -74,7 +78,9 @@ def remove_from_cache(path: Path) -> None:
 
 
 def list_cache(folder: Path, suffix: str) -> Iterator[Path]:
-    """The files of a folder of the cache that end so, in the order of their names; none where it cannot be read."""
+    """The files of a folder of the cache that end so, in the order of their names; none where it cannot be
+    read.
+    """
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
     except OSError:
@@ -86,7 +92,8 @@ def list_cache(folder: Path, suffix: str) -> Iterator[Path]:
 
 @cache
 def make_scratch() -> Path:
-    """A temporary folder that ends with this process, for what has to lie in files where the cache cannot be written.
+    """A temporary folder that ends with this process, for what has to lie in files where the cache cannot be
+    written.
 
     Raises:
         SpaceError: Where no temporary folder can be made either.
@@ -135,7 +142,8 @@ def warn_of_cache(error: SpaceError) -> None:
     place = "no home folder is known" if folder == NO_HOME else str(folder)
     reason = str((error.__cause__ and getattr(error.__cause__, "strerror", None)) or error)
     warnings.warn(
-        f"{place}: the cache cannot be written ({reason}); going on without it: set {CACHE_VARIABLE} to a folder that can be written",
+        f"{place}: the cache cannot be written ({reason}); going on without it: set {CACHE_VARIABLE} to a "
+        "folder that can be written",
         CacheWarning,
         stacklevel=2,
     )

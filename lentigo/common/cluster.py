@@ -1,7 +1,7 @@
 """More than one machine: work in parts on the nodes of a Ray cluster.
 
-Ray starts the workers, brings parts and answers, and does again what a lost worker had; nothing here replaces it. A worker opens its work once (a model
-is loaded, a data set unpacked) and keeps it for the parts to come.
+Ray starts the workers, brings parts and answers, and does again what a lost worker had; nothing here replaces
+it. A worker opens its work once (a model is loaded, a data set unpacked) and keeps it for the parts to come.
 """
 
 from __future__ import annotations
@@ -52,7 +52,9 @@ class Work(Protocol):
     """What workers do. A frozen dataclass of plain values: it is sent to each worker."""
 
     def open(self, cores: int) -> Callable[[list], Sequence]:
-        """Gets ready on so many cores, once in each worker; what it gives answers for the items of a part, one for one."""
+        """Gets ready on so many cores, once in each worker; what it gives answers for the items of a part,
+        one for one.
+        """
 
 
 @dataclass(frozen=True)
@@ -66,7 +68,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster that was joined; `cores` are those of each worker. `shared` is whether all its nodes are on this machine."""
+    """A cluster that was joined; `cores` are those of each worker. `shared` is whether all its nodes are on
+    this machine.
+    """
 
     address: str
     cores: int
@@ -96,9 +100,11 @@ class Cluster:
         size: int | None = None,
         give_up: Callable[[Any, Lost], Any],
     ) -> Iterator[Any]:
-        """One answer for each item, in order, as parts are finished; `count` is the number of items where it is known, `size` that of a part.
+        """One answer for each item, in order, as parts are finished; `count` is the number of items where it
+        is known, `size` that of a part.
 
-        `give_up` answers for an item at which every worker was lost. Raises `ClusterError` where no node is left, and whatever `LentigoError` the work raises.
+        `give_up` answers for an item at which every worker was lost. Raises `ClusterError` where no node is
+        left, and whatever `LentigoError` the work raises.
         """
         import ray
 
@@ -133,7 +139,8 @@ class Cluster:
             waited = 0.0 if self.count_workers() else waited + ANSWER_S
             if waited >= EMPTY_S:
                 raise ClusterError(
-                    f"{self.address}: no node is left that could go on; expected one with {self.cores} processors: start one, and call again"
+                    f"{self.address}: no node is left that could go on; expected one with {self.cores} "
+                    "processors: start one, and call again"
                 )
         try:
             said, *rest = ray.get(reference)
@@ -143,7 +150,8 @@ class Cluster:
             raise error.cause if isinstance(error.cause, LentigoError) else error from None
         except RayError as error:
             raise ClusterError(
-                f"{self.address}: {first_line(error)}; expected a cluster that goes on: look into Ray's logs on its head node"
+                f"{self.address}: {first_line(error)}; expected a cluster that goes on: look into Ray's "
+                "logs on its head node"
             ) from error
         if said == "refused":
             raise refuse_node(*rest)
@@ -152,10 +160,12 @@ class Cluster:
 
 @contextmanager
 def join_cluster(address: str, *, cores: int | None = None, workers: int | None = None) -> Iterator[Cluster]:
-    """Joins the cluster whose head is at `address` (HOST:PORT, ray://HOST:PORT, or auto for that of this machine), or starts worker processes here for
-    `LOCAL`, which end with the context and are reached from this machine alone.
+    """Joins the cluster whose head is at `address` (HOST:PORT, ray://HOST:PORT, or auto for that of this
+    machine), or starts worker processes here for `LOCAL`, which end with the context and are reached from
+    this machine alone.
 
-    `cores` are those of a worker; `workers` is their number for `LOCAL`, as many as fit without it. Raises `ClusterError` where nobody answers, and where a node has another Lentigo or Python.
+    `cores` are those of a worker; `workers` is their number for `LOCAL`, as many as fit without it. Raises
+    `ClusterError` where nobody answers, and where a node has another Lentigo or Python.
     """
     with ExitStack() as stack:
         stack.enter_context(set_environment(QUIET | (start_settings() if address == LOCAL else {})))
@@ -164,7 +174,8 @@ def join_cluster(address: str, *, cores: int | None = None, workers: int | None 
 
         if ray.is_initialized():
             raise ClusterError(
-                "this process is in a cluster already; expected one at a time: leave that first (ray.shutdown())"
+                "this process is in a cluster already; expected one at a time: leave that first "
+                "(ray.shutdown())"
             )
         start_ray(address, workers * (cores or 1) if workers else count_cores(), stack)
         stack.callback(ray.shutdown)
@@ -173,12 +184,14 @@ def join_cluster(address: str, *, cores: int | None = None, workers: int | None 
         nodes = draft.list_nodes()
         if not nodes:
             raise ClusterError(
-                f"{address}: none of its nodes computes; expected one with a processor at least: ray start --address={address} --num-cpus=N"
+                f"{address}: none of its nodes computes; expected one with a processor at least: ray start "
+                f"--address={address} --num-cpus=N"
             )
         smallest = min(node.cores for node in nodes)
         if cores and cores > max(node.cores for node in nodes):
             raise UsageError(
-                f"{cores} cores a worker; expected {max(node.cores for node in nodes)} at most, as many as a node has"
+                f"{cores} cores a worker; expected {max(node.cores for node in nodes)} at most, as many as "
+                "a node has"
             )
         check_nodes(nodes)
         yield Cluster(
@@ -187,7 +200,9 @@ def join_cluster(address: str, *, cores: int | None = None, workers: int | None 
 
 
 def start_settings() -> dict[str, str | None]:
-    """Of workers on this machine: on loopback only, and behind a token that only this process and they know. That it is asked for Ray sees to itself."""
+    """Of workers on this machine: on loopback only, and behind a token that only this process and they know.
+    That it is asked for Ray sees to itself.
+    """
     return LOOPBACK | {"RAY_AUTH_TOKEN": make_token(), "RAY_AUTH_MODE": None}
 
 
@@ -208,7 +223,8 @@ def check_address(address: str) -> None:
         host = port = None
     if not host or not port or place.scheme not in ("ray", "ray-head"):
         raise UsageError(
-            f"cluster {address!r} is no address; expected HOST:PORT of its head, ray://HOST:PORT, auto or {LOCAL}"
+            f"cluster {address!r} is no address; expected HOST:PORT of its head, ray://HOST:PORT, auto or "
+            f"{LOCAL}"
         )
     try:
         with socket.create_connection((host, port), timeout=ANSWER_S) as connection:
@@ -219,8 +235,8 @@ def check_address(address: str) -> None:
 
 
 def speaks_http2(connection: socket.socket) -> bool:
-    """Whether a server greets as HTTP/2 asks, which Ray's do: it has to send a SETTINGS frame first (RFC 9113, section 3.4). Raises `OSError` after a while
-    of silence.
+    """Whether a server greets as HTTP/2 asks, which Ray's do: it has to send a SETTINGS frame first (RFC
+    9113, section 3.4). Raises `OSError` after a while of silence.
 
     Ray itself would wait for minutes.
     """
@@ -232,7 +248,9 @@ def speaks_http2(connection: socket.socket) -> bool:
 
 
 def start_ray(address: str, processors: int, stack: ExitStack) -> None:
-    """`ray.init` without its dashboard and its messages, for `LOCAL` with so many processors. Raises `ClusterError`."""
+    """`ray.init` without its dashboard and its messages, for `LOCAL` with so many processors. Raises
+    `ClusterError`.
+    """
     import ray
 
     options: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.CRITICAL}
@@ -258,7 +276,9 @@ def start_ray(address: str, processors: int, stack: ExitStack) -> None:
 
 
 def is_late(error: Exception) -> bool:
-    """Whether Ray gave up only because its processes took long to start: it waits half a minute, and no setting says otherwise."""
+    """Whether Ray gave up only because its processes took long to start: it waits half a minute, and no
+    setting says otherwise.
+    """
     return "timed out during startup" in str(error)
 
 
@@ -267,7 +287,8 @@ def explain_start(address: str, error: Exception) -> ClusterError:
     words = " ".join(str(error).split())
     if is_late(error):
         return ClusterError(
-            f"cluster {address}: Ray's own processes do not start in time, {STARTS} times over; expected a machine that is less busy: try later"
+            f"cluster {address}: Ray's own processes do not start in time, {STARTS} times over; expected a "
+            "machine that is less busy: try later"
         )
     if "ersion" in words:
         return ClusterError(
@@ -275,12 +296,14 @@ def explain_start(address: str, error: Exception) -> ClusterError:
         )
     if "oken" in words:
         return ClusterError(
-            f"cluster {address}: asks for a token ({first_line(error)}); set RAY_AUTH_MODE=token and RAY_AUTH_TOKEN to that of the cluster"
+            f"cluster {address}: asks for a token ({first_line(error)}); set RAY_AUTH_MODE=token and "
+            "RAY_AUTH_TOKEN to that of the cluster"
         )
     if isinstance(error, ConnectionError | TimeoutError):
         return explain_silence(address, first_line(error))
     return ClusterError(
-        f"cluster {address}: cannot be joined ({first_line(error)}); expected the head of a Ray cluster, see docs/cluster.md"
+        f"cluster {address}: cannot be joined ({first_line(error)}); expected the head of a Ray cluster, "
+        "see docs/cluster.md"
     )
 
 
@@ -300,7 +323,8 @@ def count_cores() -> int:
 def explain_silence(address: str, reason: str) -> ClusterError:
     """Nobody answers at an address."""
     return ClusterError(
-        f"cluster {address}: nobody answers ({reason}); expected the head of a Ray cluster: start one with `ray start --head --port=6379`, "
+        f"cluster {address}: nobody answers ({reason}); expected the head of a Ray cluster: start one with "
+        "`ray start --head --port=6379`, "
         f"or work on this machine with --cluster {LOCAL}"
     )
 
@@ -322,7 +346,8 @@ def refuse_node(name: str, found: dict[str, str]) -> ClusterError:
         for versions in (found, name_versions())
     )
     return ClusterError(
-        f"node {name}: has {theirs}, this machine {ours}; expected the same on every node: install them there, or leave that node out"
+        f"node {name}: has {theirs}, this machine {ours}; expected the same on every node: install them "
+        "there, or leave that node out"
     )
 
 
@@ -343,21 +368,25 @@ def check_nodes(nodes: Sequence[Node]) -> None:
     done, late = ray.wait(list(waiting), num_returns=len(waiting), timeout=START_S)
     if late:
         raise ClusterError(
-            f"node {waiting[late[0]].name}: starts no worker within {START_S:.0f} s; expected one: look at that node, or leave it out"
+            f"node {waiting[late[0]].name}: starts no worker within {START_S:.0f} s; expected one: look at "
+            "that node, or leave it out"
         )
     for reference in done:
         try:
             said, *rest = ray.get(reference)
         except ray.exceptions.RayError as error:
             raise ClusterError(
-                f"node {waiting[reference].name}: its worker ends at once ({first_line(error)}); look at that node, or leave it out"
+                f"node {waiting[reference].name}: its worker ends at once ({first_line(error)}); look at "
+                "that node, or leave it out"
             ) from error
         if said == "refused":
             raise refuse_node(*rest)
 
 
 def make_task() -> Callable[..., tuple]:
-    """What Ray runs on a node. It is sent whole, not by its name: a node with another Lentigo, or none, must be able to say so."""
+    """What Ray runs on a node. It is sent whole, not by its name: a node with another Lentigo, or none, must
+    be able to say so.
+    """
 
     def task(
         versions: dict[str, str], cores: int = 1, key: str = "", work: Any = None, part: bytes = b""
@@ -385,7 +414,9 @@ _opened: dict[str, Callable[[list], Sequence]] = {}
 
 
 def do_part(cores: int, key: str, work: np.ndarray, part: bytes) -> bytes:
-    """In a worker: the answers for a part, pickled. The work of a `key` is opened once; that of another is forgotten."""
+    """In a worker: the answers for a part, pickled. The work of a `key` is opened once; that of another is
+    forgotten.
+    """
     import ray
 
     if key not in _opened:

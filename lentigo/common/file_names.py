@@ -1,7 +1,9 @@
-"""Names of files as text: a name need not be UTF-8 on a disk, but in tables, JSON, HTML and databases it has to be.
+"""Names of files as text: a name need not be UTF-8 on a disk, but in tables, JSON, HTML and databases it has
+to be.
 
-Python has a lone surrogate for each byte of a name that is not UTF-8, which no text file may hold and Arrow refuses. So a name is spelled
-where it is found (`l\\udce4sion.png` for the byte E4), is text from then on, and leads to its file again where that is opened.
+Python has a lone surrogate for each byte of a name that is not UTF-8, which no text file may hold and Arrow
+refuses. So a name is spelled where it is found (`l\\udce4sion.png` for the byte E4), is text from then on,
+and leads to its file again where that is opened.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ def spell_name(name: str | os.PathLike[str]) -> str:
 
 
 def spell_controls(text: str, keep: str = "") -> str:
-    r"""Words without letters that command a terminal, or that turn the order in which others are shown: each is spelled.
+    r"""Words without letters that command a terminal, or that turn the order in which others are shown: each
+    is spelled.
 
     Args:
         text: words for people, with names of files that anybody may have chosen.
@@ -50,7 +53,8 @@ def spell_controls(text: str, keep: str = "") -> str:
 
 
 def resolve_name(name: str | os.PathLike[str]) -> str:
-    """The one name of a file, whatever path or link leads to it; never raises, not for links that lead to themselves either.
+    """The one name of a file, whatever path or link leads to it; never raises, not for links that lead to
+    themselves either.
 
     Args:
         name: a path as text.
@@ -65,7 +69,8 @@ def resolve_name(name: str | os.PathLike[str]) -> str:
 
 
 def find_name(name: str | os.PathLike[str]) -> str:
-    """The name by which a file is opened: as it is written where that is there, else as one that is spelled so, or the same letters in another code.
+    """The name by which a file is opened: as it is written where that is there, else as one that is spelled
+    so, or the same letters in another code.
 
     Args:
         name: a path as text.

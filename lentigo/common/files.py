@@ -46,7 +46,8 @@ FRESH_SECONDS = 3600.0
 
 @contextmanager
 def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
-    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the path.
+    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the
+    path.
 
     Args:
         path: The file or folder that is being written.
@@ -92,9 +93,10 @@ def shorten_name(name: str, most: int = LONGEST_STEM) -> str:
 def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
     """Yields a temporary path beside `path`; what is written there takes its place at the end, or never.
 
-    The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made. The content is on the
-    disk before the name is, and the name before this ends: after a power cut the file is the old one or the new one.
-    What is no file (`/dev/stdout`, `/dev/null`, a pipe) keeps its place and is written to.
+    The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made.
+    The content is on the disk before the name is, and the name before this ends: after a power cut the file
+    is the old one or the new one. What is no file (`/dev/stdout`, `/dev/null`, a pipe) keeps its place and is
+    written to.
 
     Args:
         path: The file to be written.
@@ -132,7 +134,9 @@ STREAMS = (
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether a name stands for a device, a pipe or what this process has open: no file may take its place."""
+    """Whether a name stands for a device, a pipe or what this process has open: no file may take its
+    place.
+    """
     if str(path).startswith(STREAMS):
         return True
     try:
@@ -143,7 +147,9 @@ def is_stream(path: str | Path) -> bool:
 
 
 def write_stream(path: Path, content: bytes) -> None:
-    """Writes to a device, a pipe or what this process has open. Raises `OSError`, for a pipe that nobody reads too."""
+    """Writes to a device, a pipe or what this process has open. Raises `OSError`, for a pipe that nobody
+    reads too.
+    """
     name = str(path)
     number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name, path.name)
     if name.startswith(STREAMS) and number.isdecimal():
@@ -176,13 +182,17 @@ def require_writable(path: str | Path) -> None:
 
 
 def name_temporary(path: Path) -> Path:
-    """Where a file is written before it takes its place: beside it, hidden, with its suffix, and for this thread alone."""
+    """Where a file is written before it takes its place: beside it, hidden, with its suffix, and for this
+    thread alone.
+    """
     stem = os.fsdecode(os.fsencode(path.stem)[:NAME_BYTES])
     return path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 
 
 def sync(path: Path) -> None:
-    """Brings a file's content to the disk. Raises `OSError`, but not where a file system has no such thing."""
+    """Brings a file's content to the disk. Raises `OSError`, but not where a file system has no such
+    thing.
+    """
     file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(file)
@@ -202,10 +212,11 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def stage_folder(path: str | Path) -> Iterator[Path]:
-    """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the end.
+    """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the
+    end.
 
-    Parent folders are made. The folder is locked meanwhile, so that others know whether its process was killed (`remove_leftovers`).
-    Raises `SpaceError` when the disk is full or not writable.
+    Parent folders are made. The folder is locked meanwhile, so that others know whether its process was
+    killed (`remove_leftovers`). Raises `SpaceError` when the disk is full or not writable.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
@@ -223,7 +234,8 @@ def stage_folder(path: str | Path) -> Iterator[Path]:
 
 
 def lock_folder(folder: Path) -> int | None:
-    """An open file that holds the lock of a folder until it is closed, or its process ends; None where there is no such lock, as on Windows.
+    """An open file that holds the lock of a folder until it is closed, or its process ends; None where there
+    is no such lock, as on Windows.
 
     Raises `BlockingIOError` where another process holds it.
     """
@@ -245,10 +257,12 @@ def lock_folder(folder: Path) -> int | None:
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed; what is being written now stays.
+    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed; what is
+    being written now stays.
 
-    It stays while its process runs, or while another machine's holds the lock of a temporary folder. The number of a process may have
-    been given again: folders that nobody has locked go after an hour whatever their number.
+    It stays while its process runs, or while another machine's holds the lock of a temporary folder. The
+    number of a process may have been given again: folders that nobody has locked go after an hour whatever
+    their number.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -361,7 +375,8 @@ def read_regular(path: str | Path, most: int = MOST_FILE) -> bytes:
         most: bytes at most.
 
     Raises:
-        OSError: as `open_regular`, for a file with more than `most` bytes, and for a pipe that gives nothing for too long.
+        OSError: as `open_regular`, for a file with more than `most` bytes, and for a pipe that gives nothing
+            for too long.
         ValueError: for a name that no file can have.
     """
     with open_regular(path) as file:

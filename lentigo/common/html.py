@@ -12,7 +12,8 @@ from markupsafe import Markup, escape
 
 
 def render_page(package: str, name: str, **values: Any) -> str:
-    """The HTML of a template in the folder of a package, such as "lentigo.evaluation"; it may include the parts in `lentigo/common/pages`.
+    """The HTML of a template in the folder of a package, such as "lentigo.evaluation"; it may include the
+    parts in `lentigo/common/pages`.
 
     Values are escaped; the filter `text` keeps code between backticks.
     """

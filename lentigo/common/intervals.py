@@ -1,7 +1,8 @@
-"""Intervals of 95 % for every number that is reported: one way for shares, one for AUROCs, one bootstrap for all others.
+"""Intervals of 95 % for every number that is reported: one way for shares, one for AUROCs, one bootstrap for
+all others.
 
-Whole groups (patient, lesion, duplicate group or file) count, not photographs. No interval ends beyond 0 and 1, and none
-shrinks to a point because every photograph that happened to be there was decided alike.
+Whole groups (patient, lesion, duplicate group or file) count, not photographs. No interval ends beyond 0 and
+1, and none shrinks to a point because every photograph that happened to be there was decided alike.
 """
 
 from __future__ import annotations
@@ -27,8 +28,8 @@ def count_cases(groups: np.ndarray) -> float:
         groups: Group numbers, int (n,).
 
     Returns:
-        Kish's effective number (1965, Survey Sampling): the square of n by the sum of the squared sizes of the groups.
-        It is n where each photograph is its own group, and 0 without photographs.
+        Kish's effective number (1965, Survey Sampling): the square of n by the sum of the squared sizes of
+        the groups. It is n where each photograph is its own group, and 0 without photographs.
     """
     if len(groups) == 0:
         return 0.0
@@ -39,12 +40,13 @@ def count_cases(groups: np.ndarray) -> float:
 def bound_share(share: float, cases: float) -> Ends:
     """Gives the 95 % interval of a share of independent cases.
 
-    It is that of Clopper and Pearson (1934, Biometrika 26:404), which holds the true share at least as often as it says,
-    and does not shrink to a point at 0 and 1.
+    It is that of Clopper and Pearson (1934, Biometrika 26:404), which holds the true share at least as often
+    as it says, and does not shrink to a point at 0 and 1.
 
     Args:
         share: The observed share, 0 to 1; NaN where it does not exist.
-        cases: The number of independent cases, not necessarily whole (Korn and Graubard 1998, Survey Methodology 24:193).
+        cases: The number of independent cases, not necessarily whole (Korn and Graubard 1998, Survey
+            Methodology 24:193).
 
     Returns:
         Both ends; NaN where the share does not exist.
@@ -61,12 +63,14 @@ def bound_share(share: float, cases: float) -> Ends:
 
 
 def estimate_share(right: np.ndarray, groups: np.ndarray) -> Ends:
-    """Gives the 95 % interval of the share of photographs that have something, where groups hold several of them.
+    """Gives the 95 % interval of the share of photographs that have something, where groups hold several of
+    them.
 
-    `bound_share` with the effective number of cases: the number of photographs by the design effect, which is the variance of
-    the share with groups as the units by that of independent photographs (Korn and Graubard 1998). The design effect lies between 1 and
-    that of groups whose photographs are all alike. Few groups with the rarer outcome tell little of it, so it is a mean
-    of its estimate and of that largest value, which counts as much as one such group.
+    `bound_share` with the effective number of cases: the number of photographs by the design effect, which is
+    the variance of the share with groups as the units by that of independent photographs (Korn and Graubard
+    1998). The design effect lies between 1 and that of groups whose photographs are all alike. Few groups
+    with the rarer outcome tell little of it, so it is a mean of its estimate and of that largest value, which
+    counts as much as one such group.
 
     Args:
         right: Whether each photograph has it, bool (n,).
@@ -97,17 +101,19 @@ def estimate_auroc(
 ) -> tuple[float, Ends]:
     """Gives an AUROC with its 95 % interval.
 
-    An AUROC is a share of pairs in order. The number of independent pairs that would have its variance (DeLong 1988; Obuchowski
-    1997 for groups) goes into `bound_share`. Near 1 that variance is too small, and at 1 it is 0: so the interval is as wide
-    at least as the rule of three wants for the groups of the smaller class (`widen`).
+    An AUROC is a share of pairs in order. The number of independent pairs that would have its variance
+    (DeLong 1988; Obuchowski 1997 for groups) goes into `bound_share`. Near 1 that variance is too small, and
+    at 1 it is 0: so the interval is as wide at least as the rule of three wants for the groups of the smaller
+    class (`widen`).
 
     Args:
         malignant: The truth, 0 or 1, (n,).
         score: The higher, the more likely malignant; float (n,).
         groups: Group numbers, int (n,).
-        folds: Where scores come from cross-validation, the fold of each photograph, int (n,). Scores of two folds come from two models, and
-            where one fold holds more malignant photographs, its model has seen fewer: pairs from different folds are out of
-            order more often than not, and the AUROC of noise is below 0.5. So only pairs of one fold count then.
+        folds: Where scores come from cross-validation, the fold of each photograph, int (n,). Scores of two
+            folds come from two models, and where one fold holds more malignant photographs, its model has
+            seen fewer: pairs from different folds are out of order more often than not, and the AUROC of
+            noise is below 0.5. So only pairs of one fold count then.
 
     Returns:
         The AUROC and both ends of its interval; NaN where a class is missing, or missing in every fold.
@@ -126,7 +132,9 @@ def estimate_auroc(
 
 
 def measure_within(malignant: np.ndarray, score: np.ndarray, folds: np.ndarray) -> float:
-    """The share of pairs of one malignant and one benign photograph of the same fold that are in order; NaN where there is no such pair."""
+    """The share of pairs of one malignant and one benign photograph of the same fold that are in order; NaN
+    where there is no such pair.
+    """
     pairs, in_order = 0, 0.0
     for fold in np.unique(folds):
         here = folds == fold
@@ -142,9 +150,10 @@ def measure_within(malignant: np.ndarray, score: np.ndarray, folds: np.ndarray) 
 def widen(value: float, ends: Ends, cases: float) -> Ends:
     """Makes an interval as wide as unseen cases want, for a value between 0 and 1.
 
-    What none of n cases shows may still be so in one of n / 3.7: after Clopper and Pearson n cases without it exclude no share
-    up to 1 - 0.025^(1/n) (Hanley and Lippman-Hand 1983, JAMA 249:1743, at 97.5 %). Such cases, were they all 0 or all 1, would move a
-    mean by that share of the way to 0 or 1; the interval reaches that far at least.
+    What none of n cases shows may still be so in one of n / 3.7: after Clopper and Pearson n cases without it
+    exclude no share up to 1 - 0.025^(1/n) (Hanley and Lippman-Hand 1983, JAMA 249:1743, at 97.5 %). Such
+    cases, were they all 0 or all 1, would move a mean by that share of the way to 0 or 1; the interval
+    reaches that far at least.
 
     Args:
         value: The observed value, 0 to 1; NaN where it does not exist.
@@ -210,14 +219,16 @@ def bootstrap(
 ) -> dict[str, Ends]:
     """Gives percentile intervals of numbers that are neither shares nor AUROCs.
 
-    Whole groups are drawn with replacement (Field and Welsh 2007, Journal of the Royal Statistical Society B 69:369). Values between
-    0 and 1 have intervals as wide at least as the rule of three wants (`widen`).
+    Whole groups are drawn with replacement (Field and Welsh 2007, Journal of the Royal Statistical Society B
+    69:369). Values between 0 and 1 have intervals as wide at least as the rule of three wants (`widen`).
 
     Args:
-        statistic: Gives the numbers by name, NaN for one that does not exist, where each photograph counts so often, int (n,).
+        statistic: Gives the numbers by name, NaN for one that does not exist, where each photograph counts so
+            often, int (n,).
         groups: Group numbers, int (n,).
-        biased: Names of sums of absolute noise, which the noise of resampling only makes larger: their intervals are moved down by
-            the estimate of that bias, the mean of the resamples less the value (Efron and Tibshirani 1993, section 10.2).
+        biased: Names of sums of absolute noise, which the noise of resampling only makes larger: their
+            intervals are moved down by the estimate of that bias, the mean of the resamples less the value
+            (Efron and Tibshirani 1993, section 10.2).
         unbounded: Names of numbers that are not between 0 and 1.
         resamples: How many.
         seed: Of the draws.
@@ -252,8 +263,8 @@ def bound_difference(difference: float, variance: float) -> tuple[Ends, float]:
         variance: That of the difference; NaN where it cannot be estimated.
 
     Returns:
-        Both ends, within -1 and 1, and the p of no difference. Two models that rank alike have the difference 0, and p 1;
-        NaN where there is a difference and no spread.
+        Both ends, within -1 and 1, and the p of no difference. Two models that rank alike have the difference
+        0, and p 1; NaN where there is a difference and no spread.
     """
     deviation = np.sqrt(max(variance, 0.0))
     if deviation < 1e-12:  # rounding; NaN is not smaller
@@ -275,8 +286,9 @@ def compare_aurocs(
         groups: Group numbers, int (n,).
 
     Returns:
-        Both AUROCs, the 95 % interval of the second less the first, and the p of no difference. Where both rank every pair rightly, or every
-        pair wrongly, but not alike, the difference may reach as far as either AUROC's own interval. NaN where a class is missing.
+        Both AUROCs, the 95 % interval of the second less the first, and the p of no difference. Where both
+        rank every pair rightly, or every pair wrongly, but not alike, the difference may reach as far as
+        either AUROC's own interval. NaN where a class is missing.
     """
     sick = np.asarray(malignant) == 1
     aurocs, covariance = covary_aurocs(sick, np.stack([first, second]), groups)
@@ -294,8 +306,9 @@ def covary_aurocs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Gives the AUROCs of several scores of the same photographs, and their covariance.
 
-    Clusters as in Obuchowski 1997 (Biometrics 53:567); where each photograph is its own group this is
-    DeLong 1988 (Biometrics 44:837), computed from ranks as Sun and Xu 2014 (IEEE Signal Processing Letters 21:1389) do.
+    Clusters as in Obuchowski 1997 (Biometrics 53:567); where each photograph is its own group this is DeLong
+    1988 (Biometrics 44:837), computed from ranks as Sun and Xu 2014 (IEEE Signal Processing Letters 21:1389)
+    do.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
@@ -303,8 +316,8 @@ def covary_aurocs(
         groups: Group numbers, int (n,).
 
     Returns:
-        AUROCs, float (k,), and covariance, float (k, k). NaN where a class is missing, covariances also where a class stands in one
-        group only.
+        AUROCs, float (k,), and covariance, float (k, k). NaN where a class is missing, covariances also where
+        a class stands in one group only.
     """
     k, sick, healthy = len(scores), malignant == 1, malignant == 0
     if not sick.any() or not healthy.any():
@@ -325,7 +338,9 @@ def covary_aurocs(
 
 
 def place(scores: np.ndarray, sick: np.ndarray, healthy: np.ndarray) -> np.ndarray:
-    """Placement values, float (k, n): the share of the other class that a score is on the right side of, ties half."""
+    """Placement values, float (k, n): the share of the other class that a score is on the right side of, ties
+    half.
+    """
     among_all, places = rankdata(scores, axis=1), np.empty(scores.shape)
     for rows, others in ((sick, healthy), (healthy, sick)):
         places[:, rows] = (among_all[:, rows] - rankdata(scores[:, rows], axis=1)) / others.sum()
@@ -339,7 +354,9 @@ def sum_groups(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
 
 
 def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field 2007)."""
+    """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field
+    2007).
+    """
     rng = np.random.default_rng(seed)
     order = np.argsort(groups, kind="stable")
     starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])

@@ -16,7 +16,8 @@ from lentigo.common.files import set_environment, write_whole
 
 @contextmanager
 def place_font_list() -> Iterator[None]:
-    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program: it would make folders in the user's home.
+    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program: it would make
+    folders in the user's home.
 
     A user who has settings of Matplotlib's, or has imported it, keeps them.
     """

@@ -1,4 +1,6 @@
-"""Progress, as a function that watches an iterable go by. The library shows nothing; the shell passes bars."""
+"""Progress, as a function that watches an iterable go by. The library shows nothing; the shell passes
+bars.
+"""
 
 from __future__ import annotations
 

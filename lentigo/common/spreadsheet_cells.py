@@ -18,7 +18,8 @@ UNSEEN = (
 def neutralise(value: Any) -> Any:
     """A cell that no spreadsheet takes for a formula, by an apostrophe before it.
 
-    Spreadsheets pass over spaces, tabs, ends of lines and invisible marks at the beginning, and some take full-width signs for the usual ones.
+    Spreadsheets pass over spaces, tabs, ends of lines and invisible marks at the beginning, and some take
+    full-width signs for the usual ones.
 
     Args:
         value: What the cell is to show. Several values, as a list or tuple, become one cell with semicolons.

@@ -44,10 +44,11 @@ def map_parts(
     width: Callable[[], int],
     give_up: Callable[[T, Lost], Any],
 ) -> Iterator[Any]:
-    """The answers for the items of all parts, in their order, each once. `submit` begins a part, `collect` waits for what it began; parts are drawn as
-    others are finished: at most `width()` are on their way.
+    """The answers for the items of all parts, in their order, each once. `submit` begins a part, `collect`
+    waits for what it began; parts are drawn as others are finished: at most `width()` are on their way.
 
-    Of a part that is `Lost` both halves are tried again, and so on: what is left is the item at fault, for which `give_up` answers.
+    Of a part that is `Lost` both halves are tried again, and so on: what is left is the item at fault, for
+    which `give_up` answers.
     """
 
     def finish(part: list[T], handle: Any) -> list[Any]:

@@ -1,7 +1,8 @@
 """Which column of a table names the photograph, which says benign or malignant, and what its words mean.
 
-Tables come from spreadsheets, notebooks and public data sets, each with its own header and spelling. What is clear is read, and how it was
-read is written down in a `TableReading`; what is not clear is an error that names the option by which a user decides.
+Tables come from spreadsheets, notebooks and public data sets, each with its own header and spelling. What is
+clear is read, and how it was read is written down in a `TableReading`; what is not clear is an error that
+names the option by which a user decides.
 """
 
 from __future__ import annotations
@@ -29,23 +30,85 @@ from lentigo.images.photographs import SUFFIXES, Problem
 
 # Names of columns as `spell_column` writes them, the first that a table has is meant.
 IMAGE_COLUMNS = (
-    "image", "image_id", "image_name", "isic_id", "img_id", "filename", "file_name", "filepath", "file_path", "image_path", "image_file",
-    "img_path", "img_name", "img", "file", "path", "photo", "photograph", "picture", "images", "ddi_file", "bcn_filename", "md5hash", "derm",
-    "name", "id",
-)  # fmt: skip
+    "image",
+    "image_id",
+    "image_name",
+    "isic_id",
+    "img_id",
+    "filename",
+    "file_name",
+    "filepath",
+    "file_path",
+    "image_path",
+    "image_file",
+    "img_path",
+    "img_name",
+    "img",
+    "file",
+    "path",
+    "photo",
+    "photograph",
+    "picture",
+    "images",
+    "ddi_file",
+    "bcn_filename",
+    "md5hash",
+    "derm",
+    "name",
+    "id",
+)
 CLASS_COLUMNS = (
-    "benign_malignant", "malignant", "is_malignant", "malignancy", "three_partition_label", "label", "target", "class", "class_name",
-    "labels", "category", "y", "ground_truth", "gt", "outcome",
-)  # fmt: skip
+    "benign_malignant",
+    "malignant",
+    "is_malignant",
+    "malignancy",
+    "three_partition_label",
+    "label",
+    "target",
+    "class",
+    "class_name",
+    "labels",
+    "category",
+    "y",
+    "ground_truth",
+    "gt",
+    "outcome",
+)
 DIAGNOSIS_COLUMNS = (
-    "diagnosis", "dx", "diagnostic", "disease", "diagnosis_full", "iddx_full", "diagnosis_name", "diagnosis_word",
-    *(f"{stem}_{level}" for stem in ("diagnosis", "iddx") for level in range(5, 0, -1)), "label", "class", "class_name",
-)  # fmt: skip
+    "diagnosis",
+    "dx",
+    "diagnostic",
+    "disease",
+    "diagnosis_full",
+    "iddx_full",
+    "diagnosis_name",
+    "diagnosis_word",
+    *(f"{stem}_{level}" for stem in ("diagnosis", "iddx") for level in range(5, 0, -1)),
+    "label",
+    "class",
+    "class_name",
+)
 CLASS_WORDS = {
-    "0": BENIGN, "1": MALIGNANT, "false": BENIGN, "true": MALIGNANT, "no": BENIGN, "yes": MALIGNANT, "f": BENIGN, "t": MALIGNANT,
-    "n": BENIGN, "y": MALIGNANT, "b": BENIGN, "m": MALIGNANT, "negative": BENIGN, "positive": MALIGNANT, "neg": BENIGN, "pos": MALIGNANT,
-    "benign": BENIGN, "malignant": MALIGNANT, "malign": MALIGNANT,
-}  # fmt: skip
+    "0": BENIGN,
+    "1": MALIGNANT,
+    "false": BENIGN,
+    "true": MALIGNANT,
+    "no": BENIGN,
+    "yes": MALIGNANT,
+    "f": BENIGN,
+    "t": MALIGNANT,
+    "n": BENIGN,
+    "y": MALIGNANT,
+    "b": BENIGN,
+    "m": MALIGNANT,
+    "negative": BENIGN,
+    "positive": MALIGNANT,
+    "neg": BENIGN,
+    "pos": MALIGNANT,
+    "benign": BENIGN,
+    "malignant": MALIGNANT,
+    "malign": MALIGNANT,
+}
 HAM_CODES = frozenset({"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"})
 TEXT_COLUMNS = (
     "also_in",
@@ -68,9 +131,11 @@ class TableOptions:
     Attributes:
         image: the column that names the photograph; None to find it.
         label: the column that says benign or malignant, or the diagnosis; None to find it.
-        mapping: words of that column, or names of class folders, as `normalise` spells them, with `benign`, `malignant` or `skip`.
+        mapping: words of that column, or names of class folders, as `normalise` spells them, with `benign`,
+            `malignant` or `skip`.
         addresses: whether addresses (s3://, https://) in the table may be asked.
-        policy: by which diagnoses become classes (see `lentigo.datasets.diagnoses`); None for the one that `choose_policy` finds.
+        policy: by which diagnoses become classes (see `lentigo.datasets.diagnoses`); None for the one that
+            `choose_policy` finds.
     """
 
     image: str | None = None
@@ -88,7 +153,8 @@ class TableReading:
         image_column: the column that named the photographs, None for folders.
         label_column: the column that gave the classes, None for folders.
         diagnosis_column: the column or columns that gave diagnoses, None where there was none.
-        policy: the policy of `lentigo.datasets.diagnoses` by which diagnoses became classes, None where none was needed.
+        policy: the policy of `lentigo.datasets.diagnoses` by which diagnoses became classes, None where none
+            was needed.
         classes: each word with what it became: `benign`, `malignant`, or why its photographs are left out.
     """
 
@@ -138,7 +204,8 @@ def make_options(
     *,
     addresses: bool = False,
 ) -> TableOptions:
-    """The options of a call; `mapping` are words such as "mel=malignant,nv=benign". Raises `UsageError` for one that is no such pair.
+    """The options of a call; `mapping` are words such as "mel=malignant,nv=benign". Raises `UsageError` for
+    one that is no such pair.
 
     >>> make_options(mapping=["mel=malignant,nv=benign"]).mapping
     {'mel': 'malignant', 'nv': 'benign'}
@@ -149,7 +216,8 @@ def make_options(
         group = LEFT_OUT if normalise(meant) == LEFT_OUT else CLASS_WORDS.get(normalise(meant))
         if not equals or not word.strip() or group is None:
             raise UsageError(
-                f"--map {pair.strip()!r}: expected WORD=benign, WORD=malignant or WORD={LEFT_OUT}, with commas between, such as mel=malignant,nv=benign"
+                f"--map {pair.strip()!r}: expected WORD=benign, WORD=malignant or WORD={LEFT_OUT}, with "
+                "commas between, such as mel=malignant,nv=benign"
             )
         pairs[spell_word(word)] = group
     return TableOptions(image, label, pairs, addresses)
@@ -178,7 +246,9 @@ def spell_word(word: object) -> str:
 
 
 def rename_columns(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with columns in lower case and without spaces around, where no two become one; the first of equal ones stays."""
+    """The table with columns in lower case and without spaces around, where no two become one; the first of
+    equal ones stays.
+    """
     names = [str(name).strip() for name in table.columns]
     lower = [spell_column(name) for name in names]
     table = table.set_axis(
@@ -189,7 +259,9 @@ def rename_columns(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def choose_column(table: pd.DataFrame, wanted: str | None, option: str, place: object) -> str | None:
-    """The column that an option names, None without one. Raises `DataError` where the table has none of that name."""
+    """The column that an option names, None without one. Raises `DataError` where the table has none of that
+    name.
+    """
     if wanted is None:
         return None
     found = next(
@@ -219,7 +291,8 @@ def find_image_column(table: pd.DataFrame, options: TableOptions, place: object)
         else f"no column is known to name the photographs; it has {quote(table.columns)}"
     )
     raise DataError(
-        f"{place}: {seen}; expected image, image_id, filename or path: say which it is with --image-column NAME"
+        f"{place}: {seen}; expected image, image_id, filename or path: say which it is with --image-column "
+        "NAME"
     )
 
 
@@ -230,7 +303,9 @@ def names_images(words: pd.Series) -> bool:
 
 
 def find_label_column(table: pd.DataFrame, options: TableOptions, place: object, *, but: str) -> str:
-    """The column that says benign or malignant, or from what that follows; `but` is not it. Raises `DataError` where there is none."""
+    """The column that says benign or malignant, or from what that follows; `but` is not it. Raises
+    `DataError` where there is none.
+    """
     chosen = choose_column(table, options.label, "--label-column", place)
     if chosen is not None:
         return chosen
@@ -243,7 +318,8 @@ def find_label_column(table: pd.DataFrame, options: TableOptions, place: object,
     ]
     if not found:
         raise DataError(
-            f"{place}: no column says benign or malignant; it has {quote(table.columns)}; expected label, class, target, malignant or diagnosis: "
+            f"{place}: no column says benign or malignant; it has {quote(table.columns)}; expected label, "
+            "class, target, malignant or diagnosis: "
             "say which it is with --label-column NAME"
         )
     return found[0]
@@ -267,7 +343,9 @@ def choose_policy(words: Iterable[str]) -> str:
 
 
 def understand_words(words: Iterable[Any], options: TableOptions) -> tuple[dict[Any, str | None], str | None]:
-    """What each word of a label means: benign, malignant, skip, indeterminate, or None where it is not understood; and the policy that was needed."""
+    """What each word of a label means: benign, malignant, skip, indeterminate, or None where it is not
+    understood; and the policy that was needed.
+    """
     listed = list(words)
     policy = options.policy or choose_policy(map(str, listed))
     meanings: dict[Any, str | None] = {}
@@ -286,7 +364,9 @@ def understand_words(words: Iterable[Any], options: TableOptions) -> tuple[dict[
 
 
 def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int], what: str) -> None:
-    """Raises `DataError` where words are not understood, with the option that says what they mean; `what` begins the message."""
+    """Raises `DataError` where words are not understood, with the option that says what they mean; `what`
+    begins the message.
+    """
     unknown = [str(word) for word, meant in meanings.items() if meant is None]
     if not unknown:
         return
@@ -303,7 +383,8 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
         )
     )
     raise DataError(
-        f"{what}: not understood: {seen}{more}{beside}; expected benign, malignant, 0, 1 or diagnoses such as melanoma, nevus, bcc: "
+        f"{what}: not understood: {seen}{more}{beside}; expected benign, malignant, 0, 1 or diagnoses such "
+        "as melanoma, nevus, bcc: "
         f"say what they mean, such as --map {pairs}, or ={LEFT_OUT} to leave them out"
     )
 
@@ -311,7 +392,8 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
 def read_labels(
     table: pd.DataFrame, column: str, options: TableOptions, place: object
 ) -> tuple[pd.Series, list[str | None], dict[str, str], str | None]:
-    """The class of each row, None where it is left out; why it is left out, None where it is not; what each word became; the policy used.
+    """The class of each row, None where it is left out; why it is left out, None where it is not; what each
+    word became; the policy used.
 
     Raises `DataError` where a word is not understood.
     """
@@ -342,7 +424,9 @@ def tell_left_out(what: str, word: object, meant: str | None, policy: str | None
 
 
 def blank_labels(words: pd.Series, options: TableOptions) -> pd.Series:
-    """The words of a label with None where they say nothing; a word that --map names always says something."""
+    """The words of a label with None where they say nothing; a word that --map names always says
+    something.
+    """
     told = {
         word
         for word in words.dropna().unique()
@@ -352,10 +436,12 @@ def blank_labels(words: pd.Series, options: TableOptions) -> pd.Series:
 
 
 def add_diagnoses(table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
-    """The table with `diagnosis`, one of the seven `DIAGNOSES` where a column names one, else the word as it is written, and
-    `diagnosis_word`, what the table says; and the columns that it was taken from, None without any.
+    """The table with `diagnosis`, one of the seven `DIAGNOSES` where a column names one, else the word as it
+    is written, and `diagnosis_word`, what the table says; and the columns that it was taken from, None
+    without any.
 
-    Columns of several levels, such as the ISIC archive's `diagnosis_1` to `diagnosis_5`, are tried from the finest on.
+    Columns of several levels, such as the ISIC archive's `diagnosis_1` to `diagnosis_5`, are tried from the
+    finest on.
     """
     columns = [
         name
@@ -412,7 +498,9 @@ def speaks_of_diagnoses(words: pd.Series) -> bool:
 
 
 def tidy_cells(table: pd.DataFrame) -> pd.DataFrame:
-    """The table with placeholders as missing values: ids, and words of split, source, licence, sex, site and skin."""
+    """The table with placeholders as missing values: ids, and words of split, source, licence, sex, site and
+    skin.
+    """
     ids = {name: blank_ids(strip_words(table[name])) for name in GROUP_COLUMNS if name in table}
     words = {
         name: blank_placeholders(table[name])

@@ -25,10 +25,12 @@ TILE = 112  # pixels
 
 @dataclass(frozen=True)
 class Description:
-    """Counts by split and class (`counts`, a table), sizes in pixels with their counts, groups, and what cannot be used.
+    """Counts by split and class (`counts`, a table), sizes in pixels with their counts, groups, and what
+    cannot be used.
 
-    `diagnoses` counts the photographs of each of the seven diagnoses, `other_diagnoses` those of words that are none of them, as they are
-    written. `reading` says how columns and labels were understood, `notes` what else one should know.
+    `diagnoses` counts the photographs of each of the seven diagnoses, `other_diagnoses` those of words that
+    are none of them, as they are written. `reading` says how columns and labels were understood, `notes` what
+    else one should know.
     """
 
     name: str
@@ -61,7 +63,9 @@ class Description:
 
 
 def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_nothing) -> Description:
-    """Counts the photographs of a data set and opens each for its size. Raises `DataError` as `load_dataset` does."""
+    """Counts the photographs of a data set and opens each for its size. Raises `DataError` as `load_dataset`
+    does.
+    """
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     sizes: dict[str, int] = {}
     problems = list(dataset.problems)
@@ -93,7 +97,9 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
 
 
 def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
-    """What a card says of the photographs that a model learned from and was chosen on; `known` counts those of which a fact is known."""
+    """What a card says of the photographs that a model learned from and was chosen on; `known` counts those
+    of which a fact is known.
+    """
     table = pd.concat([training.table, validation.table], ignore_index=True)
     sides = {"training": training, "validation": validation}
     return {
@@ -101,10 +107,15 @@ def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
         **{f"{name}_malignant": int(side.malignant.sum()) for name, side in sides.items()},
         **{f"{name}_groups": len(np.unique(side.groups)) for name, side in sides.items()},
         "split": "given" if (validation.table["split"] == "validation").any() else "drawn",
-        "known": {name: int(table[name].notna().sum()) for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS) if name in table},
+        "known": {
+            name: int(table[name].notna().sum())
+            for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS)
+            if name in table
+        },
         "reading": training.reading and training.reading.to_json(),
-        "sources": list_values(table, "source"), "licenses": list_values(table, "license"),
-    }  # fmt: skip
+        "sources": list_values(table, "source"),
+        "licenses": list_values(table, "license"),
+    }
 
 
 def list_values(table: pd.DataFrame, column: str) -> list[str]:

@@ -1,7 +1,8 @@
 """Diagnoses: their words in the public data sets, and the policies by which they become benign or malignant.
 
-Whether a lesion counts as malignant is a decision, not a fact: actinic keratosis is malignant to HAM10000, benign to PAD-UFES-20 and neither to
-the ISIC archive. So the decision has a name, a policy, and whoever imports photographs gets it written down beside them.
+Whether a lesion counts as malignant is a decision, not a fact: actinic keratosis is malignant to HAM10000,
+benign to PAD-UFES-20 and neither to the ISIC archive. So the decision has a name, a policy, and whoever
+imports photographs gets it written down beside them.
 """
 
 from __future__ import annotations
@@ -21,19 +22,23 @@ DECIDED = (BENIGN, MALIGNANT)
 
 @dataclass(frozen=True)
 class Policy:
-    """Which diagnoses count as malignant: the archive's classes, but for `exceptions`, by the name of the diagnosis."""
+    """Which diagnoses count as malignant: the archive's classes, but for `exceptions`, by the name of the
+    diagnosis.
+    """
 
     name: str
     reason: str
     exceptions: dict[str, str] = field(default_factory=dict)
 
     def judge(self, name: str | None, published: str | None) -> str:
-        """benign, malignant, indeterminate, unknown, or contradictory where a data set contradicts its own diagnosis.
+        """benign, malignant, indeterminate, unknown, or contradictory where a data set contradicts its own
+        diagnosis.
 
-        `name` is a diagnosis of the table or None, `published` the class that the data set itself gives, or None.
+        `name` is a diagnosis of the table or None, `published` the class that the data set itself gives, or
+        None.
 
-        >>> find_policy("archive").judge("actinic keratosis", None), find_policy("ham10000").judge("actinic keratosis", None)
-        ('indeterminate', 'malignant')
+        >>> find_policy("archive").judge("actinic keratosis", None), find_policy("ham10000").judge("actinic
+        keratosis", None) ('indeterminate', 'malignant')
         >>> find_policy("archive").judge(None, "benign"), find_policy("archive").judge("melanoma", "benign")
         ('benign', 'contradictory')
         """
@@ -51,13 +56,25 @@ ACTINIC, AKIEC = "actinic keratosis", "actinic keratosis or intraepithelial carc
 POLICIES = {
     policy.name: policy
     for policy in (
-        Policy("archive", "the ISIC archive's present vocabulary: actinic keratosis and atypical melanocytic tumours are indeterminate and left out, "
-                          "so that no label is one that another data set disputes"),
-        Policy("ham10000", "Tschandl 2018, Scientific Data 5:180161: actinic keratosis, which may become a carcinoma, counts as malignant",
-               {ACTINIC: MALIGNANT, AKIEC: MALIGNANT}),
-        Policy("pad-ufes-20", "Pacheco 2020, Data in Brief 32:106221: actinic keratosis is a skin disease, not a skin cancer", {ACTINIC: BENIGN}),
+        Policy(
+            "archive",
+            "the ISIC archive's present vocabulary: actinic keratosis and atypical melanocytic tumours are "
+            "indeterminate and left out, "
+            "so that no label is one that another data set disputes",
+        ),
+        Policy(
+            "ham10000",
+            "Tschandl 2018, Scientific Data 5:180161: actinic keratosis, which may become a carcinoma, "
+            "counts as malignant",
+            {ACTINIC: MALIGNANT, AKIEC: MALIGNANT},
+        ),
+        Policy(
+            "pad-ufes-20",
+            "Pacheco 2020, Data in Brief 32:106221: actinic keratosis is a skin disease, not a skin cancer",
+            {ACTINIC: BENIGN},
+        ),
     )
-}  # fmt: skip
+}
 DEFAULT_POLICY = "archive"
 
 
@@ -69,7 +86,8 @@ def find_policy(name: str) -> Policy:
 
 
 def name_diagnoses(words: pd.Series, among: Iterable[str] | None = None) -> pd.Series:
-    """The diagnosis that each word stands for, None where the table has none; `among` are the only words understood.
+    """The diagnosis that each word stands for, None where the table has none; `among` are the only words
+    understood.
 
     >>> name_diagnoses(pd.Series(["MEL", "naevus", "a song"])).tolist()
     ['melanoma', 'nevus', None]

@@ -16,7 +16,9 @@ ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 
 
 class FileLookup:
-    """The photographs below some folders, by name. `problems` are folders and links that could not be looked at."""
+    """The photographs below some folders, by name. `problems` are folders and links that could not be looked
+    at.
+    """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.files: dict[
@@ -36,16 +38,19 @@ class FileLookup:
                 )
 
     def find(self, name: str) -> Path | Problem | None:
-        """The photograph of that name, with or without folder and suffix; the nearest to the root. None where there is none.
+        """The photograph of that name, with or without folder and suffix; the nearest to the root. None where
+        there is none.
 
-        Several that are equally near are one where their content is the same, else a problem: which is meant is not guessed.
+        Several that are equally near are one where their content is the same, else a problem: which is meant
+        is not guessed.
         """
         found = sorted(self.files.get(strip_name(name).casefold(), []))
         meant = [path for *rank, path in found if rank == list(found[0][:3])]
         if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
             return Problem(
                 name,
-                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: rename or remove the others",
+                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: "
+                "rename or remove the others",
             )
         return meant[0] if meant else None
 

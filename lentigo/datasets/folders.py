@@ -17,12 +17,15 @@ Check = Callable[[Path, Iterable[str]], None]  # raises `DataError` for names th
 
 
 def subfolders(path: Path) -> list[Path]:
-    """The visible folders directly below a folder that may be classes or splits, sorted. Raises `DataError` where it cannot be read."""
+    """The visible folders directly below a folder that may be classes or splits, sorted. Raises `DataError`
+    where it cannot be read.
+    """
     try:
         entries = list_visible(str(path))
     except OSError as error:
         raise DataError(
-            f"{path}: the folder cannot be read ({error.strerror or error}); expected one that you may read: change its permissions"
+            f"{path}: the folder cannot be read ({error.strerror or error}); expected one that you may "
+            "read: change its permissions"
         ) from error
     return [
         path / entry.name for entry in entries if is_folder(entry) and entry.name.lower() not in NOT_CLASSES
@@ -35,7 +38,9 @@ def holds_splits(path: Path) -> bool:
 
 
 def list_tree(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
-    """`image,label[,split]` of class folders or split folders, the label being the folder's name, and what was left out."""
+    """`image,label[,split]` of class folders or split folders, the label being the folder's name, and what
+    was left out.
+    """
     if not holds_splits(path):
         return list_classes(path, check)
     children = {child: SPLIT_NAMES.get(child.name.lower()) for child in subfolders(path)}
@@ -58,13 +63,15 @@ def list_classes(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]
     check(path, [child.name for child in classes])
     if not classes:
         raise DataError(
-            f"{path}: holds no class folder; expected benign/ and malignant/ with photographs, or a manifest.csv"
+            f"{path}: holds no class folder; expected benign/ and malignant/ with photographs, or a "
+            "manifest.csv"
         )
     scans = {child: scan_images(child) for child in classes}
     rows = [(str(file), classes[child]) for child, (found, _) in scans.items() for file in found]
     problems = [problem for _, some in scans.values() for problem in some]
     if not rows:
         raise DataError(
-            f"{path}: its class folders are empty; expected photographs in {' and '.join(f'{child.name}/' for child in classes)}"
+            f"{path}: its class folders are empty; expected photographs in "
+            f"{' and '.join(f'{child.name}/' for child in classes)}"
         )
     return pd.DataFrame(rows, columns=["image", "label"]), problems

@@ -1,4 +1,6 @@
-"""Groups: photographs of one patient, of one lesion or of one picture belong together, and the names of the three splits."""
+"""Groups: photographs of one patient, of one lesion or of one picture belong together, and the names of the
+three splits.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,14 @@ from scipy.sparse.csgraph import connected_components
 
 SPLITS = ("train", "validation", "test")
 SPLIT_NAMES = {
-    "train": "train", "training": "train", "val": "validation", "valid": "validation", "validation": "validation",
-    "test": "test", "testing": "test",
-}  # fmt: skip
+    "train": "train",
+    "training": "train",
+    "val": "validation",
+    "valid": "validation",
+    "validation": "validation",
+    "test": "test",
+    "testing": "test",
+}
 GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
 
 

@@ -48,7 +48,8 @@ from lentigo.images.photographs import Problem
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
 MANIFESTS = ("manifest.csv", "manifest.parquet")
-SUBJECT_COLUMNS = {  # what is known of the person and the place, and the names that the public data sets have for it
+# What is known of the person and the place, and the names that the public data sets have for it
+SUBJECT_COLUMNS = {
     "age": ("age_approx", "age_approximate"),
     "sex": ("gender",),
     "site": (
@@ -77,9 +78,10 @@ TEXT = (
 @dataclass(frozen=True)
 class Dataset:
     """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
-    `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's), `skin_tone`
-    (see `lentigo.images.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as it is written), `diagnosis_word` (as written),
-    `also_in` (where the same photograph stands in other sets), `mask`, and whatever else the manifest holds.
+    `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's),
+    `skin_tone` (see `lentigo.images.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as
+    it is written), `diagnosis_word` (as written), `also_in` (where the same photograph stands in other sets),
+    `mask`, and whatever else the manifest holds.
 
     Attributes:
         name: the path it was read from.
@@ -105,7 +107,9 @@ class Dataset:
 
     @cached_property
     def diagnosis_numbers(self) -> np.ndarray:
-        """The place in `DIAGNOSES` of each photograph's diagnosis, -1 where it is unknown or none of the seven; int (n,)."""
+        """The place in `DIAGNOSES` of each photograph's diagnosis, -1 where it is unknown or none of the
+        seven; int (n,).
+        """
         if "diagnosis" not in self.table:
             return np.full(len(self), -1)
         places = {name: number for number, name in enumerate(DIAGNOSES)}
@@ -113,7 +117,9 @@ class Dataset:
 
     @cached_property
     def groups(self) -> np.ndarray:
-        """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int (n,)."""
+        """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int
+        (n,).
+        """
         files = [digest or None for digest in self.digests]  # unreadable files are not copies of each other
         return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
@@ -164,13 +170,15 @@ class Dataset:
 
 
 def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Dataset:
-    """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder or an ISIC archive folder.
+    """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder or an ISIC
+    archive folder.
 
     Photographs are listed, not opened. Entries that cannot be used are in `problems`.
 
     Args:
         path: a folder or a table.
-        options: what the user says of columns, of labels and of addresses (see `lentigo.datasets.columns.make_options`).
+        options: what the user says of columns, of labels and of addresses (see
+            `lentigo.datasets.columns.make_options`).
 
     Raises:
         DataError: what is wrong with the whole, what was expected, and the option or command that helps.
@@ -180,7 +188,8 @@ def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Da
         return load_manifest(path, options=options)
     if not os.path.isdir(path):
         raise DataError(
-            f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or an archive folder"
+            f"{path}: no such folder or file; expected class folders (benign/, malignant/), a manifest or "
+            "an archive folder"
         )
     subfolders(path)  # says so where the folder cannot be read
     for name in MANIFESTS:
@@ -196,13 +205,15 @@ def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Da
 def load_folder(path: Path, options: TableOptions) -> Dataset:
     """Class folders or split folders; else the one table in the folder that says what its photographs show.
 
-    Raises `DataError` where there is neither, with `lentigo data import` where the tables are those of a public data set.
+    Raises `DataError` where there is neither, with `lentigo data import` where the tables are those of a
+    public data set.
     """
     if options.image is not None or options.label is not None:
         only = find_table(path, strict=False)
         if only is None:
             raise DataError(
-                f"{path}: --image-column and --label-column are for a table; the folder holds none, or several: name the table itself"
+                f"{path}: --image-column and --label-column are for a table; the folder holds none, or "
+                "several: name the table itself"
             )
         return load_manifest(only, options=options, roots=[path])
     try:
@@ -215,7 +226,8 @@ def load_folder(path: Path, options: TableOptions) -> Dataset:
 
 
 def find_table(path: Path, *, strict: bool = True) -> Path | None:
-    """The one table in a folder whose columns say what its photographs show; without `strict` the one table. None where there is none, or several.
+    """The one table in a folder whose columns say what its photographs show; without `strict` the one table.
+    None where there is none, or several.
 
     Raises `DataError` for the tables of a public data set that is imported.
     """
@@ -227,7 +239,8 @@ def find_table(path: Path, *, strict: bool = True) -> Path | None:
     )
     if archive is not None and strict:
         raise DataError(
-            f"{path}: looks like {archive.source} as it is published; expected class folders, a manifest, HAM10000 or the ISIC archive: "
+            f"{path}: looks like {archive.source} as it is published; expected class folders, a manifest, "
+            "HAM10000 or the ISIC archive: "
             f"lentigo data import {path} --out manifest.csv"
         )
     speaking = [table for table in tables if not strict or speaks(columns[table])]
@@ -241,7 +254,9 @@ def speaks(columns: Iterable[str]) -> bool:
 
 
 def load_tree(path: Path, options: TableOptions) -> Dataset:
-    """Class folders or split folders; names of classes are benign and malignant, 0 and 1, diagnoses, or what `--map` says."""
+    """Class folders or split folders; names of classes are benign and malignant, 0 and 1, diagnoses, or what
+    `--map` says.
+    """
     table, problems = list_tree(path, partial(require_classes, options=options))
     meanings, policy = understand_words(table["label"].unique(), options)
     table, _ = add_diagnoses(table)
@@ -270,7 +285,9 @@ def load_tree(path: Path, options: TableOptions) -> Dataset:
 
 
 def require_classes(path: Path, names: Iterable[str], options: TableOptions = TableOptions()) -> None:
-    """Raises `DataError` for a class folder whose name is not understood, with the name that was meant or what else to do."""
+    """Raises `DataError` for a class folder whose name is not understood, with the name that was meant or
+    what else to do.
+    """
     names = list(names)
     meanings, _ = understand_words([name.lower() for name in names], options)
     unknown = [name for name in names if meanings[name.lower()] is None]
@@ -299,7 +316,8 @@ def load_manifest(
     options: TableOptions = TableOptions(),
     roots: Sequence[Path] = (),
 ) -> Dataset:
-    """Reads a table of photographs and labels; image paths are relative to the table, absolute, or names below its folder.
+    """Reads a table of photographs and labels; image paths are relative to the table, absolute, or names
+    below its folder.
 
     A photograph that is listed twice is taken once, with two labels or none not at all; `problems` say so.
 
@@ -326,7 +344,8 @@ def load_manifest(
     left_out = [Problem(name, reason) for name, reason in zip(names, reasons, strict=True) if reason]
     if left_out and not kept.any():
         raise DataError(
-            f"{path}: none of its {len(left_out)} photographs can be used; the first: {left_out[0].image}: {left_out[0].error}"
+            f"{path}: none of its {len(left_out)} photographs can be used; the first: {left_out[0].image}: "
+            f"{left_out[0].error}"
         )
     placed = place_images(path, [name for name, good in zip(names, kept, strict=True) if good], roots)
     ambiguous = [answer for answer in placed if isinstance(answer, Problem)]
@@ -343,7 +362,9 @@ def load_manifest(
 
 
 def refuse_layout(path: Path, table: pd.DataFrame, options: TableOptions) -> None:
-    """Raises `DataError` for a table of a public data set that says what photographs show in several columns at once."""
+    """Raises `DataError` for a table of a public data set that says what photographs show in several columns
+    at once.
+    """
     archive = next(
         (archive for archive in catalogue.ARCHIVES if archive.claims(frozenset(table.columns))), None
     )
@@ -354,7 +375,8 @@ def refuse_layout(path: Path, table: pd.DataFrame, options: TableOptions) -> Non
         and "label" not in table
     ):
         raise DataError(
-            f"{path}: looks like the table of {archive.source}, a column for each diagnosis; expected one column: lentigo data import {path} --out manifest.csv"
+            f"{path}: looks like the table of {archive.source}, a column for each diagnosis; expected one "
+            f"column: lentigo data import {path} --out manifest.csv"
         )
 
 
@@ -378,8 +400,12 @@ def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
         lambda image: is_address(image) or is_file(image)
     )
     torn = table.groupby("image")["label"].transform("nunique") > 1
-    problems = [Problem(image, "is listed as benign and as malignant: left out; expected one label: correct the manifest")
-                for image in table.loc[torn, "image"].unique()]  # fmt: skip
+    problems = [
+        Problem(
+            image, "is listed as benign and as malignant: left out; expected one label: correct the manifest"
+        )
+        for image in table.loc[torn, "image"].unique()
+    ]
     problems += [
         Problem(image, "is listed more than once: taken once")
         for image in table.loc[again & ~torn, "image"].unique()
@@ -478,11 +504,15 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
     table, _ = add_diagnoses(tidy_cells(rename_subjects(table.assign(split=splits.astype(object)))))
     sizes = [measure_file(image) for image in table["image"]]
     there = np.array([bool(size) for size in sizes], dtype=bool)
-    problems = problems + [Problem(image, "no such file" if size is None else "the file is empty; copy it again from its source")
-                           for image, size in zip(table["image"], sizes, strict=True) if not size]  # fmt: skip
+    problems = problems + [
+        Problem(image, "no such file" if size is None else "the file is empty; copy it again from its source")
+        for image, size in zip(table["image"], sizes, strict=True)
+        if not size
+    ]
     if not there.any():
         raise DataError(
-            f"{path}: none of its {len(there)} photographs is there; expected files such as {table['image'].iloc[0]}"
+            f"{path}: none of its {len(there)} photographs is there; expected files such as "
+            f"{table['image'].iloc[0]}"
         )
     return Dataset(spell_name(path), table[there].reset_index(drop=True), tuple(problems))
 
@@ -503,7 +533,8 @@ def measure_file(path: str) -> int | None:
 
 
 def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:
-    """The same table with the archives' names for age, sex, site and skin replaced by ours, where those are not there already.
+    """The same table with the archives' names for age, sex, site and skin replaced by ours, where those are
+    not there already.
 
     >>> rename_subjects(pd.DataFrame({"age_approx": [50], "dx": ["nv"]})).columns.tolist()
     ['age', 'dx']
@@ -516,7 +547,9 @@ def rename_subjects(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def name_split(dataset: Dataset, split: str) -> str:
-    """The split that `select_split` has taken, of the whole or of what it took: "all" where the data set has none."""
+    """The split that `select_split` has taken, of the whole or of what it took: "all" where the data set has
+    none.
+    """
     return "all" if dataset.table["split"].isna().all() else split
 
 

@@ -1,7 +1,8 @@
-"""Masks: outlines of lesions as pictures, white where the lesion is, and the manifest that pairs them with photographs.
+"""Masks: outlines of lesions as pictures, white where the lesion is, and the manifest that pairs them with
+photographs.
 
-A mask is kept at its own size; where pixels are asked for at another, it is averaged over areas and cut at half, which
-keeps the boundary in its place. What looks wrong is listed, never mended in silence.
+A mask is kept at its own size; where pixels are asked for at another, it is averaged over areas and cut at
+half, which keeps the boundary in its place. What looks wrong is listed, never mended in silence.
 """
 
 from __future__ import annotations
@@ -59,12 +60,15 @@ COLUMNS = "image,mask"  # of the manifest
 
 @dataclass(frozen=True)
 class MaskSet(Dataset):
-    """Photographs with the outlines of their lesions. `table` has a row for each pair: `image` and `mask` (paths), where known
-    `split`, `label` and ids, as in `Dataset`; a photograph without a label has None there."""
+    """Photographs with the outlines of their lesions. `table` has a row for each pair: `image` and `mask`
+    (paths), where known `split`, `label` and ids, as in `Dataset`; a photograph without a label has None
+    there."""
 
     @cached_property
     def fingerprint(self) -> str:
-        """A hash of the contents of photographs and masks, whatever the order, names or place of the files."""
+        """A hash of the contents of photographs and masks, whatever the order, names or place of the
+        files.
+        """
         outlines = [hash_readable(path) for path in self.table["mask"]]
         return hash_bytes(
             *sorted(
@@ -83,9 +87,10 @@ def load_masks(
 ) -> MaskSet:
     """The pairs of a manifest (CSV or Parquet) or of a folder that holds one, each of them looked at.
 
-    `split` is one of train, validation, test, all. What cannot be used is in `problems` under the name of its photograph: a file that is
-    missing or damaged, a photograph without a mask, a mask of another shape, one that is empty or looks inverted.
-    Raises `DataError` where the manifest, or all of it, cannot be used; `UsageError` for an unknown split.
+    `split` is one of train, validation, test, all. What cannot be used is in `problems` under the name of its
+    photograph: a file that is missing or damaged, a photograph without a mask, a mask of another shape, one
+    that is empty or looks inverted. Raises `DataError` where the manifest, or all of it, cannot be used;
+    `UsageError` for an unknown split.
     """
     listed = list_masks(path)
     chosen = select_split(listed, split)
@@ -163,7 +168,8 @@ def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet
     good = np.array([error is None for error in answers], dtype=bool)
     if not good.any():
         raise DataError(
-            f"{masks.name}: none of its {len(masks)} masks can be used; the first: {found[0].image}: {found[0].error}"
+            f"{masks.name}: none of its {len(masks)} masks can be used; the first: {found[0].image}: "
+            f"{found[0].error}"
         )
     return replace(masks.take(good), problems=masks.problems + tuple(found))
 
@@ -215,30 +221,36 @@ def agree(image: tuple[int, int], mask: tuple[int, int]) -> bool:
 def looks_inverted(mask: np.ndarray) -> bool:
     """Whether the border of a mask, bool (height, width), is mostly lesion, and more so than its inside.
 
-    A lesion that fills the photograph leaves its corners free; the background of a lesion takes the whole border.
+    A lesion that fills the photograph leaves its corners free; the background of a lesion takes the whole
+    border.
     """
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
     return bool(border > 0.5 and border >= mask.mean())
 
 
 def read_mask(path: str | Path, size: int | tuple[int, int] | None = None) -> np.ndarray:
-    """A mask as uint8 (height, width), 1 where the lesion is, at its own size or at `size`: a side, or (width, height).
+    """A mask as uint8 (height, width), 1 where the lesion is, at its own size or at `size`: a side, or
+    (width, height).
 
-    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits. Of two levels the brighter one is the lesion, whatever both
-    are: 0 and 1, 0 and 127, 0 and 255. Many grey levels are cut at half. It is turned upright where EXIF says so.
+    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits. Of two levels the brighter
+    one is the lesion, whatever both are: 0 and 1, 0 and 127, 0 and 255. Many grey levels are cut at half. It
+    is turned upright where EXIF says so.
 
     Args:
         path: a file or an address.
         size: at which the mask is wanted.
 
     Raises:
-        PhotoError: for a file that is missing, unreadable or no picture, and for levels that may be several classes.
+        PhotoError: for a file that is missing, unreadable or no picture, and for levels that may be several
+            classes.
     """
     return resize_mask(find_lesion(read_levels(path), str(path)).astype(np.uint8), size)
 
 
 def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndarray:
-    """A mask of 0 and 1, uint8 (height, width), at another `size`: a side, or (width, height); the boundary stays where it is."""
+    """A mask of 0 and 1, uint8 (height, width), at another `size`: a side, or (width, height); the boundary
+    stays where it is.
+    """
     width, height = (size, size) if isinstance(size, int) else size or mask.shape[::-1]
     if mask.shape == (height, width):
         return mask
@@ -262,7 +274,9 @@ def read_levels(path: str | Path) -> np.ndarray:
 
 
 def find_levels(image: Image.Image, name: str) -> np.ndarray:
-    """The levels of a picture of any mode, (height, width): of colours the brightest channel, what is transparent as black."""
+    """The levels of a picture of any mode, (height, width): of colours the brightest channel, what is
+    transparent as black.
+    """
     if image.mode == "F":
         raise ImageError(
             f"{name}: floating-point pixels, whose range is unknown; expected a mask of 1, 8 or 16 bits"
@@ -286,10 +300,11 @@ def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
         name: for the error.
 
     Raises:
-        PhotoError: where the levels are more than two, none of them near white, and many pixels lie in between, as in a map of several classes.
+        PhotoError: where the levels are more than two, none of them near white, and many pixels lie in
+            between, as in a map of several classes.
 
-    >>> find_lesion(np.uint8([[0, 127]]), "mask").tolist(), find_lesion(np.uint8([[0, 60, 200]]), "mask").tolist()
-    ([[False, True]], [[False, False, True]])
+    >>> find_lesion(np.uint8([[0, 127]]), "mask").tolist(), find_lesion(np.uint8([[0, 60, 200]]),
+    "mask").tolist() ([[False, True]], [[False, False, True]])
     """
     shares = np.bincount(levels.ravel()) / levels.size
     present = np.flatnonzero(shares)
@@ -306,6 +321,7 @@ def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
         shown = ", ".join(str(level) for level in present[:SHOWN_LEVELS])
         words = f"{shown} ..." if len(present) > SHOWN_LEVELS else shown
         raise ImageError(
-            f"{name}: holds the levels {words}, as a map of several classes does; expected two levels, the lesion white: write it so"
+            f"{name}: holds the levels {words}, as a map of several classes does; expected two levels, the "
+            "lesion white: write it so"
         )
     return levels >= brightest / 2

@@ -1,4 +1,6 @@
-"""The files that a table names: as written, or as people write them, with backslashes, without suffix or folder, in other capitals."""
+"""The files that a table names: as written, or as people write them, with backslashes, without suffix or
+folder, in other capitals.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ class NamedFiles:
         self.roots = [home, *(root for root in roots if root != home)]
 
     def place(self, name: str) -> str:
-        """Where a name leads as it is written, or in another spelling of the same path; whether a file is there or not.
+        """Where a name leads as it is written, or in another spelling of the same path; whether a file is
+        there or not.
 
         Backslashes part folders where no file has one in its name.
         """
@@ -36,10 +39,11 @@ class NamedFiles:
         return next((place for place in places if is_file(place)), spell_name(self.home / spellings[-1]))
 
     def find_all(self, names: Sequence[str]) -> list[str | Problem]:
-        """A path for each name, or the problem that several files may be meant. A name of which nothing is found keeps its path.
+        """A path for each name, or the problem that several files may be meant. A name of which nothing is
+        found keeps its path.
 
-        Files in other folders are looked for where names have no suffix, or where most are not where the table has them: a file
-        that is missing among many is not replaced by a namesake.
+        Files in other folders are looked for where names have no suffix, or where most are not where the
+        table has them: a file that is missing among many is not replaced by a namesake.
         """
         places = [self.place(name) for name in names]
         lost = [number for number, place in enumerate(places) if not is_file(place)]
@@ -54,7 +58,9 @@ class NamedFiles:
         return answers
 
     def find_beside(self, place: str) -> str | None:
-        """The one photograph in the folder of a path that has its name in other capitals, or with a suffix where it has none."""
+        """The one photograph in the folder of a path that has its name in other capitals, or with a suffix
+        where it has none.
+        """
         folder, wanted = os.path.split(place)
         found = [entry for entry in self.list_folder(folder) if means(entry, wanted)]
         return os.path.join(folder, found[0]) if len(found) == 1 else None
@@ -74,9 +80,11 @@ class NamedFiles:
         return {}
 
     def find_below(self, name: str) -> str | Problem | None:
-        """The photograph of that name in folders below, whose last folders are those of the name; the nearest one.
+        """The photograph of that name in folders below, whose last folders are those of the name; the nearest
+        one.
 
-        Several that are equally near are one where their content is the same, else a problem: which is meant is not guessed.
+        Several that are equally near are one where their content is the same, else a problem: which is meant
+        is not guessed.
         """
         parts = [part for part in re.split(r"[\\/]", name.strip()) if part not in ("", ".", "..")]
         if not parts:
@@ -94,13 +102,16 @@ class NamedFiles:
         if len(meant) > 1 and len({hash_readable(path) for path in meant}) > 1:
             return Problem(
                 name,
-                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: write the folder before it",
+                f"{len(meant)} different files have that name ({meant[0]}, {meant[1]}); expected one: write "
+                "the folder before it",
             )
         return str(meant[0])
 
     @cached_property
     def index(self) -> dict[str, list[Path]]:
-        """The photographs below the roots by the stem of their name in lower case; folders of masks are left out."""
+        """The photographs below the roots by the stem of their name in lower case; folders of masks are left
+        out.
+        """
         index: dict[str, list[Path]] = {}
         count = 0
         for root in self.roots:

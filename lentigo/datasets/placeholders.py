@@ -1,4 +1,6 @@
-"""Words by which a table says that it does not know: such a cell is missing, never a value that rows share."""
+"""Words by which a table says that it does not know: such a cell is missing, never a value that rows
+share.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,45 @@ from typing import Any
 import pandas as pd
 
 # As `normalise_blank` spells them: lower case, without spaces and punctuation at the ends.
-PLACEHOLDERS = frozenset({
-    "", "nan", "na", "n/a", "n.a", "nat", "none", "null", "nil", "unk", "unkn", "unknown", "unspecified", "undefined", "undisclosed",
-    "missing", "not available", "not known", "not recorded", "not specified", "not provided", "not applicable", "notavailable", "no data",
-    "no id", "blank", "empty", "anonymous", "xxx", "xx", "tbd", "#n/a", "#na", "#value", "#ref",
-})  # fmt: skip
+PLACEHOLDERS = frozenset(
+    {
+        "",
+        "nan",
+        "na",
+        "n/a",
+        "n.a",
+        "nat",
+        "none",
+        "null",
+        "nil",
+        "unk",
+        "unkn",
+        "unknown",
+        "unspecified",
+        "undefined",
+        "undisclosed",
+        "missing",
+        "not available",
+        "not known",
+        "not recorded",
+        "not specified",
+        "not provided",
+        "not applicable",
+        "notavailable",
+        "no data",
+        "no id",
+        "blank",
+        "empty",
+        "anonymous",
+        "xxx",
+        "xx",
+        "tbd",
+        "#n/a",
+        "#na",
+        "#value",
+        "#ref",
+    }
+)
 NUMBERS = re.compile(r"[+-]?\d+(\.0*)?")
 
 
@@ -41,9 +77,11 @@ def blank_placeholders(words: pd.Series) -> pd.Series:
 
 
 def blank_ids(ids: pd.Series) -> pd.Series:
-    """Ids of patients, lesions or duplicates with None for placeholders, among these a 0 or a negative number that is none of a count.
+    """Ids of patients, lesions or duplicates with None for placeholders, among these a 0 or a negative number
+    that is none of a count.
 
-    A 0 is an id where ids are whole numbers and a 1 is among them, since people count from 0; beside other ids it says "none".
+    A 0 is an id where ids are whole numbers and a 1 is among them, since people count from 0; beside other
+    ids it says "none".
 
     >>> blank_ids(pd.Series(["P1", "unknown", "0", "P1"])).tolist(), blank_ids(pd.Series([0, 1, 2])).tolist()
     (['P1', None, None, 'P1'], [0, 1, 2])

@@ -1,4 +1,6 @@
-"""Tables as people have them: commas, semicolons or tabs, with or without a byte order mark, UTF-8 or what a spreadsheet wrote."""
+"""Tables as people have them: commas, semicolons or tabs, with or without a byte order mark, UTF-8 or what a
+spreadsheet wrote.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,11 @@ HEAD = 65536  # bytes, enough for the first line
 
 
 def read_delimited(path: Path, words: Iterable[str] = (), names: Sequence[str] | None = None) -> pd.DataFrame:
-    """A delimited file as a table; columns called as in `words`, in any case, stay words where they look like numbers.
+    """A delimited file as a table; columns called as in `words`, in any case, stay words where they look like
+    numbers.
 
-    `names` are those of the columns where the file has no header. Raises `OSError` or `ValueError` where it is no table.
+    `names` are those of the columns where the file has no header. Raises `OSError` or `ValueError` where it
+    is no table.
     """
     encoding = guess_encoding(path)
     header = list(names or split_header(path))
@@ -47,7 +51,9 @@ def guess_encoding(path: Path) -> str:
 
 
 def read_first_line(path: Path) -> str:
-    """The first line that is not blank, at most 64 KiB of it, without byte order mark; undecodable bytes are replaced."""
+    """The first line that is not blank, at most 64 KiB of it, without byte order mark; undecodable bytes are
+    replaced.
+    """
     with open(path, "rb") as file:
         head = file.read(HEAD)
     text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")

@@ -1,8 +1,10 @@
-"""The fast stage: which pairs of photographs are worth comparing? Looked up in indices, so that the work grows as n log n.
+"""The fast stage: which pairs of photographs are worth comparing? Looked up in indices, so that the work
+grows as n log n.
 
-Two descriptions propose: the lowest frequencies of the whole picture in eight orientations, for pictures with hardly any features or
-squeezed to another shape; and the visual words of the local features (`lentigo.duplicates.visual_words`), which neither turning nor cropping
-changes much, as they are and mirrored. Embeddings of a network can be a third.
+Two descriptions propose: the lowest frequencies of the whole picture in eight orientations, for pictures with
+hardly any features or squeezed to another shape; and the visual words of the local features
+(`lentigo.duplicates.visual_words`), which neither turning nor cropping changes much, as they are and
+mirrored. Embeddings of a network can be a third.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Proposer:
     def __init__(
         self, prints: list[Fingerprint], embeddings: np.ndarray | None, pool: Executor, seed: int = 0
     ):
-        """Of `prints` and, where given, `embeddings`, float (n, d), of any network; `pool` shares out the work."""
+        """Of `prints` and, where given, `embeddings`, float (n, d), of any network; `pool` shares out the
+        work.
+        """
         self._turned = quantize(turn_low(np.stack([each.low for each in prints])))
         self._turned_index = build_index(self._turned[:, 0])
         self._words = WordIndex(prints, pool, seed)
@@ -48,7 +52,9 @@ class Proposer:
         self._embedded_index = None if self._embedded is None else build_index(self._embedded)
 
     def propose(self, rows: np.ndarray, neighbours: int) -> dict[Pair, tuple[int, ...]]:
-        """The nearest `neighbours` of rows, int (m,), in each description, and the ways in which the first of a pair may lie on the second."""
+        """The nearest `neighbours` of rows, int (m,), in each description, and the ways in which the first of
+        a pair may lie on the second.
+        """
         ways: dict[Pair, dict[int, None]] = {}
         for pair, turn in self._propose_turned(rows, neighbours).items():
             ways.setdefault(pair, {})[turn] = None
@@ -61,7 +67,9 @@ class Proposer:
         return {pair: tuple(found) for pair, found in ways.items()}
 
     def _propose_turned(self, rows: np.ndarray, neighbours: int) -> dict[Pair, int]:
-        """Pairs whose lowest frequencies are alike, and the turn of the first that brings it nearest to the second."""
+        """Pairs whose lowest frequencies are alike, and the turn of the first that brings it nearest to the
+        second.
+        """
         nearest: dict[Pair, tuple[float, int]] = {}
         for turn in range(TURNS):
             for pair, cosine, swapped in search_index(
@@ -76,7 +84,9 @@ class Proposer:
 
 
 class WordIndex:
-    """Finds photographs that share words, as texts are found (inverted file, Sivic and Zisserman 2003): only those are touched that have one in common."""
+    """Finds photographs that share words, as texts are found (inverted file, Sivic and Zisserman 2003): only
+    those are touched that have one in common.
+    """
 
     def __init__(self, prints: list[Fingerprint], pool: Executor, seed: int):
         vocabulary = fit_vocabulary(prints, seed)
@@ -93,7 +103,9 @@ class WordIndex:
         self._lists = self._queries[0].T.tocsr()
 
     def search(self, rows: np.ndarray, neighbours: int, mirrored: bool) -> Iterator[Pair]:
-        """Pairs of rows, int (m,), as they are or mirrored, and the `neighbours` that share most, by the cosine of the words' weights."""
+        """Pairs of rows, int (m,), as they are or mirrored, and the `neighbours` that share most, by the
+        cosine of the words' weights.
+        """
         for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
             shared = self._queries[mirrored][block] @ self._lists
@@ -133,14 +145,18 @@ def weigh_rows(table: csr_array, rarity: np.ndarray) -> csr_array:
 
 
 def quantize(vectors: np.ndarray) -> np.ndarray:
-    """Vectors, float (..., d), in eight bits, int8, each by its largest value: their cosines stay as they are, to a hundredth or so."""
+    """Vectors, float (..., d), in eight bits, int8, each by its largest value: their cosines stay as they
+    are, to a hundredth or so.
+    """
     return np.round(127 * vectors / np.maximum(np.abs(vectors).max(axis=-1, keepdims=True), 1e-12)).astype(
         np.int8
     )
 
 
 def build_index(vectors: np.ndarray) -> Index:
-    """An index of vectors, int8 (n, d), by their cosines. One thread adds them: the same vectors give the same index."""
+    """An index of vectors, int8 (n, d), by their cosines. One thread adds them: the same vectors give the
+    same index.
+    """
     index = Index(
         ndim=vectors.shape[1],
         metric="cos",
@@ -156,7 +172,9 @@ def build_index(vectors: np.ndarray) -> Index:
 def search_index(
     index: Index, queries: np.ndarray, rows: np.ndarray, neighbours: int
 ) -> Iterator[tuple[Pair, float, bool]]:
-    """Pairs of rows, int (m,), of `queries`, int8 (n, d), and their neighbours: the pair, its cosine, whether the row is its second."""
+    """Pairs of rows, int (m,), of `queries`, int8 (n, d), and their neighbours: the pair, its cosine, whether
+    the row is its second.
+    """
     found = index.search(np.ascontiguousarray(queries[rows]), min(neighbours + 1, len(index)))
     keys = np.asarray(found.keys).reshape(len(rows), -1)
     cosines = 1 - np.asarray(found.distances).reshape(len(rows), -1)

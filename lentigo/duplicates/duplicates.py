@@ -1,7 +1,9 @@
-"""Duplicates: photographs that are copies of one another, whatever was done to the copy, and photographs of the same lesion.
+"""Duplicates: photographs that are copies of one another, whatever was done to the copy, and photographs of
+the same lesion.
 
-A fast stage proposes pairs (`lentigo.duplicates.candidates`), a slow one decides (`lentigo.duplicates.verification`). What merely looks alike is no
-duplicate: the fine detail of both must agree where the one lies on the other.
+A fast stage proposes pairs (`lentigo.duplicates.candidates`), a slow one decides
+(`lentigo.duplicates.verification`). What merely looks alike is no duplicate: the fine detail of both must
+agree where the one lies on the other.
 """
 
 from __future__ import annotations
@@ -51,11 +53,13 @@ Proposal = tuple[Pair, tuple[int, ...]]  # a pair, and the ways in which its fir
 
 @dataclass(frozen=True)
 class Transformation:
-    """What makes the second photograph of a pair out of the first: mirrored left to right first, then turned, scaled, shifted.
+    """What makes the second photograph of a pair out of the first: mirrored left to right first, then turned,
+    scaled, shifted.
 
-    `scale`: pixels of the second to a pixel of the first; `squeeze`: how much more in one direction than across it. `angle`: degrees
-    counterclockwise, -180 to 180. `shift`: x and y of the first one's middle beyond the second one's, as shares of the second one's
-    width and height. `overlap`: of what is on the picture that shows more, the share that is on the other, too.
+    `scale`: pixels of the second to a pixel of the first; `squeeze`: how much more in one direction than
+    across it. `angle`: degrees counterclockwise, -180 to 180. `shift`: x and y of the first one's middle
+    beyond the second one's, as shares of the second one's width and height. `overlap`: of what is on the
+    picture that shows more, the share that is on the other, too.
     """
 
     scale: float
@@ -68,10 +72,12 @@ class Transformation:
 
 @dataclass(frozen=True)
 class Duplicate:
-    """A pair of photographs, by their numbers; `kind` is one of `KINDS`, `transformation` makes `b` out of `a`.
+    """A pair of photographs, by their numbers; `kind` is one of `KINDS`, `transformation` makes `b` out of
+    `a`.
 
-    `score`, 0 to 1: the median correlation of fine detail where both show the same: 1 for equal pixels, 0.8 and more for nearly all
-    copies, about 0 for photographs of different lesions. `features`: matched ones that agree, 0 where none were needed.
+    `score`, 0 to 1: the median correlation of fine detail where both show the same: 1 for equal pixels, 0.8
+    and more for nearly all copies, about 0 for photographs of different lesions. `features`: matched ones
+    that agree, 0 where none were needed.
     """
 
     a: int
@@ -84,10 +90,12 @@ class Duplicate:
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Of photographs `images`: `pairs`, nearest kind first, and `groups`, int (n,), the numbers of sets joined by copies (`SAME_IMAGE`).
+    """Of photographs `images`: `pairs`, nearest kind first, and `groups`, int (n,), the numbers of sets
+    joined by copies (`SAME_IMAGE`).
 
-    `problems` could not be read. `blank`, numbers of photographs without any detail, are no duplicates of anything. Pairs are not all
-    spelled out where more than `LISTED` photographs have equal pixels; groups are whole.
+    `problems` could not be read. `blank`, numbers of photographs without any detail, are no duplicates of
+    anything. Pairs are not all spelled out where more than `LISTED` photographs have equal pixels; groups are
+    whole.
     """
 
     images: tuple[str, ...]
@@ -105,11 +113,15 @@ class Duplicates:
         )
 
     def across(self, sides: Sequence[Any]) -> tuple[Duplicate, ...]:
-        """The pairs whose photographs stand on different sides; `sides` has one for each photograph: a split, or a set."""
+        """The pairs whose photographs stand on different sides; `sides` has one for each photograph: a split,
+        or a set.
+        """
         return tuple(duplicate for duplicate in self.pairs if sides[duplicate.a] != sides[duplicate.b])
 
     def to_json(self) -> dict[str, Any]:
-        """`duplicates` with names in place of numbers, the number of `groups` of two and more, `unreadable` and `blank`."""
+        """`duplicates` with names in place of numbers, the number of `groups` of two and more, `unreadable`
+        and `blank`.
+        """
         rows = [
             {**asdict(duplicate), "a": self.images[duplicate.a], "b": self.images[duplicate.b]}
             for duplicate in self.pairs
@@ -132,10 +144,11 @@ def find_duplicates(
     threads: int | None = None,
     progress: Progress = show_nothing,
 ) -> Duplicates:
-    """Finds the duplicates among the photographs of a folder, a data set, or a list of files; two sets are compared by listing both.
+    """Finds the duplicates among the photographs of a folder, a data set, or a list of files; two sets are
+    compared by listing both.
 
-    `embeddings`, float (n, d), help to propose pairs; they decide nothing. The same photographs give the same twins. Raises
-    `DataError` for a folder without photographs, `UsageError` for embeddings of another number.
+    `embeddings`, float (n, d), help to propose pairs; they decide nothing. The same photographs give the same
+    twins. Raises `DataError` for a folder without photographs, `UsageError` for embeddings of another number.
     """
     images, problems = list_images(data)
     check_count("embeddings", embeddings, len(images))
@@ -146,12 +159,18 @@ def find_duplicates(
 
 
 def pair_fingerprints(
-    images: Sequence[str], answers: Sequence[Fingerprint | Problem], *, embeddings: np.ndarray | None = None, threads: int | None = None,
+    images: Sequence[str],
+    answers: Sequence[Fingerprint | Problem],
+    *,
+    embeddings: np.ndarray | None = None,
+    threads: int | None = None,
     progress: Progress = show_nothing,
-) -> Duplicates:  # fmt: skip
-    """As `find_duplicates`, of photographs that were opened before: `answers` has what `take_fingerprint` or `describe_pixels` said of each of `images`.
+) -> Duplicates:
+    """As `find_duplicates`, of photographs that were opened before: `answers` has what `take_fingerprint` or
+    `describe_pixels` said of each of `images`.
 
-    Raises `UsageError` where there is not one answer, and one embedding where there are any, for each photograph.
+    Raises `UsageError` where there is not one answer, and one embedding where there are any, for each
+    photograph.
     """
     check_count("fingerprints", answers, len(images))
     check_count("embeddings", embeddings, len(images))
@@ -223,7 +242,9 @@ def pair_equal(rows: list[int]) -> Iterator[Duplicate]:
 def compare_all(
     prints: list[Fingerprint], embeddings: np.ndarray | None, pool: ThreadPoolExecutor, progress: Progress
 ) -> tuple[list[Duplicate], int]:
-    """The duplicates among fingerprints, and how many pairs were compared. Photographs with many duplicates are searched for more."""
+    """The duplicates among fingerprints, and how many pairs were compared. Photographs with many duplicates
+    are searched for more.
+    """
     if len(prints) < 2:
         return [], 0
     proposer = Proposer(prints, embeddings, pool)
@@ -258,7 +279,9 @@ def choose_new(
 
 
 def compare_row(prints: list[Fingerprint], proposals: Sequence[Proposal]) -> list[Duplicate | None]:
-    """The duplicates that pairs with one first fingerprint are in one of the ways proposed; None for a pair that is none."""
+    """The duplicates that pairs with one first fingerprint are in one of the ways proposed; None for a pair
+    that is none.
+    """
     a, others = prints[proposals[0][0][0]], [prints[pair[1]] for pair, _ in proposals]
     turned = [
         choose_best([match_turn(a, b, way) for way in ways if way < TURNS], TURN_SCORE)

@@ -1,6 +1,8 @@
-"""What is kept of a photograph to find its copies: a hash of its pixels, a small picture, local features, low frequencies.
+"""What is kept of a photograph to find its copies: a hash of its pixels, a small picture, local features, low
+frequencies.
 
-A photograph is brought to `AREA` pixels first, whatever its size, so that the same detail has about the same size in all copies.
+A photograph is brought to `AREA` pixels first, whatever its size, so that the same detail has about the same
+size in all copies.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ AREA = 160 * 160  # pixels of the small picture
 LEAST_SIDE = 32  # pixels of the small picture's smaller side, however long and narrow the photograph is
 FEATURES = 200  # local features that are kept, the strongest ones
 LOW = 8  # lowest frequencies along a side
-TURNS = 8  # orientations of a picture: turn t is t % 4 quarter turns counterclockwise, after mirroring left to right where t >= 4
+# Orientations of a picture: turn t is t % 4 quarter turns counterclockwise, after mirroring left to right
+# where t >= 4
+TURNS = 8
 DARK, BRIGHT = (
     0.25,
     250,
@@ -32,11 +36,13 @@ _MIRROR = (
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """Of one photograph. `digest`: BLAKE2 of its decoded pixels. `size`: its width and height in pixels. `grey`: uint8 (h, w), luma, `AREA` pixels. `skin`: which of
-    them are not beyond the lens, a frame or a filled corner, as bits.
+    """Of one photograph. `digest`: BLAKE2 of its decoded pixels. `size`: its width and height in pixels.
+    `grey`: uint8 (h, w), luma, `AREA` pixels. `skin`: which of them are not beyond the lens, a frame or a
+    filled corner, as bits.
 
-    `points`: float32 (m, 4), x and y in pixels of `grey`, diameter, angle in degrees clockwise; `descriptors`: uint8 (m, 128).
-    `low`: float32 (63,), see `describe_low`. `blank`: there is nothing in it to compare.
+    `points`: float32 (m, 4), x and y in pixels of `grey`, diameter, angle in degrees clockwise;
+    `descriptors`: uint8 (m, 128). `low`: float32 (63,), see `describe_low`. `blank`: there is nothing in it
+    to compare.
     """
 
     digest: bytes
@@ -95,7 +101,9 @@ def is_blank(grey: np.ndarray) -> bool:
 
 
 def find_skin(grey: np.ndarray) -> np.ndarray:
-    """Where there is no lens' dark surround, no frame and no filled corner, uint8 0 or 1 (h, w): their edges are alike in all photographs of a camera."""
+    """Where there is no lens' dark surround, no frame and no filled corner, uint8 0 or 1 (h, w): their edges
+    are alike in all photographs of a camera.
+    """
     blurred = cv2.blur(grey, (3, 3))
     beyond = np.zeros(grey.shape, np.uint8)
     for extreme in (blurred < DARK * np.percentile(blurred, 90), blurred >= BRIGHT):
@@ -111,10 +119,11 @@ def unpack_skin(fingerprint: Fingerprint) -> np.ndarray:
 
 
 def find_features(grey: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Points, float32 (m, 4), and descriptors, uint8 (m, 128): SIFT (Lowe 2004), the square roots of its shares (Arandjelovic and Zisserman 2012).
+    """Points, float32 (m, 4), and descriptors, uint8 (m, 128): SIFT (Lowe 2004), the square roots of its
+    shares (Arandjelovic and Zisserman 2012).
 
-    The strongest `FEATURES` are taken, however weak they are: on bland skin a quarter of all photographs have less than eight
-    above SIFT's own threshold.
+    The strongest `FEATURES` are taken, however weak they are: on bland skin a quarter of all photographs have
+    less than eight above SIFT's own threshold.
     """
     found, values = cv2.SIFT_create(
         nfeatures=FEATURES, contrastThreshold=0, edgeThreshold=15, enable_precise_upscale=True
@@ -139,10 +148,11 @@ def mirror_features(points: np.ndarray, descriptors: np.ndarray, width: int) -> 
 
 
 def describe_low(luma: np.ndarray) -> np.ndarray:
-    """The lowest frequencies of the picture squeezed to a square, float32 (63,), of length 1; zeros where it is even.
+    """The lowest frequencies of the picture squeezed to a square, float32 (63,), of length 1; zeros where it
+    is even.
 
-    That is the perceptual hash of Zauner (2010) before it is rounded to bits; square roots keep the blob in the middle, which
-    all lesions have, from drowning the rest.
+    That is the perceptual hash of Zauner (2010) before it is rounded to bits; square roots keep the blob in
+    the middle, which all lesions have, from drowning the rest.
     """
     square = cv2.resize(luma, (4 * LOW, 4 * LOW), interpolation=cv2.INTER_AREA).astype(np.float32)
     waves = cv2.dct(square)[:LOW, :LOW].ravel()[1:]
@@ -151,7 +161,9 @@ def describe_low(luma: np.ndarray) -> np.ndarray:
 
 
 def turn_low(low: np.ndarray) -> np.ndarray:
-    """The lowest frequencies, (n, 63), of pictures in all orientations, (n, 8, 63): a turned picture's waves have other signs and places."""
+    """The lowest frequencies, (n, 63), of pictures in all orientations, (n, 8, 63): a turned picture's waves
+    have other signs and places.
+    """
     signs = np.where(np.arange(LOW) % 2, -1, 1).astype(
         low.dtype
     )  # of the waves along a side, where that side is mirrored

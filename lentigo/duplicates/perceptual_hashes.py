@@ -1,12 +1,14 @@
-"""Perceptual hashes: what a photograph shows, in `BYTES` bytes, so that it is recognised when its file was written again.
+"""Perceptual hashes: what a photograph shows, in `BYTES` bytes, so that it is recognised when its file was
+written again.
 
-The middle of the photograph is brought to a small grey square, and each of its lowest frequencies (discrete cosine
-transform) becomes one bit: whether it is positive (Zauner 2010). What is kept is the hash alone. What is looked for is
-compared with its full frequencies, not with bits: a frequency near zero, whose sign an encoder may turn, then counts little.
+The middle of the photograph is brought to a small grey square, and each of its lowest frequencies (discrete
+cosine transform) becomes one bit: whether it is positive (Zauner 2010). What is kept is the hash alone. What
+is looked for is compared with its full frequencies, not with bits: a frequency near zero, whose sign an
+encoder may turn, then counts little.
 
-The query is laid on the kept photograph in many ways: mirrored, turned by quarters, freely turned, and with the window
-of a photograph that was squeezed to a square where the other was cropped, or the other way round. How often copies
-are found, and how often others are taken for copies, is measured by bench/contamination.py.
+The query is laid on the kept photograph in many ways: mirrored, turned by quarters, freely turned, and with
+the window of a photograph that was squeezed to a square where the other was cropped, or the other way round.
+How often copies are found, and how often others are taken for copies, is measured by bench/contamination.py.
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ from lentigo.common.threads import open_pool
 from lentigo.errors import ImageError
 from lentigo.images.photographs import view_image
 
-METHOD = 1  # the number of this way to hash; to be raised with every change, since hashes of two ways do not compare
+# The number of this way to hash; to be raised with every change, since hashes of two ways do not compare
+METHOD = 1
 BITS = 192
 BYTES = BITS // 8
 LIMIT = 0.8  # the likeness from which two photographs show the same picture
@@ -84,7 +87,8 @@ def hash_images(
         progress: watches the photographs go by.
 
     Returns:
-        uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros: it can be recognised by nothing.
+        uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros: it can be
+        recognised by nothing.
     """
     with open_pool(threads) as pool:
         watched = progress(pool.map(hash_image, images), total=len(images), label="picture hashes")
@@ -108,7 +112,8 @@ def find_similar_hashes(
         progress: watches the photographs go by.
 
     Returns:
-        For each image the kept photographs that show the same picture, the most like it first; none where it cannot be read.
+        For each image the kept photographs that show the same picture, the most like it first; none where it
+        cannot be read.
     """
     index = HashIndex(hashes)
     if not index.size:
@@ -156,7 +161,8 @@ def reduce_pixels(pixels: np.ndarray) -> np.ndarray:
 
 
 def cut_window(frame: np.ndarray, stretch: tuple[float, float], angle: float) -> np.ndarray:
-    """The middle of a frame as float32 (`GRID`, `GRID`): stretched in width and height, and turned by degrees.
+    """The middle of a frame as float32 (`GRID`, `GRID`): stretched in width and height, and turned by
+    degrees.
 
     What lies beyond the edge is filled with its mirror image.
     """
@@ -190,7 +196,9 @@ def turn_waves(waves: np.ndarray) -> np.ndarray:
 
 @cache
 def list_waves() -> tuple[np.ndarray, np.ndarray]:
-    """Which frequencies are kept, flat numbers int (`BITS`,), and how strong each is expected to be, float32 (`BITS`,)."""
+    """Which frequencies are kept, flat numbers int (`BITS`,), and how strong each is expected to be, float32
+    (`BITS`,).
+    """
     rows, columns = np.indices((FREQUENCIES, FREQUENCIES))
     squares = rows**2 + columns**2
     for place in COMMON:
@@ -200,7 +208,9 @@ def list_waves() -> tuple[np.ndarray, np.ndarray]:
 
 
 def pick_waves(waves: np.ndarray) -> np.ndarray:
-    """The kept frequencies of (n, k, k), weighted so that each is about as strong as the others, float32 (n, `BITS`)."""
+    """The kept frequencies of (n, k, k), weighted so that each is about as strong as the others, float32 (n,
+    `BITS`).
+    """
     chosen, strength = list_waves()
     return waves.reshape(len(waves), -1)[:, chosen] * strength
 
@@ -208,8 +218,8 @@ def pick_waves(waves: np.ndarray) -> np.ndarray:
 def describe_views(frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
     """Queries, float32 (8 places, `BITS`), of a frame: its window in some places, in all orientations.
 
-    Absolute values of a row sum to 1, and none counts for more than the typical one: so its product with bits, written as
-    -1 and 1, is a likeness from -1 to 1.
+    Absolute values of a row sum to 1, and none counts for more than the typical one: so its product with
+    bits, written as -1 and 1, is a likeness from -1 to 1.
     """
     waves = [transform_window(cut_window(frame, stretch, angle)) for stretch, angle in places]
     values = pick_waves(turn_waves(np.array(waves, dtype=np.float32)))
@@ -250,7 +260,8 @@ class HashIndex:
         return () if frame is None else self.find_frame(frame)
 
     def find_frame(self, frame: np.ndarray) -> tuple[HashMatch, ...]:
-        """The kept photographs that show the same picture as a frame of `reduce_pixels`, the most like it first.
+        """The kept photographs that show the same picture as a frame of `reduce_pixels`, the most like it
+        first.
 
         Turned freely only where nothing else is found: that is three times the work.
         """

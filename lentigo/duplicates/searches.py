@@ -1,4 +1,6 @@
-"""Searches for duplicates, made once: each is kept in the cache under the contents of its photographs, whatever their names, order or labels."""
+"""Searches for duplicates, made once: each is kept in the cache under the contents of its photographs,
+whatever their names, order or labels.
+"""
 
 from __future__ import annotations
 
@@ -30,10 +32,12 @@ LOOKED = 32  # kept searches, the newest ones, among which a wider one is looked
 def search_duplicates(
     images: Sequence[str], digests: Sequence[str], *, wider: bool = False, progress: Progress = show_nothing
 ) -> Duplicates:
-    """As `find_duplicates`, from the cache where the same search was made before. `digests`: the SHA-256 of each file, "" where it cannot be read.
+    """As `find_duplicates`, from the cache where the same search was made before. `digests`: the SHA-256 of
+    each file, "" where it cannot be read.
 
-    Each content is looked at once, in the order of the hashes, so the answer is a function of the contents. With `wider` a kept
-    search among more photographs will do, too: that may have missed a pair that this one would find, or the other way round.
+    Each content is looked at once, in the order of the hashes, so the answer is a function of the contents.
+    With `wider` a kept search among more photographs will do, too: that may have missed a pair that this one
+    would find, or the other way round.
     """
     rows = list_rows(digests)
     contents = list(rows)
@@ -58,7 +62,9 @@ def list_rows(digests: Sequence[str]) -> dict[str, list[int]]:
 
 
 def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, list[int]]) -> Duplicates:
-    """Duplicates of contents as duplicates of files; the rows of each content are in `rows`, in the order of `found`."""
+    """Duplicates of contents as duplicates of files; the rows of each content are in `rows`, in the order of
+    `found`.
+    """
     alike = list(rows.values())
     unread = {
         image: problem.error
@@ -106,14 +112,20 @@ def name_search(contents: list[str]) -> str:
 def keep_search(contents: list[str], found: Duplicates) -> None:
     """Writes what was found among contents, in their order."""
     facts = {
-        "engine": ENGINE, "contents": contents, "duplicates": [asdict(duplicate) for duplicate in found.pairs], "blank": found.blank, "compared": found.compared,
+        "engine": ENGINE,
+        "contents": contents,
+        "duplicates": [asdict(duplicate) for duplicate in found.pairs],
+        "blank": found.blank,
+        "compared": found.compared,
         "problems": [problem and problem.error for problem in name_problems(found)],
-    }  # fmt: skip
+    }
     keep_in_cache(searches_folder() / name_search(contents), json.dumps(facts).encode())
 
 
 def load_search(contents: list[str], wider: bool) -> Duplicates | None:
-    """What was found among these contents, images named by them; with `wider` perhaps among more. None where no such search is kept."""
+    """What was found among these contents, images named by them; with `wider` perhaps among more. None where
+    no such search is kept.
+    """
     own = searches_folder() / name_search(contents)
     for path in [own, *list_wider(len(contents))] if wider else [own]:
         kept, found = read_search(path)
@@ -135,7 +147,9 @@ def list_wider(n: int) -> Iterator[Path]:
 
 
 def read_search(path: Path) -> tuple[list[str], Duplicates | None]:
-    """The contents and duplicates of a kept search; one that is torn, foreign or of another engine is removed, to be made again."""
+    """The contents and duplicates of a kept search; one that is torn, foreign or of another engine is
+    removed, to be made again.
+    """
     kept = read_from_cache(path)
     if kept is None:
         return [], None

@@ -1,6 +1,8 @@
-"""Is one photograph a copy of another? Matched local features say how it would lie on the other, its detail whether it does.
+"""Is one photograph a copy of another? Matched local features say how it would lie on the other, its detail
+whether it does.
 
-A map is a matrix, float64 (2, 3), from pixels of the one small picture (see `lentigo.duplicates.fingerprints`) to those of the other.
+A map is a matrix, float64 (2, 3), from pixels of the one small picture (see
+`lentigo.duplicates.fingerprints`) to those of the other.
 """
 
 from __future__ import annotations
@@ -30,10 +32,12 @@ LEAST_CELLS = 9  # squares that say something, or nothing is said
 
 @dataclass(frozen=True)
 class Alignment:
-    """How a picture lies on another. `map`: from the one to the other. `features`: matched ones that agree with it, 0 where it was not found by them.
+    """How a picture lies on another. `map`: from the one to the other. `features`: matched ones that agree
+    with it, 0 where it was not found by them.
 
-    `score`: the median correlation of their detail in the squares of `CELL` pixels that both show, below 0 set to 0: 1 for the same
-    pixels, about 0 for other skin. `overlap`: the share of the picture that shows more which the other shows, too.
+    `score`: the median correlation of their detail in the squares of `CELL` pixels that both show, below 0
+    set to 0: 1 for the same pixels, about 0 for other skin. `overlap`: the share of the picture that shows
+    more which the other shows, too.
     """
 
     map: np.ndarray
@@ -43,7 +47,9 @@ class Alignment:
 
 
 def match_turn(a: Fingerprint, b: Fingerprint, turn: int) -> Alignment | None:
-    """`a` turned by quarters and mirrored (see `fingerprints.TURNS`), and squeezed where need be, laid on `b`."""
+    """`a` turned by quarters and mirrored (see `fingerprints.TURNS`), and squeezed where need be, laid on
+    `b`.
+    """
     return judge_map(a, b, map_turn(a.grey.shape, b.grey.shape, turn), 0)
 
 
@@ -62,7 +68,9 @@ def map_turn(shape: tuple[int, int], onto: tuple[int, int], turn: int) -> np.nda
 
 
 def match_features(a: Fingerprint, others: Sequence[Fingerprint], mirrored: bool) -> list[Alignment | None]:
-    """`a`, or its mirror image, laid on each of some others by their local features; None where too few agree."""
+    """`a`, or its mirror image, laid on each of some others by their local features; None where too few
+    agree.
+    """
     points, descriptors = (
         (mirror_features(a.points, a.descriptors, a.grey.shape[1])) if mirrored else (a.points, a.descriptors)
     )
@@ -90,7 +98,8 @@ def lay_on(
 
 
 def pair_features(a: np.ndarray, others: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Rows of descriptors, float32 (m, 128), and of each of some others, uint8 (n, 128), that are nearest and clearly nearer than the next (Lowe 2004).
+    """Rows of descriptors, float32 (m, 128), and of each of some others, uint8 (n, 128), that are nearest and
+    clearly nearer than the next (Lowe 2004).
 
     All others are compared in one product: they are many, and each is small.
     """
@@ -119,7 +128,8 @@ def find_alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def estimate_map(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int] | None:
-    """The affine map on which most of the matched points, (m, 2) each, agree, and how many; None below `LEAST_MATCHES`, or where it is no photograph's.
+    """The affine map on which most of the matched points, (m, 2) each, agree, and how many; None below
+    `LEAST_MATCHES`, or where it is no photograph's.
 
     RANSAC (Fischler and Bolles 1981), then least squares over those that agree.
     """
@@ -144,7 +154,9 @@ def estimate_map(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, int] | None:
 
 
 def judge_map(a: Fingerprint, b: Fingerprint, matrix: np.ndarray, features: int) -> Alignment | None:
-    """Whether the detail of `a` is that of `b` where the map puts it; None where they share too little skin, or show no detail there."""
+    """Whether the detail of `a` is that of `b` where the map puts it; None where they share too little skin,
+    or show no detail there.
+    """
     onto_a = np.abs(np.linalg.det(matrix[:, :2])) > 1  # details are compared where they are smaller
     mine, theirs, way = (b, a, cv2.invertAffineTransform(matrix)) if onto_a else (a, b, matrix)
     height, width = theirs.grey.shape
@@ -162,7 +174,9 @@ def judge_map(a: Fingerprint, b: Fingerprint, matrix: np.ndarray, features: int)
 
 
 def compare_detail(a: np.ndarray, b: np.ndarray, shown: np.ndarray) -> float | None:
-    """The median correlation of two pictures' detail, uint8 (h, w), in squares where `shown`, float32 (h, w), is nearly all 1; see `Alignment`."""
+    """The median correlation of two pictures' detail, uint8 (h, w), in squares where `shown`, float32 (h, w),
+    is nearly all 1; see `Alignment`.
+    """
     mine, theirs = keep_detail(a), keep_detail(b)
     cells = (max(a.shape[1] // CELL, 1), max(a.shape[0] // CELL, 1))
     inside, xx, yy, xy = (

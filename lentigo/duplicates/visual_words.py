@@ -1,9 +1,11 @@
-"""Visual words: what a local feature shows, as a number, so that photographs that share some are found as texts are found by theirs.
+"""Visual words: what a local feature shows, as a number, so that photographs that share some are found as
+texts are found by theirs.
 
-A feature is rounded in steps: to the nearest of some typical ones, what is left to the nearest of some typical rests, and that once
-more (residual vector quantization, Juang and Gray 1982). The last step has the more words the more photographs there are, so that a
-word stands in about as many photographs, whatever their number. A feature near a border changes its word easily: `TABLES` sets of
-words, each fitted to other features, have other borders. They are fitted to the set itself: no pretrained network is needed.
+A feature is rounded in steps: to the nearest of some typical ones, what is left to the nearest of some
+typical rests, and that once more (residual vector quantization, Juang and Gray 1982). The last step has the
+more words the more photographs there are, so that a word stands in about as many photographs, whatever their
+number. A feature near a border changes its word easily: `TABLES` sets of words, each fitted to other
+features, have other borders. They are fitted to the set itself: no pretrained network is needed.
 """
 
 from __future__ import annotations
@@ -21,13 +23,17 @@ EACH = 1000  # photographs to a word of the last step
 SAMPLE = 40_000  # descriptors to which a set of words is fitted, at most
 MEMBERS = 8  # of the sample to a word, at least
 ROUNDS = 10  # of Lloyd's k-means
-SMALLEST = 1.5  # pixels: features count by the octaves that they are larger, as smaller pictures and compression take the small ones first
+# Pixels: features count by the octaves that they are larger, as smaller pictures and compression take the
+# small ones first
+SMALLEST = 1.5
 LEAST, MOST = 0.01, 1.5  # octaves that count
 
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """`tables`, of each the words of its steps, float32 (k, `KEPT`), on the principal `axes` (128, `KEPT`) around the `middle` (128,)."""
+    """`tables`, of each the words of its steps, float32 (k, `KEPT`), on the principal `axes` (128, `KEPT`)
+    around the `middle` (128,).
+    """
 
     tables: tuple[tuple[np.ndarray, ...], ...]
     axes: np.ndarray
@@ -39,7 +45,9 @@ class Vocabulary:
         return [int(np.prod([len(step) for step in table])) for table in self.tables]
 
     def name_words(self, descriptors: np.ndarray) -> np.ndarray:
-        """The words of descriptors, uint8 (m, 128), int64 (m, tables); each table's numbers begin where the last one's end."""
+        """The words of descriptors, uint8 (m, 128), int64 (m, tables); each table's numbers begin where the
+        last one's end.
+        """
         values = (restore_descriptors(descriptors) - self.middle) @ self.axes
         starts = np.cumsum([0, *self.sizes[:-1]])
         return np.stack(
@@ -47,7 +55,9 @@ class Vocabulary:
         )
 
     def count_words(self, fingerprint: Fingerprint, mirrored: bool) -> tuple[np.ndarray, np.ndarray]:
-        """The words of a photograph, or of its mirror image, int64 (k,), ascending, and how much each weighs, float32 (k,)."""
+        """The words of a photograph, or of its mirror image, int64 (k,), ascending, and how much each weighs,
+        float32 (k,).
+        """
         points, descriptors = fingerprint.points, fingerprint.descriptors
         if mirrored:
             points, descriptors = mirror_features(points, descriptors, 0)
@@ -59,7 +69,9 @@ class Vocabulary:
 
 
 def round_steps(values: np.ndarray, steps: tuple[np.ndarray, ...]) -> np.ndarray:
-    """The numbers, int64 (m,), of the words that values, float32 (m, d), are rounded to by the words of some steps."""
+    """The numbers, int64 (m,), of the words that values, float32 (m, d), are rounded to by the words of some
+    steps.
+    """
     number = np.zeros(len(values), np.int64)
     for step in steps:
         nearest = find_nearest(values, step)

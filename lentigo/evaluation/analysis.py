@@ -1,4 +1,6 @@
-"""What stands beside the metrics of an assessment: how far they can be trusted, where they fail, and what they are worth."""
+"""What stands beside the metrics of an assessment: how far they can be trusted, where they fail, and what
+they are worth.
+"""
 
 from __future__ import annotations
 
@@ -45,8 +47,8 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What stands beside an assessment.
-    `comparison` is with another RUN on the same photographs, that one first, and `contamination_of_other` says which of them that one has learned from."""
+    """What stands beside an assessment. `comparison` is with another RUN on the same photographs, that one
+    first, and `contamination_of_other` says which of them that one has learned from."""
 
     reliability: tuple[ReliabilityBin, ...]
     decision_curve: DecisionCurve | None  # none with one class
@@ -90,8 +92,8 @@ def analyse(
     against: Predictor | None = None,
     progress: Progress = show_nothing,
 ) -> Analysis:
-    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some twenty changes;
-    `against` is another RUN to compare with, whose look at the set is counted too."""
+    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some
+    twenty changes; `against` is another RUN to compare with, whose look at the set is counted too."""
     dataset = assessment.dataset
     contamination = assessment.contamination or find_contamination(
         predictor.bundle, dataset, by_content=False
@@ -129,7 +131,8 @@ def compare_with(
     for answer in answers:
         if isinstance(answer, Problem):
             raise ModelError(
-                f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected answers for all photographs that are compared"
+                f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected "
+                "answers for all photographs that are compared"
             )
     looked = assessment.contamination is None or assessment.contamination.looked
     record_evaluation(dataset, assessment.split, other.bundle.name, by_content=looked)
@@ -167,7 +170,9 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
 def find_mistakes(
     table: pd.DataFrame, truth: np.ndarray, probability: np.ndarray, decided: np.ndarray
 ) -> tuple[Mistake, ...]:
-    """The most confident wrong answers of each kind: malignant called benign first, then benign called malignant."""
+    """The most confident wrong answers of each kind: malignant called benign first, then benign called
+    malignant.
+    """
     images, labels = table["image"].to_numpy(), table["label"].to_numpy()
     missed = [n for n in np.argsort(probability) if truth[n] and not decided[n]][:WORST]
     alarms = [n for n in np.argsort(-probability) if not truth[n] and decided[n]][:WORST]

@@ -26,7 +26,9 @@ from lentigo.inference.prediction import Prediction, Predictor
 
 @dataclass(frozen=True)
 class Assessment:
-    """How a model did on a set. `table` has a row for each photograph of `dataset`: image, label, probability, decision."""
+    """How a model did on a set. `table` has a row for each photograph of `dataset`: image, label,
+    probability, decision.
+    """
 
     n: int
     n_malignant: int
@@ -46,27 +48,35 @@ class Assessment:
     refusals: Refusals
     recalibration: Recalibration
     leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
-    training_duplicates: tuple[TrainingDuplicate, ...] | None = (
-        None  # of photographs of the training, whatever the file; None where nobody looked
-    )
-    exposure: Exposure | None = (
-        None  # how often the photographs were evaluated before; None where it was not counted
-    )
-    contamination: Contamination | None = (
-        None  # which photographs the model has learned from; None of its own validation
-    )
+    # Of photographs of the training, whatever the file; None where nobody looked
+    training_duplicates: tuple[TrainingDuplicate, ...] | None = None
+    # How often the photographs were evaluated before; None where it was not counted
+    exposure: Exposure | None = None
+    # Which photographs the model has learned from; None of its own validation
+    contamination: Contamination | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What keeps the numbers from being read as usual, in sentences."""
         missing = CLASSES[0] if self.n_malignant else CLASSES[1]
-        return tuple(filter(None, (
-            f"only {self.n} photographs: intervals from fewer than {FEWEST} say little" if self.n < FEWEST else "",
-            f"no {missing} photograph: what compares the classes does not exist (null)" if self.n_malignant in (0, self.n) else "",
-        )))  # fmt: skip
+        return tuple(
+            filter(
+                None,
+                (
+                    f"only {self.n} photographs: intervals from fewer than {FEWEST} say little"
+                    if self.n < FEWEST
+                    else "",
+                    f"no {missing} photograph: what compares the classes does not exist (null)"
+                    if self.n_malignant in (0, self.n)
+                    else "",
+                ),
+            )
+        )
 
     def describe_contamination(self) -> dict[str, Any] | None:
-        """What is known of the contamination; `duplicates` are those of training photographs, None where nobody looked."""
+        """What is known of the contamination; `duplicates` are those of training photographs, None where
+        nobody looked.
+        """
         if self.contamination is None:
             return None
         duplicates = None
@@ -79,19 +89,27 @@ class Assessment:
         fit = self.recalibration
         ends = self.ci | {"calibration_slope": fit.slope_ci, "calibration_intercept": fit.intercept_ci}
         return {
-            "n": self.n, "n_malignant": self.n_malignant,
+            "n": self.n,
+            "n_malignant": self.n_malignant,
             **{name: known(value) for name, value in asdict(self.metrics).items()},
-            "calibration_slope": known(fit.slope), "calibration_intercept": known(fit.intercept),
-            "threshold": self.threshold, "threshold_rule": self.threshold_rule,
+            "calibration_slope": known(fit.slope),
+            "calibration_intercept": known(fit.intercept),
+            "threshold": self.threshold,
+            "threshold_rule": self.threshold_rule,
             "ci": {name: [known(low), known(high)] for name, (low, high) in ends.items()},
-            "confusion": self.confusion, "split": self.split, "model": self.model,
-            "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "confusion": self.confusion,
+            "split": self.split,
+            "model": self.model,
+            "data_fingerprint": self.data_fingerprint,
+            "times_test_opened": self.times_test_opened,
             "operating_points": [decisions.to_json() for decisions in self.decisions],
-            "refusals": self.refusals.to_json(), "notes": list(self.notes), "leaks": self.leaks,
+            "refusals": self.refusals.to_json(),
+            "notes": list(self.notes),
+            "leaks": self.leaks,
             "evaluated_before": self.exposure and self.exposure.to_json(),
             "contamination": self.describe_contamination(),
             "problems": [asdict(problem) for problem in self.problems],
-        }  # fmt: skip
+        }
 
 
 def known(value: float) -> float | None:
@@ -107,12 +125,13 @@ def evaluate(
     duplicates: bool = True,
     progress: Progress = show_nothing,
 ) -> Assessment:
-    """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for the
-    RUN, to have it asked otherwise than by default. `duplicates` looks for photographs that show the same picture: they share a group, and
-    those that show one of the training are listed; without it those of the training are known by their files alone.
+    """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for
+    the RUN, to have it asked otherwise than by default. `duplicates` looks for photographs that show the same
+    picture: they share a group, and those that show one of the training are listed; without it those of the
+    training are known by their files alone.
 
-    Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs that
-    cannot be read are left out and listed.
+    Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs
+    that cannot be read are left out and listed.
     """
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)

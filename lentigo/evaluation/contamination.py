@@ -1,4 +1,6 @@
-"""Contamination: which photographs of an evaluation a RUN has learned from, whatever their files, and of how many that cannot be known."""
+"""Contamination: which photographs of an evaluation a RUN has learned from, whatever their files, and of how
+many that cannot be known.
+"""
 
 from __future__ import annotations
 
@@ -44,12 +46,13 @@ class Contamination:
     Attributes:
         model: the name of the RUN.
         n: photographs of the set.
-        learned_from: photographs that the RUN, and every RUN that it started from, was trained or validated on.
+        learned_from: photographs that the RUN, and every RUN that it started from, was trained or validated
+            on.
         not_known: how many of them cannot be recognised in another file, since what they show was not kept.
         images: the photographs of the set that are among them.
         looked: whether pictures were compared, and not files alone.
-        searched: how many photographs of the training were compared in full, which also finds crops and other views of a lesion:
-            those whose files lie where the RUN says.
+        searched: how many photographs of the training were compared in full, which also finds crops and other
+            views of a lesion: those whose files lie where the RUN says.
     """
 
     model: str
@@ -66,29 +69,36 @@ class Contamination:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What was found and what is not known, in sentences; none where all is known and nothing was found."""
+        """What was found and what is not known, in sentences; none where all is known and nothing was
+        found.
+        """
         notes = []
         if self.images:
             ways = f"{self.count('file')} by their files, {self.count('picture')} by what they show"
             notes.append(
-                f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): its numbers here are too good"
+                f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): "
+                "its numbers here are too good"
             )
         if not self.learned_from:
             notes.append(
-                f"not known: what {self.model} has learned from is not listed in it, so photographs of its training may be among these"
+                f"not known: what {self.model} has learned from is not listed in it, so photographs of its "
+                "training may be among these"
             )
         elif not self.looked:
             notes.append(
-                f"not known: photographs of the training of {self.model} were looked for by their files alone, not by what they show"
+                f"not known: photographs of the training of {self.model} were looked for by their files "
+                "alone, not by what they show"
             )
         elif self.not_known:
             notes.append(
-                f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that {self.model} has learned from: "
+                f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that "
+                f"{self.model} has learned from: "
                 f"copies of them in other files are not recognised, and may be among these"
             )
         if self.looked and self.searched < self.learned_from:
             notes.append(
-                f"crops of training photographs, and other photographs of their lesions, were looked for with {self.searched:,} of the "
+                "crops of training photographs, and other photographs of their lesions, were looked for "
+                f"with {self.searched:,} of the "
                 f"{self.learned_from:,}: the files of the others are not where they were"
             )
         return tuple(notes)

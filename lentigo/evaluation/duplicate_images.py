@@ -1,4 +1,6 @@
-"""Photographs of an evaluation that show the same picture: as one another, and as a photograph of the training."""
+"""Photographs of an evaluation that show the same picture: as one another, and as a photograph of the
+training.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from lentigo.splits.leaks import join_duplicates
 
 @dataclass(frozen=True)
 class TrainingDuplicate:
-    """A photograph that shows what another, of the training, shows; `kind` as in `lentigo.duplicates.duplicates`."""
+    """A photograph that shows what another, of the training, shows; `kind` as in
+    `lentigo.duplicates.duplicates`.
+    """
 
     image: str
     training_image: str
@@ -28,10 +32,12 @@ class TrainingDuplicate:
 def search_training_duplicates(
     bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing
 ) -> tuple[Dataset, tuple[TrainingDuplicate, ...]]:
-    """The data set with duplicates in one group, and its photographs that show, whatever was done to the file, what one of the RUN's
-    training or validation photographs shows. Those must still lie where splits.csv names them.
+    """The data set with duplicates in one group, and its photographs that show, whatever was done to the
+    file, what one of the RUN's training or validation photographs shows. Those must still lie where
+    splits.csv names them.
 
-    One search serves both, and where the training made it, among these photographs or more, it is not made again.
+    One search serves both, and where the training made it, among these photographs or more, it is not made
+    again.
     """
     images = dataset.table["image"].tolist()
     known = list_known(bundle, images)

@@ -147,8 +147,9 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
     Args:
         curve: What refusing the answers nearest to the threshold would do.
         path: Of the figure.
-        answered: The share that the model does answer, and the error rate among those: it refuses by distance and by conformal prediction,
-            so this point need not lie on the curve. None where it answers nothing.
+        answered: The share that the model does answer, and the error rate among those: it refuses by distance
+            and by conformal prediction, so this point need not lie on the curve. None where it answers
+            nothing.
 
     Returns:
         The path.
@@ -186,7 +187,9 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
 def draw_history(
     history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES
 ) -> Path:
-    """Loss and validation scores by epoch; `history` is the table of history.csv, `scores` names two of its columns in words."""
+    """Loss and validation scores by epoch; `history` is the table of history.csv, `scores` names two of its
+    columns in words.
+    """
     figure = new_figure(9.0, 3.8)
     left, right = figure.subplots(1, 2)
     epochs = np.arange(1, len(history) + 1)

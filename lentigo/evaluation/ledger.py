@@ -1,8 +1,10 @@
-"""The ledger: how often each photograph has been evaluated, whoever did it, in whatever set and with whatever model.
+"""The ledger: how often each photograph has been evaluated, whoever did it, in whatever set and with whatever
+model.
 
-One JSON object a line, one line an evaluation. `photographs` holds the identities of its photographs: the start of the
-SHA-256 of the file in which each was first evaluated. `new` holds, of each file that was not in the ledger, the start of
-its SHA-256, the identity, and a perceptual hash, by which the photograph is recognised in another file.
+One JSON object a line, one line an evaluation. `photographs` holds the identities of its photographs: the
+start of the SHA-256 of the file in which each was first evaluated. `new` holds, of each file that was not in
+the ledger, the start of its SHA-256, the identity, and a perceptual hash, by which the photograph is
+recognised in another file.
 """
 
 from __future__ import annotations
@@ -96,7 +98,9 @@ class Ledger:
     damaged: list[int] = field(default_factory=list)
 
     def read_entry(self, entry: dict[str, Any]) -> None:
-        """Adds one evaluation. Raises `ValueError`, `KeyError` or `TypeError`, and adds nothing, where it is damaged."""
+        """Adds one evaluation. Raises `ValueError`, `KeyError` or `TypeError`, and adds nothing, where it is
+        damaged.
+        """
         fingerprint = str(entry["fingerprint"])
         if "photographs" not in entry:
             self.sets[fingerprint] += 1
@@ -113,7 +117,9 @@ class Ledger:
                 self.hashes.setdefault(identity, image)
 
     def identify(self, images: Sequence[str], digests: Sequence[bytes], progress: Progress) -> list[bytes]:
-        """The identities of photographs whose files are not in the ledger: of those that it knows in another file, else their own digests."""
+        """The identities of photographs whose files are not in the ledger: of those that it knows in another
+        file, else their own digests.
+        """
         known = list(self.hashes)
         kept = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
         matches = find_similar_hashes(images, kept, progress=progress)
@@ -214,20 +220,24 @@ def record_evaluation(
         digest + identity + known_hash.tobytes()
         for digest, identity, known_hash in zip(new, found, hashes, strict=True)
     ]
-    append_entry({
-        "fingerprint": dataset.fingerprint,
-        "split": split,
-        "model": model,
-        "when": datetime.now(UTC).isoformat(timespec="seconds"),
-        "method": METHOD,
-        "photographs": b64encode(b"".join(photographs.values())).decode(),
-        "new": b64encode(b"".join(rows)).decode(),
-    })  # fmt: skip
+    append_entry(
+        {
+            "fingerprint": dataset.fingerprint,
+            "split": split,
+            "model": model,
+            "when": datetime.now(UTC).isoformat(timespec="seconds"),
+            "method": METHOD,
+            "photographs": b64encode(b"".join(photographs.values())).decode(),
+            "new": b64encode(b"".join(rows)).decode(),
+        }
+    )
     return exposure
 
 
 def count_evaluations(ledger: Ledger, fingerprint: str, identities: Sequence[bytes]) -> Exposure:
-    """How often photographs, by their identities, were evaluated, and the set that they are by its fingerprint."""
+    """How often photographs, by their identities, were evaluated, and the set that they are by its
+    fingerprint.
+    """
     unnamed = ledger.unnamed[fingerprint]
     counts = [ledger.counts[identity] + unnamed for identity in identities]
     return Exposure(
@@ -273,6 +283,7 @@ def name_ledger(path: Path) -> Iterator[None]:
     except OSError as error:
         place = "no home folder is known" if path.is_relative_to(NO_HOME) else str(path)
         raise SpaceError(
-            f"{place}: the ledger, which counts how often a test set has been opened, cannot be written ({error.strerror}); "
+            f"{place}: the ledger, which counts how often a test set has been opened, cannot be written "
+            f"({error.strerror}); "
             f"set {LEDGER_VARIABLE} to a file that can"
         ) from error

@@ -82,7 +82,8 @@ def write_report(
     *,
     closer: tuple[Predictor, Analysis] | None = None,
 ) -> str:
-    """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come along.
+    """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come
+    along.
 
     `closer` adds an analysis, and the predictor that explains its mistakes.
     """
@@ -96,10 +97,19 @@ def write_report(
         figures["history"] = history
     answers = assessment.to_json()
     return render_page(
-        "lentigo.evaluation", "report.html",
-        card=bundle.card, run=bundle.folder, answers=answers,
+        "lentigo.evaluation",
+        "report.html",
+        card=bundle.card,
+        run=bundle.folder,
+        answers=answers,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
-        shortcut_baselines=BASELINE_TITLES, analysis=analysis and analysis.to_json(), mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
-        problems=assessment.problems, mark=mark_leaks(bundle.card), sections=build_card(bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None),
-    )  # fmt: skip
+        shortcut_baselines=BASELINE_TITLES,
+        analysis=analysis and analysis.to_json(),
+        mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
+        problems=assessment.problems,
+        mark=mark_leaks(bundle.card),
+        sections=build_card(
+            bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None
+        ),
+    )

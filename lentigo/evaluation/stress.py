@@ -26,11 +26,13 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S,
 
 @dataclass(frozen=True)
 class Stress:
-    """How a model answers photographs that were all changed in one way; the first of `stress_model`'s answers is of no change.
+    """How a model answers photographs that were all changed in one way; the first of `stress_model`'s answers
+    is of no change.
 
-    `loss` is the AUROC of the unchanged less `auroc`; `changed` the share of decisions that differ from those of the unchanged,
-    `missed` that of the malignant photographs which only the unchanged were called so; `shift` the mean change of the probability.
-    Intervals are of 95 %, by groups; that of the loss is paired with the unchanged. NaN where a class is missing.
+    `loss` is the AUROC of the unchanged less `auroc`; `changed` the share of decisions that differ from those
+    of the unchanged, `missed` that of the malignant photographs which only the unchanged were called so;
+    `shift` the mean change of the probability. Intervals are of 95 %, by groups; that of the loss is paired
+    with the unchanged. NaN where a class is missing.
     """
 
     name: str
@@ -55,9 +57,9 @@ def stress_model(
 ) -> tuple[Stress, ...]:
     """Answers the photographs of a data set unchanged, then after each change of `STRESSES`.
 
-    `answer` gives calibrated probabilities for pixels, uint8 (224, 224, 3) RGB each, in order; photographs at `threshold` or above are
-    decided malignant. The same seed changes a photograph in the same way whatever stands beside it. Photographs that cannot be read
-    are left out; raises `DataError` where none can.
+    `answer` gives calibrated probabilities for pixels, uint8 (224, 224, 3) RGB each, in order; photographs at
+    `threshold` or above are decided malignant. The same seed changes a photograph in the same way whatever
+    stands beside it. Photographs that cannot be read are left out; raises `DataError` where none can.
     """
     changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
     readable = dataset.take(
@@ -74,7 +76,9 @@ def stress_model(
 
 
 def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
-    """The changed pixels of each photograph, all of them readable; chance follows the seed and the photograph's own pixels."""
+    """The changed pixels of each photograph, all of them readable; chance follows the seed and the
+    photograph's own pixels.
+    """
     for image in stream_images(dataset.table["image"]):
         yield change(image.pixels, np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())]))
 
@@ -82,7 +86,9 @@ def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.nd
 def compare_answers(
     answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float
 ) -> tuple[Stress, ...]:
-    """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs unchanged."""
+    """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs
+    unchanged.
+    """
     unchanged = next(iter(answers.values()))
     rows = []
     for name, probability in answers.items():

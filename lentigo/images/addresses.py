@@ -1,6 +1,8 @@
-"""Photographs in buckets and on servers: what stands at an address such as s3://bucket/mole.jpg, through fsspec.
+"""Photographs in buckets and on servers: what stands at an address such as s3://bucket/mole.jpg, through
+fsspec.
 
-An address is asked only where a user names it. Each kind of place needs a package of its own: s3fs, gcsfs, adlfs, aiohttp.
+An address is asked only where a user names it. Each kind of place needs a package of its own: s3fs, gcsfs,
+adlfs, aiohttp.
 """
 
 from __future__ import annotations
@@ -18,8 +20,16 @@ from lentigo.common.files import MOST_FILE, read_regular
 from lentigo.errors import ImageError, MissingError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
-    "s3": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "az": "adlfs", "abfs": "adlfs", "http": "aiohttp", "https": "aiohttp", "file": None, "memory": None,
-}  # fmt: skip
+    "s3": "s3fs",
+    "gs": "gcsfs",
+    "gcs": "gcsfs",
+    "az": "adlfs",
+    "abfs": "adlfs",
+    "http": "aiohttp",
+    "https": "aiohttp",
+    "file": None,
+    "memory": None,
+}
 ADDRESS_SECONDS = 120.0  # in which an object must have come
 SILENT_SECONDS = 20.0  # that a server may be silent for
 _ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
@@ -47,16 +57,21 @@ def read_address(address: str) -> bytes:
                 f"{address}: {error}: not followed; expected a photograph at the address itself"
             ) from error
         raise ImageError(
-            f"{address}: access is denied; expected an object that you may read: check credentials and permissions where it is read"
+            f"{address}: access is denied; expected an object that you may read: check credentials and "
+            "permissions where it is read"
         ) from error
     except MissingError as error:
         raise ImageError(f"{address}: {error}") from error
     except TimeoutError as error:
-        raise ImageError(f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than {ADDRESS_SECONDS:.0f}; "
-                         "expected a photograph: check the connection") from error  # fmt: skip
+        raise ImageError(
+            f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than "
+            f"{ADDRESS_SECONDS:.0f}; "
+            "expected a photograph: check the connection"
+        ) from error
     except Exception as error:  # each kind of place has its own errors; they share no base class
         raise ImageError(
-            f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, connection and credentials"
+            f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, "
+            "connection and credentials"
         ) from error
 
 
@@ -87,7 +102,9 @@ def read_within(system: Any, path: str, kind: str, most: int = MOST_FILE) -> byt
 
 
 async def download(system: Any, address: str, most: int) -> bytes:
-    """What a web server answers. Raises `TooMuch` as soon as it is more than `most` bytes, whatever its head said."""
+    """What a web server answers. Raises `TooMuch` as soon as it is more than `most` bytes, whatever its head
+    said.
+    """
     import aiohttp
 
     patience = aiohttp.ClientTimeout(
@@ -125,9 +142,11 @@ def hash_address(address: str) -> str:
 
 
 def walk_address(address: str) -> Iterator[str]:
-    """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out, and that of an object gives itself.
+    """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out,
+    and that of an object gives itself.
 
-    Web servers are not listed. Raises `ImageError` where it cannot be looked at, `MissingError` where a package is missing.
+    Web servers are not listed. Raises `ImageError` where it cannot be looked at, `MissingError` where a
+    package is missing.
     """
     if address.startswith(("http://", "https://")):
         yield address
@@ -149,13 +168,15 @@ def walk_address(address: str) -> Iterator[str]:
         raise
     except Exception as error:
         raise ImageError(
-            f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check address and credentials"
+            f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check "
+            "address and credentials"
         ) from error
 
 
 @lru_cache(maxsize=256)  # fsspec keeps a session for each
 def guard_client(named: str | None) -> Any:
-    """Makes aiohttp's sessions for the addresses of a host: a redirect to another host is followed only where that is a public one.
+    """Makes aiohttp's sessions for the addresses of a host: a redirect to another host is followed only where
+    that is a public one.
 
     Whoever answers at a public address could otherwise have this machine ask services of its own network.
     """
@@ -180,10 +201,11 @@ def guard_client(named: str | None) -> Any:
 
 
 def is_public(host: str | None) -> bool:
-    """Whether a host is on the public internet, and nothing that it resolves to is local or private; an unknown host is not.
+    """Whether a host is on the public internet, and nothing that it resolves to is local or private; an
+    unknown host is not.
 
-    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3"), is_public("[::1]"), is_public(None)
-    (False, False, False, False, False)
+    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3"), is_public("[::1]"),
+    is_public(None) (False, False, False, False, False)
     """
     if not host:
         return False

@@ -1,4 +1,5 @@
-"""What lenses, sensors and software do to a photograph: blur, noise, compression, resampling, light and geometry.
+"""What lenses, sensors and software do to a photograph: blur, noise, compression, resampling, light and
+geometry.
 
 Pixels are uint8 (S, S, 3) RGB, and a changed copy is given back.
 """
@@ -14,7 +15,9 @@ from PIL import Image
 
 
 def warp(pixels: np.ndarray, degrees: float = 0, zoom: float = 1) -> np.ndarray:
-    """Turned about the middle and enlarged; what comes in from outside is the picture mirrored at its edge."""
+    """Turned about the middle and enlarged; what comes in from outside is the picture mirrored at its
+    edge.
+    """
     side = pixels.shape[0]
     matrix = cv2.getRotationMatrix2D(((side - 1) / 2, (side - 1) / 2), degrees, zoom)
     return cv2.warpAffine(pixels, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)

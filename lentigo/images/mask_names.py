@@ -1,4 +1,6 @@
-"""Which files are masks of the photographs that they lie beside, by their names: outlines are drawn, kept and published beside what they outline."""
+"""Which files are masks of the photographs that they lie beside, by their names: outlines are drawn, kept and
+published beside what they outline.
+"""
 
 from __future__ import annotations
 
@@ -21,10 +23,11 @@ DOUBTFUL = re.compile(
 
 
 def name_outlined(path: Path) -> str | None:
-    """The stem of the photograph that a file would outline by its name, in lower case, or None where the name is no mask's.
+    """The stem of the photograph that a file would outline by its name, in lower case, or None where the name
+    is no mask's.
 
-    >>> name_outlined(Path("7_Segmentation.png")), name_outlined(Path("7-mask.png")), name_outlined(Path("mole_lesion.jpg")) is None
-    ('7', '7', True)
+    >>> name_outlined(Path("7_Segmentation.png")), name_outlined(Path("7-mask.png")),
+    name_outlined(Path("mole_lesion.jpg")) is None ('7', '7', True)
     """
     if path.suffix.lower() in LOSSY and DOUBTFUL.search(path.stem):
         return None
@@ -35,10 +38,12 @@ def name_outlined(path: Path) -> str | None:
 
 
 def find_masks(files: Iterable[Path], root: Path) -> dict[Path, Path]:
-    """The masks among the files below a folder, each with the photograph of that name, which is among them, too.
+    """The masks among the files below a folder, each with the photograph of that name, which is among them,
+    too.
 
-    A mask's name ends in `_mask`, `_segmentation`, `-seg`, `_superpixels` and the like, or it lies in a folder of masks and has the
-    photograph's name. A file without such a photograph is none: what a name says alone is not enough to leave it out.
+    A mask's name ends in `_mask`, `_segmentation`, `-seg`, `_superpixels` and the like, or it lies in a
+    folder of masks and has the photograph's name. A file without such a photograph is none: what a name says
+    alone is not enough to leave it out.
 
     Args:
         files: photographs and masks below `root`.

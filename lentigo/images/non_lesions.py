@@ -1,6 +1,7 @@
 """Pictures that show no lesion, drawn by program: what a model must refuse to answer.
 
-They stand beside photographs of other things where the limit of a refusal is set. Pixels are uint8 (side, side, 3) RGB.
+They stand beside photographs of other things where the limit of a refusal is set. Pixels are uint8 (side,
+side, 3) RGB.
 """
 
 from __future__ import annotations

@@ -54,16 +54,41 @@ AVIF = (
 HEIC = importlib.util.find_spec("pi_heif") is not None  # the extra `heic`
 HEIF = "HEIF"  # what Pillow calls it
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
-SUFFIXES = frozenset({
-    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".j2k", ".ppm", ".mpo",
-    *([".avif"] if AVIF else []), *(HEIC_SUFFIXES if HEIC else []),
-})  # fmt: skip
+SUFFIXES = frozenset(
+    {
+        ".jpg",
+        ".jpeg",
+        ".jpe",
+        ".jfif",
+        ".png",
+        ".bmp",
+        ".tif",
+        ".tiff",
+        ".webp",
+        ".gif",
+        ".jp2",
+        ".j2k",
+        ".ppm",
+        ".mpo",
+        *([".avif"] if AVIF else []),
+        *(HEIC_SUFFIXES if HEIC else []),
+    }
+)
 UNREAD = (
     HEIC_SUFFIXES | {".avif"}
 ) - SUFFIXES  # photographs all the same: found in folders, and listed as problems
 FORMATS = (  # Pillow knows others, some of which run programs
-    "JPEG", "PNG", "BMP", "TIFF", "WEBP", "GIF", "JPEG2000", "PPM", *(["AVIF"] if AVIF else []), *([HEIF] if HEIC else []),
-)  # fmt: skip
+    "JPEG",
+    "PNG",
+    "BMP",
+    "TIFF",
+    "WEBP",
+    "GIF",
+    "JPEG2000",
+    "PPM",
+    *(["AVIF"] if AVIF else []),
+    *([HEIF] if HEIC else []),
+)
 NO_IMAGE = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 ORIENTATION = 0x0112  # an EXIF tag
 
@@ -72,7 +97,9 @@ _opening = threading.Lock()  # warnings filters belong to the whole process
 
 @dataclass(frozen=True)
 class DecodedImage:
-    """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and of its file the SHA-256 and the size as stored, (width, height)."""
+    """A photograph as the network sees it: `pixels` uint8 (side, side, 3) RGB, and of its file the SHA-256
+    and the size as stored, (width, height).
+    """
 
     image: str
     pixels: np.ndarray
@@ -105,8 +132,8 @@ def find_images(path: str | Path) -> list[Path]:
 
 
 def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
-    """The photographs that files, folders and addresses name, each name looked at when its turn comes; a folder that holds none is a problem. Files are
-    paths, addresses stay words.
+    """The photographs that files, folders and addresses name, each name looked at when its turn comes; a
+    folder that holds none is a problem. Files are paths, addresses stay words.
 
     >>> [str(image) for image in list_images(["mole.jpg"])]
     ['mole.jpg']
@@ -123,7 +150,9 @@ def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
 
 
 def list_addresses(address: str) -> Iterator[str | Problem]:
-    """The photographs at and below an address, in the order in which they are found; what is named as a photograph is not looked for."""
+    """The photographs at and below an address, in the order in which they are found; what is named as a
+    photograph is not looked for.
+    """
     if has_image_name(address.rpartition("/")[2]):
         yield address
         return
@@ -146,7 +175,9 @@ def walk_images(folder: Path) -> list[Path]:
 
 
 def scan_images(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are problems, too."""
+    """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are
+    problems, too.
+    """
     found, problems = scan_folder(folder)
     masks = find_masks(found, Path(spell_name(folder)))
     problems += [
@@ -157,9 +188,11 @@ def scan_images(folder: Path) -> tuple[list[Path], list[Problem]]:
 
 
 def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The photographs below a folder, recursively and sorted, and what could not be looked at: folders that cannot be read, links that lead nowhere.
+    """The photographs below a folder, recursively and sorted, and what could not be looked at: folders that
+    cannot be read, links that lead nowhere.
 
-    Hidden files and hidden folders are left out. Links to folders are followed, but every folder is read once: links in a circle end.
+    Hidden files and hidden folders are left out. Links to folders are followed, but every folder is read
+    once: links in a circle end.
     """
     found: list[Path] = []
     problems: list[Problem] = []
@@ -177,7 +210,8 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
             problems.append(
                 Problem(
                     spell_name(here),
-                    f"the folder cannot be read ({error.strerror or error}); expected one that you may read: change its permissions",
+                    f"the folder cannot be read ({error.strerror or error}); expected one that you may "
+                    "read: change its permissions",
                 )
             )
             continue
@@ -213,7 +247,8 @@ def is_folder(entry: os.DirEntry) -> bool:
 
 
 def has_image_name(name: str) -> bool:
-    """Whether a name is that of a photograph, if only of one that will be listed as a problem; hidden files are not.
+    """Whether a name is that of a photograph, if only of one that will be listed as a problem; hidden files
+    are not.
 
     >>> has_image_name("mole.JPG"), has_image_name(".mole.jpg"), has_image_name("mole.txt")
     (True, False, False)
@@ -239,7 +274,8 @@ def develop_image(content: bytes, name: str, side: int | None = SIDE) -> Decoded
 
 
 def view_image(path: str | Path, most: int) -> tuple[np.ndarray, tuple[int, int]]:
-    """Pixels of a photograph in its own proportions, reduced to at most about `most` of them, and its size, (width, height), upright.
+    """Pixels of a photograph in its own proportions, reduced to at most about `most` of them, and its size,
+    (width, height), upright.
 
     uint8 (height, width, 3). A JPEG is not decoded larger than needed. Raises `ImageError` as `read_image`.
     """
@@ -259,7 +295,9 @@ def view_content(content: bytes, name: str, most: int) -> tuple[np.ndarray, tupl
 
 
 def measure_image(path: str | Path) -> tuple[int, int]:
-    """Width and height in pixels, as stored, without decoding. Raises `ImageError` where the file is no photograph."""
+    """Width and height in pixels, as stored, without decoding. Raises `ImageError` where the file is no
+    photograph.
+    """
     return measure_content(read_content(path), str(path))
 
 
@@ -287,7 +325,8 @@ def measure_upright(path: str | Path) -> tuple[int, int]:
 def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, int]:
     """Looks at the header of a file that somebody sent, before any of it is decoded.
 
-    Decoding it afterwards (`develop_image`, `view_content`, `decode_image`) waits for its share of `DECODE_BUDGET` by itself.
+    Decoding it afterwards (`develop_image`, `view_content`, `decode_image`) waits for its share of
+    `DECODE_BUDGET` by itself.
 
     Args:
         content: the file.
@@ -306,7 +345,9 @@ def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, 
 
 
 def read_content(path: str | Path) -> bytes:
-    """The bytes of a file, or of what stands at an address; raises `ImageError` where it cannot be read, is no regular file, or too large."""
+    """The bytes of a file, or of what stands at an address; raises `ImageError` where it cannot be read, is
+    no regular file, or too large.
+    """
     if is_address(path):
         return read_address(path)
     try:
@@ -318,14 +359,17 @@ def read_content(path: str | Path) -> bytes:
 
 
 def decode_image(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
-    """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See `read_image`."""
+    """Pixels, uint8 (height, width, 3) RGB, of an encoded photograph; `name` is for the error. See
+    `read_image`.
+    """
     with name_damage(content, name), open_image(content, name) as image:
         return develop(image, content, name, side)
 
 
 @contextmanager
 def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
-    """The pixels of a photograph at its own size, counted in the budget of decoded bytes as long as the context lasts.
+    """The pixels of a photograph at its own size, counted in the budget of decoded bytes as long as the
+    context lasts.
 
     Args:
         content: the file.
@@ -348,7 +392,9 @@ def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
 
 
 def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> np.ndarray:
-    """Pixels of a picture that was opened and not yet decoded, see `decode_image`. To be used within `name_damage`."""
+    """Pixels of a picture that was opened and not yet decoded, see `decode_image`. To be used within
+    `name_damage`.
+    """
     wanted = None if side is None else (side, side)
     with decode(image, content, name, wanted) as (orientation, _):
         return np.asarray(to_srgb(resize_upright(image, wanted, orientation, name), image))
@@ -358,7 +404,8 @@ def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> 
 def decode(
     image: Image.Image, content: bytes, name: str, wanted: tuple[int, int] | None
 ) -> Iterator[tuple[int, Reservation]]:
-    """Decodes a picture, no larger than `wanted` needs where the format allows it, within the budget that all threads share.
+    """Decodes a picture, no larger than `wanted` needs where the format allows it, within the budget that all
+    threads share.
 
     Args:
         picture: as `open_image` gave it.
@@ -399,7 +446,9 @@ def find_orientation(image: Image.Image, content: bytes, name: str) -> int:
 
 
 def read_orientation(image: Image.Image) -> int:
-    """The value of EXIF's orientation, 1 where there is none or EXIF is damaged. Pillow turns a TIFF by itself."""
+    """The value of EXIF's orientation, 1 where there is none or EXIF is damaged. Pillow turns a TIFF by
+    itself.
+    """
     if image.format == "TIFF":
         return 1
     try:
@@ -421,7 +470,9 @@ def read_orientation(image: Image.Image) -> int:
 
 @contextmanager
 def name_damage(content: bytes, name: str) -> Iterator[None]:
-    """Turns what Pillow raises on files that are damaged, too large or of another kind into a `ImageError`."""
+    """Turns what Pillow raises on files that are damaged, too large or of another kind into a
+    `ImageError`.
+    """
     try:
         yield
     except LentigoError:
@@ -430,14 +481,27 @@ def name_damage(content: bytes, name: str) -> Iterator[None]:
         raise ImageError(f"{name}: {describe_other(content)}") from error
     except Image.DecompressionBombError as error:
         raise ImageError(
-            f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller"
+            f"{name}: more than {MOST_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it "
+            "smaller"
         ) from error
     except MemoryError as error:
         raise ImageError(
             f"{name}: takes more memory than there is; expected a photograph, save it smaller"
         ) from error
-    except (OSError, ValueError, SyntaxError, EOFError, LookupError, TypeError, RuntimeError, ArithmeticError, AttributeError,
-            AssertionError, struct.error, zlib.error) as error:  # fmt: skip
+    except (
+        OSError,
+        ValueError,
+        SyntaxError,
+        EOFError,
+        LookupError,
+        TypeError,
+        RuntimeError,
+        ArithmeticError,
+        AttributeError,
+        AssertionError,
+        struct.error,
+        zlib.error,
+    ) as error:
         raise ImageError(
             f"{name}: damaged or truncated ({describe_error(error)}); copy it again from its source"
         ) from error
@@ -471,7 +535,8 @@ def open_image(content: bytes, name: str) -> Image.Image:
     width, height = image.size
     if max(width, height) > MOST_STRETCH * min(width, height):
         raise ImageError(
-            f"{name}: {width} x {height} pixels, a strip; expected a photograph, at most {MOST_STRETCH} times as long as wide"
+            f"{name}: {width} x {height} pixels, a strip; expected a photograph, at most {MOST_STRETCH} "
+            "times as long as wide"
         )
     if image.format in ("JPEG", "MPO"):
         check_scans(content, name, image.size)
@@ -517,7 +582,9 @@ def try_image(path: str | Path | Problem, side: int | None = SIDE) -> DecodedIma
 def stream_images(
     paths: Iterable[str | Path | Problem], side: int | None = SIDE, threads: int | None = None
 ) -> Iterator[DecodedImage | Problem]:
-    """Reads photographs in order, some ahead of their use, in constant memory; failures, and problems of `list_images`, come in their place."""
+    """Reads photographs in order, some ahead of their use, in constant memory; failures, and problems of
+    `list_images`, come in their place.
+    """
     threads = threads or os.cpu_count() or 1
     with ThreadPoolExecutor(threads) as pool:
         ahead: deque = deque()
@@ -552,5 +619,6 @@ def give_up_image(image: Any, lost: Lost) -> Problem:
         return image
     return Problem(
         str(image),
-        f"ends every worker that reads it ({lost}); expected a photograph of ordinary size: open it with another program, and save it anew",
+        f"ends every worker that reads it ({lost}); expected a photograph of ordinary size: open it with "
+        "another program, and save it anew",
     )

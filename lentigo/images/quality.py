@@ -1,7 +1,8 @@
-"""Is a photograph good enough to be answered? Blur, darkness, over-exposure, size, a lesion cut off by the edge.
+"""Is a photograph good enough to be answered? Blur, darkness, over-exposure, size, a lesion cut off by the
+edge.
 
-The measures are taken from the pixels that the network sees, so what the eye finds in the original and the network
-cannot see does not count. About half a millisecond a photograph.
+The measures are taken from the pixels that the network sees, so what the eye finds in the original and the
+network cannot see does not count. About half a millisecond a photograph.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from PIL import Image
 from lentigo.errors import UsageError
 from lentigo.images.photographs import SIDE
 
-MARGIN = 32  # pixels left out on each side where dark corners, rulers and white frames would be measured instead of skin
+# Pixels left out on each side where dark corners, rulers and white frames would be measured instead of skin
+MARGIN = 32
 CELL = 8  # pixels; the lesion is looked for in the means of squares of this side
 NEAR_BLACK = (
     0.25  # of the bright cells: what is darker than that and joined to a corner lies outside the dermatoscope
@@ -23,18 +25,20 @@ LEAST_CONTRAST = (
     0.25  # how much darker than skin a lesion must be in green and blue, as a share, to be told from shade
 )
 LEAST_IN_RED = 0.03  # and in red: an orange sticker is as bright there as skin
-MOST_RAGGED = 6.5  # outline / sqrt(area), in cells, up to which a dark area is a lesion (a disc has 4.5) and not mottled skin
+# Outline / sqrt(area), in cells, up to which a dark area is a lesion (a disc has 4.5) and not mottled skin
+MOST_RAGGED = 6.5
 
 
 @dataclass(frozen=True)
 class Quality:
     """What was measured. A value is None where it is not known.
 
-    `sharpness`: the mean absolute Laplacian at half size over the mean absolute difference at eight pixels, in percent; it does
-    not depend on contrast. `brightness`: the 90th percentile of luminance, 0 to 255, within the circle that the picture holds, so
-    that neither a dark lesion nor dark or white corners count. `burnt`: the share of the middle with two or three channels at 250
-    or above. `side`: pixels of the original's smaller side. `cut_off`: the share of the picture's edge that the lesion touches;
-    None where no lesion stands out from the skin.
+    `sharpness`: the mean absolute Laplacian at half size over the mean absolute difference at eight pixels,
+    in percent; it does not depend on contrast. `brightness`: the 90th percentile of luminance, 0 to 255,
+    within the circle that the picture holds, so that neither a dark lesion nor dark or white corners count.
+    `burnt`: the share of the middle with two or three channels at 250 or above. `side`: pixels of the
+    original's smaller side. `cut_off`: the share of the picture's edge that the lesion touches; None where no
+    lesion stands out from the skin.
     """
 
     sharpness: float
@@ -56,7 +60,9 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Limit:
-    """A measure of `Quality`, its limit, and what to say beyond it. Below the limit is bad, or above where `above` says so."""
+    """A measure of `Quality`, its limit, and what to say beyond it. Below the limit is bad, or above where
+    `above` says so.
+    """
 
     kind: str
     measure: str
@@ -77,7 +83,8 @@ class Limit:
         )
 
 
-# Chosen by measurement on 9,458 photographs of the ISIC archive, nearly all taken with a dermatoscope: see bench/quality.py
+# Chosen by measurement on 9,458 photographs of the ISIC archive, nearly all taken with a dermatoscope: see
+# bench/quality.py
 LIMITS = (
     # between all photographs after a blur of 3 pixels and 99.7 % of them as they are
     Limit(
@@ -95,22 +102,27 @@ LIMITS = (
         "over-exposed",
         "burnt",
         0.1,
-        "{value:.1%} of the middle is burnt out, more than {limit:.0%}; photograph again, in less light or without flash",
+        "{value:.1%} of the middle is burnt out, more than {limit:.0%}; photograph again, in less light or "
+        "without flash",
         True,
     ),
-    # the side of the network's square: a smaller original is enlarged, and what was not recorded cannot be seen
+    # the side of the network's square: a smaller original is enlarged, and what was not recorded cannot be
+    # seen
     Limit(
         "small",
         "side",
         SIDE,
-        "the smaller side has {value} pixels, below {limit}; send the original, or photograph again from nearer",
+        "the smaller side has {value} pixels, below {limit}; send the original, or photograph again from "
+        "nearer",
     ),
-    # of 360 outlined photographs, on which it was tuned, 17 lie beyond a tenth, 14 of them rightly; 34 lesions touch the edge
+    # of 360 outlined photographs, on which it was tuned, 17 lie beyond a tenth, 14 of them rightly; 34
+    # lesions touch the edge
     Limit(
         "cut off",
         "cut_off",
         0.1,
-        "the lesion touches {value:.1%} of the edge, more than {limit:.0%}; photograph again, with skin all around it",
+        "the lesion touches {value:.1%} of the edge, more than {limit:.0%}; photograph again, with skin all "
+        "around it",
         True,
     ),
 )
@@ -119,20 +131,22 @@ LIMITS = (
 def judge_quality(quality: Quality) -> tuple[Flaw, ...]:
     """The measures that are beyond their limits, in the order of `LIMITS`.
 
-    >>> [flaw.sentence for flaw in judge_quality(Quality(sharpness=12.3, brightness=180, burnt=0, side=None, cut_off=0.02))]
-    ['blurred: sharpness 12.3 is below 22; photograph again, in focus']
+    >>> [flaw.sentence for flaw in judge_quality(Quality(sharpness=12.3, brightness=180, burnt=0, side=None,
+    cut_off=0.02))] ['blurred: sharpness 12.3 is below 22; photograph again, in focus']
     """
     return tuple(flaw for limit in LIMITS if (flaw := limit.judge(quality)) is not None)
 
 
 def measure_quality(pixels: np.ndarray, size: tuple[int, int] | None = None) -> Quality:
-    """Measures a photograph, uint8 (224, 224, 3) RGB; `size` is the (width, height) of the original in pixels where it is known.
+    """Measures a photograph, uint8 (224, 224, 3) RGB; `size` is the (width, height) of the original in pixels
+    where it is known.
 
     Raises `UsageError` for pixels of another shape or type.
     """
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise UsageError(
-            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives them"
+            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives "
+            "them"
         )
     middle = pixels[MARGIN:-MARGIN, MARGIN:-MARGIN]
     cells = np.asarray(Image.fromarray(pixels).reduce(CELL))  # their means
@@ -151,7 +165,9 @@ def to_luminance(colours: np.ndarray) -> np.ndarray:
 
 
 def measure_sharpness(middle: np.ndarray) -> float:
-    """How fine the contrasts of uint8 (h, w, 3) are, in percent, see `Quality`; a plain area has 0. Sides are even."""
+    """How fine the contrasts of uint8 (h, w, 3) are, in percent, see `Quality`; a plain area has 0. Sides are
+    even.
+    """
     light = to_luminance(middle).astype(np.float32)
     light = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
     around = light[1:-1, 2:] + light[1:-1, :-2] + light[2:, 1:-1] + light[:-2, 1:-1]
@@ -167,10 +183,11 @@ def measure_burnt(middle: np.ndarray) -> float:
 
 
 def measure_cut(cells: np.ndarray) -> float | None:
-    """The share of the edge that the lesion touches, from the photograph's cells, uint8 (n, n, 3); None where none stands out.
+    """The share of the edge that the lesion touches, from the photograph's cells, uint8 (n, n, 3); None where
+    none stands out.
 
-    The lesion is the area nearest to the middle that is darker than Otsu's threshold in green and blue, which melanin and blood
-    absorb most; what lies outside the dermatoscope's circle is left out.
+    The lesion is the area nearest to the middle that is darker than Otsu's threshold in green and blue, which
+    melanin and blood absorb most; what lies outside the dermatoscope's circle is left out.
     """
     seen, dark = ~find_outside(cells), cells[..., 1:].mean(axis=2)
     darker = (dark <= split_otsu(dark[seen])) & seen
@@ -221,7 +238,8 @@ def find_far(cells: np.ndarray) -> np.ndarray:
 
 
 def split_otsu(values: np.ndarray) -> float:
-    """The threshold, of 0 to 255, that splits values into two classes whose means lie farthest apart (Otsu 1979).
+    """The threshold, of 0 to 255, that splits values into two classes whose means lie farthest apart (Otsu
+    1979).
 
     The first class is what does not exceed it.
 
@@ -238,7 +256,9 @@ def split_otsu(values: np.ndarray) -> float:
 
 
 def spread(start: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """The cells of `within`, bool (n, n), that can be reached from those of `start` without leaving it, by their sides."""
+    """The cells of `within`, bool (n, n), that can be reached from those of `start` without leaving it, by
+    their sides.
+    """
     reached = start & within
     while True:
         further = grow(reached) & within

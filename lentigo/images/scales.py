@@ -1,5 +1,5 @@
-"""Scales: how many millimetres a pixel is, where somebody measured that. A file's own resolution (EXIF, PNG) says how it was meant
-to be printed, and nothing of the lesion: it is never used."""
+"""Scales: how many millimetres a pixel is, where somebody measured that. A file's own resolution (EXIF, PNG)
+says how it was meant to be printed, and nothing of the lesion: it is never used."""
 
 from __future__ import annotations
 
@@ -26,7 +26,8 @@ def require_scale(mm_per_pixel: float) -> float:
 
 
 def read_scales(path: str | Path) -> dict[str, float]:
-    """Millimetres of a pixel by the photograph, from a CSV table with `image` (or `isic_id`) and `mm_per_pixel` (or `pixels_per_mm`).
+    """Millimetres of a pixel by the photograph, from a CSV table with `image` (or `isic_id`) and
+    `mm_per_pixel` (or `pixels_per_mm`).
 
     A manifest or the archive's metadata.csv will do. Rows without a scale are left out. Raises `DataError`.
     """
@@ -37,7 +38,8 @@ def read_scales(path: str | Path) -> dict[str, float]:
             columns, rows = reader.fieldnames or [], list(reader)
     except (OSError, ValueError, csv.Error) as error:
         raise DataError(
-            f"{path}: not a readable table ({getattr(error, 'strerror', None) or error}); expected CSV with image,{COLUMN}"
+            f"{path}: not a readable table ({getattr(error, 'strerror', None) or error}); expected CSV with "
+            f"image,{COLUMN}"
         ) from error
     name, scale = (
         next((column for column in wanted if column in columns), None)
@@ -45,7 +47,8 @@ def read_scales(path: str | Path) -> dict[str, float]:
     )
     if name is None or scale is None:
         raise DataError(
-            f"{path}: has {', '.join(columns) or 'no columns'}; expected image (or isic_id) and {COLUMN} (or {INVERSE})"
+            f"{path}: has {', '.join(columns) or 'no columns'}; expected image (or isic_id) and {COLUMN} "
+            f"(or {INVERSE})"
         )
     found: dict[str, float] = {}
     doubtful = set()  # file names that stand for two photographs
@@ -71,7 +74,9 @@ def read_value(path: Path, name: str, text: str, *, inverse: bool) -> float:
 
 
 def find_scale(image: str, scales: float | Mapping[str, float] | None) -> float | None:
-    """The scale of a photograph among `scales`: one for all, or those of `read_scales`; None where it is not known."""
+    """The scale of a photograph among `scales`: one for all, or those of `read_scales`; None where it is not
+    known.
+    """
     if not isinstance(scales, Mapping):
         return scales
     return next((scales[name] for name in (resolve_name(image), Path(image).stem) if name in scales), None)

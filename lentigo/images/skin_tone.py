@@ -1,9 +1,10 @@
 """How light the skin around a lesion is, from pixels: the individual typology angle (ITA).
 
-An estimate, not a measurement. The angle is defined for a colorimeter in white light; a photograph's light, white balance and
-gel move it by tens of degrees, and the skin beside a lesion is often reddened or tanned. Where the colour is none that skin
-has, the answer is unknown: so it is for more than half of the dermoscopic photographs of the public archives, and more often in
-one source than in another. Compare groups of photographs with it, with their n and interval, and say nothing of one person.
+An estimate, not a measurement. The angle is defined for a colorimeter in white light; a photograph's light,
+white balance and gel move it by tens of degrees, and the skin beside a lesion is often reddened or tanned.
+Where the colour is none that skin has, the answer is unknown: so it is for more than half of the dermoscopic
+photographs of the public archives, and more often in one source than in another. Compare groups of
+photographs with it, with their n and interval, and say nothing of one person.
 """
 
 from __future__ import annotations
@@ -58,7 +59,8 @@ def mask_ring(height: int, width: int, share: float = RING) -> np.ndarray:
 
 
 def convert_lab(pixels: np.ndarray) -> np.ndarray:
-    """CIELAB, float (..., 3), of sRGB pixels, uint8 (..., 3), for D65 (IEC 61966-2-1; CIE 15:2004, section 8.2.1).
+    """CIELAB, float (..., 3), of sRGB pixels, uint8 (..., 3), for D65 (IEC 61966-2-1; CIE 15:2004, section
+    8.2.1).
 
     >>> convert_lab(np.uint8([255, 0, 0])).round(1).tolist()
     [53.2, 80.1, 67.2]
@@ -73,11 +75,13 @@ def convert_lab(pixels: np.ndarray) -> np.ndarray:
 
 
 def estimate_ita(pixels: np.ndarray) -> float:
-    """The angle, degrees, of the skin around a lesion: arctan((L* - 50) / b*) (Chardon 1991, Int J Cosmetic Science 13:191).
+    """The angle, degrees, of the skin around a lesion: arctan((L* - 50) / b*) (Chardon 1991, Int J Cosmetic
+    Science 13:191).
 
-    `pixels`, uint8 (height, width, 3), sRGB. Of the border ring, where the lesion seldom is, the brighter half counts, less
-    its brightest fifth: hairs, ink and the lesion itself are darker than skin, glints brighter. NaN where the ring is black, and
-    where its colour is not one of skin: as b* goes to 0 the angle goes to 90 degrees, whoever is photographed.
+    `pixels`, uint8 (height, width, 3), sRGB. Of the border ring, where the lesion seldom is, the brighter
+    half counts, less its brightest fifth: hairs, ink and the lesion itself are darker than skin, glints
+    brighter. NaN where the ring is black, and where its colour is not one of skin: as b* goes to 0 the angle
+    goes to 90 degrees, whoever is photographed.
     """
     colour = measure_skin(pixels)
     if colour is None or not all(
@@ -88,7 +92,9 @@ def estimate_ita(pixels: np.ndarray) -> float:
 
 
 def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
-    """L*, a*, b*, float (3,), of the skin around a lesion, plausible or not; None where the border ring of uint8 (height, width, 3) is black."""
+    """L*, a*, b*, float (3,), of the skin around a lesion, plausible or not; None where the border ring of
+    uint8 (height, width, 3) is black.
+    """
     ring = pixels[mask_ring(*pixels.shape[:2])]
     lab = convert_lab(ring[:: max(1, len(ring) // ENOUGH)])
     lit = lab[lab[:, 0] > max(BLACK, 0.35 * np.percentile(lab[:, 0], 95))]
@@ -99,7 +105,8 @@ def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
 
 
 def classify_ita(angle: float) -> str:
-    """The class of an angle in degrees (Del Bino 2006, Pigment Cell Research 19:606; `dark` after Del Bino 2013, Br J Dermatology 169:33).
+    """The class of an angle in degrees (Del Bino 2006, Pigment Cell Research 19:606; `dark` after Del Bino
+    2013, Br J Dermatology 169:33).
 
     >>> classify_ita(60.0), classify_ita(41.0), classify_ita(-35.0), classify_ita(float("nan"))
     ('very light', 'intermediate', 'dark', 'unknown')
@@ -110,7 +117,9 @@ def classify_ita(angle: float) -> str:
 
 
 def read_tones(paths: Sequence[str], *, progress: Progress = show_nothing) -> list[str]:
-    """The class of each photograph, in order, for a column `skin_tone`; `unknown` also where it cannot be read."""
+    """The class of each photograph, in order, for a column `skin_tone`; `unknown` also where it cannot be
+    read.
+    """
     images = progress(stream_images(paths), total=len(paths), label="skin tones")
     return [
         classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else UNKNOWN

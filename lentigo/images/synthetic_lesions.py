@@ -1,10 +1,11 @@
-"""Synthetic lesions: photographs of skin lesions that were never taken, drawn by program, with their outlines.
+"""Synthetic lesions: photographs of skin lesions that were never taken, drawn by program, with their
+outlines.
 
-They stand in for real photographs in the demo, in tests and wherever none may be shipped. Each lesion has a latent
-atypia; the two classes draw it from overlapping normal distributions, and every visible sign (asymmetry, border, colours,
-structures, size) follows it with noise of its own. So no classifier can be perfect: knowing the atypia itself would give
-an accuracy of 0.95, knowing every sign exactly 0.92. Hairs, rulers, bubbles, dark corners, light and skin tone do not
-depend on the class.
+They stand in for real photographs in the demo, in tests and wherever none may be shipped. Each lesion has a
+latent atypia; the two classes draw it from overlapping normal distributions, and every visible sign
+(asymmetry, border, colours, structures, size) follows it with noise of its own. So no classifier can be
+perfect: knowing the atypia itself would give an accuracy of 0.95, knowing every sign exactly 0.92. Hairs,
+rulers, bubbles, dark corners, light and skin tone do not depend on the class.
 
 Colour is built as light loses it: skin times exp(-melanin * its absorption - blood * its absorption).
 """
@@ -57,7 +58,9 @@ class SyntheticLesion:
 
 @dataclass(frozen=True)
 class _Lesion:
-    """What stays the same in every photograph of a lesion. Strengths are about 0 to 1, lengths in image widths."""
+    """What stays the same in every photograph of a lesion. Strengths are about 0 to 1, lengths in image
+    widths.
+    """
 
     skin: np.ndarray  # (3, 1, 1) RGB of the skin around
     radius: float
@@ -96,8 +99,9 @@ class _View:
 def draw_synthetic_lesion(label: str, seed: int, view: int = 0, size: int = 224) -> SyntheticLesion:
     """Draws one photograph, `size` x `size` pixels, of the lesion that `label` and `seed` name.
 
-    The same arguments give the same pixels. Another `view` is another photograph of the same lesion: turned, shifted,
-    in other light, with other hairs. Raises `UsageError` for an unknown label, a size under 32, a negative seed or view.
+    The same arguments give the same pixels. Another `view` is another photograph of the same lesion: turned,
+    shifted, in other light, with other hairs. Raises `UsageError` for an unknown label, a size under 32, a
+    negative seed or view.
 
     >>> synthetic_lesion = draw_synthetic_lesion("malignant", seed=7, size=64)
     >>> synthetic_lesion.image.shape, synthetic_lesion.mask.shape, synthetic_lesion.label
@@ -120,12 +124,14 @@ def draw_synthetic_lesion(label: str, seed: int, view: int = 0, size: int = 224)
 def write_synthetic_lesions(
     out: str | Path, count: int, *, seed: int = 0, size: int = 224, progress: Progress = show_nothing
 ) -> pd.DataFrame:
-    """Writes `count` photographs of each class under `out`, their masks, and `manifest.csv`, which is also returned.
+    """Writes `count` photographs of each class under `out`, their masks, and `manifest.csv`, which is also
+    returned.
 
-    Photographs are `out/benign/*.jpg` and `out/malignant/*.jpg`, masks `out/masks/*.png` with the same stem. About one
-    lesion in four is photographed twice and some patients have two lesions or more, so splits must keep them together.
-    The same seed writes the same files: lesion `L00007` is `draw_synthetic_lesion(label, seed * 1_000_000 + 7)`.
-    Raises `UsageError` for a count under 1 and for what `draw_synthetic_lesion` refuses, `SpaceError` when the disk is full.
+    Photographs are `out/benign/*.jpg` and `out/malignant/*.jpg`, masks `out/masks/*.png` with the same stem.
+    About one lesion in four is photographed twice and some patients have two lesions or more, so splits must
+    keep them together. The same seed writes the same files: lesion `L00007` is `draw_synthetic_lesion(label,
+    seed * 1_000_000 + 7)`. Raises `UsageError` for a count under 1 and for what `draw_synthetic_lesion`
+    refuses, `SpaceError` when the disk is full.
     """
     if count < 1:
         raise UsageError(f"count {count}: expected at least 1 photograph of each class")
@@ -213,7 +219,9 @@ def _draw_view(rng: np.random.Generator, size: int) -> _View:
 
 
 def _noise(rng: np.random.Generator, cells: int, octaves: int = 1) -> np.ndarray:
-    """A texture of smooth noise, mean 0, with details from 1 / `cells` of its side on; each octave is finer and weaker."""
+    """A texture of smooth noise, mean 0, with details from 1 / `cells` of its side on; each octave is finer
+    and weaker.
+    """
     total = rng.standard_normal((cells, cells), np.float32)
     for octave in range(1, octaves):
         side = cells * 2**octave
@@ -269,7 +277,9 @@ def _pigment(lesion: _Lesion, view: _View, depth: np.ndarray, rng: np.random.Gen
 
 
 def _skin(view: _View, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """The density of melanin and of blood in the skin beside its tone: blotches, furrows, pores, freckles; (S, S) each."""
+    """The density of melanin and of blood in the skin beside its tone: blotches, furrows, pores, freckles;
+    (S, S) each.
+    """
     pores, bend, turn = view.see(_noise(rng, 128)), view.see(_noise(rng, 14, 3)), rng.uniform(0, np.pi)
     melanin = np.float32(rng.uniform(0.01, 0.03)) * pores + np.float32(0.03) * bend
     for direction in (turn, turn + rng.uniform(0.8, 1.6)):

@@ -1,4 +1,6 @@
-"""How fast this machine answers: rates, latency, cold start, beside Keras and beside what the processor could do at most."""
+"""How fast this machine answers: rates, latency, cold start, beside Keras and beside what the processor could
+do at most.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +48,14 @@ predictor = Predictor(sys.argv[1], count=1); lap("load the compiled graph, check
 list(predictor.predict([sys.argv[2]])); lap("read and answer")
 print(json.dumps(laps))
 """
-COLD_KERAS = "import sys, keras, numpy as np; m = keras.models.load_model(sys.argv[1]); i = keras.utils.load_img(sys.argv[2], target_size=(224, 224)); print(m.predict(np.array(i)[None], verbose=0))"  # fmt: skip
+COLD_KERAS = "import sys, keras, numpy as np; m = keras.models.load_model(sys.argv[1]); i = keras.utils.load_img(sys.argv[2], target_size=(224, 224)); print(m.predict(np.array(i)[None], verbose=0))"
 
 
 @dataclass(frozen=True)
 class Rate:
-    """Photographs a second of one way to answer: the median of the repeats. `share` is that of the measured GEMM limit."""
+    """Photographs a second of one way to answer: the median of the repeats. `share` is that of the measured
+    GEMM limit.
+    """
 
     what: str
     rate: float
@@ -60,7 +64,9 @@ class Rate:
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What was measured on this machine; times in seconds. What could not be measured is missing from `rates`, or None."""
+    """What was measured on this machine; times in seconds. What could not be measured is missing from
+    `rates`, or None.
+    """
 
     model: str
     rates: tuple[Rate, ...]
@@ -83,10 +89,15 @@ class Benchmark:
             next(row.rate for row in self.rates if row.what.startswith("in memory, as predict")),
         )
         rows = [
-            [row.what, f"{row.rate:.1f}", f"{row.rate / keras:.1f}x" if keras else "", f"{row.share:.0%}" if row.share else "",
-             f"{row.rate / memory:.0%} of the row above" if row.what == FILES else ""]
+            [
+                row.what,
+                f"{row.rate:.1f}",
+                f"{row.rate / keras:.1f}x" if keras else "",
+                f"{row.share:.0%}" if row.share else "",
+                f"{row.rate / memory:.0%} of the row above" if row.what == FILES else "",
+            ]
             for row in self.rates
-        ]  # fmt: skip
+        ]
         limits = [
             [
                 f"limit: matrix product, {name}",
@@ -129,9 +140,11 @@ class Benchmark:
 def measure_machine(
     bundle: Bundle, images: Sequence[str | Path], *, keras: bool = True, progress: Progress = show_nothing
 ) -> Benchmark:
-    """Measures a RUN on photographs: in memory in every precision, from their files, one at a time, and from a cold start.
+    """Measures a RUN on photographs: in memory in every precision, from their files, one at a time, and from
+    a cold start.
 
-    `keras` adds the rows of Keras where it is installed. Raises `ModelError` when none of `images` can be read.
+    `keras` adds the rows of Keras where it is installed. Raises `ModelError` when none of `images` can be
+    read.
     """
     pixels = [image.pixels for image in stream_images(images[:IN_MEMORY]) if isinstance(image, DecodedImage)]
     if not pixels:
@@ -226,7 +239,9 @@ def measure_latency(session: Any, image: np.ndarray) -> tuple[float, float]:
 
 
 def measure_gemm(precision: str) -> float:
-    """FLOP/s of a product of two square matrices, the most that a network could reach: the best of several."""
+    """FLOP/s of a product of two square matrices, the most that a network could reach: the best of
+    several.
+    """
     left = opset.parameter([GEMM_SIDE, GEMM_SIDE], np.float32)
     right = opset.constant(
         np.random.default_rng(0).standard_normal((GEMM_SIDE, GEMM_SIDE)).astype(np.float32)
@@ -244,7 +259,9 @@ def measure_gemm(precision: str) -> float:
 
 
 def count_flops(graph: Path) -> float:
-    """Floating-point operations of one photograph in convolutions and matrix products: two for each multiplication."""
+    """Floating-point operations of one photograph in convolutions and matrix products: two for each
+    multiplication.
+    """
     model = openvino.Core().read_model(graph)
     model.reshape([1, *list(model.inputs[0].partial_shape)[1:]])
     return float(

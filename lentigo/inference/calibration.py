@@ -1,4 +1,6 @@
-"""From a logit to a probability that can be read as one. The map is fitted on validation and travels in the card."""
+"""From a logit to a probability that can be read as one. The map is fitted on validation and travels in the
+card.
+"""
 
 from __future__ import annotations
 

@@ -28,8 +28,8 @@ PROGRAM = "import sys; from lentigo.inference.costs import report_use; report_us
 class Cost:
     """Of one photograph: `multiplications`, and milliseconds on this machine, alone and among many; medians.
 
-    `megabytes` are those of the graph on disk, `memory_megabytes` those that a process which only answers holds at its peak, None where the
-    system does not say; `precision` is what was computed in.
+    `megabytes` are those of the graph on disk, `memory_megabytes` those that a process which only answers
+    holds at its peak, None where the system does not say; `precision` is what was computed in.
     """
 
     parameters: int
@@ -60,15 +60,19 @@ def report_use(graph: str, precision: str) -> None:
     """Prints what answering takes here, as JSON; the whole of a measuring process."""
     noise = np.random.default_rng(0).integers(0, 256, (PHOTOS, SIDE, SIDE, 3), dtype=np.uint8)
     use = {
-        "milliseconds_alone": 1000 * time_alone(Session(Path(graph).read_bytes(), precision=precision, batch=1), noise[:1]),
-        "milliseconds_among_many": 1000 * time_many(Session(Path(graph).read_bytes(), precision=precision), noise),
+        "milliseconds_alone": 1000
+        * time_alone(Session(Path(graph).read_bytes(), precision=precision, batch=1), noise[:1]),
+        "milliseconds_among_many": 1000
+        * time_many(Session(Path(graph).read_bytes(), precision=precision), noise),
         "memory_megabytes": read_peak(),
-    }  # fmt: skip
+    }
     print(json.dumps(use))
 
 
 def time_alone(session: Session, image: np.ndarray) -> float:
-    """Seconds of one photograph, (1, side, side, 3), by itself: the median of at most 30 calls in about five seconds."""
+    """Seconds of one photograph, (1, side, side, 3), by itself: the median of at most 30 calls in about five
+    seconds.
+    """
     times: list[float] = []
     while len(times) < WARM_UP + CALLS and (len(times) <= WARM_UP or sum(times) < MOST_SECONDS):
         times.append(time_call(session, image))
@@ -76,7 +80,9 @@ def time_alone(session: Session, image: np.ndarray) -> float:
 
 
 def time_many(session: Session, images: np.ndarray) -> float:
-    """Seconds of each of many photographs, (n, side, side, 3): the median of three rounds after one to warm up."""
+    """Seconds of each of many photographs, (n, side, side, 3): the median of three rounds after one to warm
+    up.
+    """
     return statistics.median([time_call(session, images) for _ in range(4)][1:]) / len(images)
 
 

@@ -15,8 +15,10 @@ class Decision:
 
     Attributes:
         label: "benign", "malignant" or "uncertain".
-        in_distribution: Whether it shows a lesion, as the photographs do that the model knows; None where the RUN cannot tell.
-        shifted: Whether it shows a lesion, but is unlike the sources that the model has learned from; None where the RUN cannot tell.
+        in_distribution: Whether it shows a lesion, as the photographs do that the model knows; None where the
+            RUN cannot tell.
+        shifted: Whether it shows a lesion, but is unlike the sources that the model has learned from; None
+            where the RUN cannot tell.
         reason: Why there is no decision, "" where there is one.
     """
 
@@ -30,15 +32,16 @@ class Decision:
 class DecisionRule:
     """When a RUN answers, and what.
 
-    A label is given only where the photograph is like those that the model knows and the conformal set is exactly
-    the label that the threshold gives. Conformal prediction excludes benign above some probability and malignant
-    below another one, so that the decision goes from benign by way of uncertain to malignant as P(malignant)
-    rises, wherever these two and the threshold stand.
+    A label is given only where the photograph is like those that the model knows and the conformal set is
+    exactly the label that the threshold gives. Conformal prediction excludes benign above some probability
+    and malignant below another one, so that the decision goes from benign by way of uncertain to malignant as
+    P(malignant) rises, wherever these two and the threshold stand.
 
     Attributes:
         threshold: Malignant is said from this P(malignant) on.
         alpha: The share of each class that the conformal set may miss; 0 asks for no set.
-        reference: What the model knows; None where the RUN does not carry it: then the threshold alone decides.
+        reference: What the model knows; None where the RUN does not carry it: then the threshold alone
+            decides.
     """
 
     threshold: float

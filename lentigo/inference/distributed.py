@@ -1,4 +1,6 @@
-"""Prediction by the workers of a cluster: each has the model in memory and reads the photographs of its parts itself."""
+"""Prediction by the workers of a cluster: each has the model in memory and reads the photographs of its parts
+itself.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,22 @@ class Answering:
 
 
 def predict_on(
-    cluster: Cluster, bundle: Bundle, images: Iterable[str | Path | Problem], *, count: int | None = None, fp32: bool = False, tta: bool = False,
-    operating_point: str | None = None, alpha: float | None = None, prevalence: float | None = None,
-) -> Iterator[Prediction | Problem]:  # fmt: skip
-    """As `Predictor.predict`: one answer for each photograph, in order, as parts of a few hundred are finished. `count` is their number where it is known.
+    cluster: Cluster,
+    bundle: Bundle,
+    images: Iterable[str | Path | Problem],
+    *,
+    count: int | None = None,
+    fp32: bool = False,
+    tta: bool = False,
+    operating_point: str | None = None,
+    alpha: float | None = None,
+    prevalence: float | None = None,
+) -> Iterator[Prediction | Problem]:
+    """As `Predictor.predict`: one answer for each photograph, in order, as parts of a few hundred are
+    finished. `count` is their number where it is known.
 
-    Paths must lead to the same files on every node. `seconds` is a photograph's share of its worker's time. Raises `ClusterError`.
+    Paths must lead to the same files on every node. `seconds` is a photograph's share of its worker's time.
+    Raises `ClusterError`.
     """
     work = Answering(pack_bundle(bundle), fp32, tta, operating_point, alpha, prevalence)
     yield from cluster.map(work, images, count=count, give_up=give_up_image)

@@ -19,8 +19,8 @@ from lentigo.inference.prediction import Prediction, Predictor, gather_images
 class Explanation:
     """The answer for one photograph, and where in it the answer comes from.
 
-    `heatmap` is float32 (h, w), a coarse grid over the whole photograph: what each cell adds to the logit, above zero
-    for malignant, below zero against. `figure` is the PNG that shows it, where one was asked for.
+    `heatmap` is float32 (h, w), a coarse grid over the whole photograph: what each cell adds to the logit,
+    above zero for malignant, below zero against. `figure` is the PNG that shows it, where one was asked for.
     """
 
     image: str
@@ -47,8 +47,9 @@ def explain(
 ) -> Explanations:
     """Explains photographs and folders of photographs; prediction and heatmap come from one pass.
 
-    `out` is a folder for one PNG a photograph, or, for one photograph, a name ending in .png; without it nothing is drawn.
-    Raises `ModelError` for a RUN that cannot be used and `UsageError` for an `out` that cannot be meant.
+    `out` is a folder for one PNG a photograph, or, for one photograph, a name ending in .png; without it
+    nothing is drawn. Raises `ModelError` for a RUN that cannot be used and `UsageError` for an `out` that
+    cannot be meant.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     predictor = Predictor(model, fp32=fp32)
@@ -61,7 +62,9 @@ def explain(
 def explain_images(
     predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]
 ) -> Iterator[Explanation | Problem]:
-    """One explanation for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
+    """One explanation for each path, in order and in constant memory; `figures` says where the drawing of a
+    path goes, if anywhere.
+    """
     predictor.require_classifier()
     for answer in predictor.answer(paths):
         if isinstance(answer, Problem):
@@ -77,12 +80,14 @@ def explain_images(
 
 
 def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path]:
-    """Where the figure of each photograph goes: `out` itself for one photograph and a name in .png, else a file in the folder `out`.
+    """Where the figure of each photograph goes: `out` itself for one photograph and a name in .png, else a
+    file in the folder `out`.
 
-    A figure has the name of its photograph; where two photographs share one, the folder's name comes before, then a number.
+    A figure has the name of its photograph; where two photographs share one, the folder's name comes before,
+    then a number.
 
-    >>> {name: figure.name for name, figure in name_figures(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"], "figures").items()}
-    {'a/mole.jpg': 'a_mole.png', 'b/mole.jpg': 'b_mole.png', 'b/spot.jpg': 'spot.png'}
+    >>> {name: figure.name for name, figure in name_figures(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"],
+    "figures").items()} {'a/mole.jpg': 'a_mole.png', 'b/mole.jpg': 'b_mole.png', 'b/spot.jpg': 'spot.png'}
 
     Raises `UsageError` for several photographs and one file, and where a figure would replace a photograph.
     """
@@ -91,7 +96,8 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(images) > 1 or out.suffix.lower() != ".png":
             raise UsageError(
-                f"{out}: cannot hold {len(images)} figure(s); expected a folder, or for one photograph a name ending in .png"
+                f"{out}: cannot hold {len(images)} figure(s); expected a folder, or for one photograph a "
+                "name ending in .png"
             )
         figures = dict.fromkeys(images, out)
     else:

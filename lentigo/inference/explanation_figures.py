@@ -1,4 +1,6 @@
-"""The figure of an explanation: a photograph, and beside it the same in grey with the heatmap over it. Pillow draws."""
+"""The figure of an explanation: a photograph, and beside it the same in grey with the heatmap over it. Pillow
+draws.
+"""
 
 from __future__ import annotations
 
@@ -51,8 +53,8 @@ class Words:
 
 
 def draw_explanation(image: np.ndarray, answer: Answer) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), with the lesion's outline where the answer has a mask, and beside it the same in grey with the
-    heatmap over it."""
+    """The photograph, uint8 (height, width, 3), with the lesion's outline where the answer has a mask, and
+    beside it the same in grey with the heatmap over it."""
     layout = arrange(image.shape[1], image.shape[0])
     left, top, right, bottom = layout.image
     canvas = Image.fromarray(image).resize(
@@ -79,7 +81,9 @@ def save_figure(figure: Image.Image, path: Path) -> None:
 
 
 def arrange(width: int, height: int) -> Layout:
-    """Two places side by side for a photograph of that size, room for words above and below, the colour bar on the right."""
+    """Two places side by side for a photograph of that size, room for words above and below, the colour bar
+    on the right.
+    """
     shrink = PANEL / max(width, height)
     across, down = max(1, round(width * shrink)), max(1, round(height * shrink))
     wide, high = max(across, NARROWEST), max(down, LOWEST)
@@ -90,7 +94,9 @@ def arrange(width: int, height: int) -> Layout:
 
 
 def lay_over(image: Image.Image, shares: np.ndarray, centres: Sequence[float] = ()) -> Image.Image:
-    """The picture in grey, with the heatmap in shares of its strongest cell, (h, w), over it; `centres` as in `enlarge`."""
+    """The picture in grey, with the heatmap in shares of its strongest cell, (h, w), over it; `centres` as in
+    `enlarge`.
+    """
     grey = 0.4 + 0.6 * np.asarray(image.convert("L")) / 255  # pale, so that the colours are the map's alone
     return paint(grey, enlarge(shares, *grey.shape, centres))
 
@@ -102,13 +108,16 @@ def paint(grey: np.ndarray, shares: np.ndarray) -> Image.Image:
 
 
 def tint(grey: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Grey, 0..1 (h, w), under a coloured glass, RGB (h, w, 3): red for malignant (shares above zero), blue against, clear at zero."""
+    """Grey, 0..1 (h, w), under a coloured glass, RGB (h, w, 3): red for malignant (shares above zero), blue
+    against, clear at zero.
+    """
     opacity = STRONGEST * np.abs(shares)[..., None]
     return (1 - opacity) * grey[..., None] + opacity * np.where(shares[..., None] > 0, FOR, AGAINST)
 
 
 def trace(shares: np.ndarray) -> np.ndarray:
-    """Lines along half of the strongest value, as opacity 0..1 (h, w): one line for malignant, a double line against.
+    """Lines along half of the strongest value, as opacity 0..1 (h, w): one line for malignant, a double line
+    against.
 
     A pixel's distance from a line is taken as its difference from the line's value over the slope there.
     """
@@ -131,7 +140,8 @@ def enlarge(heatmap: np.ndarray, height: int, width: int, centres: Sequence[floa
         heatmap: Float (n, n).
         height: Pixels.
         width: Pixels.
-        centres: What the cells of a row, and the rows, look at, as shares of the side, n of them at equal distances. Without them the cells tile the photograph.
+        centres: What the cells of a row, and the rows, look at, as shares of the side, n of them at equal
+            distances. Without them the cells tile the photograph.
 
     Returns:
         Float (height, width).
@@ -141,7 +151,9 @@ def enlarge(heatmap: np.ndarray, height: int, width: int, centres: Sequence[floa
 
 
 def interpolate(rows: np.ndarray, size: int, centres: Sequence[float] = ()) -> np.ndarray:
-    """`size` rows between the given ones, (n, m), by monotone cubics (PCHIP: Fritsch and Butland 1984); beyond the outer centres they stay."""
+    """`size` rows between the given ones, (n, m), by monotone cubics (PCHIP: Fritsch and Butland 1984);
+    beyond the outer centres they stay.
+    """
     knots = np.pad(rows, ((2, 2), (0, 0)), mode="edge")
     rises = np.diff(knots, axis=0)
     before, after = rises[:-1], rises[1:]

@@ -12,11 +12,13 @@ RULES = "sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability 
 
 
 def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) -> float:
-    """The threshold on P(malignant) that a rule gives on photographs with truth 0 or 1 (n,) and probabilities (n,).
+    """The threshold on P(malignant) that a rule gives on photographs with truth 0 or 1 (n,) and probabilities
+    (n,).
 
-    `sensitivity=S`: the highest threshold that still finds the share S of the malignant; `specificity=S`: the lowest that
-    still clears the share S of the benign; `youden`: the highest sensitivity + specificity (Youden 1950); `cost=FN:FP`: the
-    cheapest, a missed malignant costing FN and a false alarm FP, calling nothing malignant included; of equals the lowest; a number is taken as it is. Raises `UsageError`.
+    `sensitivity=S`: the highest threshold that still finds the share S of the malignant; `specificity=S`: the
+    lowest that still clears the share S of the benign; `youden`: the highest sensitivity + specificity
+    (Youden 1950); `cost=FN:FP`: the cheapest, a missed malignant costing FN and a false alarm FP, calling
+    nothing malignant included; of equals the lowest; a number is taken as it is. Raises `UsageError`.
 
     >>> choose_threshold("sensitivity=0.5", np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.8]))
     0.8
@@ -70,14 +72,16 @@ class Points:
 
 
 def list_points(malignant: np.ndarray, probability: np.ndarray) -> Points:
-    """All that a threshold can do: each distinct probability, the lowest of which calls all malignant, and one that calls nothing malignant.
+    """All that a threshold can do: each distinct probability, the lowest of which calls all malignant, and
+    one that calls nothing malignant.
 
     Args:
         malignant: The truth, 0 or 1, (n,); both classes are there.
         probability: P(malignant), float (n,).
 
     Returns:
-        A point for each threshold. That of calling nothing is 1, or the next number above it where a probability is 1.
+        A point for each threshold. That of calling nothing is 1, or the next number above it where a
+        probability is 1.
     """
     nothing = 1.0 if probability.max() < 1 else np.nextafter(1.0, 2.0)
     threshold = np.append(np.unique(probability), nothing)

@@ -14,10 +14,12 @@ from lentigo.errors import UsageError
 def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> dict[str, tuple[Path, ...]]:
     """Files in the folder `out` for each photograph: its name with each of the `endings`.
 
-    Where two photographs share a name, the folder's name comes before, then a number; one that is named twice has one set of files.
+    Where two photographs share a name, the folder's name comes before, then a number; one that is named twice
+    has one set of files.
 
-    >>> {image: files[0].name for image, files in name_files(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"], "out", "_mask.png").items()}
-    {'a/mole.jpg': 'a_mole_mask.png', 'b/mole.jpg': 'b_mole_mask.png', 'b/spot.jpg': 'spot_mask.png'}
+    >>> {image: files[0].name for image, files in name_files(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"],
+    "out", "_mask.png").items()} {'a/mole.jpg': 'a_mole_mask.png', 'b/mole.jpg': 'b_mole_mask.png',
+    'b/spot.jpg': 'spot_mask.png'}
 
     Raises `UsageError` where a file would replace a photograph, or `out` is a file.
     """

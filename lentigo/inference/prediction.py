@@ -55,9 +55,11 @@ TTA_VIEWS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each und
 class Prediction:
     """What a model says of one photograph.
 
-    `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and then `reason` says why.
-    `in_distribution` is whether it shows a lesion at all, `shifted` whether that is unlike the sources that the model has learned from; both are None where
-    the RUN carries no reference to tell. `diagnosis` has the probability of each of the seven `DIAGNOSES`, where the RUN tells them apart. `warnings` are the photograph's flaws, with values and cures.
+    `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and
+    then `reason` says why. `in_distribution` is whether it shows a lesion at all, `shifted` whether that is
+    unlike the sources that the model has learned from; both are None where the RUN carries no reference to
+    tell. `diagnosis` has the probability of each of the seven `DIAGNOSES`, where the RUN tells them apart.
+    `warnings` are the photograph's flaws, with values and cures.
     """
 
     image: str
@@ -111,11 +113,13 @@ class Predictions:
 
 @dataclass(frozen=True)
 class Answer:
-    """What one pass of the network gives for a photograph: the prediction, what the network saw, uint8 (side, side, 3), the logit
-    before calibration, the heatmap, float32 (h, w), and the mask, float32 (side, side): P(lesion) of each of those pixels.
+    """What one pass of the network gives for a photograph: the prediction, what the network saw, uint8 (side,
+    side, 3), the logit before calibration, the heatmap, float32 (h, w), and the mask, float32 (side, side):
+    P(lesion) of each of those pixels.
 
-    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where it has no classifier. `centres`
-    are what the columns of the heatmap look at, and its rows, as shares of the photograph's side.
+    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where
+    it has no classifier. `centres` are what the columns of the heatmap look at, and its rows, as shares of
+    the photograph's side.
     """
 
     image: str
@@ -130,17 +134,28 @@ class Answer:
 class Predictor:
     """A RUN ready to answer; keep it, loading takes longer than answering.
 
-    `exact` computes in fp32; `flips` averages mask and logit over four mirrored views, the logit where the RUN has a calibration for that mean; `device` is one of `DEVICES`;
-    `count` is the number of photographs to come where it is known: for a few the graph is compiled for one at a time.
-    `operating_point` and `risk` stand in for the card's; `prevalence` is the share of malignant lesions where the model is
-    used: probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are used. A predictor can be pickled, and used in a
-    process that was forked: there the graph is opened again, and its hash checked. Raises `ModelError` and `UsageError`.
+    `exact` computes in fp32; `flips` averages mask and logit over four mirrored views, the logit where the
+    RUN has a calibration for that mean; `device` is one of `DEVICES`; `count` is the number of photographs to
+    come where it is known: for a few the graph is compiled for one at a time. `operating_point` and `risk`
+    stand in for the card's; `prevalence` is the share of malignant lesions where the model is used:
+    probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are
+    used. A predictor can be pickled, and used in a process that was forked: there the graph is opened again,
+    and its hash checked. Raises `ModelError` and `UsageError`.
     """
 
     def __init__(
-        self, model: str | Path | Bundle, *, fp32: bool = False, tta: bool = False, device: str = "cpu", count: int | None = None,
-        operating_point: str | None = None, alpha: float | None = None, prevalence: float | None = None, threads: int | None = None,
-    ):  # fmt: skip
+        self,
+        model: str | Path | Bundle,
+        *,
+        fp32: bool = False,
+        tta: bool = False,
+        device: str = "cpu",
+        count: int | None = None,
+        operating_point: str | None = None,
+        alpha: float | None = None,
+        prevalence: float | None = None,
+        threads: int | None = None,
+    ):
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         self.threads = threads
         self.views = TTA_VIEWS if tta else TTA_VIEWS[:1]
@@ -171,15 +186,18 @@ class Predictor:
             yield answer if isinstance(answer, Problem) else answer.prediction
 
     def answer(self, images: Iterable[str | Path]) -> Iterator[Answer | Problem]:
-        """As `predict`, with pixels, heatmap and mask of the same pass; with flips pixels and heatmap are of the first view, the
-        photograph as it is, and the mask is the mean over the views.
+        """As `predict`, with pixels, heatmap and mask of the same pass; with flips pixels and heatmap are of
+        the first view, the photograph as it is, and the mask is the mean over the views.
 
-        `seconds` is a photograph's share of the time since the batch before it was answered, reading included.
+        `seconds` is a photograph's share of the time since the batch before it was answered, reading
+        included.
         """
         return self.answer_images(stream_images(images, threads=self.threads))
 
     def answer_images(self, images: Iterable[DecodedImage | Problem]) -> Iterator[Answer | Problem]:
-        """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already stays one."""
+        """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already
+        stays one.
+        """
         waiting: deque[DecodedImage | Problem] = deque()
         measured, last = self.measure(images, waiting), time.perf_counter()
         while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
@@ -205,7 +223,9 @@ class Predictor:
         yield from waiting
 
     def find_fault(self, logit: float, mask: np.ndarray | None, answers: Answers) -> str:
-        """What is wrong with the network's numbers for a photograph, "" where all are numbers: NaN compares as below every threshold, hence as benign."""
+        """What is wrong with the network's numbers for a photograph, "" where all are numbers: NaN compares
+        as below every threshold, hence as benign.
+        """
         measured = {"heatmap": answers.get("heatmap"), "mask": mask}
         if self.classifies:
             measured["logit"] = np.array(logit)
@@ -225,7 +245,9 @@ class Predictor:
             yield self.read_probability(np.array([self.average_logit(seen)]))
 
     def average_logit(self, seen: list[Answers]) -> float:
-        """The logit of a photograph from those of its views: their mean where that is calibrated, else that of the photograph as it is."""
+        """The logit of a photograph from those of its views: their mean where that is calibrated, else that
+        of the photograph as it is.
+        """
         counted = seen if self.tta else seen[:1]
         return float(np.mean([float(view["logit"][0]) for view in counted]))
 
@@ -234,15 +256,16 @@ class Predictor:
         probability = float(self.calibration.apply(logit)[0])
         if not math.isfinite(probability):
             raise ModelError(
-                f"{self.name}: answers with a logit that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}"
+                f"{self.name}: answers with a logit that is no number (NaN or infinite); expected numbers: "
+                f"{OVERFLOW_CURE}"
             )
         return probability
 
     def measure(
         self, images: Iterable[DecodedImage | Problem], waiting: deque
     ) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
-        """Of each readable photograph logit and mask, the means over its views, and all that was said of the first; `waiting` collects
-        what was drawn."""
+        """Of each readable photograph logit and mask, the means over its views, and all that was said of the
+        first; `waiting` collects what was drawn."""
 
         def read() -> Iterator[np.ndarray]:
             for image in images:
@@ -262,13 +285,17 @@ class Predictor:
             yield logit, mask, first
 
     def place_heatmap(self, answers: Answers) -> tuple[float, ...]:
-        """What the cells of a heatmap look at, as shares of the photograph's side; () where there is no heatmap."""
+        """What the cells of a heatmap look at, as shares of the photograph's side; () where there is no
+        heatmap.
+        """
         return (
             place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
         )
 
     def decide(self, image: DecodedImage, logit: float, answers: Answers, seconds: float) -> Prediction:
-        """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the photograph."""
+        """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the
+        photograph.
+        """
         probability = float(self.calibration.apply(np.array([logit]))[0])
         distance = 0.0
         if self.reference is not None:
@@ -295,11 +322,21 @@ class Predictor:
         seconds: float = 0.0,
         warnings: tuple[str, ...] = (),
     ) -> Prediction:
-        """A decision and the calibrated probability that it was made on, as they are shown: moved to the prevalence in use."""
+        """A decision and the calibrated probability that it was made on, as they are shown: moved to the
+        prevalence in use.
+        """
         return Prediction(
-            image, decision.label, self.shift(probability), self.shift(self.threshold), decision.in_distribution,
-            self.name, seconds, decision.reason, warnings, decision.shifted,
-        )  # fmt: skip
+            image,
+            decision.label,
+            self.shift(probability),
+            self.shift(self.threshold),
+            decision.in_distribution,
+            self.name,
+            seconds,
+            decision.reason,
+            warnings,
+            decision.shifted,
+        )
 
     @property
     def rule(self) -> DecisionRule:
@@ -315,13 +352,15 @@ class Predictor:
         )
 
     def estimate_values(self) -> PredictiveValues:
-        """PPV and NPV at the threshold in the population in which the model is used, from the RUN's validation photographs.
+        """PPV and NPV at the threshold in the population in which the model is used, from the RUN's
+        validation photographs.
 
         Raises `UsageError` where the RUN carries none.
         """
         if self.reference is None:
             raise UsageError(
-                f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave --prevalence out"
+                f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave "
+                "--prevalence out"
             )
         malignant, benign = self.reference.malignant, self.reference.benign
         flagged, cleared = int((malignant >= self.threshold).sum()), int((benign < self.threshold).sum())
@@ -334,14 +373,18 @@ class Predictor:
         )
 
     def require_classifier(self) -> None:
-        """Raises `ModelError` where the RUN has a decoder alone, or no calibration for the mean over the views that it is asked for."""
+        """Raises `ModelError` where the RUN has a decoder alone, or no calibration for the mean over the
+        views that it is asked for.
+        """
         if not self.classifies:
             raise ModelError(
-                f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a classifier: `lentigo train PHOTOS --out RUN`"
+                f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a "
+                "classifier: `lentigo train PHOTOS --out RUN`"
             )
         if len(self.views) > 1 and self.tta is None:
             raise ModelError(
-                f"{self.bundle.folder}: --tta averages over mirrored views, and this RUN has no calibration for their mean (no `tta` in "
+                f"{self.bundle.folder}: --tta averages over mirrored views, and this RUN has no calibration "
+                "for their mean (no `tta` in "
                 f"card.json): its probabilities would be wrong; leave --tta out, or train the RUN with --tta"
             )
 
@@ -349,11 +392,14 @@ class Predictor:
         """Raises `ModelError` where the RUN has a classifier alone."""
         if not self.outlines:
             raise ModelError(
-                f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train MASKS --masks --out RUN`"
+                f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train "
+                "MASKS --masks --out RUN`"
             )
 
     def list_thresholds(self) -> dict[str, float]:
-        """By its rule each operating point that a reader may want to see beside the one in use, which comes first."""
+        """By its rule each operating point that a reader may want to see beside the one in use, which comes
+        first.
+        """
         used = {self.threshold_rule: self.threshold}
         others = (
             {rule: self.find_threshold(rule) for rule in OPERATING_POINTS}
@@ -363,10 +409,13 @@ class Predictor:
         return used | others
 
     def find_threshold(self, rule: str) -> float:
-        """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not known."""
+        """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not
+        known.
+        """
         if self.reference is None:
             raise UsageError(
-                f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave --operating-point out"
+                f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave "
+                "--operating-point out"
             )
         truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
         return choose_threshold(
@@ -385,7 +434,9 @@ def turn_views(
 
 @contextmanager
 def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
-    """Checks the hashes of a RUN while its graph is loaded; an altered file explains better than what its loading raises. None: no check."""
+    """Checks the hashes of a RUN while its graph is loaded; an altered file explains better than what its
+    loading raises. None: no check.
+    """
     with ThreadPoolExecutor(1) as worker:
         check = worker.submit(check_hashes, bundle) if bundle else None
         try:

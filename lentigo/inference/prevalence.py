@@ -1,4 +1,6 @@
-"""From the share of malignant lesions among the photographs of a study to that of a population. NumPy only."""
+"""From the share of malignant lesions among the photographs of a study to that of a population. NumPy
+only.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,10 @@ def require_prevalence(value: float, name: str = "prevalence") -> float:
 def shift_prevalence(probability: float | np.ndarray, before: float, after: float) -> Any:
     """P(malignant), float or float (n,), in a population where `after` of the lesions are malignant.
 
-    `probability` is calibrated for a set where `before` of them are. The odds change as the odds of the prevalence do, if
-    malignant lesions look alike in both, and so do benign ones (Saerens 2002, Neural Computation 14:21; Elkan
-    2001, IJCAI, theorem 2). Raises `UsageError` for prevalences that are not between 0 and 1.
+    `probability` is calibrated for a set where `before` of them are. The odds change as the odds of the
+    prevalence do, if malignant lesions look alike in both, and so do benign ones (Saerens 2002, Neural
+    Computation 14:21; Elkan 2001, IJCAI, theorem 2). Raises `UsageError` for prevalences that are not between
+    0 and 1.
 
     >>> round(shift_prevalence(0.5, before=0.5, after=0.02), 4)
     0.02
@@ -40,7 +43,9 @@ def shift_prevalence(probability: float | np.ndarray, before: float, after: floa
 
 @dataclass(frozen=True)
 class PredictiveValues:
-    """At a stated prevalence: the share of the flagged that is malignant (`ppv`), of the others that is benign (`npv`), 95 % intervals."""
+    """At a stated prevalence: the share of the flagged that is malignant (`ppv`), of the others that is
+    benign (`npv`), 95 % intervals.
+    """
 
     prevalence: float
     sensitivity: float
@@ -67,11 +72,13 @@ def known(value: float) -> float | None:
 def estimate_predictive_values(
     flagged: int, malignant: int, cleared: int, benign: int, prevalence: float
 ) -> PredictiveValues:
-    """PPV and NPV at `prevalence` of a model that flagged `flagged` of `malignant` lesions and cleared `cleared` of `benign` ones.
+    """PPV and NPV at `prevalence` of a model that flagged `flagged` of `malignant` lesions and cleared
+    `cleared` of `benign` ones.
 
-    The intervals are Mercaldo 2007's (Statistics in Medicine 26:2170): logit, and adjusted logit where a sensitivity or
-    specificity of 0 or 1 has no logit; then they reach to the value. They take each photograph for an independent one, and
-    the prevalence for exact. NaN where a class is missing. Raises `UsageError` for a prevalence that is not between 0 and 1.
+    The intervals are Mercaldo 2007's (Statistics in Medicine 26:2170): logit, and adjusted logit where a
+    sensitivity or specificity of 0 or 1 has no logit; then they reach to the value. They take each photograph
+    for an independent one, and the prevalence for exact. NaN where a class is missing. Raises `UsageError`
+    for a prevalence that is not between 0 and 1.
 
     >>> values = estimate_predictive_values(flagged=31, malignant=34, cleared=32, benign=44, prevalence=0.07)
     >>> round(values.ppv, 3), [round(end, 3) for end in values.ppv_ci]

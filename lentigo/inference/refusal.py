@@ -28,12 +28,15 @@ PARTS = {"reference": (48, 88, 120)}  # sizes of the parts of an output that are
 class Reference:
     """What a model knows.
 
-    `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances after it are those of Mahalanobis
-    under the classes' common covariance (Lee 2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says
-    little of what it shows). A photograph further than `limit` from both centres shows no lesion; one further than `shift_limit` shows a lesion,
-    but is unlike the sources that the model has learned from.
-    `output` is the answer of the graph that is measured: of "embedding" its direction, of "middle" its means and deviations, of "reference" the directions of the means of three maps of a frozen branch: their distances are scaled to each other, and the largest counts.
-    `benign` and `malignant` are the ascending probabilities of validation photographs by their truth.
+    `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances
+    after it are those of Mahalanobis under the classes' common covariance (Lee 2018; on unit vectors Mueller
+    & Hein 2025, arXiv 2505.18032: how long an embedding is says little of what it shows). A photograph
+    further than `limit` from both centres shows no lesion; one further than `shift_limit` shows a lesion, but
+    is unlike the sources that the model has learned from. `output` is the answer of the graph that is
+    measured: of "embedding" its direction, of "middle" its means and deviations, of "reference" the
+    directions of the means of three maps of a frozen branch: their distances are scaled to each other, and
+    the largest counts. `benign` and `malignant` are the ascending probabilities of validation photographs by
+    their truth.
     """
 
     centres: np.ndarray
@@ -45,7 +48,9 @@ class Reference:
     shift_limit: float = np.inf
 
     def measure_distance(self, points: np.ndarray) -> np.ndarray:
-        """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class centre."""
+        """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class
+        centre.
+        """
         points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
         squares = (points[:, None] - centres[None]) ** 2
         distances = [
@@ -67,8 +72,9 @@ class Reference:
     def list_possible(self, probability: float, alpha: float) -> tuple[str, ...]:
         """The classes that conformal prediction cannot exclude at a risk, by class (Vovk 2012, Mondrian).
 
-        A class stands unless fewer than the share `risk` of its own validation photographs look as foreign to it. Of photographs like
-        those of validation the true class is excluded with probability `risk` at most, whatever the class.
+        A class stands unless fewer than the share `risk` of its own validation photographs look as foreign to
+        it. Of photographs like those of validation the true class is excluded with probability `risk` at
+        most, whatever the class.
         """
         stranger = {
             "benign": len(self.benign) - np.searchsorted(self.benign, probability, "left"),
@@ -123,8 +129,8 @@ def shorten(embeddings: np.ndarray) -> np.ndarray:
 
 
 def whiten(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Points (n, d) times the transpose of `rows` (k, d). Not by BLAS, whose threads wait for one another, and for each of OpenVINO's: with
-    them a folder of photographs took twice as long."""
+    """Points (n, d) times the transpose of `rows` (k, d). Not by BLAS, whose threads wait for one another,
+    and for each of OpenVINO's: with them a folder of photographs took twice as long."""
     return np.einsum("nd,kd->nk", points, rows)
 
 

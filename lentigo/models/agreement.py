@@ -18,7 +18,8 @@ LARGEST_MEAN_DIFFERENCE = (
 
 
 def clear_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """Entries for a card, which is JSON: null in place of what is not a number, also at an end of an interval.
+    """Entries for a card, which is JSON: null in place of what is not a number, also at an end of an
+    interval.
 
     >>> clear_nan({"loss": float("nan"), "ci": (float("nan"), 0.5)})
     {'loss': None, 'ci': [None, 0.5]}

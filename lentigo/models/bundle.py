@@ -21,8 +21,11 @@ GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = (
     "history.csv",
     "splits.csv",
 )
-LEARNED = "learned.npz"  # every photograph that it has learned from, and its starts; see lentigo.models.training_record
-PAST = "past.csv"  # of RUNs made before learned.npz: the sides of photographs that its start knew and its own training did not have
+# Every photograph that it has learned from, and its starts; see lentigo.models.training_record
+LEARNED = "learned.npz"
+# Of RUNs made before learned.npz: the sides of photographs that its start knew and its own training did not
+# have
+PAST = "past.csv"
 MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
@@ -82,16 +85,19 @@ def open_bundle(folder: str | Path) -> Bundle:
 
 
 def find_bundle(folder: str | Path) -> Bundle:
-    """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises as `open_bundle`.
+    """A RUN whose card is read and whose files are there, not yet checked: `check_hashes` does that. Raises
+    as `open_bundle`.
 
-    Weights that the graph takes from elsewhere must lie in files that the card names: then their hashes are checked too.
+    Weights that the graph takes from elsewhere must lie in files that the card names: then their hashes are
+    checked too.
     """
     folder = BUNDLED if str(folder) == "bundled" else Path(folder)
     card = read_card(folder)
     for name in card["files"]:
         if not (folder / name).is_file():
             raise ModelError(
-                f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole folder again"
+                f"{folder / name}: is missing; expected the RUN as `lentigo train` wrote it: copy the whole "
+                "folder again"
             )
     if GRAPH not in card["files"]:
         raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
@@ -104,14 +110,17 @@ def find_bundle(folder: str | Path) -> Bundle:
     for name in outside:
         if name not in card["files"]:
             raise ModelError(
-                f"{folder / GRAPH}: takes weights from {name[:80]!a}, which the RUN's card does not name; expected all of them in files of the RUN: "
+                f"{folder / GRAPH}: takes weights from {name[:80]!a}, which the RUN's card does not name; "
+                "expected all of them in files of the RUN: "
                 "copy it again from its source"
             )
     return bundle
 
 
 def is_run(weights: str | Path) -> bool:
-    """Whether the weights that a training is to start from are a RUN's: the bundled one, or a folder with a graph."""
+    """Whether the weights that a training is to start from are a RUN's: the bundled one, or a folder with a
+    graph.
+    """
     return str(weights) == "bundled" or (Path(weights) / GRAPH).is_file()
 
 
@@ -120,7 +129,8 @@ def check_hashes(bundle: Bundle) -> None:
     for name, expected in bundle.card["files"].items():
         if hash_file(bundle.folder / name) not in (expected, bundle.card.get("coming", {}).get(name)):
             raise ModelError(
-                f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again from its source"
+                f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again "
+                "from its source"
             )
 
 
@@ -146,11 +156,13 @@ def read_card(folder: Path) -> dict[str, Any]:
         )
     if card["format"] > FORMAT:
         raise ModelError(
-            f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); update Lentigo"
+            f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); "
+            "update Lentigo"
         )
     if card["format"] < FORMAT:
         raise ModelError(
-            f"{path}: has format {card['format']}, expected {FORMAT}; train again, or run `python bench/upgrade_run.py {folder}`"
+            f"{path}: has format {card['format']}, expected {FORMAT}; train again, or run `python "
+            f"bench/upgrade_run.py {folder}`"
         )
     if fault := find_fault(card):
         raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")
@@ -158,7 +170,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     missing = [name for name in ("files", "backbone", *decides) if name not in card]
     if missing:
         raise ModelError(
-            f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its source"
+            f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its "
+            "source"
         )
     return card
 
@@ -179,10 +192,11 @@ def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
 def amend_bundle(
     bundle: Bundle, files: Iterable[Path], *, drop: Iterable[str] = (), **entries: Any
 ) -> Bundle:
-    """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is valid at every moment.
+    """Moves files into a finished RUN, and writes the card with their hashes and with `entries`; the RUN is
+    valid at every moment.
 
-    Of the int8 form, whose two files must be of one kind, the card forgets the old ones first; of other files it knows both meanwhile:
-    what comes must go with what is there. Files named in `drop` go.
+    Of the int8 form, whose two files must be of one kind, the card forgets the old ones first; of other files
+    it knows both meanwhile: what comes must go with what is there. Files named in `drop` go.
     """
     files, going = list(files), {*drop, INT8_GRAPH, INT8_WEIGHTS}
     coming = {file.name: hash_file(file) for file in files}
@@ -209,7 +223,9 @@ def amend_bundle(
 
 
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
-    """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation and wherever else its card has some."""
+    """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation
+    and wherever else its card has some.
+    """
     megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
     results = {
         split: {name: found[name] for name in RESULTS if name in found}
@@ -217,8 +233,17 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         if found
     }
     return {
-        "name": bundle.name, "folder": str(bundle.folder), "backbone": bundle.card["backbone"], "licence": bundle.card.get("licence"),
-        "megabytes": round(megabytes, 1), "outputs": list(bundle.outputs), "results": results, "lentigo": bundle.card.get("lentigo"),
-        "threshold": bundle.card.get("threshold"), "threshold_rule": bundle.card.get("threshold_rule"), "recipe": bundle.card.get("recipe"),
-        "data": (bundle.card.get("data") or {}).get("name"), "leaks": bundle.card.get("leaks"),
-    }  # fmt: skip
+        "name": bundle.name,
+        "folder": str(bundle.folder),
+        "backbone": bundle.card["backbone"],
+        "licence": bundle.card.get("licence"),
+        "megabytes": round(megabytes, 1),
+        "outputs": list(bundle.outputs),
+        "results": results,
+        "lentigo": bundle.card.get("lentigo"),
+        "threshold": bundle.card.get("threshold"),
+        "threshold_rule": bundle.card.get("threshold_rule"),
+        "recipe": bundle.card.get("recipe"),
+        "data": (bundle.card.get("data") or {}).get("name"),
+        "leaks": bundle.card.get("leaks"),
+    }

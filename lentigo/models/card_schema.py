@@ -1,7 +1,9 @@
-"""What `card.json` may hold: a table of its entries that programs read, held against a card before any of it is used.
+"""What `card.json` may hold: a table of its entries that programs read, held against a card before any of it
+is used.
 
-A RUN may come from anybody. Names of files are plain names, so that none leads out of the folder; numbers are finite; an entry of a wrong
-type is one line that names it. Entries that are not in the table are for people, or of a newer Lentigo, and are left alone.
+A RUN may come from anybody. Names of files are plain names, so that none leads out of the folder; numbers are
+finite; an entry of a wrong type is one line that names it. Entries that are not in the table are for people,
+or of a newer Lentigo, and are left alone.
 """
 
 from __future__ import annotations
@@ -53,8 +55,8 @@ def is_interval(value: Any) -> bool:
 def is_plain_name(name: Any) -> bool:
     """Whether a text names a file in a folder and nowhere else, on every system.
 
-    >>> is_plain_name("model.onnx"), is_plain_name("../model.onnx"), is_plain_name("C:model.onnx"), is_plain_name("..")
-    (True, False, False, False)
+    >>> is_plain_name("model.onnx"), is_plain_name("../model.onnx"), is_plain_name("C:model.onnx"),
+    is_plain_name("..") (True, False, False, False)
     """
     if not isinstance(name, str) or not name or name in (".", "..") or any(ord(sign) < 32 for sign in name):
         return False
@@ -98,7 +100,8 @@ TABLE_OF_TWO = Kind(
 
 @dataclass(frozen=True)
 class Entries:
-    """An object with these entries, each of which may be missing; `others` are what all further ones must be, None for anything.
+    """An object with these entries, each of which may be missing; `others` are what all further ones must be,
+    None for anything.
 
     `nullable` allows null in its place. `names` is what the names of its entries must be.
     """
@@ -118,70 +121,192 @@ class ListOf:
 
 
 FILES = Entries({}, others=HASH, nullable=False, names=FILE_NAME)
-SCORES = Entries({
-    "n": COUNT, "n_malignant": COUNT, "confusion": TABLE_OF_TWO.or_null(), "ci": Entries({}, others=INTERVAL.or_null()), "notes": ListOf(TEXT),
-    **dict.fromkeys((
-        "accuracy", "auroc", "sensitivity", "specificity", "brier", "ece", "average_precision", "specificity_at_95_sensitivity", "coverage", "threshold",
-    ), NUMBER.or_null()),
-    "operating_points": ListOf(Entries({
-        "rule": TEXT, "threshold": NUMBER, "sensitivity": NUMBER.or_null(), "specificity": NUMBER.or_null(),
+SCORES = Entries(
+    {
+        "n": COUNT,
+        "n_malignant": COUNT,
+        "confusion": TABLE_OF_TWO.or_null(),
         "ci": Entries({}, others=INTERVAL.or_null()),
-    }, nullable=False)),
-    "refusals": Entries({"n": COUNT, "out_of_distribution": COUNT, "uncertain": COUNT}),
-})  # fmt: skip
-LEAKS = Entries({
-    "n": COUNT, "photographs": Entries({}, others=COUNT, nullable=False), "of": Entries({}, others=COUNT, nullable=False),
-    "kinds": Entries({}, others=COUNT, nullable=False),
-    "examples": ListOf(Entries({"a": TEXT, "b": TEXT, "splits": ListOf(TEXT, nullable=False), "kind": TEXT}, nullable=False), nullable=False),
-})  # fmt: skip
-DATA = Entries({
-    **dict.fromkeys(("training", "validation", "training_malignant", "validation_malignant", "training_groups", "validation_groups"), COUNT.or_null()),
-    **dict.fromkeys(("name", "fingerprint", "split"), TEXT.or_null()),
-    "known": Entries({}, others=COUNT.or_null()), "sources": ListOf(TEXT), "licenses": ListOf(TEXT), "left_out": LEAKS,
-    "duplicates": Entries({"photographs": COUNT, "groups": COUNT}),
-})  # fmt: skip
-RECIPE = Entries({
-    "name": TEXT.or_null(), "seed": COUNT.or_null(), "head_epochs": COUNT.or_null(), "finetune": YES_NO.or_null(), "class_weights": YES_NO.or_null(),
-})  # fmt: skip
-CALIBRATION = Entries({
-    "kind": TEXT, "temperature": POSITIVE, "slope": NUMBER, "slope_below": NUMBER, "intercept": NUMBER, "knots": ListOf(NUMBER, nullable=False),
-    "values": ListOf(SHARE, nullable=False), "n": COUNT, "note": TEXT,
-}, nullable=False)  # fmt: skip
-CARD = Entries({
-    "format": COUNT, "files": FILES, "coming": FILES, "backbone": TEXT, "outputs": ListOf(TEXT, nullable=False), "threshold": SHARE,
-    "alpha": SHARE, "prevalence": PART.or_null(), "parameters": COUNT.or_null(), "best_epoch": EPOCHS,
-    "logit_threshold": NUMBER, "precision": TEXT, "int8": Entries({"neutral": YES_NO}),
-    "seconds": NUMBER.or_null(),
-    **dict.fromkeys(("lentigo", "disclaimer", "architecture", "licence", "threshold_rule", "machine"), TEXT.or_null()),
-    "classes": ListOf(TEXT), "libraries": Entries({}, others=TEXT.or_null()),
-    "input": Entries({"shape": ListOf(COUNT), "type": TEXT.or_null(), "resize": TEXT.or_null()}),
-    "calibration": CALIBRATION, "tta": Entries({"calibration": CALIBRATION, "threshold": SHARE}),
-    "refusal": Entries({
-        "output": Kind("embedding, middle or reference", lambda value: value in ("embedding", "middle", "reference")), "distance_limit": NUMBER.or_null(),
-    }, nullable=False),
-    "bf16": Entries({
-        "neutral": YES_NO, "n": COUNT,
-        **dict.fromkeys(("decisions_equal", "auroc_f32", "auroc_bf16", "jaccard_f32", "jaccard_bf16"), NUMBER.or_null()),
-        "auroc_loss_ci": INTERVAL,
-    }),
-    "metrics": Entries({}, others=SCORES, nullable=False), "leaks": LEAKS, "data": DATA, "recipe": RECIPE,
-    "ensemble": Entries({"folds": COUNT, "sizes": ListOf(COUNT), "best_epochs": ListOf(COUNT), "aurocs": ListOf(SHARE)}),
-    "measured": Entries({
-        **SCORES.known, "data": TEXT, "model": TEXT, "shortcut_baselines": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
-        "stress": ListOf(Entries({
-            "name": TEXT, "auroc": NUMBER.or_null(), "auroc_ci": INTERVAL.or_null(), "changed": NUMBER,
-        }, nullable=False)),
-    }),
-    "decoder": Entries({
-        "architecture": TEXT.or_null(), "parameters": COUNT.or_null(), "best_epoch": COUNT.or_null(), "stages": ListOf(TEXT),
-        "data": Entries({"training": COUNT.or_null(), "validation": COUNT.or_null()}), "recipe": RECIPE,
-        "validation": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
-    }),
-}, nullable=False)  # fmt: skip
+        "notes": ListOf(TEXT),
+        **dict.fromkeys(
+            (
+                "accuracy",
+                "auroc",
+                "sensitivity",
+                "specificity",
+                "brier",
+                "ece",
+                "average_precision",
+                "specificity_at_95_sensitivity",
+                "coverage",
+                "threshold",
+            ),
+            NUMBER.or_null(),
+        ),
+        "operating_points": ListOf(
+            Entries(
+                {
+                    "rule": TEXT,
+                    "threshold": NUMBER,
+                    "sensitivity": NUMBER.or_null(),
+                    "specificity": NUMBER.or_null(),
+                    "ci": Entries({}, others=INTERVAL.or_null()),
+                },
+                nullable=False,
+            )
+        ),
+        "refusals": Entries({"n": COUNT, "out_of_distribution": COUNT, "uncertain": COUNT}),
+    }
+)
+LEAKS = Entries(
+    {
+        "n": COUNT,
+        "photographs": Entries({}, others=COUNT, nullable=False),
+        "of": Entries({}, others=COUNT, nullable=False),
+        "kinds": Entries({}, others=COUNT, nullable=False),
+        "examples": ListOf(
+            Entries(
+                {"a": TEXT, "b": TEXT, "splits": ListOf(TEXT, nullable=False), "kind": TEXT}, nullable=False
+            ),
+            nullable=False,
+        ),
+    }
+)
+DATA = Entries(
+    {
+        **dict.fromkeys(
+            (
+                "training",
+                "validation",
+                "training_malignant",
+                "validation_malignant",
+                "training_groups",
+                "validation_groups",
+            ),
+            COUNT.or_null(),
+        ),
+        **dict.fromkeys(("name", "fingerprint", "split"), TEXT.or_null()),
+        "known": Entries({}, others=COUNT.or_null()),
+        "sources": ListOf(TEXT),
+        "licenses": ListOf(TEXT),
+        "left_out": LEAKS,
+        "duplicates": Entries({"photographs": COUNT, "groups": COUNT}),
+    }
+)
+RECIPE = Entries(
+    {
+        "name": TEXT.or_null(),
+        "seed": COUNT.or_null(),
+        "head_epochs": COUNT.or_null(),
+        "finetune": YES_NO.or_null(),
+        "class_weights": YES_NO.or_null(),
+    }
+)
+CALIBRATION = Entries(
+    {
+        "kind": TEXT,
+        "temperature": POSITIVE,
+        "slope": NUMBER,
+        "slope_below": NUMBER,
+        "intercept": NUMBER,
+        "knots": ListOf(NUMBER, nullable=False),
+        "values": ListOf(SHARE, nullable=False),
+        "n": COUNT,
+        "note": TEXT,
+    },
+    nullable=False,
+)
+CARD = Entries(
+    {
+        "format": COUNT,
+        "files": FILES,
+        "coming": FILES,
+        "backbone": TEXT,
+        "outputs": ListOf(TEXT, nullable=False),
+        "threshold": SHARE,
+        "alpha": SHARE,
+        "prevalence": PART.or_null(),
+        "parameters": COUNT.or_null(),
+        "best_epoch": EPOCHS,
+        "logit_threshold": NUMBER,
+        "precision": TEXT,
+        "int8": Entries({"neutral": YES_NO}),
+        "seconds": NUMBER.or_null(),
+        **dict.fromkeys(
+            ("lentigo", "disclaimer", "architecture", "licence", "threshold_rule", "machine"), TEXT.or_null()
+        ),
+        "classes": ListOf(TEXT),
+        "libraries": Entries({}, others=TEXT.or_null()),
+        "input": Entries({"shape": ListOf(COUNT), "type": TEXT.or_null(), "resize": TEXT.or_null()}),
+        "calibration": CALIBRATION,
+        "tta": Entries({"calibration": CALIBRATION, "threshold": SHARE}),
+        "refusal": Entries(
+            {
+                "output": Kind(
+                    "embedding, middle or reference",
+                    lambda value: value in ("embedding", "middle", "reference"),
+                ),
+                "distance_limit": NUMBER.or_null(),
+            },
+            nullable=False,
+        ),
+        "bf16": Entries(
+            {
+                "neutral": YES_NO,
+                "n": COUNT,
+                **dict.fromkeys(
+                    ("decisions_equal", "auroc_f32", "auroc_bf16", "jaccard_f32", "jaccard_bf16"),
+                    NUMBER.or_null(),
+                ),
+                "auroc_loss_ci": INTERVAL,
+            }
+        ),
+        "metrics": Entries({}, others=SCORES, nullable=False),
+        "leaks": LEAKS,
+        "data": DATA,
+        "recipe": RECIPE,
+        "ensemble": Entries(
+            {"folds": COUNT, "sizes": ListOf(COUNT), "best_epochs": ListOf(COUNT), "aurocs": ListOf(SHARE)}
+        ),
+        "measured": Entries(
+            {
+                **SCORES.known,
+                "data": TEXT,
+                "model": TEXT,
+                "shortcut_baselines": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
+                "stress": ListOf(
+                    Entries(
+                        {
+                            "name": TEXT,
+                            "auroc": NUMBER.or_null(),
+                            "auroc_ci": INTERVAL.or_null(),
+                            "changed": NUMBER,
+                        },
+                        nullable=False,
+                    )
+                ),
+            }
+        ),
+        "decoder": Entries(
+            {
+                "architecture": TEXT.or_null(),
+                "parameters": COUNT.or_null(),
+                "best_epoch": COUNT.or_null(),
+                "stages": ListOf(TEXT),
+                "data": Entries({"training": COUNT.or_null(), "validation": COUNT.or_null()}),
+                "recipe": RECIPE,
+                "validation": Entries({"ci": Entries({}, others=INTERVAL.or_null())}),
+            }
+        ),
+    },
+    nullable=False,
+)
 
 
 def read_json(text: str) -> Any:
-    """JSON without NaN, infinities, numbers beyond 64 bits, signs that a terminal obeys, and depths that no card has. Raises `ValueError`."""
+    """JSON without NaN, infinities, numbers beyond 64 bits, signs that a terminal obeys, and depths that no
+    card has. Raises `ValueError`.
+    """
 
     def refuse(word: str) -> Any:
         raise ValueError(f"{word} is no number")
@@ -195,7 +320,9 @@ def read_json(text: str) -> Any:
 
 
 def check_values(value: Any) -> None:
-    """Raises `ValueError` for a number or a text, at whatever depth, that would fail where it is computed with or printed."""
+    """Raises `ValueError` for a number or a text, at whatever depth, that would fail where it is computed
+    with or printed.
+    """
     if isinstance(value, dict):
         for name, inner in value.items():
             check_values(name)

@@ -1,7 +1,7 @@
 """OpenVINO, imported without its telemetry. Every module of this package takes it from here.
 
-`import openvino` by itself reports its use to Google Analytics, and writes `~/intel/openvino_ga_cid`, by the package `openvino_telemetry`;
-where that package cannot be imported OpenVINO goes on without it.
+`import openvino` by itself reports its use to Google Analytics, and writes `~/intel/openvino_ga_cid`, by the
+package `openvino_telemetry`; where that package cannot be imported OpenVINO goes on without it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ TELEMETRY = "openvino_telemetry"
 
 @contextmanager
 def block_telemetry() -> Iterator[None]:
-    """Lets no module that is imported meanwhile import `openvino_telemetry`; who imports it afterwards for other reasons gets it."""
+    """Lets no module that is imported meanwhile import `openvino_telemetry`; who imports it afterwards for
+    other reasons gets it.
+    """
     before = sys.modules.get(TELEMETRY)
     sys.modules[TELEMETRY] = None  # the import system's own word for: raise ImportError
     try:

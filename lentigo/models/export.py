@@ -1,11 +1,13 @@
-"""Export: a RUN in the form of another runtime, compared with the Keras model on photographs before it appears.
+"""Export: a RUN in the form of another runtime, compared with the Keras model on photographs before it
+appears.
 
     onnx        the RUN's own graph: ONNX Runtime, OpenVINO, TensorRT, CoreML and DirectML through ONNX Runtime
     openvino    OpenVINO's own form, fp32 or, with int8, quantised
     litert      LiteRT (TensorFlow Lite): phones and small computers
     savedmodel  TensorFlow Serving, TensorFlow.js
 
-All take `image`, uint8 (n, 224, 224, 3) RGB, and give `logit`, `embedding`, `heatmap` and, where the RUN has a decoder, `mask`.
+All take `image`, uint8 (n, 224, 224, 3) RGB, and give `logit`, `embedding`, `heatmap` and, where the RUN has
+a decoder, `mask`.
 """
 
 from __future__ import annotations
@@ -40,11 +42,11 @@ Answers = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Export:
-    """An artefact. `largest_difference` is that of P(malignant) before calibration from the RUN's model, over `photographs`; of P(lesion) where
-    the RUN has no classifier.
+    """An artefact. `largest_difference` is that of P(malignant) before calibration from the RUN's model, over
+    `photographs`; of P(lesion) where the RUN has no classifier.
 
-    `deviations` are those of the other outputs, as a share of their largest value. With int8 the differences are
-    between int8 and fp32, over all validation photographs, and `int8` has the AUROCs.
+    `deviations` are those of the other outputs, as a share of their largest value. With int8 the differences
+    are between int8 and fp32, over all validation photographs, and `int8` has the AUROCs.
     """
 
     path: Path
@@ -62,7 +64,9 @@ class Export:
 
 @dataclass(frozen=True)
 class Format:
-    """How a form is written from a RUN, and run by its own runtime. Without `suffix` the artefact is a folder."""
+    """How a form is written from a RUN, and run by its own runtime. Without `suffix` the artefact is a
+    folder.
+    """
 
     suffix: str
     write: Callable[[Bundle, Any, Path], None]  # RUN, Keras model, place
@@ -79,20 +83,22 @@ def export(
 ) -> Export:
     """Writes a RUN in another form, whole or not at all.
 
-    `out` is a file with the format's suffix, else a folder to be made. The artefact is compared with the Keras model on
-    `photos` (files or folders), else on the RUN's validation photographs where they still are, filled up with synthetic lesions to at least 16.
-    `int8`, of the format openvino, quantises, and the card says what it costs; the duplicate is kept in the RUN too, and answers by default, where 99.5 % of the
+    `out` is a file with the format's suffix, else a folder to be made. The artefact is compared with the
+    Keras model on `photos` (files or folders), else on the RUN's validation photographs where they still are,
+    filled up with synthetic lesions to at least 16. `int8`, of the format openvino, quantises, and the card
+    says what it costs; the duplicate is kept in the RUN too, and answers by default, where 99.5 % of the
     decisions stay and the upper limit of the loss of AUROC is below 0.002.
 
-    Raises `UsageError` for an unknown format or a place that is taken; `ModelError` for a RUN that cannot be used, a
-    library that is missing, a probability that differs by more than 1e-3.
+    Raises `UsageError` for an unknown format or a place that is taken; `ModelError` for a RUN that cannot be
+    used, a library that is missing, a probability that differs by more than 1e-3.
     """
     kind, out = find_format(format, int8), Path(out)
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
     if int8 and images is not None:
         raise UsageError(
-            "photos and int8 do not go together: int8 is calibrated and measured on the RUN's own validation photographs"
+            "photos and int8 do not go together: int8 is calibrated and measured on the RUN's own "
+            "validation photographs"
         )
     bundle = run if isinstance(run, Bundle) else open_bundle(run)
     if int8:
@@ -117,7 +123,9 @@ def export(
 
 
 def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
-    """Quantises a RUN's graph and writes the duplicate to `place`; where it is as good as the graph it is kept in the RUN, too, which then answers with it."""
+    """Quantises a RUN's graph and writes the duplicate to `place`; where it is as good as the graph it is
+    kept in the RUN, too, which then answers with it.
+    """
     with stage_folder(bundle.folder / INT8_GRAPH) as duplicate, stage_folder(out) as folder:
         loss = quantize_bundle(bundle, duplicate)
         staged = folder / place.relative_to(out.parent)
@@ -145,13 +153,16 @@ def find_format(name: str, int8: bool) -> Format:
 
 
 def find_place(out: Path, kind: Format) -> Path:
-    """Where the artefact will be: `out` itself, or model.SUFFIX in the folder `out`. Raises `UsageError` where it cannot be."""
+    """Where the artefact will be: `out` itself, or model.SUFFIX in the folder `out`. Raises `UsageError`
+    where it cannot be.
+    """
     empty = out.is_dir() and not any(out.iterdir())
     is_file = bool(kind.suffix) and out.suffix == kind.suffix and not empty
     for path in (out, *([out.with_suffix(".bin")] if is_file and kind.suffix == ".xml" else [])):
         if path.exists() and not empty:
             raise UsageError(
-                f"{path}: is there already; expected a new name or an empty folder: choose another, or remove it"
+                f"{path}: is there already; expected a new name or an empty folder: choose another, or "
+                "remove it"
             )
     if not is_file and out.suffix in {other.suffix for other in FORMATS.values()} - {""}:
         wanted = f"a name ending in {kind.suffix}, or a folder" if kind.suffix else "a folder"
@@ -160,10 +171,13 @@ def find_place(out: Path, kind: Format) -> Path:
 
 
 def load_model(bundle: Bundle) -> Any:
-    """The Keras model with all answers. Raises `ModelError` where the RUN or the machine lacks what that takes."""
+    """The Keras model with all answers. Raises `ModelError` where the RUN or the machine lacks what that
+    takes.
+    """
     if CLASSIFIER not in bundle.card["files"]:
         raise ModelError(
-            f"{bundle.folder}: has no {CLASSIFIER}; expected a RUN as `lentigo train` wrote it: exports are compared with that model"
+            f"{bundle.folder}: has no {CLASSIFIER}; expected a RUN as `lentigo train` wrote it: exports are "
+            "compared with that model"
         )
     try:
         from lentigo.models.networks.network import build_answers, open_network
@@ -173,7 +187,8 @@ def load_model(bundle: Bundle) -> Any:
 
 
 def choose_pixels(bundle: Bundle, compare_on: str | Path | Iterable[str | Path] | None) -> np.ndarray:
-    """What to compare on, uint8 (n, side, side, 3): given or validation photographs, filled up with synthetic lesions.
+    """What to compare on, uint8 (n, side, side, 3): given or validation photographs, filled up with synthetic
+    lesions.
 
     Raises `DataError` where photographs are given and none can be read.
     """
@@ -186,7 +201,8 @@ def choose_pixels(bundle: Bundle, compare_on: str | Path | Iterable[str | Path] 
     pixels = [image.pixels for image in read_some(images, MOST)]
     if given is not None and not pixels:
         raise DataError(
-            f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, WebP or BMP"
+            f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, "
+            "WebP or BMP"
         )
     pixels += [draw_synthetic_lesion(CLASSES[seed % 2], seed).image for seed in range(FEWEST - len(pixels))]
     return np.stack(pixels)
@@ -210,12 +226,15 @@ def write_savedmodel(bundle: Bundle, model: Any, path: Path) -> None:
 
 
 def export_with_tensorflow(model: Any, path: Path, name: str, format: str) -> None:
-    """Keras' own export. Raises `ModelError` where Keras computes with another framework, `OSError` on a full disk."""
+    """Keras' own export. Raises `ModelError` where Keras computes with another framework, `OSError` on a full
+    disk.
+    """
     from lentigo.models.networks.deep_learning import keras
 
     if keras.config.backend() != "tensorflow":
         raise ModelError(
-            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set KERAS_BACKEND=tensorflow ({tell_install('train')})"
+            f"format {name} needs Keras on TensorFlow, found {keras.config.backend()}; set "
+            f"KERAS_BACKEND=tensorflow ({tell_install('train')})"
         )
     from tensorflow.errors import ResourceExhaustedError
 
@@ -283,7 +302,9 @@ def in_batches(answer: Callable[[np.ndarray], Answers], pixels: np.ndarray) -> A
 
 
 def compare(expected: Answers, received: Answers) -> dict[str, float]:
-    """The largest difference of each output, as a share of its largest value; of the logit that of P(malignant). Infinite for one that is missing."""
+    """The largest difference of each output, as a share of its largest value; of the logit that of
+    P(malignant). Infinite for one that is missing.
+    """
     deviations = {}
     if "logit" in expected:
         deviations["probability"] = (
@@ -309,8 +330,10 @@ def refuse_difference(format: str, deviations: dict[str, float], count: int) -> 
         limit = LARGEST_DIFFERENCE if name == "probability" else LARGEST_DEVIATION
         if value > limit:
             raise ModelError(
-                f"format {format}: the {name} differs from {CLASSIFIER}'s by {value:.2g} on {count} photographs, expected at most {limit:g}; "
-                f"nothing was written: report it with the RUN's card.json, and use the RUN's model.onnx meanwhile"
+                f"format {format}: the {name} differs from {CLASSIFIER}'s by {value:.2g} on {count} "
+                f"photographs, expected at most {limit:g}; "
+                "nothing was written: report it with the RUN's card.json, and use the RUN's model.onnx "
+                "meanwhile"
             )
 
 

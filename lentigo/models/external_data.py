@@ -1,7 +1,8 @@
 """The files beside a graph that it takes weights from (ONNX external data), found without ONNX's own package.
 
-A graph of somebody else's may name any file of this machine there. The names stand in the tensors of the model, a protocol buffer; what is
-read here is the way to them alone: https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+A graph of somebody else's may name any file of this machine there. The names stand in the tensors of the
+model, a protocol buffer; what is read here is the way to them alone:
+https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ LOCATION = b"location"
 
 
 def list_external_files(path: Path) -> set[str]:
-    """The names, as written, of the files that the tensors of a graph lie in. Raises `ModelError` for what is no graph."""
+    """The names, as written, of the files that the tensors of a graph lie in. Raises `ModelError` for what is
+    no graph.
+    """
     try:
         with path.open("rb") as file:
             content = mmap.mmap(

@@ -28,10 +28,12 @@ CALIBRATION = 300  # photographs, NNCF's own default
 
 @dataclass(frozen=True)
 class Loss:
-    """A graph in fp32 and its int8 form as it is served, on the validation photographs; intervals are of 95 %.
+    """A graph in fp32 and its int8 form as it is served, on the validation photographs; intervals are of 95
+    %.
 
-    `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold, `largest_difference` and `mean_difference` those of
-    P(malignant) before calibration. `neutral`: the duplicate may be what the RUN answers with (`lentigo.models.agreement`).
+    `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold,
+    `largest_difference` and `mean_difference` those of P(malignant) before calibration. `neutral`: the
+    duplicate may be what the RUN answers with (`lentigo.models.agreement`).
     """
 
     n: int
@@ -51,19 +53,23 @@ class Loss:
 
 
 def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
-    """Writes the int8 form of a RUN's graph into `folder` and measures it on the RUN's validation photographs.
+    """Writes the int8 form of a RUN's graph into `folder` and measures it on the RUN's validation
+    photographs.
 
-    Raises `ModelError` where those are not to be had, where NNCF is missing, and where the card does not say at which logit the RUN decides.
+    Raises `ModelError` where those are not to be had, where NNCF is missing, and where the card does not say
+    at which logit the RUN decides.
     """
     nncf = load_nncf()
     if "logit_threshold" not in bundle.card:
         raise ModelError(
-            f"{bundle.folder}: its card.json has no `logit_threshold`, at which decisions are compared; train the RUN again"
+            f"{bundle.folder}: its card.json has no `logit_threshold`, at which decisions are compared; "
+            "train the RUN again"
         )
     table = list_validation(bundle)
     if table["label"].nunique() < 2:
         raise ModelError(
-            f"{bundle.folder / SPLITS}: names no readable, unchanged validation photographs of both classes; int8 is calibrated and "
+            f"{bundle.folder / SPLITS}: names no readable, unchanged validation photographs of both "
+            "classes; int8 is calibrated and "
             f"measured on them: put them back, or call from the folder where `lentigo train` was called"
         )
     calibration = [image.pixels for image in read_some(table["image"], CALIBRATION)]
@@ -130,8 +136,8 @@ def read_some(images: Iterable[str], count: int) -> list[DecodedImage]:
 def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
     """A graph with its trunk in int8, calibrated on photographs uint8 (side, side, 3).
 
-    Head, heatmap and mask cost next to nothing and stay as they are. Batch norms are folded into convolutions first, as
-    OpenVINO does later by itself: of weights that are scaled afterwards int8 would keep less.
+    Head, heatmap and mask cost next to nothing and stay as they are. Batch norms are folded into convolutions
+    first, as OpenVINO does later by itself: of weights that are scaled afterwards int8 would keep less.
     """
     from openvino._offline_transformations import apply_moc_transformations
 
@@ -164,7 +170,9 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
 
 
 def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: float, **facts: Any) -> Loss:
-    """Two sets of logits, float (n,), of the same photographs, which are malignant from `cut` on, with intervals by groups."""
+    """Two sets of logits, float (n,), of the same photographs, which are malignant from `cut` on, with
+    intervals by groups.
+    """
     known = ~np.isnan(before) & ~np.isnan(after)
     before, after = before[known], after[known]
     malignant = (table["label"] == "malignant").to_numpy(dtype=int)[known]
@@ -172,9 +180,18 @@ def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: flo
     probabilities, decided = (expit(before), expit(after)), (before >= cut, after >= cut)
     found = compare_answers(malignant, probabilities, decided, groups)
     return Loss(
-        n=found.n, n_malignant=int(malignant.sum()), calibration=facts["calibration"],
-        auroc_before=found.auroc_before, auroc_after=found.auroc_after, loss=found.auroc_before - found.auroc_after,
-        ci_before=estimate_auroc(malignant, before, groups)[1], ci_after=estimate_auroc(malignant, after, groups)[1],
-        ci_loss=found.loss_ci, largest_difference=found.largest_difference, mean_difference=found.mean_difference, nncf=facts["nncf"],
-        decisions_equal=found.decisions_equal, neutral=found.neutral,
-    )  # fmt: skip
+        n=found.n,
+        n_malignant=int(malignant.sum()),
+        calibration=facts["calibration"],
+        auroc_before=found.auroc_before,
+        auroc_after=found.auroc_after,
+        loss=found.auroc_before - found.auroc_after,
+        ci_before=estimate_auroc(malignant, before, groups)[1],
+        ci_after=estimate_auroc(malignant, after, groups)[1],
+        ci_loss=found.loss_ci,
+        largest_difference=found.largest_difference,
+        mean_difference=found.mean_difference,
+        nncf=facts["nncf"],
+        decisions_equal=found.decisions_equal,
+        neutral=found.neutral,
+    )

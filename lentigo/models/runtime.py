@@ -1,6 +1,7 @@
 """The runtime: a graph, photographs in, answers out, no deep-learning framework.
 
-OpenVINO answers on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is asked for.
+OpenVINO answers on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is
+asked for.
 """
 
 from __future__ import annotations
@@ -44,10 +45,11 @@ _LEFT_BEHIND: list[Any] = []  # compiled graphs of the process that this one was
 class Session:
     """A graph compiled by OpenVINO for the CPU, for requests of `batch` photographs.
 
-    Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16"; None is the
-    processor's fastest. `digest` is the hash of a model that is a file, where it is known. `threads` is how many processors are used, all without
-    it. A session can be pickled, and used after `fork`: the graph is then opened again. Raises `ModelError` for a
-    graph that cannot be compiled or does not take photographs.
+    Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16";
+    None is the processor's fastest. `digest` is the hash of a model that is a file, where it is known.
+    `threads` is how many processors are used, all without it. A session can be pickled, and used after
+    `fork`: the graph is then opened again. Raises `ModelError` for a graph that cannot be compiled or does
+    not take photographs.
     """
 
     def __init__(
@@ -68,9 +70,8 @@ class Session:
         if threads:
             self.options |= bound_threads(threads)
         self.digest = digest
-        self.bundle: Bundle | None = (
-            None  # whose files must still be those of its card where the graph is compiled once more
-        )
+        # Whose files must still be those of its card where the graph is compiled once more
+        self.bundle: Bundle | None = None
         self._open(core)
         self.names = [name_output(output) for output in self._compiled.outputs]
 
@@ -86,7 +87,9 @@ class Session:
 
     @property
     def compiled(self) -> openvino.CompiledModel:
-        """The compiled graph of this process. OpenVINO's threads do not live on in a process that was forked: there the graph is opened anew."""
+        """The compiled graph of this process. OpenVINO's threads do not live on in a process that was forked:
+        there the graph is opened anew.
+        """
         if self._process != os.getpid():
             if self._compiled is not None:
                 _LEFT_BEHIND.append(
@@ -106,7 +109,9 @@ class Session:
         return stack_answers(self.stream(images))
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Answers]:
-        """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays flat."""
+        """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays
+        flat.
+        """
         for answers, count in self._run(gather(images, self.batch)):
             for row in range(count):
                 yield {name: array[row] for name, array in answers.items()}
@@ -147,12 +152,14 @@ class ProviderSession:
             import onnxruntime
         except ImportError as error:
             raise ModelError(
-                f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use --device cpu"
+                f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use "
+                "--device cpu"
             ) from error
         available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
         if provider not in available:
             raise ModelError(
-                f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected {provider}, or use --device cpu"
+                f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected "
+                f"{provider}, or use --device cpu"
             )
         self.model = Path(os.path.abspath(model))
         self.device, self.batch = device, batch
@@ -205,8 +212,8 @@ def open_session(
     batch: int = BATCH,
     threads: int | None = None,
 ) -> Session | ProviderSession:
-    """A session for a RUN: on the CPU its int8 form where it has one, else its graph in the precision that was measured to
-    be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
+    """A session for a RUN: on the CPU its int8 form where it has one, else its graph in the precision that
+    was measured to be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
 
     Raises `UsageError` for an unknown device, `ModelError` for one that is not there.
     """
@@ -228,12 +235,16 @@ def open_session(
 
 
 def bound_threads(threads: int) -> dict[str, str]:
-    """Options for so many threads, free to run on any processor: pinned, those of two processes would share the same ones."""
+    """Options for so many threads, free to run on any processor: pinned, those of two processes would share
+    the same ones.
+    """
     return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
 
 
 def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
-    """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN vouches for."""
+    """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN
+    vouches for.
+    """
     files, capabilities = bundle.card["files"], list_capabilities()
     if fp32:
         return "f32"
@@ -267,7 +278,8 @@ def compile_graph(
     ):
         raise explain_failure(
             model,
-            f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, side, side, 3)",
+            f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, "
+            "side, side, 3)",
         )
     graph.reshape([batch, *shape[1:]])
     return core.compile_model(graph, "CPU", options)
@@ -306,7 +318,9 @@ def forget_oldest(folder: Path) -> None:
 
 
 def measure_logits(session: Session, images: Iterable[str], side: int = SIDE) -> np.ndarray:
-    """Logits, float (n,), of photographs by their paths, at the `side` that the graph takes; NaN for one that cannot be read."""
+    """Logits, float (n,), of photographs by their paths, at the `side` that the graph takes; NaN for one that
+    cannot be read.
+    """
     readable: list[bool] = []
 
     def pixels() -> Iterator[np.ndarray]:
@@ -325,7 +339,8 @@ def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
     """A graph that cannot be used, in one line."""
     name = "the graph" if isinstance(model, bytes) else model
     return ModelError(
-        f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, copy it again"
+        f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, "
+        "copy it again"
     )
 
 
@@ -342,7 +357,9 @@ def stack_answers(answers: Iterable[Answers]) -> Answers:
 
 
 def gather(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Stacks single photographs into batches of `size`, the last one filled up with nothing; with their true counts."""
+    """Stacks single photographs into batches of `size`, the last one filled up with nothing; with their true
+    counts.
+    """
     waiting: list[np.ndarray] = []
     for image in images:
         waiting.append(image)

@@ -27,7 +27,8 @@ class SentBundle:
     def unpack(self) -> Bundle:
         """The RUN in a folder of the cache, named after its content.
 
-        One that is there already is taken where it is still whole. Where the cache cannot be written the folder is a temporary one.
+        One that is there already is taken where it is still whole. Where the cache cannot be written the
+        folder is a temporary one.
 
         Returns:
             The RUN, its card read and its files hashed.
@@ -63,7 +64,9 @@ class SentBundle:
             return False
 
     def write(self, folder: Path) -> None:
-        """Writes the files into a new folder, or in the place of one that was damaged. Raises `SpaceError`."""
+        """Writes the files into a new folder, or in the place of one that was damaged. Raises
+        `SpaceError`.
+        """
         with stage_folder(folder) as stage:
             inner = stage / self.name
             inner.mkdir()

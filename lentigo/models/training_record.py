@@ -1,7 +1,9 @@
-"""What a RUN has learned from: every photograph of its training and validation, and of the RUNs that it started from.
+"""What a RUN has learned from: every photograph of its training and validation, and of the RUNs that it
+started from.
 
-`learned.npz` keeps of each the start of its file's SHA-256, a perceptual hash (`lentigo.duplicates.perceptual_hashes`), by which it
-is recognised in another file too, and how it was used. That is `BYTES_EACH` bytes a photograph, no names, no pixels.
+`learned.npz` keeps of each the start of its file's SHA-256, a perceptual hash
+(`lentigo.duplicates.perceptual_hashes`), by which it is recognised in another file too, and how it was used.
+That is `BYTES_EACH` bytes a photograph, no names, no pixels.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class TrainingRecord:
         digests: uint8 (n, `DIGEST_BYTES`), the start of each file's SHA-256.
         hashes: uint8 (n, `BYTES`), the perceptual hashes; zeros where none is known.
         uses: uint8 (n, 2), numbers in `USES` for each of `PARTS`.
-        unlisted: how many more the classifier knows of which nothing is kept; less those that stand here as two files.
+        unlisted: how many more the classifier knows of which nothing is kept; less those that stand here as
+            two files.
     """
 
     digests: np.ndarray
@@ -109,7 +112,9 @@ class TrainingRecord:
     def fill(
         self, images: Sequence[str], digests: Sequence[str], progress: Progress = show_nothing
     ) -> TrainingRecord:
-        """The same with perceptual hashes for photographs that had none and whose files are among `images`."""
+        """The same with perceptual hashes for photographs that had none and whose files are among
+        `images`.
+        """
         lacking = ~self.hashes.any(axis=1)
         found = {}
         for image, digest in zip(images, digests, strict=True):
@@ -247,7 +252,9 @@ def read_training_record(bundle: Bundle) -> TrainingRecord:
 
 
 def read_tables(bundle: Bundle) -> TrainingRecord:
-    """What the tables of a RUN say that has no `learned.npz`; where it has none, how many photographs its card counts."""
+    """What the tables of a RUN say that has no `learned.npz`; where it has none, how many photographs its
+    card counts.
+    """
     learned = forget_everything()
     for name, part in ((PAST, "classifier"), (SPLITS, "classifier"), (MASKS, "decoder")):
         path = bundle.folder / name

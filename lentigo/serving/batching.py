@@ -21,11 +21,13 @@ class BatchItem:
 
 
 class Batcher:
-    """Collects questions into batches of up to `most` and asks them one batch at a time, in a thread of its own.
+    """Collects questions into batches of up to `most` and asks them one batch at a time, in a thread of its
+    own.
 
-    While a batch is answered the next one gathers by itself, of the requests in turn; only where nothing is under way does the first photograph
-    wait `wait_ms` for company. A question whose asker has left is dropped if its batch has not begun. `ask_batch` gives one answer for each
-    photograph, in order; `count` is told the size of each batch. To be used within one event loop.
+    While a batch is answered the next one gathers by itself, of the requests in turn; only where nothing is
+    under way does the first photograph wait `wait_ms` for company. A question whose asker has left is dropped
+    if its batch has not begun. `ask_batch` gives one answer for each photograph, in order; `count` is told
+    the size of each batch. To be used within one event loop.
     """
 
     def __init__(

@@ -1,4 +1,6 @@
-"""Turns: work of several requests is done in turn, one piece of each, so that a large request never stands before a small one."""
+"""Turns: work of several requests is done in turn, one piece of each, so that a large request never stands
+before a small one.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,8 @@ class Turns(Generic[T]):
         self.count += 1
 
     def get(self, may_go: Callable[[T], bool] = lambda item: True) -> T | None:
-        """Takes the first item of the owner whose turn it is; one that may not go yet is passed over. None where there is none.
+        """Takes the first item of the owner whose turn it is; one that may not go yet is passed over. None
+        where there is none.
 
         >>> turns = Turns()
         >>> for owner, item in (("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")):
@@ -58,7 +61,8 @@ class Job:
 
 
 class FairPool:
-    """Threads that work for the owners in turn. Of heavy jobs `most_heavy` are under way at a time: the others' threads stay free for light ones.
+    """Threads that work for the owners in turn. Of heavy jobs `most_heavy` are under way at a time: the
+    others' threads stay free for light ones.
 
     A job whose asker has left is dropped if it has not begun. To be used within one event loop.
     """

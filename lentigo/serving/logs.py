@@ -1,7 +1,8 @@
 """The log: one JSON object a line on stderr, whoever writes it, and no more lines than a disk can bear.
 
-Libraries in C write to file 2 themselves (libtiff does so about damaged files), Python's warnings and asyncio to wherever nobody told
-them. Here all of it becomes JSON: file 2 leads into a pipe whose lines are wrapped, and the log itself has a copy of the old file 2.
+Libraries in C write to file 2 themselves (libtiff does so about damaged files), Python's warnings and asyncio
+to wherever nobody told them. Here all of it becomes JSON: file 2 leads into a pipe whose lines are wrapped,
+and the log itself has a copy of the old file 2.
 """
 
 from __future__ import annotations
@@ -70,10 +71,11 @@ def shorten(text: str, most: int) -> str:
 
 
 class LineLimit(logging.Filter):
-    """Lets `burst` lines of a kind through at once and `rate` a second thereafter; the next line that passes says how many were `dropped`.
+    """Lets `burst` lines of a kind through at once and `rate` a second thereafter; the next line that passes
+    says how many were `dropped`.
 
-    The kind of a line is its logger, and its `kind` where it was given one (`extra={"kind": ...}`); kind None has no limit: such
-    lines were asked for by somebody who is known and limited elsewhere.
+    The kind of a line is its logger, and its `kind` where it was given one (`extra={"kind": ...}`); kind None
+    has no limit: such lines were asked for by somebody who is known and limited elsewhere.
     """
 
     def __init__(
@@ -107,7 +109,9 @@ class LineLimit(logging.Filter):
 
 @contextmanager
 def keep_log() -> Iterator[TextIO]:
-    """Sends every line of this process's log to stderr as JSON, until the context ends; gives a stream to stderr for what is for people."""
+    """Sends every line of this process's log to stderr as JSON, until the context ends; gives a stream to
+    stderr for what is for people.
+    """
     with copy_stderr() as stream, divert_loggers(make_handler(stream)), divert_stderr(stream):
         yield stream
 
@@ -122,7 +126,9 @@ def make_handler(stream: TextIO) -> logging.Handler:
 
 @contextmanager
 def divert_loggers(handler: logging.Handler) -> Iterator[None]:
-    """Gives the loggers of `LEVELS` one handler, and Python's warnings and uncaught errors of threads a logger."""
+    """Gives the loggers of `LEVELS` one handler, and Python's warnings and uncaught errors of threads a
+    logger.
+    """
     before = {}
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
@@ -154,7 +160,9 @@ def report_thread(failure: threading.ExceptHookArgs) -> None:
 
 @contextmanager
 def copy_stderr() -> Iterator[TextIO]:
-    """A stream to where file 2 leads now; stderr itself where that is no file (in notebooks, in tests that catch it)."""
+    """A stream to where file 2 leads now; stderr itself where that is no file (in notebooks, in tests that
+    catch it).
+    """
     try:
         number = os.dup(sys.stderr.fileno())
     except (AttributeError, OSError, ValueError):
@@ -166,7 +174,9 @@ def copy_stderr() -> Iterator[TextIO]:
 
 @contextmanager
 def divert_stderr(stream: TextIO) -> Iterator[None]:
-    """Makes every line that is written to file 2 a line of the log; `stream` leads to where it led before. The log must outlive this."""
+    """Makes every line that is written to file 2 a line of the log; `stream` leads to where it led before.
+    The log must outlive this.
+    """
     if stream is sys.stderr or sys.stderr.fileno() != 2 or os.name != "posix":
         yield
         return

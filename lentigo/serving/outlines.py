@@ -12,7 +12,8 @@ TOLERANCE = 0.75  # of those pixels that a polygon may stray from the border
 
 
 def trace_outline(found: Segmentation) -> list[list[list[float]]] | None:
-    """Polygons (x, y) in pixels of the upright photograph, one for each part of the lesion; None where none was found.
+    """Polygons (x, y) in pixels of the upright photograph, one for each part of the lesion; None where none
+    was found.
 
     Corners are those of Ramer 1972 and Douglas and Peucker 1973, a pixel's middle is at one half.
     """

@@ -1,4 +1,6 @@
-"""The server: one process that listens, answers until it is told to end, and then finishes what it has accepted."""
+"""The server: one process that listens, answers until it is told to end, and then finishes what it has
+accepted.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,20 @@ BACKLOG = 128  # connections that the system accepts before this process has loo
 
 
 def serve(
-    model: str | Path = "bundled", *, host: str = "127.0.0.1", port: int = 8000, db: str | None = None, keep_images: str | Path | None = None,
-    ready: Callable[[dict[str, Any]], None] = lambda facts: None, **limits: Any,
-) -> None:  # fmt: skip
-    """Serves a RUN until the process is told to end (SIGTERM, SIGINT); `ready` is told address, model and store once requests are taken.
+    model: str | Path = "bundled",
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    db: str | None = None,
+    keep_images: str | Path | None = None,
+    ready: Callable[[dict[str, Any]], None] = lambda facts: None,
+    **limits: Any,
+) -> None:
+    """Serves a RUN until the process is told to end (SIGTERM, SIGINT); `ready` is told address, model and
+    store once requests are taken.
 
-    `limits` are those of `lentigo.serving.settings.Settings`. Raises `ModelError`, `StoreError`, and `UsageError` for a port that is taken, and
-    for a host that others reach while the store has no key.
+    `limits` are those of `lentigo.serving.settings.Settings`. Raises `ModelError`, `StoreError`, and
+    `UsageError` for a port that is taken, and for a host that others reach while the store has no key.
     """
     settings = Settings(
         model=model,
@@ -63,10 +72,20 @@ def make_config(settings: Settings, app: Any) -> uvicorn.Config:
     """How uvicorn serves an application within the limits of the settings."""
     most = choose_connection_limit(settings.most_connections, count_open_files())
     return uvicorn.Config(
-        app, http=make_protocol(most, settings.header_seconds, settings.read_seconds), log_config=None, access_log=False, server_header=False,
-        date_header=True, lifespan="on", ws="none", timeout_keep_alive=IDLE_SECONDS, timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
-        backlog=min(BACKLOG, most), proxy_headers=False, port=settings.port,
-    )  # fmt: skip
+        app,
+        http=make_protocol(most, settings.header_seconds, settings.read_seconds),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        date_header=True,
+        lifespan="on",
+        ws="none",
+        timeout_keep_alive=IDLE_SECONDS,
+        timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
+        backlog=min(BACKLOG, most),
+        proxy_headers=False,
+        port=settings.port,
+    )
 
 
 class Server(uvicorn.Server):
@@ -99,7 +118,8 @@ def listen(settings: Settings) -> socket.socket:
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error
         raise UsageError(
-            f"{settings.host}:{settings.port}: cannot be listened at ({reason}); choose another --port or --host"
+            f"{settings.host}:{settings.port}: cannot be listened at ({reason}); choose another --port or "
+            "--host"
         ) from error
 
 
@@ -108,5 +128,6 @@ def require_key(service: Service) -> None:
     if not service.settings.is_local and not any(key.revoked is None for key in service.store.list_keys()):
         service.store.close()
         raise UsageError(
-            f"--host {service.settings.host}: others can reach it, and the store has no key; make one (`lentigo keys add NAME`), or serve on 127.0.0.1"
+            f"--host {service.settings.host}: others can reach it, and the store has no key; make one "
+            "(`lentigo keys add NAME`), or serve on 127.0.0.1"
         )

@@ -1,4 +1,6 @@
-"""The service itself, whatever speaks to it: one model, one store, and photographs on their way from the one to the other."""
+"""The service itself, whatever speaks to it: one model, one store, and photographs on their way from the one
+to the other.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,9 @@ STORE_THREADS = 8  # as many as the store has connections at hand
 
 @dataclass(frozen=True)
 class Outcome:
-    """The records of a request and what could not be answered; `fresh` is False where it had been answered before."""
+    """The records of a request and what could not be answered; `fresh` is False where it had been answered
+    before.
+    """
 
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
@@ -46,7 +50,9 @@ class Outcome:
 
 
 class Service:
-    """What stays open while the service runs. `start` belongs into the event loop that it will be used in, `stop` answers what was accepted."""
+    """What stays open while the service runs. `start` belongs into the event loop that it will be used in,
+    `stop` answers what was accepted.
+    """
 
     def __init__(self, settings: Settings, panel: InferencePool, store: Store) -> None:
         self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
@@ -62,8 +68,11 @@ class Service:
     def start(self) -> None:
         """Begins to answer."""
         self.gatherer = Batcher(
-            self.panel.answer, most=self.settings.most_batch, wait_ms=self.settings.wait_ms, count=self.metrics.batches.observe,
-        )  # fmt: skip
+            self.panel.answer,
+            most=self.settings.most_batch,
+            wait_ms=self.settings.wait_ms,
+            count=self.metrics.batches.observe,
+        )
 
     async def stop(self) -> None:
         """Ends; the server has waited for requests that were accepted."""
@@ -79,7 +88,9 @@ class Service:
 
     @contextmanager
     def hold(self) -> Iterator[Callable[[int], None]]:
-        """Gives a function that counts bytes which a request holds in memory, until it ends. That raises `ProblemError` where all requests hold too much."""
+        """Gives a function that counts bytes which a request holds in memory, until it ends. That raises
+        `ProblemError` where all requests hold too much.
+        """
         mine = 0
 
         def count(size: int) -> None:
@@ -107,7 +118,9 @@ class Service:
             self.metrics.waiting.set(self.waiting)
 
     async def predict(self, contents: Sequence[bytes], ask: RequestContext) -> Outcome:
-        """Answers photographs and records the answers, or finds those of the same request. Raises `ProblemError` and `StoreError`."""
+        """Answers photographs and records the answers, or finds those of the same request. Raises
+        `ProblemError` and `StoreError`.
+        """
         known = {
             record.position: record
             for record in await self.call(self.store.find_request, ask.who, ask.request)
@@ -153,7 +166,9 @@ class Service:
         records: tuple[Record, ...],
         problems: tuple[Problem, ...],
     ) -> Outcome:
-        """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and `StoreError`."""
+        """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and
+        `StoreError`.
+        """
         async with self.share_images():
             if self.photos is not None:
                 for record in records:
@@ -167,7 +182,9 @@ class Service:
 
     @asynccontextmanager
     async def share_images(self) -> AsyncIterator[None]:
-        """Keeps whoever forgets photographs waiting, from the moment one is kept until its record is written."""
+        """Keeps whoever forgets photographs waiting, from the moment one is kept until its record is
+        written.
+        """
         if self.photos is None:
             yield
             return
@@ -182,7 +199,9 @@ class Service:
     async def repeat(
         self, contents: Sequence[bytes], ask: RequestContext, known: dict[int, Record]
     ) -> Outcome:
-        """What was answered before, and again the problems. Raises `ProblemError` where the request is another one of that name."""
+        """What was answered before, and again the problems. Raises `ProblemError` where the request is
+        another one of that name.
+        """
         if {record.fingerprint for record in known.values()} != {ask.fingerprint}:
             raise ProblemError(
                 "other-request",
@@ -217,7 +236,9 @@ class Service:
 
 
 def open_service(settings: Settings) -> Service:
-    """Loads the model and opens the store, side by side. Raises `ModelError`, `StoreError` and `UsageError`."""
+    """Loads the model and opens the store, side by side. Raises `ModelError`, `StoreError` and
+    `UsageError`.
+    """
     with ThreadPoolExecutor(1) as worker:
         store = worker.submit(open_store, settings.database)
         panel = InferencePool(settings.model)

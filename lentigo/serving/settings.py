@@ -12,15 +12,20 @@ LOCAL = frozenset({"127.0.0.1", "localhost", "::1"})  # hosts that only this mac
 
 @dataclass(frozen=True)
 class Settings:
-    """`model` is a RUN or "bundled", `database` a URL as `open_store` takes it, None for the usual one, `photos` the folder in which photographs are kept, None for none.
+    """`model` is a RUN or "bundled", `database` a URL as `open_store` takes it, None for the usual one,
+    `photos` the folder in which photographs are kept, None for none.
 
-    Limits of a request: `most_photos`, bytes of each (`most_bytes`) and of all (`most_total`), pixels of each (`most_pixels`; of
-    formats that cannot be decoded at a smaller size `most_pixels_whole`), and the `upload_seconds` in which it must have arrived. Limits of all requests together: `most_waiting` photographs that are accepted and not
-    answered, `most_held` bytes of photographs in memory, and `most_connections` at once (fewer where the system lets a process open few
-    files). The head of a request must arrive within `header_seconds`, and a client read some of its answer within `read_seconds`. `rate` is requests a second of one key, and `burst` as many at once.
+    Limits of a request: `most_photos`, bytes of each (`most_bytes`) and of all (`most_total`), pixels of each
+    (`most_pixels`; of formats that cannot be decoded at a smaller size `most_pixels_whole`), and the
+    `upload_seconds` in which it must have arrived. Limits of all requests together: `most_waiting`
+    photographs that are accepted and not answered, `most_held` bytes of photographs in memory, and
+    `most_connections` at once (fewer where the system lets a process open few files). The head of a request
+    must arrive within `header_seconds`, and a client read some of its answer within `read_seconds`. `rate` is
+    requests a second of one key, and `burst` as many at once.
 
-    The network is asked about up to `most_batch` photographs at a time; the first of them waits `wait_ms` for others where no batch is under way
-    (bench/service.py compares waits). At the end accepted requests have `stop_seconds` to be answered. Raises `UsageError`.
+    The network is asked about up to `most_batch` photographs at a time; the first of them waits `wait_ms` for
+    others where no batch is under way (bench/service.py compares waits). At the end accepted requests have
+    `stop_seconds` to be answered. Raises `UsageError`.
     """
 
     model: str | Path = "bundled"
@@ -55,11 +60,13 @@ class Settings:
                 raise UsageError(f"{field.name} {getattr(self, field.name)}: expected more than 0")
         if not 0 <= self.port <= 65535 or self.wait_ms < 0:
             raise UsageError(
-                f"port {self.port}, wait_ms {self.wait_ms}: expected a port from 0 to 65535, and a wait of 0 or more"
+                f"port {self.port}, wait_ms {self.wait_ms}: expected a port from 0 to 65535, and a wait of "
+                "0 or more"
             )
         if self.most_waiting < self.most_photos:
             raise UsageError(
-                f"most_waiting {self.most_waiting}: expected at least the photographs of one request, {self.most_photos}"
+                f"most_waiting {self.most_waiting}: expected at least the photographs of one request, "
+                f"{self.most_photos}"
             )
 
     @property

@@ -1,6 +1,7 @@
 """Whole groups to parts, so that each part gets its share of everything that is counted.
 
-scikit-learn's StratifiedGroupKFold makes equal folds of one label; shares of any size, of several labels at once, some of them given before, need this.
+scikit-learn's StratifiedGroupKFold makes equal folds of one label; shares of any size, of several labels at
+once, some of them given before, need this.
 """
 
 from __future__ import annotations
@@ -17,10 +18,12 @@ ROUNDING = 0.5  # photographs by which a part may exceed a share that is no whol
 
 
 def order_groups(groups: np.ndarray, digests: Sequence[str], counts: np.ndarray, seed: int) -> np.ndarray:
-    """The place of each photograph's group in the order in which groups are given to parts: the largest first, those of like size as the seed has it.
+    """The place of each photograph's group in the order in which groups are given to parts: the largest
+    first, those of like size as the seed has it.
 
-    The order is a function of what the groups hold and of the seed: neither the order of the rows nor the machine matters.
-    Sizes within a factor of 1.4 are alike; if each size had its own place, no seed could move a group whose size no other has.
+    The order is a function of what the groups hold and of the seed: neither the order of the rows nor the
+    machine matters. Sizes within a factor of 1.4 are alike; if each size had its own place, no seed could
+    move a group whose size no other has.
 
     Args:
         groups: The group of each photograph, int (n,), numbers from 0.
@@ -47,8 +50,9 @@ def spread_groups(
 ) -> np.ndarray:
     """Gives each group a part, so that each part has its share of everything that is counted.
 
-    In their order, so give the largest first, groups go to a part where nothing that they hold exceeds its share; among several such parts, or
-    where there is none, to the one that keeps the distance from the wanted counts least: chi-square, the sum of (count - wanted)² / wanted.
+    In their order, so give the largest first, groups go to a part where nothing that they hold exceeds its
+    share; among several such parts, or where there is none, to the one that keeps the distance from the
+    wanted counts least: chi-square, the sum of (count - wanted)² / wanted.
 
     Args:
         counts: Photographs of each group by what is counted, int (g, k).
@@ -84,9 +88,11 @@ def spread_groups(
 
 
 def fill_parts(parts: np.ndarray, counts: np.ndarray, n: int, free: np.ndarray) -> np.ndarray:
-    """The same parts, int (g,), but that each of the `n` has a group of each class, if a `free` group, bool (g,), can be spared elsewhere.
+    """The same parts, int (g,), but that each of the `n` has a group of each class, if a `free` group, bool
+    (g,), can be spared elsewhere.
 
-    `counts`, int (g, k): photographs of each group by class. The last groups in their order, so the smallest, are moved first.
+    `counts`, int (g, k): photographs of each group by class. The last groups in their order, so the smallest,
+    are moved first.
     """
     parts, has = parts.copy(), counts > 0
     for part, label in np.ndindex(n, counts.shape[1]):

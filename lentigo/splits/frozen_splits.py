@@ -21,9 +21,11 @@ PATHS = ("image", "mask")  # columns that name files
 
 
 def write_manifest(dataset: Dataset, out: str | Path) -> None:
-    """Writes a data set as CSV, or Parquet by the name, that `load_dataset` reads; files are named relative to it where they lie on the same disk.
+    """Writes a data set as CSV, or Parquet by the name, that `load_dataset` reads; files are named relative
+    to it where they lie on the same disk.
 
-    Raises `UsageError` for another suffix, `MissingError` for Parquet without pyarrow, `SpaceError` when the disk is full.
+    Raises `UsageError` for another suffix, `MissingError` for Parquet without pyarrow, `SpaceError` when the
+    disk is full.
     """
     out = Path(out)
     check_suffix(out)
@@ -55,7 +57,9 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
 
 
 def check_suffix(out: Path) -> None:
-    """Raises `UsageError` for a name that is no manifest's, `MissingError` for Parquet where nothing writes it."""
+    """Raises `UsageError` for a name that is no manifest's, `MissingError` for Parquet where nothing writes
+    it.
+    """
     if out.suffix.lower() not in (".csv", ".parquet"):
         raise UsageError(f"{out}: expected a name ending in .csv or .parquet")
     if out.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
@@ -63,16 +67,21 @@ def check_suffix(out: Path) -> None:
 
 
 def require_new(out: Path, keep: Path | None) -> None:
-    """Raises as `write_manifest` will, and `UsageError` where it would take the place of a file that is not kept: a split should stay."""
+    """Raises as `write_manifest` will, and `UsageError` where it would take the place of a file that is not
+    kept: a split should stay.
+    """
     check_suffix(out)
     if out.exists() and (keep is None or not keep.exists() or not out.samefile(keep)):
         raise UsageError(
-            f"{out}: is there already; expected a new name, or --keep {out}, which leaves its photographs where they are"
+            f"{out}: is there already; expected a new name, or --keep {out}, which leaves its photographs "
+            "where they are"
         )
 
 
 def name_relative(value: object, place: Path, target: Path) -> object:
-    """A file's name, relative to a folder, as seen from the folder `target`; absolute where they share no folder but the root. What is missing stays so."""
+    """A file's name, relative to a folder, as seen from the folder `target`; absolute where they share no
+    folder but the root. What is missing stays so.
+    """
     if not isinstance(value, str) or not value or is_address(value):
         return value
     path = os.path.abspath(place / value)
@@ -84,20 +93,23 @@ def name_relative(value: object, place: Path, target: Path) -> object:
 
 
 def read_earlier(path: Path) -> pd.DataFrame:
-    """The rows of an earlier manifest that have a split: `split`, `sha256` and ids, as words; files that are gone are known by their hash there.
+    """The rows of an earlier manifest that have a split: `split`, `sha256` and ids, as words; files that are
+    gone are known by their hash there.
 
     Raises `DataError` for a manifest without a split, or with an unknown one.
     """
     table = read_table(path)
     if "split" not in table or table["split"].isna().all():
         raise DataError(
-            f"{path}: has no split to keep; expected a manifest that `lentigo data split` wrote, or one with a column split"
+            f"{path}: has no split to keep; expected a manifest that `lentigo data split` wrote, or one "
+            "with a column split"
         )
     table = table[table["split"].notna()].reset_index(drop=True)
     splits = table["split"].astype(str).str.strip().str.lower().map(SPLIT_NAMES)
     if splits.isna().any():
         raise DataError(
-            f"{path}: split {table.loc[splits.isna(), 'split'].iloc[0]!r} is unknown; expected {', '.join(SPLITS)}"
+            f"{path}: split {table.loc[splits.isna(), 'split'].iloc[0]!r} is unknown; expected "
+            f"{', '.join(SPLITS)}"
         )
     if DIGEST not in table:
         if "image" not in table:
@@ -111,14 +123,17 @@ def read_earlier(path: Path) -> pd.DataFrame:
 
 
 def recall_parts(dataset: Dataset, earlier: pd.DataFrame, parts: list[str]) -> np.ndarray:
-    """The number in `parts`, int (n,), that a photograph, or one that it belongs with, had in an earlier manifest; -1 where none had.
+    """The number in `parts`, int (n,), that a photograph, or one that it belongs with, had in an earlier
+    manifest; -1 where none had.
 
-    Where those stood in several parts, the first counts: a photograph may go from test to training, where it harms no later test, and not back.
+    Where those stood in several parts, the first counts: a photograph may go from test to training, where it
+    harms no later test, and not back.
     """
     gone = sorted(set(earlier["split"]) - set(parts))
     if gone:
         raise UsageError(
-            f"the split to be kept has {' and '.join(gone)} photographs, and none are asked for; expected a share above 0 for them"
+            f"the split to be kept has {' and '.join(gone)} photographs, and none are asked for; expected a "
+            "share above 0 for them"
         )
     columns = (*GROUP_COLUMNS, DIGEST)
     now = dataset.table.assign(**{DIGEST: dataset.digests})

@@ -8,8 +8,9 @@ from typing import Any
 def tell_leaks(facts: dict[str, Any]) -> str:
     """What leaks, from `lentigo.splits.leaks.Leaks.to_json()`.
 
-    >>> tell_leaks({"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds": {"near": 2, "lesion_id": 1}})
-    '3 of 90 train and 2 of 10 test photographs belong with some of another side (near: 2, lesion_id: 1)'
+    >>> tell_leaks({"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds": {"near":
+    2, "lesion_id": 1}}) '3 of 90 train and 2 of 10 test photographs belong with some of another side (near:
+    2, lesion_id: 1)'
     """
     sides = [f"{number} of {facts['of'][side]} {side}" for side, number in facts["photographs"].items()]
     kinds = ", ".join(f"{kind}: {number}" for kind, number in facts["kinds"].items())
@@ -36,7 +37,8 @@ def mark_leaks(card: dict[str, Any]) -> str:
 
 
 def tell_start(start: dict[str, int]) -> str:
-    """What the start of a training has learned from, and for how many photographs that is not known in other files.
+    """What the start of a training has learned from, and for how many photographs that is not known in other
+    files.
 
     >>> tell_start({"photographs": 9272, "not_known": 412})
     'the start has learned from 9,272 photographs, none of which judges; not known for 412 of them: copies in other files are not recognised, and may judge'

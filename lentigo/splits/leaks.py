@@ -26,7 +26,9 @@ LISTED = 20  # examples that are kept
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `a` on the first of `splits`. `kind`: how they are duplicates (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share."""
+    """Two photographs on two sides, `a` on the first of `splits`. `kind`: how they are duplicates
+    (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share.
+    """
 
     a: str
     b: str
@@ -36,9 +38,11 @@ class Leak:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What leaks in a split. `photographs`: on each side, those that belong with one of another side; `of`: all that stand there.
+    """What leaks in a split. `photographs`: on each side, those that belong with one of another side; `of`:
+    all that stand there.
 
-    `kinds`: pairs of duplicates on two sides by kind, and ids on two sides by column. `examples` has duplicates and ids in turn, at most `LISTED`.
+    `kinds`: pairs of duplicates on two sides by kind, and ids on two sides by column. `examples` has
+    duplicates and ids in turn, at most `LISTED`.
     """
 
     photographs: dict[str, int]
@@ -61,9 +65,11 @@ def search_dataset(dataset: Dataset, progress: Progress = show_nothing) -> Dupli
 
 
 def join_duplicates(dataset: Dataset, duplicates: Duplicates) -> Dataset:
-    """The same photographs, those that are duplicates (`duplicates` is of the same ones) in one `duplicate_group`: with it they share a group.
+    """The same photographs, those that are duplicates (`duplicates` is of the same ones) in one
+    `duplicate_group`: with it they share a group.
 
-    Given groups that have a duplicate of another are one with it. A group keeps its given name, else it is named after one of its contents.
+    Given groups that have a duplicate of another are one with it. A group keeps its given name, else it is
+    named after one of its contents.
     """
     found = duplicates.group(KINDS)
     shared = pd.Series(found).where(np.bincount(found, minlength=1)[found] > 1)
@@ -88,13 +94,17 @@ def join_duplicates(dataset: Dataset, duplicates: Duplicates) -> Dataset:
 
 
 def count_joined(dataset: Dataset) -> dict[str, int]:
-    """How many photographs share a duplicate group with another of the set, and the number of these groups."""
+    """How many photographs share a duplicate group with another of the set, and the number of these
+    groups.
+    """
     sizes = dataset.table["duplicate_group"].value_counts()
     return {"photographs": int(sizes[sizes > 1].sum()), "groups": int((sizes > 1).sum())}
 
 
 def gather_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> Leaks | None:
-    """What leaks in the given split of a data set, by its ids and by its `duplicates` where they were looked for; None where nothing does."""
+    """What leaks in the given split of a data set, by its ids and by its `duplicates` where they were looked
+    for; None where nothing does.
+    """
     sides, every = list_sides(dataset), list_leaks(dataset, duplicates)
     if not every:
         return None
@@ -109,7 +119,9 @@ def gather_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> Leak
 
 
 def list_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> list[Leak]:
-    """Every pair of duplicates whose photographs stand on two sides, and every id that does, as two photographs that have it."""
+    """Every pair of duplicates whose photographs stand on two sides, and every id that does, as two
+    photographs that have it.
+    """
     sides, images = list_sides(dataset), dataset.table["image"].tolist()
     pairs = duplicates.across(sides) if duplicates else ()
     found = [
@@ -139,7 +151,9 @@ def reach_sides(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.nda
 
 
 def find_leaking(dataset: Dataset, duplicates: Duplicates | None) -> np.ndarray:
-    """Which photographs, bool (n,), to leave out so that nothing leaks: each that belongs with one of a later side, train being first and test last."""
+    """Which photographs, bool (n,), to leave out so that nothing leaks: each that belongs with one of a later
+    side, train being first and test last.
+    """
     return (
         np.array([SPLITS.index(side) for side in list_sides(dataset)], dtype=int)
         < reach_sides(dataset, duplicates)[1]
@@ -180,6 +194,8 @@ def refuse_leaks(leaks: Leaks, name: str) -> None:
         f"{name}{os.sep}", ""
     )
     raise DataError(
-        f"{name}: its split leaks: {tell_leaks(facts)}, such as {examples}; expected each patient, lesion and picture on one side: split anew with "
-        f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a later side out (--leaks drop), or go on and have the RUN marked (--leaks allow)"
+        f"{name}: its split leaks: {tell_leaks(facts)}, such as {examples}; expected each patient, lesion "
+        "and picture on one side: split anew with "
+        f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a "
+        "later side out (--leaks drop), or go on and have the RUN marked (--leaks allow)"
     )

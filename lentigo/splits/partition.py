@@ -1,4 +1,6 @@
-"""A data set in three parts: to learn from, to validate on, to test with; whole groups on one side, the same for the same contents and seed."""
+"""A data set in three parts: to learn from, to validate on, to test with; whole groups on one side, the same
+for the same contents and seed.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ SHARE_WEIGHT, CLASS_WEIGHT = (
 
 @dataclass(frozen=True)
 class Shares:
-    """Shares of all photographs for validation and test; the rest is to learn from. One of them may be 0. Raises `UsageError`."""
+    """Shares of all photographs for validation and test; the rest is to learn from. One of them may be 0.
+    Raises `UsageError`.
+    """
 
     validation: float = 0.2
     test: float = 0.2
@@ -49,7 +53,8 @@ class Shares:
             0 <= self.validation < 1 and 0 <= self.test < 1 and 0 < self.validation + self.test < 1
         ):  # NaN fails too
             raise UsageError(
-                f"shares of {self.validation:g} for validation and {self.test:g} for test; expected 0 to 1 each, both together above 0 and below 1"
+                f"shares of {self.validation:g} for validation and {self.test:g} for test; expected 0 to 1 "
+                "each, both together above 0 and below 1"
             )
 
     def list_parts(self) -> dict[str, float]:
@@ -78,9 +83,10 @@ class Conflict:
 class Partition:
     """A data set whose table says the `split`, the `duplicate_group` and the `sha256` of each photograph.
 
-    `wanted`: the share of each part. `duplicates`: the `photographs` that share a duplicate group, and these `groups`; None where nobody looked.
-    `conflicts` are in the data set still, unless `left_out`, the number of their photographs that were left out, is above 0. `kept`: photographs
-    whose part an earlier manifest decided; `moved`: those that had another part there, and now stand with photographs that they belong with.
+    `wanted`: the share of each part. `duplicates`: the `photographs` that share a duplicate group, and these
+    `groups`; None where nobody looked. `conflicts` are in the data set still, unless `left_out`, the number
+    of their photographs that were left out, is above 0. `kept`: photographs whose part an earlier manifest
+    decided; `moved`: those that had another part there, and now stand with photographs that they belong with.
     """
 
     dataset: Dataset
@@ -106,7 +112,9 @@ class Partition:
         ).reset_index(drop=True)
 
     def measure_distance(self) -> dict[str, float]:
-        """By column, how many photographs of a class with one of its values a part has more or fewer than its share, at most."""
+        """By column, how many photographs of a class with one of its values a part has more or fewer than its
+        share, at most.
+        """
         table = self.dataset.table
         return {
             name: measure_distance(values, table["split"], self.wanted)
@@ -117,22 +125,40 @@ class Partition:
         """Every number, and `counts` as a list of rows."""
         counts = self.dataset.table["split"].value_counts()
         return {
-            "n": len(self.dataset), "seed": self.seed, "wanted": self.wanted, "shares": {name: int(counts[name]) / len(self.dataset) for name in self.wanted},
-            "counts": self.count().to_dict("records"), "distance": self.measure_distance(), "groups": len(np.unique(self.dataset.groups)), "duplicates": self.duplicates,
-            "conflicts": [asdict(conflict) for conflict in self.conflicts], "left_out": self.left_out, "kept": self.kept, "moved": list(self.moved),
-            "fingerprint": self.dataset.fingerprint, "problems": [asdict(problem) for problem in self.problems],
-        }  # fmt: skip
+            "n": len(self.dataset),
+            "seed": self.seed,
+            "wanted": self.wanted,
+            "shares": {name: int(counts[name]) / len(self.dataset) for name in self.wanted},
+            "counts": self.count().to_dict("records"),
+            "distance": self.measure_distance(),
+            "groups": len(np.unique(self.dataset.groups)),
+            "duplicates": self.duplicates,
+            "conflicts": [asdict(conflict) for conflict in self.conflicts],
+            "left_out": self.left_out,
+            "kept": self.kept,
+            "moved": list(self.moved),
+            "fingerprint": self.dataset.fingerprint,
+            "problems": [asdict(problem) for problem in self.problems],
+        }
 
 
 def split_dataset(
-    data: str | Path | Dataset, shares: Shares = Shares(), *, seed: int = 0, duplicates: bool = True, keep: str | Path | None = None, drop_conflicts: bool = False,
+    data: str | Path | Dataset,
+    shares: Shares = Shares(),
+    *,
+    seed: int = 0,
+    duplicates: bool = True,
+    keep: str | Path | None = None,
+    drop_conflicts: bool = False,
     progress: Progress = show_nothing,
-) -> Partition:  # fmt: skip
-    """Splits a data set anew, whatever split it had. Patients, lesions, duplicate groups and `duplicates` stay together.
+) -> Partition:
+    """Splits a data set anew, whatever split it had. Patients, lesions, duplicate groups and `duplicates`
+    stay together.
 
-    Classes and, within them, sources, sites and skin tones are spread evenly as far as the groups allow. The answer is a function of
-    contents, labels, ids and `seed`; names and order do not matter. `keep` is an earlier manifest, whose photographs, patients
-    and lesions stay where they were. Photographs that cannot be read are left out and listed. Raises `DataError` and `UsageError`.
+    Classes and, within them, sources, sites and skin tones are spread evenly as far as the groups allow. The
+    answer is a function of contents, labels, ids and `seed`; names and order do not matter. `keep` is an
+    earlier manifest, whose photographs, patients and lesions stay where they were. Photographs that cannot be
+    read are left out and listed. Raises `DataError` and `UsageError`.
     """
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     parts, earlier = shares.list_parts(), None if keep is None else read_earlier(Path(keep))
@@ -147,9 +173,16 @@ def split_dataset(
     chosen = choose_parts(joined, parts, before, seed)
     moved = () if earlier is None else find_moved(joined, chosen, earlier)
     return Partition(
-        joined.assign(**{"split": chosen, DIGEST: joined.digests}), parts, seed, count_joined(joined) if found else None, conflicts,
-        len(conflicting), int((before >= 0).sum()) - len(moved), moved, problems,
-    )  # fmt: skip
+        joined.assign(**{"split": chosen, DIGEST: joined.digests}),
+        parts,
+        seed,
+        count_joined(joined) if found else None,
+        conflicts,
+        len(conflicting),
+        int((before >= 0).sum()) - len(moved),
+        moved,
+        problems,
+    )
 
 
 def take_readable(dataset: Dataset, unreadable: Sequence[Problem]) -> tuple[Dataset, tuple[Problem, ...]]:
@@ -181,7 +214,9 @@ def find_conflicts(dataset: Dataset) -> tuple[Conflict, ...]:
 
 
 def choose_parts(dataset: Dataset, shares: dict[str, float], before: np.ndarray, seed: int) -> np.ndarray:
-    """The part of each photograph, words (n,). `before`, int (n,): numbers of parts that are given, or -1. Raises `DataError` where a class is too small."""
+    """The part of each photograph, words (n,). `before`, int (n,): numbers of parts that are given, or -1.
+    Raises `DataError` where a class is too small.
+    """
     groups = dataset.groups
     require_groups(dataset, groups, len(shares))
     strata = [pd.Series("all", index=dataset.table.index), *list_strata(dataset.table).values()]
@@ -204,8 +239,10 @@ def require_groups(dataset: Dataset, groups: np.ndarray, parts: int) -> None:
         count = len(np.unique(groups[(dataset.table["label"] == name).to_numpy()]))
         if count < parts:
             raise DataError(
-                f"{dataset.name}: {count} group{'s' * (count != 1)} (patients, lesions or pictures) of the class {name}; "
-                f"expected {parts} at least, one for each part: add photographs, or ask for fewer parts (--validation 0 or --test 0)"
+                f"{dataset.name}: {count} group{'s' * (count != 1)} (patients, lesions or pictures) of the "
+                f"class {name}; "
+                f"expected {parts} at least, one for each part: add photographs, or ask for fewer parts "
+                "(--validation 0 or --test 0)"
             )
 
 
@@ -215,13 +252,17 @@ def require_classes(dataset: Dataset, chosen: np.ndarray, parts: list[str]) -> N
         for name in CLASSES:
             if not ((chosen == part) & (dataset.table["label"] == name).to_numpy()).any():
                 raise DataError(
-                    f"{dataset.name}: no {name} photograph is left for {part}, so large are the groups or so many have a part already; "
-                    f"expected some for each part: add photographs, ask for fewer parts (--validation 0 or --test 0), or split without --keep"
+                    f"{dataset.name}: no {name} photograph is left for {part}, so large are the groups or "
+                    "so many have a part already; "
+                    "expected some for each part: add photographs, ask for fewer parts (--validation 0 or "
+                    "--test 0), or split without --keep"
                 )
 
 
 def list_strata(table: pd.DataFrame) -> dict[str, pd.Series]:
-    """What is to be spread evenly: the class, and within it each column of `BALANCED` that tells photographs apart, as words."""
+    """What is to be spread evenly: the class, and within it each column of `BALANCED` that tells photographs
+    apart, as words.
+    """
     columns = [name for name in BALANCED if name in table and table[name].nunique(dropna=False) > 1]
     return {"label": table["label"]} | {
         name: table["label"] + ", " + name_common(table[name], table["label"]) for name in columns
@@ -229,7 +270,9 @@ def list_strata(table: pd.DataFrame) -> dict[str, pd.Series]:
 
 
 def name_common(values: pd.Series, labels: pd.Series) -> pd.Series:
-    """The values as words; what is missing is unknown, and what fewer than `FEWEST` of a class have, or not the `MOST` commonest, are others."""
+    """The values as words; what is missing is unknown, and what fewer than `FEWEST` of a class have, or not
+    the `MOST` commonest, are others.
+    """
     words = values.astype(object).where(values.notna(), UNKNOWN).astype(str)
     counts = words.value_counts().sort_index().sort_values(ascending=False, kind="stable")
     common = words.isin(counts.index[:MOST]) & (words.groupby([words, labels]).transform("size") >= FEWEST)

@@ -13,7 +13,8 @@ from lentigo.splits.balance import fill_parts, order_groups, spread_groups
 def split_validation(
     malignant: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int
 ) -> np.ndarray:
-    """The photographs that are kept for validation: whole groups, `fraction` of each class as nearly as the groups allow, each class on both sides.
+    """The photographs that are kept for validation: whole groups, `fraction` of each class as nearly as the
+    groups allow, each class on both sides.
 
     A function of what the groups hold and of the seed: neither the order of the rows nor the machine matters.
 
@@ -43,7 +44,9 @@ def split_validation(
 def hold_out_share(
     labels: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int
 ) -> np.ndarray:
-    """As `split_validation`, for labels, int (n,), of any number of classes; each class that has two groups stands on both sides."""
+    """As `split_validation`, for labels, int (n,), of any number of classes; each class that has two groups
+    stands on both sides.
+    """
     _, numbers = np.unique(groups, return_inverse=True)
     counts = np.zeros((numbers.max() + 1, labels.max() + 1), int)
     np.add.at(counts, (numbers, labels), 1)

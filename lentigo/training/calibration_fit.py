@@ -35,8 +35,8 @@ def fit_calibration(
     Args:
         logits: What the graph gives, float (n,).
         malignant: The truth, 0 or 1, int (n,).
-        groups: Photographs of one patient, lesion or picture share a number, int (n,); they share a fold. None:
-            each photograph is its own group.
+        groups: Photographs of one patient, lesion or picture share a number, int (n,); they share a fold.
+            None: each photograph is its own group.
 
     Returns:
         The map; its `note` says why where none was fitted.
@@ -51,7 +51,9 @@ def fit_calibration(
 
 
 def choose_map(logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) -> Calibration:
-    """Platt's map, or a freer one that is clearly better than each that is less free, in cross-validation over groups."""
+    """Platt's map, or a freer one that is clearly better than each that is less free, in cross-validation
+    over groups.
+    """
     best = fit_platt
     losses = cross_entropies(best, logits, malignant, groups)
     for fit in (fit_beta, fit_isotonic):
@@ -87,7 +89,9 @@ def fit_platt(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 
 
 def fit_beta(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
-    """The beta map (Kull, Silva Filho and Flach 2017): two slopes, that of large logits and that of small ones."""
+    """The beta map (Kull, Silva Filho and Flach 2017): two slopes, that of large logits and that of small
+    ones.
+    """
     softplus = np.stack([np.logaddexp(0, logits), -np.logaddexp(0, -logits)], axis=1)
     slope, slope_below, intercept = fit_log_odds(softplus, malignant)
     return Calibration("beta", slope=slope, slope_below=slope_below, intercept=intercept, n=len(logits))
@@ -96,8 +100,8 @@ def fit_beta(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 def fit_log_odds(columns: np.ndarray, malignant: np.ndarray) -> list[float]:
     """Coefficients of the columns, none below `SLOPES`, and the intercept of the least cross-entropy.
 
-    The targets are Platt's: (n + 1) / (n + 2) for the n malignant and 1 / (m + 2) for the m benign photographs, so
-    that classes which can be told apart without error do not lead to infinite slopes.
+    The targets are Platt's: (n + 1) / (n + 2) for the n malignant and 1 / (m + 2) for the m benign
+    photographs, so that classes which can be told apart without error do not lead to infinite slopes.
     """
     positives, negatives = malignant.sum(), (malignant == 0).sum()
     target = np.where(malignant == 1, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -112,9 +116,13 @@ def fit_log_odds(columns: np.ndarray, malignant: np.ndarray) -> list[float]:
     slopes = columns.shape[1]
     start = np.append(np.ones(slopes), 0.0)
     found = minimize(
-        loss, start, jac=True, method="L-BFGS-B", bounds=[SLOPES] * slopes + [(None, None)],
+        loss,
+        start,
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[SLOPES] * slopes + [(None, None)],
         options={"ftol": 1e-14, "gtol": 1e-9, "maxiter": 1000},
-    )  # fmt: skip
+    )
     return [float(value) for value in found.x]
 
 
@@ -128,12 +136,18 @@ def fit_isotonic(logits: np.ndarray, malignant: np.ndarray) -> Calibration:
 
 
 def fit_reference(
-    points: np.ndarray, malignant: np.ndarray, held_out: np.ndarray, malignant_held_out: np.ndarray, probability: np.ndarray,
-    output: str = "embedding", no_lesions: np.ndarray | None = None,
-) -> Reference:  # fmt: skip
+    points: np.ndarray,
+    malignant: np.ndarray,
+    held_out: np.ndarray,
+    malignant_held_out: np.ndarray,
+    probability: np.ndarray,
+    output: str = "embedding",
+    no_lesions: np.ndarray | None = None,
+) -> Reference:
     """What a model knows, from an output of its graph.
 
-    The common covariance is shrunk after Ledoit & Wolf (2004), since an embedding has about as many numbers as there are photographs.
+    The common covariance is shrunk after Ledoit & Wolf (2004), since an embedding has about as many numbers
+    as there are photographs.
 
     Args:
         points: The output for the training photographs, (n, d).
@@ -142,9 +156,10 @@ def fit_reference(
         malignant_held_out: Their truth, int (m,).
         probability: Their calibrated P(malignant), float (m,).
         output: Its name: what is measured of it `Reference` says.
-        no_lesions: The output for pictures that show no lesion, (k, d). They set the limit of what is refused: all but the share
-            `ADMITTED` of them lie beyond it. The limit of a shift lets all but the share `SHIFTED` of the validation photographs pass.
-            Without such pictures, or where they lie as near as lesions do, the limit of a shift is that of the refusal, too.
+        no_lesions: The output for pictures that show no lesion, (k, d). They set the limit of what is
+            refused: all but the share `ADMITTED` of them lie beyond it. The limit of a shift lets all but the
+            share `SHIFTED` of the validation photographs pass. Without such pictures, or where they lie as
+            near as lesions do, the limit of a shift is that of the refusal, too.
     """
     points = scale(points, output)
     centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])
@@ -170,7 +185,9 @@ def find_whitening(residuals: np.ndarray) -> np.ndarray:
 
 
 def set_limits(reference: Reference, distance: np.ndarray, no_lesions: np.ndarray | None) -> Reference:
-    """The reference with both limits, from the distances of lesions that it has not seen, float (m,), and pictures without a lesion, (k, d)."""
+    """The reference with both limits, from the distances of lesions that it has not seen, float (m,), and
+    pictures without a lesion, (k, d).
+    """
     shift_limit = float(np.quantile(distance, 1 - SHIFTED, method="higher"))
     limit = shift_limit
     if no_lesions is not None:

@@ -1,8 +1,8 @@
 """The frozen trunk's features, computed once and kept on disk.
 
 A frozen trunk without augmentation gives the same features at every epoch. A shard of the cache holds some
-photographs' features under the hashes of their files, in a folder named after everything else that decides them:
-backbone, weights, preprocessing, precision. A changed photograph is simply not found.
+photographs' features under the hashes of their files, in a folder named after everything else that decides
+them: backbone, weights, preprocessing, precision. A changed photograph is simply not found.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ from lentigo.models.runtime import Session, fastest_precision
 
 SHARD_SUFFIX, LIST_SUFFIX = ".sealed", ".photographs"  # features, and whose they are
 SHARD = 1024  # photographs; what a killed extraction loses at most
-LEAST_RANGE = 1e-6  # of the liveliest feature; below it a head gives every photograph the same answer (LOG.md, 2026-11-24)
+# Of the liveliest feature; below it a head gives every photograph the same answer (LOG.md, 2026-11-24)
+LEAST_RANGE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,9 @@ class Features:
 
 @dataclass(frozen=True)
 class Featuring:
-    """A trunk's graph, as the work of a cluster: of each photograph the hash of its file and its features, float32 (d,)."""
+    """A trunk's graph, as the work of a cluster: of each photograph the hash of its file and its features,
+    float32 (d,).
+    """
 
     graph: bytes
     fp32: bool
@@ -71,7 +74,9 @@ def extract_features(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Features:
-    """Features of each photograph, from the cache where it has them; the others are computed by the workers of `cluster`, where there is one."""
+    """Features of each photograph, from the cache where it has them; the others are computed by the workers
+    of `cluster`, where there is one.
+    """
     folder = features_folder(network, fp32)
     known = load_shards(folder, set(dataset.digests))
     missing = [n for n, digest in enumerate(dataset.digests) if digest not in known]
@@ -108,17 +113,22 @@ def find_readable(dataset: Dataset, progress: Progress = show_nothing) -> Featur
 
 
 def refuse_frozen_features(features: Features, backbone: str, weights: str | Path) -> None:
-    """Raises `ModelError` where all photographs have the same features, or features that are no numbers: no head, and no fine-tuning, learns from such a trunk."""
+    """Raises `ModelError` where all photographs have the same features, or features that are no numbers: no
+    head, and no fine-tuning, learns from such a trunk.
+    """
     broken = int((~np.isfinite(features.values)).any(axis=1).sum())
     if broken:
         raise ModelError(
-            f"{backbone} with --weights {weights}: gives {broken} of {len(features.values)} photographs features that are no numbers; "
+            f"{backbone} with --weights {weights}: gives {broken} of {len(features.values)} photographs "
+            "features that are no numbers; "
             f"expected finite ones: choose other weights (--weights imagenet or FILE)"
         )
     if len(features.values) > 1 and np.ptp(features.values, axis=0).max() < LEAST_RANGE:
         raise ModelError(
-            f"{backbone} with --weights {weights}: gives {len(features.values)} photographs the same features, to within {LEAST_RANGE:g}; "
-            f"expected features that differ: choose other weights (--weights imagenet or FILE) or another backbone"
+            f"{backbone} with --weights {weights}: gives {len(features.values)} photographs the same "
+            f"features, to within {LEAST_RANGE:g}; "
+            "expected features that differ: choose other weights (--weights imagenet or FILE) or another "
+            "backbone"
         )
 
 
@@ -157,7 +167,9 @@ def compute_shards(
 def gather_shards(
     answers: Iterable[tuple[str, np.ndarray] | Problem], folder: Path, known: dict[str, np.ndarray]
 ) -> list[Problem]:
-    """Adds features, by the hash of their file, to `known`, and writes a shard each time one is full; gives the problems among the answers."""
+    """Adds features, by the hash of their file, to `known`, and writes a shard each time one is full; gives
+    the problems among the answers.
+    """
     problems: list[Problem] = []
     shard: dict[str, np.ndarray] = {}
     for answer in answers:
@@ -174,7 +186,9 @@ def gather_shards(
 
 
 def keep_shard(folder: Path, shard: dict[str, np.ndarray], known: dict[str, np.ndarray]) -> None:
-    """Writes a shard and the list of its photographs, both under the hash of these, and adds it to what is known."""
+    """Writes a shard and the list of its photographs, both under the hash of these, and adds it to what is
+    known.
+    """
     known.update(shard)
     listed, content = "\n".join(shard).encode(), io.BytesIO()
     np.save(content, np.stack(list(shard.values())))
@@ -186,8 +200,8 @@ def keep_shard(folder: Path, shard: dict[str, np.ndarray], known: dict[str, np.n
 def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
     """The features of some photographs, by the hash of their files, as far as a cache folder has them.
 
-    Of a shard that holds none of them only the list of its photographs is read: a cache grows with every data set. A shard that is torn or
-    foreign is removed, to be computed again.
+    Of a shard that holds none of them only the list of its photographs is read: a cache grows with every data
+    set. A shard that is torn or foreign is removed, to be computed again.
     """
     known: dict[str, np.ndarray] = {}
     for path in list_cache(folder, LIST_SUFFIX):
@@ -204,7 +218,9 @@ def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
 
 
 def read_values(path: Path) -> np.ndarray | None:
-    """The features of a shard, float32 (n, d); None where they are not there any more, or not as they were kept."""
+    """The features of a shard, float32 (n, d); None where they are not there any more, or not as they were
+    kept.
+    """
     content = read_from_cache(path)
     if content is None:
         return None

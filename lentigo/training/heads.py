@@ -23,7 +23,9 @@ from lentigo.training.recipes import Recipe
 
 @dataclass(frozen=True)
 class Sample:
-    """Photographs as a frozen trunk sees them: features, float32 (n, d), and their truth, 0 or 1, int (n,)."""
+    """Photographs as a frozen trunk sees them: features, float32 (n, d), and their truth, 0 or 1, int
+    (n,).
+    """
 
     features: np.ndarray
     malignant: np.ndarray
@@ -35,9 +37,11 @@ class Sample:
 
 @dataclass(frozen=True)
 class Score:
-    """What one training reached on the photographs that were held out of it, `n` of them; `accuracy` is that at P(malignant) 0.5.
+    """What one training reached on the photographs that were held out of it, `n` of them; `accuracy` is that
+    at P(malignant) 0.5.
 
-    The epoch was chosen on the same photographs, as `lentigo train` does, so the scores are a little too good, of every contender alike.
+    The epoch was chosen on the same photographs, as `lentigo train` does, so the scores are a little too
+    good, of every contender alike.
     """
 
     auroc: float
@@ -57,11 +61,15 @@ def plan_head(head: keras.Model, recipe: Recipe, learn: Sample, check: Sample) -
     """The training of a head on some photographs, judged on others."""
     compile_model(head, recipe, recipe.head_learning_rate, 0.0)
     return Stage(
-        "head", head, recipe.head_epochs if recipe.finetune else recipe.epochs,
+        "head",
+        head,
+        recipe.head_epochs if recipe.finetune else recipe.epochs,
         lambda epoch, rows: (learn.features[rows], learn.malignant[rows, None].astype(np.float32)),
         lambda: score_logits(answer_head(head, check.features), check.malignant),
-        "val_auroc", weigh(learn.malignant, recipe), recipe.patience,
-    )  # fmt: skip
+        "val_auroc",
+        weigh(learn.malignant, recipe),
+        recipe.patience,
+    )
 
 
 def train_head(
@@ -72,7 +80,9 @@ def train_head(
     progress: Progress = show_nothing,
     prefix: str = "",
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """A new head that has learned from all photographs but those `held_out`, bool (n,), and its history. The same seed gives the same head."""
+    """A new head that has learned from all photographs but those `held_out`, bool (n,), and its history. The
+    same seed gives the same head.
+    """
     head = build_head(
         sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix, recipe.units
     )
@@ -94,20 +104,30 @@ def score_head(recipe: Recipe, sample: Sample, held_out: np.ndarray) -> Score:
 
 
 def make_score(logits: np.ndarray, malignant: np.ndarray, history: pd.DataFrame, started: float) -> Score:
-    """The score of logits, float (n,), after a training that `started` at a count of seconds; the best epoch is that of its last stage."""
+    """The score of logits, float (n,), after a training that `started` at a count of seconds; the best epoch
+    is that of its last stage.
+    """
     found, last = score_logits(logits, malignant), history[history["stage"] == history["stage"].iloc[-1]]
     return Score(
-        found["val_auroc"], found["val_accuracy"], found["val_loss"], len(malignant), int(malignant.sum()),
-        int(last["epoch"][last["val_auroc"].idxmax()]), len(history), time.perf_counter() - started,
-    )  # fmt: skip
+        found["val_auroc"],
+        found["val_accuracy"],
+        found["val_loss"],
+        len(malignant),
+        int(malignant.sum()),
+        int(last["epoch"][last["val_auroc"].idxmax()]),
+        len(history),
+        time.perf_counter() - started,
+    )
 
 
 def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
     """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,). Raises `ModelError` where one is no number."""
     if not np.isfinite(logits).all():
         raise ModelError(
-            f"{int((~np.isfinite(logits)).sum())} of {len(logits)} validation photographs have a logit that is no number; "
-            f"expected numbers: the training has diverged, lower its learning rate and train into a new folder"
+            f"{int((~np.isfinite(logits)).sum())} of {len(logits)} validation photographs have a logit that "
+            "is no number; "
+            "expected numbers: the training has diverged, lower its learning rate and train into a new "
+            "folder"
         )
     likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
     return {

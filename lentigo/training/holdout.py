@@ -12,10 +12,13 @@ from lentigo.errors import DataError, UsageError
 
 
 def list_sources(dataset: Dataset) -> np.ndarray:
-    """The source of each photograph, words (n,); "" where none is named. Raises `DataError` where the data set has no such column."""
+    """The source of each photograph, words (n,); "" where none is named. Raises `DataError` where the data
+    set has no such column.
+    """
     if "source" not in dataset.table:
         raise DataError(
-            f"{dataset.name}: has no column `source`; expected one that names where each photograph comes from: add it to the manifest"
+            f"{dataset.name}: has no column `source`; expected one that names where each photograph comes "
+            "from: add it to the manifest"
         )
     sources = dataset.table["source"]
     return sources.where(sources.notna(), "").astype(str).to_numpy(dtype=object)
@@ -24,7 +27,8 @@ def list_sources(dataset: Dataset) -> np.ndarray:
 def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
     """The data set with these sources as its test split; what was its test split before is left out.
 
-    A training that leaves out what leaks into the test split then learns nothing of them: no duplicate, no lesion, no patient.
+    A training that leaves out what leaks into the test split then learns nothing of them: no duplicate, no
+    lesion, no patient.
 
     Args:
         dataset: Photographs with a `source`.
@@ -44,7 +48,8 @@ def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
     held_out = np.isin(sources, list(names))
     if held_out.all():
         raise DataError(
-            f"{dataset.name}: every photograph comes from {', '.join(names)}; expected another source to learn from"
+            f"{dataset.name}: every photograph comes from {', '.join(names)}; expected another source to "
+            "learn from"
         )
     splits = dataset.table["split"].where(~pd.Series(held_out), "test")
     kept = held_out | (dataset.table["split"] != "test").to_numpy()

@@ -1,4 +1,5 @@
-"""What makes a trained network a model that can be asked: its precision, calibration, threshold, and what it knows.
+"""What makes a trained network a model that can be asked: its precision, calibration, threshold, and what it
+knows.
 
 Everything here is measured on the graph that is written into the RUN, in the precision that it is served in.
 """
@@ -39,8 +40,10 @@ class Measured:
         malignant: The truth, 0 or 1, int (n,).
         output: The name of the output that tells the unlike apart.
         groups: Photographs of one patient, lesion or picture share a number, int (n,).
-        flipped: The means of the logits over the mirrored views, float (n,); None where they were not asked for.
-        no_lesions: What the `output` gives for pictures that show no lesion, float (k, d); None where they were not asked about.
+        flipped: The means of the logits over the mirrored views, float (n,); None where they were not asked
+            for.
+        no_lesions: What the `output` gives for pictures that show no lesion, float (k, d); None where they
+            were not asked about.
     """
 
     logits: np.ndarray
@@ -54,7 +57,9 @@ class Measured:
 
 @dataclass(frozen=True)
 class Operation:
-    """From logits to decisions: the calibration, the threshold, and the validation probabilities behind both."""
+    """From logits to decisions: the calibration, the threshold, and the validation probabilities behind
+    both.
+    """
 
     calibration: Calibration
     threshold: float
@@ -71,8 +76,9 @@ class Operation:
 
 
 def choose_output(recipe: Recipe, weights: str | Path) -> str:
-    """The output by which a RUN refuses: "embedding", or "middle" where the trunk is trained, or has been by the RUN that `weights` name: its last layer
-    knows lesions then, and little of anything else. A frozen branch of that RUN (`reference`) stays there: it is no part of its network."""
+    """The output by which a RUN refuses: "embedding", or "middle" where the trunk is trained, or has been by
+    the RUN that `weights` name: its last layer knows lesions then, and little of anything else. A frozen
+    branch of that RUN (`reference`) stays there: it is no part of its network."""
     if recipe.finetune:
         return "middle"
     if not is_run(weights):
@@ -94,8 +100,8 @@ def judge_network(
         out: The RUN.
         recipe: It says the operating point and the risk.
         check: How bf16 compares with fp32.
-        training: The points of the training photographs, float (n, d), and their truth, int (n,). All but the class
-            centres and their covariance comes from validation.
+        training: The points of the training photographs, float (n, d), and their truth, int (n,). All but the
+            class centres and their covariance comes from validation.
         validation: The validation photographs by the graph as it is served.
 
     Returns:
@@ -132,7 +138,8 @@ def keep_judgement(
 ) -> dict[str, Any]:
     """Writes the reference into the RUN, and gives the card's entries.
 
-    Where the mirrored views were measured, their mean has its own calibration, threshold and validation scores.
+    Where the mirrored views were measured, their mean has its own calibration, threshold and validation
+    scores.
     """
     tta, scores = None, None
     if measured.flipped is not None:
@@ -171,7 +178,8 @@ def describe_alpha(recipe: Recipe, enough: bool) -> str:
 def measure_no_lesions(
     graph: Path, check: PrecisionCheck | None, output: str, folder: str | Path | None = None
 ) -> np.ndarray:
-    """An output of a graph, float (k, d), for pictures that show no lesion: those that are drawn, and the photographs of a folder.
+    """An output of a graph, float (k, d), for pictures that show no lesion: those that are drawn, and the
+    photographs of a folder.
 
     Raises `DataError` where the folder holds no photograph that can be read.
     """
@@ -182,7 +190,8 @@ def measure_no_lesions(
         ]
         if not photographs:
             raise DataError(
-                f"{folder}: holds no photograph that can be read; expected pictures of other things than lesions"
+                f"{folder}: holds no photograph that can be read; expected pictures of other things than "
+                "lesions"
             )
         images += [image.pixels for image in photographs]
     session = Session(graph, precision=name_precision(check))

@@ -88,7 +88,9 @@ def measure_served(
 
 
 def check_precision(graph: Path, dataset: Dataset, rule: str, *, fp32: bool = False) -> PrecisionCheck | None:
-    """Compares bf16 with fp32 on photographs, as `measure_served` does; None where there is nothing to decide."""
+    """Compares bf16 with fp32 on photographs, as `measure_served` does; None where there is nothing to
+    decide.
+    """
     if fp32 or fastest_precision() != "bf16":
         return None
     return measure_served(graph, dataset, rule).check
@@ -123,7 +125,12 @@ def compare_logits(
     decided = before >= threshold, after >= threshold
     found = compare_answers(malignant, (before, after), decided, groups)
     return PrecisionCheck(
-        n=found.n, decisions_equal=found.decisions_equal,
-        auroc_f32=found.auroc_before, auroc_bf16=found.auroc_after, auroc_loss_ci=found.loss_ci,
-        largest_difference=found.largest_difference, mean_difference=found.mean_difference, neutral=found.neutral,
-    )  # fmt: skip
+        n=found.n,
+        decisions_equal=found.decisions_equal,
+        auroc_f32=found.auroc_before,
+        auroc_bf16=found.auroc_after,
+        auroc_loss_ci=found.loss_ci,
+        largest_difference=found.largest_difference,
+        mean_difference=found.mean_difference,
+        neutral=found.neutral,
+    )

@@ -1,4 +1,6 @@
-"""Before a training: the folder that it may write, its photographs, the two sides, and the settings that a resumed one must share."""
+"""Before a training: the folder that it may write, its photographs, the two sides, and the settings that a
+resumed one must share.
+"""
 
 from __future__ import annotations
 
@@ -45,10 +47,12 @@ def check_folder(out: Path, resume: bool) -> None:
 
 @dataclass(frozen=True)
 class LeakPolicy:
-    """What a training does about leaks. `duplicates`: photographs are compared by what they show, too, those of the test split among them.
+    """What a training does about leaks. `duplicates`: photographs are compared by what they show, too, those
+    of the test split among them.
 
-    `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split: "refuse"; "drop" leaves out
-    each that belongs with one of a later side (train, validation, test); "allow" goes on and marks the RUN. Raises `UsageError`.
+    `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split:
+    "refuse"; "drop" leaves out each that belongs with one of a later side (train, validation, test); "allow"
+    goes on and marks the RUN. Raises `UsageError`.
     """
 
     duplicates: bool = True
@@ -61,7 +65,8 @@ class LeakPolicy:
 
 @dataclass(frozen=True)
 class TrainingSet:
-    """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`: photographs that were dropped for it.
+    """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`:
+    photographs that were dropped for it.
 
     `duplicates`: how many photographs have one, and in how many groups; None where nobody looked.
     """
@@ -94,7 +99,8 @@ def drop_test(dataset: Dataset) -> Dataset:
 
 
 def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Progress) -> TrainingSet:
-    """The photographs to train on, duplicates sharing a group. Those of the test split are opened for this alone, and only to find twins.
+    """The photographs to train on, duplicates sharing a group. Those of the test split are opened for this
+    alone, and only to find twins.
 
     Raises `DataError` where the given split leaks and the policy says so, and where nothing is left.
     """
@@ -111,7 +117,8 @@ def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Prog
     kept = drop_test(joined.take(~leaking))
     if not len(kept):
         raise DataError(
-            f"{dataset.name}: none of its photographs is left to train on; expected some outside the test split"
+            f"{dataset.name}: none of its photographs is left to train on; expected some outside the test "
+            "split"
         )
     return TrainingSet(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
 
@@ -129,7 +136,9 @@ class Start:
     learned: TrainingRecord
 
     def tell_splits(self, dataset: Dataset, progress: Progress = show_nothing) -> np.ndarray:
-        """The split, "train", "validation" or "", in which each photograph of a data set is known, whatever its file; words (n,)."""
+        """The split, "train", "validation" or "", in which each photograph of a data set is known, whatever
+        its file; words (n,).
+        """
         if not len(self.learned):
             return np.full(len(dataset), "", dtype=object)
         known = self.learned.recognise(dataset.table["image"].tolist(), dataset.digests, progress=progress)
@@ -154,14 +163,16 @@ def split_or_read(
     start: Start,
     progress: Progress = show_nothing,
 ) -> np.ndarray:
-    """Chooses the validation photographs and writes them to `splits.csv`, and what the RUN will know beside it.
+    """Chooses the validation photographs and writes them to `splits.csv`, and what the RUN will know beside
+    it.
 
     Args:
         dataset: the n photographs to train and validate on.
         recipe: names the share and the seed.
         path: of `splits.csv`; to resume, what it says is taken.
         resume: whether the training goes on.
-        start: what it starts from. What that was trained on is not drawn, and what it was validated on is validation again.
+        start: what it starts from. What that was trained on is not drawn, and what it was validated on is
+            validation again.
         progress: watches the photographs go by.
 
     Returns:
@@ -194,7 +205,9 @@ def split_or_read(
 def keep_training_record(
     path: Path, dataset: Dataset, held_out: np.ndarray, start: Start, progress: Progress = show_nothing
 ) -> TrainingRecord:
-    """Writes what the RUN will know: these photographs, `held_out` bool (n,) those of validation, and what its start knows."""
+    """Writes what the RUN will know: these photographs, `held_out` bool (n,) those of validation, and what
+    its start knows.
+    """
     images = dataset.table["image"].tolist()
     return write_training_record(
         path,
@@ -207,21 +220,26 @@ def keep_training_record(
 
 
 def refuse_known(judges: Dataset, start: Start, progress: Progress = show_nothing) -> None:
-    """Raises `DataError` where photographs that are to judge a training are among those that its start has learned from."""
+    """Raises `DataError` where photographs that are to judge a training are among those that its start has
+    learned from.
+    """
     known = start.tell_splits(judges, progress)
     spent = judges.table["image"][known == "train"].tolist()
     if spent:
         raise DataError(
-            f"{judges.name}: {start.name} has learned from {len(spent)} of the {len(judges)} photographs that are to judge this training (the first: {spent[0]}); "
-            f"expected others: leave these out, start from imagenet, or let `lentigo train` draw the validation photographs"
+            f"{judges.name}: {start.name} has learned from {len(spent)} of the {len(judges)} photographs "
+            f"that are to judge this training (the first: {spent[0]}); "
+            "expected others: leave these out, start from imagenet, or let `lentigo train` draw the "
+            "validation photographs"
         )
 
 
 def draw_validation(dataset: Dataset, recipe: Recipe, known: np.ndarray) -> np.ndarray:
-    """The validation photographs, bool (n,): groups that hold what was validation before and nothing of the training, and some of those that are new.
+    """The validation photographs, bool (n,): groups that hold what was validation before and nothing of the
+    training, and some of those that are new.
 
-    `known` is what `Start.tell_splits` says. Raises `DataError` where all photographs, but for a few, are known from the training: a
-    validation on them would flatter.
+    `known` is what `Start.tell_splits` says. Raises `DataError` where all photographs, but for a few, are
+    known from the training: a validation on them would flatter.
     """
     spent, judged = (
         np.isin(dataset.groups, dataset.groups[known == split]) for split in ("train", "validation")
@@ -235,7 +253,8 @@ def draw_validation(dataset: Dataset, recipe: Recipe, known: np.ndarray) -> np.n
         )
     if some_known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
         raise DataError(
-            f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its {len(dataset)} photographs, and what is left cannot judge; "
+            f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its "
+            f"{len(dataset)} photographs, and what is left cannot judge; "
             f"expected photographs of {FEWEST} other lesions of each class: add them, or start from imagenet"
         )
     return held_out
@@ -256,7 +275,8 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
             raise ValueError("expected an object with a recipe")
     except (OSError, ValueError) as error:
         raise ModelError(
-            f"{path}: is damaged ({error}); expected what the first call wrote there: put it back, or choose another folder"
+            f"{path}: is damaged ({error}); expected what the first call wrote there: put it back, or "
+            "choose another folder"
         ) from error
     changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
     if "recipe" in changed:
@@ -265,5 +285,6 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
         ]
     if changed:
         raise UsageError(
-            f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same call, or choose another folder"
+            f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same "
+            "call, or choose another folder"
         )

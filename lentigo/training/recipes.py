@@ -1,6 +1,7 @@
 """Recipes: every number that decides a training run, in one flat table.
 
-The defaults of `Recipe` are our best run; LOG.md tells how each was found. `SEED` is the recipe that started it all.
+The defaults of `Recipe` are our best run; LOG.md tells how each was found. `SEED` is the recipe that started
+it all.
 """
 
 from __future__ import annotations
@@ -19,7 +20,8 @@ from lentigo.errors import UsageError
 
 @dataclass(frozen=True)
 class Search:
-    """Where `lentigo tune` looks for a better value: from `low` to `high`, evenly in its logarithm with `log`, or among `choices`.
+    """Where `lentigo tune` looks for a better value: from `low` to `high`, evenly in its logarithm with
+    `log`, or among `choices`.
 
     With `whole` the field matters only where the whole network learns.
     """
@@ -63,7 +65,8 @@ class Recipe:
     lowres_size: int = number(128, "pixels along the side of those smaller views", 32, 224)
     freeze: float = number(
         0.0,
-        "share of the network's layers, from the photograph on, that stay still while the others are fine-tuned",
+        "share of the network's layers, from the photograph on, that stay still while the others are "
+        "fine-tuned",
         0,
         0.9,
     )
@@ -101,7 +104,8 @@ class Recipe:
     operating_point: str = field(
         default="sensitivity=0.95",
         metadata={
-            "help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability"
+            "help": "rule of the threshold, on validation: sensitivity=0.95, specificity=0.9, youden, "
+            "cost=FN:FP or a probability"
         },
     )
     alpha: float = number(
@@ -126,7 +130,8 @@ class Recipe:
     balance: str = field(
         default="none",
         metadata={
-            "help": "source: batches balanced by source, and by class inside each source; none: each photograph once an epoch",
+            "help": "source: batches balanced by source, and by class inside each source; none: each "
+            "photograph once an epoch",
             "choices": ("none", "source"),
         },
     )
@@ -223,7 +228,9 @@ def find_recipe(name: str | Path, **changes: object) -> Recipe:
 
 
 def find_head_recipe(name: str | Path, **changes: object) -> Recipe:
-    """As `find_recipe`, but the backbone stays frozen unless `finetune` is among the changes: what a recipe does with the head alone is all there is."""
+    """As `find_recipe`, but the backbone stays frozen unless `finetune` is among the changes: what a recipe
+    does with the head alone is all there is.
+    """
     found = find_recipe(name)
     base = found if changes.get("finetune") or not found.finetune else freeze_recipe(found)
     return dataclasses.replace(base, **{key: value for key, value in changes.items() if value is not None})
@@ -246,10 +253,13 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
 
 
 def read_recipe(path: Path) -> Recipe:
-    """A recipe from a JSON object of its fields; those that it leaves out are as in `best`. Raises `UsageError` that names what is wrong."""
+    """A recipe from a JSON object of its fields; those that it leaves out are as in `best`. Raises
+    `UsageError` that names what is wrong.
+    """
     if not path.is_file():
         raise UsageError(
-            f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as `lentigo tune` writes"
+            f"recipe {str(path)!r} is unknown; expected {' or '.join(RECIPES)}, or a JSON file such as "
+            "`lentigo tune` writes"
         )
     try:
         entries = parse_json(path.read_bytes())
@@ -274,10 +284,13 @@ def read_recipe(path: Path) -> Recipe:
 
 
 def check_type(path: Path, item: dataclasses.Field, value: Any) -> None:
-    """Raises `UsageError` for a value of another type than its field's; a whole number may stand for any number."""
+    """Raises `UsageError` for a value of another type than its field's; a whole number may stand for any
+    number.
+    """
     kinds = {"str": str, "int": int, "float": int | float, "bool": bool}
     kind: type | types.UnionType = kinds[item.type]
     if not isinstance(value, kind) or (isinstance(value, bool) and item.type != "bool"):
         raise UsageError(
-            f"{path}: {item.name} is {value!r}; expected {'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}"
+            f"{path}: {item.name} is {value!r}; expected "
+            f"{'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}"
         )

@@ -93,7 +93,8 @@ DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment 
 
 @dataclass(frozen=True)
 class Training:
-    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and what it was made of.
+    """A finished training: the RUN, its scores on validation, the photographs that could not be read, and
+    what it was made of.
 
     `holdouts` are its scores on the sources that it was trained without, by their names.
     """
@@ -124,18 +125,29 @@ class Job:
 
 
 def train(
-    data: str | Path | Dataset, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", resume: bool = False,
-    fp32: bool = False, leak_policy: LeakPolicy = LeakPolicy(), holdout_sources: Sequence[str] = (), not_lesions: str | Path | None = None,
+    data: str | Path | Dataset,
+    out: str | Path,
+    recipe: str | Recipe = "best",
+    *,
+    weights: str | Path = "imagenet",
+    resume: bool = False,
+    fp32: bool = False,
+    leak_policy: LeakPolicy = LeakPolicy(),
+    holdout_sources: Sequence[str] = (),
+    not_lesions: str | Path | None = None,
     progress: Progress = show_nothing,
-) -> Training:  # fmt: skip
-    """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half finished.
+) -> Training:
+    """Trains a classifier and writes it to the folder `out`, which must be new or, with `resume`, half
+    finished.
 
-    `holdout_sources` are left out of the training, with every duplicate, lesion and patient of theirs in other sources, and the RUN is measured on them.
-    `not_lesions` is a folder of pictures of other things: the RUN is to refuse such pictures, and some that are drawn besides.
+    `holdout_sources` are left out of the training, with every duplicate, lesion and patient of theirs in
+    other sources, and the RUN is measured on them. `not_lesions` is a folder of pictures of other things: the
+    RUN is to refuse such pictures, and some that are drawn besides.
 
-    Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are those of the backbone:
-    "imagenet", "none" or a file. `exact` computes features in fp32. Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that
-    cannot be read are left out and listed in the answer.
+    Nothing is learned or chosen on the test split; `guard` says how leaks into it are kept out. `weights` are
+    those of the backbone: "imagenet", "none" or a file. `exact` computes features in fp32. Raises
+    `UsageError`, `DataError`, `ModelError` and `SpaceError`; photographs that cannot be read are left out and
+    listed in the answer.
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
@@ -172,7 +184,9 @@ def train(
 
 
 def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -> dict[str, Assessment]:
-    """The scores of a RUN on each source that it was trained without; a source with one class has no AUROC and is left out."""
+    """The scores of a RUN on each source that it was trained without; a source with one class has no AUROC
+    and is left out.
+    """
     assessments = {}
     predictor = Predictor(bundle, fp32=fp32) if holdouts else None
     for name, dataset in holdouts.items():
@@ -190,7 +204,9 @@ def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -
 
 
 def learn(out: Path, job: Job) -> tuple[pd.DataFrame, PrecisionCheck | None]:
-    """Trains, writes graph and model, and compares bf16 with fp32; the history and that check, None where fp32 is asked for or all there is."""
+    """Trains, writes graph and model, and compares bf16 with fp32; the history and that check, None where
+    fp32 is asked for or all there is.
+    """
     history = run_stages(
         [partial(build, job) for build in plan_stages(job.recipe)], job.recipe, job.checkpoint, job.progress
     )
@@ -199,7 +215,9 @@ def learn(out: Path, job: Job) -> tuple[pd.DataFrame, PrecisionCheck | None]:
 
 
 def needs_fp32_features(job: Job, check: PrecisionCheck | None) -> bool:
-    """Whether a head was trained, and its epoch chosen, on features in bf16 of a trunk that will be served in fp32."""
+    """Whether a head was trained, and its epoch chosen, on features in bf16 of a trunk that will be served in
+    fp32.
+    """
     return not job.recipe.finetune and check is not None and not check.neutral
 
 
@@ -221,7 +239,8 @@ def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
     """Raises `UsageError` for what is wrong before any photograph is read."""
     if (recipe.balance != "none" or recipe.diagnosis) and not recipe.finetune:
         raise UsageError(
-            "--balance source and --diagnosis are for a backbone that learns; expected a recipe with --finetune, or leave them out"
+            "--balance source and --diagnosis are for a backbone that learns; expected a recipe with "
+            "--finetune, or leave them out"
         )
     check_rule(recipe.operating_point)
     check_batch(recipe.batch_size)
@@ -230,8 +249,8 @@ def check_start(out: Path, recipe: Recipe, resume: bool) -> None:
 
 @dataclass(frozen=True)
 class PreparedTraining:
-    """What a training starts from: the network with its frozen trunk, the readable photographs with their features (n, d), and the settings that a
-    resumed training must share."""
+    """What a training starts from: the network with its frozen trunk, the readable photographs with their
+    features (n, d), and the settings that a resumed training must share."""
 
     network: Network
     dataset: Dataset
@@ -263,8 +282,14 @@ def prepare_training(
     dataset = training_set.dataset
     dataset.require_both_classes()
     settle_random(network, weights, dataset)
-    settings = {"recipe": asdict(recipe), "weights": name_source(weights), "fp32": fp32, "data_fingerprint": dataset.fingerprint,
-                "leak_policy": asdict(leak_policy), **training_set.describe()}  # fmt: skip
+    settings = {
+        "recipe": asdict(recipe),
+        "weights": name_source(weights),
+        "fp32": fp32,
+        "data_fingerprint": dataset.fingerprint,
+        "leak_policy": asdict(leak_policy),
+        **training_set.describe(),
+    }
     if recipe.diagnosis:
         check_diagnosis(dataset, recipe.diagnosis)
         network = attach_diagnosis(network, seed=recipe.seed)
@@ -290,7 +315,9 @@ def make_job(
     not_lesions: str | Path | None = None,
     progress: Progress = show_nothing,
 ) -> Job:
-    """What is trained on what: the photographs `held_out`, bool (n,), are validation, all others are learned from."""
+    """What is trained on what: the photographs `held_out`, bool (n,), are validation, all others are learned
+    from.
+    """
     return Job(
         recipe,
         ready.network,
@@ -310,12 +337,14 @@ def check_diagnosis(dataset: Dataset, column: str) -> None:
     """Raises `DataError` where a data set does not name two of the seven diagnoses in a column."""
     if column not in dataset.table:
         raise DataError(
-            f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis COLUMN, or leave it out"
+            f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis "
+            "COLUMN, or leave it out"
         )
     named = set(dataset.table[column].dropna()) & set(DIAGNOSES)
     if len(named) < 2:
         raise DataError(
-            f"{dataset.name}: its column {column!r} names {len(named)} of the seven diagnoses; expected two at least of {', '.join(DIAGNOSES)}: "
+            f"{dataset.name}: its column {column!r} names {len(named)} of the seven diagnoses; expected two "
+            f"at least of {', '.join(DIAGNOSES)}: "
             f"`lentigo data import` writes them"
         )
 
@@ -327,7 +356,9 @@ def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> No
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
-    """At most 64 photographs, spread over the data set, uint8 (n, side, side, 3). Raises `DataError` where none can be read."""
+    """At most 64 photographs, spread over the data set, uint8 (n, side, side, 3). Raises `DataError` where
+    none can be read.
+    """
     rows = np.unique(np.linspace(0, len(dataset) - 1, 64).round().astype(int))
     images, problems = read_all(dataset.table["image"].iloc[rows])
     if not images:
@@ -336,7 +367,9 @@ def read_sample(dataset: Dataset) -> np.ndarray:
 
 
 def name_source(weights: str | Path) -> str:
-    """The source of the backbone's weights: a word, a file's name and the start of its hash, or a RUN's name."""
+    """The source of the backbone's weights: a word, a file's name and the start of its hash, or a RUN's
+    name.
+    """
     path = Path(weights)
     if str(weights) == "bundled" or path.is_dir():
         return find_bundle(weights).name
@@ -364,7 +397,9 @@ def build_head_stage(job: Job) -> Stage:
 
 
 def build_lowres_stage(job: Job) -> Stage:
-    """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
+    """The whole network on smaller views, at a fraction of the cost: it learns most of what it will know
+    there.
+    """
     recipe = job.recipe
     rate = recipe.lowres_learning_rate or recipe.learning_rate
     return build_view_stage(
@@ -379,9 +414,11 @@ def build_finetune_stage(job: Job) -> Stage:
 
 
 def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, freeze: float) -> Stage:
-    """The whole network, its batch norms still, on random views of a side; validation photographs have that side, too. `rate` is the highest.
+    """The whole network, its batch norms still, on random views of a side; validation photographs have that
+    side, too. `rate` is the highest.
 
-    With `freeze` its first layers stay as they are: OpenVINO makes their feature maps, faster than training could, and the others learn from those.
+    With `freeze` its first layers stay as they are: OpenVINO makes their feature maps, faster than training
+    could, and the others learn from those.
     """
     recipe, network = job.recipe, job.network
     unfreeze_backbone(network)
@@ -406,15 +443,23 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, f
         return (session.answer(views)["map"] if session else views), labels, mixed
 
     return Stage(
-        name, learner, epochs, load,
+        name,
+        learner,
+        epochs,
+        load,
         lambda: score_logits(measure_validation(job, judge), job.validation.malignant),
-        "val_auroc", weights, recipe.patience, watched=True, views=recipe.views, cells=cells,
-    )  # fmt: skip
+        "val_auroc",
+        weights,
+        recipe.patience,
+        watched=True,
+        views=recipe.views,
+        cells=cells,
+    )
 
 
 def measure_validation(job: Job, model: keras.Model) -> np.ndarray:
-    """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that `model` takes, in the precision that it
-    would be served in."""
+    """Logits, float (n,), of the validation photographs by the whole network as it is now, at the side that
+    `model` takes, in the precision that it would be served in."""
     graph = to_onnx(model).SerializeToString()
     return measure_served(
         graph, job.validation, job.recipe.operating_point, fp32=job.fp32, side=model.input.shape[1]
@@ -431,9 +476,11 @@ def score_whole(
     fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> Score:
-    """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and scores it on them; no RUN is written.
+    """Trains a whole network, as `train` would, without the photographs that are `held_out`, bool (n,), and
+    scores it on them; no RUN is written.
 
-    `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the same call goes on.
+    `features` (n, d) are those of its trunk before. `work` keeps the last epoch meanwhile, from which the
+    same call goes on.
     """
     started = time.perf_counter()
     job, history = train_whole(recipe, weights, dataset, features, held_out, work, fp32, progress)
@@ -452,7 +499,9 @@ def answer_whole(
     work: Path,
     fp32: bool = False,
 ) -> np.ndarray:
-    """Trains a whole network as `score_whole` does, and gives its logits, float (m,), of `others`, which had no part in it."""
+    """Trains a whole network as `score_whole` does, and gives its logits, float (m,), of `others`, which had
+    no part in it.
+    """
     job, _ = train_whole(recipe, weights, dataset, features, held_out, work, fp32)
     logits = measure_validation(replace(job, validation=others), job.network.full)
     shutil.rmtree(work)
@@ -469,7 +518,9 @@ def train_whole(
     fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> tuple[Job, pd.DataFrame]:
-    """A whole network that has learned from all photographs but those `held_out`, which said when to stop, and its history."""
+    """A whole network that has learned from all photographs but those `held_out`, which said when to stop,
+    and its history.
+    """
     network = start_network(
         find_backbone(recipe.backbone),
         weights,
@@ -497,7 +548,9 @@ def train_whole(
 def load_views(
     dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE
 ) -> Mixed:
-    """Random views of some photographs, uint8 (n, side, side, 3), their labels (n, 1) and what each weighs, (n,), `weights` before they are mixed."""
+    """Random views of some photographs, uint8 (n, side, side, 3), their labels (n, 1) and what each weighs,
+    (n,), `weights` before they are mixed.
+    """
     augmentation = find_augmentation(recipe)
     paths = dataset.table["image"].to_numpy()
     views = np.stack(
@@ -515,7 +568,9 @@ def load_views(
 
 
 def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
-    """What is to be learned of some photographs, float32: malignant (n, 1), and with a diagnosis also that, (n, 1 + 7), all 0 where it is not known."""
+    """What is to be learned of some photographs, float32: malignant (n, 1), and with a diagnosis also that,
+    (n, 1 + 7), all 0 where it is not known.
+    """
     malignant = dataset.malignant[rows, None].astype(np.float32)
     if not recipe.diagnosis:
         return malignant
@@ -527,7 +582,9 @@ def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndar
 def write_run(
     out: Path, job: Job, card: dict[str, Any], check: PrecisionCheck | None
 ) -> tuple[Bundle, Assessment]:
-    """Writes what a RUN holds beside graph and model, judged by that graph; the card comes last and makes it valid."""
+    """Writes what a RUN holds beside graph and model, judged by that graph; the card comes last and makes it
+    valid.
+    """
     card = card | judge(out, job, check)
 
     def measure(predictor: Predictor) -> Assessment:
@@ -555,7 +612,9 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
 def finish_run(
     out: Path, card: dict[str, Any], fp32: bool, measure: Callable[[Predictor], Assessment]
 ) -> tuple[Bundle, Assessment]:
-    """Measures the model that lies in `out` on validation, and writes model card, report and, last, the card."""
+    """Measures the model that lies in `out` on validation, and writes model card, report and, last, the
+    card.
+    """
     annotate_onnx(out / GRAPH, f"{DISCLAIMER} {explain_logit(card)}")
     draft = draft_bundle(out, card)
     validation = measure(Predictor(draft, fp32=fp32))
@@ -565,9 +624,11 @@ def finish_run(
 
 
 def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
-    """The card's entries on precision, calibration, threshold and refusal, all of them from the graph as it is served.
+    """The card's entries on precision, calibration, threshold and refusal, all of them from the graph as it
+    is served.
 
-    Of a frozen trunk the embeddings of the training photographs are the features that are there, in the same precision.
+    Of a frozen trunk the embeddings of the training photographs are the features that are there, in the same
+    precision.
     """
     training = job.features, job.training.malignant
     if job.output == "middle":
@@ -581,7 +642,9 @@ def judge(out: Path, job: Job, check: PrecisionCheck | None) -> dict[str, Any]:
 
 
 def take_sample(dataset: Dataset) -> Dataset:
-    """The photographs by which the class centres are found: all of them, or `REFERENCE_SAMPLE` that are spread over the data set."""
+    """The photographs by which the class centres are found: all of them, or `REFERENCE_SAMPLE` that are
+    spread over the data set.
+    """
     if len(dataset) <= REFERENCE_SAMPLE:
         return dataset
     return dataset.take(np.linspace(0, len(dataset) - 1, REFERENCE_SAMPLE).round().astype(int))
@@ -597,20 +660,30 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
     """The card: what the model is, what it was made of, and how."""
     return {
         **describe_making(),
-        "architecture": f"{job.recipe.backbone}, global average pooling, {', '.join(map(str, (*job.recipe.units, 1)))} (sigmoid)",
+        "architecture": f"{job.recipe.backbone}, global average pooling, "
+        f"{', '.join(map(str, (*job.recipe.units, 1)))} (sigmoid)",
         "backbone": job.recipe.backbone,
         "parameters": job.network.full.count_params(),
         "outputs": list(CLASSIFIES) + ["diagnosis"] * bool(job.recipe.diagnosis),
         "classes": list(CLASSES),
         "recipe": settings["recipe"],
         "weights": settings["weights"],
-        "best_epoch": int(history["epoch"][history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()]),
-        "data": {"name": job.training.name, "fingerprint": settings["data_fingerprint"], "duplicates": settings["duplicates"], "left_out": settings["left_out"],
-                 **describe_sides(job.training, job.validation)},
+        "best_epoch": int(
+            history["epoch"][
+                history["val_auroc"].where(history["stage"] == history["stage"].iloc[-1]).idxmax()
+            ]
+        ),
+        "data": {
+            "name": job.training.name,
+            "fingerprint": settings["data_fingerprint"],
+            "duplicates": settings["duplicates"],
+            "left_out": settings["left_out"],
+            **describe_sides(job.training, job.validation),
+        },
         "leaks": settings["leaks"],
         "start": settings["start"],
         "seconds": round(settings["seconds"], 1),
-    }  # fmt: skip
+    }
 
 
 def describe_making() -> dict[str, Any]:

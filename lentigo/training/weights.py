@@ -26,6 +26,7 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
     )
     if len(found) > 1:
         raise ModelError(
-            f"{folder}: {', '.join(path.name for path in found)} are all for {backbone.name}; expected one: move the others away"
+            f"{folder}: {', '.join(path.name for path in found)} are all for {backbone.name}; expected one: "
+            "move the others away"
         )
     return found[0] if found else "imagenet"

@@ -29,7 +29,9 @@ def save(folder, name, pixels, **options):
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Train and test, twelve synthetic lesions of each class and split, with a crop across, a conflict, an empty, a tiny and two unreadable files."""
+    """Train and test, twelve synthetic lesions of each class and split, with a crop across, a conflict, an
+    empty, a tiny and two unreadable files.
+    """
     folder = tmp_path_factory.mktemp("set")
     for number in range(24):
         for label in ("benign", "malignant"):

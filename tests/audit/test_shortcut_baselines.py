@@ -27,7 +27,9 @@ KEYS = {
 
 
 def draw_set(folder, count=40, seed=0, border=0, centre=0, quality=0):
-    """A class folder of noise, 64 x 64; malignant ones are so much brighter at the border or centre, or saved so much better."""
+    """A class folder of noise, 64 x 64; malignant ones are so much brighter at the border or centre, or saved
+    so much better.
+    """
     rng = np.random.default_rng(seed)
     for name, malignant in (("benign", 0), ("malignant", 1)):
         (folder / name).mkdir(parents=True)

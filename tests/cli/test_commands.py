@@ -22,9 +22,12 @@ def lentigo(*words, stdin=None, **env):
 
 
 def start(*words):
-    """The same, to talk to while it runs, and deaf to no Ctrl-C, as what a shell starts in the background is."""
+    """The same, to talk to while it runs, and deaf to no Ctrl-C, as what a shell starts in the background
+    is.
+    """
     code, pipe = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from lentigo.cli.app import main; main()",
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); from lentigo.cli.app "
+        "import main; main()",
         subprocess.PIPE,
     )
     return subprocess.Popen(
@@ -201,12 +204,15 @@ def test_a_wrong_option_is_code_2(synthetic_lesions, tmp_path):
     assert lentigo("data", "synth", "--out", tmp_path, "--count", "0").returncode == 2
 
 
-@pytest.mark.parametrize(("folders", "words"), [
-    ([], "holds no class folder"),
-    (["benign", "malignent"], "rename it to malignant"),
-    (["benign", "malignant", "unsure"], "'unsure' is unknown"),
-    (["benign", "malignant"], "are empty"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("folders", "words"),
+    [
+        ([], "holds no class folder"),
+        (["benign", "malignent"], "rename it to malignant"),
+        (["benign", "malignant", "unsure"], "'unsure' is unknown"),
+        (["benign", "malignant"], "are empty"),
+    ],
+)
 def test_a_folder_that_is_no_data_set_is_one_line(tmp_path, folders, words):
     for name in folders:
         (tmp_path / "photos" / name).mkdir(parents=True)
@@ -288,11 +294,14 @@ def test_split_lists_what_it_cannot_read_and_conflicts(synthetic_lesions, tmp_pa
     )
 
 
-@pytest.mark.parametrize(("options", "words"), [
-    (["--test", "0.6", "--validation", "0.5"], "expected 0 to 1 each"),
-    (["--test", "x"], "'--test'"),
-    (["--out", "split.json"], "ending in .csv or .parquet"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--test", "0.6", "--validation", "0.5"], "expected 0 to 1 each"),
+        (["--test", "x"], "'--test'"),
+        (["--out", "split.json"], "ending in .csv or .parquet"),
+    ],
+)
 def test_a_split_that_makes_no_sense_is_code_2(synthetic_lesions, tmp_path, options, words):
     result = lentigo(
         "data",
@@ -444,8 +453,14 @@ def test_an_import_of_a_published_set_trains_nobody_on_what_it_does_not_say(tmp_
     assert lentigo("data", "info", tmp_path / "manifest.csv").returncode == 0
 
 
-@pytest.mark.parametrize("options, code, message", [(["--policy", "mine"], 2, "policy 'mine' is unknown"), (["--kind", "isic"], 2, "kind 'isic' is unknown; expected one of ham10000"),
-                                                    ([], 4, "of no kind that is known; expected one of ham10000")])  # fmt: skip
+@pytest.mark.parametrize(
+    "options, code, message",
+    [
+        (["--policy", "mine"], 2, "policy 'mine' is unknown"),
+        (["--kind", "isic"], 2, "kind 'isic' is unknown; expected one of ham10000"),
+        ([], 4, "of no kind that is known; expected one of ham10000"),
+    ],
+)
 def test_an_import_that_cannot_be_is_one_line(tmp_path, image, options, code, message):
     (tmp_path / "set").mkdir()
     (tmp_path / "set" / "a.jpg").write_bytes(image.read_bytes())
@@ -562,7 +577,8 @@ def test_many_photographs_end_with_a_summary(toy_run, synthetic_lesions, bad):
     labels = [line.split()[0] for line in result.stdout.splitlines()]
     words = result.stderr.splitlines()[-1]
     assert words.startswith(
-        f"{len(labels) + 1} photographs: {labels.count('malignant')} malignant, {labels.count('benign')} benign, "
+        f"{len(labels) + 1} photographs: {labels.count('malignant')} malignant, {labels.count('benign')} "
+        "benign, "
     )
     assert ", 1 left out; threshold 0.500, model toy@" in words
 
@@ -577,7 +593,8 @@ def test_the_version_is_to_be_had():
 
 def complete_from_sh(words, **variables):
     """Asks for a completion as make does, whose shell is sh; with no other variables than these."""
-    script = f'"$0" -m lentigo {words}; code=$?; exit $code'  # two commands, so that sh waits instead of becoming Python
+    # Two commands, so that sh waits instead of becoming Python
+    script = f'"$0" -m lentigo {words}; code=$?; exit $code'
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)} | variables
     return subprocess.run(
         ["/bin/sh", "-c", script, sys.executable],

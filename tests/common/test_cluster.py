@@ -135,7 +135,9 @@ def many(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def nodes():
-    """A cluster of a head and three nodes of one processor each, on loopback; only the last may be removed."""
+    """A cluster of a head and three nodes of one processor each, on loopback; only the last may be
+    removed.
+    """
     with set_environment(cluster.QUIET):
         from ray.cluster_utils import Cluster
 
@@ -166,7 +168,8 @@ def test_rows_are_those_of_one_machine_although_a_node_is_lost(nodes, many):
     assert together == read_rows(alone)
     assert len({row["image"] for row in together}) == len(together) == 161
     assert re.fullmatch(
-        r"1 left out:\n  .*phantom_bad.jpg: not a photograph.*\n.* photographs: .*, 1 left out; threshold .*\n",
+        r"1 left out:\n  .*phantom_bad.jpg: not a photograph.*\n.* photographs: .*, 1 left out; threshold "
+        r".*\n",
         errors,
     ), errors
 

@@ -1,4 +1,6 @@
-"""An archive on this machine, for tests: it answers as the ISIC archive's interface does, and goes wrong where it is told to."""
+"""An archive on this machine, for tests: it answers as the ISIC archive's interface does, and goes wrong
+where it is told to.
+"""
 
 import io
 import json
@@ -29,7 +31,9 @@ def draw_image(number: int, side: int = 48) -> bytes:
 
 
 class Answer:
-    """What to send, and how: `cut` leaves out all after that many bytes of the body and hangs up; `hold` waits for an event before the rest."""
+    """What to send, and how: `cut` leaves out all after that many bytes of the body and hangs up; `hold`
+    waits for an event before the rest.
+    """
 
     def __init__(self, status=200, body=b"", headers=None, *, cut=None, hold=None, length=None):
         self.status, self.body, self.headers, self.cut, self.hold = status, body, headers or {}, cut, hold
@@ -37,8 +41,9 @@ class Answer:
 
 
 class ArchiveServer:
-    """`n` photographs; `faults[key]` are answers given instead, first to last, to the next requests for a photograph's file (its
-    isic_id), its entry ("entry ISIC_..."), a licence ("CC-0") or a page ("search"). `log` holds what was asked, in order."""
+    """`n` photographs; `faults[key]` are answers given instead, first to last, to the next requests for a
+    photograph's file (its isic_id), its entry ("entry ISIC_..."), a licence ("CC-0") or a page ("search").
+    `log` holds what was asked, in order."""
 
     def __init__(self, n=12, host="127.0.0.1", file_host="localhost"):
         self.files = {f"ISIC_{number:07d}": draw_image(number) for number in range(1, n + 1)}
@@ -63,11 +68,19 @@ class ArchiveServer:
             "patient_id": f"IP_{number // 4:07d}",
         }
         return {
-            "isic_id": name, "public": True, "copyright_license": LICENSES[number % 3], "attribution": ("Anonymous", "Hôpital Saint-Louis, 皮膚科")[number % 2],
-            "files": {"full": {"url": f"{self.file_url}{name}.jpg?signature=s3cret", "size": len(self.files[name])},
-                      "thumbnail_256": {"url": f"{self.file_url}thumbnail_{name}.jpg", "size": 1}},
-            "metadata": {"acquisition": acquisition, "clinical": clinical | ({"age_approx": 5 * number} if number % 2 else {})},
-        }  # fmt: skip
+            "isic_id": name,
+            "public": True,
+            "copyright_license": LICENSES[number % 3],
+            "attribution": ("Anonymous", "Hôpital Saint-Louis, 皮膚科")[number % 2],
+            "files": {
+                "full": {"url": f"{self.file_url}{name}.jpg?signature=s3cret", "size": len(self.files[name])},
+                "thumbnail_256": {"url": f"{self.file_url}thumbnail_{name}.jpg", "size": 1},
+            },
+            "metadata": {
+                "acquisition": acquisition,
+                "clinical": clinical | ({"age_approx": 5 * number} if number % 2 else {}),
+            },
+        }
 
     def __enter__(self):
         threading.Thread(
@@ -138,8 +151,12 @@ class ArchiveServer:
         more = start + limit < len(chosen)
         following = b64encode(str(start + limit).encode()).decode()
         rest = "&".join(f"{name}={quote(value)}" for name, value in query.items() if name != "cursor")
-        page = {"results": chosen[start : start + limit], "count": None if start else len(chosen), "previous": None,
-                "next": f"{self.url}images/search/?cursor={quote(following)}&{rest}" if more else None}  # fmt: skip
+        page = {
+            "results": chosen[start : start + limit],
+            "count": None if start else len(chosen),
+            "previous": None,
+            "next": f"{self.url}images/search/?cursor={quote(following)}&{rest}" if more else None,
+        }
         return say_json(page if self.next_page is None else page | {"next": self.next_page})
 
     def select(self, query):

@@ -75,8 +75,11 @@ def write_2017(root: Path) -> Path:
     write_csv(
         root / "ISIC-2017_Validation_Part3_GroundTruth.csv", "image_id melanoma seborrheic_keratosis", rows
     )
-    write_csv(root / "ISIC-2017_Validation_Data" / "ISIC-2017_Validation_Data_metadata.csv", "image_id age_approximate sex",
-              [(rows[0][0], 55, "female"), (rows[1][0], "unknown", "unknown")])  # fmt: skip
+    write_csv(
+        root / "ISIC-2017_Validation_Data" / "ISIC-2017_Validation_Data_metadata.csv",
+        "image_id age_approximate sex",
+        [(rows[0][0], 55, "female"), (rows[1][0], "unknown", "unknown")],
+    )
     for image, _, _ in rows:
         draw(root / "ISIC-2017_Validation_Data" / f"{image}.jpg", image)
         draw(root / "ISIC-2017_Validation_Data" / f"{image}_superpixels.png", f"{image} superpixels")
@@ -91,8 +94,11 @@ def write_2018(root: Path) -> Path:
         train,
         root / "ISIC2018_Task3_Training_Input",
     )
-    write_csv(root / "ISIC2018_Task3_Training_LesionGroupings.csv", "image lesion_id diagnosis_confirm_type",
-              [(image, lesion, "histopathology") for image, lesion, _ in HAM_ROWS[:4]])  # fmt: skip
+    write_csv(
+        root / "ISIC2018_Task3_Training_LesionGroupings.csv",
+        "image lesion_id diagnosis_confirm_type",
+        [(image, lesion, "histopathology") for image, lesion, _ in HAM_ROWS[:4]],
+    )
     write_one_hot(
         root / "ISIC2018_Task3_Validation_GroundTruth.csv",
         2018,
@@ -130,9 +136,22 @@ def write_2019(root: Path) -> Path:
 
 
 def write_2020(root: Path) -> Path:
-    rows = [("ISIC_2637011", "IP_7279968", "IL_1", "male", 45.0, "head/neck", "unknown", "benign", 0), ("ISIC_0149568", "IP_0962375", "IL_2", "female", 55.0, "torso", "melanoma", "malignant", 1),
-            ("ISIC_0015719", "IP_3075186", "IL_3", "female", 45.0, "torso", "atypical melanocytic proliferation", "benign", 0),
-            ("ISIC_0052212", "IP_2842074", "IL_4", "female", 50.0, "torso", "nevus", "benign", 0)]  # fmt: skip
+    rows = [
+        ("ISIC_2637011", "IP_7279968", "IL_1", "male", 45.0, "head/neck", "unknown", "benign", 0),
+        ("ISIC_0149568", "IP_0962375", "IL_2", "female", 55.0, "torso", "melanoma", "malignant", 1),
+        (
+            "ISIC_0015719",
+            "IP_3075186",
+            "IL_3",
+            "female",
+            45.0,
+            "torso",
+            "atypical melanocytic proliferation",
+            "benign",
+            0,
+        ),
+        ("ISIC_0052212", "IP_2842074", "IL_4", "female", 50.0, "torso", "nevus", "benign", 0),
+    ]
     new = "image_name patient_id lesion_id sex age_approx anatom_site_general_challenge diagnosis benign_malignant target"
     write_csv(root / "ISIC_2020_Training_GroundTruth_v2.csv", new, rows)
     write_csv(
@@ -154,11 +173,61 @@ def write_2020(root: Path) -> Path:
 def write_isic(root: Path) -> Path:
     """What `isic image download` leaves."""
     columns = "isic_id attribution copyright_license age_approx anatom_site_general diagnosis_1 diagnosis_2 diagnosis_3 patient_id lesion_id sex"
-    rows = [("ISIC_0000005", "ViDIR", "CC-BY-NC", 45, "back", "Benign", "Benign melanocytic proliferations", "Nevus", "IP_1", "IL_1", "male"),
-            ("ISIC_9000001", "Anonymous", "CC-0", 85, None, "Malignant", "Malignant melanocytic proliferations (Melanoma)", "Melanoma, NOS", "IP_1", "IL_2", "male"),
-            ("ISIC_9000002", "HIBA", "CC-BY", None, None, "Indeterminate", "Indeterminate epidermal proliferations", "Solar or actinic keratosis", None, None, None),
-            ("ISIC_9000003", "HIBA", "CC-BY", None, None, "Benign", "Benign epidermal proliferations", "Porokeratosis", None, None, None),
-            ("ISIC_9000004", "HIBA", "CC-BY", None, None, None, None, None, None, None, None)]  # fmt: skip
+    rows = [
+        (
+            "ISIC_0000005",
+            "ViDIR",
+            "CC-BY-NC",
+            45,
+            "back",
+            "Benign",
+            "Benign melanocytic proliferations",
+            "Nevus",
+            "IP_1",
+            "IL_1",
+            "male",
+        ),
+        (
+            "ISIC_9000001",
+            "Anonymous",
+            "CC-0",
+            85,
+            None,
+            "Malignant",
+            "Malignant melanocytic proliferations (Melanoma)",
+            "Melanoma, NOS",
+            "IP_1",
+            "IL_2",
+            "male",
+        ),
+        (
+            "ISIC_9000002",
+            "HIBA",
+            "CC-BY",
+            None,
+            None,
+            "Indeterminate",
+            "Indeterminate epidermal proliferations",
+            "Solar or actinic keratosis",
+            None,
+            None,
+            None,
+        ),
+        (
+            "ISIC_9000003",
+            "HIBA",
+            "CC-BY",
+            None,
+            None,
+            "Benign",
+            "Benign epidermal proliferations",
+            "Porokeratosis",
+            None,
+            None,
+            None,
+        ),
+        ("ISIC_9000004", "HIBA", "CC-BY", None, None, None, None, None, None, None, None),
+    ]
     for row in rows:
         draw(root / f"{row[0]}.jpg", row[0])
     write_csv(root / "metadata.csv", columns, rows)
@@ -194,12 +263,14 @@ def write_pad(root: Path) -> Path:
 
 def write_ph2(root: Path) -> Path:
     lines = [
-        "|| Name   ||     Histological Diagnosis || Clinical Diagnosis || Asymmetry | Pigment Network | Dots/Globules || Colors ||"
+        "|| Name   ||     Histological Diagnosis || Clinical Diagnosis || Asymmetry | Pigment Network | "
+        "Dots/Globules || Colors ||"
     ]
     for number, (proof, code) in enumerate([("", 0), ("", 1), ("Melanoma", 2)]):
         name = f"IMD{number + 3:03d}"
         lines.append(
-            f"|| {name} || {proof:>24} || {code:>18} ||         0 |               T |             A ||                4 ||"
+            f"|| {name} || {proof:>24} || {code:>18} ||         0 |               T |             A ||      "
+            "          4 ||"
         )
         draw(root / "PH2 Dataset images" / name / f"{name}_Dermoscopic_Image" / f"{name}.bmp", name)
         draw(root / "PH2 Dataset images" / name / f"{name}_lesion" / f"{name}_lesion.bmp", f"{name} mask")
@@ -318,8 +389,12 @@ def write_ddi(root: Path) -> Path:
 
 
 def write_fitzpatrick(root: Path) -> Path:
-    rows = [("5e82a45bc5d78bd24ae9202d194423f8", 3, "malignant melanoma", "malignant"), ("fa2911a9b13b6f8af79cb700937cc14f", 1, "dermatofibroma", "benign"),
-            ("d2bac3c9e4499032ca8e9b07c7d3bc40", -1, "psoriasis", "non-neoplastic"), ("0a94359e7eaacd7178e06b2823777789", 6, "lipoma", "benign")]  # fmt: skip
+    rows = [
+        ("5e82a45bc5d78bd24ae9202d194423f8", 3, "malignant melanoma", "malignant"),
+        ("fa2911a9b13b6f8af79cb700937cc14f", 1, "dermatofibroma", "benign"),
+        ("d2bac3c9e4499032ca8e9b07c7d3bc40", -1, "psoriasis", "non-neoplastic"),
+        ("0a94359e7eaacd7178e06b2823777789", 6, "lipoma", "benign"),
+    ]
     write_csv(root / "fitzpatrick17k.csv", "md5hash fitzpatrick_scale label three_partition_label", rows)
     for row in rows:
         draw(root / "finalfitz17k" / f"{row[0]}.jpg", row[0])
@@ -327,7 +402,20 @@ def write_fitzpatrick(root: Path) -> Path:
 
 
 WRITERS = {
-    "ham10000": write_ham, "isic-archive": write_isic, "isic2016": write_2016, "isic2017": write_2017, "isic2018": write_2018, "isic2019": write_2019,
-    "isic2020": write_2020, "pad-ufes-20": write_pad, "ph2": write_ph2, "med-node": write_mednode,
-    "isic2024": write_2024, "bcn20000": write_bcn, "milk10k": write_milk, "derm7pt": write_derm7pt, "ddi": write_ddi, "fitzpatrick17k": write_fitzpatrick,
-}  # fmt: skip
+    "ham10000": write_ham,
+    "isic-archive": write_isic,
+    "isic2016": write_2016,
+    "isic2017": write_2017,
+    "isic2018": write_2018,
+    "isic2019": write_2019,
+    "isic2020": write_2020,
+    "pad-ufes-20": write_pad,
+    "ph2": write_ph2,
+    "med-node": write_mednode,
+    "isic2024": write_2024,
+    "bcn20000": write_bcn,
+    "milk10k": write_milk,
+    "derm7pt": write_derm7pt,
+    "ddi": write_ddi,
+    "fitzpatrick17k": write_fitzpatrick,
+}

@@ -138,7 +138,8 @@ def test_a_web_page_in_place_of_an_answer_is_asked_again_and_then_named(server):
     server.always["search"] = Answer(body=b"<html>log in</html>", headers={"Content-Type": "text/html"})
     with pytest.raises(
         ArchiveError,
-        match=r"answered a web page \(text/html\); expected the archive's interface: check --url and whether a proxy",
+        match=r"answered a web page \(text/html\); expected the archive's interface: check --url and "
+        r"whether a proxy",
     ):
         search(server)
 
@@ -185,8 +186,18 @@ def test_an_entry_is_read(server):
         "Hôpital Saint-Louis, 皮膚科",
         len(server.files["ISIC_0000001"]),
     )
-    assert image.row == {"isic_id": "ISIC_0000001", "attribution": image.attribution, "copyright_license": "CC-BY", "pixels_x": 48, "pixels_y": 48,
-                         "image_type": "dermoscopic", "diagnosis_1": "Malignant", "sex": "female", "patient_id": "IP_0000000", "age_approx": 5}  # fmt: skip
+    assert image.row == {
+        "isic_id": "ISIC_0000001",
+        "attribution": image.attribution,
+        "copyright_license": "CC-BY",
+        "pixels_x": 48,
+        "pixels_y": 48,
+        "image_type": "dermoscopic",
+        "diagnosis_1": "Malignant",
+        "sex": "female",
+        "patient_id": "IP_0000000",
+        "age_approx": 5,
+    }
 
 
 @pytest.mark.parametrize(
@@ -276,11 +287,14 @@ def test_a_filter_that_the_archive_does_not_accept_is_a_usage_error(server):
         search(server)
 
 
-@pytest.mark.parametrize(("query", "cure"), [
-    ("diagnosis:melanoma", "expected diagnosis_1:Malignant, or deeper, diagnosis_3:"),
-    ("sex:male AND -diagnosis : nevus", "expected diagnosis_1:Malignant, or deeper"),
-    ("(benign_malignant:malignant)", "expected diagnosis_1:Malignant or diagnosis_1:Benign"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("query", "cure"),
+    [
+        ("diagnosis:melanoma", "expected diagnosis_1:Malignant, or deeper, diagnosis_3:"),
+        ("sex:male AND -diagnosis : nevus", "expected diagnosis_1:Malignant, or deeper"),
+        ("(benign_malignant:malignant)", "expected diagnosis_1:Malignant or diagnosis_1:Benign"),
+    ],
+)
 def test_a_field_that_the_archive_no_longer_has_comes_with_the_cure(query, cure):
     with pytest.raises(UsageError, match="the archive has no field") as wrong:
         Selection(query)
@@ -296,11 +310,17 @@ def test_like_fields_and_quotations_are_not_taken_for_it():
         Selection(query)
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    ({"licenses": ["GPL"]}, "license 'GPL' is unknown; expected CC-0, CC-BY, CC-BY-NC"), ({"limit": 0}, "limit 0 leaves nothing"),
-    ({"collections": ["seventy"]}, "collection 'seventy' is no number"), ({"collections": ["-1"]}, "collection '-1' is no number"),
-    ({"collections": ["0"]}, "collection 0 is unknown"), ({"collections": ["70,"]}, "collection '' is no number"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ({"licenses": ["GPL"]}, "license 'GPL' is unknown; expected CC-0, CC-BY, CC-BY-NC"),
+        ({"limit": 0}, "limit 0 leaves nothing"),
+        ({"collections": ["seventy"]}, "collection 'seventy' is no number"),
+        ({"collections": ["-1"]}, "collection '-1' is no number"),
+        ({"collections": ["0"]}, "collection 0 is unknown"),
+        ({"collections": ["70,"]}, "collection '' is no number"),
+    ],
+)
 def test_what_cannot_be_meant_is_a_usage_error(words, message):
     with pytest.raises(UsageError, match=message):
         make_selection(**words)

@@ -112,14 +112,21 @@ def test_the_archive_is_asked_again_for_more_alone(folder, selection, wanted):
     assert ArchiveFolder(folder.out).needs_listing(URL, selection) is wanted
 
 
-@pytest.mark.parametrize(("url", "selection"), [
-    (URL, Selection(limit=5)), (URL, Selection("sex:male", limit=6)), (URL, Selection(collections=(70,), limit=6)), (URL, Selection(licenses=("CC-0",), limit=6)),
-    ("https://mirror.org/", Selection(limit=6)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "selection"),
+    [
+        (URL, Selection(limit=5)),
+        (URL, Selection("sex:male", limit=6)),
+        (URL, Selection(collections=(70,), limit=6)),
+        (URL, Selection(licenses=("CC-0",), limit=6)),
+        ("https://mirror.org/", Selection(limit=6)),
+    ],
+)
 def test_a_folder_of_another_selection_is_refused(folder, url, selection):
     with pytest.raises(
         UsageError,
-        match=r"isic: holds another selection \(https://api\.isic.*: at most 6\); expected the same one, .*: choose another --out",
+        match=r"isic: holds another selection \(https://api\.isic.*: at most 6\); expected the same one, "
+        r".*: choose another --out",
     ):
         ArchiveFolder(folder.out).needs_listing(url, selection)
 
@@ -227,10 +234,17 @@ def test_words_of_any_kind_come_back_from_the_table(tmp_path, images):
     assert table["none"].isna().all() and table.columns.tolist().count("isic_id") == 1
 
 
-@pytest.mark.parametrize(("url", "name"), [
-    ("https://h/a/ISIC_1.jpg?Signature=/x.exe", "ISIC_0000001.jpg"), ("https://h/a.PNG", "ISIC_0000001.png"), ("https://h/a.tif", "ISIC_0000001.tif"),
-    ("https://h/a.exe", "ISIC_0000001.jpg"), ("https://h/../../a", "ISIC_0000001.jpg"), ("https://h.com", "ISIC_0000001.jpg"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("url", "name"),
+    [
+        ("https://h/a/ISIC_1.jpg?Signature=/x.exe", "ISIC_0000001.jpg"),
+        ("https://h/a.PNG", "ISIC_0000001.png"),
+        ("https://h/a.tif", "ISIC_0000001.tif"),
+        ("https://h/a.exe", "ISIC_0000001.jpg"),
+        ("https://h/../../a", "ISIC_0000001.jpg"),
+        ("https://h.com", "ISIC_0000001.jpg"),
+    ],
+)
 def test_a_photograph_is_named_by_the_archive_and_its_suffix_is_that_of_a_photograph(tmp_path, url, name):
     assert (
         ArchiveFolder(tmp_path).place(ArchiveImage("ISIC_0000001", "CC-0", "", url, 1, {})) == tmp_path / name
@@ -242,7 +256,8 @@ def test_what_would_not_fit_is_said_beforehand(folder, images):
     folder.write_listing(URL, Selection(limit=6), huge)
     with pytest.raises(
         SpaceError,
-        match=r"isic: 6000\.0 TB are still to come and .* are free; free some space, choose another --out, or ask for fewer with --limit",
+        match=r"isic: 6000\.0 TB are still to come and .* are free; free some space, choose another --out, "
+        r"or ask for fewer with --limit",
     ):
         folder.check_space()
     for image in images:

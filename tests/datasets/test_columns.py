@@ -1,4 +1,6 @@
-"""Tables and class folders as people have them: what is clear is read, what is not names the option that decides."""
+"""Tables and class folders as people have them: what is clear is read, what is not names the option that
+decides.
+"""
 
 import numpy as np
 import pandas as pd
@@ -38,9 +40,26 @@ def label(folder, header, rows, *options, **files):
 
 @pytest.mark.parametrize(
     "header",
-    ["image,label", "Image,Label", "image, label", "IMAGE,LABEL", "image_id,dx", "isic_id,target", "isic_id,malignant", "image_name,target", "path,diagnosis", "filename,class",
-     "file_name,benign_malignant", "img_id,diagnostic", "File Name,Class", "image-path,category", "md5hash,three_partition_label", "DDI_file,malignant", "bcn_filename,diagnosis"],
-)  # fmt: skip
+    [
+        "image,label",
+        "Image,Label",
+        "image, label",
+        "IMAGE,LABEL",
+        "image_id,dx",
+        "isic_id,target",
+        "isic_id,malignant",
+        "image_name,target",
+        "path,diagnosis",
+        "filename,class",
+        "file_name,benign_malignant",
+        "img_id,diagnostic",
+        "File Name,Class",
+        "image-path,category",
+        "md5hash,three_partition_label",
+        "DDI_file,malignant",
+        "bcn_filename,diagnosis",
+    ],
+)
 def test_a_header_may_have_the_names_of_any_public_set(tmp_path, header):
     words = ["benign", "malignant"]
     assert label(tmp_path, header, [(name, words[n % 2]) for n, name in enumerate(NAMES)]) == [0, 1, 0, 1]
@@ -48,9 +67,20 @@ def test_a_header_may_have_the_names_of_any_public_set(tmp_path, header):
 
 @pytest.mark.parametrize(
     ("no", "yes"),
-    [("0", "1"), ("0.0", "1.0"), ("False", "True"), ("FALSE", "TRUE"), ("nevus", "melanoma"), ("NV", "MEL"), ("no", "yes"), ("Benign ", " MALIGNANT"), ("negative", "positive"),
-     ("seborrheic keratosis", "Basal cell carcinoma"), ("N", "Y")],
-)  # fmt: skip
+    [
+        ("0", "1"),
+        ("0.0", "1.0"),
+        ("False", "True"),
+        ("FALSE", "TRUE"),
+        ("nevus", "melanoma"),
+        ("NV", "MEL"),
+        ("no", "yes"),
+        ("Benign ", " MALIGNANT"),
+        ("negative", "positive"),
+        ("seborrheic keratosis", "Basal cell carcinoma"),
+        ("N", "Y"),
+    ],
+)
 def test_labels_may_be_numbers_truths_or_diagnoses(tmp_path, no, yes):
     assert label(tmp_path, "image,label", [(name, (no, yes)[n % 2]) for n, name in enumerate(NAMES)]) == [
         0,
@@ -136,9 +166,12 @@ def test_ham10000s_codes_are_read_by_its_authors_policy_and_that_is_recorded(tmp
     )
     assert dataset.malignant.tolist() == [0, 1, 1, 0]
     assert dataset.reading.to_json() == {
-        "image_column": "image_id", "label_column": "dx", "diagnosis_column": "dx", "policy": "ham10000",
+        "image_column": "image_id",
+        "label_column": "dx",
+        "diagnosis_column": "dx",
+        "policy": "ham10000",
         "classes": {"nv": "benign", "mel": "malignant", "akiec": "malignant", "bkl": "benign"},
-    }  # fmt: skip
+    }
 
 
 # --- what is not clear
@@ -259,9 +292,24 @@ def test_a_folder_of_photographs_with_one_table_beside_them_is_that_table(tmp_pa
 
 @pytest.mark.parametrize(
     "mask",
-    ["a_mask.png", "a_segmentation.png", "a_Segmentation.png", "a_superpixels.png", "a_seg.tif", "a-mask.png", "a.mask.png", "a_mask_1.png", "a_lesion.bmp", "mask_a.png", "masks/a.png",
-     "Masks/a_mask.png", "segmentations/a_segmentation.png", "a_gt.png", "A_MASK.PNG"],
-)  # fmt: skip
+    [
+        "a_mask.png",
+        "a_segmentation.png",
+        "a_Segmentation.png",
+        "a_superpixels.png",
+        "a_seg.tif",
+        "a-mask.png",
+        "a.mask.png",
+        "a_mask_1.png",
+        "a_lesion.bmp",
+        "mask_a.png",
+        "masks/a.png",
+        "Masks/a_mask.png",
+        "segmentations/a_segmentation.png",
+        "a_gt.png",
+        "A_MASK.PNG",
+    ],
+)
 def test_a_mask_beside_its_photograph_is_listed_and_left_out(tmp_path, mask):
     for name in ("benign/a.jpg", f"benign/{mask}", "malignant/b.jpg"):
         draw(tmp_path / name, name)

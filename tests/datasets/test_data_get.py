@@ -70,12 +70,19 @@ def test_the_command_speaks_json_and_lists_what_failed(server, out):
     ] == ["ISIC_0000003"]
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["ham"], "archive 'ham' is unknown; expected isic"), (["isic", "--query", "diagnosis:nevus"], "expected diagnosis_1:Malignant"),
-    (["isic", "--query", "a and b"], "expected one such as diagnosis_1:Malignant AND"), (["isic", "--license", "MIT"], "expected CC-0, CC-BY, CC-BY-NC"),
-    (["isic", "--limit", "0"], "expected 1 or more"), (["isic", "--collection", "x"], "is no number"), (["isic", "--threads", "0"], "expected 1 to 64"),
-    (["isic", "--url", "http://example.org/"], "is none of an archive"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["ham"], "archive 'ham' is unknown; expected isic"),
+        (["isic", "--query", "diagnosis:nevus"], "expected diagnosis_1:Malignant"),
+        (["isic", "--query", "a and b"], "expected one such as diagnosis_1:Malignant AND"),
+        (["isic", "--license", "MIT"], "expected CC-0, CC-BY, CC-BY-NC"),
+        (["isic", "--limit", "0"], "expected 1 or more"),
+        (["isic", "--collection", "x"], "is no number"),
+        (["isic", "--threads", "0"], "expected 1 to 64"),
+        (["isic", "--url", "http://example.org/"], "is none of an archive"),
+    ],
+)
 def test_a_wrong_call_is_one_line_and_code_2(server, out, monkeypatch, capsys, words, message):
     monkeypatch.setattr(
         sys,

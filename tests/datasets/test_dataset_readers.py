@@ -1,4 +1,6 @@
-"""Each public data set, as it is published, is known by what it holds and becomes rows with labels, ids, splits and licences."""
+"""Each public data set, as it is published, is known by what it holds and becomes rows with labels, ids,
+splits and licences.
+"""
 
 import shutil
 
@@ -21,7 +23,8 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.published.imports import import_datasets
 from lentigo.errors import DataError, UsageError
 
-EXPECTED = {  # of the toys, by the policy archive: source, licence, diagnoses with their labels, what is left out
+# Of the toys, by the policy archive: source, licence, diagnoses with their labels, what is left out
+EXPECTED = {
     "ham10000": (
         "HAM10000",
         {"CC BY-NC 4.0"},
@@ -85,9 +88,13 @@ EXPECTED = {  # of the toys, by the policy archive: source, licence, diagnoses w
     ),
 }
 SEVEN = {  # the diagnoses of those that are read
-    "isic2024": {"melanoma": 1}, "bcn20000": {"melanoma": 1, "nevus": 1, "squamous_cell_carcinoma": 1}, "milk10k": {"nevus": 2, "squamous_cell_carcinoma": 2},
-    "derm7pt": {"melanoma": 1, "nevus": 1, "benign_keratosis": 1}, "ddi": {"melanoma": 1, "nevus": 1}, "fitzpatrick17k": {"melanoma": 1, "dermatofibroma": 1},
-}  # fmt: skip
+    "isic2024": {"melanoma": 1},
+    "bcn20000": {"melanoma": 1, "nevus": 1, "squamous_cell_carcinoma": 1},
+    "milk10k": {"nevus": 2, "squamous_cell_carcinoma": 2},
+    "derm7pt": {"melanoma": 1, "nevus": 1, "benign_keratosis": 1},
+    "ddi": {"melanoma": 1, "nevus": 1},
+    "fitzpatrick17k": {"melanoma": 1, "dermatofibroma": 1},
+}
 
 
 def read(tmp_path, *sources, **options):
@@ -153,7 +160,8 @@ def test_a_named_table_that_is_not_understood_is_refused_not_passed_over_for_the
     )
     with pytest.raises(
         DataError,
-        match=r"histology\.csv: a table of no kind that is known; its columns are photo_no, result_of_biopsy; .*--image-column NAME --label-column NAME",
+        match=r"histology\.csv: a table of no kind that is known; its columns are photo_no, "
+        r"result_of_biopsy; .*--image-column NAME --label-column NAME",
     ):
         read(tmp_path, table)
     _, manifest = read(tmp_path, table, columns=make_options("photo_no", "result_of_biopsy"))
@@ -453,7 +461,8 @@ def test_what_is_of_no_kind_is_a_data_error_that_lists_all_kinds(tmp_path, kind)
     draw(tmp_path / "set" / "a.jpg", "a")
     with pytest.raises(
         DataError,
-        match=r"set: (of no kind that is known; expected one of ham10000: .*; ph2: .*; folders: |nothing of the kind)",
+        match=r"set: (of no kind that is known; expected one of ham10000: .*; ph2: .*; folders: |nothing of "
+        r"the kind)",
     ):
         read(tmp_path, tmp_path / "set", kind=kind)
 

@@ -80,8 +80,18 @@ def test_a_dataset_may_be_given_instead_of_a_path(folder):
 def test_the_description_is_json(folder):
     value = json.loads(json.dumps(describe_dataset(folder).to_json(), allow_nan=False))
     assert set(value) == {
-        "name", "n", "groups", "sizes", "fingerprint", "diagnoses", "other_diagnoses", "counts", "reading", "notes", "problems",
-    }  # fmt: skip
+        "name",
+        "n",
+        "groups",
+        "sizes",
+        "fingerprint",
+        "diagnoses",
+        "other_diagnoses",
+        "counts",
+        "reading",
+        "notes",
+        "problems",
+    }
     assert value["counts"]["train"] == {"benign": 3, "malignant": 2} and set(value["problems"][0]) == {
         "image",
         "error",

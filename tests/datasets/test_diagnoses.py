@@ -34,18 +34,35 @@ def test_exceptions_of_a_policy_are_diagnoses_of_the_table(policy):
 @pytest.mark.parametrize(
     "policy, word, label",
     [
-        ("archive", "akiec", "indeterminate"), ("archive", "ACK", "indeterminate"), ("archive", "Solar or actinic keratosis", "indeterminate"),
-        ("archive", "atypical melanocytic proliferation", "indeterminate"), ("ham10000", "akiec", "malignant"), ("ham10000", "AK", "malignant"),
-        ("ham10000", "atypical melanocytic proliferation", "indeterminate"), ("pad-ufes-20", "ACK", "benign"), ("pad-ufes-20", "akiec", "indeterminate"),
+        ("archive", "akiec", "indeterminate"),
+        ("archive", "ACK", "indeterminate"),
+        ("archive", "Solar or actinic keratosis", "indeterminate"),
+        ("archive", "atypical melanocytic proliferation", "indeterminate"),
+        ("ham10000", "akiec", "malignant"),
+        ("ham10000", "AK", "malignant"),
+        ("ham10000", "atypical melanocytic proliferation", "indeterminate"),
+        ("pad-ufes-20", "ACK", "benign"),
+        ("pad-ufes-20", "akiec", "indeterminate"),
     ],
-)  # fmt: skip
+)
 def test_policies_differ_in_actinic_keratosis(policy, word, label):
     assert find_policy(policy).judge(NAME_OF[normalise(word)], None) == label
 
 
 @pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("word, label", [("Melanoma, NOS", "malignant"), ("BCC", "malignant"), ("scc", "malignant"), ("Bowen's disease", "malignant"),
-                                         ("naevus", "benign"), ("SEK", "benign"), ("dysplastic nevus", "benign"), ("vasc", "benign")])  # fmt: skip
+@pytest.mark.parametrize(
+    "word, label",
+    [
+        ("Melanoma, NOS", "malignant"),
+        ("BCC", "malignant"),
+        ("scc", "malignant"),
+        ("Bowen's disease", "malignant"),
+        ("naevus", "benign"),
+        ("SEK", "benign"),
+        ("dysplastic nevus", "benign"),
+        ("vasc", "benign"),
+    ],
+)
 def test_policies_agree_in_all_else(policy, word, label):
     assert find_policy(policy).judge(NAME_OF[normalise(word)], None) == label
 
@@ -84,26 +101,31 @@ def test_an_unknown_policy_is_a_usage_error_that_lists_them():
     [
         (
             "melanoma",
-            "mel, MEL, Melanoma Invasive, melanoma (less than 0.76 mm), melanoma-in-situ, nodular-melanoma-(nm), lentigo maligna, superficial spreading melanoma ssm",
+            "mel, MEL, Melanoma Invasive, melanoma (less than 0.76 mm), melanoma-in-situ, "
+            "nodular-melanoma-(nm), lentigo maligna, superficial spreading melanoma ssm",
         ),
         (
             "nevus",
-            "nv, NV, NEV, Clark nevus, reed or spitz nevus, melanocytic-nevi, nevocytic nevus, dysplastic-nevus, Atypical Nevus",
+            "nv, NV, NEV, Clark nevus, reed or spitz nevus, melanocytic-nevi, nevocytic nevus, "
+            "dysplastic-nevus, Atypical Nevus",
         ),
         ("basal_cell_carcinoma", "bcc, BCC, basal-cell-carcinoma-nodular, basal cell carcinoma morpheiform"),
         (
             "squamous_cell_carcinoma",
-            "scc, SCCKA, akiec, AK, ACK, Bowen's disease, squamous-cell-carcinoma-in-situ, keratoacanthoma, actinic-keratosis",
+            "scc, SCCKA, akiec, AK, ACK, Bowen's disease, squamous-cell-carcinoma-in-situ, keratoacanthoma, "
+            "actinic-keratosis",
         ),
         (
             "benign_keratosis",
-            "bkl, BKL, SEK, seborrheic keratosis, solar-lentigo, lichenoid keratosis, seborrheic-keratosis-irritated, lentigo NOS",
+            "bkl, BKL, SEK, seborrheic keratosis, solar-lentigo, lichenoid keratosis, "
+            "seborrheic-keratosis-irritated, lentigo NOS",
         ),
         ("dermatofibroma", "df, DF, dermatofibroma"),
         ("vascular_lesion", "vasc, VASC, angioma, pyogenic-granuloma, vascular lesion"),
         (
             None,
-            "unknown, neurofibroma, BEN_OTH, MAL_OTH, INF, UNK, benign, malignant, epidermal nevus, nevus sebaceous of jadassohn, psoriasis",
+            "unknown, neurofibroma, BEN_OTH, MAL_OTH, INF, UNK, benign, malignant, epidermal nevus, nevus "
+            "sebaceous of jadassohn, psoriasis",
         ),
     ],
 )

@@ -192,28 +192,54 @@ def test_a_file_that_the_archive_replaced_is_fetched_by_an_update(server, out):
 # --- an archive that does not behave
 
 
-@pytest.mark.parametrize("fault", [
-    Answer(429), Answer(429, headers={"Retry-After": "0"}), Answer(500), Answer(503), Answer(body=draw_image(3), cut=1000), Answer(body=b"", length=2000, cut=0),
-    Answer(body=draw_image(3)[:-10]), Answer(body=b"<html>wait</html>", headers={"Content-Type": "text/html"}),
-    Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}), Answer(body=draw_image(3) + b"more"),
-    Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6), Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Answer(429),
+        Answer(429, headers={"Retry-After": "0"}),
+        Answer(500),
+        Answer(503),
+        Answer(body=draw_image(3), cut=1000),
+        Answer(body=b"", length=2000, cut=0),
+        Answer(body=draw_image(3)[:-10]),
+        Answer(body=b"<html>wait</html>", headers={"Content-Type": "text/html"}),
+        Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}),
+        Answer(body=draw_image(3) + b"more"),
+        Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6),
+        Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6),
+    ],
+)
 def test_a_fault_that_passes_leaves_no_trace(server, out, fault):
     server.faults["ISIC_0000003"] = [fault]
     assert get(server, out).problems == () and images(out) == server.files and hidden(out) == []
     assert server.fetched().count("ISIC_0000003") == 2
 
 
-@pytest.mark.parametrize(("fault", "words"), [
-    (Answer(503), "answered 503 each time; expected 200"),
-    (Answer(body=draw_image(3), cut=1000), "no whole answer (RemoteProtocolError"),
-    (Answer(body=draw_image(3)[:-10]), "bytes; expected {size}, which the archive lists"),
-    (Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6), "gave 900 bytes; expected {size}, which the archive lists"),
-    (Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6), "gave more than {size} bytes; expected {size}"),
-    (Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}), "is no photograph (text/html: not a photograph ({size} bytes of text)"),
-    (Answer(302, headers={"Location": "http://elsewhere.org/a.jpg"}), "keeps a file at http://elsewhere.org; expected https: not followed"),
-    (Answer(403), "answered 403; expected 200"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("fault", "words"),
+    [
+        (Answer(503), "answered 503 each time; expected 200"),
+        (Answer(body=draw_image(3), cut=1000), "no whole answer (RemoteProtocolError"),
+        (Answer(body=draw_image(3)[:-10]), "bytes; expected {size}, which the archive lists"),
+        (
+            Answer(body=draw_image(3)[:900], headers={"Content-Length": None}, cut=10**6),
+            "gave 900 bytes; expected {size}, which the archive lists",
+        ),
+        (
+            Answer(body=draw_image(3) + b"more", headers={"Content-Length": None}, cut=10**6),
+            "gave more than {size} bytes; expected {size}",
+        ),
+        (
+            Answer(body=b"<" * len(draw_image(3)), headers={"Content-Type": "text/html"}),
+            "is no photograph (text/html: not a photograph ({size} bytes of text)",
+        ),
+        (
+            Answer(302, headers={"Location": "http://elsewhere.org/a.jpg"}),
+            "keeps a file at http://elsewhere.org; expected https: not followed",
+        ),
+        (Answer(403), "answered 403; expected 200"),
+    ],
+)
 def test_a_fault_that_stays_costs_that_photograph_alone_and_the_next_call_fetches_it_alone(
     server, out, fault, words
 ):
@@ -279,7 +305,8 @@ def test_an_archive_that_is_down_is_not_asked_for_every_photograph(out):
         server.always = dict.fromkeys(server.files, Answer(404))
         with pytest.raises(
             ArchiveError,
-            match=f"{FAILURES_IN_A_ROW} photographs in a row could not be fetched, the last ISIC_.*; what came before is kept",
+            match=f"{FAILURES_IN_A_ROW} photographs in a row could not be fetched, the last ISIC_.*; what "
+            "came before is kept",
         ):
             get(server, out, threads=2)
         assert len(server.fetched()) < 3 * FAILURES_IN_A_ROW

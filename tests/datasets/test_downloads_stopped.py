@@ -38,7 +38,9 @@ def out(tmp_path):
 
 @contextmanager
 def halfway(server, out, name, start):
-    """A download in a process of its own that has half of a photograph and waits for the rest, and the event that it waits for."""
+    """A download in a process of its own that has half of a photograph and waits for the rest, and the event
+    that it waits for.
+    """
     hold = threading.Event()
     server.faults[name] = [Answer(body=server.files[name], cut=1000, hold=hold)]
     with start(out, server) as process:

@@ -36,7 +36,8 @@ def test_two_that_differ_are_not_guessed_at(tmp_path):
     answer = write(tmp_path, one__a_jpg="this", two__a_jpg="that").find("a")
     assert answer == Problem(
         "a",
-        f"2 different files have that name ({tmp_path}/one/a.jpg, {tmp_path}/two/a.jpg); expected one: rename or remove the others",
+        f"2 different files have that name ({tmp_path}/one/a.jpg, {tmp_path}/two/a.jpg); expected one: "
+        "rename or remove the others",
     )
 
 

@@ -1,4 +1,6 @@
-"""An import gives one manifest and a record of what was decided; what cannot be used is listed with the cure."""
+"""An import gives one manifest and a record of what was decided; what cannot be used is listed with the
+cure.
+"""
 
 import json
 import shutil
@@ -152,12 +154,18 @@ def test_the_record_says_policy_mapping_counts_sources_and_licences(tmp_path):
         record["policy"]["name"] == "ham10000"
         and record["policy"]["exceptions"]["actinic keratosis"] == "malignant"
     )
-    assert {(row["source"], row["diagnosis"], row["diagnosis_name"], row["judged"], row["n"]) for row in record["mapping"]} >= {
-        ("HAM10000", "nv", "nevus", "benign", 2), ("HAM10000", "akiec", "actinic keratosis or intraepithelial carcinoma", "malignant", 1),
+    assert {
+        (row["source"], row["diagnosis"], row["diagnosis_name"], row["judged"], row["n"])
+        for row in record["mapping"]
+    } >= {
+        ("HAM10000", "nv", "nevus", "benign", 2),
+        ("HAM10000", "akiec", "actinic keratosis or intraepithelial carcinoma", "malignant", 1),
         ("PAD-UFES-20", "ACK", "actinic keratosis", "malignant", 1),
-    }  # fmt: skip
-    assert [(source["source"], source["n"], source["n_malignant"], source["licenses"]) for source in record["sources"]] == [
-        ("HAM10000", 8, 3, ["CC BY-NC 4.0"]), ("PAD-UFES-20", 6, 4, ["CC BY 4.0"])]  # fmt: skip
+    }
+    assert [
+        (source["source"], source["n"], source["n_malignant"], source["licenses"])
+        for source in record["sources"]
+    ] == [("HAM10000", 8, 3, ["CC BY-NC 4.0"]), ("PAD-UFES-20", 6, 4, ["CC BY 4.0"])]
     assert record["manifest_sha256"] == hash_file(tmp_path / "manifest.csv") and record["n"] == 14
     assert {name: record[name] for name in answer.to_json()} == json.loads(json.dumps(answer.to_json()))
 
@@ -181,7 +189,9 @@ def test_a_photograph_in_two_sets_is_kept_in_both_and_shares_a_group(tmp_path):
     )
     table = read(tmp_path / "manifest.csv")
     assert table.groupby("duplicate_group")["source"].agg(list).to_dict() == {
-        **{f"isic:ISIC_000000{n}": ["HAM10000", "ISIC 2018"] for n in (1, 2, 3)}, "isic:ISIC_0000005": ["HAM10000", "ISIC archive"]}  # fmt: skip
+        **{f"isic:ISIC_000000{n}": ["HAM10000", "ISIC 2018"] for n in (1, 2, 3)},
+        "isic:ISIC_0000005": ["HAM10000", "ISIC archive"],
+    }
     assert (
         answer.duplicates == {"groups": 4, "photographs": 8, "in_several_sources": 8}
         and answer.conflicts == ()
@@ -279,7 +289,8 @@ def test_a_table_of_which_no_photograph_is_there_is_one_problem(tmp_path):
     ]
     assert (
         problems[-1].error
-        == "none of its 1 photographs is there; expected files such as ISIC_0034524.jpg: name their folder or ZIP too"
+        == "none of its 1 photographs is there; expected files such as ISIC_0034524.jpg: name their folder "
+        "or ZIP too"
     )
 
 
@@ -416,7 +427,8 @@ def test_a_manifest_of_which_every_path_climbs_is_a_data_error(tmp_path):
     write_csv(tmp_path / "set" / "manifest.csv", "image label", [("../a.jpg", 0)])
     with pytest.raises(
         DataError,
-        match=r"none of its 1 photographs can be used; the first: \.\./a\.jpg: leads out of the manifest's folder",
+        match=r"none of its 1 photographs can be used; the first: \.\./a\.jpg: leads out of the manifest's "
+        r"folder",
     ):
         import_datasets(tmp_path / "set", tmp_path / "m.csv")
 

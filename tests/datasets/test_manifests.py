@@ -1,4 +1,6 @@
-"""Data sets: class folders, split folders and manifests become one table, or one clear line says what is wrong."""
+"""Data sets: class folders, split folders and manifests become one table, or one clear line says what is
+wrong.
+"""
 
 import shutil
 import sys
@@ -100,7 +102,8 @@ def test_a_third_class_is_named(tmp_path):
     build(tmp_path, "benign/a.png", "malignant/a.png", "suspicious/a.png")
     with pytest.raises(
         DataError,
-        match=r"class folder 'suspicious' is unknown; .*rename or remove it, say what it means \(--map suspicious=benign\), or write a manifest",
+        match=r"class folder 'suspicious' is unknown; .*rename or remove it, say what it means \(--map "
+        r"suspicious=benign\), or write a manifest",
     ):
         load_dataset(tmp_path)
 
@@ -310,7 +313,8 @@ def test_unknown_labels_are_counted_and_named(tmp_path, name):
     path = write_manifest(tmp_path, name, label=["benign", "song", "melanoma", "song", None])
     with pytest.raises(
         DataError,
-        match=r"column 'label': not understood: 'song' \(2\), beside .*; expected benign, malignant.*--map song=malignant",
+        match=r"column 'label': not understood: 'song' \(2\), beside .*; expected benign, malignant.*--map "
+        r"song=malignant",
     ):
         load_dataset(path)
 
@@ -699,17 +703,21 @@ def test_placeholders_are_missing_in_every_column_of_words(tmp_path, column):
     assert table[column].isna().tolist() == [False, True]
 
 
-@pytest.mark.parametrize(("content", "words"), [
-    ("zip", r"is a ZIP file, or a spreadsheet; .* unpack it; `lentigo data import"),
-    (b"%PDF-1.7\n\xff\xfe\x00", r"not a readable manifest \(a PDF document\)"),
-    (b"\xff\xd8\xff\xe0\x00\x10JFIF", r"not a readable manifest \(a photograph\)"),
-    (b"PAR1\x15\x04", "a Parquet table under another name"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1", "a spreadsheet of an old Excel: save it as CSV"),
-    (b"PK\x03\x04 not a whole spreadsheet", "a ZIP file, or a spreadsheet"),
-    (b'\xef\xbb\xbf [{"image": "a.jpg", "label": "benign"}]', "JSON: write its entries as rows"),
-    (b"<!DOCTYPE html><p>Sign in, please", "a page of HTML"),
-    (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
-], ids=["ZIP", "PDF", "JPEG", "Parquet", "old Excel", "Excel", "JSON", "HTML", "LFS"])  # fmt: skip
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("zip", r"is a ZIP file, or a spreadsheet; .* unpack it; `lentigo data import"),
+        (b"%PDF-1.7\n\xff\xfe\x00", r"not a readable manifest \(a PDF document\)"),
+        (b"\xff\xd8\xff\xe0\x00\x10JFIF", r"not a readable manifest \(a photograph\)"),
+        (b"PAR1\x15\x04", "a Parquet table under another name"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1", "a spreadsheet of an old Excel: save it as CSV"),
+        (b"PK\x03\x04 not a whole spreadsheet", "a ZIP file, or a spreadsheet"),
+        (b'\xef\xbb\xbf [{"image": "a.jpg", "label": "benign"}]', "JSON: write its entries as rows"),
+        (b"<!DOCTYPE html><p>Sign in, please", "a page of HTML"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+    ],
+    ids=["ZIP", "PDF", "JPEG", "Parquet", "old Excel", "Excel", "JSON", "HTML", "LFS"],
+)
 def test_a_file_that_is_no_table_is_named(tmp_path, content, words):
     path = tmp_path / "data.zip"
     if content == "zip":

@@ -1,4 +1,6 @@
-"""Masks: every way to write one gives the same array, and what looks wrong is listed, never mended in silence."""
+"""Masks: every way to write one gives the same array, and what looks wrong is listed, never mended in
+silence.
+"""
 
 import numpy as np
 import pandas as pd
@@ -53,11 +55,18 @@ def forms() -> dict[str, Image.Image]:
     drawn = np.zeros((*mask.shape, 4), np.uint8)
     drawn[..., 3] = mask * 255
     return {
-        "0 and 255": white, "0 and 1": Image.fromarray(mask), "1-bit": white.convert("1"), "RGB": white.convert("RGB"), "RGBA": white.convert("RGBA"),
-        "red": Image.fromarray(coloured), "palette": palette, "in the transparency": Image.fromarray(drawn),
-        "16-bit": Image.fromarray(mask.astype(np.uint16) * 65535), "16-bit, 0 and 1": Image.fromarray(mask.astype(np.uint16)),
+        "0 and 255": white,
+        "0 and 1": Image.fromarray(mask),
+        "1-bit": white.convert("1"),
+        "RGB": white.convert("RGB"),
+        "RGBA": white.convert("RGBA"),
+        "red": Image.fromarray(coloured),
+        "palette": palette,
+        "in the transparency": Image.fromarray(drawn),
+        "16-bit": Image.fromarray(mask.astype(np.uint16) * 65535),
+        "16-bit, 0 and 1": Image.fromarray(mask.astype(np.uint16)),
         "grey and alpha": Image.merge("LA", [white, Image.new("L", white.size, 255)]),
-    }  # fmt: skip
+    }
 
 
 @pytest.mark.parametrize("form", forms())

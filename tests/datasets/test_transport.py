@@ -104,8 +104,15 @@ def test_retry_after_may_be_a_date():
 
 def test_waits_double_differ_and_have_an_end(server):
     with Transport(server.url) as transport:
-        waits = [[transport._choose_wait(SimpleNamespace(attempt_number=n, outcome=SimpleNamespace(exception=lambda: Fault("x")))) for n in range(1, 12)]
-                 for _ in range(20)]  # fmt: skip
+        waits = [
+            [
+                transport._choose_wait(
+                    SimpleNamespace(attempt_number=n, outcome=SimpleNamespace(exception=lambda: Fault("x")))
+                )
+                for n in range(1, 12)
+            ]
+            for _ in range(20)
+        ]
     for one in waits:
         assert all(min(2**n, 60) <= wait <= 2 * min(2**n, 60) for n, wait in enumerate(one))
     assert len({wait for one in waits for wait in one}) == 220
@@ -227,8 +234,16 @@ def test_https_and_this_machine_are_fine_with_or_without_a_slash_at_the_end(addr
     assert Transport(address).base.path.endswith("/")
 
 
-@pytest.mark.parametrize("target", ["https://elsewhere.org/api/v2/", "http://127.0.0.1:1/api/v2/", "//elsewhere.org/", "https://api.isic-archive.com.elsewhere.org/",
-                                    "https://api.isic-archive.com:8443/api/v2/"])  # fmt: skip
+@pytest.mark.parametrize(
+    "target",
+    [
+        "https://elsewhere.org/api/v2/",
+        "http://127.0.0.1:1/api/v2/",
+        "//elsewhere.org/",
+        "https://api.isic-archive.com.elsewhere.org/",
+        "https://api.isic-archive.com:8443/api/v2/",
+    ],
+)
 def test_the_interface_is_not_followed_to_another_host(target):
     transport = Transport("https://api.isic-archive.com/api/v2/")
     with pytest.raises(

@@ -106,7 +106,8 @@ def test_a_bomb_is_refused_by_its_declared_ratio_and_nothing_is_written(tmp_path
     path = pack(tmp_path / "s.zip", **{"a.bmp": bytes(4_000_000)})
     with pytest.raises(
         DataError,
-        match=r"unpacks to 4 MB, \d+ times its size, as ZIP bombs do; expected photographs, at most 100 times",
+        match=r"unpacks to 4 MB, \d+ times its size, as ZIP bombs do; expected photographs, at most 100 "
+        r"times",
     ):
         unpack(path, tmp_path / "out", limits=SMALL)
     assert not (tmp_path / "out").exists()

@@ -1,4 +1,6 @@
-"""Duplicates: a copy is found whatever was done to it and its change is named; what looks alike only is left alone."""
+"""Duplicates: a copy is found whatever was done to it and its change is named; what looks alike only is left
+alone.
+"""
 
 import json
 

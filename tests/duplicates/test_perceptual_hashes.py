@@ -35,8 +35,12 @@ CHANGES = {
     "cropped to a square": (crop_square, {"quality": 85}, ".jpg"),
     "mirrored": (ImageOps.mirror, {"quality": 85}, ".jpg"),
     "quarter turn": (lambda image: image.transpose(Image.Transpose.ROTATE_90), {"quality": 85}, ".jpg"),
-    "turned by 37 degrees": (lambda image: crop_square(image).rotate(37, Image.Resampling.BICUBIC), {"quality": 85}, ".jpg"),
-}  # fmt: skip
+    "turned by 37 degrees": (
+        lambda image: crop_square(image).rotate(37, Image.Resampling.BICUBIC),
+        {"quality": 85},
+        ".jpg",
+    ),
+}
 
 
 @pytest.mark.parametrize("change", CHANGES)

@@ -17,7 +17,9 @@ from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 @pytest.fixture
 def images(tmp_path, monkeypatch):
-    """Eight photographs, with a cache of their own: four lesions, a mirrored copy, the same file twice, one blank, one unreadable."""
+    """Eight photographs, with a cache of their own: four lesions, a mirrored copy, the same file twice, one
+    blank, one unreadable.
+    """
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "photos"
     for side in ("benign", "malignant"):

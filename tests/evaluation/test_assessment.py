@@ -13,9 +13,25 @@ from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
 
 KEYS = {
-    "n", "n_malignant", "accuracy", "auroc", "sensitivity", "specificity", "threshold", "brier", "ece", "average_precision",
-    "specificity_at_95_sensitivity", "coverage", "ci", "confusion", "split", "model", "data_fingerprint", "times_test_opened",
-}  # fmt: skip
+    "n",
+    "n_malignant",
+    "accuracy",
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "threshold",
+    "brier",
+    "ece",
+    "average_precision",
+    "specificity_at_95_sensitivity",
+    "coverage",
+    "ci",
+    "confusion",
+    "split",
+    "model",
+    "data_fingerprint",
+    "times_test_opened",
+}
 
 
 @pytest.fixture(scope="module")

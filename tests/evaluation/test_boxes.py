@@ -6,8 +6,14 @@ from lentigo.evaluation.masks.boxes import THRESHOLDS, match_boxes, measure_prec
 
 def precision(*photographs):
     """AP at 0.5 of photographs, each (boxes with scores, true boxes)."""
-    matches = [match_boxes(np.array([box for box, _ in found]).reshape(-1, 4), np.array([score for _, score in found]), np.array(true).reshape(-1, 4))
-               for found, true in photographs]  # fmt: skip
+    matches = [
+        match_boxes(
+            np.array([box for box, _ in found]).reshape(-1, 4),
+            np.array([score for _, score in found]),
+            np.array(true).reshape(-1, 4),
+        )
+        for found, true in photographs
+    ]
     return measure_precision(matches)[0]
 
 

@@ -1,4 +1,6 @@
-"""Photographs of an evaluation that show the same picture are one group, and those of the training are named."""
+"""Photographs of an evaluation that show the same picture are one group, and those of the training are
+named.
+"""
 
 import json
 import shutil

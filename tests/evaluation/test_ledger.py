@@ -1,4 +1,6 @@
-"""The ledger counts photographs, whatever set or file they come in and whatever a crash left in it; one that cannot be written is refused by name."""
+"""The ledger counts photographs, whatever set or file they come in and whatever a crash left in it; one that
+cannot be written is refused by name.
+"""
 
 import json
 import shutil
@@ -80,9 +82,14 @@ def test_lines_of_earlier_versions_count_their_set(dataset):
 
 
 DAMAGE = {
-    "torn": b'{"fingerprint": "ab', "not text": b"\xff\xfe\x00", "not JSON": b"[[[[[", "nested": b"[" * 100_000, "null": b"null\n",
-    "nothing in it": b'{"split": "test"}\n', "cut": b'{"fingerprint": "a", "method": 1, "photographs": "AAA=", "new": ""}\n',
-}  # fmt: skip
+    "torn": b'{"fingerprint": "ab',
+    "not text": b"\xff\xfe\x00",
+    "not JSON": b"[[[[[",
+    "nested": b"[" * 100_000,
+    "null": b"null\n",
+    "nothing in it": b'{"split": "test"}\n',
+    "cut": b'{"fingerprint": "a", "method": 1, "photographs": "AAA=", "new": ""}\n',
+}
 
 
 @pytest.mark.parametrize("damage", DAMAGE)

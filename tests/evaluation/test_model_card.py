@@ -49,10 +49,22 @@ def test_the_run_holds_what_its_card_gives(bundle, text):
 def test_facts_of_the_card_appear(bundle, text):
     card = bundle.card
     facts = [
-        bundle.name, card["disclaimer"], card["architecture"], f"{card['parameters']:,}", card["input"]["resize"], card["files"][GRAPH], card["weights"],
-        card["threshold_rule"], card["data"]["fingerprint"], card["calibration"]["note"], f"{card['refusal']['distance_limit']:.4g}", card["refusal"]["alpha"], card["machine"],
-        *card["libraries"].values(), f"{card['data']['training']} to learn from, {card['data']['validation']} for validation",
-    ]  # fmt: skip
+        bundle.name,
+        card["disclaimer"],
+        card["architecture"],
+        f"{card['parameters']:,}",
+        card["input"]["resize"],
+        card["files"][GRAPH],
+        card["weights"],
+        card["threshold_rule"],
+        card["data"]["fingerprint"],
+        card["calibration"]["note"],
+        f"{card['refusal']['distance_limit']:.4g}",
+        card["refusal"]["alpha"],
+        card["machine"],
+        *card["libraries"].values(),
+        f"{card['data']['training']} to learn from, {card['data']['validation']} for validation",
+    ]
     assert [fact for fact in facts if escape_markdown(fact) not in text] == []
 
 
@@ -73,8 +85,10 @@ def test_what_was_measured_of_it_stands_in_the_card_of_the_weights_in_the_box():
     assert said["model"].partition("@")[2] == bundle.name.partition("@")[2] and "Not in this RUN" not in text
     for line in (
         f"| AUROC | {said['auroc']:.3f} | {said['ci']['auroc'][0]:.3f} to {said['ci']['auroc'][1]:.3f} |",
-        f"| the border of the picture | {said['shortcut_baselines']['border_only_auroc']:.3f} (", "| unchanged | ", f"| ink | {said['stress'][-2]['auroc']:.3f} (",
-    ):  # fmt: skip
+        f"| the border of the picture | {said['shortcut_baselines']['border_only_auroc']:.3f} (",
+        "| unchanged | ",
+        f"| ink | {said['stress'][-2]['auroc']:.3f} (",
+    ):
         assert line in text, line
     assert text == (bundle.folder / "model_card.md").read_text(encoding="utf-8")
 
@@ -147,12 +161,27 @@ def test_an_older_card_says_what_it_does_not_hold(bundle):
         ), name
 
 
-@pytest.mark.parametrize("fit, sentence", [
-    ({"kind": "platt", "slope": 0.7, "intercept": -0.4, "n": 200}, "are 0.7 times the logit, plus -0.4, fitted on 200"),
-    ({"kind": "beta", "slope": 0.7, "slope_below": 1.2, "intercept": 0.1, "n": 4000}, "slope 0.7 for large logits, 1.2 for small ones"),
-    ({"kind": "isotonic", "knots": [0.0, 1.0], "values": [0.1, 0.9], "n": 4000}, "isotonic map of 2 knots, fitted on 4,000"),
-    ({"kind": "none", "n": 9, "note": "not calibrated: validation has 4 photographs"}, "not calibrated: validation has 4 photographs"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "fit, sentence",
+    [
+        (
+            {"kind": "platt", "slope": 0.7, "intercept": -0.4, "n": 200},
+            "are 0.7 times the logit, plus -0.4, fitted on 200",
+        ),
+        (
+            {"kind": "beta", "slope": 0.7, "slope_below": 1.2, "intercept": 0.1, "n": 4000},
+            "slope 0.7 for large logits, 1.2 for small ones",
+        ),
+        (
+            {"kind": "isotonic", "knots": [0.0, 1.0], "values": [0.1, 0.9], "n": 4000},
+            "isotonic map of 2 knots, fitted on 4,000",
+        ),
+        (
+            {"kind": "none", "n": 9, "note": "not calibrated: validation has 4 photographs"},
+            "not calibrated: validation has 4 photographs",
+        ),
+    ],
+)
 def test_the_calibration_is_described(bundle, fit, sentence):
     card = bundle.card | {"calibration": fit}
     assert sentence in read_section(write_card(Bundle(bundle.folder, card)), "Calibration")

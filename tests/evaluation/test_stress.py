@@ -1,4 +1,6 @@
-"""Stress: the changes are what their names say, chance follows seed and photograph, and the table compares with the unchanged."""
+"""Stress: the changes are what their names say, chance follows seed and photograph, and the table compares
+with the unchanged.
+"""
 
 import numpy as np
 import pandas as pd
@@ -223,7 +225,9 @@ def test_the_loss_is_that_from_the_unchanged():
 
 
 def test_the_interval_of_the_loss_is_paired():
-    """A change that leaves the order as it is loses nothing in any resample, whatever the AUROC's own interval."""
+    """A change that leaves the order as it is loses nothing in any resample, whatever the AUROC's own
+    interval.
+    """
     rng = np.random.default_rng(0)
     malignant, scores = np.arange(60) % 2, rng.random(60)
     _, other = compare_answers({"unchanged": scores, "halved": scores / 2}, malignant, np.arange(60), 0.5)
@@ -287,6 +291,18 @@ def test_the_table_has_a_row_for_each_change_and_the_ends_of_each_interval(stres
     table = tabulate_stress(stresses.values())
     assert list(table["name"]) == list(stresses)
     assert list(table.columns) == [
-        "name", "n", "auroc", "auroc_low", "auroc_high", "loss", "loss_low", "loss_high", "changed", "changed_low", "changed_high", "missed", "shift",
-    ]  # fmt: skip
+        "name",
+        "n",
+        "auroc",
+        "auroc_low",
+        "auroc_high",
+        "loss",
+        "loss_low",
+        "loss_high",
+        "changed",
+        "changed_low",
+        "changed_high",
+        "missed",
+        "shift",
+    ]
     assert (table.loc[16, ["auroc_low", "auroc_high"]].tolist()) == list(stresses["ink"].auroc_ci)

@@ -54,8 +54,12 @@ def test_ages_are_binned_by_twenty_years_in_order():
     ages = [85.0, 59, 60, 40, 19, 0, None, "n/a", -1, 100] * 40
     rows = tabulate(age=ages)
     assert [(row.value, row.n) for row in rows] == [
-        ("0 to 19", 80), ("40 to 59", 80), ("60 to 79", 40), ("80 and above", 80), ("unknown", 120),
-    ]  # fmt: skip
+        ("0 to 19", 80),
+        ("40 to 59", 80),
+        ("60 to 79", 40),
+        ("80 and above", 80),
+        ("unknown", 120),
+    ]
 
 
 def test_rows_of_a_column_hold_every_photograph_once():

@@ -57,7 +57,9 @@ def test_a_file_address_is_read(image):
 
 @pytest.fixture
 def odd_server():
-    """A web server by the name that is asked for: `endless` never ends, `silent` says nothing more, anything else is not there."""
+    """A web server by the name that is asked for: `endless` never ends, `silent` says nothing more, anything
+    else is not there.
+    """
     ended = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
@@ -182,7 +184,9 @@ def test_addresses_stay_as_they_are_in_a_manifest_that_is_written(bucket, tmp_pa
 
 @pytest.fixture
 def server(image):
-    """A web server on this machine: /mole.jpg, and /away, which leads to the same under another name of this machine."""
+    """A web server on this machine: /mole.jpg, and /away, which leads to the same under another name of this
+    machine.
+    """
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -56,9 +56,13 @@ def add_many_hairs(image, rng):
 
 
 DRAWN = {
-    "hair": add_many_hairs, "ruler": add_ruler, "ink": add_ink, "dark_corners": add_dark_corners, "white_frame": add_white_frame,
+    "hair": add_many_hairs,
+    "ruler": add_ruler,
+    "ink": add_ink,
+    "dark_corners": add_dark_corners,
+    "white_frame": add_white_frame,
     "colour_cast": add_violet_light,
-}  # fmt: skip
+}
 
 
 def test_a_plain_picture_has_none():

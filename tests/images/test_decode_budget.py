@@ -1,4 +1,6 @@
-"""The budget of decoded bytes: one for all threads, kept by estimates from the header, and refusals that say so."""
+"""The budget of decoded bytes: one for all threads, kept by estimates from the header, and refusals that say
+so.
+"""
 
 import io
 import struct
@@ -57,7 +59,8 @@ def test_a_photograph_beyond_the_budget_is_refused_with_the_cure(narrow_budget):
     content = encode(Image.new("RGB", (3000, 3000)), "WEBP", lossless=True)
     with pytest.raises(
         ImageError,
-        match=r"x: 9 million pixels, which take 153 MB to decode; expected at most 5 million .*as baseline JPEG",
+        match=r"x: 9 million pixels, which take 153 MB to decode; expected at most 5 million .*as baseline "
+        r"JPEG",
     ):
         decode_image(content, "x")
 
@@ -118,9 +121,17 @@ def test_a_child_process_begins_with_the_whole_budget():
     assert budget.held == 0
 
 
-@pytest.mark.parametrize(("kind", "options", "rate"), [
-    ("PNG", {}, 4), ("JPEG", {}, 4), ("JPEG", {"progressive": True}, 10), ("WEBP", {"lossless": True}, 17), ("JPEG2000", {}, 24), ("BMP", {}, 4),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "options", "rate"),
+    [
+        ("PNG", {}, 4),
+        ("JPEG", {}, 4),
+        ("JPEG", {"progressive": True}, 10),
+        ("WEBP", {"lossless": True}, 17),
+        ("JPEG2000", {}, 24),
+        ("BMP", {}, 4),
+    ],
+)
 def test_the_estimate_follows_the_format(kind, options, rate):
     content = encode(Image.new("RGB", (100, 100)), kind, **options)
     assert estimate_bytes(open_content(content), content, (100, 100)) // 10_000 in (rate, rate + 1)
@@ -150,9 +161,15 @@ def test_a_jpeg_with_scans_without_end_is_refused():
         decode_image(content[:-2] + scans, "x")
 
 
-@pytest.mark.parametrize(("kind", "options", "refused"), [
-    ("WEBP", {"lossless": True}, True), ("PNG", {}, True), ("JPEG", {"progressive": True}, True), ("JPEG", {}, False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "options", "refused"),
+    [
+        ("WEBP", {"lossless": True}, True),
+        ("PNG", {}, True),
+        ("JPEG", {"progressive": True}, True),
+        ("JPEG", {}, False),
+    ],
+)
 def test_a_service_has_a_lower_limit_for_what_is_decoded_whole(kind, options, refused):
     content, limits = (
         encode(Image.new("RGB", (400, 300)), kind, **options),
@@ -161,7 +178,8 @@ def test_a_service_has_a_lower_limit_for_what_is_decoded_whole(kind, options, re
     if refused:
         with pytest.raises(
             ImageError,
-            match=r"x: 400 x 300 pixels, more than 0\.1 million in .*, which is decoded whole; .*as baseline JPEG",
+            match=r"x: 400 x 300 pixels, more than 0\.1 million in .*, which is decoded whole; .*as "
+            r"baseline JPEG",
         ):
             check_upload(content, "x", limits)
     else:

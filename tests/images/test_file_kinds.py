@@ -1,4 +1,6 @@
-"""Files that are something else are named by what they are, with the cure; what is sound is read, whatever stands beside the pixels."""
+"""Files that are something else are named by what they are, with the cure; what is sound is read, whatever
+stands beside the pixels.
+"""
 
 import io
 import struct
@@ -104,12 +106,19 @@ def test_a_flipped_bit_in_the_pixels_is_no_other_photograph():
         decode_image(bytes(content), "x")
 
 
-@pytest.mark.parametrize("note", [
-    chunk(b"zTXt", b"note\0\0" + zlib.compress(b"a" * 3_000_000)), chunk(b"tEXt", b"note\0" + b"a" * 3_000_000),
-    chunk(b"iTXt", b"note\0\1\0de\0Notiz\0" + zlib.compress(b"a" * 3_000_000)), chunk(b"iTXt", b"note\0\0\0\0\0" + b"a" * 3_000_000),
-    chunk(b"zTXt", b"note\0\0damaged"), chunk(b"tEXt", b"note\0text")[:-1] + b"?",
-    b"".join(chunk(b"zTXt", b"note\0\0" + zlib.compress(b"a" * 1_000_000)) for _ in range(80)),
-], ids=["zTXt", "tEXt", "iTXt packed", "iTXt", "damaged", "wrong checksum", "eighty"])  # fmt: skip
+@pytest.mark.parametrize(
+    "note",
+    [
+        chunk(b"zTXt", b"note\0\0" + zlib.compress(b"a" * 3_000_000)),
+        chunk(b"tEXt", b"note\0" + b"a" * 3_000_000),
+        chunk(b"iTXt", b"note\0\1\0de\0Notiz\0" + zlib.compress(b"a" * 3_000_000)),
+        chunk(b"iTXt", b"note\0\0\0\0\0" + b"a" * 3_000_000),
+        chunk(b"zTXt", b"note\0\0damaged"),
+        chunk(b"tEXt", b"note\0text")[:-1] + b"?",
+        b"".join(chunk(b"zTXt", b"note\0\0" + zlib.compress(b"a" * 1_000_000)) for _ in range(80)),
+    ],
+    ids=["zTXt", "tEXt", "iTXt packed", "iTXt", "damaged", "wrong checksum", "eighty"],
+)
 def test_comments_of_any_length_leave_the_pixels_whole(note):
     np.testing.assert_array_equal(
         decode_image(insert(encode(Image.fromarray(NOISE), "PNG"), note), "x", None), NOISE
@@ -138,11 +147,18 @@ def write_tiff(*pages: Image.Image, flags: tuple[int, ...] | None = None, **opti
 PHOTO = Image.fromarray(NOISE).resize((160, 120), Image.Resampling.BICUBIC)
 
 
-@pytest.mark.parametrize("content", [
-    write_tiff(PHOTO.resize((40, 30)), PHOTO, flags=(1, 0)), write_tiff(PHOTO, PHOTO.resize((40, 30)), flags=(0, 1)),
-    write_tiff(PHOTO.resize((40, 30)), PHOTO), write_tiff(PHOTO, PHOTO.resize((80, 60)), PHOTO.resize((40, 30))),
-    write_tiff(PHOTO, PHOTO.convert("1"), flags=(0, 4)), encode(PHOTO, "TIFF", big_tiff=True),
-], ids=["preview first", "preview last", "preview that does not say so", "pyramid", "mask", "BigTIFF"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content",
+    [
+        write_tiff(PHOTO.resize((40, 30)), PHOTO, flags=(1, 0)),
+        write_tiff(PHOTO, PHOTO.resize((40, 30)), flags=(0, 1)),
+        write_tiff(PHOTO.resize((40, 30)), PHOTO),
+        write_tiff(PHOTO, PHOTO.resize((80, 60)), PHOTO.resize((40, 30))),
+        write_tiff(PHOTO, PHOTO.convert("1"), flags=(0, 4)),
+        encode(PHOTO, "TIFF", big_tiff=True),
+    ],
+    ids=["preview first", "preview last", "preview that does not say so", "pyramid", "mask", "BigTIFF"],
+)
 def test_of_a_tiff_the_photograph_is_read(content):
     np.testing.assert_array_equal(decode_image(content, "x", None), np.asarray(PHOTO))
     assert measure_content(content, "x") == (160, 120)

@@ -1,4 +1,6 @@
-"""Photographs: whatever the file was, pixels are RGB, upright and 8 bits; what cannot be read is said, in its place."""
+"""Photographs: whatever the file was, pixels are RGB, upright and 8 bits; what cannot be read is said, in its
+place.
+"""
 
 import hashlib
 import io
@@ -251,8 +253,15 @@ def test_a_palette_is_looked_up():
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_every_exif_orientation_is_turned_upright(orientation):
-    turns = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-             6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270}  # fmt: skip
+    turns = {
+        2: Image.Transpose.FLIP_LEFT_RIGHT,
+        3: Image.Transpose.ROTATE_180,
+        4: Image.Transpose.FLIP_TOP_BOTTOM,
+        5: Image.Transpose.TRANSPOSE,
+        6: Image.Transpose.ROTATE_90,
+        7: Image.Transpose.TRANSVERSE,
+        8: Image.Transpose.ROTATE_270,
+    }
     upright, exif = Image.fromarray(NOISE), Image.Exif()
     exif[ORIENTATION] = orientation
     stored = upright.transpose(turns[orientation]) if orientation > 1 else upright
@@ -316,7 +325,9 @@ PRIMARIES = {  # of red, green, blue as XYZ under D50, in the columns; published
 def write_profile(
     name: str, space: bytes = b"RGB ", *, called: str = "", gamma: float = 2.2, pad: int = 0
 ) -> bytes:
-    """An ICC profile (version 2) of the primaries that `name` has, by hand: Pillow makes none but sRGB's. It may be `called` otherwise."""
+    """An ICC profile (version 2) of the primaries that `name` has, by hand: Pillow makes none but sRGB's. It
+    may be `called` otherwise.
+    """
 
     def number(value):
         return struct.pack(">i", round(value * 65536))
@@ -377,11 +388,17 @@ def test_the_colours_of_another_space_become_those_of_srgb(name, kind):
     assert np.abs(pixels.astype(int) - skin).mean() > 2.5
 
 
-@pytest.mark.parametrize("profile", [
-    pytest.param(write_profile("sRGB IEC61966-2.1"), id="sRGB by its description"), pytest.param(b"", id="none"), pytest.param(b"broken", id="broken"),
-    pytest.param(write_profile("Display P3")[:300], id="torn"), pytest.param(write_profile("Display P3", b"GRAY"), id="of grey"),
-    pytest.param(write_profile("Display P3", b"CMYK"), id="of inks"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "profile",
+    [
+        pytest.param(write_profile("sRGB IEC61966-2.1"), id="sRGB by its description"),
+        pytest.param(b"", id="none"),
+        pytest.param(b"broken", id="broken"),
+        pytest.param(write_profile("Display P3")[:300], id="torn"),
+        pytest.param(write_profile("Display P3", b"GRAY"), id="of grey"),
+        pytest.param(write_profile("Display P3", b"CMYK"), id="of inks"),
+    ],
+)
 def test_other_profiles_change_nothing(profile):
     np.testing.assert_array_equal(
         decode_image(encode(Image.fromarray(NOISE), "PNG", icc_profile=profile), "x", None), NOISE
@@ -671,7 +688,8 @@ def test_a_folder_that_cannot_be_read_is_listed_beside_the_photographs(tmp_path,
     assert [path.name for path in found] == ["a.jpg", "c.jpg"] and problem.image == str(home / "locked")
     assert (
         problem.error
-        == "the folder cannot be read (Permission denied); expected one that you may read: change its permissions"
+        == "the folder cannot be read (Permission denied); expected one that you may read: change its "
+        "permissions"
     )
 
 

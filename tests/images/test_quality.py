@@ -67,11 +67,14 @@ def test_nearly_all_plain_phantoms_pass():
     assert np.mean([not kinds(image, (600, 450)) for image in PHANTOMS]) >= 0.95
 
 
-@pytest.mark.parametrize(("kind", "damage"), [
-    ("blurred", lambda pixels: blurred(pixels, 3)),
-    ("blurred", lambda pixels: blurred(pixels, 8)),
-    ("dark", lambda pixels: lit(pixels, 0.25)),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("kind", "damage"),
+    [
+        ("blurred", lambda pixels: blurred(pixels, 3)),
+        ("blurred", lambda pixels: blurred(pixels, 8)),
+        ("dark", lambda pixels: lit(pixels, 0.25)),
+    ],
+)
 def test_damage_is_found_in_every_phantom(kind, damage):
     assert share(kind, [damage(image) for image in PHANTOMS]) == 1
 
@@ -167,10 +170,17 @@ def test_a_lesion_cut_by_a_corner_is_not_taken_for_a_dark_corner():
     assert cut(lesion_at(40, 40, radius=90)) > 0.1
 
 
-@pytest.mark.parametrize("image", [
-    np.full((224, 224, 3), SKIN, np.uint8),  # no lesion
-    np.random.default_rng(0).integers(60, 220, (28, 28, 1), np.uint8).repeat(8, 0).repeat(8, 1).repeat(3, 2),  # mottled
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "image",
+    [
+        np.full((224, 224, 3), SKIN, np.uint8),  # no lesion
+        np.random.default_rng(0)
+        .integers(60, 220, (28, 28, 1), np.uint8)
+        .repeat(8, 0)
+        .repeat(8, 1)
+        .repeat(3, 2),  # mottled
+    ],
+)
 def test_where_no_lesion_stands_out_nothing_is_said(image):
     assert cut(image) is None
 

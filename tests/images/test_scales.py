@@ -33,10 +33,16 @@ def test_two_photographs_of_one_name_are_told_apart_by_their_folders(tmp_path):
     )
 
 
-@pytest.mark.parametrize(("text", "words"), [
-    ("image,label\na.jpg,benign\n", "expected image"), ("", "no columns"), ("image,mm_per_pixel\na.jpg,wide\n", "'wide' of a.jpg"),
-    ("image,mm_per_pixel\na.jpg,-1\n", "'-1' of a.jpg"), ("isic_id,pixels_per_mm\nISIC_1,0\n", "'0' of ISIC_1"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("image,label\na.jpg,benign\n", "expected image"),
+        ("", "no columns"),
+        ("image,mm_per_pixel\na.jpg,wide\n", "'wide' of a.jpg"),
+        ("image,mm_per_pixel\na.jpg,-1\n", "'-1' of a.jpg"),
+        ("isic_id,pixels_per_mm\nISIC_1,0\n", "'0' of ISIC_1"),
+    ],
+)
 def test_a_table_that_is_none_is_named(tmp_path, text, words):
     with pytest.raises(DataError, match=words):
         read_scales(write(tmp_path, text))

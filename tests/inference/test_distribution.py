@@ -52,8 +52,27 @@ def test_several_machines_need_a_database_for_a_study():
 @pytest.mark.check
 def test_a_comparison_is_that_of_one_machine(synthetic_lesions, weight_file, tmp_path):
     shutil.copy(weight_file("mobilenetv3small"), tmp_path / "mobilenetv3small.weights.h5")
-    call = [sys.executable, "-m", "lentigo", "compare", str(synthetic_lesions), "--backbones", "mobilenetv3small", "--weights-dir", str(tmp_path), "--epochs", "2",
-            "--folds", "2", "--seeds", "1", "--no-duplicates", "--no-costs", "--fp32", "--json"]  # fmt: skip
+    call = [
+        sys.executable,
+        "-m",
+        "lentigo",
+        "compare",
+        str(synthetic_lesions),
+        "--backbones",
+        "mobilenetv3small",
+        "--weights-dir",
+        str(tmp_path),
+        "--epochs",
+        "2",
+        "--folds",
+        "2",
+        "--seeds",
+        "1",
+        "--no-duplicates",
+        "--no-costs",
+        "--fp32",
+        "--json",
+    ]
     together = subprocess.run(
         [*call, "--out", str(tmp_path / "together"), "--cluster", "local"], capture_output=True, text=True
     )

@@ -158,8 +158,18 @@ def test_predict_draws_on_the_way(run, image, bad, tmp_path):
     lines = [json.loads(line) for line in result.stdout.splitlines()]
     assert result.returncode == 3 and set(lines[0]) == {"image", "error"}
     assert set(lines[1]) == {
-        "image", "label", "probability", "threshold", "in_distribution", "shifted", "model", "seconds", "reason", "warnings", "figure",
-    }  # fmt: skip
+        "image",
+        "label",
+        "probability",
+        "threshold",
+        "in_distribution",
+        "shifted",
+        "model",
+        "seconds",
+        "reason",
+        "warnings",
+        "figure",
+    }
     with Image.open(lines[1]["figure"]) as opened:
         assert opened.width > opened.height
     assert len((tmp_path / "answers.csv").read_text().splitlines()) == 2

@@ -39,8 +39,10 @@ def test_an_impossible_prevalence_is_refused(prevalence):
         estimate_predictive_values(9, 10, 9, 10, prevalence)
 
 
-# The 70-gene signature, 31 of 34 cases and 32 of 44 controls, at a prevalence of 0.07: an example of Mercaldo 2007, with the
-# values of the R package CIfinder 2.0.0 (README, method "zhou": logit, and with continuity correction adjusted logit).
+# The 70-gene signature, 31 of 34 cases and 32 of 44 controls, at a prevalence of 0.07: an example of Mercaldo
+# 2007, with the
+# values of the R package CIfinder 2.0.0 (README, method "zhou": logit, and with continuity correction
+# adjusted logit).
 def test_the_published_example():
     values = estimate_predictive_values(31, 34, 32, 44, 0.07)
     assert (values.ppv, *values.ppv_ci) == pytest.approx((0.2010444, 0.1331384, 0.2919216), abs=1e-7)

@@ -28,9 +28,16 @@ def paint(lesion, colour):
     return np.clip(np.where(lesion[..., None], colour, SKIN) + noise, 0, 255).astype(np.uint8)
 
 
-@pytest.mark.parametrize(("regions", "expected"), [
-    ([(110, 110, 60)], True), ([(110, 110, 60), (20, 200, 10)], True), ([(110, 110, 15)], False), ([], False), ([(60, 110, 30), (160, 110, 25)], False),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("regions", "expected"),
+    [
+        ([(110, 110, 60)], True),
+        ([(110, 110, 60), (20, 200, 10)], True),
+        ([(110, 110, 15)], False),
+        ([], False),
+        ([(60, 110, 30), (160, 110, 25)], False),
+    ],
+)
 def test_one_lesion_of_a_good_size_makes_a_close_up(regions, expected):
     mask = np.max([disc(*region) for region in regions] or [np.zeros((224, 224))], axis=0)
     assert is_close_up(mask.astype(np.float32), Search()) == expected

@@ -94,7 +94,9 @@ def test_a_half_disc(radius, angle):
 
 
 def fold_half_disc():
-    """The share of a half-disc of radius 1 beyond its fold over the line through its centroid, at 4 / (3 pi) from its straight side, by integration."""
+    """The share of a half-disc of radius 1 beyond its fold over the line through its centroid, at 4 / (3 pi)
+    from its straight side, by integration.
+    """
     height = np.linspace(0, 1, 100_001)
     mirrored = 2 * 4 / (3 * np.pi) - height  # where a strip at that height falls
     width, width_there = (2 * np.sqrt(np.clip(1 - h**2, 0, None)) * (h >= 0) for h in (height, mirrored))

@@ -9,14 +9,25 @@ from lentigo.models.networks.backbones import BACKBONES, find_backbone, preproce
 from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2
 
 HOMES = {
-    "densenet": "densenet", "inceptionv3": "inception_v3", "inceptionresnetv2": "inception_resnet_v2", "xception": "xception", "vgg16": "vgg16",
-    "vgg19": "vgg19", "mobilenetv2": "mobilenet_v2", "mobilenetv3": "mobilenet_v3", "nasnet": "nasnet", "resnet": "resnet", "efficientnet": "efficientnet",
-}  # fmt: skip
+    "densenet": "densenet",
+    "inceptionv3": "inception_v3",
+    "inceptionresnetv2": "inception_resnet_v2",
+    "xception": "xception",
+    "vgg16": "vgg16",
+    "vgg19": "vgg19",
+    "mobilenetv2": "mobilenet_v2",
+    "mobilenetv3": "mobilenet_v3",
+    "nasnet": "nasnet",
+    "resnet": "resnet",
+    "efficientnet": "efficientnet",
+}
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3)).astype("uint8")
 
 
 def keras_preprocess(name):
-    """Keras' own `preprocess_input` for a backbone; that of EfficientNet-Lite2, which Keras has not, as its authors publish it."""
+    """Keras' own `preprocess_input` for a backbone; that of EfficientNet-Lite2, which Keras has not, as its
+    authors publish it.
+    """
     if name == "efficientnetlite2":
         return lambda pixels: (pixels - 127) / 128
     home = next(home for prefix, home in HOMES.items() if name.startswith(prefix))

@@ -91,11 +91,14 @@ def test_an_artefact_that_answers_otherwise_does_not_stay(copy, out):
     assert not out.exists() and [path.name for path in out.parent.iterdir()] == ["run"]
 
 
-@pytest.mark.parametrize("received", [
-    {"embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
-    {"logit": np.full((2, 1), np.nan), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
-    {"logit": np.ones((1, 1)), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "received",
+    [
+        {"embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
+        {"logit": np.full((2, 1), np.nan), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
+        {"logit": np.ones((1, 1)), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))},
+    ],
+)
 def test_an_answer_that_is_missing_no_number_or_misshapen_differs_infinitely(received):
     expected = {"logit": np.ones((2, 1)), "embedding": np.ones((2, 4)), "heatmap": np.ones((2, 7, 7))}
     assert compare(expected, received) == {"probability": np.inf, "embedding": 0, "heatmap": 0}
@@ -140,11 +143,14 @@ def test_a_run_without_keras_model_is_named(copy, out):
         export(copy, "onnx", out)
 
 
-@pytest.mark.parametrize(("module", "format", "int8", "cure"), [
-    ("lentigo.models.networks.network", "savedmodel", False, "lentigo[train]"),
-    ("ai_edge_litert.interpreter", "litert", False, "lentigo[export]"),
-    ("nncf", "openvino", True, "lentigo[export]"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("module", "format", "int8", "cure"),
+    [
+        ("lentigo.models.networks.network", "savedmodel", False, "lentigo[train]"),
+        ("ai_edge_litert.interpreter", "litert", False, "lentigo[export]"),
+        ("nncf", "openvino", True, "lentigo[export]"),
+    ],
+)
 def test_a_missing_library_is_named_with_its_cure(copy, out, monkeypatch, module, format, int8, cure):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ModelError) as caught:

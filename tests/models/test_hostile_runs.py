@@ -1,4 +1,6 @@
-"""A RUN from somebody else: whatever its card says, it is used or refused in one line, and leads nowhere out of its folder."""
+"""A RUN from somebody else: whatever its card says, it is used or refused in one line, and leads nowhere out
+of its folder.
+"""
 
 import copy
 import json
@@ -19,13 +21,40 @@ from lentigo.models.sent_bundle import SentBundle
 from lentigo.splits.leak_words import mark_leaks
 
 OUTSIDE = [
-    "../evil", "../../.bashrc", "/etc/cron.d/evil", "a/b", "a\\b", "..\\evil", "C:evil", "C:\\evil", "//host/share/x", ".", "..", "", " ", "x\0y", "x\ny",
-    "\x1b[2J", "x" * 256, "nul", "CON.txt", "a.", "a ", "\ud800",
-]  # fmt: skip
+    "../evil",
+    "../../.bashrc",
+    "/etc/cron.d/evil",
+    "a/b",
+    "a\\b",
+    "..\\evil",
+    "C:evil",
+    "C:\\evil",
+    "//host/share/x",
+    ".",
+    "..",
+    "",
+    " ",
+    "x\0y",
+    "x\ny",
+    "\x1b[2J",
+    "x" * 256,
+    "nul",
+    "CON.txt",
+    "a.",
+    "a ",
+    "\ud800",
+]
 HOSTILE = st.one_of(
-    st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False), st.text(max_size=8), st.sampled_from(OUTSIDE),
-    st.just(10**400), st.lists(st.integers(), max_size=3), st.dictionaries(st.text(max_size=4), st.none() | st.text(max_size=4), max_size=2),
-)  # fmt: skip
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(max_size=8),
+    st.sampled_from(OUTSIDE),
+    st.just(10**400),
+    st.lists(st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=4), st.none() | st.text(max_size=4), max_size=2),
+)
 
 
 @pytest.fixture(scope="module")
@@ -102,9 +131,20 @@ def test_a_parcel_is_unpacked_into_its_own_folder(tmp_path, monkeypatch, name):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("text", [
-    "[" * 100_000, '{"format": ' + "9" * 5000 + "}", '{"format": 1, "threshold": NaN}', '{"format": 1e999}', '{"format": true}', "null", '"card"', "\x00",
-], ids=range(8))  # fmt: skip
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"format": ' + "9" * 5000 + "}",
+        '{"format": 1, "threshold": NaN}',
+        '{"format": 1e999}',
+        '{"format": true}',
+        "null",
+        '"card"',
+        "\x00",
+    ],
+    ids=range(8),
+)
 def test_what_is_no_card_is_one_line(run, text):
     (run[0] / CARD).write_text(text)
     with pytest.raises(ModelError, match=r"card\.json: is damaged"):

@@ -1,4 +1,6 @@
-"""The decoder: one flat graph with the network, the same answers in every runtime, and the classifier's own untouched."""
+"""The decoder: one flat graph with the network, the same answers in every runtime, and the classifier's own
+untouched.
+"""
 
 import dataclasses
 
@@ -100,7 +102,8 @@ def test_skips_are_the_last_maps_of_each_side():
 def test_a_backbone_without_such_maps_is_refused(name):
     with pytest.raises(
         ModelError,
-        match=r"has no feature map of side .*56; expected 7, 14, 28, 56: choose another backbone for masks, such as densenet121",
+        match=r"has no feature map of side .*56; expected 7, 14, 28, 56: choose another backbone for masks, "
+        r"such as densenet121",
     ):
         find_skips(build_network(BACKBONES[name], "none"))
 

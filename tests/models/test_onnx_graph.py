@@ -25,7 +25,9 @@ def shake(network):
 
 
 def settle(network):
-    """Batch norms fitted to the pictures: shaken, the signal of an EfficientNet grows to 1e10, where the last bit of a product decides."""
+    """Batch norms fitted to the pictures: shaken, the signal of an EfficientNet grows to 1e10, where the last
+    bit of a product decides.
+    """
     settle_norms(network, PIXELS)
     return network
 

@@ -1,4 +1,6 @@
-"""Databases for the store: a file of SQLite, and with `make check` a PostgreSQL server that is started once."""
+"""Databases for the store: a file of SQLite, and with `make check` a PostgreSQL server that is started
+once.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path

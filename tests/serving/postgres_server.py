@@ -1,4 +1,6 @@
-"""A PostgreSQL server of our own for tests: in a temporary folder, reached by a socket in it, as user postgres where we are root."""
+"""A PostgreSQL server of our own for tests: in a temporary folder, reached by a socket in it, as user
+postgres where we are root.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ PROGRAMS = max(
 
 
 class PostgresServer:
-    """A context manager; `make_database` gives the URL of an empty one, `make_schema` that of an empty room in one, which is quicker."""
+    """A context manager; `make_database` gives the URL of an empty one, `make_schema` that of an empty room
+    in one, which is quicker.
+    """
 
     def __init__(self) -> None:
         self.home = Path(tempfile.mkdtemp(prefix="pg", dir="/tmp"))  # a socket's path is short
@@ -39,7 +43,8 @@ class PostgresServer:
         )
         with (self.data / "postgresql.conf").open("a") as settings:
             settings.write(
-                f"unix_socket_directories = '{self.home}'\nlisten_addresses = ''\nfsync = off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n"
+                f"unix_socket_directories = '{self.home}'\nlisten_addresses = ''\nfsync = "
+                "off\nmax_connections = 200\ntimezone = 'Asia/Kathmandu'\n"
             )
         self.start()
         return self

@@ -1,4 +1,6 @@
-"""The service on a port of this machine: in a thread of the test, or as a process of its own that can be killed."""
+"""The service on a port of this machine: in a thread of the test, or as a process of its own that can be
+killed.
+"""
 
 import io
 import json
@@ -54,7 +56,9 @@ def encode(picture, format="JPEG", **options):
 
 
 class Served:
-    """The service in a thread. `call` asks it; `service` is what answers; the settings are those of `Settings`."""
+    """The service in a thread. `call` asks it; `service` is what answers; the settings are those of
+    `Settings`.
+    """
 
     def __init__(self, database, panel=None, **settings):
         settings = Settings(database=database, port=0, **settings)

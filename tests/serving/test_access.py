@@ -19,11 +19,19 @@ from lentigo.serving.store.store import open_store
 
 NOBODY = "00000000-0000-4000-8000-000000000000"
 ROUTES = [
-    ("GET", "/v1/predictions", "read"), ("GET", f"/v1/predictions/{NOBODY}", "read"), ("GET", f"/v1/predictions/{NOBODY}/photo", "read"),
-    ("GET", "/v1/predictions.csv", "read"), ("GET", "/v1/lesions", "read"), ("GET", f"/v1/lesions/{NOBODY}", "read"), ("GET", "/v1/models", "read"),
-    ("GET", "/metrics", "read"), ("POST", "/v1/predictions", "predict"), ("POST", "/v1/lesions", "predict"), ("GET", "/v1/events", "review"),
+    ("GET", "/v1/predictions", "read"),
+    ("GET", f"/v1/predictions/{NOBODY}", "read"),
+    ("GET", f"/v1/predictions/{NOBODY}/photo", "read"),
+    ("GET", "/v1/predictions.csv", "read"),
+    ("GET", "/v1/lesions", "read"),
+    ("GET", f"/v1/lesions/{NOBODY}", "read"),
+    ("GET", "/v1/models", "read"),
+    ("GET", "/metrics", "read"),
+    ("POST", "/v1/predictions", "predict"),
+    ("POST", "/v1/lesions", "predict"),
+    ("GET", "/v1/events", "review"),
     ("PUT", f"/v1/predictions/{NOBODY}/review", "review"),
-]  # fmt: skip
+]
 BODIES = {"POST /v1/lesions": {"name": "P1"}, f"PUT /v1/predictions/{NOBODY}/review": {"verdict": "benign"}}
 
 
@@ -123,12 +131,41 @@ def test_health_and_page_need_no_key(keyed):
 
 
 OTHERS = [
-    "evil.example", "evil.example:8000", "127.0.0.1.evil.example", "0.0.0.0", "", "localhost.", "localhost.:8000", "evil.example:localhost",
-    "localhost@evil.example", "localhost:80@evil.example", "evil.example#localhost", "localhost, evil.example", "[::]", "[::1%25lo]", "::1", "127.1",
-    "localhost:", "localhost:123456", "LOCALHOST.evil.example",
-]  # fmt: skip
-PATHS = ["/v1/predictions", "/", "/page/page.js", "/metrics", "/openapi.json", "/v1/predictions/z", "/healthz/", "/healthz/../v1/predictions", "//v1/predictions",
-         "/v1%2fpredictions", "/v1/predictions;/healthz", "/v1/predictions?z", "/xyz"]  # fmt: skip
+    "evil.example",
+    "evil.example:8000",
+    "127.0.0.1.evil.example",
+    "0.0.0.0",
+    "",
+    "localhost.",
+    "localhost.:8000",
+    "evil.example:localhost",
+    "localhost@evil.example",
+    "localhost:80@evil.example",
+    "evil.example#localhost",
+    "localhost, evil.example",
+    "[::]",
+    "[::1%25lo]",
+    "::1",
+    "127.1",
+    "localhost:",
+    "localhost:123456",
+    "LOCALHOST.evil.example",
+]
+PATHS = [
+    "/v1/predictions",
+    "/",
+    "/page/page.js",
+    "/metrics",
+    "/openapi.json",
+    "/v1/predictions/z",
+    "/healthz/",
+    "/healthz/../v1/predictions",
+    "//v1/predictions",
+    "/v1%2fpredictions",
+    "/v1/predictions;/healthz",
+    "/v1/predictions?z",
+    "/xyz",
+]
 
 
 @pytest.mark.parametrize("host", OTHERS)
@@ -166,10 +203,23 @@ def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
         )
 
 
-@pytest.mark.parametrize("name", [
-    "Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "x-forwarded-proto", "X-Real-IP", "Via", "X-Original-Host", "CF-Connecting-IP", "True-Client-IP",
-    "X-Envoy-External-Address", "X-Client-IP", "X-Cluster-Client-IP",
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "name",
+    [
+        "Forwarded",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "x-forwarded-proto",
+        "X-Real-IP",
+        "Via",
+        "X-Original-Host",
+        "CF-Connecting-IP",
+        "True-Client-IP",
+        "X-Envoy-External-Address",
+        "X-Client-IP",
+        "X-Cluster-Client-IP",
+    ],
+)
 def test_nobody_is_let_in_behind_a_proxy_without_a_key(open_served, keyed, name):
     answer = open_served.get("/v1/predictions", headers={name: "127.0.0.1"})
     assert is_problem(answer, 403, "cross-site") and "make a key" in answer.json()["detail"]
@@ -199,12 +249,34 @@ def test_an_old_proxy_is_known_by_its_http(open_served):
     )
 
 
-@pytest.mark.parametrize("lines", [
-    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Host: evil.example"], ["GET /v1/predictions HTTP/1.1"], ["GET http://localhost/v1/predictions HTTP/1.1", "Host: evil.example"],
-    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Origin: http://localhost", "Origin: http://evil.example"], ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Content-Length: 5", "Content-Length: 6"],
-    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: cross-site"],
-    ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Transfer-Encoding: chunked", "Transfer-Encoding: identity"],
-], ids=str)  # fmt: skip
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Host: evil.example"],
+        ["GET /v1/predictions HTTP/1.1"],
+        ["GET http://localhost/v1/predictions HTTP/1.1", "Host: evil.example"],
+        [
+            "GET /v1/predictions HTTP/1.1",
+            "Host: localhost",
+            "Origin: http://localhost",
+            "Origin: http://evil.example",
+        ],
+        ["GET /v1/predictions HTTP/1.1", "Host: localhost", "Content-Length: 5", "Content-Length: 6"],
+        [
+            "GET /v1/predictions HTTP/1.1",
+            "Host: localhost",
+            "Sec-Fetch-Site: same-origin",
+            "Sec-Fetch-Site: cross-site",
+        ],
+        [
+            "GET /v1/predictions HTTP/1.1",
+            "Host: localhost",
+            "Transfer-Encoding: chunked",
+            "Transfer-Encoding: identity",
+        ],
+    ],
+    ids=str,
+)
 def test_what_is_said_twice_or_elsewhere_opens_nothing(open_served, lines):
     first = speak(open_served, *lines).split(b"\r\n")[0]
     assert first.split()[1] in (b"400", b"403", b"404", b"501")
@@ -237,9 +309,16 @@ def test_the_names_of_this_machine(open_served, host):
     assert open_served.get("/v1/predictions", headers={"Host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [
-    {"Origin": "https://evil.example"}, {"Origin": "null"}, {"Origin": "http://localhost:1"}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"},
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:1"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
 def test_another_site_may_not_post(open_served, headers):
     assert is_problem(open_served.send(draw_image(1), headers=headers), 403, "cross-site")
     assert open_served.get("/v1/predictions", headers=headers).status_code == 403
@@ -286,10 +365,22 @@ def test_a_port_that_is_taken(open_served, tmp_path):
 # --- headers, the page, the log
 
 
-@pytest.mark.parametrize("method, path", [
-    ("GET", "/"), ("GET", "/page/page.js"), ("GET", "/healthz"), ("GET", "/v1/predictions"), ("GET", "/v1/predictions.csv"), ("GET", "/nothing"),
-    ("DELETE", "/v1/predictions"), ("POST", "/v1/predictions"), ("GET", "/openapi.json"), ("GET", "/metrics"), ("GET", "/page/..%2fapp.py"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "method, path",
+    [
+        ("GET", "/"),
+        ("GET", "/page/page.js"),
+        ("GET", "/healthz"),
+        ("GET", "/v1/predictions"),
+        ("GET", "/v1/predictions.csv"),
+        ("GET", "/nothing"),
+        ("DELETE", "/v1/predictions"),
+        ("POST", "/v1/predictions"),
+        ("GET", "/openapi.json"),
+        ("GET", "/metrics"),
+        ("GET", "/page/..%2fapp.py"),
+    ],
+)
 def test_every_answer_carries_the_headers(open_served, method, path):
     headers = open_served.call(method, path).headers
     assert (
@@ -330,7 +421,9 @@ def test_the_page_asks_nothing_of_others(open_served):
 
 
 def read_lines(caplog):
-    """What was logged on predictions; a line comes after its answer, so one of an earlier test may still come in between."""
+    """What was logged on predictions; a line comes after its answer, so one of an earlier test may still come
+    in between.
+    """
     return [
         line
         for record in caplog.records

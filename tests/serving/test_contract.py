@@ -35,7 +35,8 @@ schema = schemathesis.openapi.from_dict(make_app().openapi())
 def validate(case, keyed):
     """Sends a case with the key, and holds the answer against the document.
 
-    A photograph of random bytes is refused, as is a cursor of random letters: the document cannot say which are valid.
+    A photograph of random bytes is refused, as is a cursor of random letters: the document cannot say which
+    are valid.
     """
     excluded = [schemathesis.checks.CHECKS.get_one("positive_data_acceptance")]
     case.call_and_validate(

@@ -39,7 +39,9 @@ def lentigo(monkeypatch, capsys, db):
 
 @pytest.fixture
 def filled(db):
-    """Three predictions: a malignant one of today with a lesion and a review, and two of 400 days ago, one with a kept photograph."""
+    """Three predictions: a malignant one of today with a lesion and a review, and two of 400 days ago, one
+    with a kept photograph.
+    """
     today, old = datetime.now(UTC) - timedelta(minutes=5), datetime.now(UTC) - timedelta(days=400)
     with open_store(db) as store:
         spot = store.add_lesion(make_lesion("spot"))
@@ -94,12 +96,22 @@ def test_a_revoked_key_ends_and_is_listed(lentigo, db):
     assert "clinic" in lentigo("keys", "list")[1]
 
 
-@pytest.mark.parametrize(("words", "message"), [
-    (["keys", "add", "x", "--scopes", "all"], "key 'x' for all: expected a name and some of the scopes read, predict, review"), (["keys", "revoke", "x"], "no key is named 'x'"),
-    (["history", "--db", "mysql://joe:pw@host/db"], "cannot be a database of mysql"), (["history", "--label", "bad"], "expected benign, malignant, uncertain"),
-    (["history", "--since", "yesterday"], "--since 'yesterday': expected a date such as 2026-01-31"), (["history", "--lesion", "no"], "no lesion has that name or id"),
-    (["history", "--forget", "a year"], "age 'a year': expected hours, days or weeks"), (["history", "--forget", "1d", "--label", "benign"], "--forget goes by age alone"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (
+            ["keys", "add", "x", "--scopes", "all"],
+            "key 'x' for all: expected a name and some of the scopes read, predict, review",
+        ),
+        (["keys", "revoke", "x"], "no key is named 'x'"),
+        (["history", "--db", "mysql://joe:pw@host/db"], "cannot be a database of mysql"),
+        (["history", "--label", "bad"], "expected benign, malignant, uncertain"),
+        (["history", "--since", "yesterday"], "--since 'yesterday': expected a date such as 2026-01-31"),
+        (["history", "--lesion", "no"], "no lesion has that name or id"),
+        (["history", "--forget", "a year"], "age 'a year': expected hours, days or weeks"),
+        (["history", "--forget", "1d", "--label", "benign"], "--forget goes by age alone"),
+    ],
+)
 def test_a_call_that_is_wrong_is_told_in_a_line(lentigo, words, message):
     code, out, err = lentigo(*words)
     assert (code, out, err.count("\n")) == (2, "", 1) and message in err

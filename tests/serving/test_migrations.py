@@ -1,4 +1,6 @@
-"""Revisions of the store: old ones move forward whole, newer ones are refused, and tables and revisions agree."""
+"""Revisions of the store: old ones move forward whole, newer ones are refused, and tables and revisions
+agree.
+"""
 
 import json
 import threading
@@ -37,14 +39,23 @@ def test_tables_and_revisions_agree(store):
 
 
 OLD = {  # rows as the first revision's Lentigo wrote them
-    "INSERT INTO lesions (id, created, name, site) VALUES (:id, :created, :name, '')":
-        [{"id": f"lesion{n}", "created": "2026-03-29 12:00:00.000000", "name": f"spot {n}"} for n in range(3)],
-    "INSERT INTO predictions (id, created, who, request, position, sha256, width, height, model, card, label, answer, lesion, kept) "
-    "VALUES (:id, :created, 'clinic', :id, 0, :id, 6, 4, 'toy', 'c', 'benign', :answer, :lesion, true)":
-        [{"id": f"p{n}", "created": "2026-03-29 12:00:00.000000", "answer": json.dumps({"label": "benign", "probability": 0.1}), "lesion": f"lesion{n % 3}"}
-         for n in range(100)],
-    "INSERT INTO keys (id, name, created, scopes, hash) VALUES ('k', 'clinic', :created, 'read,predict', 'h')": [{"created": "2026-03-29 12:00:00.000000"}],
-}  # fmt: skip
+    "INSERT INTO lesions (id, created, name, site) VALUES (:id, :created, :name, '')": [
+        {"id": f"lesion{n}", "created": "2026-03-29 12:00:00.000000", "name": f"spot {n}"} for n in range(3)
+    ],
+    "INSERT INTO predictions (id, created, who, request, position, sha256, width, height, model, card, "
+    "label, answer, lesion, kept) "
+    "VALUES (:id, :created, 'clinic', :id, 0, :id, 6, 4, 'toy', 'c', 'benign', :answer, :lesion, true)": [
+        {
+            "id": f"p{n}",
+            "created": "2026-03-29 12:00:00.000000",
+            "answer": json.dumps({"label": "benign", "probability": 0.1}),
+            "lesion": f"lesion{n % 3}",
+        }
+        for n in range(100)
+    ],
+    "INSERT INTO keys (id, name, created, scopes, hash) VALUES ('k', 'clinic', :created, 'read,predict', "
+    "'h')": [{"created": "2026-03-29 12:00:00.000000"}],
+}
 
 
 def write_old(url):
@@ -108,7 +119,8 @@ def test_a_newer_store_is_refused_and_left_as_it_is(url):
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'"))
     with pytest.raises(
         StoreError,
-        match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo",
+        match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote "
+        r"it, or a newer one: pip install -U lentigo",
     ):
         open_store(url)
     database = Database(url)

@@ -27,9 +27,16 @@ pytestmark = pytest.mark.skipif(not CHROMIUM.exists(), reason="Chromium is not i
 expect = playwright.expect
 expect.set_options(timeout=20_000)
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync",
-    "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
-]  # fmt: skip
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--use-fake-device-for-media-stream",
+    "--use-fake-ui-for-media-stream",
+]
 VIEWS = ("#/", "#/lesions", "#/records", "#/model")
 MINUS = "\N{MINUS SIGN}"
 NAME = "Erika Mustermann 1964.jpg"
@@ -92,7 +99,9 @@ def browser():
 
 @pytest.fixture
 def visit(browser) -> Iterator[Callable]:
-    """Opens the page of a service; at the end nothing may have been wrong in it, and nothing asked from elsewhere."""
+    """Opens the page of a service; at the end nothing may have been wrong in it, and nothing asked from
+    elsewhere.
+    """
     contexts, wrong = [], []
 
     def open_page(service: Running, view: str = "", **options):
@@ -163,7 +172,8 @@ def test_a_photograph_is_answered_with_decision_probability_outline_and_measures
     record = service.records(limit=1)[0]
     expect(result.get_by_role("heading", level=2)).to_have_text(record["label"].capitalize())
     words = re.compile(
-        rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point {100 * record['threshold']:.0f}"
+        rf"^{record['label'].capitalize()}\. Probability of malignant .*operating point "
+        rf"{100 * record['threshold']:.0f}"
     )
     expect(result.locator(".scale")).to_have_attribute("aria-label", words)
     expect(page.get_by_role("status")).to_contain_text(record["label"].capitalize())
@@ -365,7 +375,8 @@ def test_the_camera_takes_a_photograph(service, visit):
 def test_without_a_camera_the_systems_own_dialog_opens(service, visit):
     page = visit(service)
     page.evaluate(
-        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none', 'NotFoundError')) }"
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new DOMException('none', "
+        "'NotFoundError')) }"
     )
     with page.expect_file_chooser() as opened:
         page.get_by_role("button", name="Use the camera").click()
@@ -390,7 +401,9 @@ def test_everything_is_done_by_the_keyboard(service, visit):
 
 
 def press_until(page, words: str, most: int = 30) -> None:
-    """Presses Tab until what has those words, or that value, has the focus; and on the way the focus can be seen."""
+    """Presses Tab until what has those words, or that value, has the focus; and on the way the focus can be
+    seen.
+    """
     for _ in range(most):
         page.keyboard.press("Tab")
         script = "() => { const it = document.activeElement; return [it.value || it.textContent, getComputedStyle(it).outlineStyle !== 'none'] }"
@@ -645,11 +658,13 @@ def test_headings_are_in_order_controls_have_names_and_pictures_words(service, v
         page.goto(f"{service.url}/{view}")
         expect(page.locator("main .quiet", has_text="loading")).to_have_count(0)
         levels = page.evaluate(
-            "() => [...document.querySelectorAll('main :is(h1, h2, h3, h4)')].map((heading) => Number(heading.tagName[1]))"
+            "() => [...document.querySelectorAll('main :is(h1, h2, h3, h4)')].map((heading) => "
+            "Number(heading.tagName[1]))"
         )
         assert levels[0] == 1 and all(after - before <= 1 for before, after in pairwise(levels))
         assert page.evaluate(
-            "() => [...document.querySelectorAll('main :is(select, textarea, input:not([aria-hidden]))')].every((it) => it.labels.length)"
+            "() => [...document.querySelectorAll('main :is(select, textarea, "
+            "input:not([aria-hidden]))')].every((it) => it.labels.length)"
         )
         assert page.locator("img:not([alt]), svg:not([aria-hidden], [role=img])").count() == 0
     expect(page.get_by_role("navigation", name="Main").get_by_role("link", name="Records")).to_have_attribute(

@@ -127,10 +127,17 @@ def test_formats_are_known_by_content(served):
 # --- problems
 
 
-@pytest.mark.parametrize("content, words", [
-    (b"root:x:0:0:root:/root:/bin/bash\n", "not a photograph"), (b"", "the file is empty"), (draw_image(1)[:3000], "damaged or truncated"),
-    (encode(Image.new("RGB", (2000, 1000)), "PNG"), "more than 1 million"), (b"GIF89a" + bytes(40), "not a photograph"),
-], ids=["text", "empty", "truncated", "too many pixels", "broken GIF"])  # fmt: skip
+@pytest.mark.parametrize(
+    "content, words",
+    [
+        (b"root:x:0:0:root:/root:/bin/bash\n", "not a photograph"),
+        (b"", "the file is empty"),
+        (draw_image(1)[:3000], "damaged or truncated"),
+        (encode(Image.new("RGB", (2000, 1000)), "PNG"), "more than 1 million"),
+        (b"GIF89a" + bytes(40), "not a photograph"),
+    ],
+    ids=["text", "empty", "truncated", "too many pixels", "broken GIF"],
+)
 def test_a_file_that_is_no_photograph(served, content, words):
     answer = served.send(content)
     assert (
@@ -174,10 +181,18 @@ def test_too_many_bytes_whose_length_was_not_said(served):
     assert is_problem(answer, 413, "too-large")
 
 
-@pytest.mark.parametrize("body", [
-    b"--x\r\nnot a form", b"--y\r\n\r\n", b"", b"--x\r\nContent-Disposition: form-data; name=photos\r\n\r\nhalf",
-    b"--x\r\nContent-Disposition: form-data; name=other\r\n\r\n1\r\n--x--\r\n", b"--x\r\n" + b"A: " + b"b" * 9000 + b"\r\n\r\n",
-], ids=["garbage", "other boundary", "empty", "cut off", "unknown field", "long head"])  # fmt: skip
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"--x\r\nnot a form",
+        b"--y\r\n\r\n",
+        b"",
+        b"--x\r\nContent-Disposition: form-data; name=photos\r\n\r\nhalf",
+        b"--x\r\nContent-Disposition: form-data; name=other\r\n\r\n1\r\n--x--\r\n",
+        b"--x\r\n" + b"A: " + b"b" * 9000 + b"\r\n\r\n",
+    ],
+    ids=["garbage", "other boundary", "empty", "cut off", "unknown field", "long head"],
+)
 def test_a_broken_form(served, body):
     answer = served.call(
         "POST", "/v1/predictions", content=body, headers={"Content-Type": "multipart/form-data; boundary=x"}

@@ -57,7 +57,8 @@ def test_a_slow_upload_is_ended(database):
         socket.create_connection(("127.0.0.1", served.port), timeout=30) as slow,
     ):
         slow.sendall(
-            b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+            b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+            b"boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
         )
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
         assert served.send(draw_image(1)).status_code == 201 and served.service.held == 0
@@ -214,7 +215,8 @@ def test_a_client_that_leaves_while_sending_holds_nothing(database):
     with Served(database) as served:
         with socket.create_connection(("127.0.0.1", served.port), timeout=30) as gone:
             gone.sendall(
-                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+                b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+                b"boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
             )
         while 'status="499"' not in served.get("/metrics").text:
             time.sleep(0.01)
@@ -277,7 +279,9 @@ def test_killed_under_load_nothing_is_lost_or_doubled(database, moments):
 
 
 def send_until(process, stop, acknowledged, failed):
-    """Sends photographs one after the other until the service is gone; keeps what was acknowledged, and what was not."""
+    """Sends photographs one after the other until the service is gone; keeps what was acknowledged, and what
+    was not.
+    """
     while not stop.is_set():
         key, seed = str(uuid.uuid4()), random.randrange(8)
         try:

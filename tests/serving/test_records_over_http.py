@@ -1,4 +1,6 @@
-"""What was answered, over HTTP: lists, lesions, reviews, exports, kept photographs, the audit trail; and a store that is gone."""
+"""What was answered, over HTTP: lists, lesions, reviews, exports, kept photographs, the audit trail; and a
+store that is gone.
+"""
 
 import csv
 import io

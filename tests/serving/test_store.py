@@ -1,4 +1,6 @@
-"""The store: requests are written once, lists show each record once, and both databases hold and refuse the same."""
+"""The store: requests are written once, lists show each record once, and both databases hold and refuse the
+same.
+"""
 
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -184,8 +186,22 @@ def test_a_list_is_filtered(store):
     assert store.list(Query(label="benign", reviewed=True)).records == ()
 
 
-BAD = ["", "x", "%", "null", "W10", "é", "\0", "a" * 5000, encode_cursor(5), encode_cursor(5, datetime(2026, 1, 1)), encode_cursor(2**63, NOON),
-       encode_cursor(-1, NOON), encode_cursor(True, NOON), "WzEsICJ4Il0"]  # fmt: skip
+BAD = [
+    "",
+    "x",
+    "%",
+    "null",
+    "W10",
+    "é",
+    "\0",
+    "a" * 5000,
+    encode_cursor(5),
+    encode_cursor(5, datetime(2026, 1, 1)),
+    encode_cursor(2**63, NOON),
+    encode_cursor(-1, NOON),
+    encode_cursor(True, NOON),
+    "WzEsICJ4Il0",
+]
 
 
 @pytest.mark.parametrize("cursor", BAD)
@@ -293,8 +309,15 @@ def test_lesions_come_in_pages(store):
 
 @pytest.mark.parametrize("name", ["a\0b", "half \ud83d", "x" * 201])
 def test_text_that_a_database_would_refuse_is_a_usage_error_in_both(store, name):
-    calls = [lambda: store.add_lesion(make_lesion(name)), lambda: store.find_lesion(name), lambda: store.list(Query(model=name)), lambda: store.get(name),
-             lambda: store.log(name, "x"), lambda: store.revoke_key(name), lambda: store.add_key(name, ["read"])]  # fmt: skip
+    calls = [
+        lambda: store.add_lesion(make_lesion(name)),
+        lambda: store.find_lesion(name),
+        lambda: store.list(Query(model=name)),
+        lambda: store.get(name),
+        lambda: store.log(name, "x"),
+        lambda: store.revoke_key(name),
+        lambda: store.add_key(name, ["read"]),
+    ]
     for call in calls:
         with pytest.raises(UsageError, match=r"a text .*expected"):
             call()
@@ -421,8 +444,13 @@ CHANGES = [
     "DELETE FROM events",
     "UPDATE events SET number = 7 WHERE number = 1",
 ]
-OF_ONE = {"sqlite": ["REPLACE INTO events (number, created, who, action, subject) VALUES (1, '', '', '', '')"],
-          "postgresql": ["TRUNCATE events", "INSERT INTO events SELECT * FROM events ON CONFLICT (number) DO UPDATE SET who = ''"]}  # fmt: skip
+OF_ONE = {
+    "sqlite": ["REPLACE INTO events (number, created, who, action, subject) VALUES (1, '', '', '', '')"],
+    "postgresql": [
+        "TRUNCATE events",
+        "INSERT INTO events SELECT * FROM events ON CONFLICT (number) DO UPDATE SET who = ''",
+    ],
+}
 
 
 def test_the_audit_trail_cannot_be_changed_by_anybody(store):
@@ -440,7 +468,9 @@ def test_a_request_and_its_line_in_the_audit_trail_are_written_together_and_once
     with pytest.raises(UsageError):
         store.add([make_record("c")], "x" * 201)
     assert [(event.who, event.action, event.subject) for event in store.list_events().events] == [
-        ("clinic", "predict", other.id), ("clinic", "predict", f"{first[0].id} {first[1].id}")]  # fmt: skip
+        ("clinic", "predict", other.id),
+        ("clinic", "predict", f"{first[0].id} {first[1].id}"),
+    ]
     assert store.find_request("clinic", "c") == ()
 
 
@@ -484,8 +514,16 @@ def test_what_is_old_is_forgotten_with_its_reviews_and_not_the_audit_trail(store
 
 def test_photographs_that_nothing_names_any_more_are_told(store):
     shared, alone, unkept = "a" * 64, "b" * 64, "c" * 64
-    store.add([make_record(minutes=-2, sha256=shared, kept=True), make_record(minutes=-1, sha256=alone, kept=True), make_record(minutes=-3, sha256=alone, kept=True),
-               make_record(minutes=-1, sha256=unkept), make_record(sha256=shared, kept=True), make_record(sha256=alone, kept=False)])  # fmt: skip
+    store.add(
+        [
+            make_record(minutes=-2, sha256=shared, kept=True),
+            make_record(minutes=-1, sha256=alone, kept=True),
+            make_record(minutes=-3, sha256=alone, kept=True),
+            make_record(minutes=-1, sha256=unkept),
+            make_record(sha256=shared, kept=True),
+            make_record(sha256=alone, kept=False),
+        ]
+    )
     assert store.forget(NOON).photos == (alone,)
     assert store.forget(NOON + timedelta(days=1)).photos == (shared,)
 

@@ -1,4 +1,6 @@
-"""A database that is gone, back, full, read-only, misspelt or killed: errors without passwords, and nothing acknowledged is lost."""
+"""A database that is gone, back, full, read-only, misspelt or killed: errors without passwords, and nothing
+acknowledged is lost.
+"""
 
 import json
 import os
@@ -45,7 +47,8 @@ def test_a_file_that_was_deleted_is_an_error_until_it_is_back(tmp_path):
         for call in (store.ping, lambda: store.add([make_record()]), lambda: store.get(kept.id)):
             with pytest.raises(
                 StoreError,
-                match=rf"the store at sqlite:///{path} does not answer \(unable to open database file\); expected",
+                match=rf"the store at sqlite:///{path} does not answer \(unable to open database file\); "
+                r"expected",
             ):
                 call()
         (tmp_path / "away.db").rename(path)
@@ -87,7 +90,8 @@ def test_a_server_that_restarts_is_not_noticed_and_one_that_is_down_is_an_error(
             for call in (store.ping, lambda: store.add([make_record()]), lambda: store.list()):
                 with pytest.raises(
                     StoreError,
-                    match=r"the store at postgresql://postgres@/test\d+ does not answer \(connection .*failed",
+                    match=r"the store at postgresql://postgres@/test\d+ does not answer \(connection "
+                    r".*failed",
                 ):
                     call()
         finally:
@@ -236,7 +240,9 @@ with open_store(sys.argv[1]) as store:
 
 
 def kill_writer(url: str, name: str, chance: random.Random) -> tuple[list[str], list[str]]:
-    """The requests that a writer was asked to write, and those that it acknowledged before it was killed at some moment."""
+    """The requests that a writer was asked to write, and those that it acknowledged before it was killed at
+    some moment.
+    """
     asked = [f"{name}-{n}" for n in range(500)]
     with start(WRITE, url) as process:
         process.stdin.write("".join(f"{request}\n" for request in asked))

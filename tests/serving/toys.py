@@ -28,10 +28,21 @@ def make_record(
     """A record of its own request unless one is named, made so many minutes after noon."""
     id = str(uuid.uuid4())
     values: dict[str, Any] = {
-        "id": id, "created": NOON + timedelta(minutes=minutes), "who": "clinic", "request": request or id, "position": position,
-        "sha256": hashlib.sha256(id.encode()).hexdigest(), "width": 600, "height": 450, "model": "toy", "card": "c" * 64, "answer": ANSWER | {"label": label},
-        "measures": {"area_px": 1234.5, "colours": ["red", "black"]}, "heatmap": [[0.25] * 7] * 7, "outline": [[[1.5, 2.0], [3.0, 4.0], [5.0, 6.0]]],
-    }  # fmt: skip
+        "id": id,
+        "created": NOON + timedelta(minutes=minutes),
+        "who": "clinic",
+        "request": request or id,
+        "position": position,
+        "sha256": hashlib.sha256(id.encode()).hexdigest(),
+        "width": 600,
+        "height": 450,
+        "model": "toy",
+        "card": "c" * 64,
+        "answer": ANSWER | {"label": label},
+        "measures": {"area_px": 1234.5, "colours": ["red", "black"]},
+        "heatmap": [[0.25] * 7] * 7,
+        "outline": [[[1.5, 2.0], [3.0, 4.0], [5.0, 6.0]]],
+    }
     return Record(**values | changes)
 
 

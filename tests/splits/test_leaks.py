@@ -42,7 +42,9 @@ def pair(dataset, *pairs, kind="near"):
 
 @pytest.fixture
 def leaking(tmp_path):
-    """A split tree: a training photograph stands turned in the test folder, another mirrored in validation."""
+    """A split tree: a training photograph stands turned in the test folder, another mirrored in
+    validation.
+    """
     lesions = {
         (side, number): draw_synthetic_lesion(side, number).image
         for side in ("benign", "malignant")
@@ -121,9 +123,12 @@ def test_pictures_on_two_sides_leak(leaking):
         "test": 3,
     }
     assert leaks.kinds == {"near": 2}
-    assert {(leak.a.rpartition("/")[2], leak.b.rpartition("/")[2], leak.splits) for leak in leaks.examples} == {
-        ("0.png", "turned.png", ("train", "test")), ("1.png", "mirrored.png", ("train", "validation")),
-    }  # fmt: skip
+    assert {
+        (leak.a.rpartition("/")[2], leak.b.rpartition("/")[2], leak.splits) for leak in leaks.examples
+    } == {
+        ("0.png", "turned.png", ("train", "test")),
+        ("1.png", "mirrored.png", ("train", "validation")),
+    }
 
 
 def test_by_ids_alone_pictures_do_not_leak(leaking):
@@ -215,7 +220,8 @@ def test_refusing_names_numbers_examples_and_cures(leaking):
         refuse_leaks(gather_leaks(leaking, search_dataset(leaking)), "photos")
     words = str(refusal.value)
     assert words.startswith(
-        "photos: its split leaks: 2 of 4 train, 1 of 3 validation and 1 of 3 test photographs belong with some of another side (near: 2), such as "
+        "photos: its split leaks: 2 of 4 train, 1 of 3 validation and 1 of 3 test photographs belong with "
+        "some of another side (near: 2), such as "
     )
     assert "turned.png (test): near" in words
     assert (

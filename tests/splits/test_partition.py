@@ -1,4 +1,6 @@
-"""A split in three: whole groups, even classes and sources, the same for the same contents, kept when photographs are added."""
+"""A split in three: whole groups, even classes and sources, the same for the same contents, kept when
+photographs are added.
+"""
 
 import shutil
 
@@ -15,7 +17,9 @@ from lentigo.splits.partition import Shares, split_dataset
 
 
 def make(folder, n=120, seed=0, **columns):
-    """A manifest of n files of a few bytes, a third of them malignant; they are no photographs, so no duplicates are looked for."""
+    """A manifest of n files of a few bytes, a third of them malignant; they are no photographs, so no
+    duplicates are looked for.
+    """
     rng = np.random.default_rng(seed)
     folder.mkdir(parents=True, exist_ok=True)
     for row in range(n):
@@ -178,9 +182,13 @@ def test_labels_that_differ_within_a_lesion_are_listed_and_stay(lesions):
     )
     partition = split_dataset(lesions)
     (conflict,) = partition.conflicts
-    assert {image.rpartition("photos/")[2]: label for image, label in zip(conflict.images, conflict.labels, strict=True)} == {
-        "benign/3.png": "benign", "malignant/odd.png": "malignant",
-    }  # fmt: skip
+    assert {
+        image.rpartition("photos/")[2]: label
+        for image, label in zip(conflict.images, conflict.labels, strict=True)
+    } == {
+        "benign/3.png": "benign",
+        "malignant/odd.png": "malignant",
+    }
     assert len(partition.dataset) == 17 and partition.left_out == 0
 
 
@@ -271,13 +279,16 @@ def test_keeping_a_part_that_is_not_asked_for_is_refused(tmp_path):
         split(folder, 0.2, 0, keep=path)
 
 
-@pytest.mark.parametrize("text, words", [
-    ("image,label\na.jpg,benign\n", "has no split to keep"),
-    ("image,label,split\na.jpg,benign,\n", "has no split to keep"),
-    ("image,label,split\na.jpg,benign,exam\n", "split 'exam' is unknown"),
-    ("split\ntest\n", "neither sha256 nor image"),
-    ("", "not a readable manifest"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, words",
+    [
+        ("image,label\na.jpg,benign\n", "has no split to keep"),
+        ("image,label,split\na.jpg,benign,\n", "has no split to keep"),
+        ("image,label,split\na.jpg,benign,exam\n", "split 'exam' is unknown"),
+        ("split\ntest\n", "neither sha256 nor image"),
+        ("", "not a readable manifest"),
+    ],
+)
 def test_an_earlier_manifest_that_says_nothing_is_refused(tmp_path, text, words):
     (tmp_path / "old.csv").write_text(text)
     with pytest.raises(DataError, match=words):
@@ -292,11 +303,14 @@ def test_an_earlier_manifest_that_is_not_there_is_refused(tmp_path):
 # --- too little
 
 
-@pytest.mark.parametrize("malignant, shares, words", [
-    (2, (0.2, 0.2), "2 groups .* of the class malignant; expected 3 at least"),
-    (1, (0.2, 0), "1 group .* of the class malignant; expected 2 at least"),
-    (0, (0.2, 0.2), "0 groups .* of the class malignant"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "malignant, shares, words",
+    [
+        (2, (0.2, 0.2), "2 groups .* of the class malignant; expected 3 at least"),
+        (1, (0.2, 0), "1 group .* of the class malignant; expected 2 at least"),
+        (0, (0.2, 0.2), "0 groups .* of the class malignant"),
+    ],
+)
 def test_a_class_that_is_too_small_is_refused_with_the_cure(tmp_path, malignant, shares, words):
     make(tmp_path, 30)
     table = pd.read_csv(tmp_path / "manifest.csv").assign(

@@ -1,4 +1,6 @@
-"""Splits: whole groups, both classes on both sides, about the share that was asked for, the same for the same seed."""
+"""Splits: whole groups, both classes on both sides, about the share that was asked for, the same for the same
+seed.
+"""
 
 import numpy as np
 import pandas as pd
@@ -98,7 +100,9 @@ def draw(
 
 
 def unequal(seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Malignant (n,) and groups (n,) of 120 patients, a few of whom have most of the photographs, of both classes."""
+    """Malignant (n,) and groups (n,) of 120 patients, a few of whom have most of the photographs, of both
+    classes.
+    """
     rng = np.random.default_rng(seed)
     groups = np.repeat(np.arange(120), np.minimum(150, (rng.pareto(0.9, 120) * 3 + 1).astype(int)))
     return (rng.random(len(groups)) < rng.beta(0.3, 0.7, 120)[groups]).astype(int), groups

@@ -16,8 +16,23 @@ from lentigo.training.selection.comparison import Protocol, compare_backbones, l
 from lentigo.training.selection.ranking import rank_backbones
 
 RECIPE = find_head_recipe("best", epochs=2)
-ORIGINALS = {"densenet121", "densenet169", "densenet201", "inceptionv3", "inceptionresnetv2", "xception", "vgg16", "vgg19", "mobilenetv2", "nasnetmobile",
-             "resnet50", "resnet101", "resnet152", "efficientnetb0", "efficientnetb3"}  # fmt: skip
+ORIGINALS = {
+    "densenet121",
+    "densenet169",
+    "densenet201",
+    "inceptionv3",
+    "inceptionresnetv2",
+    "xception",
+    "vgg16",
+    "vgg19",
+    "mobilenetv2",
+    "nasnetmobile",
+    "resnet50",
+    "resnet101",
+    "resnet152",
+    "efficientnetb0",
+    "efficientnetb3",
+}
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,6 @@
-"""Several devices and half the width of numbers. With JAX, where it is installed, on processors that play several devices."""
+"""Several devices and half the width of numbers. With JAX, where it is installed, on processors that play
+several devices.
+"""
 
 import importlib.util
 import os

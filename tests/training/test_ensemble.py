@@ -34,7 +34,9 @@ RECIPE = find_head_recipe("seed", backbone="mobilenetv3small", epochs=2, validat
 
 @pytest.fixture(scope="module")
 def ensemble(synthetic_lesions, weight_file, tmp_path_factory):
-    """A RUN of three folds on synthetic lesions, and what the training said of it. Few photographs are enough to calibrate it."""
+    """A RUN of three folds on synthetic lesions, and what the training said of it. Few photographs are enough
+    to calibrate it.
+    """
     out = tmp_path_factory.mktemp("ensemble") / "run"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(calibration_module, "FEWEST", 3)

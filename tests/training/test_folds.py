@@ -9,7 +9,9 @@ from lentigo.training.selection.folds import assign_folds, gather_pool
 
 @pytest.fixture
 def closed(synthetic_lesions, tmp_path):
-    """Synthetic lesions whose manifest has all three splits; the files of the test split are no photographs."""
+    """Synthetic lesions whose manifest has all three splits; the files of the test split are no
+    photographs.
+    """
     table = pd.read_csv(synthetic_lesions / "manifest.csv")
     place = table["patient_id"].rank(method="dense").astype(int) % 4
     table["split"] = place.map({0: "test", 1: "validation", 2: "train", 3: "train"})

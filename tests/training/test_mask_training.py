@@ -193,8 +193,15 @@ def test_without_labels_there_is_a_decoder_and_no_classifier(alone):
     bundle = open_bundle(alone.bundle.folder)
     assert bundle.outputs == ("embedding", "mask") and "threshold" not in bundle.card
     assert {path.name for path in bundle.folder.iterdir()} == {
-        "card.json", "model.onnx", "model.keras", "learned.npz", "history.csv", "masks.csv", "model_card.md", "figures",
-    }  # fmt: skip
+        "card.json",
+        "model.onnx",
+        "model.keras",
+        "learned.npz",
+        "history.csv",
+        "masks.csv",
+        "model_card.md",
+        "figures",
+    }
     assert alone.classifier is None
 
 

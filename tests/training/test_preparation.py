@@ -273,7 +273,8 @@ def test_nothing_left_to_judge_by_is_an_error(synthetic_lesions):
     dataset = load_labelled(synthetic_lesions)
     with pytest.raises(
         DataError,
-        match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{FEWEST} other lesions of each class: add them, or start from imagenet",
+        match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{FEWEST} other lesions "
+        r"of each class: add them, or start from imagenet",
     ):
         draw_validation(dataset, SEED, know(dataset, lambda row: "train"))
 
@@ -297,7 +298,8 @@ def test_judges_that_the_start_has_learned_from_are_refused(run, tmp_path):
     refuse_known(load_dataset(tmp_path / "train.csv"), find_start("imagenet"))
     with pytest.raises(
         DataError,
-        match=r"has learned from (\d+) of the \1 photographs that are to judge this training.*expected others",
+        match=r"has learned from (\d+) of the \1 photographs that are to judge this training.*expected "
+        r"others",
     ):
         refuse_known(load_dataset(tmp_path / "train.csv"), find_start(run))
 

@@ -71,16 +71,19 @@ def test_what_a_file_leaves_out_is_as_in_best_and_flags_come_last(tmp_path):
     assert find_recipe(str(path), epochs=3) == dataclasses.replace(BEST, name="mine", dropout_1=0, epochs=3)
 
 
-@pytest.mark.parametrize(("entries", "message"), [
-    ({"droput_1": 0.3}, "'droput_1' is no field of a recipe; expected dropout_1"),
-    ({"dropout_1": 1.5}, "dropout-1 is 1.5; expected 0 to 0.99"),
-    ({"epochs": 2.5}, "epochs is 2.5; expected a whole number"),
-    ({"epochs": True}, "epochs is True; expected a whole number"),
-    ({"flip": 1}, "flip is 1; expected true or false"),
-    ({"weight_decay": "much"}, "weight_decay is 'much'; expected a number"),
-    ([1], "holds no JSON object"),
-    ("{", "not readable as JSON"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ({"droput_1": 0.3}, "'droput_1' is no field of a recipe; expected dropout_1"),
+        ({"dropout_1": 1.5}, "dropout-1 is 1.5; expected 0 to 0.99"),
+        ({"epochs": 2.5}, "epochs is 2.5; expected a whole number"),
+        ({"epochs": True}, "epochs is True; expected a whole number"),
+        ({"flip": 1}, "flip is 1; expected true or false"),
+        ({"weight_decay": "much"}, "weight_decay is 'much'; expected a number"),
+        ([1], "holds no JSON object"),
+        ("{", "not readable as JSON"),
+    ],
+)
 def test_what_is_wrong_in_a_file_is_named(tmp_path, entries, message):
     path = write(tmp_path / "recipe.json", entries)
     with pytest.raises(UsageError) as failure:

@@ -14,7 +14,9 @@ WEIGHTS = RNG.uniform(0.5, 1.5, 50).astype(np.float32)
 
 
 def train_toy(make_step, optimizer, recipe):
-    """Losses, accuracies and weights of a toy with dropout and a batch norm after seven steps, the last one smaller."""
+    """Losses, accuracies and weights of a toy with dropout and a batch norm after seven steps, the last one
+    smaller.
+    """
     keras.utils.set_random_seed(3)
     layers = [
         keras.layers.Dense(8, activation="relu"),

@@ -78,8 +78,29 @@ def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp
 
 def start(synthetic_lesions, weights, out, *more):
     """Training as a process of its own."""
-    command = [sys.executable, "-m", "lentigo", "train", str(synthetic_lesions), "--out", str(out), "--weights", str(weights),
-               "--backbone", "mobilenetv3small", "--head-epochs", "2", "--lowres-epochs", "1", "--epochs", "1", "--batch-size", "16", "--no-flip", *more]  # fmt: skip
+    command = [
+        sys.executable,
+        "-m",
+        "lentigo",
+        "train",
+        str(synthetic_lesions),
+        "--out",
+        str(out),
+        "--weights",
+        str(weights),
+        "--backbone",
+        "mobilenetv3small",
+        "--head-epochs",
+        "2",
+        "--lowres-epochs",
+        "1",
+        "--epochs",
+        "1",
+        "--batch-size",
+        "16",
+        "--no-flip",
+        *more,
+    ]
     return subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,

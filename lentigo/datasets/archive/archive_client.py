@@ -1,6 +1,8 @@
-"""The client of the ISIC archive: searches its public photographs, page by page, over version 2 of its interface.
+"""The client of the ISIC archive: searches its public photographs, page by page, over version 2 of its
+interface.
 
-`https://api.isic-archive.com/api/docs/swagger/` describes that interface. Only what anybody may see is asked for: there is no login.
+`https://api.isic-archive.com/api/docs/swagger/` describes that interface. Only what anybody may see is asked
+for: there is no login.
 """
 
 from __future__ import annotations
@@ -36,8 +38,9 @@ LICENSE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
 
 @dataclass(frozen=True)
 class Selection:
-    """Which photographs: a `query` in the archive's own language, the numbers of `collections` (any of them), `licenses` (any of
-    them; none means all), and how many at most. Raises `UsageError` for what cannot be meant."""
+    """Which photographs: a `query` in the archive's own language, the numbers of `collections` (any of them),
+    `licenses` (any of them; none means all), and how many at most. Raises `UsageError` for what cannot be
+    meant."""
 
     query: str = ""
     collections: tuple[int, ...] = ()
@@ -63,10 +66,12 @@ class Selection:
         >>> Selection("sex:male", collections=(70, 218), limit=5).describe()
         "query 'sex:male', collections 70 and 218, at most 5"
         """
-        parts = [f"query {self.query!r}" if self.query else "",
-                 f"collections {' and '.join(map(str, self.collections))}" if self.collections else "",
-                 f"licences {' and '.join(self.licenses)}" if self.licenses else "",
-                 f"at most {self.limit}" if self.limit else ""]  # fmt: skip
+        parts = [
+            f"query {self.query!r}" if self.query else "",
+            f"collections {' and '.join(map(str, self.collections))}" if self.collections else "",
+            f"licences {' and '.join(self.licenses)}" if self.licenses else "",
+            f"at most {self.limit}" if self.limit else "",
+        ]
         return ", ".join(filter(None, parts)) or "everything"
 
 
@@ -102,7 +107,9 @@ def check_query(query: str) -> None:
 
 @dataclass(frozen=True)
 class ArchiveImage:
-    """One photograph as the archive lists it. `size` is that of its file in bytes, `fields` what is known of acquisition and patient."""
+    """One photograph as the archive lists it. `size` is that of its file in bytes, `fields` what is known of
+    acquisition and patient.
+    """
 
     isic_id: str
     license: str
@@ -126,21 +133,25 @@ class ArchiveImage:
 
 
 class Archive:
-    """What the archive's interface answers, checked. Raises `ArchiveError` where it does not answer or answers something else."""
+    """What the archive's interface answers, checked. Raises `ArchiveError` where it does not answer or
+    answers something else.
+    """
 
     def __init__(self, transport: Transport) -> None:
         self.transport = transport
 
     def search(self, selection: Selection) -> tuple[int | None, Iterator[ArchiveImage]]:
-        """How many photographs there are, None where that is not known beforehand, and the photographs, in the archive's order.
+        """How many photographs there are, None where that is not known beforehand, and the photographs, in
+        the archive's order.
 
-        The first page is asked for at once, the others as they are needed. Raises `UsageError` for a query that the archive does not
-        understand and for a collection that has no public photograph.
+        The first page is asked for at once, the others as they are needed. Raises `UsageError` for a query
+        that the archive does not understand and for a collection that has no public photograph.
         """
         for number in selection.collections:
             if not self._read_page(self._address(collections=number, limit=1))["results"]:
                 raise UsageError(
-                    f"collection {number} holds no public photograph; expected the number of one, such as 70 (ISIC 2020)"
+                    f"collection {number} holds no public photograph; expected the number of one, such as "
+                    "70 (ISIC 2020)"
                 )
         pages = self._read_pages(selection)
         first = next(pages)
@@ -179,7 +190,8 @@ class Archive:
         while address:
             if address in seen:
                 raise ArchiveError(
-                    f"{self.transport.base.host}: comes back to a page that was read; expected the next one: run the same command later"
+                    f"{self.transport.base.host}: comes back to a page that was read; expected the next "
+                    "one: run the same command later"
                 )
             seen.add(address)
             page = self._ask_page(address, selection)
@@ -192,7 +204,8 @@ class Archive:
         except Refusal as refusal:
             if refusal.status == 400 and "query" in refusal.detail.lower():
                 raise UsageError(
-                    f"query {selection.query!r}: the archive does not understand it; expected one such as {EXAMPLE}"
+                    f"query {selection.query!r}: the archive does not understand it; expected one such as "
+                    f"{EXAMPLE}"
                 ) from refusal
             if refusal.status in (400, 422):
                 raise UsageError(
@@ -213,7 +226,9 @@ class Archive:
         return self.transport.retry(lambda: parse_answer(self._read_text(address), address))
 
     def _read_text(self, address: str) -> str:
-        """One attempt at a text. Web pages are faults: they come from a proxy or from a server that is being mended."""
+        """One attempt at a text. Web pages are faults: they come from a proxy or from a server that is being
+        mended.
+        """
         with self.transport.open_archive(address) as response:
             kind = response.headers.get("content-type", "")
             body = bytearray()
@@ -251,7 +266,9 @@ def chain_pages(first: dict[str, Any], pages: Iterator[dict[str, Any]]) -> Itera
 
 
 def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
-    """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring nothing new."""
+    """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring
+    nothing new.
+    """
     known: set[str] = set()
     for page in pages:
         images = {
@@ -259,7 +276,8 @@ def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) ->
         }
         if not images and page["next"]:
             raise ArchiveError(
-                "the archive's pages bring nothing new and do not end; expected further photographs: run the same command later"
+                "the archive's pages bring nothing new and do not end; expected further photographs: run "
+                "the same command later"
             )
         known.update(images)
         yield from (image for image in images.values() if not licenses or image.license in licenses)
@@ -294,7 +312,8 @@ def parse_image(record: Any) -> ArchiveImage:
 
 
 def take(record: Any, path: str, kind: type) -> Any:
-    """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that type.
+    """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that
+    type.
 
     >>> take({"files": {"full": {"size": 5}}}, "files.full.size", int)
     5

@@ -1,4 +1,5 @@
-"""A folder of photographs from a public archive, laid out as the archive's own tool does, and what it remembers of itself.
+"""A folder of photographs from a public archive, laid out as the archive's own tool does, and what it
+remembers of itself.
 
 DIR/ISIC_0024306.jpg ...    the photographs
 DIR/metadata.csv            a row for each
@@ -43,7 +44,9 @@ class Receipt:
 
 @dataclass(frozen=True)
 class Listing:
-    """What tables say of all photographs together: their number, the fields that any of them has, and how often each licence and attribution occurs."""
+    """What tables say of all photographs together: their number, the fields that any of them has, and how
+    often each licence and attribution occurs.
+    """
 
     n: int
     columns: tuple[str, ...]
@@ -52,7 +55,9 @@ class Listing:
 
 
 class ArchiveFolder:
-    """The folder; nothing is written before `claim`. `receipts` are those of the files that are there, by `isic_id`."""
+    """The folder; nothing is written before `claim`. `receipts` are those of the files that are there, by
+    `isic_id`.
+    """
 
     def __init__(self, out: str | Path) -> None:
         self.out = Path(out)
@@ -73,13 +78,15 @@ class ArchiveFolder:
     def needs_listing(self, url: str, selection: Selection) -> bool:
         """Whether the archive is still to be asked what the selection holds.
 
-        Raises `UsageError` where the folder holds another selection (a larger limit is not another), or a metadata.csv of other origin.
+        Raises `UsageError` where the folder holds another selection (a larger limit is not another), or a
+        metadata.csv of other origin.
         """
         known = self._read_header()
         if known is None:
             if (self.out / "metadata.csv").exists():
                 raise UsageError(
-                    f"{self.out}: holds a metadata.csv that this command did not write; expected a folder of its own: choose another --out"
+                    f"{self.out}: holds a metadata.csv that this command did not write; expected a folder "
+                    "of its own: choose another --out"
                 )
             return True
         wanted = make_header(url, selection)
@@ -87,8 +94,11 @@ class ArchiveFolder:
             return False
         same = known | {"limit": None} == wanted | {"limit": None}
         if not same or (selection.limit or math.inf) < (known["limit"] or math.inf):
-            raise UsageError(f"{self.out}: holds another selection ({describe_header(known)}); expected the same one, with the same limit "
-                             "or a larger one: choose another --out")  # fmt: skip
+            raise UsageError(
+                f"{self.out}: holds another selection ({describe_header(known)}); expected the same one, "
+                "with the same limit "
+                "or a larger one: choose another --out"
+            )
         return True
 
     @contextmanager
@@ -116,24 +126,33 @@ class ArchiveFolder:
                 self._file.close()
 
     def add(self, receipt: Receipt) -> None:
-        """Notes a file that is there, so that a process killed right afterwards finds the note. Raises `SpaceError`; safe to call by threads."""
+        """Notes a file that is there, so that a process killed right afterwards finds the note. Raises
+        `SpaceError`; safe to call by threads.
+        """
         with self._adding, name_full_disk(self._book):
             self._file.write(json.dumps(asdict(receipt)).encode() + b"\n")
             self._file.flush()
             self.receipts[receipt.isic_id] = receipt
 
     def is_whole(self, image: ArchiveImage) -> bool:
-        """Whether the photograph's file is there with the size that the archive says and the content that was noted."""
+        """Whether the photograph's file is there with the size that the archive says and the content that was
+        noted.
+        """
         receipt, path = self.receipts.get(image.isic_id), self.place(image)
         try:
-            return (receipt is not None and (receipt.file, receipt.size) == (path.name, image.size) and path.stat().st_size == image.size
-                    and hash_file(path) == receipt.sha256)  # fmt: skip
+            return (
+                receipt is not None
+                and (receipt.file, receipt.size) == (path.name, image.size)
+                and path.stat().st_size == image.size
+                and hash_file(path) == receipt.sha256
+            )
         except OSError:
             return False
 
     def write_listing(self, url: str, selection: Selection, images: Iterable[ArchiveImage]) -> None:
-        """Writes what the archive lists. Photographs that are there and no longer listed keep their place at the end: they are
-        still somebody's work, on somebody's terms. Raises `DataError` where there is none at all."""
+        """Writes what the archive lists. Photographs that are there and no longer listed keep their place at
+        the end: they are still somebody's work, on somebody's terms. Raises `DataError` where there is none
+        at all."""
         listed = set()
         with write_whole(self.listing) as part, part.open("w", encoding="utf-8") as file:
             file.write(json.dumps(make_header(url, selection)) + "\n")
@@ -148,7 +167,8 @@ class ArchiveFolder:
                         file.write(json.dumps(asdict(image)) + "\n")
             if not listed:
                 raise DataError(
-                    f"{selection.describe()}: the archive has no such photograph; expected at least one: ask for more"
+                    f"{selection.describe()}: the archive has no such photograph; expected at least one: "
+                    "ask for more"
                 )
 
     def read_images(self) -> Iterator[ArchiveImage]:
@@ -160,11 +180,14 @@ class ArchiveFolder:
                     yield ArchiveImage(**parse_json(line))
         except (OSError, ValueError, TypeError, StopIteration) as error:
             raise DataError(
-                f"{self.listing}: damaged ({error}); expected what this command wrote: run it again with --update"
+                f"{self.listing}: damaged ({error}); expected what this command wrote: run it again with "
+                "--update"
             ) from error
 
     def write_tables(self, missing: Collection[str] = ()) -> Listing:
-        """Writes metadata.csv and attribution.txt of the listing, less the photographs that are `missing`; in two passes, never all in memory."""
+        """Writes metadata.csv and attribution.txt of the listing, less the photographs that are `missing`; in
+        two passes, never all in memory.
+        """
         listing = summarise(self._without(missing))
         with (
             write_whole(self.out / "metadata.csv") as part,
@@ -182,8 +205,11 @@ class ArchiveFolder:
         needed = sum(-(-image.size // BLOCK) * BLOCK for image in self._without(noted))
         free = shutil.disk_usage(self.out).free
         if needed > free:
-            raise SpaceError(f"{self.out}: {say_bytes(needed)} are still to come and {say_bytes(free)} are free; free some space, choose another --out, "
-                             "or ask for fewer with --limit")  # fmt: skip
+            raise SpaceError(
+                f"{self.out}: {say_bytes(needed)} are still to come and {say_bytes(free)} are free; free "
+                "some space, choose another --out, "
+                "or ask for fewer with --limit"
+            )
 
     def _without(self, names: Collection[str]) -> Iterator[ArchiveImage]:
         return (image for image in self.read_images() if image.isic_id not in names)
@@ -199,8 +225,13 @@ class ArchiveFolder:
 
 def make_header(url: str, selection: Selection) -> dict[str, Any]:
     """The first line of a listing: which archive, and what was asked for."""
-    return {"archive": url, "query": selection.query.strip(), "collections": sorted(set(selection.collections)),
-            "licenses": sorted(set(selection.licenses)), "limit": selection.limit}  # fmt: skip
+    return {
+        "archive": url,
+        "query": selection.query.strip(),
+        "collections": sorted(set(selection.collections)),
+        "licenses": sorted(set(selection.licenses)),
+        "limit": selection.limit,
+    }
 
 
 def describe_header(header: dict[str, Any]) -> str:
@@ -214,7 +245,9 @@ def describe_header(header: dict[str, Any]) -> str:
 
 
 def read_receipts(path: Path) -> dict[str, Receipt]:
-    """The receipts of a file, the last of each photograph; a line that a killed process left unfinished is passed over."""
+    """The receipts of a file, the last of each photograph; a line that a killed process left unfinished is
+    passed over.
+    """
     receipts = {}
     with (
         suppress(OSError),
@@ -237,7 +270,9 @@ def end_line(file: BinaryIO) -> None:
 
 
 def lock(file: BinaryIO, out: Path) -> None:
-    """Locks a file until it is closed or the process ends. Raises `UsageError` where another process has it; elsewhere than on POSIX it does nothing."""
+    """Locks a file until it is closed or the process ends. Raises `UsageError` where another process has it;
+    elsewhere than on POSIX it does nothing.
+    """
     try:
         import fcntl
     except ImportError:
@@ -246,7 +281,8 @@ def lock(file: BinaryIO, out: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise UsageError(
-            f"{out}: another download is at work there; expected to be the only one: wait for it, or choose another --out"
+            f"{out}: another download is at work there; expected to be the only one: wait for it, or choose "
+            "another --out"
         ) from error
     except OSError:  # some network file systems have no locks
         return
@@ -266,7 +302,8 @@ def summarise(images: Iterable[ArchiveImage]) -> Listing:
 
 
 def order_attributions(counts: Counter[str]) -> list[str]:
-    """Whom to name: the most photographs first, then by name, the anonymous last, as the archive's own tool does.
+    """Whom to name: the most photographs first, then by name, the anonymous last, as the archive's own tool
+    does.
 
     >>> order_attributions(Counter({"Anonymous": 9, "B": 2, "A": 2, "C": 3}))
     ['C', 'A', 'B', 'Anonymous']

@@ -1,7 +1,9 @@
-"""Downloads: the photographs of an archive, each whole and checked, in a folder that can be completed after whatever happened.
+"""Downloads: the photographs of an archive, each whole and checked, in a folder that can be completed after
+whatever happened.
 
-A photograph is written aside and moved to its place once its size is the one that the archive declares and its header is that of a
-photograph; its SHA-256 is noted. Where a folder is completed, what was noted is compared with what is there.
+A photograph is written aside and moved to its place once its size is the one that the archive declares and
+its header is that of a photograph; its SHA-256 is noted. Where a folder is completed, what was noted is
+compared with what is there.
 """
 
 from __future__ import annotations
@@ -30,8 +32,9 @@ FAILURES_IN_A_ROW = 40  # after which the archive is taken to be down
 
 @dataclass(frozen=True)
 class Download:
-    """What is in a folder now: `n` photographs of the selection, `fetched` of them by this call, `size` bytes in all, how many of
-    each licence; `problems` are the photographs and licence texts that could not be fetched."""
+    """What is in a folder now: `n` photographs of the selection, `fetched` of them by this call, `size` bytes
+    in all, how many of each licence; `problems` are the photographs and licence texts that could not be
+    fetched."""
 
     out: str
     n: int
@@ -57,18 +60,26 @@ class Kept:
 
 
 def download_archive(
-    out: str | Path, selection: Selection = Selection(), *, url: str = ARCHIVE_URL, threads: int = 10, update: bool = False,
-    patience: Patience = Patience(), progress: Progress = show_nothing,
-) -> Download:  # fmt: skip
+    out: str | Path,
+    selection: Selection = Selection(),
+    *,
+    url: str = ARCHIVE_URL,
+    threads: int = 10,
+    update: bool = False,
+    patience: Patience = Patience(),
+    progress: Progress = show_nothing,
+) -> Download:
     """Downloads public photographs of the ISIC archive, or completes a folder in which that was begun.
 
-    `out` is then a data set for `load_dataset`. The archive is asked once what the `selection` holds; a later call keeps to that, fetches
-    what is missing or damaged, and asks again only with `update` or a larger limit. Photographs that cannot be fetched are in
-    `problems`, and a later call tries them again. `url` is the address of the interface, `threads` how many files are fetched at once.
+    `out` is then a data set for `load_dataset`. The archive is asked once what the `selection` holds; a later
+    call keeps to that, fetches what is missing or damaged, and asks again only with `update` or a larger
+    limit. Photographs that cannot be fetched are in `problems`, and a later call tries them again. `url` is
+    the address of the interface, `threads` how many files are fetched at once.
 
-    Raises `UsageError` for a query that the archive does not understand and for a folder that holds something else, `DataError` where
-    there is no such photograph, `ArchiveError` where the archive does not answer as it should, and `SpaceError` where the disk is full or
-    not writable. Whatever is raised, and where the process is killed, what was finished counts, and the same call goes on from there.
+    Raises `UsageError` for a query that the archive does not understand and for a folder that holds something
+    else, `DataError` where there is no such photograph, `ArchiveError` where the archive does not answer as
+    it should, and `SpaceError` where the disk is full or not writable. Whatever is raised, and where the
+    process is killed, what was finished counts, and the same call goes on from there.
     """
     if not 1 <= threads <= MOST_THREADS:
         raise UsageError(f"{threads} threads; expected 1 to {MOST_THREADS}")
@@ -138,7 +149,9 @@ def fetch_licenses(archive: Archive, folder: ArchiveFolder, names: Iterable[str]
 
 
 def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Iterator[Kept | Problem]:
-    """Fetches the photographs of a folder's listing; answers in its order, however they come. Closing it stops what is under way."""
+    """Fetches the photographs of a folder's listing; answers in its order, however they come. Closing it
+    stops what is under way.
+    """
     pool = ThreadPoolExecutor(threads)
     ahead: deque = deque()
     try:
@@ -154,13 +167,16 @@ def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Itera
 
 
 def stop_at_failures(answers: Iterable[Kept | Problem]) -> Iterator[Kept | Problem]:
-    """The same answers. Raises `ArchiveError` after many failures in a row: each costs a minute of patience."""
+    """The same answers. Raises `ArchiveError` after many failures in a row: each costs a minute of
+    patience.
+    """
     row = 0
     for answer in answers:
         row = row + 1 if isinstance(answer, Problem) else 0
         if row >= FAILURES_IN_A_ROW:
             raise ArchiveError(
-                f"{row} photographs in a row could not be fetched, the last {answer.image}: {answer.error}; what came before is kept"
+                f"{row} photographs in a row could not be fetched, the last {answer.image}: {answer.error}; "
+                "what came before is kept"
             )
         yield answer
 
@@ -178,7 +194,8 @@ def keep_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> 
 
 
 def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> str:
-    """Writes one photograph; its SHA-256. Where its address is refused (it may have expired) the archive is asked for another one.
+    """Writes one photograph; its SHA-256. Where its address is refused (it may have expired) the archive is
+    asked for another one.
 
     Raises `ArchiveError`, and `SpaceError` where the disk is full.
     """
@@ -198,7 +215,8 @@ def fetch_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) ->
 
 
 def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
-    """One attempt at a file; its SHA-256. Nothing appears at `path` unless it is whole: of the declared size, with the header of a photograph.
+    """One attempt at a file; its SHA-256. Nothing appears at `path` unless it is whole: of the declared size,
+    with the header of a photograph.
 
     Raises `Fault` for what may pass, `Refusal`, `ArchiveError` and `SpaceError`.
     """
@@ -209,13 +227,16 @@ def save_file(transport: Transport, image: ArchiveImage, path: Path) -> str:
         except ImageError as error:
             kind = response.headers.get("content-type", "unknown")
             raise ContentFault(
-                f"{name_place(response.url)}: is no photograph ({kind}: {str(error).removeprefix(f'{part}: ')})"
+                f"{name_place(response.url)}: is no photograph ({kind}: "
+                f"{str(error).removeprefix(f'{part}: ')})"
             ) from error
     return digest
 
 
 def save_body(transport: Transport, response: httpx.Response, part: Path, size: int) -> str:
-    """Writes the body of an answer, which must be of that size, in bytes; its SHA-256. Raises `ContentFault` as soon as it is not."""
+    """Writes the body of an answer, which must be of that size, in bytes; its SHA-256. Raises `ContentFault`
+    as soon as it is not.
+    """
     place, declared = name_place(response.url), response.headers.get("content-length")
     if declared is not None and declared != str(size) and "content-encoding" not in response.headers:
         raise ContentFault(f"{place}: announces {declared} bytes; expected {size}, which the archive lists")
@@ -229,6 +250,7 @@ def save_body(transport: Transport, response: httpx.Response, part: Path, size: 
             digest.update(chunk)
     if count != size:
         raise ContentFault(
-            f"{place}: gave {'more than ' if count > size else ''}{min(count, size)} bytes; expected {size}, which the archive lists"
+            f"{place}: gave {'more than ' if count > size else ''}{min(count, size)} bytes; expected "
+            f"{size}, which the archive lists"
         )
     return digest.hexdigest()

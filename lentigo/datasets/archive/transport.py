@@ -31,9 +31,8 @@ class Patience:
     """How often an address is asked, and how long a fault that passes is waited out; times in seconds."""
 
     attempts: int = 7  # a minute and more in all
-    few_attempts: int = (
-        3  # where the answer came whole and is not what it should be, and where nobody has answered yet
-    )
+    # Where the answer came whole and is not what it should be, and where nobody has answered yet
+    few_attempts: int = 3
     first_wait: float = 1.0  # doubled by each further attempt; up to as much again is added by chance
     longest_wait: float = 60.0
     longest_asked: float = 600.0  # that a server may ask for by Retry-After
@@ -69,7 +68,9 @@ class Stopped(LentigoError):
 
 
 class Transport:
-    """A pool of connections to an archive and to the hosts of its files; a context manager, safe to share by threads."""
+    """A pool of connections to an archive and to the hosts of its files; a context manager, safe to share by
+    threads.
+    """
 
     def __init__(self, base: str, *, threads: int = 10, patience: Patience = Patience()) -> None:
         """`base` is the address of the archive's interface. Raises `UsageError` where it may not be asked."""
@@ -92,9 +93,11 @@ class Transport:
         self.client.close()
 
     def retry(self, action: Callable[[], T]) -> T:
-        """What the action answers, asked again where it raises a `Fault`, as often and as late as `patience` says.
+        """What the action answers, asked again where it raises a `Fault`, as often and as late as `patience`
+        says.
 
-        Raises the last `Fault`, whatever else the action raises at once, and `Stopped` after `stopped` was set.
+        Raises the last `Fault`, whatever else the action raises at once, and `Stopped` after `stopped` was
+        set.
         """
         attempt = Retrying(
             retry=retry_if_exception_type(Fault),
@@ -112,8 +115,8 @@ class Transport:
         return state.attempt_number >= (self.patience.few_attempts if few else self.patience.attempts)
 
     def _choose_wait(self, state: RetryCallState) -> float:
-        """Seconds until the next attempt: what the server asked for, else exponential; both with a part left to chance, so that
-        threads that failed together do not come back together."""
+        """Seconds until the next attempt: what the server asked for, else exponential; both with a part left
+        to chance, so that threads that failed together do not come back together."""
         asked = state.outcome.exception().asked
         wait = (
             min(self.patience.first_wait * 2 ** (state.attempt_number - 1), self.patience.longest_wait)
@@ -123,15 +126,18 @@ class Transport:
         return wait + random.uniform(0, self.patience.first_wait if asked is not None else wait)
 
     def open_archive(self, url: str) -> AbstractContextManager[httpx.Response]:
-        """One attempt at the archive's interface: the answer (200) to a GET, its body yet to be read by `read_chunks`.
+        """One attempt at the archive's interface: the answer (200) to a GET, its body yet to be read by
+        `read_chunks`.
 
-        Addresses and redirects are followed on the archive's own host alone. Raises `Fault`, `Refusal`, `ArchiveError` and `Stopped`, and the
-        context raises them too where the body does not come whole.
+        Addresses and redirects are followed on the archive's own host alone. Raises `Fault`, `Refusal`,
+        `ArchiveError` and `Stopped`, and the context raises them too where the body does not come whole.
         """
         return self._open(url, self.allow_archive, {})
 
     def open_file(self, url: str) -> AbstractContextManager[httpx.Response]:
-        """The same for a file, which any host may keep, see `allow_file`. It comes uncompressed, so that its length can be compared."""
+        """The same for a file, which any host may keep, see `allow_file`. It comes uncompressed, so that its
+        length can be compared.
+        """
         return self._open(url, self.allow_file, {"Accept-Encoding": "identity"})
 
     @contextmanager
@@ -156,23 +162,30 @@ class Transport:
         raise ArchiveError(f"{name_place(target)}: more than {MOST_REDIRECTS} redirects; expected an answer")
 
     def read_chunks(self, response: httpx.Response) -> Iterator[bytes]:
-        """The body of an answer, piece by piece. Raises `Stopped`; the context of the answer names other faults."""
+        """The body of an answer, piece by piece. Raises `Stopped`; the context of the answer names other
+        faults.
+        """
         for chunk in response.iter_bytes():
             if self.stopped.is_set():
                 raise Stopped("stopped")
             yield chunk
 
     def allow_archive(self, url: httpx.URL) -> httpx.URL:
-        """The address, on the archive's own host and by its own scheme. Raises `ArchiveError` for another host."""
+        """The address, on the archive's own host and by its own scheme. Raises `ArchiveError` for another
+        host.
+        """
         url = self.base.join(url)
         if (url.host, url.port) != (self.base.host, self.base.port):
             raise ArchiveError(
-                f"{self.base.host}: points to another host, {name_origin(url)}; expected {name_origin(self.base)}: not followed"
+                f"{self.base.host}: points to another host, {name_origin(url)}; expected "
+                f"{name_origin(self.base)}: not followed"
             )
         return url.copy_with(scheme=self.base.scheme)  # servers behind a proxy say http where they mean https
 
     def allow_file(self, url: httpx.URL) -> httpx.URL:
-        """The address of a file: any host by https; by http only this machine, where the archive is on it too. Raises `ArchiveError`."""
+        """The address of a file: any host by https; by http only this machine, where the archive is on it
+        too. Raises `ArchiveError`.
+        """
         if url.scheme == "https" or (
             url.scheme == "http" and is_loopback(url.host) and is_loopback(self.base.host)
         ):
@@ -183,7 +196,9 @@ class Transport:
 
 
 def check_base(base: str) -> httpx.URL:
-    """The address of an archive's interface, ending in a slash. Raises `UsageError` where it may not be asked."""
+    """The address of an archive's interface, ending in a slash. Raises `UsageError` where it may not be
+    asked.
+    """
     url = httpx.URL("")
     with suppress(httpx.InvalidURL):
         url = httpx.URL(base)
@@ -193,11 +208,13 @@ def check_base(base: str) -> httpx.URL:
         or not (url.scheme == "https" or (url.scheme == "http" and is_loopback(url.host)))
     ):
         raise UsageError(
-            f"address {base!r} is none of an archive; expected one such as https://api.isic-archive.com/api/v2/ (http on this machine only)"
+            f"address {base!r} is none of an archive; expected one such as "
+            "https://api.isic-archive.com/api/v2/ (http on this machine only)"
         )
     if url.userinfo:
         raise UsageError(
-            f"address of {url.host} holds a name or a password; expected none: credentials are not supported, public photographs only"
+            f"address of {url.host} holds a name or a password; expected none: credentials are not "
+            "supported, public photographs only"
         )
     return url if url.path.endswith("/") else url.copy_with(path=f"{url.path}/")
 
@@ -243,7 +260,8 @@ def judge_status(response: httpx.Response, patience: Patience) -> None:
         asked = read_retry_after(response.headers.get("retry-after"))
         if asked is not None and asked > patience.longest_asked:
             raise ArchiveError(
-                f"{place}: answered {status} and asks to be left alone for {asked:.0f} s; run the same command later"
+                f"{place}: answered {status} and asks to be left alone for {asked:.0f} s; run the same "
+                "command later"
             )
         raise Fault(f"{place}: answered {status} each time; expected 200: run the same command later", asked)
     detail = next(response.iter_bytes(4096), b"").decode(errors="replace")
@@ -251,7 +269,8 @@ def judge_status(response: httpx.Response, patience: Patience) -> None:
 
 
 def read_retry_after(value: str | None) -> float | None:
-    """Seconds, from the header's number or date (RFC 9110, section 10.2.3); None where there is none that can be understood.
+    """Seconds, from the header's number or date (RFC 9110, section 10.2.3); None where there is none that can
+    be understood.
 
     >>> read_retry_after("120"), read_retry_after("Sun, 06 Nov 1994 08:49:37 GMT"), read_retry_after("soon")
     (120.0, 0.0, None)
@@ -269,7 +288,8 @@ def name_fault(error: httpx.HTTPError, url: httpx.URL) -> ArchiveError:
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     if "CERTIFICATE_VERIFY_FAILED" in what:
         return ArchiveError(
-            f"{url.host}: its certificate is not trusted ({what}); behind a proxy that opens https, name its certificate in SSL_CERT_FILE"
+            f"{url.host}: its certificate is not trusted ({what}); behind a proxy that opens https, name "
+            "its certificate in SSL_CERT_FILE"
         )
     kind = Unreachable if isinstance(error, httpx.ConnectError) else Fault
     return kind(

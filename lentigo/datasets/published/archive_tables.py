@@ -52,9 +52,11 @@ PAIR = ("image_name_1", "image_name_2")  # of the duplicates that ISIC 2020 list
 def read_archive(
     folder: Path, mapping: Mapping[str, str] | None = None
 ) -> tuple[pd.DataFrame, list[Problem]] | None:
-    """A table `image,label,...` of HAM10000 or the ISIC archive and what was left out, or None where the folder is of neither.
+    """A table `image,label,...` of HAM10000 or the ISIC archive and what was left out, or None where the
+    folder is of neither.
 
-    HAM10000 by its authors' policy, the archive by its own, but for the words of `mapping` (see `lentigo.datasets.columns`). Raises `DataError` for a set that needs `lentigo data import`.
+    HAM10000 by its authors' policy, the archive by its own, but for the words of `mapping` (see
+    `lentigo.datasets.columns`). Raises `DataError` for a set that needs `lentigo data import`.
     """
     ham = sorted(folder.glob("HAM10000_metadata*"))
     path = ham[0] if ham else folder / "metadata.csv"
@@ -63,8 +65,11 @@ def read_archive(
     archive = HAM10000 if ham else ISIC_ARCHIVE
     other = next((each for each in ARCHIVES if each.claims(peek_columns(path))), archive)
     if other != archive:
-        raise DataError(f"{folder}: looks like {other.source}; expected class folders, a manifest, HAM10000 or the ISIC archive: "
-                        f"lentigo data import {folder} --out manifest.csv")  # fmt: skip
+        raise DataError(
+            f"{folder}: looks like {other.source}; expected class folders, a manifest, HAM10000 or the ISIC "
+            "archive: "
+            f"lentigo data import {folder} --out manifest.csv"
+        )
     places = FileLookup([folder])
     rows, problems = read_rows(archive, [path])
     rows, unlabelled = label_rows(rows, find_policy("ham10000" if ham else "archive"), archive.shown, mapping)
@@ -78,9 +83,11 @@ def read_archive(
 
 
 def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows of an archive's tables, one for each photograph: `name,diagnosis,diagnosis_name,published,source,license,...`.
+    """The rows of an archive's tables, one for each photograph:
+    `name,diagnosis,diagnosis_name,published,source,license,...`.
 
-    What several rows say of a photograph is put together; a photograph of which they say different things is a problem.
+    What several rows say of a photograph is put together; a photograph of which they say different things is
+    a problem.
     """
     rows = pd.concat([read_one(archive, path) for path in paths], ignore_index=True)
     said = pd.Series(
@@ -88,8 +95,14 @@ def read_rows(archive: Archive, paths: Sequence[Path]) -> tuple[pd.DataFrame, li
         index=rows.index,
     )
     torn = said.groupby(rows["name"]).transform("nunique") > 1
-    problems = [Problem(str(name), f"has several diagnoses ({', '.join(map(str, group.unique()))}): left out; expected one: correct the table")
-                for name, group in rows[torn].groupby("name")["diagnosis"]]  # fmt: skip
+    problems = [
+        Problem(
+            str(name),
+            f"has several diagnoses ({', '.join(map(str, group.unique()))}): left out; expected one: "
+            "correct the table",
+        )
+        for name, group in rows[torn].groupby("name")["diagnosis"]
+    ]
     whole = rows[~torn]
     return (
         whole.groupby("name", sort=False, as_index=False).first()
@@ -123,7 +136,8 @@ def read_one(archive: Archive, path: Path) -> pd.DataFrame:
 def label_rows(
     rows: pd.DataFrame, policy: Policy, shown: str, mapping: Mapping[str, str] | None = None
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows with `judged`, a policy's answer, and `label` where that is a class; those without one are problems that quote the column `shown`.
+    """The rows with `judged`, a policy's answer, and `label` where that is a class; those without one are
+    problems that quote the column `shown`.
 
     Words of `mapping` become what it says, whatever the policy."""
     judged = judge_diagnoses(rows["diagnosis_name"], rows["published"], policy)
@@ -133,15 +147,22 @@ def label_rows(
     column = shown if shown in rows else "diagnosis"
     out = rows[rows["label"].isna()]
     problems = [
-        Problem(str(name), f"diagnosis {diagnosis!r} contradicts its class {published!r}: left out; expected them to agree" if answer == CONTRADICTORY
-                else f"{column} {value!r} is neither benign nor malignant: left out")
-        for name, answer, diagnosis, published, value in zip(*(out[name] for name in ("name", "judged", "diagnosis", "published", column)), strict=True)
-    ]  # fmt: skip
+        Problem(
+            str(name),
+            f"diagnosis {diagnosis!r} contradicts its class {published!r}: left out; expected them to agree"
+            if answer == CONTRADICTORY
+            else f"{column} {value!r} is neither benign nor malignant: left out",
+        )
+        for name, answer, diagnosis, published, value in zip(
+            *(out[name] for name in ("name", "judged", "diagnosis", "published", column)), strict=True
+        )
+    ]
     return rows, problems
 
 
 def locate_rows(rows: pd.DataFrame, places: FileLookup, folder: Path) -> tuple[pd.DataFrame, list[Problem]]:
-    """The labelled rows with `image`, and `mask` where there is one; those whose photograph is ambiguous are problems.
+    """The labelled rows with `image`, and `mask` where there is one; those whose photograph is ambiguous are
+    problems.
 
     A photograph that is not there has a path in `folder`, for whoever looks whether it is there.
     """
@@ -161,7 +182,9 @@ def locate_rows(rows: pd.DataFrame, places: FileLookup, folder: Path) -> tuple[p
 
 
 def add_facts(rows: pd.DataFrame, paths: Iterable[Path]) -> pd.DataFrame:
-    """The rows with what further tables of the same folder say of their photographs: lesions, age, sex, site, duplicates."""
+    """The rows with what further tables of the same folder say of their photographs: lesions, age, sex, site,
+    duplicates.
+    """
     for path in paths:
         columns = peek_columns(path)
         key = next((name for name in NAME_COLUMNS if name in columns), None)
@@ -173,7 +196,9 @@ def add_facts(rows: pd.DataFrame, paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def expand_lesions(rows: pd.DataFrame, paths: Iterable[Path], archive: Archive) -> pd.DataFrame:
-    """The rows of lesions as rows of photographs, by a further table that has both `isic_id` and `lesion_id`. Raises `DataError` without one."""
+    """The rows of lesions as rows of photographs, by a further table that has both `isic_id` and `lesion_id`.
+    Raises `DataError` without one.
+    """
     for path in paths:
         if {"isic_id", LESION} <= peek_columns(path):
             pairs = (
@@ -187,12 +212,15 @@ def expand_lesions(rows: pd.DataFrame, paths: Iterable[Path], archive: Archive) 
             )
             return joined.assign(name=joined["isic_id"].astype(str).map(strip_name))
     raise DataError(
-        f"{archive.source}: its diagnoses are of lesions, and no table says which photographs show them; expected one with isic_id and lesion_id beside it"
+        f"{archive.source}: its diagnoses are of lesions, and no table says which photographs show them; "
+        "expected one with isic_id and lesion_id beside it"
     )
 
 
 def add_columns(rows: pd.DataFrame, facts: pd.DataFrame, key: str) -> pd.DataFrame:
-    """The rows with the columns of another table, which names photographs in `key`; what is known already stays."""
+    """The rows with the columns of another table, which names photographs in `key`; what is known already
+    stays.
+    """
     facts = facts.dropna(subset=[key])
     facts.index = facts.pop(key).astype(str).map(strip_name)
     facts = facts[~facts.index.duplicated()]
@@ -240,7 +268,9 @@ def add_pairs(rows: pd.DataFrame, pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def name_ids(rows: pd.DataFrame, namespace: str) -> pd.DataFrame:
-    """The rows with patients, lesions and duplicates named so that no other data set has the same name, and `isic_id` where the photograph has one."""
+    """The rows with patients, lesions and duplicates named so that no other data set has the same name, and
+    `isic_id` where the photograph has one.
+    """
     columns = [column for column in ("patient_id", "lesion_id", "duplicate_group") if column in rows]
     named = {
         column: rows[column].map(lambda value: name_id(value, namespace), na_action="ignore")

@@ -1,4 +1,5 @@
-"""The tables of the public archives: how each names a photograph and says what it shows. One row of `ARCHIVES` a data set.
+"""The tables of the public archives: how each names a photograph and says what it shows. One row of
+`ARCHIVES` a data set.
 
 A table is known by its columns, not by its name; upper and lower case and further columns do not matter.
 """
@@ -39,19 +40,30 @@ MILK_CODES = ("akiec", "bcc", "ben_oth", "bkl", "df", "inf", "mal_oth", "mel", "
 DDI_TONES = {"12": "I-II", "34": "III-IV", "56": "V-VI"}  # Fitzpatrick's types, in pairs
 PH2_CODES = {"0": "common nevus", "1": "atypical nevus", "2": "melanoma"}
 CLASS_WORDS = {
-    "benign": BENIGN, "malignant": MALIGNANT, "indeterminate": INDETERMINATE, "indeterminate/benign": INDETERMINATE, "indeterminate/malignant": INDETERMINATE,
-    "0": BENIGN, "1": MALIGNANT, "0.0": BENIGN, "1.0": MALIGNANT, "false": BENIGN, "true": MALIGNANT,
-}  # fmt: skip
+    "benign": BENIGN,
+    "malignant": MALIGNANT,
+    "indeterminate": INDETERMINATE,
+    "indeterminate/benign": INDETERMINATE,
+    "indeterminate/malignant": INDETERMINATE,
+    "0": BENIGN,
+    "1": MALIGNANT,
+    "0.0": BENIGN,
+    "1.0": MALIGNANT,
+    "false": BENIGN,
+    "true": MALIGNANT,
+}
 RESEARCH = "research only"
 
 
 @dataclass(frozen=True)
 class Archive:
-    """A public data set. Its tables have the column `key`, which names the photograph, all of `needs` and one of `some`.
+    """A public data set. Its tables have the column `key`, which names the photograph, all of `needs` and one
+    of `some`.
 
-    `read` adds to such a table, its columns in lower case: `diagnosis` (the data set's word), `diagnosis_name` (ours or None), `published`
-    (the class that the data set itself gives, or None). `shown` is the column that a problem quotes. `license` is that of photographs
-    without one of their own. Ids of one `namespace` mean the same patient or lesion wherever they stand.
+    `read` adds to such a table, its columns in lower case: `diagnosis` (the data set's word),
+    `diagnosis_name` (ours or None), `published` (the class that the data set itself gives, or None). `shown`
+    is the column that a problem quotes. `license` is that of photographs without one of their own. Ids of one
+    `namespace` mean the same patient or lesion wherever they stand.
     """
 
     name: str
@@ -101,7 +113,9 @@ def read_ham10000(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_isic_archive(table: pd.DataFrame) -> pd.DataFrame:
-    """The ISIC archive's own table: `diagnosis_1` is Benign, Indeterminate or Malignant, `diagnosis_3` is what others call the diagnosis."""
+    """The ISIC archive's own table: `diagnosis_1` is Benign, Indeterminate or Malignant, `diagnosis_3` is
+    what others call the diagnosis.
+    """
     group = "diagnosis_1" if "diagnosis_1" in table else "benign_malignant"
     finest = next((name for name in ("diagnosis_3", "diagnosis", "diagnosis_2") if name in table), group)
     return describe(
@@ -123,13 +137,17 @@ def read_2016(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_2017(table: pd.DataFrame) -> pd.DataFrame:
-    """ISIC 2017, part 3: melanoma, seborrhoeic keratosis, or neither, which are nevi by the challenge's description."""
+    """ISIC 2017, part 3: melanoma, seborrhoeic keratosis, or neither, which are nevi by the challenge's
+    description.
+    """
     marked = read_marks(table, ("melanoma", "seborrheic_keratosis"))
     return describe(table, marked.where(marked != "", "nevus").where(marked.notna(), None))
 
 
 def read_one_hot(year: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
-    """A reader of ISIC 2018 and 2019: a column for each diagnosis, 1 in one of them; `UNK` is none of them."""
+    """A reader of ISIC 2018 and 2019: a column for each diagnosis, 1 in one of them; `UNK` is none of
+    them.
+    """
 
     def read(table: pd.DataFrame) -> pd.DataFrame:
         codes = (*ONE_HOT[year], *(["unk"] if "unk" in table else []))
@@ -142,7 +160,9 @@ def read_one_hot(year: int) -> Callable[[pd.DataFrame], pd.DataFrame]:
 
 
 def read_marks(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
-    """The one column of each row that is marked with 1; "" where none is, None where several are or a cell is no number."""
+    """The one column of each row that is marked with 1; "" where none is, None where several are or a cell is
+    no number.
+    """
     numbers = table[list(columns)].apply(
         lambda cells: pd.to_numeric(cells.astype(str).str.replace(",", ".", regex=False), errors="coerce")
     )
@@ -153,13 +173,17 @@ def read_marks(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
 
 
 def read_2020(table: pd.DataFrame) -> pd.DataFrame:
-    """ISIC 2020: `diagnosis`, often unknown, and `benign_malignant` or `target`, which is histopathology for every malignant one."""
+    """ISIC 2020: `diagnosis`, often unknown, and `benign_malignant` or `target`, which is histopathology for
+    every malignant one.
+    """
     published = read_classes(table["benign_malignant" if "benign_malignant" in table else "target"])
     return describe(table, table.get("diagnosis", published), published)
 
 
 def read_2024(table: pd.DataFrame) -> pd.DataFrame:
-    """ISIC 2024: `malignant` or `target`, and the diagnosis of some in `iddx_full`, "Malignant::...::Melanoma, NOS"."""
+    """ISIC 2024: `malignant` or `target`, and the diagnosis of some in `iddx_full`,
+    "Malignant::...::Melanoma, NOS".
+    """
     published = read_classes(table["malignant" if "malignant" in table else "target"])
     levels = [
         name for name in ("iddx_full", *(f"iddx_{level}" for level in range(5, 0, -1))) if name in table
@@ -196,7 +220,9 @@ def read_ddi(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_fitzpatrick17k(table: pd.DataFrame) -> pd.DataFrame:
-    """Fitzpatrick17k: 114 conditions in `label`; `three_partition_label` is benign, malignant or non-neoplastic, which is no class."""
+    """Fitzpatrick17k: 114 conditions in `label`; `three_partition_label` is benign, malignant or
+    non-neoplastic, which is no class.
+    """
     scale = (
         table["fitzpatrick_scale"].astype(str).str.removesuffix(".0")
         if "fitzpatrick_scale" in table
@@ -208,7 +234,9 @@ def read_fitzpatrick17k(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def read_milk10k(table: pd.DataFrame) -> pd.DataFrame:
-    """MILK10k: a column for each of eleven diagnoses, 1 in one of them, a row for each lesion, of which there are two photographs."""
+    """MILK10k: a column for each of eleven diagnoses, 1 in one of them, a row for each lesion, of which there
+    are two photographs.
+    """
     marked = read_marks(table, MILK_CODES)
     return describe(table, marked.where(marked != "", None).str.upper()).drop(columns=list(MILK_CODES))
 
@@ -219,37 +247,177 @@ def read_ph2(table: pd.DataFrame) -> pd.DataFrame:
 
 
 ARCHIVES = (
-    Archive("ham10000", "HAM10000", "CC BY-NC 4.0", "HAM10000_metadata (image_id,lesion_id,dx,...) and folders of ISIC_*.jpg",
-            "isic", "image_id", ("lesion_id", "dx"), read_ham10000, "dx"),
-    Archive("isic-archive", "ISIC archive", None, "metadata.csv (isic_id,diagnosis_1,...) beside ISIC_*.jpg, as isic-cli writes it",
-            "isic", "isic_id", (), read_isic_archive, "diagnosis_1", ("diagnosis_1", "benign_malignant")),
-    Archive("isic2016", "ISIC 2016", "CC-0", "ISBI2016_ISIC_Part3_*_GroundTruth.csv (ISIC_0000000,benign; no header)",
-            "isic", HEADLESS[0], (HEADLESS[1],), read_2016, HEADLESS[1]),
-    Archive("isic2017", "ISIC 2017", "CC-0", "ISIC-2017_*_Part3_GroundTruth.csv (image_id,melanoma,seborrheic_keratosis)",
-            "isic", "image_id", ("melanoma", "seborrheic_keratosis"), read_2017, "diagnosis"),
-    Archive("isic2018", "ISIC 2018", "CC BY-NC 4.0", "ISIC2018_Task3_*_GroundTruth.csv (image,MEL,NV,BCC,AKIEC,BKL,DF,VASC)",
-            "isic", "image", ONE_HOT[2018], read_one_hot(2018), "diagnosis"),
-    Archive("isic2019", "ISIC 2019", "CC BY-NC 4.0", "ISIC_2019_*_GroundTruth.csv (image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK)",
-            "isic", "image", ONE_HOT[2019], read_one_hot(2019), "diagnosis"),
-    Archive("isic2020", "ISIC 2020", "CC BY-NC 4.0", "ISIC_2020_Training_GroundTruth*.csv (image_name,patient_id,...,benign_malignant,target)",
-            "isic", "image_name", (), read_2020, "diagnosis", ("target", "benign_malignant")),
-    Archive("pad-ufes-20", "PAD-UFES-20", "CC BY 4.0", "metadata.csv (img_id,diagnostic,patient_id,...) and folders of PAT_*.png",
-            "pad-ufes-20", "img_id", ("diagnostic",), read_pad, "diagnostic"),
-    Archive("ph2", "PH2", RESEARCH, "PH2_dataset.txt, or its sheet as CSV, and IMD*/IMD*_Dermoscopic_Image/IMD*.bmp",
-            "ph2", PH2[0], (PH2[1],), read_ph2, "diagnosis"),
-    Archive("isic2024", "ISIC 2024", None, "ISIC_2024_Training_GroundTruth.csv (isic_id,malignant), or the competition's train-metadata.csv (isic_id,target,...)",
-            "isic", "isic_id", (), read_2024, "diagnosis", ("malignant", "target")),
-    Archive("bcn20000", "BCN20000", "CC BY-NC 4.0", "bcn_20k_train.csv (bcn_filename,diagnosis,...) and BCN_*.jpg",
-            "bcn20000", "bcn_filename", ("diagnosis",), read_bcn20000, "diagnosis"),
-    Archive("milk10k", "MILK10k", None, "MILK10k_Training_GroundTruth.csv (lesion_id,AKIEC,BCC,...) and ..._Metadata.csv (isic_id,lesion_id,...)",
-            "isic", "lesion_id", MILK_CODES, read_milk10k, "diagnosis"),
-    Archive("derm7pt", "Derm7pt", RESEARCH, "meta/meta.csv (case_num,diagnosis,clinic,derm,...) and images/",
-            "derm7pt", "derm", ("diagnosis", "clinic"), read_derm7pt, "diagnosis"),
-    Archive("ddi", "DDI", RESEARCH, "ddi_metadata.csv (DDI_file,skin_tone,malignant,disease) and 000001.png",
-            "ddi", "ddi_file", ("malignant", "disease"), read_ddi, "disease"),
-    Archive("fitzpatrick17k", "Fitzpatrick17k", "CC BY-NC-SA 3.0", "fitzpatrick17k.csv (md5hash,fitzpatrick_scale,label,three_partition_label,...) and MD5HASH.jpg",
-            "fitzpatrick17k", "md5hash", ("label", "three_partition_label"), read_fitzpatrick17k, "label"),
-)  # fmt: skip
+    Archive(
+        "ham10000",
+        "HAM10000",
+        "CC BY-NC 4.0",
+        "HAM10000_metadata (image_id,lesion_id,dx,...) and folders of ISIC_*.jpg",
+        "isic",
+        "image_id",
+        ("lesion_id", "dx"),
+        read_ham10000,
+        "dx",
+    ),
+    Archive(
+        "isic-archive",
+        "ISIC archive",
+        None,
+        "metadata.csv (isic_id,diagnosis_1,...) beside ISIC_*.jpg, as isic-cli writes it",
+        "isic",
+        "isic_id",
+        (),
+        read_isic_archive,
+        "diagnosis_1",
+        ("diagnosis_1", "benign_malignant"),
+    ),
+    Archive(
+        "isic2016",
+        "ISIC 2016",
+        "CC-0",
+        "ISBI2016_ISIC_Part3_*_GroundTruth.csv (ISIC_0000000,benign; no header)",
+        "isic",
+        HEADLESS[0],
+        (HEADLESS[1],),
+        read_2016,
+        HEADLESS[1],
+    ),
+    Archive(
+        "isic2017",
+        "ISIC 2017",
+        "CC-0",
+        "ISIC-2017_*_Part3_GroundTruth.csv (image_id,melanoma,seborrheic_keratosis)",
+        "isic",
+        "image_id",
+        ("melanoma", "seborrheic_keratosis"),
+        read_2017,
+        "diagnosis",
+    ),
+    Archive(
+        "isic2018",
+        "ISIC 2018",
+        "CC BY-NC 4.0",
+        "ISIC2018_Task3_*_GroundTruth.csv (image,MEL,NV,BCC,AKIEC,BKL,DF,VASC)",
+        "isic",
+        "image",
+        ONE_HOT[2018],
+        read_one_hot(2018),
+        "diagnosis",
+    ),
+    Archive(
+        "isic2019",
+        "ISIC 2019",
+        "CC BY-NC 4.0",
+        "ISIC_2019_*_GroundTruth.csv (image,MEL,NV,BCC,AK,BKL,DF,VASC,SCC,UNK)",
+        "isic",
+        "image",
+        ONE_HOT[2019],
+        read_one_hot(2019),
+        "diagnosis",
+    ),
+    Archive(
+        "isic2020",
+        "ISIC 2020",
+        "CC BY-NC 4.0",
+        "ISIC_2020_Training_GroundTruth*.csv (image_name,patient_id,...,benign_malignant,target)",
+        "isic",
+        "image_name",
+        (),
+        read_2020,
+        "diagnosis",
+        ("target", "benign_malignant"),
+    ),
+    Archive(
+        "pad-ufes-20",
+        "PAD-UFES-20",
+        "CC BY 4.0",
+        "metadata.csv (img_id,diagnostic,patient_id,...) and folders of PAT_*.png",
+        "pad-ufes-20",
+        "img_id",
+        ("diagnostic",),
+        read_pad,
+        "diagnostic",
+    ),
+    Archive(
+        "ph2",
+        "PH2",
+        RESEARCH,
+        "PH2_dataset.txt, or its sheet as CSV, and IMD*/IMD*_Dermoscopic_Image/IMD*.bmp",
+        "ph2",
+        PH2[0],
+        (PH2[1],),
+        read_ph2,
+        "diagnosis",
+    ),
+    Archive(
+        "isic2024",
+        "ISIC 2024",
+        None,
+        "ISIC_2024_Training_GroundTruth.csv (isic_id,malignant), or the competition's train-metadata.csv "
+        "(isic_id,target,...)",
+        "isic",
+        "isic_id",
+        (),
+        read_2024,
+        "diagnosis",
+        ("malignant", "target"),
+    ),
+    Archive(
+        "bcn20000",
+        "BCN20000",
+        "CC BY-NC 4.0",
+        "bcn_20k_train.csv (bcn_filename,diagnosis,...) and BCN_*.jpg",
+        "bcn20000",
+        "bcn_filename",
+        ("diagnosis",),
+        read_bcn20000,
+        "diagnosis",
+    ),
+    Archive(
+        "milk10k",
+        "MILK10k",
+        None,
+        "MILK10k_Training_GroundTruth.csv (lesion_id,AKIEC,BCC,...) and ..._Metadata.csv "
+        "(isic_id,lesion_id,...)",
+        "isic",
+        "lesion_id",
+        MILK_CODES,
+        read_milk10k,
+        "diagnosis",
+    ),
+    Archive(
+        "derm7pt",
+        "Derm7pt",
+        RESEARCH,
+        "meta/meta.csv (case_num,diagnosis,clinic,derm,...) and images/",
+        "derm7pt",
+        "derm",
+        ("diagnosis", "clinic"),
+        read_derm7pt,
+        "diagnosis",
+    ),
+    Archive(
+        "ddi",
+        "DDI",
+        RESEARCH,
+        "ddi_metadata.csv (DDI_file,skin_tone,malignant,disease) and 000001.png",
+        "ddi",
+        "ddi_file",
+        ("malignant", "disease"),
+        read_ddi,
+        "disease",
+    ),
+    Archive(
+        "fitzpatrick17k",
+        "Fitzpatrick17k",
+        "CC BY-NC-SA 3.0",
+        "fitzpatrick17k.csv (md5hash,fitzpatrick_scale,label,three_partition_label,...) and MD5HASH.jpg",
+        "fitzpatrick17k",
+        "md5hash",
+        ("label", "three_partition_label"),
+        read_fitzpatrick17k,
+        "label",
+    ),
+)
 HAM10000, ISIC_ARCHIVE = ARCHIVES[:2]
 IN_COLUMNS = (
     "isic2016",
@@ -301,7 +469,9 @@ def is_ph2(path: Path) -> bool:
 
 
 def read_metadata(path: Path, archive: Archive) -> pd.DataFrame:
-    """A table of an archive, its columns in lower case. Raises `DataError` where it is none or lacks a column."""
+    """A table of an archive, its columns in lower case. Raises `DataError` where it is none or lacks a
+    column.
+    """
     try:
         table = (
             read_bars(path)
@@ -326,7 +496,8 @@ def read_metadata(path: Path, archive: Archive) -> pd.DataFrame:
 
 
 def read_bars(path: Path) -> pd.DataFrame:
-    """PH2's table: `PH2_dataset.txt`, where a number stands for the clinical diagnosis, or its sheet as CSV, where a cross stands in one of three columns.
+    """PH2's table: `PH2_dataset.txt`, where a number stands for the clinical diagnosis, or its sheet as CSV,
+    where a cross stands in one of three columns.
 
     Raises `ValueError` where a diagnosis is neither.
     """
@@ -358,8 +529,8 @@ def read_bars(path: Path) -> pd.DataFrame:
 def split_of(path: Path) -> str | None:
     """The split that a table's name speaks of, or None.
 
-    >>> split_of(Path("ISIC-2017_Test_v2_Part3_GroundTruth.csv")), split_of(Path("HAM10000_metadata.csv")) is None
-    ('test', True)
+    >>> split_of(Path("ISIC-2017_Test_v2_Part3_GroundTruth.csv")), split_of(Path("HAM10000_metadata.csv")) is
+    None ('test', True)
     """
     match = re.search(r"(?<![a-z])(train|val|test)(?:ing|id|idation)?(?![a-z])", path.stem.lower())
     return {"train": "train", "val": "validation", "test": "test"}[match.group(1)] if match else None

@@ -43,20 +43,24 @@ from lentigo.images.photographs import Problem
 OTHERS = {
     "med-node": "folders melanoma/ and naevus/, as in complete_mednode_dataset",
     "manifest": "a CSV or Parquet table image,label",
-    "folders": "class folders (benign/ malignant/, or diagnoses such as melanoma/ nevus/), also below train/ validation/ test/",
+    "folders": "class folders (benign/ malignant/, or diagnoses such as melanoma/ nevus/), also below "
+    "train/ validation/ test/",
 }
 KINDS = {**{archive.name: archive.looks for archive in ARCHIVES}, **OTHERS}
 PROOFS = {  # HAM10000's words for what the archive calls diagnosis_confirm_type
-    "histo": "histopathology", "follow_up": "serial imaging showing no change", "consensus": "single image expert consensus",
+    "histo": "histopathology",
+    "follow_up": "serial imaging showing no change",
+    "consensus": "single image expert consensus",
     "confocal": "confocal microscopy with consensus dermoscopy",
-}  # fmt: skip
+}
 MAPPING = ["source", "diagnosis", "published", "diagnosis_name", "judged"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The photographs of one kind in one source: `rows` with `name,image,label,diagnosis,source,...`, of `mapping` a row for each word
-    that became a class, with counts `n`, and what was left out. Ids in `rows` are unique within the `namespace`."""
+    """The photographs of one kind in one source: `rows` with `name,image,label,diagnosis,source,...`, of
+    `mapping` a row for each word that became a class, with counts `n`, and what was left out. Ids in `rows`
+    are unique within the `namespace`."""
 
     kind: str
     given: str
@@ -68,8 +72,8 @@ class Reading:
 
 @dataclass(frozen=True)
 class Place:
-    """A source, opened: the folder `root`, the one table `only` where that was named, `out` not to be read, `foreign` where it comes from a ZIP;
-    `columns` is what the user says of tables and class folders."""
+    """A source, opened: the folder `root`, the one table `only` where that was named, `out` not to be read,
+    `foreign` where it comes from a ZIP; `columns` is what the user says of tables and class folders."""
 
     given: str
     root: Path
@@ -81,7 +85,9 @@ class Place:
 
     @cached_property
     def tables(self) -> list[Path]:
-        """The tables in the folder, in folders of it too, but not what was submitted to a challenge, nor the manifest to be written."""
+        """The tables in the folder, in folders of it too, but not what was submitted to a challenge, nor the
+        manifest to be written.
+        """
         found = [self.only] if self.only is not None else find_tables(self.root)
         return [
             path for path in found if not same_file(path, self.out) and "submission" not in path.stem.lower()
@@ -98,7 +104,9 @@ class Place:
         return claimed
 
     def name_table(self, path: Path) -> str | None:
-        """The kind that a table is of, None where it is none. A table that was named is a manifest where its columns say what photographs show."""
+        """The kind that a table is of, None where it is none. A table that was named is a manifest where its
+        columns say what photographs show.
+        """
         named = path == self.only
         if path.suffix.lower() == ".parquet":
             return "manifest" if named or path.name in MANIFESTS else None
@@ -108,7 +116,9 @@ class Place:
 
     @cached_property
     def class_root(self) -> Path | None:
-        """The folder whose folders are classes or splits, the root or one below it; None where there is none, or a table was named."""
+        """The folder whose folders are classes or splits, the root or one below it; None where there is none,
+        or a table was named.
+        """
         if self.only is not None:
             return None
         layer = [self.root]
@@ -121,7 +131,9 @@ class Place:
         return None
 
     def is_pool(self, kind: str | None) -> bool:
-        """Whether it holds photographs and nothing that says what they show: then tables of other sources may mean them."""
+        """Whether it holds photographs and nothing that says what they show: then tables of other sources may
+        mean them.
+        """
         return kind not in OTHERS and self.only is None and not self.claimed and self.class_root is None
 
     def name_kinds(self) -> list[str]:
@@ -152,7 +164,9 @@ def list_kinds() -> str:
 def open_place(
     path: Path, folder: Path, out: Path, progress: Progress, columns: TableOptions | None = None
 ) -> Place:
-    """A source, unpacked below `folder` where it is a ZIP. Raises `DataError` where there is nothing that could be read."""
+    """A source, unpacked below `folder` where it is a ZIP. Raises `DataError` where there is nothing that
+    could be read.
+    """
     columns = columns or TableOptions()
     if os.path.isdir(path):
         subfolders(path)  # says so where it cannot be read
@@ -166,13 +180,16 @@ def open_place(
         return Place(str(path), root, out, foreign=True, problems=problems, columns=columns)
     if not is_table(path):
         raise DataError(
-            f"{path}: neither folder nor table nor ZIP; expected one of these: unpack it yourself and name the folder"
+            f"{path}: neither folder nor table nor ZIP; expected one of these: unpack it yourself and name "
+            "the folder"
         )
     return Place(str(path), path.parent, out, only=path, columns=columns)
 
 
 def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[Path]) -> list[Reading]:
-    """The photographs of a place, a reading for each kind in it. Raises `DataError` where it is of no kind, or not of `kind`."""
+    """The photographs of a place, a reading for each kind in it. Raises `DataError` where it is of no kind,
+    or not of `kind`.
+    """
     kinds = [kind] if kind is not None else place.name_kinds()
     if not kinds and place.only is not None:
         refuse_table(place.only)
@@ -195,11 +212,15 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
 
 
 def refuse_table(path: Path) -> None:
-    """Raises `DataError` for a table that was named and is not understood: it is read or refused, never passed over."""
+    """Raises `DataError` for a table that was named and is not understood: it is read or refused, never
+    passed over.
+    """
     columns = quote(sorted(peek_columns(path)))
     raise DataError(
-        f"{path}: a table of no kind that is known; its columns are {columns}; expected those of a public data set (--kind lists them), or one that names "
-        "the photograph and one that says benign or malignant, or the diagnosis: --image-column NAME --label-column NAME"
+        f"{path}: a table of no kind that is known; its columns are {columns}; expected those of a public "
+        "data set (--kind lists them), or one that names "
+        "the photograph and one that says benign or malignant, or the diagnosis: --image-column NAME "
+        "--label-column NAME"
     )
 
 
@@ -262,7 +283,9 @@ def read_folders(place: Place, policy: Policy, kind: str) -> Reading:
 
 
 def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
-    """The photographs of a manifest, its own labels kept whatever the diagnosis. Paths that lead out of its folder are problems, unless it was named itself."""
+    """The photographs of a manifest, its own labels kept whatever the diagnosis. Paths that lead out of its
+    folder are problems, unless it was named itself.
+    """
     refuse = partial(find_escape, foreign=place.foreign) if place.only is None else lambda named: None
     dataset = load_manifest(path, refuse, replace(place.columns, policy=policy.name))
     source = path.absolute().parent.name if path.stem.lower() in ("manifest", "metadata") else path.stem
@@ -288,10 +311,11 @@ def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
 
 
 def find_escape(image: str, foreign: bool) -> str | None:
-    """Why a path in a manifest is not followed, or None: it climbs out of the manifest's folder, or is absolute in a manifest from a ZIP.
+    """Why a path in a manifest is not followed, or None: it climbs out of the manifest's folder, or is
+    absolute in a manifest from a ZIP.
 
-    >>> find_escape("../a.jpg", False) is None, find_escape("x/../a.jpg", True) is None, find_escape("/a.jpg", False) is None, find_escape("/a.jpg", True) is None
-    (False, True, True, False)
+    >>> find_escape("../a.jpg", False) is None, find_escape("x/../a.jpg", True) is None, find_escape("/a.jpg",
+    False) is None, find_escape("/a.jpg", True) is None (False, True, True, False)
     """
     if os.path.isabs(image) or PureWindowsPath(image).drive:
         return (
@@ -313,7 +337,9 @@ def count_words(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def holds_diagnoses(folder: Path, columns: TableOptions = TableOptions()) -> bool:
-    """Whether a folder's folders have names of classes or diagnoses, or such as `--map` names, one of them at least."""
+    """Whether a folder's folders have names of classes or diagnoses, or such as `--map` names, one of them at
+    least.
+    """
     return any(
         normalise(child.name) in NAME_OF or spell_word(child.name) in columns.mapping
         for child in subfolders(folder)

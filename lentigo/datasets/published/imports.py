@@ -1,4 +1,6 @@
-"""Public data sets, as they are published, become one manifest; how diagnoses became classes is written down beside it."""
+"""Public data sets, as they are published, become one manifest; how diagnoses became classes is written down
+beside it.
+"""
 
 from __future__ import annotations
 
@@ -34,24 +36,64 @@ from lentigo.datasets.published.dataset_readers import (
 from lentigo.errors import DataError, ImageError, UsageError
 from lentigo.images.photographs import Problem, name_damage, open_image, read_content
 
-FIRST = ("image", "label", "diagnosis", "diagnosis_name", "lesion_id", "patient_id", "duplicate_group", "split", "source", "license",
-         "age", "sex", "site", "skin_type", "mask", "isic_id")  # fmt: skip
+FIRST = (
+    "image",
+    "label",
+    "diagnosis",
+    "diagnosis_name",
+    "lesion_id",
+    "patient_id",
+    "duplicate_group",
+    "split",
+    "source",
+    "license",
+    "age",
+    "sex",
+    "site",
+    "skin_type",
+    "mask",
+    "isic_id",
+)
 INNER = (  # not written: said by other columns
-    "name", "judged", "published", "listed_in", "digest", "given", "kind", "image_id", "image_name", "img_id", "dx", "diagnostic", "isic_2016",
-    "class_2016", "ph2_name", "ph2_diagnosis", "target", "benign_malignant", "malignant", "bcn_filename", "ddi_file", "md5hash", "melanoma", "seborrheic_keratosis",
+    "name",
+    "judged",
+    "published",
+    "listed_in",
+    "digest",
+    "given",
+    "kind",
+    "image_id",
+    "image_name",
+    "img_id",
+    "dx",
+    "diagnostic",
+    "isic_2016",
+    "class_2016",
+    "ph2_name",
+    "ph2_diagnosis",
+    "target",
+    "benign_malignant",
+    "malignant",
+    "bcn_filename",
+    "ddi_file",
+    "md5hash",
+    "melanoma",
+    "seborrheic_keratosis",
     "diagnosis_word",
-)  # fmt: skip
+)
 NO_WORD = ("", "nan", "none", "null", "n/a", "na", "unk", "unknown")
 NO_FILE = "no such file"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was imported. `manifest` and `record` are the files written; `sources` counts by data set; `mapping` says which word became which
-    class, how often; `left_out` counts photographs without a class by diagnosis. `duplicates` are photographs that stand in the manifest more
-    than once, by content or by the ISIC archive's number, and share a `duplicate_group`; `conflicts` those of them with both labels;
-    `leaks` ids on two sides of the published splits. `problems` lists everything that was left out. `diagnoses` counts the photographs of each
-    of the seven diagnoses, `other_diagnoses` those of words that are none of them."""
+    """What was imported. `manifest` and `record` are the files written; `sources` counts by data set;
+    `mapping` says which word became which class, how often; `left_out` counts photographs without a class by
+    diagnosis. `duplicates` are photographs that stand in the manifest more than once, by content or by the
+    ISIC archive's number, and share a `duplicate_group`; `conflicts` those of them with both labels; `leaks`
+    ids on two sides of the published splits. `problems` lists everything that was left out. `diagnoses`
+    counts the photographs of each of the seven diagnoses, `other_diagnoses` those of words that are none of
+    them."""
 
     manifest: str
     record: str
@@ -88,18 +130,23 @@ def import_datasets(
     columns: TableOptions | None = None,
     progress: Progress = show_nothing,
 ) -> Imported:
-    """Writes one manifest of the photographs in folders, tables and ZIPs of public data sets, and `OUT.policy.json` beside it.
+    """Writes one manifest of the photographs in folders, tables and ZIPs of public data sets, and
+    `OUT.policy.json` beside it.
 
-    The kind of each source is found by what it holds, or is `kind` (see `lentigo.datasets.published.dataset_readers`). `policy` decides which diagnoses are malignant
-    (see `lentigo.datasets.diagnoses`). ZIPs are unpacked beside the manifest, or below `extract`. Without `splits` the published splits are
-    dropped. `columns` says of tables of the kind `manifest` and of class folders what they do not say themselves. Raises `UsageError` for an unknown policy or kind or another suffix than .csv, `DataError` for a source that is of no known kind
-    or where nothing is left, `SpaceError` where the disk is too small.
+    The kind of each source is found by what it holds, or is `kind` (see
+    `lentigo.datasets.published.dataset_readers`). `policy` decides which diagnoses are malignant (see
+    `lentigo.datasets.diagnoses`). ZIPs are unpacked beside the manifest, or below `extract`. Without `splits`
+    the published splits are dropped. `columns` says of tables of the kind `manifest` and of class folders
+    what they do not say themselves. Raises `UsageError` for an unknown policy or kind or another suffix than
+    .csv, `DataError` for a source that is of no known kind or where nothing is left, `SpaceError` where the
+    disk is too small.
     """
     chosen, out = find_policy(policy), Path(out)
     check_kind(kind)
     if out.suffix.lower() != ".csv":
         raise UsageError(
-            f"{out}: expected the name of a .csv file for the manifest, such as {out.with_suffix('.csv').name}"
+            f"{out}: expected the name of a .csv file for the manifest, such as "
+            f"{out.with_suffix('.csv').name}"
         )
     given = [Path(source) for source in ([sources] if isinstance(sources, str | Path) else sources)]
     if not given:
@@ -117,7 +164,9 @@ def import_datasets(
 def read_places(
     places: Sequence[Place], policy: Policy, kind: str | None
 ) -> tuple[list[Reading], list[Problem]]:
-    """The photographs of all sources and what was left out. Sources of photographs alone are looked through for those that the others' tables name."""
+    """The photographs of all sources and what was left out. Sources of photographs alone are looked through
+    for those that the others' tables name.
+    """
     pools = [place for place in places if place.is_pool(kind)]
     readings = [
         reading
@@ -133,14 +182,17 @@ def read_places(
     return readings, problems + [
         Problem(
             given,
-            "nothing says what its photographs show: left out; expected a table of diagnoses, named beside it",
+            "nothing says what its photographs show: left out; expected a table of diagnoses, named beside "
+            "it",
         )
         for given in idle
     ]
 
 
 def name_readings(readings: Iterable[Reading]) -> list[pd.DataFrame]:
-    """The rows of readings, with ids that no two of them share unless they mean the same, and with what was named for them."""
+    """The rows of readings, with ids that no two of them share unless they mean the same, and with what was
+    named for them.
+    """
     shared, used, tables = {archive.namespace for archive in ARCHIVES}, Counter(), []
     for reading in readings:
         used[reading.namespace] += 1
@@ -170,7 +222,9 @@ def write_import(
     splits: bool,
     progress: Progress,
 ) -> Imported:
-    """Looks at every photograph, joins those that are the same, and writes manifest and record; see `import_datasets`."""
+    """Looks at every photograph, joins those that are the same, and writes manifest and record; see
+    `import_datasets`.
+    """
     mapping = pd.concat([reading.mapping for reading in readings], ignore_index=True)
     rows, unusable = inspect_rows(pd.concat(name_readings(readings), ignore_index=True), progress)
     rows, torn = merge_places(rows)
@@ -199,11 +253,23 @@ def write_import(
     )
     record = out.with_suffix(".policy.json")
     answer = Imported(
-        str(out), str(record), policy, len(table), int((table["label"] == CLASSES[1]).sum()), count_sources(rows),
-        tuple({str(key): none_if_missing(value) for key, value in row.items()} for row in mapping.to_dict("records")),
-        {str(word): int(n) for word, n in left_out.items()}, duplicates, conflicts,
-        tuple(find_leaks(table)) if "split" in table else (), tuple(problems), *count_diagnoses(add_diagnoses(rows)[0]),
-    )  # fmt: skip
+        str(out),
+        str(record),
+        policy,
+        len(table),
+        int((table["label"] == CLASSES[1]).sum()),
+        count_sources(rows),
+        tuple(
+            {str(key): none_if_missing(value) for key, value in row.items()}
+            for row in mapping.to_dict("records")
+        ),
+        {str(word): int(n) for word, n in left_out.items()},
+        duplicates,
+        conflicts,
+        tuple(find_leaks(table)) if "split" in table else (),
+        tuple(problems),
+        *count_diagnoses(add_diagnoses(rows)[0]),
+    )
     write_json(record, {"lentigo": __version__, "manifest_sha256": hash_file(out), **answer.to_json()})
     return answer
 
@@ -216,7 +282,8 @@ def none_if_missing(value: Any) -> Any:
 
 
 def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows whose photograph is there, is not empty and not too large to open, with its `digest`; and the problems of the others.
+    """The rows whose photograph is there, is not empty and not too large to open, with its `digest`; and the
+    problems of the others.
 
     Where none of a table's photographs is there, one problem says so for all.
     """
@@ -235,8 +302,14 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
     )
     listed = rows["listed_in"] if "listed_in" in rows else pd.Series(None, index=rows.index, dtype=object)
     empty = listed.notna() & absent.groupby(listed.fillna("")).transform("all")
-    problems = [Problem(str(path), f"none of its {len(some)} photographs is there; expected files such as {Path(some.iloc[0]).name}: name their folder or ZIP too")
-                for path, some in rows.loc[empty, "image"].groupby(listed[empty])]  # fmt: skip
+    problems = [
+        Problem(
+            str(path),
+            f"none of its {len(some)} photographs is there; expected files such as "
+            f"{Path(some.iloc[0]).name}: name their folder or ZIP too",
+        )
+        for path, some in rows.loc[empty, "image"].groupby(listed[empty])
+    ]
     problems += [found[image] for image in rows.loc[digests.isna() & ~empty, "image"].unique()]
     return rows[digests.notna()].assign(digest=digests[digests.notna()]), problems
 
@@ -254,7 +327,9 @@ def inspect_image(path: str) -> str | Problem:
 
 
 def merge_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows with each file once, what several tables say of it put together; files that they give both labels are problems."""
+    """The rows with each file once, what several tables say of it put together; files that they give both
+    labels are problems.
+    """
     place = rows["image"].map(os.path.realpath)
     torn = rows.groupby(place)["label"].transform("nunique") > 1
     problems = [
@@ -268,8 +343,8 @@ def merge_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
 
 
 def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], tuple[dict[str, Any], ...]]:
-    """The rows with a `duplicate_group` where the same photograph stands in several, by content, by its ISIC number or as its data set says;
-    how many there are; and the groups that have both labels."""
+    """The rows with a `duplicate_group` where the same photograph stands in several, by content, by its ISIC
+    number or as its data set says; how many there are; and the groups that have both labels."""
     rows = rows.reset_index(drop=True)
     keys = [column for column in ("digest", "isic_id", "duplicate_group") if column in rows]
     groups = pd.Series(group_images(rows, keys), index=rows.index)
@@ -289,13 +364,17 @@ def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], 
         "in_several_sources": int(across.sum()),
     }
     torn = several.groupby("duplicate_group")["label"].transform("nunique") > 1
-    conflicts = tuple({"duplicate_group": str(name), "images": some["image"].tolist(), "labels": some["label"].tolist()}
-                      for name, some in several[torn].groupby("duplicate_group"))  # fmt: skip
+    conflicts = tuple(
+        {"duplicate_group": str(name), "images": some["image"].tolist(), "labels": some["label"].tolist()}
+        for name, some in several[torn].groupby("duplicate_group")
+    )
     return rows, counts, conflicts
 
 
 def tidy_rows(rows: pd.DataFrame, out: Path) -> pd.DataFrame:
-    """The table of the manifest: columns under our names, the usual ones first, empty ones dropped, paths relative to it."""
+    """The table of the manifest: columns under our names, the usual ones first, empty ones dropped, paths
+    relative to it.
+    """
     table = rows.drop(columns=[name for name in INNER if name in rows]).dropna(axis="columns", how="all")
     for column in (name for name in ("image", "mask") if name in table):
         table[column] = table[column].map(lambda path: name_path(path, out), na_action="ignore")
@@ -317,10 +396,11 @@ def tidy_rows(rows: pd.DataFrame, out: Path) -> pd.DataFrame:
 
 
 def name_path(path: str, out: Path) -> str:
-    """A path as a manifest writes it: relative where the file lies below the manifest's folder, so that both can be moved, else absolute.
+    """A path as a manifest writes it: relative where the file lies below the manifest's folder, so that both
+    can be moved, else absolute.
 
-    >>> name_path("/data/ham/a.jpg", Path("/data/manifest.csv")), name_path("/elsewhere/a.jpg", Path("/data/manifest.csv"))
-    ('ham/a.jpg', '/elsewhere/a.jpg')
+    >>> name_path("/data/ham/a.jpg", Path("/data/manifest.csv")), name_path("/elsewhere/a.jpg",
+    Path("/data/manifest.csv")) ('ham/a.jpg', '/elsewhere/a.jpg')
     """
     place, home = Path(os.path.abspath(path)), Path(os.path.abspath(out)).parent
     return place.relative_to(home).as_posix() if place.is_relative_to(home) else str(place)
@@ -331,6 +411,14 @@ def count_sources(rows: pd.DataFrame) -> tuple[dict[str, Any], ...]:
     answers = []
     for (given, kind, source), some in rows.groupby(["given", "kind", "source"], sort=False):
         terms = sorted(map(str, some["license"].dropna().unique())) if "license" in some else []
-        answers.append({"given": str(given), "kind": str(kind), "source": str(source), "n": len(some),
-                        "n_malignant": int((some["label"] == CLASSES[1]).sum()), "licenses": terms})  # fmt: skip
+        answers.append(
+            {
+                "given": str(given),
+                "kind": str(kind),
+                "source": str(source),
+                "n": len(some),
+                "n_malignant": int((some["label"] == CLASSES[1]).sum()),
+                "licenses": terms,
+            }
+        )
     return tuple(answers)

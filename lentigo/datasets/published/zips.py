@@ -1,4 +1,6 @@
-"""ZIP files from somebody else, unpacked with care: nothing outside the folder, no links, no programs, no bombs."""
+"""ZIP files from somebody else, unpacked with care: nothing outside the folder, no links, no programs, no
+bombs.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ TORN = " in part"
 
 @dataclass(frozen=True)
 class Limits:
-    """What a ZIP may hold. JPEG hardly shrinks in a ZIP; masks and tables do, which `free_bytes` allows for."""
+    """What a ZIP may hold. JPEG hardly shrinks in a ZIP; masks and tables do, which `free_bytes` allows
+    for.
+    """
 
     members: int = 2_000_000
     member_bytes: int = 4 << 30
@@ -36,10 +40,12 @@ class Limits:
 def unpack(
     path: Path, folder: Path, *, limits: Limits = Limits(), progress: Progress = show_nothing
 ) -> tuple[Path, list[Problem]]:
-    """Unpacks photographs and tables of a ZIP, and of ZIPs in it, into a folder of its own below `folder`; gives that folder and what was left out.
+    """Unpacks photographs and tables of a ZIP, and of ZIPs in it, into a folder of its own below `folder`;
+    gives that folder and what was left out.
 
-    What was unpacked before is not unpacked again. Members that lead outside, links and damaged ones are problems. Raises `DataError` for a ZIP
-    that is none, encrypted or out of proportion (`limits`, by declared and by actual sizes), `SpaceError` where the disk is too small.
+    What was unpacked before is not unpacked again. Members that lead outside, links and damaged ones are
+    problems. Raises `DataError` for a ZIP that is none, encrypted or out of proportion (`limits`, by declared
+    and by actual sizes), `SpaceError` where the disk is too small.
     """
     remove_leftovers(folder)
     with open_zip(path) as archive:
@@ -57,8 +63,11 @@ def unpack(
             return target, problems
         check_space(path, folder, sum(member.file_size for member in wanted), limits)
         with stage_folder(target) as staged:
-            damage = [problem for member in progress(wanted, total=len(wanted), label=path.name)
-                      for problem in write_member(str(path), archive, member, staged, limits)]  # fmt: skip
+            damage = [
+                problem
+                for member in progress(wanted, total=len(wanted), label=path.name)
+                for problem in write_member(str(path), archive, member, staged, limits)
+            ]
             damage += unpack_inner(str(path), staged, limits, allowance, progress)
             (staged / MARK).write_text(f"{content}{TORN * bool(damage)}", encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)  # what was unpacked there in part
@@ -79,13 +88,16 @@ def open_zip(path: Path) -> zipfile.ZipFile:
 def choose_members(
     path: Path | str, members: Iterable[zipfile.ZipInfo]
 ) -> tuple[list[zipfile.ZipInfo], list[Problem]]:
-    """The photographs, tables and ZIPs among members, and those that lead outside. Raises `DataError` where one is encrypted."""
+    """The photographs, tables and ZIPs among members, and those that lead outside. Raises `DataError` where
+    one is encrypted.
+    """
     wanted, problems = [], []
     for member in members:
         name = PurePosixPath(member.filename.replace("\\", "/"))
         if member.flag_bits & 1:
             raise DataError(
-                f"{path}: is encrypted; expected a ZIP without a password: unpack it yourself and name the folder"
+                f"{path}: is encrypted; expected a ZIP without a password: unpack it yourself and name the "
+                "folder"
             )
         if member.is_dir() or any(
             (part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.parts
@@ -130,7 +142,9 @@ def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
 
 
 class Allowance:
-    """What may still be unpacked of a ZIP of `packed` bytes, and of all ZIPs in it together: a ZIP in a ZIP gets no fresh allowance."""
+    """What may still be unpacked of a ZIP of `packed` bytes, and of all ZIPs in it together: a ZIP in a ZIP
+    gets no fresh allowance.
+    """
 
     def __init__(self, packed: int, limits: Limits) -> None:
         self.packed = max(packed, 1)
@@ -139,17 +153,21 @@ class Allowance:
         self.total = 0
 
     def take(self, path: Path, members: Sequence[zipfile.ZipInfo], wanted: Sequence[zipfile.ZipInfo]) -> None:
-        """Takes what a ZIP declares. Raises `DataError`, and takes nothing, where that is more than any set of photographs would hold."""
+        """Takes what a ZIP declares. Raises `DataError`, and takes nothing, where that is more than any set
+        of photographs would hold.
+        """
         limits = self.limits
         count = self.members + len(members)
         total = self.total + sum(member.file_size for member in wanted)
         if count > limits.members:
             raise DataError(
-                f"{path}: holds {count} files; expected at most {limits.members}: unpack it yourself if you trust it"
+                f"{path}: holds {count} files; expected at most {limits.members}: unpack it yourself if you "
+                "trust it"
             )
         if total > limits.free_bytes and total / self.packed > limits.ratio:
             raise DataError(
-                f"{path}: unpacks to {total / 1e6:.0f} MB, {total / self.packed:.0f} times its size, as ZIP bombs do; "
+                f"{path}: unpacks to {total / 1e6:.0f} MB, {total / self.packed:.0f} times its size, as ZIP "
+                "bombs do; "
                 f"expected photographs, at most {limits.ratio:.0f} times: unpack it yourself if you trust it"
             )
         self.members = count
@@ -162,12 +180,15 @@ def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:
     free = shutil.disk_usage(there).free
     if total + limits.spare_bytes > free:
         raise SpaceError(
-            f"{path}: unpacks to {total / 1e6:.0f} MB, and {there} has {free / 1e6:.0f} MB free; free some space or name another disk with --extract"
+            f"{path}: unpacks to {total / 1e6:.0f} MB, and {there} has {free / 1e6:.0f} MB free; free some "
+            "space or name another disk with --extract"
         )
 
 
 def choose_folder(folder: Path, stem: str, content: str) -> tuple[Path, bool]:
-    """Where a ZIP is unpacked, and whether it was already: a folder of its name, or of name and content where that is another's."""
+    """Where a ZIP is unpacked, and whether it was already: a folder of its name, or of name and content where
+    that is another's.
+    """
     for target in (folder / stem, folder / f"{stem}-{content[:8]}"):
         if not os.path.lexists(target):
             return target, False
@@ -175,20 +196,24 @@ def choose_folder(folder: Path, stem: str, content: str) -> tuple[Path, bool]:
         if mark.removesuffix(TORN) == content:
             return target, mark == content
     raise DataError(
-        f"{target}: is in the way of what is to be unpacked; expected a name that is free: remove it, or name another folder with --extract"
+        f"{target}: is in the way of what is to be unpacked; expected a name that is free: remove it, or "
+        "name another folder with --extract"
     )
 
 
 def write_member(
     name: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path, limits: Limits
 ) -> list[Problem]:
-    """Writes one member of the ZIP called `name`, never more than it declares (`ZipFile` stops there); gives its problem, if any."""
+    """Writes one member of the ZIP called `name`, never more than it declares (`ZipFile` stops there); gives
+    its problem, if any.
+    """
     said, path = f"{name}/{member.filename}", PurePosixPath(member.filename.replace("\\", "/"))
     if member.file_size > limits.member_bytes and not is_zip(path):
         return [
             Problem(
                 said,
-                f"{member.file_size / 1e6:.0f} MB; expected a photograph or a table, at most {limits.member_bytes / 1e6:.0f} MB",
+                f"{member.file_size / 1e6:.0f} MB; expected a photograph or a table, at most "
+                f"{limits.member_bytes / 1e6:.0f} MB",
             )
         ]
     target = folder.joinpath(*path.parts)
@@ -216,7 +241,8 @@ def write_member(
 def unpack_inner(
     name: str, folder: Path, limits: Limits, allowance: Allowance, progress: Progress
 ) -> list[Problem]:
-    """Unpacks the ZIPs in a folder beside themselves, but none that those hold, and removes them; gives what was left out.
+    """Unpacks the ZIPs in a folder beside themselves, but none that those hold, and removes them; gives what
+    was left out.
 
     All of them together get what the outer ZIP has left of its `allowance`.
     """

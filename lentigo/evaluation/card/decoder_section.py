@@ -42,18 +42,27 @@ def describe_decoder(bundle: Bundle) -> Section:
         for name, title in TITLES.items()
         if name in scores
     )
-    return Section("Outlines of lesions", (
-        f"A decoder on the feature maps of the same backbone ({tell(facts.get('architecture'))}; {tell(facts.get('parameters'))} parameters) says of each pixel how likely it is lesion. "
-        "`lentigo segment` and `lentigo detect` ask it.",
-        tell_backbone(facts.get("stages") or ()),
-        f"It learned from {tell(data.get('training'))} photographs with masks, by the sum of cross-entropy and 1 - Jaccard, on random views; kept is the epoch with the best Jaccard on "
-        f"{tell(data.get('validation'))} others, number {tell(facts.get('best_epoch'))} in `{HISTORY}`. The side of each is in `{MASKS}`; the test split, where there is one, was not read.",
-        "The numbers below are optimistic: the epoch was chosen on the same photographs. `lentigo evaluate RUN MASKS --masks` measures it on others.",
-        f"The masks are what somebody drew; people disagree about borders, too. Every setting is in `{CARD}`.",
-    ), (
-        list_facts({name.replace("_", " ").capitalize(): recipe.get(name) for name in SETTINGS}),
-        *([Table(("Metric on validation", "Value", "95 % interval"), rows)] if rows else ()),
-    ))  # fmt: skip
+    return Section(
+        "Outlines of lesions",
+        (
+            f"A decoder on the feature maps of the same backbone ({tell(facts.get('architecture'))}; "
+            f"{tell(facts.get('parameters'))} parameters) says of each pixel how likely it is lesion. "
+            "`lentigo segment` and `lentigo detect` ask it.",
+            tell_backbone(facts.get("stages") or ()),
+            f"It learned from {tell(data.get('training'))} photographs with masks, by the sum of "
+            "cross-entropy and 1 - Jaccard, on random views; kept is the epoch with the best Jaccard on "
+            f"{tell(data.get('validation'))} others, number {tell(facts.get('best_epoch'))} in `{HISTORY}`. "
+            f"The side of each is in `{MASKS}`; the test split, where there is one, was not read.",
+            "The numbers below are optimistic: the epoch was chosen on the same photographs. `lentigo "
+            "evaluate RUN MASKS --masks` measures it on others.",
+            "The masks are what somebody drew; people disagree about borders, too. Every setting is in "
+            f"`{CARD}`.",
+        ),
+        (
+            list_facts({name.replace("_", " ").capitalize(): recipe.get(name) for name in SETTINGS}),
+            *([Table(("Metric on validation", "Value", "95 % interval"), rows)] if rows else ()),
+        ),
+    )
 
 
 def tell_backbone(stages: list[str] | tuple[str, ...]) -> str:

@@ -1,7 +1,8 @@
-"""The model card: what a RUN is, what it is for, what it was made of and how good it is; every fact comes from its `card.json`.
+"""The model card: what a RUN is, what it is for, what it was made of and how good it is; every fact comes
+from its `card.json`.
 
-Sections of sentences and tables are built once; the Markdown in the RUN and the HTML in the report walk through the same ones.
-After Mitchell et al., Model Cards for Model Reporting (2019).
+Sections of sentences and tables are built once; the Markdown in the RUN and the HTML in the report walk
+through the same ones. After Mitchell et al., Model Cards for Model Reporting (2019).
 """
 
 from __future__ import annotations
@@ -22,12 +23,16 @@ from lentigo.models.bundle import CARD, Bundle
 
 
 def write_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = None) -> str:
-    """The model card of a RUN as Markdown. `validation` is the assessment on validation photographs; by default the one in the card."""
+    """The model card of a RUN as Markdown. `validation` is the assessment on validation photographs; by
+    default the one in the card.
+    """
     return render(bundle.name, build_card(bundle, validation))
 
 
 def add_section(text: str, bundle: Bundle) -> str:
-    """A card that people may have completed by hand, with what is to be said of the decoder at its end, instead of what was said there before."""
+    """A card that people may have completed by hand, with what is to be said of the decoder at its end,
+    instead of what was said there before.
+    """
     section = describe_decoder(bundle)
     return (
         text.split(f"\n## {section.title}\n")[0].rstrip()
@@ -58,7 +63,8 @@ def build_card(
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         words = f"{type(error).__name__}: {error}"
         raise ModelError(
-            f"{bundle.folder / CARD}: an entry is missing or of a wrong type ({words}); copy the RUN again from its source"
+            f"{bundle.folder / CARD}: an entry is missing or of a wrong type ({words}); copy the RUN again "
+            "from its source"
         ) from error
 
 
@@ -75,10 +81,25 @@ def list_sections(
         else validation or parts.find(card, "metrics", "validation") or {}
     )
     return (
-        *describe_leaks(card), parts.describe_model(bundle), parts.describe_use(card), parts.describe_limits_of_use(card), parts.describe_data(card), describe_split(card), parts.describe_training(card),
-        parts.describe_calibration(card), parts.describe_operating_point(card, scores), parts.describe_refusal(card, scores), parts.describe_precision(card),
-        parts.describe_results(scores, parts.find(card, "ensemble", "folds")), *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()), parts.describe_test(card), parts.describe_biases(card), parts.describe_compute(card), parts.tabulate_items(CLAIM), parts.tabulate_items(TRIPOD),
-    )  # fmt: skip
+        *describe_leaks(card),
+        parts.describe_model(bundle),
+        parts.describe_use(card),
+        parts.describe_limits_of_use(card),
+        parts.describe_data(card),
+        describe_split(card),
+        parts.describe_training(card),
+        parts.describe_calibration(card),
+        parts.describe_operating_point(card, scores),
+        parts.describe_refusal(card, scores),
+        parts.describe_precision(card),
+        parts.describe_results(scores, parts.find(card, "ensemble", "folds")),
+        *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()),
+        parts.describe_test(card),
+        parts.describe_biases(card),
+        parts.describe_compute(card),
+        parts.tabulate_items(CLAIM),
+        parts.tabulate_items(TRIPOD),
+    )
 
 
 def escape_markdown(text: str) -> str:

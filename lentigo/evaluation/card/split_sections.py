@@ -15,10 +15,17 @@ def describe_leaks(card: dict[str, Any]) -> tuple[Section, ...]:
     mark = mark_leaks(card)
     if not mark:
         return ()
-    return (Section("Read this first: leaks", (
-        mark, "Whoever trained it said so with `--leaks allow`. `lentigo data split` makes a split that does not leak.",
-        *(f"For example {tell_example(leak)}." for leak in card["leaks"]["examples"][:SHOWN]),
-    )),)  # fmt: skip
+    return (
+        Section(
+            "Read this first: leaks",
+            (
+                mark,
+                "Whoever trained it said so with `--leaks allow`. `lentigo data split` makes a split that "
+                "does not leak.",
+                *(f"For example {tell_example(leak)}." for leak in card["leaks"]["examples"][:SHOWN]),
+            ),
+        ),
+    )
 
 
 def describe_split(card: dict[str, Any]) -> Section:
@@ -26,11 +33,13 @@ def describe_split(card: dict[str, Any]) -> Section:
     data, seed = find(card, "data") or {}, tell(find(card, "recipe", "seed"))
     how = {
         "given": "Validation is the split that the data give.",
-        "drawn": f"Validation was drawn at random by class, in whole groups, {tell(find(card, 'recipe', 'validation_split'))} of them (seed {seed}).",
-    }.get(data.get("split"), f"Whether validation was drawn or given by the data: {NOT_RECORDED}.")  # fmt: skip
+        "drawn": "Validation was drawn at random by class, in whole groups, "
+        f"{tell(find(card, 'recipe', 'validation_split'))} of them (seed {seed}).",
+    }.get(data.get("split"), f"Whether validation was drawn or given by the data: {NOT_RECORDED}.")
     groups = (
         (
-            f"Groups: {tell(data.get('training_groups'))} to learn from, {tell(data.get('validation_groups'))} for validation.",
+            f"Groups: {tell(data.get('training_groups'))} to learn from, "
+            f"{tell(data.get('validation_groups'))} for validation.",
         )
         if "training_groups" in data
         else ()
@@ -38,7 +47,8 @@ def describe_split(card: dict[str, Any]) -> Section:
     left_out = find(data, "left_out")
     gone = (
         (
-            f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, {tell_leaks(left_out)}.",
+            f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, "
+            f"{tell_leaks(left_out)}.",
         )
         if left_out
         else ()
@@ -71,7 +81,8 @@ def tell_folds(card: dict[str, Any]) -> tuple[str, ...]:
         return ()
     folds = tell(ensemble.get("folds"))
     return (
-        f"All other photographs were divided into {folds} folds, spread by class in whole groups, and each head learned without one of them.",
+        f"All other photographs were divided into {folds} folds, spread by class in whole groups, and each "
+        "head learned without one of them.",
         "No head learned from validation, and no epoch was chosen on it.",
     )
 
@@ -88,7 +99,8 @@ def tell_groups(card: dict[str, Any]) -> str:
         if known.get(name)
     ]
     by_content = (
-        f"twins (copies and other views: {duplicates['photographs']:,} photographs in {duplicates['groups']:,} groups)"
+        f"twins (copies and other views: {duplicates['photographs']:,} photographs in "
+        f"{duplicates['groups']:,} groups)"
         if duplicates
         else "identical files"
     )
@@ -103,6 +115,7 @@ def tell_groups(card: dict[str, Any]) -> str:
     people = (
         ""
         if ids
-        else " The data name no patient or lesion, so other photographs of one person may stand on both sides, and the results may be too good."
+        else " The data name no patient or lesion, so other photographs of one person may stand on both "
+        "sides, and the results may be too good."
     )
     return f"Grouped by {by}: {where}.{people}"

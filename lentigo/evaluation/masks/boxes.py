@@ -14,7 +14,9 @@ MOST = 100  # boxes of a photograph that count, the best ones
 
 @dataclass(frozen=True)
 class Match:
-    """The boxes of one photograph: `score`, float (n,), whether each is right, bool (thresholds, n), and the number of true boxes."""
+    """The boxes of one photograph: `score`, float (n,), whether each is right, bool (thresholds, n), and the
+    number of true boxes.
+    """
 
     score: np.ndarray
     right: np.ndarray
@@ -24,8 +26,8 @@ class Match:
 def measure_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes x, y, width, height: (n, 4) and (m, 4) give float (n, m).
 
-    >>> measure_overlap(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5, 5]])).round(3).tolist()
-    [[0.333, 0.0]]
+    >>> measure_overlap(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5,
+    5]])).round(3).tolist() [[0.333, 0.0]]
     """
     a, b = (np.asarray(boxes, dtype=float).reshape(-1, 4) for boxes in (a, b))
     low = np.maximum(a[:, None, :2], b[None, :, :2])
@@ -38,7 +40,8 @@ def measure_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 def match_boxes(boxes: np.ndarray, score: np.ndarray, truths: np.ndarray) -> Match:
     """Matches boxes (n, 4) with their `score` (n,) to true ones (m, 4), as x, y, width, height.
 
-    The best box chooses first, and takes the true box that it overlaps most among those left, at each threshold anew.
+    The best box chooses first, and takes the true box that it overlaps most among those left, at each
+    threshold anew.
     """
     order = np.argsort(-np.asarray(score, dtype=float), kind="stable")[:MOST]
     overlap = measure_overlap(boxes, truths)[order] if len(order) else np.zeros((0, len(truths)))
@@ -63,8 +66,8 @@ def match_at(overlap: np.ndarray, threshold: float) -> list[bool]:
 def measure_precision(matches: Sequence[Match], weights: np.ndarray | None = None) -> np.ndarray:
     """Average precision at each of `THRESHOLDS`, float (10,); NaN where there is no true box.
 
-    As COCO's (Lin 2014): precision made to fall with recall, read at 101 recalls; boxes of all sizes. `weights`, float (n,): how often each
-    photograph counts.
+    As COCO's (Lin 2014): precision made to fall with recall, read at 101 recalls; boxes of all sizes.
+    `weights`, float (n,): how often each photograph counts.
     """
     weights = np.ones(len(matches)) if weights is None else weights
     truths = sum(weight * match.truths for weight, match in zip(weights, matches, strict=True))
@@ -78,7 +81,9 @@ def measure_precision(matches: Sequence[Match], weights: np.ndarray | None = Non
 
 
 def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> float:
-    """The mean over 101 recalls of the best precision there or beyond; `right`, bool (n,), in order of the score."""
+    """The mean over 101 recalls of the best precision there or beyond; `right`, bool (n,), in order of the
+    score.
+    """
     counted = weights > 0
     found, all_found = np.cumsum(weights * right)[counted], np.cumsum(weights)[counted]
     precision = np.maximum.accumulate((found / all_found)[::-1])[::-1]

@@ -32,12 +32,18 @@ UNBOUNDED = (
     "hausdorff95_share",
 )  # a distance of 1 is none that occurs
 TITLES = {
-    "jaccard": "Jaccard index (IoU)", "threshold_jaccard": "Jaccard index, 0 where under 0.65", "dice": "Dice coefficient",
-    "sensitivity": "Sensitivity of the pixels", "specificity": "Specificity of the pixels",
-    "surface_distance_px": "Average distance of the borders, pixels", "surface_distance_share": "Average distance of the borders, share of the diagonal",
-    "hausdorff95_px": "95 % Hausdorff distance, pixels", "hausdorff95_share": "95 % Hausdorff distance, share of the diagonal",
-    "box_ap50": "Average precision of boxes at IoU 0.5", "box_ap": "Average precision of boxes at IoU 0.5 to 0.95",
-}  # fmt: skip
+    "jaccard": "Jaccard index (IoU)",
+    "threshold_jaccard": "Jaccard index, 0 where under 0.65",
+    "dice": "Dice coefficient",
+    "sensitivity": "Sensitivity of the pixels",
+    "specificity": "Specificity of the pixels",
+    "surface_distance_px": "Average distance of the borders, pixels",
+    "surface_distance_share": "Average distance of the borders, share of the diagonal",
+    "hausdorff95_px": "95 % Hausdorff distance, pixels",
+    "hausdorff95_share": "95 % Hausdorff distance, share of the diagonal",
+    "box_ap50": "Average precision of boxes at IoU 0.5",
+    "box_ap": "Average precision of boxes at IoU 0.5 to 0.95",
+}
 
 
 @dataclass(frozen=True)
@@ -51,8 +57,9 @@ class Sample:
 
 @dataclass(frozen=True)
 class MaskAssessment:
-    """How a decoder did on a set: the means of `OutlineScores` over photographs, and average precision of boxes. `table` has a row for each photograph:
-    image, mask, its scores and the number of its boxes. `not_found`: photographs in which it saw no lesion; they count as 0, but have no distance."""
+    """How a decoder did on a set: the means of `OutlineScores` over photographs, and average precision of
+    boxes. `table` has a row for each photograph: image, mask, its scores and the number of its boxes.
+    `not_found`: photographs in which it saw no lesion; they count as 0, but have no distance."""
 
     n: int
     metrics: dict[str, float]
@@ -65,24 +72,27 @@ class MaskAssessment:
     times_test_opened: int
     table: pd.DataFrame
     problems: tuple[Problem, ...]
-    exposure: Exposure | None = (
-        None  # how often the photographs were evaluated before; None where it was not counted
-    )
-    contamination: Contamination | None = (
-        None  # which photographs the decoder has learned from; None of its own validation
-    )
+    # How often the photographs were evaluated before; None where it was not counted
+    exposure: Exposure | None = None
+    # Which photographs the decoder has learned from; None of its own validation
+    contamination: Contamination | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object; a value that does not exist is null."""
         return {
-            "n": self.n, **{name: known(value) for name, value in self.metrics.items()},
+            "n": self.n,
+            **{name: known(value) for name, value in self.metrics.items()},
             "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
-            "not_found": self.not_found, "one_box": self.one_box, "split": self.split, "model": self.model,
-            "data_fingerprint": self.data_fingerprint, "times_test_opened": self.times_test_opened,
+            "not_found": self.not_found,
+            "one_box": self.one_box,
+            "split": self.split,
+            "model": self.model,
+            "data_fingerprint": self.data_fingerprint,
+            "times_test_opened": self.times_test_opened,
             "evaluated_before": self.exposure and self.exposure.to_json(),
             "contamination": self.contamination and self.contamination.to_json(),
             "problems": [asdict(problem) for problem in self.problems],
-        }  # fmt: skip
+        }
 
 
 def known(value: float) -> float | None:
@@ -97,10 +107,11 @@ def evaluate_masks(
     split: str = "test",
     progress: Progress = show_nothing,
 ) -> MaskAssessment:
-    """Measures the decoder of a RUN on one split of photographs with masks, with 95 % intervals by bootstrap over groups.
+    """Measures the decoder of a RUN on one split of photographs with masks, with 95 % intervals by bootstrap
+    over groups.
 
-    Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder and `DataError`; photographs
-    that cannot be read are left out and listed.
+    Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder
+    and `DataError`; photographs that cannot be read are left out and listed.
     """
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
@@ -118,7 +129,9 @@ def evaluate_masks(
 def assess_masks(
     predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing
 ) -> MaskAssessment:
-    """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be read."""
+    """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be
+    read.
+    """
     answers = list(progress(judge_images(predictor, masks), total=len(masks), label="photographs"))
     read = np.array([isinstance(answer, Sample) for answer in answers], dtype=bool)
     if not read.any():
@@ -185,7 +198,9 @@ def summarize(
 
 
 def average(scores: pd.DataFrame, matches: list[Match], weights: np.ndarray) -> dict[str, float]:
-    """The metrics where each photograph counts `weights`, int (n,), times; means leave out what is not defined."""
+    """The metrics where each photograph counts `weights`, int (n,), times; means leave out what is not
+    defined.
+    """
     values = scores.to_numpy(dtype=float)
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):

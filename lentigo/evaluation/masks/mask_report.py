@@ -1,4 +1,6 @@
-"""The report on a decoder: numbers, and the photographs it did best, in the middle and worst, in one HTML file."""
+"""The report on a decoder: numbers, and the photographs it did best, in the middle and worst, in one HTML
+file.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,19 @@ def write_mask_report(predictor: Predictor, assessment: MaskAssessment, folder: 
     """The HTML of an assessment; its figures are drawn into `folder` and embedded."""
     answers = assessment.to_json()
     return render_page(
-        "lentigo.evaluation.masks", "mask_report.html",
-        run=predictor.bundle.folder, answers=answers, problems=assessment.problems,
-        rows=[(title, answers[name], answers["ci"][name], name.endswith("px")) for name, title in TITLES.items()],
-        figures={name: embed(path) for name, path in draw_examples(predictor, assessment, Path(folder)).items()},
+        "lentigo.evaluation.masks",
+        "mask_report.html",
+        run=predictor.bundle.folder,
+        answers=answers,
+        problems=assessment.problems,
+        rows=[
+            (title, answers[name], answers["ci"][name], name.endswith("px")) for name, title in TITLES.items()
+        ],
+        figures={
+            name: embed(path) for name, path in draw_examples(predictor, assessment, Path(folder)).items()
+        },
         disclaimer=predictor.bundle.card.get("disclaimer", ""),
-    )  # fmt: skip
+    )
 
 
 def draw_examples(predictor: Predictor, assessment: MaskAssessment, folder: Path) -> dict[str, Path]:

@@ -14,10 +14,12 @@ ENOUGH = 0.65  # Jaccard index under which the challenge counts an outline as fa
 class OutlineScores:
     """Agreement of two masks.
 
-    `jaccard` (IoU), and the same with 0 for what lies under 0.65 (`threshold_jaccard`, ISIC 2018 task 1: Codella 2019, arXiv 1902.03368);
-    `dice`; `sensitivity` and `specificity` of the pixels; the average symmetric surface distance (Heimann 2009, IEEE TMI 28:1251) and the 95th percentile
-    of the Hausdorff distance (the larger of both directions; Taha and Hanbury 2015, BMC Medical Imaging 15:29) in pixels of the drawn mask and as
-    shares of its diagonal. Distances are NaN where one mask is empty; a specificity is where the drawn one is full.
+    `jaccard` (IoU), and the same with 0 for what lies under 0.65 (`threshold_jaccard`, ISIC 2018 task 1:
+    Codella 2019, arXiv 1902.03368); `dice`; `sensitivity` and `specificity` of the pixels; the average
+    symmetric surface distance (Heimann 2009, IEEE TMI 28:1251) and the 95th percentile of the Hausdorff
+    distance (the larger of both directions; Taha and Hanbury 2015, BMC Medical Imaging 15:29) in pixels of
+    the drawn mask and as shares of its diagonal. Distances are NaN where one mask is empty; a specificity is
+    where the drawn one is full.
     """
 
     jaccard: float
@@ -66,7 +68,9 @@ def share(mask: np.ndarray, among: np.ndarray) -> float:
 
 
 def measure_distances(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """The mean distance, in pixels, of the borders of two masks from each other, and its 95th percentile in the worse direction."""
+    """The mean distance, in pixels, of the borders of two masks from each other, and its 95th percentile in
+    the worse direction.
+    """
     if not (a.any() and b.any()):
         return float("nan"), float("nan")
     borders = [mask & ~binary_erosion(mask) for mask in (a, b)]

@@ -16,13 +16,15 @@ FARTHEST = 100.0  # a coefficient beyond this has no end: the classes can be tol
 
 @dataclass(frozen=True)
 class Recalibration:
-    """What would have to be done to the log-odds of a model to make them true on a set (Cox 1958, Biometrika 45:562).
+    """What would have to be done to the log-odds of a model to make them true on a set (Cox 1958, Biometrika
+    45:562).
 
     Attributes:
-        slope: What the log-odds would have to be multiplied with: 1 is right, less means too sure, more too unsure.
+        slope: What the log-odds would have to be multiplied with: 1 is right, less means too sure, more too
+            unsure.
         slope_ci: Its 95 % interval.
-        intercept: What would have to be added to them at a slope of 1 ("calibration in the large"): 0 is right, less
-            means that P(malignant) is too high.
+        intercept: What would have to be added to them at a slope of 1 ("calibration in the large"): 0 is
+            right, less means that P(malignant) is too high.
         intercept_ci: Its 95 % interval.
     """
 
@@ -35,9 +37,9 @@ class Recalibration:
 def measure_calibration(malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray) -> Recalibration:
     """Calibration slope and intercept, from two logistic regressions of the truth on the log-odds.
 
-    Intervals are normal ones; their standard errors are robust against photographs of one group being alike (Liang
-    and Zeger 1986, Biometrika 73:13). NaN where a class is missing, or where the log-odds tell the classes apart
-    without error, so that the slope has no end.
+    Intervals are normal ones; their standard errors are robust against photographs of one group being alike
+    (Liang and Zeger 1986, Biometrika 73:13). NaN where a class is missing, or where the log-odds tell the
+    classes apart without error, so that the slope has no end.
 
     Args:
         malignant: The truth, 0 or 1, int (n,).
@@ -58,7 +60,9 @@ def measure_calibration(malignant: np.ndarray, probability: np.ndarray, groups: 
 def fit_logistic(
     columns: np.ndarray, malignant: np.ndarray, groups: np.ndarray, offset: np.ndarray
 ) -> list[tuple[float, tuple[float, float]]]:
-    """Coefficients, with 95 % intervals, of a logistic regression by Newton's method; `columns` are float (n, k)."""
+    """Coefficients, with 95 % intervals, of a logistic regression by Newton's method; `columns` are float (n,
+    k).
+    """
     nothing = [(NAN, (NAN, NAN))] * columns.shape[1]
     group = np.unique(groups, return_inverse=True)[1]
     count = int(group.max(initial=-1)) + 1

@@ -1,4 +1,6 @@
-"""What a model's answers are good for: are its probabilities true, is it worth using, which of its answers to trust."""
+"""What a model's answers are good for: are its probabilities true, is it worth using, which of its answers to
+trust.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ POINTS = 100  # of a risk-coverage curve
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """A bin of photographs: their mean P(malignant), the share that is malignant, and its 95 % interval by groups."""
+    """A bin of photographs: their mean P(malignant), the share that is malignant, and its 95 % interval by
+    groups.
+    """
 
     n: int
     probability: float
@@ -31,9 +35,11 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class DecisionCurve:
-    """Net benefit by threshold, in malignant lesions found at no cost for each photograph; arrays are float (t,).
+    """Net benefit by threshold, in malignant lesions found at no cost for each photograph; arrays are float
+    (t,).
 
-    `model` is that of treating what the model calls malignant, `treat_all` of treating everyone; treating no one has 0.
+    `model` is that of treating what the model calls malignant, `treat_all` of treating everyone; treating no
+    one has 0.
     """
 
     prevalence: float
@@ -49,7 +55,9 @@ class DecisionCurve:
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """The error rate among the most confident answers, by the share of them; arrays are float (points,). `aurc` is the area."""
+    """The error rate among the most confident answers, by the share of them; arrays are float (points,).
+    `aurc` is the area.
+    """
 
     n: int
     aurc: float
@@ -68,13 +76,14 @@ def tabulate_reliability(
 ) -> tuple[ReliabilityBin, ...]:
     """Gives bins of equal mass, from the lowest probability up.
 
-    They are those of the expected calibration error, but fewer where they would hold less than ten photographs each. Photographs of one
-    probability stand in one bin.
+    They are those of the expected calibration error, but fewer where they would hold less than ten
+    photographs each. Photographs of one probability stand in one bin.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
-        groups: Group numbers, int (n,), by which the intervals are made; without them each photograph stands for itself.
+        groups: Group numbers, int (n,), by which the intervals are made; without them each photograph stands
+            for itself.
         bins: How many bins at most.
 
     Returns:
@@ -104,14 +113,16 @@ def trace_net_benefit(
     *,
     prevalence: float | None = None,
 ) -> DecisionCurve:
-    """The decision curve (Vickers and Elkin 2006, Medical Decision Making 26:565): true less weighed false alarms for each photograph.
+    """The decision curve (Vickers and Elkin 2006, Medical Decision Making 26:565): true less weighed false
+    alarms for each photograph.
 
-    Who treats above a threshold t takes a false alarm for t / (1 - t) times as bad as a missed malignant lesion. With `prevalence`
-    it is that of a population, and `probability` should be that there, too (`shift_prevalence`); both classes are needed.
-    Raises `UsageError` for thresholds that are not between 0 and 1.
+    Who treats above a threshold t takes a false alarm for t / (1 - t) times as bad as a missed malignant
+    lesion. With `prevalence` it is that of a population, and `probability` should be that there, too
+    (`shift_prevalence`); both classes are needed. Raises `UsageError` for thresholds that are not between 0
+    and 1.
 
-    >>> trace_net_benefit(np.array([1, 0, 0, 0]), np.array([0.9, 0.3, 0.1, 0.1]), np.array([0.2])).model.round(4).tolist()
-    [0.1875]
+    >>> trace_net_benefit(np.array([1, 0, 0, 0]), np.array([0.9, 0.3, 0.1, 0.1]),
+    np.array([0.2])).model.round(4).tolist() [0.1875]
     """
     if ((thresholds <= 0) | (thresholds >= 1)).any():
         raise UsageError(
@@ -133,19 +144,23 @@ def count_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
 
 
 def trace_risk(right: np.ndarray, confidence: np.ndarray) -> RiskCoverage:
-    """The risk-coverage curve of decisions, `right` bool (n,), of which the most confident are kept, `confidence` float (n,).
+    """The risk-coverage curve of decisions, `right` bool (n,), of which the most confident are kept,
+    `confidence` float (n,).
 
-    `aurc` is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR); `least` is
-    the curve of a confidence that puts all errors last. Answers of equal confidence are kept in part: errors are then the
-    expected number.
+    `aurc` is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR);
+    `least` is the curve of a confidence that puts all errors last. Answers of equal confidence are kept in
+    part: errors are then the expected number.
     """
     errors, kept = count_errors(right, confidence), np.arange(1, len(right) + 1)
     best = np.maximum(0, kept - right.sum())
     points = np.unique(np.linspace(1, len(right), min(len(right), POINTS)).round().astype(int)) - 1
     return RiskCoverage(
-        n=len(right), aurc=float(np.mean(errors / kept)), coverage=kept[points] / len(right),
-        error=(errors / kept)[points], least=(best / kept)[points],
-    )  # fmt: skip
+        n=len(right),
+        aurc=float(np.mean(errors / kept)),
+        coverage=kept[points] / len(right),
+        error=(errors / kept)[points],
+        least=(best / kept)[points],
+    )
 
 
 def count_errors(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:

@@ -36,7 +36,9 @@ class Decisions:
 def measure_decisions(
     rule: str, threshold: float, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray
 ) -> Decisions:
-    """Decides `probability >= threshold`, both float (n,), against the truth, 0 or 1 (n,), of photographs in groups (n,)."""
+    """Decides `probability >= threshold`, both float (n,), against the truth, 0 or 1 (n,), of photographs in
+    groups (n,).
+    """
     values, ci = measure_scores(malignant, probability, probability >= threshold, groups)
     names = ("accuracy", "sensitivity", "specificity")
     return Decisions(

@@ -13,17 +13,25 @@ BINS = 15  # of the calibration error
 BIASED = ("ece",)  # a sum of absolute noise: the noise that resampling adds only makes it larger
 RANKING = ("average_precision", "specificity_at_95_sensitivity")  # they rest on the smaller class
 TITLES = {
-    "accuracy": "Accuracy at the threshold", "auroc": "AUROC", "average_precision": "Average precision",
-    "sensitivity": "Sensitivity at the threshold", "specificity": "Specificity at the threshold",
-    "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity", "brier": "Brier score (lower is better)",
-    "ece": "Expected calibration error (lower is better)", "calibration_slope": "Calibration slope (1 is right)",
-    "calibration_intercept": "Calibration intercept (0 is right)", "coverage": "Share answered",
-}  # fmt: skip
+    "accuracy": "Accuracy at the threshold",
+    "auroc": "AUROC",
+    "average_precision": "Average precision",
+    "sensitivity": "Sensitivity at the threshold",
+    "specificity": "Specificity at the threshold",
+    "specificity_at_95_sensitivity": "Specificity at 95 % sensitivity",
+    "brier": "Brier score (lower is better)",
+    "ece": "Expected calibration error (lower is better)",
+    "calibration_slope": "Calibration slope (1 is right)",
+    "calibration_intercept": "Calibration intercept (0 is right)",
+    "coverage": "Share answered",
+}
 
 
 @dataclass(frozen=True)
 class Metrics:
-    """Point values; NaN where a class is missing. `ece` has equal-mass bins; `coverage` is the share answered."""
+    """Point values; NaN where a class is missing. `ece` has equal-mass bins; `coverage` is the share
+    answered.
+    """
 
     accuracy: float
     auroc: float
@@ -39,7 +47,8 @@ class Metrics:
 def measure(
     malignant: np.ndarray, probability: np.ndarray, threshold: float, answered: np.ndarray | None = None
 ) -> Metrics:
-    """All metrics of `probability`, float (n,), against `malignant`, 0 or 1 (n,). `answered`, bool (n,): not refused.
+    """All metrics of `probability`, float (n,), against `malignant`, 0 or 1 (n,). `answered`, bool (n,): not
+    refused.
 
     >>> measure(np.array([0, 1, 1]), np.array([0.2, 0.9, 0.4]), 0.5).sensitivity
     0.5
@@ -63,7 +72,8 @@ def share(mask: np.ndarray, among: np.ndarray) -> float:
 
 @dataclass(frozen=True)
 class Ranked:
-    """Photographs in levels of equal probability, from which the metrics that are no shares can be counted quickly.
+    """Photographs in levels of equal probability, from which the metrics that are no shares can be counted
+    quickly.
 
     Attributes:
         malignant: The truth, 0 or 1, float (n,).
@@ -121,7 +131,8 @@ def rank_images(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
 
 
 def divide_levels(sizes: np.ndarray, bins: int) -> np.ndarray:
-    """Gives each level a bin, such that bins hold equally many photographs, as far as undivided levels let them.
+    """Gives each level a bin, such that bins hold equally many photographs, as far as undivided levels let
+    them.
 
     A level stands in the bin of the middle of its photographs' ranks.
 
@@ -164,7 +175,8 @@ def assign_bins(probability: np.ndarray, bins: int) -> np.ndarray:
 def calibration_error(malignant: np.ndarray, probability: np.ndarray, bins: int = BINS) -> float:
     """Expected calibration error over bins of equal mass (Naeini 2015; equal mass after Nixon 2019).
 
-    It is not 0 for true probabilities, but about 0.8 sqrt(p (1 - p) bins / n), the mean distance of a bin's share from its p.
+    It is not 0 for true probabilities, but about 0.8 sqrt(p (1 - p) bins / n), the mean distance of a bin's
+    share from its p.
     """
     ranked = rank_images(malignant, probability)
     return ranked.measure_calibration_error(np.ones(len(probability)), np.bincount(ranked.level), bins)
@@ -179,8 +191,8 @@ def estimate_intervals(
 ) -> dict[str, Ends]:
     """Gives the 95 % interval of each of `Metrics`.
 
-    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever it is told; the others are
-    bootstrapped by group.
+    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever
+    it is told; the others are bootstrapped by group.
 
     Args:
         malignant: The truth, 0 or 1, (n,).

@@ -40,7 +40,9 @@ ROMAN = {
 
 @dataclass(frozen=True)
 class Subgroup:
-    """One row: the photographs whose `column` is `value`. NaN where `note` says why nothing is claimed; `ci` are 95 % intervals."""
+    """One row: the photographs whose `column` is `value`. NaN where `note` says why nothing is claimed; `ci`
+    are 95 % intervals.
+    """
 
     column: str
     value: str
@@ -71,10 +73,12 @@ def known(value: float) -> float | None:
 def tabulate_subgroups(
     table: pd.DataFrame, malignant: np.ndarray, probability: np.ndarray, threshold: float, groups: np.ndarray
 ) -> tuple[Subgroup, ...]:
-    """A row for each value of each of `COLUMNS` that `table` has and that tells photographs apart, unknown values last.
+    """A row for each value of each of `COLUMNS` that `table` has and that tells photographs apart, unknown
+    values last.
 
-    `malignant` 0 or 1, `probability` float, `groups` int, each (n,) as the table's rows. Intervals are by groups.
-    Below 30 photographs nothing is claimed, below 10 of a class nothing that rests on it: those values are NaN, the note says so.
+    `malignant` 0 or 1, `probability` float, `groups` int, each (n,) as the table's rows. Intervals are by
+    groups. Below 30 photographs nothing is claimed, below 10 of a class nothing that rests on it: those
+    values are NaN, the note says so.
     """
     rows = []
     for column in (name for name in COLUMNS if name in table):
@@ -119,7 +123,9 @@ def pool_rare(words: np.ndarray) -> np.ndarray:
 
 
 def order_values(values: np.ndarray, column: str) -> list[str]:
-    """Rows of a column: young to old, light to dark, else the largest first; no row where there is but one."""
+    """Rows of a column: young to old, light to dark, else the largest first; no row where there is but
+    one.
+    """
     counts, tones = pd.Series(values).value_counts(), [name for name, _ in TONES]
     ranks = (
         {word: tones.index(word) if word in tones else len(tones) for word in counts.index}
@@ -177,6 +183,7 @@ def judge_counts(n: int, n_malignant: int) -> tuple[tuple[str, ...], str]:
         if count < FEWEST_OF_A_CLASS:
             return (
                 (kept,),
-                f"{f'only {count}' if count else 'no'} {name} photograph{'s' * (count != 1)}: no claim on {lost} and AUROC",
+                f"{f'only {count}' if count else 'no'} {name} photograph{'s' * (count != 1)}: no claim on "
+                f"{lost} and AUROC",
             )
     return SHOWN, ""

@@ -1,8 +1,9 @@
 """Artefacts found in a photograph: hairs, a ruler, ink, dark corners, a white frame, a cast of colour.
 
-Networks learn artefacts in place of lesions where one class has more of them (Winkler 2019, Bissoto 2020), so an audit counts them by
-class. Classical image processing on the pixels that the network sees, with limits chosen on real photographs: see
-bench/artefacts.py. A flag is a sighting, not a measurement; its precision and recall stand in BENCHMARKS.md.
+Networks learn artefacts in place of lesions where one class has more of them (Winkler 2019, Bissoto 2020), so
+an audit counts them by class. Classical image processing on the pixels that the network sees, with limits
+chosen on real photographs: see bench/artefacts.py. A flag is a sighting, not a measurement; its precision and
+recall stand in BENCHMARKS.md.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ PINKEST = 8.0  # CIELAB by which a* of skin is above b* at the most, in white li
 class Ink:
     """How ink differs from the skin beside it, CIELAB: by how much it is darker, bluer and redder at least.
 
-    `light`: the lightness of what lies beside it, as a share of the brighter skin's, so that the blue in a lesion is no ink.
-    `in_corner`: its own L* at least in a corner of the picture, where the edge of a lens can be as blue.
+    `light`: the lightness of what lies beside it, as a share of the brighter skin's, so that the blue in a
+    lesion is no ink. `in_corner`: its own L* at least in a corner of the picture, where the edge of a lens
+    can be as blue.
     """
 
     light: float
@@ -63,10 +65,11 @@ VIOLET, BLUE_INK = (
 class Artefacts:
     """What was measured; `flags` says what reaches its limit in `LIMITS`.
 
-    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks would be by chance: minus
-    the decimal logarithm of how many chance would give. `ink`: the share of the picture marked in violet or blue. `dark_corners`: the
-    share that is near-black and joined to a corner. `white_frame`: the share that is white and joined to all four. `colour_cast`: how
-    far the skin's colour lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
+    `hair`: the length of all dark hairs, in sides of the picture. `ruler`: how rare the rarest row of ticks
+    would be by chance: minus the decimal logarithm of how many chance would give. `ink`: the share of the
+    picture marked in violet or blue. `dark_corners`: the share that is near-black and joined to a corner.
+    `white_frame`: the share that is white and joined to all four. `colour_cast`: how far the skin's colour
+    lies beyond what skin has in white light, CIELAB units; None where no skin is seen.
     """
 
     hair: float
@@ -87,10 +90,13 @@ class Artefacts:
 
 
 def find_artefacts(pixels: np.ndarray) -> Artefacts:
-    """The artefacts of a photograph, uint8 (224, 224, 3) RGB. Raises `UsageError` for pixels of another shape or type."""
+    """The artefacts of a photograph, uint8 (224, 224, 3) RGB. Raises `UsageError` for pixels of another shape
+    or type.
+    """
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise UsageError(
-            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives them"
+            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives "
+            "them"
         )
     black, white = find_frames(pixels)
     shut, grey = widen(black | white, 9), cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
@@ -111,14 +117,18 @@ def find_artefacts(pixels: np.ndarray) -> Artefacts:
 
 
 def find_frames(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The cells, bool (28, 28), of what is near-black and joined to a corner, and of what is white, where all four corners are."""
+    """The cells, bool (28, 28), of what is near-black and joined to a corner, and of what is white, where all
+    four corners are.
+    """
     cells = cv2.resize(pixels, (SIDE // CELL, SIDE // CELL), interpolation=cv2.INTER_AREA)
     white = cells.min(axis=2) >= WHITE
     return find_outside(cells), spread_corners(white) if white[::27, ::27].all() else np.zeros_like(white)
 
 
 def widen(cells: np.ndarray, margin: int) -> np.ndarray:
-    """The pixels, bool (224, 224), of cells, bool (n, n), and of what is nearer to them than `margin` pixels."""
+    """The pixels, bool (224, 224), of cells, bool (n, n), and of what is nearer to them than `margin`
+    pixels.
+    """
     whole = cv2.resize(cells.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     return cv2.dilate(whole, np.ones((2 * margin - 1, 2 * margin - 1), np.uint8)).view(bool)
 
@@ -131,7 +141,9 @@ def shut_edge(shut: np.ndarray) -> np.ndarray:
 
 
 def find_ink(pixels: np.ndarray, shut: np.ndarray) -> np.ndarray:
-    """Where violet or blue ink is, bool (112, 112): spots bluer and darker than the skin on which they lie; `shut` is left out."""
+    """Where violet or blue ink is, bool (112, 112): spots bluer and darker than the skin on which they lie;
+    `shut` is left out.
+    """
     half = SIDE // 2
     lab = cv2.cvtColor(cv2.resize(pixels, (half, half), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2LAB)
     seen = ~shut[::2, ::2]
@@ -148,7 +160,8 @@ def find_ink(pixels: np.ndarray, shut: np.ndarray) -> np.ndarray:
 
 
 def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray, light: float) -> bool:
-    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), differs from what lies around it as one of the inks does.
+    """Whether a spot, bool (h, w), of uint8 CIELAB (h, w, 3), differs from what lies around it as one of the
+    inks does.
 
     `box`: x, y, width, height and area; `seen`: what may lie around it; `light`: the skin's L*, of 255.
     """
@@ -174,7 +187,9 @@ def is_ink(lab: np.ndarray, spot: np.ndarray, seen: np.ndarray, box: np.ndarray,
 
 
 def measure_cast(pixels: np.ndarray) -> float | None:
-    """How far the colour of the skin lies beyond `PLAUSIBLE` or `PINKEST`, in CIELAB units; None where no skin is seen."""
+    """How far the colour of the skin lies beyond `PLAUSIBLE` or `PINKEST`, in CIELAB units; None where no
+    skin is seen.
+    """
     colour = measure_skin(np.ascontiguousarray(pixels[4::8, 4::8]))
     if colour is None:
         return None

@@ -1,4 +1,5 @@
-"""Artefacts of a photograph, drawn by program: hairs, rulers, bubbles of the gel, dark corners, a surgeon's marks in ink.
+"""Artefacts of a photograph, drawn by program: hairs, rulers, bubbles of the gel, dark corners, a surgeon's
+marks in ink.
 
 Photos here are float32 (3, S, S), 0 to 255, and are changed in place.
 """
@@ -128,7 +129,9 @@ def add_ink(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def add_patch(image: np.ndarray, rng: np.random.Generator) -> None:
-    """A coloured sticker at the border, round or square, as clinics lay beside a lesion; part of it lies outside."""
+    """A coloured sticker at the border, round or square, as clinics lay beside a lesion; part of it lies
+    outside.
+    """
     side = image.shape[1] * 2
     layer = np.zeros((side, side), np.uint8)
     angle, far = rng.uniform(0, 2 * np.pi), rng.uniform(0.46, 0.66)

@@ -1,7 +1,7 @@
 """Thin dark lines in a photograph: where they are, how long and which way; and the hairs among them.
 
-After DullRazor (Lee 1997, Computers in Biology and Medicine 27:533): a closing along one direction fills the lines that cross it,
-and what it changes are lines.
+After DullRazor (Lee 1997, Computers in Biology and Medicine 27:533): a closing along one direction fills the
+lines that cross it, and what it changes are lines.
 """
 
 from __future__ import annotations
@@ -25,14 +25,17 @@ SHORTEST, WIDTH, STRAIGHT = (
     2.5,
     6,
 )  # pixels: of a hair; and the width of a part up to which it is one straight hair
-ON_SKIN = 0.85  # of the brighter skin's light: what lies beside a hair has it, so that the meshes of a lesion are no hairs
+# Of the brighter skin's light: what lies beside a hair has it, so that the meshes of a lesion are no hairs
+ON_SKIN = 0.85
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The connected parts of a mask, arrays (n,): their middles, `length` and `width` of the rectangle with the same moments, `area`, all in pixels.
+    """The connected parts of a mask, arrays (n,): their middles, `length` and `width` of the rectangle with
+    the same moments, `area`, all in pixels.
 
-    `angle`: of their length, radians clockwise from the x axis, 0 to pi. `owner` and `pixels`: of each pixel of the mask its part and its place.
+    `angle`: of their length, radians clockwise from the x axis, 0 to pi. `owner` and `pixels`: of each pixel
+    of the mask its part and its place.
     """
 
     x: np.ndarray
@@ -81,7 +84,8 @@ def find_parts(mask: np.ndarray) -> Parts:
 def find_hairs(red: np.ndarray, shut: np.ndarray) -> Parts:
     """Dark hairs, and other long thin lines on skin.
 
-    `red`, uint8 (side, side), the channel in which vessels do not show; `shut`, bool, where nothing is looked for.
+    `red`, uint8 (side, side), the channel in which vessels do not show; `shut`, bool, where nothing is looked
+    for.
     """
     filled = cv2.max(
         cv2.morphologyEx(red, cv2.MORPH_CLOSE, DOWN), cv2.morphologyEx(red, cv2.MORPH_CLOSE, ACROSS)

@@ -1,8 +1,10 @@
-"""A ruler in a photograph: a row of short parallel lines at equal distances, straight or slowly bending, alone or along a base line.
+"""A ruler in a photograph: a row of short parallel lines at equal distances, straight or slowly bending,
+alone or along a base line.
 
-Rows of three or more come about by chance where there are many short lines, as among hairs. So a row counts by how rare it is:
-the number of rows as long as it that chance would lay through lines as dense as those around it (a contrario, after Desolneux,
-Moisan and Morel 2000, International Journal of Computer Vision 40:7).
+Rows of three or more come about by chance where there are many short lines, as among hairs. So a row counts
+by how rare it is: the number of rows as long as it that chance would lay through lines as dense as those
+around it (a contrario, after Desolneux, Moisan and Morel 2000, International Journal of Computer Vision
+40:7).
 """
 
 from __future__ import annotations
@@ -35,10 +37,11 @@ ZOOM, BESIDE, BEYOND = (
 
 @dataclass(frozen=True)
 class Look:
-    """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is usual there.
+    """What a tick looks like: darker than its surroundings by `darker` grey levels and `around` times what is
+    usual there.
 
-    At least `short` pixels long and `slim` times longer than wide, at most `wide` pixels wide; and at most `tilt` radians off the direction in
-    which ticks are looked for.
+    At least `short` pixels long and `slim` times longer than wide, at most `wide` pixels wide; and at most
+    `tilt` radians off the direction in which ticks are looked for.
     """
 
     darker: float
@@ -57,9 +60,11 @@ ALONE, ON_BASE = (
 
 
 def measure_rows(grey: np.ndarray, shut: np.ndarray) -> float:
-    """How rare the rarest row of ticks is in a picture, uint8 (side, side), see `measure_row`; `shut`, bool, is left out.
+    """How rare the rarest row of ticks is in a picture, uint8 (side, side), see `measure_row`; `shut`, bool,
+    is left out.
 
-    Ticks that run across and ticks that run down are looked for apart, so that those along a base line are parts of their own.
+    Ticks that run across and ticks that run down are looked for apart, so that those along a base line are
+    parts of their own.
     """
     across = cv2.blur(cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, DOWN), (3, 1))
     down = cv2.blur(cv2.morphologyEx(grey, cv2.MORPH_BLACKHAT, ACROSS), (1, 3))
@@ -68,7 +73,9 @@ def measure_rows(grey: np.ndarray, shut: np.ndarray) -> float:
 
 
 def measure_bases(grey: np.ndarray, lines: Parts) -> np.ndarray:
-    """How rare the row of ticks along each of n lines is, (n,); 0 for those that are too short, bend, or have none."""
+    """How rare the row of ticks along each of n lines is, (n,); 0 for those that are too short, bend, or have
+    none.
+    """
     rarity = np.zeros(len(lines.area))
     for line in np.argsort(-lines.length)[:BASES]:
         if lines.length[line] >= SHORTEST and lines.width[line] <= RAGGED:
@@ -97,7 +104,9 @@ def cut_strip(grey: np.ndarray, x: float, y: float, angle: float, length: float)
 def find_ticks(
     darker: np.ndarray, look: Look, heading: float, shut: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The middles of ticks, complex (n,), x + iy, and their angles, (n,), from how much darker each pixel is, uint8 (h, w)."""
+    """The middles of ticks, complex (n,), x + iy, and their angles, (n,), from how much darker each pixel is,
+    uint8 (h, w).
+    """
     mask = darker > look.darker + look.around * cv2.blur(darker, (31, 31)).astype(np.float32)
     parts = find_parts(mask if shut is None else mask & ~shut)
     ticks = (
@@ -115,9 +124,11 @@ def measure_turn(angle: np.ndarray) -> np.ndarray:
 
 
 def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
-    """How rare the rarest row of equally spaced parallel ticks is: minus the decimal logarithm of how many chance would give, 0 at least.
+    """How rare the rarest row of equally spaced parallel ticks is: minus the decimal logarithm of how many
+    chance would give, 0 at least.
 
-    `place`: complex (n,), x + iy, pixels; `angle`: radians (n,). Every two neighbours begin a row; one missing tick is stepped over.
+    `place`: complex (n,), x + iy, pixels; `angle`: radians (n,). Every two neighbours begin a row; one
+    missing tick is stepped over.
     """
     step = place[None, :] - place[:, None]
     far, turn = np.abs(step), measure_turn(angle[None, :] - angle[:, None])
@@ -145,7 +156,9 @@ def measure_row(place: np.ndarray, angle: np.ndarray) -> float:
 def look_ahead(
     place: np.ndarray, parallel: np.ndarray, here: np.ndarray, stride: np.ndarray, reach: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The next tick of each of m rows, -1 where there is none, and the strides to it, 1 or 2; `parallel`, bool (m, n), says which ticks may be."""
+    """The next tick of each of m rows, -1 where there is none, and the strides to it, 1 or 2; `parallel`,
+    bool (m, n), says which ticks may be.
+    """
     found = find_nearest(place, parallel, place[here] + stride, reach)
     lost = np.flatnonzero(found < 0)
     found[lost] = find_nearest(place, parallel[lost], place[here[lost]] + 2 * stride[lost], 1.2 * reach[lost])

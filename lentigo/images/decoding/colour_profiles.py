@@ -10,7 +10,9 @@ from PIL import Image, ImageCms
 
 SPACES = {"RGB": b"RGB ", "L": b"GRAY"}  # modes of pixels by the colour space of a profile for them
 GRID = np.linspace(0, 255, 9).round().astype(np.uint8)  # levels of each channel at which a profile is tried
-MOST_NAMED_DISTANCE = 2.0  # grey levels on average: what calls itself sRGB and is nearer than that, such as one with a plain gamma of 2.2, is
+# Grey levels on average: what calls itself sRGB and is nearer than that, such as one with a plain gamma of
+# 2.2, is
+MOST_NAMED_DISTANCE = 2.0
 MOST_EQUAL_DISTANCE = 1  # grey levels: what is nowhere further from sRGB is sRGB, whatever it is called
 SRGB_GAMMA, GAMMA_SLACK = 1 / 2.2, 0.05  # of a PNG's gAMA chunk: the exponent from light to level
 

@@ -1,8 +1,9 @@
 """One budget of memory for decoding photographs, shared by all threads of a process.
 
-A file of a few hundred bytes may declare millions of pixels, and only a JPEG can be decoded at a fraction of its size. So what
-a decoder will take is estimated from the header, and a thread waits until that much of the budget is free. Large photographs
-wait in the order in which they came; a share of the budget is kept for small ones, which never wait for large ones.
+A file of a few hundred bytes may declare millions of pixels, and only a JPEG can be decoded at a fraction of
+its size. So what a decoder will take is estimated from the header, and a thread waits until that much of the
+budget is free. Large photographs wait in the order in which they came; a share of the budget is kept for
+small ones, which never wait for large ones.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ MAX_SCAN_PIXELS = (
     2_000_000_000  # pixels times scans of a progressive JPEG: a few kilobytes of scans can take minutes
 )
 
-# Bytes a pixel at the peak of decoding, measured with Pillow 13 (the picture, planes and copies); LOG.md, 2026-11-29.
+# Bytes a pixel at the peak of decoding, measured with Pillow 13 (the picture, planes and copies); LOG.md,
+# 2026-11-29.
 WHOLE_RATES = {"WEBP": 17, "AVIF": 14, "HEIF": 14}
 JPEG2000_RATE = 8  # for each channel
 STORED_RATES = {
@@ -74,7 +76,9 @@ class Reservation:
 
 
 class Lane:
-    """A number of bytes that threads take and give back; those that wait are served in the order in which they came."""
+    """A number of bytes that threads take and give back; those that wait are served in the order in which
+    they came.
+    """
 
     def __init__(self, most_bytes: int) -> None:
         self.most_bytes = most_bytes
@@ -105,7 +109,8 @@ class Lane:
 
 
 class DecodeBudget:
-    """Bytes that all threads of a process may hold in decoded photographs. Safe to share by threads; a child process begins with all of it.
+    """Bytes that all threads of a process may hold in decoded photographs. Safe to share by threads; a child
+    process begins with all of it.
 
     Args:
         most_bytes: the whole budget.
@@ -178,8 +183,8 @@ class DecodeLimits:
 
     Args:
         most_pixels: of a photograph in any format.
-        most_whole_pixels: of one in a format that cannot be decoded at a fraction of its size: all but JPEG. A JPEG that keeps
-            all of its coefficients in memory (progressive) is among these.
+        most_whole_pixels: of one in a format that cannot be decoded at a fraction of its size: all but JPEG.
+            A JPEG that keeps all of its coefficients in memory (progressive) is among these.
     """
 
     most_pixels: int = 50_000_000
@@ -209,8 +214,8 @@ class DecodeLimits:
 def return_large_blocks() -> None:
     """Has glibc give large blocks back to the system as soon as they are freed.
 
-    By itself it keeps Pillow's blocks of 16 MB in the heap of each thread: four threads that had decoded 50 million pixels each held
-    0.9 GB more than they used. Elsewhere than on Linux nothing is changed.
+    By itself it keeps Pillow's blocks of 16 MB in the heap of each thread: four threads that had decoded 50
+    million pixels each held 0.9 GB more than they used. Elsewhere than on Linux nothing is changed.
     """
     with suppress(OSError, AttributeError, TypeError):
         ctypes.CDLL(None).mallopt(M_MMAP_THRESHOLD, MAPPED_BYTES)
@@ -265,7 +270,8 @@ def estimate_bytes(
 def require_budget(
     image: Image.Image, content: bytes, name: str, full_size: tuple[int, int], *, whole: bool = False
 ) -> int:
-    """The bytes of `estimate_bytes`; raises `ImageError` where one photograph would take more than the budget allows.
+    """The bytes of `estimate_bytes`; raises `ImageError` where one photograph would take more than the budget
+    allows.
 
     Args:
         picture: as Pillow opened it, after a JPEG's draft.
@@ -279,14 +285,17 @@ def require_budget(
         pixels = full_size[0] * full_size[1]
         most = max(1, int(pixels * largest / size / 1e6))
         raise ImageError(
-            f"{name}: {pixels / 1e6:.0f} million pixels, which take {size / 1e6:,.0f} MB to decode; expected at most {most} million in "
+            f"{name}: {pixels / 1e6:.0f} million pixels, which take {size / 1e6:,.0f} MB to decode; "
+            f"expected at most {most} million in "
             "such a file: save it smaller, or as baseline JPEG, which is decoded in part"
         )
     return size
 
 
 def keeps_coefficients(content: bytes) -> bool:
-    """Whether a JPEG's coefficients are all kept in memory while it is decoded: it is progressive, or its channels come one after another."""
+    """Whether a JPEG's coefficients are all kept in memory while it is decoded: it is progressive, or its
+    channels come one after another.
+    """
     channels = 0
     for marker, segment in list_segments(content):
         if marker in _SOF_MARKERS and len(segment) >= 6:
@@ -299,7 +308,9 @@ def keeps_coefficients(content: bytes) -> bool:
 
 
 def list_segments(content: bytes) -> Iterator[tuple[int, bytes]]:
-    """The segments of a JPEG before its pixels, each as its marker and its content; the first scan's head is the last of them."""
+    """The segments of a JPEG before its pixels, each as its marker and its content; the first scan's head is
+    the last of them.
+    """
     place = 2
     while place + 4 <= len(content) and content[place] == 0xFF:
         marker = content[place + 1]
@@ -327,7 +338,8 @@ def check_scans(content: bytes, name: str, size: tuple[int, int]) -> None:
     scans = content.count(b"\xff\xda")
     if scans > 16 and scans * size[0] * size[1] > MAX_SCAN_PIXELS:
         raise ImageError(
-            f"{name}: a JPEG of {scans} scans; expected some ten, as cameras and programs write them: save it again"
+            f"{name}: a JPEG of {scans} scans; expected some ten, as cameras and programs write them: save "
+            "it again"
         )
 
 

@@ -76,16 +76,24 @@ KINDS = (
     Kind(b"\xff\x4f\xff\x51", "a damaged or truncated JPEG 2000", AGAIN),
 )
 BRANDS = {  # of ISO media files, at their eighth byte
-    b"crx ": ("a Canon raw file", "export it as JPEG or TIFF"), b"qt  ": ("a film (QuickTime)", "save one picture of it as JPEG"),
+    b"crx ": ("a Canon raw file", "export it as JPEG or TIFF"),
+    b"qt  ": ("a film (QuickTime)", "save one picture of it as JPEG"),
     b"avif": ("an AVIF picture that this Pillow does not read, or a damaged one", "save it as JPEG"),
     b"avis": ("an AVIF film", "save one picture of it as JPEG"),
-}  # fmt: skip
+}
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"mif2")
 FILM_BRANDS = (b"isom", b"iso2", b"mp41", b"mp42", b"avc1", b"M4V ", b"3gp4", b"3gp5", b"dash")
 SOF_WORDS = {  # of JPEG's ways of coding
-    0xC3: "a lossless JPEG", 0xC5: "a hierarchical JPEG", 0xC6: "a hierarchical JPEG", 0xC7: "a lossless JPEG", 0xCB: "a lossless JPEG",
-    0xCD: "a hierarchical JPEG", 0xCE: "a hierarchical JPEG", 0xCF: "a lossless JPEG", 0xF7: "a JPEG-LS picture",
-}  # fmt: skip
+    0xC3: "a lossless JPEG",
+    0xC5: "a hierarchical JPEG",
+    0xC6: "a hierarchical JPEG",
+    0xC7: "a lossless JPEG",
+    0xCB: "a lossless JPEG",
+    0xCD: "a hierarchical JPEG",
+    0xCE: "a hierarchical JPEG",
+    0xCF: "a lossless JPEG",
+    0xF7: "a JPEG-LS picture",
+}
 
 
 def is_heic(content: bytes) -> bool:
@@ -134,7 +142,9 @@ def find_kind(content: bytes) -> tuple[str, str] | None:
 
 
 def describe_jpeg(content: bytes) -> tuple[str, str] | None:
-    """What is unusual about a JPEG that was not read, and the cure; None where it is no JPEG, or a usual one."""
+    """What is unusual about a JPEG that was not read, and the cure; None where it is no JPEG, or a usual
+    one.
+    """
     if content[:2] != b"\xff\xd8":
         return None
     for marker, segment in list_segments(content):

@@ -1,4 +1,6 @@
-"""Pixels of any mode as 8-bit RGB, reduced on the way, a tile at a time: no second picture of the full size is made."""
+"""Pixels of any mode as 8-bit RGB, reduced on the way, a tile at a time: no second picture of the full size
+is made.
+"""
 
 from __future__ import annotations
 
@@ -11,16 +13,22 @@ from lentigo.errors import ImageError
 
 MAX_LEVEL = 65535  # of 16 bits
 TILE_PIXELS = 1 << 19  # of a tile that is converted at once
-REDUCING_GAP = 3.0  # averages over whole cells go no further than this many times the wanted size; the rest is interpolated
+# Averages over whole cells go no further than this many times the wanted size; the rest is interpolated
+REDUCING_GAP = 3.0
 FLIPPED_ACROSS, FLIPPED_DOWN, TURNED = (
     (2, 3, 7, 8),
     (3, 4, 6, 7),
     (5, 6, 7, 8),
 )  # values of EXIF's orientation
 UPRIGHT = {  # what brings a stored picture upright
-    2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM, 5: Image.Transpose.TRANSPOSE,
-    6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_90,
-}  # fmt: skip
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def resize_upright(
@@ -72,7 +80,9 @@ def find_factor(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, in
 def find_box(
     size: tuple[int, int], inner: tuple[float, float], orientation: int
 ) -> tuple[float, float, float, float]:
-    """Where a reduced picture of `size`, turned upright, is covered by the original, which measures `inner` reduced pixels."""
+    """Where a reduced picture of `size`, turned upright, is covered by the original, which measures `inner`
+    reduced pixels.
+    """
     left = size[0] - inner[0] if orientation in FLIPPED_ACROSS else 0.0
     top = size[1] - inner[1] if orientation in FLIPPED_DOWN else 0.0
     right, bottom = left + inner[0], top + inner[1]
@@ -80,7 +90,9 @@ def find_box(
 
 
 def reduce_rgb(image: Image.Image, factor: tuple[int, int], name: str) -> Image.Image:
-    """8-bit RGB of a picture of any mode, each `factor` (across, down) of its pixels averaged to one; transparency is laid on white first."""
+    """8-bit RGB of a picture of any mode, each `factor` (across, down) of its pixels averaged to one;
+    transparency is laid on white first.
+    """
     plain = image.mode == "RGB" and "transparency" not in image.info
     if plain:
         return image if factor == (1, 1) else image.reduce(factor)
@@ -95,7 +107,9 @@ def reduce_rgb(image: Image.Image, factor: tuple[int, int], name: str) -> Image.
 
 
 def list_tiles(size: tuple[int, int], factor: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes (left, top, right, bottom) of at most about `TILE_PIXELS` that cover a picture, each a multiple of `factor` but for the last."""
+    """Boxes (left, top, right, bottom) of at most about `TILE_PIXELS` that cover a picture, each a multiple
+    of `factor` but for the last.
+    """
     width = min(size[0], max(1, TILE_PIXELS // factor[1] // factor[0]) * factor[0])
     height = max(1, TILE_PIXELS // width // factor[1]) * factor[1]
     for top in range(0, size[1], height):
@@ -113,7 +127,8 @@ def to_rgb(image: Image.Image, name: str) -> Image.Image:
         levels = np.asarray(image)
         if image.mode == "I" and (levels.min() < 0 or levels.max() > MAX_LEVEL):
             raise ImageError(
-                f"{name}: levels of 32 bits, from {levels.min()} to {levels.max()}, whose range is unknown; expected 8 or 16 bits a channel"
+                f"{name}: levels of 32 bits, from {levels.min()} to {levels.max()}, whose range is unknown; "
+                "expected 8 or 16 bits a channel"
             )
         return Image.fromarray(scale_levels(levels)).convert("RGB")
     if image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info:

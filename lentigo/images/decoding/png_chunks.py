@@ -1,4 +1,6 @@
-"""The chunks of a PNG: checksums that must agree, and comments so long that Pillow refuses the file for them."""
+"""The chunks of a PNG: checksums that must agree, and comments so long that Pillow refuses the file for
+them.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ PILLOW_PROFILE = 1 << 20  # above this Pillow refuses the file
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk of a PNG: its type, its content, where it begins and ends in the file, and whether its checksum is right."""
+    """A chunk of a PNG: its type, its content, where it begins and ends in the file, and whether its checksum
+    is right.
+    """
 
     kind: bytes
     body: memoryview
@@ -30,7 +34,9 @@ class Chunk:
 
 @dataclass(frozen=True)
 class CheckedPng:
-    """A PNG that Pillow opens: `content` without what it would stumble over, and the unpacked `profile` where that is too long for it."""
+    """A PNG that Pillow opens: `content` without what it would stumble over, and the unpacked `profile` where
+    that is too long for it.
+    """
 
     content: bytes
     profile: bytes | None = None
@@ -53,7 +59,8 @@ def list_chunks(content: bytes) -> Iterator[Chunk]:
 
 
 def check_png(content: bytes, name: str) -> CheckedPng:
-    """A PNG without comments that are damaged or too long for Pillow, since the pixels are whole without them.
+    """A PNG without comments that are damaged or too long for Pillow, since the pixels are whole without
+    them.
 
     Args:
         content: a file that begins as a PNG does.
@@ -63,7 +70,8 @@ def check_png(content: bytes, name: str) -> CheckedPng:
         The file as Pillow should read it.
 
     Raises:
-        PhotoError: where the checksum of any other chunk is wrong: the pixels, or how they are to be read, were altered.
+        PhotoError: where the checksum of any other chunk is wrong: the pixels, or how they are to be read,
+            were altered.
     """
     dropped: list[tuple[int, int]] = []
     texts, profile = 0, None
@@ -76,7 +84,8 @@ def check_png(content: bytes, name: str) -> CheckedPng:
             continue
         if not chunk.sound:
             raise ImageError(
-                f"{name}: damaged: the checksum of the PNG's part {chunk.kind.decode('latin-1')!a} is wrong, so it was altered or torn on its "
+                f"{name}: damaged: the checksum of the PNG's part {chunk.kind.decode('latin-1')!a} is "
+                "wrong, so it was altered or torn on its "
                 "way; expected it to agree: copy it again from its source"
             )
         if chunk.kind == b"iCCP":

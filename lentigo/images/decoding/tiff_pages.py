@@ -18,7 +18,9 @@ SMALL_SIDE, MOST_DIFFERENCE = 32, 24.0  # pixels, grey levels: pages that differ
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a TIFF: its number, its (width, height), and whether it says that it is a preview or a mask."""
+    """One page of a TIFF: its number, its (width, height), and whether it says that it is a preview or a
+    mask.
+    """
 
     number: int
     size: tuple[int, int]
@@ -31,7 +33,8 @@ class Page:
 
 
 def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]) -> None:
-    """Turns a TIFF to the page that holds its photograph: the only one that is no preview, or the largest of several copies.
+    """Turns a TIFF to the page that holds its photograph: the only one that is no preview, or the largest of
+    several copies.
 
     Args:
         picture: a TIFF as Pillow opened it; its page is changed.
@@ -39,7 +42,8 @@ def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]
         reopen: opens the same file once more, for comparing pages.
 
     Raises:
-        PhotoError: where several pages hold pictures of their own, or all are previews, as in a camera's raw file.
+        PhotoError: where several pages hold pictures of their own, or all are previews, as in a camera's raw
+            file.
     """
     pages = list_pages(image)
     whole = [page for page in pages if not page.preview]
@@ -47,7 +51,8 @@ def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]
         image.seek(0)
         if DNG_VERSION in image.tag_v2 or SUB_IFDS in image.tag_v2:
             raise ImageError(
-                f"{name}: a camera's raw file, of which only a preview can be read; expected a photograph: export it as JPEG or TIFF"
+                f"{name}: a camera's raw file, of which only a preview can be read; expected a photograph: "
+                "export it as JPEG or TIFF"
             )
         whole = pages
     chosen = max(whole, key=lambda page: page.area)
@@ -74,7 +79,9 @@ def list_pages(image: Image.Image) -> list[Page]:
 
 
 def is_copy(page: Page, chosen: Page, reopen: Callable[[], Image.Image]) -> bool:
-    """Whether a page is a smaller copy of the chosen one: half as wide or less, of the same shape, and showing the same."""
+    """Whether a page is a smaller copy of the chosen one: half as wide or less, of the same shape, and
+    showing the same.
+    """
     width, height = chosen.size
     if page.size[0] * 2 > width or abs(page.size[0] * height / width - page.size[1]) > 1.5:
         return False

@@ -16,7 +16,9 @@ LARGEST = 1600  # pixels, of the longer side of a figure
 def draw_boxes(
     image: np.ndarray, boxes: Iterable[tuple[tuple[float, float, float, float], str]]
 ) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), with rectangles, left, top, right and bottom in its pixels, and words at each; large ones are reduced."""
+    """The photograph, uint8 (height, width, 3), with rectangles, left, top, right and bottom in its pixels,
+    and words at each; large ones are reduced.
+    """
     canvas = Image.fromarray(image)
     canvas.thumbnail((LARGEST, LARGEST), reducing_gap=3.0)
     across, down = canvas.width / image.shape[1], canvas.height / image.shape[0]

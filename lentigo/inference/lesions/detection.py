@@ -24,8 +24,8 @@ NOWHERE: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
 
 @dataclass(frozen=True)
 class Spot:
-    """A lesion: its box in pixels of the upright original, how sure it is that there is one, 0..1, and P(malignant), None where the RUN has no
-    classifier."""
+    """A lesion: its box in pixels of the upright original, how sure it is that there is one, 0..1, and
+    P(malignant), None where the RUN has no classifier."""
 
     box: Box
     score: float
@@ -72,8 +72,9 @@ def detect(
 ) -> Detections:
     """Finds the lesions of each photograph, be it a close-up or a stretch of skin.
 
-    `out` is a folder for one figure a photograph; without it nothing is drawn. Raises `ModelError` for a RUN without a decoder, `UsageError` for
-    figures that would replace a photograph, `SpaceError` for a folder that cannot be written.
+    `out` is a folder for one figure a photograph; without it nothing is drawn. Raises `ModelError` for a RUN
+    without a decoder, `UsageError` for figures that would replace a photograph, `SpaceError` for a folder
+    that cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, problems = gather_images(inputs)
@@ -91,7 +92,9 @@ def detect_images(
     figures: Mapping[str, tuple[Path, ...]],
     search: Search = Search(),
 ) -> Iterator[Detection | Problem]:
-    """One detection for each path, in order and in constant memory; `figures` says where the drawing of a path goes, if anywhere."""
+    """One detection for each path, in order and in constant memory; `figures` says where the drawing of a
+    path goes, if anywhere.
+    """
     predictor.require_decoder()
     answers = predictor.answer(paths)
     while chunk := list(islice(answers, predictor.session.batch)):
@@ -104,7 +107,9 @@ def find_lesions(
     figures: Mapping[str, tuple[Path, ...]] = NOWHERE,
     search: Search = Search(),
 ) -> Iterator[Detection | Problem]:
-    """The lesions of photographs whose first passes are `answers`; for a few photographs at a time, as all are held in memory."""
+    """The lesions of photographs whose first passes are `answers`; for a few photographs at a time, as all
+    are held in memory.
+    """
     sights = [
         answer if isinstance(answer, Problem) else try_look(predictor, answer, search) for answer in answers
     ]

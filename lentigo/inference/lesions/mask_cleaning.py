@@ -29,8 +29,10 @@ class Box:
 def clean_mask(mask: np.ndarray, *, smallest: float = SMALLEST, share: float = SHARE) -> np.ndarray:
     """P(lesion), float (height, width), without specks, holes and what is beside the lesion.
 
-    Regions of P >= 0.5 count by the sum of P in them, the less the further they lie from the middle, at which the camera was pointed. The heaviest is kept, and others with a `share` of its weight; none where all are
-    `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border does not move.
+    Regions of P >= 0.5 count by the sum of P in them, the less the further they lie from the middle, at which
+    the camera was pointed. The heaviest is kept, and others with a `share` of its weight; none where all are
+    `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border
+    does not move.
     """
     regions = find_regions(mask >= HALF)
     chosen = choose_regions(regions, mask, smallest=smallest, share=share)
@@ -54,7 +56,9 @@ def weigh_places(height: int, width: int) -> np.ndarray:
 
 
 def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
-    """P(lesion), float (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255 where the lesion is."""
+    """P(lesion), float (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255
+    where the lesion is.
+    """
     grey = Image.fromarray(np.uint8(np.round(np.clip(mask, 0, 1) * 255)))
     return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR).point([0] * 128 + [255] * 128))
 

@@ -1,6 +1,8 @@
-"""Measures of a lesion: size, border, symmetry and colours, each a number with its unit and the source of its formula.
+"""Measures of a lesion: size, border, symmetry and colours, each a number with its unit and the source of its
+formula.
 
-They describe a mask and the pixels under it. A photograph has no size of its own: millimetres need a scale that somebody measured.
+They describe a mask and the pixels under it. A photograph has no size of its own: millimetres need a scale
+that somebody measured.
 """
 
 from __future__ import annotations
@@ -17,10 +19,16 @@ from lentigo.inference.lesions.shapes import (
     measure_irregularity,
 )
 
-COLOURS = {  # sRGB of the six colours of the ABCD rule of dermatoscopy, as they come out in photographs: chosen by eye, see docs/segmentation.md
-    "white": (235, 220, 210), "red": (190, 70, 70), "light brown": (180, 130, 90),
-    "dark brown": (95, 60, 40), "blue-grey": (85, 95, 115), "black": (25, 20, 20),
-}  # fmt: skip
+# SRGB of the six colours of the ABCD rule of dermatoscopy, as they come out in photographs: chosen by eye,
+# see docs/segmentation.md
+COLOURS = {
+    "white": (235, 220, 210),
+    "red": (190, 70, 70),
+    "light brown": (180, 130, 90),
+    "dark brown": (95, 60, 40),
+    "blue-grey": (85, 95, 115),
+    "black": (25, 20, 20),
+}
 PRESENT = 0.05  # of the lesion has a colour that counts
 SAMPLE = 5_000  # pixels at most, about, that tell the colours
 FEWEST = 100  # pixels: a smaller mask has no shape to speak of
@@ -30,9 +38,10 @@ FEWEST = 100  # pixels: a smaller mask has no shape to speak of
 class Measures:
     """What was measured of a lesion. Pixels are those of the upright original.
 
-    `area_px`, `area_share` of the photograph and `area_mm2`; the longest diameter, `diameter_px` and `diameter_mm`; `border_irregularity`, 1 for a
-    disc; `asymmetry`, the mean of `asymmetry_axes`, shares that fall beside the lesion when it is folded; `colours` that it has, of
-    `COLOURS`; `colour_spread`, in units of CIELAB; `cut_off`: it touches the edge of the photograph, so that the rest is unknown. Without a scale
+    `area_px`, `area_share` of the photograph and `area_mm2`; the longest diameter, `diameter_px` and
+    `diameter_mm`; `border_irregularity`, 1 for a disc; `asymmetry`, the mean of `asymmetry_axes`, shares that
+    fall beside the lesion when it is folded; `colours` that it has, of `COLOURS`; `colour_spread`, in units
+    of CIELAB; `cut_off`: it touches the edge of the photograph, so that the rest is unknown. Without a scale
     millimetres are None; a mask of fewer than `FEWEST` pixels has no irregularity and no asymmetry.
     """
 
@@ -58,7 +67,8 @@ def measure_lesion(
 ) -> Measures:
     """Measures a mask, bool (height, width), that is not empty, on its photograph, uint8 (height, width, 3).
 
-    `size` is the (width, height) of the original where both were reduced, and lengths are given in its pixels.
+    `size` is the (width, height) of the original where both were reduced, and lengths are given in its
+    pixels.
     """
     height, width = mask.shape
     zoom = 1.0 if size is None else (size[0] * size[1] / (width * height)) ** 0.5
@@ -91,7 +101,8 @@ def measure_lesion(
 
 
 def name_colours(lab: np.ndarray) -> tuple[str, ...]:
-    """Which of the six colours of the ABCD rule (Nachbar 1994, J Am Acad Dermatol 30:551) lesion pixels in CIELAB, float (n, 3), have.
+    """Which of the six colours of the ABCD rule (Nachbar 1994, J Am Acad Dermatol 30:551) lesion pixels in
+    CIELAB, float (n, 3), have.
 
     A pixel has the colour that is nearest (Delta E*ab 1976); one counts that a twentieth of the pixels have.
 
@@ -107,7 +118,8 @@ def name_colours(lab: np.ndarray) -> tuple[str, ...]:
 
 
 def measure_spread(lab: np.ndarray) -> float:
-    """The root mean square distance, Delta E*ab 1976 (CIE 15:2004, section 8.2.1), of lesion pixels, float (n, 3), from their mean colour.
+    """The root mean square distance, Delta E*ab 1976 (CIE 15:2004, section 8.2.1), of lesion pixels, float
+    (n, 3), from their mean colour.
 
     >>> measure_spread(np.array([[40.0, 10, 10], [60, 10, 10]]))
     10.0

@@ -18,7 +18,9 @@ WIDTH = 1 / 400  # of the photograph's longer side
 
 
 def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE) -> Image.Image:
-    """The photograph, uint8 (height, width, 3), with a line along the border of a mask, bool (height, width); `colour` is RGB, 0 to 255."""
+    """The photograph, uint8 (height, width, 3), with a line along the border of a mask, bool (height, width);
+    `colour` is RGB, 0 to 255.
+    """
     width = max(1.3, max(mask.shape) * WIDTH)
     distance = measure_distance(mask, width)
     line, halo = (np.clip(reach - distance + 0.5, 0, 1)[..., None] for reach in (width, 1.8 * width))
@@ -27,7 +29,9 @@ def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE)
 
 
 def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
-    """About the distance of each pixel from the border of a mask, in pixels, as far as a line of that width needs it."""
+    """About the distance of each pixel from the border of a mask, in pixels, as far as a line of that width
+    needs it.
+    """
     blurred = (
         np.asarray(
             Image.fromarray(np.uint8(255 * np.pad(mask, 1))).filter(ImageFilter.GaussianBlur(width)),

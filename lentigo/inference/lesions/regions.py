@@ -1,4 +1,6 @@
-"""Regions: connected parts of a mask, found by its runs of pixels. NumPy alone, as the plain install has no OpenCV."""
+"""Regions: connected parts of a mask, found by its runs of pixels. NumPy alone, as the plain install has no
+OpenCV.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ import numpy as np
 class Regions:
     """The connected regions of a mask, in no order that means anything.
 
-    Runs are stretches of lesion along a row: `row`, `start` and `stop` (exclusive), int (n,), top to bottom and left to right;
-    `label`, int (n,), is the region of each, 0 to `count` - 1. `shape` is the mask's (height, width).
+    Runs are stretches of lesion along a row: `row`, `start` and `stop` (exclusive), int (n,), top to bottom
+    and left to right; `label`, int (n,), is the region of each, 0 to `count` - 1. `shape` is the mask's
+    (height, width).
     """
 
     shape: tuple[int, int]
@@ -62,7 +65,8 @@ class Regions:
 
 
 def find_regions(mask: np.ndarray, *, corners: bool = True) -> Regions:
-    """The regions of a mask, bool (height, width); with `corners`, pixels that touch at a corner are connected.
+    """The regions of a mask, bool (height, width); with `corners`, pixels that touch at a corner are
+    connected.
 
     >>> find_regions(np.eye(3, dtype=bool)).count, find_regions(np.eye(3, dtype=bool), corners=False).count
     (1, 3)
@@ -87,7 +91,9 @@ def find_runs(mask: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def link_rows(
     offset: np.ndarray, start: np.ndarray, stop: np.ndarray, width: int, corners: bool
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs of runs, by their numbers, that touch across two neighbouring rows. `offset` is the row's number times `width`."""
+    """Pairs of runs, by their numbers, that touch across two neighbouring rows. `offset` is the row's number
+    times `width`.
+    """
     below = offset + width
     first = np.searchsorted(offset + stop, below + start, "left" if corners else "right")
     last = np.searchsorted(offset + start, below + stop, "right" if corners else "left")
@@ -121,7 +127,8 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 
 
 def open_mask(mask: np.ndarray, width: int) -> np.ndarray:
-    """The mask, bool (height, width), without what is narrower than a square of `width` pixels (a morphological opening; Serra 1982).
+    """The mask, bool (height, width), without what is narrower than a square of `width` pixels (a
+    morphological opening; Serra 1982).
 
     >>> open_mask(np.array([[0, 1, 1, 0], [1, 1, 1, 1], [0, 1, 1, 0]], bool), 2).astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]]
@@ -131,6 +138,8 @@ def open_mask(mask: np.ndarray, width: int) -> np.ndarray:
 
 
 def count_squares(mask: np.ndarray, width: int) -> np.ndarray:
-    """Pixels of a mask in each square of `width` pixels that lies in it, int (height - width + 1, width - width + 1)."""
+    """Pixels of a mask in each square of `width` pixels that lies in it, int (height - width + 1, width -
+    width + 1).
+    """
     sums = np.cumsum(np.cumsum(np.pad(mask, ((1, 0), (1, 0))), axis=0, dtype=np.int64), axis=1)
     return sums[width:, width:] - sums[:-width, width:] - sums[width:, :-width] + sums[:-width, :-width]

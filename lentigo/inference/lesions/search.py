@@ -1,8 +1,9 @@
 """Search: the lesions of a photograph that may show one or many, as rectangles in its pixels.
 
-The pass over the whole photograph says where its lesion is; where that is one of a good size, it is the answer. Otherwise the photograph is looked at
-in overlapping tiles of several sizes, each lesion taken from the sizes that show it well. Each is then looked at once more, alone, with a margin of
-skin: that pass gives its outline, hence the rectangle, and P(malignant).
+The pass over the whole photograph says where its lesion is; where that is one of a good size, it is the
+answer. Otherwise the photograph is looked at in overlapping tiles of several sizes, each lesion taken from
+the sizes that show it well. Each is then looked at once more, alone, with a margin of skin: that pass gives
+its outline, hence the rectangle, and P(malignant).
 """
 
 from __future__ import annotations
@@ -41,7 +42,9 @@ class Search:
     alone: float = 0.35  # of that lesion's weight: all else together in a close-up
     agree: float = 0.3  # overlap (IoU) of both looks, for a lesion to stand
     sure: float = 0.45  # score at least, but in a close-up
-    strange: float = 1.4  # distance from what the classifier knows, in its limits, from which on a picture shows something else than a lesion
+    # Distance from what the classifier knows, in its limits, from which on a picture shows something else
+    # than a lesion
+    strange: float = 1.4
     apart: float = 0.4  # overlap from which on two rectangles are of one lesion
 
 
@@ -56,8 +59,9 @@ class Look:
 
 @dataclass(frozen=True)
 class LesionView:
-    """A photograph after its first look: `upright`, uint8 (height, width, 3), upright and perhaps reduced, its own `size`, (width, height), and what was
-    `found`; of a close-up that is its one lesion, and its place is right."""
+    """A photograph after its first look: `upright`, uint8 (height, width, 3), upright and perhaps reduced,
+    its own `size`, (width, height), and what was `found`; of a close-up that is its one lesion, and its place
+    is right."""
 
     image: str
     upright: np.ndarray
@@ -67,7 +71,9 @@ class LesionView:
 
 
 def is_close_up(mask: np.ndarray, search: Search) -> bool:
-    """Whether the mask of a whole photograph, (side, side), shows one lesion of a good size and hardly anything else."""
+    """Whether the mask of a whole photograph, (side, side), shows one lesion of a good size and hardly
+    anything else.
+    """
     regions = find_regions(mask >= HALF)
     weight = np.sort(regions.sum_up(mask))[::-1]
     return bool(
@@ -78,7 +84,9 @@ def is_close_up(mask: np.ndarray, search: Search) -> bool:
 
 
 def look_once(predictor: Predictor, answer: Answer, search: Search) -> LesionView:
-    """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises `ImageError` where it is gone meanwhile."""
+    """The photograph of a first pass, and what is seen in it: its one lesion, or what tiles show. Raises
+    `ImageError` where it is gone meanwhile.
+    """
     close = is_close_up(answer.mask, search)
     image, size = view_image(answer.image, CLOSE_VIEW if close else VIEW)
     found = outline_whole(image, answer) if close else search_tiles(predictor, image, answer.mask, search)
@@ -86,7 +94,9 @@ def look_once(predictor: Predictor, answer: Answer, search: Search) -> LesionVie
 
 
 def outline_whole(image: np.ndarray, answer: Answer) -> list[Look]:
-    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; none in a photograph of so few pixels that it fills none of them."""
+    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; none in a photograph
+    of so few pixels that it fills none of them.
+    """
     cleaned = clean_mask(answer.mask)
     trimmed = np.where((cleaned >= HALF) & ~trim_lesion(cleaned >= HALF), 0, cleaned)
     box = find_box(enlarge_mask(trimmed, image.shape[1], image.shape[0]))
@@ -97,7 +107,9 @@ def outline_whole(image: np.ndarray, answer: Answer) -> list[Look]:
 
 
 def search_tiles(predictor: Predictor, image: np.ndarray, mask: np.ndarray, search: Search) -> list[Look]:
-    """What tiles of a photograph, uint8 (height, width, 3), show, the surest first; `mask` is that of its first pass."""
+    """What tiles of a photograph, uint8 (height, width, 3), show, the surest first; `mask` is that of its
+    first pass.
+    """
     found = [*list_regions(mask, image.shape, search.least, 1.0)]
     for side in list_sides(min(image.shape[:2]), search):
         grid = lay_grid(image.shape[1], image.shape[0], side)
@@ -119,7 +131,9 @@ def search_tiles(predictor: Predictor, image: np.ndarray, mask: np.ndarray, sear
 
 
 def find_dark_corners(image: np.ndarray) -> list[tuple[int, int]]:
-    """The corners, x and y, of a photograph, uint8 (height, width, 3), that a lens has left dark: half as light as the photograph, or less."""
+    """The corners, x and y, of a photograph, uint8 (height, width, 3), that a lens has left dark: half as
+    light as the photograph, or less.
+    """
     height, width = image.shape[:2]
     small = image[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
     patch = 1 + min(small.shape) // 50
@@ -148,7 +162,9 @@ def list_sides(shorter: int, search: Search) -> list[int]:
 
 
 def list_regions(mask: np.ndarray, shape: tuple[int, ...], least: float, most: float) -> Iterator[Look]:
-    """The regions of a mask over a photograph of that shape, (height, width, ...), whose longer side is between two shares of the mask's longer side."""
+    """The regions of a mask over a photograph of that shape, (height, width, ...), whose longer side is
+    between two shares of the mask's longer side.
+    """
     regions = find_regions(mask >= HALF)
     down, across = shape[0] / mask.shape[0], shape[1] / mask.shape[1]
     for (left, top, right, bottom), area, weight in zip(
@@ -160,10 +176,11 @@ def list_regions(mask: np.ndarray, shape: tuple[int, ...], least: float, most: f
 
 
 def look_again(predictor: Predictor, sights: Sequence[LesionView], search: Search) -> list[list[Look]]:
-    """The lesions of each of the photographs, the surest first and none twice, after a look at each alone with a margin of skin.
+    """The lesions of each of the photographs, the surest first and none twice, after a look at each alone
+    with a margin of skin.
 
-    That gives P(malignant) and, but in a close-up, the place; lesions stand that are there in both looks. The looks at all photographs share one stream,
-    so that no batch goes half empty.
+    That gives P(malignant) and, but in a close-up, the place; lesions stand that are there in both looks. The
+    looks at all photographs share one stream, so that no batch goes half empty.
     """
     squares = [
         [surround(look.place, sight.upright.shape, search.margin) for look in sight.found] for sight in sights
@@ -201,7 +218,9 @@ def conclude(
 
 
 def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[int, int, int]:
-    """The square, left, top and side, around a lesion with a margin of skin, moved into the photograph of that shape."""
+    """The square, left, top and side, around a lesion with a margin of skin, moved into the photograph of
+    that shape.
+    """
     left, top, right, bottom = place
     side = min(round(max(right - left, bottom - top) * (1 + 2 * margin)) + 1, *shape[:2])
     x, y = ((low + high - side) / 2 for low, high in ((left, right), (top, bottom)))
@@ -211,7 +230,9 @@ def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> tuple[i
 def refine(
     image: np.ndarray, first: Look, square: tuple[int, int, int], mask: np.ndarray, search: Search
 ) -> Look | None:
-    """The lesion of a second look, as the first one says where; None where both do not agree, or where it is doubtful that there is one."""
+    """The lesion of a second look, as the first one says where; None where both do not agree, or where it is
+    doubtful that there is one.
+    """
     x, y, side = square
     zoom = side / len(mask)
     regions = find_regions(fill_holes(mask >= HALF))
@@ -234,18 +255,22 @@ def refine(
 
 
 def trim_lesion(lesion: np.ndarray) -> np.ndarray:
-    """A lesion, bool (side, side), without what sticks out and is narrow: hairs, ink, rulers. The largest piece, and others half as large, stay."""
+    """A lesion, bool (side, side), without what sticks out and is narrow: hairs, ink, rulers. The largest
+    piece, and others half as large, stay.
+    """
     opened = open_mask(lesion, max(1, round(NARROW * np.count_nonzero(lesion) ** 0.5)))
     regions = find_regions(opened)
     return regions.paint(regions.areas >= SHARE * regions.areas.max()) if regions.count else lesion
 
 
 def score_lesion(pixels: np.ndarray, mask: np.ndarray, lesion: np.ndarray) -> float:
-    """How sure it is that there is a lesion, 0..1: the mean P(lesion) in it, less where its colour is hardly another than that of the skin around.
+    """How sure it is that there is a lesion, 0..1: the mean P(lesion) in it, less where its colour is hardly
+    another than that of the skin around.
 
-    `pixels` are uint8 (side, side, 3), `mask` and `lesion` P and bool (side, side). The contrast is the distance, Delta E*ab 1976, of the lesion's mean
-    colour from the skin's median, in median distances of the skin's own pixels from that; a contrast of `DOUBT` halves the score. The network alone
-    is sure of lesions on bare skin, which it has never seen.
+    `pixels` are uint8 (side, side, 3), `mask` and `lesion` P and bool (side, side). The contrast is the
+    distance, Delta E*ab 1976, of the lesion's mean colour from the skin's median, in median distances of the
+    skin's own pixels from that; a contrast of `DOUBT` halves the score. The network alone is sure of lesions
+    on bare skin, which it has never seen.
     """
     sure, lab = float(mask[lesion].mean()), convert_lab(pixels[::SKIP, ::SKIP])
     inside, outside = lab[lesion[::SKIP, ::SKIP]], lab[(mask < 0.2)[::SKIP, ::SKIP]]
@@ -258,7 +283,9 @@ def score_lesion(pixels: np.ndarray, mask: np.ndarray, lesion: np.ndarray) -> fl
 
 
 def is_strange(predictor: Predictor, answer: Answers, search: Search) -> bool:
-    """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in a flower too. Needs a classifier."""
+    """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in
+    a flower too. Needs a classifier.
+    """
     if predictor.reference is None:
         return False
     distance = float(predictor.reference.measure_distance(answer[predictor.reference.output][None])[0])
@@ -277,7 +304,9 @@ def measure_size(a: Rectangle) -> float:
 
 
 def keep_apart(looks: Sequence[Look], apart: float) -> list[Look]:
-    """The looks, the surest first, without those that overlap a surer one by `apart` or more (non-maximum suppression)."""
+    """The looks, the surest first, without those that overlap a surer one by `apart` or more (non-maximum
+    suppression).
+    """
     kept: list[Look] = []
     for look in sorted(looks, key=lambda look: -look.score):
         if all(measure_overlap(look.place, other.place) < apart for other in kept):

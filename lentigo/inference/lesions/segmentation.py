@@ -30,9 +30,10 @@ Scales = (
 class Segmentation:
     """The lesion of one photograph.
 
-    `probability`, float32 (side, side), is P(lesion) over the whole photograph, cleaned, and 0.5 the border; `draw_mask` gives it at the
-    photograph's own size (`width` and `height`, upright). `box` and `measures` are None where no lesion was found. `prediction` is the classifier's
-    answer of the same pass, None where the RUN has none. `mask` and `overlay` are files, None where none were asked for.
+    `probability`, float32 (side, side), is P(lesion) over the whole photograph, cleaned, and 0.5 the border;
+    `draw_mask` gives it at the photograph's own size (`width` and `height`, upright). `box` and `measures`
+    are None where no lesion was found. `prediction` is the classifier's answer of the same pass, None where
+    the RUN has none. `mask` and `overlay` are files, None where none were asked for.
     """
 
     image: str
@@ -51,7 +52,9 @@ class Segmentation:
         return self.box is not None
 
     def draw_mask(self, width: int | None = None, height: int | None = None) -> np.ndarray:
-        """The mask at the photograph's own size, upright, or at another: uint8 (height, width), 255 where the lesion is."""
+        """The mask at the photograph's own size, upright, or at another: uint8 (height, width), 255 where the
+        lesion is.
+        """
         return enlarge_mask(self.probability, width or self.width, height or self.height)
 
     def to_json(self) -> dict[str, Any]:
@@ -63,10 +66,18 @@ class Segmentation:
         )
         said = self.prediction
         return {
-            "image": self.image, "found": self.found, "mask": self.mask and str(self.mask), "overlay": self.overlay and str(self.overlay),
-            "width": self.width, "height": self.height, "box": self.box and asdict(self.box), **measures,
-            "label": said and said.label, "probability": said and said.probability, "model": self.model,
-        }  # fmt: skip
+            "image": self.image,
+            "found": self.found,
+            "mask": self.mask and str(self.mask),
+            "overlay": self.overlay and str(self.overlay),
+            "width": self.width,
+            "height": self.height,
+            "box": self.box and asdict(self.box),
+            **measures,
+            "label": said and said.label,
+            "probability": said and said.probability,
+            "model": self.model,
+        }
 
 
 @dataclass(frozen=True)
@@ -78,14 +89,21 @@ class Segmentations:
 
 
 def segment(
-    inputs: str | Path | Iterable[str | Path], model: str | Path = "bundled", *, out: str | Path | None = None, mm_per_pixel: Scales = None,
-    tta: bool = False, fp32: bool = False, device: str = "cpu",
-) -> Segmentations:  # fmt: skip
+    inputs: str | Path | Iterable[str | Path],
+    model: str | Path = "bundled",
+    *,
+    out: str | Path | None = None,
+    mm_per_pixel: Scales = None,
+    tta: bool = False,
+    fp32: bool = False,
+    device: str = "cpu",
+) -> Segmentations:
     """Finds the lesion of each photograph, by the pass that also classifies it.
 
-    `out` is a folder for two files a photograph, a mask and an outline; without it nothing is written. `mm_per_pixel` is a scale for all
-    photographs, or one for each as `lentigo.images.scales.read_scales` has them. Raises `ModelError` for a RUN without a decoder, `UsageError`
-    for files that would replace a photograph, `SpaceError` for a folder that cannot be written.
+    `out` is a folder for two files a photograph, a mask and an outline; without it nothing is written.
+    `mm_per_pixel` is a scale for all photographs, or one for each as `lentigo.images.scales.read_scales` has
+    them. Raises `ModelError` for a RUN without a decoder, `UsageError` for files that would replace a
+    photograph, `SpaceError` for a folder that cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, problems = gather_images(inputs)
@@ -104,7 +122,9 @@ def segment_images(
     files: Mapping[str, tuple[Path, ...]],
     mm_per_pixel: Scales = None,
 ) -> Iterator[Segmentation | Problem]:
-    """One segmentation for each path, in order and in constant memory; `files` says where mask and outline of a path go, if anywhere."""
+    """One segmentation for each path, in order and in constant memory; `files` says where mask and outline of
+    a path go, if anywhere.
+    """
     predictor.require_decoder()
     if isinstance(mm_per_pixel, int | float):
         require_scale(mm_per_pixel)
@@ -123,7 +143,9 @@ def segment_images(
 def outline_lesion(
     answer: Answer, model: str, files: tuple[Path, ...], mm_per_pixel: float | None
 ) -> Segmentation:
-    """The lesion of an answer, measured on the photograph, and drawn into mask and outline where `files` names these."""
+    """The lesion of an answer, measured on the photograph, and drawn into mask and outline where `files`
+    names these.
+    """
     return draw_lesion(answer, *view_image(answer.image, VIEW), model, files, mm_per_pixel)
 
 

@@ -1,4 +1,6 @@
-"""Shapes: how large, how ragged and how lopsided a mask is. Lengths are in pixels, whose corners count: a single pixel is 1 x 1."""
+"""Shapes: how large, how ragged and how lopsided a mask is. Lengths are in pixels, whose corners count: a
+single pixel is 1 x 1.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ FOLDED = 4_000  # pixels at most that are folded: a larger shape is thinned out
 
 
 def find_hull(mask: np.ndarray) -> np.ndarray:
-    """Corners (x, y) of the convex hull of a mask, bool (height, width), in order; int (n, 2). Andrew's monotone chain (1979)."""
+    """Corners (x, y) of the convex hull of a mask, bool (height, width), in order; int (n, 2). Andrew's
+    monotone chain (1979).
+    """
     row, start, stop = find_runs(mask)
     first, last = (
         np.unique(row, return_index=True)[1],
@@ -36,7 +40,8 @@ def find_chain(points: list[list[int]]) -> list[list[int]]:
 
 
 def measure_diameter(mask: np.ndarray) -> float:
-    """The longest distance between two points of a mask: its maximum Feret diameter (Feret 1930), that of the convex hull.
+    """The longest distance between two points of a mask: its maximum Feret diameter (Feret 1930), that of the
+    convex hull.
 
     >>> measure_diameter(np.ones((3, 4), bool))
     5.0
@@ -53,9 +58,10 @@ def measure_area(mask: np.ndarray) -> int:
 def measure_perimeter(mask: np.ndarray) -> float:
     """The length of the border of a mask, bool (height, width), holes included.
 
-    That of the line along which the mask, blurred a little (binomial, sigma 1 pixel), is one half, straight within each cell of
-    four pixels ("marching squares", after Lorensen and Cline 1987). Steps of a staircase are no longer counted as such: that of a
-    disc or a slanted square of 30 pixels is right to 1 %; corners are rounded off by about a pixel.
+    That of the line along which the mask, blurred a little (binomial, sigma 1 pixel), is one half, straight
+    within each cell of four pixels ("marching squares", after Lorensen and Cline 1987). Steps of a staircase
+    are no longer counted as such: that of a disc or a slanted square of 30 pixels is right to 1 %; corners
+    are rounded off by about a pixel.
     """
     level = np.pad(mask.astype(np.float32), 3)
     for _ in range(2):
@@ -87,18 +93,20 @@ def trace_length(level: np.ndarray) -> float:
 
 
 def measure_irregularity(mask: np.ndarray) -> float:
-    """Compactness P^2 / (4 pi A), no unit: 1 for a disc, more for any other shape (in dermatology Golston 1992, Comput Med Imaging
-    Graph 16:199). It does not tell a long lesion from a ragged one, and follows dermatologists' eyes less than finer measures do
-    (Lee 2003, Med Image Anal 7:47)."""
+    """Compactness P^2 / (4 pi A), no unit: 1 for a disc, more for any other shape (in dermatology Golston
+    1992, Comput Med Imaging Graph 16:199). It does not tell a long lesion from a ragged one, and follows
+    dermatologists' eyes less than finer measures do (Lee 2003, Med Image Anal 7:47)."""
     return measure_perimeter(mask) ** 2 / (4 * np.pi * measure_area(mask))
 
 
 def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
-    """The share of a mask, bool (height, width), that falls beside it when it is folded over each of two axes, the smaller first.
+    """The share of a mask, bool (height, width), that falls beside it when it is folded over each of two
+    axes, the smaller first.
 
-    0 for a shape that is its own mirror image, 1 at most. The axes are at right angles through the centroid, and stand where the two
-    shares are smallest together, as the ABCD rule has it (Nachbar 1994, J Am Acad Dermatol 30:551); in long lesions these are the
-    principal axes (Stoecker 1992, Comput Med Imaging Graph 16:191), which round ones do not have.
+    0 for a shape that is its own mirror image, 1 at most. The axes are at right angles through the centroid,
+    and stand where the two shares are smallest together, as the ABCD rule has it (Nachbar 1994, J Am Acad
+    Dermatol 30:551); in long lesions these are the principal axes (Stoecker 1992, Comput Med Imaging Graph
+    16:191), which round ones do not have.
     """
     mask = thin_out(mask)
     y, x = np.nonzero(mask)
@@ -127,7 +135,8 @@ def find_axis(points: np.ndarray) -> float:
 
 
 def fold(mask: np.ndarray, points: np.ndarray, centre: np.ndarray, angle: float) -> tuple[float, float]:
-    """The shares of a mask's points, (2, n) from its centre, whose mirror images lie outside it: those at an axis at `angle`, and at right angles to it.
+    """The shares of a mask's points, (2, n) from its centre, whose mirror images lie outside it: those at an
+    axis at `angle`, and at right angles to it.
 
     The second image is the first one turned by half a turn. The mask has to be wide enough to hold both.
     """

@@ -1,4 +1,6 @@
-"""Tiles: a large photograph in overlapping squares that the network sees one by one, and their masks laid together again."""
+"""Tiles: a large photograph in overlapping squares that the network sees one by one, and their masks laid
+together again.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ STRIDE = 0.5  # of a tile's side, from one to the next at most
 
 @dataclass(frozen=True)
 class Grid:
-    """Squares of `side` pixels over a photograph of `width` x `height`, at the corners `left` x `top`, int (n,) and (m,)."""
+    """Squares of `side` pixels over a photograph of `width` x `height`, at the corners `left` x `top`, int
+    (n,) and (m,).
+    """
 
     width: int
     height: int
@@ -56,15 +60,19 @@ def cut_tiles(image: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
 
 
 def shrink_square(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
-    """A square of a photograph as the network takes it, uint8 (SIDE, SIDE, 3), by the filter that whole photographs go through."""
+    """A square of a photograph as the network takes it, uint8 (SIDE, SIDE, 3), by the filter that whole
+    photographs go through.
+    """
     square = Image.fromarray(image[top : top + side, left : left + side])
     return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0))
 
 
 def merge_tiles(masks: Iterable[np.ndarray], grid: Grid) -> np.ndarray:
-    """P(lesion) over the whole photograph, float32 of `grid.shape`, from the masks of its tiles, (SIDE, SIDE) each, in their order.
+    """P(lesion) over the whole photograph, float32 of `grid.shape`, from the masks of its tiles, (SIDE, SIDE)
+    each, in their order.
 
-    The mean where tiles overlap, in which the middle of a tile counts more than its edge, where the network sees half of a lesion.
+    The mean where tiles overlap, in which the middle of a tile counts more than its edge, where the network
+    sees half of a lesion.
     """
     merged, (height, width) = np.zeros(grid.shape, np.float32), grid.shape
     window = (0.05 + np.hanning(CELLS + 2)[1:-1]).astype(np.float32)

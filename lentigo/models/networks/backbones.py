@@ -1,7 +1,7 @@
 """The backbones and what each was trained to see.
 
-Feeding a backbone pixels of another range is the commonest mistake with pretrained networks, so the range stands
-here beside the name and becomes the first layers of the graph.
+Feeding a backbone pixels of another range is the commonest mistake with pretrained networks, so the range
+stands here beside the name and becomes the first layers of the graph.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
 class Backbone:
     """A network of `keras.applications`, or EfficientNet-Lite2, which we build ourselves.
 
-    `sees` is the range it was trained for: `standardised` (ImageNet's mean and deviation), `symmetric` (-1..1),
-    `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by itself). `grid` is the side of its last
-    feature map for a photograph of 224 pixels, `features` its depth.
+    `sees` is the range it was trained for: `standardised` (ImageNet's mean and deviation), `symmetric`
+    (-1..1), `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by
+    itself). `grid` is the side of its last feature map for a photograph of 224 pixels, `features` its depth.
     """
 
     name: str

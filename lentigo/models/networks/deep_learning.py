@@ -1,8 +1,10 @@
-"""Keras, imported with the settings that the networks here need. Every module of this package takes it from here.
+"""Keras, imported with the settings that the networks here need. Every module of this package takes it from
+here.
 
-`import keras` by itself reads `~/.keras/keras.json`, writes it where there is none, and stops where it is damaged or names a backend that
-is not installed. What old projects left there (channels first, other float types) would change the networks. So it is not read: the
-environment alone chooses the backend (`KERAS_BACKEND`), and ImageNet weights still come from `~/.keras/models`.
+`import keras` by itself reads `~/.keras/keras.json`, writes it where there is none, and stops where it is
+damaged or names a backend that is not installed. What old projects left there (channels first, other float
+types) would change the networks. So it is not read: the environment alone chooses the backend
+(`KERAS_BACKEND`), and ImageNet weights still come from `~/.keras/models`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""EfficientNet-Lite2, which `keras.applications` lacks: no squeeze-and-excitation, ReLU6, made for 8-bit integers.
+"""EfficientNet-Lite2, which `keras.applications` lacks: no squeeze-and-excitation, ReLU6, made for 8-bit
+integers.
 
 Source: Tan & Le 2019 (EfficientNet, arXiv 1905.11946) and the Lite variants of its authors (2020).
 """
@@ -20,7 +21,9 @@ EXPECTED_FILE = "expected an .npz file with one array a weight, named LAYER/kern
 
 
 class LiteStage(NamedTuple):
-    """Blocks of one shape: how many, their kernel, the stride of the first, how far they expand, their channels."""
+    """Blocks of one shape: how many, their kernel, the stride of the first, how far they expand, their
+    channels.
+    """
 
     repeats: int
     kernel: int
@@ -62,7 +65,9 @@ def build_efficientnet_lite2(input_tensor: Any, name: str = "efficientnetlite2")
 
 
 def build_block(x: Any, stage: LiteStage, stride: int, name: str) -> Any:
-    """An inverted residual: expand, filter each channel in space, project; the input is added where the shape stays."""
+    """An inverted residual: expand, filter each channel in space, project; the input is added where the shape
+    stays.
+    """
     channels = x.shape[-1]
     y = x
     if stage.expansion > 1:
@@ -94,7 +99,8 @@ def load_efficientnet_lite2(model: keras.Model, path: str | Path) -> None:
 
     Args:
         model: What `build_efficientnet_lite2` built.
-        path: A file with one array for each weight, named `LAYER/kernel`, `LAYER/gamma` and so on; kernels in Keras' layout.
+        path: A file with one array for each weight, named `LAYER/kernel`, `LAYER/gamma` and so on; kernels in
+            Keras' layout.
 
     Raises:
         ModelError: The file is not readable, or holds other layers or shapes.
@@ -113,6 +119,7 @@ def load_efficientnet_lite2(model: keras.Model, path: str | Path) -> None:
                 raise ModelError(f"{path}: has no {key}; {EXPECTED_FILE}")
             if arrays[key].shape != tuple(variable.shape):
                 raise ModelError(
-                    f"{path}: {key} has shape {arrays[key].shape}, expected {tuple(variable.shape)}; {EXPECTED_FILE}"
+                    f"{path}: {key} has shape {arrays[key].shape}, expected {tuple(variable.shape)}; "
+                    f"{EXPECTED_FILE}"
                 )
             variable.assign(arrays[key].astype(np.float32))

@@ -1,10 +1,12 @@
-"""A light branch beside a network that fine-tuning does not bend: it tells what shows a lesion from what does not.
+"""A light branch beside a network that fine-tuning does not bend: it tells what shows a lesion from what does
+not.
 
     image (n, 224, 224, 3) -> mean of 3 x 3 pixels -> EfficientNet-Lite2 with ImageNet weights, up to block 13
       -> means over places of the maps of blocks 5, 9 and 13 -> `reference` (n, 48 + 88 + 120)
 
-The longer a network learns lesions, the less it remembers of anything else, and the more every new camera looks strange to it. The
-branch keeps what ImageNet has taught it. It costs 43 million multiplications a photograph, a fifteenth of a whole EfficientNet-Lite2.
+The longer a network learns lesions, the less it remembers of anything else, and the more every new camera
+looks strange to it. The branch keeps what ImageNet has taught it. It costs 43 million multiplications a
+photograph, a fifteenth of a whole EfficientNet-Lite2.
 """
 
 from __future__ import annotations
@@ -65,7 +67,8 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
     inputs = [[value.name for value in model.graph.input] for model in (graph, branch)]
     if inputs[0] != inputs[1]:
         raise ModelError(
-            f"the graph takes {', '.join(inputs[0])}, the branch {', '.join(inputs[1])}; expected the same input"
+            f"the graph takes {', '.join(inputs[0])}, the branch {', '.join(inputs[1])}; expected the same "
+            "input"
         )
     kept = {*inputs[0], OUTPUT}
     joined = onnx.ModelProto()

@@ -1,4 +1,6 @@
-"""Weights in an ONNX graph of ours: made half as large, and read back into a Keras network for further training."""
+"""Weights in an ONNX graph of ours: made half as large, and read back into a Keras network for further
+training.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ SMALL = 256  # values, up to which a constant keeps its 32 bits: they are few, a
 
 
 def halve_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """The same graph with its large constants in 16 bits, cast back where they are used; runtimes do that once, when they load it."""
+    """The same graph with its large constants in 16 bits, cast back where they are used; runtimes do that
+    once, when they load it.
+    """
     halved = onnx.ModelProto()
     halved.CopyFrom(model)
     casts = []
@@ -54,7 +58,8 @@ def start_network(
     bundle = open_bundle(weights)
     if bundle.card["backbone"] != backbone.name:
         raise ModelError(
-            f"{weights}: has a trunk of {bundle.card['backbone']}, expected one of {backbone.name}; add --backbone {bundle.card['backbone']}"
+            f"{weights}: has a trunk of {bundle.card['backbone']}, expected one of {backbone.name}; add "
+            f"--backbone {bundle.card['backbone']}"
         )
     network = build_network(backbone, "none", dropouts, seed, units)
     load_backbone(network, bundle.graph)
@@ -87,7 +92,8 @@ def load_backbone(network: Network, path: str | Path) -> None:
             layer.set_weights(read(layer, [value for value in values if value]))
         except (KeyError, ValueError, IndexError) as error:
             raise ModelError(
-                f"{path}: does not hold a {network.backbone.name} (layer {layer.name}); name its own backbone with --backbone"
+                f"{path}: does not hold a {network.backbone.name} (layer {layer.name}); name its own "
+                "backbone with --backbone"
             ) from error
 
 

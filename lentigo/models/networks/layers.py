@@ -20,9 +20,11 @@ class ReverseChannels(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lentigo")
 class SpreadPixels(keras.layers.Layer):
-    """Channels become pixels: (n, h, w, factor * factor) to (n, factor * h, factor * w), each pixel a square of its channels, row by row.
+    """Channels become pixels: (n, h, w, factor * factor) to (n, factor * h, factor * w), each pixel a square
+    of its channels, row by row.
 
-    The sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158): what enlarges is learned, by the convolution before, and costs a copy.
+    The sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158): what enlarges is learned, by the
+    convolution before, and costs a copy.
     """
 
     def __init__(self, factor: int, **options: Any):
@@ -46,9 +48,9 @@ class SpreadPixels(keras.layers.Layer):
 class GradientMap(keras.layers.Layer):
     """What speaks for malignant and what against, where: Grad-CAM of the logit before its ReLU.
 
-    Takes features (n, h, w, d) and their mean (n, d); gives (n, h, w). After the pooling the head is piecewise
-    linear at inference, so the gradient of the logit with respect to the pooled features is a product of the head's
-    weights and the masks of its ReLUs: no automatic differentiation, on any backend.
+    Takes features (n, h, w, d) and their mean (n, d); gives (n, h, w). After the pooling the head is
+    piecewise linear at inference, so the gradient of the logit with respect to the pooled features is a
+    product of the head's weights and the masks of its ReLUs: no automatic differentiation, on any backend.
     Formula: Selvaraju et al. 2017 (Grad-CAM), with the channel weights (1/hw) d logit / d pooled.
     """
 

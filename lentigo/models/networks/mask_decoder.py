@@ -5,8 +5,8 @@
     14 x 14 -> project -> + -> relu, 3 x 3 -> x 2 ^
       7 x 7 -> project ----> relu ----------> x 2 ^
 
-A feature pyramid (Lin et al. 2017, arXiv 1612.03144) of one width. Batch norms stand behind each convolution and cost nothing
-where they are folded into it.
+A feature pyramid (Lin et al. 2017, arXiv 1612.03144) of one width. Batch norms stand behind each convolution
+and cost nothing where they are folded into it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from lentigo.models.networks.onnx_graph import origin, walk
 
 GRIDS = (7, 14, 28, 56)  # sides of the feature maps, in the order in which they are used
 WIDTHS = (96, 64, 48, 32, 24, 16, 8)  # channels to choose from
-SHARE = 0.15  # of the trunk's multiplications that a decoder may add; in time that is a fifth at most (bench/decoder.py)
+# Of the trunk's multiplications that a decoder may add; in time that is a fifth at most (bench/decoder.py)
+SHARE = 0.15
 
 
 def find_skips(network: Network) -> list[keras.KerasTensor]:
@@ -37,14 +38,17 @@ def find_skips(network: Network) -> list[keras.KerasTensor]:
     missing = [str(side) for side in GRIDS if side not in last]
     if missing:
         raise ModelError(
-            f"backbone {network.backbone.name}: has no feature map of side {', '.join(missing)}; expected {', '.join(map(str, GRIDS))}: "
+            f"backbone {network.backbone.name}: has no feature map of side {', '.join(missing)}; expected "
+            f"{', '.join(map(str, GRIDS))}: "
             f"choose another backbone for masks, such as densenet121, mobilenetv2, resnet50 or efficientnetb0"
         )
     return [last[side] for side in GRIDS]
 
 
 def choose_width(network: Network) -> int:
-    """The most channels of `WIDTHS` with which a decoder adds at most `SHARE` to the multiplications of the trunk; else the fewest."""
+    """The most channels of `WIDTHS` with which a decoder adds at most `SHARE` to the multiplications of the
+    trunk; else the fewest.
+    """
     skips, budget = find_skips(network), SHARE * count_products(network.trunk)
     return next(
         (width for width in WIDTHS if count_products(build_decoder(skips, width, 0)) <= budget), WIDTHS[-1]
@@ -63,7 +67,9 @@ def count_products(model: keras.Model) -> int:
 
 
 def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> keras.Model:
-    """A decoder for feature maps of these shapes: the maps, coarsest first, to logits (n, 224, 224). The same seed, the same weights."""
+    """A decoder for feature maps of these shapes: the maps, coarsest first, to logits (n, 224, 224). The same
+    seed, the same weights.
+    """
     inputs = [keras.Input(skip.shape[1:], name=f"skip_{skip.shape[1]}") for skip in skips]
     x = None
     for number, skip in enumerate(inputs):
@@ -103,7 +109,9 @@ def attach_decoder(network: Network, decoder: keras.Model) -> Network:
 
 
 def chain_graph(model: keras.Model, inputs: Sequence[keras.KerasTensor]) -> keras.KerasTensor:
-    """Applies the layers of a model with one output one by one to other inputs, so that the graph stays flat."""
+    """Applies the layers of a model with one output one by one to other inputs, so that the graph stays
+    flat.
+    """
     known = {id(own): given for own, given in zip(model.inputs, inputs, strict=True)}
     for tensor in walk(model.outputs, known):
         layer, node = origin(tensor)

@@ -3,8 +3,8 @@
     photo (224, 224, 3) uint8 RGB -> preprocessing -> backbone -> pooling = embedding (d)
       -> Dense 1024 relu -> batch norm -> dropout -> Dense 512 relu -> batch norm -> dropout -> Dense 1, sigmoid
 
-The graph is flat: each layer of the backbone is a layer of the network, so features, embedding and head can be
-reached by name after saving and loading.
+The graph is flat: each layer of the backbone is a layer of the network, so features, embedding and head can
+be reached by name after saving and loading.
 """
 
 from __future__ import annotations
@@ -43,10 +43,12 @@ HEAD = (
 
 @dataclass(frozen=True)
 class Network:
-    """Views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to logit.
+    """Views of the same layers. `full`: image to logit; `trunk`: image to embedding; `head`: embedding to
+    logit.
 
-    `mask` is the decoder's answer (n, side, side) where there is a decoder. A network that only segments has neither `full` nor `head`.
-    `diagnosis` are probabilities (n, 7) in the order of `DIAGNOSES`, where the network tells diagnoses apart.
+    `mask` is the decoder's answer (n, side, side) where there is a decoder. A network that only segments has
+    neither `full` nor `head`. `diagnosis` are probabilities (n, 7) in the order of `DIAGNOSES`, where the
+    network tells diagnoses apart.
     """
 
     backbone: Backbone
@@ -79,9 +81,11 @@ def build_network(
     seed: int = 0,
     units: tuple[int, ...] = UNITS,
 ) -> Network:
-    """Builds the network with its trunk frozen. `weights`: "imagenet", "none" or a file of the backbone's weights.
+    """Builds the network with its trunk frozen. `weights`: "imagenet", "none" or a file of the backbone's
+    weights.
 
-    The same seed gives the same head, the same dropout and, with "none", the same trunk. Raises `ModelError` for weights that cannot be had.
+    The same seed gives the same head, the same dropout and, with "none", the same trunk. Raises `ModelError`
+    for weights that cannot be had.
     """
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
     with seed_initializers(seed):
@@ -95,7 +99,9 @@ def build_network(
 
 @contextmanager
 def seed_initializers(seed: int) -> Iterator[None]:
-    """Gives the backbone's random initial weights a seed: Keras draws theirs from Python's `random`, whose state is put back."""
+    """Gives the backbone's random initial weights a seed: Keras draws theirs from Python's `random`, whose
+    state is put back.
+    """
     state = random.getstate()
     random.seed(seed)
     try:
@@ -117,9 +123,12 @@ def build_feature_extractor(backbone: Backbone, image: keras.KerasTensor, weight
             redirect_stdout(sys.stderr),
         ):  # MobileNet doubts that 224 x 224 is square; a download shows its progress
             base = constructor(
-                include_top=False, input_tensor=preprocess(backbone, image), name=backbone.name,
-                weights="imagenet" if str(weights) == "imagenet" else None, **options,
-            )  # fmt: skip
+                include_top=False,
+                input_tensor=preprocess(backbone, image),
+                name=backbone.name,
+                weights="imagenet" if str(weights) == "imagenet" else None,
+                **options,
+            )
     except Exception as error:  # whatever urllib, h5py and Keras raise when the download fails
         if str(weights) != "imagenet":
             raise
@@ -133,13 +142,15 @@ def build_lite_base(backbone: Backbone, image: keras.KerasTensor, weights: str |
     """EfficientNet-Lite2 with weights loaded; Keras has no file of them to download."""
     if str(weights) == "imagenet":
         raise ModelError(
-            "efficientnetlite2: Keras has no ImageNet weights of it; pass a file: --weights FILE.npz, or start from bundled or none"
+            "efficientnetlite2: Keras has no ImageNet weights of it; pass a file: --weights FILE.npz, or "
+            "start from bundled or none"
         )
     base = build_efficientnet_lite2(preprocess(backbone, image), backbone.name)
     if str(weights) != "none":
         if not Path(weights).is_file():
             raise ModelError(
-                f"{weights}: no such weight file; expected an .npz file of EfficientNet-Lite2, bundled or none"
+                f"{weights}: no such weight file; expected an .npz file of EfficientNet-Lite2, bundled or "
+                "none"
             )
         load_efficientnet_lite2(base, weights)
     return base
@@ -150,7 +161,8 @@ def explain_download(backbone: Backbone) -> str:
     folder = find_keras_home() / "models"
     return (
         f"ImageNet weights of {backbone.name} could not be downloaded; put Keras' file for "
-        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE (to compare: --weights-dir FOLDER)"
+        f"{backbone.constructor}(include_top=False) into {folder}, or pass it: --weights FILE (to compare: "
+        "--weights-dir FOLDER)"
     )
 
 
@@ -175,8 +187,9 @@ def build_head(
 ) -> keras.Model:
     """The head, embedding (features) to logit (1).
 
-    `prefix` comes before the names of its layers, which are those of `HEAD`. `units` are the sizes of its hidden layers; without any the
-    logit is a linear function of the embedding, of which the first share of `dropouts` is dropped while it learns.
+    `prefix` comes before the names of its layers, which are those of `HEAD`. `units` are the sizes of its
+    hidden layers; without any the logit is a linear function of the embedding, of which the first share of
+    `dropouts` is dropped while it learns.
     """
     x = embedding = keras.Input((features,), name="pooled")
     if not units:
@@ -214,7 +227,9 @@ def attach_diagnosis(network: Network, dropout: float = 0.3, seed: int = 0) -> N
 
 
 def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
-    """The network whose logit is the mean of the logits of several heads, each of which was built with a prefix of its own."""
+    """The network whose logit is the mean of the logits of several heads, each of which was built with a
+    prefix of its own.
+    """
     total, mean = layers.Add(name="logits"), layers.Rescaling(1 / len(heads), name="logit")
     pooled = keras.Input((network.backbone.features,), name="pooled")
     logits = [mean(total([chain_layers(head, x) for head in heads])) for x in (network.trunk.output, pooled)]
@@ -226,7 +241,9 @@ def join_heads(network: Network, heads: Sequence[keras.Model]) -> Network:
 
 
 def list_prefixes(model: keras.Model) -> list[str]:
-    """The prefixes of the heads in a model, in order: one that is empty, or one for each head that was joined."""
+    """The prefixes of the heads in a model, in order: one that is empty, or one for each head that was
+    joined.
+    """
     return sorted(
         layer.name.removesuffix("head_dropout_1")
         for layer in model.layers
@@ -242,10 +259,12 @@ def chain_layers(model: keras.Model, x: keras.KerasTensor) -> keras.KerasTensor:
 
 
 def settle_norms(network: Network, images: np.ndarray) -> None:
-    """Gives the batch norms of a random trunk the means and variances of photographs, uint8 (n, side, side, 3), in one pass.
+    """Gives the batch norms of a random trunk the means and variances of photographs, uint8 (n, side, side,
+    3), in one pass.
 
-    Untouched they pass on what random filters make of a photograph, which fades from layer to layer: after the fifty of a MobileNet all
-    photographs have the same features (the data-dependent start of Mishkin & Matas 2016, for variances alone). The trunk stays frozen.
+    Untouched they pass on what random filters make of a photograph, which fades from layer to layer: after
+    the fifty of a MobileNet all photographs have the same features (the data-dependent start of Mishkin &
+    Matas 2016, for variances alone). The trunk stays frozen.
     """
     norms = [layer for layer in network.trunk.layers if isinstance(layer, layers.BatchNormalization)]
     momenta = [norm.momentum for norm in norms]
@@ -272,7 +291,9 @@ def unfreeze_backbone(network: Network) -> None:
 
 
 def build_learner(network: Network, side: int) -> keras.Model:
-    """The whole network as it learns, for photographs of a side: image to logit and, where there is one, to the diagnosis' logits."""
+    """The whole network as it learns, for photographs of a side: image to logit and, where there is one, to
+    the diagnosis' logits.
+    """
     outputs = [network.full.output]
     if network.diagnosis is not None:
         outputs.append(network.diagnosis_logits)
@@ -296,14 +317,16 @@ def join_outputs(model: keras.Model) -> keras.Model:
 
 
 def cut_network(model: keras.Model, share: float) -> tuple[keras.Model, keras.Model]:
-    """Two models that make up `model`, of the same layers: from the photograph to one feature map, "map", and from it to the output.
+    """Two models that make up `model`, of the same layers: from the photograph to one feature map, "map", and
+    from it to the output.
 
     The map is the last of `find_cuts`. Raises `ModelError` where there is none.
     """
     cuts = find_cuts(model, share)
     if not cuts:
         raise ModelError(
-            f"no feature map within the first {share:.0%} of the layers takes in everything before it; expected a larger share"
+            f"no feature map within the first {share:.0%} of the layers takes in everything before it; "
+            "expected a larger share"
         )
     return keras.Model(model.input, {"map": cuts[-1]}), keras.Model(cuts[-1], model.output)
 
@@ -326,7 +349,9 @@ def find_cuts(model: keras.Model, share: float) -> list[keras.KerasTensor]:
 
 
 def find_middle(network: Network) -> keras.KerasTensor:
-    """The last feature map in the second quarter of the trunk's layers through which everything goes; the last of all where there is none."""
+    """The last feature map in the second quarter of the trunk's layers through which everything goes; the
+    last of all where there is none.
+    """
     cuts = find_cuts(network.trunk, 0.5)[len(find_cuts(network.trunk, 0.25)) :]
     return cuts[-1] if cuts else network.features
 
@@ -338,7 +363,9 @@ def name_weights(network: Network) -> str:
 
 
 def build_saved(network: Network) -> keras.Model:
-    """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further training."""
+    """Image to P(malignant) and, where there is a decoder, to the mask, as it is saved for further
+    training.
+    """
     outputs = (
         {
             "probability": layers.Activation("sigmoid", dtype="float32", name="probability")(
@@ -361,7 +388,9 @@ def list_extras(network: Network) -> dict[str, keras.KerasTensor]:
 
 
 def build_answers(network: Network) -> keras.Model:
-    """Image to `logit` (n, 1), `embedding` (n, d), `heatmap` (n, h, w) and `mask` (n, side, side), as far as the network has them, for export."""
+    """Image to `logit` (n, 1), `embedding` (n, d), `heatmap` (n, h, w) and `mask` (n, side, side), as far as
+    the network has them, for export.
+    """
     outputs = {"embedding": network.trunk.output}
     if network.head is not None:
         outputs = {"logit": network.full.output, **outputs, "heatmap": build_heatmap(network)}
@@ -369,8 +398,9 @@ def build_answers(network: Network) -> keras.Model:
 
 
 def build_graph(network: Network) -> keras.Model:
-    """As `build_answers`, and with a classifier `middle` (n, 2 m) besides: the means over places of the m channels of the map in the middle of the
-    trunk, then those of their squares, which still tell other things from lesions when fine-tuning has made the embedding forget them."""
+    """As `build_answers`, and with a classifier `middle` (n, 2 m) besides: the means over places of the m
+    channels of the map in the middle of the trunk, then those of their squares, which still tell other things
+    from lesions when fine-tuning has made the embedding forget them."""
     answers = build_answers(network)
     if network.head is None:
         return answers
@@ -384,7 +414,9 @@ def build_graph(network: Network) -> keras.Model:
 
 
 def build_heatmap(network: Network) -> keras.KerasTensor:
-    """The heatmap (n, h, w) of the logit; where that is the mean of several heads, the mean of theirs, which is the same: a gradient is linear."""
+    """The heatmap (n, h, w) of the logit; where that is the mean of several heads, the mean of theirs, which
+    is the same: a gradient is linear.
+    """
     prefixes = list_prefixes(network.head)
     maps = []
     for prefix in prefixes:

@@ -1,9 +1,9 @@
 """From a Keras graph to ONNX, layer by layer.
 
 Keras' own exporter goes through a framework's graph: a quarter of a minute for DenseNet121, one framework's
-exporter each, and EfficientNet comes out with extra inputs. The networks here are made of two dozen kinds of layers,
-so a table says what each is in ONNX. The layout inside is channels first, as ONNX has it; a photograph comes in as a
-camera gives it, uint8 (n, height, width, 3).
+exporter each, and EfficientNet comes out with extra inputs. The networks here are made of two dozen kinds of
+layers, so a table says what each is in ONNX. The layout inside is channels first, as ONNX has it; a
+photograph comes in as a camera gives it, uint8 (n, height, width, 3).
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class GraphWriter:
 
 
 def to_onnx(model: keras.Model, doc: str = "") -> onnx.ModelProto:
-    """The ONNX graph of a flat functional model. A model whose `output` is a dict keeps its keys as output names.
+    """The ONNX graph of a flat functional model. A model whose `output` is a dict keeps its keys as output
+    names.
 
     Raises `ModelError` for a kind of layer that the table lacks.
     """
@@ -96,7 +97,8 @@ def trace_onnx(model: keras.Model, doc: str = "") -> tuple[onnx.ModelProto, dict
         write = WRITERS.get(type(layer).__name__)
         if write is None:
             raise ModelError(
-                f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected {', '.join(sorted(WRITERS))}"
+                f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected "
+                f"{', '.join(sorted(WRITERS))}"
             )
         writer.layer = layer.name
         known[id(tensor)] = write(writer, layer, *list_inputs(layer, node, known))
@@ -149,7 +151,9 @@ def walk(outputs: Iterable[keras.KerasTensor], known: dict[int, str]) -> Iterabl
 
 
 def write_input(writer: GraphWriter, source: keras.KerasTensor) -> str:
-    """Photographs, uint8 (n, height, width, 3), to float32 (n, 3, height, width); vectors pass as they are."""
+    """Photographs, uint8 (n, height, width, 3), to float32 (n, 3, height, width); vectors pass as they
+    are.
+    """
     if len(source.shape) != 4:
         return source.name
     return writer.add("Transpose", writer.add("Cast", source.name, to=TensorProto.FLOAT), perm=[0, 3, 1, 2])
@@ -298,12 +302,15 @@ def write_spread(writer: GraphWriter, layer: Any, x: str) -> str:
 
 
 def write_upsampling(writer: GraphWriter, layer: Any, x: str) -> str:
-    """Pixels are areas, as TensorFlow, torch and OpenCV have it: the centre of the first lies at half its width."""
+    """Pixels are areas, as TensorFlow, torch and OpenCV have it: the centre of the first lies at half its
+    width.
+    """
     scales = np.array([1, 1, *layer.size], dtype=np.float32)
     mode = {"bilinear": "linear", "nearest": "nearest"}.get(layer.interpolation)
     if mode is None:
         raise ModelError(
-            f"layer {layer.name}: {layer.interpolation} upsampling has no ONNX form here; expected bilinear or nearest"
+            f"layer {layer.name}: {layer.interpolation} upsampling has no ONNX form here; expected bilinear "
+            "or nearest"
         )
     return writer.add(
         "Resize",

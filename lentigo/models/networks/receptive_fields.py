@@ -1,8 +1,10 @@
-"""Where in the photograph the cells of a backbone's last feature map look: the centres of their receptive fields.
+"""Where in the photograph the cells of a backbone's last feature map look: the centres of their receptive
+fields.
 
-The cells do not tile the photograph. A strided convolution that pads on one side only, as "same" padding does where the size is even, or not at all, moves all
-centres (Araujo, Norris and Sim 2019, Computing receptive fields of convolutional neural networks, Distill, doi 10.23915/distill.00021). A test computes
-them from each graph. Where branches of a backbone disagree, the centre is their mean.
+The cells do not tile the photograph. A strided convolution that pads on one side only, as "same" padding does
+where the size is even, or not at all, moves all centres (Araujo, Norris and Sim 2019, Computing receptive
+fields of convolutional neural networks, Distill, doi 10.23915/distill.00021). A test computes them from each
+graph. Where branches of a backbone disagree, the centre is their mean.
 """
 
 from __future__ import annotations

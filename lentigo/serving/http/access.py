@@ -24,7 +24,9 @@ bearer = HTTPBearer(
 
 
 class RateLimiter:
-    """Token buckets, one for each name: `rate` requests a second, `burst` at once. `now` is a clock that never goes back, in seconds."""
+    """Token buckets, one for each name: `rate` requests a second, `burst` at once. `now` is a clock that
+    never goes back, in seconds.
+    """
 
     def __init__(self, rate: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
         self.rate, self.burst, self.now = rate, burst, now
@@ -42,7 +44,9 @@ class RateLimiter:
 
 
 class Gate:
-    """Lets requests through by their keys. Once the store has had a key, one is needed; on a host that others reach, always."""
+    """Lets requests through by their keys. Once the store has had a key, one is needed; on a host that others
+    reach, always.
+    """
 
     def __init__(self, service: Service) -> None:
         self.service, settings = service, service.settings
@@ -60,19 +64,23 @@ class Gate:
         return True
 
     async def identify(self, secret: str | None, scope: str) -> str:
-        """The name of who asks. Raises `ProblemError` for a key that is missing, unknown, revoked, not for that, or used too often."""
+        """The name of who asks. Raises `ProblemError` for a key that is missing, unknown, revoked, not for
+        that, or used too often.
+        """
         if secret is None and await self.is_open():
             return LOCAL_USER
         key = await self.service.call(self.service.store.find_key, secret) if secret else None
         if key is None:
             raise ProblemError(
                 "no-key",
-                "expected the header Authorization: Bearer KEY with a key that `lentigo keys add` made and that was not revoked",
+                "expected the header Authorization: Bearer KEY with a key that `lentigo keys add` made and "
+                "that was not revoked",
             )
         if scope not in key.scopes:
             raise ProblemError(
                 "not-allowed",
-                f"the key {key.name!r} is not for {scope!r}; make one that is: `lentigo keys add NAME --scopes {scope}`",
+                f"the key {key.name!r} is not for {scope!r}; make one that is: `lentigo keys add NAME "
+                f"--scopes {scope}`",
             )
         if wait := self.buckets.take(key.id):
             raise ProblemError(

@@ -32,7 +32,8 @@ TYPES = {
 
 
 def make_app(settings: Settings = Settings(), service: Service | None = None) -> FastAPI:
-    """The service as an ASGI application. What `service` is not given is opened when the application starts, and closed when it ends.
+    """The service as an ASGI application. What `service` is not given is opened when the application starts,
+    and closed when it ends.
 
     >>> "/v1/predictions" in make_app().openapi()["paths"]
     True
@@ -94,7 +95,9 @@ def add_states(app: FastAPI) -> None:
 
 
 def add_page(app: FastAPI) -> None:
-    """The page, from files that are read when the application is made: nothing a request says leads to a file."""
+    """The page, from files that are read when the application is made: nothing a request says leads to a
+    file.
+    """
     files = {path.name: path.read_bytes() for path in sorted(PAGE.glob("*")) if path.suffix in TYPES}
 
     def show(name: str) -> Response:

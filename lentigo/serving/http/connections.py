@@ -1,6 +1,8 @@
-"""Connections: how many there are, and how long each may take for a request's head and for reading its answer.
+"""Connections: how many there are, and how long each may take for a request's head and for reading its
+answer.
 
-Without these limits a thousand connections that say nothing keep everybody else out: a process has only so many open files.
+Without these limits a thousand connections that say nothing keep everybody else out: a process has only so
+many open files.
 """
 
 from __future__ import annotations
@@ -19,12 +21,13 @@ RESERVED_FILES = 64  # of a process: the store, the model, the log, what librari
 
 
 def choose_connection_limit(wanted: int, open_files: int) -> int:
-    """How many connections a process may hold: as many as wanted, but half of the files that it may open at most.
+    """How many connections a process may hold: as many as wanted, but half of the files that it may open at
+    most.
 
     The other half is for connections that the system has accepted and that are being closed again.
 
-    >>> choose_connection_limit(512, 1024), choose_connection_limit(512, 256), choose_connection_limit(512, 65536)
-    (480, 96, 512)
+    >>> choose_connection_limit(512, 1024), choose_connection_limit(512, 256), choose_connection_limit(512,
+    65536) (480, 96, 512)
     """
     return max(8, min(wanted, (open_files - RESERVED_FILES) // 2))
 
@@ -43,9 +46,10 @@ def make_protocol(most_connections: int, header_seconds: float, read_seconds: fl
     """The class of a connection with these limits; uvicorn makes one object of it for each.
 
     Args:
-        most_connections: connections at once. A newcomer beyond them takes the place of the one that has waited longest without a
-            request; where all are being answered it is told to try again.
-        header_seconds: in which the head of a request must arrive, from the connection's start or from the head's first byte.
+        most_connections: connections at once. A newcomer beyond them takes the place of the one that has
+            waited longest without a request; where all are being answered it is told to try again.
+        header_seconds: in which the head of a request must arrive, from the connection's start or from the
+            head's first byte.
         read_seconds: in which a client must read some of an answer that waits for it.
     """
 
@@ -127,7 +131,9 @@ class LimitedProtocol(H11Protocol):
             self.header_timer = self.loop.call_later(self.header_seconds, self._end_waiting)
 
     def _end_waiting(self) -> None:
-        """Closes a connection whose head has not come in time; one that has said nothing at all, as browsers keep ready, gets no answer."""
+        """Closes a connection whose head has not come in time; one that has said nothing at all, as browsers
+        keep ready, gets no answer.
+        """
         self.header_timer = None
         if not self.is_waiting:
             return

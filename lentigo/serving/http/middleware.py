@@ -1,4 +1,6 @@
-"""The guard: what holds for every request before and after its route: who may ask from where, limits of time and size, headers, one line in the log."""
+"""The guard: what holds for every request before and after its route: who may ask from where, limits of time
+and size, headers, one line in the log.
+"""
 
 from __future__ import annotations
 
@@ -49,13 +51,18 @@ FORWARDED_PREFIXES = (
 )  # added by proxies and balancers
 HOST_PORT = re.compile(r":[0-9]{1,5}$")
 CSP = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src "
+    "'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
 HEADERS = {
-    "Content-Security-Policy": CSP, "X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer", "Permissions-Policy": "camera=(self)",
-    "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Resource-Policy": "same-origin",
-}  # fmt: skip
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Permissions-Policy": "camera=(self)",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 
 
 @dataclass
@@ -109,7 +116,9 @@ class Guard:
 
 
 class Body:
-    """Receives a body of at most `most` bytes within `seconds`. Raises `ProblemError` beyond either; after the body it only waits for the client to leave."""
+    """Receives a body of at most `most` bytes within `seconds`. Raises `ProblemError` beyond either; after
+    the body it only waits for the client to leave.
+    """
 
     def __init__(self, receive: Receive, most: int, seconds: float) -> None:
         self.receive, self.most, self.deadline, self.size, self.done = (
@@ -158,11 +167,13 @@ def explain_size(most: int) -> ProblemError:
 
 
 async def check_origin(scope: Scope, gate: Gate) -> None:
-    """Refuses what a page of another site asks for; and where no key is needed, also whatever may come from elsewhere than this machine.
+    """Refuses what a page of another site asks for; and where no key is needed, also whatever may come from
+    elsewhere than this machine.
 
-    The browser says where a request comes from (Sec-Fetch-Site, Origin). The name guards against a site whose own name leads to this machine
-    (DNS rebinding), the marks of a proxy against one that lets everybody in. What a request says of itself otherwise, such as Authorization,
-    opens nothing here: a rebound page may send that too.
+    The browser says where a request comes from (Sec-Fetch-Site, Origin). The name guards against a site whose
+    own name leads to this machine (DNS rebinding), the marks of a proxy against one that lets everybody in.
+    What a request says of itself otherwise, such as Authorization, opens nothing here: a rebound page may
+    send that too.
     """
     if scope["path"] in PROBES:  # a balancer asks for these by any name
         return
@@ -175,20 +186,24 @@ async def check_origin(scope: Scope, gate: Gate) -> None:
     if is_forwarded(scope, headers):
         raise ProblemError(
             "cross-site",
-            "without keys the service answers nobody behind a proxy, who may be anybody; make a key: `lentigo keys add NAME`",
+            "without keys the service answers nobody behind a proxy, who may be anybody; make a key: "
+            "`lentigo keys add NAME`",
         )
     names = headers.getlist("host")
     if len(names) != 1 or strip_port(names[0]) not in NAMES:
         raise ProblemError(
             "cross-site",
-            "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: `lentigo keys add NAME`",
+            "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: "
+            "`lentigo keys add NAME`",
         )
     if any(origin.lower() != f"http://{names[0].lower()}" for origin in headers.getlist("origin")):
         raise ProblemError("cross-site", "a page of another site may not use the service")
 
 
 def is_forwarded(scope: Scope, headers: Headers) -> bool:
-    """Whether a request shows the marks of a proxy: headers that proxies add, or HTTP/1.0, which nginx speaks unless it is told otherwise."""
+    """Whether a request shows the marks of a proxy: headers that proxies add, or HTTP/1.0, which nginx speaks
+    unless it is told otherwise.
+    """
     if scope.get("http_version") == "1.0":
         return True
     return any(name in FORWARDED or name.startswith(FORWARDED_PREFIXES) for name in headers)
@@ -214,7 +229,9 @@ def add_headers(headers: MutableHeaders, path: str, visit: Visit) -> None:
 
 
 def report_visit(scope: Scope, visit: Visit) -> None:
-    """A line in the log and the metrics: no address, no query, no names of files. Of an error that is ours to cure also where it arose."""
+    """A line in the log and the metrics: no address, no query, no names of files. Of an error that is ours to
+    cure also where it arose.
+    """
     route, metrics = getattr(scope.get("route"), "path", "-"), scope["app"].state.service.metrics
     seconds, method = (
         time.perf_counter() - visit.began,

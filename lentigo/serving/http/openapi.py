@@ -1,4 +1,6 @@
-"""The interface as an OpenAPI document: what FastAPI finds, with every problem that a route may answer with."""
+"""The interface as an OpenAPI document: what FastAPI finds, with every problem that a route may answer
+with.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,19 @@ from lentigo.serving.http.problems import MEDIA_TYPE
 ALWAYS = (400, 403, 408, 413, 500)
 KEYED = (401, 429, 503)
 WORDS = {
-    400: "The request cannot be read.", 401: "No key, or one that is not valid.", 403: "The key is not for that, or another site asks.", 404: "There is none.",
-    408: "The body did not arrive in time.", 409: "The name is taken, or the Idempotency-Key belongs to another request.",
-    413: "More bytes or photographs than are taken at once.", 415: "The body is no form.", 422: "A value is not as expected, or no photograph could be answered.",
-    429: "More requests than one key may make; see Retry-After.", 500: "A bug.", 503: "The queue is full or the store does not answer; see Retry-After.",
-}  # fmt: skip
+    400: "The request cannot be read.",
+    401: "No key, or one that is not valid.",
+    403: "The key is not for that, or another site asks.",
+    404: "There is none.",
+    408: "The body did not arrive in time.",
+    409: "The name is taken, or the Idempotency-Key belongs to another request.",
+    413: "More bytes or photographs than are taken at once.",
+    415: "The body is no form.",
+    422: "A value is not as expected, or no photograph could be answered.",
+    429: "More requests than one key may make; see Retry-After.",
+    500: "A bug.",
+    503: "The queue is full or the store does not answer; see Retry-After.",
+}
 DESCRIPTION = "Benign or malignant, for photographs of skin lesions. A research tool, not a medical device: no diagnosis, no treatment decision."
 
 

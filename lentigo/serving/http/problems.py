@@ -1,4 +1,6 @@
-"""Problems: every error of the service as RFC 9457 has them, `application/problem+json`, without paths, names of files and stack traces."""
+"""Problems: every error of the service as RFC 9457 has them, `application/problem+json`, without paths, names
+of files and stack traces.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,9 @@ BY_STATUS = {
 
 
 class ProblemError(HTTPException):
-    """A request that is not granted: `kind` of `TITLES`, `detail` in one line, and members that the problem has besides."""
+    """A request that is not granted: `kind` of `TITLES`, `detail` in one line, and members that the problem
+    has besides.
+    """
 
     def __init__(
         self, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
@@ -123,7 +127,9 @@ def find_methods(routes: Iterable[BaseRoute], request: Request) -> set[str]:
 
 
 def install_problems(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Makes an app with these routes answer every error with a problem; what is unexpected is left to the guard, who logs it."""
+    """Makes an app with these routes answer every error with a problem; what is unexpected is left to the
+    guard, who logs it.
+    """
 
     async def respond(request: Request, error: Exception) -> JSONResponse:
         request.state.visit.error = error

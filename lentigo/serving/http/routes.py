@@ -1,4 +1,6 @@
-"""The routes of the interface, version 1: each reads its parameters, asks the service, and writes the answer."""
+"""The routes of the interface, version 1: each reads its parameters, asks the service, and writes the
+answer.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ from lentigo.serving.store.records import Query as Wanted
 
 
 async def refuse_unknown(request: Request) -> None:
-    """Refuses parameters that a route does not have: a filter that is misspelt would let everything through."""
+    """Refuses parameters that a route does not have: a filter that is misspelt would let everything
+    through.
+    """
     operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
     known = {parameter["name"] for parameter in operation.get("parameters", ()) if parameter["in"] == "query"}
     if set(request.query_params) - known:
@@ -55,19 +59,51 @@ Reader, Asker, Reviewer = (Annotated[str, require(scope)] for scope in ("read", 
 Id = Annotated[UUID, PathParameter(description="As the interface gave it.")]
 Limit = Annotated[int, Query(ge=1, le=500, description="The most that are given at once.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=500)]
-Key = Annotated[str | None, Header(alias="Idempotency-Key", min_length=1, max_length=200, pattern=r"^[!-~]+$",
-                                   description="A name of this request, such as a UUID: sent again, it is answered from the store.")]  # fmt: skip
+Key = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[!-~]+$",
+        description="A name of this request, such as a UUID: sent again, it is answered from the store.",
+    ),
+]
 MOMENT = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "string", "format": "date"}]}
-FORM = {"requestBody": {"required": True, "content": {"multipart/form-data": {
-    "schema": {
-        "type": "object", "required": ["photos"], "additionalProperties": False, "properties": {
-            "photos": {"type": "array", "minItems": 1, "items": {"type": "string", "format": "binary"}, "description": "JPEG, PNG, TIFF, WebP or BMP."},
-            "lesion": {"type": "string", "description": "The id of the lesion that they show."},
-            "taken": {"anyOf": [*MOMENT["anyOf"], {"type": "string", "maxLength": 0}], "description": "The day, or the moment, when they were taken.", "examples": ["2026-08-01"]},
-            "mm_per_pixel": {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 10, "description": "Their scale, for measures in millimetres."},
+FORM = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["photos"],
+                    "additionalProperties": False,
+                    "properties": {
+                        "photos": {
+                            "type": "array",
+                            "minItems": 1,
+                            "items": {"type": "string", "format": "binary"},
+                            "description": "JPEG, PNG, TIFF, WebP or BMP.",
+                        },
+                        "lesion": {"type": "string", "description": "The id of the lesion that they show."},
+                        "taken": {
+                            "anyOf": [*MOMENT["anyOf"], {"type": "string", "maxLength": 0}],
+                            "description": "The day, or the moment, when they were taken.",
+                            "examples": ["2026-08-01"],
+                        },
+                        "mm_per_pixel": {
+                            "type": "number",
+                            "exclusiveMinimum": 0,
+                            "exclusiveMaximum": 10,
+                            "description": "Their scale, for measures in millimetres.",
+                        },
+                    },
+                },
+            }
         },
-    },
-}}}}  # fmt: skip
+    }
+}
 T = TypeVar("T")
 
 
@@ -109,9 +145,17 @@ Filters = Annotated[Wanted, Depends(read_filters)]
 
 
 @router.post(
-    "/predictions", status_code=201, response_model=schemas.Predictions, openapi_extra=FORM,
-    responses={200: {"model": schemas.Predictions, "description": "The same request was answered before: nothing is done twice."}},
-)  # fmt: skip
+    "/predictions",
+    status_code=201,
+    response_model=schemas.Predictions,
+    openapi_extra=FORM,
+    responses={
+        200: {
+            "model": schemas.Predictions,
+            "description": "The same request was answered before: nothing is done twice.",
+        }
+    },
+)
 async def create_predictions(request: Request, service: Here, who: Asker, key: Key = None) -> Response:
     """Answers photographs, and records the answers. Those that cannot be read stand in `problems`."""
     with service.hold() as count:
@@ -177,13 +221,16 @@ async def get_prediction(service: Here, who: Reader, id: Id) -> Response:
     responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def get_image(service: Here, who: Reader, id: Id) -> Response:
-    """The photograph itself, where the service keeps photographs: its pixels, and nothing else that the file held."""
+    """The photograph itself, where the service keeps photographs: its pixels, and nothing else that the file
+    held.
+    """
     record = await find_record(service, id)
     photo = await service.call(service.photos.get, record.sha256) if record.kept and service.photos else None
     if photo is None:
         raise ProblemError(
             "not-found",
-            "that photograph is not kept; `lentigo serve --keep-photos DIR` keeps those that come from then on",
+            "that photograph is not kept; `lentigo serve --keep-photos DIR` keeps those that come from then "
+            "on",
         )
     await service.call(service.store.log, who, "photo", record.id)
     return Response(photo, media_type="image/jpeg")
@@ -281,7 +328,9 @@ async def count_bytes(request: Request, count: Any) -> AsyncIterator[bytes]:
 
 
 async def stay(request: Request, work: Awaitable[T]) -> T:
-    """What `work` gives, which is cancelled when the client leaves; to be used once the body has been read."""
+    """What `work` gives, which is cancelled when the client leaves; to be used once the body has been
+    read.
+    """
     task, watch = asyncio.ensure_future(work), asyncio.ensure_future(wait_for_end(request))
     try:
         await asyncio.wait({task, watch}, return_when=asyncio.FIRST_COMPLETED)

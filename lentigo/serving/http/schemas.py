@@ -1,4 +1,6 @@
-"""Schemas: what goes in and comes out, as OpenAPI describes it. Answers are written by `answers.py`; tests hold the two together."""
+"""Schemas: what goes in and comes out, as OpenAPI describes it. Answers are written by `answers.py`; tests
+hold the two together.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,24 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max
 
 
 class Problem(BaseModel):
-    """RFC 9457. `type` names the kind for programs, `detail` says it to people, `instance` is the request's id in the log."""
+    """RFC 9457. `type` names the kind for programs, `detail` says it to people, `instance` is the request's
+    id in the log.
+    """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra={"examples": [{
-        "type": "urn:lentigo:problem:busy", "title": "The service is busy", "status": 503, "detail": "128 photographs wait already; try again",
-        "instance": "urn:uuid:7d1f0e9a-6a53-4f3b-a1f5-3a2b8cf0f0ab",
-    }]})  # fmt: skip
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "urn:lentigo:problem:busy",
+                    "title": "The service is busy",
+                    "status": 503,
+                    "detail": "128 photographs wait already; try again",
+                    "instance": "urn:uuid:7d1f0e9a-6a53-4f3b-a1f5-3a2b8cf0f0ab",
+                }
+            ]
+        },
+    )
     type: str
     title: str
     status: int
@@ -59,7 +73,9 @@ class Verdict(BaseModel):
 
 
 class Measures(BaseModel):
-    """Of the lesion: pixels (`_px`) are those of the upright photograph, millimetres are null where no scale was sent; see docs/segmentation.md."""
+    """Of the lesion: pixels (`_px`) are those of the upright photograph, millimetres are null where no scale
+    was sent; see docs/segmentation.md.
+    """
 
     area_px: float
     area_share: Share
@@ -75,8 +91,9 @@ class Measures(BaseModel):
 
 
 class Prediction(BaseModel):
-    """One photograph's answer. `probability` is P(malignant), calibrated; `heatmap` what each cell of a grid over the photograph adds to the logit;
-    `heatmap_centres` what its columns, and its rows, look at, as shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
+    """One photograph's answer. `probability` is P(malignant), calibrated; `heatmap` what each cell of a grid
+    over the photograph adds to the logit; `heatmap_centres` what its columns, and its rows, look at, as
+    shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
 
     id: Id
     created: datetime
@@ -148,7 +165,9 @@ class LesionPage(BaseModel):
 
 
 class Change(BaseModel):
-    """From one photograph of a lesion to the next. `area_ratio` is of pixels where there is no scale: it then holds for photographs from the same distance."""
+    """From one photograph of a lesion to the next. `area_ratio` is of pixels where there is no scale: it then
+    holds for photographs from the same distance.
+    """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
     from_: Id = Field(alias="from")

@@ -1,4 +1,6 @@
-"""Uploads: a multipart form read as it arrives, no further than its limits, and never onto the disk. Names of files are not looked at."""
+"""Uploads: a multipart form read as it arrives, no further than its limits, and never onto the disk. Names of
+files are not looked at.
+"""
 
 from __future__ import annotations
 
@@ -45,11 +47,19 @@ class FormParser:
     def __init__(self, boundary: bytes, settings: Settings) -> None:
         self.form, self.settings, self.ended = Form(), settings, False
         self.name, self.head_field, self.head, self.head_size, self.text = "", b"", {}, 0, bytearray()
-        self.parser = MultipartParser(boundary, {
-            "on_part_begin": self.begin_part, "on_header_field": self.add_head_field, "on_header_value": self.add_head_value,
-            "on_header_end": self.end_head, "on_headers_finished": self.name_part, "on_part_data": self.add_data,
-            "on_part_end": self.end_part, "on_end": self.end,
-        })  # fmt: skip
+        self.parser = MultipartParser(
+            boundary,
+            {
+                "on_part_begin": self.begin_part,
+                "on_header_field": self.add_head_field,
+                "on_header_value": self.add_head_value,
+                "on_header_end": self.end_head,
+                "on_headers_finished": self.name_part,
+                "on_part_data": self.add_data,
+                "on_part_end": self.end_part,
+                "on_end": self.end,
+            },
+        )
 
     def feed(self, piece: bytes) -> None:
         """Takes the next bytes."""
@@ -108,7 +118,8 @@ class FormParser:
         elif self.name not in FIELDS or self.name in self.form.fields:
             raise ProblemError(
                 "invalid",
-                f"a field is unknown or sent twice; expected {PHOTOS!r}, and once at most {', '.join(FIELDS)}",
+                f"a field is unknown or sent twice; expected {PHOTOS!r}, and once at most "
+                f"{', '.join(FIELDS)}",
             )
 
     def add_data(self, data: bytes, start: int, end: int) -> None:
@@ -124,7 +135,8 @@ class FormParser:
         if len(photo) + end - start > self.settings.most_bytes:
             raise ProblemError(
                 "too-large",
-                f"photograph {len(self.form.photos) - 1}: more than {self.settings.most_bytes} bytes; send a smaller one",
+                f"photograph {len(self.form.photos) - 1}: more than {self.settings.most_bytes} bytes; send "
+                "a smaller one",
             )
         photo += data[start:end]
 

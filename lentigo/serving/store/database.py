@@ -1,4 +1,6 @@
-"""Connections to the database of the store: a file of SQLite, or PostgreSQL; what fails there has one name, and no password in it."""
+"""Connections to the database of the store: a file of SQLite, or PostgreSQL; what fails there has one name,
+and no password in it.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class Database:
     """An engine, and the name under which its failures are told."""
 
     def __init__(self, url: str) -> None:
-        """Raises `UsageError` for a URL that is none of a store, `SpaceError` for a folder that cannot be made; connects to nothing yet."""
+        """Raises `UsageError` for a URL that is none of a store, `SpaceError` for a folder that cannot be
+        made; connects to nothing yet.
+        """
         self.url = check_url(url)
         self.place = name_place(self.url)
         self.is_file = self.url.get_backend_name() == "sqlite"
@@ -38,7 +42,8 @@ class Database:
         self.writer = self.engine.execution_options(**{IMMEDIATE: True})
 
     def prepare(self) -> None:
-        """Makes the tables, or moves them forward to those that this Lentigo knows; processes that do it at once wait for each other.
+        """Makes the tables, or moves them forward to those that this Lentigo knows; processes that do it at
+        once wait for each other.
 
         Raises `StoreError`.
         """
@@ -60,12 +65,15 @@ class Database:
 
     @contextmanager
     def name_failure(self) -> Iterator[None]:
-        """Turns what the database raises into a `StoreError`, and unpacks errors of ours that were raised while values were bound."""
+        """Turns what the database raises into a `StoreError`, and unpacks errors of ours that were raised
+        while values were bound.
+        """
         try:
             yield
         except (DBAPIError, PoolTimeout) as error:
             raise StoreError(
-                f"the store at {self.place} does not answer ({self.describe(error)}); expected one that can be read and written: check its server, disk and permissions"
+                f"the store at {self.place} does not answer ({self.describe(error)}); expected one that can "
+                "be read and written: check its server, disk and permissions"
             ) from error
         except StatementError as error:
             if isinstance(error.orig, LentigoError):
@@ -73,7 +81,8 @@ class Database:
             raise
         except sqlite3.Error as error:
             raise StoreError(
-                f"the store at {self.place} does not answer ({error}); expected one that can be read and written: check its disk and permissions"
+                f"the store at {self.place} does not answer ({error}); expected one that can be read and "
+                "written: check its disk and permissions"
             ) from error
 
     def describe(self, error: Exception) -> str:
@@ -83,7 +92,9 @@ class Database:
 
 
 def check_url(url: str) -> URL:
-    """The URL of a store, its file absolute. Raises `UsageError` without the URL in it, which may hold a password."""
+    """The URL of a store, its file absolute. Raises `UsageError` without the URL in it, which may hold a
+    password.
+    """
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError):  # the latter for a port that is no number
@@ -95,7 +106,8 @@ def check_url(url: str) -> URL:
         raise UsageError(f"the store cannot be a database of {backend}; {EXPECTED}")
     if not parsed.database or parsed.database == ":memory:" or "?" in url:
         raise UsageError(
-            "the store cannot be in memory, nor its file have options or a question mark; expected sqlite:///FILE"
+            "the store cannot be in memory, nor its file have options or a question mark; expected "
+            "sqlite:///FILE"
         )
     return parsed.set(drivername="sqlite", database=os.path.abspath(os.path.expanduser(parsed.database)))
 
@@ -129,9 +141,11 @@ def open_server(url: URL) -> Engine:
 
 
 def open_file(path: Path) -> Engine:
-    """A file of SQLite, made for its owner alone where it is not there. Answers are on disk before a write is acknowledged.
+    """A file of SQLite, made for its owner alone where it is not there. Answers are on disk before a write is
+    acknowledged.
 
-    A file that was deleted or replaced is noticed before the next use: SQLite itself would go on writing to what no name leads to any more.
+    A file that was deleted or replaced is noticed before the next use: SQLite itself would go on writing to
+    what no name leads to any more.
     """
     make_file(path)
     engine = create_engine(
@@ -162,7 +176,9 @@ def open_file(path: Path) -> Engine:
 
 
 def make_file(path: Path) -> None:
-    """Makes an empty file, and its folders, that others on this machine cannot read; one that is there stays as it is."""
+    """Makes an empty file, and its folders, that others on this machine cannot read; one that is there stays
+    as it is.
+    """
     with name_full_disk(path, "--db or LENTIGO_DB"):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists():
@@ -170,7 +186,9 @@ def make_file(path: Path) -> None:
 
 
 def connect_file(path: Path) -> sqlite3.Connection:
-    """A connection to a file that is there; SQLAlchemy says where its transactions begin. What is deleted is overwritten."""
+    """A connection to a file that is there; SQLAlchemy says where its transactions begin. What is deleted is
+    overwritten.
+    """
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
     )

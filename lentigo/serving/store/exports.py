@@ -11,8 +11,24 @@ from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.serving.predictions import write_record
 from lentigo.serving.store.records import Record
 
-PLAIN = ("id", "created", "model", "card", "sha256", "width", "height", "lesion", "taken", "label", "probability", "threshold", "in_distribution",
-         "reason", "warnings", "kept")  # fmt: skip
+PLAIN = (
+    "id",
+    "created",
+    "model",
+    "card",
+    "sha256",
+    "width",
+    "height",
+    "lesion",
+    "taken",
+    "label",
+    "probability",
+    "threshold",
+    "in_distribution",
+    "reason",
+    "warnings",
+    "kept",
+)
 MEASURED = (
     "area_px",
     "area_share",

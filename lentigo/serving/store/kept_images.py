@@ -1,7 +1,8 @@
-"""Photographs that are kept on demand: the pixels alone, upright and in sRGB, in files that the hash of the original names.
+"""Photographs that are kept on demand: the pixels alone, upright and in sRGB, in files that the hash of the
+original names.
 
-What else a camera or a program wrote into the original (EXIF with place, time and serial number, XMP, comments, thumbnails, colour profiles) is not
-copied: each file is encoded anew from the decoded pixels.
+What else a camera or a program wrote into the original (EXIF with place, time and serial number, XMP,
+comments, thumbnails, colour profiles) is not copied: each file is encoded anew from the decoded pixels.
 """
 
 from __future__ import annotations
@@ -27,15 +28,19 @@ SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ImageFolder:
-    """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made when the first one is kept."""
+    """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made
+    when the first one is kept.
+    """
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
 
     def keep(self, sha256: str, content: bytes) -> None:
-        """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already stays.
+        """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already
+        stays.
 
-        `content` is the original file, `sha256` its hash. Raises `ImageError` for what is no photograph, `SpaceError` where the disk is full.
+        `content` is the original file, `sha256` its hash. Raises `ImageError` for what is no photograph,
+        `SpaceError` where the disk is full.
         """
         path = self._locate(sha256)
         if path.exists():
@@ -51,7 +56,8 @@ class ImageFolder:
             os.fsync(file.fileno())
 
     def try_sharing(self) -> FolderLock | None:
-        """A lock to be held from before photographs are kept until their records are written; None while somebody forgets, or waits to.
+        """A lock to be held from before photographs are kept until their records are written; None while
+        somebody forgets, or waits to.
 
         Raises `SpaceError` where the folder cannot be written.
         """
@@ -60,7 +66,9 @@ class ImageFolder:
 
     @contextmanager
     def lock_alone(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes. Raises `SpaceError` where that takes too long."""
+        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes. Raises
+        `SpaceError` where that takes too long.
+        """
         self._make()
         with FolderLock.lock_alone(self.folder, patience):
             yield
@@ -73,7 +81,9 @@ class ImageFolder:
             return None
 
     def remove(self, sha256: str) -> bool:
-        """Removes a photograph; False where it was not kept. Raises `SpaceError` where the folder cannot be written."""
+        """Removes a photograph; False where it was not kept. Raises `SpaceError` where the folder cannot be
+        written.
+        """
         path = self._locate(sha256)
         with name_full_disk(path):
             try:
@@ -83,7 +93,9 @@ class ImageFolder:
         return True
 
     def find_strays(self, named: Set[str]) -> list[str]:
-        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; to be asked with the folder locked (`lock_alone`)."""
+        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; to be
+        asked with the folder locked (`lock_alone`).
+        """
         if not self.folder.is_dir():
             return []
         return sorted(
@@ -91,7 +103,9 @@ class ImageFolder:
         )
 
     def tidy(self) -> None:
-        """Removes what a process that was killed had written in part, where nobody keeps photographs at this moment. To be called at a start."""
+        """Removes what a process that was killed had written in part, where nobody keeps photographs at this
+        moment. To be called at a start.
+        """
         if self.folder.is_dir():
             lock = FolderLock.try_locking(self.folder, alone=True)
             if lock is not None:
@@ -99,7 +113,9 @@ class ImageFolder:
                     self.remove_parts()
 
     def remove_parts(self) -> tuple[int, list[Problem]]:
-        """Removes what a process that was killed had written in part, and says how many; to be called with the folder locked (`lock_alone`)."""
+        """Removes what a process that was killed had written in part, and says how many; to be called with
+        the folder locked (`lock_alone`).
+        """
         count = 0
         problems = []
         for path in self.folder.glob(f".*{PART}") if self.folder.is_dir() else ():
@@ -110,7 +126,8 @@ class ImageFolder:
                 problems.append(
                     Problem(
                         path.name,
-                        f"could not be removed ({error.strerror or error}); remove it yourself: it holds a photograph",
+                        f"could not be removed ({error.strerror or error}); remove it yourself: it holds a "
+                        "photograph",
                     )
                 )
         return count, problems

@@ -1,7 +1,8 @@
-"""Locks of a folder, between threads and processes: many who write into it at a time, or one who cleans it alone.
+"""Locks of a folder, between threads and processes: many who write into it at a time, or one who cleans it
+alone.
 
-The system gives up the lock of a process that ends, however it ends. Whoever wants to be alone holds the gate meanwhile, so that those
-who come later wait behind it. On systems without `flock` (Windows) nobody waits.
+The system gives up the lock of a process that ends, however it ends. Whoever wants to be alone holds the gate
+meanwhile, so that those who come later wait behind it. On systems without `flock` (Windows) nobody waits.
 """
 
 from __future__ import annotations
@@ -24,7 +25,9 @@ POLL_SECONDS = 0.02
 
 
 class FolderLock:
-    """A lock that is held until the context ends, or `close` is called. To be had by `try_locking` and `lock_alone`."""
+    """A lock that is held until the context ends, or `close` is called. To be had by `try_locking` and
+    `lock_alone`.
+    """
 
     def __init__(self, *files: int) -> None:
         self.files = files
@@ -45,7 +48,9 @@ class FolderLock:
 
     @classmethod
     def try_locking(cls, folder: Path, *, alone: bool) -> FolderLock | None:
-        """The lock of a folder that is there, None where somebody else has it or holds the gate. Raises `SpaceError`."""
+        """The lock of a folder that is there, None where somebody else has it or holds the gate. Raises
+        `SpaceError`.
+        """
         gate = open_locked(folder / GATE, alone=True)
         if gate is None:
             return None
@@ -63,7 +68,8 @@ class FolderLock:
                 if time.monotonic() > deadline:
                     cls(*files).close()
                     raise SpaceError(
-                        f"{folder}: others have been writing into it for {patience:.0f} s; expected a pause: call again"
+                        f"{folder}: others have been writing into it for {patience:.0f} s; expected a "
+                        "pause: call again"
                     )
                 time.sleep(POLL_SECONDS)
             files.append(file)

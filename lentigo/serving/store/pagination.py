@@ -1,4 +1,6 @@
-"""Cursors: where a page of a list ended, so that the next one goes on there, whatever was added or deleted meanwhile."""
+"""Cursors: where a page of a list ended, so that the next one goes on there, whatever was added or deleted
+meanwhile.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def encode_cursor(number: int, created: datetime | None = None) -> str:
 
 
 def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | None]:
-    """The number and, where `timed`, the time of a row. Raises `UsageError` for what `encode_cursor` did not write."""
+    """The number and, where `timed`, the time of a row. Raises `UsageError` for what `encode_cursor` did not
+    write.
+    """
     try:
         number, words = json.loads(
             base64.b64decode(
@@ -43,5 +47,6 @@ def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | Non
         RecursionError,
     ) as error:  # Unicode, base64 and JSON raise kinds of ValueError
         raise UsageError(
-            f"cursor {cursor[:80]!a} belongs to no page of this list; expected the one that the page before gave, or none to begin anew"
+            f"cursor {cursor[:80]!a} belongs to no page of this list; expected the one that the page before "
+            "gave, or none to begin anew"
         ) from error

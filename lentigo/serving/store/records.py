@@ -1,6 +1,8 @@
-"""What the service keeps: values without behaviour, shared by the store, the HTTP service and the command line.
+"""What the service keeps: values without behaviour, shared by the store, the HTTP service and the command
+line.
 
-Times are aware datetimes in UTC; ids are UUIDs as text. Names of files are never kept: they hold names of patients.
+Times are aware datetimes in UTC; ids are UUIDs as text. Names of files are never kept: they hold names of
+patients.
 """
 
 from __future__ import annotations
@@ -15,12 +17,14 @@ VERDICTS = ("benign", "malignant", "uncertain")
 
 @dataclass(frozen=True)
 class Record:
-    """One answer about one photograph. `answer` is the prediction as `predict --json` writes it, without image; `measures` the lesion's area,
-    diameter and the like with their units; `heatmap` 7 x 7 numbers; `outline` polygons in pixels of the photograph.
+    """One answer about one photograph. `answer` is the prediction as `predict --json` writes it, without
+    image; `measures` the lesion's area, diameter and the like with their units; `heatmap` 7 x 7 numbers;
+    `outline` polygons in pixels of the photograph.
 
-    `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the photograph within it: the pair is unique
-    for a key, so that a request that is sent again is answered from the store and never written twice. `fingerprint` is a hash of all that the
-    request asked: another request of that name has another one.
+    `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the
+    photograph within it: the pair is unique for a key, so that a request that is sent again is answered from
+    the store and never written twice. `fingerprint` is a hash of all that the request asked: another request
+    of that name has another one.
     """
 
     id: str
@@ -90,7 +94,9 @@ class Event:
 
 @dataclass(frozen=True)
 class Query:
-    """Which records a list shows; newest first, `limit` of them after the `cursor` that the page before gave."""
+    """Which records a list shows; newest first, `limit` of them after the `cursor` that the page before
+    gave.
+    """
 
     lesion: str | None = None
     label: str | None = None
@@ -129,7 +135,9 @@ class EventPage:
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What retention deleted: how many predictions and lesions, and the hashes of kept photographs that no record names any more."""
+    """What retention deleted: how many predictions and lesions, and the hashes of kept photographs that no
+    record names any more.
+    """
 
     predictions: int = 0
     lesions: int = 0

@@ -1,4 +1,6 @@
-"""Rows: what records, lesions and keys are in the tables, and the questions that the store asks of these within a transaction."""
+"""Rows: what records, lesions and keys are in the tables, and the questions that the store asks of these
+within a transaction.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +83,9 @@ def filter_records(query: Query) -> Select:
 
 
 def select_page(wanted: Select, table: Table, limit: int, cursor: str | None) -> Select:
-    """One row more than a page, newest first, after the row that the cursor names; rows of the same time in the order of their insertion."""
+    """One row more than a page, newest first, after the row that the cursor names; rows of the same time in
+    the order of their insertion.
+    """
     if cursor is not None:
         number, created = decode_cursor(cursor, timed=True)
         wanted = wanted.where(

@@ -1,6 +1,8 @@
-"""The store of the service: what was answered, by whom it was asked and read, and what was done; in SQLite or PostgreSQL.
+"""The store of the service: what was answered, by whom it was asked and read, and what was done; in SQLite or
+PostgreSQL.
 
-What a method returned is on disk. A method that raised `StoreError` may have been carried out or not: ask again with the same request.
+What a method returned is on disk. A method that raised `StoreError` may have been carried out or not: ask
+again with the same request.
 """
 
 from __future__ import annotations
@@ -93,7 +95,9 @@ def read_clock() -> datetime:
 
 
 def default_url() -> str:
-    """Where the store is unless somebody says otherwise: $LENTIGO_DB, else a file in the user's own data folder."""
+    """Where the store is unless somebody says otherwise: $LENTIGO_DB, else a file in the user's own data
+    folder.
+    """
     return (
         os.environ.get("LENTIGO_DB")
         or URL.create("sqlite", database=str(data_folder() / "lentigo.db")).render_as_string()
@@ -101,9 +105,11 @@ def default_url() -> str:
 
 
 def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock) -> Store:
-    """Opens a store, made or moved forward where that is needed; None: that of `default_url`. `now` is the clock, in aware datetimes.
+    """Opens a store, made or moved forward where that is needed; None: that of `default_url`. `now` is the
+    clock, in aware datetimes.
 
-    Raises `UsageError` for a URL that is none of a store, `StoreError` where it does not answer or is newer than this Lentigo.
+    Raises `UsageError` for a URL that is none of a store, `StoreError` where it does not answer or is newer
+    than this Lentigo.
     """
     database = Database(url or default_url())
     try:
@@ -115,7 +121,9 @@ def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock)
 
 
 class Store:
-    """An open store; a context manager, safe to share by threads and beside other processes. Every method may raise `StoreError`."""
+    """An open store; a context manager, safe to share by threads and beside other processes. Every method may
+    raise `StoreError`.
+    """
 
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self.database = database
@@ -152,11 +160,14 @@ class Store:
     # --- predictions
 
     def add(self, records: Sequence[Record], action: str | None = None) -> tuple[Record, ...]:
-        """Keeps records, all or none, and returns what is stored of their requests, in the order of the requests and their positions.
+        """Keeps records, all or none, and returns what is stored of their requests, in the order of the
+        requests and their positions.
 
-        A request, (who, request), is written once: where it is there already, or comes twice, the first writer's records are returned and no others
-        are kept, also when both write at the same time. With an `action` each request that is new is a line of the audit trail, about the ids of its
-        records: both are written or none. Reviews of the records are not kept. Raises `UsageError` for a lesion that is unknown.
+        A request, (who, request), is written once: where it is there already, or comes twice, the first
+        writer's records are returned and no others are kept, also when both write at the same time. With an
+        `action` each request that is new is a line of the audit trail, about the ids of its records: both are
+        written or none. Reviews of the records are not kept. Raises `UsageError` for a lesion that is
+        unknown.
         """
         asked: dict[tuple[str, str], dict[int, Record]] = {}
         for record in records:
@@ -186,7 +197,9 @@ class Store:
         return tuple(record for request in asked for record in (stored | fresh)[request])
 
     def _lock(self, connection: Connection, requests: Iterable[tuple[str, str]]) -> None:
-        """Makes writers of the same request wait for each other, and all for `forget` before they look at lesions; writers to a file do anyway."""
+        """Makes writers of the same request wait for each other, and all for `forget` before they look at
+        lesions; writers to a file do anyway.
+        """
         if not self.database.is_file:
             connection.execute(text("LOCK TABLE predictions IN ROW EXCLUSIVE MODE"))
             for words in sorted(" ".join(request) for request in requests):
@@ -203,7 +216,8 @@ class Store:
             return find_record(connection, id)
 
     def list(self, query: Query = Query()) -> Page:
-        """One page, newest first. Every record that matches stands on exactly one page, however the clock jumped when they were made.
+        """One page, newest first. Every record that matches stands on exactly one page, however the clock
+        jumped when they were made.
 
         Raises `UsageError` for a cursor that is none or a limit outside of 1 to 1000.
         """
@@ -214,7 +228,9 @@ class Store:
         return Page(tuple(to_record(row) for row in shown), cursor)
 
     def stream(self, query: Query = Query()) -> Iterator[Record]:
-        """Every record that matches, newest first, whatever the limit; in constant memory, and without keeping the database busy in between."""
+        """Every record that matches, newest first, whatever the limit; in constant memory, and without
+        keeping the database busy in between.
+        """
         cursor = query.cursor
         while True:
             page = self.list(replace(query, limit=MOST // 4, cursor=cursor))
@@ -224,13 +240,16 @@ class Store:
                 return
 
     def review(self, id: str, review: Review) -> Record:
-        """Sets a reader's verdict beside a record, after earlier ones, and returns the record with it. Raises `UsageError`."""
+        """Sets a reader's verdict beside a record, after earlier ones, and returns the record with it. Raises
+        `UsageError`.
+        """
         if review.verdict not in VERDICTS:
             raise UsageError(f"verdict {review.verdict!r} is unknown; expected {', '.join(VERDICTS)}")
         with self._writing() as connection:
             if find_record(connection, id, lock=True) is None:
                 raise UsageError(
-                    f"prediction {id[:80]!r} is not in the store; expected the id of one that was not forgotten"
+                    f"prediction {id[:80]!r} is not in the store; expected the id of one that was not "
+                    "forgotten"
                 )
             connection.execute(insert(reviews), {"prediction": id, **asdict(review)})
             return find_record(connection, id)
@@ -243,7 +262,8 @@ class Store:
         with (
             self._writing() as connection,
             name_twice(
-                f"lesion {lesion.name!r} is in the store already; expected another name, or the use of that lesion"
+                f"lesion {lesion.name!r} is in the store already; expected another name, or the use of that "
+                "lesion"
             ),
         ):
             connection.execute(insert(lesions), row)
@@ -275,18 +295,21 @@ class Store:
     def add_key(self, name: str, scopes: Iterable[str]) -> tuple[Key, str]:
         """A new key and its secret, which nobody can read again: the store has its SHA-256.
 
-        A plain hash is enough: the secret is 256 random bits, so that there are no likely ones to try, which is what slow and salted hashes of
-        passwords defend against. Raises `UsageError` for a name that was used before, also by a revoked key: the audit trail knows keys by name.
+        A plain hash is enough: the secret is 256 random bits, so that there are no likely ones to try, which
+        is what slow and salted hashes of passwords defend against. Raises `UsageError` for a name that was
+        used before, also by a revoked key: the audit trail knows keys by name.
         """
         scopes = tuple(scopes)
         if spell_name(name) in TRAIL_NAMES:
             raise UsageError(
-                f"key {name!r}: expected a name that the audit trail itself does not use ({', '.join(sorted(TRAIL_NAMES))})"
+                f"key {name!r}: expected a name that the audit trail itself does not use "
+                f"({', '.join(sorted(TRAIL_NAMES))})"
             )
         unknown = sorted(set(scopes) - set(SCOPES))
         if unknown or not scopes or not name.strip():
             raise UsageError(
-                f"key {name!r} for {', '.join(unknown or scopes) or 'nothing'}: expected a name and some of the scopes {', '.join(SCOPES)}"
+                f"key {name!r} for {', '.join(unknown or scopes) or 'nothing'}: expected a name and some of "
+                f"the scopes {', '.join(SCOPES)}"
             )
         secret = SECRET + secrets.token_urlsafe(32)
         key = Key(
@@ -310,7 +333,9 @@ class Store:
         return key, secret
 
     def revoke_key(self, name: str) -> Key:
-        """Ends a key; one that was revoked keeps the time of that. Raises `UsageError` for an unknown name."""
+        """Ends a key; one that was revoked keeps the time of that. Raises `UsageError` for an unknown
+        name.
+        """
         with self._writing() as connection:
             connection.execute(
                 update(keys).where(keys.c.name == name, keys.c.revoked.is_(None)).values(revoked=self.now())
@@ -326,7 +351,8 @@ class Store:
             return tuple(to_key(row) for row in connection.execute(KEYS.order_by(keys.c.number)))
 
     def find_key(self, secret: str) -> Key | None:
-        """The key of a secret; None where it is unknown or revoked. Its last use is written at most once a minute.
+        """The key of a secret; None where it is unknown or revoked. Its last use is written at most once a
+        minute.
 
         What is compared is a hash, in constant time: how long it takes says nothing about the secret.
         """
@@ -338,7 +364,9 @@ class Store:
         return self._touch(to_key(row))
 
     def _touch(self, key: Key) -> Key:
-        """Writes the last use of a key, unless that was within the minute; one in the future was written by a clock that has jumped back."""
+        """Writes the last use of a key, unless that was within the minute; one in the future was written by a
+        clock that has jumped back.
+        """
         now = self.now().astimezone(UTC)
         if key.used is not None and abs(now - key.used) < STALE:
             return key
@@ -349,7 +377,9 @@ class Store:
     # --- the audit trail
 
     def log(self, who: str, action: str, subject: str = "") -> Event:
-        """Adds a line to the audit trail. Nothing changes or deletes it: triggers in the database refuse that to everybody."""
+        """Adds a line to the audit trail. Nothing changes or deletes it: triggers in the database refuse that
+        to everybody.
+        """
         event = self._note(who, action, subject)
         with self._writing() as connection:
             (number,) = connection.execute(insert(events), event).inserted_primary_key
@@ -391,10 +421,12 @@ class Store:
             return connection.scalar(wanted)
 
     def forget(self, before: datetime) -> Forgotten:
-        """Deletes predictions made before a time, their reviews, and lesions from before it that no prediction is left of; not the audit trail.
+        """Deletes predictions made before a time, their reviews, and lesions from before it that no
+        prediction is left of; not the audit trail.
 
-        Returns how many, and the hashes of kept photographs that no record names any more: whoever keeps them removes them. In SQLite what was
-        deleted is overwritten, in the file and in its log. What is dated after now goes as soon as something goes that was recorded later.
+        Returns how many, and the hashes of kept photographs that no record names any more: whoever keeps them
+        removes them. In SQLite what was deleted is overwritten, in the file and in its log. What is dated
+        after now goes as soon as something goes that was recorded later.
         """
         now = self.now()
         old = is_old(predictions, before, now)
@@ -424,8 +456,8 @@ class Store:
 
 
 def is_old(table: FromClause, before: datetime, now: datetime) -> ColumnElement[bool]:
-    """Which rows of a table were written before a time, by what they say of it; of those that say a time after now, which no right clock wrote, the
-    ones that something old was written after."""
+    """Which rows of a table were written before a time, by what they say of it; of those that say a time
+    after now, which no right clock wrote, the ones that something old was written after."""
     later = table.alias()
     is_followed = (
         select(later.c.number).where(later.c.number > table.c.number, later.c.created < before).exists()

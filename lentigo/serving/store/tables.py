@@ -1,4 +1,5 @@
-"""The tables of the store, and the types that make SQLite and PostgreSQL hold, order and refuse the same values.
+"""The tables of the store, and the types that make SQLite and PostgreSQL hold, order and refuse the same
+values.
 
 What is changed here needs a revision in `migrations/versions` beside it; a test compares the two.
 """

@@ -32,9 +32,10 @@ class Augmentation:
     """Half-widths of the ranges from which a view is drawn; 0 switches a change off.
 
     `rotation` is in degrees; `zoom`, `stretch`, `brightness`, `contrast`, `saturation` and `tint` are natural
-    logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch. `degradation` and `artefacts` are
-    probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink, dark corners and a coloured patch;
-    `resampling` is that of a view that is shrunk and enlarged again; `amelanosis` that of a lesion without its pigment, where there is a mask to know it by.
+    logarithms of a factor; `shift` is a fraction of the side. `flip` is a switch. `degradation` and
+    `artefacts` are probabilities: of each of blur, noise and compression, and of each of hairs, ruler, ink,
+    dark corners and a coloured patch; `resampling` is that of a view that is shrunk and enlarged again;
+    `amelanosis` that of a lesion without its pigment, where there is a mask to know it by.
     """
 
     rotation: float = 180.0
@@ -60,7 +61,9 @@ def find_augmentation(recipe: Recipe) -> Augmentation:
 
 
 def view_generator(seed: int, epoch: int, *index: int) -> np.random.Generator:
-    """The generator of one view, or of one batch: a function of run, epoch and photographs, not of what was drawn before."""
+    """The generator of one view, or of one batch: a function of run, epoch and photographs, not of what was
+    drawn before.
+    """
     return np.random.default_rng([seed, epoch, *index])
 
 
@@ -74,7 +77,8 @@ def augment_image(image: np.ndarray, augmentation: Augmentation, rng: np.random.
 def augment_pair(
     image: np.ndarray, mask: np.ndarray, augmentation: Augmentation, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """A random view of `photo` as `augment_image` gives it, and its mask, uint8 (height, width) of 0 and 1, turned with it.
+    """A random view of `photo` as `augment_image` gives it, and its mask, uint8 (height, width) of 0 and 1,
+    turned with it.
 
     The mask comes back as float32, between 0 and 1 where a pixel is only partly lesion.
     """
@@ -104,10 +108,12 @@ def render_view(
 
 
 def bleach_lesion(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """`photo`, uint8 (height, width, 3), with a lesion, `mask` (height, width) of 0 and 1, that has lost its pigment and is pink or faint.
+    """`photo`, uint8 (height, width, 3), with a lesion, `mask` (height, width) of 0 and 1, that has lost its
+    pigment and is pink or faint.
 
-    Melanin darkens all colours, blood hardly red: what sets the lesion off from the median of the skin beside it shrinks, in red most of all. What lies far
-    from the lesion stays as it is; a photograph without a lesion, or without skin, too.
+    Melanin darkens all colours, blood hardly red: what sets the lesion off from the median of the skin beside
+    it shrinks, in red most of all. What lies far from the lesion stays as it is; a photograph without a
+    lesion, or without skin, too.
     """
     gains = np.array([rng.uniform(0, 0.4), *rng.uniform(0.25, 0.8) * rng.uniform(0.85, 1.15, 2)], np.float32)
     reach = 0.05 * len(image)
@@ -131,7 +137,9 @@ def warp(image: np.ndarray, geometry: np.ndarray) -> np.ndarray:
 
 
 def corrupt_image(image: np.ndarray, chance: float, rng: np.random.Generator) -> np.ndarray:
-    """Each of blur (sigma to 2.5 pixels), noise (sigma to 14 grey levels) and JPEG (quality 25 to 95) with a chance, in a camera's order."""
+    """Each of blur (sigma to 2.5 pixels), noise (sigma to 14 grey levels) and JPEG (quality 25 to 95) with a
+    chance, in a camera's order.
+    """
     if rng.random() < chance:
         image = blur(image, rng.uniform(0.3, 2.5))
     if rng.random() < chance:
@@ -166,7 +174,9 @@ def rotate(angle: float) -> np.ndarray:
 
 
 def draw_colour(augmentation: Augmentation, rng: np.random.Generator) -> np.ndarray:
-    """A colour matrix (3, 4) on RGB 0..255: saturation about grey, contrast about mid-grey, brightness, tint."""
+    """A colour matrix (3, 4) on RGB 0..255: saturation about grey, contrast about mid-grey, brightness,
+    tint.
+    """
     brightness, contrast, saturation = np.exp(
         rng.uniform(-1, 1, 3) * [augmentation.brightness, augmentation.contrast, augmentation.saturation]
     )
@@ -184,9 +194,9 @@ def mix_views(
 ) -> Mixed:
     """Mixup (Zhang 2018): each view is blended with another of its batch.
 
-    The share of the view itself is drawn from Beta(alpha, alpha) and is a half at least. The loss of what is mixed is the mean of the losses of both
-    photographs by their shares, each with the weight of its own class. Cross-entropy is linear in the label, so that is the loss of one mixed label with one
-    mixed weight.
+    The share of the view itself is drawn from Beta(alpha, alpha) and is a half at least. The loss of what is
+    mixed is the mean of the losses of both photographs by their shares, each with the weight of its own
+    class. Cross-entropy is linear in the label, so that is the loss of one mixed label with one mixed weight.
 
     Args:
         views: uint8 (n, height, width, 3).
@@ -213,8 +223,9 @@ def mix_views(
 def lay_mosaics(
     views: np.ndarray, masks: np.ndarray, chance: float, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Mosaics (Bochkovskiy 2020, YOLOv4): with a chance a view, uint8 (n, side, side, 3), is shown beside three others of its batch, all at half the size
-    and in any order, and its mask, float32 (n, side, side), with it: several lesions, small ones, none in the middle. The side is even.
+    """Mosaics (Bochkovskiy 2020, YOLOv4): with a chance a view, uint8 (n, side, side, 3), is shown beside
+    three others of its batch, all at half the size and in any order, and its mask, float32 (n, side, side),
+    with it: several lesions, small ones, none in the middle. The side is even.
     """
     laid = views.copy(), masks.copy()
     small = [[shrink(image) for image in images] for images in (views, masks)]

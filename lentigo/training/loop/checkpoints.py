@@ -16,7 +16,9 @@ from lentigo.models.networks.deep_learning import keras
 
 @dataclass
 class Progression:
-    """How far a run has come: `stage` and finished `epoch` within it, the best epoch so far, and the history."""
+    """How far a run has come: `stage` and finished `epoch` within it, the best epoch so far, and the
+    history.
+    """
 
     stage: int = 0
     epoch: int = 0
@@ -31,7 +33,9 @@ class Progression:
 
 
 def list_state(model: keras.Model) -> list[keras.Variable]:
-    """Everything that decides the next step: weights, optimizer, the state of dropout; each once, in a fixed order."""
+    """Everything that decides the next step: weights, optimizer, the state of dropout; each once, in a fixed
+    order.
+    """
     variables = [*model.variables, *model.optimizer.variables]
     return list({id(variable): variable for variable in variables}.values())
 

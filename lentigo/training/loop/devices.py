@@ -23,10 +23,11 @@ def set_threads(count: int) -> None:
 
 @contextmanager
 def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
-    """Trains on a number of devices, or on "all", each batch shared out among them, and with `bf16` computes in bfloat16 with float32 weights; gives
-    their number.
+    """Trains on a number of devices, or on "all", each batch shared out among them, and with `bf16` computes
+    in bfloat16 with float32 weights; gives their number.
 
-    Keras' own DataParallel (JAX backend) and its policy mixed_bfloat16; what is built within the context keeps to them. Raises `UsageError`.
+    Keras' own DataParallel (JAX backend) and its policy mixed_bfloat16; what is built within the context
+    keeps to them. Raises `UsageError`.
     """
     chosen = choose_devices(devices)
     with ExitStack() as stack:
@@ -42,14 +43,17 @@ def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
 
 
 def choose_devices(devices: str) -> list[str]:
-    """The names of the first so many devices, none for one device. Raises `UsageError` for a number that is none, or more than there are."""
+    """The names of the first so many devices, none for one device. Raises `UsageError` for a number that is
+    none, or more than there are.
+    """
     if devices == "1":
         return []
     if devices != "all" and not (devices.isdigit() and int(devices)):
         raise UsageError(f"devices is {devices!r}; expected a number such as 2, or all")
     if keras.backend.backend() != "jax":
         raise UsageError(
-            f"several devices need Keras on JAX, not on {keras.backend.backend()}; pip install jax (jax[cuda12] for GPUs), then KERAS_BACKEND=jax"
+            f"several devices need Keras on JAX, not on {keras.backend.backend()}; pip install jax "
+            "(jax[cuda12] for GPUs), then KERAS_BACKEND=jax"
         )
     found = keras.distribution.list_devices()
     count = len(found) if devices == "all" else int(devices)

@@ -14,8 +14,9 @@ SMOOTH = 1.0  # pixels added to areas, so that an empty mask has a loss too
 class AnswerLoss(keras.losses.Loss):
     """Cross-entropy of the class and, where it is known, of the diagnosis: (n, 1 + k) to (n,).
 
-    The first column of `y_true` is 1 for malignant, the others the diagnosis, one of them 1, or all 0 where it is not known; those of
-    `y_pred` are logits. A photograph without a diagnosis adds nothing to the second part; the others count as much as the whole batch would.
+    The first column of `y_true` is 1 for malignant, the others the diagnosis, one of them 1, or all 0 where
+    it is not known; those of `y_pred` are logits. A photograph without a diagnosis adds nothing to the second
+    part; the others count as much as the whole batch would.
 
     Args:
         diagnosis_weight: Of the second part; that of the first is 1.
@@ -46,10 +47,11 @@ class AnswerLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("lentigo")
 class MaskLoss(keras.losses.Loss):
-    """Cross-entropy of the pixels plus 1 - soft Jaccard of the lesion, the mean of each photograph: masks and logits (n, h, w) to (n,).
+    """Cross-entropy of the pixels plus 1 - soft Jaccard of the lesion, the mean of each photograph: masks and
+    logits (n, h, w) to (n,).
 
-    Cross-entropy alone forgets small lesions, overlap alone learns slowly where it is nil (Rahman & Wang 2016; Taghanaki et al.
-    2019 on sums of both).
+    Cross-entropy alone forgets small lesions, overlap alone learns slowly where it is nil (Rahman & Wang
+    2016; Taghanaki et al. 2019 on sums of both).
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:

@@ -1,4 +1,6 @@
-"""The order in which a training sees its photographs: each once, or batches balanced by source and by class inside each source."""
+"""The order in which a training sees its photographs: each once, or batches balanced by source and by class
+inside each source.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ BALANCES = ("none", "source")
 
 @dataclass(frozen=True)
 class Cell:
-    """The photographs of one source and one class: their rows, int (n,), and the share of all views that is drawn from them."""
+    """The photographs of one source and one class: their rows, int (n,), and the share of all views that is
+    drawn from them.
+    """
 
     rows: np.ndarray
     share: float
@@ -22,9 +26,10 @@ class Cell:
 def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
     """The cells of a balanced training.
 
-    A source is drawn by the square root of the size of its smaller class, so that a large source does not rule and a rare class
-    is not shown too often. Half of what is drawn from a source is malignant: within what is drawn, the source says nothing of the class.
-    A source with one class is drawn by the square root of a tenth of its size, and is all of that class.
+    A source is drawn by the square root of the size of its smaller class, so that a large source does not
+    rule and a rare class is not shown too often. Half of what is drawn from a source is malignant: within
+    what is drawn, the source says nothing of the class. A source with one class is drawn by the square root
+    of a tenth of its size, and is all of that class.
 
     Args:
         sources: Names, words (n,).
@@ -38,7 +43,8 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
     """
     if any(not isinstance(source, str) or not source for source in sources):
         raise DataError(
-            "balance by source: some photographs name no source; expected a column `source` without gaps, or --balance none"
+            "balance by source: some photographs name no source; expected a column `source` without gaps, "
+            "or --balance none"
         )
     cells = []
     for source in sorted(set(sources)):
@@ -69,7 +75,9 @@ def draw_balanced(cells: list[Cell], n: int, rng: np.random.Generator) -> np.nda
 
 
 def share_out(shares: np.ndarray, n: int) -> np.ndarray:
-    """Whole numbers, int (k,), that add up to `n` and are as near to the shares as can be (largest remainders)."""
+    """Whole numbers, int (k,), that add up to `n` and are as near to the shares as can be (largest
+    remainders).
+    """
     exact = shares * n
     counts = np.floor(exact).astype(int)
     missing = n - counts.sum()

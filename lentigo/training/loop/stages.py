@@ -33,9 +33,10 @@ Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weight
 class Stage:
     """A compiled model, what it is fed and how it is judged.
 
-    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape and, where these are not `weights[rows]`, what each
-    photograph weighs; `validate()` scores by name, of which `decides` is
-    the one that the best epoch has the highest of. `patience` is in epochs, 0 waits for ever; `watched` shows each step.
+    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape and, where these are not
+    `weights[rows]`, what each photograph weighs; `validate()` scores by name, of which `decides` is the one
+    that the best epoch has the highest of. `patience` is in epochs, 0 waits for ever; `watched` shows each
+    step.
     """
 
     name: str
@@ -90,10 +91,12 @@ def plan_rate(
 def order_rows(
     n: int, recipe: Recipe, stage: str, epoch: int, cells: list[Cell] | None = None, views: int = 0
 ) -> list[np.ndarray]:
-    """The rows of each batch of an epoch: a function of seed, stage and epoch alone. `views` is how many are drawn, `n` at 0.
+    """The rows of each batch of an epoch: a function of seed, stage and epoch alone. `views` is how many are
+    drawn, `n` at 0.
 
-    A last batch of one photograph would pass the head's batch norms, where one photograph has no variance: it goes with the batch before.
-    On several devices a batch is cut to what they can share out evenly: a few rows of the last one wait for an epoch that draws them earlier.
+    A last batch of one photograph would pass the head's batch norms, where one photograph has no variance: it
+    goes with the batch before. On several devices a batch is cut to what they can share out evenly: a few
+    rows of the last one wait for an epoch that draws them earlier.
     """
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     count = views or n
@@ -125,7 +128,9 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
 def run_stage(
     stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path | None, progress: Progress
 ) -> None:
-    """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best weights."""
+    """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best
+    weights.
+    """
     epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
         if is_stuck(progression, stage.patience):
@@ -169,7 +174,8 @@ def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> Non
         if not getattr(recipe, name):  # 0: as at full size
             name = "learning_rate"
         raise ModelError(
-            f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has diverged, "
+            f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has "
+            "diverged, "
             f"lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new folder"
         )
 
@@ -193,7 +199,9 @@ def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[s
 def run_stages(
     builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path | None, progress: Progress
 ) -> pd.DataFrame:
-    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history. None keeps no checkpoint."""
+    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history. None
+    keeps no checkpoint.
+    """
     found = None if checkpoint is None else load_checkpoint(checkpoint)
     progression, arrays = found or (Progression(), None)
     for number, build in enumerate(builders):

@@ -1,8 +1,8 @@
 """One step of training, as fast as the backend allows.
 
-Keras' `train_on_batch` and its Adam take half of the time of a small network: many passes over each variable, metrics and
-conversions at every step. On TensorFlow the same step is one compiled function with TensorFlow's own fused Adam; on other
-backends Keras' own is used. A test holds that both give the same weights.
+Keras' `train_on_batch` and its Adam take half of the time of a small network: many passes over each variable,
+metrics and conversions at every step. On TensorFlow the same step is one compiled function with TensorFlow's
+own fused Adam; on other backends Keras' own is used. A test holds that both give the same weights.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ Step = Callable[
 
 
 class FusedAdamW(keras.optimizers.AdamW):
-    """AdamW whose update of a variable is one pass, by TensorFlow's ResourceApplyAdam: the same formula (Kingma 2015, section 2)."""
+    """AdamW whose update of a variable is one pass, by TensorFlow's ResourceApplyAdam: the same formula
+    (Kingma 2015, section 2).
+    """
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         import tensorflow as tf
@@ -30,10 +32,17 @@ class FusedAdamW(keras.optimizers.AdamW):
             find_handle(v) for v in (variable, self._momentums[index], self._velocities[index])
         )
         tf.raw_ops.ResourceApplyAdam(
-            var=variable, m=momentum, v=velocity, grad=gradient, lr=tf.cast(learning_rate, tf.float32),
-            beta1=self.beta_1, beta2=self.beta_2, epsilon=self.epsilon,
-            beta1_power=tf.pow(self.beta_1, number), beta2_power=tf.pow(self.beta_2, number),
-        )  # fmt: skip
+            var=variable,
+            m=momentum,
+            v=velocity,
+            grad=gradient,
+            lr=tf.cast(learning_rate, tf.float32),
+            beta1=self.beta_1,
+            beta2=self.beta_2,
+            epsilon=self.epsilon,
+            beta1_power=tf.pow(self.beta_1, number),
+            beta2_power=tf.pow(self.beta_2, number),
+        )
 
 
 def find_handle(variable: Any) -> Any:
@@ -47,7 +56,9 @@ def find_adamw() -> type[keras.optimizers.AdamW]:
 
 
 def make_step(model: keras.Model) -> Step:
-    """The training step of a compiled model with one logit; gives the mean loss and the accuracy of its batch."""
+    """The training step of a compiled model with one logit; gives the mean loss and the accuracy of its
+    batch.
+    """
     return make_tensorflow_step(model) if keras.backend.backend() == "tensorflow" else make_keras_step(model)
 
 

@@ -35,8 +35,8 @@ def write_files(
     start: TrainingRecord,
     parts: Sequence[str] = ("decoder",),
 ) -> None:
-    """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from which `parts` have learned, and what its
-    `start` knows."""
+    """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from
+    which `parts` have learned, and what its `start` knows."""
     with write_whole(folder / CLASSIFIER) as temporary:
         build_saved(job.network).save(temporary)
     save_onnx(build_graph(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
@@ -59,7 +59,9 @@ def write_files(
 
 
 def judge(folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, Any]) -> MaskAssessment:
-    """Measures a graph that is written and not yet part of a RUN, as it will be used; adds the result to the card's entry on the decoder."""
+    """Measures a graph that is written and not yet part of a RUN, as it will be used; adds the result to the
+    card's entry on the decoder.
+    """
     check = compare_precisions(folder / GRAPH, job.validation)
     decoder["bf16"] = check
     if "logit" not in card["outputs"]:
@@ -83,14 +85,21 @@ def describe_decoder(
     """The card's entry on the decoder; `facts` are those of leaks and twins."""
     last = history[history["stage"] == history["stage"].iloc[-1]]
     return {
-        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, {job.decoder.get_layer(f'mask_{GRIDS[0]}_project').filters} channels",
+        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, "
+        f"{job.decoder.get_layer(f'mask_{GRIDS[0]}_project').filters} channels",
         "parameters": job.decoder.count_params(),
         "recipe": asdict(job.recipe),
         "stages": list(dict.fromkeys(history["stage"])),
         "best_epoch": int(last["epoch"][last["val_jaccard"].idxmax()]),
-        "data": {"name": job.masks.name, "fingerprint": job.masks.fingerprint, "training": len(job.training), "validation": len(job.validation), **facts},
+        "data": {
+            "name": job.masks.name,
+            "fingerprint": job.masks.fingerprint,
+            "training": len(job.training),
+            "validation": len(job.validation),
+            **facts,
+        },
         "seconds": round(time.perf_counter() - started, 1),
-    }  # fmt: skip
+    }
 
 
 def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
@@ -109,7 +118,9 @@ def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
 
 
 def finish_papers(bundle: Bundle, history: pd.DataFrame) -> None:
-    """The figure of the training, and what the model card says of the decoder; for people, so the card in JSON does not need them."""
+    """The figure of the training, and what the model card says of the decoder; for people, so the card in
+    JSON does not need them.
+    """
     draw_history(history, bundle.folder / "figures" / "history_masks.png", MASK_SCORES)
     paper = bundle.folder / MODEL_CARD
     write_text(

@@ -1,4 +1,6 @@
-"""What trains a decoder: views with their masks, the stages, and the scores by which the best epoch is known."""
+"""What trains a decoder: views with their masks, the stages, and the scores by which the best epoch is
+known.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ Answer = Callable[
 
 @dataclass(frozen=True)
 class MaskJob:
-    """The training of one decoder on one network; `held_out`, bool (n,), are the photographs for validation, `work` is the folder of the checkpoint."""
+    """The training of one decoder on one network; `held_out`, bool (n,), are the photographs for validation,
+    `work` is the folder of the checkpoint.
+    """
 
     network: Network
     decoder: keras.Model
@@ -68,15 +72,23 @@ class MaskJob:
 
 
 def build_decoder_stage(job: MaskJob) -> Stage:
-    """The decoder on the feature maps of a trunk that stays as it is; those are OpenVINO's, which is several times faster than training."""
+    """The decoder on the feature maps of a trunk that stays as it is; those are OpenVINO's, which is several
+    times faster than training.
+    """
     trunk = open_feature_extractor(job)
     prepare(job.decoder, job, job.recipe.mask_learning_rate)
     return Stage(
-        "decoder", job.decoder, job.recipe.mask_epochs,
+        "decoder",
+        job.decoder,
+        job.recipe.mask_epochs,
         lambda epoch, rows: map_views(trunk, *load_pairs(job.training, job.recipe, epoch, rows)),
-        lambda: score_masks(job.validation, lambda images: answer_decoder(job.decoder, find_features(trunk, images))),
-        "val_jaccard", np.ones(len(job.training), np.float32), watched=True,
-    )  # fmt: skip
+        lambda: score_masks(
+            job.validation, lambda images: answer_decoder(job.decoder, find_features(trunk, images))
+        ),
+        "val_jaccard",
+        np.ones(len(job.training), np.float32),
+        watched=True,
+    )
 
 
 def build_whole_stage(job: MaskJob) -> Stage:
@@ -85,11 +97,15 @@ def build_whole_stage(job: MaskJob) -> Stage:
     model = keras.Model(job.network.trunk.input, job.network.mask_logit)
     prepare(model, job, job.recipe.learning_rate)
     return Stage(
-        "decoder and trunk", model, job.recipe.mask_epochs,
+        "decoder and trunk",
+        model,
+        job.recipe.mask_epochs,
         lambda epoch, rows: load_pairs(job.training, job.recipe, epoch, rows),
         lambda: score_masks(job.validation, open_answer(to_onnx(model).SerializeToString(), job.precision)),
-        "val_jaccard", np.ones(len(job.training), np.float32), watched=True,
-    )  # fmt: skip
+        "val_jaccard",
+        np.ones(len(job.training), np.float32),
+        watched=True,
+    )
 
 
 def prepare(model: keras.Model, job: MaskJob, rate: float) -> None:
@@ -118,7 +134,9 @@ def map_views(trunk: Session, images: np.ndarray, masks: np.ndarray) -> tuple[li
 
 
 def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Random views of some photographs, uint8 (n, side, side, 3), and of their masks, float32 (n, side, side)."""
+    """Random views of some photographs, uint8 (n, side, side, 3), and of their masks, float32 (n, side,
+    side).
+    """
     augmentation, table = find_augmentation(recipe), masks.table
     pairs = [
         augment_pair(
@@ -155,7 +173,9 @@ def open_answer(graph: Path | bytes, precision: str | None) -> Answer:
 
 
 def score_masks(masks: MaskSet, answer: Answer) -> dict[str, float]:
-    """The loss at the network's size, Dice and Jaccard at each mask's own size, all as means over photographs."""
+    """The loss at the network's size, Dice and Jaccard at each mask's own size, all as means over
+    photographs.
+    """
     loss, losses, overlaps = MaskLoss(), [], []
     for start in range(0, len(masks), CHUNK):
         rows = masks.table.iloc[start : start + CHUNK]
@@ -183,7 +203,9 @@ def grow(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
 
 
 def compare_precisions(graph: Path, masks: MaskSet) -> dict[str, Any] | None:
-    """Whether bf16 outlines lesions as fp32 does, for the card; None where this processor does not compute in bf16."""
+    """Whether bf16 outlines lesions as fp32 does, for the card; None where this processor does not compute in
+    bf16.
+    """
     if fastest_precision() != "bf16":
         return None
     f32, bf16 = (

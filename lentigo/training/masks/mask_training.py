@@ -1,4 +1,6 @@
-"""Training with masks: a decoder for a RUN that classifies, for one that is trained on the way, or for a RUN of its own."""
+"""Training with masks: a decoder for a RUN that classifies, for one that is trained on the way, or for a RUN
+of its own.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +64,9 @@ WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 
 @dataclass(frozen=True)
 class MaskTraining:
-    """A finished training of a decoder: the RUN, its scores on validation, the training of the classifier where that came first, and what was left out."""
+    """A finished training of a decoder: the RUN, its scores on validation, the training of the classifier
+    where that came first, and what was left out.
+    """
 
     bundle: Bundle
     validation: MaskAssessment
@@ -85,35 +89,53 @@ class Request:
     progress: Progress
 
     def plan(self, network: Network, learned: TrainingRecord, work: Path) -> MaskJob:
-        """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a resumed call must share."""
+        """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a
+        resumed call must share.
+        """
         decoder = build_decoder(
             find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed
         )
         attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
-        settings = {"recipe": asdict(self.recipe), "weights": name_source(self.weights), "finetune": self.finetune, "fp32": self.fp32,
-                    "data_fingerprint": self.masks.fingerprint, **self.facts}  # fmt: skip
+        settings = {
+            "recipe": asdict(self.recipe),
+            "weights": name_source(self.weights),
+            "finetune": self.finetune,
+            "fp32": self.fp32,
+            "data_fingerprint": self.masks.fingerprint,
+            **self.facts,
+        }
         keep_settings(work / "settings.json", settings)
         return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.fp32, self.progress)
 
 
 def train_masks(
-    data: str | Path | MaskSet, out: str | Path, recipe: str | Recipe = "best", *, weights: str | Path = "imagenet", finetune: bool = False,
-    resume: bool = False, fp32: bool = False, leak_policy: LeakPolicy = LeakPolicy(), progress: Progress = show_nothing,
-) -> MaskTraining:  # fmt: skip
-    """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or chosen on its test split, whose masks stay
-    closed; `guard` says how leaks into it are kept out.
+    data: str | Path | MaskSet,
+    out: str | Path,
+    recipe: str | Recipe = "best",
+    *,
+    weights: str | Path = "imagenet",
+    finetune: bool = False,
+    resume: bool = False,
+    fp32: bool = False,
+    leak_policy: LeakPolicy = LeakPolicy(),
+    progress: Progress = show_nothing,
+) -> MaskTraining:
+    """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or
+    chosen on its test split, whose masks stay closed; `guard` says how leaks into it are kept out.
 
-    Where `out` is a finished RUN the decoder is put into it: its backbone is used, whatever the recipe names, and its trunk and its other
-    answers stay as they are. Where `out` is new and the manifest has labels of both classes, a classifier is trained first, as by `train`.
-    Where it has none, the RUN has a decoder and no classifier; then `unfreeze` trains the trunk too.
-    Raises `UsageError`, `DataError`, `ModelError` and `SpaceError`; pairs that cannot be used are left out and listed in the answer.
+    Where `out` is a finished RUN the decoder is put into it: its backbone is used, whatever the recipe names,
+    and its trunk and its other answers stay as they are. Where `out` is new and the manifest has labels of
+    both classes, a classifier is trained first, as by `train`. Where it has none, the RUN has a decoder and
+    no classifier; then `unfreeze` trains the trunk too. Raises `UsageError`, `DataError`, `ModelError` and
+    `SpaceError`; pairs that cannot be used are left out and listed in the answer.
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
     listed, finished, classifier = list_masks(data), (out / CARD).is_file(), None
     if finetune and (listed.labelled or finished):
         raise UsageError(
-            "--finetune would change the classifier; expected a new RUN and a manifest without labels: leave one of them out"
+            "--finetune would change the classifier; expected a new RUN and a manifest without labels: "
+            "leave one of them out"
         )
     training_set = check_training_set(listed, leak_policy, progress)
     masks = check_masks(training_set.dataset, progress=progress)
@@ -207,7 +229,8 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
 
 
 def hold_out(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndarray:
-    """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it knows them all, else drawn by groups.
+    """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it
+    knows them all, else drawn by groups.
 
     Raises `DataError` where there are too few groups for two sides.
     """
@@ -220,7 +243,8 @@ def hold_out(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndar
         return given
     if len(np.unique(masks.groups)) < 2:
         raise DataError(
-            f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected two at least, for training and validation"
+            f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected "
+            "two at least, for training and validation"
         )
     one_class = np.zeros(len(masks.groups), int)
     return hold_out_share(one_class, masks.groups, masks.digests, recipe.validation_split, recipe.seed)

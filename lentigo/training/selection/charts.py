@@ -27,7 +27,9 @@ COLUMNS = 4  # slices beside each other
 
 
 def draw_tradeoff(ranked: Sequence[Any], path: Path) -> Path:
-    """AUROC with its interval against the milliseconds of a photograph; without costs a row for each backbone. A line joins those that no other beats in both."""
+    """AUROC with its interval against the milliseconds of a photograph; without costs a row for each
+    backbone. A line joins those that no other beats in both.
+    """
     figure = new_figure(7.2, 5.0)
     axes = figure.subplots()
     timed = all(standing.cost for standing in ranked)
@@ -91,7 +93,9 @@ def draw_importance(importance: Mapping[str, float], path: Path) -> Path:
 
 
 def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
-    """The AUROC of each finished trial against each field that was searched; `trials` has a column `auroc` and one of each name. The first row is the default."""
+    """The AUROC of each finished trial against each field that was searched; `trials` has a column `auroc`
+    and one of each name. The first row is the default.
+    """
     rows = -(-len(names) // COLUMNS)
     even = {
         item.name for item in fields(Recipe) if (search := item.metadata.get("search")) and search.log

@@ -1,7 +1,7 @@
 """Backbones side by side: the same photographs, folds, seeds and head, so that only the backbone differs.
 
-A unit of work is one backbone, one seed, one fold. It is a plain function of plain values, and its result is a file of its own: what is finished is
-not done again.
+A unit of work is one backbone, one seed, one fold. It is a plain function of plain values, and its result is
+a file of its own: what is finished is not done again.
 """
 
 from __future__ import annotations
@@ -45,9 +45,11 @@ SETTINGS = Path("units") / "settings.json"
 
 @dataclass(frozen=True)
 class Protocol:
-    """How each backbone is trained: the recipe, whose seed is the first of `seeds` and whose backbone is replaced, and the number of folds.
+    """How each backbone is trained: the recipe, whose seed is the first of `seeds` and whose backbone is
+    replaced, and the number of folds.
 
-    A recipe that trains the backbone too has one split a seed instead of folds. `weights` is a folder of weight files; Keras' own without one.
+    A recipe that trains the backbone too has one split a seed instead of folds. `weights` is a folder of
+    weight files; Keras' own without one.
     """
 
     recipe: Recipe = field(default_factory=lambda: find_head_recipe("best"))
@@ -77,8 +79,13 @@ class Protocol:
 
     def describe(self, pool: Pool) -> dict[str, Any]:
         """What the units of one comparison share. The number of seeds is not among it: more may be added."""
-        return {"recipe": asdict(self.recipe), "folds": self.folds, "fp32": self.fp32, "data_fingerprint": pool.dataset.fingerprint,
-                "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
+        return {
+            "recipe": asdict(self.recipe),
+            "folds": self.folds,
+            "fp32": self.fp32,
+            "data_fingerprint": pool.dataset.fingerprint,
+            "groups": len(np.unique(pool.dataset.groups)),
+        }
 
 
 def compare_backbones(
@@ -90,11 +97,13 @@ def compare_backbones(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Ranking:
-    """Trains and measures each backbone; the table, best first, and what each costs. `out` keeps every unit of work: the same call goes on.
-    Features and units are the work of `cluster`, where there is one: what it needs of weights and photographs has the same path on every node.
+    """Trains and measures each backbone; the table, best first, and what each costs. `out` keeps every unit
+    of work: the same call goes on. Features and units are the work of `cluster`, where there is one: what it
+    needs of weights and photographs has the same path on every node.
 
-    The test split is never opened. Backbones whose weights cannot be had are named in the answer; `ModelError` where that is so of all. Raises
-    `UsageError` where `out` was begun with another recipe or other photographs, and `DataError`.
+    The test split is never opened. Backbones whose weights cannot be had are named in the answer;
+    `ModelError` where that is so of all. Raises `UsageError` where `out` was begun with another recipe or
+    other photographs, and `DataError`.
     """
     chosen, place = list_backbones(backbones), Path(out)
     require_writable(place)
@@ -144,10 +153,17 @@ def list_backbones(names: Sequence[str]) -> list[Backbone]:
 def describe(pool: Pool, protocol: Protocol) -> dict[str, Any]:
     """What an answer says of its protocol."""
     return {
-        "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()), "groups": len(np.unique(pool.dataset.groups)), "duplicates": pool.duplicates,
-        "data_fingerprint": pool.dataset.fingerprint, "recipe": asdict(protocol.recipe), "folds": None if protocol.recipe.finetune else protocol.folds,
-        "seeds": protocol.seeds, "trainings": len(protocol.units), "machine": name_machine(),
-    }  # fmt: skip
+        "n": len(pool.dataset),
+        "n_malignant": int(pool.dataset.malignant.sum()),
+        "groups": len(np.unique(pool.dataset.groups)),
+        "duplicates": pool.duplicates,
+        "data_fingerprint": pool.dataset.fingerprint,
+        "recipe": asdict(protocol.recipe),
+        "folds": None if protocol.recipe.finetune else protocol.folds,
+        "seeds": protocol.seeds,
+        "trainings": len(protocol.units),
+        "machine": name_machine(),
+    }
 
 
 def score_backbone(
@@ -158,7 +174,8 @@ def score_backbone(
     cluster: Cluster | None,
     progress: Progress,
 ) -> tuple[list[Score], tuple[Problem, ...]]:
-    """The scores of all units of a backbone, those that are finished from their files, and photographs that could not be read.
+    """The scores of all units of a backbone, those that are finished from their files, and photographs that
+    could not be read.
 
     Raises `ModelError` where its weights cannot be had, and `UsageError` where finished units had others.
     """
@@ -204,7 +221,9 @@ def score_backbone(
 
 @dataclass(frozen=True)
 class Unit:
-    """One training of a comparison: its recipe, and the photographs, bool (n,), that it does not learn from."""
+    """One training of a comparison: its recipe, and the photographs, bool (n,), that it does not learn
+    from.
+    """
 
     recipe: Recipe
     held_out: np.ndarray
@@ -212,8 +231,8 @@ class Unit:
 
 @dataclass(frozen=True)
 class Scoring:
-    """Photographs and their features (n, d) by one backbone, on which units are trained; also the work of a cluster. `work` is a folder for what a
-    training of a whole network keeps meanwhile."""
+    """Photographs and their features (n, d) by one backbone, on which units are trained; also the work of a
+    cluster. `work` is a folder for what a training of a whole network keeps meanwhile."""
 
     dataset: Dataset
     features: np.ndarray
@@ -244,11 +263,14 @@ class Scoring:
 
 
 def score_on(cluster: Cluster, scoring: Scoring, units: list[Unit]) -> Iterator[Score]:
-    """The scores of units by the workers of a cluster, in order. Raises `ClusterError` where a unit ends every worker."""
+    """The scores of units by the workers of a cluster, in order. Raises `ClusterError` where a unit ends
+    every worker.
+    """
 
     def give_up(unit: Unit, lost: Lost) -> Score:
         raise ClusterError(
-            f"{unit.recipe.backbone}, seed {unit.recipe.seed}: ends every worker that trains it ({lost}); expected nodes with more memory, or leave it out"
+            f"{unit.recipe.backbone}, seed {unit.recipe.seed}: ends every worker that trains it ({lost}); "
+            "expected nodes with more memory, or leave it out"
         )
 
     yield from cluster.map(scoring, units, size=1, give_up=give_up)
@@ -264,7 +286,9 @@ def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndar
 
 
 def read_unit(path: Path, source: str) -> Score | None:
-    """The score of a finished unit, None where it is not. Raises `UsageError` where it had other weights, `ModelError` where it is damaged."""
+    """The score of a finished unit, None where it is not. Raises `UsageError` where it had other weights,
+    `ModelError` where it is damaged.
+    """
     if not path.is_file():
         return None
     try:
@@ -276,7 +300,8 @@ def read_unit(path: Path, source: str) -> Score | None:
         ) from error
     if before != source:
         raise UsageError(
-            f"{path}: was made with the weights {before}, not {source}; expected the same for a whole comparison: choose another --out"
+            f"{path}: was made with the weights {before}, not {source}; expected the same for a whole "
+            "comparison: choose another --out"
         )
     return score
 
@@ -287,7 +312,8 @@ def measure_costs(
     fp32: bool = False,
     progress: Progress = show_nothing,
 ) -> dict[str, Cost]:
-    """What each backbone with its head costs on this machine, by name. The time that arithmetic takes does not depend on the weights: they are random.
+    """What each backbone with its head costs on this machine, by name. The time that arithmetic takes does
+    not depend on the weights: they are random.
 
     Kept in `out`, where it is given, and not measured again on the same machine.
     """

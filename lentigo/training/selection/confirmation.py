@@ -1,7 +1,7 @@
 """What a search gained, on photographs that had no part in it: an outer hold-out.
 
-Folds drawn anew would not do: they hold the photographs by which the recipe was chosen, and most of what was too good about its score stays
-(bench/tuning_optimism.py).
+Folds drawn anew would not do: they hold the photographs by which the recipe was chosen, and most of what was
+too good about its score stays (bench/tuning_optimism.py).
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ class Confirmation:
 
 
 def confirm(path: Path, reserve: Dataset, default: Recipe, best: Recipe, answer: Answer) -> Confirmation:
-    """Measures two recipes on photographs that were held out of the search; the answers are kept in a file under the best recipe.
+    """Measures two recipes on photographs that were held out of the search; the answers are kept in a file
+    under the best recipe.
 
     Args:
         path: File that keeps the answers, so that the same call does not train again.
@@ -81,7 +82,9 @@ def confirm(path: Path, reserve: Dataset, default: Recipe, best: Recipe, answer:
 
 
 def read_answers(path: Path, count: int) -> dict[str, Any]:
-    """What was kept of an earlier confirmation on as many photographs; nothing where there is none, or where it is damaged: then it is measured again."""
+    """What was kept of an earlier confirmation on as many photographs; nothing where there is none, or where
+    it is damaged: then it is measured again.
+    """
     try:
         facts = parse_json(path.read_bytes())
         answers = [np.array(facts[name], float) for name in ("default", "best")]
@@ -94,9 +97,11 @@ def read_answers(path: Path, count: int) -> dict[str, Any]:
 
 
 def weigh_answers(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> Confirmation:
-    """The gain of one recipe over another from their logits, float (k, m), of photographs that neither has learned from.
+    """The gain of one recipe over another from their logits, float (k, m), of photographs that neither has
+    learned from.
 
-    The interval is that of a bootstrap in two ways, over groups of photographs and over trainings (Owen 2007, Annals of Applied Statistics 1:386).
+    The interval is that of a bootstrap in two ways, over groups of photographs and over trainings (Owen 2007,
+    Annals of Applied Statistics 1:386).
     """
     malignant = reserve.malignant
     scores = [
@@ -134,7 +139,9 @@ def summarize_draws(mean: float, draws: np.ndarray) -> Mean:
 
 
 def measure_auroc(malignant: np.ndarray, logits: np.ndarray) -> float:
-    """The share of pairs in order, ties half (Hanley and McNeil 1982), of logits, float (n,), and truth, 0 or 1, int (n,)."""
+    """The share of pairs in order, ties half (Hanley and McNeil 1982), of logits, float (n,), and truth, 0 or
+    1, int (n,).
+    """
     sick = int(malignant.sum())
     ranks = rankdata(logits)[malignant == 1].sum()
     return float((ranks - sick * (sick + 1) / 2) / (sick * (len(malignant) - sick)))

@@ -1,9 +1,9 @@
 """Several heads on one frozen backbone in one RUN: their logits and heatmaps are averaged in one graph.
 
-A validation side is held out of everything, as `lentigo train` holds it out. The rest is divided into folds, and each
-head learns without one fold, on which its epoch is chosen. Calibration, threshold and refusal come from what the written
-graph, the mean of the heads, says of the validation side: a mean is less sure than one head is, so neither the heads nor
-means of other heads could stand for it.
+A validation side is held out of everything, as `lentigo train` holds it out. The rest is divided into folds,
+and each head learns without one fold, on which its epoch is chosen. Calibration, threshold and refusal come
+from what the written graph, the mean of the heads, says of the validation side: a mean is less sure than one
+head is, so neither the heads nor means of other heads could stand for it.
 """
 
 from __future__ import annotations
@@ -61,10 +61,11 @@ def train_folds(
     leak_policy: LeakPolicy = LeakPolicy(),
     progress: Progress = show_nothing,
 ) -> Training:
-    """Trains a head without each fold of the training photographs, and writes all of them to `out` as one RUN.
+    """Trains a head without each fold of the training photographs, and writes all of them to `out` as one
+    RUN.
 
-    The backbone stays frozen. The validation photographs, drawn or given by the data, are in no fold: by them the mean
-    of the heads is calibrated and measured, as it is served.
+    The backbone stays frozen. The validation photographs, drawn or given by the data, are in no fold: by them
+    the mean of the heads is calibrated and measured, as it is served.
 
     Args:
         data: As in `train`.
@@ -81,14 +82,16 @@ def train_folds(
         The finished training.
 
     Raises:
-        UsageError: The recipe trains the backbone, the number of folds makes no sense, or what `train` raises.
+        UsageError: The recipe trains the backbone, the number of folds makes no sense, or what `train`
+            raises.
         DataError: A class has fewer groups than folds, or what `train` raises.
     """
     started, out = time.perf_counter(), Path(out)
     recipe = find_head_recipe(recipe) if isinstance(recipe, str) else recipe
     if recipe.finetune:
         raise UsageError(
-            "--folds with --finetune: an ensemble has one frozen backbone and a head for each fold; leave --finetune out, or --folds"
+            "--folds with --finetune: an ensemble has one frozen backbone and a head for each fold; leave "
+            "--finetune out, or --folds"
         )
     check_folds(folds)
     check_start(out, recipe, resume)
@@ -122,7 +125,8 @@ class Heads:
     Attributes:
         histories: What each head went through, epoch by epoch.
         parameters: The number of parameters of the joined network.
-        check: How bf16 compares with fp32 in the joined network; None where fp32 is asked for or all there is.
+        check: How bf16 compares with fp32 in the joined network; None where fp32 is asked for or all there
+            is.
     """
 
     histories: list[pd.DataFrame]
@@ -137,7 +141,9 @@ class Heads:
 
 
 def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
-    """Trains a head without each fold, `parts` int (n,), writes graph and model of all, and compares bf16 with fp32."""
+    """Trains a head without each fold, `parts` int (n,), writes graph and model of all, and compares bf16
+    with fp32.
+    """
     sample = Sample(job.features, job.training.malignant)
     ending = "_f32" if job.fp32 else ""  # training on features in fp32 is another training
     folds = int(parts.max()) + 1
@@ -158,7 +164,9 @@ def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
 
 
 def write_folds(path: Path, training: Dataset, parts: np.ndarray) -> None:
-    """Adds to `splits.csv` the `fold` of each training photograph, `parts` int (n,): the head of its number has not learned from it."""
+    """Adds to `splits.csv` the `fold` of each training photograph, `parts` int (n,): the head of its number
+    has not learned from it.
+    """
     table = pd.read_csv(path, dtype=str)
     fold = dict(zip(training.table["image"], parts.tolist(), strict=True))
     table["fold"] = table["image"].map(fold).astype("Int64")  # no number for validation
@@ -177,7 +185,8 @@ def describe_ensemble(recipe: Recipe, heads: Heads, parts: np.ndarray) -> dict[s
     folds = len(heads.histories)
     units = ", ".join(map(str, (*recipe.units, 1)))
     return {
-        "architecture": f"{recipe.backbone}, global average pooling, {folds} times {units}; the mean of the logits (sigmoid)",
+        "architecture": f"{recipe.backbone}, global average pooling, {folds} times {units}; the mean of the "
+        "logits (sigmoid)",
         "parameters": heads.parameters,
         "ensemble": {
             "folds": folds,

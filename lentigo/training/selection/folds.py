@@ -20,7 +20,9 @@ MOST = 20  # folds
 
 @dataclass(frozen=True)
 class Pool:
-    """The photographs outside the test split, which was not opened, without a split; `duplicates` as in `TrainingSet`, None where nobody looked."""
+    """The photographs outside the test split, which was not opened, without a split; `duplicates` as in
+    `TrainingSet`, None where nobody looked.
+    """
 
     dataset: Dataset
     duplicates: dict[str, int] | None
@@ -33,7 +35,8 @@ class Pool:
 def gather_pool(
     data: str | Path | Dataset, duplicates: bool = True, progress: Progress = show_nothing
 ) -> Pool:
-    """The photographs to compare and to tune on: all but the test split, of which no file is opened; duplicates share a group.
+    """The photographs to compare and to tune on: all but the test split, of which no file is opened;
+    duplicates share a group.
 
     A validation split that the data give is one with the rest. Raises `DataError`.
     """
@@ -45,18 +48,21 @@ def gather_pool(
 
 
 def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """The fold of each photograph, int (n,), from 0: patients, lesions, duplicate groups and duplicates stay together; classes, and within them sources, sites
-    and skin tones, are spread evenly.
+    """The fold of each photograph, int (n,), from 0: patients, lesions, duplicate groups and duplicates stay
+    together; classes, and within them sources, sites and skin tones, are spread evenly.
 
-    A function of contents, labels, ids and seed. Raises `UsageError` for another number than 2 to 20, `DataError` where a class has too few groups.
+    A function of contents, labels, ids and seed. Raises `UsageError` for another number than 2 to 20,
+    `DataError` where a class has too few groups.
     """
     check_folds(folds)
     for name in CLASSES:
         count = len(np.unique(dataset.groups[(dataset.table["label"] == name).to_numpy()]))
         if count < folds:
             raise DataError(
-                f"{dataset.name}: {count} group{'s' * (count != 1)} (patients, lesions or pictures) of the class {name} outside the test split; "
-                f"expected {folds} at least, one for each fold: add photographs, or ask for fewer with --folds"
+                f"{dataset.name}: {count} group{'s' * (count != 1)} (patients, lesions or pictures) of the "
+                f"class {name} outside the test split; "
+                f"expected {folds} at least, one for each fold: add photographs, or ask for fewer with "
+                "--folds"
             )
     return choose_parts(
         dataset, {str(fold): 1 / folds for fold in range(folds)}, np.full(len(dataset), -1), seed

@@ -1,8 +1,11 @@
-"""Scores of repeated cross-validation: how far chance reaches, and whether one contender is better than another.
+"""Scores of repeated cross-validation: how far chance reaches, and whether one contender is better than
+another.
 
-Trainings on overlapping photographs are not independent, so the usual variance of their mean is far too small. Nadeau and Bengio 2003 (Machine
-Learning 52:239) correct it: (1/J + n_test/n_train) times the variance of the J scores, with Student's t of J - 1 degrees of freedom. Bouckaert and
-Frank 2004 (PAKDD, LNCS 3056:3) found that for repeated K-fold cross-validation, where n_test/n_train is 1/(K - 1), it holds its level and repeats well.
+Trainings on overlapping photographs are not independent, so the usual variance of their mean is far too
+small. Nadeau and Bengio 2003 (Machine Learning 52:239) correct it: (1/J + n_test/n_train) times the variance
+of the J scores, with Student's t of J - 1 degrees of freedom. Bouckaert and Frank 2004 (PAKDD, LNCS 3056:3)
+found that for repeated K-fold cross-validation, where n_test/n_train is 1/(K - 1), it holds its level and
+repeats well.
 """
 
 from __future__ import annotations
@@ -19,7 +22,9 @@ from lentigo.common.intervals import LEVEL, UNKNOWN, widen
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of some scores, or of differences, with its 95 % interval and the p of its being 0; NaN where one training says nothing of chance."""
+    """The mean of some scores, or of differences, with its 95 % interval and the p of its being 0; NaN where
+    one training says nothing of chance.
+    """
 
     mean: float
     ci: tuple[float, float]
@@ -41,11 +46,13 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
     Args:
         scores: AUROCs or accuracies, or differences of such, one for each training; float (j,).
         ratio: How many times as many photographs were held out of a training as it learned from.
-        cases: Of scores between 0 and 1, not of differences, the number of photographs of the smaller class on which they were measured. The
-            interval is made on the logit scale then, and is as wide at least as the rule of three wants (`lentigo.common.intervals.widen`).
+        cases: Of scores between 0 and 1, not of differences, the number of photographs of the smaller class
+            on which they were measured. The interval is made on the logit scale then, and is as wide at least
+            as the rule of three wants (`lentigo.common.intervals.widen`).
 
     Returns:
-        The mean; its interval ends within 0 and 1, that of a difference within -1 and 1. NaN where one training says nothing of chance.
+        The mean; its interval ends within 0 and 1, that of a difference within -1 and 1. NaN where one
+        training says nothing of chance.
 
     >>> average_scores([0.02, 0.02, 0.02], 0.25).ci
     (0.02, 0.02)
@@ -71,8 +78,9 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
 
 
 def adjust_holm(p: Sequence[float]) -> list[float]:
-    """p values of several tests, so adjusted that one in twenty families of tests holds a false finding at 0.05 (Holm 1979, Scandinavian Journal of
-    Statistics 6:65). NaN, a test that could not be made, stays and does not count.
+    """p values of several tests, so adjusted that one in twenty families of tests holds a false finding at
+    0.05 (Holm 1979, Scandinavian Journal of Statistics 6:65). NaN, a test that could not be made, stays and
+    does not count.
 
     >>> [round(value, 3) for value in adjust_holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]

@@ -1,4 +1,6 @@
-"""A study: trials of recipes in a database, which another process may share, and which go on after an interruption."""
+"""A study: trials of recipes in a database, which another process may share, and which go on after an
+interruption.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,17 @@ Watch = Callable[[int, float], None]  # after each fold: its number, its AUROC; 
 
 @dataclass(frozen=True)
 class Place:
-    """Where a study is kept: the address of its database, and its name there. A few words, to be sent to another process."""
+    """Where a study is kept: the address of its database, and its name there. A few words, to be sent to
+    another process.
+    """
 
     storage: str
     name: str
 
 
 def list_searched(recipe: Recipe) -> dict[str, BaseDistribution]:
-    """By its name each field of `Recipe` that is worth searching, and where: of those that this recipe makes use of.
+    """By its name each field of `Recipe` that is worth searching, and where: of those that this recipe makes
+    use of.
 
     >>> list_searched(Recipe(finetune=False))["head_learning_rate"].log
     True
@@ -56,10 +61,11 @@ def list_searched(recipe: Recipe) -> dict[str, BaseDistribution]:
 
 
 class NumberedSampler(BaseSampler):
-    """TPE (Bergstra 2011) with the joint density of all fields; what it draws for a trial is a function of the seed, the trial's number and the trials before.
+    """TPE (Bergstra 2011) with the joint density of all fields; what it draws for a trial is a function of
+    the seed, the trial's number and the trials before.
 
-    Each number is given once, whoever asks for it. So an interrupted search draws what an uninterrupted one would have drawn, and two
-    processes that ask at the same moment draw different recipes.
+    Each number is given once, whoever asks for it. So an interrupted search draws what an uninterrupted one
+    would have drawn, and two processes that ask at the same moment draw different recipes.
     """
 
     def __init__(self, seed: int) -> None:
@@ -100,7 +106,8 @@ def make_distribution(kind: str, search: Search) -> BaseDistribution:
 
 
 def open_study(place: Place, seed: int = 0) -> optuna.Study:
-    """The study of a place, made where there is none. Raises `UsageError` for an address that is none, `StoreError` where nobody answers there.
+    """The study of a place, made where there is none. Raises `UsageError` for an address that is none,
+    `StoreError` where nobody answers there.
 
     Pruned is by the median, of differences from the default recipe on the same folds: Hyperband shares out
     epochs, of which a head needs few, and Wilcoxon's test needs four folds before it may say anything.
@@ -140,10 +147,12 @@ def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:
         or "Can't load plugin" in reason
     ):
         return UsageError(
-            f"storage {shown!r} is no address of a database ({reason}); expected sqlite:///FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+            f"storage {shown!r} is no address of a database ({reason}); expected sqlite:///FILE or "
+            "postgresql://USER:PASSWORD@HOST/DATABASE"
         )
     return StoreError(
-        f"{shown}: does not answer ({reason}); expected a database that may be written to: start it, or leave --storage out to use a file"
+        f"{shown}: does not answer ({reason}); expected a database that may be written to: start it, or "
+        "leave --storage out to use a file"
     )
 
 
@@ -160,7 +169,9 @@ def hide_password(address: str) -> str:
 
 
 def begin_study(study: optuna.Study, recipe: Recipe) -> None:
-    """Puts the default recipe first, and what processes of this machine that are gone left unfinished next."""
+    """Puts the default recipe first, and what processes of this machine that are gone left unfinished
+    next.
+    """
     trials = study.get_trials(deepcopy=False)
     if not any(DEFAULT in trial.user_attrs for trial in trials):
         study.enqueue_trial(
@@ -202,9 +213,11 @@ def list_finished(study: optuna.Study) -> list[FrozenTrial]:
 def advance_study(
     place: Place, recipe: Recipe, measure: Callable[[Recipe, Watch], Sequence[float]], seed: int
 ) -> TrialState:
-    """Makes one trial: asks for a recipe, measures it fold by fold, tells the study. What fails in it is recorded there, and is no error here.
+    """Makes one trial: asks for a recipe, measures it fold by fold, tells the study. What fails in it is
+    recorded there, and is no error here.
 
-    `measure` gives the AUROC of each fold, and lets `watch` know of each. Any process that reaches the database may call this.
+    `measure` gives the AUROC of each fold, and lets `watch` know of each. Any process that reaches the
+    database may call this.
     """
     study = open_study(place, seed)
     trial = study.ask(list_searched(recipe))
@@ -220,7 +233,8 @@ def advance_study(
 
 
 def make_watch(study: optuna.Study, trial: Trial) -> Watch:
-    """Reports the mean difference from the default recipe on the folds so far: folds differ in difficulty, and that would look like a difference of recipes.
+    """Reports the mean difference from the default recipe on the folds so far: folds differ in difficulty,
+    and that would look like a difference of recipes.
 
     While the default recipe is not finished nothing is pruned. Raises `TrialPruned`.
     """
@@ -254,7 +268,9 @@ def find_default(study: optuna.Study) -> FrozenTrial | None:
 
 
 def rate_importance(study: optuna.Study) -> dict[str, float]:
-    """The share of each searched field in what the trials differ by (PED-ANOVA, Watanabe 2023, arXiv 2304.10255); none where there are too few trials."""
+    """The share of each searched field in what the trials differ by (PED-ANOVA, Watanabe 2023, arXiv
+    2304.10255); none where there are too few trials.
+    """
     with suppress(ValueError, RuntimeError):
         return {name: float(share) for name, share in optuna.importance.get_param_importances(study).items()}
     return {}

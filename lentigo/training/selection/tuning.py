@@ -1,4 +1,6 @@
-"""Tuning: which recipe is best on folds of the photographs outside the test split, and what the search gained."""
+"""Tuning: which recipe is best on folds of the photographs outside the test split, and what the search
+gained.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Tuning:
-    """A finished plan. `table` has a row for each trial, the default recipe first; AUROCs are means over folds. `confirmation` is None where the default is best."""
+    """A finished plan. `table` has a row for each trial, the default recipe first; AUROCs are means over
+    folds. `confirmation` is None where the default is best.
+    """
 
     recipe: Recipe
     auroc: float
@@ -98,14 +102,22 @@ class Tuning:
     def to_json(self) -> dict[str, Any]:
         """Every number; the trials themselves are in the table."""
         return {
-            **self.facts, "recipe": asdict(self.recipe), "auroc": self.auroc, "default_auroc": self.default_auroc, "gain": self.auroc - self.default_auroc,
-            "confirmation": self.confirmation and self.confirmation.to_json(), "importance": self.importance,
-            "trials": {state: int(count) for state, count in self.table["state"].value_counts().items()}, "failed": self.failed,
+            **self.facts,
+            "recipe": asdict(self.recipe),
+            "auroc": self.auroc,
+            "default_auroc": self.default_auroc,
+            "gain": self.auroc - self.default_auroc,
+            "confirmation": self.confirmation and self.confirmation.to_json(),
+            "importance": self.importance,
+            "trials": {state: int(count) for state, count in self.table["state"].value_counts().items()},
+            "failed": self.failed,
             "problems": [asdict(problem) for problem in self.problems],
-        }  # fmt: skip
+        }
 
     def save(self, out: str | Path) -> Path:
-        """Writes `recipe.json`, `trials.csv`, `tuning.json` and the figures into a folder; gives the recipe's path."""
+        """Writes `recipe.json`, `trials.csv`, `tuning.json` and the figures into a folder; gives the recipe's
+        path.
+        """
         out, complete = Path(out), self.table[self.table["state"] == "complete"]
         write_json(out / "recipe.json", asdict(self.recipe))
         write_json(out / "tuning.json", self.to_json())
@@ -126,11 +138,12 @@ def tune(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Tuning:
-    """Tries recipes until there are as many finished trials as asked for, those of earlier calls included, and confirms the best on photographs that the
-    search never saw.
+    """Tries recipes until there are as many finished trials as asked for, those of earlier calls included,
+    and confirms the best on photographs that the search never saw.
 
-    The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`, where there is one. Raises `UsageError` where `out` was begun with another recipe or other
-    photographs, `DataError`, `StoreError`, and `ModelError` where no weights can be had or every trial fails.
+    The default recipe is the first trial. The test split is never opened. Trials are the work of `cluster`,
+    where there is one. Raises `UsageError` where `out` was begun with another recipe or other photographs,
+    `DataError`, `StoreError`, and `ModelError` where no weights can be had or every trial fails.
     """
     recipe, out = plan.recipe, Path(out)
     check_reach(plan, cluster)
@@ -139,8 +152,15 @@ def tune(
     start = find_start(plan.weights)
     refuse_known(pool.dataset, start, progress)
     network = start_network(find_backbone(recipe.backbone), plan.weights)
-    settings = {"recipe": asdict(recipe), "weights": name_source(plan.weights), "folds": plan.folds, "fp32": plan.fp32, "confirm_share": plan.confirm_share,
-                "data_fingerprint": pool.dataset.fingerprint, "groups": len(np.unique(pool.dataset.groups))}  # fmt: skip
+    settings = {
+        "recipe": asdict(recipe),
+        "weights": name_source(plan.weights),
+        "folds": plan.folds,
+        "fp32": plan.fp32,
+        "confirm_share": plan.confirm_share,
+        "data_fingerprint": pool.dataset.fingerprint,
+        "groups": len(np.unique(pool.dataset.groups)),
+    }
     settle_random(network, plan.weights, pool.dataset)
     features = extract_features(network, pool.dataset, fp32=plan.fp32, cluster=cluster, progress=progress)
     refuse_frozen_features(features, recipe.backbone, plan.weights)
@@ -152,9 +172,19 @@ def tune(
     else:
         run_trials_on(cluster, Trying(place, recipe, held), plan.trials, progress)
     study = open_study(place)
-    facts = {"folds": plan.folds, "seed": recipe.seed, "n": len(pool.dataset), "n_malignant": int(pool.dataset.malignant.sum()),
-             "n_searched": len(held.dataset), "n_confirming": len(reserve.dataset), "duplicates": pool.duplicates,
-             "data_fingerprint": pool.dataset.fingerprint, "weights": settings["weights"], "start": start.describe(), "study": place.name}  # fmt: skip
+    facts = {
+        "folds": plan.folds,
+        "seed": recipe.seed,
+        "n": len(pool.dataset),
+        "n_malignant": int(pool.dataset.malignant.sum()),
+        "n_searched": len(held.dataset),
+        "n_confirming": len(reserve.dataset),
+        "duplicates": pool.duplicates,
+        "data_fingerprint": pool.dataset.fingerprint,
+        "weights": settings["weights"],
+        "start": start.describe(),
+        "study": place.name,
+    }
     best = choose_best(study)
     chosen = replace(recipe, **{name: best.params[name] for name in list_searched(recipe)}, name="tuned")
     confirmation = None
@@ -167,9 +197,16 @@ def tune(
             lambda one: held.answer(one, reserve),
         )
     return Tuning(
-        chosen, best.value, find_default(study).value, confirmation, rate_importance(study), tabulate(study, list_searched(recipe)),
-        tuple(list_searched(recipe)), pool.problems + features.problems, facts,
-    )  # fmt: skip
+        chosen,
+        best.value,
+        find_default(study).value,
+        confirmation,
+        rate_importance(study),
+        tabulate(study, list_searched(recipe)),
+        tuple(list_searched(recipe)),
+        pool.problems + features.problems,
+        facts,
+    )
 
 
 @dataclass(frozen=True)
@@ -181,7 +218,8 @@ class Reserve:
 
 
 def set_apart(dataset: Dataset, features: Features, plan: Plan, work: Path) -> tuple[FoldEvaluator, Reserve]:
-    """The photographs to search on, in folds, and those to confirm on: whole groups, both classes in their shares, a function of contents and seed.
+    """The photographs to search on, in folds, and those to confirm on: whole groups, both classes in their
+    shares, a function of contents and seed.
 
     Args:
         dataset: All photographs outside the test split, n of them.
@@ -232,7 +270,9 @@ class FoldEvaluator:
         return score_head(recipe, Sample(self.features, self.dataset.malignant), held_out).auroc
 
     def answer(self, recipe: Recipe, reserve: Reserve) -> np.ndarray:
-        """Logits, float (folds, m), of the m photographs of `reserve` by what was learned without each fold; the fold says when to stop."""
+        """Logits, float (folds, m), of the m photographs of `reserve` by what was learned without each fold;
+        the fold says when to stop.
+        """
         return np.stack(
             [self.answer_fold(recipe, self.folds == fold, reserve) for fold in range(self.plan.folds)]
         )
@@ -256,7 +296,9 @@ class FoldEvaluator:
 
 
 def find_place(out: Path, storage: str | None, settings: dict[str, Any]) -> Place:
-    """Where the study is kept: a file in `out`, or the database given, where the same search has the same name for every process that shares it."""
+    """Where the study is kept: a file in `out`, or the database given, where the same search has the same
+    name for every process that shares it.
+    """
     name = f"lentigo-{hash_bytes(json.dumps(settings, sort_keys=True).encode())[:16]}"
     return Place(storage or f"sqlite:///{(out / 'study' / 'trials.db').resolve()}", name)
 
@@ -274,7 +316,9 @@ def run_trials(place: Place, recipe: Recipe, measure: Measure, trials: int, prog
 
 @dataclass(frozen=True)
 class Trying:
-    """A study and what its trials are measured on, as the work of a cluster: an item is a trial, whose recipe the study draws."""
+    """A study and what its trials are measured on, as the work of a cluster: an item is a trial, whose recipe
+    the study draws.
+    """
 
     place: Place
     recipe: Recipe
@@ -289,9 +333,11 @@ class Trying:
 
 
 def run_trials_on(cluster: Cluster, trying: Trying, trials: int, progress: Progress) -> None:
-    """Makes trials on the workers of a cluster until as many are finished. The default recipe is first, alone: the others are compared with it.
+    """Makes trials on the workers of a cluster until as many are finished. The default recipe is first,
+    alone: the others are compared with it.
 
-    A trial whose worker was lost is made again, drawn anew; what the lost one had stays unfinished in the study.
+    A trial whose worker was lost is made again, drawn anew; what the lost one had stays unfinished in the
+    study.
     """
     study = open_study(trying.place, trying.recipe.seed)
     begin_study(study, trying.recipe)
@@ -311,12 +357,15 @@ def check_reach(plan: Plan, cluster: Cluster | None) -> None:
     """Raises `UsageError` where nodes of another machine are to share a study in a file of this one."""
     if cluster is not None and not cluster.shared and plan.storage is None:
         raise UsageError(
-            "tune on a cluster: expected a database that every node reaches, such as --storage postgresql://USER@HOST/NAME"
+            "tune on a cluster: expected a database that every node reaches, such as --storage "
+            "postgresql://USER@HOST/NAME"
         )
 
 
 def choose_best(study: optuna.Study) -> FrozenTrial:
-    """The complete trial with the highest AUROC, the first of equals. Raises `ModelError` where there is none, or the default recipe failed."""
+    """The complete trial with the highest AUROC, the first of equals. Raises `ModelError` where there is
+    none, or the default recipe failed.
+    """
     trials = study.get_trials(deepcopy=False)
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     if not complete or find_default(study) is None:
@@ -325,7 +374,8 @@ def choose_best(study: optuna.Study) -> FrozenTrial:
             "no trial is complete yet",
         )
         raise ModelError(
-            f"{len(complete)} of {len(trials)} trials are complete, and the default recipe's is not ({first}); expected it to train: try `lentigo train` with it"
+            f"{len(complete)} of {len(trials)} trials are complete, and the default recipe's is not "
+            f"({first}); expected it to train: try `lentigo train` with it"
         )
     return max(complete, key=lambda trial: (trial.value, -trial.number))
 
@@ -333,8 +383,9 @@ def choose_best(study: optuna.Study) -> FrozenTrial:
 def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
     """A row for each finished trial, the default recipe first.
 
-    Columns: `number`, `state`, `default`, `auroc` (the mean of the folds that were measured; a pruned trial has fewer), `gain` (against the default
-    recipe on the same folds), `folds`, `seconds`, `error`, and the value of each field that is searched.
+    Columns: `number`, `state`, `default`, `auroc` (the mean of the folds that were measured; a pruned trial
+    has fewer), `gain` (against the default recipe on the same folds), `folds`, `seconds`, `error`, and the
+    value of each field that is searched.
     """
     default = find_default(study)
     reference = [] if default is None else default.user_attrs[FOLDS]

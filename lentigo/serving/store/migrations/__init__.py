@@ -23,7 +23,8 @@ def read_revision(connection: Connection) -> str | None:
 
 
 def move_forward(connection: Connection, place: str, to: str = REVISION) -> None:
-    """Runs the revisions that the store lacks, in the transaction of `connection`, which keeps other processes from doing the same.
+    """Runs the revisions that the store lacks, in the transaction of `connection`, which keeps other
+    processes from doing the same.
 
     Raises `StoreError`, naming `place`, where the store is newer than this Lentigo.
     """
@@ -40,7 +41,8 @@ def move_forward(connection: Connection, place: str, to: str = REVISION) -> None
     known = [script.revision for script in ScriptDirectory.from_config(config).walk_revisions()]
     if found is not None and found not in known:
         raise StoreError(
-            f"the store at {place} is of revision {found}, this Lentigo knows those up to {REVISION}; expected the Lentigo that wrote it, or a newer one: pip install -U lentigo"
+            f"the store at {place} is of revision {found}, this Lentigo knows those up to {REVISION}; "
+            "expected the Lentigo that wrote it, or a newer one: pip install -U lentigo"
         )
     with _moving:
         command.upgrade(config, to)
