@@ -10,6 +10,7 @@ import pytest
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import evaluate
+from lentigo.training.preparation import LeakPolicy
 from lentigo.training.recipes import find_recipe
 from lentigo.training.trainer import train
 
@@ -52,7 +53,7 @@ def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
         tmp_path / "run",
         find_recipe("seed", backbone="mobilenetv2", epochs=25),
         weights=weights,
-        guard=Guard(leaks="drop"),
+        leak_policy=LeakPolicy(leaks="drop"),
     )
     assessment = evaluate(tmp_path / "run", sample)
     assert assessment.n == 120 and assessment.training_duplicates == ()

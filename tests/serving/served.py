@@ -37,7 +37,7 @@ def load_panel():
 def draw_image(seed=0, size=224, format="JPEG"):
     """The bytes of a synthetic lesion, another one for each seed."""
     return encode(
-        Image.fromarray(draw_synthetic_lesion(("benign", "malignant")[seed % 2], seed, size=size).photo),
+        Image.fromarray(draw_synthetic_lesion(("benign", "malignant")[seed % 2], seed, size=size).image),
         format,
     )
 

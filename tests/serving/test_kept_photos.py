@@ -22,7 +22,7 @@ TALL = (90, 140)  # upright
 
 def draw():
     """A synthetic lesion that stands upright: width 90, height 140."""
-    return Image.fromarray(draw_synthetic_lesion("malignant", seed=3).photo).resize(TALL)
+    return Image.fromarray(draw_synthetic_lesion("malignant", seed=3).image).resize(TALL)
 
 
 def make_exif(orientation=1):

@@ -133,7 +133,7 @@ def draw(
     label: str = "malignant", seed: int = 3, view: int = 0, size: int = 224, kind: str = "JPEG"
 ) -> bytes:
     """A synthetic lesion as the bytes of a file."""
-    return encode(draw_synthetic_lesion(label, seed, view, size).photo, kind)
+    return encode(draw_synthetic_lesion(label, seed, view, size).image, kind)
 
 
 def encode(pixels: np.ndarray, kind: str = "JPEG") -> bytes:

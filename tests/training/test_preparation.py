@@ -20,7 +20,6 @@ from lentigo.training.preparation import (
     FEWEST,
     LeakPolicy,
     check_training_set,
-    choose_leak_policy,
     draw_validation,
     find_start,
     load_labelled,
@@ -147,16 +146,7 @@ def test_test_photographs_that_cannot_be_read_do_not_matter(leaking, tmp_path):
     assert leak_policy(folder).leaks is None
 
 
-@pytest.mark.parametrize(
-    "switches, leaks", [({}, "refuse"), ({"drop": True}, "drop"), ({"allow": True}, "allow")]
-)
-def test_switches_choose_the_guard(switches, leaks):
-    assert choose_leak_policy(True, **switches) == LeakPolicy(True, leaks)
-
-
-def test_a_guard_is_one_thing():
-    with pytest.raises(UsageError, match="one of them at most"):
-        choose_leak_policy(drop=True, allow=True)
+def test_a_leak_policy_is_one_of_three():
     with pytest.raises(UsageError, match="expected one of refuse, drop, allow"):
         LeakPolicy(leaks="perhaps")
 
