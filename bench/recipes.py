@@ -31,7 +31,7 @@ from lentigo.training.recipes import RECIPES, Recipe, find_recipe
 
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 READERS = {"str": str, "int": int, "float": float, "bool": lambda text: SWITCH[text.lower()]}
-GUARDS = {"drop": ["--leaks drop"], "allow": ["--leaks allow"], "refuse": []}  # flags
+GUARDS = {"drop": ["--leaks", "drop"], "allow": ["--leaks", "allow"], "refuse": []}  # flags
 TYPES = {field.name: field.type for field in dataclasses.fields(Recipe) if field.name != "name"}
 
 

@@ -273,7 +273,7 @@ def print_partition(facts: dict[str, Any]) -> None:
         )
     if facts["conflicts"]:
         print_line(
-            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or image', 'lesions or images')}; "
+            f"  both labels: {count_of(len(facts['conflicts']), 'lesion or picture', 'lesions or pictures')}; "
             f"{facts['left_out'] or 'none'} of their photographs left out:"
         )
         for conflict in facts["conflicts"]:

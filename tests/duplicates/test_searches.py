@@ -62,7 +62,7 @@ def test_a_search_gives_what_the_engine_gives(images):
 
 def test_the_second_search_is_read(images, monkeypatch):
     first = search(images)
-    monkeypatch.setattr(searches, "find_twins", refuse)
+    monkeypatch.setattr(searches, "find_duplicates", refuse)
     second = search(images)
     assert (
         first.pairs == second.pairs
@@ -75,7 +75,7 @@ def test_the_second_search_is_read(images, monkeypatch):
 
 def test_names_and_order_do_not_matter(images, tmp_path, monkeypatch):
     first = search(images)
-    monkeypatch.setattr(searches, "find_twins", refuse)
+    monkeypatch.setattr(searches, "find_duplicates", refuse)
     moved = images.rename(tmp_path / "moved")
     (moved / "benign" / "0.png").rename(moved / "benign" / "z.png")
     second = search(moved)
@@ -88,7 +88,7 @@ def test_names_and_order_do_not_matter(images, tmp_path, monkeypatch):
 def test_another_content_is_searched_again(images, monkeypatch):
     search(images)
     (images / "benign" / "flipped.png").unlink()
-    monkeypatch.setattr(searches, "find_twins", refuse)
+    monkeypatch.setattr(searches, "find_duplicates", refuse)
     with pytest.raises(AssertionError, match="searched again"):
         search(images)
 
@@ -96,7 +96,7 @@ def test_another_content_is_searched_again(images, monkeypatch):
 def test_a_wider_search_serves_where_it_may(images, monkeypatch):
     whole = search(images)
     (images / "benign" / "1.png").unlink()
-    monkeypatch.setattr(searches, "find_twins", refuse)
+    monkeypatch.setattr(searches, "find_duplicates", refuse)
     assert name_pairs(search(images, wider=True)) == name_pairs(whole)
 
 

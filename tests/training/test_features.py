@@ -38,7 +38,7 @@ def asked(monkeypatch):
     """The number of photographs that the trunk was run on."""
     seen = []
     original = cache.stream_images
-    monkeypatch.setattr(cache, "stream_photos", lambda paths: original(seen.extend(paths) or paths))
+    monkeypatch.setattr(cache, "stream_images", lambda paths: original(seen.extend(paths) or paths))
     return seen
 
 
