@@ -29,7 +29,19 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
     )
     for note in filter(None, (*scores["notes"], mark_leaks(scores))):
         print_line(f"  {note}")
+    print_diagnosis_scores(scores.get("diagnoses"))
     print_exposure(scores["evaluated_before"])
+
+
+def print_diagnosis_scores(scores: dict[str, Any] | None) -> None:
+    """How well the seven diagnoses are told apart, as text."""
+    if scores is None:
+        return
+    low, high = scores["ci"]
+    print_line(
+        f"  diagnoses of {count_of(scores['n'], 'photograph')}: balanced accuracy "
+        f"{scores['balanced_accuracy']:.3f} ({low:.3f} to {high:.3f})"
+    )
 
 
 def print_exposure(facts: dict[str, Any] | None) -> None:

@@ -18,6 +18,7 @@ from lentigo.evaluation.duplicate_images import TrainingDuplicate, count_known, 
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
 from lentigo.evaluation.scores.decisions import Decisions, Refusals, measure_decisions, measure_refusals
+from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnoses
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import FEWEST
 from lentigo.images.photographs import Problem
@@ -54,6 +55,8 @@ class Assessment:
     exposure: Exposure | None = None
     # Which photographs the model has learned from; None of its own validation
     contamination: Contamination | None = None
+    # How well diagnoses are told apart; None where the model or the data set has none
+    diagnoses: DiagnosisScores | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -105,6 +108,7 @@ class Assessment:
             "operating_points": [decisions.to_json() for decisions in self.decisions],
             "refusals": self.refusals.to_json(),
             "notes": list(self.notes),
+            "diagnoses": self.diagnoses and self.diagnoses.to_json(),
             "leaks": self.leaks,
             "evaluated_before": self.exposure and self.exposure.to_json(),
             "contamination": self.describe_contamination(),
@@ -194,4 +198,13 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         ),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
+        diagnoses=assess_diagnoses(dataset, predictions),
     )
+
+
+def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> DiagnosisScores | None:
+    """How well diagnoses are told apart; None where the model gives none or the data set names none."""
+    if any(prediction.diagnosis is None for prediction in predictions):
+        return None
+    probability = np.array([list(prediction.diagnosis.values()) for prediction in predictions])
+    return measure_diagnoses(dataset.diagnosis_numbers, probability, dataset.groups)

@@ -9,6 +9,7 @@ from lentigo.common.html import embed, render_page
 from lentigo.datasets.manifests import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
+from lentigo.evaluation.card.diagnosis_section import describe_diagnoses
 from lentigo.evaluation.card.model_card import build_card
 from lentigo.evaluation.figures import (
     draw_confusion,
@@ -102,6 +103,7 @@ def write_report(
         card=bundle.card,
         run=bundle.folder,
         answers=answers,
+        diagnoses=answers["diagnoses"] and describe_diagnoses(answers["diagnoses"], "The seven diagnoses"),
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
         shortcut_baselines=BASELINE_TITLES,

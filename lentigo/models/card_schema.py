@@ -143,6 +143,16 @@ SCORES = Entries(
             ),
             NUMBER.or_null(),
         ),
+        "diagnoses": Entries(
+            {
+                "n": COUNT,
+                "balanced_accuracy": NUMBER.or_null(),
+                "ci": ListOf(NUMBER.or_null()),
+                "names": ListOf(TEXT),
+                "confusion": ListOf(ListOf(COUNT)),
+                "each": Entries({}, others=Entries({"n": COUNT})),
+            }
+        ),
         "operating_points": ListOf(
             Entries(
                 {

@@ -10,6 +10,8 @@ import pytest
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.assessment import evaluate
+from lentigo.evaluation.report import write_report
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
 from lentigo.training.holdout import set_aside
@@ -140,3 +142,14 @@ def test_the_heatmap_of_a_linear_head_is_its_weights_on_the_features(training):
 
 def test_the_card_lists_the_output(training):
     assert json.loads((training.bundle.folder / "card.json").read_text())["outputs"][-1] == "diagnosis"
+
+
+def test_the_card_and_the_report_say_how_well_diagnoses_are_told_apart(training, manifest, tmp_path):
+    scores = training.bundle.card["metrics"]["validation"]["diagnoses"]
+    assert set(scores["each"]) == {"melanoma", "nevus"} and 0 <= scores["balanced_accuracy"] <= 1
+    assert "## Diagnoses on validation" in (training.bundle.folder / "model_card.md").read_text()
+    predictor = Predictor(training.bundle, fp32=True)
+    assessment = evaluate(predictor, manifest, split="all", duplicates=False)
+    assert assessment.to_json()["diagnoses"]["n"] == assessment.n
+    page = write_report(training.bundle, assessment, tmp_path / "figures")
+    assert "The seven diagnoses" in page and "basal cell carcinoma" in page

@@ -18,6 +18,7 @@ from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.card import card_sections as parts
 from lentigo.evaluation.card.checklists import CLAIM, TRIPOD
 from lentigo.evaluation.card.decoder_section import describe_decoder
+from lentigo.evaluation.card.diagnosis_section import describe_diagnoses
 from lentigo.evaluation.card.split_sections import describe_leaks, describe_split
 from lentigo.models.bundle import CARD, Bundle
 
@@ -93,6 +94,11 @@ def list_sections(
         parts.describe_refusal(card, scores),
         parts.describe_precision(card),
         parts.describe_results(scores, parts.find(card, "ensemble", "folds")),
+        *(
+            [describe_diagnoses(scores["diagnoses"], "Diagnoses on validation")]
+            if scores.get("diagnoses")
+            else ()
+        ),
         *([describe_decoder(bundle)] if "mask" in bundle.outputs else ()),
         parts.describe_test(card),
         parts.describe_biases(card),
