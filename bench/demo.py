@@ -36,14 +36,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--count", type=int, default=240, help="phantoms of each class")
+    parser.add_argument("--count", type=int, default=240, help="synthetic lesions of each class")
     options = parser.parse_args()
     started = time.perf_counter()
     shutil.rmtree(HOME, ignore_errors=True)
     os.environ |= {"LENTIGO_CACHE": str(HOME / "cache"), "LENTIGO_LEDGER": str(HOME / "ledger.jsonl")}
-    split = HOME / "phantoms.csv"
-    run("data", "synth", "--out", HOME / "phantoms", "--count", options.count)
-    run("data", "split", HOME / "phantoms", "--out", split, "--test", "0.25", "--validation", "0")
+    split = HOME / "synthetic.csv"
+    run("data", "synth", "--out", HOME / "synthetic", "--count", options.count)
+    run("data", "split", HOME / "synthetic", "--out", split, "--test", "0.25", "--validation", "0")
     run("data", "info", split, "--out", HOME / "figures")
     run("train", split, "--out", HOME / "run", *RECIPE)
     run("evaluate", HOME / "run", split, "--out", HOME / "report.html")

@@ -26,7 +26,7 @@ def synthetic_lesions(tmp_path_factory) -> Path:
     """A folder of 24 synthetic lesions of each class, with a manifest."""
     from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
-    folder = tmp_path_factory.mktemp("phantoms")
+    folder = tmp_path_factory.mktemp("synthetic")
     write_synthetic_lesions(folder, 24, seed=1)
     return folder
 
@@ -63,7 +63,7 @@ def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
         from lentigo.models.networks.network import build_network, settle_norms
 
         network = build_network(BACKBONES[name], "none")
-        images, _ = read_all(sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::4])
+        images, _ = read_all(sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[::4])
         settle_norms(network, np.stack([image.pixels for image in images]))
         network.trunk.save_weights(folder / f"{name}.weights.h5")
         return folder / f"{name}.weights.h5"

@@ -125,7 +125,7 @@ def data_synth(
     if as_json:
         emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
-        print_line(f"{out}: {count_of(len(table), 'phantom')}, {out / 'manifest.csv'}")
+        print_line(f"{out}: {count_of(len(table), 'synthetic lesion')}, {out / 'manifest.csv'}")
 
 
 @data_app.command(

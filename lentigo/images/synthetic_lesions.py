@@ -137,7 +137,7 @@ def write_synthetic_lesions(
         raise UsageError(f"count {count}: expected at least 1 photograph of each class")
     _check("benign", seed, 0, size)
     out, shots = Path(out), _plan_shots(count, seed)
-    for shot in progress(shots, total=len(shots), label="phantoms"):
+    for shot in progress(shots, total=len(shots), label="synthetic lesions"):
         synthetic_lesion = draw_synthetic_lesion(shot["label"], shot["seed"], shot["view"], size)
         with write_whole(out / shot["image"]) as temporary:
             Image.fromarray(synthetic_lesion.image).save(temporary, quality=92)
@@ -161,14 +161,14 @@ def _plan_shots(count: int, seed: int) -> list[dict[str, Any]]:
     for number, (label, views) in enumerate(lesions):
         patient += number == 0 or rng.random() > 0.15
         for view in range(views):
-            stem = f"phantom_{number:05d}_{view}"
+            stem = f"synthetic_{number:05d}_{view}"
             row = {
                 "image": f"{label}/{stem}.jpg",
                 "label": label,
                 "lesion_id": f"L{number:05d}",
                 "patient_id": f"P{patient:05d}",
             }
-            row |= {"mask": f"masks/{stem}.png", "source": "lentigo phantom", "license": "CC0-1.0"}
+            row |= {"mask": f"masks/{stem}.png", "source": "lentigo synthetic lesion", "license": "CC0-1.0"}
             shots.append(row | {"seed": seed * 1_000_000 + number, "view": view})
     return shots
 

@@ -94,7 +94,7 @@ def test_answers_go_to_a_table_too(run, image, bad, tmp_path):
 
 
 def test_ten_bad_photographs_among_sixty_are_named_and_the_others_answered(run, synthetic_lesions, tmp_path):
-    good = sorted(synthetic_lesions.glob("*/phantom_*.jpg"))
+    good = sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))
     for number in range(60):
         content = good[number % len(good)].read_bytes()
         (tmp_path / f"{number:02d}.jpg").write_bytes(content[: 40 * number] if number % 6 == 3 else content)
@@ -421,7 +421,7 @@ def test_audit_prints_the_object_of_the_contract_and_lists_what_cannot_be_read(
         {name.rsplit("_", 1)[0] for name in (duplicate["a"], duplicate["b"])}
         for duplicate in facts["duplicates"]
     ]
-    assert lesions and all(len(names) == 1 for names in lesions)  # views of one phantom
+    assert lesions and all(len(names) == 1 for names in lesions)  # views of one synthetic lesion
     assert len(facts["unreadable"]) == 1 and (tmp_path / "audit.html").is_file()
 
 

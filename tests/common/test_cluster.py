@@ -129,7 +129,7 @@ def many(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("many")
     write_synthetic_lesions(folder, 80, seed=2)
-    (folder / "benign" / "phantom_bad.jpg").write_bytes(b"no photograph")
+    (folder / "benign" / "synthetic_bad.jpg").write_bytes(b"no photograph")
     return folder
 
 
@@ -168,7 +168,7 @@ def test_rows_are_those_of_one_machine_although_a_node_is_lost(nodes, many):
     assert together == read_rows(alone)
     assert len({row["image"] for row in together}) == len(together) == 161
     assert re.fullmatch(
-        r"1 left out:\n  .*phantom_bad.jpg: not a photograph.*\n.* photographs: .*, 1 left out; threshold "
+        r"1 left out:\n  .*synthetic_bad.jpg: not a photograph.*\n.* photographs: .*, 1 left out; threshold "
         r".*\n",
         errors,
     ), errors

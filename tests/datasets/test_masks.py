@@ -125,7 +125,7 @@ def test_a_split_is_taken_alone_and_the_others_stay_closed(tmp_path):
     assert len(masks) == 1 and not masks.problems
 
 
-def test_phantoms_have_masks_and_both_labels(synthetic_lesions):
+def test_synthetic_lesions_have_masks_and_both_labels(synthetic_lesions):
     masks = load_masks(synthetic_lesions)
     assert len(masks) == 48 and masks.labelled and not masks.problems
 

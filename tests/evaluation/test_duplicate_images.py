@@ -32,7 +32,7 @@ def folder(synthetic_lesions, tmp_path_factory):
             Image.fromarray(draw_synthetic_lesion(side, number).image).save(
                 folder / side / f"new_{number}.png"
             )
-    for number, path in enumerate(sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[:6]):
+    for number, path in enumerate(sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[:6]):
         Image.open(path).transpose(Image.Transpose.ROTATE_90).save(
             folder / path.parent.name / f"{number}.png"
         )
@@ -51,7 +51,7 @@ def test_copies_of_training_photographs_are_found_in_other_files(searched):
     _, copies = searched
     assert len({copy.image for copy in copies}) == 6 and not any("new_" in copy.image for copy in copies)
     assert {copy.kind for copy in copies} <= {"near", "partial"} and all(
-        "phantom_" in copy.training_image for copy in copies
+        "synthetic_" in copy.training_image for copy in copies
     )
 
 
@@ -101,7 +101,7 @@ def test_a_given_duplicate_group_is_kept(run, folder, tmp_path):
 def again(synthetic_lesions, tmp_path_factory):
     """All synthetic lesions saved again as JPEG of quality 85: other files, the same pictures."""
     folder = tmp_path_factory.mktemp("again")
-    for path in synthetic_lesions.glob("*/phantom_*.jpg"):
+    for path in synthetic_lesions.glob("*/synthetic_*.jpg"):
         (folder / path.parent.name).mkdir(exist_ok=True)
         Image.open(path).save(folder / path.parent.name / path.name, quality=85)
     return folder

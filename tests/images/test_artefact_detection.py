@@ -84,7 +84,7 @@ def test_bubbles_of_the_gel_are_none_of_them():
     assert np.mean([not named(draw(add_bubbles, seed=seed)) for seed in range(20)]) >= 0.9
 
 
-def test_phantoms_without_artefacts_have_few(monkeypatch):
+def test_synthetic_lesions_without_artefacts_have_few(monkeypatch):
     monkeypatch.setattr(synthetic_lesions, "ARTEFACTS", ())
     images = [
         synthetic_lesions.draw_synthetic_lesion(label, seed).image

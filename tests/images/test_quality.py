@@ -63,7 +63,7 @@ def cut(pixels: np.ndarray) -> float | None:
     return measure_quality(pixels).cut_off
 
 
-def test_nearly_all_plain_phantoms_pass():
+def test_nearly_all_plain_synthetic_lesions_pass():
     assert np.mean([not kinds(image, (600, 450)) for image in PHANTOMS]) >= 0.95
 
 
@@ -75,7 +75,7 @@ def test_nearly_all_plain_phantoms_pass():
         ("dark", lambda pixels: lit(pixels, 0.25)),
     ],
 )
-def test_damage_is_found_in_every_phantom(kind, damage):
+def test_damage_is_found_in_every_synthetic_lesion(kind, damage):
     assert share(kind, [damage(image) for image in PHANTOMS]) == 1
 
 

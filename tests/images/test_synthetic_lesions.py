@@ -13,7 +13,7 @@ LABELS = ("benign", "malignant")
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    out = tmp_path_factory.mktemp("phantoms") / "set"
+    out = tmp_path_factory.mktemp("synthetic") / "set"
     return out, write_synthetic_lesions(out, 24, seed=3, size=48)
 
 
@@ -124,7 +124,7 @@ def test_the_same_seed_writes_the_same_files(tmp_path):
 def test_progress_watches_the_work_by_name_and_number(tmp_path):
     seen = []
     write_synthetic_lesions(tmp_path, 2, size=32, progress=lambda shots, **facts: seen.append(facts) or shots)
-    assert seen == [{"total": 4, "label": "phantoms"}]
+    assert seen == [{"total": 4, "label": "synthetic lesions"}]
 
 
 @pytest.mark.parametrize("wrong", [{"count": 0}, {"count": 1, "size": 8}, {"count": 1, "seed": -1}])

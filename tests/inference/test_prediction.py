@@ -30,7 +30,7 @@ def test_photographs_differ_in_their_answers(run, synthetic_lesions):
     """Of the toy itself: where all answers are alike, the other tests here say nothing."""
     logits = [
         answer.logit
-        for answer in Predictor(run, fp32=True).answer(sorted(synthetic_lesions.glob("*/phantom_*.jpg")))
+        for answer in Predictor(run, fp32=True).answer(sorted(synthetic_lesions.glob("*/synthetic_*.jpg")))
         if isinstance(answer, Answer)
     ]
     assert np.std(logits) > 0.1 and len(np.unique(np.round(logits, 4))) > 40

@@ -158,7 +158,7 @@ def test_a_missing_library_is_named_with_its_cure(copy, out, monkeypatch, module
     assert f"pip install '{cure}" in str(caught.value) and not out.exists()
 
 
-def test_phantoms_stand_in_for_photographs_that_are_gone(copy):
+def test_synthetic_lesions_stand_in_for_photographs_that_are_gone(copy):
     splits = (copy / "splits.csv").read_text()
     (copy / "splits.csv").write_text(splits.replace(".jpg", ".gone"))
     bundle = open_bundle_again(copy)

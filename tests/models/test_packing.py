@@ -38,7 +38,7 @@ def test_half_as_large_and_nothing_of_the_training_photographs(run, packed):
     }
     for name in ("card.json", "model_card.md"):
         text = (packed.folder / name).read_text()
-        assert "phantom_" not in text and str(run.parent.parent) not in text
+        assert "synthetic_" not in text and str(run.parent.parent) not in text
 
 
 def test_it_answers_as_the_run_does(run, packed, image):

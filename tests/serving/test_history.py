@@ -213,7 +213,7 @@ def test_forgetting_needs_the_folder_where_photographs_are_kept(lentigo, filled)
 
 
 def test_what_is_old_is_forgotten_with_its_photographs(lentigo, filled, db, tmp_path):
-    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "phantom.png"
+    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "synthetic.png"
     Image.fromarray(draw_synthetic_lesion("benign", seed=1).image).save(content)
     young = make_record(created=datetime.now(UTC), kept=True)
     with open_store(db) as store:
@@ -236,7 +236,7 @@ def test_what_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_pa
     known = make_record(kept=True)
     with open_store(db) as store:
         store.add([known])
-    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "phantom.png"
+    folder, content = ImageFolder(tmp_path / "kept"), tmp_path / "synthetic.png"
     Image.fromarray(draw_synthetic_lesion("benign", seed=1).image).save(content)
     stray, fresh = "a1" * 32, "b2" * 32
     for sha256 in (stray, fresh, known.sha256):

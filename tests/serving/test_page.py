@@ -209,7 +209,7 @@ def test_the_heatmap_is_red_where_it_speaks_for_malignant_and_blue_where_against
     show_result(page, draw("benign", 4))
     grid = np.array(service.records(limit=1)[0]["heatmap"])
     assert grid.min() < -grid.max() / 4 and grid.max() > -grid.min() / 4, (
-        "expected a photograph that speaks for both classes: draw another phantom"
+        "expected a photograph that speaks for both classes: draw another synthetic lesion"
     )
     script = """(canvas, places) => {
       const whole = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);

@@ -67,7 +67,7 @@ def list_validation(out):
 @pytest.fixture(scope="module")
 def pixels(synthetic_lesions):
     return np.stack(
-        [read_image(path).pixels for path in sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::16]]
+        [read_image(path).pixels for path in sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[::16]]
     )
 
 
@@ -125,7 +125,7 @@ def test_folds_on_a_trunk_that_was_fine_tuned_refuse_by_its_middle(ensemble, giv
     known = [
         answer.in_distribution
         for answer in Predictor(training.bundle).predict(
-            sorted(synthetic_lesions.glob("*/phantom_*.jpg"))[::4]
+            sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[::4]
         )
     ]
     assert np.mean(known) > 0.9

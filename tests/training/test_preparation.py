@@ -206,7 +206,7 @@ def test_a_run_that_dropped_them_is_not_marked_and_counts_them(leaking, weight_f
 
 def test_validation_is_drawn_with_duplicates_on_one_side(leaking, marked):
     splits = pd.read_csv(marked / "splits.csv")
-    lesion = splits["image"].str.extract(r"phantom_(\d+)_", expand=False)
+    lesion = splits["image"].str.extract(r"synthetic_(\d+)_", expand=False)
     assert (splits.groupby(lesion)["split"].nunique() == 1).all() and (
         splits.groupby("group")["split"].nunique() == 1
     ).all()

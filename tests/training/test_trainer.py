@@ -32,7 +32,7 @@ SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_s
 
 
 @pytest.fixture
-def split_phantoms(synthetic_lesions, tmp_path):
+def split_lesions(synthetic_lesions, tmp_path):
     """Synthetic lesions with a test split whose files are no photographs: whoever learns from them fails."""
     folder = shutil.copytree(synthetic_lesions, tmp_path / "photos")
     table = pd.read_csv(folder / "manifest.csv")
@@ -66,9 +66,9 @@ def test_the_card_holds_the_best_epoch_of_validation(run):
     )  # the head ran in fp32: of 15 pairs one may change places
 
 
-def test_nothing_is_learned_from_the_test_split(split_phantoms, weight_file, tmp_path):
+def test_nothing_is_learned_from_the_test_split(split_lesions, weight_file, tmp_path):
     training = train(
-        split_phantoms,
+        split_lesions,
         tmp_path / "run",
         find_recipe("seed", backbone="mobilenetv3small", epochs=1),
         weights=weight_file("mobilenetv3small"),

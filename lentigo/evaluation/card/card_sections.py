@@ -535,7 +535,7 @@ def describe_biases(card: dict[str, Any]) -> Section:
             "Synthetic lesions are among the photographs: drawn by Lentigo, not taken of people. What is "
             "learned from them says nothing of lesions.",
         )
-        if "lentigo phantom" in sources
+        if "lentigo synthetic lesion" in sources
         else ()
     )
     return Section(
