@@ -96,7 +96,7 @@ def write_audit(audit: Audit) -> str:
             flag: [(image, show_image(image)) for image in spread_out(audit.list_flawed(flag))]
             for flag in (*FLAWS, *ARTEFACTS)
         },
-        floor_bars=list_bars(audit),
+        baseline_bars=list_bars(audit),
         short=partial(shorten, audit.name),
     )
 

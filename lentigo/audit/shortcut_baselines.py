@@ -23,6 +23,7 @@ from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
 from lentigo.common.intervals import measure_scores
+from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, ImageError
@@ -94,17 +95,12 @@ class ShortcutBaselines:
         ci: dict[str, list[float] | None] = {"majority_accuracy": list(self.majority_ci)}
         for name, floor in self.shortcut_baselines.items():
             for score in ("auroc", "accuracy"):
-                values[f"{name}_{score}"] = known(getattr(floor, score)) if floor else None
+                values[f"{name}_{score}"] = replace_nan(getattr(floor, score)) if floor else None
                 ci[f"{name}_{score}"] = (
-                    list(floor.ci[score]) if floor and known(floor.ci[score][0]) is not None else None
+                    list(floor.ci[score]) if floor and replace_nan(floor.ci[score][0]) is not None else None
                 )
         counts = {name: getattr(self, name) for name in ("n", "n_malignant", "groups", "folds", "fitted_to")}
         return {**counts, **values, "ci": ci, "problems": [asdict(problem) for problem in self.problems]}
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else value
 
 
 def measure_shortcut_baselines(

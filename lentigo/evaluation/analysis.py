@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_shortcut_baselines
+from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
@@ -68,20 +69,11 @@ class Analysis:
             "risk_coverage": self.risk_coverage.to_json(),
             "subgroups": [row.to_json() for row in self.subgroups],
             "shortcut_baselines": self.shortcut_baselines.to_json(),
-            "stress": [clear_nan(asdict(row)) for row in self.stress],
+            "stress": [replace_nan(asdict(row)) for row in self.stress],
             "comparison": self.comparison and self.comparison.to_json(),
             "contamination_of_other": self.contamination_of_other and self.contamination_of_other.to_json(),
             "mistakes": [asdict(mistake) for mistake in self.mistakes],
         }
-
-
-def clear_nan(value: Any) -> Any:
-    """The same with None for NaN."""
-    if isinstance(value, dict):
-        return {key: clear_nan(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [clear_nan(item) for item in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
 
 
 def analyse(

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
+from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
 from lentigo.errors import DataError
@@ -94,12 +95,12 @@ class Assessment:
         return {
             "n": self.n,
             "n_malignant": self.n_malignant,
-            **{name: known(value) for name, value in asdict(self.metrics).items()},
-            "calibration_slope": known(fit.slope),
-            "calibration_intercept": known(fit.intercept),
+            **{name: replace_nan(value) for name, value in asdict(self.metrics).items()},
+            "calibration_slope": replace_nan(fit.slope),
+            "calibration_intercept": replace_nan(fit.intercept),
             "threshold": self.threshold,
             "threshold_rule": self.threshold_rule,
-            "ci": {name: [known(low), known(high)] for name, (low, high) in ends.items()},
+            "ci": {name: [replace_nan(low), replace_nan(high)] for name, (low, high) in ends.items()},
             "confusion": self.confusion,
             "split": self.split,
             "model": self.model,
@@ -114,11 +115,6 @@ class Assessment:
             "contamination": self.describe_contamination(),
             "problems": [asdict(problem) for problem in self.problems],
         }
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else value
 
 
 def evaluate(

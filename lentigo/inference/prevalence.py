@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.json_values import replace_nan
 from lentigo.errors import UsageError
 
 
@@ -57,16 +58,7 @@ class PredictiveValues:
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that does not exist is null."""
-        values = {**asdict(self), "ppv_ci": list(self.ppv_ci), "npv_ci": list(self.npv_ci)}
-        return {
-            name: [known(end) for end in value] if isinstance(value, list) else known(value)
-            for name, value in values.items()
-        }
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else value
+        return replace_nan(asdict(self))
 
 
 def estimate_predictive_values(

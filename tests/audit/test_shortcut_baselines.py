@@ -90,11 +90,11 @@ def test_a_source_that_gives_the_class_away_is_found(bordered):
     dataset = load_dataset(bordered)
     source = np.where(dataset.malignant == 1, "clinic", "archive")
     source[::10] = "clinic"
-    floor = measure_shortcut_baselines(
+    baseline = measure_shortcut_baselines(
         Dataset("set", dataset.table.assign(source=source))
     ).shortcut_baselines["source_only"]
-    assert floor.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
-    assert 0.9 < floor.auroc < 1
+    assert baseline.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
+    assert 0.9 < baseline.auroc < 1
 
 
 def test_noise_has_a_floor_of_chance():

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.intervals import bootstrap
+from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import name_split
 from lentigo.datasets.masks import MaskSet, load_masks, read_mask
@@ -81,8 +82,8 @@ class MaskAssessment:
         """One object; a value that does not exist is null."""
         return {
             "n": self.n,
-            **{name: known(value) for name, value in self.metrics.items()},
-            "ci": {name: [known(low), known(high)] for name, (low, high) in self.ci.items()},
+            **{name: replace_nan(value) for name, value in self.metrics.items()},
+            "ci": {name: [replace_nan(low), replace_nan(high)] for name, (low, high) in self.ci.items()},
             "not_found": self.not_found,
             "one_box": self.one_box,
             "split": self.split,
@@ -93,11 +94,6 @@ class MaskAssessment:
             "contamination": self.contamination and self.contamination.to_json(),
             "problems": [asdict(problem) for problem in self.problems],
         }
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else value
 
 
 def evaluate_masks(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.intervals import measure_scores
+from lentigo.common.json_values import replace_nan
 from lentigo.images.skin_tone import TONES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")
@@ -57,17 +58,12 @@ class Subgroup:
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that is not claimed is null."""
-        shown = {name: known(getattr(self, name)) for name in SHOWN}
+        shown = {name: replace_nan(getattr(self, name)) for name in SHOWN}
         return (
             asdict(self)
             | shown
-            | {"ci": {name: [known(end) for end in ends] for name, ends in self.ci.items()}}
+            | {"ci": {name: [replace_nan(end) for end in ends] for name, ends in self.ci.items()}}
         )
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else value
 
 
 def tabulate_subgroups(

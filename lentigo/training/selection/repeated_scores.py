@@ -18,6 +18,7 @@ from scipy.special import expit, logit
 from scipy.stats import t
 
 from lentigo.common.intervals import LEVEL, UNKNOWN, widen
+from lentigo.common.json_values import replace_nan
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,7 @@ class Mean:
 
     def to_json(self) -> dict[str, object]:
         """Mean and interval; a value that does not exist is null."""
-        return {"mean": known(self.mean), "ci": [known(end) for end in self.ci]}
-
-
-def known(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else float(value)
+        return replace_nan({"mean": self.mean, "ci": self.ci})
 
 
 def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: float | None = None) -> Mean:
