@@ -1,5 +1,8 @@
 # The only commands that people and CI use: setup, demo, test, check, bench.
-PYTHON ?= python3.11
+# The newest Python that Lentigo is tested with; `make PYTHON=... setup` takes another.
+SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
+	$$name -c '$(SUITABLE)' 2>/dev/null && { echo $$name; break; }; done)
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
@@ -11,6 +14,7 @@ export TF_ENABLE_ONEDNN_OPTS ?= 1
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 was found; expected one: install it, or name it: make PYTHON=/path/to/python3.12 setup"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,export,parquet,archive,heic,serve,postgres,tune,cluster,dev]'
 	touch $(READY)
