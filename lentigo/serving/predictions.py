@@ -130,7 +130,7 @@ def describe_answer(
         width=size[0],
         height=size[1],
         model=panel.name,
-        card=panel.bundle.card["files"]["model.onnx"],
+        model_sha256=panel.bundle.card["files"]["model.onnx"],
         answer={name: said[name] for name in said if name != "image"}
         | {"warnings": list(said["warnings"]), CENTRES: list(answer.centres)},
         measures=asdict(found.measures) if found and found.measures else None,
@@ -150,7 +150,7 @@ def write_record(record: Record) -> dict[str, Any]:
         "created": write_moment(record.created),
         "position": record.position,
         "model": record.model,
-        "card": record.card,
+        "model_sha256": record.model_sha256,
         "sha256": record.sha256,
         "width": record.width,
         "height": record.height,
@@ -169,7 +169,6 @@ def write_record(record: Record) -> dict[str, Any]:
             "verdict": review.verdict,
             "note": review.note,
         },
-        "similar": [],
     }
 
 

@@ -3,14 +3,19 @@ agree.
 """
 
 import json
+import sqlite3
 import threading
+from contextlib import closing
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import inspect, text
-from toys import NOON, make_review
+from sqlalchemy import Boolean, DateTime, MetaData, Table, inspect, text
+from sqlalchemy.types import JSON
+from toys import ANSWER, NOON, make_review
 
 from lentigo.errors import StoreError
 from lentigo.serving.store import migrations
@@ -24,6 +29,7 @@ from lentigo.serving.store.tables import metadata
 def test_the_revision_that_the_store_looks_for_is_the_last():
     scripts = ScriptDirectory(migrations.__path__[0])
     assert scripts.get_heads() == [REVISION] and [s.revision for s in scripts.walk_revisions()] == [
+        "0004",
         "0003",
         "0002",
         "0001",
@@ -92,6 +98,71 @@ def test_an_old_store_moves_forward_with_all_its_rows(url):
         store.log("clinic", "review", "p5")
 
 
+DUMP = Path(__file__).with_name("store_0003.sql")  # of a SQLite file that the Lentigo of revision 0003 wrote
+
+
+def write_dump(url):
+    """A store with the rows of the dump: in SQLite the same file, in PostgreSQL tables of that revision."""
+    database = Database(url)
+    script = DUMP.read_text(encoding="utf-8")
+    if database.is_file:
+        with closing(sqlite3.connect(database.url.database)) as connection:
+            connection.executescript(script)
+    else:
+        with closing(sqlite3.connect(":memory:")) as source, database.writer.begin() as connection:
+            source.row_factory = sqlite3.Row
+            source.executescript(script)
+            move_forward(connection, database.place, "0003")
+            for name in ("lesions", "predictions", "keys", "reviews", "events"):
+                table = Table(name, MetaData(), autoload_with=connection)
+                for row in source.execute(f"SELECT * FROM {name} ORDER BY number"):
+                    connection.execute(table.insert(), convert_row(table, dict(row)))
+    with database.engine.connect() as connection:
+        assert read_revision(connection) == "0003"
+        columns = {column["name"] for column in inspect(connection).get_columns("predictions")}
+    database.engine.dispose()
+    assert "card" in columns
+    assert "model_sha256" not in columns
+
+
+def convert_row(table, row):
+    """A row of SQLite as PostgreSQL takes it, without its number."""
+    del row["number"]
+    for column in table.columns:
+        value = row.get(column.name)
+        if value is None:
+            continue
+        if isinstance(column.type, Boolean):
+            row[column.name] = bool(value)
+        if isinstance(column.type, DateTime):
+            row[column.name] = datetime.fromisoformat(value).replace(tzinfo=UTC)
+        if isinstance(column.type, JSON):
+            row[column.name] = json.loads(value)
+    return row
+
+
+def test_the_hash_of_the_model_keeps_its_value_under_its_new_name(url):
+    write_dump(url)
+    with open_store(url) as store:
+        records = list(store.stream())
+        assert [record.model_sha256 for record in records] == ["c" * 64] * 3
+        assert [(record.request, record.position) for record in records] == [
+            ("second", 0),
+            ("first", 1),
+            ("first", 0),
+        ]
+        assert records[1].review == make_review()
+        assert records[2].answer == ANSWER
+        assert records[2].lesion == store.find_lesion("P017-3").id
+        assert records[0].kept
+        assert store.list_keys()[0].name == "clinic"
+        assert [event.action for event in store.list_events().events] == ["predict", "predict"]
+        with store.database.engine.connect() as connection:
+            columns = {column["name"] for column in inspect(connection).get_columns("predictions")}
+        assert "model_sha256" in columns
+        assert "card" not in columns
+
+
 def test_threads_that_open_an_old_store_at_once_wait_for_each_other(url):
     write_old(url)
     barrier, failures = threading.Barrier(4), []
@@ -119,7 +190,7 @@ def test_a_newer_store_is_refused_and_left_as_it_is(url):
             connection.execute(text(f"UPDATE {VERSION_TABLE} SET version_num = '0099'"))
     with pytest.raises(
         StoreError,
-        match=r"is of revision 0099, this Lentigo knows those up to 0003; expected the Lentigo that wrote "
+        match=r"is of revision 0099, this Lentigo knows those up to 0004; expected the Lentigo that wrote "
         r"it, or a newer one: pip install -U lentigo",
     ):
         open_store(url)

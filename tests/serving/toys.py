@@ -37,7 +37,7 @@ def make_record(
         "width": 600,
         "height": 450,
         "model": "toy",
-        "card": "c" * 64,
+        "model_sha256": "c" * 64,
         "answer": ANSWER | {"label": label},
         "measures": {"area_px": 1234.5, "colours": ["red", "black"]},
         "heatmap": [[0.25] * 7] * 7,

@@ -99,7 +99,7 @@ class Prediction(BaseModel):
     created: datetime
     position: int
     model: str
-    card: str
+    model_sha256: str
     sha256: str
     width: int
     height: int
@@ -120,7 +120,6 @@ class Prediction(BaseModel):
     outline: list[list[list[float]]] | None
     kept: bool
     review: Review | None
-    similar: list[Any]
 
 
 class Predictions(BaseModel):

@@ -15,7 +15,7 @@ PLAIN = (
     "id",
     "created",
     "model",
-    "card",
+    "model_sha256",
     "sha256",
     "width",
     "height",

@@ -21,7 +21,7 @@ class Record:
     image; `measures` the lesion's area, diameter and the like with their units; `heatmap` 7 x 7 numbers;
     `outline` polygons in pixels of the photograph.
 
-    `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the
+    `model_sha256` is the hash of the model's graph. `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the
     photograph within it: the pair is unique for a key, so that a request that is sent again is answered from
     the store and never written twice. `fingerprint` is a hash of all that the request asked: another request
     of that name has another one.
@@ -36,7 +36,7 @@ class Record:
     width: int
     height: int
     model: str
-    card: str
+    model_sha256: str
     answer: dict[str, Any]
     measures: dict[str, Any] | None = None
     heatmap: list[list[float]] | None = None

@@ -109,7 +109,7 @@ predictions = Table(
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
     Column("model", Words(200), nullable=False),
-    Column("card", Words(200), nullable=False),
+    Column("model_sha256", Words(200), nullable=False),
     Column("label", Words(20), nullable=False),
     Column("answer", Values, nullable=False),
     Column("measures", Values),

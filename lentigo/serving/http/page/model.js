@@ -36,10 +36,10 @@ export function showModels() {
 }
 
 function showModel(model) {
-  const { distance_limit: limit, risk } = model.refusal;
+  const { distance_limit: limit, alpha } = model.refusal;
   const refusals = [
     limit && `beyond a distance of ${round(limit, 1)} from the photographs that it knows`,
-    risk && `where conformal prediction at a risk of ${risk} does not leave exactly the label`,
+    alpha && `where conformal prediction at an alpha of ${alpha} does not leave exactly the label`,
   ];
   return make("section", {}, make("h2", {}, model.name), make("p", { class: "lead" }, model.disclaimer),
     listFacts([

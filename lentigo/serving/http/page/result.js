@@ -30,7 +30,6 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
       showDiagnosis(prediction),
       showMeasures(prediction),
       section("A reader’s verdict", showReview(prediction, changed)),
-      showSimilar(prediction),
       section("Record", listFacts(listRecord(prediction)), disclaimer, showActions(prediction))));
 }
 
@@ -63,18 +62,11 @@ function showMeasures({ measures }) {
   return section("Measures of the lesion", facts.length ? listFacts(facts) : make("p", { class: "quiet" }, "No lesion was found, so nothing was measured."));
 }
 
-/** Known cases that look alike, where the service gives some. */
-function showSimilar({ similar }) {
-  if (!similar?.length) return null;
-  const describe = (one) => [LABELS[one.label] ?? one.label, one.similarity !== undefined && `similarity ${percent(one.similarity)}`, one.source];
-  return section("Similar cases", make("ul", {}, similar.map((one) => make("li", {}, describe(one).filter(Boolean).join(", ")))));
-}
-
 function listRecord(prediction) {
   return [
     ["Answered", moment(prediction.created)], ["Taken", prediction.taken && day(prediction.taken)],
     ["Lesion", prediction.lesion && make("a", { href: `#/lesions/${encodeURIComponent(prediction.lesion)}` }, "its history")],
-    ["Model", prediction.model], ["Card", make("a", { href: "#/model" }, String(prediction.card).slice(0, 16))],
+    ["Model", prediction.model], ["Model’s SHA-256", make("a", { href: "#/model" }, String(prediction.model_sha256).slice(0, 16))],
     ["Photograph", `${prediction.width} × ${prediction.height} px, ${prediction.kept ? "kept" : "not kept"} by the service`],
     ["SHA-256", make("code", {}, prediction.sha256)], ["Record", make("code", {}, prediction.id)],
   ];

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, inspect, text
 
 from lentigo.errors import StoreError
 
-REVISION = "0003"  # the last of `versions`
+REVISION = "0004"  # the last of `versions`
 VERSION_TABLE = "lentigo_version"
 
 _moving = threading.Lock()  # Alembic's context belongs to the whole process
