@@ -31,7 +31,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--price", type=float, default=0.05, help="of a processor for an hour")
     options = parser.parse_args()
-    from lentigo.images.photographs import find_images
+    from lentigo.images.listing import find_images
 
     paths = [str(path) for path in find_images(options.images)] * options.repeat
     alone = measure_plain(options.run, paths)
@@ -67,7 +67,7 @@ def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, floa
     """Seconds until a cluster of so many workers has answered once each, and its photographs a second after
     that.
     """
-    from lentigo.common.cluster import LOCAL, join_cluster
+    from lentigo.common.parallel.cluster import LOCAL, join_cluster
     from lentigo.inference.distributed import predict_on
     from lentigo.models.bundle import find_bundle
 

@@ -41,7 +41,8 @@ from lentigo.duplicates.perceptual_hashes import (
     read_frame,
     reduce_pixels,
 )
-from lentigo.images.photographs import find_images, read_image
+from lentigo.images.listing import find_images
+from lentigo.images.photographs import read_image
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 

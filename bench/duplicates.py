@@ -109,7 +109,7 @@ def main() -> None:
 
 def list_images(folders: list[str], limit: int | None, rng: np.random.Generator) -> list[Path]:
     """All photographs of some folders, or `limit` of them by chance."""
-    from lentigo.images.photographs import find_images
+    from lentigo.images.listing import find_images
 
     found = [path for folder in folders for path in find_images(folder)]
     return found if limit is None else [found[row] for row in rng.permutation(len(found))[:limit]]
@@ -282,7 +282,7 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     """A row for each count: the words of that many photographs looked up, each with the features of four real
     ones mixed, so that words are as common as they are.
     """
-    from lentigo.common.threads import open_pool
+    from lentigo.common.parallel.threads import open_pool
     from lentigo.duplicates.candidates import WordIndex
     from lentigo.duplicates.duplicates import NEIGHBOURS
     from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint

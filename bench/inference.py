@@ -21,7 +21,7 @@ def main() -> None:
         "photos", metavar="FOLDER", help="photographs to measure with, all of them for the row of files"
     )
     options = parser.parse_args()
-    from lentigo.images.photographs import find_images
+    from lentigo.images.listing import find_images
     from lentigo.inference.benchmark import measure_machine
     from lentigo.models.bundle import open_bundle
 

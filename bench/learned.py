@@ -15,9 +15,10 @@ from pathlib import Path
 
 from tables import print_table
 
-from lentigo.common.files import hash_file, stage_folder
+from lentigo.common.files import stage_folder
+from lentigo.common.hashing import hash_file
 from lentigo.duplicates.perceptual_hashes import hash_images
-from lentigo.images.photographs import find_images
+from lentigo.images.listing import find_images
 from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle
 from lentigo.models.training_record import (
     BYTES_EACH,

@@ -144,7 +144,7 @@ def draw_seeds() -> dict[str, bytes]:
     """Sound files by name: one lesion, drawn by program, in all formats, modes and habits of cameras and
     programs.
     """
-    from lentigo.images.photographs import AVIF
+    from lentigo.images.decoding.formats import AVIF
     from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
     image = Image.fromarray(draw_synthetic_lesion("malignant", 7, size=96).image)

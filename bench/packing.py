@@ -13,7 +13,8 @@ import numpy as np
 import onnx
 import pandas as pd
 
-from lentigo.common.files import hash_readable, write_text, write_whole
+from lentigo.common.files import write_text, write_whole
+from lentigo.common.hashing import hash_readable
 from lentigo.models.bundle import (
     GRAPH,
     HISTORY,

@@ -59,7 +59,7 @@ def main() -> None:
 
 def sample_photos(folders: list[str], count: int | None) -> list[Path]:
     """`count` photographs by chance, or all."""
-    from lentigo.images.photographs import find_images
+    from lentigo.images.listing import find_images
 
     found = [path for folder in folders for path in find_images(folder)]
     chosen = np.random.default_rng(0).permutation(len(found))[:count]

@@ -16,8 +16,10 @@ from PIL import Image
 from tables import describe_machine, print_table
 
 from lentigo.common.intervals import estimate_share
+from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
-from lentigo.images.photographs import SIDE, Problem, list_images
+from lentigo.images.photographs import SIDE
+from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Prediction, Predictor
 
 SEED = 77  # other pictures than those that set the limit

@@ -18,12 +18,14 @@ import numpy as np
 from scipy.special import logit
 from tables import describe_machine, print_table
 
-from lentigo.common.files import hash_file, write_text, write_whole
+from lentigo.common.files import write_text, write_whole
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import estimate_intervals, measure
+from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions
-from lentigo.images.photographs import SIDE, DecodedImage, list_images, stream_images
+from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.inference.decision import DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference

@@ -24,7 +24,9 @@ import pandas as pd
 from tables import describe_machine, print_table
 
 from lentigo.datasets.masks import list_masks
-from lentigo.images.photographs import SIDE, Problem, find_images
+from lentigo.images.listing import find_images
+from lentigo.images.photographs import SIDE
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask
 from lentigo.inference.lesions.search import surround
 from lentigo.inference.lesions.tiles import shrink_square

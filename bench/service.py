@@ -238,7 +238,7 @@ def is_open(port: int) -> bool:
 def find_bodies(folder: Path | None) -> list[bytes]:
     """Up to 64 photographs as files."""
     if folder is not None:
-        from lentigo.images.photographs import find_images
+        from lentigo.images.listing import find_images
 
         return [path.read_bytes() for path in find_images(folder)[:64]]
     import io

@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args()
-    from lentigo.images.photographs import find_images
+    from lentigo.images.listing import find_images
     from lentigo.inference.prediction import Predictor
 
     answers = Predictor(options.run).predict(islice(cycle(find_images(options.images)), options.count))

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.images.photographs import HEIC, try_image
+from lentigo.images.decoding.formats import HEIC
+from lentigo.images.photographs import try_image
 
 BENCH = Path(__file__).parents[1] / "bench"
 

@@ -14,9 +14,9 @@ import pandas as pd
 
 from lentigo.audit.inspection import Inspection, inspect_images
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baselines
-from lentigo.common.cluster import Cluster
 from lentigo.common.file_names import resolve_name
 from lentigo.common.intervals import estimate_share
+from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
 from lentigo.datasets.folders import subfolders
@@ -26,7 +26,8 @@ from lentigo.duplicates.duplicates import Duplicate, Duplicates, pair_fingerprin
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
 from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
-from lentigo.images.photographs import Problem, find_images, list_images, scan_images
+from lentigo.images.listing import find_images, list_images, scan_images
+from lentigo.images.problems import Problem
 from lentigo.images.quality import LIMITS
 from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks

@@ -10,13 +10,14 @@ from functools import partial
 import numpy as np
 
 from lentigo.audit.shortcut_baselines import describe_facts
-from lentigo.common.cluster import Cluster
+from lentigo.common.parallel.cluster import Cluster
+from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.threads import open_pool
 from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
 from lentigo.errors import ImageError
 from lentigo.images.artefacts.artefact_detection import Artefacts, find_artefacts
-from lentigo.images.photographs import Problem, decode_image, give_up_image, hold_pixels, read_content
+from lentigo.images.photographs import decode_image, hold_pixels, read_content
+from lentigo.images.problems import Problem, give_up_image
 from lentigo.images.quality import Flaw, judge_quality, measure_quality
 from lentigo.images.skin_tone import estimate_ita
 

@@ -21,7 +21,8 @@ from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import render_page
 from lentigo.duplicates.duplicates import KINDS, Duplicate, Transformation
 from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
-from lentigo.images.photographs import DecodedImage, Problem, try_image
+from lentigo.images.photographs import DecodedImage, try_image
+from lentigo.images.problems import Problem
 from lentigo.splits.partition import Conflict
 
 TILE, QUALITY = 168, 80  # pixels of a picture's longer side, and its JPEG quality

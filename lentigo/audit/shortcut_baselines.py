@@ -27,15 +27,10 @@ from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, ImageError
-from lentigo.images.photographs import (
-    FORMATS,
-    SIDE,
-    Problem,
-    decode_image,
-    name_damage,
-    open_image,
-    read_content,
-)
+from lentigo.images.decoding.formats import FORMATS
+from lentigo.images.decoding.opening import name_damage, open_image
+from lentigo.images.photographs import SIDE, decode_image, read_content
+from lentigo.images.problems import Problem
 from lentigo.images.skin_tone import mask_ring
 
 CELLS = 8  # along a side of the thumbnail

@@ -675,7 +675,7 @@ def info(
     as_json: Json = False,
 ) -> None:
     """This version of Lentigo, its weights, backbones and recipes; or what a RUN is."""
-    from lentigo.common.files import CACHE_VARIABLE, cache_folder
+    from lentigo.common.user_folders import CACHE_VARIABLE, cache_folder
     from lentigo.evaluation.ledger import LEDGER_VARIABLE, ledger_path
     from lentigo.models.bundle import describe_bundle, open_bundle
     from lentigo.models.networks.backbones import BACKBONES
@@ -704,7 +704,7 @@ def info(
 
 def name_folder(path: Path, variable: str) -> str:
     """A place for people; what to do where there is none."""
-    from lentigo.common.files import NO_HOME
+    from lentigo.common.user_folders import NO_HOME
 
     return (
         f"none, since no home folder is known (set {variable})" if path.is_relative_to(NO_HOME) else str(path)

@@ -161,7 +161,7 @@ def print_lines(
     answers: Iterable[Any], describe: Callable[[Any], str], count: int | None, as_json: bool
 ) -> None:
     """Prints each answer as it comes, and lists the problems at the end."""
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     lines: list[Any] = []
     stream = (

@@ -22,7 +22,7 @@ LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int | None]:
     """Photographs and problems, and their number. Names on standard input are taken as they come, their
     number None, unless the `whole` list is wanted first."""
-    from lentigo.images.photographs import list_images
+    from lentigo.images.listing import list_images
     from lentigo.inference.prediction import gather_images
 
     if "-" in images and not whole:
@@ -33,7 +33,7 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
 
 def list_readable(images: Iterable[Any]) -> list[Any]:
     """The photographs among photographs and problems."""
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     return [image for image in images if not isinstance(image, Problem)]
 
@@ -74,7 +74,7 @@ def print_answers(
 
     Raises `DataError` where there is none, and `KeyboardInterrupt` with how far it came.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     try:
         with watch_answers() as bars:
@@ -92,7 +92,7 @@ def print_answer(answer: Any, more: dict[str, Any], as_json: bool) -> None:
     """A prediction or a problem with what its explanation adds, as JSON; for people a line for each
     prediction.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     if as_json:
         entries = dataclasses.asdict(answer) if isinstance(answer, Problem) else answer.to_json()
@@ -128,7 +128,7 @@ def open_cluster(address: str | None) -> AbstractContextManager[Any]:
     """The cluster at an address, in a context that leaves it at the end; None without an address."""
     if address is None:
         return nullcontext()
-    from lentigo.common.cluster import join_cluster
+    from lentigo.common.parallel.cluster import join_cluster
 
     return join_cluster(address)
 
@@ -162,7 +162,7 @@ class Record:
 
     def append(self, answer: Any) -> None:
         """A prediction or a problem more."""
-        from lentigo.images.photographs import Problem
+        from lentigo.images.problems import Problem
 
         self.count += 1
         if self.path is not None and self.writer is None:

@@ -294,7 +294,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
     Nothing is kept meanwhile, so what no record names now is nobody's. Without `yes` says what would go, as a
     `UsageError`.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
     from lentigo.serving.store.kept_images import ImageFolder
 
     count, kept = store.count_old(before)

@@ -149,7 +149,7 @@ def require_ending(option: str, path: Path | None, endings: tuple[str, ...], con
 
 def report_problems(answers: Iterable[Any]) -> None:
     """Lists the problems among answers, and ends with exit code 3 where there was any."""
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     problems = [answer for answer in answers if isinstance(answer, Problem)]
     if problems:

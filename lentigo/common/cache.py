@@ -15,7 +15,8 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from lentigo.common.files import CACHE_VARIABLE, NO_HOME, cache_folder, name_full_disk, write_whole
+from lentigo.common.files import name_full_disk, write_whole
+from lentigo.common.user_folders import CACHE_VARIABLE, NO_HOME, cache_folder
 from lentigo.errors import SpaceError
 
 # Begins a kept file; then follow 64 hexadecimal digits, the end of the line, and the content

@@ -8,6 +8,7 @@ and leads to its file again where that is opened.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import unicodedata
@@ -17,6 +18,7 @@ SPELLED = re.compile(r"\\udc([89a-f][0-9a-f])")
 COMMANDS = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 )  # control letters, line ends and turns of direction in Unicode
+MAX_STEM_BYTES = 180  # of a name that is made of a photograph's: endings and temporary names are longer
 OLD_CODES = ("latin-1", "cp1252", "cp437")  # of ZIPs and disks before UTF-8
 
 
@@ -125,3 +127,23 @@ def spell_all(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [spell_all(item) for item in value]
     return value
+
+
+def shorten_name(name: str, most: int = MAX_STEM_BYTES) -> str:
+    """A name of a file that leaves room for an ending: names have 255 bytes at most.
+
+    Args:
+        name: without an ending.
+        most: bytes at most.
+
+    Returns:
+        The name, or its beginning and eight digits of its hash.
+
+    >>> shorten_name("mole"), len(shorten_name("m" * 255))
+    ('mole', 180)
+    """
+    content = os.fsencode(name)
+    if len(content) <= most:
+        return name
+    ending = "-" + hashlib.sha256(content).hexdigest()[:8]
+    return content[: most - len(ending)].decode("utf-8", "ignore") + ending

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import json
 import os
 import re
-import select
 import shutil
 import stat
 import tempfile
@@ -16,9 +14,11 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
-from lentigo.common.file_names import find_name, spell_all
+from lentigo.common.file_names import spell_all
+from lentigo.common.file_reading import open_at_once
+from lentigo.common.user_folders import CACHE_VARIABLE, cache_folder
 from lentigo.errors import SpaceError
 
 try:
@@ -26,11 +26,6 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pixels of 16 bits, not compressed
-PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
-PIECE = 1 << 20  # bytes that are read at once
-LONGEST_STEM = 180  # bytes of a name that is made of a photograph's: endings and temporary names are longer
-PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
 UNSYNCED = (
     errno.EINVAL,
     errno.ENOTSUP,
@@ -67,26 +62,6 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
         if variable:
             cure += f" by {variable}"
         raise SpaceError(f"{path}: could not be written ({error.strerror or error}); {cure}") from error
-
-
-def shorten_name(name: str, most: int = LONGEST_STEM) -> str:
-    """A name of a file that leaves room for an ending: names have 255 bytes at most.
-
-    Args:
-        name: without an ending.
-        most: bytes at most.
-
-    Returns:
-        The name, or its beginning and eight digits of its hash.
-
-    >>> shorten_name("mole"), len(shorten_name("m" * 255))
-    ('mole', 180)
-    """
-    content = os.fsencode(name)
-    if len(content) <= most:
-        return name
-    ending = "-" + hashlib.sha256(content).hexdigest()[:8]
-    return content[: most - len(ending)].decode("utf-8", "ignore") + ending
 
 
 @contextmanager
@@ -324,151 +299,3 @@ def parse_json(text: str | bytes) -> Any:
         return json.loads(text)
     except RecursionError as error:
         raise ValueError("lists or objects are nested too deeply") from error
-
-
-def hash_bytes(*parts: bytes) -> str:
-    """The SHA-256 of the parts, each preceded by its length, as 64 hexadecimal digits."""
-    digest = hashlib.sha256()
-    for part in parts:
-        digest.update(len(part).to_bytes(8, "little"))
-        digest.update(part)
-    return digest.hexdigest()
-
-
-def open_regular(path: str | Path) -> BinaryIO:
-    """Opens a file to be read, without waiting for a pipe that nobody writes to.
-
-    Args:
-        path: of a regular file, or the name that a shell gives to a pipe.
-
-    Raises:
-        OSError: where there is none, or it is a pipe, a device or a socket: those may never end.
-    """
-    file = open(find_name(path), "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
-    mode = os.fstat(file.fileno()).st_mode
-    if not stat.S_ISREG(mode) and not (is_piped(path) and stat.S_ISFIFO(mode)):
-        file.close()
-        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-        raise OSError(errno.EINVAL, f"{kind}, not a file: save what it gives first")
-    return file
-
-
-def open_at_once(path: str, flags: int) -> int:
-    """A file descriptor; a pipe without a writer is not waited for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def is_piped(path: str | Path) -> bool:
-    """Whether a name is one that a shell gives to a pipe, as in `lentigo predict <(unpack mole.jpg.gz)`.
-
-    >>> is_piped("/dev/fd/63"), is_piped("mole.jpg")
-    (True, False)
-    """
-    return str(path).startswith(PIPED)
-
-
-def read_regular(path: str | Path, most: int = MOST_FILE) -> bytes:
-    """The content of a file.
-
-    Args:
-        path: as for `open_regular`.
-        most: bytes at most.
-
-    Raises:
-        OSError: as `open_regular`, for a file with more than `most` bytes, and for a pipe that gives nothing
-            for too long.
-        ValueError: for a name that no file can have.
-    """
-    with open_regular(path) as file:
-        status = os.fstat(file.fileno())
-        if stat.S_ISFIFO(status.st_mode):
-            content = read_pipe(file.fileno(), most)
-        elif status.st_size > most:
-            content = b""
-        else:
-            content = file.read(most + 1)  # some files, as of /proc, are longer than they say
-        if max(status.st_size, len(content)) > most:
-            raise OSError(errno.EFBIG, f"more than {most / 1e6:.0f} MB; expected a smaller file")
-        return content
-
-
-def read_pipe(descriptor: int, most: int) -> bytes:
-    """What a pipe gives until it is closed, at most one byte more than `most`. Raises `TimeoutError`."""
-    pieces, size, end = [], 0, time.monotonic() + PIPE_SECONDS
-    while size <= most:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
-        if not ready:
-            raise TimeoutError(errno.ETIMEDOUT, f"the pipe was not closed within {PIPE_SECONDS:.0f} seconds")
-        piece = os.read(descriptor, min(PIECE, most + 1 - size))
-        if not piece:
-            break
-        pieces.append(piece)
-        size += len(piece)
-    return b"".join(pieces)
-
-
-def hash_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content, as 64 hexadecimal digits."""
-    with open_regular(path) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def hash_readable(path: str | Path) -> str:
-    """The SHA-256 of a file, "" where it cannot be read."""
-    try:
-        return hash_file(path)
-    except (OSError, ValueError):
-        return ""
-
-
-CACHE_VARIABLE = "LENTIGO_CACHE"
-NO_HOME = Path(os.devnull) / "lentigo"  # nothing can be written there, nor read
-
-
-def cache_folder() -> Path:
-    """Where Lentigo keeps what it can compute again.
-
-    Returns:
-        $LENTIGO_CACHE, else the user's own cache folder; `NO_HOME` for a user without a home.
-    """
-    chosen = os.environ.get(CACHE_VARIABLE)
-    return Path(chosen) if chosen else user_folder("XDG_CACHE_HOME", ".cache")
-
-
-def data_folder() -> Path:
-    """Where Lentigo keeps what must stay: the ledger and the service's store.
-
-    Returns:
-        The folder of this program in the user's own data folder; `NO_HOME` for a user without a home.
-    """
-    return user_folder("XDG_DATA_HOME", ".local", "share")
-
-
-def user_folder(variable: str, *places: str) -> Path:
-    """The folder of this program in the one that a variable names, else in one below the user's home."""
-    chosen = os.environ.get(variable)
-    if chosen:
-        return Path(chosen) / "lentigo"
-    try:
-        return Path.home().joinpath(*places, "lentigo")
-    except RuntimeError:  # neither $HOME nor the list of users says where
-        return NO_HOME
-
-
-@contextmanager
-def set_environment(values: dict[str, str | None]) -> Iterator[None]:
-    """Sets variables of the environment, and puts back what there was.
-
-    Args:
-        values: By its name each variable's value meanwhile; None leaves one as it is.
-    """
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: value for name, value in values.items() if value is not None})
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.common.cache import shared_folder
-from lentigo.common.files import set_environment, write_whole
+from lentigo.common.files import write_whole
+from lentigo.common.user_folders import set_environment
 
 
 @contextmanager

@@ -26,7 +26,8 @@ from lentigo.datasets.diagnosis_words import (
 from lentigo.datasets.groups import GROUP_COLUMNS
 from lentigo.datasets.placeholders import blank_ids, blank_placeholders, is_placeholder
 from lentigo.errors import DataError, UsageError
-from lentigo.images.photographs import SUFFIXES, Problem
+from lentigo.images.decoding.formats import SUFFIXES
+from lentigo.images.problems import Problem
 
 # Names of columns as `spell_column` writes them, the first that a table has is meant.
 IMAGE_COLUMNS = (

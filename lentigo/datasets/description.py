@@ -17,7 +17,8 @@ from lentigo.datasets.columns import TableReading, count_diagnoses
 from lentigo.datasets.groups import GROUP_COLUMNS
 from lentigo.datasets.manifests import CLASSES, SUBJECT_COLUMNS, Dataset, load_dataset
 from lentigo.errors import ImageError
-from lentigo.images.photographs import DecodedImage, Problem, measure_image, read_all
+from lentigo.images.photographs import DecodedImage, measure_image, read_all
+from lentigo.images.problems import Problem
 
 GRID = (3, 8)  # rows of each class, columns
 TILE = 112  # pixels

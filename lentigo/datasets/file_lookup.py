@@ -7,9 +7,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.files import hash_readable
+from lentigo.common.hashing import hash_readable
+from lentigo.images.decoding.formats import SUFFIXES, UNREAD
+from lentigo.images.listing import scan_folder
 from lentigo.images.mask_names import ASIDE
-from lentigo.images.photographs import SUFFIXES, UNREAD, Problem, scan_folder
+from lentigo.images.problems import Problem
 
 MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC challenges, PH2, others
 ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)

@@ -9,7 +9,8 @@ import pandas as pd
 
 from lentigo.datasets.groups import SPLIT_NAMES, SPLITS
 from lentigo.errors import DataError
-from lentigo.images.photographs import Problem, is_folder, list_visible, scan_images
+from lentigo.images.listing import is_folder, list_visible, scan_images
+from lentigo.images.problems import Problem
 
 NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside the classes
 

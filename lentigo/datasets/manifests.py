@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import find_name, is_file, spell_name
-from lentigo.common.files import hash_bytes, hash_readable
+from lentigo.common.hashing import hash_bytes, hash_readable
 from lentigo.datasets.columns import (
     CLASS_COLUMNS,
     DIAGNOSIS_COLUMNS,
@@ -44,7 +44,7 @@ from lentigo.datasets.tables import read_delimited
 from lentigo.errors import DataError, UsageError, tell_install
 from lentigo.images.addresses import hash_address, is_address
 from lentigo.images.decoding.file_kinds import find_kind
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 CLASSES = ("benign", "malignant")  # the order of the network's answer: 0, 1
 MANIFESTS = ("manifest.csv", "manifest.parquet")

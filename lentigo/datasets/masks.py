@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.files import hash_bytes
+from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import (
     CLASS_COLUMNS,
@@ -40,16 +40,10 @@ from lentigo.datasets.manifests import (
     select_split,
 )
 from lentigo.errors import DataError, ImageError
+from lentigo.images.decoding.opening import name_damage, open_image
 from lentigo.images.decoding.pixel_bands import UPRIGHT
-from lentigo.images.photographs import (
-    Problem,
-    decode,
-    measure_image,
-    measure_upright,
-    name_damage,
-    open_image,
-    read_content,
-)
+from lentigo.images.photographs import decode, measure_image, measure_upright, read_content
+from lentigo.images.problems import Problem
 
 HALF = 128  # of 255: from here on a grey level is lesion
 BRIGHT = 0.75  # of the whole range: a mask that reaches it uses all of it

@@ -11,9 +11,10 @@ from functools import cached_property
 from pathlib import Path
 
 from lentigo.common.file_names import find_name, is_file, spell_name
-from lentigo.common.files import hash_readable
+from lentigo.common.hashing import hash_readable
+from lentigo.images.decoding.formats import SUFFIXES, UNREAD
 from lentigo.images.mask_names import ASIDE
-from lentigo.images.photographs import SUFFIXES, UNREAD, Problem
+from lentigo.images.problems import Problem
 
 MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
 DEPTH = 6  # folders below that of the table

@@ -20,14 +20,15 @@ import numpy as np
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
+from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.threads import open_pool
 from lentigo.datasets.manifests import Dataset
 from lentigo.duplicates.candidates import MIRRORED, Pair, Proposer
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
 from lentigo.duplicates.verification import Alignment, match_features, match_turn
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem, find_images
+from lentigo.images.listing import find_images
+from lentigo.images.problems import Problem
 
 ENGINE = 2  # to be raised with every change of what is found: searches are kept on disk under it
 KINDS = ("exact", "near", "partial", "same lesion")

@@ -14,7 +14,8 @@ import cv2
 import numpy as np
 
 from lentigo.errors import ImageError
-from lentigo.images.photographs import Problem, hold_pixels, read_content
+from lentigo.images.photographs import hold_pixels, read_content
+from lentigo.images.problems import Problem
 
 AREA = 160 * 160  # pixels of the small picture
 LEAST_SIDE = 32  # pixels of the small picture's smaller side, however long and narrow the photograph is

@@ -20,8 +20,8 @@ from functools import cache
 import cv2
 import numpy as np
 
+from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.threads import open_pool
 from lentigo.errors import ImageError
 from lentigo.images.photographs import view_image
 

@@ -11,8 +11,9 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
-from lentigo.common.files import cache_folder, hash_bytes
+from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.user_folders import cache_folder
 from lentigo.duplicates.duplicates import (
     ENGINE,
     Duplicate,
@@ -23,7 +24,7 @@ from lentigo.duplicates.duplicates import (
     pair_equal,
     spell_out,
 )
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 KEPT_SUFFIX = ".json.sealed"
 LOOKED = 32  # kept searches, the newest ones, among which a wider one is looked for

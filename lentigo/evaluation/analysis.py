@@ -29,7 +29,8 @@ from lentigo.evaluation.scores.curves import (
 )
 from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
-from lentigo.images.photographs import DecodedImage, Problem, stream_images
+from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.problems import Problem
 from lentigo.images.skin_tone import classify_ita, estimate_ita
 from lentigo.inference.prediction import Predictor
 

@@ -22,7 +22,7 @@ from lentigo.evaluation.scores.decisions import Decisions, Refusals, measure_dec
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnoses
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import FEWEST
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Prediction, Predictor
 
 

@@ -22,8 +22,9 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.files import NO_HOME, data_folder, parse_json
+from lentigo.common.files import parse_json
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.user_folders import NO_HOME, data_folder
 from lentigo.datasets.manifests import Dataset
 from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
 from lentigo.errors import SpaceError

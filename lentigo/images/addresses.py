@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from lentigo.common.files import MOST_FILE, read_regular
+from lentigo.common.file_reading import MOST_FILE, read_regular
 from lentigo.errors import ImageError, MissingError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lentigo.common.cluster import Cluster
-from lentigo.images.photographs import Problem, give_up_image
+from lentigo.common.parallel.cluster import Cluster
+from lentigo.images.problems import Problem, give_up_image
 from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.models.bundle import Bundle
 from lentigo.models.sent_bundle import SentBundle, pack_bundle

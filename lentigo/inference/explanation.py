@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.errors import ImageError, UsageError
-from lentigo.images.photographs import SUFFIXES, Problem, read_image
+from lentigo.images.decoding.formats import SUFFIXES
+from lentigo.images.photographs import read_image
+from lentigo.images.problems import Problem
 from lentigo.inference.explanation_figures import draw_explanation, save_figure
 from lentigo.inference.output_names import keep_images, name_apart
 from lentigo.inference.prediction import Prediction, Predictor, gather_images

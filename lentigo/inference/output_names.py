@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from lentigo.common.file_names import resolve_name
-from lentigo.common.files import shorten_name
+from lentigo.common.file_names import resolve_name, shorten_name
 from lentigo.errors import UsageError
 
 

@@ -17,7 +17,9 @@ import numpy as np
 
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.photographs import DecodedImage, Problem, list_images, stream_images
+from lentigo.images.listing import list_images
+from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.problems import Problem
 from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule

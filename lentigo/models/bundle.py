@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lentigo.common.files import hash_file, write_json
+from lentigo.common.files import write_json
+from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
 from lentigo.models.external_data import list_external_files

@@ -25,7 +25,7 @@ from scipy.special import expit
 from lentigo.common.files import stage_folder
 from lentigo.datasets.manifests import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
-from lentigo.images.photographs import find_images
+from lentigo.images.listing import find_images
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import expit
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.common.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images

@@ -16,7 +16,8 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache
-from lentigo.common.files import cache_folder, hash_bytes, hash_file
+from lentigo.common.hashing import hash_bytes, hash_file
+from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle, check_hashes

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lentigo.common.cache import make_scratch, warn_of_cache
-from lentigo.common.files import cache_folder, hash_bytes, stage_folder
+from lentigo.common.files import stage_folder
+from lentigo.common.hashing import hash_bytes
+from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError, SpaceError
 from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle
 from lentigo.models.card_schema import is_plain_name

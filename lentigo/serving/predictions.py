@@ -12,10 +12,11 @@ from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
-from lentigo.common.files import hash_bytes
+from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficients
-from lentigo.images.photographs import DecodedImage, Problem, check_upload, develop_image, view_content
+from lentigo.images.photographs import DecodedImage, check_upload, develop_image, view_content
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.serving.http.uploads import Details

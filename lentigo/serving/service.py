@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from lentigo.errors import ImageError, StoreError, UsageError
-from lentigo.images.photographs import SIDE, DecodedImage, Problem
+from lentigo.images.photographs import SIDE, DecodedImage
+from lentigo.images.problems import Problem
 from lentigo.serving.batching import Batcher
 from lentigo.serving.fair_pool import FairPool
 from lentigo.serving.http.problems import ProblemError

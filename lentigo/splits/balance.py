@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import hash_bytes
+from lentigo.common.hashing import hash_bytes
 
 ROUNDING = 0.5  # photographs by which a part may exceed a share that is no whole number
 

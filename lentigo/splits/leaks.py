@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import hash_bytes
+from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.groups import SPLITS, find_leaks, group_images
 from lentigo.datasets.manifests import Dataset

@@ -16,7 +16,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.groups import SPLITS, group_images
 from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset
 from lentigo.errors import DataError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.splits.balance import fill_parts, order_groups, spread_groups
 from lentigo.splits.frozen_splits import DIGEST, find_moved, read_earlier, recall_parts
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset

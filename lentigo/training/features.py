@@ -16,12 +16,14 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
-from lentigo.common.cluster import Cluster
-from lentigo.common.files import cache_folder, hash_bytes
+from lentigo.common.hashing import hash_bytes
+from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.user_folders import cache_folder
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError
-from lentigo.images.photographs import SIDE, DecodedImage, Problem, give_up_image, stream_images
+from lentigo.images.photographs import SIDE, DecodedImage, stream_images
+from lentigo.images.problems import Problem, give_up_image
 from lentigo.models.networks.network import Network, name_weights
 from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session, fastest_precision

@@ -16,8 +16,9 @@ import numpy as np
 from lentigo.common.files import write_whole
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import DataError
+from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions
-from lentigo.images.photographs import SIDE, DecodedImage, list_images, stream_images
+from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prediction import TTA_VIEWS, turn_views

@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 import lentigo
-from lentigo.common.files import hash_file, write_text, write_whole
+from lentigo.common.files import write_text, write_whole
+from lentigo.common.hashing import hash_file
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.description import describe_sides
 from lentigo.datasets.diagnosis_words import DIAGNOSES
@@ -27,7 +28,8 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.report import write_report
-from lentigo.images.photographs import SIDE, Problem, read_all, read_image
+from lentigo.images.photographs import SIDE, read_all, read_image
+from lentigo.images.problems import Problem
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
 from lentigo.inference.prediction import Prediction, Predictor

@@ -13,7 +13,7 @@ from lentigo.common.cache import (
     read_from_cache,
     shared_folder,
 )
-from lentigo.common.files import cache_folder
+from lentigo.common.user_folders import cache_folder
 
 
 @pytest.fixture

@@ -13,8 +13,9 @@ from subprocess import PIPE
 
 import pytest
 
-from lentigo.common import cluster
-from lentigo.common.cluster import check_address, make_task, name_versions, refuse_node, set_environment
+from lentigo.common.parallel import cluster
+from lentigo.common.parallel.cluster import check_address, make_task, name_versions, refuse_node
+from lentigo.common.user_folders import set_environment
 from lentigo.errors import ClusterError, UsageError
 
 os.environ.update(cluster.LOOPBACK)  # before any test imports Ray, which looks once

@@ -14,11 +14,14 @@ from lentigo.cli.app import app
 from lentigo.cli.prediction_output import read_names
 from lentigo.cli.terminal import emit, list_problems, print_line, say
 from lentigo.common.file_names import find_name, is_file, resolve_name, spell_all, spell_controls, spell_name
-from lentigo.common.files import hash_file, write_json, write_text
+from lentigo.common.files import write_json, write_text
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.description import describe_dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.published.imports import import_datasets
-from lentigo.images.photographs import Problem, list_images, read_image
+from lentigo.images.listing import list_images
+from lentigo.images.photographs import read_image
+from lentigo.images.problems import Problem
 from lentigo.splits.frozen_splits import write_manifest
 
 pytestmark = pytest.mark.skipif(sys.platform in ("darwin", "win32"), reason="names are Unicode there")

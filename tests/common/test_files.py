@@ -9,20 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from lentigo.common.file_reading import read_regular
 from lentigo.common.files import (
-    NO_HOME,
-    cache_folder,
-    data_folder,
-    hash_bytes,
-    hash_file,
     name_full_disk,
-    read_regular,
     require_writable,
     stage_folder,
     write_json,
     write_text,
     write_whole,
 )
+from lentigo.common.hashing import hash_bytes, hash_file
+from lentigo.common.user_folders import NO_HOME, cache_folder, data_folder
 from lentigo.errors import LentigoError, SpaceError
 
 
@@ -233,7 +230,7 @@ def test_a_pipe_of_the_shell_is_read_to_its_end():
 
 
 def test_a_pipe_that_stays_open_is_given_up(monkeypatch):
-    monkeypatch.setattr("lentigo.common.files.PIPE_SECONDS", 0.05)
+    monkeypatch.setattr("lentigo.common.file_reading.PIPE_SECONDS", 0.05)
     reader, writer = os.pipe()
     with pytest.raises(TimeoutError, match="not closed within"):
         read_regular(f"/dev/fd/{reader}")

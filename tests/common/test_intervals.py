@@ -3,6 +3,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
+from lentigo.common.aurocs import covary_aurocs
 from lentigo.common.intervals import (
     SCORES,
     bootstrap,
@@ -10,7 +11,6 @@ from lentigo.common.intervals import (
     bound_share,
     compare_aurocs,
     count_cases,
-    covary_aurocs,
     estimate_auroc,
     estimate_share,
     measure_scores,

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from lentigo.common.work_batches import Lost, choose_size, cut_parts, map_parts
+from lentigo.common.parallel.work_batches import Lost, choose_size, cut_parts, map_parts
 
 
 def run(items, work, size=3, width=4, give_up=lambda item, lost: f"{item} given up"):

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from archive_server import ArchiveServer
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection, parse_image
 from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt, read_receipts
 from lentigo.errors import DataError, SpaceError, UsageError

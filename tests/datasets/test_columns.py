@@ -328,7 +328,8 @@ def test_a_name_alone_makes_no_mask(tmp_path, name):
 
 
 def test_masks_in_a_folder_without_classes_are_listed_too(tmp_path):
-    from lentigo.images.photographs import Problem, list_images
+    from lentigo.images.listing import list_images
+    from lentigo.images.problems import Problem
 
     for name in ("a.jpg", "a_mask.png"):
         draw(tmp_path / name, name)

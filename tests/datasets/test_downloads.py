@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 from archive_server import Answer, ArchiveServer, draw_image, get, hidden, images
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
 from lentigo.datasets.archive.archive_folder import ArchiveFolder, read_receipts
 from lentigo.datasets.archive.downloads import FAILURES_IN_A_ROW
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ArchiveError, DataError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import pytest
 
 from lentigo.datasets import file_lookup as whereabouts
 from lentigo.datasets.file_lookup import FileLookup, find_isic_id, strip_name
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 
 def write(folder, **files):

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 from published import draw, write_2018, write_csv, write_ham, write_isic, write_mednode, write_pad, write_ph2
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.diagnoses import find_policy
 from lentigo.datasets.groups import find_leaks

@@ -14,7 +14,7 @@ from lentigo.duplicates.duplicates import find_duplicates, pair_fingerprints
 from lentigo.duplicates.fingerprints import describe_pixels, turn_low
 from lentigo.duplicates.verification import map_turn, match_turn
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 LESIONS = [draw_synthetic_lesion(label, seed).image for seed in range(8) for label in ("benign", "malignant")]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from lentigo.common.intervals import covary_aurocs, resample_groups
+from lentigo.common.aurocs import covary_aurocs
+from lentigo.common.intervals import resample_groups
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.comparison import compare_models, judge_decisions
 

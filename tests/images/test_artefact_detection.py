@@ -19,7 +19,8 @@ from lentigo.images.artefacts.drawn_artefacts import (
     grid,
     rise,
 )
-from lentigo.images.photographs import find_images, read_all
+from lentigo.images.listing import find_images
+from lentigo.images.photographs import read_all
 
 SKIN = (226, 178, 152)
 

@@ -13,22 +13,20 @@ import pytest
 from PIL import Image
 
 from lentigo.errors import DataError, ImageError
-from lentigo.images import photographs as images
+from lentigo.images.decoding import formats
+from lentigo.images.listing import find_images, list_images, scan_folder, scan_images
 from lentigo.images.photographs import (
     DecodedImage,
-    Problem,
     decode_image,
-    find_images,
-    list_images,
     measure_image,
     read_all,
     read_image,
-    scan_folder,
     stream_images,
     try_image,
 )
+from lentigo.images.problems import Problem
 
-needs_avif = pytest.mark.skipif(not images.AVIF, reason="this Pillow does not read AVIF")
+needs_avif = pytest.mark.skipif(not formats.AVIF, reason="this Pillow does not read AVIF")
 with_avif = pytest.param("AVIF", marks=needs_avif)
 RED, ORIENTATION = (200, 40, 30), 0x0112
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
@@ -561,7 +559,7 @@ def test_an_avif_is_found_and_read(tmp_path):
     assert read_all(find_images(tmp_path))[1] == []
 
 
-@pytest.mark.skipif(images.HEIC, reason="pi-heif is installed")
+@pytest.mark.skipif(formats.HEIC, reason="pi-heif is installed")
 @pytest.mark.parametrize("name", ["IMG_1.HEIC", "a.heif", "IMG_2.jpg"])
 def test_a_phones_heic_is_found_and_listed_with_the_cure(tmp_path, name):
     (tmp_path / name).write_bytes(b"\0\0\0\x24ftypheic\0\0\0\0mif1heic" + bytes(50))
@@ -673,7 +671,7 @@ def test_a_link_that_leads_nowhere_is_listed(tmp_path, target):
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="has no pipes with names")
 def test_a_pipe_in_a_folder_is_named_as_one_and_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "mole.jpg")
-    found, problems = images.scan_images(tmp_path)
+    found, problems = scan_images(tmp_path)
     assert found == [] and [problem.error for problem in problems] == [
         "a pipe, a socket or a device, not a file; expected a photograph"
     ]

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 import lentigo
 from lentigo.errors import ModelError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
 from lentigo.inference.lesions.search import outline_whole
 from lentigo.inference.prediction import Predictor

@@ -8,11 +8,11 @@ import sys
 import numpy as np
 import pytest
 
-from lentigo.common.cluster import Cluster
-from lentigo.common.files import cache_folder
+from lentigo.common.parallel.cluster import Cluster
+from lentigo.common.user_folders import cache_folder
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import build_network
 from lentigo.models.networks.onnx_graph import to_onnx

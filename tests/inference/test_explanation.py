@@ -8,7 +8,8 @@ import pytest
 from PIL import Image
 
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem, read_image
+from lentigo.images.photographs import read_image
+from lentigo.images.problems import Problem
 from lentigo.inference.explanation import explain, explain_images, name_figures
 from lentigo.inference.prediction import Predictor
 from lentigo.models.networks.backbones import BACKBONES

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image, ImageFilter
 
 from lentigo.errors import DataError, ModelError
-from lentigo.images.photographs import Problem, read_all
+from lentigo.images.photographs import read_all
+from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_images, predict
 from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES

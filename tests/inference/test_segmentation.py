@@ -6,7 +6,8 @@ from PIL import Image, ImageDraw
 
 import lentigo
 from lentigo.errors import ModelError, SpaceError, UsageError
-from lentigo.images.photographs import Problem, view_image
+from lentigo.images.photographs import view_image
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import segment
 from lentigo.inference.prediction import Answer, Predictor
 

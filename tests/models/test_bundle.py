@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.models.bundle import Bundle, amend_bundle, describe_bundle, open_bundle
 from lentigo.models.card_schema import find_fault

@@ -9,7 +9,7 @@ import pytest
 from onnx import numpy_helper
 
 import lentigo
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models import agreement, quantization

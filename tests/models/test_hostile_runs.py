@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.inference.calibration import read_calibration

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lentigo.common.cache import CacheWarning
-from lentigo.common.files import cache_folder
+from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError, UsageError
 from lentigo.models import runtime
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle

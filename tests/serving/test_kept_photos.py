@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms, PngImagePlugin, TiffImagePlugin
 
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.errors import DataError, ImageError, SpaceError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.serving.store.kept_images import ImageFolder

@@ -23,10 +23,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lentigo.common.files import hash_file, name_full_disk, parse_json, write_text, write_whole
+from lentigo.common.files import name_full_disk, parse_json, write_text, write_whole
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
 from lentigo.errors import DataError, SpaceError, UsageError
-from lentigo.images.photographs import SUFFIXES
+from lentigo.images.decoding.formats import SUFFIXES
 
 BASE_COLUMNS = ("isic_id", "attribution", "copyright_license")
 BLOCK = 4096  # bytes, of most file systems: a file takes whole ones

@@ -25,7 +25,7 @@ from lentigo.datasets.published.catalogue import (
 )
 from lentigo.datasets.tables import read_delimited
 from lentigo.errors import DataError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 NAME_COLUMNS = (
     "image",

@@ -38,7 +38,7 @@ from lentigo.datasets.published.catalogue import (
 )
 from lentigo.datasets.published.zips import is_table, is_zip, unpack
 from lentigo.errors import DataError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 OTHERS = {
     "med-node": "folders melanoma/ and naevus/, as in complete_mednode_dataset",

@@ -17,7 +17,8 @@ import pandas as pd
 
 from lentigo._version import __version__
 from lentigo.common.file_names import is_file
-from lentigo.common.files import hash_file, remove_leftovers, write_json, write_whole
+from lentigo.common.files import remove_leftovers, write_json, write_whole
+from lentigo.common.hashing import hash_file
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.columns import TableOptions, add_diagnoses, count_diagnoses
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
@@ -34,7 +35,9 @@ from lentigo.datasets.published.dataset_readers import (
     read_place,
 )
 from lentigo.errors import DataError, ImageError, UsageError
-from lentigo.images.photographs import Problem, name_damage, open_image, read_content
+from lentigo.images.decoding.opening import name_damage, open_image
+from lentigo.images.photographs import read_content
+from lentigo.images.problems import Problem
 
 FIRST = (
     "image",

@@ -14,10 +14,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 
-from lentigo.common.files import hash_bytes, remove_leftovers, stage_folder
+from lentigo.common.files import remove_leftovers, stage_folder
+from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import DataError, SpaceError
-from lentigo.images.photographs import Problem, has_image_name
+from lentigo.images.listing import has_image_name
+from lentigo.images.problems import Problem
 
 TABLES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet"})
 MARK = ".lentigo-zip"  # in a folder that was unpacked here: of which ZIP

@@ -21,7 +21,7 @@ from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.evaluation.masks.mask_scores import compare_masks
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask, find_box
 from lentigo.inference.prediction import Answer, Predictor

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lentigo.errors import ImageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.lesions.box_figures import draw_boxes
 from lentigo.inference.lesions.mask_cleaning import Box
 from lentigo.inference.lesions.overlays import save_image

@@ -11,7 +11,8 @@ import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
-from lentigo.images.photographs import Problem, view_image
+from lentigo.images.photographs import view_image
+from lentigo.images.problems import Problem
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 import lentigo.common.plots  # noqa: F401  Keras imports Matplotlib, which by itself makes folders in the home: it comes first, and makes none
-from lentigo.common.files import set_environment
+from lentigo.common.user_folders import set_environment
 
 KERAS_HOME = "KERAS_HOME"
 NOTHING = Path(os.devnull) / "keras"  # a folder that neither is there nor can be made

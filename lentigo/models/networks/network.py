@@ -19,7 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.common.files import hash_bytes
+from lentigo.common.hashing import hash_bytes
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE

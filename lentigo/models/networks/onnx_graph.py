@@ -16,7 +16,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from lentigo.common.files import hash_bytes, write_whole
+from lentigo.common.files import write_whole
+from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.layers import GradientMap

@@ -20,7 +20,7 @@ from pydantic import BeforeValidator, WithJsonSchema
 from starlette.requests import ClientDisconnect
 
 from lentigo.errors import UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.serving.http import schemas
 from lentigo.serving.http.access import require
 from lentigo.serving.http.problems import ProblemError, describe_problem

@@ -17,7 +17,8 @@ from PIL import Image
 
 from lentigo.common.files import name_full_disk, write_whole
 from lentigo.errors import DataError
-from lentigo.images.photographs import Problem, hold_pixels
+from lentigo.images.photographs import hold_pixels
+from lentigo.images.problems import Problem
 from lentigo.serving.store.locks import FolderLock
 
 QUALITY = 95  # of the JPEG, with colours at full resolution

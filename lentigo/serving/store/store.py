@@ -37,7 +37,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from lentigo.common.files import data_folder
+from lentigo.common.user_folders import data_folder
 from lentigo.errors import UsageError
 from lentigo.serving.store.database import Database
 from lentigo.serving.store.migrations import VERSION_TABLE

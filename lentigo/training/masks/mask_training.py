@@ -21,7 +21,7 @@ from lentigo.datasets.manifests import Dataset
 from lentigo.datasets.masks import MaskSet, check_masks, list_masks
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.models.bundle import (
     CARD,
     CLASSIFIER,

@@ -16,13 +16,14 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.cache import shared_folder
-from lentigo.common.cluster import Cluster
-from lentigo.common.files import hash_bytes, parse_json, require_writable, write_json
+from lentigo.common.files import parse_json, require_writable, write_json
+from lentigo.common.hashing import hash_bytes
+from lentigo.common.parallel.cluster import Cluster
+from lentigo.common.parallel.work_batches import Lost
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.work_batches import Lost
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.costs import Cost, measure_cost, name_machine
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
 from lentigo.models.networks.graph_weights import start_network

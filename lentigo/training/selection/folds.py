@@ -10,7 +10,7 @@ import numpy as np
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
 from lentigo.splits.partition import choose_parts
 from lentigo.training.preparation import drop_test, load_labelled

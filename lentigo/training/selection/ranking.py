@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.files import write_json, write_whole
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.inference.costs import Cost
 from lentigo.training.heads import Score
 from lentigo.training.selection.charts import draw_tradeoff

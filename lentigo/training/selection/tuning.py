@@ -16,12 +16,13 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from lentigo.common.cache import shared_folder
-from lentigo.common.cluster import Cluster
-from lentigo.common.files import hash_bytes, require_writable, stage_folder, write_json, write_whole
+from lentigo.common.files import require_writable, stage_folder, write_json, write_whole
+from lentigo.common.hashing import hash_bytes
+from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError, UsageError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.graph_weights import start_network
 from lentigo.splits.splits import split_validation

@@ -24,8 +24,9 @@ from urllib.parse import urlsplit
 import numpy as np
 
 from lentigo._version import __version__
-from lentigo.common.files import hash_bytes, set_environment
-from lentigo.common.work_batches import Lost, choose_size, cut_parts, map_parts
+from lentigo.common.hashing import hash_bytes
+from lentigo.common.parallel.work_batches import Lost, choose_size, cut_parts, map_parts
+from lentigo.common.user_folders import set_environment
 from lentigo.errors import ClusterError, LentigoError, UsageError
 
 LOCAL = "local"  # in place of an address: worker processes on this machine
@@ -403,7 +404,7 @@ def make_task() -> Callable[..., tuple]:
             return "refused", platform.node(), found
         if work is None:
             return "ready", platform.node(), found
-        from lentigo.common.cluster import do_part
+        from lentigo.common.parallel.cluster import do_part
 
         return "done", do_part(cores, key, work, part)
 

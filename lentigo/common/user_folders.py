@@ -1,0 +1,60 @@
+"""The folders of the user that Lentigo writes to, and the variables of the environment that name them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+CACHE_VARIABLE = "LENTIGO_CACHE"
+NO_HOME = Path(os.devnull) / "lentigo"  # nothing can be written there, nor read
+
+
+def cache_folder() -> Path:
+    """Where Lentigo keeps what it can compute again.
+
+    Returns:
+        $LENTIGO_CACHE, else the user's own cache folder; `NO_HOME` for a user without a home.
+    """
+    chosen = os.environ.get(CACHE_VARIABLE)
+    return Path(chosen) if chosen else user_folder("XDG_CACHE_HOME", ".cache")
+
+
+def data_folder() -> Path:
+    """Where Lentigo keeps what must stay: the ledger and the service's store.
+
+    Returns:
+        The folder of this program in the user's own data folder; `NO_HOME` for a user without a home.
+    """
+    return user_folder("XDG_DATA_HOME", ".local", "share")
+
+
+def user_folder(variable: str, *places: str) -> Path:
+    """The folder of this program in the one that a variable names, else in one below the user's home."""
+    chosen = os.environ.get(variable)
+    if chosen:
+        return Path(chosen) / "lentigo"
+    try:
+        return Path.home().joinpath(*places, "lentigo")
+    except RuntimeError:  # neither $HOME nor the list of users says where
+        return NO_HOME
+
+
+@contextmanager
+def set_environment(values: dict[str, str | None]) -> Iterator[None]:
+    """Sets variables of the environment, and puts back what there was.
+
+    Args:
+        values: By its name each variable's value meanwhile; None leaves one as it is.
+    """
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update({name: value for name, value in values.items() if value is not None})
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
