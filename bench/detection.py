@@ -23,7 +23,7 @@ from overviews import Composer, Overview, weave_skin
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.common.intervals import bootstrap
+from lentigo.common.statistics.intervals import bootstrap
 from lentigo.datasets.masks import load_masks, read_mask
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.lesions.detection import Detection, find_lesions

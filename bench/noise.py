@@ -14,7 +14,7 @@ import argparse
 import numpy as np
 from tables import print_table
 
-from lentigo.common.intervals import estimate_auroc
+from lentigo.common.statistics.intervals import estimate_auroc
 
 SIZES = (40, 100)
 FOLDS = 5

@@ -15,7 +15,7 @@ import numpy as np
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.common.intervals import estimate_share
+from lentigo.common.statistics.intervals import estimate_share
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 from lentigo.images.photographs import SIDE

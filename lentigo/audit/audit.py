@@ -15,9 +15,9 @@ import pandas as pd
 from lentigo.audit.inspection import Inspection, inspect_images
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baselines
 from lentigo.common.file_names import resolve_name
-from lentigo.common.intervals import estimate_share
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import estimate_share
 from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
 from lentigo.datasets.folders import subfolders
 from lentigo.datasets.groups import SPLIT_NAMES

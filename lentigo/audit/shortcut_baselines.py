@@ -22,9 +22,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
-from lentigo.common.intervals import measure_scores
 from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError, ImageError
 from lentigo.images.decoding.formats import FORMATS

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.intervals import compare_aurocs
+from lentigo.common.statistics.intervals import compare_aurocs
 
 EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
 LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below

@@ -15,7 +15,7 @@ import pandas as pd
 from scipy.special import expit
 
 from lentigo.common.hashing import hash_file
-from lentigo.common.intervals import estimate_auroc
+from lentigo.common.statistics.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.models.agreement import compare_answers

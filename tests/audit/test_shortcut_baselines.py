@@ -14,8 +14,8 @@ from lentigo.audit.shortcut_baselines import (
     read_facts,
     read_set,
 )
-from lentigo.common.intervals import measure_scores
 from lentigo.common.progress import show_nothing
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.manifests import Dataset, load_dataset
 from lentigo.errors import DataError
 

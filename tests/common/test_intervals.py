@@ -3,8 +3,8 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import roc_auc_score
 
-from lentigo.common.aurocs import covary_aurocs
-from lentigo.common.intervals import (
+from lentigo.common.statistics.aurocs import covary_aurocs
+from lentigo.common.statistics.intervals import (
     SCORES,
     bootstrap,
     bound_difference,

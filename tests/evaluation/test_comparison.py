@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from lentigo.common.aurocs import covary_aurocs
-from lentigo.common.intervals import resample_groups
+from lentigo.common.statistics.aurocs import covary_aurocs
+from lentigo.common.statistics.intervals import resample_groups
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.comparison import compare_models, judge_decisions
 

@@ -3,7 +3,7 @@ import pytest
 from scipy.stats import binomtest
 from sklearn.metrics import average_precision_score
 
-from lentigo.common.intervals import measure_scores
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.evaluation.scores.metrics import (
     Metrics,
     assign_bins,

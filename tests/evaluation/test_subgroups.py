@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.common.intervals import measure_scores
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.evaluation.scores.subgroups import tabulate_subgroups
 
 RNG = np.random.default_rng(0)

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.signal import convolve
 from scipy.stats import binom
 
-from lentigo.common.intervals import compare_aurocs
+from lentigo.common.statistics.intervals import compare_aurocs
 from lentigo.errors import UsageError
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.intervals import estimate_share
+from lentigo.common.statistics.intervals import estimate_share
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.metrics import assign_bins
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.intervals import measure_scores
+from lentigo.common.statistics.intervals import measure_scores
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.intervals import Ends, bootstrap, estimate_auroc, estimate_share
+from lentigo.common.statistics.intervals import Ends, bootstrap, estimate_auroc, estimate_share
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 
 BALANCED_ACCURACY = "balanced_accuracy"

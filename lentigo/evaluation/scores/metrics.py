@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from lentigo.common.intervals import Ends, bootstrap, count_cases, estimate_share, measure_scores, widen
+from lentigo.common.statistics.intervals import (
+    Ends,
+    bootstrap,
+    count_cases,
+    estimate_share,
+    measure_scores,
+    widen,
+)
 
 BINS = 15  # of the calibration error
 BIASED = ("ece",)  # a sum of absolute noise: the noise that resampling adds only makes it larger
@@ -191,7 +198,7 @@ def estimate_intervals(
 ) -> dict[str, Ends]:
     """Gives the 95 % interval of each of `Metrics`.
 
-    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever
+    Shares and the AUROC are those of `lentigo.common.statistics.intervals`, so that a number has one interval wherever
     it is told; the others are bootstrapped by group.
 
     Args:

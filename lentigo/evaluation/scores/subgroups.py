@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.intervals import measure_scores
 from lentigo.common.json_values import replace_nan
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.images.skin_tone import TONES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")

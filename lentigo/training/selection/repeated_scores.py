@@ -17,8 +17,8 @@ import numpy as np
 from scipy.special import expit, logit
 from scipy.stats import t
 
-from lentigo.common.intervals import LEVEL, UNKNOWN, widen
 from lentigo.common.json_values import replace_nan
+from lentigo.common.statistics.intervals import LEVEL, UNKNOWN, widen
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
         ratio: How many times as many photographs were held out of a training as it learned from.
         cases: Of scores between 0 and 1, not of differences, the number of photographs of the smaller class
             on which they were measured. The interval is made on the logit scale then, and is as wide at least
-            as the rule of three wants (`lentigo.common.intervals.widen`).
+            as the rule of three wants (`lentigo.common.statistics.intervals.widen`).
 
     Returns:
         The mean; its interval ends within 0 and 1, that of a difference within -1 and 1. NaN where one

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from scipy.stats import beta, norm, rankdata
 
-from lentigo.common.aurocs import covary_aurocs, measure_within
+from lentigo.common.statistics.aurocs import covary_aurocs, measure_within
 
 LEVEL = 0.95
 TAIL = (1 - LEVEL) / 2
