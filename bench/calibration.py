@@ -173,8 +173,8 @@ def load_features(options: argparse.Namespace):
     training side.
     """
     from lentigo.datasets.manifests import load_dataset
+    from lentigo.models.graphs.graph_weights import start_network
     from lentigo.models.networks.backbones import find_backbone
-    from lentigo.models.networks.graph_weights import start_network
     from lentigo.training.features import extract_features
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)

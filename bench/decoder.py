@@ -62,11 +62,12 @@ def main() -> None:
 
 def measure(name: str, widths: list[int], images: np.ndarray) -> list[list]:
     """The rows of one backbone."""
+    from lentigo.models.networks.feature_extractor import fit_batch_norms
     from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
-    from lentigo.models.networks.network import build_network, settle_norms
+    from lentigo.models.networks.network import build_network
 
     network = build_network(find_backbone(name), "none")
-    settle_norms(network, images)
+    fit_batch_norms(network.feature_extractor, images)
     decoders = [build_decoder(find_skips(network), width or choose_width(network), 0) for width in widths]
     rows = []
     for precision in ("f32", *(["bf16"] if fastest_precision() == "bf16" else [])):
@@ -93,17 +94,17 @@ def describe(network: Network, decoder: keras.Model) -> list:
     return [
         decoder.get_layer("mask_7_project").filters,
         f"{decoder.count_params():,}",
-        f"{count_products(decoder) / count_products(network.trunk):+.0%}",
+        f"{count_products(decoder) / count_products(network.feature_extractor):+.0%}",
     ]
 
 
 def prepare(network: Network, images: np.ndarray, precision: str) -> Callable[[], None]:
     """A warm graph, as a call."""
-    from lentigo.models.networks.network import build_answers
-    from lentigo.models.networks.onnx_graph import to_onnx
+    from lentigo.models.graphs.onnx_graph import to_onnx
+    from lentigo.models.networks.output_models import build_export_model
 
     core = openvino.Core()
-    graph = core.read_model(to_onnx(build_answers(network)).SerializeToString())
+    graph = core.read_model(to_onnx(build_export_model(network)).SerializeToString())
     graph.reshape(list(images.shape))
     options = {"INFERENCE_NUM_THREADS": 1, "NUM_STREAMS": 1, "INFERENCE_PRECISION_HINT": precision}
     request = core.compile_model(graph, "CPU", options).create_infer_request()

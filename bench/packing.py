@@ -27,7 +27,7 @@ from lentigo.models.bundle import (
     draft_bundle,
     finish_bundle,
 )
-from lentigo.models.networks.graph_weights import halve_weights
+from lentigo.models.graphs.graph_weights import halve_weights
 from lentigo.models.training_record import TrainingRecord, read_training_record
 
 PATH = re.compile(

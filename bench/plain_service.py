@@ -45,7 +45,7 @@ def load_model(run: str) -> Any:
 
     bundle = find_bundle(run)
     backbone, file = find_backbone(bundle.card["backbone"]), bundle.folder / CLASSIFIER
-    return (open_network(file, backbone) if file.is_file() else build_network(backbone, "none")).full
+    return (open_network(file, backbone) if file.is_file() else build_network(backbone, "none")).classifier
 
 
 def make_app(model: Any) -> FastAPI:

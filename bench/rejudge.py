@@ -92,9 +92,9 @@ def join_branch(path: Path, weights: str) -> None:
     """Gives a graph the output of a frozen branch, whose weights have 16 bits."""
     import onnx
 
-    from lentigo.models.networks.frozen_branch import add_branch, build_frozen_branch
-    from lentigo.models.networks.graph_weights import halve_weights
-    from lentigo.models.networks.onnx_graph import to_onnx
+    from lentigo.models.graphs.frozen_branch import add_branch, build_frozen_branch
+    from lentigo.models.graphs.graph_weights import halve_weights
+    from lentigo.models.graphs.onnx_graph import to_onnx
 
     branch = halve_weights(to_onnx(build_frozen_branch(weights)))
     joined = add_branch(onnx.load(path), branch)

@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=10)
     parser.add_argument("--epochs", type=int, default=60)
     options = parser.parse_args()
-    from lentigo.models.networks.graph_weights import start_network
+    from lentigo.models.graphs.graph_weights import start_network
     from lentigo.training.features import extract_features
 
     print(describe_machine())
@@ -88,7 +88,7 @@ def score_start(
     seed: int,
 ) -> float:
     """The AUROC on the others of a head that has learned from a few."""
-    from lentigo.models.networks.graph_weights import start_network
+    from lentigo.models.graphs.graph_weights import start_network
     from lentigo.training.loop.stages import run_stages
     from lentigo.training.trainer import Job, build_head_stage
 

@@ -60,12 +60,13 @@ def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
 
         from lentigo.images.photographs import read_all
         from lentigo.models.networks.backbones import BACKBONES
-        from lentigo.models.networks.network import build_network, settle_norms
+        from lentigo.models.networks.feature_extractor import fit_batch_norms
+        from lentigo.models.networks.network import build_network
 
         network = build_network(BACKBONES[name], "none")
         images, _ = read_all(sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[::4])
-        settle_norms(network, np.stack([image.pixels for image in images]))
-        network.trunk.save_weights(folder / f"{name}.weights.h5")
+        fit_batch_norms(network.feature_extractor, np.stack([image.pixels for image in images]))
+        network.feature_extractor.save_weights(folder / f"{name}.weights.h5")
         return folder / f"{name}.weights.h5"
 
     return write

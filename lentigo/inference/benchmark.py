@@ -209,7 +209,7 @@ def prepare_keras(bundle: Bundle, pixels: np.ndarray) -> Callable[[], float]:
     from lentigo.models.networks.network import open_network
 
     network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
-    model = network.full or network.trunk  # a RUN without a classifier has no logit
+    model = network.classifier or network.feature_extractor  # a RUN without a classifier has no logit
     model.predict(pixels[:KERAS_BATCH], verbose=0)
     return lambda: time_each(lambda: model.predict(pixels, batch_size=KERAS_BATCH, verbose=0), len(pixels))
 

@@ -180,10 +180,13 @@ def load_model(bundle: Bundle) -> Any:
             "compared with that model"
         )
     try:
-        from lentigo.models.networks.network import build_answers, open_network
+        from lentigo.models.networks.network import open_network
+        from lentigo.models.networks.output_models import build_export_model
     except ImportError as error:
         raise ModelError(f"export needs Keras and TensorFlow ({error}); {tell_install('train')}") from error
-    return build_answers(open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"])))
+    return build_export_model(
+        open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
+    )
 
 
 def choose_pixels(bundle: Bundle, compare_on: str | Path | Iterable[str | Path] | None) -> np.ndarray:

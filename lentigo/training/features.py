@@ -24,8 +24,8 @@ from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.models.networks.network import Network, name_weights
-from lentigo.models.networks.onnx_graph import to_onnx
+from lentigo.models.graphs.onnx_graph import to_onnx
+from lentigo.models.networks.network import Network, hash_weights
 from lentigo.models.runtime import Session, fastest_precision
 
 SHARD_SUFFIX, LIST_SUFFIX = ".sealed", ".photographs"  # features, and whose they are
@@ -85,7 +85,7 @@ def extract_features(
     problems = []
     if missing:
         paths = dataset.table["image"].iloc[missing].tolist()
-        graph = to_onnx(network.trunk).SerializeToString()
+        graph = to_onnx(network.feature_extractor).SerializeToString()
         if cluster is not None:
             answers = cluster.map(Featuring(graph, fp32), paths, count=len(paths), give_up=give_up_image)
             problems = gather_shards(progress(answers, total=len(paths), label="features"), folder, known)
@@ -140,7 +140,7 @@ def features_folder(network: Network, fp32: bool) -> Path:
     return (
         cache_folder()
         / "features"
-        / hash_bytes(name_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
+        / hash_bytes(hash_weights(network).encode(), precision.encode(), str(SIDE).encode())[:32]
     )
 
 

@@ -16,7 +16,7 @@ from sklearn.metrics import roc_auc_score
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
-from lentigo.models.networks.network import build_head
+from lentigo.models.networks.heads import build_head
 from lentigo.training.loop.stages import Stage, compile_model, run_stages
 from lentigo.training.recipes import Recipe
 

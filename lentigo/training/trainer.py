@@ -45,21 +45,14 @@ from lentigo.models.bundle import (
     find_bundle,
     finish_bundle,
 )
+from lentigo.models.graphs.graph_weights import start_network
+from lentigo.models.graphs.onnx_graph import annotate_onnx, save_onnx, to_onnx
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.deep_learning import keras
-from lentigo.models.networks.graph_weights import start_network
-from lentigo.models.networks.network import (
-    Network,
-    attach_diagnosis,
-    build_graph,
-    build_learner,
-    build_saved,
-    cut_network,
-    join_outputs,
-    settle_norms,
-    unfreeze_backbone,
-)
-from lentigo.models.networks.onnx_graph import annotate_onnx, save_onnx, to_onnx
+from lentigo.models.networks.feature_extractor import fit_batch_norms
+from lentigo.models.networks.keras_graph import cut_network, join_outputs
+from lentigo.models.networks.network import Network, attach_diagnosis, unfreeze_backbone
+from lentigo.models.networks.output_models import build_runtime_model, build_saved_model, build_training_model
 from lentigo.models.runtime import Session
 from lentigo.training.features import extract_features, find_readable, refuse_frozen_features
 from lentigo.training.heads import Sample, Score, make_score, plan_head, score_logits, weigh
@@ -354,7 +347,7 @@ def check_diagnosis(dataset: Dataset, column: str) -> None:
 def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
     """Gives the batch norms of a trunk that starts at random the means and variances of some photographs."""
     if str(weights) == "none":
-        settle_norms(network, read_sample(dataset))
+        fit_batch_norms(network.feature_extractor, read_sample(dataset))
 
 
 def read_sample(dataset: Dataset) -> np.ndarray:
@@ -424,7 +417,7 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, f
     """
     recipe, network = job.recipe, job.network
     unfreeze_backbone(network)
-    model = build_learner(network, side)
+    model = build_training_model(network, side)
     judge = keras.Model(model.input, {"logit": model.outputs[0]})
     joined = join_outputs(model)
     first, learner = cut_network(joined, freeze) if freeze else (None, joined)
@@ -486,7 +479,9 @@ def score_whole(
     """
     started = time.perf_counter()
     job, history = train_whole(recipe, weights, dataset, features, held_out, work, fp32, progress)
-    score = make_score(measure_validation(job, job.network.full), job.validation.malignant, history, started)
+    score = make_score(
+        measure_validation(job, job.network.classifier), job.validation.malignant, history, started
+    )
     shutil.rmtree(work)
     return score
 
@@ -505,7 +500,7 @@ def answer_whole(
     no part in it.
     """
     job, _ = train_whole(recipe, weights, dataset, features, held_out, work, fp32)
-    logits = measure_validation(replace(job, validation=others), job.network.full)
+    logits = measure_validation(replace(job, validation=others), job.network.classifier)
     shutil.rmtree(work)
     return logits
 
@@ -604,8 +599,8 @@ def write_run(
 def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
     """Graph, Keras model, history and its figure."""
     with write_whole(out / CLASSIFIER) as temporary:
-        build_saved(network).save(temporary)
-    save_onnx(build_graph(network), out / GRAPH, DISCLAIMER)
+        build_saved_model(network).save(temporary)
+    save_onnx(build_runtime_model(network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
     draw_history(history, out / "figures" / "history.png")
@@ -665,7 +660,7 @@ def describe(job: Job, history: pd.DataFrame, settings: dict[str, Any]) -> dict[
         "architecture": f"{job.recipe.backbone}, global average pooling, "
         f"{', '.join(map(str, (*job.recipe.units, 1)))} (sigmoid)",
         "backbone": job.recipe.backbone,
-        "parameters": job.network.full.count_params(),
+        "parameters": job.network.classifier.count_params(),
         "outputs": list(CLASSIFIES) + ["diagnosis"] * bool(job.recipe.diagnosis),
         "classes": list(CLASSES),
         "recipe": settings["recipe"],

@@ -13,9 +13,9 @@ from lentigo.common.user_folders import cache_folder
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
 from lentigo.images.problems import Problem
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import build_network
-from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.training.features import Featuring, extract_features
 from lentigo.training.recipes import find_head_recipe
 from lentigo.training.selection.comparison import Scoring, Unit
@@ -25,7 +25,7 @@ from lentigo.training.selection.tuning import Plan, check_reach
 def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesions, weight_file, bad):
     network = build_network(BACKBONES["mobilenetv3small"], weight_file("mobilenetv3small"))
     dataset = load_dataset(synthetic_lesions)
-    describe = Featuring(to_onnx(network.trunk).SerializeToString(), True).open(1)
+    describe = Featuring(to_onnx(network.feature_extractor).SerializeToString(), True).open(1)
     *answers, problem = describe([*dataset.table["image"][:6], str(bad)])
     assert isinstance(problem, Problem) and [digest for digest, _ in answers] == dataset.digests[:6]
     here = extract_features(network, dataset.take(np.arange(6)), fp32=True)

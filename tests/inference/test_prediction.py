@@ -53,7 +53,9 @@ def test_an_answer_does_not_depend_on_its_neighbours(run, paths):
 def test_probabilities_are_those_of_the_saved_keras_model(run, paths):
     images, _ = read_all(paths)
     network = open_network(run / "model.keras", BACKBONES["mobilenetv2"])
-    expected = 1 / (1 + np.exp(-np.asarray(network.full(np.stack([image.pixels for image in images])))[:, 0]))
+    expected = 1 / (
+        1 + np.exp(-np.asarray(network.classifier(np.stack([image.pixels for image in images])))[:, 0])
+    )
     np.testing.assert_allclose(
         [a.probability for a in Predictor(run, fp32=True).predict(paths)], expected, atol=1e-4
     )

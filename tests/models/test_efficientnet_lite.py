@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from lentigo.errors import ModelError
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2
 from lentigo.models.networks.network import build_network
-from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
 
 
@@ -41,12 +41,12 @@ def test_it_has_as_many_parameters_as_published():
 
 def test_a_network_starts_from_the_file(file, arrays):
     network = build_network(find_backbone("efficientnetlite2"), file)
-    kernel = network.trunk.get_layer("block3_depthwise_conv").get_weights()[0]
+    kernel = network.feature_extractor.get_layer("block3_depthwise_conv").get_weights()[0]
     assert kernel == pytest.approx(arrays["block3_depthwise_conv/kernel"])
 
 
 def test_the_graph_answers_as_the_network_does(file):
-    trunk = build_network(find_backbone("efficientnetlite2"), file).trunk
+    trunk = build_network(find_backbone("efficientnetlite2"), file).feature_extractor
     photographs = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     expected = keras.ops.convert_to_numpy(trunk(photographs, training=False))
     found = Session(to_onnx(trunk).SerializeToString(), precision="f32").answer(photographs)["embedding"]
@@ -84,7 +84,7 @@ def test_the_published_weights_give_the_published_embedding(photographs):
         pytest.skip("no published weights beside the photographs")
     model = build_network(
         find_backbone("efficientnetlite2"), weights / "efficientnetlite2_imagenet_notop.npz"
-    ).trunk
+    ).feature_extractor
     pixels = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     found = keras.ops.convert_to_numpy(model(pixels, training=False))
     assert found == pytest.approx(np.load(weights / "efficientnetlite2_reference.npy"), abs=1e-4)

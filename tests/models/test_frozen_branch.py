@@ -7,7 +7,7 @@ import pytest
 from lentigo.errors import ModelError
 from lentigo.inference.refusal import PARTS, load_reference
 from lentigo.models.bundle import BUNDLED, open_bundle
-from lentigo.models.networks.frozen_branch import OUTPUT, add_branch
+from lentigo.models.graphs.frozen_branch import OUTPUT, add_branch
 from lentigo.models.runtime import Session
 from lentigo.training.calibration_fit import fit_reference
 

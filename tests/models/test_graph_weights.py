@@ -5,10 +5,11 @@ import onnx
 import pytest
 
 from lentigo.errors import ModelError
+from lentigo.models.graphs.graph_weights import halve_weights, load_backbone
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.graph_weights import halve_weights, load_backbone
-from lentigo.models.networks.network import build_answers, build_network
-from lentigo.models.networks.onnx_graph import to_onnx
+from lentigo.models.networks.network import build_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session
 
 
@@ -20,12 +21,12 @@ def network(weight_file):
 @pytest.fixture(scope="module")
 def graph(network, tmp_path_factory):
     path = tmp_path_factory.mktemp("graph") / "model.onnx"
-    path.write_bytes(halve_weights(to_onnx(build_answers(network))).SerializeToString())
+    path.write_bytes(halve_weights(to_onnx(build_export_model(network))).SerializeToString())
     return path
 
 
 def test_half_the_bits_half_the_size_nearly_the_same_answers(network, graph):
-    whole = to_onnx(build_answers(network)).SerializeToString()
+    whole = to_onnx(build_export_model(network)).SerializeToString()
     images = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
     fp32, half = (Session(model, precision="f32").answer(images) for model in (whole, graph.read_bytes()))
     assert graph.stat().st_size < 0.52 * len(whole)
@@ -33,9 +34,9 @@ def test_half_the_bits_half_the_size_nearly_the_same_answers(network, graph):
 
 
 def test_no_weight_is_there_twice(network):
-    model = to_onnx(build_answers(network))
+    model = to_onnx(build_export_model(network))
     size = sum(np.prod(constant.dims) for constant in model.graph.initializer)
-    assert size < 1.01 * network.full.count_params()
+    assert size < 1.01 * network.classifier.count_params()
 
 
 @pytest.mark.parametrize("name", ["mobilenetv2", pytest.param("densenet121", marks=pytest.mark.check)])
@@ -44,11 +45,13 @@ def test_the_trunk_comes_back(name, weight_file, tmp_path):
         build_network(BACKBONES[name], weight_file(name)),
         build_network(BACKBONES[name], "none", seed=5),
     )
-    (tmp_path / "model.onnx").write_bytes(to_onnx(build_answers(trained)).SerializeToString())
+    (tmp_path / "model.onnx").write_bytes(to_onnx(build_export_model(trained)).SerializeToString())
     load_backbone(fresh, tmp_path / "model.onnx")
     assert all(
         np.array_equal(a, b)
-        for a, b in zip(trained.trunk.get_weights(), fresh.trunk.get_weights(), strict=True)
+        for a, b in zip(
+            trained.feature_extractor.get_weights(), fresh.feature_extractor.get_weights(), strict=True
+        )
     )
 
 

@@ -10,7 +10,9 @@ import onnxruntime
 import pytest
 
 from lentigo.errors import ModelError
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.feature_extractor import fit_batch_norms
 from lentigo.models.networks.layers import SpreadPixels
 from lentigo.models.networks.mask_decoder import (
     WIDTHS,
@@ -20,14 +22,8 @@ from lentigo.models.networks.mask_decoder import (
     count_products,
     find_skips,
 )
-from lentigo.models.networks.network import (
-    build_answers,
-    build_network,
-    build_saved,
-    open_network,
-    settle_norms,
-)
-from lentigo.models.networks.onnx_graph import to_onnx
+from lentigo.models.networks.network import build_network, open_network
+from lentigo.models.networks.output_models import build_export_model, build_saved_model
 from lentigo.models.runtime import Session
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3)).astype("uint8")
@@ -37,7 +33,7 @@ WITHOUT = ("inceptionv3", "inceptionresnetv2", "xception")  # convolutions that 
 def build(name: str, width: int = 16):
     """A network of random weights whose norms fit the pictures, with a decoder."""
     network = build_network(BACKBONES[name], "none")
-    settle_norms(network, PIXELS)
+    fit_batch_norms(network.feature_extractor, PIXELS)
     return attach_decoder(network, build_decoder(find_skips(network), width, seed=0))
 
 
@@ -64,7 +60,7 @@ DEEP = (
     [pytest.param(n, marks=[] if n in FAST else pytest.mark.check) for n in BACKBONES if n not in WITHOUT],
 )
 def test_the_mask_is_the_same_in_keras_openvino_and_onnxruntime(name):
-    model = build_answers(build(name))
+    model = build_export_model(build(name))
     graph, expected, tolerance = (
         to_onnx(model).SerializeToString(),
         np.asarray(model(PIXELS)["mask"]),
@@ -78,8 +74,8 @@ def test_the_mask_is_the_same_in_keras_openvino_and_onnxruntime(name):
 
 
 def test_a_decoder_leaves_the_other_answers_as_they_are_bit_for_bit(network):
-    before = to_onnx(build_answers(dataclasses.replace(network, mask=None))).SerializeToString()
-    after = to_onnx(build_answers(network)).SerializeToString()
+    before = to_onnx(build_export_model(dataclasses.replace(network, mask=None))).SerializeToString()
+    after = to_onnx(build_export_model(network)).SerializeToString()
     for answer in (lambda graph: Session(graph, precision="f32").answer(PIXELS), answer_with_onnxruntime):
         plain, more = answer(before), answer(after)
         assert set(more) - set(plain) == {"mask"}
@@ -88,7 +84,7 @@ def test_a_decoder_leaves_the_other_answers_as_they_are_bit_for_bit(network):
 
 
 def test_the_graph_is_flat(network):
-    assert not any(isinstance(layer, keras.Model) for layer in build_answers(network).layers)
+    assert not any(isinstance(layer, keras.Model) for layer in build_export_model(network).layers)
 
 
 def test_skips_are_the_last_maps_of_each_side():
@@ -126,7 +122,7 @@ def test_no_decoder_adds_more_than_a_seventh_of_the_multiplications():
         width = choose_width(plain)
         assert width in WIDTHS and count_products(
             build_decoder(find_skips(plain), width, 0)
-        ) <= 0.15 * count_products(plain.trunk), name
+        ) <= 0.15 * count_products(plain.feature_extractor), name
 
 
 def test_products_are_those_of_convolutions():
@@ -138,9 +134,9 @@ def test_products_are_those_of_convolutions():
 
 
 def test_a_saved_network_comes_back_with_its_mask(network, tmp_path):
-    build_saved(network).save(tmp_path / "model.keras")
+    build_saved_model(network).save(tmp_path / "model.keras")
     back = open_network(tmp_path / "model.keras", network.backbone)
-    before, after = (build_answers(one)(PIXELS) for one in (network, back))
+    before, after = (build_export_model(one)(PIXELS) for one in (network, back))
     assert set(after) == {"logit", "embedding", "heatmap", "mask"}
     for name, values in before.items():
         np.testing.assert_array_equal(np.asarray(after[name]), np.asarray(values), err_msg=name)
@@ -148,17 +144,18 @@ def test_a_saved_network_comes_back_with_its_mask(network, tmp_path):
 
 def test_a_network_without_a_head_is_saved_and_comes_back(network, tmp_path):
     alone = dataclasses.replace(network, full=None, head=None)
-    build_saved(alone).save(tmp_path / "model.keras")
+    build_saved_model(alone).save(tmp_path / "model.keras")
     back = open_network(tmp_path / "model.keras", network.backbone)
-    assert back.head is None and set(build_answers(back).output) == {"embedding", "mask"}
+    assert back.head is None and set(build_export_model(back).output) == {"embedding", "mask"}
     np.testing.assert_array_equal(
-        np.asarray(build_answers(back)(PIXELS)["mask"]), np.asarray(build_answers(network)(PIXELS)["mask"])
+        np.asarray(build_export_model(back)(PIXELS)["mask"]),
+        np.asarray(build_export_model(network)(PIXELS)["mask"]),
     )
 
 
 def test_a_second_decoder_takes_the_place_of_the_first(network):
     again = attach_decoder(network, build_decoder(find_skips(network), 8, seed=3))
-    names = [layer.name for layer in build_answers(again).layers]
+    names = [layer.name for layer in build_export_model(again).layers]
     assert len(names) == len(set(names)) and again.mask is not network.mask
 
 

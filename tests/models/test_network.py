@@ -6,16 +6,9 @@ import pytest
 
 from lentigo.errors import ModelError
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.network import (
-    build_graph,
-    build_network,
-    build_saved,
-    cut_network,
-    find_middle,
-    name_weights,
-    open_network,
-    unfreeze_backbone,
-)
+from lentigo.models.networks.keras_graph import cut_network
+from lentigo.models.networks.network import build_network, hash_weights, open_network, unfreeze_backbone
+from lentigo.models.networks.output_models import build_runtime_model, build_saved_model, find_mid_level_map
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3)).astype("uint8")
 
@@ -34,25 +27,27 @@ def count(variables):
 
 
 def test_densenet121_has_the_parameters_of_the_original():
-    full = build_network(BACKBONES["densenet121"], "none").full
+    full = build_network(BACKBONES["densenet121"], "none").classifier
     assert full.count_params() == 8_618_561
     assert count(full.trainable_variables) == 1_577_985
 
 
 def test_full_is_head_after_trunk(network):
-    np.testing.assert_allclose(network.full(PIXELS), network.head(network.trunk(PIXELS)), atol=1e-6)
+    np.testing.assert_allclose(
+        network.classifier(PIXELS), network.head(network.feature_extractor(PIXELS)), atol=1e-6
+    )
 
 
 @pytest.mark.parametrize("share", [0.2, 0.6])
 def test_a_cut_network_answers_alike_in_two_steps(network, share):
-    first, rest = cut_network(network.full, share)
-    np.testing.assert_allclose(rest(first(PIXELS)["map"]), network.full(PIXELS), atol=1e-6)
-    assert 0 < first.count_params() < share * network.full.count_params()
+    first, rest = cut_network(network.classifier, share)
+    np.testing.assert_allclose(rest(first(PIXELS)["map"]), network.classifier(PIXELS), atol=1e-6)
+    assert 0 < first.count_params() < share * network.classifier.count_params()
 
 
 @pytest.mark.parametrize("share", [0.3, 0.31, 0.32])
 def test_a_cut_goes_through_one_map_alone(share):
-    first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").full, share)
+    first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").classifier, share)
     name = first.output["map"]._keras_history.operation.name
     assert name.endswith("concat") or name.startswith("pool"), (
         name
@@ -62,9 +57,9 @@ def test_a_cut_goes_through_one_map_alone(share):
 @pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "resnet50", "nasnetmobile", "vgg16"])
 def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name):
     network = build_network(BACKBONES[name], "none")
-    middle = find_middle(network)
-    map_of = keras.Model(network.trunk.input, middle)(PIXELS[:2]).numpy()
-    told = build_graph(network)(PIXELS[:2])["middle"].numpy()
+    middle = find_mid_level_map(network)
+    map_of = keras.Model(network.feature_extractor.input, middle)(PIXELS[:2]).numpy()
+    told = build_runtime_model(network)(PIXELS[:2])["middle"].numpy()
     by_hand = np.concatenate([map_of.mean(axis=(1, 2)), (map_of**2).mean(axis=(1, 2))], axis=1)
     np.testing.assert_allclose(told, by_hand, rtol=1e-3, atol=1e-4 * by_hand.max())
     assert 7 <= middle.shape[1] <= 56
@@ -72,19 +67,25 @@ def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name):
 
 def test_a_share_too_small_to_cut_at_is_named(network):
     with pytest.raises(ModelError, match="expected a larger share"):
-        cut_network(network.full, 0.001)
+        cut_network(network.classifier, 0.001)
 
 
 def test_batch_norms_of_an_unfrozen_trunk_stay_still():
     network = build_network(BACKBONES["mobilenetv2"], "none")
     unfreeze_backbone(network)
-    norms = [layer for layer in network.trunk.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    norms = [
+        layer
+        for layer in network.feature_extractor.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
     for norm in norms:  # a random trunk's signal fades to 1e-12 without this, and no gradient comes through
         norm.gamma.assign(np.random.default_rng(1).uniform(1.0, 2.0, norm.gamma.shape))
-    kernel = next(layer for layer in network.trunk.layers if isinstance(layer, keras.layers.Conv2D)).kernel
+    kernel = next(
+        layer for layer in network.feature_extractor.layers if isinstance(layer, keras.layers.Conv2D)
+    ).kernel
     before, kernel_before = [numbers(norm.moving_mean) for norm in norms], numbers(kernel)
-    network.full.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
-    network.full.fit(PIXELS, np.array([[0], [1], [0], [1]]), epochs=1, verbose=0)
+    network.classifier.compile("sgd", keras.losses.BinaryCrossentropy(from_logits=True))
+    network.classifier.fit(PIXELS, np.array([[0], [1], [0], [1]]), epochs=1, verbose=0)
     assert all(
         np.array_equal(numbers(norm.moving_mean), mean) for norm, mean in zip(norms, before, strict=True)
     )
@@ -92,10 +93,10 @@ def test_batch_norms_of_an_unfrozen_trunk_stay_still():
 
 
 def test_a_saved_network_answers_alike(network, tmp_path):
-    build_saved(network).save(tmp_path / "model.keras")
+    build_saved_model(network).save(tmp_path / "model.keras")
     opened = open_network(tmp_path / "model.keras", network.backbone)
-    np.testing.assert_array_equal(opened.full(PIXELS), network.full(PIXELS))
-    assert name_weights(opened) == name_weights(network)
+    np.testing.assert_array_equal(opened.classifier(PIXELS), network.classifier(PIXELS))
+    assert hash_weights(opened) == hash_weights(network)
 
 
 def test_the_same_seed_gives_the_same_head():
@@ -110,7 +111,7 @@ def test_the_same_seed_gives_the_same_head():
 
 def test_the_same_seed_gives_the_same_random_trunk_and_leaves_the_global_state_alone():
     state = random.getstate()
-    names = [name_weights(build_network(BACKBONES["mobilenetv2"], "none", seed=seed)) for seed in (3, 3, 4)]
+    names = [hash_weights(build_network(BACKBONES["mobilenetv2"], "none", seed=seed)) for seed in (3, 3, 4)]
     assert names[0] == names[1] != names[2]
     assert random.getstate() == state
 
@@ -120,7 +121,7 @@ def test_weights_come_from_a_file(network, tmp_path):
     base.save_weights(tmp_path / "m.weights.h5")
     loaded = build_network(BACKBONES["mobilenetv2"], tmp_path / "m.weights.h5")
     features = base(PIXELS.astype("float32") / 127.5 - 1)
-    np.testing.assert_allclose(loaded.trunk(PIXELS), np.mean(features, axis=(1, 2)), atol=1e-4)
+    np.testing.assert_allclose(loaded.feature_extractor(PIXELS), np.mean(features, axis=(1, 2)), atol=1e-4)
 
 
 def test_a_missing_weight_file_is_named():

@@ -5,9 +5,11 @@ import pytest
 from keras import ops
 
 from lentigo.errors import ModelError
+from lentigo.models.graphs.onnx_graph import save_onnx, to_onnx
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.network import build_answers, build_network, settle_norms
-from lentigo.models.networks.onnx_graph import save_onnx, to_onnx
+from lentigo.models.networks.feature_extractor import fit_batch_norms
+from lentigo.models.networks.network import build_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uint8")
@@ -16,7 +18,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (3, 224, 224, 3)).astype("uin
 def shake(network):
     """Random batch norms, so that a random trunk gives answers of a size worth comparing."""
     rng = np.random.default_rng(1)
-    for layer in network.full.layers:
+    for layer in network.classifier.layers:
         if isinstance(layer, keras.layers.BatchNormalization):
             if layer.scale:
                 layer.gamma.assign(rng.uniform(1.0, 2.0, layer.gamma.shape))
@@ -28,7 +30,7 @@ def settle(network):
     """Batch norms fitted to the pictures: shaken, the signal of an EfficientNet grows to 1e10, where the last
     bit of a product decides.
     """
-    settle_norms(network, PIXELS)
+    fit_batch_norms(network.feature_extractor, PIXELS)
     return network
 
 
@@ -46,7 +48,7 @@ def network():
 )
 def test_onnx_answers_as_keras_does(name, tmp_path):
     prepare = settle if name.startswith("efficientnet") else shake
-    model = build_answers(prepare(build_network(BACKBONES[name], "none")))
+    model = build_export_model(prepare(build_network(BACKBONES[name], "none")))
     save_onnx(model, tmp_path / "model.onnx")
     expected = {key: np.asarray(value) for key, value in model(PIXELS).items()}
     answers = Session(tmp_path / "model.onnx", precision="f32").answer(PIXELS)
@@ -59,7 +61,7 @@ def test_onnx_answers_as_keras_does(name, tmp_path):
 
 
 def test_the_graph_has_the_names_and_shapes_of_the_contract(network):
-    graph = to_onnx(build_answers(network)).graph
+    graph = to_onnx(build_export_model(network)).graph
     shapes = {
         x.name: [d.dim_param or d.dim_value for d in x.type.tensor_type.shape.dim]
         for x in [*graph.input, *graph.output]
@@ -75,7 +77,7 @@ def test_the_graph_has_the_names_and_shapes_of_the_contract(network):
 def test_the_heatmap_is_gradcam_before_its_relu(network):
     import tensorflow as tf
 
-    features = keras.Model(network.full.input, network.features)(PIXELS)
+    features = keras.Model(network.classifier.input, network.features)(PIXELS)
     with tf.GradientTape() as tape:
         tape.watch(features)
         logit = network.head(ops.mean(features, axis=(1, 2)), training=False)
@@ -83,7 +85,9 @@ def test_the_heatmap_is_gradcam_before_its_relu(network):
     expected = tf.reduce_sum(features * weights, axis=-1).numpy()
     assert np.abs(expected).max() > 0
     np.testing.assert_allclose(
-        np.asarray(build_answers(network)(PIXELS)["heatmap"]), expected, atol=1e-4 * np.abs(expected).max()
+        np.asarray(build_export_model(network)(PIXELS)["heatmap"]),
+        expected,
+        atol=1e-4 * np.abs(expected).max(),
     )
 
 

@@ -14,8 +14,8 @@ from lentigo.evaluation.duplicate_images import list_known
 from lentigo.images.photographs import read_image
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
+from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.graph_weights import start_network
 from lentigo.models.quantization import list_validation
 from lentigo.models.training_record import read_training_record
 
@@ -100,13 +100,15 @@ def test_training_starts_from_its_trunk(packed, image):
     network = start_network(BACKBONES["mobilenetv2"], packed.folder, seed=3)
     pixels = read_image(image).pixels[None]
     embedding = Predictor(packed, fp32=True).session.answer(pixels)["embedding"]
-    assert np.allclose(network.trunk(pixels), embedding, rtol=1e-3, atol=1e-3 * np.abs(embedding).max())
+    assert np.allclose(
+        network.feature_extractor(pixels), embedding, rtol=1e-3, atol=1e-3 * np.abs(embedding).max()
+    )
 
 
 def test_another_backbone_is_refused_with_the_cure(packed):
     with pytest.raises(
         ModelError,
-        match=r"has a trunk of mobilenetv2, expected one of densenet121; add --backbone mobilenetv2",
+        match=r"has the backbone mobilenetv2, expected densenet121; add --backbone mobilenetv2",
     ):
         start_network(BACKBONES["densenet121"], packed.folder)
 

@@ -10,9 +10,9 @@ from keras import layers
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE
 from lentigo.models.networks.backbones import BACKBONES
+from lentigo.models.networks.keras_graph import find_origin, walk_tensors
 from lentigo.models.networks.network import build_network
-from lentigo.models.networks.onnx_graph import origin, walk
-from lentigo.models.networks.receptive_fields import STEP, place_cells
+from lentigo.models.networks.receptive_fields import CELL_STEP, place_cells
 
 FAST = ("mobilenetv2",)
 WINDOWS = (
@@ -27,8 +27,8 @@ WINDOWS = (
 def trace_cells(features, image):
     """The centre of the first cell of a feature map, and the step to the next, in pixels of the image."""
     places = {id(image): (0.5, 1)}
-    for tensor in walk([features], {id(image): 0}):
-        layer, node = origin(tensor)
+    for tensor in walk_tensors([features], {id(image): 0}):
+        layer, node = find_origin(tensor)
         maps = [x for x in node.input_tensors if places.get(id(x))]
         if (
             not maps or len(tensor.shape) != 4 or tensor.shape[1] == 1
@@ -61,9 +61,9 @@ def slide_window(layer, side, first, step):
 )
 def test_cells_stand_where_the_graph_says(name):
     network = build_network(BACKBONES[name], "none")
-    first, step = trace_cells(network.features, network.trunk.input)
+    first, step = trace_cells(network.features, network.feature_extractor.input)
     centres = np.array(place_cells(name, network.features.shape[1])) * SIDE
-    assert step == STEP and centres.tolist() == pytest.approx(
+    assert step == CELL_STEP and centres.tolist() == pytest.approx(
         [first + step * cell for cell in range(len(centres))], abs=0.05
     )
 

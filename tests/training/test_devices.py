@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.models.networks.onnx_graph import to_onnx
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
 from lentigo.training.heads import Sample, answer_head, train_head
 from lentigo.training.loop.devices import count_devices, use_devices
@@ -86,11 +86,13 @@ def test_the_graph_of_a_bf16_network_computes_in_float32():
     images = np.random.default_rng(0).integers(0, 256, (2, 224, 224, 3), np.uint8)
     with use_devices(bf16=True):
         half = build_network(BACKBONES["mobilenetv3small"], "none")
-        graph = to_onnx(half.full).SerializeToString()
+        graph = to_onnx(half.classifier).SerializeToString()
     whole = build_network(BACKBONES["mobilenetv3small"], "none")
-    whole.full.set_weights(half.full.get_weights())
+    whole.classifier.set_weights(half.classifier.get_weights())
     np.testing.assert_allclose(
-        Session(graph, precision="f32").answer(images)["logit"], np.asarray(whole.full(images)), atol=1e-4
+        Session(graph, precision="f32").answer(images)["logit"],
+        np.asarray(whole.classifier(images)),
+        atol=1e-4,
     )
 
 

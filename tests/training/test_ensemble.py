@@ -13,13 +13,9 @@ from lentigo.inference.prediction import Prediction, Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import open_bundle
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.networks.network import (
-    build_answers,
-    build_network,
-    join_heads,
-    list_prefixes,
-    open_network,
-)
+from lentigo.models.networks.heads import list_head_prefixes
+from lentigo.models.networks.network import build_network, join_heads, open_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session
 from lentigo.models.training_record import read_training_record
 from lentigo.training import calibration_fit as calibration_module
@@ -83,7 +79,7 @@ def test_a_run_of_folds_is_a_run(ensemble, synthetic_lesions):
 
 def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
     out, _ = ensemble
-    expected = build_answers(open_network(out / "model.keras", BACKBONES["mobilenetv3small"]))(pixels)
+    expected = build_export_model(open_network(out / "model.keras", BACKBONES["mobilenetv3small"]))(pixels)
     answers = Session(out / "model.onnx", precision="f32").answer(pixels)
     for name in ("logit", "embedding", "heatmap"):
         np.testing.assert_allclose(answers[name], expected[name], atol=2e-3, rtol=1e-3)
@@ -92,8 +88,8 @@ def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
 def test_the_logit_and_the_heatmap_are_the_means_of_the_heads(ensemble, pixels):
     out, _ = ensemble
     network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
-    model = build_answers(network)
-    prefixes = list_prefixes(network.head)
+    model = build_export_model(network)
+    prefixes = list_head_prefixes(network.head)
     assert prefixes == ["fold_00_", "fold_01_", "fold_02_"]
     parts = type(model)(
         model.input,
@@ -146,7 +142,7 @@ def test_heads_differ_by_what_they_learned_from(ensemble, pixels):
     network = open_network(out / "model.keras", BACKBONES["mobilenetv3small"])
     kernels = [
         network.head.get_layer(f"{prefix}head_dense_1").get_weights()[0]
-        for prefix in list_prefixes(network.head)
+        for prefix in list_head_prefixes(network.head)
     ]
     assert np.abs(kernels[0] - kernels[1]).max() > 1e-3
 
@@ -286,7 +282,7 @@ def test_a_training_of_folds_that_was_stopped_goes_on(
 
 
 def test_one_head_that_is_joined_alone_is_itself(pixels):
-    from lentigo.models.networks.network import build_head
+    from lentigo.models.networks.heads import build_head
 
     network = build_network(BACKBONES["mobilenetv3small"], "none")
     head = build_head(576, (0.8, 0.5), 0, "fold_00_")

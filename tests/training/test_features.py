@@ -44,7 +44,7 @@ def asked(monkeypatch):
 
 def test_features_are_those_of_keras(network, dataset):
     images, _ = read_all(dataset.table["image"])
-    expected = network.trunk.predict(np.stack([image.pixels for image in images]), verbose=0)
+    expected = network.feature_extractor.predict(np.stack([image.pixels for image in images]), verbose=0)
     np.testing.assert_allclose(extract_features(network, dataset, fp32=True).values, expected, atol=1e-4)
 
 
@@ -164,14 +164,14 @@ def test_training_on_features_is_training_the_frozen_network(dataset):
         dataset.malignant[:, None].astype("float32"),
     )
     whole, split = (build_network(BACKBONES["mobilenetv2"], "none", seed=5) for _ in range(2))
-    split.trunk.set_weights(whole.trunk.get_weights())
+    split.feature_extractor.set_weights(whole.feature_extractor.get_weights())
     values = extract_features(split, dataset, fp32=True).values
-    np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-4)
+    np.testing.assert_allclose(split.head(values), whole.classifier(pixels), atol=1e-4)
     losses = []
-    for model, inputs in ((whole.full, pixels), (split.head, values)):
+    for model, inputs in ((whole.classifier, pixels), (split.head, values)):
         model.compile(keras.optimizers.Adam(1e-3), keras.losses.BinaryCrossentropy(from_logits=True))
         losses.append(
             model.fit(inputs, labels, batch_size=3, epochs=1, shuffle=False, verbose=0).history["loss"][0]
         )
     assert losses[0] == pytest.approx(losses[1], abs=1e-5)
-    np.testing.assert_allclose(split.head(values), whole.full(pixels), atol=1e-3)
+    np.testing.assert_allclose(split.head(values), whole.classifier(pixels), atol=1e-3)

@@ -126,11 +126,12 @@ def test_a_linear_head_is_one_layer(training):
 
 def test_the_heatmap_of_a_linear_head_is_its_weights_on_the_features(training):
     from lentigo.models.networks.backbones import find_backbone
-    from lentigo.models.networks.network import build_answers, open_network
+    from lentigo.models.networks.network import open_network
+    from lentigo.models.networks.output_models import build_export_model
 
     network = open_network(training.bundle.folder / "model.keras", find_backbone("mobilenetv3small"))
     photograph = np.random.default_rng(0).integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
-    answers = build_answers(network)(photograph)
+    answers = build_export_model(network)(photograph)
     kernel, bias = network.head.get_layer("logit").get_weights()
     assert np.asarray(answers["heatmap"]).sum() == pytest.approx(
         float((np.asarray(answers["embedding"]) @ kernel)[0, 0]), rel=1e-4

@@ -17,8 +17,8 @@ from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.photographs import read_image
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.refusal import load_reference
+from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.networks.graph_weights import start_network
 from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session
 from lentigo.training import trainer
@@ -154,8 +154,10 @@ def test_still_layers_stay_at_every_size_and_the_others_learn(
     assert (
         json.loads((tmp_path / "run" / "card.json").read_text())["refusal"]["output"] == "middle"
     )  # the embedding is no longer ImageNet's
-    before = start_network(find_backbone("mobilenetv3small"), weights).trunk
-    after = open_network(tmp_path / "run" / "model.keras", find_backbone("mobilenetv3small")).trunk
+    before = start_network(find_backbone("mobilenetv3small"), weights).feature_extractor
+    after = open_network(
+        tmp_path / "run" / "model.keras", find_backbone("mobilenetv3small")
+    ).feature_extractor
     kernels = [(layer.name, layer.kernel) for layer in before.layers if hasattr(layer, "kernel")]
     changed = [not np.array_equal(kernel, after.get_layer(name).kernel) for name, kernel in kernels]
     assert changed == sorted(changed) and not changed[0] and changed[-1], changed

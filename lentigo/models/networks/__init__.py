@@ -1,1 +1,1 @@
-"""Backbones, the network that is trained, and its graph as ONNX."""
+"""Backbones, the network that is trained, and the models that are built from its layers."""

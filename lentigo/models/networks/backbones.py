@@ -20,9 +20,14 @@ CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
 class Backbone:
     """A network of `keras.applications`, or EfficientNet-Lite2, which we build ourselves.
 
-    `sees` is the range it was trained for: `standardised` (ImageNet's mean and deviation), `symmetric`
-    (-1..1), `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw` (0..255; it rescales by
-    itself). `grid` is the side of its last feature map for a photograph of 224 pixels, `features` its depth.
+    Attributes:
+        name: In recipes, cards and commands.
+        constructor: In `keras.applications`.
+        sees: The range of pixels it was trained for: `standardised` (ImageNet's mean and deviation),
+            `symmetric` (-1..1), `lite` ((RGB - 127) / 128), `caffe` (BGR less ImageNet's mean) or `raw`
+            (0..255; it rescales by itself).
+        features: Channels of its last feature map, hence the length of the embedding.
+        grid: Side of its last feature map for a photograph of 224 pixels.
     """
 
     name: str
@@ -32,32 +37,36 @@ class Backbone:
     grid: int = 7
 
 
-BACKBONES: dict[str, Backbone] = {
-    backbone.name: backbone
-    for backbone in (
-        Backbone("densenet121", "DenseNet121", "standardised", 1024),
-        Backbone("densenet169", "DenseNet169", "standardised", 1664),
-        Backbone("densenet201", "DenseNet201", "standardised", 1920),
-        Backbone("inceptionv3", "InceptionV3", "symmetric", 2048, 5),
-        Backbone("inceptionresnetv2", "InceptionResNetV2", "symmetric", 1536, 5),
-        Backbone("xception", "Xception", "symmetric", 2048),
-        Backbone("vgg16", "VGG16", "caffe", 512),
-        Backbone("vgg19", "VGG19", "caffe", 512),
-        Backbone("mobilenetv2", "MobileNetV2", "symmetric", 1280),
-        Backbone("mobilenetv3small", "MobileNetV3Small", "raw", 576),
-        Backbone("nasnetmobile", "NASNetMobile", "symmetric", 1056),
-        Backbone("resnet50", "ResNet50", "caffe", 2048),
-        Backbone("resnet101", "ResNet101", "caffe", 2048),
-        Backbone("resnet152", "ResNet152", "caffe", 2048),
-        Backbone("efficientnetb0", "EfficientNetB0", "raw", 1280),
-        Backbone("efficientnetb3", "EfficientNetB3", "raw", 1536),
-        Backbone("efficientnetlite2", "EfficientNetLite2", "lite", 1280),
-    )
-}
+ALL_BACKBONES = (
+    Backbone("densenet121", "DenseNet121", "standardised", 1024),
+    Backbone("densenet169", "DenseNet169", "standardised", 1664),
+    Backbone("densenet201", "DenseNet201", "standardised", 1920),
+    Backbone("inceptionv3", "InceptionV3", "symmetric", 2048, 5),
+    Backbone("inceptionresnetv2", "InceptionResNetV2", "symmetric", 1536, 5),
+    Backbone("xception", "Xception", "symmetric", 2048),
+    Backbone("vgg16", "VGG16", "caffe", 512),
+    Backbone("vgg19", "VGG19", "caffe", 512),
+    Backbone("mobilenetv2", "MobileNetV2", "symmetric", 1280),
+    Backbone("mobilenetv3small", "MobileNetV3Small", "raw", 576),
+    Backbone("nasnetmobile", "NASNetMobile", "symmetric", 1056),
+    Backbone("resnet50", "ResNet50", "caffe", 2048),
+    Backbone("resnet101", "ResNet101", "caffe", 2048),
+    Backbone("resnet152", "ResNet152", "caffe", 2048),
+    Backbone("efficientnetb0", "EfficientNetB0", "raw", 1280),
+    Backbone("efficientnetb3", "EfficientNetB3", "raw", 1536),
+    Backbone("efficientnetlite2", "EfficientNetLite2", "lite", 1280),
+)
+BACKBONES = {backbone.name: backbone for backbone in ALL_BACKBONES}
 
 
 def find_backbone(name: str) -> Backbone:
-    """The table's entry. Raises `UsageError` that lists the names.
+    """Finds an entry of the backbone table.
+
+    Args:
+        name: Its name, in any case.
+
+    Raises:
+        UsageError: There is none; the message lists the names.
 
     >>> find_backbone("mobilenetv2").sees
     'symmetric'
@@ -69,7 +78,15 @@ def find_backbone(name: str) -> Backbone:
 
 
 def preprocess(backbone: Backbone, image: Any) -> Any:
-    """The layers from raw RGB pixels 0..255, (n, side, side, 3), to what the backbone was trained to see."""
+    """Adds the layers from raw pixels to what the backbone was trained to see.
+
+    Args:
+        backbone: An entry of the table.
+        image: A Keras tensor of RGB pixels 0..255, (n, side, side, 3).
+
+    Returns:
+        A Keras tensor, float32 (n, side, side, 3).
+    """
     from lentigo.models.networks.deep_learning import layers
 
     pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(image)

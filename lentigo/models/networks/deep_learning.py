@@ -17,16 +17,15 @@ import lentigo.common.plots  # noqa: F401  Keras imports Matplotlib, which by it
 from lentigo.common.user_folders import set_environment
 
 KERAS_HOME = "KERAS_HOME"
-NOTHING = Path(os.devnull) / "keras"  # a folder that neither is there nor can be made
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's greetings, not its errors
+TENSORFLOW_LOG_LEVEL = "TF_CPP_MIN_LOG_LEVEL"
+NO_FOLDER = Path(os.devnull) / "keras"  # a folder that neither is there nor can be made
 
 
 def find_keras_home() -> Path:
-    """The folder of Keras' own files, in which its cache of weights is.
+    """Finds the folder of Keras' own files, in which its cache of weights is.
 
     Returns:
-        $KERAS_HOME, else `.keras` in the user's home; `NOTHING` for a user without a home.
+        $KERAS_HOME, else `.keras` in the user's home; `NO_FOLDER` for a user without a home.
     """
     chosen = os.environ.get(KERAS_HOME)
     if chosen:
@@ -34,7 +33,7 @@ def find_keras_home() -> Path:
     try:
         return Path.home() / ".keras"
     except RuntimeError:  # neither $HOME nor the list of users says where
-        return NOTHING
+        return NO_FOLDER
 
 
 def restore_home() -> None:
@@ -55,10 +54,15 @@ def set_conventions() -> None:
 if "keras" in sys.modules:  # imported before by somebody else, with that one's settings
     import keras
 else:
-    with set_environment({KERAS_HOME: str(NOTHING)}):  # nothing is read there, and nothing can be written
+    settings = {
+        KERAS_HOME: str(NO_FOLDER),  # nothing is read there, and nothing can be written
+        TENSORFLOW_LOG_LEVEL: os.environ.get(TENSORFLOW_LOG_LEVEL, "2"),  # its errors, not its greetings
+    }
+    with set_environment(settings):  # the environment afterwards is that of before
         import keras
     restore_home()
 set_conventions()
-layers, ops = keras.layers, keras.ops
+layers = keras.layers
+ops = keras.ops
 
 __all__ = ["find_keras_home", "keras", "layers", "ops"]

@@ -17,19 +17,20 @@ from lentigo.models.networks.deep_learning import keras, layers
 STEM_CHANNELS = 32
 HEAD_CHANNELS = 1280
 NORM_EPSILON = 1e-3
-EXPECTED_FILE = "expected an .npz file with one array a weight, named LAYER/kernel, LAYER/gamma, LAYER/beta, LAYER/moving_mean, LAYER/moving_variance"
+EXPECTED_FILE = (
+    "expected an .npz file with one array a weight, named LAYER/kernel, LAYER/gamma, LAYER/beta, "
+    "LAYER/moving_mean, LAYER/moving_variance"
+)
 
 
 class LiteStage(NamedTuple):
-    """Blocks of one shape: how many, their kernel, the stride of the first, how far they expand, their
-    channels.
-    """
+    """Blocks of one shape."""
 
-    repeats: int
-    kernel: int
-    stride: int
-    expansion: int
-    channels: int
+    repeats: int  # blocks
+    kernel: int  # pixels along the side of the depthwise kernel
+    stride: int  # of the first block; that of the others is 1
+    expansion: int  # channels within a block, in its input's channels
+    channels: int  # of the output
 
 
 STAGES = (
@@ -44,7 +45,7 @@ STAGES = (
 
 
 def build_efficientnet_lite2(input_tensor: Any, name: str = "efficientnetlite2") -> keras.Model:
-    """The backbone without its classifier, with random weights.
+    """Builds the backbone without its classifier, with random weights.
 
     Args:
         input_tensor: Pixels as the backbone was trained to see them, (n, side, side, 3): (RGB - 127) / 128.

@@ -20,11 +20,10 @@ class ReverseChannels(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("lentigo")
 class SpreadPixels(keras.layers.Layer):
-    """Channels become pixels: (n, h, w, factor * factor) to (n, factor * h, factor * w), each pixel a square
-    of its channels, row by row.
+    """Channels become pixels: each pixel turns into a square of its channels, row by row.
 
-    The sub-pixel convolution of Shi et al. 2016 (arXiv 1609.05158): what enlarges is learned, by the
-    convolution before, and costs a copy.
+    Takes (n, h, w, factor * factor), gives (n, factor * h, factor * w). The sub-pixel convolution of Shi et
+    al. 2016 (arXiv 1609.05158): what enlarges is learned, by the convolution before, and costs a copy.
     """
 
     def __init__(self, factor: int, **options: Any):
@@ -34,12 +33,12 @@ class SpreadPixels(keras.layers.Layer):
     def call(self, x: Any) -> Any:
         _, height, width, _ = x.shape
         squares = ops.reshape(x, (-1, height, width, self.factor, self.factor))
-        return ops.reshape(
-            ops.transpose(squares, (0, 1, 3, 2, 4)), (-1, height * self.factor, width * self.factor)
-        )
+        rows = ops.transpose(squares, (0, 1, 3, 2, 4))  # (n, height, factor, width, factor)
+        return ops.reshape(rows, (-1, height * self.factor, width * self.factor))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
-        return (input_shape[0], input_shape[1] * self.factor, input_shape[2] * self.factor)
+        batch, height, width, _ = input_shape
+        return (batch, height * self.factor, width * self.factor)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"factor": self.factor}
@@ -61,14 +60,18 @@ class GradientMap(keras.layers.Layer):
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
         features, pooled = inputs
-        slopes, x = [], pooled
+        # Forwards through the head: the slope of each hidden layer at this photograph
+        slopes = []
+        x = pooled
         for dense, norm in self.blocks:
             x = ops.matmul(x, ops.convert_to_tensor(dense.kernel)) + dense.bias
             scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
             slopes.append(ops.cast(x > 0, "float32") * scale)
             x = ops.relu(x) * scale + (norm.beta - norm.moving_mean * scale)
+        # Backwards: the gradient of the logit with respect to the pooled features
         gradient = ops.transpose(self.last.kernel)  # (1, units)
         for (dense, _), slope in zip(reversed(self.blocks), reversed(slopes), strict=True):
             gradient = ops.matmul(gradient * slope, ops.transpose(dense.kernel))
-        size = features.shape[1] * features.shape[2]
-        return ops.sum(features * gradient[:, None, None, :], axis=-1) / size
+        weighted = features * gradient[:, None, None, :]
+        cells = features.shape[1] * features.shape[2]
+        return ops.sum(weighted, axis=-1) / cells

@@ -12,8 +12,8 @@ from __future__ import annotations
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE
 
-STEP = 32  # pixels from one centre to the next, of every backbone
-FIRST = {  # pixels from the photograph's edge to the centre of the first cell, for a side of 224
+CELL_STEP = 32  # pixels from one centre to the next, of every backbone
+FIRST_CENTRES = {  # pixels from the photograph's edge to the centre of the first cell, for a side of 224
     "densenet121": 14.5,
     "densenet169": 14.5,
     "densenet201": 14.5,
@@ -35,11 +35,14 @@ FIRST = {  # pixels from the photograph's edge to the centre of the first cell, 
 
 
 def place_cells(backbone: str, count: int) -> tuple[float, ...]:
-    """The centres of the cells of a row, and of the rows, as shares of the photograph's side.
+    """Places the cells of a feature map on the photograph.
 
     Args:
         backbone: A name of the backbone table.
         count: Cells along a side.
+
+    Returns:
+        The centres of the cells of a row, and of the rows, as shares of the photograph's side.
 
     Raises:
         ModelError: The backbone is not in the table.
@@ -47,8 +50,9 @@ def place_cells(backbone: str, count: int) -> tuple[float, ...]:
     >>> [round(centre * 224, 1) for centre in place_cells("mobilenetv2", 7)][:2]
     [31.5, 63.5]
     """
-    if backbone not in FIRST:
+    if backbone not in FIRST_CENTRES:
         raise ModelError(
-            f"backbone {backbone!r}: where its cells look is not known; expected one of {', '.join(FIRST)}"
+            f"backbone {backbone!r}: where its cells look is not known; expected one of {', '.join(FIRST_CENTRES)}"
         )
-    return tuple((FIRST[backbone] + STEP * cell) / SIDE for cell in range(count))
+    first = FIRST_CENTRES[backbone]
+    return tuple((first + CELL_STEP * cell) / SIDE for cell in range(count))

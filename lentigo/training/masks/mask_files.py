@@ -17,9 +17,9 @@ from lentigo.evaluation.figures import MASK_SCORES, draw_history
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment, assess_masks
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MODEL_CARD, Bundle, draft_bundle
+from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.mask_decoder import GRIDS
-from lentigo.models.networks.network import build_answers, build_graph, build_saved
-from lentigo.models.networks.onnx_graph import save_onnx
+from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
 from lentigo.models.training_record import TrainingRecord, write_training_record
 from lentigo.training.masks.mask_stages import MaskJob, compare_precisions
 from lentigo.training.trainer import describe_making
@@ -38,8 +38,10 @@ def write_files(
     """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from
     which `parts` have learned, and what its `start` knows."""
     with write_whole(folder / CLASSIFIER) as temporary:
-        build_saved(job.network).save(temporary)
-    save_onnx(build_graph(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}")
+        build_saved_model(job.network).save(temporary)
+    save_onnx(
+        build_runtime_model(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}"
+    )
     sides = job.masks.table.assign(
         split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests
     )
@@ -104,13 +106,13 @@ def describe_decoder(
 
 def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
     """The card of a RUN without a classifier, but for its entry on the decoder."""
-    learned = any(layer.trainable and layer.weights for layer in job.network.trunk.layers)
+    learned = any(layer.trainable and layer.weights for layer in job.network.feature_extractor.layers)
     return {
         **describe_making(),
         "architecture": f"{job.recipe.backbone}, a decoder on its feature maps; no classifier",
         "backbone": job.recipe.backbone,
-        "parameters": build_saved(job.network).count_params(),
-        "outputs": list(build_answers(job.network).output),
+        "parameters": build_saved_model(job.network).count_params(),
+        "outputs": list(build_export_model(job.network).output),
         "recipe": asdict(job.recipe),
         "weights": weights,
         "trunk": "trained" if learned else "as the weights have it",

@@ -19,10 +19,10 @@ from lentigo.common.progress import Progress
 from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
 from lentigo.evaluation.masks.mask_scores import measure_overlap
 from lentigo.images.photographs import SIDE, read_image
+from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras, ops
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
-from lentigo.models.networks.onnx_graph import to_onnx
 from lentigo.models.runtime import Session, fastest_precision
 from lentigo.training.loop.augmentation import augment_pair, find_augmentation, lay_mosaics, view_generator
 from lentigo.training.loop.losses import MaskLoss
@@ -94,7 +94,7 @@ def build_decoder_stage(job: MaskJob) -> Stage:
 def build_whole_stage(job: MaskJob) -> Stage:
     """Decoder and trunk together, its batch norms still."""
     unfreeze_backbone(job.network)
-    model = keras.Model(job.network.trunk.input, job.network.mask_logit)
+    model = keras.Model(job.network.feature_extractor.input, job.network.mask_logit)
     prepare(model, job, job.recipe.learning_rate)
     return Stage(
         "decoder and trunk",
@@ -118,7 +118,8 @@ def open_feature_extractor(job: MaskJob) -> Session:
     """A session that gives the feature maps that a decoder takes, by the names of its inputs."""
     maps = {f"skip_{skip.shape[1]}": skip for skip in find_skips(job.network)}
     return Session(
-        to_onnx(keras.Model(job.network.trunk.input, maps)).SerializeToString(), precision=job.precision
+        to_onnx(keras.Model(job.network.feature_extractor.input, maps)).SerializeToString(),
+        precision=job.precision,
     )
 
 

@@ -35,10 +35,12 @@ from lentigo.models.bundle import (
     finish_bundle,
     open_bundle,
 )
+from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.networks.graph_weights import start_network
+from lentigo.models.networks.feature_extractor import fit_batch_norms
 from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
-from lentigo.models.networks.network import Network, build_answers, open_network, settle_norms
+from lentigo.models.networks.network import Network, open_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.training_record import (
     PARTS,
     TrainingRecord,
@@ -194,7 +196,7 @@ def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessmen
         )
         entries = {"int8": None} if "int8" in bundle.card else {}
         entries |= {
-            "outputs": list(build_answers(job.network).output),
+            "outputs": list(build_export_model(job.network).output),
             "decoder": describe_decoder(job, history, request.facts, started),
         }
         validation = judge(folder, {**bundle.card, **entries}, job, entries["decoder"])
@@ -212,7 +214,7 @@ def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
         start_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None
     )
     if str(request.weights) == "none":
-        settle_norms(network, read_sample(request.masks))
+        fit_batch_norms(network.feature_extractor, read_sample(request.masks))
     job = request.plan(network, forget_everything(), work)
     history = job.run([build_decoder_stage, build_whole_stage] if request.finetune else [build_decoder_stage])
     parts = PARTS if request.finetune else ("decoder",)

@@ -25,10 +25,11 @@ from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.costs import Cost, measure_cost, name_machine
+from lentigo.models.graphs.graph_weights import start_network
+from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
-from lentigo.models.networks.graph_weights import start_network
-from lentigo.models.networks.network import Network, build_answers, build_network
-from lentigo.models.networks.onnx_graph import save_onnx
+from lentigo.models.networks.network import Network, build_network
+from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import fastest_precision
 from lentigo.splits.splits import split_validation
 from lentigo.training.features import extract_features, refuse_frozen_features
@@ -345,5 +346,5 @@ def measure_backbone(network: Network, precision: str) -> Cost:
     """The cost of a network as a RUN would hold it."""
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
-        save_onnx(build_answers(network), graph)
-        return measure_cost(graph, network.full.count_params(), precision)
+        save_onnx(build_export_model(network), graph)
+        return measure_cost(graph, network.classifier.count_params(), precision)

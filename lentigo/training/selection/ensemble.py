@@ -157,7 +157,7 @@ def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
         trained.append(head)
         histories.append(history)
     network = join_heads(job.network, trained)
-    heads = Heads(histories, network.full.count_params(), None)
+    heads = Heads(histories, network.classifier.count_params(), None)
     write_model(out, network, heads.history)
     check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
     return replace(heads, check=check)

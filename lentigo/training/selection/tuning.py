@@ -23,8 +23,8 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.manifests import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
+from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.networks.graph_weights import start_network
 from lentigo.splits.splits import split_validation
 from lentigo.training.features import Features, extract_features, refuse_frozen_features
 from lentigo.training.heads import Sample, answer_head, score_head, train_head

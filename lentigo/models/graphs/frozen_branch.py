@@ -23,12 +23,12 @@ from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2, 
 
 BLOCKS = ("block5_add", "block9_add", "block13_add")
 SHRINK = 3  # pixels of the photograph along the side of one that the branch sees
-OUTPUT = "reference"
-PREFIX = "frozen/"
+OUTPUT = "reference"  # the branch's output
+PREFIX = "frozen/"  # of the names of its nodes in a joined graph
 
 
 def build_frozen_branch(weights: str | Path) -> keras.Model:
-    """The branch.
+    """Builds the branch.
 
     Args:
         weights: The file of EfficientNet-Lite2's ImageNet weights, .npz.
@@ -40,23 +40,26 @@ def build_frozen_branch(weights: str | Path) -> keras.Model:
         ModelError: The file is not readable, or holds other weights.
     """
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
-    small = layers.AveragePooling2D(SHRINK, name="shrink")(
-        preprocess(find_backbone("efficientnetlite2"), image)
-    )
+    pixels = preprocess(find_backbone("efficientnetlite2"), image)
+    small = layers.AveragePooling2D(SHRINK, name="shrink")(pixels)
     backbone = build_efficientnet_lite2(small)
     load_efficientnet_lite2(backbone, weights)
-    means = [
-        layers.GlobalAveragePooling2D(name=f"{name}_mean")(backbone.get_layer(name).output) for name in BLOCKS
-    ]
+    means = []
+    for name in BLOCKS:
+        block = backbone.get_layer(name).output
+        means.append(layers.GlobalAveragePooling2D(name=f"{name}_mean")(block))
     return keras.Model(image, {OUTPUT: layers.Concatenate(name="reference_parts")(means)})
 
 
 def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelProto:
-    """A graph with the output of a branch besides; both take the same image.
+    """Adds a branch to a graph that takes the same image.
 
     Args:
         graph: The graph of a RUN.
         branch: The graph of `build_frozen_branch`.
+
+    Returns:
+        A graph with the outputs of both.
 
     Raises:
         ModelError: The graph has such an output already, or takes another input.
@@ -64,24 +67,32 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
     names = [output.name for output in graph.graph.output]
     if OUTPUT in names:
         raise ModelError(f"the graph has an output {OUTPUT!r} already; expected a graph without the branch")
-    inputs = [[value.name for value in model.graph.input] for model in (graph, branch)]
-    if inputs[0] != inputs[1]:
+    graph_inputs = [value.name for value in graph.graph.input]
+    branch_inputs = [value.name for value in branch.graph.input]
+    if graph_inputs != branch_inputs:
         raise ModelError(
-            f"the graph takes {', '.join(inputs[0])}, the branch {', '.join(inputs[1])}; expected the same "
-            "input"
+            f"the graph takes {', '.join(graph_inputs)}, the branch {', '.join(branch_inputs)}; expected the "
+            "same input"
         )
-    kept = {*inputs[0], OUTPUT}
     joined = onnx.ModelProto()
     joined.CopyFrom(graph)
-    renamed = onnx.ModelProto()
-    renamed.CopyFrom(branch)
-    for node in renamed.graph.node:
-        node.name = PREFIX + node.name
-        node.input[:] = [name if name in kept or not name else PREFIX + name for name in node.input]
-        node.output[:] = [name if name in kept else PREFIX + name for name in node.output]
-    for constant in renamed.graph.initializer:
-        constant.name = PREFIX + constant.name
+    renamed = rename_nodes(branch, kept={*graph_inputs, OUTPUT})
     joined.graph.node.extend(renamed.graph.node)
     joined.graph.initializer.extend(renamed.graph.initializer)
     joined.graph.output.extend(renamed.graph.output)
     return joined
+
+
+def rename_nodes(model: onnx.ModelProto, kept: set[str]) -> onnx.ModelProto:
+    """A copy in which everything but what is `kept` has a name with `PREFIX`, so that no two graphs clash."""
+    renamed = onnx.ModelProto()
+    renamed.CopyFrom(model)
+    # A missing optional input has an empty name, which stays empty
+    unchanged = kept | {""}
+    for node in renamed.graph.node:
+        node.name = PREFIX + node.name
+        node.input[:] = [name if name in unchanged else PREFIX + name for name in node.input]
+        node.output[:] = [name if name in unchanged else PREFIX + name for name in node.output]
+    for constant in renamed.graph.initializer:
+        constant.name = PREFIX + constant.name
+    return renamed

@@ -1,0 +1,96 @@
+"""The nodes and constants of an ONNX graph, collected one by one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from lentigo.common.hashing import hash_bytes
+
+OPSET = 17  # version of the ONNX operators
+IR_VERSION = 8  # version of the ONNX file format
+
+
+class GraphWriter:
+    """Collects the nodes and constants of one ONNX graph.
+
+    Attributes:
+        nodes: The nodes, in the order in which they were added.
+        constants: The constants by the hash of their content.
+        nodes_by_layer: By the name of each Keras layer the names of its nodes.
+        layer: The layer whose nodes are being written.
+    """
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, onnx.TensorProto] = {}
+        self.nodes_by_layer: dict[str, list[str]] = {}
+        self.layer = "input"
+
+    def add(self, kind: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
+        """Appends a node.
+
+        Args:
+            kind: The ONNX operator.
+            *inputs: Names of tensors, and arrays, which become constants.
+            **attributes: Of the operator.
+
+        Returns:
+            The name of its output.
+        """
+        names = [self.add_constant(each) if isinstance(each, np.ndarray) else each for each in inputs]
+        siblings = self.nodes_by_layer.setdefault(self.layer, [])
+        output = f"{self.layer}/{kind.lower()}_{len(siblings)}"
+        siblings.append(output)
+        self.nodes.append(helper.make_node(kind, names, [output], name=output, **attributes))
+        return output
+
+    def add_constant(self, value: np.ndarray) -> str:
+        """Adds a constant unless there is one like it already.
+
+        Args:
+            value: The array; kept as float32 or, for shapes, as int64.
+
+        Returns:
+            Its name.
+        """
+        kind = np.int64 if np.issubdtype(value.dtype, np.integer) else np.float32
+        # `ascontiguousarray` makes a vector of a scalar, hence the shape
+        array = np.ascontiguousarray(value, dtype=kind).reshape(value.shape)
+        digest = hash_bytes(f"{kind} {array.shape}".encode(), array.tobytes())
+        if digest not in self.constants:
+            self.constants[digest] = numpy_helper.from_array(array, f"constant_{len(self.constants)}")
+        return self.constants[digest].name
+
+    def finish(
+        self,
+        inputs: list[onnx.ValueInfoProto],
+        outputs: dict[str, str],
+        shapes: dict[str, tuple],
+        doc: str,
+    ) -> onnx.ModelProto:
+        """Builds the model, with outputs under their public names alone.
+
+        Args:
+            inputs: What the graph takes.
+            outputs: By their public names the outputs' names in the graph.
+            shapes: By their public names the outputs' shapes, the batch first.
+            doc: The documentation of the graph.
+        """
+        public_names = {inner: name for name, inner in outputs.items()}
+        for node in self.nodes:
+            node.input[:] = [public_names.get(name, name) for name in node.input]
+            node.output[:] = [public_names.get(name, name) for name in node.output]
+        infos = []
+        for name in outputs:
+            shape = ["n", *shapes[name][1:]]
+            infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
+        constants = list(self.constants.values())
+        graph = helper.make_graph(self.nodes, "lentigo", inputs, infos, initializer=constants)
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], producer_name="lentigo", doc_string=doc)
+        model.ir_version = IR_VERSION
+        return model
