@@ -13,7 +13,7 @@ import re
 import socket
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urljoin, urlsplit
 
 from lentigo.common.file_reading import MOST_FILE, read_regular
@@ -35,7 +35,7 @@ SILENT_SECONDS = 20.0  # that a server may be silent for
 _ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
 
 
-def is_address(name: object) -> bool:
+def is_address(name: object) -> TypeGuard[str]:
     """Whether a name is an address rather than a path.
 
     >>> is_address("s3://bucket/mole.jpg"), is_address("photos/mole.jpg"), is_address("C:/mole.jpg")

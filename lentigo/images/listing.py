@@ -1,4 +1,7 @@
-"""Which photographs files, folders and addresses name."""
+"""Listing photographs: which ones the files, folders and addresses of a call name.
+
+Listing looks at names, never into files. What cannot be listed is a `Problem` in its place.
+"""
 
 from __future__ import annotations
 
@@ -18,24 +21,38 @@ NO_IMAGE = f"holds no photograph; expected files ending in {', '.join(sorted(SUF
 
 
 def find_images(path: str | Path) -> list[Path]:
-    """The photographs below a folder, recursively and sorted, or the file itself.
+    """Lists the photographs below a folder, recursively and sorted, or the file itself.
 
-    Raises `DataError` where there is no such path or the folder holds no photograph.
+    Args:
+        path: A file or a folder.
+
+    Returns:
+        The paths, without masks that lie beside their photographs.
+
+    Raises:
+        DataError: Where there is no such path, or the folder holds no photograph.
     """
     path = Path(path)
-    if not os.path.exists(find_name(path)):  # unlike Path.exists, also false for a name that no file can have
+    # Unlike `Path.exists`, this is also false for a name that no file can have
+    if not os.path.exists(find_name(path)):
         raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
     if not path.is_dir():
         return [Path(spell_name(path))]
-    found = walk_images(path)
-    if not found:
+    images, _ = scan_images(path)
+    if not images:
         raise DataError(f"{path}: {NO_IMAGE}")
-    return found
+    return images
 
 
 def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
-    """The photographs that files, folders and addresses name, each name looked at when its turn comes; a
-    folder that holds none is a problem. Files are paths, addresses stay words.
+    """Lists the photographs that files, folders and addresses name, each name when its turn comes.
+
+    Args:
+        names: Files, folders and addresses.
+
+    Yields:
+        A path for a file, text for an address; a `Problem` for what cannot be listed, and for a folder that
+        holds no photograph.
 
     >>> [str(image) for image in list_images(["mole.jpg"])]
     ['mole.jpg']
@@ -43,89 +60,109 @@ def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
     for name in names:
         if is_address(name):
             yield from list_addresses(name)
-            continue
-        found, problems = scan_images(Path(name)) if os.path.isdir(name) else ([Path(spell_name(name))], [])
-        yield from found
-        yield from problems
-        if not found and not problems:
-            yield Problem(spell_name(name), NO_IMAGE)
+        elif os.path.isdir(name):
+            yield from list_folder(Path(name))
+        else:
+            yield Path(spell_name(name))
+
+
+def list_folder(folder: Path) -> Iterator[Path | Problem]:
+    """The photographs below a folder, then its problems; at least one of the two."""
+    images, problems = scan_images(folder)
+    yield from images
+    yield from problems
+    if not images and not problems:
+        yield Problem(spell_name(folder), NO_IMAGE)
 
 
 def list_addresses(address: str) -> Iterator[str | Problem]:
-    """The photographs at and below an address, in the order in which they are found; what is named as a
-    photograph is not looked for.
+    """Lists the photographs at and below an address, in the order in which they are found.
+
+    Args:
+        address: Such as `s3://bucket/folder`. One that is named as a photograph is not looked for.
+
+    Yields:
+        Addresses, and a `Problem` where there is none or the place cannot be listed.
     """
     if has_image_name(address.rpartition("/")[2]):
         yield address
         return
-    none = True
+    count = 0
     try:
         for found in walk_address(address):
             if found == address or has_image_name(found.rpartition("/")[2]):
-                none = False
+                count += 1
                 yield found
     except ImageError as error:
         yield Problem(address, str(error).removeprefix(f"{address}: "))
         return
-    if none:
+    if count == 0:
         yield Problem(address, NO_IMAGE)
 
 
-def walk_images(folder: Path) -> list[Path]:
-    """The photographs below a folder; see `scan_images`, which also says what was left out."""
-    return scan_images(folder)[0]
-
-
 def scan_images(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The photographs below a folder, as `scan_folder`, without the masks that lie beside them; these are
-    problems, too.
+    """Lists the photographs below a folder without the masks that lie beside them.
+
+    Args:
+        folder: Looked through recursively, as by `scan_folder`.
+
+    Returns:
+        The photographs, sorted, and the problems; each mask that was left out is one of them.
     """
-    found, problems = scan_folder(folder)
-    masks = find_masks(found, Path(spell_name(folder)))
-    problems += [
-        Problem(str(mask), f"a mask of {image.name} by its name, beside it: left out")
-        for mask, image in masks.items()
-    ]
-    return [file for file in found if file not in masks], problems
+    files, problems = scan_folder(folder)
+    masks = find_masks(files, Path(spell_name(folder)))
+    for mask, image in masks.items():
+        problems.append(Problem(str(mask), f"a mask of {image.name} by its name, beside it: left out"))
+    return [file for file in files if file not in masks], problems
 
 
 def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
-    """The photographs below a folder, recursively and sorted, and what could not be looked at: folders that
-    cannot be read, links that lead nowhere.
+    """Lists the files below a folder that have the name of a photograph, recursively.
 
     Hidden files and hidden folders are left out. Links to folders are followed, but every folder is read
-    once: links in a circle end.
+    once, so that links in a circle end.
+
+    Args:
+        folder: Where to begin.
+
+    Returns:
+        The files, sorted, and problems: folders that cannot be read, links that lead nowhere.
     """
-    found: list[Path] = []
+    files: list[Path] = []
     problems: list[Problem] = []
-    seen: set[str] = set()
-    waiting = deque([str(folder)])  # folders, then links to folders
+    visited: set[str] = set()
+    waiting = deque([str(folder)])  # folders first, links to folders last
     while waiting:
-        here = waiting.popleft()
-        real = os.path.realpath(here)
-        if real in seen:
+        current = waiting.popleft()
+        real = os.path.realpath(current)
+        if real in visited:
             continue
-        seen.add(real)
+        visited.add(real)
         try:
-            entries = list_visible(here)
+            entries = list_visible(current)
         except OSError as error:
-            problems.append(
-                Problem(
-                    spell_name(here),
-                    f"the folder cannot be read ({error.strerror or error}); expected one that you may "
-                    "read: change its permissions",
-                )
-            )
+            problems.append(describe_unreadable(current, error))
             continue
-        inner = [entry for entry in entries if is_folder(entry)]
-        waiting.extendleft(entry.path for entry in reversed(inner) if not entry.is_symlink())
-        waiting.extend(entry.path for entry in inner if entry.is_symlink())
-        for entry in (entry for entry in entries if has_image_name(entry.name) and not is_folder(entry)):
+        folders = [entry for entry in entries if is_folder(entry)]
+        waiting.extendleft(entry.path for entry in reversed(folders) if not entry.is_symlink())
+        waiting.extend(entry.path for entry in folders if entry.is_symlink())
+        for entry in entries:
+            if not has_image_name(entry.name) or is_folder(entry):
+                continue
             if os.path.isfile(entry.path):
-                found.append(Path(spell_name(entry.path)))
+                files.append(Path(spell_name(entry.path)))
             else:
                 problems.append(Problem(spell_name(entry.path), describe_no_file(entry.path)))
-    return sorted(found), problems
+    return sorted(files), problems
+
+
+def describe_unreadable(folder: str, error: OSError) -> Problem:
+    """The problem of a folder that cannot be read."""
+    return Problem(
+        spell_name(folder),
+        f"the folder cannot be read ({error.strerror or error}); expected one that you may read: change its "
+        "permissions",
+    )
 
 
 def describe_no_file(path: str) -> str:
@@ -135,24 +172,42 @@ def describe_no_file(path: str) -> str:
     return "no file, or a link that leads nowhere; expected a photograph"
 
 
-def list_visible(folder: str) -> list[os.DirEntry]:
-    """What stands in a folder, sorted, without what is hidden."""
+def list_visible(folder: str) -> list[os.DirEntry[str]]:
+    """Lists what a folder holds, sorted by name, without hidden entries.
+
+    Args:
+        folder: Its path.
+
+    Returns:
+        Files, folders and links.
+
+    Raises:
+        OSError: Where the folder cannot be read.
+    """
     with os.scandir(folder) as entries:
-        return sorted(
-            (entry for entry in entries if not entry.name.startswith(".")), key=lambda entry: entry.name
-        )
+        visible = [entry for entry in entries if not entry.name.startswith(".")]
+    return sorted(visible, key=lambda entry: entry.name)
 
 
-def is_folder(entry: os.DirEntry) -> bool:
-    """Whether an entry is a folder or a link to one; a link in a circle is neither."""
-    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir(follow_symlinks=False)
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Whether an entry is a folder or a link to one; a link in a circle is neither.
+
+    Args:
+        entry: As `list_visible` gives it.
+    """
+    if entry.is_symlink():
+        return os.path.isdir(entry.path)
+    return entry.is_dir(follow_symlinks=False)
 
 
 def has_image_name(name: str) -> bool:
-    """Whether a name is that of a photograph, if only of one that will be listed as a problem; hidden files
-    are not.
+    """Whether a file has the name of a photograph, if only of one that will be listed as a problem.
+
+    Args:
+        name: Without its folder. Hidden files are no photographs.
 
     >>> has_image_name("mole.JPG"), has_image_name(".mole.jpg"), has_image_name("mole.txt")
     (True, False, False)
     """
-    return os.path.splitext(name)[1].lower() in SUFFIXES | UNREAD and not name.startswith(".")
+    suffix = os.path.splitext(name)[1].lower()
+    return suffix in SUFFIXES | UNREAD and not name.startswith(".")
