@@ -1,4 +1,4 @@
-"""Reading files that may be pipes, devices or endless."""
+"""Reading files that anybody may have named: a name may lead to a pipe, a device, or a file without an end."""
 
 from __future__ import annotations
 
@@ -7,38 +7,58 @@ import os
 import select
 import stat
 import time
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from lentigo.common.file_names import find_name
 
-MOST_FILE = 512_000_000  # bytes of a photograph's file: those of 85 million pixels of 16 bits, not compressed
+MAX_FILE_BYTES = 512_000_000  # of a photograph: 85 million pixels of 16 bits, not compressed
 PIPE_SECONDS = 60.0  # in which a pipe must have given all it has
-PIECE = 1 << 20  # bytes that are read at once
-PIPED = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # names that a shell gives to pipes on purpose
+PIECE_BYTES = 1 << 20  # that are read from a pipe at once
+PIPE_NAMES = ("/dev/fd/", "/proc/self/fd/", "/dev/stdin")  # that a shell gives to pipes on purpose
 
 
-def open_regular(path: str | Path) -> BinaryIO:
+def open_regular(path: str | Path) -> BufferedReader:
     """Opens a file to be read, without waiting for a pipe that nobody writes to.
 
     Args:
-        path: of a regular file, or the name that a shell gives to a pipe.
+        path: Of a regular file, or the name that a shell gives to a pipe.
+
+    Returns:
+        The open file; the caller closes it.
 
     Raises:
-        OSError: where there is none, or it is a pipe, a device or a socket: those may never end.
+        OSError: Where there is none, or it is a pipe, a device or a socket: those may never end.
     """
     file = open(find_name(path), "rb", opener=open_at_once)  # noqa: SIM115  the caller closes it
     mode = os.fstat(file.fileno()).st_mode
-    if not stat.S_ISREG(mode) and not (is_piped(path) and stat.S_ISFIFO(mode)):
-        file.close()
-        kind = "a pipe" if stat.S_ISFIFO(mode) else "a socket" if stat.S_ISSOCK(mode) else "a device"
-        raise OSError(errno.EINVAL, f"{kind}, not a file: save what it gives first")
-    return file
+    wanted_pipe = is_piped(path) and stat.S_ISFIFO(mode)
+    if stat.S_ISREG(mode) or wanted_pipe:
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, f"{describe_mode(mode)}, not a file: save what it gives first")
+
+
+def describe_mode(mode: int) -> str:
+    """What something is that is no regular file."""
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    if stat.S_ISSOCK(mode):
+        return "a socket"
+    return "a device"
 
 
 def open_at_once(path: str, flags: int) -> int:
-    """A file descriptor; a pipe without a writer is not waited for."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    """Opens a file, as an `opener` of `open`; a pipe without a writer is not waited for.
+
+    Args:
+        path: Of the file.
+        flags: As `os.open` takes them.
+
+    Returns:
+        A file descriptor.
+    """
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # Windows has no such flag
 
 
 def is_piped(path: str | Path) -> bool:
@@ -47,42 +67,53 @@ def is_piped(path: str | Path) -> bool:
     >>> is_piped("/dev/fd/63"), is_piped("mole.jpg")
     (True, False)
     """
-    return str(path).startswith(PIPED)
+    return str(path).startswith(PIPE_NAMES)
 
 
-def read_regular(path: str | Path, most: int = MOST_FILE) -> bytes:
-    """The content of a file.
+def read_regular(path: str | Path, max_bytes: int = MAX_FILE_BYTES) -> bytes:
+    """Reads the content of a file, in bounded time and memory.
 
     Args:
-        path: as for `open_regular`.
-        most: bytes at most.
+        path: As for `open_regular`.
+        max_bytes: A longer file is refused.
+
+    Returns:
+        The whole content.
 
     Raises:
-        OSError: as `open_regular`, for a file with more than `most` bytes, and for a pipe that gives nothing
+        OSError: As `open_regular`, for a file with more than `max_bytes`, and for a pipe that gives nothing
             for too long.
-        ValueError: for a name that no file can have.
+        ValueError: For a name that no file can have.
     """
     with open_regular(path) as file:
         status = os.fstat(file.fileno())
         if stat.S_ISFIFO(status.st_mode):
-            content = read_pipe(file.fileno(), most)
-        elif status.st_size > most:
-            content = b""
+            content = read_pipe(file.fileno(), max_bytes)
+        elif status.st_size > max_bytes:
+            raise describe_excess(max_bytes)
         else:
-            content = file.read(most + 1)  # some files, as of /proc, are longer than they say
-        if max(status.st_size, len(content)) > most:
-            raise OSError(errno.EFBIG, f"more than {most / 1e6:.0f} MB; expected a smaller file")
-        return content
+            content = file.read(max_bytes + 1)  # some files, as of /proc, are longer than they say
+    if len(content) > max_bytes:
+        raise describe_excess(max_bytes)
+    return content
 
 
-def read_pipe(descriptor: int, most: int) -> bytes:
-    """What a pipe gives until it is closed, at most one byte more than `most`. Raises `TimeoutError`."""
-    pieces, size, end = [], 0, time.monotonic() + PIPE_SECONDS
-    while size <= most:
-        ready, _, _ = select.select([descriptor], [], [], max(0.0, end - time.monotonic()))
-        if not ready:
+def describe_excess(max_bytes: int) -> OSError:
+    """The error of a file that is too long."""
+    return OSError(errno.EFBIG, f"more than {max_bytes / 1e6:.0f} MB; expected a smaller file")
+
+
+def read_pipe(descriptor: int, max_bytes: int) -> bytes:
+    """What a pipe gives until it is closed, at most one byte more than `max_bytes`. Raises `TimeoutError`."""
+    pieces = []
+    size = 0
+    deadline = time.monotonic() + PIPE_SECONDS
+    while size <= max_bytes:
+        patience = max(0.0, deadline - time.monotonic())
+        readable, _, _ = select.select([descriptor], [], [], patience)
+        if not readable:
             raise TimeoutError(errno.ETIMEDOUT, f"the pipe was not closed within {PIPE_SECONDS:.0f} seconds")
-        piece = os.read(descriptor, min(PIECE, most + 1 - size))
+        piece = os.read(descriptor, min(PIECE_BYTES, max_bytes + 1 - size))
         if not piece:
             break
         pieces.append(piece)

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all, and the hashes that tell them apart."""
+"""Writing files that appear whole or not at all, and folders in which several are made first."""
 
 from __future__ import annotations
 
@@ -24,29 +24,28 @@ from lentigo.errors import SpaceError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module there, and None here
 
-UNSYNCED = (
-    errno.EINVAL,
-    errno.ENOTSUP,
-    errno.ENOSYS,
-    errno.EBADF,
-)  # a file system or a device that has nothing to sync
-NAME_BYTES = 80  # of a file's name that its temporary file keeps: with what is added it must stay below 255
-LEFTOVER = re.compile(
-    r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<thread>\d+)\.part(\.\w+)?"
-)  # what `write_whole` and `stage_folder` write into
-FRESH_SECONDS = 3600.0
+# What this process has open, perhaps a file
+STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
+STANDARD_STREAMS = {"/dev/stdout": "1", "/dev/stderr": "2"}
+NOT_ALLOWED = (errno.EACCES, errno.EPERM, errno.EROFS)
+# Errors of a file system or a device that has nothing to sync
+NOTHING_TO_SYNC = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF)
+# Bytes of a file's name that its temporary file keeps: with what is added it must stay below 255
+MAX_KEPT_NAME_BYTES = 80
+# Names of what `write_whole` and `stage_folder` write into
+LEFTOVER = re.compile(r"\.(?P<name>.+)\.(?P<process>\d+)-(?P<thread>\d+)\.part(\.\w+)?")
+LEFTOVER_SECONDS = 3600.0  # after which a temporary folder that nobody has locked is removed
 
 
 @contextmanager
 def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
-    """Turns what the system says of a disk that is full or not writable into a `SpaceError` that names the
-    path.
+    """Turns what the system says of a disk that is full or not writable into a `SpaceError`.
 
     Args:
-        path: The file or folder that is being written.
-        variable: What names another folder: an option, or a variable of the environment.
+        path: The file or folder that is being written, which the error names.
+        variable: What names another folder: an option, or an environment variable.
 
     Raises:
         SpaceError: Where the system refuses, with its reason and the cure.
@@ -54,9 +53,10 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        cure = "free some space or choose another folder"
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        if error.errno in NOT_ALLOWED:
             cure = "allow it, or choose another folder"
+        else:
+            cure = "free some space or choose another folder"
         if not variable and Path(path).is_relative_to(cache_folder()):
             variable = CACHE_VARIABLE
         if variable:
@@ -66,7 +66,7 @@ def name_full_disk(path: str | Path, variable: str = "") -> Iterator[None]:
 
 @contextmanager
 def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
-    """Yields a temporary path beside `path`; what is written there takes its place at the end, or never.
+    """Gives a temporary path beside `path`; what is written there takes its place at the end, or never.
 
     The temporary path keeps the suffix, since many writers choose the format by it. Parent folders are made.
     The content is on the disk before the name is, and the name before this ends: after a power cut the file
@@ -77,12 +77,16 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
         path: The file to be written.
         durable: Whether to wait for the disk. Not needed where a torn file is noticed and made again.
 
+    Yields:
+        The temporary path, of no file yet.
+
     Raises:
         SpaceError: When the disk is full or not writable; the old file, if any, is then untouched.
     """
     path = Path(path)
     streams = is_stream(path)
-    temporary = name_temporary(Path(tempfile.gettempdir(), path.name) if streams else path)
+    target = Path(tempfile.gettempdir(), path.name) if streams else path
+    temporary = name_temporary(target)
     try:
         with name_full_disk(path):
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,17 +104,56 @@ def write_whole(path: str | Path, *, durable: bool = True) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-STREAMS = (
-    "/dev/stdout",
-    "/dev/stderr",
-    "/dev/fd/",
-    "/proc/self/fd/",
-)  # what this process has open, a file perhaps
+def write_text(path: str | Path, text: str) -> None:
+    """Writes UTF-8 text, whole or not at all.
+
+    Args:
+        path: The file to be written.
+        text: Its content.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
+    """
+    with write_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON, whole or not at all.
+
+    Args:
+        path: The file to be written.
+        value: Of dictionaries, lists, text, numbers, booleans and None.
+
+    Raises:
+        ValueError: For NaN, which JSON does not have: a file of ours is readable everywhere.
+        SpaceError: When the disk is full or not writable.
+    """
+    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Reads a JSON text that somebody else may have written.
+
+    Args:
+        text: UTF-8, as text or bytes.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("lists or objects are nested too deeply") from error
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether a name stands for a device, a pipe or what this process has open: no file may take its
-    place.
+    """Whether a name stands for a device, a pipe or what this process has open.
+
+    No file may take its place.
     """
     if str(path).startswith(STREAMS):
         return True
@@ -122,15 +165,15 @@ def is_stream(path: str | Path) -> bool:
 
 
 def write_stream(path: Path, content: bytes) -> None:
-    """Writes to a device, a pipe or what this process has open. Raises `OSError`, for a pipe that nobody
-    reads too.
+    """Writes to a device, a pipe or what this process has open.
+
+    Raises `OSError`, also for a pipe that nobody reads.
     """
     name = str(path)
-    number = {"/dev/stdout": "1", "/dev/stderr": "2"}.get(name, path.name)
-    if name.startswith(STREAMS) and number.isdecimal():
-        with os.fdopen(
-            os.dup(int(number)), "wb"
-        ) as stream:  # opened anew, a file would be written from another place on
+    descriptor = STANDARD_STREAMS.get(name, path.name)
+    if name.startswith(STREAMS) and descriptor.isdecimal():
+        # Opened anew by its name, a file would be written from another place on
+        with os.fdopen(os.dup(int(descriptor)), "wb") as stream:
             stream.write(content)
         return
     with open(path, "ab", opener=open_at_once) as stream:
@@ -150,32 +193,32 @@ def require_writable(path: str | Path) -> None:
     if is_stream(path):
         return
     with name_full_disk(path):
-        full = Path(os.path.abspath(path))
-        folder = full if full.is_dir() else next(parent for parent in full.parents if parent.exists())
+        folder = Path(os.path.abspath(path))
+        if not folder.is_dir():
+            folder = next(parent for parent in folder.parents if parent.exists())
         with tempfile.TemporaryFile(dir=folder):
             pass
 
 
 def name_temporary(path: Path) -> Path:
-    """Where a file is written before it takes its place: beside it, hidden, with its suffix, and for this
-    thread alone.
-    """
-    stem = os.fsdecode(os.fsencode(path.stem)[:NAME_BYTES])
+    """Where a file is written before it takes its place: beside it, hidden, with its suffix, by this thread."""
+    stem = os.fsdecode(os.fsencode(path.stem)[:MAX_KEPT_NAME_BYTES])
     return path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 
 
 def sync(path: Path) -> None:
-    """Brings a file's content to the disk. Raises `OSError`, but not where a file system has no such
-    thing.
+    """Brings a file's content to the disk.
+
+    Raises `OSError`, but not where a file system has no such thing.
     """
-    file = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
-        os.fsync(file)
+        os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in UNSYNCED:
+        if error.errno not in NOTHING_TO_SYNC:
             raise
     finally:
-        os.close(file)
+        os.close(descriptor)
 
 
 def sync_folder(folder: Path) -> None:
@@ -187,11 +230,19 @@ def sync_folder(folder: Path) -> None:
 
 @contextmanager
 def stage_folder(path: str | Path) -> Iterator[Path]:
-    """Yields an empty temporary folder beside `path`, for files to be made in and moved from; it goes at the
-    end.
+    """Gives an empty temporary folder beside `path`, for files to be made in and moved from.
 
-    Parent folders are made. The folder is locked meanwhile, so that others know whether its process was
-    killed (`remove_leftovers`). Raises `SpaceError` when the disk is full or not writable.
+    It is removed at the end. Parent folders are made. The folder is locked meanwhile, so that others know
+    whether its process was killed (`remove_leftovers`).
+
+    Args:
+        path: Where the files shall stand at the end.
+
+    Yields:
+        The temporary folder.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.part")
@@ -199,7 +250,7 @@ def stage_folder(path: str | Path) -> Iterator[Path]:
     try:
         with name_full_disk(path):
             temporary.mkdir(parents=True)
-            with suppress(BlockingIOError):  # somebody looks whether it is in use
+            with suppress(BlockingIOError):  # another process is checking whether it is in use
                 lock = lock_folder(temporary)
             yield temporary
     finally:
@@ -209,54 +260,56 @@ def stage_folder(path: str | Path) -> Iterator[Path]:
 
 
 def lock_folder(folder: Path) -> int | None:
-    """An open file that holds the lock of a folder until it is closed, or its process ends; None where there
-    is no such lock, as on Windows.
+    """An open file that holds the lock of a folder until it is closed, or its process ends.
 
-    Raises `BlockingIOError` where another process holds it.
+    None where there is no such lock, as on Windows. Raises `BlockingIOError` where another process holds it.
     """
     if fcntl is None:
         return None
     try:
-        file = os.open(folder, os.O_RDONLY)
+        descriptor = os.open(folder, os.O_RDONLY)
     except OSError:
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        os.close(file)
+        os.close(descriptor)
         raise
     except OSError:  # a file system without locks
-        os.close(file)
+        os.close(descriptor)
         return None
-    return file
+    return descriptor
 
 
 def remove_leftovers(folder: str | Path) -> None:
-    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed; what is
-    being written now stays.
+    """Removes what `stage_folder` and `write_whole` left in a folder when their process was killed.
 
-    It stays while its process runs, or while another machine's holds the lock of a temporary folder. The
-    number of a process may have been given again: folders that nobody has locked go after an hour whatever
-    their number.
+    What is being written now stays: while its process runs, or while the process of another machine holds the
+    lock of a temporary folder. The number of a process may have been given again: folders that nobody has
+    locked go after an hour whatever their number.
+
+    Args:
+        folder: That is cleaned; its own files stay.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
-            found = LEFTOVER.fullmatch(entry.name)
-            if found:
-                with suppress(OSError):
-                    remove_leftover(entry, int(found["process"]))
+            leftover = LEFTOVER.fullmatch(entry.name)
+            if leftover is None:
+                continue
+            with suppress(OSError):
+                remove_leftover(entry, int(leftover["process"]))
 
 
-def remove_leftover(entry: os.DirEntry, process: int) -> None:
+def remove_leftover(entry: os.DirEntry[str], process: int) -> None:
     """Removes a temporary file or folder that a process left, unless it is in use."""
-    gone = not is_running(process)
-    if entry.is_file(follow_symlinks=False) and gone:
+    ended = not is_running(process)
+    if entry.is_file(follow_symlinks=False) and ended:
         os.unlink(entry.path)
     if not entry.is_dir(follow_symlinks=False):
         return
     lock = lock_folder(Path(entry.path))
-    age = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
-    if gone or (lock is not None and age > FRESH_SECONDS):
+    age_seconds = abs(time.time() - entry.stat(follow_symlinks=False).st_mtime)
+    if ended or (lock is not None and age_seconds > LEFTOVER_SECONDS):
         shutil.rmtree(entry.path, ignore_errors=True)
     if lock is not None:
         os.close(lock)
@@ -273,29 +326,3 @@ def is_running(process: int) -> bool:
     except OSError:
         return True
     return True
-
-
-def write_text(path: str | Path, text: str) -> None:
-    """Writes UTF-8 text, whole or not at all."""
-    with write_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes indented JSON, whole or not at all. NaN is refused: a file of ours is readable everywhere."""
-    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """The value of a JSON text that somebody else may have written.
-
-    Args:
-        text: UTF-8, as text or bytes.
-
-    Raises:
-        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("lists or objects are nested too deeply") from error

@@ -1,4 +1,4 @@
-"""Hashes that tell contents apart."""
+"""Hashes that tell contents apart: SHA-256, as 64 hexadecimal digits."""
 
 from __future__ import annotations
 
@@ -9,7 +9,14 @@ from lentigo.common.file_reading import open_regular
 
 
 def hash_bytes(*parts: bytes) -> str:
-    """The SHA-256 of the parts, each preceded by its length, as 64 hexadecimal digits."""
+    """Hashes several byte strings as one sequence: other borders between the parts give another hash.
+
+    Args:
+        parts: Each is preceded by its length.
+
+    Returns:
+        64 hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for part in parts:
         digest.update(len(part).to_bytes(8, "little"))
@@ -18,13 +25,30 @@ def hash_bytes(*parts: bytes) -> str:
 
 
 def hash_file(path: str | Path) -> str:
-    """The SHA-256 of a file's content, as 64 hexadecimal digits."""
+    """Hashes the content of a file.
+
+    Args:
+        path: Of a regular file.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: As `open_regular`.
+    """
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def hash_readable(path: str | Path) -> str:
-    """The SHA-256 of a file, "" where it cannot be read."""
+    """Hashes the content of a file, if it can be read.
+
+    Args:
+        path: Of a file that may be missing.
+
+    Returns:
+        64 hexadecimal digits; "" where the file cannot be read.
+    """
     try:
         return hash_file(path)
     except (OSError, ValueError):

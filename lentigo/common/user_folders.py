@@ -1,4 +1,4 @@
-"""The folders of the user that Lentigo writes to, and the variables of the environment that name them."""
+"""The folders of the user that Lentigo writes to, and the environment variables that name them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ NO_HOME = Path(os.devnull) / "lentigo"  # nothing can be written there, nor read
 
 
 def cache_folder() -> Path:
-    """Where Lentigo keeps what it can compute again.
+    """Gives the folder in which Lentigo keeps what it can compute again.
 
     Returns:
         $LENTIGO_CACHE, else the user's own cache folder; `NO_HOME` for a user without a home.
@@ -22,7 +22,7 @@ def cache_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Where Lentigo keeps what must stay: the ledger and the service's store.
+    """Gives the folder in which Lentigo keeps what must stay: the ledger and the service's store.
 
     Returns:
         The folder of this program in the user's own data folder; `NO_HOME` for a user without a home.
@@ -30,26 +30,29 @@ def data_folder() -> Path:
     return user_folder("XDG_DATA_HOME", ".local", "share")
 
 
-def user_folder(variable: str, *places: str) -> Path:
+def user_folder(variable: str, *names: str) -> Path:
     """The folder of this program in the one that a variable names, else in one below the user's home."""
     chosen = os.environ.get(variable)
     if chosen:
         return Path(chosen) / "lentigo"
     try:
-        return Path.home().joinpath(*places, "lentigo")
+        home = Path.home()
     except RuntimeError:  # neither $HOME nor the list of users says where
         return NO_HOME
+    return home.joinpath(*names, "lentigo")
 
 
 @contextmanager
 def set_environment(values: dict[str, str | None]) -> Iterator[None]:
-    """Sets variables of the environment, and puts back what there was.
+    """Sets environment variables, and puts back what there was.
 
     Args:
-        values: By its name each variable's value meanwhile; None leaves one as it is.
+        values: The value of each variable meanwhile, by its name; None leaves one as it is.
     """
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update({name: value for name, value in values.items() if value is not None})
+    for name, value in values.items():
+        if value is not None:
+            os.environ[name] = value
     try:
         yield
     finally:

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any, TypeGuard
 from urllib.parse import urljoin, urlsplit
 
-from lentigo.common.file_reading import MOST_FILE, read_regular
+from lentigo.common.file_reading import MAX_FILE_BYTES, read_regular
 from lentigo.errors import ImageError, MissingError, UsageError, tell_install
 
 PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
@@ -75,7 +75,7 @@ def read_address(address: str) -> bytes:
         ) from error
 
 
-def read_within(system: Any, path: str, kind: str, most: int = MOST_FILE) -> bytes:
+def read_within(system: Any, path: str, kind: str, most: int = MAX_FILE_BYTES) -> bytes:
     """The bytes of an object, in bounded time and memory: a server may be slow, silent or never end.
 
     Args:
