@@ -15,15 +15,20 @@ import unicodedata
 from typing import Any
 
 SPELLED = re.compile(r"\\udc([89a-f][0-9a-f])")
-COMMANDS = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
-)  # control letters, line ends and turns of direction in Unicode
+# Control letters, line ends and turns of direction in Unicode
+COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 MAX_STEM_BYTES = 180  # of a name that is made of a photograph's: endings and temporary names are longer
 OLD_CODES = ("latin-1", "cp1252", "cp437")  # of ZIPs and disks before UTF-8
 
 
 def spell_name(name: str | os.PathLike[str]) -> str:
-    r"""A name as text, with `\udcXX` for each byte XX that is not UTF-8.
+    r"""Spells a name as text, with `\udcXX` for each byte XX that is not UTF-8.
+
+    Args:
+        name: As the system gives it, with lone surrogates.
+
+    Returns:
+        Text that can be written as UTF-8.
 
     >>> spell_name("l\udce4sion.png"), spell_name("läsion.png")
     ('l\\udce4sion.png', 'läsion.png')
@@ -33,12 +38,11 @@ def spell_name(name: str | os.PathLike[str]) -> str:
 
 
 def spell_controls(text: str, keep: str = "") -> str:
-    r"""Words without letters that command a terminal, or that turn the order in which others are shown: each
-    is spelled.
+    r"""Spells letters that command a terminal, or that turn the order in which others are shown.
 
     Args:
-        text: words for people, with names of files that anybody may have chosen.
-        keep: letters that stay, such as the line feeds of a text of several lines.
+        text: Words for people, with names of files that anybody may have chosen.
+        keep: Letters that stay, such as the line feeds of a text of several lines.
 
     Returns:
         The text with `\n`, `\x1b`, `\u202e` and the like as letters.
@@ -48,74 +52,22 @@ def spell_controls(text: str, keep: str = "") -> str:
     """
     if text.isprintable():
         return text
-    return "".join(
-        letter if letter in keep or not COMMANDS.match(letter) else letter.encode("unicode_escape").decode()
-        for letter in text
-    )
-
-
-def resolve_name(name: str | os.PathLike[str]) -> str:
-    """The one name of a file, whatever path or link leads to it; never raises, not for links that lead to
-    themselves either.
-
-    Args:
-        name: a path as text.
-
-    Returns:
-        The absolute path without links; without a look at the disk for a name that no file can have.
-    """
-    try:
-        return os.path.realpath(name)
-    except (OSError, ValueError):
-        return os.path.abspath(name)
-
-
-def find_name(name: str | os.PathLike[str]) -> str:
-    """The name by which a file is opened: as it is written where that is there, else as one that is spelled
-    so, or the same letters in another code.
-
-    Args:
-        name: a path as text.
-
-    Returns:
-        The path of a file or folder that is there, or else the name as it is written.
-    """
-    text = os.fspath(name)
-    if not isinstance(text, str) or (text.isascii() and "\\udc" not in text) or exists(text):
-        return text
-    return next((other for other in list_spellings(text) if exists(other)), text)
-
-
-def list_spellings(text: str) -> list[str]:
-    """Other names that a text may stand for on a disk."""
-    spellings = [SPELLED.sub(lambda match: chr(0xDC00 + int(match.group(1), 16)), text)]
-    spellings += [unicodedata.normalize(form, text) for form in ("NFC", "NFD")]
-    for code in OLD_CODES:
-        try:
-            spellings.append(os.fsdecode(text.encode(code)))
-        except UnicodeError:
-            continue
-    return [other for other in spellings if other != text]
-
-
-def exists(name: str) -> bool:
-    """Whether something has that name; never raises."""
-    try:
-        return os.path.lexists(name)
-    except (OSError, ValueError):
-        return False
-
-
-def is_file(name: str | os.PathLike[str]) -> bool:
-    """Whether a name, as it is spelled in text, leads to a file; never raises."""
-    try:
-        return os.path.isfile(find_name(name))
-    except (OSError, ValueError):
-        return False
+    letters = []
+    for letter in text:
+        if COMMANDS.match(letter) and letter not in keep:
+            letter = letter.encode("unicode_escape").decode()
+        letters.append(letter)
+    return "".join(letters)
 
 
 def spell_all(value: Any) -> Any:
-    """A value of JSON with all its words spelled as text.
+    """Spells all text in a value of JSON.
+
+    Args:
+        value: Nested dictionaries, lists and tuples.
+
+    Returns:
+        The same with text that can be written as UTF-8, and with lists for tuples.
 
     >>> spell_all({"image": ["a\\udce4.png"]})
     {'image': ['a\\\\udce4.png']}
@@ -129,12 +81,91 @@ def spell_all(value: Any) -> Any:
     return value
 
 
-def shorten_name(name: str, most: int = MAX_STEM_BYTES) -> str:
-    """A name of a file that leaves room for an ending: names have 255 bytes at most.
+def resolve_name(name: str | os.PathLike[str]) -> str:
+    """Gives the one name of a file, whatever path or link leads to it.
+
+    Never raises, not for links that lead to themselves either.
 
     Args:
-        name: without an ending.
-        most: bytes at most.
+        name: A path as text.
+
+    Returns:
+        The absolute path without links; without a look at the disk for a name that no file can have.
+    """
+    try:
+        return os.path.realpath(name)
+    except (OSError, ValueError):
+        return os.path.abspath(name)
+
+
+def find_name(name: str | os.PathLike[str]) -> str:
+    """Finds the name by which a file is opened.
+
+    It is the name as it is written where that is there, else one that is spelled so, or the same letters in
+    another code.
+
+    Args:
+        name: A path as text.
+
+    Returns:
+        The path of a file or folder that is there, or else the name as it is written.
+    """
+    text = os.fspath(name)
+    if not isinstance(text, str):
+        return text
+    has_one_spelling = text.isascii() and "\\udc" not in text
+    if has_one_spelling or exists(text):
+        return text
+    for other in list_spellings(text):
+        if exists(other):
+            return other
+    return text
+
+
+def list_spellings(text: str) -> list[str]:
+    """Other names that a text may stand for on a disk."""
+    spellings = [SPELLED.sub(read_spelled_byte, text)]
+    for form in ("NFC", "NFD"):
+        spellings.append(unicodedata.normalize(form, text))
+    for code in OLD_CODES:
+        try:
+            spellings.append(os.fsdecode(text.encode(code)))
+        except UnicodeError:
+            continue
+    return [other for other in spellings if other != text]
+
+
+def read_spelled_byte(match: re.Match[str]) -> str:
+    """The lone surrogate that a spelled byte stands for."""
+    return chr(0xDC00 + int(match.group(1), 16))
+
+
+def exists(name: str) -> bool:
+    """Whether something has that name; never raises."""
+    try:
+        return os.path.lexists(name)
+    except (OSError, ValueError):
+        return False
+
+
+def is_file(name: str | os.PathLike[str]) -> bool:
+    """Whether a name, as it is spelled in text, leads to a file; never raises.
+
+    Args:
+        name: A path as text.
+    """
+    try:
+        return os.path.isfile(find_name(name))
+    except (OSError, ValueError):
+        return False
+
+
+def shorten_name(name: str, max_bytes: int = MAX_STEM_BYTES) -> str:
+    """Shortens the name of a file so that it leaves room for an ending: names have 255 bytes at most.
+
+    Args:
+        name: Without an ending.
+        max_bytes: Of the result.
 
     Returns:
         The name, or its beginning and eight digits of its hash.
@@ -143,7 +174,7 @@ def shorten_name(name: str, most: int = MAX_STEM_BYTES) -> str:
     ('mole', 180)
     """
     content = os.fsencode(name)
-    if len(content) <= most:
+    if len(content) <= max_bytes:
         return name
     ending = "-" + hashlib.sha256(content).hexdigest()[:8]
-    return content[: most - len(ending)].decode("utf-8", "ignore") + ending
+    return content[: max_bytes - len(ending)].decode("utf-8", "ignore") + ending

@@ -13,12 +13,13 @@ from subprocess import PIPE
 
 import pytest
 
-from lentigo.common.parallel import cluster
-from lentigo.common.parallel.cluster import check_address, make_task, name_versions, refuse_node
+from lentigo.common.parallel import ray_start, worker
+from lentigo.common.parallel.ray_start import check_address
+from lentigo.common.parallel.worker import make_task, name_versions, refuse_node
 from lentigo.common.user_folders import set_environment
 from lentigo.errors import ClusterError, UsageError
 
-os.environ.update(cluster.LOOPBACK)  # before any test imports Ray, which looks once
+os.environ.update(ray_start.LOOPBACK)  # before any test imports Ray, which looks once
 CLI = [sys.executable, "-m", "lentigo"]
 
 
@@ -64,7 +65,7 @@ def test_an_address_at_which_nobody_listens_is_an_error_with_its_cure():
     "answer", [b"HTTP/1.1 400 Bad Request\r\n\r\n", b"", None], ids=["web server", "closes", "silent"]
 )
 def test_a_server_that_is_no_cluster_is_an_error(answer, monkeypatch):
-    monkeypatch.setattr(cluster, "ANSWER_S", 0.5)
+    monkeypatch.setattr(ray_start, "ANSWER_SECONDS", 0.5)
 
     def serve(server):
         with server.accept()[0] as connection:
@@ -101,12 +102,13 @@ def test_work_is_opened_once_in_a_worker():
     class Doubling:
         def open(self, cores):
             opened.append(cores)
-            return lambda part: [2 * item for item in part]
+            return lambda batch: [2 * item for item in batch]
 
-    cluster._opened["key"] = Doubling().open(3)
-    answers = [cluster.do_part(3, "key", np.empty(0, np.uint8), pickle.dumps(part)) for part in ([1, 2], [3])]
-    assert [pickle.loads(answer) for answer in answers] == [[2, 4], [6]] and opened == [3]
-    cluster._opened.clear()
+    worker._opened["key"] = Doubling().open(3)
+    first = worker.do_batch(3, "key", np.empty(0, np.uint8), pickle.dumps([1, 2]))
+    second = worker.do_batch(3, "key", np.empty(0, np.uint8), pickle.dumps([3]))
+    assert pickle.loads(first) == [2, 4] and pickle.loads(second) == [6] and opened == [3]
+    worker._opened.clear()
 
 
 def call(*words, **options):
@@ -139,7 +141,7 @@ def nodes():
     """A cluster of a head and three nodes of one processor each, on loopback; only the last may be
     removed.
     """
-    with set_environment(cluster.QUIET):
+    with set_environment(ray_start.QUIET):
         from ray.cluster_utils import Cluster
 
         found = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})

@@ -13,14 +13,20 @@ from threadpoolctl import threadpool_limits
 
 @contextmanager
 def open_pool(threads: int | None = None) -> Iterator[ThreadPoolExecutor]:
-    """A pool of `threads`, else of as many as there are processors, for work on photographs side by side.
+    """Opens a pool of threads for work on photographs side by side.
 
     No library starts threads of its own for one of them meanwhile: they would wait for each other.
+
+    Args:
+        threads: How many; as many as there are processors where it is None.
+
+    Yields:
+        The pool, which is shut down at the end.
     """
-    before = cv2.getNumThreads()
+    opencv_threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
     try:
         with threadpool_limits(1), ThreadPoolExecutor(threads or os.cpu_count()) as pool:
             yield pool
     finally:
-        cv2.setNumThreads(before)
+        cv2.setNumThreads(opencv_threads)

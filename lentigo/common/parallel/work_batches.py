@@ -1,4 +1,4 @@
-"""Work in parts: many at a time, answers in the order of the questions, and nothing twice."""
+"""Work in batches: several at a time, results in the order of the items, and no item twice."""
 
 from __future__ import annotations
 
@@ -9,64 +9,99 @@ from typing import Any, TypeVar
 
 from lentigo.errors import LentigoError
 
-PART = 256  # photographs; small enough to be done again, large enough that sending it costs nothing
+MAX_BATCH_ITEMS = 256  # small enough to be done again, large enough that sending the batch costs nothing
+MIN_BATCHES_PER_WORKER = 4  # so that no worker is idle while another still has a long batch
 T = TypeVar("T")
 
 
 class Lost(LentigoError):
-    """Whoever did a part was lost, each time that it was tried. Said by `collect`, never to a user."""
+    """Whoever did a batch was lost, each time that it was tried. Raised by `collect`, never to a user."""
 
 
 def choose_size(count: int | None, workers: int) -> int:
-    """Items of a part: four parts at least for each worker, as far as they reach, and `PART` at most.
+    """Chooses how many items a batch has.
+
+    Args:
+        count: The number of all items; None where it is not known.
+        workers: That work at a time.
+
+    Returns:
+        A size such that each worker has four batches at least, as far as the items reach.
 
     >>> choose_size(None, 4), choose_size(1_000_000, 4), choose_size(100, 4), choose_size(3, 4)
     (256, 256, 7, 1)
     """
-    return PART if count is None else max(1, min(PART, -(-count // (4 * workers))))
+    if count is None:
+        return MAX_BATCH_ITEMS
+    size = -(-count // (MIN_BATCHES_PER_WORKER * workers))  # rounded up
+    return max(1, min(MAX_BATCH_ITEMS, size))
 
 
-def cut_parts(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in lists of `size`, the last one shorter.
+def cut_batches(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Cuts items into batches.
 
-    >>> list(cut_parts("abcde", 2))
+    Args:
+        items: Of any number.
+        size: Items of each batch.
+
+    Yields:
+        Lists of `size` items, the last one shorter.
+
+    >>> list(cut_batches("abcde", 2))
     [['a', 'b'], ['c', 'd'], ['e']]
     """
-    items = iter(items)
-    while part := list(islice(items, size)):
-        yield part
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch
 
 
-def map_parts(
-    parts: Iterable[list[T]],
+def map_batches(
+    batches: Iterable[list[T]],
     submit: Callable[[list[T]], Any],
     collect: Callable[[Any], Sequence],
     width: Callable[[], int],
     give_up: Callable[[T, Lost], Any],
 ) -> Iterator[Any]:
-    """The answers for the items of all parts, in their order, each once. `submit` begins a part, `collect`
-    waits for what it began; parts are drawn as others are finished: at most `width()` are on their way.
+    """Works on batches side by side and gives the results of their items in order, each once.
 
-    Of a part that is `Lost` both halves are tried again, and so on: what is left is the item at fault, for
-    which `give_up` answers.
+    Of a batch that is `Lost` both halves are tried again, and so on: what is left is the item at fault.
+
+    Args:
+        batches: Drawn as others are finished.
+        submit: Begins a batch and gives a handle of it.
+        collect: Waits for what a handle stands for, and gives one result for each item.
+        width: How many batches may be on their way now.
+        give_up: Gives the result of an item at which every worker was lost.
+
+    Yields:
+        One result for each item.
+
+    Raises:
+        RuntimeError: Where a batch has another number of results than of items.
     """
 
-    def finish(part: list[T], handle: Any) -> list[Any]:
+    def finish(batch: list[T], handle: Any) -> list[Any]:
         try:
-            answers = list(collect(handle))
+            results = list(collect(handle))
         except Lost as lost:
-            middle = len(part) // 2
-            if not middle:
-                return [give_up(part[0], lost)]
-            halves = [(half, submit(half)) for half in (part[:middle], part[middle:])]
-            return [answer for half, again in halves for answer in finish(half, again)]
-        if len(answers) != len(part):
-            raise RuntimeError(f"{len(answers)} answers for {len(part)} items of a part")
-        return answers
+            if len(batch) == 1:
+                return [give_up(batch[0], lost)]
+            return retry_halves(batch)
+        if len(results) != len(batch):
+            raise RuntimeError(f"{len(results)} results for {len(batch)} items of a batch")
+        return results
 
-    waiting: deque = deque()
-    for part in parts:
-        waiting.append((part, submit(part)))
+    def retry_halves(batch: list[T]) -> list[Any]:
+        middle = len(batch) // 2
+        first = batch[:middle]
+        second = batch[middle:]
+        first_handle = submit(first)
+        second_handle = submit(second)  # both are on their way before the first is waited for
+        return finish(first, first_handle) + finish(second, second_handle)
+
+    waiting: deque[tuple[list[T], Any]] = deque()
+    for batch in batches:
+        waiting.append((batch, submit(batch)))
         while len(waiting) >= width():
             yield from finish(*waiting.popleft())
     while waiting:
