@@ -78,7 +78,8 @@ def choose_photos(run: str, data: str | None, split: str) -> tuple[list[str], li
     """The photographs and whether each is malignant."""
     import pandas as pd
 
-    from lentigo.datasets.manifests import load_dataset, select_split
+    from lentigo.datasets.dataset import select_split
+    from lentigo.datasets.manifests import load_dataset
 
     table = (
         pd.read_csv(f"{run}/splits.csv", dtype=str).query("split == 'validation'")

@@ -21,7 +21,8 @@ from sklearn.model_selection import GroupShuffleSplit
 from tables import describe_machine, print_table
 
 from lentigo.common.progress import show_nothing
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.training.recipes import SEED
 

@@ -18,7 +18,7 @@ import pandas as pd
 from tables import print_table
 
 from lentigo.common.progress import show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.splits.leaks import join_duplicates, search_dataset
 from lentigo.splits.partition import find_conflicts
 

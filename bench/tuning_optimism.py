@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from tables import print_table
 
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.splits.splits import split_validation
 from lentigo.training.selection.confirmation import measure_auroc
 from lentigo.training.selection.folds import assign_folds

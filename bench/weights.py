@@ -29,7 +29,8 @@ from tables import describe_machine, print_table
 
 from lentigo.common.files import write_text
 from lentigo.common.progress import show_nothing
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import TITLES
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle

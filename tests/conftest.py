@@ -1,11 +1,17 @@
 """Shared toys: synthetic lesions on disk, a RUN trained on them, and caches that end with the session."""
 
+import io
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
+import warnings
 from collections.abc import Callable, Iterator
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 
@@ -19,6 +25,32 @@ def own_folders(tmp_path_factory):
     os.environ["LENTIGO_CACHE"] = str(home / "cache")
     os.environ["LENTIGO_LEDGER"] = str(home / "ledger.jsonl")
     os.environ["LENTIGO_DB"] = f"sqlite:///{home / 'lentigo.db'}"
+
+
+@pytest.fixture
+def lentigo() -> Callable[..., subprocess.CompletedProcess]:
+    """Runs a command in this process; gives its exit code and what it wrote, as `subprocess.run` would."""
+    from lentigo.cli.app import run_command
+    from lentigo.cli.output.terminal import show_own_warnings
+
+    def run(*words: object, stdin: str = "", **environment: str) -> subprocess.CompletedProcess:
+        arguments = ["lentigo", *map(str, words)]
+        stdout = io.StringIO()
+        stderr = io.StringIO()
+        with (
+            patch.object(sys, "argv", arguments),
+            patch.object(sys, "stdin", io.StringIO(stdin)),
+            patch.dict(os.environ, environment),
+            redirect_stdout(stdout),
+            redirect_stderr(stderr),
+            warnings.catch_warnings(),
+        ):
+            warnings.simplefilter("default")
+            show_own_warnings()
+            code = run_command()
+        return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
+
+    return run
 
 
 @pytest.fixture(scope="session")

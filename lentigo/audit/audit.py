@@ -17,11 +17,13 @@ from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baseline
 from lentigo.common.file_names import resolve_name
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.statistics.intervals import estimate_share
-from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
-from lentigo.datasets.folders import subfolders
+from lentigo.datasets.dataset import Dataset, hash_image
+from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
-from lentigo.datasets.manifests import MANIFESTS, Dataset, find_table, hash_image, load_dataset
+from lentigo.datasets.manifests import MANIFESTS, find_table, load_dataset
+from lentigo.datasets.tables.labels import understand_words
+from lentigo.datasets.tables.options import TableOptions
+from lentigo.datasets.tables.words import MAX_QUOTED_WORDS, quote
 from lentigo.duplicates.duplicates import Duplicate, Duplicates, pair_fingerprints
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
@@ -175,7 +177,7 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
     if is_address(data):
         return open_address(data)
     path = Path(data)
-    folders = [child.name for child in subfolders(path)] if path.is_dir() else []
+    folders = [child.name for child in list_subfolders(path)] if path.is_dir() else []
     meanings, _ = understand_words(folders, options)
     known = [name for name in folders if meanings[name] is not None or name.lower() in SPLIT_NAMES]
     tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(
@@ -201,7 +203,7 @@ def tell_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
         )
     pairs = ",".join(f"{name}=benign" for name in folders[:2])
     return (
-        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is "
+        f"{path}: its folders ({quote(folders, MAX_QUOTED_WORDS)}) are no classes that are known, so that it is "
         "audited without labels "
         "(no conflicts of labels, no shortcut baselines); expected benign and malignant, or diagnoses: "
         f"--map {pairs} says what they mean",

@@ -9,8 +9,15 @@ import typer
 from typer import Argument, Option
 
 from lentigo.cli.options import Json, load_data, table_options
-from lentigo.cli.summary import print_import, print_partition, print_reading
-from lentigo.cli.terminal import Bars, count_of, emit, print_line, report_problems, say
+from lentigo.cli.output.bars import Bars
+from lentigo.cli.output.datasets import print_description, print_import, print_partition
+from lentigo.cli.output.terminal import (
+    format_count,
+    print_json,
+    print_line,
+    print_message,
+    report_problems,
+)
 from lentigo.common.files import require_writable
 from lentigo.errors import UsageError
 
@@ -37,19 +44,13 @@ def data_info(
     with Bars() as bars:
         description = describe_dataset(dataset, progress=bars)
     if as_json:
-        emit(description.to_json())
+        print_json(description.to_json())
     else:
-        print_line(
-            f"{description.name}: {count_of(description.n, 'photograph')} in "
-            f"{count_of(description.groups, 'group')} (patient, lesion or file)"
-        )
-        print_line(description.counts.to_string())
-        print_reading(description)
-        print_line(
-            "sizes: " + ", ".join(f"{size} ({count})" for size, count in list(description.sizes.items())[:5])
-        )
+        print_description(description)
     if out is not None:
-        say(draw_samples(dataset, out / "samples.png"), draw_counts(description, out / "counts.png"))
+        samples = draw_samples(dataset, out / "samples.png")
+        counts = draw_counts(description, out / "counts.png")
+        print_message(samples, counts)
     report_problems(description.problems)
 
 
@@ -104,7 +105,7 @@ def data_split(
     write_manifest(partition.dataset, out)
     facts = {"out": str(out), **partition.to_json()}
     if as_json:
-        emit(facts)
+        print_json(facts)
     else:
         print_partition(facts)
     report_problems(partition.problems)
@@ -123,9 +124,9 @@ def data_synth(
     with Bars() as bars:
         table = write_synthetic_lesions(out, count, seed=seed, progress=bars)
     if as_json:
-        emit({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
+        print_json({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
-        print_line(f"{out}: {count_of(len(table), 'synthetic lesion')}, {out / 'manifest.csv'}")
+        print_line(f"{out}: {format_count(len(table), 'synthetic lesion')}, {out / 'manifest.csv'}")
 
 
 @data_app.command(
@@ -163,7 +164,7 @@ def data_import(
 
     require_writable(out)
     with Bars() as bars:
-        answer = import_datasets(
+        imported = import_datasets(
             sources,
             out,
             policy=policy,
@@ -174,10 +175,10 @@ def data_import(
             progress=bars,
         )
     if as_json:
-        emit(answer.to_json())
+        print_json(imported.to_json())
     else:
-        print_import(answer)
-    report_problems(answer.problems)
+        print_import(imported)
+    report_problems(imported.problems)
 
 
 @data_app.command(
@@ -227,12 +228,13 @@ def data_get(
             out, selection, url=url or ARCHIVE_URL, threads=threads, update=update, progress=bars
         )
     if as_json:
-        emit(download.to_json())
+        print_json(download.to_json())
     else:
-        terms = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
+        licences = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
         print_line(
-            f"{out}: {count_of(download.n, 'photograph')}, {say_bytes(download.size)}, {download.fetched} "
-            f"of them fetched now; {terms}"
+            f"{out}: {format_count(download.n, 'photograph')}, {say_bytes(download.size)}, "
+            f"{download.fetched} "
+            f"of them fetched now; {licences}"
         )
-        say("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
+        print_message("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
     report_problems(download.problems)

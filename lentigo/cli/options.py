@@ -1,4 +1,4 @@
-"""Options of the command line that several commands share, and those that the table of recipes makes."""
+"""Options that several commands share, those of tables, and those that the recipe makes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable
+from inspect import Parameter
+from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
-from typer import Option
+from typer import Argument, Option
 
-Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
+# What a command works on
+Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")]
+Run = Annotated[str, Argument(help="A RUN folder, or 'bundled'.")]
 Model = Annotated[str, Option("--model", help="A RUN folder, or 'bundled'.")]
+
+# How it answers
+Json = Annotated[bool, Option("--json", help="Machine output on stdout.")]
+
+# How it computes
 Fp32 = Annotated[bool, Option("--fp32", help="Compute in fp32 instead of the processor's fastest precision.")]
 TestTimeAugmentation = Annotated[
     bool,
@@ -33,6 +42,8 @@ OnCluster = Annotated[
         "for worker processes here.",
     ),
 ]
+
+# How it decides
 OperatingPoint = Annotated[
     str | None,
     Option(
@@ -51,7 +62,26 @@ Alpha = Annotated[
     ),
 ]
 
+# What it trains: shared by train, compare and tune
+Duplicates = Annotated[
+    bool,
+    Option(
+        "--duplicates/--no-duplicates",
+        help="Looks for photographs that show the same picture; --no-duplicates goes by ids alone.",
+    ),
+]
+Folds = Annotated[
+    int,
+    Option(
+        "--folds",
+        help="Parts of the photographs, each held out once; patients, lesions and duplicates stay together.",
+    ),
+]
+BaseRecipe = Annotated[
+    str, Option("--recipe", help="best, seed or a JSON file; the backbone stays frozen without --finetune.")
+]
 
+# How a table or class folders are read
 ImageColumn = Annotated[
     str | None,
     Option(
@@ -73,48 +103,108 @@ Addresses = Annotated[
     bool,
     Option("--addresses", help="Asks addresses (s3://, https://) in a table, which may come from anybody."),
 ]
-TABLE_OPTIONS = {
+TABLE_OPTIONS = {  # by parameter: its annotation and its default
     "image_column": (ImageColumn, None),
     "label_column": (LabelColumn, None),
     "meanings": (Meanings, None),
     "addresses": (Addresses, False),
 }
+FIELD_TYPES: dict[Any, type] = {"str": str, "int": int, "float": float, "bool": bool}  # of `Recipe`
 
 
 def table_options(command: Callable) -> Callable:
-    """Adds to a command that takes DATA the options that say how a table or class folders are read; it gets
-    them as `columns`, None without any.
+    """Adds to a command the options that say how a table or class folders are read.
+
+    Args:
+        command: A command with the parameter `columns`, which gets a `TableOptions`, or None where none of
+            these options was given.
+
+    Returns:
+        The command with the options in place of `columns`.
     """
-    signature = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
-    own = [
-        p.replace(annotation=hints[p.name])
-        for p in signature.parameters.values()
-        if p.name != "columns" and p.kind is not p.VAR_KEYWORD
-    ]
-    rest = [p for p in signature.parameters.values() if p.kind is p.VAR_KEYWORD]
-    added = [
-        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
-        for name, (annotation, default) in TABLE_OPTIONS.items()
-    ]
 
     @functools.wraps(command)
     def run(**values: Any) -> Any:
-        image, label, meanings, addresses = (values.pop(name) for name in TABLE_OPTIONS)
+        image = values.pop("image_column")
+        label = values.pop("label_column")
+        meanings = values.pop("meanings")
+        addresses = values.pop("addresses")
         columns = None
         if image is not None or label is not None or meanings or addresses:
-            from lentigo.datasets.columns import make_options
+            from lentigo.datasets.tables.options import make_options
 
             columns = make_options(image, label, meanings or (), addresses=addresses)
         return command(**values, columns=columns)
 
-    run.__signature__ = signature.replace(parameters=[*own, *added, *rest])
-    run.__annotations__ = {p.name: p.annotation for p in (*own, *added, *rest)}
-    return run
+    own, changes = split_parameters(command)
+    own = [parameter for parameter in own if parameter.name != "columns"]
+    added = []
+    for name, (annotation, default) in TABLE_OPTIONS.items():
+        added.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+    return replace_parameters(run, [*own, *added, *changes])
+
+
+def recipe_options(command: Callable) -> Callable:
+    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot
+    disagree.
+
+    Args:
+        command: A command with the parameter `**changes`, which gets the value of each field, or None.
+
+    Returns:
+        The same command, with the options.
+    """
+    from lentigo.training.recipes import Recipe
+
+    own, _ = split_parameters(command)
+    fields = [field for field in dataclasses.fields(Recipe) if field.name != "name"]
+    return replace_parameters(command, [*own, *map(make_recipe_option, fields)])
+
+
+def make_recipe_option(field: dataclasses.Field) -> Parameter:
+    """The parameter for a field of `Recipe`; None means that the recipe's own value stays."""
+    flag = f"--{field.name.replace('_', '-')}"
+    if field.type == "bool":
+        flag = f"{flag}/--no-{flag[2:]}"
+    option = Option(flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False)
+    value_type: Any = FIELD_TYPES[field.type]
+    annotation = Annotated[value_type | None, option]
+    return Parameter(field.name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+
+
+def split_parameters(command: Callable) -> tuple[list[Parameter], list[Parameter]]:
+    """The named parameters of a command with their annotations resolved, and its `**changes`."""
+    hints = get_type_hints(command, include_extras=True)
+    named = []
+    changes = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.kind is Parameter.VAR_KEYWORD:
+            changes.append(parameter)
+        else:
+            named.append(parameter.replace(annotation=hints[parameter.name]))
+    return named, changes
+
+
+def replace_parameters(command: Any, parameters: list[Parameter]) -> Any:
+    """The same command, which shows these parameters to whoever inspects it, as Typer does."""
+    command.__signature__ = inspect.signature(command).replace(parameters=parameters)
+    command.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
+    return command
 
 
 def load_data(data: Any, columns: Any) -> Any:
-    """DATA as it was named, or the data set that it is read as where options say how."""
+    """Reads a data set where options say how.
+
+    Args:
+        data: DATA as it was named; None where it was not.
+        columns: A `TableOptions`, or None.
+
+    Returns:
+        The `Dataset` where `columns` is given, else `data` itself.
+
+    Raises:
+        DataError: It cannot be read.
+    """
     if columns is None or data is None:
         return data
     from lentigo.datasets.manifests import load_dataset
@@ -122,35 +212,21 @@ def load_data(data: Any, columns: Any) -> Any:
     return load_dataset(data, columns)
 
 
-def recipe_options(command: Callable) -> Callable:
-    """Replaces `**changes` of a command by one option for each field of `Recipe`: flags and card cannot
-    disagree.
-    """
-    from lentigo.training.recipes import Recipe
+def load_mask_pairs(data: Path, columns: Any) -> Any:
+    """Reads a manifest of photographs and masks where options say how.
 
-    signature = inspect.signature(command)
-    hints = get_type_hints(command, include_extras=True)
-    kept = [
-        p.replace(annotation=hints[p.name])
-        for p in signature.parameters.values()
-        if p.kind is not inspect.Parameter.VAR_KEYWORD
-    ]
-    types = {"str": str, "int": int, "float": float, "bool": bool}
-    for field in (f for f in dataclasses.fields(Recipe) if f.name != "name"):
-        flag = f"--{field.name.replace('_', '-')}"
-        option = Option(
-            f"{flag}/--no-{flag[2:]}" if field.type == "bool" else flag,
-            help=f"{field.metadata['help']}; best: {field.default}",
-            show_default=False,
-        )
-        kept.append(
-            inspect.Parameter(
-                field.name,
-                inspect.Parameter.KEYWORD_ONLY,
-                default=None,
-                annotation=Annotated[types[field.type] | None, option],
-            )
-        )
-    command.__signature__ = signature.replace(parameters=kept)
-    command.__annotations__ = {p.name: p.annotation for p in kept}
-    return command
+    Args:
+        data: The manifest as it was named.
+        columns: A `TableOptions`, or None.
+
+    Returns:
+        The `MaskSet` where `columns` is given, else `data` itself.
+
+    Raises:
+        DataError: It cannot be read.
+    """
+    if columns is None:
+        return data
+    from lentigo.datasets.masks import list_masks
+
+    return list_masks(data, columns)

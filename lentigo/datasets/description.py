@@ -13,9 +13,12 @@ from PIL import Image
 from lentigo.common.files import write_whole
 from lentigo.common.plots import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.columns import TableReading, count_diagnoses
+from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.datasets.groups import GROUP_COLUMNS
-from lentigo.datasets.manifests import CLASSES, SUBJECT_COLUMNS, Dataset, load_dataset
+from lentigo.datasets.manifests import load_dataset
+from lentigo.datasets.tables.cells import SUBJECT_COLUMNS
+from lentigo.datasets.tables.diagnosis_columns import count_diagnoses
+from lentigo.datasets.tables.options import TableReading
 from lentigo.errors import ImageError
 from lentigo.images.photographs import DecodedImage, measure_image, read_all
 from lentigo.images.problems import Problem

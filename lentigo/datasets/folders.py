@@ -17,9 +17,17 @@ NOT_CLASSES = frozenset({"masks", "figures"})  # folders that may stand beside t
 Check = Callable[[Path, Iterable[str]], None]  # raises `DataError` for names that are no classes
 
 
-def subfolders(path: Path) -> list[Path]:
-    """The visible folders directly below a folder that may be classes or splits, sorted. Raises `DataError`
-    where it cannot be read.
+def list_subfolders(path: Path) -> list[Path]:
+    """The folders directly below a folder that may be classes or splits.
+
+    Args:
+        path: The folder.
+
+    Returns:
+        Visible folders, sorted.
+
+    Raises:
+        DataError: The folder cannot be read.
     """
     try:
         entries = list_visible(str(path))
@@ -28,51 +36,60 @@ def subfolders(path: Path) -> list[Path]:
             f"{path}: the folder cannot be read ({error.strerror or error}); expected one that you may "
             "read: change its permissions"
         ) from error
-    return [
-        path / entry.name for entry in entries if is_folder(entry) and entry.name.lower() not in NOT_CLASSES
-    ]
-
-
-def holds_splits(path: Path) -> bool:
-    """Whether train/, validation/ or test/, by any of their names, stand directly below a folder."""
-    return any(child.name.lower() in SPLIT_NAMES for child in subfolders(path))
+    folders = []
+    for entry in entries:
+        if is_folder(entry) and entry.name.lower() not in NOT_CLASSES:
+            folders.append(path / entry.name)
+    return folders
 
 
 def list_tree(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
-    """`image,label[,split]` of class folders or split folders, the label being the folder's name, and what
-    was left out.
+    """Lists the photographs of class folders or split folders.
+
+    Args:
+        path: The folder that holds them.
+        check: Gets a folder and the names of its class folders.
+
+    Returns:
+        `image,label[,split]`, the label being the folder's name, and what was left out.
+
+    Raises:
+        DataError: There is no class folder, or no photograph in one; and what `check` raises.
     """
-    if not holds_splits(path):
+    children = list_subfolders(path)
+    split_of = {child: SPLIT_NAMES.get(child.name.lower()) for child in children}
+    if not any(split_of.values()):
         return list_classes(path, check)
-    children = {child: SPLIT_NAMES.get(child.name.lower()) for child in subfolders(path)}
-    strays = [
-        Problem(str(child), f"the folder is none of {', '.join(SPLITS)}: left out")
-        for child, split in children.items()
-        if split is None
-    ]
-    sides = [(split, *list_classes(child, check)) for child, split in children.items() if split is not None]
-    tables = [table.assign(split=split) for split, table, _ in sides]
-    return pd.concat(tables, ignore_index=True), [
-        *strays,
-        *(problem for _, _, problems in sides for problem in problems),
-    ]
+    problems = []
+    for child, split in split_of.items():
+        if split is None:
+            problems.append(Problem(str(child), f"the folder is none of {', '.join(SPLITS)}: left out"))
+    tables = []
+    for child, split in split_of.items():
+        if split is not None:
+            table, unreadable = list_classes(child, check)
+            tables.append(table.assign(split=split))
+            problems += unreadable
+    return pd.concat(tables, ignore_index=True), problems
 
 
 def list_classes(path: Path, check: Check) -> tuple[pd.DataFrame, list[Problem]]:
     """`image,label` of a folder that holds a folder for each class, and what could not be looked at."""
-    classes = {child: child.name.lower() for child in subfolders(path)}
+    classes = list_subfolders(path)
     check(path, [child.name for child in classes])
     if not classes:
         raise DataError(
             f"{path}: holds no class folder; expected benign/ and malignant/ with photographs, or a "
             "manifest.csv"
         )
-    scans = {child: scan_images(child) for child in classes}
-    rows = [(str(file), classes[child]) for child, (found, _) in scans.items() for file in found]
-    problems = [problem for _, some in scans.values() for problem in some]
+    rows = []
+    problems = []
+    for child in classes:
+        images, unreadable = scan_images(child)
+        problems += unreadable
+        for image in images:
+            rows.append((str(image), child.name.lower()))
     if not rows:
-        raise DataError(
-            f"{path}: its class folders are empty; expected photographs in "
-            f"{' and '.join(f'{child.name}/' for child in classes)}"
-        )
+        names = " and ".join(f"{child.name}/" for child in classes)
+        raise DataError(f"{path}: its class folders are empty; expected photographs in {names}")
     return pd.DataFrame(rows, columns=["image", "label"]), problems

@@ -19,26 +19,15 @@ import pandas as pd
 from PIL import Image
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.hashing import hash_bytes
+from lentigo.common.files import hash_bytes, hash_readable
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.columns import (
-    CLASS_COLUMNS,
-    TableOptions,
-    choose_column,
-    find_image_column,
-    quote,
-    read_labels,
-)
-from lentigo.datasets.manifests import (
-    CLASSES,
-    MANIFESTS,
-    Dataset,
-    hash_readable,
-    make_dataset,
-    place_images,
-    read_table,
-    select_split,
-)
+from lentigo.datasets.dataset import CLASSES, Dataset, make_dataset, select_split
+from lentigo.datasets.manifests import MANIFESTS, place_images
+from lentigo.datasets.tables.columns import CLASS_COLUMNS, choose_column, find_image_column
+from lentigo.datasets.tables.labels import read_labels
+from lentigo.datasets.tables.options import TableOptions
+from lentigo.datasets.tables.table_files import read_table
+from lentigo.datasets.tables.words import quote
 from lentigo.errors import DataError, ImageError
 from lentigo.images.decoding.opening import name_damage, open_image
 from lentigo.images.decoding.pixel_bands import UPRIGHT
@@ -150,7 +139,7 @@ def label_pairs(path: Path, table: pd.DataFrame, options: TableOptions) -> pd.Se
     )
     if column is None:
         return pd.Series(None, index=table.index, dtype=object)
-    return read_labels(table, column, options, path)[0]
+    return read_labels(table, column, options, path).classes
 
 
 def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet:

@@ -12,7 +12,8 @@ from sklearn.metrics import confusion_matrix
 
 from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset, name_split, select_split
+from lentigo.datasets.dataset import CLASSES, Dataset, name_split, select_split
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.duplicate_images import TrainingDuplicate, count_known, search_training_duplicates

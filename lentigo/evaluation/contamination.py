@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.models.bundle import Bundle
 from lentigo.models.training_record import read_training_record
 

@@ -11,8 +11,9 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import resolve_name
+from lentigo.common.files import hash_readable
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset, hash_readable
+from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.searches import search_duplicates
 from lentigo.models.bundle import SPLITS, Bundle
 from lentigo.splits.leaks import join_duplicates

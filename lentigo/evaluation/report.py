@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import embed, render_page
-from lentigo.datasets.manifests import CLASSES
+from lentigo.datasets.dataset import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.card.diagnosis_section import describe_diagnoses

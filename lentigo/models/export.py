@@ -23,7 +23,7 @@ import numpy as np
 from scipy.special import expit
 
 from lentigo.common.files import stage_folder
-from lentigo.datasets.manifests import CLASSES
+from lentigo.datasets.dataset import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
 from lentigo.images.listing import find_images
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion

@@ -13,8 +13,8 @@ import pandas as pd
 
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.groups import SPLITS, find_leaks, group_images
-from lentigo.datasets.manifests import Dataset
 from lentigo.duplicates.duplicates import KINDS, Duplicates
 from lentigo.duplicates.searches import search_duplicates
 from lentigo.errors import DataError

@@ -13,8 +13,9 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.datasets.groups import SPLITS, group_images
-from lentigo.datasets.manifests import CLASSES, Dataset, load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.balance import fill_parts, order_groups, spread_groups

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError, UsageError
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.files import write_whole
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.models.agreement import compare_answers

@@ -14,7 +14,8 @@ import pandas as pd
 
 from lentigo.common.files import parse_json, require_writable, write_json, write_whole
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.models.bundle import CARD, LEARNED
 from lentigo.models.training_record import TrainingRecord, find_training_record, write_training_record

@@ -20,9 +20,9 @@ import lentigo
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.datasets.description import describe_sides
 from lentigo.datasets.diagnosis_words import DIAGNOSES
-from lentigo.datasets.manifests import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card

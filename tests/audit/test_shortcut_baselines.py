@@ -15,8 +15,8 @@ from lentigo.audit.shortcut_baselines import (
     read_set,
 )
 from lentigo.common.progress import show_nothing
-from lentigo.common.statistics.intervals import measure_scores
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 
 KEYS = {

@@ -1,24 +1,9 @@
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
 
-def lentigo(*words, **env):
-    """Runs the command as a user would."""
-    command = [sys.executable, "-m", "lentigo", *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, env=os.environ | env, timeout=600)
-
-
-@pytest.mark.parametrize("command", ["compare", "tune"])
-def test_help_has_an_example(command):
-    result = lentigo(command, "--help")
-    assert result.returncode == 0 and f"Example: lentigo {command}" in result.stdout
-
-
-def test_a_comparison_without_photographs_says_what_it_takes():
+def test_a_comparison_without_photographs_says_what_it_takes(lentigo):
     result = lentigo("compare", "--backbones", "mobilenetv2")
     assert (
         result.returncode == 2
@@ -27,7 +12,7 @@ def test_a_comparison_without_photographs_says_what_it_takes():
     )
 
 
-def test_costs_alone_are_one_object(tmp_path):
+def test_costs_alone_are_one_object(lentigo, tmp_path):
     result = lentigo("compare", "--cost-only", "--backbones", "mobilenetv3small", "--json")
     (found,) = json.loads(result.stdout)["backbones"]
     assert (
@@ -38,7 +23,7 @@ def test_costs_alone_are_one_object(tmp_path):
 
 
 @pytest.mark.check
-def test_compare_tune_and_train_on_what_was_found(synthetic_lesions, weight_file, tmp_path):
+def test_compare_tune_and_train_on_what_was_found(lentigo, synthetic_lesions, weight_file, tmp_path):
     weights, backbone = weight_file("mobilenetv3small"), "mobilenetv3small"
     short = ["--epochs", "1", "--folds", "2", "--json"]
     compared = lentigo(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lentigo.cli.terminal import PAGES, TABLES, require_ending
+from lentigo.cli.output.terminal import PAGE_SUFFIXES, TABLE_SUFFIXES, require_ending
 from lentigo.errors import UsageError
 
 pty = pytest.importorskip("pty", reason="no pseudo-terminal on this system")
@@ -161,7 +161,12 @@ def test_a_closed_stdout_is_no_error(toy_run, image, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "endings"),
-    [("report.pdf", PAGES), ("report", PAGES), ("answers.xlsx", TABLES), ("answers.json", TABLES)],
+    [
+        ("report.pdf", PAGE_SUFFIXES),
+        ("report", PAGE_SUFFIXES),
+        ("answers.xlsx", TABLE_SUFFIXES),
+        ("answers.json", TABLE_SUFFIXES),
+    ],
 )
 def test_a_name_that_promises_another_format_is_refused(tmp_path, name, endings):
     with pytest.raises(
@@ -171,11 +176,11 @@ def test_a_name_that_promises_another_format_is_refused(tmp_path, name, endings)
 
 
 def test_a_name_that_fits_and_none_are_taken(tmp_path):
-    require_ending("--out", tmp_path / "report.HTML", PAGES, "a report")
-    require_ending("--out", None, PAGES, "a report")
+    require_ending("--out", tmp_path / "report.HTML", PAGE_SUFFIXES, "a report")
+    require_ending("--out", None, PAGE_SUFFIXES, "a report")
 
 
 def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(UsageError, match="is a folder; expected a file's name"):
-        require_ending("--out", tmp_path / "report.html", PAGES, "a report")
+        require_ending("--out", tmp_path / "report.html", PAGE_SUFFIXES, "a report")

@@ -11,8 +11,8 @@ from typer.testing import CliRunner
 
 from lentigo.audit.audit import audit
 from lentigo.cli.app import app
-from lentigo.cli.prediction_output import read_names
-from lentigo.cli.terminal import emit, list_problems, print_line, say
+from lentigo.cli.output.predictions import read_names
+from lentigo.cli.output.terminal import print_json, print_line, print_message, print_problems
 from lentigo.common.file_names import find_name, is_file, resolve_name, spell_all, spell_controls, spell_name
 from lentigo.common.files import write_json, write_text
 from lentigo.common.hashing import hash_file
@@ -108,7 +108,7 @@ def test_a_damaged_file_with_such_a_name_is_listed(folder):
 def test_whatever_is_written_is_text(tmp_path, capsys):
     write_text(tmp_path / "a.html", "<p>\udce4</p>")
     write_json(tmp_path / "a.json", {"\udce4": ["\udce4", 1.5, None]})
-    emit({"image": "\udce4.png"})
+    print_json({"image": "\udce4.png"})
     assert (tmp_path / "a.html").read_text(encoding="utf-8") == "<p>\\udce4</p>"
     assert json.loads((tmp_path / "a.json").read_text()) == {"\\udce4": ["\\udce4", 1.5, None]}
     assert json.loads(capsys.readouterr().out) == {"image": "\\udce4.png"}
@@ -132,14 +132,14 @@ HOSTILE = "a\x1b[2J\nb\u202egpj.jpg"
 
 def test_no_name_commands_a_terminal_or_makes_two_lines(capsys):
     print_line(spell_controls(HOSTILE))
-    list_problems([Problem(HOSTILE, "damaged")])
+    print_problems([Problem(HOSTILE, "damaged")])
     printed = capsys.readouterr()
     assert printed.out == "a\\x1b[2J\\nb\\u202egpj.jpg\n"
     assert printed.err == "1 left out:\n  a\\x1b[2J\\nb\\u202egpj.jpg: damaged\n"
 
 
 def test_words_of_several_lines_stay_so_without_commands(capsys):
-    say("one\ntwo\x07\tthree")
+    print_message("one\ntwo\x07\tthree")
     assert capsys.readouterr().err == "one\ntwo\\x07\tthree\n"
 
 

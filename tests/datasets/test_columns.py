@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.columns import make_options, spell_column, spell_word
 from lentigo.datasets.manifests import load_dataset
+from lentigo.datasets.tables.options import make_options
+from lentigo.datasets.tables.words import spell_column, spell_word
 from lentigo.errors import DataError, UsageError
 
 NAMES = [f"{number}.jpg" for number in range(4)]
@@ -380,9 +381,12 @@ def test_a_parquet_table_keeps_truths_and_numbers(tmp_path):
 def test_the_options_stand_on_every_command_that_takes_data():
     from inspect import signature
 
-    from lentigo.cli.app import audit, evaluate, train
+    from lentigo.cli.audit import audit
+    from lentigo.cli.comparison import compare
     from lentigo.cli.data import data_import, data_info, data_split
-    from lentigo.cli.selection import compare, tune
+    from lentigo.cli.evaluation import evaluate
+    from lentigo.cli.training import train
+    from lentigo.cli.tuning import tune
 
     wanted = {"image_column", "label_column", "meanings", "addresses"}
     for command in (train, evaluate, audit, compare, tune, data_info, data_split, data_import):

@@ -18,9 +18,9 @@ from published import (
     write_ph2,
 )
 
-from lentigo.datasets.columns import make_options
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.published.imports import import_datasets
+from lentigo.datasets.tables.options import make_options
 from lentigo.errors import DataError, UsageError
 
 # Of the toys, by the policy archive: source, licence, diagnoses with their labels, what is left out

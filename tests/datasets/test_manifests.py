@@ -12,7 +12,8 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets import manifests
-from lentigo.datasets.manifests import load_dataset, select_split
+from lentigo.datasets.dataset import select_split
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.splits import frozen_splits
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lentigo.datasets.tables import guess_encoding, read_delimited, split_header
+from lentigo.datasets.tables.delimited import guess_encoding, read_delimited, split_header
 
 TEXT = "image{0}label{0}patient_id\nmöle ä.png{0}benign{0}007\n"
 

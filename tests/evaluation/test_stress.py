@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
 from lentigo.evaluation.stress import STRESSES, change_images, compare_answers, stress_model, tabulate_stress

@@ -9,8 +9,8 @@ import fsspec
 import pytest
 
 from lentigo.audit.audit import audit
-from lentigo.datasets.columns import make_options
 from lentigo.datasets.manifests import load_dataset
+from lentigo.datasets.tables.options import make_options
 from lentigo.errors import ImageError, MissingError
 from lentigo.images import addresses
 from lentigo.images.addresses import is_address, read_address, walk_address

@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.duplicates import Duplicate, Transformation, gather_duplicates
 from lentigo.errors import DataError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion

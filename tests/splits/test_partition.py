@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.splits.frozen_splits import name_relative, read_earlier, require_new, write_manifest

@@ -7,8 +7,9 @@ import onnx
 import pandas as pd
 import pytest
 
+from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.diagnosis_words import DIAGNOSES
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report

@@ -11,7 +11,8 @@ from packing import pack_bundle
 from PIL import Image
 
 from lentigo.common.progress import show_nothing
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.contamination import find_contamination

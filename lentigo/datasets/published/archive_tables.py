@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.datasets.columns import spell_word
 from lentigo.datasets.diagnoses import CONTRADICTORY, DECIDED, Policy, find_policy, judge_diagnoses
 from lentigo.datasets.file_lookup import FileLookup, find_isic_id, strip_name
 from lentigo.datasets.groups import group_images
@@ -23,7 +22,8 @@ from lentigo.datasets.published.catalogue import (
     read_metadata,
     split_of,
 )
-from lentigo.datasets.tables import read_delimited
+from lentigo.datasets.tables.delimited import read_delimited
+from lentigo.datasets.tables.words import spell_word
 from lentigo.errors import DataError
 from lentigo.images.problems import Problem
 
@@ -56,7 +56,7 @@ def read_archive(
     folder is of neither.
 
     HAM10000 by its authors' policy, the archive by its own, but for the words of `mapping` (see
-    `lentigo.datasets.columns`). Raises `DataError` for a set that needs `lentigo data import`.
+    `lentigo.datasets.tables.columns`). Raises `DataError` for a set that needs `lentigo data import`.
     """
     ham = sorted(folder.glob("HAM10000_metadata*"))
     path = ham[0] if ham else folder / "metadata.csv"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ import pandas as pd
 from lentigo.datasets.diagnoses import name_diagnoses
 from lentigo.datasets.diagnosis_words import BENIGN, INDETERMINATE, MALIGNANT
 from lentigo.datasets.published.zips import is_table
-from lentigo.datasets.tables import guess_separator, read_delimited, read_first_line, split_header
+from lentigo.datasets.tables.delimited import guess_separator, read_delimited, read_first_line, split_header
 from lentigo.errors import DataError
 
 CURE = ": download it again, or write a manifest.csv (image,label)"
@@ -418,7 +418,8 @@ ARCHIVES = (
         "label",
     ),
 )
-HAM10000, ISIC_ARCHIVE = ARCHIVES[:2]
+HAM10000 = ARCHIVES[0]
+ISIC_ARCHIVE = ARCHIVES[1]
 IN_COLUMNS = (
     "isic2016",
     "isic2017",
@@ -428,6 +429,22 @@ IN_COLUMNS = (
     "milk10k",
 )  # what they show is not said in one column with a name
 DEPTH = 4  # folders below a source in which tables are looked for
+
+
+def find_archive(tables: Iterable[frozenset[str]]) -> Archive | None:
+    """The public data set that one of some tables belongs to.
+
+    Args:
+        tables: The columns of each.
+
+    Returns:
+        The first of `ARCHIVES` that claims one; None without any.
+    """
+    listed = list(tables)
+    for archive in ARCHIVES:
+        if any(archive.claims(columns) for columns in listed):
+            return archive
+    return None
 
 
 def find_tables(root: Path, depth: int = DEPTH) -> list[Path]:

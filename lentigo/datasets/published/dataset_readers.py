@@ -11,14 +11,12 @@ from pathlib import Path, PureWindowsPath
 import pandas as pd
 
 from lentigo.common.progress import Progress
-from lentigo.datasets.columns import TableOptions, quote, spell_word
 from lentigo.datasets.diagnoses import Policy
 from lentigo.datasets.diagnosis_words import NAME_OF, normalise
 from lentigo.datasets.file_lookup import FileLookup
-from lentigo.datasets.folders import list_tree, subfolders
+from lentigo.datasets.folders import list_subfolders, list_tree
 from lentigo.datasets.groups import SPLIT_NAMES
-from lentigo.datasets.manifests import MANIFESTS, load_manifest, rename_subjects, speaks
-from lentigo.datasets.placeholders import blank_placeholders
+from lentigo.datasets.manifests import MANIFESTS, load_manifest
 from lentigo.datasets.published.archive_tables import (
     LESION,
     add_facts,
@@ -37,6 +35,11 @@ from lentigo.datasets.published.catalogue import (
     peek_columns,
 )
 from lentigo.datasets.published.zips import is_table, is_zip, unpack
+from lentigo.datasets.tables.cells import rename_subjects
+from lentigo.datasets.tables.columns import describe_images
+from lentigo.datasets.tables.options import TableOptions
+from lentigo.datasets.tables.placeholders import blank_placeholders
+from lentigo.datasets.tables.words import quote, spell_word
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 
@@ -112,7 +115,7 @@ class Place:
             return "manifest" if named or path.name in MANIFESTS else None
         if named and (self.columns.image is not None or self.columns.label is not None):
             return "manifest"
-        return name_kind(path) or ("manifest" if named and speaks(peek_columns(path)) else None)
+        return name_kind(path) or ("manifest" if named and describe_images(peek_columns(path)) else None)
 
     @cached_property
     def class_root(self) -> Path | None:
@@ -124,10 +127,10 @@ class Place:
         layer = [self.root]
         while layer and len(layer[0].relative_to(self.root).parts) < DEPTH:
             for folder in layer:
-                sides = [child for child in subfolders(folder) if child.name.lower() in SPLIT_NAMES]
+                sides = [child for child in list_subfolders(folder) if child.name.lower() in SPLIT_NAMES]
                 if any(holds_diagnoses(each, self.columns) for each in (folder, *sides)):
                     return folder
-            layer = [child for folder in layer for child in subfolders(folder)]
+            layer = [child for folder in layer for child in list_subfolders(folder)]
         return None
 
     def is_pool(self, kind: str | None) -> bool:
@@ -145,7 +148,7 @@ class Place:
             return []
         return [
             "med-node"
-            if {child.name.lower() for child in subfolders(self.class_root)} == {"melanoma", "naevus"}
+            if {child.name.lower() for child in list_subfolders(self.class_root)} == {"melanoma", "naevus"}
             else "folders"
         ]
 
@@ -169,7 +172,7 @@ def open_place(
     """
     columns = columns or TableOptions()
     if os.path.isdir(path):
-        subfolders(path)  # says so where it cannot be read
+        list_subfolders(path)  # says so where it cannot be read
         return Place(str(path), path, out, columns=columns)
     if not os.path.isfile(path):
         raise DataError(
@@ -342,7 +345,7 @@ def holds_diagnoses(folder: Path, columns: TableOptions = TableOptions()) -> boo
     """
     return any(
         normalise(child.name) in NAME_OF or spell_word(child.name) in columns.mapping
-        for child in subfolders(folder)
+        for child in list_subfolders(folder)
     )
 
 

@@ -20,10 +20,9 @@ from lentigo.common.file_names import is_file
 from lentigo.common.files import remove_leftovers, write_json, write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.columns import TableOptions, add_diagnoses, count_diagnoses
+from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy
 from lentigo.datasets.groups import find_leaks, group_images
-from lentigo.datasets.manifests import CLASSES
 from lentigo.datasets.published.archive_tables import name_ids
 from lentigo.datasets.published.catalogue import ARCHIVES
 from lentigo.datasets.published.dataset_readers import (
@@ -34,6 +33,8 @@ from lentigo.datasets.published.dataset_readers import (
     open_place,
     read_place,
 )
+from lentigo.datasets.tables.diagnosis_columns import add_diagnoses, count_diagnoses
+from lentigo.datasets.tables.options import TableOptions
 from lentigo.errors import DataError, ImageError, UsageError
 from lentigo.images.decoding.opening import name_damage, open_image
 from lentigo.images.photographs import read_content

@@ -17,7 +17,7 @@ import pandas as pd
 
 from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.masks import MaskSet, check_masks, list_masks
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment

@@ -19,7 +19,7 @@ import pandas as pd
 
 from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import UsageError
 from lentigo.models.bundle import GRAPH, SPLITS
 from lentigo.models.networks.network import join_heads

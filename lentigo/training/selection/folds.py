@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import CLASSES, Dataset
+from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset

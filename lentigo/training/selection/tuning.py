@@ -20,7 +20,7 @@ from lentigo.common.files import require_writable, stage_folder, write_json, wri
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.models.graphs.graph_weights import start_network

@@ -1,0 +1,143 @@
+"""`lentigo predict` and `lentigo explain`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Option
+
+from lentigo.cli.options import (
+    Alpha,
+    Device,
+    Fp32,
+    Images,
+    Json,
+    Model,
+    OnCluster,
+    OperatingPoint,
+    TestTimeAugmentation,
+)
+from lentigo.cli.output.evaluations import format_predictive_values
+from lentigo.cli.output.predictions import (
+    PredictionRecord,
+    draw_explanations,
+    find_inputs,
+    list_readable,
+    open_cluster,
+    print_predictions,
+)
+from lentigo.cli.output.terminal import (
+    FAILED_INPUTS,
+    TABLE_SUFFIXES,
+    print_message,
+    print_problems,
+    report_problems,
+    require_ending,
+)
+from lentigo.errors import UsageError
+
+prediction_app = typer.Typer(rich_markup_mode=None)
+
+
+@prediction_app.command(epilog="Example: lentigo predict photo.jpg --model runs/first --json")
+def predict(
+    images: Images,
+    model: Model = "bundled",
+    figures: Annotated[
+        Path | None,
+        Option("--explain", help="Draws into this folder what speaks for malignant and what against."),
+    ] = None,
+    csv_file: Annotated[Path | None, Option("--csv", help="Writes the answers as a table too.")] = None,
+    prevalence: Annotated[
+        float | None,
+        Option("--prevalence", help="Share of malignant lesions where the model is used, such as 0.02."),
+    ] = None,
+    operating_point: OperatingPoint = None,
+    alpha: Alpha = None,
+    tta: TestTimeAugmentation = False,
+    fp32: Fp32 = False,
+    device: Device = "cpu",
+    cluster: OnCluster = None,
+    as_json: Json = False,
+) -> None:
+    """Says what a model thinks of photographs."""
+    from lentigo.inference.prediction import Predictor
+    from lentigo.splits.leak_words import mark_leaks
+
+    require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
+    if cluster is not None and (figures is not None or device != "cpu"):
+        raise UsageError(
+            "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
+            "on one machine"
+        )
+    paths, count = find_inputs(images, whole=figures is not None)
+    options: dict[str, Any] = {
+        "fp32": fp32,
+        "tta": tta,
+        "operating_point": operating_point,
+        "alpha": alpha,
+        "prevalence": prevalence,
+    }
+    predictor = Predictor(model, device=device, count=count, **options)
+    leak_mark = mark_leaks(predictor.bundle.card)
+    if leak_mark:
+        print_message(leak_mark)
+    if prevalence is not None:
+        print_message(format_predictive_values(predictor.estimate_values()))
+    stream: Iterator[tuple[Any, dict[str, Any]]]
+    with PredictionRecord(csv_file) as record, open_cluster(cluster) as joined:
+        if joined is not None:
+            from lentigo.inference.distributed import predict_on
+
+            predictions = predict_on(joined, predictor.bundle, paths, count=count, **options)
+            stream = ((prediction, {}) for prediction in predictions)
+        elif figures is not None:
+            stream = draw_explanations(predictor, paths, figures)
+        else:
+            stream = ((prediction, {}) for prediction in predictor.predict(paths))
+        print_predictions(record, stream, count, as_json)
+    if record.problems:
+        print_problems(record.problems)
+    record.print_summary()
+    if record.problems:
+        raise typer.Exit(FAILED_INPUTS)
+
+
+@prediction_app.command(epilog="Example: lentigo explain photo.jpg --model runs/first --out heat.png")
+def explain(
+    images: Images,
+    out: Annotated[
+        Path | None,
+        Option(
+            "--out",
+            help="A name ending in .png for one photograph, else a folder; without it NAME_explained.png or "
+            "the folder explained/ where you are, and with --json nothing is drawn.",
+        ),
+    ] = None,
+    model: Model = "bundled",
+    fp32: Fp32 = False,
+    as_json: Json = False,
+) -> None:
+    """Draws what in a photograph speaks for malignant, and what against."""
+    from lentigo.inference.prediction import Predictor
+
+    paths, count = find_inputs(images, whole=True)
+    if out is None and not as_json:
+        out = name_explanation(list_readable(paths))
+    predictor = Predictor(model, fp32=fp32, count=count)
+    predictions: list[Any] = []
+    stream = draw_explanations(predictor, paths, out, heatmaps=True)
+    print_predictions(predictions, stream, count, as_json)
+    report_problems(predictions)
+
+
+def name_explanation(images: list[Any]) -> Path:
+    """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder
+    for several.
+    """
+    if len(images) == 1:
+        return Path(f"{Path(str(images[0])).stem}_explained.png")
+    return Path("explained")

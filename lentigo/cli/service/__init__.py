@@ -1,0 +1,1 @@
+"""The commands around the service: serve, keys and history."""

@@ -1,0 +1,239 @@
+"""A data set: labelled photographs as one table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Self, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from lentigo.common.file_names import find_name, is_file, spell_name
+from lentigo.common.files import hash_bytes, hash_readable
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
+from lentigo.datasets.tables.cells import rename_subjects, tidy_cells
+from lentigo.datasets.tables.diagnosis_columns import add_diagnoses
+from lentigo.datasets.tables.options import TableReading
+from lentigo.datasets.tables.placeholders import blank_placeholders
+from lentigo.errors import DataError, UsageError
+from lentigo.images.addresses import hash_address, is_address
+from lentigo.images.photographs import Problem
+
+CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
+    `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's),
+    `skin_tone` (see `lentigo.images.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as
+    it is written), `diagnosis_word` (as written), `also_in` (where the same photograph stands in other sets),
+    `mask`, and whatever else the manifest holds.
+
+    Attributes:
+        name: The path it was read from.
+        table: The photographs.
+        problems: What was left out, and why.
+        reading: How columns and labels were understood, None where there was nothing to understand.
+        notes: What a user should know and that is no problem.
+    """
+
+    name: str
+    table: pd.DataFrame
+    problems: tuple[Problem, ...] = field(default=())
+    reading: TableReading | None = field(default=None)
+    notes: tuple[str, ...] = field(default=())
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def malignant(self) -> np.ndarray:
+        """1 for malignant, 0 for benign; int (n,)."""
+        return (self.table["label"] == CLASSES[1]).to_numpy(dtype=int)
+
+    @cached_property
+    def diagnosis_numbers(self) -> np.ndarray:
+        """The place in `DIAGNOSES` of each photograph's diagnosis, -1 where it is unknown or none of the
+        seven; int (n,).
+        """
+        if "diagnosis" not in self.table:
+            return np.full(len(self), -1)
+        places = {name: number for number, name in enumerate(DIAGNOSES)}
+        return self.table["diagnosis"].map(places).fillna(-1).to_numpy(dtype=int)
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int
+        (n,).
+        """
+        files = [digest or None for digest in self.digests]  # unreadable files are not copies of each other
+        return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
+
+    @cached_property
+    def digests(self) -> list[str]:
+        """The SHA-256 of each file, "" where it cannot be read."""
+        return [hash_image(path) for path in self.table["image"]]
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """A hash of contents and labels, whatever the order, names or place of the files."""
+        rows = []
+        for digest, label in zip(self.digests, self.table["label"], strict=True):
+            rows.append(f"{digest} {label}".encode())
+        return hash_bytes(*sorted(rows))
+
+    def know_digests(self, digests: Sequence[str]) -> Self:
+        """The same photographs, whose files were hashed before."""
+        hashed = replace(self)
+        vars(hashed)["digests"] = list(digests)
+        return hashed
+
+    def of_split(self, *splits: str) -> Self:
+        """The photographs of the given splits."""
+        return self.take(self.table["split"].isin(splits).to_numpy())
+
+    def take(self, rows: np.ndarray) -> Self:
+        """The photographs of a boolean mask or of row numbers; no file that was hashed is hashed again."""
+        if rows.dtype == bool:
+            rows = np.flatnonzero(rows)
+        taken = replace(self, table=self.table.iloc[rows].reset_index(drop=True))
+        if "digests" in vars(self):
+            vars(taken)["digests"] = [self.digests[row] for row in rows]
+        return taken
+
+    def assign(self, **columns: Any) -> Self:
+        """The same photographs with other columns; no file that was hashed is hashed again."""
+        changed = replace(self, table=self.table.assign(**columns))
+        if "digests" in vars(self):
+            vars(changed)["digests"] = self.digests
+        return changed
+
+    def require_both_classes(self) -> None:
+        """Raises `DataError` when a class has no photograph."""
+        for name in CLASSES:
+            if not (self.table["label"] == name).any():
+                raise DataError(f"{self.name}: no {name} photograph; expected both {' and '.join(CLASSES)}")
+
+
+AnyDataset = TypeVar("AnyDataset", bound=Dataset)
+
+
+def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Dataset:
+    """Makes a data set of a table, and checks what all kinds share.
+
+    Args:
+        path: What it was read from.
+        table: `image`, `label` and what else is known.
+        problems: What was left out before.
+
+    Returns:
+        The data set; photographs that are not there, or empty, are among its problems.
+
+    Raises:
+        DataError: A split is unknown, or nothing is left.
+    """
+    if not len(table):
+        first = ""
+        if problems:
+            first = f"; the first of {len(problems)} problems: {problems[0].image}: {problems[0].error}"
+        raise DataError(
+            f"{path}: lists no photograph with a class; expected rows that say {' or '.join(CLASSES)}{first}"
+        )
+    table = table.assign(split=read_splits(path, table))
+    table, _ = add_diagnoses(tidy_cells(rename_subjects(table)))
+    present = []
+    missing = []
+    for image in table["image"]:
+        size = measure_file(image)
+        present.append(bool(size))
+        if size is None:
+            missing.append(Problem(image, "no such file"))
+        elif not size:
+            missing.append(Problem(image, "the file is empty; copy it again from its source"))
+    if not any(present):
+        raise DataError(
+            f"{path}: none of its {len(present)} photographs is there; expected files such as "
+            f"{table['image'].iloc[0]}"
+        )
+    kept = table[np.array(present)].reset_index(drop=True)
+    return Dataset(spell_name(path), kept, (*problems, *missing))
+
+
+def read_splits(path: Path, table: pd.DataFrame) -> pd.Series:
+    """The split of each row by our names, None without one. Raises `DataError` for an unknown name."""
+    if "split" not in table:
+        return pd.Series(None, index=table.index, dtype=object)
+    words = blank_placeholders(table["split"])
+    splits = words.map(lambda word: SPLIT_NAMES.get(str(word).strip().lower()), na_action="ignore")
+    unknown = words[splits.isna() & words.notna()]
+    if len(unknown):
+        raise DataError(
+            f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing"
+        )
+    return splits.astype(object)
+
+
+def hash_image(image: str) -> str:
+    """The SHA-256 of a photograph.
+
+    Args:
+        image: A file or an address.
+
+    Returns:
+        64 hexadecimal digits; "" where it cannot be read.
+    """
+    return hash_address(image) if is_address(image) else hash_readable(image)
+
+
+def measure_file(path: str) -> int | None:
+    """The bytes of a file, None where there is none; 1 of an address, where nobody looks yet."""
+    if is_address(path):
+        return 1
+    try:
+        return os.path.getsize(find_name(path)) if is_file(path) else None
+    except (OSError, ValueError):
+        return None
+
+
+def name_split(dataset: Dataset, split: str) -> str:
+    """The split that `select_split` has taken.
+
+    Args:
+        dataset: The whole, or what it took.
+        split: What was asked for.
+
+    Returns:
+        `split`; "all" where the data set has none.
+    """
+    return "all" if dataset.table["split"].isna().all() else split
+
+
+def select_split(dataset: AnyDataset, split: str) -> AnyDataset:
+    """The photographs of one split; those of a data set without splits are all taken.
+
+    Args:
+        dataset: The whole.
+        split: train, validation, test or all.
+
+    Returns:
+        The photographs.
+
+    Raises:
+        UsageError: The name is unknown.
+        DataError: The split is empty.
+    """
+    if split not in (*SPLITS, "all"):
+        raise UsageError(f"split {split!r} is unknown; expected {', '.join(SPLITS)} or all")
+    if split == "all" or dataset.table["split"].isna().all():
+        return dataset
+    chosen = dataset.of_split(split)
+    if not len(chosen):
+        present = ", ".join(sorted(dataset.table["split"].dropna().unique()))
+        raise DataError(f"{dataset.name}: no photograph in the split {split!r}; it has {present}")
+    return chosen

@@ -1,0 +1,117 @@
+"""A CSV or Parquet file as a table, or what it is instead, and the cure."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from lentigo.datasets.groups import GROUP_COLUMNS
+from lentigo.datasets.tables.cells import SUBJECT_COLUMNS
+from lentigo.datasets.tables.columns import (
+    CLASS_COLUMNS,
+    DIAGNOSIS_COLUMNS,
+    IMAGE_COLUMNS,
+    TEXT_COLUMNS,
+    rename_columns,
+)
+from lentigo.datasets.tables.delimited import read_delimited
+from lentigo.errors import DataError, tell_install
+from lentigo.images.decoding.file_kinds import find_kind
+
+START_BYTES = 512  # of a file, by which its kind is known
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+COMPRESSED_MARKS = (b"PK", b"\x1f\x8b")  # ZIP and gzip, which pandas unpacks
+OTHER_KINDS = {  # what a file is, by its first bytes, and the cure
+    b"\xff\xd8": "a photograph",
+    b"PAR1": "a Parquet table under another name: rename it to end in .parquet",
+    b"\xd0\xcf\x11\xe0": "a spreadsheet of an old Excel: save it as CSV",
+    b"[": "JSON: write its entries as rows of a table",
+    b"{": "JSON: write its entries as rows of a table",
+    b"<": "a page of HTML or XML: download the table itself",
+    b"version https://git-lfs": "a Git LFS pointer: run `git lfs pull` where it was cloned",
+}
+WORD_COLUMNS = (  # words even where they look like numbers
+    *IMAGE_COLUMNS,
+    *CLASS_COLUMNS,
+    *DIAGNOSIS_COLUMNS,
+    *TEXT_COLUMNS,
+    *GROUP_COLUMNS,
+    "skin_type",
+    *SUBJECT_COLUMNS["skin_type"],
+)
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """Reads a manifest's file.
+
+    Args:
+        path: A CSV or Parquet file.
+
+    Returns:
+        The table, its columns spelled; words that are blank are missing.
+
+    Raises:
+        DataError: It is no such file, or cannot be read.
+    """
+    try:
+        if path.suffix.lower() == ".parquet":
+            table = pd.read_parquet(path)
+        else:
+            refuse_other_kinds(path)
+            table = read_delimited(path, WORD_COLUMNS)
+    except ImportError as error:
+        raise DataError(
+            f"{path}: reading Parquet needs pyarrow; expected it to be installed: {tell_install('parquet')}"
+        ) from error
+    except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
+        raise DataError(explain_table(path, error)) from error
+    table = rename_columns(table)
+    words = {}
+    for column in WORD_COLUMNS:
+        if column in table:
+            filled = table[column].astype(str).str.strip() != ""
+            words[column] = table[column].where(filled)
+    return table.assign(**words)
+
+
+def explain_table(path: Path, error: Exception) -> str:
+    """What a table is that cannot be read, and the cure, in one line."""
+    if read_start(path).startswith(b"PK"):
+        return (
+            f"{path}: is a ZIP file, or a spreadsheet; expected a folder, or CSV or Parquet with "
+            "image,label: "
+            f"unpack it; `lentigo data import {path} --out manifest.csv` reads a published data set as it "
+            "is; "
+            "save a spreadsheet as CSV"
+        )
+    lines = str(error).splitlines() or [type(error).__name__]
+    return f"{path}: not a readable manifest ({lines[0]}); expected CSV or Parquet with image,label"
+
+
+def refuse_other_kinds(path: Path) -> None:
+    """Raises `ValueError` for a file that is plainly no text, though pandas would make columns of it."""
+    start = read_start(path)
+    text = start.removeprefix(BYTE_ORDER_MARK).lstrip()
+    for mark, words in OTHER_KINDS.items():
+        if text.startswith(mark):
+            raise ValueError(words)
+    # pandas unpacks a table that is the only file of a .zip
+    if start.startswith(b"PK") and path.suffix.lower() != ".zip":
+        raise ValueError("a ZIP file")
+    is_text = b"\0" not in start or start.startswith(UTF_16_MARKS)
+    if is_text and not start.startswith(b"%PDF-"):
+        return
+    if not start.startswith(COMPRESSED_MARKS):  # which may be a table that is compressed
+        words, _ = find_kind(start) or ("no text", "")
+        raise ValueError(words)
+
+
+def read_start(path: Path) -> bytes:
+    """The first bytes of a file, none where it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return file.read(START_BYTES)
+    except OSError:
+        return b""
