@@ -17,6 +17,7 @@ from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baseline
 from lentigo.common.file_names import resolve_name
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import estimate_share
 from lentigo.datasets.dataset import Dataset, hash_image
 from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.groups import SPLIT_NAMES

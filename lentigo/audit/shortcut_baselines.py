@@ -24,6 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ImageError

@@ -103,7 +103,7 @@ def shorten_results(
     results: Iterable[Any], format_result: Callable[[Any], str]
 ) -> Iterator[tuple[Any, dict[str, Any]]]:
     """The line of each result; problems stay as they are."""
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     for result in results:
         if isinstance(result, Problem):

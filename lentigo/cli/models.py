@@ -127,7 +127,7 @@ def info(
 
 def describe_installation() -> dict[str, Any]:
     """This version of Lentigo, what it can use, and where it keeps things."""
-    from lentigo.common.files import cache_folder
+    from lentigo.common.user_folders import cache_folder
     from lentigo.evaluation.ledger import ledger_path
     from lentigo.models.bundle import describe_bundle, open_bundle
     from lentigo.models.networks.backbones import BACKBONES
@@ -145,7 +145,7 @@ def describe_installation() -> dict[str, Any]:
 
 def print_installation(facts: dict[str, Any]) -> None:
     """What `describe_installation` says, for people."""
-    from lentigo.common.files import CACHE_VARIABLE
+    from lentigo.common.user_folders import CACHE_VARIABLE
     from lentigo.evaluation.ledger import LEDGER_VARIABLE
 
     print_line(f"lentigo {facts['lentigo']}")
@@ -158,7 +158,7 @@ def print_installation(facts: dict[str, Any]) -> None:
 
 def name_folder(path: str, variable: str) -> str:
     """A place for people; what to do where there is none."""
-    from lentigo.common.files import NO_HOME
+    from lentigo.common.user_folders import NO_HOME
 
     if Path(path).is_relative_to(NO_HOME):
         return f"none, since no home folder is known (set {variable})"

@@ -18,7 +18,7 @@ from lentigo.datasets.tables.labels import understand_words
 from lentigo.datasets.tables.options import TableOptions, TableReading
 from lentigo.datasets.tables.words import LEFT_OUT, MAX_QUOTED_WORDS
 from lentigo.errors import DataError
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 
 def load_tree(path: Path, options: TableOptions) -> Dataset:

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import find_name, is_file, spell_name
-from lentigo.common.files import hash_bytes, hash_readable
+from lentigo.common.hashing import hash_bytes, hash_readable
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.tables.cells import rename_subjects, tidy_cells
@@ -22,7 +22,7 @@ from lentigo.datasets.tables.options import TableReading
 from lentigo.datasets.tables.placeholders import blank_placeholders
 from lentigo.errors import DataError, UsageError
 from lentigo.images.addresses import hash_address, is_address
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
 

@@ -23,7 +23,7 @@ from lentigo.datasets.tables.options import TableOptions, TableReading
 from lentigo.datasets.tables.table_files import read_table
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
-from lentigo.images.photographs import Problem
+from lentigo.images.problems import Problem
 
 MANIFESTS = ("manifest.csv", "manifest.parquet")
 TABLE_DEPTH = 3  # the folder itself and folders below it in which a table is looked for

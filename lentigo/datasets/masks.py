@@ -19,7 +19,7 @@ import pandas as pd
 from PIL import Image
 
 from lentigo.common.file_names import spell_name
-from lentigo.common.files import hash_bytes, hash_readable
+from lentigo.common.hashing import hash_bytes, hash_readable
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, make_dataset, select_split
 from lentigo.datasets.manifests import MANIFESTS, place_images

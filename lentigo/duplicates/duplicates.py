@@ -22,7 +22,6 @@ from scipy.sparse.csgraph import connected_components
 
 from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.threads import open_pool
 from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.candidates import MIRRORED, Pair, Proposer
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint

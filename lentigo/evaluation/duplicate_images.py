@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.file_names import resolve_name
-from lentigo.common.files import hash_readable
+from lentigo.common.hashing import hash_readable
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.searches import search_duplicates

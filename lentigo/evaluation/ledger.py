@@ -24,6 +24,7 @@ import numpy as np
 
 from lentigo.common.files import parse_json
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.user_folders import NO_HOME, data_folder
 from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
 from lentigo.errors import SpaceError

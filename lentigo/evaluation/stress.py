@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import compare_aurocs, estimate_auroc, estimate_share
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_hairs, add_ink, add_ruler

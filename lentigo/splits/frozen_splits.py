@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import hash_readable, write_whole
+from lentigo.common.files import write_whole
+from lentigo.common.hashing import hash_readable
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.tables.table_files import read_table

@@ -19,6 +19,7 @@ from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, rem
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.user_folders import cache_folder
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images

@@ -15,6 +15,7 @@ from lentigo.audit.shortcut_baselines import (
     read_set,
 )
 from lentigo.common.progress import show_nothing
+from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError

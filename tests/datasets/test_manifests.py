@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets import manifests
+from lentigo.datasets import dataset as dataset_module
 from lentigo.datasets.dataset import select_split
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
@@ -433,7 +433,7 @@ def test_rows_are_taken_by_mask_or_by_number(tmp_path):
 @pytest.mark.parametrize("rows", [np.array([True, False, True]), np.array([0, 2]), np.array([], int)])
 def test_taking_hashes_no_file_again(tmp_path, monkeypatch, rows):
     hashed = []
-    monkeypatch.setattr(manifests, "hash_readable", lambda path: hashed.append(path) or path)
+    monkeypatch.setattr(dataset_module, "hash_readable", lambda path: hashed.append(path) or path)
     dataset = load_dataset(build(tmp_path, "benign/a.png", "benign/b.png", "malignant/c.png"))
     taken = dataset.take(rows)
     assert hashed == []

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from lentigo.cli.output.evaluations import print_contamination
-from lentigo.common.files import hash_file
+from lentigo.common.hashing import hash_file
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.searches import searches_folder
 from lentigo.evaluation.analysis import analyse

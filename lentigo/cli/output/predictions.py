@@ -33,7 +33,7 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
     Returns:
         Photographs and problems, and their number; None where they are taken as they come.
     """
-    from lentigo.images.photographs import list_images
+    from lentigo.images.listing import list_images
     from lentigo.inference.prediction import gather_images
 
     if "-" in images and not whole:
@@ -51,7 +51,7 @@ def list_readable(images: Iterable[Any]) -> list[Any]:
     Returns:
         The photographs, in their order.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     return [image for image in images if not isinstance(image, Problem)]
 
@@ -88,7 +88,7 @@ def open_cluster(address: str | None) -> AbstractContextManager[Any]:
     """
     if address is None:
         return nullcontext()
-    from lentigo.common.cluster import join_cluster
+    from lentigo.common.parallel.cluster import join_cluster
 
     return join_cluster(address)
 
@@ -116,7 +116,7 @@ def draw_explanations(
 
 def unpack_explanation(explanation: Any, heatmaps: bool) -> tuple[Any, Additions]:
     """The prediction of an explanation and what it adds to the JSON; a problem adds nothing."""
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     added: Additions = {}
     if isinstance(explanation, Problem):
@@ -149,7 +149,7 @@ def print_predictions(
         DataError: There is none.
         KeyboardInterrupt: With how far it came.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     show = show or print_prediction
     try:
@@ -169,7 +169,7 @@ def print_prediction(prediction: Any, added: Additions, as_json: bool) -> None:
     """A prediction or a problem with what its explanation adds, as JSON; for people a line for each
     prediction.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     failed = isinstance(prediction, Problem)
     if as_json:
@@ -229,7 +229,7 @@ class PredictionRecord:
 
     def append(self, prediction: Any) -> None:
         """A prediction or a problem more."""
-        from lentigo.images.photographs import Problem
+        from lentigo.images.problems import Problem
 
         self.count += 1
         if self.path is not None and self._writer is None:

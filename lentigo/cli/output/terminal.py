@@ -180,7 +180,7 @@ def report_problems(results: Iterable[Any]) -> None:
     Raises:
         typer.Exit: With exit code 3, where there is a problem.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     problems = [result for result in results if isinstance(result, Problem)]
     if problems:

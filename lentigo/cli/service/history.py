@@ -195,7 +195,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
 
     Without `yes` says what would go, as a `UsageError`.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
 
     count, kept = store.count_old(before)
     if not yes:
@@ -237,7 +237,7 @@ def delete_records(store: Any, before: datetime, photos: Path | None) -> Deletio
 
     No photograph is kept meanwhile, so what no record names now is nobody's.
     """
-    from lentigo.images.photographs import Problem
+    from lentigo.images.problems import Problem
     from lentigo.serving.store.kept_images import ImageFolder
 
     folder = None if photos is None else ImageFolder(photos)

@@ -13,7 +13,7 @@ import pandas as pd
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.words import quote, spell_column
 from lentigo.errors import DataError
-from lentigo.images.photographs import SUFFIXES
+from lentigo.images.decoding.formats import SUFFIXES
 
 # Names of columns as `spell_column` writes them, the first that a table has is meant.
 IMAGE_COLUMNS = (

@@ -13,6 +13,7 @@ import pandas as pd
 
 from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.intervals import bootstrap
 from lentigo.datasets.dataset import name_split
 from lentigo.datasets.masks import MaskSet, load_masks, read_mask
 from lentigo.errors import DataError, ImageError

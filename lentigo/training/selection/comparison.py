@@ -21,7 +21,6 @@ from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.parallel.work_batches import Lost
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.work_batches import Lost
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem

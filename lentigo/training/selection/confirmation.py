@@ -16,7 +16,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from lentigo.common.files import parse_json, write_json
-from lentigo.common.intervals import resample_groups
+from lentigo.common.statistics.intervals import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.repeated_scores import LEVEL, Mean, known
