@@ -29,9 +29,9 @@ from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.table_files import read_table
 from lentigo.datasets.tables.words import quote
 from lentigo.errors import DataError, ImageError
-from lentigo.images.decoding.opening import name_damage, open_image
+from lentigo.images.decoding.opening import hold_decoded, name_damage, open_image
 from lentigo.images.decoding.pixel_bands import UPRIGHT
-from lentigo.images.photographs import decode, measure_image, measure_upright, read_content
+from lentigo.images.photographs import measure_image, measure_upright, read_content
 from lentigo.images.problems import Problem
 
 HALF = 128  # of 255: from here on a grey level is lesion
@@ -249,7 +249,7 @@ def read_levels(path: str | Path) -> np.ndarray:
     with (
         name_damage(content, name),
         open_image(content, name) as image,
-        decode(image, content, name, None) as (orientation, _),
+        hold_decoded(image, content, name, None) as (orientation, _),
     ):
         levels = find_levels(image, name)
     method = UPRIGHT.get(orientation)
