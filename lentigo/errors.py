@@ -44,6 +44,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
         "uvicorn",
     ),
     "heic": ("pi_heif",),
+    "dicom": ("dicomweb_client", "fhir", "highdicom", "pydicom"),
     "postgres": ("psycopg",),
     "tune": ("optuna",),
     "cluster": ("aiohttp", "fsspec", "ray"),

@@ -18,6 +18,7 @@ SPELLED = re.compile(r"\\udc([89a-f][0-9a-f])")
 # Control letters, line ends and turns of direction in Unicode
 COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
 MAX_STEM_BYTES = 180  # of a name that is made of a photograph's: endings and temporary names are longer
+FRAME = re.compile(r"#[1-9]\d*$")  # of a file that holds several images, as in scan.dcm#2
 OLD_CODES = ("latin-1", "cp1252", "cp437")  # of ZIPs and disks before UTF-8
 
 
@@ -113,13 +114,14 @@ def find_name(name: str | os.PathLike[str]) -> str:
     text = os.fspath(name)
     if not isinstance(text, str):
         return text
-    has_one_spelling = text.isascii() and "\\udc" not in text
+    has_one_spelling = text.isascii() and "\\udc" not in text and "#" not in text
     if has_one_spelling or exists(text):
         return text
     for other in list_spellings(text):
         if exists(other):
             return other
-    return text
+    file = FRAME.sub("", text)
+    return text if file == text else find_name(file)
 
 
 def list_spellings(text: str) -> list[str]:

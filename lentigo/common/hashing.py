@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
+from lentigo.common.file_names import FRAME
 from lentigo.common.file_reading import open_regular
 
 
@@ -41,7 +43,7 @@ def hash_file(path: str | Path) -> str:
 
 
 def hash_readable(path: str | Path) -> str:
-    """Hashes the content of a file, if it can be read.
+    """Hashes the content of a file, or of a frame of it (`scan.dcm#2`), if it can be read.
 
     Args:
         path: Of a file that may be missing.
@@ -50,6 +52,22 @@ def hash_readable(path: str | Path) -> str:
         64 hexadecimal digits; "" where the file cannot be read.
     """
     try:
-        return hash_file(path)
+        digest = hash_file(path)
     except (OSError, ValueError):
         return ""
+    frame = FRAME.search(str(path))
+    is_frame = frame is not None and not os.path.lexists(path)
+    return hash_frame(digest, int(frame[0][1:])) if is_frame else digest
+
+
+def hash_frame(digest: str, frame: int | None) -> str:
+    """The digest of a frame of a file.
+
+    Args:
+        digest: The file's own.
+        frame: The number of the frame, from 1; None for the whole file.
+
+    Returns:
+        64 hexadecimal digits; the file's own digest without a frame.
+    """
+    return digest if frame is None else hash_bytes(digest.encode(), str(frame).encode())

@@ -1,6 +1,7 @@
 """Listing photographs: which ones the files, folders and addresses of a call name.
 
-Listing looks at names, never into files. What cannot be listed is a `Problem` in its place.
+Listing looks at names; of files alone that may be DICOM also at their first bytes, since one may hold several
+images, and need not have a suffix. What cannot be listed is a `Problem` in its place.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 from lentigo.common.file_names import find_name, spell_name
 from lentigo.errors import DataError, ImageError
 from lentigo.images.addresses import is_address, walk_address
-from lentigo.images.decoding.formats import SUFFIXES, UNREAD
+from lentigo.images.decoding.dicom_files import DIRECTORY, expand_file, is_dicom_file, may_be_dicom
+from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES, UNREAD
 from lentigo.images.mask_names import find_masks
 from lentigo.images.problems import Problem
 
@@ -37,7 +39,7 @@ def find_images(path: str | Path) -> list[Path]:
     if not os.path.exists(find_name(path)):
         raise DataError(f"{path}: no such file or folder; expected a photograph or a folder of photographs")
     if not path.is_dir():
-        return [Path(spell_name(path))]
+        return [Path(image) for image in expand_file(spell_name(path))]
     images, _ = scan_images(path)
     if not images:
         raise DataError(f"{path}: {NO_IMAGE}")
@@ -63,7 +65,8 @@ def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
         elif os.path.isdir(name):
             yield from list_folder(Path(name))
         else:
-            yield Path(spell_name(name))
+            for image in expand_file(spell_name(name)):
+                yield Path(image)
 
 
 def list_folder(folder: Path) -> Iterator[Path | Problem]:
@@ -147,13 +150,25 @@ def scan_folder(folder: Path) -> tuple[list[Path], list[Problem]]:
         waiting.extendleft(entry.path for entry in reversed(folders) if not entry.is_symlink())
         waiting.extend(entry.path for entry in folders if entry.is_symlink())
         for entry in entries:
-            if not has_image_name(entry.name) or is_folder(entry):
+            if is_folder(entry) or not (has_image_name(entry.name) or is_unnamed_dicom(entry)):
                 continue
             if os.path.isfile(entry.path):
-                files.append(Path(spell_name(entry.path)))
+                files += [Path(image) for image in expand_entry(spell_name(entry.path))]
             else:
                 problems.append(Problem(spell_name(entry.path), describe_no_file(entry.path)))
     return sorted(files), problems
+
+
+def is_unnamed_dicom(entry: os.DirEntry[str]) -> bool:
+    """Whether a file without the name of a photograph is a DICOM file."""
+    is_candidate = DICOM and may_be_dicom(entry.name) and entry.name.upper() != DIRECTORY
+    return is_candidate and os.path.isfile(entry.path) and is_dicom_file(entry.path)
+
+
+def expand_entry(path: str) -> list[str]:
+    """The images of a file that stands in a folder: frames of DICOM, else the file itself."""
+    suffix = os.path.splitext(path)[1].lower()
+    return [path] if suffix in SUFFIXES - DICOM_SUFFIXES else expand_file(path)
 
 
 def describe_unreadable(folder: str, error: OSError) -> Problem:

@@ -19,10 +19,12 @@ import numpy as np
 from PIL import Image
 
 from lentigo.common.file_reading import read_regular
+from lentigo.common.hashing import hash_frame
 from lentigo.errors import ImageError
 from lentigo.images.addresses import is_address, read_address
 from lentigo.images.decoding.colour_profiles import to_srgb
 from lentigo.images.decoding.decode_budget import DecodeLimits
+from lentigo.images.decoding.dicom import find_frame, is_dicom
 from lentigo.images.decoding.opening import (
     hold_decoded,
     name_damage,
@@ -46,12 +48,14 @@ class DecodedImage:
         pixels: uint8 (side, side, 3) RGB.
         digest: The SHA-256 of its file, hexadecimal.
         size: (width, height) in pixels, as stored in the file.
+        notes: What is unusual about the file, for people.
     """
 
     image: str
     pixels: np.ndarray
     digest: str
     size: tuple[int, int]
+    notes: tuple[str, ...] = ()
 
 
 def read_image(path: str | Path, side: int | None = SIDE) -> DecodedImage:
@@ -86,8 +90,15 @@ def develop_image(content: bytes, name: str, side: int | None = SIDE) -> Decoded
     """
     with name_damage(content, name), open_image(content, name) as image:
         size = image.size  # before a JPEG's draft, which shrinks it
+        notes = image.info.get("notes", ())
         pixels = develop(image, content, name, side)
-        return DecodedImage(name, pixels, hashlib.sha256(content).hexdigest(), size)
+        return DecodedImage(name, pixels, hash_content(content, name), size, notes)
+
+
+def hash_content(content: bytes, name: str) -> str:
+    """The SHA-256 of a photograph's file; of a frame of a file of several, one of its own."""
+    frame = find_frame(name) if is_dicom(content) else None
+    return hash_frame(hashlib.sha256(content).hexdigest(), frame)
 
 
 def decode_image(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:

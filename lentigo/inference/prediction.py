@@ -303,7 +303,8 @@ class Predictor:
         if self.reference is not None:
             distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
         decision = self.rule.decide(probability, distance)
-        warnings = tuple(flaw.sentence for flaw in judge_quality(measure_quality(image.pixels, image.size)))
+        flaws = judge_quality(measure_quality(image.pixels, image.size))
+        warnings = (*image.notes, *(flaw.sentence for flaw in flaws))
         if decision.shifted:
             warnings = (SHIFTED, *warnings)
         said = self.describe(image.image, probability, decision, seconds, warnings)

@@ -39,7 +39,7 @@ MAX_SCAN_PIXELS = (
 
 # Bytes a pixel at the peak of decoding, measured with Pillow 13 (the picture, planes and copies); LOG.md,
 # 2026-11-29.
-WHOLE_RATES = {"WEBP": 17, "AVIF": 14, "HEIF": 14}
+WHOLE_RATES = {"WEBP": 17, "AVIF": 14, "HEIF": 14, "DICOM": 18}
 JPEG2000_RATE = 8  # for each channel
 STORED_RATES = {
     "1": 1,
@@ -247,6 +247,7 @@ def estimate_bytes(
     Returns:
         Bytes, without those of the file.
     """
+    content = image.info.get("encoded", content)  # of a JPEG within DICOM
     pixels = image.width * image.height
     stored = STORED_RATES.get(image.mode, OTHER_RATE)
     total = pixels * stored

@@ -21,6 +21,8 @@ class Kind:
     place: int = 0
 
 
+DICOM_CURE = "install the extra `dicom`, or save its picture as JPEG or PNG with a DICOM viewer"
+
 KINDS = (
     Kind(
         b"version https://git-lfs.github.com/spec/",
@@ -32,7 +34,7 @@ KINDS = (
         "a git-annex pointer, which stands for the photograph",
         "run `git annex get` where it was cloned",
     ),
-    Kind(b"DICM", "a DICOM file", "save its picture as JPEG or PNG with a DICOM viewer", 128),
+    Kind(b"DICM", "a DICOM file, which needs a decoder of its own", DICOM_CURE, 128),
     Kind(b"%PDF-", "a PDF document", "save its pictures as JPEG"),
     Kind(
         b"PK\x03\x04",

@@ -8,9 +8,11 @@ AVIF = (
     importlib.util.find_spec("PIL._avif") is not None
 )  # Pillow reads it from 11.3 on, where it was built so
 HEIC = importlib.util.find_spec("pi_heif") is not None  # the extra `heic` is installed
+DICOM = importlib.util.find_spec("pydicom") is not None  # the extra `dicom` is installed
 HEIF = "HEIF"  # Pillow's name for HEIC
 
 HEIC_SUFFIXES = frozenset({".heic", ".heif", ".hif"})
+DICOM_SUFFIXES = frozenset({".dcm", ".dicom", ".dic"})
 AVIF_SUFFIXES = frozenset({".avif"})
 JPEG_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".mpo"})
 OTHER_SUFFIXES = frozenset({".png", ".bmp", ".tif", ".tiff", ".webp", ".gif", ".jp2", ".j2k", ".ppm"})
@@ -23,6 +25,8 @@ def list_suffixes() -> frozenset[str]:
         suffixes |= AVIF_SUFFIXES
     if HEIC:
         suffixes |= HEIC_SUFFIXES
+    if DICOM:
+        suffixes |= DICOM_SUFFIXES
     return suffixes
 
 
@@ -38,5 +42,5 @@ def list_formats() -> tuple[str, ...]:
 
 SUFFIXES = list_suffixes()
 # Photographs all the same: they are found in folders, and listed as problems
-UNREAD = (HEIC_SUFFIXES | AVIF_SUFFIXES) - SUFFIXES
+UNREAD = (HEIC_SUFFIXES | AVIF_SUFFIXES | DICOM_SUFFIXES) - SUFFIXES
 FORMATS = list_formats()

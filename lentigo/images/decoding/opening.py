@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import io
 import struct
-import threading
 import warnings
 import zlib
 from collections.abc import Iterator
@@ -17,8 +16,10 @@ from PIL import Image, UnidentifiedImageError
 
 from lentigo.errors import ImageError, LentigoError
 from lentigo.images.decoding.decode_budget import DECODE_BUDGET, Reservation, check_scans, require_budget
+from lentigo.images.decoding.dicom import WARNING_FILTERS, is_dicom
+from lentigo.images.decoding.dicom_images import is_dicom_image, open_dicom
 from lentigo.images.decoding.file_kinds import describe_other, is_heic
-from lentigo.images.decoding.formats import FORMATS, HEIC, HEIF
+from lentigo.images.decoding.formats import DICOM, FORMATS, HEIC, HEIF
 from lentigo.images.decoding.png_chunks import SIGNATURE, check_png
 from lentigo.images.decoding.tiff_pages import select_page
 
@@ -46,8 +47,6 @@ EXIF_ERRORS = (
 )
 DECODE_ERRORS = (*EXIF_ERRORS, ArithmeticError, AssertionError, zlib.error)
 
-_opening = threading.Lock()  # warnings filters belong to the whole process
-
 
 def open_image(content: bytes, name: str) -> Image.Image:
     """Opens a photograph without decoding it. To be used within `name_damage`.
@@ -62,6 +61,10 @@ def open_image(content: bytes, name: str) -> Image.Image:
     Raises:
         ImageError: For an animation, for several pages, and for a strip.
     """
+    if DICOM and is_dicom(content):
+        image = open_dicom(bytes(content), name)
+        refuse_strip(image, name)
+        return image
     profile = None
     if content.startswith(SIGNATURE):
         checked = check_png(content, name)
@@ -82,7 +85,7 @@ def identify_image(content: bytes, name: str) -> Image.Image:
     if HEIC and is_heic(content):
         register_heic()
         formats = (HEIF,)
-    with _opening, warnings.catch_warnings():
+    with WARNING_FILTERS, warnings.catch_warnings():
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(io.BytesIO(content), formats=formats)
         if image.format == "TIFF":
@@ -191,7 +194,8 @@ def read_stored_orientation(image: Image.Image, content: bytes, name: str) -> in
 
 def read_orientation(image: Image.Image) -> int:
     """The value of EXIF's orientation, 1 where there is none or EXIF is damaged."""
-    if image.format == "TIFF":  # Pillow turns it by itself
+    # Pillow turns a TIFF by itself, and DICOM's pixels are shown as they are stored
+    if image.format == "TIFF" or is_dicom_image(image):
         return UPRIGHT_ORIENTATION
     try:
         orientation = image.getexif().get(ORIENTATION_TAG, UPRIGHT_ORIENTATION)

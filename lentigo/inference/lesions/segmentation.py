@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
+from lentigo.images.decoding.dicom_files import find_file_spacing
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.images.scales import find_scale, require_scale
@@ -133,10 +134,11 @@ def segment_images(
         if isinstance(answer, Problem):
             yield answer
             continue
+        scale = find_scale(answer.image, mm_per_pixel)
+        if scale is None:
+            scale = find_file_spacing(answer.image)
         try:
-            yield outline_lesion(
-                answer, predictor.name, files.get(answer.image, ()), find_scale(answer.image, mm_per_pixel)
-            )
+            yield outline_lesion(answer, predictor.name, files.get(answer.image, ()), scale)
         except ImageError as error:  # it was there a moment ago
             yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
 

@@ -1,0 +1,124 @@
+"""Where DICOM files are: with any name or none, a frame at a time, and those that a DICOMDIR lists."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from lentigo.common.file_names import find_name
+from lentigo.common.file_reading import read_regular
+from lentigo.errors import ImageError
+from lentigo.images.decoding.dicom import (
+    MARK,
+    MAX_FRAMES,
+    PREAMBLE_BYTES,
+    clean_value,
+    count_frames,
+    find_frame,
+    find_spacing,
+    is_dicom,
+    load_pydicom,
+    mute_remarks,
+    name_dicom_damage,
+    read_dataset,
+)
+from lentigo.images.decoding.formats import DICOM
+
+DIRECTORY = "DICOMDIR"
+FRAME_COUNT_TAG = b"\x28\x00\x08\x00"
+HEADER_BYTES = 1 << 16  # in which the number of frames stands
+
+
+def may_be_dicom(name: str) -> bool:
+    """Whether a name is one that DICOM's media and archives give: none of the usual suffixes.
+
+    >>> may_be_dicom("IM000001"), may_be_dicom("1.2.840.113.7"), may_be_dicom("notes.txt")
+    (True, True, False)
+    """
+    suffix = os.path.splitext(name)[1]
+    return not name.startswith(".") and (not suffix or suffix[1:].isdigit())
+
+
+def read_start(path: str | Path) -> bytes:
+    """The first bytes of a regular file, none where it cannot be read."""
+    try:
+        if not os.path.isfile(find_name(path)):
+            return b""
+        with open(find_name(path), "rb") as file:
+            return file.read(HEADER_BYTES)
+    except (OSError, ValueError):
+        return b""
+
+
+def is_dicom_file(path: str | Path) -> bool:
+    """Whether a file begins as DICOM files do, whatever it is called."""
+    try:
+        with open(find_name(path), "rb") as file:
+            return file.read(PREAMBLE_BYTES + len(MARK))[PREAMBLE_BYTES:] == MARK
+    except (OSError, ValueError):
+        return False
+
+
+def expand_file(path: str) -> list[str]:
+    """The images of a file: `file.dcm#1` and so on of a DICOM file of several frames, the files that a
+    DICOMDIR lists, else the file itself.
+
+    Args:
+        path: a file of any kind, or a name without a file.
+
+    Returns:
+        Paths. A file that cannot be read stands for itself: whoever reads it says what is wrong.
+    """
+    start = read_start(path) if DICOM and find_frame(path) is None else b""
+    if not is_dicom(start):
+        return [path]
+    if os.path.basename(path).upper() == DIRECTORY:
+        return list_directory(path) or [path]
+    if FRAME_COUNT_TAG not in start:
+        return [path]
+    try:
+        count = count_frames(read_dataset(read_regular(path), path))
+    except (ImageError, OSError, ValueError):
+        return [path]
+    if count == 1 or count > MAX_FRAMES:
+        return [path]
+    return [f"{path}#{number}" for number in range(1, count + 1)]
+
+
+def list_directory(path: str) -> list[str]:
+    """The files that a DICOMDIR lists and that are there, those of several frames frame by frame."""
+    folder = Path(path).parent
+    found: list[str] = []
+    try:
+        records = read_dataset(read_regular(path), path).get("DirectoryRecordSequence") or ()
+        for record in records:
+            parts = record.get("ReferencedFileID")
+            if not parts:
+                continue
+            names = [parts] if isinstance(parts, str) else list(parts)
+            place = folder.joinpath(*(clean_value(name) for name in names))
+            # A directory comes with a disk from anywhere: it names files of that disk alone.
+            if place.resolve().is_relative_to(folder.resolve()):
+                found += expand_file(str(place))
+    except (ImageError, OSError, ValueError):
+        return []
+    return found
+
+
+def find_file_spacing(path: str | Path) -> float | None:
+    """Millimetres of a pixel of a DICOM file on disk; None for other files, and where it does not say.
+
+    Args:
+        path: a file, with `#2` for a frame.
+
+    Returns:
+        The length of a pixel's side in millimetres.
+    """
+    if not DICOM or not is_dicom_file(path):
+        return None
+    pydicom = load_pydicom()
+    try:
+        with name_dicom_damage(str(path)), mute_remarks(), open(find_name(path), "rb") as file:
+            return find_spacing(pydicom.dcmread(file, stop_before_pixels=True))
+    except ImageError:
+        return None
