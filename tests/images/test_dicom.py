@@ -212,9 +212,9 @@ def test_folders_without_suffixes_and_a_dicomdir(tmp_path):
     for image in find_images(source):
         files.add(image)
     files.write(tmp_path / "disk")
-    files._tmpdir.cleanup()  # else pydicom warns when it is collected
+    files._stage["t"].cleanup()  # else pydicom warns when it is collected
     assert len(find_images(tmp_path / "disk" / "DICOMDIR")) == 2
-    assert len(find_images(tmp_path / "disk")) == 2
+    assert len(find_images(tmp_path / "disk")) == 2, list((tmp_path / "disk").rglob("*"))
 
 
 def test_quotation_marks_inside_values_are_noted():

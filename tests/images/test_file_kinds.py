@@ -35,7 +35,6 @@ def make_jpeg_header(marker: int, bits: int) -> bytes:
 
 
 OTHERS = {
-    "a DICOM file": (bytes(128) + b"DICM" + bytes(20), "with a DICOM viewer"),
     "a Git LFS pointer": (
         b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12\n",
         "run `git lfs pull`",
