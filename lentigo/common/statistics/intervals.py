@@ -14,13 +14,14 @@ from scipy.stats import beta, norm, rankdata
 
 from lentigo.common.statistics.aurocs import covary_aurocs, measure_within
 
-LEVEL = 0.95
-TAIL = (1 - LEVEL) / 2
-RESAMPLES = 1000
+LEVEL = 0.95  # of confidence
+TAIL = (1 - LEVEL) / 2  # share beyond each end
+RESAMPLES = 1000  # of a bootstrap
+MIN_DEVIATION = 1e-12  # what is smaller is rounding
 SCORES = ("accuracy", "auroc", "sensitivity", "specificity")
-UNKNOWN = (float("nan"), float("nan"))
 
-Ends = tuple[float, float]
+Ends = tuple[float, float]  # of an interval
+UNKNOWN: Ends = (float("nan"), float("nan"))
 
 
 def count_cases(groups: np.ndarray) -> float:
@@ -83,19 +84,22 @@ def estimate_share(right: np.ndarray, groups: np.ndarray) -> Ends:
     """
     if len(right) == 0:
         return UNKNOWN
+    n = len(right)
     index = np.unique(groups, return_inverse=True)[1]
-    sizes = np.bincount(index)
-    found = np.bincount(index, weights=right)
-    share = float(found.sum() / len(right))
-    largest = len(right) / count_cases(index)
+    sizes = np.bincount(index)  # photographs of each group
+    found = np.bincount(index, weights=right)  # and those that have it
+    share = float(found.sum() / n)
+    max_effect = n / count_cases(index)
     rarer = found if share <= 0.5 else sizes - found
-    known = int((rarer > 0).sum())  # groups with the rarer outcome
-    effect = largest
-    if known > 0 and len(sizes) > 1:
-        spread = len(sizes) / (len(sizes) - 1) * np.sum((found - share * sizes) ** 2) / len(right) ** 2
-        estimated = float(np.clip(spread * len(right) / (share * (1 - share)), 1, largest))
-        effect = (largest + known * estimated) / (1 + known)
-    return bound_share(share, len(right) / effect)
+    rarer_groups = int((rarer > 0).sum())
+    effect = max_effect
+    if rarer_groups > 0 and len(sizes) > 1:
+        correction = len(sizes) / (len(sizes) - 1)
+        group_variance = correction * np.sum((found - share * sizes) ** 2) / n**2
+        independent_variance = share * (1 - share) / n
+        estimated = float(np.clip(group_variance / independent_variance, 1, max_effect))
+        effect = (max_effect + rarer_groups * estimated) / (1 + rarer_groups)
+    return bound_share(share, n / effect)
 
 
 def estimate_auroc(
@@ -154,7 +158,7 @@ def widen(value: float, ends: Ends, cases: float) -> Ends:
     """
     if np.isnan(value) or not cases > 0:
         return UNKNOWN
-    unseen = 1 - TAIL ** (1 / cases)
+    unseen = 1 - TAIL ** (1 / cases)  # the share that such cases may have
     low = float(np.fmin(ends[0], value * (1 - unseen)))
     high = float(np.fmax(ends[1], value + (1 - value) * unseen))
     return max(0.0, low), min(1.0, high)
@@ -224,7 +228,10 @@ def bootstrap(
     """
     n = len(groups)
     values = statistic(np.ones(n, int))
-    draws = [statistic(np.bincount(rows, minlength=n)) for rows in resample_groups(groups, resamples, seed)]
+    draws = []
+    for rows in resample_groups(groups, resamples, seed):
+        times_drawn = np.bincount(rows, minlength=n)
+        draws.append(statistic(times_drawn))
     cases = count_cases(groups)
     intervals: dict[str, Ends] = {}
     for name, value in values.items():
@@ -234,10 +241,13 @@ def bootstrap(
             intervals[name] = UNKNOWN
             continue
         if name in biased:
-            drawn = drawn - (drawn.mean() - value)
+            bias = drawn.mean() - value
+            drawn = drawn - bias
         low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-        ends = float(low), float(high)
-        intervals[name] = ends if name in unbounded else widen(value, ends, cases)
+        ends = (float(low), float(high))
+        if name not in unbounded:
+            ends = widen(value, ends, cases)
+        intervals[name] = ends
     return intervals
 
 
@@ -253,11 +263,14 @@ def bound_difference(difference: float, variance: float) -> tuple[Ends, float]:
         0, and p 1; NaN where there is a difference and no spread.
     """
     deviation = np.sqrt(max(variance, 0.0))
-    if deviation < 1e-12:  # rounding; NaN is not smaller
-        return ((difference, difference), 1.0) if abs(difference) < 1e-12 else (UNKNOWN, float("nan"))
+    if deviation < MIN_DEVIATION:  # NaN is not smaller
+        if abs(difference) < MIN_DEVIATION:
+            return (difference, difference), 1.0
+        return UNKNOWN, float("nan")
     reach = norm.ppf(1 - TAIL) * deviation
-    ends = np.clip([difference - reach, difference + reach], -1, 1)
-    return (float(ends[0]), float(ends[1])), float(2 * norm.sf(abs(difference) / deviation))
+    low, high = np.clip([difference - reach, difference + reach], -1, 1)
+    p = float(2 * norm.sf(abs(difference) / deviation))
+    return (float(low), float(high)), p
 
 
 def compare_aurocs(
@@ -279,23 +292,34 @@ def compare_aurocs(
     sick = np.asarray(malignant) == 1
     aurocs, covariance = covary_aurocs(sick, np.stack([first, second]), groups)
     difference = float(aurocs[1] - aurocs[0])
-    ends, p = bound_difference(difference, float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]))
+    variance = float(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
+    ends, p = bound_difference(difference, variance)
     extreme = difference == 0 and float(aurocs[0]) in (0.0, 1.0)
     if extreme and not np.array_equal(rankdata(first), rankdata(second)):
-        own = estimate_auroc(sick, first, groups)[1]
-        ends = own[0] - own[1], own[1] - own[0]
+        _, (low, high) = estimate_auroc(sick, first, groups)
+        ends = (low - high, high - low)
     return aurocs, ends, p
 
 
 def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Row numbers, int (m,), with repeats: whole groups drawn with replacement (cluster bootstrap, Field
-    2007).
+    """Draws whole groups with replacement (cluster bootstrap, Field and Welsh 2007).
+
+    Args:
+        groups: Group numbers, int (n,).
+        resamples: How many.
+        seed: Of the draws.
+
+    Yields:
+        Row numbers with repeats, int (m,); m differs where groups have different sizes.
     """
     rng = np.random.default_rng(seed)
-    order = np.argsort(groups, kind="stable")
-    starts = np.concatenate([[0], np.flatnonzero(np.diff(groups[order])) + 1])
+    order = np.argsort(groups, kind="stable")  # rows, group by group
+    borders = np.flatnonzero(np.diff(groups[order])) + 1
+    starts = np.concatenate([[0], borders])  # of each group in `order`
     sizes = np.diff([*starts, len(order)])
     for _ in range(resamples):
         drawn = rng.integers(0, len(starts), len(starts))
-        ends = np.cumsum(sizes[drawn])
-        yield order[np.arange(ends[-1]) + np.repeat(starts[drawn] - ends + sizes[drawn], sizes[drawn])]
+        drawn_sizes = sizes[drawn]
+        ends = np.cumsum(drawn_sizes)  # of each drawn group in the resample
+        shifts = starts[drawn] - ends + drawn_sizes  # from a place in the resample to one in `order`
+        yield order[np.arange(ends[-1]) + np.repeat(shifts, drawn_sizes)]
