@@ -1,4 +1,6 @@
-"""Reading files that anybody may have named: a name may lead to a pipe, a device, or a file without an end."""
+"""Reading files that anybody may have named: a name may lead to a pipe, a device, or a file without an
+end.
+"""
 
 from __future__ import annotations
 

@@ -201,7 +201,9 @@ def require_writable(path: str | Path) -> None:
 
 
 def name_temporary(path: Path) -> Path:
-    """Where a file is written before it takes its place: beside it, hidden, with its suffix, by this thread."""
+    """Where a file is written before it takes its place: beside it, hidden, with its suffix, by this
+    thread.
+    """
     stem = os.fsdecode(os.fsencode(path.stem)[:MAX_KEPT_NAME_BYTES])
     return path.with_name(f".{stem}.{os.getpid()}-{threading.get_ident()}.part{path.suffix}")
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lentigo.images.artefacts.lines import find_hairs, find_parts, measure_lengths
+from lentigo.images.artefacts.lines import find_components, find_hairs, measure_lengths
 from lentigo.images.artefacts.rulers import measure_bases, measure_row, measure_rows, measure_turn
 
 NOTHING = np.zeros((224, 224), bool)
@@ -143,7 +143,7 @@ def test_wide_bands_are_no_hairs():
 def test_parts_of_a_mask():
     mask = np.zeros((40, 60), bool)
     mask[10:12, 5:25] = mask[20:35, 50:51] = True
-    parts = find_parts(mask)
+    parts = find_components(mask)
     np.testing.assert_allclose(parts.area, [40, 15])
     np.testing.assert_allclose(parts.length, [20, 15], rtol=1e-3)
     np.testing.assert_allclose(parts.width, [2, 1], rtol=1e-3)
@@ -154,5 +154,5 @@ def test_parts_of_a_mask():
 
 
 def test_an_empty_mask_has_no_parts():
-    parts = find_parts(np.zeros((10, 10), bool))
+    parts = find_components(np.zeros((10, 10), bool))
     assert len(parts.area) == len(parts.choose(np.zeros(0, bool)).area) == 0

@@ -11,31 +11,32 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-WIDEST = 7  # pixels: a line is narrower
-DOWN, ACROSS = (
-    np.ones((WIDEST, 1), np.uint8),
-    np.ones((1, WIDEST), np.uint8),
-)  # closings along them fill lines that run across, or down
-DARKER, DARKER_THAN_MOST = (
-    10,
-    1.5,
-)  # grey levels, and times the median, by which a hair is darker than what lies beside it
-SHORTEST, WIDTH, STRAIGHT = (
-    24,
-    2.5,
-    6,
-)  # pixels: of a hair; and the width of a part up to which it is one straight hair
+MAX_LINE_WIDTH = 7  # pixels: a line is narrower
+DOWN = np.ones((MAX_LINE_WIDTH, 1), np.uint8)  # a closing along it fills lines that run across
+ACROSS = np.ones((1, MAX_LINE_WIDTH), np.uint8)  # and along this one lines that run down
+MIN_DARKER = 10  # grey levels by which a hair is darker than what lies beside it
+MIN_DARKER_THAN_MEDIAN = 1.5  # and times the median of that difference
+MIN_HAIR_LENGTH = 24  # pixels
+HAIR_WIDTH = 2.5  # pixels
+MAX_STRAIGHT_WIDTH = 6  # pixels: a component that is no wider is one straight hair
 # Of the brighter skin's light: what lies beside a hair has it, so that the meshes of a lesion are no hairs
-ON_SKIN = 0.85
+MIN_LIGHT_BESIDE = 0.85
+PIXEL_VARIANCE = 1 / 12  # of a square of one pixel, by which the moments of its middle fall short
 
 
 @dataclass(frozen=True)
-class Parts:
-    """The connected parts of a mask, arrays (n,): their middles, `length` and `width` of the rectangle with
-    the same moments, `area`, all in pixels.
+class Components:
+    """The connected components of a mask, arrays (n,) but for the last two.
 
-    `angle`: of their length, radians clockwise from the x axis, 0 to pi. `owner` and `pixels`: of each pixel
-    of the mask its part and its place.
+    Args:
+        x: Of their middles, pixels.
+        y: Of their middles, pixels.
+        length: Of the rectangle with the same moments, pixels.
+        width: Of that rectangle, pixels.
+        area: Pixels.
+        angle: Of their length, radians clockwise from the x axis, 0 to pi.
+        owner: The component of each of the m pixels of the mask, int (m,).
+        pixels: The place of each in the flattened mask, int (m,).
     """
 
     x: np.ndarray
@@ -48,55 +49,106 @@ class Parts:
     pixels: np.ndarray
 
     def average(self, image: np.ndarray) -> np.ndarray:
-        """The mean of a picture, (height, width), over each part."""
-        return (
-            np.bincount(self.owner, weights=image.ravel()[self.pixels], minlength=len(self.area)) / self.area
+        """Averages an image over each component.
+
+        Args:
+            image: (height, width), as the mask.
+
+        Returns:
+            The means, float (n,).
+        """
+        sums = np.bincount(self.owner, weights=image.ravel()[self.pixels], minlength=len(self.area))
+        return sums / self.area
+
+    def choose(self, chosen: np.ndarray) -> Components:
+        """Chooses some of the components.
+
+        Args:
+            chosen: Bool (n,).
+
+        Returns:
+            Those, in the same order.
+        """
+        kept = chosen[self.owner]  # bool (m,)
+        new_number = np.cumsum(chosen) - 1
+        return Components(
+            x=self.x[chosen],
+            y=self.y[chosen],
+            length=self.length[chosen],
+            width=self.width[chosen],
+            area=self.area[chosen],
+            angle=self.angle[chosen],
+            owner=new_number[self.owner[kept]],
+            pixels=self.pixels[kept],
         )
 
-    def choose(self, chosen: np.ndarray) -> Parts:
-        """Some of the parts, bool (n,)."""
-        kept = chosen[self.owner]
-        values = (each[chosen] for each in (self.x, self.y, self.length, self.width, self.area, self.angle))
-        return Parts(*values, owner=(np.cumsum(chosen) - 1)[self.owner[kept]], pixels=self.pixels[kept])
 
+def find_components(mask: np.ndarray) -> Components:
+    """Finds the connected components of a mask, and the rectangles that have their second moments.
 
-def find_parts(mask: np.ndarray) -> Parts:
-    """The parts of a mask, bool (height, width), joined by sides or corners."""
+    Args:
+        mask: Bool (height, width); pixels are joined by sides or corners.
+
+    Returns:
+        All components.
+    """
     count, labels = cv2.connectedComponents(mask.view(np.uint8), connectivity=8, ltype=cv2.CV_32S)
     pixels = np.flatnonzero(mask)
-    owner = labels.ravel()[pixels] - 1
+    owner = labels.ravel()[pixels] - 1  # without the background
     area = np.bincount(owner, minlength=count - 1).astype(float)
     y, x = np.divmod(pixels, mask.shape[1])
 
     def average(values: np.ndarray) -> np.ndarray:
         return np.bincount(owner, weights=values, minlength=count - 1) / area
 
-    middle_x, middle_y = average(x), average(y)
-    right, down = x - middle_x[owner], y - middle_y[owner]
-    xx, yy, xy = average(right * right) + 1 / 12, average(down * down) + 1 / 12, average(right * down)
-    apart = np.hypot(xx - yy, 2 * xy)
-    length, width = np.sqrt(6 * (xx + yy + apart)), np.sqrt(6 * np.maximum(xx + yy - apart, 0))
-    return Parts(
-        middle_x, middle_y, length, width, area, np.arctan2(2 * xy, xx - yy) / 2 % np.pi, owner, pixels
-    )
+    middle_x = average(x)
+    middle_y = average(y)
+    right = x - middle_x[owner]
+    down = y - middle_y[owner]
+    xx = average(right * right) + PIXEL_VARIANCE
+    yy = average(down * down) + PIXEL_VARIANCE
+    xy = average(right * down)
+    # The eigenvalues of the covariance are (xx + yy + spread) / 2 and (xx + yy - spread) / 2; the variance
+    # of a rectangle along a side is its square by 12
+    spread = np.hypot(xx - yy, 2 * xy)
+    length = np.sqrt(6 * (xx + yy + spread))
+    width = np.sqrt(6 * np.maximum(xx + yy - spread, 0))
+    angle = np.arctan2(2 * xy, xx - yy) / 2 % np.pi
+    return Components(middle_x, middle_y, length, width, area, angle, owner, pixels)
 
 
-def find_hairs(red: np.ndarray, shut: np.ndarray) -> Parts:
-    """Dark hairs, and other long thin lines on skin.
+def find_hairs(red: np.ndarray, ignored: np.ndarray) -> Components:
+    """Finds dark hairs, and other long thin lines on skin.
 
-    `red`, uint8 (side, side), the channel in which vessels do not show; `shut`, bool, where nothing is looked
-    for.
+    Args:
+        red: uint8 (side, side), the channel in which vessels do not show.
+        ignored: Bool (side, side), where nothing is looked for.
+
+    Returns:
+        The components that may be hairs.
     """
-    filled = cv2.max(
-        cv2.morphologyEx(red, cv2.MORPH_CLOSE, DOWN), cv2.morphologyEx(red, cv2.MORPH_CLOSE, ACROSS)
-    )
+    filled_down = cv2.morphologyEx(red, cv2.MORPH_CLOSE, DOWN)
+    filled_across = cv2.morphologyEx(red, cv2.MORPH_CLOSE, ACROSS)
+    filled = cv2.max(filled_down, filled_across)  # the skin without its lines
     darker = cv2.subtract(filled, red)
-    parts = find_parts((darker > DARKER + DARKER_THAN_MOST * np.median(darker[::4, ::4])) & ~shut)
-    seen = filled[::8, ::8][~shut[::8, ::8]]
-    light = ON_SKIN * np.percentile(seen, 75) if len(seen) else 255
-    return parts.choose((parts.length >= SHORTEST) & (parts.average(filled) > light))
+    typical = np.median(darker[::4, ::4])
+    mask = (darker > MIN_DARKER + MIN_DARKER_THAN_MEDIAN * typical) & ~ignored
+    lines = find_components(mask)
+    skin = filled[::8, ::8][~ignored[::8, ::8]]
+    min_light = MIN_LIGHT_BESIDE * np.percentile(skin, 75) if len(skin) else 255
+    is_long = lines.length >= MIN_HAIR_LENGTH
+    is_on_skin = lines.average(filled) > min_light
+    return lines.choose(is_long & is_on_skin)
 
 
-def measure_lengths(hairs: Parts) -> np.ndarray:
-    """The length of each, pixels, (n,); of those that bend or cross, and are one part, by their area."""
-    return np.where(hairs.width <= STRAIGHT, hairs.length, np.maximum(hairs.length, hairs.area / WIDTH))
+def measure_lengths(hairs: Components) -> np.ndarray:
+    """Measures hairs.
+
+    Args:
+        hairs: n components.
+
+    Returns:
+        The length of each, pixels (n,); of those that bend or cross, and are one component, by their area.
+    """
+    length_by_area = hairs.area / HAIR_WIDTH
+    return np.where(hairs.width <= MAX_STRAIGHT_WIDTH, hairs.length, np.maximum(hairs.length, length_by_area))
