@@ -10,7 +10,7 @@ from lentigo.common.file_names import spell_name
 from lentigo.common.hashing import hash_readable
 from lentigo.images.decoding.formats import SUFFIXES, UNREAD
 from lentigo.images.listing import scan_folder
-from lentigo.images.mask_names import ASIDE
+from lentigo.images.mask_names import MASK_FOLDER
 from lentigo.images.problems import Problem
 
 MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC challenges, PH2, others
@@ -33,7 +33,7 @@ class FileLookup:
             self.problems += problems
             for path in found:
                 inner = path.relative_to(root).parts
-                aside = any(ASIDE.search(part) for part in inner[:-1])
+                aside = any(MASK_FOLDER.search(part) for part in inner[:-1])
                 rank = 1000 * number + len(inner)  # the first root, then the nearest
                 self.files.setdefault(path.stem.casefold(), []).append(
                     (path.suffix.lower() in UNREAD, aside, rank, path)

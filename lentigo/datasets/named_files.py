@@ -13,7 +13,7 @@ from pathlib import Path
 from lentigo.common.file_names import find_name, is_file, spell_name
 from lentigo.common.hashing import hash_readable
 from lentigo.images.decoding.formats import SUFFIXES, UNREAD
-from lentigo.images.mask_names import ASIDE
+from lentigo.images.mask_names import MASK_FOLDER
 from lentigo.images.problems import Problem
 
 MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
@@ -121,7 +121,9 @@ class NamedFiles:
                 inner = Path(here).relative_to(root).parts
                 deeper = len(inner) < DEPTH and count < MOST_FILES
                 folders[:] = sorted(
-                    name for name in folders if deeper and not name.startswith(".") and not ASIDE.search(name)
+                    name
+                    for name in folders
+                    if deeper and not name.startswith(".") and not MASK_FOLDER.search(name)
                 )
                 for name in sorted(names):
                     if has_suffix(name) and not name.startswith("."):

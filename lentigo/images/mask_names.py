@@ -8,57 +8,84 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-ASIDE = re.compile(
-    r"mask|segment|ground.?truth|superpixel|figure", re.IGNORECASE
-)  # folders whose pictures are no photographs
-WORDS = r"masks?|msk|seg|segm|segmentations?|segmented|superpixels?|ground[_\- ]?truth|gt|outlines?|contours?|annotations?|lesion"
-END = re.compile(rf"[_\-. ]+(?:{WORDS})[_\-. ]?\d*$", re.IGNORECASE)
-START = re.compile(r"^(?:masks?|seg|segmentation)[_\-. ]+", re.IGNORECASE)
-LOSSY = frozenset(
-    {".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".hif"}
-)  # a mask is seldom one of these
-DOUBTFUL = re.compile(
-    r"[_\-. ](?:lesion|gt|segmented)[_\-. ]?\d*$", re.IGNORECASE
-)  # may be a close-up, or cut out, where the file is lossy
+# Folders whose images are no photographs
+MASK_FOLDER = re.compile(r"mask|segment|ground.?truth|superpixel|figure", re.IGNORECASE)
+MASK_WORDS = (
+    r"masks?|msk|seg|segm|segmentations?|segmented|superpixels?|ground[_\- ]?truth|gt|outlines?|contours?"
+    r"|annotations?|lesion"
+)
+MASK_ENDING = re.compile(rf"[_\-. ]+(?:{MASK_WORDS})[_\-. ]?\d*$", re.IGNORECASE)
+MASK_BEGINNING = re.compile(r"^(?:masks?|seg|segmentation)[_\-. ]+", re.IGNORECASE)
+# A mask is seldom one of these
+LOSSY_SUFFIXES = frozenset({".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".heic", ".heif", ".hif"})
+# May be a close-up, or cut out, where the file is lossy
+CLOSE_UP_ENDING = re.compile(r"[_\-. ](?:lesion|gt|segmented)[_\-. ]?\d*$", re.IGNORECASE)
 
 
 def name_outlined(path: Path) -> str | None:
-    """The stem of the photograph that a file would outline by its name, in lower case, or None where the name
-    is no mask's.
+    """Names the photograph that a file would outline, by the file's name.
 
-    >>> name_outlined(Path("7_Segmentation.png")), name_outlined(Path("7-mask.png")),
-    name_outlined(Path("mole_lesion.jpg")) is None ('7', '7', True)
+    Args:
+        path: Of any image.
+
+    Returns:
+        The stem of the photograph in lower case; None where the name is no mask's.
+
+    >>> name_outlined(Path("7_Segmentation.png")), name_outlined(Path("7-mask.png"))
+    ('7', '7')
+    >>> name_outlined(Path("mole_lesion.jpg")) is None
+    True
     """
-    if path.suffix.lower() in LOSSY and DOUBTFUL.search(path.stem):
+    if path.suffix.lower() in LOSSY_SUFFIXES and CLOSE_UP_ENDING.search(path.stem):
         return None
-    for pattern in (END, START):
+    for pattern in (MASK_ENDING, MASK_BEGINNING):
         if pattern.search(path.stem):
             return pattern.sub("", path.stem).casefold() or None
     return None
 
 
 def find_masks(files: Iterable[Path], root: Path) -> dict[Path, Path]:
-    """The masks among the files below a folder, each with the photograph of that name, which is among them,
-    too.
+    """Finds the masks among the files below a folder, by their names.
 
     A mask's name ends in `_mask`, `_segmentation`, `-seg`, `_superpixels` and the like, or it lies in a
     folder of masks and has the photograph's name. A file without such a photograph is none: what a name says
     alone is not enough to leave it out.
 
     Args:
-        files: photographs and masks below `root`.
-        root: the folder that was looked through.
+        files: Photographs and masks below `root`.
+        root: The folder that was looked through.
+
+    Returns:
+        The photograph of each mask, which is among the files, too.
     """
-    listed = list(files)
-    aside = {file for file in listed if any(ASIDE.search(part) for part in file.relative_to(root).parts[:-1])}
-    images: dict[str, list[Path]] = {}
-    for file in listed:
-        if file not in aside:
+    files = list(files)
+    in_mask_folders = {file for file in files if is_in_mask_folder(file, root)}
+    images: dict[str, list[Path]] = {}  # by their stems in lower case
+    for file in files:
+        if file not in in_mask_folders:
             images.setdefault(file.stem.casefold(), []).append(file)
     masks = {}
-    for file in listed:
-        stems = [name_outlined(file), file.stem.casefold() if file in aside else None]
-        beside = [image for stem in stems if stem for image in images.get(stem, []) if image != file]
-        if beside:
-            masks[file] = min(beside, key=lambda image: (image.parent != file.parent, image))
+    for file in files:
+        stems = []
+        outlined = name_outlined(file)
+        if outlined:
+            stems.append(outlined)
+        if file in in_mask_folders:
+            stems.append(file.stem.casefold())
+        candidates: list[Path] = []
+        for stem in stems:
+            candidates.extend(image for image in images.get(stem, []) if image != file)
+        if candidates:
+            masks[file] = choose_nearest(file, candidates)
     return masks
+
+
+def is_in_mask_folder(file: Path, root: Path) -> bool:
+    """Whether one of the folders between `root` and a file is named as one of masks."""
+    folders = file.relative_to(root).parts[:-1]
+    return any(MASK_FOLDER.search(folder) for folder in folders)
+
+
+def choose_nearest(file: Path, images: list[Path]) -> Path:
+    """The image in the folder of a file, else the first by name."""
+    return min(images, key=lambda image: (image.parent != file.parent, image))

@@ -18,27 +18,32 @@ from lentigo.images.photographs import SIDE
 # Pixels left out on each side where dark corners, rulers and white frames would be measured instead of skin
 MARGIN = 32
 CELL = 8  # pixels; the lesion is looked for in the means of squares of this side
-NEAR_BLACK = (
-    0.25  # of the bright cells: what is darker than that and joined to a corner lies outside the dermatoscope
-)
-LEAST_CONTRAST = (
-    0.25  # how much darker than skin a lesion must be in green and blue, as a share, to be told from shade
-)
-LEAST_IN_RED = 0.03  # and in red: an orange sticker is as bright there as skin
+BURNT_LEVEL = 250  # of 255: a channel at or above has lost its colour
+BRIGHTNESS_PERCENTILE = 90
+CIRCLE_RADIUS = 0.48  # sides of the image: the circle that it holds, within a cell
+FINE_GRAIN = 0.5  # grey levels added to the coarse contrasts, so that a plain area has sharpness 0
+# Of the bright cells: what is darker and joined to a corner lies outside the dermatoscope
+NEAR_BLACK = 0.25
+# By how much darker than skin a lesion must be in green and blue, as a share, to be told from shade
+MIN_CONTRAST = 0.25
+MIN_CONTRAST_IN_RED = 0.03  # and in red: an orange sticker is as bright there as skin
 # Outline / sqrt(area), in cells, up to which a dark area is a lesion (a disc has 4.5) and not mottled skin
-MOST_RAGGED = 6.5
+MAX_RAGGEDNESS = 6.5
 
 
 @dataclass(frozen=True)
 class Quality:
     """What was measured. A value is None where it is not known.
 
-    `sharpness`: the mean absolute Laplacian at half size over the mean absolute difference at eight pixels,
-    in percent; it does not depend on contrast. `brightness`: the 90th percentile of luminance, 0 to 255,
-    within the circle that the picture holds, so that neither a dark lesion nor dark or white corners count.
-    `burnt`: the share of the middle with two or three channels at 250 or above. `side`: pixels of the
-    original's smaller side. `cut_off`: the share of the picture's edge that the lesion touches; None where no
-    lesion stands out from the skin.
+    Args:
+        sharpness: The mean absolute Laplacian at half size by the mean absolute difference at eight pixels,
+            in percent; it does not depend on contrast.
+        brightness: The 90th percentile of luminance, 0 to 255, within the circle that the image holds, so
+            that neither a dark lesion nor dark or white corners count.
+        burnt: The share of the middle with two or three channels at 250 or above.
+        side: Pixels of the original's smaller side.
+        cut_off: The share of the image's edge that the lesion touches; None where no lesion stands out from
+            the skin.
     """
 
     sharpness: float
@@ -50,9 +55,16 @@ class Quality:
 
 @dataclass(frozen=True)
 class Flaw:
-    """A measure beyond its limit; `sentence` is for people and names the cure."""
+    """A measure beyond its limit.
 
-    kind: str  # 'blurred' | 'dark' | 'over-exposed' | 'small' | 'cut off'
+    Args:
+        kind: "blurred", "dark", "over-exposed", "small" or "cut off".
+        value: What was measured.
+        limit: What is still good.
+        sentence: For people; names the cure.
+    """
+
+    kind: str
     value: float
     limit: float
     sentence: str
@@ -60,8 +72,14 @@ class Flaw:
 
 @dataclass(frozen=True)
 class Limit:
-    """A measure of `Quality`, its limit, and what to say beyond it. Below the limit is bad, or above where
-    `above` says so.
+    """A measure of `Quality` and its limit.
+
+    Args:
+        kind: Of the flaw beyond it.
+        measure: The name of the field.
+        limit: What is still good.
+        sentence: What to say beyond it, with places for `value` and `limit`.
+        above: Whether values above are bad, rather than those below.
     """
 
     kind: str
@@ -71,88 +89,115 @@ class Limit:
     above: bool = False
 
     def judge(self, quality: Quality) -> Flaw | None:
-        """The flaw, where there is one."""
+        """Judges a measure.
+
+        Args:
+            quality: What was measured.
+
+        Returns:
+            The flaw; None where there is none, or the measure is not known.
+        """
         value = getattr(quality, self.measure)
-        if value is None or (value <= self.limit if self.above else value >= self.limit):
+        if value is None:
             return None
-        return Flaw(
-            self.kind,
-            value,
-            self.limit,
-            f"{self.kind}: {self.sentence.format(value=value, limit=self.limit)}",
-        )
+        is_good = value <= self.limit if self.above else value >= self.limit
+        if is_good:
+            return None
+        sentence = self.sentence.format(value=value, limit=self.limit)
+        return Flaw(self.kind, value, self.limit, f"{self.kind}: {sentence}")
 
 
 # Chosen by measurement on 9,458 photographs of the ISIC archive, nearly all taken with a dermatoscope: see
 # bench/quality.py
 LIMITS = (
-    # between all photographs after a blur of 3 pixels and 99.7 % of them as they are
+    # Between all photographs after a blur of 3 pixels and 99.7 % of them as they are
     Limit(
-        "blurred", "sharpness", 22, "sharpness {value:.1f} is below {limit:.0f}; photograph again, in focus"
+        kind="blurred",
+        measure="sharpness",
+        limit=22,
+        sentence="sharpness {value:.1f} is below {limit:.0f}; photograph again, in focus",
     ),
-    # white in a quarter of the light has 64; the darkest of 500 synthetic lesions has 68
+    # White in a quarter of the light has 64; the darkest of 500 synthetic lesions has 68
     Limit(
-        "dark",
-        "brightness",
-        65,
-        "brightness {value:.1f} of 255 is below {limit:.0f}; photograph again, in more light",
+        kind="dark",
+        measure="brightness",
+        limit=65,
+        sentence="brightness {value:.1f} of 255 is below {limit:.0f}; photograph again, in more light",
     ),
-    # burnt-out skin has lost its colour; glints stay under a tenth in 99.4 % of photographs
+    # Burnt-out skin has lost its colour; glints stay under a tenth in 99.4 % of photographs
     Limit(
-        "over-exposed",
-        "burnt",
-        0.1,
-        "{value:.1%} of the middle is burnt out, more than {limit:.0%}; photograph again, in less light or "
-        "without flash",
-        True,
+        kind="over-exposed",
+        measure="burnt",
+        limit=0.1,
+        sentence="{value:.1%} of the middle is burnt out, more than {limit:.0%}; photograph again, in less "
+        "light or without flash",
+        above=True,
     ),
-    # the side of the network's square: a smaller original is enlarged, and what was not recorded cannot be
+    # The side of the network's square: a smaller original is enlarged, and what was not recorded cannot be
     # seen
     Limit(
-        "small",
-        "side",
-        SIDE,
-        "the smaller side has {value} pixels, below {limit}; send the original, or photograph again from "
-        "nearer",
+        kind="small",
+        measure="side",
+        limit=SIDE,
+        sentence="the smaller side has {value} pixels, below {limit}; send the original, or photograph again "
+        "from nearer",
     ),
-    # of 360 outlined photographs, on which it was tuned, 17 lie beyond a tenth, 14 of them rightly; 34
-    # lesions touch the edge
+    # Of 360 outlined photographs, on which it was tuned, 17 lie beyond a tenth, 14 of them rightly; 34
+    # lesions
+    # touch the edge
     Limit(
-        "cut off",
-        "cut_off",
-        0.1,
-        "the lesion touches {value:.1%} of the edge, more than {limit:.0%}; photograph again, with skin all "
-        "around it",
-        True,
+        kind="cut off",
+        measure="cut_off",
+        limit=0.1,
+        sentence="the lesion touches {value:.1%} of the edge, more than {limit:.0%}; photograph again, with "
+        "skin all around it",
+        above=True,
     ),
 )
 
 
 def judge_quality(quality: Quality) -> tuple[Flaw, ...]:
-    """The measures that are beyond their limits, in the order of `LIMITS`.
+    """Judges all measures of a photograph.
 
-    >>> [flaw.sentence for flaw in judge_quality(Quality(sharpness=12.3, brightness=180, burnt=0, side=None,
-    cut_off=0.02))] ['blurred: sharpness 12.3 is below 22; photograph again, in focus']
+    Args:
+        quality: What was measured.
+
+    Returns:
+        The measures that are beyond their limits, in the order of `LIMITS`.
+
+    >>> quality = Quality(sharpness=12.3, brightness=180, burnt=0, side=None, cut_off=0.02)
+    >>> [flaw.sentence for flaw in judge_quality(quality)]
+    ['blurred: sharpness 12.3 is below 22; photograph again, in focus']
     """
-    return tuple(flaw for limit in LIMITS if (flaw := limit.judge(quality)) is not None)
+    flaws = (limit.judge(quality) for limit in LIMITS)
+    return tuple(flaw for flaw in flaws if flaw is not None)
 
 
 def measure_quality(pixels: np.ndarray, size: tuple[int, int] | None = None) -> Quality:
-    """Measures a photograph, uint8 (224, 224, 3) RGB; `size` is the (width, height) of the original in pixels
-    where it is known.
+    """Measures a photograph.
 
-    Raises `UsageError` for pixels of another shape or type.
+    Args:
+        pixels: uint8 (224, 224, 3) RGB.
+        size: (width, height) of the original in pixels, where it is known.
+
+    Returns:
+        All measures.
+
+    Raises:
+        UsageError: For pixels of another shape or type.
     """
     if pixels.shape != (SIDE, SIDE, 3) or pixels.dtype != np.uint8:
         raise UsageError(
-            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_photo gives "
+            f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_image gives "
             "them"
         )
     middle = pixels[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    cells = np.asarray(Image.fromarray(pixels).reduce(CELL))  # their means
+    cells = np.asarray(Image.fromarray(pixels).reduce(CELL))  # their means, (28, 28, 3)
+    within_circle = measure_distance(cells) < CIRCLE_RADIUS
+    luminance = to_luminance(cells)[within_circle]
     return Quality(
         sharpness=measure_sharpness(middle),
-        brightness=float(np.percentile(to_luminance(cells)[find_far(cells) < 0.48], 90)),
+        brightness=float(np.percentile(luminance, BRIGHTNESS_PERCENTILE)),
         burnt=measure_burnt(middle),
         side=None if size is None else min(size),
         cut_off=measure_cut(cells),
@@ -165,74 +210,90 @@ def to_luminance(colours: np.ndarray) -> np.ndarray:
 
 
 def measure_sharpness(middle: np.ndarray) -> float:
-    """How fine the contrasts of uint8 (h, w, 3) are, in percent, see `Quality`; a plain area has 0. Sides are
-    even.
-    """
-    light = to_luminance(middle).astype(np.float32)
-    light = (light[::2, ::2] + light[1::2, ::2] + light[::2, 1::2] + light[1::2, 1::2]) / 4
-    around = light[1:-1, 2:] + light[1:-1, :-2] + light[2:, 1:-1] + light[:-2, 1:-1]
-    fine = np.abs(around - 4 * light[1:-1, 1:-1]).mean()
-    coarse = np.abs(light[:, 4:] - light[:, :-4]).mean() + np.abs(light[4:] - light[:-4]).mean()
-    return float(100 * fine / (coarse + 0.5))  # half a grey level, so that a plain area has 0
+    """How fine the contrasts of uint8 (h, w, 3) are, in percent, see `Quality`; h and w are even."""
+    full = to_luminance(middle).astype(np.float32)
+    half = (full[::2, ::2] + full[1::2, ::2] + full[::2, 1::2] + full[1::2, 1::2]) / 4  # (h / 2, w / 2)
+    inner = half[1:-1, 1:-1]
+    neighbours = half[1:-1, 2:] + half[1:-1, :-2] + half[2:, 1:-1] + half[:-2, 1:-1]
+    fine = np.abs(neighbours - 4 * inner).mean()  # the Laplacian
+    coarse_across = np.abs(half[:, 4:] - half[:, :-4]).mean()
+    coarse_down = np.abs(half[4:] - half[:-4]).mean()
+    return float(100 * fine / (coarse_across + coarse_down + FINE_GRAIN))
 
 
 def measure_burnt(middle: np.ndarray) -> float:
-    """The share of pixels with two or three channels at 250 or above; one alone is the red of bright skin."""
-    red, green, blue = (middle[..., channel] >= 250 for channel in range(3))
+    """The share of pixels with two or three burnt channels; one alone is the red of bright skin."""
+    red, green, blue = np.moveaxis(middle >= BURNT_LEVEL, 2, 0)
     return float((red & green | green & blue | red & blue).mean())
 
 
 def measure_cut(cells: np.ndarray) -> float | None:
-    """The share of the edge that the lesion touches, from the photograph's cells, uint8 (n, n, 3); None where
-    none stands out.
+    """The share of the edge that the lesion touches; None where no lesion stands out.
 
     The lesion is the area nearest to the middle that is darker than Otsu's threshold in green and blue, which
     melanin and blood absorb most; what lies outside the dermatoscope's circle is left out.
+
+    Args:
+        cells: Of the photograph, uint8 (n, n, 3).
     """
-    seen, dark = ~find_outside(cells), cells[..., 1:].mean(axis=2)
-    darker = (dark <= split_otsu(dark[seen])) & seen
-    skin, nearest = seen & ~darker, np.zeros_like(darker)
-    nearest.flat[np.where(darker, find_far(cells), 1).argmin()] = True
+    seen = ~find_outside(cells)
+    levels = cells[..., 1:].mean(axis=2)  # of green and blue
+    darker = (levels <= split_otsu(levels[seen])) & seen
+    skin = seen & ~darker
+    distance_of_darker = np.where(darker, measure_distance(cells), 1)
+    nearest = np.zeros_like(darker)
+    nearest.flat[distance_of_darker.argmin()] = True
     lesion = spread(nearest, darker)
-    if (
-        not lesion.any()
-        or not skin.any()
-        or not stands_out(cells[lesion].mean(axis=0), cells[skin].mean(axis=0))
-        or is_ragged(lesion)
-    ):
+    if not lesion.any() or not skin.any():
         return None
-    return float(np.concatenate([lesion[0], lesion[-1], lesion[1:-1, 0], lesion[1:-1, -1]]).mean())
+    if not stands_out(cells[lesion].mean(axis=0), cells[skin].mean(axis=0)) or is_ragged(lesion):
+        return None
+    edge = np.concatenate([lesion[0], lesion[-1], lesion[1:-1, 0], lesion[1:-1, -1]])
+    return float(edge.mean())
 
 
 def stands_out(lesion: np.ndarray, skin: np.ndarray) -> bool:
     """Whether mean colours, (3,) RGB each, can be those of a lesion and of the skin around it."""
-    return bool(
-        lesion[1:].sum() <= (1 - LEAST_CONTRAST) * skin[1:].sum()
-        and lesion[0] <= (1 - LEAST_IN_RED) * skin[0]
-    )
+    darker_in_green_and_blue = lesion[1:].sum() <= (1 - MIN_CONTRAST) * skin[1:].sum()
+    darker_in_red = lesion[0] <= (1 - MIN_CONTRAST_IN_RED) * skin[0]
+    return bool(darker_in_green_and_blue and darker_in_red)
 
 
 def is_ragged(area: np.ndarray) -> bool:
     """Whether an area, bool (n, n), has too long an outline for its size."""
     outline = (area[1:] != area[:-1]).sum() + (area[:, 1:] != area[:, :-1]).sum()
-    return bool(outline > MOST_RAGGED * np.sqrt(area.sum()))
+    return bool(outline > MAX_RAGGEDNESS * np.sqrt(area.sum()))
 
 
 def find_outside(cells: np.ndarray) -> np.ndarray:
-    """What lies outside a dermatoscope's circle, bool (n, n): near-black cells joined to a corner."""
-    brightest = cells.max(axis=2)
+    """Finds what lies outside a dermatoscope's circle.
+
+    Args:
+        cells: Of the photograph, uint8 (n, n, 3).
+
+    Returns:
+        Near-black cells joined to a corner, bool (n, n).
+    """
+    brightest = cells.max(axis=2)  # channel of each cell
     return spread_corners(brightest < NEAR_BLACK * np.percentile(brightest, 90))
 
 
 def spread_corners(within: np.ndarray) -> np.ndarray:
-    """The cells of `within`, bool (n, n), that are joined to a corner."""
+    """Finds the cells that are joined to a corner.
+
+    Args:
+        within: Bool (n, n).
+
+    Returns:
+        Those of `within`, bool (n, n).
+    """
     corners = np.zeros(within.shape, bool)
     corners[[0, 0, -1, -1], [0, -1, 0, -1]] = True
     return spread(corners, within)
 
 
-def find_far(cells: np.ndarray) -> np.ndarray:
-    """How far each cell of (n, n, 3) lies from the middle, in sides of the picture; float (n, n)."""
+def measure_distance(cells: np.ndarray) -> np.ndarray:
+    """How far each cell of (n, n, 3) lies from the middle, in sides of the image; float (n, n)."""
     row, column = (np.indices(cells.shape[:2]) + 0.5) / len(cells) - 0.5
     return np.hypot(row, column)
 
@@ -247,24 +308,22 @@ def split_otsu(values: np.ndarray) -> float:
     12.0
     """
     counts = np.bincount(values.astype(np.intp), minlength=256).astype(float)
-    below, sums = counts.cumsum(), (counts * np.arange(256)).cumsum()
-    rest = below[-1] - below
-    apart = (sums[-1] * below - sums * below[-1]) ** 2 / np.maximum(
-        below * rest, 1
-    )  # times n^2 the variance between classes
-    return float(np.argmax(apart))
+    below = counts.cumsum()  # values up to each level
+    sums = (counts * np.arange(256)).cumsum()
+    above = below[-1] - below
+    # n^2 times the variance between the classes, n the number of values
+    between = (sums[-1] * below - sums * below[-1]) ** 2 / np.maximum(below * above, 1)
+    return float(np.argmax(between))
 
 
 def spread(start: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """The cells of `within`, bool (n, n), that can be reached from those of `start` without leaving it, by
-    their sides.
-    """
+    """The cells of `within`, bool (n, n), that can be reached from those of `start` without leaving it."""
     reached = start & within
     while True:
-        further = grow(reached) & within
-        if further.sum() == reached.sum():
+        wider = grow(reached) & within
+        if wider.sum() == reached.sum():
             return reached
-        reached = further
+        reached = wider
 
 
 def grow(cells: np.ndarray) -> np.ndarray:

@@ -1,67 +1,100 @@
-"""Scales: how many millimetres a pixel is, where somebody measured that. A file's own resolution (EXIF, PNG)
-says how it was meant to be printed, and nothing of the lesion: it is never used."""
+"""Scales: how many millimetres a pixel is, where somebody measured that.
+
+A file's own resolution (EXIF, PNG) says how it was meant to be printed, and nothing of the lesion: it is
+never used.
+"""
 
 from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lentigo.common.file_names import resolve_name
 from lentigo.errors import DataError, UsageError
 
-NAMES = (
-    "image",
-    "isic_id",
-)  # columns that name a photograph: a path relative to the table, or the name of its file without suffix
-COLUMN, INVERSE = "mm_per_pixel", "pixels_per_mm"
+# Columns that name a photograph: a path relative to the table, or the name of its file without suffix
+NAME_COLUMNS = ("image", "isic_id")
+SCALE_COLUMN = "mm_per_pixel"
+INVERSE_COLUMN = "pixels_per_mm"
 
 
 def require_scale(mm_per_pixel: float) -> float:
-    """A scale that can be one. Raises `UsageError`."""
+    """Checks a scale.
+
+    Args:
+        mm_per_pixel: Millimetres of a pixel.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: For one that is not finite, or not above 0.
+    """
     if not (math.isfinite(mm_per_pixel) and mm_per_pixel > 0):
         raise UsageError(f"a scale of {mm_per_pixel} mm per pixel: expected a number above 0, such as 0.02")
     return float(mm_per_pixel)
 
 
 def read_scales(path: str | Path) -> dict[str, float]:
-    """Millimetres of a pixel by the photograph, from a CSV table with `image` (or `isic_id`) and
-    `mm_per_pixel` (or `pixels_per_mm`).
+    """Reads the scales of photographs from a CSV table.
 
-    A manifest or the archive's metadata.csv will do. Rows without a scale are left out. Raises `DataError`.
+    A manifest or the archive's metadata.csv will do. Rows without a scale are left out.
+
+    Args:
+        path: Of a table with `image` (or `isic_id`) and `mm_per_pixel` (or `pixels_per_mm`).
+
+    Returns:
+        Millimetres of a pixel by the photograph's path, and by the stem of its file where no two photographs
+        with other scales have it.
+
+    Raises:
+        DataError: Where the table cannot be read, has other columns, or a scale that is none.
     """
     path = Path(path)
+    columns, rows = read_rows(path)
+    name_column = find_column(columns, NAME_COLUMNS)
+    scale_column = find_column(columns, (SCALE_COLUMN, INVERSE_COLUMN))
+    if name_column is None or scale_column is None:
+        raise DataError(
+            f"{path}: has {', '.join(columns) or 'no columns'}; expected image (or isic_id) and "
+            f"{SCALE_COLUMN} (or {INVERSE_COLUMN})"
+        )
+    scales: dict[str, float] = {}
+    ambiguous = set()  # stems of two photographs with other scales
+    for row in rows:
+        text = (row[scale_column] or "").strip()
+        if not text:
+            continue
+        name = row[name_column]
+        scale = read_value(path, name, text, inverse=scale_column == INVERSE_COLUMN)
+        stem = Path(name).stem
+        if scales.get(stem, scale) != scale:
+            ambiguous.add(stem)
+        scales[resolve_name(path.parent / name)] = scale
+        scales[stem] = scale
+    return {name: scale for name, scale in scales.items() if name not in ambiguous}
+
+
+def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
+    """The columns and the rows of a CSV table. Raises `DataError`."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
-            columns, rows = reader.fieldnames or [], list(reader)
+            columns = list(reader.fieldnames or [])
+            rows = list(reader)
     except (OSError, ValueError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or error
         raise DataError(
-            f"{path}: not a readable table ({getattr(error, 'strerror', None) or error}); expected CSV with "
-            f"image,{COLUMN}"
+            f"{path}: not a readable table ({reason}); expected CSV with image,{SCALE_COLUMN}"
         ) from error
-    name, scale = (
-        next((column for column in wanted if column in columns), None)
-        for wanted in (NAMES, (COLUMN, INVERSE))
-    )
-    if name is None or scale is None:
-        raise DataError(
-            f"{path}: has {', '.join(columns) or 'no columns'}; expected image (or isic_id) and {COLUMN} "
-            f"(or {INVERSE})"
-        )
-    found: dict[str, float] = {}
-    doubtful = set()  # file names that stand for two photographs
-    for row in rows:
-        value = (row[scale] or "").strip()
-        if value:
-            measured, stem = (
-                read_value(path, row[name], value, inverse=scale == INVERSE),
-                Path(row[name]).stem,
-            )
-            doubtful |= {stem} if found.get(stem, measured) != measured else set()
-            found |= {resolve_name(path.parent / row[name]): measured, stem: measured}
-    return {key: value for key, value in found.items() if key not in doubtful}
+    return columns, rows
+
+
+def find_column(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
+    """The first of the wanted columns that a table has."""
+    return next((column for column in wanted if column in columns), None)
 
 
 def read_value(path: Path, name: str, text: str, *, inverse: bool) -> float:
@@ -74,9 +107,18 @@ def read_value(path: Path, name: str, text: str, *, inverse: bool) -> float:
 
 
 def find_scale(image: str, scales: float | Mapping[str, float] | None) -> float | None:
-    """The scale of a photograph among `scales`: one for all, or those of `read_scales`; None where it is not
-    known.
+    """Finds the scale of a photograph.
+
+    Args:
+        image: Its path.
+        scales: One for all, or those of `read_scales`.
+
+    Returns:
+        Millimetres of a pixel; None where it is not known.
     """
     if not isinstance(scales, Mapping):
         return scales
-    return next((scales[name] for name in (resolve_name(image), Path(image).stem) if name in scales), None)
+    for name in (resolve_name(image), Path(image).stem):
+        if name in scales:
+            return scales[name]
+    return None

@@ -16,14 +16,15 @@ import numpy as np
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.images.photographs import DecodedImage, stream_images
 
-RING = 0.12  # width of the border ring, as a share of the picture's sides
-BLACK = 12.0  # L* of the frame of a dermatoscope's lens at the most
-ENOUGH = 4000  # of the ring's pixels tell its colour as well as all of them, in a fifth of the time
-FEWEST = 0.05  # of the ring's pixels must show skin
-PLAUSIBLE = (
-    (0.0, 25.0),
-    (5.0, 35.0),
-)  # a* and b* of skin in white light, with room to spare; others are a cast of colour
+RING = 0.12  # width of the border ring, as a share of the image's sides
+MAX_BLACK = 12.0  # L* of the frame of a dermatoscope's lens
+LIT_SHARE = 0.35  # of the brightest L*: what is darker is no skin
+RING_SAMPLE = 4000  # of the ring's pixels tell its colour as well as all of them, in a fifth of the time
+MIN_SKIN_SHARE = 0.05  # of the ring's pixels must show skin
+SKIN_PERCENTILES = (50, 90)  # of L*: hairs, ink and the lesion are darker than skin, glints brighter
+# a* and b* of skin in white light, with room to spare; others are a cast of colour
+PLAUSIBLE = ((0.0, 25.0), (5.0, 35.0))
+# Classes, and the angles above which they begin, degrees
 TONES = (
     ("very light", 55.0),
     ("light", 41.0),
@@ -31,97 +32,141 @@ TONES = (
     ("tan", 10.0),
     ("brown", -30.0),
     ("dark", -90.0),
-)  # above the angle
-UNKNOWN = "unknown"
-_WHITE = np.array([0.95047, 1.0, 1.08883])  # D65, 2 degrees
-_TO_XYZ = (
-    np.array(
-        [
-            [0.4124564, 0.3575761, 0.1804375],
-            [0.2126729, 0.7151522, 0.0721750],
-            [0.0193339, 0.1191920, 0.9503041],
-        ]
-    )
-    / _WHITE[:, None]
 )
+UNKNOWN = "unknown"
+_WHITE = np.array([0.95047, 1.0, 1.08883])  # XYZ of D65, 2 degrees
+_TO_XYZ = np.array(
+    [
+        [0.4124564, 0.3575761, 0.1804375],
+        [0.2126729, 0.7151522, 0.0721750],
+        [0.0193339, 0.1191920, 0.9503041],
+    ]
+)
+_TO_SHARES = _TO_XYZ / _WHITE[:, None]  # from linear sRGB to XYZ as shares of white
 
 
 def mask_ring(height: int, width: int, share: float = RING) -> np.ndarray:
-    """The border of a picture, bool (height, width): all pixels within `share` of a side from an edge.
+    """Masks the border of an image.
+
+    Args:
+        height: Pixels.
+        width: Pixels.
+        share: Of a side within which a pixel lies from an edge.
+
+    Returns:
+        Bool (height, width).
 
     >>> int(mask_ring(5, 5, 0.2).sum())
     16
     """
     ring = np.ones((height, width), bool)
-    down, across = max(1, round(share * height)), max(1, round(share * width))
+    down = max(1, round(share * height))
+    across = max(1, round(share * width))
     ring[down : height - down, across : width - across] = False
     return ring
 
 
 def convert_lab(pixels: np.ndarray) -> np.ndarray:
-    """CIELAB, float (..., 3), of sRGB pixels, uint8 (..., 3), for D65 (IEC 61966-2-1; CIE 15:2004, section
-    8.2.1).
+    """Converts sRGB to CIELAB for D65 (IEC 61966-2-1; CIE 15:2004, section 8.2.1).
 
-    >>> convert_lab(np.uint8([255, 0, 0])).round(1).tolist()
+    Args:
+        pixels: uint8 (..., 3).
+
+    Returns:
+        L*, a*, b*, float (..., 3).
+
+    >>> convert_lab(np.array([255, 0, 0], np.uint8)).round(1).tolist()
     [53.2, 80.1, 67.2]
     """
     encoded = np.arange(256) / 255
-    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)[pixels]
-    xyz = linear @ _TO_XYZ.T  # as shares of white
-    f = np.where(xyz > (6 / 29) ** 3, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
-    return np.stack(
-        [116 * f[..., 1] - 16, 500 * (f[..., 0] - f[..., 1]), 200 * (f[..., 1] - f[..., 2])], axis=-1
-    )
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
+    xyz = linear[pixels] @ _TO_SHARES.T  # as shares of white
+    is_bright = xyz > (6 / 29) ** 3
+    f = np.where(is_bright, np.cbrt(xyz), xyz / (3 * (6 / 29) ** 2) + 4 / 29)
+    f_x, f_y, f_z = np.moveaxis(f, -1, 0)
+    return np.stack([116 * f_y - 16, 500 * (f_x - f_y), 200 * (f_y - f_z)], axis=-1)
 
 
 def estimate_ita(pixels: np.ndarray) -> float:
-    """The angle, degrees, of the skin around a lesion: arctan((L* - 50) / b*) (Chardon 1991, Int J Cosmetic
-    Science 13:191).
+    """Estimates the angle of the skin around a lesion.
 
-    `pixels`, uint8 (height, width, 3), sRGB. Of the border ring, where the lesion seldom is, the brighter
-    half counts, less its brightest fifth: hairs, ink and the lesion itself are darker than skin, glints
-    brighter. NaN where the ring is black, and where its colour is not one of skin: as b* goes to 0 the angle
-    goes to 90 degrees, whoever is photographed.
+    It is arctan((L* - 50) / b*) (Chardon 1991, Int J Cosmetic Science 13:191). Of the border ring, where the
+    lesion seldom is, the brighter half counts, less its brightest fifth: hairs, ink and the lesion itself are
+    darker than skin, glints brighter.
+
+    Args:
+        pixels: uint8 (height, width, 3), sRGB.
+
+    Returns:
+        Degrees; NaN where the ring is black, and where its colour is not one of skin: as b* goes to 0 the
+        angle goes to 90 degrees, whoever is photographed.
     """
     colour = measure_skin(pixels)
-    if colour is None or not all(
-        least <= value <= most for value, (least, most) in zip(colour[1:], PLAUSIBLE, strict=True)
-    ):
+    if colour is None:
         return float("nan")
-    return float(np.degrees(np.arctan2(colour[0] - 50, colour[2])))
+    lightness, red, yellow = colour
+    for value, (low, high) in zip((red, yellow), PLAUSIBLE, strict=True):
+        if not low <= value <= high:
+            return float("nan")
+    return float(np.degrees(np.arctan2(lightness - 50, yellow)))
 
 
 def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
-    """L*, a*, b*, float (3,), of the skin around a lesion, plausible or not; None where the border ring of
-    uint8 (height, width, 3) is black.
+    """Measures the colour of the skin around a lesion, plausible or not.
+
+    Args:
+        pixels: uint8 (height, width, 3), sRGB.
+
+    Returns:
+        L*, a*, b*, float (3,); None where the border ring is black.
     """
-    ring = pixels[mask_ring(*pixels.shape[:2])]
-    lab = convert_lab(ring[:: max(1, len(ring) // ENOUGH)])
-    lit = lab[lab[:, 0] > max(BLACK, 0.35 * np.percentile(lab[:, 0], 95))]
-    if len(lit) < FEWEST * len(lab):
+    ring = pixels[mask_ring(*pixels.shape[:2])]  # (n, 3)
+    step = max(1, len(ring) // RING_SAMPLE)
+    lab = convert_lab(ring[::step])
+    lightness = lab[:, 0]
+    min_lightness = max(MAX_BLACK, LIT_SHARE * np.percentile(lightness, 95))
+    lit = lab[lightness > min_lightness]
+    if len(lit) < MIN_SKIN_SHARE * len(lab):
         return None
-    low, high = np.percentile(lit[:, 0], [50, 90])
-    return np.median(lit[(lit[:, 0] >= low) & (lit[:, 0] <= high)], axis=0)
+    low, high = np.percentile(lit[:, 0], SKIN_PERCENTILES)
+    skin = lit[(lit[:, 0] >= low) & (lit[:, 0] <= high)]
+    return np.median(skin, axis=0)
 
 
 def classify_ita(angle: float) -> str:
-    """The class of an angle in degrees (Del Bino 2006, Pigment Cell Research 19:606; `dark` after Del Bino
-    2013, Br J Dermatology 169:33).
+    """Classifies an angle (Del Bino 2006, Pigment Cell Research 19:606; `dark` after Del Bino 2013, Br J
+    Dermatology 169:33).
+
+    Args:
+        angle: Degrees.
+
+    Returns:
+        A name of `TONES`; `UNKNOWN` for NaN.
 
     >>> classify_ita(60.0), classify_ita(41.0), classify_ita(-35.0), classify_ita(float("nan"))
     ('very light', 'intermediate', 'dark', 'unknown')
     """
-    return next(
-        (name for name, above in TONES if angle > above), TONES[-1][0] if angle <= TONES[-1][1] else UNKNOWN
-    )
+    if np.isnan(angle):
+        return UNKNOWN
+    for name, above in TONES:
+        if angle > above:
+            return name
+    darkest, _ = TONES[-1]
+    return darkest
 
 
 def read_tones(paths: Sequence[str], *, progress: Progress = show_nothing) -> list[str]:
-    """The class of each photograph, in order, for a column `skin_tone`; `unknown` also where it cannot be
-    read.
+    """Reads photographs and classifies the skin around their lesions, for a column `skin_tone`.
+
+    Args:
+        paths: Files and addresses.
+        progress: Watches the photographs go by.
+
+    Returns:
+        A class for each, in order; `UNKNOWN` also where a photograph cannot be read.
     """
-    images = progress(stream_images(paths), total=len(paths), label="skin tones")
-    return [
-        classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else UNKNOWN
-        for image in images
-    ]
+    tones = []
+    for image in progress(stream_images(paths), total=len(paths), label="skin tones"):
+        tone = classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else UNKNOWN
+        tones.append(tone)
+    return tones
