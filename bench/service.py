@@ -132,13 +132,14 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     from lentigo.serving.predictions import (
         InferencePool,
         RequestContext,
-        describe_answer,
         inspect_upload,
+        make_record,
         read_upload,
     )
     from lentigo.serving.settings import Settings
 
-    panel, ask = InferencePool(run), RequestContext("bench", "1", datetime.now(UTC), Details())
+    pool = InferencePool(run)
+    context = RequestContext("bench", "1", datetime.now(UTC), Details())
     taken: dict[str, list[float]] = {"reading": [], "network": [], "outline and measures": []}
     for _ in range(1 + rounds):
         marks = [time.process_time()]
@@ -146,10 +147,10 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
             read_upload(inspect_upload(content, place, Settings())) for place, content in enumerate(contents)
         ]
         marks.append(time.process_time())
-        answers = panel.answer(images)
+        answers = pool.predict(images)
         marks.append(time.process_time())
         for answer, image, content in zip(answers, images, contents, strict=True):
-            describe_answer(answer, image, content, panel, ask)
+            make_record(answer, image, content, pool, context)
         marks.append(time.process_time())
         for name, before, after in zip(taken, marks, marks[1:], strict=False):
             taken[name].append(1000 * (after - before) / len(contents))

@@ -1,4 +1,4 @@
-"""Batching: photographs of many requests that arrive together are asked about together."""
+"""Batching: images of many requests that arrive together go through the network together."""
 
 from __future__ import annotations
 
@@ -9,91 +9,106 @@ from dataclasses import dataclass
 
 from lentigo.images.photographs import DecodedImage
 from lentigo.inference.prediction import Answer
-from lentigo.serving.fair_pool import Turns
+from lentigo.serving.fair_pool import FairQueue
 
 
 @dataclass
 class BatchItem:
-    """A photograph that waits, and where its answer goes."""
+    """An image that waits for its batch, and where its result goes."""
 
-    photo: DecodedImage
-    answer: asyncio.Future
+    image: DecodedImage
+    result: asyncio.Future
 
 
 class Batcher:
-    """Collects questions into batches of up to `most` and asks them one batch at a time, in a thread of its
+    """Collects images into batches and gives them to the network, one batch at a time, in a thread of its
     own.
 
-    While a batch is answered the next one gathers by itself, of the requests in turn; only where nothing is
-    under way does the first photograph wait `wait_ms` for company. A question whose asker has left is dropped
-    if its batch has not begun. `ask_batch` gives one answer for each photograph, in order; `count` is told
-    the size of each batch. To be used within one event loop.
+    While a batch is computed the next one fills by itself, from the requests in turn. Only where nothing is
+    computed does the first image wait for others. An image whose caller has left is dropped if its batch has
+    not begun. To be used within one event loop.
     """
 
     def __init__(
         self,
-        ask_batch: Callable[[Sequence[DecodedImage]], Sequence[Answer]],
+        predict_batch: Callable[[Sequence[DecodedImage]], Sequence[Answer]],
         *,
-        most: int,
+        max_batch: int,
         wait_ms: float,
-        count: Callable[[int], None] = lambda size: None,
+        observe_size: Callable[[int], None] = lambda size: None,
     ):
-        self.ask_batch, self.most, self.wait, self.count = ask_batch, most, wait_ms / 1000, count
-        self.questions: Turns[BatchItem] = Turns()
-        self.asked = asyncio.Event()
-        self.thread = ThreadPoolExecutor(1, "network")
-        self.work = asyncio.get_running_loop().create_task(self.run())
+        """Starts to wait for images; needs a running event loop.
 
-    async def ask(self, photo: DecodedImage, owner: Hashable = None) -> Answer:
-        """The answer for one photograph of a request, the `owner`; raises what the network raised."""
-        question = BatchItem(photo, asyncio.get_running_loop().create_future())
-        self.questions.put(owner, question)
-        self.asked.set()
-        return await question.answer
+        Args:
+            predict_batch: gives one answer for each image, in order; called in the batcher's thread.
+            max_batch: images of a batch at most.
+            wait_ms: milliseconds that a single first image waits for others.
+            observe_size: called with the size of each batch.
+        """
+        self.predict_batch = predict_batch
+        self.max_batch = max_batch
+        self.wait_seconds = wait_ms / 1000
+        self.observe_size = observe_size
+        self.waiting: FairQueue[BatchItem] = FairQueue()
+        self.has_waiting = asyncio.Event()
+        self.thread = ThreadPoolExecutor(1, "network")
+        self.task = asyncio.get_running_loop().create_task(self.run())
+
+    async def predict(self, image: DecodedImage, owner: Hashable = None) -> Answer:
+        """Puts one image through the network; raises what the network raises.
+
+        Args:
+            image: the decoded image.
+            owner: the request that it belongs to; requests are served in turn.
+
+        Returns:
+            The answer for the image.
+        """
+        item = BatchItem(image, asyncio.get_running_loop().create_future())
+        self.waiting.put(owner, item)
+        self.has_waiting.set()
+        return await item.result
 
     async def run(self) -> None:
-        """Answers batch after batch, until it is cancelled."""
+        """Computes batch after batch, until it is cancelled."""
         loop = asyncio.get_running_loop()
         while True:
-            batch = [question for question in await self.gather() if not question.answer.done()]
+            collected = await self.collect_batch()
+            batch = [item for item in collected if not item.result.done()]
             if not batch:
                 continue
-            self.count(len(batch))
+            self.observe_size(len(batch))
+            images = [item.image for item in batch]
             try:
-                answers = await loop.run_in_executor(
-                    self.thread, self.ask_batch, [question.photo for question in batch]
-                )
-            except Exception as error:  # whatever the network raises is each asker's to hear
-                answers = [error] * len(batch)
-            for question, answer in zip(batch, answers, strict=True):
-                settle(question.answer, answer)
+                answers = await loop.run_in_executor(self.thread, self.predict_batch, images)
+            except Exception as error:  # whatever the network raises, each caller gets it
+                for item in batch:
+                    if not item.result.done():
+                        item.result.set_exception(error)
+                continue
+            for item, answer in zip(batch, answers, strict=True):
+                if not item.result.done():
+                    item.result.set_result(answer)
 
-    async def gather(self) -> list[BatchItem]:
-        """The next batch; waits for its first question as long as it takes."""
-        while not self.questions:
-            self.asked.clear()
-            await self.asked.wait()
-        if len(self.questions) == 1 and self.wait:
-            await asyncio.sleep(self.wait)
+    async def collect_batch(self) -> list[BatchItem]:
+        """The next batch; waits for its first image as long as it takes."""
+        while not self.waiting:
+            self.has_waiting.clear()
+            await self.has_waiting.wait()
+        if len(self.waiting) == 1 and self.wait_seconds:
+            await asyncio.sleep(self.wait_seconds)
         batch: list[BatchItem] = []
-        while len(batch) < self.most and (question := self.questions.get()) is not None:
-            batch.append(question)
+        while len(batch) < self.max_batch:
+            item = self.waiting.get()
+            if item is None:
+                break
+            batch.append(item)
         return batch
 
     async def close(self) -> None:
-        """Stops; questions that are still open are cancelled."""
-        self.work.cancel()
-        await asyncio.gather(self.work, return_exceptions=True)
-        while (question := self.questions.get()) is not None:
-            question.answer.cancel()
+        """Stops; images that still wait are cancelled."""
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        while (item := self.waiting.get()) is not None:
+            item.result.cancel()
         self.thread.shutdown()
-
-
-def settle(future: asyncio.Future, answer: Answer | Exception) -> None:
-    """Hands an answer to its asker, if it is still there."""
-    if future.done():
-        return
-    if isinstance(answer, Exception):
-        future.set_exception(answer)
-    else:
-        future.set_result(answer)

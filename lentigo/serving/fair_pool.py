@@ -1,5 +1,5 @@
-"""Turns: work of several requests is done in turn, one piece of each, so that a large request never stands
-before a small one.
+"""A fair queue and a pool of threads: the requests are served in turn, one job of each, so that a large
+request never stands before a small one.
 """
 
 from __future__ import annotations
@@ -15,112 +15,136 @@ from typing import Any, Generic, TypeVar
 T = TypeVar("T")
 
 
-class Turns(Generic[T]):
+class FairQueue(Generic[T]):
     """A queue of items by owner: the owners are served in turn, the items of each in their order."""
 
     def __init__(self) -> None:
-        self.owners: OrderedDict[Hashable, deque[T]] = OrderedDict()
+        self.items_by_owner: OrderedDict[Hashable, deque[T]] = OrderedDict()
         self.count = 0
 
     def __len__(self) -> int:
         return self.count
 
     def put(self, owner: Hashable, item: T) -> None:
-        """Adds an item behind those of its owner."""
-        self.owners.setdefault(owner, deque()).append(item)
+        """Adds an item behind those of its owner.
+
+        Args:
+            owner: whose item it is, the request for instance.
+            item: what `get` gives later.
+        """
+        self.items_by_owner.setdefault(owner, deque()).append(item)
         self.count += 1
 
-    def get(self, may_go: Callable[[T], bool] = lambda item: True) -> T | None:
-        """Takes the first item of the owner whose turn it is; one that may not go yet is passed over. None
-        where there is none.
+    def get(self, is_allowed: Callable[[T], bool] = lambda item: True) -> T | None:
+        """Takes the first item of the owner whose turn it is.
 
-        >>> turns = Turns()
+        Args:
+            is_allowed: whether an item may be taken now; owners whose first item may not are passed over.
+
+        Returns:
+            The item, or None where there is none that may be taken.
+
+        >>> queue = FairQueue()
         >>> for owner, item in (("a", "a1"), ("a", "a2"), ("a", "a3"), ("b", "b1")):
-        ...     turns.put(owner, item)
-        >>> [turns.get() for _ in range(4)]
+        ...     queue.put(owner, item)
+        >>> [queue.get() for _ in range(4)]
         ['a1', 'b1', 'a2', 'a3']
         """
-        for owner, items in self.owners.items():
-            if may_go(items[0]):
-                item = items.popleft()
-                del self.owners[owner]
-                if items:
-                    self.owners[owner] = items  # behind the others
-                self.count -= 1
-                return item
+        for owner, items in self.items_by_owner.items():
+            if not is_allowed(items[0]):
+                continue
+            item = items.popleft()
+            del self.items_by_owner[owner]
+            if items:
+                # The owner goes behind the others.
+                self.items_by_owner[owner] = items
+            self.count -= 1
+            return item
         return None
 
 
 @dataclass
 class Job:
-    """Work that waits for a thread, and where its answer goes."""
+    """Work that waits for a thread, and where its result goes."""
 
     work: Callable[[], Any]
     is_heavy: bool
-    answer: asyncio.Future
+    result: asyncio.Future
 
 
 class FairPool:
-    """Threads that work for the owners in turn. Of heavy jobs `most_heavy` are under way at a time: the
-    others' threads stay free for light ones.
+    """Threads that work for the owners in turn. To be used within one event loop.
 
-    A job whose asker has left is dropped if it has not begun. To be used within one event loop.
+    Of heavy jobs `max_heavy` run at a time: the other threads stay free for light ones. A job whose caller
+    has left is dropped if it has not begun.
     """
 
-    def __init__(self, threads: int, most_heavy: int, name: str) -> None:
+    def __init__(self, threads: int, max_heavy: int, name: str) -> None:
+        """Makes the threads.
+
+        Args:
+            threads: how many there are.
+            max_heavy: how many heavy jobs run at a time.
+            name: prefix of the threads' names.
+        """
         self.threads = threads
-        self.most_heavy = most_heavy
-        self.pool = ThreadPoolExecutor(threads, name)
-        self.jobs: Turns[Job] = Turns()
+        self.max_heavy = max_heavy
+        self.executor = ThreadPoolExecutor(threads, name)
+        self.jobs: FairQueue[Job] = FairQueue()
         self.running = 0
         self.running_heavy = 0
 
     async def run(
         self, owner: Hashable, work: Callable[..., T], *arguments: Any, is_heavy: bool = False
     ) -> T:
-        """What `work` gives for the arguments, when it is its owner's turn; raises what it raises.
+        """Calls a function in a thread, when it is its owner's turn; raises what the function raises.
 
         Args:
             owner: whose job it is; those of one owner are begun in their order.
             work: what a thread calls.
             arguments: its arguments.
             is_heavy: whether it takes much time or memory.
+
+        Returns:
+            What `work` returns.
         """
         loop = asyncio.get_running_loop()
         job = Job(partial(work, *arguments), is_heavy, loop.create_future())
         self.jobs.put(owner, job)
-        self._begin()
-        return await job.answer
+        self._start_jobs()
+        return await job.result
 
     def shutdown(self) -> None:
         """Ends the threads; jobs that have not begun are cancelled."""
         while (job := self.jobs.get()) is not None:
-            job.answer.cancel()
-        self.pool.shutdown()
+            job.result.cancel()
+        self.executor.shutdown()
 
-    def _begin(self) -> None:
-        """Gives free threads the next jobs."""
+    def _may_start(self, job: Job) -> bool:
+        """Whether a job may leave the queue: also one whose caller has left, which is then dropped."""
+        return not job.is_heavy or self.running_heavy < self.max_heavy or job.result.done()
+
+    def _start_jobs(self) -> None:
+        """Gives the free threads their next jobs."""
         while self.running < self.threads:
-            job = self.jobs.get(
-                lambda job: not job.is_heavy or self.running_heavy < self.most_heavy or job.answer.done()
-            )
+            job = self.jobs.get(self._may_start)
             if job is None:
                 return
-            if job.answer.done():
+            if job.result.done():
                 continue
             self.running += 1
             self.running_heavy += job.is_heavy
-            work = asyncio.get_running_loop().run_in_executor(self.pool, job.work)
-            work.add_done_callback(partial(self._end, job))
+            task = asyncio.get_running_loop().run_in_executor(self.executor, job.work)
+            task.add_done_callback(partial(self._finish_job, job))
 
-    def _end(self, job: Job, work: asyncio.Future) -> None:
-        """Hands an answer to its asker, if it is still there, and begins the next job."""
+    def _finish_job(self, job: Job, task: asyncio.Future) -> None:
+        """Hands a result to its caller, if it is still there, and starts the next job."""
         self.running -= 1
         self.running_heavy -= job.is_heavy
-        error = work.exception()
-        if not job.answer.done():
+        error = task.exception()
+        if not job.result.done():
             if error is None:
-                job.answer.set_result(work.result())
+                job.result.set_result(task.result())
             else:
-                job.answer.set_exception(error)
-        self._begin()
+                job.result.set_exception(error)
+        self._start_jobs()

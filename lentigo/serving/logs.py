@@ -1,8 +1,8 @@
 """The log: one JSON object a line on stderr, whoever writes it, and no more lines than a disk can bear.
 
 Libraries in C write to file 2 themselves (libtiff does so about damaged files), Python's warnings and asyncio
-to wherever nobody told them. Here all of it becomes JSON: file 2 leads into a pipe whose lines are wrapped,
-and the log itself has a copy of the old file 2.
+write to stderr. Here all of it becomes JSON: file 2 leads into a pipe whose lines are wrapped, and the log
+itself has a copy of the old file 2.
 """
 
 from __future__ import annotations
@@ -17,20 +17,22 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TextIO
 
-REQUESTS = "lentigo.serving"
-RATE = 5.0  # lines a second of one kind, on average
-BURST = 100
-LONGEST_LINE = 2_000  # characters of what libraries say
-LONGEST_TRACE = 8_000
+from lentigo.serving.rate_limiter import RateLimiter
+
+REQUEST_LOG = "lentigo.serving"  # the logger of requests
+LINES_PER_SECOND = 5.0  # of one kind, on average
+LINES_AT_ONCE = 100  # of one kind
+MAX_MESSAGE_LENGTH = 2_000  # characters of what libraries write
+MAX_TRACE_LENGTH = 8_000  # characters of a traceback
 GRACE_SECONDS = 2.0  # for the last lines
-LEVELS = {
-    REQUESTS: logging.INFO,
+LEVELS = {  # the lowest level of each logger; "" is the root
+    REQUEST_LOG: logging.INFO,
     "uvicorn": logging.WARNING,
     "asyncio": logging.WARNING,
     "py.warnings": logging.WARNING,
     "": logging.WARNING,
 }
-stray_log = logging.getLogger("stderr")  # what came by file 2
+stderr_log = logging.getLogger("stderr")  # what came by file 2
 
 
 class JsonFormatter(logging.Formatter):
@@ -42,11 +44,12 @@ class JsonFormatter(logging.Formatter):
             facts = {
                 "level": record.levelname.lower(),
                 "log": record.name,
-                "message": shorten(record.getMessage(), LONGEST_LINE),
+                "message": shorten(record.getMessage(), MAX_MESSAGE_LENGTH),
             }
         if record.exc_info:
-            facts["trace"] = shorten(self.formatException(record.exc_info), LONGEST_TRACE)
-        if dropped := getattr(record, "dropped", 0):
+            facts["trace"] = shorten(self.formatException(record.exc_info), MAX_TRACE_LENGTH)
+        dropped = getattr(record, "dropped", 0)
+        if dropped:
             facts["dropped"] = dropped
         return json.dumps(facts)
 
@@ -61,56 +64,63 @@ def read_object(message: str) -> dict | None:
         return None
 
 
-def shorten(text: str, most: int) -> str:
-    """The beginning and the end of a text, of `most` characters together.
+def shorten(text: str, max_length: int) -> str:
+    """The beginning and the end of a text, of `max_length` characters together.
 
     >>> shorten("abcdefgh", 4)
     'ab ... gh'
     """
-    return text if len(text) <= most else f"{text[: most // 2]} ... {text[-(most // 2) :]}"
+    if len(text) <= max_length:
+        return text
+    half = max_length // 2
+    return f"{text[:half]} ... {text[-half:]}"
 
 
 class LineLimit(logging.Filter):
     """Lets `burst` lines of a kind through at once and `rate` a second thereafter; the next line that passes
     says how many were `dropped`.
 
-    The kind of a line is its logger, and its `kind` where it was given one (`extra={"kind": ...}`); kind None
-    has no limit: such lines were asked for by somebody who is known and limited elsewhere.
+    The kind of a line is its logger, and its `kind` where it was given one (`extra={"kind": ...}`). Kind None
+    has no limit: such lines belong to requests with a key, which are limited elsewhere.
     """
 
     def __init__(
-        self, rate: float = RATE, burst: int = BURST, now: Callable[[], float] = time.monotonic
+        self,
+        rate: float = LINES_PER_SECOND,
+        burst: int = LINES_AT_ONCE,
+        now: Callable[[], float] = time.monotonic,
     ) -> None:
+        """Makes the filter.
+
+        Args:
+            rate: lines a second of one kind.
+            burst: lines of one kind at once.
+            now: a clock that never goes back, in seconds.
+        """
         super().__init__()
-        self.rate = rate
-        self.burst = burst
-        self.now = now
-        self.levels: dict[tuple[str, str], tuple[float, float]] = {}  # lines left, and when that was
-        self.dropped: dict[tuple[str, str], int] = {}
+        self.rate_limiter = RateLimiter(rate, burst, now)
+        self.dropped: dict[str, int] = {}
         self.lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         kind = getattr(record, "kind", "")
         if kind is None:
             return True
-        name = (record.name, kind)
+        name = f"{record.name} {kind}"
         with self.lock:
-            now = self.now()
-            left, since = self.levels.get(name, (float(self.burst), now))
-            left = min(self.burst, left + (now - since) * self.rate)
-            if left < 1:
-                self.levels[name] = (left, now)
+            if self.rate_limiter.take(name) > 0:
                 self.dropped[name] = self.dropped.get(name, 0) + 1
                 return False
-            self.levels[name] = (left - 1, now)
             record.dropped = self.dropped.pop(name, 0)
             return True
 
 
 @contextmanager
-def keep_log() -> Iterator[TextIO]:
-    """Sends every line of this process's log to stderr as JSON, until the context ends; gives a stream to
-    stderr for what is for people.
+def capture_log() -> Iterator[TextIO]:
+    """Sends every line of this process's log to stderr as JSON, until the context ends.
+
+    Yields:
+        A stream to stderr for what is for people.
     """
     with copy_stderr() as stream, divert_loggers(make_handler(stream)), divert_stderr(stream):
         yield stream
@@ -129,7 +139,7 @@ def divert_loggers(handler: logging.Handler) -> Iterator[None]:
     """Gives the loggers of `LEVELS` one handler, and Python's warnings and uncaught errors of threads a
     logger.
     """
-    before = {}
+    before: dict[str, tuple[list[logging.Handler], bool, int]] = {}
     for name, level in LEVELS.items():
         logger = logging.getLogger(name)
         before[name] = (logger.handlers, logger.propagate, logger.level)
@@ -153,9 +163,8 @@ def divert_loggers(handler: logging.Handler) -> Iterator[None]:
 
 def report_thread(failure: threading.ExceptHookArgs) -> None:
     """Logs what ended a thread."""
-    stray_log.error(
-        "a thread has failed", exc_info=(failure.exc_type, failure.exc_value, failure.exc_traceback)
-    )
+    error = failure.exc_value or failure.exc_type()
+    stderr_log.error("a thread has failed", exc_info=(failure.exc_type, error, failure.exc_traceback))
 
 
 @contextmanager
@@ -182,9 +191,8 @@ def divert_stderr(stream: TextIO) -> Iterator[None]:
         return
     sys.stderr.flush()
     reading, writing = os.pipe()
-    os.set_blocking(
-        writing, False
-    )  # a library that writes much while it holds Python's lock must not wait for the reader
+    # A library that writes much while it holds Python's lock must not wait for the reader.
+    os.set_blocking(writing, False)
     os.dup2(writing, 2)
     os.close(writing)
     reader = threading.Thread(target=wrap_lines, args=(reading,), name="stderr", daemon=True)
@@ -200,6 +208,6 @@ def divert_stderr(stream: TextIO) -> Iterator[None]:
 def wrap_lines(number: int) -> None:
     """Logs each line that comes by a pipe, until it is closed."""
     with os.fdopen(number, "r", encoding="utf-8", errors="backslashreplace") as lines:
-        while line := lines.readline(LONGEST_LINE):
+        while line := lines.readline(MAX_MESSAGE_LENGTH):
             if line.strip():
-                stray_log.warning(line.rstrip("\n"))
+                stderr_log.warning(line.rstrip("\n"))

@@ -1,4 +1,4 @@
-"""Outlines: the border of a lesion as polygons, small enough to be sent and kept."""
+"""Outlines: the contour of a lesion as polygons, small enough to be sent and kept."""
 
 from __future__ import annotations
 
@@ -7,21 +7,32 @@ import numpy as np
 
 from lentigo.inference.lesions.segmentation import Segmentation
 
-SIDE = 512  # pixels at most of the longer side of the mask that is traced
-TOLERANCE = 0.75  # of those pixels that a polygon may stray from the border
+MAX_SIDE = 512  # pixels of the longer side of the mask that is traced, at most
+TOLERANCE = 0.75  # of those pixels that a polygon may stray from the contour
 
 
-def trace_outline(found: Segmentation) -> list[list[list[float]]] | None:
-    """Polygons (x, y) in pixels of the upright photograph, one for each part of the lesion; None where none
-    was found.
+def trace_outline(segmentation: Segmentation) -> list[list[list[float]]] | None:
+    """Traces the mask of a lesion.
 
-    Corners are those of Ramer 1972 and Douglas and Peucker 1973, a pixel's middle is at one half.
+    Args:
+        segmentation: the lesion in an upright image.
+
+    Returns:
+        Polygons of points (x, y) in pixels of the upright image, one for each part of the lesion; a pixel's
+        middle is at one half. None where no lesion was found. The corners are those of Ramer 1972 and Douglas
+        and Peucker 1973.
     """
-    if not found.found:
+    if not segmentation.found:
         return None
-    shrink = min(1.0, SIDE / max(found.width, found.height))
-    width, height = max(1, round(found.width * shrink)), max(1, round(found.height * shrink))
-    borders, _ = cv2.findContours(found.draw_mask(width, height), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
-    scale = np.array([found.width / width, found.height / height])
-    polygons = [(cv2.approxPolyDP(border, TOLERANCE, True)[:, 0] + 0.5) * scale for border in borders]
-    return [polygon.round(1).tolist() for polygon in polygons if len(polygon) > 2] or None
+    shrink = min(1.0, MAX_SIDE / max(segmentation.width, segmentation.height))
+    width = max(1, round(segmentation.width * shrink))
+    height = max(1, round(segmentation.height * shrink))
+    mask = segmentation.draw_mask(width, height)
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    scale = np.array([segmentation.width / width, segmentation.height / height])
+    polygons = []
+    for contour in contours:
+        corners = cv2.approxPolyDP(contour, TOLERANCE, True)[:, 0]  # (corners, 1, 2) -> (corners, 2)
+        if len(corners) > 2:
+            polygons.append(((corners + 0.5) * scale).round(1).tolist())
+    return polygons or None

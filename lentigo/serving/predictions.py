@@ -1,13 +1,14 @@
-"""Answers: from bytes to what the network sees, and from what it said to what is kept and sent."""
+"""Predictions: from the bytes of an upload to what the network sees, and from its answer to what is kept and
+sent.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import math
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -17,165 +18,16 @@ from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficients
 from lentigo.images.photographs import DecodedImage, check_upload, develop_image, view_content
 from lentigo.images.problems import Problem
-from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
+from lentigo.inference.lesions.segmentation import VIEW, Segmentation, draw_lesion
 from lentigo.inference.prediction import Answer, Predictor
 from lentigo.serving.http.uploads import Details
 from lentigo.serving.outlines import trace_outline
 from lentigo.serving.settings import Settings
-from lentigo.serving.store.records import Lesion, Record
+from lentigo.serving.store.records import Lesion, Record, Review
 
-
-@dataclass(frozen=True)
-class RequestContext:
-    """What is the same for all photographs of a request: who asks, the request's name, when, what was said of
-    the photographs, and a hash of it all.
-    """
-
-    who: str
-    request: str
-    created: datetime
-    details: Details
-    fingerprint: str = ""
-
-
-def hash_request(contents: Iterable[bytes], details: Details) -> str:
-    """A hash of all that a request asks: its photographs in their order, also those that cannot be read, and
-    what is said of them.
-    """
-    told = [details.lesion, details.taken and details.taken.isoformat(), details.mm_per_pixel]
-    return hash_bytes(json.dumps(told).encode(), *(hashlib.sha256(content).digest() for content in contents))
-
-
-class InferencePool:
-    """A model that answers one photograph at a time and several at once, each by a graph compiled for it.
-    Raises `ModelError`.
-    """
-
-    def __init__(self, model: Any, **options: Any) -> None:
-        self.few = Predictor(model, count=1, **options)
-        self.few.require_classifier()
-        self.many = Predictor(self.few.bundle, **options)
-        self.name, self.bundle, self.outlines = self.few.name, self.few.bundle, self.few.outlines
-
-    def answer(self, photos: Sequence[DecodedImage]) -> list[Answer]:
-        """One answer for each photograph, in order. One or two beyond full batches are asked about singly: a
-        batch costs what it holds when full.
-        """
-        size = self.many.session.batch
-        rest = len(photos) % size
-        full = len(photos) if rest > 2 else len(photos) - rest
-        return [*self.many.answer_images(iter(photos[:full])), *self.few.answer_images(iter(photos[full:]))]
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A photograph that was sent, not yet decoded. It `is_heavy` where decoding takes much time and
-    memory.
-    """
-
-    content: bytes
-    position: int
-    is_heavy: bool
-
-
-def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload | Problem:
-    """What the head of a file says of the photograph in it, held against the limits; `position` is its place
-    among those sent.
-    """
-    name = str(position)
-    limits = DecodeLimits(settings.most_pixels, min(settings.most_pixels, settings.most_pixels_whole))
-    try:
-        width, height = check_upload(content, name, limits)
-    except ImageError as error:
-        return Problem(name, str(error).removeprefix(f"{name}: "))
-    pixels = width * height
-    if content.startswith(JPEG_START) and not keeps_coefficients(content):
-        pixels /= JPEG_GAIN
-    return Upload(content, position, pixels > HEAVY_PIXELS)
-
-
-JPEG_START = b"\xff\xd8"
-JPEG_GAIN = 8  # a baseline JPEG is decoded at an eighth of its size at the least, for less work
-HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
-
-
-def read_upload(upload: Upload) -> DecodedImage | Problem:
-    """The photograph that the network sees."""
-    name = str(upload.position)
-    try:
-        return develop_image(upload.content, name)
-    except ImageError as error:
-        return Problem(name, str(error).removeprefix(f"{name}: "))
-
-
-def describe_answer(
-    answer: Answer, photo: DecodedImage, content: bytes, panel: InferencePool, ask: RequestContext
-) -> Record:
-    """What is kept of an answer. Raises `ImageError` where the photograph cannot be decoded at the size at
-    which lesions are measured.
-    """
-    pixels, size = view_content(content, photo.image, VIEW)
-    found = (
-        draw_lesion(answer, pixels, size, panel.name, mm_per_pixel=ask.details.mm_per_pixel)
-        if panel.outlines
-        else None
-    )
-    said = asdict(answer.prediction)
-    return Record(
-        id=str(uuid4()),
-        created=ask.created,
-        who=ask.who,
-        request=ask.request,
-        position=int(photo.image),
-        sha256=photo.digest,
-        width=size[0],
-        height=size[1],
-        model=panel.name,
-        model_sha256=panel.bundle.card["files"]["model.onnx"],
-        answer={name: said[name] for name in said if name != "image"}
-        | {"warnings": list(said["warnings"]), CENTRES: list(answer.centres)},
-        measures=asdict(found.measures) if found and found.measures else None,
-        heatmap=None if answer.heatmap is None else answer.heatmap.astype(float).round(4).tolist(),
-        outline=trace_outline(found) if found else None,
-        lesion=ask.details.lesion,
-        taken=ask.details.taken,
-        fingerprint=ask.fingerprint,
-    )
-
-
-def write_record(record: Record) -> dict[str, Any]:
-    """A record as the interface gives it."""
-    answer, review = record.answer, record.review
-    return {
-        "id": record.id,
-        "created": write_moment(record.created),
-        "position": record.position,
-        "model": record.model,
-        "model_sha256": record.model_sha256,
-        "sha256": record.sha256,
-        "width": record.width,
-        "height": record.height,
-        "lesion": record.lesion,
-        "taken": record.taken and write_moment(record.taken),
-        **{name: answer.get(name) for name in ANSWER},
-        "measures": record.measures,
-        "heatmap": record.heatmap,
-        CENTRES: answer.get(CENTRES) or None,
-        "outline": record.outline,
-        "kept": record.kept,
-        "review": review
-        and {
-            "created": write_moment(review.created),
-            "who": review.who,
-            "verdict": review.verdict,
-            "note": review.note,
-        },
-    }
-
-
-# What the cells look at, kept with the answer; records from before 2026-11-29 have none
+# What the cells of the heatmap look at, kept with the prediction; records from before 2026-11-29 have none.
 CENTRES = "heatmap_centres"
-ANSWER = (  # of a prediction, as `predict --json` has them
+PREDICTION_KEYS = (  # of a prediction, as `predict --json` has them
     "label",
     "probability",
     "threshold",
@@ -186,43 +38,340 @@ ANSWER = (  # of a prediction, as `predict --json` has them
     "warnings",
     "seconds",
 )
+JPEG_START = b"\xff\xd8"
+JPEG_GAIN = 8  # a baseline JPEG can be decoded at an eighth of its size, for less work
+HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
+MAX_SINGLE_IMAGES = 2  # so many images beyond full batches are computed one by one
+
+
+@dataclass(frozen=True)
+class RequestContext:
+    """What all photographs of a request share.
+
+    Args:
+        who: the name of the key that was used.
+        request: the name of the request: its Idempotency-Key, else an id of its own.
+        created: when it came in.
+        details: what was said of the photographs.
+        fingerprint: a hash of all that was asked, of `hash_request`.
+    """
+
+    who: str
+    request: str
+    created: datetime
+    details: Details
+    fingerprint: str = ""
+
+
+def hash_request(contents: Iterable[bytes], details: Details) -> str:
+    """Hashes all that a request asks.
+
+    Args:
+        contents: its files in their order, also those that cannot be read.
+        details: what is said of them.
+
+    Returns:
+        SHA-256 as 64 hexadecimal digits.
+    """
+    taken = None if details.taken is None else details.taken.isoformat()
+    head = json.dumps([details.lesion, taken, details.mm_per_pixel]).encode()
+    digests = [hashlib.sha256(content).digest() for content in contents]
+    return hash_bytes(head, *digests)
+
+
+class InferencePool:
+    """A model with two compiled graphs: one for a single image, one for batches."""
+
+    def __init__(self, model: Any, **options: Any) -> None:
+        """Loads the model. Raises `ModelError` where it cannot be used or has no classifier.
+
+        Args:
+            model: a RUN or "bundled".
+            options: those of `Predictor`.
+        """
+        self.single = Predictor(model, count=1, **options)
+        self.single.require_classifier()
+        self.batched = Predictor(self.single.bundle, **options)
+        self.name = self.single.name
+        self.bundle = self.single.bundle
+        self.outlines = self.single.outlines
+
+    def predict(self, images: Sequence[DecodedImage]) -> list[Answer]:
+        """Puts images through the network. A batch costs what it holds when full, so one or two images beyond
+        full batches are computed singly.
+
+        Args:
+            images: decoded images, (side, side, 3) each.
+
+        Returns:
+            One answer for each image, in order.
+        """
+        rest = len(images) % self.batched.session.batch
+        batched_count = len(images)
+        if rest <= MAX_SINGLE_IMAGES:
+            batched_count -= rest
+        answers: list[Any] = list(self.batched.answer_images(iter(images[:batched_count])))
+        answers.extend(self.single.answer_images(iter(images[batched_count:])))
+        return answers
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was sent, not yet decoded.
+
+    Args:
+        content: its bytes.
+        position: its place among the files of the request, from 0.
+        is_heavy: whether decoding takes much time and memory.
+    """
+
+    content: bytes
+    position: int
+    is_heavy: bool
+
+
+def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload | Problem:
+    """Reads the head of a file, and holds it against the limits.
+
+    Args:
+        content: the bytes of the file.
+        position: its place among the files of the request, from 0.
+        settings: with the limits of pixels.
+
+    Returns:
+        The upload, or the problem where its image cannot be taken.
+    """
+    name = str(position)
+    max_pixels_whole = min(settings.max_pixels, settings.max_pixels_whole)
+    limits = DecodeLimits(settings.max_pixels, max_pixels_whole)
+    try:
+        width, height = check_upload(content, name, limits)
+    except ImageError as error:
+        return describe_failure(name, error)
+    pixels: float = width * height
+    if content.startswith(JPEG_START) and not keeps_coefficients(content):
+        pixels /= JPEG_GAIN
+    return Upload(content, position, pixels > HEAVY_PIXELS)
+
+
+def read_upload(upload: Upload) -> DecodedImage | Problem:
+    """Decodes a file.
+
+    Args:
+        upload: the file.
+
+    Returns:
+        The image as the network sees it, uint8 (side, side, 3), or the problem where it cannot be decoded.
+    """
+    name = str(upload.position)
+    try:
+        return develop_image(upload.content, name)
+    except ImageError as error:
+        return describe_failure(name, error)
+
+
+def describe_failure(name: str, error: ImageError) -> Problem:
+    """Turns an error into the problem of one photograph.
+
+    Args:
+        name: its position, which stands for its file name.
+        error: what was raised.
+
+    Returns:
+        The problem; its text does not repeat the name.
+    """
+    return Problem(name, str(error).removeprefix(f"{name}: "))
+
+
+def make_record(
+    answer: Answer, image: DecodedImage, content: bytes, pool: InferencePool, context: RequestContext
+) -> Record:
+    """Makes the record of one prediction.
+
+    Args:
+        answer: what the network gave.
+        image: the image that it saw.
+        content: the bytes of the file, decoded again at the size at which lesions are measured.
+        pool: the model.
+        context: the request.
+
+    Returns:
+        The record, not yet in the store.
+
+    Raises:
+        ImageError: the file cannot be decoded at that size.
+    """
+    pixels, size = view_content(content, image.image, VIEW)
+    segmentation: Segmentation | None = None
+    if pool.outlines:
+        scale = context.details.mm_per_pixel
+        segmentation = draw_lesion(answer, pixels, size, pool.name, mm_per_pixel=scale)
+    outline = None
+    measures = None
+    if segmentation is not None:
+        outline = trace_outline(segmentation)
+        if segmentation.measures:
+            measures = asdict(segmentation.measures)
+    heatmap = None
+    if answer.heatmap is not None:
+        heatmap = answer.heatmap.astype(float).round(4).tolist()  # (h, w)
+    return Record(
+        id=str(uuid4()),
+        created=context.created,
+        who=context.who,
+        request=context.request,
+        position=int(image.image),
+        sha256=image.digest,
+        width=size[0],
+        height=size[1],
+        model=pool.name,
+        model_sha256=pool.bundle.card["files"]["model.onnx"],
+        answer=describe_prediction(answer),
+        measures=measures,
+        heatmap=heatmap,
+        outline=outline,
+        lesion=context.details.lesion,
+        taken=context.details.taken,
+        fingerprint=context.fingerprint,
+    )
+
+
+def describe_prediction(answer: Answer) -> dict[str, Any]:
+    """The prediction of an answer as JSON, without the image's name, and with the centres of the heatmap's
+    cells.
+    """
+    assert answer.prediction is not None  # the pool requires a classifier
+    facts = asdict(answer.prediction)
+    del facts["image"]
+    facts["warnings"] = list(facts["warnings"])
+    facts[CENTRES] = list(answer.centres)
+    return facts
+
+
+def write_record(record: Record) -> dict[str, Any]:
+    """Writes a record as the interface gives it.
+
+    Args:
+        record: a record of the store.
+
+    Returns:
+        JSON with the keys of the schema `Prediction`.
+    """
+    prediction = {name: record.answer.get(name) for name in PREDICTION_KEYS}
+    return {
+        "id": record.id,
+        "created": write_moment(record.created),
+        "position": record.position,
+        "model": record.model,
+        "model_sha256": record.model_sha256,
+        "sha256": record.sha256,
+        "width": record.width,
+        "height": record.height,
+        "lesion": record.lesion,
+        "taken": None if record.taken is None else write_moment(record.taken),
+        **prediction,
+        "measures": record.measures,
+        "heatmap": record.heatmap,
+        CENTRES: record.answer.get(CENTRES) or None,
+        "outline": record.outline,
+        "kept": record.kept,
+        "review": None if record.review is None else write_review(record.review),
+    }
+
+
+def write_review(review: Review) -> dict[str, Any]:
+    """Writes a reader's verdict as the interface gives it.
+
+    Args:
+        review: the verdict.
+
+    Returns:
+        JSON with the keys of the schema `Review`.
+    """
+    return {
+        "created": write_moment(review.created),
+        "who": review.who,
+        "verdict": review.verdict,
+        "note": review.note,
+    }
 
 
 def write_lesion(lesion: Lesion) -> dict[str, Any]:
-    """A lesion as the interface gives it."""
+    """Writes a lesion as the interface gives it.
+
+    Args:
+        lesion: a lesion of the store.
+
+    Returns:
+        JSON with the keys of the schema `Lesion`.
+    """
     return asdict(lesion) | {"created": write_moment(lesion.created)}
 
 
 def write_moment(moment: datetime) -> str:
-    """ISO 8601 with a zone."""
+    """Writes a point in time as ISO 8601 with its zone.
+
+    Args:
+        moment: an aware datetime.
+
+    Returns:
+        The text.
+    """
     return moment.isoformat()
 
 
 def list_changes(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """What changed from each photograph of a lesion to the next; `records` are in the order of `find_moment`.
+    """Compares each photograph of a lesion with the next.
 
-    `area_ratio` is of pixels, or of mm2 where both are known: without a scale it holds for photographs from
-    the same distance only. `area_mm2` is the difference.
+    Args:
+        records: the records of a lesion, in the order of `find_moment`.
+
+    Returns:
+        JSON with the keys of the schema `Change`, one less than the records.
     """
     return [compare_records(before, after) for before, after in pairwise(records)]
 
 
 def compare_records(before: Record, after: Record) -> dict[str, Any]:
-    """What changed between two photographs of a lesion."""
-    areas = [
-        [(record.measures or {}).get(name) for record in (before, after)] for name in ("area_mm2", "area_px")
-    ]
-    known = next((pair for pair in areas if None not in pair and pair[0] > 0), None)
+    """What changed between two photographs of a lesion.
+
+    `area_mm2` is the difference of the areas. `area_ratio` is their ratio in mm2 where both have a scale,
+    else in pixels: that holds only for photographs from the same distance.
+    """
+    mm2_before, mm2_after = get_areas("area_mm2", before, after)
+    pixels_before, pixels_after = get_areas("area_px", before, after)
+    area_change = None
+    if mm2_before is not None and mm2_after is not None:
+        area_change = mm2_after - mm2_before
+    area_ratio = None
+    if mm2_before and mm2_after is not None:
+        area_ratio = mm2_after / mm2_before
+    elif pixels_before and pixels_after is not None:
+        area_ratio = pixels_after / pixels_before
     return {
         "from": before.id,
         "to": after.id,
-        "days": math.floor((find_moment(after) - find_moment(before)).total_seconds() / 86400),
-        "area_ratio": known and known[1] / known[0],
-        "area_mm2": None if None in areas[0] else areas[0][1] - areas[0][0],
+        "days": (find_moment(after) - find_moment(before)) // timedelta(days=1),
+        "area_ratio": area_ratio,
+        "area_mm2": area_change,
         "probability": after.answer["probability"] - before.answer["probability"],
     }
 
 
+def get_areas(name: str, before: Record, after: Record) -> tuple[float | None, float | None]:
+    """A measure of two records; None where it is not known."""
+    area_before = (before.measures or {}).get(name)
+    area_after = (after.measures or {}).get(name)
+    return area_before, area_after
+
+
 def find_moment(record: Record) -> datetime:
-    """When a photograph was taken, else when it was sent."""
+    """Finds when a photograph was taken, or else when it was sent.
+
+    Args:
+        record: a record of the store.
+
+    Returns:
+        An aware datetime.
+    """
     return record.taken or record.created

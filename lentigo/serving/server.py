@@ -15,12 +15,12 @@ import uvicorn
 from lentigo.errors import UsageError
 from lentigo.serving.http.app import make_app
 from lentigo.serving.http.connections import choose_connection_limit, count_open_files, make_protocol
-from lentigo.serving.logs import keep_log
+from lentigo.serving.logs import capture_log
 from lentigo.serving.service import Service, open_service
 from lentigo.serving.settings import Settings
 
 IDLE_SECONDS = 15  # after which a connection without a request is closed
-BACKLOG = 128  # connections that the system accepts before this process has looked at them
+MAX_BACKLOG = 128  # connections that the system accepts before this process has looked at them
 
 
 def serve(
@@ -30,50 +30,75 @@ def serve(
     port: int = 8000,
     db: str | None = None,
     keep_images: str | Path | None = None,
-    ready: Callable[[dict[str, Any]], None] = lambda facts: None,
+    on_ready: Callable[[dict[str, Any]], None] = lambda facts: None,
     **limits: Any,
 ) -> None:
-    """Serves a RUN until the process is told to end (SIGTERM, SIGINT); `ready` is told address, model and
-    store once requests are taken.
+    """Serves a RUN over HTTP until the process is told to end (SIGTERM, SIGINT).
 
-    `limits` are those of `lentigo.serving.settings.Settings`. Raises `ModelError`, `StoreError`, and
-    `UsageError` for a port that is taken, and for a host that others reach while the store has no key.
+    Args:
+        model: a RUN or "bundled".
+        host: the name or address to listen at.
+        port: the port; 0 for any that is free.
+        db: the URL of the store; None for the usual one.
+        keep_images: the folder to keep photographs in; None to keep none.
+        on_ready: called with address, model and store once requests are taken.
+        limits: further fields of `lentigo.serving.settings.Settings`.
+
+    Raises:
+        ModelError: the model cannot be used.
+        StoreError: the store does not answer.
+        UsageError: the port is taken, or others can reach the host while the store has no key.
     """
     settings = Settings(
         model=model,
         database=db,
-        photos=Path(keep_images) if keep_images else None,
+        image_folder=Path(keep_images) if keep_images else None,
         host=host,
         port=port,
         **limits,
     )
     listener = listen(settings)
-    with listener, keep_log() as stream:
+    with listener, capture_log() as stream:
         service = open_service(settings)
         require_key(service)
-        name, number = listener.getsockname()[:2]
-        url = f"http://{f'[{name}]' if ':' in name else name}:{number}"
-        facts = {
-            "url": url,
-            "model": service.panel.name,
-            "store": service.store.database.place,
-            "photographs": settings.photos and str(settings.photos),
-        }
+        facts = describe_service(service, listener)
         config = make_config(settings, make_app(settings, service))
 
         def announce() -> None:
             with redirect_stderr(stream):
-                ready(facts)
+                on_ready(facts)
 
-        Server(config, announce).run(sockets=[listener])
+        AnnouncingServer(config, announce).run(sockets=[listener])
+
+
+def describe_service(service: Service, listener: socket.socket) -> dict[str, Any]:
+    """Address, model, store and folder of photographs, for whoever started the service."""
+    name, number = listener.getsockname()[:2]
+    if ":" in name:  # IPv6
+        name = f"[{name}]"
+    folder = service.settings.image_folder
+    return {
+        "url": f"http://{name}:{number}",
+        "model": service.pool.name,
+        "store": service.store.database.place,
+        "photographs": None if folder is None else str(folder),
+    }
 
 
 def make_config(settings: Settings, app: Any) -> uvicorn.Config:
-    """How uvicorn serves an application within the limits of the settings."""
-    most = choose_connection_limit(settings.most_connections, count_open_files())
+    """Configures uvicorn to serve an application within the limits of the settings.
+
+    Args:
+        settings: the limits.
+        app: the ASGI application.
+
+    Returns:
+        The configuration.
+    """
+    max_connections = choose_connection_limit(settings.max_connections, count_open_files())
     return uvicorn.Config(
         app,
-        http=make_protocol(most, settings.header_seconds, settings.read_seconds),
+        http=make_protocol(max_connections, settings.header_seconds, settings.read_seconds),
         log_config=None,
         access_log=False,
         server_header=False,
@@ -82,35 +107,35 @@ def make_config(settings: Settings, app: Any) -> uvicorn.Config:
         ws="none",
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
-        backlog=min(BACKLOG, most),
+        backlog=min(MAX_BACKLOG, max_connections),
         proxy_headers=False,
         port=settings.port,
     )
 
 
-class Server(uvicorn.Server):
-    """Says when it takes requests."""
+class AnnouncingServer(uvicorn.Server):
+    """A server that says when it takes requests."""
 
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
         super().__init__(config)
-        self.ready = ready
+        self.on_ready = on_ready
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            self.ready()
+            self.on_ready()
 
 
 def listen(settings: Settings) -> socket.socket:
-    """A socket at the address of the settings. Raises `UsageError` where it cannot be had."""
+    """Opens a socket at the address of the settings. Raises `UsageError` where it cannot be had."""
     try:
-        family, *_, address = socket.getaddrinfo(
+        addresses = socket.getaddrinfo(
             settings.host, settings.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )[0]
+        )
+        family, _, _, _, address = addresses[0]
         with ExitStack() as stack:
-            listener = stack.enter_context(
-                socket.socket(family, proto=socket.IPPROTO_TCP)
-            )  # asyncio sends at once (no Nagle) only where it is named
+            # asyncio sends at once (without Nagle's algorithm) only where the protocol is named.
+            listener = stack.enter_context(socket.socket(family, proto=socket.IPPROTO_TCP))
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
             stack.pop_all()
@@ -124,10 +149,14 @@ def listen(settings: Settings) -> socket.socket:
 
 
 def require_key(service: Service) -> None:
-    """Raises `UsageError`, with the store closed, where others could use the service and nobody has a key."""
-    if not service.settings.is_local and not any(key.revoked is None for key in service.store.list_keys()):
-        service.store.close()
-        raise UsageError(
-            f"--host {service.settings.host}: others can reach it, and the store has no key; make one "
-            "(`lentigo keys add NAME`), or serve on 127.0.0.1"
-        )
+    """Raises `UsageError`, with the store closed, where others can reach the service and nobody has a key."""
+    if service.settings.is_local:
+        return
+    has_key = any(key.revoked is None for key in service.store.list_keys())
+    if has_key:
+        return
+    service.store.close()
+    raise UsageError(
+        f"--host {service.settings.host}: others can reach it, and the store has no key; make one "
+        "(`lentigo keys add NAME`), or serve on 127.0.0.1"
+    )

@@ -26,8 +26,9 @@ from lentigo.serving.metrics import Metrics
 from lentigo.serving.predictions import (
     InferencePool,
     RequestContext,
-    describe_answer,
+    describe_failure,
     inspect_upload,
+    make_record,
     read_upload,
 )
 from lentigo.serving.settings import Settings
@@ -35,218 +36,292 @@ from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.records import Record
 from lentigo.serving.store.store import Store, open_store
 
-FORGETTING_SECONDS, POLL_SECONDS = 60.0, 0.02  # that a request waits for whoever forgets, and looks again
+MAX_FORGET_SECONDS = 60.0  # that a request waits while photographs are being forgotten
+POLL_SECONDS = 0.02  # between two looks at that lock
 STORE_THREADS = 8  # as many as the store has connections at hand
+RECORD_THREADS = 2  # making records is mostly Python: more threads would hinder each other
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The records of a request and what could not be answered; `fresh` is False where it had been answered
-    before.
+    """What became of a request.
+
+    Args:
+        records: of the photographs that were answered.
+        problems: of the others.
+        is_new: False where the same request had been answered before.
     """
 
     records: tuple[Record, ...]
     problems: tuple[Problem, ...]
-    fresh: bool
+    is_new: bool
 
 
 class Service:
-    """What stays open while the service runs. `start` belongs into the event loop that it will be used in,
-    `stop` answers what was accepted.
-    """
+    """What stays open while the service runs."""
 
-    def __init__(self, settings: Settings, panel: InferencePool, store: Store) -> None:
-        self.settings, self.panel, self.store, self.metrics = settings, panel, store, Metrics()
-        self.photos = ImageFolder(settings.photos) if settings.photos else None
+    def __init__(self, settings: Settings, pool: InferencePool, store: Store) -> None:
+        """Makes the threads; `start` begins to answer.
+
+        Args:
+            settings: limits, and the folder of kept photographs.
+            pool: the model.
+            store: where records go; closed by `stop`.
+        """
+        self.settings = settings
+        self.pool = pool
+        self.store = store
+        self.metrics = Metrics()
+        self.image_folder = None if settings.image_folder is None else ImageFolder(settings.image_folder)
         cores = os.cpu_count() or 1
-        self.cpu = FairPool(
-            cores + 1, max(1, cores - 1), "decoding"
-        )  # one thread more than heavy photographs may take
-        self.disk = ThreadPoolExecutor(STORE_THREADS, "store")
-        self.desk = FairPool(2, 1, "describing")  # mostly Python: more would hinder each other
-        self.waiting = self.held = 0
+        # One thread more than large photographs may take, so that small ones never wait for them.
+        self.decode_pool = FairPool(cores + 1, max(1, cores - 1), "decoding")
+        self.record_pool = FairPool(RECORD_THREADS, 1, "records")
+        self.store_threads = ThreadPoolExecutor(STORE_THREADS, "store")
+        self.waiting_images = 0
+        self.pending_bytes = 0
 
     def start(self) -> None:
-        """Begins to answer."""
-        self.gatherer = Batcher(
-            self.panel.answer,
-            most=self.settings.most_batch,
+        """Begins to answer; to be called in the event loop that the service will be used in."""
+        self.batcher = Batcher(
+            self.pool.predict,
+            max_batch=self.settings.max_batch,
             wait_ms=self.settings.wait_ms,
-            count=self.metrics.batches.observe,
+            observe_size=self.metrics.batches.observe,
         )
 
     async def stop(self) -> None:
-        """Ends; the server has waited for requests that were accepted."""
-        await self.gatherer.close()
-        self.cpu.shutdown()
-        self.desk.shutdown()
-        self.disk.shutdown()
+        """Ends; the server has waited for the requests that were accepted."""
+        await self.batcher.close()
+        self.decode_pool.shutdown()
+        self.record_pool.shutdown()
+        self.store_threads.shutdown()
         self.store.close()
 
-    async def call(self, ask: Callable[..., Any], *arguments: Any) -> Any:
-        """Asks the store, or another that blocks, outside the event loop."""
-        return await asyncio.get_running_loop().run_in_executor(self.disk, partial(ask, *arguments))
+    async def call(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Calls the store, or another function that blocks, outside the event loop.
+
+        Args:
+            function: what is called.
+            arguments: its arguments.
+
+        Returns:
+            What the function returns; raises what it raises.
+        """
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.store_threads, partial(function, *arguments))
 
     @contextmanager
-    def hold(self) -> Iterator[Callable[[int], None]]:
-        """Gives a function that counts bytes which a request holds in memory, until it ends. That raises
-        `ProblemError` where all requests hold too much.
+    def limit_pending_bytes(self) -> Iterator[Callable[[int], None]]:
+        """Counts the bytes that a request holds in memory, until the context ends.
+
+        Yields:
+            A function to be called with the size of each piece. It raises `ProblemError` where the requests
+            hold too much together.
         """
-        mine = 0
+        own_bytes = 0
 
         def count(size: int) -> None:
-            nonlocal mine
-            if self.held + size > self.settings.most_held:
+            nonlocal own_bytes
+            if self.pending_bytes + size > self.settings.max_pending_bytes:
                 raise ProblemError("busy", "too many bytes of photographs are being sent at once; try again")
-            mine, self.held = mine + size, self.held + size
+            own_bytes += size
+            self.pending_bytes += size
 
         try:
             yield count
         finally:
-            self.held -= mine
+            self.pending_bytes -= own_bytes
 
     @contextmanager
-    def admit(self, count: int) -> Iterator[None]:
-        """Places in the queue for photographs. Raises `ProblemError` where there are not that many."""
-        if self.waiting + count > self.settings.most_waiting:
-            raise ProblemError("busy", f"{self.waiting} photographs wait already; try again")
-        self.waiting += count
-        self.metrics.waiting.set(self.waiting)
+    def reserve_places(self, count: int) -> Iterator[None]:
+        """Takes places in the queue for the photographs of a request.
+
+        Args:
+            count: how many photographs there are.
+
+        Raises:
+            ProblemError: there are not that many places.
+        """
+        if self.waiting_images + count > self.settings.max_waiting:
+            raise ProblemError("busy", f"{self.waiting_images} photographs wait already; try again")
+        self.waiting_images += count
+        self.metrics.waiting.set(self.waiting_images)
         try:
             yield
         finally:
-            self.waiting -= count
-            self.metrics.waiting.set(self.waiting)
+            self.waiting_images -= count
+            self.metrics.waiting.set(self.waiting_images)
 
-    async def predict(self, contents: Sequence[bytes], ask: RequestContext) -> Outcome:
-        """Answers photographs and records the answers, or finds those of the same request. Raises
-        `ProblemError` and `StoreError`.
+    async def predict(self, contents: Sequence[bytes], context: RequestContext) -> Outcome:
+        """Predicts photographs and records it, or finds the records of the same request.
+
+        Args:
+            contents: the bytes of the files, in the order sent.
+            context: the request.
+
+        Returns:
+            The records, and the problems of the photographs that cannot be read.
+
+        Raises:
+            UsageError: there is no such lesion.
+            ProblemError: the name of the request was used for another one.
+            StoreError: nothing could be recorded.
         """
-        known = {
-            record.position: record
-            for record in await self.call(self.store.find_request, ask.who, ask.request)
-        }
-        if known:
-            return await self.repeat(contents, ask, known)
-        if ask.details.lesion and await self.call(self.store.get_lesion, ask.details.lesion) is None:
+        stored = await self.call(self.store.find_request, context.who, context.request)
+        if stored:
+            return await self.replay(contents, context, stored)
+        lesion = context.details.lesion
+        if lesion and await self.call(self.store.get_lesion, lesion) is None:
             raise UsageError("lesion: there is no lesion with that id; expected one of GET /v1/lesions")
-        said = await asyncio.gather(
-            *(self.answer(content, position, ask) for position, content in enumerate(contents))
-        )
-        problems = tuple(item for item in said if isinstance(item, Problem))
-        records = tuple(item for item in said if isinstance(item, Record))
+        tasks = [self.predict_one(content, position, context) for position, content in enumerate(contents)]
+        results = await asyncio.gather(*tasks)
+        records = tuple(result for result in results if isinstance(result, Record))
+        problems = tuple(result for result in results if isinstance(result, Problem))
         if not records:
-            return Outcome((), problems, fresh=True)
-        return await asyncio.shield(
-            self.keep(contents, ask, records, problems)
-        )  # once begun it is finished, whoever has left
+            return Outcome((), problems, is_new=True)
+        # Once begun, recording is finished, also when the client has left.
+        return await asyncio.shield(self.save(contents, context, records, problems))
 
-    async def answer(self, content: bytes, position: int, ask: RequestContext) -> Record | Problem:
-        """The answer for one photograph, not yet recorded."""
-        owner = id(ask)
-        upload = await self.cpu.run(owner, inspect_upload, content, position, self.settings)
+    async def predict_one(self, content: bytes, position: int, context: RequestContext) -> Record | Problem:
+        """The record of one photograph, not yet stored, or its problem."""
+        owner = id(context)
+        upload = await self.decode_pool.run(owner, inspect_upload, content, position, self.settings)
         if isinstance(upload, Problem):
             return upload
-        photo = await self.cpu.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
-        if isinstance(photo, Problem):
-            return photo
-        answer = await self.gatherer.ask(photo, owner)
+        image = await self.decode_pool.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
+        if isinstance(image, Problem):
+            return image
+        answer = await self.batcher.predict(image, owner)
         try:
-            record = await self.desk.run(
-                owner, describe_answer, answer, photo, content, self.panel, ask, is_heavy=upload.is_heavy
+            record = await self.record_pool.run(
+                owner, make_record, answer, image, content, self.pool, context, is_heavy=upload.is_heavy
             )
         except ImageError as error:
-            return Problem(photo.image, str(error).removeprefix(f"{photo.image}: "))
-        self.metrics.count_answer(answer.prediction)
+            return describe_failure(image.image, error)
+        if answer.prediction is not None:
+            self.metrics.count_prediction(answer.prediction)
         return record
 
-    async def keep(
+    async def save(
         self,
         contents: Sequence[bytes],
-        ask: RequestContext,
+        context: RequestContext,
         records: tuple[Record, ...],
         problems: tuple[Problem, ...],
     ) -> Outcome:
-        """Records answers, or finds that the same request has come in meanwhile. Raises `ProblemError` and
-        `StoreError`.
+        """Stores the records of a request, or finds that the same request has come in meanwhile.
+
+        Raises `ProblemError` and `StoreError`.
         """
-        async with self.share_images():
-            if self.photos is not None:
-                for record in records:
-                    content = bytes(contents[record.position])
-                    await self.cpu.run(id(ask), self.photos.keep, record.sha256, content, is_heavy=True)
+        async with self.lock_image_folder():
+            if self.image_folder is not None:
+                await self.keep_images(self.image_folder, contents, context, records)
                 records = tuple(replace(record, kept=True) for record in records)
             stored = await self.call(self.store.add, records, "predict")
         if {record.id for record in stored} != {record.id for record in records}:
-            return await self.repeat(contents, ask, {record.position: record for record in stored})
-        return Outcome(tuple(stored), problems, fresh=True)
+            return await self.replay(contents, context, stored)
+        return Outcome(tuple(stored), problems, is_new=True)
+
+    async def keep_images(
+        self,
+        folder: ImageFolder,
+        contents: Sequence[bytes],
+        context: RequestContext,
+        records: Sequence[Record],
+    ) -> None:
+        """Keeps the photograph of each record."""
+        for record in records:
+            content = bytes(contents[record.position])
+            await self.decode_pool.run(id(context), folder.keep, record.sha256, content, is_heavy=True)
 
     @asynccontextmanager
-    async def share_images(self) -> AsyncIterator[None]:
-        """Keeps whoever forgets photographs waiting, from the moment one is kept until its record is
-        written.
+    async def lock_image_folder(self) -> AsyncIterator[None]:
+        """Keeps `lentigo history --forget` waiting, from the moment a photograph is kept until its record is
+        stored.
+
+        Raises `ProblemError` where photographs are being forgotten for too long.
         """
-        if self.photos is None:
+        if self.image_folder is None:
             yield
             return
-        deadline = time.monotonic() + FORGETTING_SECONDS
-        while (lock := self.photos.try_sharing()) is None:  # no thread waits: the store has few
+        deadline = time.monotonic() + MAX_FORGET_SECONDS
+        # No thread waits for the lock: the store has few.
+        while (lock := self.image_folder.try_sharing()) is None:
             if time.monotonic() > deadline:
                 raise ProblemError("busy", "photographs are being forgotten; try again")
             await asyncio.sleep(POLL_SECONDS)
         with lock:
             yield
 
-    async def repeat(
-        self, contents: Sequence[bytes], ask: RequestContext, known: dict[int, Record]
+    async def replay(
+        self, contents: Sequence[bytes], context: RequestContext, stored: Sequence[Record]
     ) -> Outcome:
-        """What was answered before, and again the problems. Raises `ProblemError` where the request is
-        another one of that name.
+        """The records of a request that was answered before, and its problems anew.
+
+        Raises `ProblemError` where the stored request is another one of that name.
         """
-        if {record.fingerprint for record in known.values()} != {ask.fingerprint}:
+        if {record.fingerprint for record in stored} != {context.fingerprint}:
             raise ProblemError(
                 "other-request",
                 "this Idempotency-Key has been used for other photographs or other details; use a new one",
             )
-        said = []
-        for position in range(len(contents)):
-            if position not in known:
-                said.append(await self.explain_again(contents[position], position, ask))
-        problems = tuple(item for item in said if isinstance(item, Problem))
-        await self.call(
-            self.store.log, ask.who, "predict again", " ".join(record.id for record in known.values())
-        )
-        return Outcome(tuple(known[position] for position in sorted(known)), problems, fresh=False)
+        records = sorted(stored, key=lambda record: record.position)
+        answered = {record.position for record in records}
+        problems = []
+        for position, content in enumerate(contents):
+            if position not in answered:
+                problem = await self.find_problem(content, position, context)
+                if problem is not None:
+                    problems.append(problem)
+        subject = " ".join(record.id for record in records)
+        await self.call(self.store.log, context.who, "predict again", subject)
+        return Outcome(tuple(records), tuple(problems), is_new=False)
 
-    async def explain_again(
-        self, content: bytes, position: int, ask: RequestContext
-    ) -> Problem | DecodedImage:
-        """Why a photograph could not be answered before."""
-        upload = await self.cpu.run(id(ask), inspect_upload, content, position, self.settings)
+    async def find_problem(self, content: bytes, position: int, context: RequestContext) -> Problem | None:
+        """Why a photograph cannot be read; None where it can."""
+        owner = id(context)
+        upload = await self.decode_pool.run(owner, inspect_upload, content, position, self.settings)
         if isinstance(upload, Problem):
             return upload
-        return await self.cpu.run(id(ask), read_upload, upload, is_heavy=upload.is_heavy)
+        image = await self.decode_pool.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
+        return image if isinstance(image, Problem) else None
 
     async def find_obstacle(self) -> str:
-        """Why the service is not ready, "" where it is."""
+        """Finds why the service is not ready.
+
+        Returns:
+            The reason, "" where it is ready.
+        """
         try:
             await self.call(self.store.ping)
         except StoreError:
             return "the store does not answer"
-        return "the queue is full" if self.waiting >= self.settings.most_waiting else ""
+        if self.waiting_images >= self.settings.max_waiting:
+            return "the queue is full"
+        return ""
 
 
 def open_service(settings: Settings) -> Service:
-    """Loads the model and opens the store, side by side. Raises `ModelError`, `StoreError` and
-    `UsageError`.
+    """Loads the model and opens the store, both at the same time.
+
+    Args:
+        settings: which model and store, and the limits.
+
+    Returns:
+        The service, not yet started.
+
+    Raises:
+        ModelError: the model cannot be used.
+        StoreError: the store does not answer, or is newer than this Lentigo.
+        UsageError: the address of the store is none.
     """
-    with ThreadPoolExecutor(1) as worker:
-        store = worker.submit(open_store, settings.database)
-        panel = InferencePool(settings.model)
-        panel.answer(
-            [DecodedImage("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))]
-        )  # the first answer takes longer
-        service = Service(settings, panel, store.result())
-    if service.photos is not None:
-        service.photos.tidy()
+    blank = DecodedImage("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))
+    with ThreadPoolExecutor(1) as thread:
+        store = thread.submit(open_store, settings.database)
+        pool = InferencePool(settings.model)
+        pool.predict([blank])  # the first prediction takes longer
+        service = Service(settings, pool, store.result())
+    if service.image_folder is not None:
+        service.image_folder.tidy()
     return service

@@ -29,7 +29,7 @@ HOUSE = os.path.dirname(os.path.dirname(lentigo.__file__))
 
 
 @cache
-def load_panel():
+def load_pool():
     return InferencePool("bundled")
 
 
@@ -60,9 +60,9 @@ class Served:
     `Settings`.
     """
 
-    def __init__(self, database, panel=None, **settings):
+    def __init__(self, database, pool=None, **settings):
         settings = Settings(database=database, port=0, **settings)
-        self.service = Service(settings, panel or load_panel(), open_store(settings.database))
+        self.service = Service(settings, pool or load_pool(), open_store(settings.database))
         self.server = uvicorn.Server(make_config(settings, make_app(settings, self.service)))
         self.thread = threading.Thread(target=self.server.run)
 

@@ -11,9 +11,9 @@ from served import Served, draw_image
 from test_predictions import is_problem
 
 from lentigo.errors import UsageError
-from lentigo.serving.http.access import RateLimiter
 from lentigo.serving.http.app import PAGE
 from lentigo.serving.http.middleware import CSP
+from lentigo.serving.rate_limiter import RateLimiter
 from lentigo.serving.server import serve
 from lentigo.serving.store.store import open_store
 
@@ -119,8 +119,8 @@ def test_too_many_requests_of_a_key(tmp_path):
 
 def test_a_bucket_fills_again():
     moments = iter([0, 0, 0, 0.5, 1.5])
-    buckets = RateLimiter(rate=1, burst=2, now=lambda: next(moments))
-    assert [buckets.take("a") for _ in range(5)] == [0, 0, 1, 0.5, 0]
+    rate_limiter = RateLimiter(rate=1, burst=2, now=lambda: next(moments))
+    assert [rate_limiter.take("a") for _ in range(5)] == [0, 0, 1, 0.5, 0]
 
 
 def test_health_and_page_need_no_key(keyed):

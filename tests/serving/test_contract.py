@@ -20,7 +20,9 @@ EXAMPLES = int(os.environ.get("LENTIGO_EXAMPLES", 100))
 def keyed(tmp_path_factory):
     """The service, in need of keys, with something of each kind in its store."""
     folder = tmp_path_factory.mktemp("contract")
-    with Served(f"sqlite:///{folder}/store.db", photos=folder / "photos", rate=1e6, burst=10**6) as served:
+    with Served(
+        f"sqlite:///{folder}/store.db", image_folder=folder / "photos", rate=1e6, burst=10**6
+    ) as served:
         _, secret = served.service.store.add_key("all", ["read", "predict", "review"])
         served.client.headers["Authorization"] = f"Bearer {secret}"
         lesion = served.call("POST", "/v1/lesions", json={"name": "P1"}).json()

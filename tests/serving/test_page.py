@@ -53,7 +53,9 @@ class Running:
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
         self.database = f"sqlite:///{folder}/store.db"
-        self.settings = Settings(database=self.database, photos=folder / "photos", port=self.port, **settings)
+        self.settings = Settings(
+            database=self.database, image_folder=folder / "photos", port=self.port, **settings
+        )
         self.url = f"http://127.0.0.1:{self.port}"
 
     def __enter__(self) -> Running:

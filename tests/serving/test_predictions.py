@@ -22,10 +22,10 @@ NOISE = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
 def served(tmp_path_factory):
     with Served(
         f"sqlite:///{tmp_path_factory.mktemp('served')}/store.db",
-        most_photos=4,
-        most_bytes=300_000,
-        most_total=1_000_000,
-        most_pixels=1_000_000,
+        max_images=4,
+        max_image_bytes=300_000,
+        max_request_bytes=1_000_000,
+        max_pixels=1_000_000,
     ) as served:
         yield served
 
@@ -310,34 +310,40 @@ def test_everyone_gets_their_own_answer(served):
     assert together == pytest.approx(list(alone.values()), abs=1e-5)
 
 
-class FoldEvaluator:
-    """A panel that answers when it is let go."""
+class PausedPool:
+    """A pool that answers when it is let go."""
 
-    def __init__(self, panel):
-        self.panel, self.go, self.begun, self.sizes = panel, threading.Event(), threading.Event(), []
-        self.name, self.bundle, self.outlines, self.few = panel.name, panel.bundle, panel.outlines, panel.few
+    def __init__(self, pool):
+        self.pool = pool
+        self.go = threading.Event()
+        self.begun = threading.Event()
+        self.sizes = []
+        self.name = pool.name
+        self.bundle = pool.bundle
+        self.outlines = pool.outlines
+        self.single = pool.single
 
-    def answer(self, photos):
-        self.sizes.append(len(photos))
+    def predict(self, images):
+        self.sizes.append(len(images))
         self.begun.set()
         assert self.go.wait(30)
-        return self.panel.answer(photos)
+        return self.pool.predict(images)
 
 
 @pytest.fixture
-def held(served):
-    return FoldEvaluator(served.service.panel)
+def paused_pool(served):
+    return PausedPool(served.service.pool)
 
 
-def test_a_full_queue(tmp_path, held):
+def test_a_full_queue(tmp_path, paused_pool):
     with (
-        Served(f"sqlite:///{tmp_path}/store.db", held, most_waiting=2, most_photos=2) as served,
+        Served(f"sqlite:///{tmp_path}/store.db", paused_pool, max_waiting=2, max_images=2) as served,
         ThreadPoolExecutor(1) as pool,
     ):
         first = pool.submit(served.send, draw_image(1), draw_image(2))
-        held.begun.wait(30)
+        paused_pool.begun.wait(30)
         refused, ready = served.send(draw_image(3), headers={"Connection": "close"}), served.get("/readyz")
-        held.go.set()
+        paused_pool.go.set()
         assert (
             is_problem(refused, 503, "busy")
             and int(refused.headers["retry-after"]) > 0
@@ -346,38 +352,38 @@ def test_a_full_queue(tmp_path, held):
         assert first.result().status_code == 201 and served.send(draw_image(3)).status_code == 201
 
 
-def test_too_many_bytes_held_at_once(tmp_path, held):
+def test_too_many_bytes_held_at_once(tmp_path, paused_pool):
     with (
-        Served(f"sqlite:///{tmp_path}/store.db", held, most_held=60_000) as served,
+        Served(f"sqlite:///{tmp_path}/store.db", paused_pool, max_pending_bytes=60_000) as served,
         ThreadPoolExecutor(1) as pool,
     ):
         first = pool.submit(served.send, *[draw_image(1)] * 5)
-        held.begun.wait(30)
+        paused_pool.begun.wait(30)
         refused = served.send(*[draw_image(1)] * 5)
-        held.go.set()
+        paused_pool.go.set()
         assert (
             is_problem(refused, 503, "busy")
             and first.result().status_code == 201
-            and served.service.held == 0
+            and served.service.pending_bytes == 0
         )
 
 
-def test_work_of_a_client_that_left_is_dropped(tmp_path, held):
-    with Served(f"sqlite:///{tmp_path}/store.db", held) as served, ThreadPoolExecutor(1) as pool:
+def test_work_of_a_client_that_left_is_dropped(tmp_path, paused_pool):
+    with Served(f"sqlite:///{tmp_path}/store.db", paused_pool) as served, ThreadPoolExecutor(1) as pool:
         first = pool.submit(served.send, draw_image(1))
-        held.begun.wait(30)
+        paused_pool.begun.wait(30)
         with contextlib.suppress(Exception):
             served.call("POST", "/v1/predictions", files={"photos": draw_image(2)}, timeout=0.3)
-        while served.service.waiting > 1:  # until the service has noticed
+        while served.service.waiting_images > 1:  # until the service has noticed
             threading.Event().wait(0.01)
-        held.go.set()
+        paused_pool.go.set()
         assert first.result().status_code == 201 and served.send(draw_image(3)).status_code == 201
-        assert held.sizes == [1, 1]
+        assert paused_pool.sizes == [1, 1]
 
 
-def test_an_error_of_the_network_is_no_stack_trace(tmp_path, held):
-    held.answer = lambda photos: 1 / 0
-    with Served(f"sqlite:///{tmp_path}/store.db", held) as served:
+def test_an_error_of_the_network_is_no_stack_trace(tmp_path, paused_pool):
+    paused_pool.predict = lambda images: 1 / 0
+    with Served(f"sqlite:///{tmp_path}/store.db", paused_pool) as served:
         answer = served.send(draw_image(1))
         assert (
             is_problem(answer, 500, "bug")
@@ -399,7 +405,7 @@ def make_wide(pixels, format):
 
 @pytest.mark.parametrize("format", ["PNG", "BMP", "TIFF", "WEBP"])
 def test_what_cannot_be_decoded_small_has_a_lower_limit(tmp_path, format):
-    limits = {"most_pixels": 1_000_000, "most_pixels_whole": 400_000}
+    limits = {"max_pixels": 1_000_000, "max_pixels_whole": 400_000}
     with Served(f"sqlite:///{tmp_path}/store.db", **limits) as served:
         answer = served.send(make_wide(500_000, format), make_wide(500_000, "JPEG"))
     assert answer.status_code == 201 and [problem["position"] for problem in answer.json()["problems"]] == [0]
@@ -435,23 +441,23 @@ def test_what_is_decoded_whole_is_heavy(options, is_heavy):
     assert inspect_upload(encode(Image.new("L", (3000, 3000)), **options), 0, Settings()).is_heavy == is_heavy
 
 
-def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, held):
+def test_a_large_request_does_not_stand_before_a_small_one(tmp_path, paused_pool):
     """While 20 photographs wait, one of another request is answered with the next batch."""
     with (
-        Served(f"sqlite:///{tmp_path}/store.db", held, most_batch=4) as served,
+        Served(f"sqlite:///{tmp_path}/store.db", paused_pool, max_batch=4) as served,
         ThreadPoolExecutor(2) as pool,
     ):
         order = []
         large = pool.submit(served.send, *[draw_image(seed) for seed in range(20)])
-        held.begun.wait(30)
-        while len(served.service.gatherer.questions) < 16:
+        paused_pool.begun.wait(30)
+        while len(served.service.batcher.waiting) < 16:
             threading.Event().wait(0.005)
         small = pool.submit(served.send, draw_image(1), headers={"Connection": "close"})
-        while len(served.service.gatherer.questions.owners) < 2:
+        while len(served.service.batcher.waiting.items_by_owner) < 2:
             threading.Event().wait(0.005)
         large.add_done_callback(lambda _: order.append("large"))
         small.add_done_callback(lambda _: order.append("small"))
-        held.go.set()
+        paused_pool.go.set()
         assert (large.result().status_code, small.result().status_code) == (201, 201) and order == [
             "small",
             "large",
@@ -486,17 +492,20 @@ def test_threads_are_shared_by_request_and_heavy_work_leaves_one():
     assert asyncio.run(ask_all()) == ["a0", "a1", "a2", "b0", "b1"]
 
 
-def test_gatherer_keeps_order_and_size():
+def test_batcher_keeps_order_and_size():
     from lentigo.serving.batching import Batcher
 
     sizes = []
 
     async def ask_all():
-        gatherer = Batcher(
-            lambda photos: [photo * 10 for photo in photos], most=4, wait_ms=1, count=sizes.append
+        batcher = Batcher(
+            lambda images: [image * 10 for image in images],
+            max_batch=4,
+            wait_ms=1,
+            observe_size=sizes.append,
         )
-        answers = await asyncio.gather(*(gatherer.ask(number) for number in range(10)))
-        await gatherer.close()
+        answers = await asyncio.gather(*(batcher.predict(number) for number in range(10)))
+        await batcher.close()
         return answers
 
     assert asyncio.run(ask_all()) == [number * 10 for number in range(10)] and sizes == [4, 4, 2]

@@ -61,7 +61,7 @@ def test_a_slow_upload_is_ended(database):
             b"boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
         )
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
-        assert served.send(draw_image(1)).status_code == 201 and served.service.held == 0
+        assert served.send(draw_image(1)).status_code == 201 and served.service.pending_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_head_that_does_not_come_is_ended(database, words):
 
 
 def test_idle_connections_keep_nobody_out(database):
-    with Served(database, most_connections=8) as served:
+    with Served(database, max_connections=8) as served:
         idle = [socket.create_connection(("127.0.0.1", served.port), timeout=30) for _ in range(40)]
         assert served.send(draw_image(1)).status_code == 201
         assert len(served.server.server_state.connections) <= 9
@@ -94,7 +94,7 @@ def test_idle_connections_keep_nobody_out(database):
 
 
 def test_where_all_connections_are_busy_a_newcomer_is_told_so(database):
-    with Served(database, most_connections=8) as served, contextlib.ExitStack() as stack:
+    with Served(database, max_connections=8) as served, contextlib.ExitStack() as stack:
         head = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
         for _ in range(8):
             busy = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
@@ -184,8 +184,8 @@ def test_what_a_library_writes_to_file_2_is_json():
 
     program = (
         "import os, sys, warnings, threading, logging\n"
-        "from lentigo.serving.logs import keep_log\n"
-        "with keep_log() as stream:\n"
+        "from lentigo.serving.logs import capture_log\n"
+        "with capture_log() as stream:\n"
         "    os.write(2, b'TIFFReadDirectory: broken\\n')\n"
         "    warnings.warn('Truncated File Read')\n"
         "    logging.getLogger('asyncio').error('socket.accept() out of system resource')\n"
@@ -220,7 +220,7 @@ def test_a_client_that_leaves_while_sending_holds_nothing(database):
             )
         while 'status="499"' not in served.get("/metrics").text:
             time.sleep(0.01)
-        assert served.service.held == served.service.waiting == 0
+        assert served.service.pending_bytes == served.service.waiting_images == 0
 
 
 @pytest.mark.parametrize(

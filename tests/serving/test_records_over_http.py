@@ -16,7 +16,7 @@ from test_predictions import is_problem
 @pytest.fixture(scope="module")
 def served(tmp_path_factory):
     folder = tmp_path_factory.mktemp("records")
-    with Served(f"sqlite:///{folder}/store.db", photos=folder / "photos") as served:
+    with Served(f"sqlite:///{folder}/store.db", image_folder=folder / "photos") as served:
         yield served
 
 
@@ -230,7 +230,7 @@ def test_without_a_folder_nothing_is_kept(tmp_path):
 
 def test_a_folder_that_cannot_be_written(tmp_path):
     (tmp_path / "file").write_bytes(b"")
-    with Served(f"sqlite:///{tmp_path}/store.db", photos=tmp_path / "file" / "photos") as served:
+    with Served(f"sqlite:///{tmp_path}/store.db", image_folder=tmp_path / "file" / "photos") as served:
         answer = served.send(draw_image(1))
         assert is_problem(answer, 503, "no-store") and str(tmp_path) not in answer.text
         assert served.get("/v1/predictions").json()["predictions"] == []
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_written(tmp_path):
 
 
 def test_what_is_done_is_on_record(tmp_path):
-    with Served(f"sqlite:///{tmp_path}/store.db", photos=tmp_path / "photos") as served:
+    with Served(f"sqlite:///{tmp_path}/store.db", image_folder=tmp_path / "photos") as served:
         lesion = served.call("POST", "/v1/lesions", json={"name": "P1"}).json()["id"]
         id = served.send(draw_image(1), lesion=lesion).json()["predictions"][0]["id"]
         review(served, id, verdict="benign")

@@ -54,8 +54,8 @@ def serve(
         port=port,
         db=db,
         keep_images=keep_images,
-        most_waiting=queue,
+        max_waiting=queue,
         wait_ms=wait_ms,
         rate=rate,
-        ready=announce,
+        on_ready=announce,
     )

@@ -1,10 +1,8 @@
-"""Access: who asks, what they may do, and how often."""
+"""Access: which key a request carries, what it may do, and how often."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from collections.abc import Callable
 from math import ceil
 from typing import Any
 
@@ -12,64 +10,59 @@ from fastapi import Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from lentigo.serving.http.problems import ProblemError
+from lentigo.serving.rate_limiter import RateLimiter
 from lentigo.serving.service import Service
 
-LOCAL_USER = "local"  # who asks where no key is needed
-FRESH = 1.0  # seconds for which it is believed that there are no keys
-MAX_CLIENTS = 10_000
+LOCAL_USER = "local"  # the name of whoever sends requests where no key is needed
+NO_KEY_SECONDS = 1.0  # for which it is believed that the store has no key
 bearer = HTTPBearer(
     auto_error=False,
     description="A key that `lentigo keys add` made. Not needed on this machine as long as there is none.",
 )
 
 
-class RateLimiter:
-    """Token buckets, one for each name: `rate` requests a second, `burst` at once. `now` is a clock that
-    never goes back, in seconds.
-    """
-
-    def __init__(self, rate: float, burst: int, now: Callable[[], float] = time.monotonic) -> None:
-        self.rate, self.burst, self.now = rate, burst, now
-        self.levels: OrderedDict[str, tuple[float, float]] = OrderedDict()  # tokens left, and when that was
-
-    def take(self, name: str) -> float:
-        """Takes a token; 0 where there was one, else the seconds until there is."""
-        now = self.now()
-        left, since = self.levels.pop(name, (float(self.burst), now))
-        left = min(self.burst, left + (now - since) * self.rate)
-        self.levels[name] = (left - 1 if left >= 1 else left, now)
-        if len(self.levels) > MAX_CLIENTS:
-            self.levels.popitem(last=False)
-        return 0.0 if left >= 1 else (1 - left) / self.rate
-
-
-class Gate:
+class AccessControl:
     """Lets requests through by their keys. Once the store has had a key, one is needed; on a host that others
     reach, always.
     """
 
     def __init__(self, service: Service) -> None:
-        self.service, settings = service, service.settings
-        self.buckets = RateLimiter(settings.rate, settings.burst)
+        self.service = service
+        self.rate_limiter = RateLimiter(service.settings.rate, service.settings.burst)
         self.open_until = 0.0
 
     async def is_open(self) -> bool:
-        """Whether no key is needed."""
+        """Finds whether no key is needed.
+
+        Returns:
+            True where the service is local and its store never had a key.
+        """
         if not self.service.settings.is_local:
             return False
         if time.monotonic() >= self.open_until:
             if await self.service.call(self.service.store.list_keys):
                 return False
-            self.open_until = time.monotonic() + FRESH
+            self.open_until = time.monotonic() + NO_KEY_SECONDS
         return True
 
     async def identify(self, secret: str | None, scope: str) -> str:
-        """The name of who asks. Raises `ProblemError` for a key that is missing, unknown, revoked, not for
-        that, or used too often.
+        """Finds the name of a key.
+
+        Args:
+            secret: the key itself, None where the request has none.
+            scope: what the request needs: "read", "predict" or "review".
+
+        Returns:
+            The key's name, or `LOCAL_USER`.
+
+        Raises:
+            ProblemError: the key is missing, unknown, revoked, not for that, or used too often.
         """
         if secret is None and await self.is_open():
             return LOCAL_USER
-        key = await self.service.call(self.service.store.find_key, secret) if secret else None
+        key = None
+        if secret:
+            key = await self.service.call(self.service.store.find_key, secret)
         if key is None:
             raise ProblemError(
                 "no-key",
@@ -82,23 +75,32 @@ class Gate:
                 f"the key {key.name!r} is not for {scope!r}; make one that is: `lentigo keys add NAME "
                 f"--scopes {scope}`",
             )
-        if wait := self.buckets.take(key.id):
+        wait = self.rate_limiter.take(key.id)
+        if wait:
             raise ProblemError(
                 "too-many",
-                f"more than {self.buckets.rate:g} requests a second with one key",
+                f"more than {self.rate_limiter.rate:g} requests a second with one key",
                 headers={"Retry-After": str(ceil(wait))},
             )
         return key.name
 
 
 def require(scope: str) -> Any:
-    """A parameter of a route: the name of who asks, who may do `scope`."""
+    """Makes a parameter of a route: the name of the key, which must be for a scope.
+
+    Args:
+        scope: "read", "predict" or "review".
+
+    Returns:
+        The marker that FastAPI reads.
+    """
 
     async def identify(
         request: Request, given: HTTPAuthorizationCredentials | None = Security(bearer)
     ) -> str:
-        who = await request.app.state.gate.identify(given and given.credentials, scope)
-        request.state.visit.who = who
+        secret = None if given is None else given.credentials
+        who = await request.app.state.access.identify(secret, scope)
+        request.state.info.who = who
         return who
 
     return Security(identify)

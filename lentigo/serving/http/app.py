@@ -1,4 +1,4 @@
-"""The application: routes, the guard around them, the page, and how the service is."""
+"""The application: routes, the middleware around them, the page, and the state of the service."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse, Response
 
 from lentigo._version import __version__
 from lentigo.serving.http import schemas
-from lentigo.serving.http.access import Gate, require
-from lentigo.serving.http.middleware import Guard
+from lentigo.serving.http.access import AccessControl, require
+from lentigo.serving.http.middleware import ServiceMiddleware
 from lentigo.serving.http.openapi import describe_interface
 from lentigo.serving.http.problems import ProblemError, install_problems
 from lentigo.serving.http.routes import router
@@ -23,7 +23,7 @@ from lentigo.serving.service import Service, open_service
 from lentigo.serving.settings import Settings
 
 PAGE = Path(__file__).with_name("page")
-TYPES = {
+MEDIA_TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -32,8 +32,15 @@ TYPES = {
 
 
 def make_app(settings: Settings = Settings(), service: Service | None = None) -> FastAPI:
-    """The service as an ASGI application. What `service` is not given is opened when the application starts,
-    and closed when it ends.
+    """Makes the service an ASGI application.
+
+    Args:
+        settings: what to open where no service is given.
+        service: an open service; None to open one when the application starts. It is closed when the
+            application ends.
+
+    Returns:
+        The application.
 
     >>> "/v1/predictions" in make_app().openapi()["paths"]
     True
@@ -42,7 +49,7 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
     @asynccontextmanager
     async def live(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = service or await asyncio.to_thread(open_service, settings)
-        app.state.gate = Gate(app.state.service)
+        app.state.access = AccessControl(app.state.service)
         app.state.service.start()
         yield
         await app.state.service.stop()
@@ -57,16 +64,17 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
         lifespan=live,
     )
     app.include_router(router)
-    add_states(app)
-    add_page(app)
+    add_state_routes(app)
+    add_page_routes(app)
     install_problems(app, [*router.routes, *app.routes])
-    app.add_middleware(Guard)
-    app.openapi = lambda: describe_interface(app)
+    app.add_middleware(ServiceMiddleware)
+    # FastAPI calls this method where the document is asked for.
+    app.openapi = lambda: describe_interface(app)  # type: ignore[method-assign]
     return app
 
 
-def add_states(app: FastAPI) -> None:
-    """How the service is, for those who watch over it, and what its interface is."""
+def add_state_routes(app: FastAPI) -> None:
+    """Adds the state of the service, for those who watch over it, and the document of its interface."""
 
     @app.get("/healthz", response_model=schemas.State)
     async def show_health() -> Response:
@@ -76,7 +84,8 @@ def add_states(app: FastAPI) -> None:
     @app.get("/readyz", response_model=schemas.State)
     async def show_readiness(request: Request) -> Response:
         """The model is loaded, the store answers, and the queue has places."""
-        if obstacle := await request.app.state.service.find_obstacle():
+        obstacle = await request.app.state.service.find_obstacle()
+        if obstacle:
             raise ProblemError("busy", obstacle)
         return JSONResponse({"status": "ready"})
 
@@ -94,18 +103,17 @@ def add_states(app: FastAPI) -> None:
         return JSONResponse(app.openapi())
 
 
-def add_page(app: FastAPI) -> None:
-    """The page, from files that are read when the application is made: nothing a request says leads to a
+def add_page_routes(app: FastAPI) -> None:
+    """Adds the page. Its files are read when the application is made: nothing that a request says leads to a
     file.
     """
-    files = {path.name: path.read_bytes() for path in sorted(PAGE.glob("*")) if path.suffix in TYPES}
+    files = {path.name: path.read_bytes() for path in sorted(PAGE.glob("*")) if path.suffix in MEDIA_TYPES}
 
     def show(name: str) -> Response:
         if name not in files:
             raise ProblemError("not-found", "the page has no such part")
-        return Response(
-            files[name], media_type=TYPES[Path(name).suffix], headers={"Cache-Control": "no-cache"}
-        )
+        media_type = MEDIA_TYPES[Path(name).suffix]
+        return Response(files[name], media_type=media_type, headers={"Cache-Control": "no-cache"})
 
     @app.get("/", include_in_schema=False)
     async def show_page() -> Any:

@@ -1,5 +1,5 @@
 """Connections: how many there are, and how long each may take for a request's head and for reading its
-answer.
+response.
 
 Without these limits a thousand connections that say nothing keep everybody else out: a process has only so
 many open files.
@@ -14,49 +14,67 @@ from typing import Any
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from lentigo.serving.http.problems import MEDIA_TYPE, RETRY, describe_problem
+from lentigo.serving.http.problems import MEDIA_TYPE, RETRY_SECONDS, describe_problem
 
 GRACE_SECONDS = 5.0  # in which what was written to a connection that is closed may still be read
 RESERVED_FILES = 64  # of a process: the store, the model, the log, what libraries open
+MIN_CONNECTIONS = 8  # however few files a process may open
+UNLIMITED_FILES = 65_536  # taken where the system has no limit
 
 
 def choose_connection_limit(wanted: int, open_files: int) -> int:
-    """How many connections a process may hold: as many as wanted, but half of the files that it may open at
-    most.
+    """Chooses how many connections a process may hold: at most half of the files that it may open. The other
+    half is for connections that the system has accepted and that are being closed again.
 
-    The other half is for connections that the system has accepted and that are being closed again.
+    Args:
+        wanted: the limit of the settings.
+        open_files: how many files the process may open.
 
-    >>> choose_connection_limit(512, 1024), choose_connection_limit(512, 256), choose_connection_limit(512,
-    65536) (480, 96, 512)
+    Returns:
+        The limit.
+
+    >>> choose_connection_limit(512, 1024)
+    480
+    >>> choose_connection_limit(512, 256)
+    96
+    >>> choose_connection_limit(512, 65536)
+    512
     """
-    return max(8, min(wanted, (open_files - RESERVED_FILES) // 2))
+    return max(MIN_CONNECTIONS, min(wanted, (open_files - RESERVED_FILES) // 2))
 
 
 def count_open_files() -> int:
-    """How many files this process may open."""
+    """Asks the system how many files this process may open.
+
+    Returns:
+        The limit; `UNLIMITED_FILES` where there is none.
+    """
     try:
         import resource
     except ImportError:  # Windows, which has no such limit
-        return 65_536
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 65_536 if soft == resource.RLIM_INFINITY else soft
+        return UNLIMITED_FILES
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return UNLIMITED_FILES if limit == resource.RLIM_INFINITY else limit
 
 
-def make_protocol(most_connections: int, header_seconds: float, read_seconds: float) -> type[H11Protocol]:
-    """The class of a connection with these limits; uvicorn makes one object of it for each.
+def make_protocol(max_connections: int, header_seconds: float, read_seconds: float) -> type[H11Protocol]:
+    """Makes the class of a connection with these limits; uvicorn makes one object of it for each.
 
     Args:
-        most_connections: connections at once. A newcomer beyond them takes the place of the one that has
+        max_connections: connections at once. A newcomer beyond them takes the place of the one that has
             waited longest without a request; where all are being answered it is told to try again.
         header_seconds: in which the head of a request must arrive, from the connection's start or from the
             head's first byte.
-        read_seconds: in which a client must read some of an answer that waits for it.
+        read_seconds: in which a client must read some of a response that waits for it.
+
+    Returns:
+        The class, for uvicorn's `http`.
     """
 
     class Connection(LimitedProtocol):
         pass
 
-    Connection.most_connections = most_connections
+    Connection.max_connections = max_connections
     Connection.header_seconds = header_seconds
     Connection.read_seconds = read_seconds
     return Connection
@@ -65,7 +83,7 @@ def make_protocol(most_connections: int, header_seconds: float, read_seconds: fl
 class LimitedProtocol(H11Protocol):
     """A connection that is closed where its client keeps it waiting. To be made by `make_protocol`."""
 
-    most_connections: int
+    max_connections: int
     header_seconds: float
     read_seconds: float
     header_timer: asyncio.TimerHandle | None = None
@@ -79,11 +97,11 @@ class LimitedProtocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self.since = self.loop.time()
-        if len(self.connections) > self.most_connections and not self._make_room():
-            self._answer(
+        if len(self.connections) > self.max_connections and not self._make_room():
+            self._respond(
                 503,
                 describe_problem("busy", "too many connections at once; try again"),
-                {"Retry-After": str(RETRY)},
+                {"Retry-After": str(RETRY_SECONDS)},
             )
             return
         self._await_head()
@@ -121,7 +139,7 @@ class LimitedProtocol(H11Protocol):
 
     def send_400_response(self, msg: str) -> None:
         """What is no HTTP, or has a head beyond the limits, gets a problem as every other error does."""
-        self._answer(
+        self._respond(
             400, describe_problem("broken-request", "the request is no HTTP, or its head is too long"), {}
         )
 
@@ -131,8 +149,8 @@ class LimitedProtocol(H11Protocol):
             self.header_timer = self.loop.call_later(self.header_seconds, self._end_waiting)
 
     def _end_waiting(self) -> None:
-        """Closes a connection whose head has not come in time; one that has said nothing at all, as browsers
-        keep ready, gets no answer.
+        """Closes a connection whose head has not come in time. One that has sent nothing at all, as browsers
+        keep ready, gets no response.
         """
         self.header_timer = None
         if not self.is_waiting:
@@ -140,45 +158,47 @@ class LimitedProtocol(H11Protocol):
         if not self.conn.trailing_data[0]:
             self.timeout_keep_alive_handler()
         else:
-            self._answer(
+            self._respond(
                 408, describe_problem("too-slow", "the head of the request did not arrive in time"), {}
             )
 
     def _make_room(self) -> bool:
         """Ends the connection that has waited longest without a request; False where there is none."""
-        waiting = [
-            other
-            for other in self.connections
-            if other is not self and other.is_waiting and not other.transport.is_closing()
-        ]
+        waiting: list[LimitedProtocol] = []
+        for other in self.connections:
+            assert isinstance(other, LimitedProtocol)  # uvicorn makes every connection of this class
+            if other is not self and other.is_waiting and not other.transport.is_closing():
+                waiting.append(other)
         if not waiting:
             return False
-        min(waiting, key=lambda other: other.since).transport.abort()
+        longest = min(waiting, key=lambda other: other.since)
+        longest.transport.abort()
         return True
 
-    def _answer(self, status: int, problem: dict[str, Any], headers: dict[str, str]) -> None:
-        """Answers without the application, where nothing was answered yet, and closes."""
+    def _respond(self, status: int, problem: dict[str, Any], headers: dict[str, str]) -> None:
+        """Responds without the application, where nothing was sent yet, and closes."""
         if self.transport.is_closing():
             return
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = json.dumps(problem).encode()
-            told = {
+            all_headers = {
                 "Content-Type": MEDIA_TYPE,
                 "Content-Length": str(len(body)),
                 "Connection": "close",
                 "Cache-Control": "no-store",
+                **headers,
             }
-            response = h11.Response(status_code=status, headers=list((told | headers).items()))
-            pieces = [
-                self.conn.send(event) or b"" for event in (response, h11.Data(data=body), h11.EndOfMessage())
-            ]
-            self.transport.write(b"".join(pieces))
+            response = h11.Response(status_code=status, headers=list(all_headers.items()))
+            for event in (response, h11.Data(data=body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
         self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 
     def _stop_timers(self) -> None:
-        for timer in (self.header_timer, self.read_timer):
-            if timer is not None:
-                timer.cancel()
-        self.header_timer = None
-        self.read_timer = None
+        """Ends both timers."""
+        if self.header_timer is not None:
+            self.header_timer.cancel()
+            self.header_timer = None
+        if self.read_timer is not None:
+            self.read_timer.cancel()
+            self.read_timer = None

@@ -1,5 +1,5 @@
-"""The guard: what holds for every request before and after its route: who may ask from where, limits of time
-and size, headers, one line in the log.
+"""Middleware: what holds for every request before and after its route: origin, limits of time and size,
+headers, one line in the log.
 """
 
 from __future__ import annotations
@@ -10,24 +10,28 @@ import logging
 import re
 import time
 from dataclasses import dataclass, field
-from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lentigo.serving.http.access import Gate
-from lentigo.serving.http.problems import ProblemError, answer_problem, translate
+from lentigo.serving.http.access import AccessControl
+from lentigo.serving.http.problems import ProblemError, make_problem_response, translate
+from lentigo.serving.settings import Settings
 
 log = logging.getLogger("lentigo.serving")
-NO_WEBSOCKET = 1008  # RFC 6455: against the policy of who answers
-SMALL = 64_000  # bytes of a body that holds no photographs
-UPLOADS = "/v1/predictions"
-PAGE = "/"  # where a link from another site may lead
-PROBES = frozenset({"/healthz", "/readyz"})
-NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})  # in the Host header of whoever asks from this machine
-OWN = frozenset({"same-origin", "none"})  # values of Sec-Fetch-Site: the page itself, and what its user typed
-FORWARDED = frozenset(
+WEBSOCKET_REFUSED = 1008  # RFC 6455: against the policy of the server
+MAX_SMALL_BODY_BYTES = 64_000  # of a request that holds no photographs
+MAX_LENGTH_DIGITS = 20  # of a Content-Length that are read
+UPLOAD_PATH = "/v1/predictions"
+PAGE_PATH = "/"  # where a link from another site may lead
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that the log names
+PROBE_PATHS = frozenset({"/healthz", "/readyz"})
+LOCAL_NAMES = frozenset(
+    {"localhost", "127.0.0.1", "[::1]"}
+)  # in the Host header of requests from this machine
+OWN_SITES = frozenset({"same-origin", "none"})  # of Sec-Fetch-Site: the page itself, and what its user typed
+PROXY_HEADERS = frozenset(
     {
         "forwarded",
         "via",
@@ -39,7 +43,7 @@ FORWARDED = frozenset(
         "x-host",
     }
 )
-FORWARDED_PREFIXES = (
+PROXY_HEADER_PREFIXES = (
     "x-forwarded",
     "x-original-",
     "x-envoy-",
@@ -55,7 +59,7 @@ CSP = (
     "'self'; "
     "frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
 )
-HEADERS = {
+SECURITY_HEADERS = {
     "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
@@ -66,8 +70,16 @@ HEADERS = {
 
 
 @dataclass
-class Visit:
-    """One request: its id, and what is learned of it on the way."""
+class RequestInfo:
+    """One request: its id, and what is learned of it on the way.
+
+    Args:
+        id: named in problems and in the log.
+        began: when it came in, by the clock of `time.perf_counter`.
+        who: the name of the key, "" until it is known.
+        status: of the response, 0 until it is sent.
+        error: what made it fail.
+    """
 
     id: str = field(default_factory=lambda: str(uuid4()))
     began: float = field(default_factory=time.perf_counter)
@@ -76,7 +88,7 @@ class Visit:
     error: Exception | None = None
 
 
-class Guard:
+class ServiceMiddleware:
     """ASGI middleware around all routes."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -84,56 +96,55 @@ class Guard:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":  # the service has none
-            await send({"type": "websocket.close", "code": NO_WEBSOCKET})
+            await send({"type": "websocket.close", "code": WEBSOCKET_REFUSED})
             return
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        visit = scope.setdefault("state", {})["visit"] = Visit()
+        info = RequestInfo()
+        scope.setdefault("state", {})["info"] = info
 
-        async def mark(message: Message) -> None:
+        async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                visit.status = message["status"]
-                add_headers(MutableHeaders(scope=message), scope["path"], visit)
+                info.status = message["status"]
+                add_headers(MutableHeaders(scope=message), info)
             await send(message)
 
         try:
-            service = scope["app"].state.service
-            check_size(Headers(scope=scope), find_limit(scope, service.settings))
-            await check_origin(scope, scope["app"].state.gate)
-            await self.app(
-                scope,
-                Body(receive, find_limit(scope, service.settings), service.settings.upload_seconds),
-                mark,
-            )
+            settings = scope["app"].state.service.settings
+            max_bytes = find_limit(scope, settings)
+            check_size(Headers(scope=scope), max_bytes)
+            await check_origin(scope, scope["app"].state.access)
+            body = LimitedBody(receive, max_bytes, settings.upload_seconds)
+            await self.app(scope, body, send_with_headers)
         except Exception as error:
-            visit.error = error
-            if visit.status:
-                raise  # half an answer is out: the connection breaks
-            await answer_problem(translate(error), visit.id)(scope, receive, mark)
+            info.error = error
+            if info.status:
+                raise  # half a response is out: the connection breaks
+            response = make_problem_response(translate(error), info.id)
+            await response(scope, receive, send_with_headers)
         finally:
-            report_visit(scope, visit)
+            log_request(scope, info)
 
 
-class Body:
-    """Receives a body of at most `most` bytes within `seconds`. Raises `ProblemError` beyond either; after
-    the body it only waits for the client to leave.
+class LimitedBody:
+    """Receives a body of at most `max_bytes` within `seconds`. Raises `ProblemError` beyond either; after the
+    body it only waits for the client to leave.
     """
 
-    def __init__(self, receive: Receive, most: int, seconds: float) -> None:
-        self.receive, self.most, self.deadline, self.size, self.done = (
-            receive,
-            most,
-            time.monotonic() + seconds,
-            0,
-            False,
-        )
+    def __init__(self, receive: Receive, max_bytes: int, seconds: float) -> None:
+        self.receive = receive
+        self.max_bytes = max_bytes
+        self.deadline = time.monotonic() + seconds
+        self.size = 0
+        self.is_complete = False
 
     async def __call__(self) -> Message:
-        if self.done:
+        if self.is_complete:
             return await self.receive()
+        seconds_left = max(0.0, self.deadline - time.monotonic())
         try:
-            message = await asyncio.wait_for(self.receive(), max(0.0, self.deadline - time.monotonic()))
+            message = await asyncio.wait_for(self.receive(), seconds_left)
         except TimeoutError as error:
             raise ProblemError(
                 "too-slow",
@@ -141,47 +152,52 @@ class Body:
                 headers={"Connection": "close"},
             ) from error
         self.size += len(message.get("body", b""))
-        self.done = not message.get("more_body", False)
-        if self.size > self.most:
-            raise explain_size(self.most)
+        self.is_complete = not message.get("more_body", False)
+        if self.size > self.max_bytes:
+            raise explain_size(self.max_bytes)
         return message
 
 
-def find_limit(scope: Scope, settings: Any) -> int:
-    """The most bytes that a request may have."""
-    return settings.most_total if scope["path"] == UPLOADS and scope["method"] == "POST" else SMALL
+def find_limit(scope: Scope, settings: Settings) -> int:
+    """How many bytes the body of a request may have."""
+    if scope["path"] == UPLOAD_PATH and scope["method"] == "POST":
+        return settings.max_request_bytes
+    return MAX_SMALL_BODY_BYTES
 
 
-def check_size(headers: Headers, most: int) -> None:
-    """Refuses what announces too much before any of it is read."""
+def check_size(headers: Headers, max_bytes: int) -> None:
+    """Refuses a body that announces too many bytes, before any of it is read."""
     length = headers.get("content-length", "0")
-    if length.isdecimal() and int(length[:20]) > most:
-        raise explain_size(most)
+    if length.isdecimal() and int(length[:MAX_LENGTH_DIGITS]) > max_bytes:
+        raise explain_size(max_bytes)
 
 
-def explain_size(most: int) -> ProblemError:
-    """A body that is too large."""
+def explain_size(max_bytes: int) -> ProblemError:
+    """The problem of a body that is too large."""
     return ProblemError(
-        "too-large", f"more than {most} bytes; send less in one request", headers={"Connection": "close"}
+        "too-large",
+        f"more than {max_bytes} bytes; send less in one request",
+        headers={"Connection": "close"},
     )
 
 
-async def check_origin(scope: Scope, gate: Gate) -> None:
-    """Refuses what a page of another site asks for; and where no key is needed, also whatever may come from
+async def check_origin(scope: Scope, access: AccessControl) -> None:
+    """Refuses requests of another site's page; and where no key is needed, also requests that may come from
     elsewhere than this machine.
 
-    The browser says where a request comes from (Sec-Fetch-Site, Origin). The name guards against a site whose
-    own name leads to this machine (DNS rebinding), the marks of a proxy against one that lets everybody in.
-    What a request says of itself otherwise, such as Authorization, opens nothing here: a rebound page may
-    send that too.
+    The browser says where a request comes from (Sec-Fetch-Site, Origin). The Host header is checked because
+    the name of a hostile site may lead to this machine (DNS rebinding), the marks of a proxy because it may
+    let everybody in. Other headers, such as Authorization, open nothing here: a rebound page may send them
+    too.
     """
-    if scope["path"] in PROBES:  # a balancer asks for these by any name
+    if scope["path"] in PROBE_PATHS:  # a balancer sends these with any name
         return
     headers = Headers(scope=scope)
-    is_link = scope["method"] == "GET" and scope["path"] == PAGE
-    if not is_link and any(site not in OWN for site in headers.getlist("sec-fetch-site")):
+    is_link = scope["method"] == "GET" and scope["path"] == PAGE_PATH
+    sites = set(headers.getlist("sec-fetch-site"))
+    if not is_link and not sites <= OWN_SITES:
         raise ProblemError("cross-site", "a page of another site may not use the service")
-    if not await gate.is_open():
+    if not await access.is_open():
         return
     if is_forwarded(scope, headers):
         raise ProblemError(
@@ -190,13 +206,14 @@ async def check_origin(scope: Scope, gate: Gate) -> None:
             "`lentigo keys add NAME`",
         )
     names = headers.getlist("host")
-    if len(names) != 1 or strip_port(names[0]) not in NAMES:
+    if len(names) != 1 or strip_port(names[0]) not in LOCAL_NAMES:
         raise ProblemError(
             "cross-site",
             "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: "
             "`lentigo keys add NAME`",
         )
-    if any(origin.lower() != f"http://{names[0].lower()}" for origin in headers.getlist("origin")):
+    own_origin = f"http://{names[0].lower()}"
+    if any(origin.lower() != own_origin for origin in headers.getlist("origin")):
         raise ProblemError("cross-site", "a page of another site may not use the service")
 
 
@@ -206,60 +223,62 @@ def is_forwarded(scope: Scope, headers: Headers) -> bool:
     """
     if scope.get("http_version") == "1.0":
         return True
-    return any(name in FORWARDED or name.startswith(FORWARDED_PREFIXES) for name in headers)
+    return any(name in PROXY_HEADERS or name.startswith(PROXY_HEADER_PREFIXES) for name in headers)
 
 
 def strip_port(host: str) -> str:
     """The name in a Host header, in lower case; all of it where what follows is no port.
 
-    >>> strip_port("LOCALHOST:8000"), strip_port("[::1]:80"), strip_port("[::1]")
-    ('localhost', '[::1]', '[::1]')
-    >>> strip_port("localhost:80@evil.example"), strip_port("localhost.")
-    ('localhost:80@evil.example', 'localhost.')
+    >>> strip_port("LOCALHOST:8000")
+    'localhost'
+    >>> strip_port("[::1]:80")
+    '[::1]'
+    >>> strip_port("localhost:80@evil.example")
+    'localhost:80@evil.example'
     """
     return HOST_PORT.sub("", host).lower()
 
 
-def add_headers(headers: MutableHeaders, path: str, visit: Visit) -> None:
-    """What every response carries."""
-    for name, value in HEADERS.items():
+def add_headers(headers: MutableHeaders, info: RequestInfo) -> None:
+    """Adds what every response carries."""
+    for name, value in SECURITY_HEADERS.items():
         headers[name] = value
-    headers["X-Request-Id"] = visit.id
+    headers["X-Request-Id"] = info.id
     headers.setdefault("Cache-Control", "no-store")
 
 
-def report_visit(scope: Scope, visit: Visit) -> None:
-    """A line in the log and the metrics: no address, no query, no names of files. Of an error that is ours to
-    cure also where it arose.
+def log_request(scope: Scope, info: RequestInfo) -> None:
+    """Writes a line into the log and counts the request: no address, no query, no names of files.
+
+    Of a failure of the service the log also says where it arose.
     """
-    route, metrics = getattr(scope.get("route"), "path", "-"), scope["app"].state.service.metrics
-    seconds, method = (
-        time.perf_counter() - visit.began,
-        scope["method"] if scope["method"] in METHODS else "-",
-    )
-    metrics.requests.labels(method, route, visit.status).inc()
+    route = getattr(scope.get("route"), "path", "-")
+    metrics = scope["app"].state.service.metrics
+    seconds = time.perf_counter() - info.began
+    method = scope["method"] if scope["method"] in METHODS else "-"
+    metrics.requests.labels(method, route, info.status).inc()
     metrics.seconds.labels(route).observe(seconds)
-    problem = visit.error and translate(visit.error)
-    if problem:
-        metrics.problems.labels(problem.kind).inc()
     facts = {
         "method": method,
         "route": route,
-        "status": visit.status,
+        "status": info.status,
         "ms": round(1000 * seconds, 1),
-        "who": visit.who,
-        "request": visit.id,
+        "who": info.who,
+        "request": info.id,
     }
-    kind = (
-        None if visit.who else "nobody known"
-    )  # who is known has a limit of requests; all others together have one of lines
-    log.info(json.dumps(facts | ({"problem": problem.kind} if problem else {})), extra={"kind": kind})
-    if problem and problem.status_code >= 500 and problem.kind != "busy":
-        log.error(
-            json.dumps({"request": visit.id, "error": f"{type(visit.error).__name__}: {visit.error}"}),
-            exc_info=visit.error if problem.kind == "bug" else None,
-            extra={"kind": "failures"},
-        )
+    problem = None if info.error is None else translate(info.error)
+    if problem is not None:
+        facts["problem"] = problem.kind
+        metrics.problems.labels(problem.kind).inc()
+    # Each key has a limit of requests. All requests without one share a limit of log lines.
+    kind = None if info.who else "nobody known"
+    log.info(json.dumps(facts), extra={"kind": kind})
+    if problem is not None and problem.status_code >= 500 and problem.kind != "busy":
+        log_failure(info, problem)
 
 
-METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+def log_failure(info: RequestInfo, problem: ProblemError) -> None:
+    """Writes what failed into the log, with a traceback where it is a bug."""
+    message = {"request": info.id, "error": f"{type(info.error).__name__}: {info.error}"}
+    trace = info.error if problem.kind == "bug" else None
+    log.error(json.dumps(message), exc_info=trace, extra={"kind": "failures"})

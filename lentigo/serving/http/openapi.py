@@ -1,4 +1,4 @@
-"""The interface as an OpenAPI document: what FastAPI finds, with every problem that a route may answer
+"""The interface as an OpenAPI document: what FastAPI finds, and every problem that a route may respond
 with.
 """
 
@@ -12,9 +12,9 @@ from fastapi.openapi.utils import get_openapi
 from lentigo.serving.http import schemas
 from lentigo.serving.http.problems import MEDIA_TYPE
 
-ALWAYS = (400, 403, 408, 413, 500)
-KEYED = (401, 429, 503)
-WORDS = {
+ALWAYS = (400, 403, 408, 413, 500)  # statuses of problems of every route
+KEYED = (401, 429, 503)  # of routes that may need a key
+DESCRIPTIONS = {
     400: "The request cannot be read.",
     401: "No key, or one that is not valid.",
     403: "The key is not for that, or another site asks.",
@@ -28,15 +28,25 @@ WORDS = {
     500: "A bug.",
     503: "The queue is full or the store does not answer; see Retry-After.",
 }
-DESCRIPTION = "Benign or malignant, for photographs of skin lesions. A research tool, not a medical device: no diagnosis, no treatment decision."
+RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
+WITH_RETRY = (429, 503)
+SUMMARY = (
+    "Benign or malignant, for photographs of skin lesions. A research tool, not a medical device: no "
+    "diagnosis, no treatment decision."
+)
 
 
 def describe_interface(app: FastAPI) -> dict[str, Any]:
-    """The document, made once."""
+    """Makes the document, once.
+
+    Args:
+        app: the application with its routes.
+
+    Returns:
+        The document as JSON.
+    """
     if app.openapi_schema is None:
-        document = get_openapi(
-            title=app.title, version=app.version, description=DESCRIPTION, routes=app.routes
-        )
+        document = get_openapi(title=app.title, version=app.version, description=SUMMARY, routes=app.routes)
         parts = document["components"]["schemas"]
         parts["Problem"] = schemas.Problem.model_json_schema(ref_template="#/components/schemas/{model}")
         for name in ("HTTPValidationError", "ValidationError"):
@@ -49,22 +59,22 @@ def describe_interface(app: FastAPI) -> dict[str, Any]:
 
 
 def add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Every problem that an operation may answer with."""
+    """Adds every problem that an operation may respond with."""
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted(list_statuses(path, method, operation)):
-        retry = (
-            {"Retry-After": {"schema": {"type": "integer"}, "description": "Seconds."}}
-            if status in (429, 503)
-            else {}
-        )
-        operation["responses"][str(status)] = {"description": WORDS[status], "content": problem} | (
-            {"headers": retry} if retry else {}
-        )
+        response: dict[str, Any] = {"description": DESCRIPTIONS[status], "content": problem}
+        if status in WITH_RETRY:
+            response["headers"] = RETRY_AFTER
+        operation["responses"][str(status)] = response
 
 
 def list_statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]:
     """The statuses of those problems."""
-    statuses = {*ALWAYS, *(KEYED if "security" in operation else ()), *((503,) if path == "/readyz" else ())}
+    statuses = set(ALWAYS)
+    if "security" in operation:
+        statuses.update(KEYED)
+    if path == "/readyz":
+        statuses.add(503)
     if path.startswith("/v1"):
         statuses.add(422)
     if "{id}" in path:

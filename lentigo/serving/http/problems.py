@@ -16,8 +16,9 @@ from starlette.routing import BaseRoute, Match
 from lentigo.errors import SpaceError, StoreError, UsageError
 
 MEDIA_TYPE = "application/problem+json"
-RETRY = 2  # seconds after which what is busy or gone may be asked again
-TITLES = {  # by kind, which is the end of a problem's type: status and title
+RETRY_SECONDS = 2  # after which a request to what is busy or gone may be sent again
+MAX_ERRORS = 3  # of a request that the detail names
+KINDS = {  # by kind, which is the end of a problem's type: status and title
     "broken-request": (400, "The request cannot be read"),
     "no-key": (401, "A key is needed"),
     "not-allowed": (403, "This key may not do that"),
@@ -38,7 +39,7 @@ TITLES = {  # by kind, which is the end of a problem's type: status and title
     "busy": (503, "The service is busy"),
     "no-store": (503, "The store does not answer"),
 }
-BY_STATUS = {
+KIND_BY_STATUS = {
     400: "broken-request",
     401: "no-key",
     403: "not-allowed",
@@ -50,33 +51,49 @@ BY_STATUS = {
 }
 
 
+EXTRA_HEADERS = {  # by status
+    401: {"WWW-Authenticate": "Bearer"},
+    503: {"Retry-After": str(RETRY_SECONDS)},
+}
+
+
 class ProblemError(HTTPException):
-    """A request that is not granted: `kind` of `TITLES`, `detail` in one line, and members that the problem
-    has besides.
-    """
+    """A request that is not granted."""
 
     def __init__(
         self, kind: str, detail: str, *, headers: Mapping[str, str] | None = None, **members: Any
     ) -> None:
-        self.kind, self.members = kind, members
-        status = TITLES[kind][0]
-        retry = (
-            {"Retry-After": str(RETRY)}
-            if status == 503
-            else {"WWW-Authenticate": "Bearer"}
-            if status == 401
-            else {}
-        )
-        super().__init__(status, detail, headers=retry | dict(headers or {}))
+        """Names the problem.
+
+        Args:
+            kind: a key of `KINDS`.
+            detail: what, what was expected and the cure, in one line.
+            headers: further headers of the response.
+            members: further members of the problem's JSON.
+        """
+        self.kind = kind
+        self.members = members
+        status, _ = KINDS[kind]
+        all_headers = dict(EXTRA_HEADERS.get(status, {}))
+        all_headers.update(headers or {})
+        super().__init__(status, detail, headers=all_headers)
 
 
 def describe_problem(kind: str, detail: str, **members: Any) -> dict[str, Any]:
-    """The members of a problem, without `instance`.
+    """Writes a problem as JSON.
+
+    Args:
+        kind: a key of `KINDS`.
+        detail: what is wrong, in one line.
+        members: further members.
+
+    Returns:
+        The members of RFC 9457, without `instance`.
 
     >>> describe_problem("busy", "200 photographs wait already")["status"]
     503
     """
-    status, title = TITLES[kind]
+    status, title = KINDS[kind]
     return {
         "type": f"urn:lentigo:problem:{kind}",
         "title": title,
@@ -86,19 +103,36 @@ def describe_problem(kind: str, detail: str, **members: Any) -> dict[str, Any]:
     }
 
 
-def answer_problem(error: ProblemError, visit: str) -> JSONResponse:
-    """The response to a request, whose id is `visit`."""
-    members = describe_problem(error.kind, error.detail, **error.members) | {"instance": f"urn:uuid:{visit}"}
+def make_problem_response(error: ProblemError, request_id: str) -> JSONResponse:
+    """Makes the response to a request that is not granted.
+
+    Args:
+        error: the problem.
+        request_id: the id of the request in the log.
+
+    Returns:
+        The response, of the type `MEDIA_TYPE`.
+    """
+    members = describe_problem(error.kind, error.detail, **error.members) | {
+        "instance": f"urn:uuid:{request_id}"
+    }
     return JSONResponse(members, error.status_code, headers=dict(error.headers or {}), media_type=MEDIA_TYPE)
 
 
 def translate(error: Exception) -> ProblemError:
-    """Any error as a problem; what is not one of ours says nothing of itself."""
+    """Turns any error into a problem.
+
+    Args:
+        error: what was raised.
+
+    Returns:
+        The problem; where the error is not one of ours, it says nothing of it.
+    """
     if isinstance(error, ProblemError):
         return error
     if isinstance(error, HTTPException):
-        known = BY_STATUS.get(error.status_code, "broken-request")
-        return ProblemError(known, str(error.detail), headers=error.headers)
+        kind = KIND_BY_STATUS.get(error.status_code, "broken-request")
+        return ProblemError(kind, str(error.detail), headers=error.headers)
     if isinstance(error, RequestValidationError):
         return explain_invalid(error)
     if isinstance(error, UsageError):
@@ -109,31 +143,37 @@ def translate(error: Exception) -> ProblemError:
 
 
 def explain_invalid(error: RequestValidationError) -> ProblemError:
-    """Which values are not as expected, without the values: they may be what must not be logged."""
-    errors = [{"where": ".".join(map(str, item["loc"])), "message": item["msg"]} for item in error.errors()]
-    return ProblemError(
-        "invalid", "; ".join(f"{item['where']}: {item['message']}" for item in errors[:3]), errors=errors
-    )
+    """Names the values that are not as expected, without the values: they may be what must not be logged."""
+    errors = []
+    for item in error.errors():
+        where = ".".join(str(part) for part in item["loc"])
+        errors.append({"where": where, "message": item["msg"]})
+    detail = "; ".join(f"{item['where']}: {item['message']}" for item in errors[:MAX_ERRORS])
+    return ProblemError("invalid", detail, errors=errors)
 
 
 def find_methods(routes: Iterable[BaseRoute], request: Request) -> set[str]:
-    """The methods of an address, of whatever routes it has."""
-    return {
-        method
-        for route in routes
-        if route.matches(request.scope)[0] is not Match.NONE
-        for method in getattr(route, "methods", None) or ()
-    }
+    """The methods that any route of an address takes."""
+    methods: set[str] = set()
+    for route in routes:
+        match, _ = route.matches(request.scope)
+        if match is not Match.NONE:
+            methods.update(getattr(route, "methods", None) or ())
+    return methods
 
 
 def install_problems(app: FastAPI, routes: Sequence[BaseRoute]) -> None:
-    """Makes an app with these routes answer every error with a problem; what is unexpected is left to the
-    guard, who logs it.
+    """Makes an application respond to every error with a problem. Unexpected errors are left to the
+    middleware, which logs them.
+
+    Args:
+        app: the application.
+        routes: its routes.
     """
 
     async def respond(request: Request, error: Exception) -> JSONResponse:
-        request.state.visit.error = error
-        response = answer_problem(translate(error), request.state.visit.id)
+        request.state.info.error = error
+        response = make_problem_response(translate(error), request.state.info.id)
         if response.status_code == 405:
             response.headers["Allow"] = ", ".join(sorted(find_methods(routes, request)))
         return response

@@ -1,5 +1,5 @@
-"""Schemas: what goes in and comes out, as OpenAPI describes it. Answers are written by `answers.py`; tests
-hold the two together.
+"""Schemas: what goes in and comes out, as OpenAPI describes it. The JSON itself is written by
+`lentigo.serving.predictions`; tests hold the two together.
 """
 
 from __future__ import annotations
@@ -91,9 +91,9 @@ class Measures(BaseModel):
 
 
 class Prediction(BaseModel):
-    """One photograph's answer. `probability` is P(malignant), calibrated; `heatmap` what each cell of a grid
-    over the photograph adds to the logit; `heatmap_centres` what its columns, and its rows, look at, as
-    shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
+    """What the model says of one photograph. `probability` is P(malignant), calibrated; `heatmap` what each
+    cell of a grid over the photograph adds to the logit; `heatmap_centres` what its columns, and its rows,
+    look at, as shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
 
     id: Id
     created: datetime
@@ -123,7 +123,7 @@ class Prediction(BaseModel):
 
 
 class Predictions(BaseModel):
-    """The answers, and beside them what could not be answered; both in the order sent."""
+    """The predictions, and beside them the photographs that have none; both in the order sent."""
 
     predictions: list[Prediction]
     problems: list[ImageProblem]

@@ -1,5 +1,5 @@
-"""Uploads: a multipart form read as it arrives, no further than its limits, and never onto the disk. Names of
-files are not looked at.
+"""Uploads: a multipart form, read as it arrives, no further than its limits, and never onto the disk. Names
+of files are not read.
 """
 
 from __future__ import annotations
@@ -16,25 +16,37 @@ from lentigo.errors import UsageError
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.settings import Settings
 
-PHOTOS, FIELDS = "photos", ("lesion", "taken", "mm_per_pixel")
-DAY = re.compile(
-    r"\d{4}-\d\d-\d\d([Tt ]|$)", re.ASCII
-)  # how dates of RFC 3339 begin; Python reads others too
-LONGEST_FIELD = 200  # bytes
-LONGEST_HEAD = 4_000  # bytes of a part's headers
+PHOTOS = "photos"  # the field of the form that holds the images
+FIELDS = ("lesion", "taken", "mm_per_pixel")  # the other fields, once at most
+DATE_START = re.compile(r"\d{4}-\d\d-\d\d([Tt ]|$)", re.ASCII)  # of RFC 3339; Python reads other dates too
+MAX_FIELD_BYTES = 200
+MAX_HEAD_BYTES = 4_000  # of a part's headers
+MAX_BOUNDARY_BYTES = 70  # RFC 2046, section 5.1.1
+MAX_MM_PER_PIXEL = 10
 
 
 @dataclass(eq=False)
 class Form:
-    """The photographs of a request in the order sent, as files, and what was said of them all."""
+    """The form of a request.
 
-    photos: list[bytearray] = field(default_factory=list)
+    Args:
+        images: the bytes of the image files, in the order sent.
+        fields: the other fields.
+    """
+
+    images: list[bytearray] = field(default_factory=list)
     fields: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Details:
-    """What a request says of its photographs: the lesion's id, when they were taken, and their scale."""
+    """What a request says of its photographs.
+
+    Args:
+        lesion: the id of the lesion that they show.
+        taken: when they were taken.
+        mm_per_pixel: their scale, in millimetres of a pixel.
+    """
 
     lesion: str | None = None
     taken: datetime | None = None
@@ -45,8 +57,10 @@ class FormParser:
     """Takes a form piece by piece. Raises `ProblemError` as soon as it is broken or beyond a limit."""
 
     def __init__(self, boundary: bytes, settings: Settings) -> None:
-        self.form, self.settings, self.ended = Form(), settings, False
-        self.name, self.head_field, self.head, self.head_size, self.text = "", b"", {}, 0, bytearray()
+        self.form = Form()
+        self.settings = settings
+        self.is_complete = False
+        self.begin_part()
         self.parser = MultipartParser(
             boundary,
             {
@@ -57,7 +71,7 @@ class FormParser:
                 "on_headers_finished": self.name_part,
                 "on_part_data": self.add_data,
                 "on_part_end": self.end_part,
-                "on_end": self.end,
+                "on_end": self.end_form,
             },
         )
 
@@ -73,17 +87,22 @@ class FormParser:
 
     def finish(self) -> Form:
         """The form, once all of it has been fed."""
-        if not self.ended:
+        if not self.is_complete:
             raise ProblemError("broken-request", "the form ends too early; send it again")
-        if not self.form.photos:
+        if not self.form.images:
             raise ProblemError(
                 "invalid",
-                f"no photograph was sent; expected 1 to {self.settings.most_photos} in the field {PHOTOS!r}",
+                f"no photograph was sent; expected 1 to {self.settings.max_images} in the field {PHOTOS!r}",
             )
         return self.form
 
     def begin_part(self) -> None:
-        self.name, self.head_field, self.head, self.head_size, self.text = "", b"", {}, 0, bytearray()
+        """A part begins: nothing is known of it yet."""
+        self.name = ""
+        self.head_field = b""
+        self.head: dict[bytes, bytes] = {}
+        self.head_size = 0
+        self.text = bytearray()
 
     def add_head_field(self, data: bytes, start: int, end: int) -> None:
         self.count_head(end - start)
@@ -95,26 +114,25 @@ class FormParser:
         self.head[name] = self.head.get(name, b"") + data[start:end]
 
     def count_head(self, size: int) -> None:
+        """Raises `ProblemError` where the headers of a part are too long."""
         self.head_size += size
-        if self.head_size > LONGEST_HEAD:
-            raise ProblemError("too-large", f"the head of a part has more than {LONGEST_HEAD} bytes")
+        if self.head_size > MAX_HEAD_BYTES:
+            raise ProblemError("too-large", f"the head of a part has more than {MAX_HEAD_BYTES} bytes")
 
     def end_head(self) -> None:
         self.head_field = b""
 
     def name_part(self) -> None:
-        self.name = (
-            parse_options_header(self.head.get(b"content-disposition", b""))[1]
-            .get(b"name", b"")
-            .decode("utf-8", "replace")
-        )
+        """The headers of a part have ended: which field it is."""
+        _, options = parse_options_header(self.head.get(b"content-disposition", b""))
+        self.name = options.get(b"name", b"").decode("utf-8", "replace")
         if self.name == PHOTOS:
-            if len(self.form.photos) == self.settings.most_photos:
+            if len(self.form.images) == self.settings.max_images:
                 raise ProblemError(
                     "too-large",
-                    f"more than {self.settings.most_photos} photographs; send them in several requests",
+                    f"more than {self.settings.max_images} photographs; send them in several requests",
                 )
-            self.form.photos.append(bytearray())
+            self.form.images.append(bytearray())
         elif self.name not in FIELDS or self.name in self.form.fields:
             raise ProblemError(
                 "invalid",
@@ -124,38 +142,51 @@ class FormParser:
 
     def add_data(self, data: bytes, start: int, end: int) -> None:
         if self.name != PHOTOS:
-            if len(self.text) + end - start > LONGEST_FIELD:
+            if len(self.text) + end - start > MAX_FIELD_BYTES:
                 raise ProblemError(
                     "invalid",
-                    f"{self.name}: more than {LONGEST_FIELD} bytes; expected a value of a word or two",
+                    f"{self.name}: more than {MAX_FIELD_BYTES} bytes; expected a value of a word or two",
                 )
             self.text += data[start:end]
             return
-        photo = self.form.photos[-1]
-        if len(photo) + end - start > self.settings.most_bytes:
+        image = self.form.images[-1]
+        if len(image) + end - start > self.settings.max_image_bytes:
             raise ProblemError(
                 "too-large",
-                f"photograph {len(self.form.photos) - 1}: more than {self.settings.most_bytes} bytes; send "
+                f"photograph {len(self.form.images) - 1}: more than {self.settings.max_image_bytes} bytes; "
+                "send "
                 "a smaller one",
             )
-        photo += data[start:end]
+        image += data[start:end]
 
     def end_part(self) -> None:
         if self.name != PHOTOS:
             self.form.fields[self.name] = self.text.decode("utf-8", "replace")
 
-    def end(self) -> None:
-        self.ended = True
+    def end_form(self) -> None:
+        self.is_complete = True
 
 
 async def read_form(content_type: str, pieces: AsyncIterator[bytes], settings: Settings) -> Form:
-    """The form of a request. Raises `ProblemError`."""
+    """Reads the form of a request.
+
+    Args:
+        content_type: the header of that name.
+        pieces: the body, piece by piece.
+        settings: the limits.
+
+    Returns:
+        The form, with at least one image.
+
+    Raises:
+        ProblemError: it is no form, broken, or beyond a limit.
+    """
     kind, options = parse_options_header(content_type)
     if kind != b"multipart/form-data":
         raise ProblemError(
             "no-form", f"expected multipart/form-data with photographs in the field {PHOTOS!r}"
         )
-    if not 1 <= len(options.get(b"boundary", b"")) <= 70:  # RFC 2046, section 5.1.1
+    if not 1 <= len(options.get(b"boundary", b"")) <= MAX_BOUNDARY_BYTES:
         raise ProblemError(
             "broken-request", "the form has no boundary; expected multipart/form-data; boundary=..."
         )
@@ -166,26 +197,48 @@ async def read_form(content_type: str, pieces: AsyncIterator[bytes], settings: S
 
 
 def read_details(fields: dict[str, str]) -> Details:
-    """What the form says of its photographs; an empty field is one that was not sent. Raises `UsageError`."""
-    taken, scale = fields.get("taken"), fields.get("mm_per_pixel")
+    """Reads what a form says of its photographs.
+
+    Args:
+        fields: the fields of the form; an empty one is one that was not sent.
+
+    Returns:
+        The details.
+
+    Raises:
+        UsageError: a value is not as expected.
+    """
+    taken = fields.get("taken")
+    scale = fields.get("mm_per_pixel")
     return Details(
-        fields.get("lesion") or None,
-        read_moment(taken) if taken else None,
-        read_scale(scale) if scale else None,
+        lesion=fields.get("lesion") or None,
+        taken=read_moment(taken) if taken else None,
+        mm_per_pixel=read_scale(scale) if scale else None,
     )
 
 
 def read_moment(text: str) -> datetime:
-    """A date or a moment of ISO 8601 as UTC; one without a zone is in UTC.
+    """Reads a date or a moment of ISO 8601.
+
+    Args:
+        text: such as 2026-08-01 or 2026-08-01T12:30:00Z; without a zone it is in UTC.
+
+    Returns:
+        An aware datetime in UTC.
+
+    Raises:
+        UsageError: the text is no such moment.
 
     >>> read_moment("2026-08-01").isoformat()
     '2026-08-01T00:00:00+00:00'
     """
     try:
-        if not DAY.match(text):
+        if not DATE_START.match(text):
             raise ValueError(text)
         moment = datetime.fromisoformat(text)
-        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if moment.tzinfo is None:
+            return moment.replace(tzinfo=UTC)
+        return moment.astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise UsageError(
             "taken: expected a date such as 2026-08-01, or a moment such as 2026-08-01T12:30:00Z"
@@ -193,11 +246,11 @@ def read_moment(text: str) -> datetime:
 
 
 def read_scale(text: str) -> float:
-    """Millimetres of a pixel."""
+    """Reads millimetres of a pixel. Raises `UsageError`."""
     try:
         scale = float(text)
     except ValueError:
         scale = 0.0
-    if not 0 < scale < 10:
+    if not 0 < scale < MAX_MM_PER_PIXEL:
         raise UsageError("mm_per_pixel: expected millimetres of one pixel, such as 0.02")
     return scale
