@@ -201,7 +201,7 @@ def test_who_forgets_waits_until_nothing_is_being_kept(tmp_path):
         folder.try_sharing(),
         folder.try_sharing(),
         pytest.raises(SpaceError, match="call again"),
-        folder.lock_alone(patience=0.05),
+        folder.lock_alone(max_seconds=0.05),
     ):
         pass
     with folder.lock_alone():

@@ -21,11 +21,11 @@ from lentigo.errors import LentigoError, StoreError, UsageError
 from lentigo.serving.store.migrations import REVISION, move_forward, read_revision
 
 EXPECTED = "expected sqlite:///FILE or postgresql://USER@HOST/NAME"
-PATIENCE = 30  # seconds that a statement waits for another's lock
-POOL = {"pool_size": 8, "max_overflow": 32, "pool_timeout": PATIENCE}
+LOCK_SECONDS = 30  # that a statement waits for another's lock
+CONNECTION_POOL = {"pool_size": 8, "max_overflow": 32, "pool_timeout": LOCK_SECONDS}
 IMMEDIATE = "lentigo_immediate"  # an execution option: a transaction that will write takes its lock at once
 MIGRATION_LOCK = 0x6C656E7469676F  # of PostgreSQL, "lentigo"
-SURE = "-c timezone=UTC -c synchronous_commit=on -c lock_timeout=30s"
+SERVER_OPTIONS = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={LOCK_SECONDS}s"
 
 
 class Database:
@@ -38,7 +38,7 @@ class Database:
         self.url = check_url(url)
         self.place = name_place(self.url)
         self.is_file = self.url.get_backend_name() == "sqlite"
-        self.engine = open_file(Path(self.url.database)) if self.is_file else open_server(self.url)
+        self.engine = open_file(Path(self.url.database or "")) if self.is_file else open_server(self.url)
         self.writer = self.engine.execution_options(**{IMMEDIATE: True})
 
     def prepare(self) -> None:
@@ -58,10 +58,14 @@ class Database:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
                 move_forward(connection, self.place)
 
-    def run_pragma(self, words: str) -> None:
-        """A pragma of SQLite that stands outside of transactions."""
+    def run_pragma(self, pragma: str) -> None:
+        """Runs a pragma of SQLite outside of transactions.
+
+        Args:
+            pragma: what follows the word PRAGMA.
+        """
         with closing(self.engine.raw_connection()) as connection:
-            connection.cursor().execute(f"PRAGMA {words}").close()
+            connection.cursor().execute(f"PRAGMA {pragma}").close()
 
     @contextmanager
     def name_failure(self) -> Iterator[None]:
@@ -87,8 +91,10 @@ class Database:
 
     def describe(self, error: Exception) -> str:
         """What the database said, in one line and without the password."""
-        words = " ".join(str(getattr(error, "orig", None) or error).split())
-        return words.replace(self.url.password, "***") if self.url.password else words
+        message = " ".join(str(getattr(error, "orig", None) or error).split())
+        if self.url.password:
+            message = message.replace(self.url.password, "***")
+        return message
 
 
 def check_url(url: str) -> URL:
@@ -119,29 +125,28 @@ def name_place(url: URL) -> str:
 
 def open_server(url: URL) -> Engine:
     """PostgreSQL by psycopg 3. Connections that its restart broke are found and replaced before use."""
-    usual = {
+    defaults = {
         "connect_timeout": 10,
         "keepalives_idle": 30,
-        "tcp_user_timeout": 1000 * PATIENCE,
+        "tcp_user_timeout": 1000 * LOCK_SECONDS,
         "application_name": "lentigo",
         "client_encoding": "utf8",
     }
+    arguments = {key: value for key, value in defaults.items() if key not in url.query}
     given = url.query.get("options", "")
-    options = {key: value for key, value in usual.items() if key not in url.query} | {
-        "options": f"{SURE} {given}".strip()
-    }
+    arguments["options"] = f"{SERVER_OPTIONS} {given}".strip()
     return create_engine(
         url.difference_update_query(["options"]),
         pool_pre_ping=True,
-        connect_args=options,
+        connect_args=arguments,
         hide_parameters=True,
         json_serializer=dump,
-        **POOL,
+        **CONNECTION_POOL,
     )
 
 
 def open_file(path: Path) -> Engine:
-    """A file of SQLite, made for its owner alone where it is not there. Answers are on disk before a write is
+    """A file of SQLite, made for its owner alone where it is not there. A write is on disk before it is
     acknowledged.
 
     A file that was deleted or replaced is noticed before the next use: SQLite itself would go on writing to
@@ -154,7 +159,7 @@ def open_file(path: Path) -> Engine:
         poolclass=QueuePool,
         hide_parameters=True,
         json_serializer=dump,
-        **POOL,
+        **CONNECTION_POOL,
     )
 
     @event.listens_for(engine, "connect")
@@ -168,9 +173,8 @@ def open_file(path: Path) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        connection.exec_driver_sql(
-            "BEGIN IMMEDIATE" if connection.get_execution_options().get(IMMEDIATE) else "BEGIN"
-        )
+        will_write = connection.get_execution_options().get(IMMEDIATE)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if will_write else "BEGIN")
 
     return engine
 
@@ -190,7 +194,11 @@ def connect_file(path: Path) -> sqlite3.Connection:
     overwritten.
     """
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False
+        f"{path.as_uri()}?mode=rw",
+        uri=True,
+        timeout=LOCK_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
     )
     for pragma in ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")

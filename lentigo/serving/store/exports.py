@@ -11,7 +11,7 @@ from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.serving.predictions import write_record
 from lentigo.serving.store.records import Record
 
-PLAIN = (
+RECORD_COLUMNS = (
     "id",
     "created",
     "model",
@@ -29,7 +29,7 @@ PLAIN = (
     "warnings",
     "kept",
 )
-MEASURED = (
+MEASURE_COLUMNS = (
     "area_px",
     "area_share",
     "area_mm2",
@@ -41,27 +41,35 @@ MEASURED = (
     "colour_spread",
     "cut_off",
 )
-REVIEWED = ("created", "who", "verdict", "note")
-COLUMNS = (*PLAIN, *MEASURED, *(f"review_{name}" for name in REVIEWED))
+REVIEW_COLUMNS = ("created", "who", "verdict", "note")
+COLUMNS = (*RECORD_COLUMNS, *MEASURE_COLUMNS, *(f"review_{name}" for name in REVIEW_COLUMNS))
 
 
 def write_table(records: Iterable[Record]) -> Iterator[str]:
-    """Lines of a CSV file, its head first (RFC 4180)."""
+    """Writes records as CSV (RFC 4180).
+
+    Args:
+        records: the records, each with its last review.
+
+    Yields:
+        Lines with their ends, the head first.
+    """
     yield write_line(COLUMNS)
     for record in records:
         yield write_line(list_cells(record))
 
 
 def list_cells(record: Record) -> Iterator[Any]:
-    """The cells of a record."""
-    shown = write_record(record)
-    for part, names in (
-        (shown, PLAIN),
-        (shown["measures"] or {}, MEASURED),
-        (shown["review"] or {}, REVIEWED),
-    ):
-        for name in names:
-            yield neutralise(part.get(name))
+    """The cells of a record, in the order of `COLUMNS`."""
+    facts = write_record(record)
+    measures = facts["measures"] or {}
+    review = facts["review"] or {}
+    for name in RECORD_COLUMNS:
+        yield neutralise(facts.get(name))
+    for name in MEASURE_COLUMNS:
+        yield neutralise(measures.get(name))
+    for name in REVIEW_COLUMNS:
+        yield neutralise(review.get(name))
 
 
 def write_line(cells: Iterable[Any]) -> str:

@@ -21,16 +21,16 @@ from lentigo.images.photographs import hold_pixels
 from lentigo.images.problems import Problem
 from lentigo.serving.store.locks import FolderLock
 
-QUALITY = 95  # of the JPEG, with colours at full resolution
+JPEG_QUALITY = 95  # with colours at full resolution
 SUFFIX = ".jpg"
-PART = f".part{SUFFIX}"  # how the name of a file ends that `write_whole` has not finished
-PATIENCE = 300.0  # seconds for which whoever forgets waits for those who keep
+UNFINISHED_SUFFIX = f".part{SUFFIX}"  # of a file that `write_whole` has not finished
+MAX_WAIT_SECONDS = 300.0  # for which whoever forgets waits for those who keep
 SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 class ImageFolder:
-    """A folder of kept photographs, for its owner's eyes alone; safe to share by threads and processes. Made
-    when the first one is kept.
+    """A folder of kept photographs that only its owner can read; safe to share by threads and processes. It
+    is made when the first photograph is kept.
     """
 
     def __init__(self, folder: str | Path) -> None:
@@ -40,8 +40,13 @@ class ImageFolder:
         """Keeps a photograph, whole and on disk before this returns, or not at all; one that is kept already
         stays.
 
-        `content` is the original file, `sha256` its hash. Raises `ImageError` for what is no photograph,
-        `SpaceError` where the disk is full.
+        Args:
+            sha256: the hash of the original file.
+            content: the original file.
+
+        Raises:
+            ImageError: it is no photograph.
+            SpaceError: the disk is full.
         """
         path = self._locate(sha256)
         if path.exists():
@@ -52,38 +57,61 @@ class ImageFolder:
             write_whole(path) as temporary,
             os.fdopen(os.open(temporary, os.O_CREAT | os.O_RDWR | os.O_TRUNC, 0o600), "r+b") as file,
         ):
-            Image.fromarray(pixels).save(file, "JPEG", quality=QUALITY, subsampling=0)
+            Image.fromarray(pixels).save(file, "JPEG", quality=JPEG_QUALITY, subsampling=0)
             file.flush()
             os.fsync(file.fileno())
 
     def try_sharing(self) -> FolderLock | None:
-        """A lock to be held from before photographs are kept until their records are written; None while
-        somebody forgets, or waits to.
+        """Takes a lock, to be held from before photographs are kept until their records are written.
 
-        Raises `SpaceError` where the folder cannot be written.
+        Returns:
+            The lock; None while somebody forgets photographs, or waits to.
+
+        Raises:
+            SpaceError: the folder cannot be written.
         """
         self._make()
         return FolderLock.try_locking(self.folder, alone=False)
 
     @contextmanager
-    def lock_alone(self, patience: float = PATIENCE) -> Iterator[None]:
-        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes. Raises
-        `SpaceError` where that takes too long.
+    def lock_alone(self, max_seconds: float = MAX_WAIT_SECONDS) -> Iterator[None]:
+        """Waits until nothing is being kept, and holds back whoever wants to keep, in all processes.
+
+        Args:
+            max_seconds: how long to wait.
+
+        Raises:
+            SpaceError: it took longer.
         """
         self._make()
-        with FolderLock.lock_alone(self.folder, patience):
+        with FolderLock.lock_alone(self.folder, max_seconds):
             yield
 
     def get(self, sha256: str) -> bytes | None:
-        """The JPEG of a photograph, None where it is not kept."""
+        """Reads a photograph.
+
+        Args:
+            sha256: the hash of the original file.
+
+        Returns:
+            The bytes of a JPEG, None where it is not kept.
+        """
         try:
             return self._locate(sha256).read_bytes()
         except FileNotFoundError:
             return None
 
     def remove(self, sha256: str) -> bool:
-        """Removes a photograph; False where it was not kept. Raises `SpaceError` where the folder cannot be
-        written.
+        """Removes a photograph.
+
+        Args:
+            sha256: the hash of the original file.
+
+        Returns:
+            False where it was not kept.
+
+        Raises:
+            SpaceError: the folder cannot be written.
         """
         path = self._locate(sha256)
         with name_full_disk(path):
@@ -94,32 +122,43 @@ class ImageFolder:
         return True
 
     def find_strays(self, named: Set[str]) -> list[str]:
-        """The hashes of kept photographs that are not `named` by any record, as a crash may leave them; to be
-        asked with the folder locked (`lock_alone`).
+        """Finds kept photographs that no record names, as a crash may leave them; to be called with the
+        folder locked (`lock_alone`).
+
+        Args:
+            named: the hashes that records name.
+
+        Returns:
+            The hashes of the others, sorted.
         """
         if not self.folder.is_dir():
             return []
-        return sorted(
-            {path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)} - named
-        )
+        kept = {path.stem for path in self.folder.glob(f"*{SUFFIX}") if SHA256.fullmatch(path.stem)}
+        return sorted(kept - named)
 
     def tidy(self) -> None:
-        """Removes what a process that was killed had written in part, where nobody keeps photographs at this
+        """Removes unfinished files of processes that were killed, where nobody keeps photographs at this
         moment. To be called at a start.
         """
-        if self.folder.is_dir():
-            lock = FolderLock.try_locking(self.folder, alone=True)
-            if lock is not None:
-                with lock:
-                    self.remove_parts()
+        if not self.folder.is_dir():
+            return
+        lock = FolderLock.try_locking(self.folder, alone=True)
+        if lock is not None:
+            with lock:
+                self.remove_parts()
 
     def remove_parts(self) -> tuple[int, list[Problem]]:
-        """Removes what a process that was killed had written in part, and says how many; to be called with
-        the folder locked (`lock_alone`).
+        """Removes unfinished files of processes that were killed; to be called with the folder locked
+        (`lock_alone`).
+
+        Returns:
+            How many were removed, and a problem for each that could not be.
         """
         count = 0
-        problems = []
-        for path in self.folder.glob(f".*{PART}") if self.folder.is_dir() else ():
+        problems: list[Problem] = []
+        if not self.folder.is_dir():
+            return count, problems
+        for path in self.folder.glob(f".*{UNFINISHED_SUFFIX}"):
             try:
                 path.unlink(missing_ok=True)
                 count += 1

@@ -20,8 +20,9 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-GATE, LOCK = ".gate", ".lock"
-POLL_SECONDS = 0.02
+GATE = ".gate"  # the file that holds back those who come later
+LOCK = ".lock"
+POLL_SECONDS = 0.02  # between two looks at a lock
 
 
 class FolderLock:
@@ -48,8 +49,17 @@ class FolderLock:
 
     @classmethod
     def try_locking(cls, folder: Path, *, alone: bool) -> FolderLock | None:
-        """The lock of a folder that is there, None where somebody else has it or holds the gate. Raises
-        `SpaceError`.
+        """Locks a folder that is there, without waiting.
+
+        Args:
+            folder: the folder.
+            alone: whether nobody else may have the lock.
+
+        Returns:
+            The lock, None where somebody else has it or holds the gate.
+
+        Raises:
+            SpaceError: the folder cannot be written.
         """
         gate = open_locked(folder / GATE, alone=True)
         if gate is None:
@@ -59,16 +69,27 @@ class FolderLock:
         return None if lock is None else cls(lock)
 
     @classmethod
-    def lock_alone(cls, folder: Path, patience: float) -> FolderLock:
-        """The lock of a folder for one alone, who waits `patience` seconds at most. Raises `SpaceError`."""
-        deadline = time.monotonic() + patience
+    def lock_alone(cls, folder: Path, max_seconds: float) -> FolderLock:
+        """Locks a folder for one alone, and waits for it.
+
+        Args:
+            folder: the folder.
+            max_seconds: how long to wait at most.
+
+        Returns:
+            The lock.
+
+        Raises:
+            SpaceError: others had it for so long, or the folder cannot be written.
+        """
+        deadline = time.monotonic() + max_seconds
         files: list[int] = []
         for name in (GATE, LOCK):
             while (file := open_locked(folder / name, alone=True)) is None:
                 if time.monotonic() > deadline:
                     cls(*files).close()
                     raise SpaceError(
-                        f"{folder}: others have been writing into it for {patience:.0f} s; expected a "
+                        f"{folder}: others have been writing into it for {max_seconds:.0f} s; expected a "
                         "pause: call again"
                     )
                 time.sleep(POLL_SECONDS)
@@ -82,8 +103,9 @@ def open_locked(path: Path, *, alone: bool) -> int | None:
         file = os.open(path, os.O_CREAT | os.O_RDWR, 0o600)
     if fcntl is None:
         return file
+    mode = fcntl.LOCK_EX if alone else fcntl.LOCK_SH
     try:
-        fcntl.flock(file, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+        fcntl.flock(file, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(file)
         return None

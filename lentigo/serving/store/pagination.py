@@ -1,5 +1,5 @@
-"""Cursors: where a page of a list ended, so that the next one goes on there, whatever was added or deleted
-meanwhile.
+"""Pagination: a cursor says where a page of a list ended, so that the next one goes on there, whatever was
+added or deleted meanwhile.
 """
 
 from __future__ import annotations
@@ -7,40 +7,51 @@ from __future__ import annotations
 import base64
 import json
 from datetime import datetime
+from typing import Any
 
 from lentigo.errors import UsageError
 
-MOST_NUMBER = 2**63 - 1
+MAX_NUMBER = 2**63 - 1  # of a row
 
 
 def encode_cursor(number: int, created: datetime | None = None) -> str:
-    """Text, safe in a URL, that says which row a page ended with.
+    """Writes a cursor.
+
+    Args:
+        number: of the row that a page ended with.
+        created: the time of that row, where the list is ordered by time.
+
+    Returns:
+        Text that is safe in a URL.
 
     >>> decode_cursor(encode_cursor(7))
     (7, None)
     """
-    words = json.dumps([number, created and created.isoformat()])
-    return base64.urlsafe_b64encode(words.encode()).decode().rstrip("=")
+    moment = None if created is None else created.isoformat()
+    content = json.dumps([number, moment]).encode()
+    return base64.urlsafe_b64encode(content).decode().rstrip("=")
 
 
 def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | None]:
-    """The number and, where `timed`, the time of a row. Raises `UsageError` for what `encode_cursor` did not
-    write.
+    """Reads a cursor.
+
+    Args:
+        cursor: what `encode_cursor` wrote.
+        timed: whether the list is ordered by time.
+
+    Returns:
+        The number and, where `timed`, the time of a row.
+
+    Raises:
+        UsageError: it is no cursor of such a list.
     """
     try:
-        number, words = json.loads(
-            base64.b64decode(
-                cursor.encode("ascii") + b"=" * (-len(cursor) % 4), altchars=b"-_", validate=True
-            )
-        )
-        created = datetime.fromisoformat(words) if timed else words
-        if (
-            type(number) is not int
-            or not 0 <= number <= MOST_NUMBER
-            or (created is None or created.utcoffset() is None if timed else created is not None)
-        ):
+        padding = b"=" * (-len(cursor) % 4)
+        content = base64.b64decode(cursor.encode("ascii") + padding, altchars=b"-_", validate=True)
+        number, moment = json.loads(content)
+        if type(number) is not int or not 0 <= number <= MAX_NUMBER:
             raise ValueError(cursor)
-        return number, created
+        return number, read_moment(moment, timed)
     except (
         ValueError,
         TypeError,
@@ -50,3 +61,17 @@ def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | Non
             f"cursor {cursor[:80]!a} belongs to no page of this list; expected the one that the page before "
             "gave, or none to begin anew"
         ) from error
+
+
+def read_moment(moment: Any, timed: bool) -> datetime | None:
+    """The time in a cursor. Raises `ValueError` or `TypeError` where there is none but should be, or the
+    other way.
+    """
+    if not timed:
+        if moment is not None:
+            raise ValueError(moment)
+        return None
+    created = datetime.fromisoformat(moment)
+    if created.utcoffset() is None:
+        raise ValueError(moment)
+    return created

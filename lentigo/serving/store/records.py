@@ -17,14 +17,14 @@ VERDICTS = ("benign", "malignant", "uncertain")
 
 @dataclass(frozen=True)
 class Record:
-    """One answer about one photograph. `answer` is the prediction as `predict --json` writes it, without
+    """The prediction of one photograph. `answer` is the prediction as `predict --json` writes it, without
     image; `measures` the lesion's area, diameter and the like with their units; `heatmap` 7 x 7 numbers;
     `outline` polygons in pixels of the photograph.
 
-    `model_sha256` is the hash of the model's graph. `request` names the request that asked (its Idempotency-Key, else its own id) and `position` the
-    photograph within it: the pair is unique for a key, so that a request that is sent again is answered from
-    the store and never written twice. `fingerprint` is a hash of all that the request asked: another request
-    of that name has another one.
+    `model_sha256` is the hash of the model's graph. `request` names the request that asked (its
+    Idempotency-Key, else its own id) and `position` the photograph within it: the pair is unique for a key,
+    so that a request that is sent again is answered from the store and never written twice. `fingerprint` is
+    a hash of all that the request asked: another request of that name has another one.
     """
 
     id: str
@@ -136,7 +136,7 @@ class EventPage:
 @dataclass(frozen=True)
 class Forgotten:
     """What retention deleted: how many predictions and lesions, and the hashes of kept photographs that no
-    record names any more.
+    record names any more. The names of the fields are keys of `lentigo history --forget --json`.
     """
 
     predictions: int = 0

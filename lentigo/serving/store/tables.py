@@ -35,18 +35,23 @@ NAMES = {
 }
 
 
-class Words(TypeDecorator[str]):
+class BoundedText(TypeDecorator[str]):
     """Text of at most `length` characters. What either database would refuse is a `UsageError` in both."""
 
     impl = String
     cache_ok = True
 
+    def __init__(self, length: int) -> None:
+        super().__init__(length)
+        self.length = length
+
     def process_bind_param(self, value: str | None, dialect: Any) -> str | None:
         if value is None:
             return None
-        if len(value) > self.impl.length:
-            raise UsageError(f"a text has {len(value)} characters; expected at most {self.impl.length} here")
-        if "\0" in value or any("\ud800" <= character <= "\udfff" for character in value):
+        if len(value) > self.length:
+            raise UsageError(f"a text has {len(value)} characters; expected at most {self.length} here")
+        has_surrogate = any("\ud800" <= character <= "\udfff" for character in value)
+        if "\0" in value or has_surrogate:
             raise UsageError(
                 f"a text ({value[:40]!a}) holds a zero or half a character; expected text in Unicode"
             )
@@ -79,9 +84,8 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-Number = BigInteger().with_variant(
-    Integer, "sqlite"
-)  # the order of insertion; SQLite counts by itself in INTEGER alone
+# The order of insertion; SQLite counts by itself in INTEGER alone.
+Number = BigInteger().with_variant(Integer, "sqlite")
 Values = JSON(none_as_null=True)
 metadata = MetaData(naming_convention=NAMES)
 
@@ -89,10 +93,10 @@ lesions = Table(
     "lesions",
     metadata,
     Column("number", Number, primary_key=True),
-    Column("id", Words(36), nullable=False, unique=True),
+    Column("id", BoundedText(36), nullable=False, unique=True),
     Column("created", Moment, nullable=False),
-    Column("name", Words(200), nullable=False, unique=True),
-    Column("site", Words(200), nullable=False),
+    Column("name", BoundedText(200), nullable=False, unique=True),
+    Column("site", BoundedText(200), nullable=False),
     Index(None, "created", "number"),
 )
 
@@ -100,25 +104,25 @@ predictions = Table(
     "predictions",
     metadata,
     Column("number", Number, primary_key=True),
-    Column("id", Words(36), nullable=False, unique=True),
+    Column("id", BoundedText(36), nullable=False, unique=True),
     Column("created", Moment, nullable=False),
-    Column("who", Words(200), nullable=False),
-    Column("request", Words(255), nullable=False),
+    Column("who", BoundedText(200), nullable=False),
+    Column("request", BoundedText(255), nullable=False),
     Column("position", Integer, nullable=False),
-    Column("sha256", Words(64), nullable=False),
+    Column("sha256", BoundedText(64), nullable=False),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
-    Column("model", Words(200), nullable=False),
-    Column("model_sha256", Words(200), nullable=False),
-    Column("label", Words(20), nullable=False),
+    Column("model", BoundedText(200), nullable=False),
+    Column("model_sha256", BoundedText(200), nullable=False),
+    Column("label", BoundedText(20), nullable=False),
     Column("answer", Values, nullable=False),
     Column("measures", Values),
     Column("heatmap", Values),
     Column("outline", Values),
-    Column("lesion", Words(36), ForeignKey(lesions.c.id)),
+    Column("lesion", BoundedText(36), ForeignKey(lesions.c.id)),
     Column("taken", Moment),
     Column("kept", Boolean, nullable=False),
-    Column("fingerprint", Words(64), nullable=False, server_default=""),
+    Column("fingerprint", BoundedText(64), nullable=False, server_default=""),
     UniqueConstraint("who", "request", "position"),
     Index(None, "created", "number"),
     Index(None, "lesion", "created", "number"),
@@ -129,11 +133,11 @@ keys = Table(
     "keys",
     metadata,
     Column("number", Number, primary_key=True),
-    Column("id", Words(36), nullable=False, unique=True),
-    Column("name", Words(200), nullable=False, unique=True),
+    Column("id", BoundedText(36), nullable=False, unique=True),
+    Column("name", BoundedText(200), nullable=False, unique=True),
     Column("created", Moment, nullable=False),
-    Column("scopes", Words(200), nullable=False),
-    Column("hash", Words(64), nullable=False, unique=True),
+    Column("scopes", BoundedText(200), nullable=False),
+    Column("hash", BoundedText(64), nullable=False, unique=True),
     Column("revoked", Moment),
     Column("used", Moment),
 )
@@ -142,11 +146,11 @@ reviews = Table(
     "reviews",
     metadata,
     Column("number", Number, primary_key=True),
-    Column("prediction", Words(36), ForeignKey(predictions.c.id, ondelete="CASCADE"), nullable=False),
+    Column("prediction", BoundedText(36), ForeignKey(predictions.c.id, ondelete="CASCADE"), nullable=False),
     Column("created", Moment, nullable=False),
-    Column("who", Words(200), nullable=False),
-    Column("verdict", Words(20), nullable=False),
-    Column("note", Words(10_000), nullable=False),
+    Column("who", BoundedText(200), nullable=False),
+    Column("verdict", BoundedText(20), nullable=False),
+    Column("note", BoundedText(10_000), nullable=False),
     Index(None, "prediction", "number"),
 )
 
@@ -155,7 +159,7 @@ events = Table(
     metadata,
     Column("number", Number, primary_key=True),
     Column("created", Moment, nullable=False),
-    Column("who", Words(200), nullable=False),
-    Column("action", Words(200), nullable=False),
-    Column("subject", Words(10_000), nullable=False),
+    Column("who", BoundedText(200), nullable=False),
+    Column("action", BoundedText(200), nullable=False),
+    Column("subject", BoundedText(10_000), nullable=False),
 )
