@@ -189,8 +189,10 @@ class LimitedProtocol(H11Protocol):
                 **headers,
             }
             response = h11.Response(status_code=status, headers=list(all_headers.items()))
+            content = b""
             for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-                self.transport.write(self.conn.send(event) or b"")
+                content += self.conn.send(event) or b""
+            self.transport.write(content)
         self.transport.close()
         self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 
