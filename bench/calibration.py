@@ -132,7 +132,7 @@ def show_decisions(run: str) -> None:
     former, present, contradicted = [], [], []
     for value in probability:
         label = "malignant" if value >= rule.threshold else "benign"
-        possible = reference.list_possible(value, rule.alpha)
+        possible = reference.find_conformal_set(value, rule.alpha)
         former.append("uncertain" if len(possible) > 1 else label)
         present.append(rule.decide(value).label)
         contradicted.append(former[-1] != "uncertain" and former[-1] not in possible)

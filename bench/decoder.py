@@ -21,8 +21,9 @@ import openvino
 from tables import describe_machine, print_table
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.runtime import BATCH, fastest_precision
+from lentigo.models.runtime import BATCH
 
 if TYPE_CHECKING:
     import keras

@@ -28,7 +28,7 @@ from lentigo.datasets.masks import load_masks, read_mask
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import find_box
-from lentigo.inference.lesions.search import Search
+from lentigo.inference.lesions.search import SearchSettings
 from lentigo.inference.prediction import Predictor
 
 SKINS = 10  # composed pictures without a lesion
@@ -51,9 +51,9 @@ def main() -> None:
     parser.add_argument("--set", nargs="*", default=[], help="parameters of the search, name=value")
     options = parser.parse_args()
     search = replace(
-        Search(),
+        SearchSettings(),
         **{
-            name: type(getattr(Search(), name))(value)
+            name: type(getattr(SearchSettings(), name))(value)
             for name, value in (pair.split("=") for pair in options.set)
         },
     )
@@ -126,17 +126,17 @@ def save_all(overviews: Iterator[Overview], folder: Path) -> Iterator[tuple[str,
 
 
 def measure(
-    name: str, predictor: Predictor, search: Search, images: Iterator[tuple[str, np.ndarray]]
+    name: str, predictor: Predictor, search: SearchSettings, images: Iterator[tuple[str, np.ndarray]]
 ) -> list:
     """A row of the table."""
     matches, fp32, boxes, seconds = [], [], 0, 0.0
     for path, truth in images:
         started = time.perf_counter()
-        (found,) = find_lesions(predictor, [next(predictor.answer([path]))], search=search)
+        (found,) = find_lesions(predictor, [next(predictor.infer([path]))], settings=search)
         seconds += time.perf_counter() - started
         matches.append(match(found, truth))
-        fp32.append(len(found.spots) == len(truth))
-        boxes += len(found.spots)
+        fp32.append(len(found.lesions) == len(truth))
+        boxes += len(found.lesions)
     right, truths = sum(int(each.right[0].sum()) for each in matches), sum(each.truths for each in matches)
     share = f"{right / truths:.3f}" if truths else "-"
     return [
@@ -153,8 +153,8 @@ def measure(
 
 def match(found: Detection, truth: np.ndarray) -> Match:
     """The boxes of a photograph beside the true ones."""
-    boxes = np.array([list(asdict(spot.box).values()) for spot in found.spots]).reshape(-1, 4)
-    return match_boxes(boxes, np.array([spot.score for spot in found.spots]), truth)
+    boxes = np.array([list(asdict(spot.box).values()) for spot in found.lesions]).reshape(-1, 4)
+    return match_boxes(boxes, np.array([spot.score for spot in found.lesions]), truth)
 
 
 def show_precision(matches: list[Match]) -> list[str]:

@@ -22,7 +22,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     from lentigo.images.listing import find_images
-    from lentigo.inference.benchmark import measure_machine
+    from lentigo.inference.performance.benchmark import measure_machine
     from lentigo.models.bundle import open_bundle
 
     result = measure_machine(open_bundle(options.run), find_images(options.images))

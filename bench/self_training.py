@@ -28,9 +28,10 @@ from lentigo.images.listing import find_images
 from lentigo.images.photographs import SIDE
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask
-from lentigo.inference.lesions.search import surround
 from lentigo.inference.lesions.tiles import shrink_square
-from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.lesions.verification import surround
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import InferenceResult
 
 AGREE = 0.8  # Jaccard of both looks
 MARGIN = 0.6  # of the lesion's longer side, around it
@@ -81,7 +82,7 @@ def outline_all(
     predictor: Predictor, images: list[str], agree: float
 ) -> Iterator[tuple[str, np.ndarray | str]]:
     """Each photograph with its outline, bool (SIDE, SIDE), or why it has none."""
-    answers = predictor.answer(images)
+    answers = predictor.infer(images)
     while chunk := list(islice(answers, predictor.session.batch)):
         firsts = [
             answer if isinstance(answer, Problem) else clean_mask(answer.mask) >= HALF for answer in chunk
@@ -112,7 +113,7 @@ def frame(lesion: np.ndarray) -> tuple[int, int, int]:
 
 
 def judge(
-    answer: Answer, first: np.ndarray, square: tuple[int, int, int], close: np.ndarray, agree: float
+    answer: InferenceResult, first: np.ndarray, square: tuple[int, int, int], close: np.ndarray, agree: float
 ) -> np.ndarray | str:
     """The outline that both looks agree on, or why there is none."""
     if not SMALLEST <= first.mean() <= LARGEST:

@@ -149,10 +149,10 @@ def format_detection(detection: Any) -> str:
     if detection.figure is not None:
         names = f"{detection.image}  {detection.figure}"
     number = "no lesions"
-    if detection.spots:
-        number = format_count(len(detection.spots), "lesion")
+    if detection.lesions:
+        number = format_count(len(detection.lesions), "lesion")
     lines = [f"{number}  {spell_controls(names)}"]
-    for spot in detection.spots:
+    for spot in detection.lesions:
         lines.append(f"  {format_spot(spot)}")
     return "\n".join(lines)
 

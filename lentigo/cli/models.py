@@ -92,11 +92,11 @@ def bench(
     """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the
     processor's limit.
     """
-    from lentigo.inference.benchmark import measure_machine
-    from lentigo.inference.prediction import gather_images
+    from lentigo.inference.performance.benchmark import measure_machine
+    from lentigo.inference.prediction import collect_images
     from lentigo.models.bundle import open_bundle
 
-    paths, problems = gather_images(images)
+    paths, problems = collect_images(images)
     quiet = mute_stderr() if keras else nullcontext()  # TensorFlow greets whoever imports it
     with Bars() as bars, quiet:
         result = measure_machine(open_bundle(model), paths, keras=keras, progress=bars)

@@ -95,7 +95,9 @@ def analyse(
     decided = probability >= assessment.threshold
     table = add_skin_tone(assessment.table)
     stresses = (
-        stress_model(predictor.rate, dataset, threshold=assessment.threshold, progress=progress)
+        stress_model(
+            predictor.predict_probabilities, dataset, threshold=assessment.threshold, progress=progress
+        )
         if stress
         else ()
     )

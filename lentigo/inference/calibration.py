@@ -1,5 +1,5 @@
-"""From a logit to a probability that can be read as one. The map is fitted on validation and travels in the
-card.
+"""From a logit to a probability that can be read as one, by a map that is fitted on validation and travels in
+the card.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import numpy as np
 
 from lentigo.errors import ModelError
 
-LARGEST_LOGIT = 1e6
+MAX_LOGIT = 1e6  # beyond, no network of ours gives any
 KINDS = ("none", "platt", "beta", "isotonic")
 
 
@@ -41,7 +41,7 @@ class Calibration:
     note: str = ""
 
     def apply(self, logits: np.ndarray) -> np.ndarray:
-        """Calibrated probabilities of malignancy.
+        """Calibrates logits.
 
         Args:
             logits: What the graph gives, float (n,).
@@ -62,12 +62,19 @@ class Calibration:
         return sigmoid(self.slope * logits + self.intercept)
 
     def invert(self, probability: float) -> float:
-        """The lowest logit whose calibrated probability reaches a value; `LARGEST_LOGIT` where none does.
+        """Finds the lowest logit whose calibrated probability reaches a value.
+
+        Args:
+            probability: 0 to 1.
+
+        Returns:
+            The logit; `MAX_LOGIT` where none reaches it.
 
         >>> round(Calibration("platt", slope=0.5, intercept=-1.0).invert(0.5), 6)
         2.0
         """
-        low, high = -LARGEST_LOGIT, LARGEST_LOGIT
+        low = -MAX_LOGIT
+        high = MAX_LOGIT
         for _ in range(100):  # bisection, down to the last bit
             middle = (low + high) / 2
             if self.apply(np.array([middle]))[0] >= probability:
@@ -97,7 +104,7 @@ PARAMETERS = {
 
 
 def read_calibration(entry: dict[str, Any]) -> Calibration:
-    """The calibration that a card's entry describes.
+    """Reads the calibration that a card's entry describes.
 
     Args:
         entry: `card["calibration"]`, as `Calibration.to_card` gives it.
@@ -113,7 +120,8 @@ def read_calibration(entry: dict[str, Any]) -> Calibration:
     """
     try:
         kind = entry["kind"]
-        n, note = int(entry.get("n", 0)), str(entry.get("note", ""))
+        n = int(entry.get("n", 0))
+        note = str(entry.get("note", ""))
         if kind == "temperature":
             return Calibration("platt", slope=1 / float(entry["temperature"]), n=n, note=note)
         values: dict[str, Any] = {}
@@ -129,11 +137,16 @@ def read_calibration(entry: dict[str, Any]) -> Calibration:
 
 
 def explain_calibration(calibration: Calibration) -> str:
-    """The formula of P(malignant) for whoever runs the graph elsewhere."""
+    """Writes the formula of P(malignant) for whoever runs the graph elsewhere.
+
+    Args:
+        calibration: The map.
+    """
     if calibration.kind == "isotonic":
         return "the isotonic map of card.json at the logit"
     if calibration.kind == "beta":
-        high, low = f"{calibration.slope:.6g}", f"{calibration.slope_below:.6g}"
+        high = f"{calibration.slope:.6g}"
+        low = f"{calibration.slope_below:.6g}"
         return (
             f"sigmoid({high} * log(1 + exp(logit)) - {low} * log(1 + exp(-logit)) "
             f"+ {calibration.intercept:.6g})"
@@ -142,5 +155,9 @@ def explain_calibration(calibration: Calibration) -> str:
 
 
 def sigmoid(logits: np.ndarray) -> np.ndarray:
-    """The logistic function, without overflow."""
+    """The logistic function, without overflow.
+
+    Args:
+        logits: Float (n,).
+    """
     return 0.5 * (1 + np.tanh(0.5 * logits))

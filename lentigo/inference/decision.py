@@ -11,15 +11,15 @@ from lentigo.inference.refusal import Reference
 
 @dataclass(frozen=True)
 class Decision:
-    """What is said of a photograph.
+    """The decision on a photograph.
 
     Attributes:
         label: "benign", "malignant" or "uncertain".
-        in_distribution: Whether it shows a lesion, as the photographs do that the model knows; None where the
-            RUN cannot tell.
+        in_distribution: Whether it shows a lesion, as the photographs of the training do; None where the RUN
+            cannot tell.
+        reason: Why there is no decision, "" where there is one.
         shifted: Whether it shows a lesion, but is unlike the sources that the model has learned from; None
             where the RUN cannot tell.
-        reason: Why there is no decision, "" where there is one.
     """
 
     label: str
@@ -30,18 +30,18 @@ class Decision:
 
 @dataclass(frozen=True)
 class DecisionRule:
-    """When a RUN answers, and what.
+    """When a RUN decides, and how.
 
-    A label is given only where the photograph is like those that the model knows and the conformal set is
-    exactly the label that the threshold gives. Conformal prediction excludes benign above some probability
-    and malignant below another one, so that the decision goes from benign by way of uncertain to malignant as
-    P(malignant) rises, wherever these two and the threshold stand.
+    A label is given only where the photograph is in distribution and the conformal set is exactly the label
+    that the threshold gives. Conformal prediction excludes benign above some probability and malignant below
+    another one, so that the decision goes from benign by way of uncertain to malignant as P(malignant) rises,
+    wherever these two and the threshold stand.
 
     Attributes:
         threshold: Malignant is said from this P(malignant) on.
         alpha: The share of each class that the conformal set may miss; 0 asks for no set.
-        reference: What the model knows; None where the RUN does not carry it: then the threshold alone
-            decides.
+        reference: What the model has learned from; None where the RUN does not carry it: then the threshold
+            alone decides.
     """
 
     threshold: float
@@ -49,7 +49,7 @@ class DecisionRule:
     reference: Reference | None
 
     def decide(self, probability: float, distance: float = 0.0) -> Decision:
-        """The decision on one photograph.
+        """Decides on one photograph.
 
         Args:
             probability: Its calibrated P(malignant).
@@ -68,17 +68,20 @@ class DecisionRule:
             return Decision(
                 "uncertain", False, f"unlike the photographs that the model knows ({limits})", False
             )
-        shifted = distance > self.reference.shift_limit if np.isfinite(self.reference.shift_limit) else None
+        shifted = None
+        if np.isfinite(self.reference.shift_limit):
+            shifted = bool(distance > self.reference.shift_limit)
         if self.alpha > 0:
-            possible = self.reference.list_possible(probability, self.alpha)
-            if possible != (label,):
-                return Decision("uncertain", True, self.explain_set(possible, label), shifted)
+            conformal_set = self.reference.find_conformal_set(probability, self.alpha)
+            if conformal_set != (label,):
+                return Decision("uncertain", True, self.explain_set(conformal_set, label), shifted)
         return Decision(label, True, "", shifted)
 
-    def explain_set(self, possible: tuple[str, ...], label: str) -> str:
+    def explain_set(self, conformal_set: tuple[str, ...], label: str) -> str:
         """Why a conformal set that is not the label leaves the photograph undecided."""
-        if len(possible) > 1:
-            return f"neither class can be excluded at a risk of {100 * self.alpha:g} %"
-        if not possible:
-            return f"both classes are excluded at a risk of {100 * self.alpha:g} %: it resembles neither"
-        return f"{label} by the threshold, but {label} is excluded at a risk of {100 * self.alpha:g} %"
+        percent = f"{100 * self.alpha:g} %"
+        if len(conformal_set) > 1:
+            return f"neither class can be excluded at an error rate of {percent}"
+        if not conformal_set:
+            return f"both classes are excluded at an error rate of {percent}: it resembles neither"
+        return f"{label} by the threshold, but {label} is excluded at an error rate of {percent}"

@@ -1,38 +1,31 @@
-"""Prediction by the workers of a cluster: each has the model in memory and reads the photographs of its parts
-itself.
-"""
+"""Prediction by the workers of a cluster: each has the model in memory and reads its photographs itself."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.prediction import PredictionSettings, Predictor
+from lentigo.inference.results import Prediction
 from lentigo.models.bundle import Bundle
 from lentigo.models.sent_bundle import SentBundle, pack_bundle
 
 
 @dataclass(frozen=True)
-class Answering:
-    """A RUN and how it is to answer, as the work of a cluster; the options are those of `Predictor`."""
+class PredictionWork:
+    """Prediction as the work of a cluster: a RUN, and how it predicts."""
 
-    parcel: SentBundle
-    fp32: bool = False
-    tta: bool = False
-    operating_point: str | None = None
-    alpha: float | None = None
-    prevalence: float | None = None
+    bundle: SentBundle
+    settings: PredictionSettings
 
     def open(self, cores: int) -> Callable[[list], list[Prediction | Problem]]:
-        options = {
-            "operating_point": self.operating_point,
-            "alpha": self.alpha,
-            "prevalence": self.prevalence,
-        }
-        predictor = Predictor(self.parcel.unpack(), fp32=self.fp32, tta=self.tta, threads=cores, **options)
+        """Loads the RUN on a worker with so many cores; gives what predicts a batch of photographs."""
+        settings = asdict(self.settings) | {"threads": cores}
+        predictor = Predictor(self.bundle.unpack(), **settings)
         return lambda images: list(predictor.predict(images))
 
 
@@ -42,17 +35,23 @@ def predict_on(
     images: Iterable[str | Path | Problem],
     *,
     count: int | None = None,
-    fp32: bool = False,
-    tta: bool = False,
-    operating_point: str | None = None,
-    alpha: float | None = None,
-    prevalence: float | None = None,
+    **settings: Any,
 ) -> Iterator[Prediction | Problem]:
-    """As `Predictor.predict`: one answer for each photograph, in order, as parts of a few hundred are
-    finished. `count` is their number where it is known.
+    """Predicts photographs on a cluster, as `Predictor.predict` does on one machine.
 
-    Paths must lead to the same files on every node. `seconds` is a photograph's share of its worker's time.
-    Raises `ClusterError`.
+    Args:
+        cluster: The workers.
+        bundle: The RUN.
+        images: Paths of photographs; they must lead to the same files on every node.
+        count: Their number, where it is known.
+        **settings: Fields of `PredictionSettings`.
+
+    Yields:
+        One prediction or problem for each, in order, as batches of a few hundred are finished. `seconds` is a
+        photograph's share of its worker's time.
+
+    Raises:
+        ClusterError: The cluster cannot be used any more.
     """
-    work = Answering(pack_bundle(bundle), fp32, tta, operating_point, alpha, prevalence)
+    work = PredictionWork(pack_bundle(bundle), PredictionSettings(**settings))
     yield from cluster.map(work, images, count=count, give_up=give_up_image)

@@ -12,13 +12,20 @@ RULES = "sensitivity=0.95, specificity=0.9, youden, cost=FN:FP or a probability 
 
 
 def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) -> float:
-    """The threshold on P(malignant) that a rule gives on photographs with truth 0 or 1 (n,) and probabilities
-    (n,).
+    """Chooses the threshold on P(malignant) that a rule gives on some photographs.
 
     `sensitivity=S`: the highest threshold that still finds the share S of the malignant; `specificity=S`: the
     lowest that still clears the share S of the benign; `youden`: the highest sensitivity + specificity
     (Youden 1950); `cost=FN:FP`: the cheapest, a missed malignant costing FN and a false alarm FP, calling
-    nothing malignant included; of equals the lowest; a number is taken as it is. Raises `UsageError`.
+    nothing malignant included; of equals the lowest; a number is taken as it is.
+
+    Args:
+        rule: One of these.
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+
+    Raises:
+        UsageError: The rule is unknown, or cannot be followed.
 
     >>> choose_threshold("sensitivity=0.5", np.array([0, 0, 1, 1]), np.array([0.1, 0.4, 0.3, 0.8]))
     0.8
@@ -28,26 +35,35 @@ def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) 
         return read_share(rule, rule)
     points = list_points(malignant, probability)
     if name == "youden":
-        n_malignant, n_benign = points.found.max(), points.cleared.max()
-        return float(points.threshold[np.argmax(points.found * n_benign + points.cleared * n_malignant)])
+        # Sensitivity + specificity, times both counts: whole numbers, so that equals are equal
+        n_malignant = points.found.max()
+        n_benign = points.cleared.max()
+        index = points.found * n_benign + points.cleared * n_malignant
+        return float(points.threshold[np.argmax(index)])
     if name == "sensitivity":
         return float(points.threshold[points.sensitivity >= read_share(text, rule)].max())
     if name == "specificity":
         return float(points.threshold[points.specificity >= read_share(text, rule)].min())
     if name == "cost":
-        missed, alarm = read_costs(text, rule)
-        cost = missed * (points.found.max() - points.found) + alarm * (points.cleared.max() - points.cleared)
+        missed_cost, alarm_cost = read_costs(text, rule)
+        missed = points.found.max() - points.found
+        alarms = points.cleared.max() - points.cleared
+        cost = missed_cost * missed + alarm_cost * alarms
         return float(points.threshold[np.argmin(cost)])
     raise UsageError(f"operating point {rule!r} is unknown; expected {RULES}")
 
 
 def check_rule(rule: str) -> None:
-    """Raises `UsageError` for a rule that could not be followed."""
+    """Raises `UsageError` for a rule that could not be followed.
+
+    Args:
+        rule: As `choose_threshold` takes it.
+    """
     choose_threshold(rule, np.array([0, 1]), np.array([0.0, 1.0]))
 
 
 @dataclass(frozen=True)
-class Points:
+class OperatingPoints:
     """What deciding `>=` at each of some thresholds does; arrays (m,), by ascending threshold.
 
     Attributes:
@@ -71,9 +87,9 @@ class Points:
         return self.cleared / self.cleared.max()
 
 
-def list_points(malignant: np.ndarray, probability: np.ndarray) -> Points:
-    """All that a threshold can do: each distinct probability, the lowest of which calls all malignant, and
-    one that calls nothing malignant.
+def list_points(malignant: np.ndarray, probability: np.ndarray) -> OperatingPoints:
+    """Lists all that a threshold can do: each distinct probability, the lowest of which calls all malignant,
+    and one that calls nothing malignant.
 
     Args:
         malignant: The truth, 0 or 1, (n,); both classes are there.
@@ -83,12 +99,13 @@ def list_points(malignant: np.ndarray, probability: np.ndarray) -> Points:
         A point for each threshold. That of calling nothing is 1, or the next number above it where a
         probability is 1.
     """
-    nothing = 1.0 if probability.max() < 1 else np.nextafter(1.0, 2.0)
-    threshold = np.append(np.unique(probability), nothing)
-    positive, negative = (np.sort(probability[malignant == label]) for label in (1, 0))
+    above_all = 1.0 if probability.max() < 1 else np.nextafter(1.0, 2.0)
+    threshold = np.append(np.unique(probability), above_all)
+    positive = np.sort(probability[malignant == 1])
+    negative = np.sort(probability[malignant == 0])
     missed = np.searchsorted(positive, threshold, "left")
     cleared = np.searchsorted(negative, threshold, "left")
-    return Points(threshold, len(positive) - missed, cleared)
+    return OperatingPoints(threshold, len(positive) - missed, cleared)
 
 
 def read_share(text: str, rule: str) -> float:
@@ -96,7 +113,7 @@ def read_share(text: str, rule: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        value = -1.0
+        value = -1.0  # refused below
     if not 0 < value < 1:
         raise UsageError(f"operating point {rule!r} cannot be followed; expected {RULES}")
     return value
@@ -105,9 +122,9 @@ def read_share(text: str, rule: str) -> float:
 def read_costs(text: str, rule: str) -> tuple[float, float]:
     """Two positive numbers from "FN:FP"."""
     try:
-        missed, alarm = (float(part) for part in text.split(":"))
+        missed_cost, alarm_cost = (float(part) for part in text.split(":"))
     except ValueError:
-        missed = alarm = -1.0
-    if not (missed > 0 and alarm > 0):
+        missed_cost = alarm_cost = -1.0  # refused below
+    if not (missed_cost > 0 and alarm_cost > 0):
         raise UsageError(f"operating point {rule!r} cannot be followed; expected {RULES}")
-    return missed, alarm
+    return missed_cost, alarm_cost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 
 from lentigo.common.file_names import resolve_name, shorten_name
@@ -11,30 +12,43 @@ from lentigo.errors import UsageError
 
 
 def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> dict[str, tuple[Path, ...]]:
-    """Files in the folder `out` for each photograph: its name with each of the `endings`.
+    """Names the files that are made for photographs in a folder.
 
-    Where two photographs share a name, the folder's name comes before, then a number; one that is named twice
-    has one set of files.
+    Where two photographs share a name, the folder's name comes before, then a number.
 
-    >>> {image: files[0].name for image, files in name_files(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"],
-    "out", "_mask.png").items()} {'a/mole.jpg': 'a_mole_mask.png', 'b/mole.jpg': 'b_mole_mask.png',
-    'b/spot.jpg': 'spot_mask.png'}
+    Args:
+        paths: Of the photographs; one that is named twice has one set of files.
+        out: The folder.
+        *endings: What comes after the photograph's name, one for each of its files.
 
-    Raises `UsageError` where a file would replace a photograph, or `out` is a file.
+    Returns:
+        By its path the files of each photograph.
+
+    Raises:
+        UsageError: A file would replace a photograph, or `out` is a file.
+
+    >>> files = name_files(["a/mole.jpg", "b/mole.jpg", "b/spot.jpg"], "out", "_mask.png")
+    >>> [mask.name for (mask,) in files.values()]
+    ['a_mole_mask.png', 'b_mole_mask.png', 'spot_mask.png']
     """
-    images, out = {str(path): Path(path) for path in paths}, Path(out)
+    images = {str(path): Path(path) for path in paths}
+    out = Path(out)
     if out.is_file():
         raise UsageError(f"{out}: is a file; expected a folder, or a name for one to be made")
-    files = {
-        image: tuple(out / f"{name}{ending}" for ending in endings)
-        for image, name in zip(images, name_apart(images.values()), strict=True)
-    }
-    keep_images(images.values(), (file for several in files.values() for file in several))
+    files: dict[str, tuple[Path, ...]] = {}
+    for image, name in zip(images, make_unique_names(images.values()), strict=True):
+        files[image] = tuple(out / f"{name}{ending}" for ending in endings)
+    refuse_overwriting(images.values(), chain.from_iterable(files.values()))
     return files
 
 
-def keep_images(images: Iterable[Path], files: Iterable[Path]) -> None:
-    """Raises `UsageError` where a file to be made is one of the photographs."""
+def refuse_overwriting(images: Iterable[Path], files: Iterable[Path]) -> None:
+    """Raises `UsageError` where a file that is to be made is one of the photographs.
+
+    Args:
+        images: The photographs.
+        files: What is to be made.
+    """
     sources = {resolve_name(path) for path in images}
     for file in files:
         if resolve_name(file) in sources:
@@ -43,19 +57,22 @@ def keep_images(images: Iterable[Path], files: Iterable[Path]) -> None:
             )
 
 
-def name_apart(paths: Iterable[Path]) -> Iterator[str]:
-    """A name for each path, no two alike on any file system."""
+def make_unique_names(paths: Iterable[Path]) -> Iterator[str]:
+    """Yields a name for each path, no two alike on any file system.
+
+    Args:
+        paths: Their names are kept where they can be.
+    """
     paths = list(paths)
     shared = Counter(path.stem.casefold() for path in paths)
     taken: set[str] = set()
     tries: Counter[str] = Counter()
     for path in paths:
-        stem = (
-            path.stem
-            if shared[path.stem.casefold()] == 1
-            else f"{Path(resolve_name(path)).parent.name}_{path.stem}"
-        )
-        name = unique = shorten_name(stem)
+        stem = path.stem
+        if shared[stem.casefold()] > 1:
+            stem = f"{Path(resolve_name(path)).parent.name}_{stem}"
+        name = shorten_name(stem)
+        unique = name
         while unique.casefold() in taken:
             tries[name.casefold()] += 1
             unique = f"{name}_{tries[name.casefold()] + 1}"

@@ -1,14 +1,14 @@
-"""Prediction: photographs in, one answer or one problem for each, in order."""
+"""Prediction: photographs in, one prediction or one problem for each, in order."""
 
 from __future__ import annotations
 
 import math
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -31,230 +31,250 @@ from lentigo.inference.prevalence import (
     shift_prevalence,
 )
 from lentigo.inference.refusal import load_reference
+from lentigo.inference.results import InferenceResult, Prediction, Predictions
+from lentigo.inference.tta import TTA_VIEWS, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.networks.receptive_fields import place_cells
-from lentigo.models.runtime import BATCH, Answers, open_session
+from lentigo.models.runtime import BATCH, Outputs, open_session
 
 OVERFLOW_CURE = "compute in fp32 (--fp32), or copy the RUN again from its source"
-OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")
-
-
-def keep(pixels: np.ndarray) -> np.ndarray:
-    """The photograph as it is, (h, w, ...)."""
-    return pixels
-
-
-def transpose(pixels: np.ndarray) -> np.ndarray:
-    """Rows as columns: (h, w, ...) to (w, h, ...)."""
-    return np.swapaxes(pixels, 0, 1)
-
-
-SHIFTED = "unlike the sources that the model has learned from: its probability may be further off than usual"
-TTA_VIEWS = (keep, np.fliplr, np.flipud, transpose)  # test-time views; each undoes itself
+OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")  # shown beside the one in use
+SHIFT_WARNING = (
+    "unlike the sources that the model has learned from: its probability may be further off than usual"
+)
 
 
 @dataclass(frozen=True)
-class Prediction:
-    """What a model says of one photograph.
+class PredictionSettings:
+    """How a RUN predicts.
 
-    `probability` is P(malignant), calibrated; `label` is the decision at `threshold`, or "uncertain", and
-    then `reason` says why. `in_distribution` is whether it shows a lesion at all, `shifted` whether that is
-    unlike the sources that the model has learned from; both are None where the RUN carries no reference to
-    tell. `diagnosis` has the probability of each of the seven `DIAGNOSES`, where the RUN tells them apart.
-    `warnings` are the photograph's flaws, with values and cures.
+    Attributes:
+        fp32: Computes in fp32, also where a faster precision is as good.
+        tta: Averages mask and logit over four mirrored views, the logit where the RUN has a calibration for
+            that mean.
+        device: One of `lentigo.models.runtime.DEVICES`.
+        operating_point: The rule of the threshold; None for the card's.
+        alpha: The share of each class that the conformal set may miss; None for the card's.
+        prevalence: The share of malignant lesions where the model is used: probabilities and threshold are
+            shifted to it, decisions stay. None for that of validation.
+        threads: How many processors are used; None for all.
     """
 
-    image: str
-    label: str
-    probability: float
-    threshold: float
-    in_distribution: bool | None
-    model: str
-    seconds: float
-    reason: str = ""
-    warnings: tuple[str, ...] = ()
-    shifted: bool | None = None
-    diagnosis: dict[str, float] | None = None
-
-    def to_json(self) -> dict[str, Any]:
-        """As `predict --json` writes it: without what the RUN cannot tell."""
-        entries = asdict(self)
-        for name in ("shifted", "diagnosis"):
-            if entries[name] is None:
-                del entries[name]
-        return entries
-
-    @property
-    def likeliest(self) -> str | None:
-        """The diagnosis of the highest probability; None where the RUN tells none apart."""
-        return max(self.diagnosis, key=self.diagnosis.__getitem__) if self.diagnosis else None
-
-    def to_row(self) -> dict[str, Any]:
-        """A row of a table: the likeliest diagnosis, and the probability of each in a column of its own."""
-        shares = self.diagnosis or dict.fromkeys(DIAGNOSES, "")
-        return (
-            asdict(self)
-            | {"diagnosis": self.likeliest}
-            | {f"p_{name}": share for name, share in shares.items()}
-        )
-
-
-ROW = (
-    *(field.name for field in fields(Prediction)),
-    *(f"p_{name}" for name in DIAGNOSES),
-)  # the columns of `Prediction.to_row`
+    fp32: bool = False
+    tta: bool = False
+    device: str = "cpu"
+    operating_point: str | None = None
+    alpha: float | None = None
+    prevalence: float | None = None
+    threads: int | None = None
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The answers, and beside them what could not be answered."""
+class ViewsOutput:
+    """What the network gives for a photograph: logit and mask, means over its views; all of the first."""
 
-    predictions: tuple[Prediction, ...]
-    problems: tuple[Problem, ...]
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What one pass of the network gives for a photograph: the prediction, what the network saw, uint8 (side,
-    side, 3), the logit before calibration, the heatmap, float32 (h, w), and the mask, float32 (side, side):
-    P(lesion) of each of those pixels.
-
-    The mask is None where the RUN has no decoder; prediction and heatmap are None, and the logit NaN, where
-    it has no classifier. `centres` are what the columns of the heatmap look at, and its rows, as shares of
-    the photograph's side.
-    """
-
-    image: str
-    prediction: Prediction | None
-    pixels: np.ndarray
     logit: float
-    heatmap: np.ndarray | None
-    mask: np.ndarray | None = None
-    centres: tuple[float, ...] = ()
+    mask: np.ndarray | None
+    first: Outputs
 
 
 class Predictor:
-    """A RUN ready to answer; keep it, loading takes longer than answering.
+    """A RUN that is loaded for prediction; keep it, loading takes longer than predicting.
 
-    `exact` computes in fp32; `flips` averages mask and logit over four mirrored views, the logit where the
-    RUN has a calibration for that mean; `device` is one of `DEVICES`; `count` is the number of photographs to
-    come where it is known: for a few the graph is compiled for one at a time. `operating_point` and `risk`
-    stand in for the card's; `prevalence` is the share of malignant lesions where the model is used:
-    probabilities and threshold are shifted to it, decisions stay. `threads` bounds the processors that are
-    used. A predictor can be pickled, and used in a process that was forked: there the graph is opened again,
-    and its hash checked. Raises `ModelError` and `UsageError`.
+    A predictor can be pickled, and used in a process that was forked: there the graph is opened again, and
+    its hash checked.
+
+    Args:
+        model: The folder of a RUN, "bundled", or a bundle whose hashes were checked.
+        count: The number of photographs to come, where it is known: for a few the graph is compiled for one
+            at a time.
+        **settings: Fields of `PredictionSettings`.
+
+    Raises:
+        ModelError: The RUN cannot be used.
+        UsageError: A setting cannot be followed.
     """
 
-    def __init__(
-        self,
-        model: str | Path | Bundle,
-        *,
-        fp32: bool = False,
-        tta: bool = False,
-        device: str = "cpu",
-        count: int | None = None,
-        operating_point: str | None = None,
-        alpha: float | None = None,
-        prevalence: float | None = None,
-        threads: int | None = None,
-    ):
+    def __init__(self, model: str | Path | Bundle, *, count: int | None = None, **settings: Any):
+        self.settings = PredictionSettings(**settings)
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
-        self.threads = threads
-        self.views = TTA_VIEWS if tta else TTA_VIEWS[:1]
-        few = count is not None and count * len(self.views) <= BATCH
-        self.tta = self.bundle.card.get("tta") if tta else None
+        card = self.bundle.card
+        self.views = TTA_VIEWS if self.settings.tta else TTA_VIEWS[:1]
+        self.tta_entries = card.get("tta") if self.settings.tta else None  # None where it is not calibrated
         with check_meanwhile(None if self.bundle is model else self.bundle):
             self.session = open_session(
-                self.bundle, device=device, fp32=fp32, batch=1 if few else BATCH, threads=threads
+                self.bundle,
+                device=self.settings.device,
+                fp32=self.settings.fp32,
+                batch=self.choose_batch(count),
+                threads=self.settings.threads,
             )
             self.reference = None
-            if REFERENCE in self.bundle.card["files"]:
-                self.reference = load_reference(self.bundle.folder / REFERENCE, tta=self.tta is not None)
+            if REFERENCE in card["files"]:
+                path = self.bundle.folder / REFERENCE
+                self.reference = load_reference(path, tta=self.tta_entries is not None)
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
-        self.classifies, self.outlines = "logit" in self.session.names, "mask" in self.session.names
-        entries = self.tta or self.bundle.card
-        self.calibration = read_calibration(entries["calibration"]) if self.classifies else Calibration()
-        self.threshold_rule = operating_point or self.bundle.card.get("threshold_rule", "0.5")
-        self.threshold = float(entries["threshold"]) if self.classifies else math.nan
-        if operating_point:
-            self.threshold = self.find_threshold(operating_point)
-        self.alpha = float(self.bundle.card.get("alpha", 0.0) if alpha is None else alpha)
-        self.prevalence = None if prevalence is None else require_prevalence(prevalence)
+        self.has_classifier = "logit" in self.session.names
+        self.has_decoder = "mask" in self.session.names
+        self.calibration = Calibration()
+        self.threshold = math.nan
+        self.threshold_rule = self.settings.operating_point or card.get("threshold_rule", "0.5")
+        if self.has_classifier:
+            entries = self.tta_entries or card
+            self.calibration = read_calibration(entries["calibration"])
+            self.threshold = float(entries["threshold"])
+        if self.settings.operating_point:
+            self.threshold = self.find_threshold(self.settings.operating_point)
+        alpha = self.settings.alpha
+        self.alpha = float(card.get("alpha", 0.0) if alpha is None else alpha)
+        self.prevalence = self.settings.prevalence
+        if self.prevalence is not None:
+            require_prevalence(self.prevalence)
+
+    def choose_batch(self, count: int | None) -> int:
+        """The photographs of a request: one where only a few are to come."""
+        if count is not None and count * len(self.views) <= BATCH:
+            return 1
+        return BATCH
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
-        """One answer for each path, in order; a photograph that cannot be read gives a `Problem`."""
+        """Predicts photographs.
+
+        Args:
+            images: Their paths or addresses.
+
+        Yields:
+            One prediction for each, in order; a `Problem` for one that cannot be read.
+
+        Raises:
+            ModelError: The RUN has no classifier, or none that is calibrated for what is asked.
+        """
         self.require_classifier()
-        for answer in self.answer(images):
-            yield answer if isinstance(answer, Problem) else answer.prediction
+        for result in self.infer(images):
+            yield result if isinstance(result, Problem) else result.get_prediction()
 
-    def answer(self, images: Iterable[str | Path]) -> Iterator[Answer | Problem]:
-        """As `predict`, with pixels, heatmap and mask of the same pass; with flips pixels and heatmap are of
-        the first view, the photograph as it is, and the mask is the mean over the views.
+    def infer(self, images: Iterable[str | Path]) -> Iterator[InferenceResult | Problem]:
+        """Predicts as `predict` does, and gives pixels, heatmap and mask of the same pass.
 
-        `seconds` is a photograph's share of the time since the batch before it was answered, reading
-        included.
+        With TTA pixels and heatmap are those of the photograph as it is, and the mask is the mean over the
+        views. `seconds` is a photograph's share of the time since the batch before it, reading included.
+
+        Args:
+            images: Paths or addresses of photographs.
         """
-        return self.answer_images(stream_images(images, threads=self.threads))
+        return self.infer_images(stream_images(images, threads=self.settings.threads))
 
-    def answer_images(self, images: Iterable[DecodedImage | Problem]) -> Iterator[Answer | Problem]:
-        """As `answer`, for photographs in memory, of the side that the graph takes; what is a problem already
-        stays one.
+    def infer_images(self, images: Iterable[DecodedImage | Problem]) -> Iterator[InferenceResult | Problem]:
+        """Predicts as `infer` does, photographs in memory.
+
+        Args:
+            images: Photographs of the side that the graph takes; a `Problem` among them stays one.
         """
-        waiting: deque[DecodedImage | Problem] = deque()
-        measured, last = self.measure(images, waiting), time.perf_counter()
-        while chunk := list(islice(measured, max(1, self.session.batch // len(self.views)))):
-            seconds = (time.perf_counter() - last) / len(chunk)
-            for logit, mask, first in chunk:
-                while isinstance(waiting[0], Problem):
-                    yield waiting.popleft()
+        waiting: deque[DecodedImage | Problem] = deque()  # drawn, and not yet answered
+        outputs = self.run_views(images, waiting)
+        started = time.perf_counter()
+        while batch := list(islice(outputs, max(1, self.session.batch // len(self.views)))):
+            seconds = (time.perf_counter() - started) / len(batch)
+            for output in batch:
                 image = waiting.popleft()
-                if fault := self.find_fault(logit, mask, first):
-                    yield Problem(image.image, fault)
-                    continue
-                said = self.decide(image, logit, first, seconds) if self.classifies else None
-                yield Answer(
-                    image.image,
-                    said,
-                    image.pixels,
-                    logit,
-                    first.get("heatmap"),
-                    mask,
-                    self.place_heatmap(first),
-                )
-            last = time.perf_counter()  # what the caller does with an answer is no part of the next one
-        yield from waiting
+                while isinstance(image, Problem):
+                    yield image
+                    image = waiting.popleft()
+                yield self.build_result(image, output, seconds)
+            # What the caller does with a result is no part of the next one
+            started = time.perf_counter()
+        for left in waiting:
+            if isinstance(left, Problem):
+                yield left
 
-    def find_fault(self, logit: float, mask: np.ndarray | None, answers: Answers) -> str:
-        """What is wrong with the network's numbers for a photograph, "" where all are numbers: NaN compares
-        as below every threshold, hence as benign.
-        """
-        measured = {"heatmap": answers.get("heatmap"), "mask": mask}
-        if self.classifies:
-            measured["logit"] = np.array(logit)
-        if self.reference is not None:
-            measured[self.reference.output] = answers[self.reference.output]
-        for name, values in measured.items():
-            if values is not None and not np.isfinite(values).all():
-                return f"{self.name} answers with a {name} that is no number (NaN or infinite); expected numbers: {OVERFLOW_CURE}"
-        return ""
+    def run_views(
+        self, images: Iterable[DecodedImage | Problem], waiting: deque[DecodedImage | Problem]
+    ) -> Iterator[ViewsOutput]:
+        """What the network gives for each readable photograph; `waiting` collects what was drawn."""
 
-    def rate(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
-        """P(malignant) of photographs in memory, uint8 (side, side, 3) each, in order."""
-        self.require_classifier()
-        answers = self.session.stream(turn_views(pixels, self.views))
-        for first in answers:
-            seen = [first, *islice(answers, len(self.views) - 1)]
-            yield self.read_probability(np.array([self.average_logit(seen)]))
+        def read_pixels() -> Iterator[np.ndarray]:
+            for image in images:
+                waiting.append(image)
+                if isinstance(image, DecodedImage):
+                    yield image.pixels
 
-    def average_logit(self, seen: list[Answers]) -> float:
+        outputs = self.session.stream(turn_views(read_pixels(), self.views))
+        for first in outputs:
+            seen = [first, *islice(outputs, len(self.views) - 1)]
+            logit = self.average_logit(seen) if self.has_classifier else math.nan
+            mask = self.average_mask(seen) if self.has_decoder else None
+            yield ViewsOutput(logit, mask, first)
+
+    def average_logit(self, seen: list[Outputs]) -> float:
         """The logit of a photograph from those of its views: their mean where that is calibrated, else that
         of the photograph as it is.
         """
-        counted = seen if self.tta else seen[:1]
-        return float(np.mean([float(view["logit"][0]) for view in counted]))
+        counted = seen if self.tta_entries else seen[:1]
+        return float(np.mean([float(outputs["logit"][0]) for outputs in counted]))
+
+    def average_mask(self, seen: list[Outputs]) -> np.ndarray:
+        """The mean mask, float32 (side, side), of the views of a photograph, each turned back."""
+        masks = [view(outputs["mask"]) for view, outputs in zip(self.views, seen, strict=True)]
+        return np.mean(masks, axis=0)
+
+    def build_result(
+        self, image: DecodedImage, output: ViewsOutput, seconds: float
+    ) -> InferenceResult | Problem:
+        """The result for a photograph from what the network gave, or what is wrong with that."""
+        fault = self.find_fault(output)
+        if fault:
+            return Problem(image.image, fault)
+        prediction = self.decide(image, output, seconds) if self.has_classifier else None
+        heatmap = output.first.get("heatmap")
+        centres: tuple[float, ...] = ()
+        if heatmap is not None:
+            centres = place_cells(self.bundle.card["backbone"], len(heatmap))
+        return InferenceResult(
+            image.image, prediction, image.pixels, output.logit, heatmap, output.mask, centres
+        )
+
+    def find_fault(self, output: ViewsOutput) -> str:
+        """What is wrong with the network's numbers for a photograph, "" where all are finite.
+
+        NaN compares as below every threshold, hence as benign.
+        """
+        measured = {"heatmap": output.first.get("heatmap"), "mask": output.mask}
+        if self.has_classifier:
+            measured["logit"] = np.array(output.logit)
+        if self.reference is not None:
+            measured[self.reference.output] = output.first[self.reference.output]
+        for name, values in measured.items():
+            if values is not None and not np.isfinite(values).all():
+                return (
+                    f"{self.name} answers with a {name} that is no number (NaN or infinite); expected "
+                    f"numbers: {OVERFLOW_CURE}"
+                )
+        return ""
+
+    def predict_probabilities(self, pixels: Iterable[np.ndarray]) -> Iterator[float]:
+        """Yields P(malignant) of photographs in memory, in order.
+
+        Args:
+            pixels: Photographs, uint8 (side, side, 3).
+
+        Raises:
+            ModelError: The RUN has no classifier, or the network gives a logit that is no number.
+        """
+        self.require_classifier()
+        outputs = self.session.stream(turn_views(pixels, self.views))
+        for first in outputs:
+            seen = [first, *islice(outputs, len(self.views) - 1)]
+            yield self.read_probability(np.array([self.average_logit(seen)]))
 
     def read_probability(self, logit: np.ndarray) -> float:
-        """P(malignant) of a logit (1,) of the graph. Raises `ModelError` for one that is no number."""
+        """Calibrates a logit.
+
+        Args:
+            logit: What the graph gives for one photograph, (1,).
+
+        Raises:
+            ModelError: It is no number.
+        """
         probability = float(self.calibration.apply(logit)[0])
         if not math.isfinite(probability):
             raise ModelError(
@@ -263,59 +283,25 @@ class Predictor:
             )
         return probability
 
-    def measure(
-        self, images: Iterable[DecodedImage | Problem], waiting: deque
-    ) -> Iterator[tuple[float, np.ndarray | None, Answers]]:
-        """Of each readable photograph logit and mask, the means over its views, and all that was said of the
-        first; `waiting` collects what was drawn."""
-
-        def read() -> Iterator[np.ndarray]:
-            for image in images:
-                waiting.append(image)
-                if isinstance(image, DecodedImage):
-                    yield image.pixels
-
-        answers = self.session.stream(turn_views(read(), self.views))
-        for first in answers:
-            seen = [first, *islice(answers, len(self.views) - 1)]
-            logit = self.average_logit(seen) if self.classifies else float("nan")
-            mask = (
-                np.mean([turn(view["mask"]) for turn, view in zip(self.views, seen, strict=True)], axis=0)
-                if self.outlines
-                else None
-            )
-            yield logit, mask, first
-
-    def place_heatmap(self, answers: Answers) -> tuple[float, ...]:
-        """What the cells of a heatmap look at, as shares of the photograph's side; () where there is no
-        heatmap.
-        """
-        return (
-            place_cells(self.bundle.card["backbone"], len(answers["heatmap"])) if "heatmap" in answers else ()
-        )
-
-    def decide(self, image: DecodedImage, logit: float, answers: Answers, seconds: float) -> Prediction:
+    def decide(self, image: DecodedImage, output: ViewsOutput, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the
         photograph.
         """
-        probability = float(self.calibration.apply(np.array([logit]))[0])
+        probability = float(self.calibration.apply(np.array([output.logit]))[0])
         distance = 0.0
         if self.reference is not None:
-            distance = float(self.reference.measure_distance(answers[self.reference.output][None])[0])
+            point = output.first[self.reference.output][None]  # (1, d)
+            distance = float(self.reference.measure_distance(point)[0])
         decision = self.rule.decide(probability, distance)
         flaws = judge_quality(measure_quality(image.pixels, image.size))
-        warnings = (*image.notes, *(flaw.sentence for flaw in flaws))
+        warnings = [*image.notes, *(flaw.sentence for flaw in flaws)]
         if decision.shifted:
-            warnings = (SHIFTED, *warnings)
-        said = self.describe(image.image, probability, decision, seconds, warnings)
-        if "diagnosis" not in answers:
-            return said
-        return replace(
-            said,
-            diagnosis={
-                name: float(share) for name, share in zip(DIAGNOSES, answers["diagnosis"], strict=True)
-            },
-        )
+            warnings.insert(0, SHIFT_WARNING)
+        prediction = self.describe(image.image, probability, decision, seconds, tuple(warnings))
+        if "diagnosis" not in output.first:
+            return prediction
+        shares = zip(DIAGNOSES, output.first["diagnosis"], strict=True)
+        return replace(prediction, diagnosis={name: float(share) for name, share in shares})
 
     def describe(
         self,
@@ -325,20 +311,26 @@ class Predictor:
         seconds: float = 0.0,
         warnings: tuple[str, ...] = (),
     ) -> Prediction:
-        """A decision and the calibrated probability that it was made on, as they are shown: moved to the
-        prevalence in use.
+        """Describes a decision as it is shown: its probability moved to the prevalence in use.
+
+        Args:
+            image: The photograph's path or address.
+            probability: Its calibrated P(malignant), on which the decision was made.
+            decision: The decision.
+            seconds: What it took.
+            warnings: The photograph's flaws.
         """
         return Prediction(
-            image,
-            decision.label,
-            self.shift(probability),
-            self.shift(self.threshold),
-            decision.in_distribution,
-            self.name,
-            seconds,
-            decision.reason,
-            warnings,
-            decision.shifted,
+            image=image,
+            label=decision.label,
+            probability=self.shift(probability),
+            threshold=self.shift(self.threshold),
+            in_distribution=decision.in_distribution,
+            model=self.name,
+            seconds=seconds,
+            reason=decision.reason,
+            warnings=warnings,
+            shifted=decision.shifted,
         )
 
     @property
@@ -347,44 +339,47 @@ class Predictor:
         return DecisionRule(self.threshold, self.alpha, self.reference)
 
     def shift(self, probability: float) -> float:
-        """A probability for the population in which the model is used."""
-        return (
-            probability
-            if self.prevalence is None
-            else float(shift_prevalence(probability, self.bundle.card["prevalence"], self.prevalence))
-        )
+        """Moves a probability to the population in which the model is used.
+
+        Args:
+            probability: Calibrated for the RUN's validation photographs.
+        """
+        if self.prevalence is None:
+            return probability
+        return float(shift_prevalence(probability, self.bundle.card["prevalence"], self.prevalence))
 
     def estimate_values(self) -> PredictiveValues:
-        """PPV and NPV at the threshold in the population in which the model is used, from the RUN's
-        validation photographs.
+        """Estimates PPV and NPV at the threshold, in the population in which the model is used, from the
+        RUN's validation photographs.
 
-        Raises `UsageError` where the RUN carries none.
+        Raises:
+            UsageError: The RUN carries no validation scores.
         """
         if self.reference is None:
             raise UsageError(
                 f"{self.bundle.name}: carries no validation scores to estimate PPV and NPV from; leave "
                 "--prevalence out"
             )
-        malignant, benign = self.reference.malignant, self.reference.benign
-        flagged, cleared = int((malignant >= self.threshold).sum()), int((benign < self.threshold).sum())
+        malignant = self.reference.malignant
+        benign = self.reference.benign
         return estimate_predictive_values(
-            flagged,
-            len(malignant),
-            cleared,
-            len(benign),
-            self.prevalence or float(self.bundle.card["prevalence"]),
+            flagged=int((malignant >= self.threshold).sum()),
+            malignant=len(malignant),
+            cleared=int((benign < self.threshold).sum()),
+            benign=len(benign),
+            prevalence=self.prevalence or float(self.bundle.card["prevalence"]),
         )
 
     def require_classifier(self) -> None:
         """Raises `ModelError` where the RUN has a decoder alone, or no calibration for the mean over the
         views that it is asked for.
         """
-        if not self.classifies:
+        if not self.has_classifier:
             raise ModelError(
                 f"{self.bundle.folder}: finds lesions and classifies none; expected a RUN with a "
                 "classifier: `lentigo train PHOTOS --out RUN`"
             )
-        if len(self.views) > 1 and self.tta is None:
+        if len(self.views) > 1 and self.tta_entries is None:
             raise ModelError(
                 f"{self.bundle.folder}: --tta averages over mirrored views, and this RUN has no calibration "
                 "for their mean (no `tta` in "
@@ -393,79 +388,86 @@ class Predictor:
 
     def require_decoder(self) -> None:
         """Raises `ModelError` where the RUN has a classifier alone."""
-        if not self.outlines:
+        if not self.has_decoder:
             raise ModelError(
                 f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train "
                 "MASKS --masks --out RUN`"
             )
 
     def list_thresholds(self) -> dict[str, float]:
-        """By its rule each operating point that a reader may want to see beside the one in use, which comes
-        first.
+        """Lists the operating points that a reader may want to see.
+
+        Returns:
+            Thresholds by their rules: the one in use first, then those of `OPERATING_POINTS`, where the RUN
+            carries validation scores.
         """
-        used = {self.threshold_rule: self.threshold}
-        others = (
-            {rule: self.find_threshold(rule) for rule in OPERATING_POINTS}
-            if self.reference is not None
-            else {}
-        )
-        return used | others
+        thresholds = {self.threshold_rule: self.threshold}
+        if self.reference is not None:
+            for rule in OPERATING_POINTS:
+                thresholds[rule] = self.find_threshold(rule)
+        return thresholds
 
     def find_threshold(self, rule: str) -> float:
-        """The threshold of a rule on the RUN's validation photographs. Raises `UsageError` where they are not
-        known.
+        """Finds the threshold of a rule on the RUN's validation photographs.
+
+        Args:
+            rule: As `lentigo.inference.operating_point.choose_threshold` takes it.
+
+        Raises:
+            UsageError: The rule cannot be followed, or the RUN carries no validation scores.
         """
         if self.reference is None:
             raise UsageError(
                 f"{self.bundle.name}: carries no validation scores to follow {rule!r} on; leave "
                 "--operating-point out"
             )
-        truth = np.repeat([0, 1], [len(self.reference.benign), len(self.reference.malignant)])
-        return choose_threshold(
-            rule, truth, np.concatenate([self.reference.benign, self.reference.malignant])
-        )
-
-
-def turn_views(
-    images: Iterable[np.ndarray], views: Sequence[Callable[[np.ndarray], np.ndarray]]
-) -> Iterator[np.ndarray]:
-    """The views of each photograph, uint8 (side, side, 3), one after the other."""
-    for pixels in images:
-        for view in views:
-            yield np.ascontiguousarray(view(pixels))
+        benign = self.reference.benign
+        malignant = self.reference.malignant
+        truth = np.repeat([0, 1], [len(benign), len(malignant)])
+        return choose_threshold(rule, truth, np.concatenate([benign, malignant]))
 
 
 @contextmanager
 def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
-    """Checks the hashes of a RUN while its graph is loaded; an altered file explains better than what its
-    loading raises. None: no check.
+    """Checks the hashes of a RUN while its graph is loaded; None for no check.
+
+    An altered file explains better than what its loading raises.
     """
+    if bundle is None:
+        yield
+        return
     with ThreadPoolExecutor(1) as worker:
-        check = worker.submit(check_hashes, bundle) if bundle else None
+        check = worker.submit(check_hashes, bundle)
         try:
             yield
         finally:
-            if check is not None:
-                check.result()
+            check.result()
 
 
-def gather_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
-    """Photographs named by files, folders and addresses, and the folders that hold none.
+def collect_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
+    """Lists the photographs that are to be predicted, without opening them.
 
-    Files are not opened here. Raises `DataError` where there is nothing to answer at all.
+    Args:
+        inputs: Files, folders and addresses.
+
+    Returns:
+        The photographs, and a problem for each folder that holds none.
+
+    Raises:
+        DataError: There is no photograph at all.
     """
-    found = list(list_images(inputs))
-    paths, problems = (
-        [item for item in found if not isinstance(item, Problem)],
-        [item for item in found if isinstance(item, Problem)],
-    )
-    if not paths:
-        raise DataError(
-            f"{problems[0].image}: {problems[0].error}"
-            if problems
-            else "no photograph was named; give files, folders, addresses, or paths on standard input"
-        )
-    return paths, problems
+    paths: list[Path | str] = []
+    problems: list[Problem] = []
+    for item in list_images(inputs):
+        if isinstance(item, Problem):
+            problems.append(item)
+        else:
+            paths.append(item)
+    if paths:
+        return paths, problems
+    if problems:
+        raise DataError(f"{problems[0].image}: {problems[0].error}")
+    raise DataError("no photograph was named; give files, folders, addresses, or paths on standard input")
 
 
 def predict(
@@ -476,13 +478,29 @@ def predict(
     tta: bool = False,
     device: str = "cpu",
 ) -> Predictions:
-    """Answers for photographs and folders of photographs; the options are those of `Predictor`.
+    """Predicts photographs and folders of photographs.
 
-    Raises `ModelError` for a RUN that cannot be used; photographs that cannot be read are in `problems`.
+    Args:
+        inputs: A file, a folder or an address, or several.
+        model: The folder of a RUN, or "bundled".
+        fp32: Computes in fp32, also where a faster precision is as good.
+        tta: Averages over four mirrored views.
+        device: One of `lentigo.models.runtime.DEVICES`.
+
+    Returns:
+        The predictions, and problems for photographs that cannot be read.
+
+    Raises:
+        ModelError: The RUN cannot be used.
+        DataError: There is no photograph at all.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_images(inputs)
+    paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
-    answers = list(predictor.predict(paths))
-    predictions = tuple(a for a in answers if isinstance(a, Prediction))
-    return Predictions(predictions, tuple(problems) + tuple(a for a in answers if isinstance(a, Problem)))
+    predictions = []
+    for result in predictor.predict(paths):
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            predictions.append(result)
+    return Predictions(tuple(predictions), tuple(problems))

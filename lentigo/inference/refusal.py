@@ -1,4 +1,4 @@
-"""When a model should not answer: photographs unlike those it learned from, and photographs on the fence.
+"""When a model should not decide: photographs unlike those it learned from, and uncertain ones.
 
 Both references are made by training and lie in the RUN as `reference.npz`.
 """
@@ -10,33 +10,42 @@ import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from lentigo.errors import ModelError
 
-LARGEST_REFERENCE = 512 << 20  # bytes of its arrays
-CENTRES = {  # their name in the file, by what is measured
+MAX_REFERENCE_BYTES = 512 << 20  # of its arrays
+MIN_LENGTH = 1e-12  # of an embedding: a shorter one is nil
+CENTRES = {  # their name in the file, by the output that is measured
     "embedding": "unit_centres",
     "middle": "middle_centres",
     "reference": "reference_centres",
 }
-PARTS = {"reference": (48, 88, 120)}  # sizes of the parts of an output that are measured one by one
+# Sizes of the parts of an output whose distances are measured one by one
+PART_SIZES = {"reference": (48, 88, 120)}
 
 
 @dataclass(frozen=True)
 class Reference:
-    """What a model knows.
+    """What the photographs that a model has learned from look like to it.
 
-    `centres` (2, d) of the classes' embeddings, each of length 1, and `whitening` (d, k), so that distances
-    after it are those of Mahalanobis under the classes' common covariance (Lee 2018; on unit vectors Mueller
-    & Hein 2025, arXiv 2505.18032: how long an embedding is says little of what it shows). A photograph
-    further than `limit` from both centres shows no lesion; one further than `shift_limit` shows a lesion, but
-    is unlike the sources that the model has learned from. `output` is the answer of the graph that is
-    measured: of "embedding" its direction, of "middle" its means and deviations, of "reference" the
-    directions of the means of three maps of a frozen branch: their distances are scaled to each other, and
-    the largest counts. `benign` and `malignant` are the ascending probabilities of validation photographs by
-    their truth.
+    A distance is that of Mahalanobis under the classes' common covariance, from the nearer class centre (Lee
+    2018; on unit vectors Mueller & Hein 2025, arXiv 2505.18032: how long an embedding is says little of what
+    it shows).
+
+    Attributes:
+        centres: Of the classes, (2, d).
+        whitening: (d, k), after which distances are those of Mahalanobis.
+        limit: A photograph further than this from both centres shows no lesion.
+        benign: P(malignant) of the benign photographs of validation, ascending.
+        malignant: The same of the malignant ones.
+        output: Of the graph, that is measured: of "embedding" its direction, of "middle", the mid-level
+            features, means and deviations, of "reference" the directions of the means of three maps of a
+            frozen branch: their distances are scaled to each other, and the largest counts.
+        shift_limit: A photograph further than this shows a lesion, but is unlike the sources that the model
+            has learned from.
     """
 
     centres: np.ndarray
@@ -48,40 +57,54 @@ class Reference:
     shift_limit: float = np.inf
 
     def measure_distance(self, points: np.ndarray) -> np.ndarray:
-        """Distances, float (n,), of what the graph gives for photographs (n, d) from the nearer class
-        centre.
+        """Measures how far photographs are from the nearer class centre.
+
+        Args:
+            points: What the graph gives for them, (n, d).
+
+        Returns:
+            Float (n,).
         """
-        points, centres = whiten(scale(points, self.output), self.rows), self.whitened_centres
-        squares = (points[:, None] - centres[None]) ** 2
-        distances = [
-            np.sqrt(squares[:, :, part].sum(axis=2)).min(axis=1)
-            for part in list_parts(self.output, squares.shape[2])
-        ]
+        whitened = whiten(scale(points, self.output), self.whitening_rows)
+        squares = (whitened[:, None] - self.whitened_centres[None]) ** 2  # (n, 2, k)
+        distances = []
+        for part in list_parts(self.output, squares.shape[2]):
+            to_centres = np.sqrt(squares[:, :, part].sum(axis=2))
+            distances.append(to_centres.min(axis=1))
         return np.max(distances, axis=0)
 
     @cached_property
-    def rows(self) -> np.ndarray:
+    def whitening_rows(self) -> np.ndarray:
         """The whitening's columns one after the other in memory, (k, d)."""
         return np.ascontiguousarray(self.whitening.T)
 
     @cached_property
     def whitened_centres(self) -> np.ndarray:
         """(2, k)."""
-        return whiten(self.centres, self.rows)
+        return whiten(self.centres, self.whitening_rows)
 
-    def list_possible(self, probability: float, alpha: float) -> tuple[str, ...]:
-        """The classes that conformal prediction cannot exclude at a risk, by class (Vovk 2012, Mondrian).
+    def find_conformal_set(self, probability: float, alpha: float) -> tuple[str, ...]:
+        """Finds the classes that conformal prediction cannot exclude, class by class (Vovk 2012, Mondrian).
 
-        A class stands unless fewer than the share `risk` of its own validation photographs look as foreign to
-        it. Of photographs like those of validation the true class is excluded with probability `risk` at
-        most, whatever the class.
+        A class stays unless fewer than the share `alpha` of its own validation photographs are as unlike it.
+        Of photographs like those of validation the true class is excluded with probability `alpha` at most,
+        whatever the class.
+
+        Args:
+            probability: P(malignant) of a photograph.
+            alpha: The share of each class that may be missed.
         """
-        stranger = {
-            "benign": len(self.benign) - np.searchsorted(self.benign, probability, "left"),
-            "malignant": np.searchsorted(self.malignant, probability, "right"),
-        }
-        sizes = {"benign": len(self.benign), "malignant": len(self.malignant)}
-        return tuple(name for name, count in stranger.items() if (count + 1) / (sizes[name] + 1) > alpha)
+        n_benign = len(self.benign)
+        n_malignant = len(self.malignant)
+        # Validation photographs of each class that look as unlike it as this one, or more
+        as_unlike_benign = n_benign - np.searchsorted(self.benign, probability, "left")
+        as_unlike_malignant = np.searchsorted(self.malignant, probability, "right")
+        kept = []
+        if (as_unlike_benign + 1) / (n_benign + 1) > alpha:
+            kept.append("benign")
+        if (as_unlike_malignant + 1) / (n_malignant + 1) > alpha:
+            kept.append("malignant")
+        return tuple(kept)
 
     def save(self, path: Path, tta: tuple[np.ndarray, np.ndarray] | None = None) -> None:
         """Writes arrays, no pickles.
@@ -90,42 +113,50 @@ class Reference:
             path: The file.
             tta: `benign` and `malignant` by the mean over mirrored views, where that was measured.
         """
-        arrays = {
+        arrays: dict[str, Any] = {
             CENTRES[self.output]: self.centres,
             "whitening": self.whitening,
             "limit": self.limit,
             "shift_limit": self.shift_limit,
+            "benign": self.benign,
+            "malignant": self.malignant,
         }
-        arrays |= {"benign": self.benign, "malignant": self.malignant}
         if tta is not None:
-            arrays |= {"benign_tta": tta[0], "malignant_tta": tta[1]}
+            arrays["benign_tta"], arrays["malignant_tta"] = tta
         np.savez(path, **arrays)
 
 
 def list_parts(output: str, size: int) -> list[slice]:
     """The parts of what is measured, of `size` numbers in all, whose distances are measured one by one."""
-    ends = np.cumsum(PARTS.get(output, (size,)))
-    return [
-        slice(int(end - length), int(end))
-        for end, length in zip(ends, PARTS.get(output, (size,)), strict=True)
-    ]
+    parts = []
+    start = 0
+    for length in PART_SIZES.get(output, (size,)):
+        parts.append(slice(start, start + length))
+        start += length
+    return parts
 
 
 def scale(points: np.ndarray, output: str) -> np.ndarray:
-    """What is measured of an output (n, d) of the graph, see `Reference`."""
+    """Turns an output of the graph into what is measured of it, see `Reference`.
+
+    Args:
+        points: (n, d).
+        output: Its name.
+    """
     if output == "embedding":
-        return shorten(points)
+        return normalise_length(points)
     if output == "reference":
-        return np.concatenate(
-            [shorten(points[:, part]) for part in list_parts(output, points.shape[1])], axis=1
-        )
+        parts = [normalise_length(points[:, part]) for part in list_parts(output, points.shape[1])]
+        return np.concatenate(parts, axis=1)
     means, squares = np.split(points.astype(np.float64), 2, axis=1)
-    return np.concatenate([means, np.sqrt(np.maximum(squares - means**2, 0))], axis=1)
+    deviations = np.sqrt(np.maximum(squares - means**2, 0))
+    return np.concatenate([means, deviations], axis=1)
 
 
-def shorten(embeddings: np.ndarray) -> np.ndarray:
+def normalise_length(embeddings: np.ndarray) -> np.ndarray:
     """Embeddings (n, d) of length 1; one that is nil stays so."""
-    return embeddings / np.maximum(np.linalg.norm(embeddings, axis=1, keepdims=True), 1e-12)
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return embeddings / np.maximum(lengths, MIN_LENGTH)
 
 
 def whiten(points: np.ndarray, rows: np.ndarray) -> np.ndarray:
@@ -147,18 +178,10 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
     Raises:
         ModelError: The file is damaged, or unpacks to more than any RUN has.
     """
-    end = "_tta" if tta else ""
     try:
-        with zipfile.ZipFile(path) as archive:
-            if sum(member.file_size for member in archive.infolist()) > LARGEST_REFERENCE:
-                raise ValueError(f"unpacks to more than {LARGEST_REFERENCE >> 20} MB")
+        check_unpacked_size(path)
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            output = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
-            centres = file[CENTRES[output]]
-            shift_limit = file["shift_limit"] if "shift_limit" in file.files else np.array(np.inf)
-            arrays = {"whitening": file["whitening"], "limit": file["limit"]}
-            arrays |= {"benign": file[f"benign{end}"], "malignant": file[f"malignant{end}"]}
-        check_arrays({**arrays, "centres": centres, "shift_limit": shift_limit})
+            return read_arrays(file, "_tta" if tta else "")
     except (
         OSError,
         ValueError,
@@ -169,28 +192,44 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
         NotImplementedError,
     ) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
+
+
+def check_unpacked_size(path: Path) -> None:
+    """Raises `ValueError` for an archive that unpacks to more than any RUN has."""
+    with zipfile.ZipFile(path) as archive:
+        if sum(member.file_size for member in archive.infolist()) > MAX_REFERENCE_BYTES:
+            raise ValueError(f"unpacks to more than {MAX_REFERENCE_BYTES >> 20} MB")
+
+
+def read_arrays(file: np.lib.npyio.NpzFile, ending: str) -> Reference:
+    """The reference in an open file; `ending` of the names of its probabilities."""
+    output = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
+    arrays = {
+        "centres": file[CENTRES[output]],
+        "whitening": file["whitening"],
+        "limit": file["limit"],
+        "benign": file[f"benign{ending}"],
+        "malignant": file[f"malignant{ending}"],
+        "shift_limit": file["shift_limit"] if "shift_limit" in file.files else np.array(np.inf),
+    }
+    check_arrays(arrays)
     return Reference(
-        **{
-            **arrays,
-            "centres": centres,
-            "output": output,
-            "limit": float(arrays["limit"]),
-            "shift_limit": float(shift_limit),
-            "whitening": np.asarray(arrays["whitening"], np.float32),
-        }
+        centres=arrays["centres"],
+        whitening=np.asarray(arrays["whitening"], np.float32),
+        limit=float(arrays["limit"]),
+        benign=arrays["benign"],
+        malignant=arrays["malignant"],
+        output=output,
+        shift_limit=float(arrays["shift_limit"]),
     )
+
+
+DIMENSIONS = {"centres": 2, "whitening": 2, "benign": 1, "malignant": 1, "limit": 0, "shift_limit": 0}
 
 
 def check_arrays(arrays: dict[str, np.ndarray]) -> None:
     """Raises `ValueError` where the arrays of a reference do not go together."""
-    for name, dimensions in (
-        ("centres", 2),
-        ("whitening", 2),
-        ("benign", 1),
-        ("malignant", 1),
-        ("limit", 0),
-        ("shift_limit", 0),
-    ):
+    for name, dimensions in DIMENSIONS.items():
         array = arrays[name]
         if array.ndim != dimensions or array.dtype.kind not in "fiu":
             raise ValueError(

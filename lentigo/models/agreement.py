@@ -1,35 +1,17 @@
-"""Whether a faster form of a graph answers as the graph itself does: one rule for bf16 and for int8."""
+"""Whether a faster form of a graph predicts as the graph itself does: one rule for bf16 and for int8."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from lentigo.common.statistics.intervals import compare_aurocs
 
-EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
-LARGEST_LOSS = 0.002  # of AUROC: the upper end of its 95 % interval has to stay below
-LARGEST_MEAN_DIFFERENCE = (
-    0.01  # of P(malignant): the faster form answers with the calibration of the original
-)
-
-
-def clear_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """Entries for a card, which is JSON: null in place of what is not a number, also at an end of an
-    interval.
-
-    >>> clear_nan({"loss": float("nan"), "ci": (float("nan"), 0.5)})
-    {'loss': None, 'ci': [None, 0.5]}
-    """
-    cleared: dict[str, Any] = {}
-    for name, value in values.items():
-        ends = value if isinstance(value, tuple) else (value,)
-        known = [None if isinstance(end, float) and math.isnan(end) else end for end in ends]
-        cleared[name] = known if isinstance(value, tuple) else known[0]
-    return cleared
+MIN_EQUAL_DECISIONS = 0.995  # share of photographs that the faster form must decide alike
+MAX_AUROC_LOSS = 0.002  # the upper end of its 95 % interval has to stay below
+# Of P(malignant): the faster form is used with the calibration of the original
+MAX_MEAN_DIFFERENCE = 0.01
 
 
 @dataclass(frozen=True)
@@ -57,33 +39,33 @@ class Agreement:
     @property
     def neutral(self) -> bool:
         """Whether the faster form may take the place of the original."""
-        same_decisions = self.decisions_equal >= EQUAL_DECISIONS
-        same_ranking = self.loss_ci[1] < LARGEST_LOSS
-        same_probabilities = self.mean_difference <= LARGEST_MEAN_DIFFERENCE
+        same_decisions = self.decisions_equal >= MIN_EQUAL_DECISIONS
+        same_ranking = self.loss_ci[1] < MAX_AUROC_LOSS
+        same_probabilities = self.mean_difference <= MAX_MEAN_DIFFERENCE
         return same_decisions and same_ranking and same_probabilities
 
 
-def compare_answers(
+def compare_predictions(
     malignant: np.ndarray,
     probabilities: tuple[np.ndarray, np.ndarray],
     decided: tuple[np.ndarray, np.ndarray],
     groups: np.ndarray,
 ) -> Agreement:
-    """Compares the answers of a graph and of a faster form of it.
+    """Compares the predictions of a graph and of a faster form of it.
 
     Args:
         malignant: The truth, 0 or 1, int (n,).
         probabilities: P(malignant) by the graph and by its faster form, float (n,) each.
         decided: Whether each says malignant, bool (n,).
-        groups: Photographs of one patient, lesion or picture share a number, int (n,).
+        groups: Photographs of one patient, lesion or image share a number, int (n,).
 
     Returns:
         How far they agree.
     """
     before, after = probabilities
-    groups = np.unique(groups, return_inverse=True)[1]
+    group_numbers = np.unique(groups, return_inverse=True)[1]
+    aurocs, loss_ci, _ = compare_aurocs(malignant, after, before, group_numbers)
     differences = np.abs(before - after)
-    aurocs, loss_ci, _ = compare_aurocs(malignant, after, before, groups)
     return Agreement(
         n=len(malignant),
         decisions_equal=float((decided[0] == decided[1]).mean()),

@@ -23,30 +23,45 @@ import numpy as np
 from scipy.special import expit
 
 from lentigo.common.files import stage_folder
+from lentigo.common.json_values import replace_nan
 from lentigo.datasets.dataset import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
 from lentigo.images.listing import find_images
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
-from lentigo.models.agreement import clear_nan
 from lentigo.models.bundle import CLASSIFIER, INT8_GRAPH, INT8_WEIGHTS, Bundle, amend_bundle, open_bundle
 from lentigo.models.engine import openvino
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.quantization import Loss, list_validation, quantize_bundle, read_some, save_model
+from lentigo.models.quantization import (
+    QuantizationLoss,
+    list_validation,
+    quantize_bundle,
+    read_some,
+    save_model,
+)
 
-LARGEST_DIFFERENCE = 1e-3  # of P(malignant)
-LARGEST_DEVIATION = 1e-2  # of embedding and heatmap, as a share of their largest value
-FEWEST, MOST = 16, 64  # photographs to compare on
+MAX_DIFFERENCE = 1e-3  # of P(malignant)
+MAX_DEVIATION = 1e-2  # of embedding and heatmap, as a share of their largest value
+MIN_IMAGES = 16  # to compare on: synthetic lesions fill them up
+MAX_IMAGES = 64  # to compare on
 BATCH = 16
-Answers = dict[str, np.ndarray]
+Outputs = dict[str, np.ndarray]  # of a model, by name
 
 
 @dataclass(frozen=True)
 class Export:
-    """An artefact. `largest_difference` is that of P(malignant) before calibration from the RUN's model, over
-    `photographs`; of P(lesion) where the RUN has no classifier.
+    """A model that was exported.
 
-    `deviations` are those of the other outputs, as a share of their largest value. With int8 the differences
-    are between int8 and fp32, over all validation photographs, and `int8` has the AUROCs.
+    With int8 the differences are between int8 and fp32, over all validation photographs.
+
+    Attributes:
+        path: The file or folder.
+        format: A key of `FORMATS`.
+        largest_difference: Of P(malignant) before calibration from the RUN's model; of P(lesion) where the
+            RUN has no classifier.
+        photographs: How many it was compared on.
+        megabytes: Of all its files.
+        deviations: Of the other outputs, as a share of their largest value.
+        int8: What int8 costs, where it was asked for.
     """
 
     path: Path
@@ -55,22 +70,26 @@ class Export:
     photographs: int
     megabytes: float
     deviations: dict[str, float]
-    int8: Loss | None = None
+    int8: QuantizationLoss | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The same for machines."""
+        """The fields, paths as text."""
         return {**asdict(self), "path": str(self.path)}
 
 
 @dataclass(frozen=True)
 class Format:
-    """How a form is written from a RUN, and run by its own runtime. Without `suffix` the artefact is a
-    folder.
+    """How a form is written from a RUN, and run by its own runtime.
+
+    Attributes:
+        suffix: Of the file; "" where it is a folder.
+        write: Writes a RUN with its Keras model to a place.
+        run: Runs what stands at a place on pixels, uint8 (n, side, side, 3).
     """
 
     suffix: str
-    write: Callable[[Bundle, Any, Path], None]  # RUN, Keras model, place
-    answer: Callable[[Path, np.ndarray], Answers]  # place, pixels uint8 (n, side, side, 3)
+    write: Callable[[Bundle, Any, Path], None]
+    run: Callable[[Path, np.ndarray], Outputs]
 
 
 def export(
@@ -81,18 +100,24 @@ def export(
     int8: bool = False,
     images: str | Path | Iterable[str | Path] | None = None,
 ) -> Export:
-    """Writes a RUN in another form, whole or not at all.
+    """Writes a RUN in another form, whole or not at all, and compares it with the RUN's Keras model.
 
-    `out` is a file with the format's suffix, else a folder to be made. The artefact is compared with the
-    Keras model on `photos` (files or folders), else on the RUN's validation photographs where they still are,
-    filled up with synthetic lesions to at least 16. `int8`, of the format openvino, quantises, and the card
-    says what it costs; the duplicate is kept in the RUN too, and answers by default, where 99.5 % of the
-    decisions stay and the upper limit of the loss of AUROC is below 0.002.
+    Args:
+        run: The RUN, or its folder.
+        format: A key of `FORMATS`.
+        out: A file with the format's suffix, else a folder to be made.
+        int8: Quantises, with the format openvino; the card says what that costs. The int8 form is kept in the
+            RUN too, and used by default, where 99.5 % of the decisions stay and the upper limit of the loss
+            of AUROC is below 0.002.
+        images: Files or folders of photographs to compare on; else the RUN's validation photographs where
+            they still are, filled up with synthetic lesions to at least 16.
 
-    Raises `UsageError` for an unknown format or a place that is taken; `ModelError` for a RUN that cannot be
-    used, a library that is missing, a probability that differs by more than 1e-3.
+    Raises:
+        UsageError: The format is unknown, or the place is taken.
+        ModelError: The RUN cannot be used, a library is missing, or a probability differs by more than 1e-3.
     """
-    kind, out = find_format(format, int8), Path(out)
+    kind = find_format(format, int8)
+    out = Path(out)
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
     if int8 and images is not None:
@@ -103,42 +128,37 @@ def export(
     bundle = run if isinstance(run, Bundle) else open_bundle(run)
     if int8:
         return export_int8(bundle, out, place)
-    model, pixels = load_model(bundle), choose_pixels(bundle, images)
+    model = load_model(bundle)
+    pixels = choose_pixels(bundle, images)
     with stage_folder(out) as folder:
         staged = folder / place.relative_to(out.parent)
         staged.parent.mkdir(exist_ok=True)
         kind.write(bundle, model, staged)
-        deviations = compare(answer_with_keras(model, pixels), kind.answer(staged, pixels))
+        deviations = compare(run_keras(model, pixels), kind.run(staged, pixels))
         refuse_difference(format, deviations, len(pixels))
-        megabytes = weigh(folder)
+        megabytes = measure_megabytes(folder)
         publish(folder, out)
-    return Export(
-        place,
-        format,
-        deviations.pop("probability" if "probability" in deviations else "mask"),
-        len(pixels),
-        megabytes,
-        deviations,
-    )
+    main_output = "probability" if "probability" in deviations else "mask"
+    largest_difference = deviations.pop(main_output)
+    return Export(place, format, largest_difference, len(pixels), megabytes, deviations)
 
 
 def export_int8(bundle: Bundle, out: Path, place: Path) -> Export:
-    """Quantises a RUN's graph and writes the duplicate to `place`; where it is as good as the graph it is
-    kept in the RUN, too, which then answers with it.
+    """Quantises a RUN's graph and writes the int8 form to `place`; where it is as good as the graph it is kept
+    in the RUN, too, which then predicts with it.
     """
-    with stage_folder(bundle.folder / INT8_GRAPH) as duplicate, stage_folder(out) as folder:
-        loss = quantize_bundle(bundle, duplicate)
+    with stage_folder(bundle.folder / INT8_GRAPH) as int8_folder, stage_folder(out) as folder:
+        loss = quantize_bundle(bundle, int8_folder)
         staged = folder / place.relative_to(out.parent)
         staged.parent.mkdir(exist_ok=True)
-        shutil.copyfile(duplicate / INT8_WEIGHTS, staged.with_suffix(".bin"))
-        shutil.copyfile(duplicate / INT8_GRAPH, staged)
-        megabytes = weigh(folder)
+        shutil.copyfile(int8_folder / INT8_WEIGHTS, staged.with_suffix(".bin"))
+        shutil.copyfile(int8_folder / INT8_GRAPH, staged)
+        megabytes = measure_megabytes(folder)
+        entry = replace_nan(asdict(loss))
         if loss.neutral:
-            amend_bundle(
-                bundle, (duplicate / INT8_WEIGHTS, duplicate / INT8_GRAPH), int8=clear_nan(asdict(loss))
-            )
+            amend_bundle(bundle, (int8_folder / INT8_WEIGHTS, int8_folder / INT8_GRAPH), int8=entry)
         else:
-            amend_bundle(bundle, (), drop=(INT8_GRAPH, INT8_WEIGHTS), int8=clear_nan(asdict(loss)))
+            amend_bundle(bundle, (), drop=(INT8_GRAPH, INT8_WEIGHTS), int8=entry)
         publish(folder, out)
     return Export(place, "openvino", loss.largest_difference, loss.n, megabytes, {}, loss)
 
@@ -158,13 +178,17 @@ def find_place(out: Path, kind: Format) -> Path:
     """
     empty = out.is_dir() and not any(out.iterdir())
     is_file = bool(kind.suffix) and out.suffix == kind.suffix and not empty
-    for path in (out, *([out.with_suffix(".bin")] if is_file and kind.suffix == ".xml" else [])):
+    taken = [out]
+    if is_file and kind.suffix == ".xml":
+        taken.append(out.with_suffix(".bin"))  # OpenVINO's weights
+    for path in taken:
         if path.exists() and not empty:
             raise UsageError(
                 f"{path}: is there already; expected a new name or an empty folder: choose another, or "
                 "remove it"
             )
-    if not is_file and out.suffix in {other.suffix for other in FORMATS.values()} - {""}:
+    suffixes = {other.suffix for other in FORMATS.values()} - {""}
+    if not is_file and out.suffix in suffixes:
         wanted = f"a name ending in {kind.suffix}, or a folder" if kind.suffix else "a folder"
         raise UsageError(f"{out}: is a name for another format; expected {wanted}")
     return out if is_file or not kind.suffix else out / f"model{kind.suffix}"
@@ -196,18 +220,20 @@ def choose_pixels(bundle: Bundle, compare_on: str | Path | Iterable[str | Path] 
     Raises `DataError` where photographs are given and none can be read.
     """
     given = [compare_on] if isinstance(compare_on, str | Path) else compare_on
-    images = (
-        list_validation(bundle)["image"]
-        if given is None
-        else [str(file) for image in given for file in find_images(image)]
-    )
-    pixels = [image.pixels for image in read_some(images, MOST)]
+    images: list[str] = []
+    if given is None:
+        images = list(list_validation(bundle)["image"])
+    else:
+        for name in given:
+            images += [str(file) for file in find_images(name)]
+    pixels = [image.pixels for image in read_some(images, MAX_IMAGES)]
     if given is not None and not pixels:
         raise DataError(
             f"none of the {len(images)} photographs to compare on can be read; expected JPEG, PNG, TIFF, "
             "WebP or BMP"
         )
-    pixels += [draw_synthetic_lesion(CLASSES[seed % 2], seed).image for seed in range(FEWEST - len(pixels))]
+    for seed in range(MIN_IMAGES - len(pixels)):
+        pixels.append(draw_synthetic_lesion(CLASSES[seed % 2], seed).image)
     return np.stack(pixels)
 
 
@@ -258,79 +284,90 @@ def load_interpreter() -> Any:
     return Interpreter
 
 
-def answer_with_keras(model: Any, pixels: np.ndarray) -> Answers:
-    """The Keras model's answers."""
+def run_keras(model: Any, pixels: np.ndarray) -> Outputs:
+    """The outputs of the Keras model."""
     from lentigo.models.networks.deep_learning import ops
 
-    return in_batches(
-        lambda batch: {
-            name: ops.convert_to_numpy(value) for name, value in model(batch, training=False).items()
-        },
-        pixels,
-    )
+    def run(batch: np.ndarray) -> Outputs:
+        outputs = model(batch, training=False)
+        return {name: ops.convert_to_numpy(value) for name, value in outputs.items()}
+
+    return run_batches(run, pixels)
 
 
-def answer_with_openvino(path: Path, pixels: np.ndarray) -> Answers:
-    """Answers of an ONNX graph or an OpenVINO model in fp32."""
+def run_openvino(path: Path, pixels: np.ndarray) -> Outputs:
+    """Outputs of an ONNX graph or an OpenVINO model in fp32."""
     core = openvino.Core()
     compiled = core.compile_model(core.read_model(path), "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    return in_batches(
-        lambda batch: {output.get_any_name(): value for output, value in compiled(batch).items()}, pixels
-    )
+
+    def run(batch: np.ndarray) -> Outputs:
+        return {output.get_any_name(): value for output, value in compiled(batch).items()}
+
+    return run_batches(run, pixels)
 
 
-def answer_with_litert(path: Path, pixels: np.ndarray) -> Answers:
-    """Answers of a LiteRT model."""
+def run_litert(path: Path, pixels: np.ndarray) -> Outputs:
+    """Outputs of a LiteRT model."""
     run = load_interpreter()(model_path=str(path)).get_signature_runner("serving_default")
-    return in_batches(lambda batch: run(image=batch), pixels)
+    return run_batches(lambda batch: run(image=batch), pixels)
 
 
-def answer_with_tensorflow(path: Path, pixels: np.ndarray) -> Answers:
-    """Answers of a SavedModel."""
+def run_tensorflow(path: Path, pixels: np.ndarray) -> Outputs:
+    """Outputs of a SavedModel."""
     import tensorflow
 
     serve = tensorflow.saved_model.load(str(path)).signatures["serving_default"]
-    return in_batches(
-        lambda batch: {
-            name: value.numpy() for name, value in serve(image=tensorflow.constant(batch)).items()
-        },
-        pixels,
-    )
+
+    def run(batch: np.ndarray) -> Outputs:
+        outputs = serve(image=tensorflow.constant(batch))
+        return {name: value.numpy() for name, value in outputs.items()}
+
+    return run_batches(run, pixels)
 
 
-def in_batches(answer: Callable[[np.ndarray], Answers], pixels: np.ndarray) -> Answers:
-    """Answers batch by batch, joined."""
-    parts = [answer(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+def run_batches(run: Callable[[np.ndarray], Outputs], pixels: np.ndarray) -> Outputs:
+    """Outputs batch by batch, joined."""
+    batches = [run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
+    return {name: np.concatenate([outputs[name] for outputs in batches]) for name in batches[0]}
 
 
-def compare(expected: Answers, received: Answers) -> dict[str, float]:
-    """The largest difference of each output, as a share of its largest value; of the logit that of
-    P(malignant). Infinite for one that is missing.
+def compare(expected: Outputs, received: Outputs) -> dict[str, float]:
+    """Compares the outputs of two models.
+
+    Args:
+        expected: Of the RUN's model.
+        received: Of its other form.
+
+    Returns:
+        The largest difference of each output, as a share of its largest value; of the logit that of
+        P(malignant), as "probability". Infinite for one that is missing.
     """
     deviations = {}
-    if "logit" in expected:
-        deviations["probability"] = (
-            largest(expit(expected["logit"]), expit(received["logit"])) if "logit" in received else np.inf
-        )
-    for name in expected.keys() - {"logit"}:
-        scale = float(np.abs(expected[name]).max()) or 1.0
-        deviations[name] = (
-            largest(expected[name] / scale, received[name] / scale) if name in received else np.inf
-        )
+    for name, values in expected.items():
+        is_logit = name == "logit"
+        shown_name = "probability" if is_logit else name
+        if name not in received:
+            deviations[shown_name] = np.inf
+        elif is_logit:
+            deviations[shown_name] = find_largest_difference(expit(values), expit(received[name]))
+        else:
+            scale = float(np.abs(values).max()) or 1.0
+            deviations[shown_name] = find_largest_difference(values / scale, received[name] / scale)
     return deviations
 
 
-def largest(a: np.ndarray, b: np.ndarray) -> float:
+def find_largest_difference(a: np.ndarray, b: np.ndarray) -> float:
     """The largest difference of two arrays; infinite where shapes differ or a value is no number."""
-    difference = float(np.abs(a - b).max()) if a.shape == b.shape else np.inf
+    if a.shape != b.shape:
+        return np.inf
+    difference = float(np.abs(a - b).max())
     return np.inf if np.isnan(difference) else difference
 
 
 def refuse_difference(format: str, deviations: dict[str, float], count: int) -> None:
     """Raises `ModelError` where an artefact does not answer as the RUN does."""
     for name, value in deviations.items():
-        limit = LARGEST_DIFFERENCE if name == "probability" else LARGEST_DEVIATION
+        limit = MAX_DIFFERENCE if name == "probability" else MAX_DEVIATION
         if value > limit:
             raise ModelError(
                 f"format {format}: the {name} differs from {CLASSIFIER}'s by {value:.2g} on {count} "
@@ -340,7 +377,7 @@ def refuse_difference(format: str, deviations: dict[str, float], count: int) -> 
             )
 
 
-def weigh(folder: Path) -> float:
+def measure_megabytes(folder: Path) -> float:
     """Megabytes of all files below a folder."""
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1e6
 
@@ -354,8 +391,8 @@ def publish(folder: Path, out: Path) -> None:
 
 
 FORMATS: dict[str, Format] = {
-    "onnx": Format(".onnx", write_onnx, answer_with_openvino),
-    "openvino": Format(".xml", write_openvino, answer_with_openvino),
-    "litert": Format(".tflite", write_litert, answer_with_litert),
-    "savedmodel": Format("", write_savedmodel, answer_with_tensorflow),
+    "onnx": Format(".onnx", write_onnx, run_openvino),
+    "openvino": Format(".xml", write_openvino, run_openvino),
+    "litert": Format(".tflite", write_litert, run_litert),
+    "savedmodel": Format("", write_savedmodel, run_tensorflow),
 }

@@ -18,22 +18,34 @@ from lentigo.common.hashing import hash_file
 from lentigo.common.statistics.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.models.agreement import compare_answers
+from lentigo.models.agreement import compare_predictions
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
 from lentigo.models.runtime import Session, measure_logits
 
-CALIBRATION = 300  # photographs, NNCF's own default
+CALIBRATION_IMAGES = 300  # NNCF's own default
+ERRORS_ONLY = 40  # NNCF's level of messages
 
 
 @dataclass(frozen=True)
-class Loss:
-    """A graph in fp32 and its int8 form as it is served, on the validation photographs; intervals are of 95
-    %.
+class QuantizationLoss:
+    """What int8 costs: a graph in fp32 and its int8 form as it is served, on the validation photographs.
 
-    `decisions_equal` is the share of all `n` photographs that both decide alike at the RUN's threshold,
-    `largest_difference` and `mean_difference` those of P(malignant) before calibration. `neutral`: the
-    duplicate may be what the RUN answers with (`lentigo.models.agreement`).
+    Attributes:
+        n: The number of photographs.
+        n_malignant: How many of them are malignant.
+        calibration: Photographs that the int8 form was calibrated on.
+        auroc_before: Of the graph in fp32.
+        auroc_after: Of its int8 form.
+        loss: Of AUROC.
+        ci_before: The 95 % interval of `auroc_before`.
+        ci_after: The 95 % interval of `auroc_after`.
+        ci_loss: The 95 % interval of `loss`.
+        largest_difference: Of P(malignant) before calibration.
+        mean_difference: The same, without its sign.
+        nncf: The version of NNCF.
+        decisions_equal: The share of the photographs that both decide alike at the RUN's threshold.
+        neutral: Whether the int8 form may be what the RUN predicts with (`lentigo.models.agreement`).
     """
 
     n: int
@@ -52,12 +64,16 @@ class Loss:
     neutral: bool
 
 
-def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
-    """Writes the int8 form of a RUN's graph into `folder` and measures it on the RUN's validation
-    photographs.
+def quantize_bundle(bundle: Bundle, folder: Path) -> QuantizationLoss:
+    """Writes the int8 form of a RUN's graph and measures it on the RUN's validation photographs.
 
-    Raises `ModelError` where those are not to be had, where NNCF is missing, and where the card does not say
-    at which logit the RUN decides.
+    Args:
+        bundle: The RUN.
+        folder: Where the int8 form is written.
+
+    Raises:
+        ModelError: The validation photographs are not to be had, NNCF is missing, or the card does not say
+            at which logit the RUN decides.
     """
     nncf = load_nncf()
     if "logit_threshold" not in bundle.card:
@@ -72,17 +88,25 @@ def quantize_bundle(bundle: Bundle, folder: Path) -> Loss:
             "classes; int8 is calibrated and "
             f"measured on them: put them back, or call from the folder where `lentigo train` was called"
         )
-    calibration = [image.pixels for image in read_some(table["image"], CALIBRATION)]
-    duplicate = folder / INT8_GRAPH
-    save_model(quantize_graph(bundle.graph, calibration), duplicate)
+    calibration = [image.pixels for image in read_some(table["image"], CALIBRATION_IMAGES)]
+    int8_graph = folder / INT8_GRAPH
+    save_model(quantize_graph(bundle.graph, calibration), int8_graph)
     before = measure_logits(Session(bundle.graph, precision="f32"), table["image"])
-    after = measure_logits(Session(duplicate), table["image"])
+    after = measure_logits(Session(int8_graph), table["image"])
     facts = {"calibration": len(calibration), "nncf": nncf.__version__}
     return compare(table, before, after, bundle.card["logit_threshold"], **facts)
 
 
 def save_model(model: openvino.Model, path: Path) -> None:
-    """Writes OpenVINO's own form, weights as they are. Raises `OSError` as other writers do."""
+    """Writes OpenVINO's own form, weights as they are.
+
+    Args:
+        model: The model.
+        path: The file, .xml; its weights go beside it.
+
+    Raises:
+        OSError: It cannot be written.
+    """
     try:
         openvino.save_model(model, path, compress_to_fp16=False)
     except RuntimeError as error:  # all that it says is "iostream error"
@@ -97,12 +121,19 @@ def load_nncf() -> Any:
             import nncf
     except ImportError as error:
         raise ModelError(f"--int8 needs NNCF, which is not installed; {tell_install('export')}") from error
-    nncf.set_log_level(40)  # errors
+    nncf.set_log_level(ERRORS_ONLY)
     return nncf
 
 
 def list_validation(bundle: Bundle) -> pd.DataFrame:
-    """The validation photographs of a RUN that are where they were and as they were: rows of `splits.csv`."""
+    """Lists the validation photographs of a RUN that are where they were and as they were.
+
+    Args:
+        bundle: The RUN.
+
+    Returns:
+        Rows of its `splits.csv`.
+    """
     path = bundle.folder / SPLITS
     if not path.is_file():
         return pd.DataFrame(columns=["image", "label", "group"])
@@ -123,33 +154,38 @@ def is_same(path: str, digest: str) -> bool:
 
 
 def read_some(images: Iterable[str], count: int) -> list[DecodedImage]:
-    """At most `count` photographs, spread over the whole list; those that cannot be read are left out."""
-    images = list(images)
-    chosen = (
-        [images[n] for n in np.unique(np.linspace(0, len(images) - 1, count).round().astype(int))]
-        if len(images) > count
-        else images
-    )
+    """Reads some photographs, spread over a whole list; those that cannot be read are left out.
+
+    Args:
+        images: Paths.
+        count: How many at most.
+    """
+    chosen = list(images)
+    if len(chosen) > count:
+        places = np.unique(np.linspace(0, len(chosen) - 1, count).round().astype(int))
+        chosen = [chosen[place] for place in places]
     return [image for image in stream_images(chosen) if isinstance(image, DecodedImage)]
 
 
 def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
-    """A graph with its trunk in int8, calibrated on photographs uint8 (side, side, 3).
+    """Turns the feature extractor of a graph into int8.
 
     Head, heatmap and mask cost next to nothing and stay as they are. Batch norms are folded into convolutions
     first, as OpenVINO does later by itself: of weights that are scaled afterwards int8 would keep less.
+
+    Args:
+        graph: The file of the ONNX graph.
+        images: Photographs that it is calibrated on, uint8 (side, side, 3).
     """
     from openvino._offline_transformations import apply_moc_transformations
 
     nncf = load_nncf()
     model = openvino.Core().read_model(graph)
     apply_moc_transformations(model, cf=False)
-    trunk = {operation.get_friendly_name() for operation in walk_back(model.output("embedding").get_node())}
-    others = [
-        operation.get_friendly_name()
-        for operation in model.get_ordered_ops()
-        if operation.get_friendly_name() not in trunk
-    ]
+    embedding = model.output("embedding").get_node()
+    extractor = {operation.get_friendly_name() for operation in walk_back(embedding)}
+    names = [operation.get_friendly_name() for operation in model.get_ordered_ops()]
+    others = [name for name in names if name not in extractor]
     scope = nncf.IgnoredScope(names=others, validate=False)
     data = nncf.Dataset([image[None] for image in images])
     with redirect_stdout(io.StringIO()):  # its progress bar
@@ -160,7 +196,8 @@ def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
 
 def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
     """An operation and all it is made of."""
-    stack, seen = [operation], set()
+    stack = [operation]
+    seen: set[str] = set()
     while stack:
         node = stack.pop()
         if node.get_name() not in seen:
@@ -169,17 +206,27 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
             yield node
 
 
-def compare(table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: float, **facts: Any) -> Loss:
-    """Two sets of logits, float (n,), of the same photographs, which are malignant from `cut` on, with
-    intervals by groups.
+def compare(
+    table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: float, **facts: Any
+) -> QuantizationLoss:
+    """Compares two sets of logits of the same photographs, with intervals by groups.
+
+    Args:
+        table: The photographs, with `label` and `group`.
+        before: Logits in fp32, float (n,); NaN for a photograph that cannot be read.
+        after: Logits in int8.
+        cut: A photograph is malignant from this logit on.
+        **facts: `calibration` and `nncf` of the result.
     """
-    known = ~np.isnan(before) & ~np.isnan(after)
-    before, after = before[known], after[known]
-    malignant = (table["label"] == "malignant").to_numpy(dtype=int)[known]
-    groups = np.unique(table["group"].to_numpy()[known], return_inverse=True)[1]
-    probabilities, decided = (expit(before), expit(after)), (before >= cut, after >= cut)
-    found = compare_answers(malignant, probabilities, decided, groups)
-    return Loss(
+    is_measured = ~np.isnan(before) & ~np.isnan(after)
+    before = before[is_measured]
+    after = after[is_measured]
+    malignant = (table["label"] == "malignant").to_numpy(dtype=int)[is_measured]
+    groups = np.unique(table["group"].to_numpy()[is_measured], return_inverse=True)[1]
+    probabilities = (expit(before), expit(after))
+    decided = (before >= cut, after >= cut)
+    found = compare_predictions(malignant, probabilities, decided, groups)
+    return QuantizationLoss(
         n=found.n,
         n_malignant=int(malignant.sum()),
         calibration=facts["calibration"],

@@ -1,56 +1,125 @@
-"""The runtime: a graph, photographs in, answers out, no deep-learning framework.
+"""The runtime: a graph, photographs in, the network's outputs out, no deep-learning framework.
 
-OpenVINO answers on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is
+OpenVINO computes on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is
 asked for.
 """
 
 from __future__ import annotations
 
 import os
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache
-from lentigo.common.hashing import hash_bytes, hash_file
-from lentigo.common.user_folders import cache_folder
+from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle, check_hashes
+from lentigo.models.compilation import (
+    bound_threads,
+    choose_precision,
+    compile_graph,
+    explain_failure,
+    fastest_precision,
+    recall_graph,
+)
 from lentigo.models.engine import openvino
 
 BATCH = 4  # photographs a request where many are to come; bench/inference.py compares sizes
-KEPT = 24  # compiled graphs in the cache, of about the size of their weights each
 PROVIDERS = {  # of ONNX Runtime, by the name of the device
     "cuda": "CUDAExecutionProvider", "rocm": "MIGraphXExecutionProvider", "coreml": "CoreMLExecutionProvider",
     "directml": "DmlExecutionProvider", "onnxruntime": "CPUExecutionProvider",
 }  # fmt: skip
 DEVICES = ("cpu", *PROVIDERS)
-OUTPUTS = (
-    "logit",
-    "embedding",
-    "heatmap",
-    "mask",
-    "middle",
-    "diagnosis",
-    "reference",
-)  # what a graph of ours may give
-Answers = dict[str, np.ndarray]  # the graph's outputs by name
-_LEFT_BEHIND: list[Any] = []  # compiled graphs of the process that this one was forked from
+# What a graph of ours may give; "middle" are the mid-level features
+OUTPUT_NAMES = ("logit", "embedding", "heatmap", "mask", "middle", "diagnosis", "reference")
+Outputs = dict[str, np.ndarray]  # of a graph, by name
+# Compiled graphs of the process that this one was forked from: taking them down would wait for threads that
+# are not there
+_GRAPHS_OF_PARENT: list[Any] = []
 
 
-class Session:
-    """A graph compiled by OpenVINO for the CPU, for requests of `batch` photographs.
+class InferenceSession(ABC):
+    """A graph that is opened for requests of `batch` photographs.
 
-    Requests run side by side; answers come in the order of the questions. `precision` is "f32" or "bf16";
-    None is the processor's fastest. `digest` is the hash of a model that is a file, where it is known.
-    `threads` is how many processors are used, all without it. A session can be pickled, and used after
-    `fork`: the graph is then opened again. Raises `ModelError` for a graph that cannot be compiled or does
-    not take photographs.
+    A session can be pickled, and used after `fork`: the graph is then opened again, as the runtime's threads
+    do not live on in another process.
+
+    Attributes:
+        batch: Photographs in a request.
+        precision: "f32", "bf16" or "int8".
+        names: Of the graph's outputs.
+        bundle: The RUN whose files must still be those of its card where the graph is opened again.
+    """
+
+    batch: int
+    precision: str
+    names: list[str]
+
+    def __init__(self) -> None:
+        self.bundle: Bundle | None = None
+        self._graph: Any = None
+        self._process: int | None = None  # in which the graph was opened
+
+    @abstractmethod
+    def open_graph(self) -> Any:
+        """The graph as the runtime has it, opened in this process."""
+
+    @abstractmethod
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Outputs]:
+        """Yields the outputs for each photograph, in order, without the batch's dimension.
+
+        Photographs are drawn as requests fall free: memory stays flat.
+
+        Args:
+            images: Photographs, uint8 (side, side, 3).
+        """
+
+    @property
+    def graph(self) -> Any:
+        """The opened graph of this process."""
+        if self._process != os.getpid():
+            if self._graph is not None:
+                _GRAPHS_OF_PARENT.append(self._graph)
+            if self.bundle is not None:
+                check_hashes(self.bundle)
+            self._graph = self.open_graph()
+            self._process = os.getpid()
+        return self._graph
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy in another process opens the graph again with, when it is first used."""
+        return self.__dict__ | {"_graph": None, "_process": None}
+
+    def run(self, images: np.ndarray) -> Outputs:
+        """Runs the graph on an array of photographs.
+
+        Args:
+            images: Uint8 (n, side, side, 3).
+
+        Returns:
+            The outputs by name, (n, ...) each.
+        """
+        rows = list(self.stream(images))
+        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+class Session(InferenceSession):
+    """A graph compiled by OpenVINO for the CPU; requests run side by side.
+
+    Args:
+        model: The file of the graph, or its content.
+        precision: "f32" or "bf16"; None for the processor's fastest.
+        batch: Photographs in a request.
+        digest: The hash of the file, where it is known.
+        threads: How many processors are used; None for all.
+
+    Raises:
+        ModelError: The graph cannot be compiled, or does not take photographs.
     """
 
     def __init__(
@@ -62,93 +131,76 @@ class Session:
         digest: str | None = None,
         threads: int | None = None,
     ):
-        core = openvino.Core()
+        super().__init__()
         self.model = model if isinstance(model, bytes) else Path(os.path.abspath(model))
         self.batch = batch
-        self.precision = precision or fastest_precision(core)
+        self.precision = precision or fastest_precision()
         hint = "THROUGHPUT" if batch > 1 else "LATENCY"
         self.options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         if threads:
             self.options |= bound_threads(threads)
         self.digest = digest
-        # Whose files must still be those of its card where the graph is compiled once more
-        self.bundle: Bundle | None = None
-        self._open(core)
-        self.names = [name_output(output) for output in self._compiled.outputs]
+        self.names = [name_output(output) for output in self.graph.outputs]
 
-    def _open(self, core: openvino.Core) -> None:
+    def open_graph(self) -> openvino.CompiledModel:
+        """The graph compiled in this process, or taken from the cache."""
+        core = openvino.Core()
         try:
             if isinstance(self.model, bytes):
-                self._compiled = compile_graph(core, self.model, self.batch, self.options)
-            else:
-                self._compiled = recall_graph(core, self.model, self.batch, self.options, self.digest)
+                return compile_graph(core, self.model, self.batch, self.options)
+            return recall_graph(core, self.model, self.batch, self.options, self.digest)
         except RuntimeError as error:
             raise explain_failure(self.model, str(error)) from error
-        self._process = os.getpid()
 
-    @property
-    def compiled(self) -> openvino.CompiledModel:
-        """The compiled graph of this process. OpenVINO's threads do not live on in a process that was forked:
-        there the graph is opened anew.
-        """
-        if self._process != os.getpid():
-            if self._compiled is not None:
-                _LEFT_BEHIND.append(
-                    self._compiled
-                )  # taking it down would wait for threads that are not there
-            if self.bundle is not None:
-                check_hashes(self.bundle)
-            self._open(openvino.Core())
-        return self._compiled
-
-    def __getstate__(self) -> dict[str, Any]:
-        """What a copy in another process opens the graph again with, when it is first asked."""
-        return self.__dict__ | {"_compiled": None, "_process": None}
-
-    def answer(self, images: np.ndarray) -> Answers:
-        """Answers for an array of photographs, uint8 (n, side, side, 3)."""
-        return stack_answers(self.stream(images))
-
-    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Answers]:
-        """One answer for each photograph, in order. Photographs are drawn as requests fall free: memory stays
-        flat.
-        """
-        for answers, count in self._run(gather(images, self.batch)):
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Outputs]:
+        """See `InferenceSession.stream`."""
+        for outputs, count in self._run_requests(batch_images(images, self.batch)):
             for row in range(count):
-                yield {name: array[row] for name, array in answers.items()}
+                yield {name: array[row] for name, array in outputs.items()}
 
-    def _run(self, batches: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[Answers, int]]:
-        compiled = self.compiled
-        width = 1 + compiled.get_property(
-            "OPTIMAL_NUMBER_OF_INFER_REQUESTS"
-        )  # one waits while the others run
-        free, busy = [compiled.create_infer_request() for _ in range(width)], deque()
+    def _run_requests(self, batches: Iterable[tuple[np.ndarray, int]]) -> Iterator[tuple[Outputs, int]]:
+        """The outputs of each batch and the number of its photographs, several requests under way at once."""
+        graph = self.graph
+        # One request waits while the others run
+        width = 1 + graph.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS")
+        free = [graph.create_infer_request() for _ in range(width)]
+        busy: deque[tuple[Any, np.ndarray, int]] = deque()
         for pixels, count in batches:
             if not free:
-                yield self._collect(busy, free)
+                yield self._collect_oldest(busy, free)
             request = free.pop()
             request.start_async({0: pixels}, share_inputs=True)
             busy.append((request, pixels, count))  # the pixels must outlive the request
         while busy:
-            yield self._collect(busy, free)
+            yield self._collect_oldest(busy, free)
 
-    def _collect(self, busy: deque, free: list) -> tuple[Answers, int]:
+    def _collect_oldest(
+        self, busy: deque[tuple[Any, np.ndarray, int]], free: list[Any]
+    ) -> tuple[Outputs, int]:
+        """Waits for the request that began first, and frees it."""
         request, _, count = busy.popleft()
         request.wait()
-        answers = {name: request.get_tensor(name).data.copy() for name in self.names}
+        outputs = {name: request.get_tensor(name).data.copy() for name in self.names}
         free.append(request)
-        return answers, count
+        return outputs, count
 
 
-class ProviderSession:
-    """A graph run by ONNX Runtime on another device, in fp32; the same questions and answers as `Session`.
+class ProviderSession(InferenceSession):
+    """A graph run by ONNX Runtime on another device, in fp32.
 
-    Raises `ModelError` where ONNX Runtime or the device is not there.
+    Args:
+        model: The file of the graph.
+        device: A key of `PROVIDERS`.
+        batch: Photographs in a request.
+
+    Raises:
+        ModelError: ONNX Runtime or the device is not there.
     """
 
     precision = "f32"
 
     def __init__(self, model: str | Path, device: str, *, batch: int = BATCH):
+        super().__init__()
         try:
             import onnxruntime
         except ImportError as error:
@@ -156,53 +208,34 @@ class ProviderSession:
                 f"device {device} needs ONNX Runtime; install onnxruntime (-gpu, -directml), or use "
                 "--device cpu"
             ) from error
-        available, provider = onnxruntime.get_available_providers(), PROVIDERS[device]
+        available = onnxruntime.get_available_providers()
+        provider = PROVIDERS[device]
         if provider not in available:
             raise ModelError(
                 f"device {device} is not there: ONNX Runtime offers {', '.join(available)}; expected "
                 f"{provider}, or use --device cpu"
             )
         self.model = Path(os.path.abspath(model))
-        self.device, self.batch = device, batch
-        self.bundle: Bundle | None = None  # see `Session`
-        self._open()
-        self.names = [output.name for output in self._compiled.get_outputs()]
+        self.device = device
+        self.batch = batch
+        self.names = [output.name for output in self.graph.get_outputs()]
 
-    def _open(self) -> None:
+    def open_graph(self) -> Any:
+        """The graph opened by ONNX Runtime in this process."""
         import onnxruntime
 
         try:
-            self._compiled = onnxruntime.InferenceSession(str(self.model), providers=[PROVIDERS[self.device]])
+            return onnxruntime.InferenceSession(str(self.model), providers=[PROVIDERS[self.device]])
         except Exception as error:  # ONNX Runtime's own errors share no base class
             raise explain_failure(self.model, str(error)) from error
-        self._process = os.getpid()
 
-    @property
-    def compiled(self) -> Any:
-        """The graph opened in this process; see `Session.compiled`."""
-        if self._process != os.getpid():
-            if self._compiled is not None:
-                _LEFT_BEHIND.append(self._compiled)
-            if self.bundle is not None:
-                check_hashes(self.bundle)
-            self._open()
-        return self._compiled
-
-    def __getstate__(self) -> dict[str, Any]:
-        """See `Session.__getstate__`."""
-        return self.__dict__ | {"_compiled": None, "_process": None}
-
-    def answer(self, images: np.ndarray) -> Answers:
-        """Answers for an array of photographs, uint8 (n, side, side, 3)."""
-        return stack_answers(self.stream(images))
-
-    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Answers]:
-        """One answer for each photograph, in order."""
-        compiled = self.compiled
-        for pixels, count in gather(images, self.batch):
-            answers = compiled.run(self.names, {"image": pixels})
+    def stream(self, images: Iterable[np.ndarray]) -> Iterator[Outputs]:
+        """See `InferenceSession.stream`."""
+        graph = self.graph
+        for pixels, count in batch_images(images, self.batch):
+            arrays = graph.run(self.names, {"image": pixels})
             for row in range(count):
-                yield {name: array[row] for name, array in zip(self.names, answers, strict=True)}
+                yield {name: array[row] for name, array in zip(self.names, arrays, strict=True)}
 
 
 def open_session(
@@ -213,154 +246,74 @@ def open_session(
     batch: int = BATCH,
     threads: int | None = None,
 ) -> Session | ProviderSession:
-    """A session for a RUN: on the CPU its int8 form where it has one, else its graph in the precision that
-    was measured to be safe for it; `exact` takes the graph in fp32. `threads` are those of the CPU.
+    """Opens the graph of a RUN: on the CPU its int8 form where it has one, else the graph itself.
 
-    Raises `UsageError` for an unknown device, `ModelError` for one that is not there.
+    Args:
+        bundle: The RUN.
+        device: One of `DEVICES`.
+        fp32: Computes in fp32; else in the fastest precision that was measured to be safe for the RUN.
+        batch: Photographs in a request.
+        threads: How many processors are used; None for all.
+
+    Raises:
+        UsageError: The device is unknown.
+        ModelError: The device is not there, or the graph cannot be opened.
     """
     if device not in DEVICES:
         raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
-    files, precision = bundle.card["files"], choose_precision(bundle, fp32=fp32)
+    session: Session | ProviderSession
     if device != "cpu":
         session = ProviderSession(bundle.graph, device, batch=batch)
-    elif precision == "int8":
-        digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
-        session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
-        session.precision = "int8"
     else:
-        session = Session(
-            bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads
-        )
+        session = open_cpu_session(bundle, choose_precision(bundle, fp32=fp32), batch, threads)
     session.bundle = bundle
     return session
 
 
-def bound_threads(threads: int) -> dict[str, str]:
-    """Options for so many threads, free to run on any processor: pinned, those of two processes would share
-    the same ones.
+def open_cpu_session(bundle: Bundle, precision: str, batch: int, threads: int | None) -> Session:
+    """The graph of a RUN on the CPU, in one of its precisions."""
+    files = bundle.card["files"]
+    if precision != "int8":
+        return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+    digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
+    session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
+    session.precision = "int8"
+    return session
+
+
+def measure_logits(session: InferenceSession, images: Iterable[str], side: int = SIDE) -> np.ndarray:
+    """Measures the logits of photographs.
+
+    Args:
+        session: A graph that classifies.
+        images: Their paths.
+        side: Pixels along the side that the graph takes.
+
+    Returns:
+        Float (n,); NaN for a photograph that cannot be read.
     """
-    return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
+    is_readable: list[bool] = []
 
-
-def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
-    """ "int8", "bf16" or "f32": the fastest that both this processor computes in and the card of the RUN
-    vouches for.
-    """
-    files, capabilities = bundle.card["files"], list_capabilities()
-    if fp32:
-        return "f32"
-    neutral = (bundle.card.get("int8") or {}).get("neutral", False)
-    if neutral and "INT8" in capabilities and INT8_GRAPH in files and INT8_WEIGHTS in files:
-        return "int8"
-    return "bf16" if "BF16" in capabilities and (bundle.card.get("bf16") or {}).get("neutral") else "f32"
-
-
-def fastest_precision(core: openvino.Core | None = None) -> str:
-    """ "bf16" where the processor computes in it, else "f32"."""
-    return "bf16" if "BF16" in list_capabilities(core) else "f32"
-
-
-def list_capabilities(core: openvino.Core | None = None) -> list[str]:
-    """What this processor computes in, by OpenVINO's names: FP32, BF16, INT8 and others."""
-    return (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
-
-
-def compile_graph(
-    core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]
-) -> openvino.CompiledModel:
-    """Compiles a graph for batches of one size."""
-    graph = core.read_model(model)
-    shape = [size.get_length() if size.is_static else 0 for size in graph.inputs[0].partial_shape]
-    if (
-        len(graph.inputs) != 1
-        or len(shape) != 4
-        or shape[3] != 3
-        or graph.inputs[0].element_type != openvino.Type.u8
-    ):
-        raise explain_failure(
-            model,
-            f"takes {graph.inputs[0].element_type.to_string()} {shape} instead of uint8 photographs (n, "
-            "side, side, 3)",
-        )
-    graph.reshape([batch, *shape[1:]])
-    return core.compile_model(graph, "CPU", options)
-
-
-def recall_graph(
-    core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None
-) -> openvino.CompiledModel:
-    """As `compile_graph` for a file, from the cache where it has been compiled before."""
-    facts = [
-        digest or hash_file(path),
-        batch,
-        sorted(options.items()),
-        openvino.__version__,
-        core.get_property("CPU", "FULL_DEVICE_NAME"),
-    ]
-    blob = cache_folder() / "compiled" / f"{hash_bytes(repr(facts).encode())[:32]}.blob"
-    kept = read_from_cache(blob)
-    if kept is not None:
-        with suppress(RuntimeError):  # of another build
-            compiled = core.import_model(kept, "CPU", options)
-            with suppress(OSError):  # a cache that can only be read
-                blob.touch()
-            return compiled
-    compiled = compile_graph(core, path, batch, options)
-    if keep_in_cache(blob, compiled.export_model().getvalue()):
-        forget_oldest(blob.parent)
-    return compiled
-
-
-def forget_oldest(folder: Path) -> None:
-    """Removes the compiled graphs that were not used for longest."""
-    with suppress(OSError):  # another process may do the same
-        for blob in sorted(list_cache(folder, ".blob"), key=lambda path: -path.stat().st_mtime)[KEPT:]:
-            blob.unlink()
-
-
-def measure_logits(session: Session, images: Iterable[str], side: int = SIDE) -> np.ndarray:
-    """Logits, float (n,), of photographs by their paths, at the `side` that the graph takes; NaN for one that
-    cannot be read.
-    """
-    readable: list[bool] = []
-
-    def pixels() -> Iterator[np.ndarray]:
+    def read_pixels() -> Iterator[np.ndarray]:
         for image in stream_images(images, side):
-            readable.append(isinstance(image, DecodedImage))
-            if readable[-1]:
+            is_readable.append(isinstance(image, DecodedImage))
+            if isinstance(image, DecodedImage):
                 yield image.pixels
 
-    answers = [float(answer["logit"][0]) for answer in session.stream(pixels())]
-    logits = np.full(len(readable), np.nan)
-    logits[readable] = answers
+    found = [float(outputs["logit"][0]) for outputs in session.stream(read_pixels())]
+    logits = np.full(len(is_readable), np.nan)
+    logits[is_readable] = found
     return logits
-
-
-def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
-    """A graph that cannot be used, in one line."""
-    name = "the graph" if isinstance(model, bytes) else model
-    return ModelError(
-        f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, "
-        "copy it again"
-    )
 
 
 def name_output(output: openvino.ConstOutput) -> str:
     """The public name of an output; the compiler may have added names of what it merged with it."""
     names = output.get_names()
-    return next((name for name in OUTPUTS if name in names), output.get_any_name())
+    return next((name for name in OUTPUT_NAMES if name in names), output.get_any_name())
 
 
-def stack_answers(answers: Iterable[Answers]) -> Answers:
-    """Answers of single photographs as arrays."""
-    rows = list(answers)
-    return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-def gather(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
-    """Stacks single photographs into batches of `size`, the last one filled up with nothing; with their true
-    counts.
-    """
+def batch_images(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:
+    """Batches of `size` photographs with their true counts, the last one filled up with black ones."""
     waiting: list[np.ndarray] = []
     for image in images:
         waiting.append(image)
@@ -368,5 +321,6 @@ def gather(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray
             yield np.stack(waiting), size
             waiting = []
     if waiting:
-        empty = [np.zeros_like(waiting[0])] * (size - len(waiting))
-        yield np.stack(waiting + empty), len(waiting)
+        black = np.zeros_like(waiting[0])
+        filling = [black] * (size - len(waiting))
+        yield np.stack(waiting + filling), len(waiting)

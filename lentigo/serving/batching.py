@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from lentigo.images.photographs import DecodedImage
-from lentigo.inference.prediction import Answer
+from lentigo.inference.results import InferenceResult
 from lentigo.serving.fair_pool import FairQueue
 
 
@@ -31,7 +31,7 @@ class Batcher:
 
     def __init__(
         self,
-        predict_batch: Callable[[Sequence[DecodedImage]], Sequence[Answer]],
+        predict_batch: Callable[[Sequence[DecodedImage]], Sequence[InferenceResult]],
         *,
         max_batch: int,
         wait_ms: float,
@@ -54,7 +54,7 @@ class Batcher:
         self.thread = ThreadPoolExecutor(1, "network")
         self.task = asyncio.get_running_loop().create_task(self.run())
 
-    async def predict(self, image: DecodedImage, owner: Hashable = None) -> Answer:
+    async def predict(self, image: DecodedImage, owner: Hashable = None) -> InferenceResult:
         """Puts one image through the network; raises what the network raises.
 
         Args:

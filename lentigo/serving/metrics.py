@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
-from lentigo.inference.prediction import Prediction
+from lentigo.inference.results import Prediction
 
 CONTENT_TYPE = "text/plain; version=1.0.0; charset=utf-8"
 BATCH_SIZES = (1, 2, 3, 4, 6, 8, 12, 16, 32)  # upper limits of the histogram's buckets

@@ -19,7 +19,8 @@ from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficien
 from lentigo.images.photographs import DecodedImage, check_upload, develop_image, view_content
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import VIEW, Segmentation, draw_lesion
-from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import InferenceResult
 from lentigo.serving.http.uploads import Details
 from lentigo.serving.outlines import trace_outline
 from lentigo.serving.settings import Settings
@@ -96,7 +97,7 @@ class InferencePool:
         self.bundle = self.single.bundle
         self.outlines = self.single.outlines
 
-    def predict(self, images: Sequence[DecodedImage]) -> list[Answer]:
+    def predict(self, images: Sequence[DecodedImage]) -> list[InferenceResult]:
         """Puts images through the network. A batch costs what it holds when full, so one or two images beyond
         full batches are computed singly.
 
@@ -110,8 +111,8 @@ class InferencePool:
         batched_count = len(images)
         if rest <= MAX_SINGLE_IMAGES:
             batched_count -= rest
-        answers: list[Any] = list(self.batched.answer_images(iter(images[:batched_count])))
-        answers.extend(self.single.answer_images(iter(images[batched_count:])))
+        answers: list[Any] = list(self.batched.infer_images(iter(images[:batched_count])))
+        answers.extend(self.single.infer_images(iter(images[batched_count:])))
         return answers
 
 
@@ -184,7 +185,7 @@ def describe_failure(name: str, error: ImageError) -> Problem:
 
 
 def make_record(
-    answer: Answer, image: DecodedImage, content: bytes, pool: InferencePool, context: RequestContext
+    answer: InferenceResult, image: DecodedImage, content: bytes, pool: InferencePool, context: RequestContext
 ) -> Record:
     """Makes the record of one prediction.
 
@@ -236,7 +237,7 @@ def make_record(
     )
 
 
-def describe_prediction(answer: Answer) -> dict[str, Any]:
+def describe_prediction(answer: InferenceResult) -> dict[str, Any]:
     """The prediction of an answer as JSON, without the image's name, and with the centres of the heatmap's
     cells.
     """

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.files import write_whole
+from lentigo.common.json_values import replace_nan
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.images.listing import list_images
@@ -21,9 +22,8 @@ from lentigo.images.non_lesions import draw_no_lesions
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.operating_point import choose_threshold
-from lentigo.inference.prediction import TTA_VIEWS, turn_views
 from lentigo.inference.refusal import Reference
-from lentigo.models.agreement import clear_nan
+from lentigo.inference.tta import TTA_VIEWS, turn_views
 from lentigo.models.bundle import REFERENCE, find_bundle, is_run
 from lentigo.models.runtime import Session
 from lentigo.training.calibration_fit import FEWEST, fit_calibration, fit_reference
@@ -161,7 +161,7 @@ def keep_judgement(
             "alpha": describe_alpha(recipe, enough),
         },
         "precision": name_precision(check),
-        "bf16": check and clear_nan(asdict(check)),
+        "bf16": check and replace_nan(asdict(check)),
     }
 
 

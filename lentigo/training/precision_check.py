@@ -10,8 +10,9 @@ import numpy as np
 from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
 from lentigo.inference.operating_point import choose_threshold
-from lentigo.models.agreement import compare_answers
-from lentigo.models.runtime import Session, fastest_precision, measure_logits
+from lentigo.models.agreement import compare_predictions
+from lentigo.models.compilation import fastest_precision
+from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.calibration_fit import fit_calibration
 
 
@@ -123,7 +124,7 @@ def compare_logits(
     both = 0 < malignant.sum() < len(malignant)
     threshold = choose_threshold(rule if both else "0.5", malignant, before)
     decided = before >= threshold, after >= threshold
-    found = compare_answers(malignant, (before, after), decided, groups)
+    found = compare_predictions(malignant, (before, after), decided, groups)
     return PrecisionCheck(
         n=found.n,
         decisions_equal=found.decisions_equal,

@@ -32,7 +32,8 @@ from lentigo.images.photographs import SIDE, read_all, read_image
 from lentigo.images.problems import Problem
 from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.inference.operating_point import check_rule
-from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import Prediction
 from lentigo.models.bundle import (
     CLASSIFIER,
     CLASSIFIES,
@@ -435,7 +436,7 @@ def build_view_stage(job: Job, name: str, epochs: int, side: int, rate: float, f
 
     def load(epoch: int, rows: np.ndarray) -> Mixed:
         views, labels, mixed = load_views(job.training, recipe, epoch, rows, weights[rows], side)
-        return (session.answer(views)["map"] if session else views), labels, mixed
+        return (session.run(views)["map"] if session else views), labels, mixed
 
     return Stage(
         name,

@@ -17,7 +17,7 @@ from lentigo.images.addresses import is_address, read_address, walk_address
 from lentigo.images.listing import list_images
 from lentigo.images.photographs import read_image, try_image
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import gather_images
+from lentigo.inference.prediction import collect_images
 from lentigo.splits.frozen_splits import write_manifest
 
 
@@ -119,7 +119,7 @@ def test_a_bucket_that_denies_says_so(denied):
 
 
 def test_a_folder_that_denies_is_a_problem(denied, image):
-    paths, problems = gather_images([image, f"{denied}/photos"])
+    paths, problems = collect_images([image, f"{denied}/photos"])
     assert (
         paths == [image]
         and problems[0].image == f"{denied}/photos"

@@ -38,7 +38,7 @@ def test_an_answer_is_given_where_the_conformal_set_is_exactly_the_label_of_the_
     rule = draw_rule(seed)
     for probability in np.linspace(0, 1, 101):
         at_threshold = "malignant" if probability >= rule.threshold else "benign"
-        possible = rule.reference.list_possible(probability, rule.alpha)
+        possible = rule.reference.find_conformal_set(probability, rule.alpha)
         decision = rule.decide(probability)
         if rule.alpha == 0 or possible == (at_threshold,):
             assert decision.label == at_threshold and decision.reason == ""
@@ -49,14 +49,14 @@ def test_an_answer_is_given_where_the_conformal_set_is_exactly_the_label_of_the_
 def test_a_set_that_is_empty_is_uncertain():
     rule = DecisionRule(0.4, 0.1, make_reference(np.linspace(0, 0.2, 100), np.linspace(0.8, 1, 100)))
     decision = rule.decide(0.5)
-    assert rule.reference.list_possible(0.5, 0.1) == () and decision.label == "uncertain"
-    assert "both classes are excluded at a risk of 10 %" in decision.reason
+    assert rule.reference.find_conformal_set(0.5, 0.1) == () and decision.label == "uncertain"
+    assert "both classes are excluded at an error rate of 10 %" in decision.reason
 
 
 def test_a_set_of_the_other_label_is_uncertain():
     rule = DecisionRule(0.4, 0.1, make_reference(np.linspace(0, 0.9, 100), np.linspace(0.7, 1, 100)))
     decision = rule.decide(0.5)
-    assert rule.reference.list_possible(0.5, 0.1) == ("benign",) and decision.label == "uncertain"
+    assert rule.reference.find_conformal_set(0.5, 0.1) == ("benign",) and decision.label == "uncertain"
     assert "malignant by the threshold, but malignant is excluded" in decision.reason
 
 

@@ -9,7 +9,7 @@ import lentigo
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
-from lentigo.inference.lesions.search import outline_whole
+from lentigo.inference.lesions.search import outline_close_up
 from lentigo.inference.prediction import Predictor
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
@@ -35,7 +35,7 @@ def draw_image(path, lesions, size=(1600, 1200), **options):
 def corners(detection):
     return sorted(
         (spot.box.x, spot.box.y, spot.box.x + spot.box.width, spot.box.y + spot.box.height)
-        for spot in detection.spots
+        for spot in detection.lesions
     )
 
 
@@ -77,7 +77,7 @@ def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
         for number in range(predictor.session.batch)
     ]
     found = list(detect_images(predictor, images, {}))
-    assert [len(answer.spots) for answer in found] == [1] * len(images) and passes == [len(images)] * 2
+    assert [len(answer.lesions) for answer in found] == [1] * len(images) and passes == [len(images)] * 2
 
 
 def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):
@@ -85,7 +85,7 @@ def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(t
     images = [
         draw_image(tmp_path / f"{number}.png", [(300, 200, 700, 500)], (900, 600)) for number in range(3)
     ]
-    answers = list(predictor.answer(images))
+    answers = list(predictor.infer(images))
     images[1].unlink()
     assert [isinstance(found, Problem) for found in find_lesions(predictor, answers)] == [False, True, False]
 
@@ -104,13 +104,13 @@ def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
 
 
 def test_boxes_come_with_the_surest_first(toy_run, tmp_path):
-    scores = [spot.score for spot in one(detect(draw_image(tmp_path / "back.png", MANY), toy_run())).spots]
+    scores = [spot.score for spot in one(detect(draw_image(tmp_path / "back.png", MANY), toy_run())).lesions]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_without_a_classifier_nothing_is_said_of_malignancy(toy_run, tmp_path):
     for lesions in (MANY, MANY[2:3]):
-        spots = one(detect(draw_image(tmp_path / "back.png", lesions), toy_run("mask"))).spots
+        spots = one(detect(draw_image(tmp_path / "back.png", lesions), toy_run("mask"))).lesions
         assert len(spots) == len(lesions) and {spot.malignant_probability for spot in spots} == {None}
 
 
@@ -119,10 +119,12 @@ def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_pa
     predictor = Predictor(toy_run(), fp32=True)
     (spot,) = one(
         detect(draw_image(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), fp32=True)
-    ).spots
+    ).lesions
     square = Image.new("RGB", (400, 400), SKIN)
     ImageDraw.Draw(square).ellipse((100, 100, 300, 300), fill=BROWN)
-    expected = next(predictor.rate([np.asarray(square.resize((224, 224), Image.Resampling.BILINEAR))]))
+    expected = next(
+        predictor.predict_probabilities([np.asarray(square.resize((224, 224), Image.Resampling.BILINEAR))])
+    )
     assert spot.malignant_probability == pytest.approx(expected, abs=0.01)
 
 
@@ -133,10 +135,10 @@ def test_skin_without_a_lesion_has_no_box(toy_run, tmp_path, size):
 
 def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
     image = draw_image(tmp_path / "dot.png", [], (1, 1))
-    (answer,) = Predictor(toy_run()).answer([image])
+    (answer,) = Predictor(toy_run()).infer([image])
     mask = np.zeros_like(answer.mask)
     mask[60:120, 60:120] = 1  # a lesion of a good size, in a photograph of one pixel
-    assert outline_whole(np.asarray(Image.open(image)), replace(answer, mask=mask)) == []
+    assert outline_close_up(np.asarray(Image.open(image)), replace(answer, mask=mask)) == []
 
 
 def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):

@@ -50,9 +50,7 @@ def compute_head(head, x):
 
 
 def test_the_map_is_that_of_the_graph(run, image):
-    expected = Session(run / "model.onnx", precision="f32").answer(read_image(image).pixels[None])["heatmap"][
-        0
-    ]
+    expected = Session(run / "model.onnx", precision="f32").run(read_image(image).pixels[None])["heatmap"][0]
     (explanation,) = explain(image, run, fp32=True).explanations
     assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
     np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
@@ -60,7 +58,7 @@ def test_the_map_is_that_of_the_graph(run, image):
 
 
 def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, head, image):
-    answer = Session(run / "model.onnx", precision="f32").answer(read_image(image).pixels[None])
+    answer = Session(run / "model.onnx", precision="f32").run(read_image(image).pixels[None])
     (explanation,) = explain(image, run, fp32=True).explanations
     embedding, step = answer["embedding"][0].astype(float), 1e-6
     slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (
@@ -80,7 +78,7 @@ def test_an_explanation_holds_the_prediction_that_predict_gives(run, image, bad)
 
 
 def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, image):
-    plain, flipped = (next(Predictor(run, fp32=True, tta=tta).answer([image])) for tta in (False, True))
+    plain, flipped = (next(Predictor(run, fp32=True, tta=tta).infer([image])) for tta in (False, True))
     np.testing.assert_allclose(flipped.heatmap, plain.heatmap, atol=1e-5 * np.abs(plain.heatmap).max())
     np.testing.assert_array_equal(flipped.pixels, read_image(image).pixels)
     assert flipped.logit != pytest.approx(plain.logit, rel=1e-4)
@@ -125,9 +123,9 @@ def test_a_photograph_that_vanishes_meanwhile_is_listed(run, image, tmp_path):
     copy = tmp_path / "mole.jpg"
     copy.write_bytes(image.read_bytes())
     predictor = Predictor(run)
-    answers = [*predictor.answer([copy])]
+    answers = [*predictor.infer([copy])]
     copy.unlink()
-    predictor.answer = lambda paths: answers
+    predictor.infer = lambda paths: answers
     (problem,) = explain_images(predictor, [copy], name_figures([copy], tmp_path / "out"))
     assert isinstance(problem, Problem) and "cannot be read" in problem.error
 

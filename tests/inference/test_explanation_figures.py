@@ -5,27 +5,27 @@ import pytest
 from PIL import Image, ImageChops
 from scipy.interpolate import PchipInterpolator
 
-from lentigo.inference.explanation_figures import (
+from lentigo.inference.figures.explanation_figures import (
     MARGIN,
     arrange,
     describe,
     draw_explanation,
     enlarge,
-    font,
     interpolate,
     list_ticks,
     save_figure,
-    shorten,
-    spell,
     tint,
     trace,
 )
-from lentigo.inference.prediction import Answer, Prediction
+from lentigo.inference.figures.lettering import load_font, shorten, spell
+from lentigo.inference.results import InferenceResult, Prediction
 
 
 def answer_with(heatmap, image="mole.jpg"):
     said = Prediction(image, "benign", 0.25, 0.5, None, "toy@0", 0.1)
-    return Answer(image, said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32))
+    return InferenceResult(
+        image, said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32)
+    )
 
 
 def grey_photo(height, width):
@@ -147,8 +147,8 @@ def test_a_long_name_stays_on_the_paper():
     left, _, right, _ = ImageChops.difference(figure, Image.new("RGB", figure.size, "white")).getbbox()
     assert left >= MARGIN - 2 and right <= figure.width - 4
     assert (
-        shorten("W" * 250 + ".jpg", font(20), 300).endswith("W.jpg")
-        and shorten("mole.jpg", font(20), 300) == "mole.jpg"
+        shorten("W" * 250 + ".jpg", load_font(20), 300).endswith("W.jpg")
+        and shorten("mole.jpg", load_font(20), 300) == "mole.jpg"
     )
 
 

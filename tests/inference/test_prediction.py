@@ -9,7 +9,8 @@ from PIL import Image, ImageFilter
 from lentigo.errors import DataError, ModelError
 from lentigo.images.photographs import read_all
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_images, predict
+from lentigo.inference.prediction import Predictor, collect_images, predict
+from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import open_network
@@ -31,8 +32,8 @@ def test_photographs_differ_in_their_answers(run, synthetic_lesions):
     """Of the toy itself: where all answers are alike, the other tests here say nothing."""
     logits = [
         answer.logit
-        for answer in Predictor(run, fp32=True).answer(sorted(synthetic_lesions.glob("*/synthetic_*.jpg")))
-        if isinstance(answer, Answer)
+        for answer in Predictor(run, fp32=True).infer(sorted(synthetic_lesions.glob("*/synthetic_*.jpg")))
+        if isinstance(answer, InferenceResult)
     ]
     assert np.std(logits) > 0.1 and len(np.unique(np.round(logits, 4))) > 40
 
@@ -66,9 +67,9 @@ def test_flips_average_the_logit_over_four_views(run, paths):
     image = read_all(paths[:1])[0][0]
     views = [image.pixels, image.pixels[:, ::-1], image.pixels[::-1], image.pixels.transpose(1, 0, 2)]
     expected = np.mean(
-        [predictor.session.answer(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views]
+        [predictor.session.run(np.ascontiguousarray(view)[None])["logit"][0, 0] for view in views]
     )
-    answer = next(Predictor(run, fp32=True, tta=True).answer(paths[:1]))
+    answer = next(Predictor(run, fp32=True, tta=True).infer(paths[:1]))
     assert answer.logit == pytest.approx(expected, abs=1e-4)
 
 
@@ -91,7 +92,7 @@ def test_photographs_in_memory_are_rated_as_those_on_disk_are_answered(run, path
     images, _ = read_all(paths[:3])
     for tta in (False, True):
         predictor = Predictor(run, fp32=True, tta=tta)
-        rated = list(predictor.rate(image.pixels for image in images))
+        rated = list(predictor.predict_probabilities(image.pixels for image in images))
         np.testing.assert_allclose(
             rated, [answer.probability for answer in predictor.predict(paths[:3])], atol=1e-5
         )
@@ -127,7 +128,7 @@ def test_problems_stand_beside_predictions(run, with_bad):
 def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_place(run, paths, tmp_path):
     for path in paths[:5]:
         shutil.copy(path, tmp_path)
-    found, _ = gather_images([tmp_path])
+    found, _ = collect_images([tmp_path])
     found[2].unlink()
     answers = list(Predictor(run).predict(found))
     assert [answer.image for answer in answers] == [str(path) for path in found]
@@ -141,13 +142,13 @@ def test_a_photograph_that_vanishes_after_it_was_listed_is_a_problem_in_its_plac
 
 
 def test_an_empty_folder_among_others_is_listed(tmp_path, paths):
-    found, problems = gather_images([tmp_path, paths[0]])
+    found, problems = collect_images([tmp_path, paths[0]])
     assert found == [paths[0]] and [problem.image for problem in problems] == [str(tmp_path)]
 
 
 def test_an_empty_folder_alone_is_an_error(tmp_path):
     with pytest.raises(DataError, match="holds no photograph"):
-        gather_images([tmp_path])
+        collect_images([tmp_path])
 
 
 def test_a_flaw_of_the_photograph_is_a_warning_with_its_value(run, paths, tmp_path):
@@ -186,7 +187,7 @@ def test_an_answer_that_is_no_number_is_a_problem_and_not_benign(run_without_num
 
 def test_a_probability_that_is_no_number_is_refused(run_without_numbers):
     with pytest.raises(ModelError, match="no number"):
-        list(Predictor(run_without_numbers).rate([np.zeros((224, 224, 3), np.uint8)]))
+        list(Predictor(run_without_numbers).predict_probabilities([np.zeros((224, 224, 3), np.uint8)]))
 
 
 def test_a_predictor_can_be_pickled(run, paths):

@@ -1,19 +1,17 @@
 import numpy as np
 import pytest
 
+from lentigo.inference.lesions.rectangles import is_near
+from lentigo.inference.lesions.scoring import score_lesion, trim_lesion
 from lentigo.inference.lesions.search import (
-    Look,
-    Search,
+    LesionCandidate,
+    SearchSettings,
     find_dark_corners,
     is_close_up,
-    is_near,
-    is_strange,
-    keep_apart,
     list_sides,
-    score_lesion,
-    surround,
-    trim_lesion,
+    suppress_overlapping,
 )
+from lentigo.inference.lesions.verification import is_out_of_distribution, surround
 
 Y, X = np.mgrid[:224, :224]
 SKIN, BROWN, PALE = (225, 195, 180), (85, 55, 45), (221, 190, 175)
@@ -40,7 +38,7 @@ def paint(lesion, colour):
 )
 def test_one_lesion_of_a_good_size_makes_a_close_up(regions, expected):
     mask = np.max([disc(*region) for region in regions] or [np.zeros((224, 224))], axis=0)
-    assert is_close_up(mask.astype(np.float32), Search()) == expected
+    assert is_close_up(mask.astype(np.float32), SearchSettings()) == expected
 
 
 def test_a_lesion_without_contrast_is_doubtful():
@@ -69,8 +67,12 @@ def test_a_lesion_that_is_narrow_throughout_stays():
 
 
 def test_of_two_boxes_of_one_lesion_the_surer_stays():
-    looks = [Look((0, 0, 100, 100), 0.8), Look((5, 5, 105, 100), 0.9), Look((90, 90, 190, 190), 0.7)]
-    assert keep_apart(looks, 0.4) == [looks[1], looks[2]]
+    looks = [
+        LesionCandidate((0, 0, 100, 100), 0.8),
+        LesionCandidate((5, 5, 105, 100), 0.9),
+        LesionCandidate((90, 90, 190, 190), 0.7),
+    ]
+    assert suppress_overlapping(looks, 0.4) == [looks[1], looks[2]]
 
 
 def test_the_margin_stays_within_the_photograph():
@@ -87,15 +89,15 @@ def test_dark_corners_are_known_and_what_is_near_them():
 
 def test_sides_halve_as_far_as_the_photograph_is_fine_enough():
     assert (
-        list_sides(3000, Search(finest=160, levels=4)) == [3000, 1500, 750, 375]
-        and list_sides(100, Search(finest=160)) == []
+        list_sides(3000, SearchSettings(finest=160, levels=4)) == [3000, 1500, 750, 375]
+        and list_sides(100, SearchSettings(finest=160)) == []
     )
 
 
 def test_without_a_reference_nothing_is_strange(toy_run):
     from lentigo.inference.prediction import Predictor
 
-    assert not is_strange(Predictor(toy_run()), {"embedding": np.full(3, 1e9)}, Search())
+    assert not is_out_of_distribution(Predictor(toy_run()), {"embedding": np.full(3, 1e9)}, SearchSettings())
 
 
 def test_what_is_far_from_all_that_the_classifier_knows_is_strange(toy_run):
@@ -104,5 +106,5 @@ def test_what_is_far_from_all_that_the_classifier_knows_is_strange(toy_run):
 
     predictor = Predictor(toy_run())
     predictor.reference = Reference(np.eye(3)[:2], np.eye(3), 1.0, np.array([0.1]), np.array([0.9]))
-    assert not is_strange(predictor, {"embedding": np.array([2.0, 1.0, 1.0])}, Search())
-    assert is_strange(predictor, {"embedding": np.array([-2.0, -2.0, -0.1])}, Search())
+    assert not is_out_of_distribution(predictor, {"embedding": np.array([2.0, 1.0, 1.0])}, SearchSettings())
+    assert is_out_of_distribution(predictor, {"embedding": np.array([-2.0, -2.0, -0.1])}, SearchSettings())

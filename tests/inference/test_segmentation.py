@@ -9,7 +9,8 @@ from lentigo.errors import ModelError, SpaceError, UsageError
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import segment
-from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import InferenceResult
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 
@@ -78,8 +79,8 @@ def test_one_pass_gives_class_heatmap_and_mask(toy_run, image):
     predictor.session._run = lambda batches: run(
         passes.append(count) or (pixels, count) for pixels, count in batches
     )
-    answer = next(predictor.answer([image]))
-    assert isinstance(answer, Answer) and passes == [1]
+    answer = next(predictor.infer([image]))
+    assert isinstance(answer, InferenceResult) and passes == [1]
     assert [round(centre * 224, 1) for centre in answer.centres] == [
         31.5,
         63.5,
@@ -205,8 +206,8 @@ def test_a_bad_photograph_is_a_problem_in_its_place(toy_run, image, bad):
 
 def test_a_photograph_that_goes_after_its_pass_is_a_problem(toy_run, image):
     predictor = Predictor(toy_run())
-    answers = predictor.answer([image])
-    predictor.answer = lambda paths: (image.unlink() or answer for answer in answers)
+    answers = predictor.infer([image])
+    predictor.infer = lambda paths: (image.unlink() or answer for answer in answers)
     (problem,) = lentigo.inference.lesions.segmentation.segment_images(predictor, [image], {})
     assert isinstance(problem, Problem) and "No such file" in problem.error
 

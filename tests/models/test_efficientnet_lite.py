@@ -49,7 +49,7 @@ def test_the_graph_answers_as_the_network_does(file):
     trunk = build_network(find_backbone("efficientnetlite2"), file).feature_extractor
     photographs = np.random.default_rng(1).integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
     expected = keras.ops.convert_to_numpy(trunk(photographs, training=False))
-    found = Session(to_onnx(trunk).SerializeToString(), precision="f32").answer(photographs)["embedding"]
+    found = Session(to_onnx(trunk).SerializeToString(), precision="f32").run(photographs)["embedding"]
     assert np.abs(found - expected).max() < 1e-3 * np.abs(expected).max()
 
 

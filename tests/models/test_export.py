@@ -15,9 +15,10 @@ from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models import agreement, quantization
 from lentigo.models import export as exporting
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, open_bundle
+from lentigo.models.compilation import choose_precision
 from lentigo.models.export import FORMATS, choose_pixels, compare, export
 from lentigo.models.quantization import list_validation, quantize_graph
-from lentigo.models.runtime import Session, choose_precision
+from lentigo.models.runtime import Session
 
 NAMES = {
     "onnx": "lesions.onnx",
@@ -59,7 +60,7 @@ def test_every_format_answers_as_the_keras_model_does(run, out, name):
     assert artefact.path == out / NAMES[name] and artefact.path.exists()
     assert artefact.largest_difference < 1e-4 and max(artefact.deviations.values()) < 1e-3
     assert artefact.photographs >= 16 and artefact.megabytes > 1
-    answers = FORMATS[name].answer(artefact.path, PIXELS)
+    answers = FORMATS[name].run(artefact.path, PIXELS)
     expected = {"logit": (3, 1), "embedding": (3, 1280), "heatmap": (3, 7, 7)} | (
         {} if name in SLOW else {"middle": (3, 128)}
     )
@@ -186,10 +187,10 @@ def open_bundle_again(folder):
 
 def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
     monkeypatch.setattr(
-        agreement, "LARGEST_LOSS", 1.1
+        agreement, "MAX_AUROC_LOSS", 1.1
     )  # ten synthetic lesions and a random trunk: one pair is 0.04
-    monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 0.0)
-    monkeypatch.setattr(agreement, "LARGEST_MEAN_DIFFERENCE", 1.0)
+    monkeypatch.setattr(agreement, "MIN_EQUAL_DECISIONS", 0.0)
+    monkeypatch.setattr(agreement, "MAX_MEAN_DIFFERENCE", 1.0)
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     card = open_bundle(copy).card
     assert {path.name for path in out.iterdir()} == {"small.xml", "small.bin"}
@@ -212,7 +213,7 @@ def test_int8_is_kept_in_the_run_with_what_it_costs(copy, out, monkeypatch):
 
 @pytest.mark.check
 def test_int8_that_changes_decisions_is_written_and_not_the_default(copy, out, monkeypatch):
-    monkeypatch.setattr(agreement, "EQUAL_DECISIONS", 1.1)
+    monkeypatch.setattr(agreement, "MIN_EQUAL_DECISIONS", 1.1)
     artefact = export(copy, "openvino", out / "small.xml", int8=True)
     bundle = open_bundle(copy)
     assert not artefact.int8.neutral and (out / "small.bin").is_file() and not (copy / INT8_GRAPH).exists()

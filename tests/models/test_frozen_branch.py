@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.inference.refusal import PARTS, load_reference
+from lentigo.inference.refusal import PART_SIZES, load_reference
 from lentigo.models.bundle import BUNDLED, open_bundle
 from lentigo.models.graphs.frozen_branch import OUTPUT, add_branch
 from lentigo.models.runtime import Session
@@ -22,8 +22,8 @@ def test_the_bundled_graph_has_the_branch_and_refuses_by_it():
 
 def test_the_branch_gives_as_many_numbers_as_its_parts_have():
     photograph = RNG.integers(0, 256, (1, 224, 224, 3), dtype=np.uint8)
-    answer = Session(BUNDLED / "model.onnx", precision="f32").answer(photograph)
-    assert answer[OUTPUT].shape == (1, sum(PARTS[OUTPUT]))
+    answer = Session(BUNDLED / "model.onnx", precision="f32").run(photograph)
+    assert answer[OUTPUT].shape == (1, sum(PART_SIZES[OUTPUT]))
 
 
 def test_a_branch_leaves_the_other_outputs_as_they_are(toy_run):
@@ -34,8 +34,8 @@ def test_a_branch_leaves_the_other_outputs_as_they_are(toy_run):
     branch = onnx.helper.make_model(onnx.helper.make_graph([constant], "branch", [image], [output]))
     joined = add_branch(graph, branch)
     photograph = RNG.integers(0, 256, (2, 224, 224, 3), dtype=np.uint8)
-    before = Session(graph.SerializeToString(), precision="f32").answer(photograph)
-    after = Session(joined.SerializeToString(), precision="f32").answer(photograph)
+    before = Session(graph.SerializeToString(), precision="f32").run(photograph)
+    after = Session(joined.SerializeToString(), precision="f32").run(photograph)
     assert set(after) == {*before, OUTPUT}
     assert after["logit"] == pytest.approx(before["logit"])
 
@@ -47,7 +47,7 @@ def test_a_second_branch_is_an_error():
 
 
 def test_the_part_that_is_furthest_decides():
-    points = RNG.normal(5, 1, (800, sum(PARTS[OUTPUT])))
+    points = RNG.normal(5, 1, (800, sum(PART_SIZES[OUTPUT])))
     truth = RNG.integers(0, 2, 800)
     reference = fit_reference(points[:400], truth[:400], points[400:], truth[400:], np.full(400, 0.5), OUTPUT)
     strange = points[:1].copy()

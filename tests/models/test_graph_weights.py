@@ -28,7 +28,7 @@ def graph(network, tmp_path_factory):
 def test_half_the_bits_half_the_size_nearly_the_same_answers(network, graph):
     whole = to_onnx(build_export_model(network)).SerializeToString()
     images = np.random.default_rng(0).integers(0, 256, (4, 224, 224, 3), dtype=np.uint8)
-    fp32, half = (Session(model, precision="f32").answer(images) for model in (whole, graph.read_bytes()))
+    fp32, half = (Session(model, precision="f32").run(images) for model in (whole, graph.read_bytes()))
     assert graph.stat().st_size < 0.52 * len(whole)
     assert np.abs(fp32["embedding"] - half["embedding"]).max() < 0.01 * np.abs(fp32["embedding"]).max()
 

@@ -67,16 +67,14 @@ def test_the_mask_is_the_same_in_keras_openvino_and_onnxruntime(name):
         1e-2 if name in DEEP else 5e-4,
     )
     assert expected.shape == (2, 224, 224) and expected.min() > 0 and np.ptp(expected) > 0.05
-    np.testing.assert_allclose(
-        Session(graph, precision="f32").answer(PIXELS)["mask"], expected, atol=tolerance
-    )
+    np.testing.assert_allclose(Session(graph, precision="f32").run(PIXELS)["mask"], expected, atol=tolerance)
     np.testing.assert_allclose(answer_with_onnxruntime(graph)["mask"], expected, atol=tolerance)
 
 
 def test_a_decoder_leaves_the_other_answers_as_they_are_bit_for_bit(network):
     before = to_onnx(build_export_model(dataclasses.replace(network, mask=None))).SerializeToString()
     after = to_onnx(build_export_model(network)).SerializeToString()
-    for answer in (lambda graph: Session(graph, precision="f32").answer(PIXELS), answer_with_onnxruntime):
+    for answer in (lambda graph: Session(graph, precision="f32").run(PIXELS), answer_with_onnxruntime):
         plain, more = answer(before), answer(after)
         assert set(more) - set(plain) == {"mask"}
         for name, values in plain.items():
@@ -179,7 +177,7 @@ def test_upsampling_is_the_same_everywhere(layer):
     model = keras.Model(image, {"larger": layer(keras.layers.Rescaling(1.0, dtype="float32")(image))})
     graph, images = to_onnx(model).SerializeToString(), PIXELS[:, :8, :8]
     expected = np.asarray(model(images)["larger"])
-    np.testing.assert_allclose(Session(graph, precision="f32").answer(images)["larger"], expected, atol=1e-3)
+    np.testing.assert_allclose(Session(graph, precision="f32").run(images)["larger"], expected, atol=1e-3)
     np.testing.assert_allclose(
         onnxruntime.InferenceSession(graph).run(["larger"], {"image": images})[0], expected, atol=1e-3
     )

@@ -51,7 +51,7 @@ def test_onnx_answers_as_keras_does(name, tmp_path):
     model = build_export_model(prepare(build_network(BACKBONES[name], "none")))
     save_onnx(model, tmp_path / "model.onnx")
     expected = {key: np.asarray(value) for key, value in model(PIXELS).items()}
-    answers = Session(tmp_path / "model.onnx", precision="f32").answer(PIXELS)
+    answers = Session(tmp_path / "model.onnx", precision="f32").run(PIXELS)
     other = onnxruntime.InferenceSession(tmp_path / "model.onnx").run(list(expected), {"image": PIXELS})
     for (key, value), second in zip(expected.items(), other, strict=True):
         scale = np.abs(value).max()

@@ -99,7 +99,7 @@ def test_what_info_says_of_it(packed):
 def test_training_starts_from_its_trunk(packed, image):
     network = start_network(BACKBONES["mobilenetv2"], packed.folder, seed=3)
     pixels = read_image(image).pixels[None]
-    embedding = Predictor(packed, fp32=True).session.answer(pixels)["embedding"]
+    embedding = Predictor(packed, fp32=True).session.run(pixels)["embedding"]
     assert np.allclose(
         network.feature_extractor(pixels), embedding, rtol=1e-3, atol=1e-3 * np.abs(embedding).max()
     )

@@ -12,10 +12,11 @@ import pytest
 from lentigo.common.cache import CacheWarning
 from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError, UsageError
-from lentigo.models import runtime
+from lentigo.models import compilation
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, open_bundle
+from lentigo.models.compilation import choose_precision
 from lentigo.models.engine import openvino
-from lentigo.models.runtime import Session, choose_precision, open_session
+from lentigo.models.runtime import Session, open_session
 
 opset = openvino.opset13
 
@@ -27,7 +28,7 @@ def capabilities(monkeypatch):
     """Sets what the processor is said to compute in."""
 
     def claim(*names):
-        monkeypatch.setattr(runtime, "list_capabilities", lambda core=None: list(names))
+        monkeypatch.setattr(compilation, "list_capabilities", lambda core=None: list(names))
 
     return claim
 
@@ -38,8 +39,8 @@ def with_card(bundle, **entries):
 
 @pytest.mark.parametrize("batch", [1, 2, 8])
 def test_the_size_of_a_batch_changes_no_answer(run, batch):
-    alone = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS)
-    together = Session(run / GRAPH, precision="f32", batch=batch).answer(PIXELS)
+    alone = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS)
+    together = Session(run / GRAPH, precision="f32", batch=batch).run(PIXELS)
     for name, values in alone.items():
         np.testing.assert_allclose(together[name], values, rtol=1e-4, atol=1e-5)
 
@@ -76,8 +77,8 @@ def test_the_int8_duplicate_is_taken_where_the_card_lists_it(run, capabilities):
 
 
 def test_onnxruntime_answers_as_openvino_does(run):
-    ours = open_session(open_bundle(run), fp32=True).answer(PIXELS)
-    theirs = open_session(open_bundle(run), device="onnxruntime").answer(PIXELS)
+    ours = open_session(open_bundle(run), fp32=True).run(PIXELS)
+    theirs = open_session(open_bundle(run), device="onnxruntime").run(PIXELS)
     assert set(ours) == set(theirs)
     for name, values in ours.items():
         np.testing.assert_allclose(theirs[name], values, rtol=1e-3, atol=1e-4)
@@ -99,11 +100,11 @@ def own_cache(tmp_path, monkeypatch):
 
 
 def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
-    first = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    first = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
     assert len(list(own_cache.glob("*.blob"))) == 1
-    monkeypatch.setattr(runtime, "compile_graph", lambda *_: pytest.fail("compiled again"))
+    monkeypatch.setattr(compilation, "compile_graph", lambda *_: pytest.fail("compiled again"))
     again = Session(run / GRAPH, precision="f32", batch=1)
-    np.testing.assert_array_equal(again.answer(PIXELS[:1])["logit"], first["logit"])
+    np.testing.assert_array_equal(again.run(PIXELS[:1])["logit"], first["logit"])
     assert again.names == list(first)
 
 
@@ -111,25 +112,25 @@ def test_a_compiled_graph_is_kept_and_recalled(run, own_cache, monkeypatch):
     "damage", [lambda blob: blob[: len(blob) // 2], lambda blob: b"", lambda blob: b"no graph at all" * 1000]
 )
 def test_a_torn_or_foreign_compiled_graph_is_made_again(run, own_cache, damage):
-    expected = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    expected = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
     (blob,) = own_cache.glob("*.blob")
     whole = blob.read_bytes()
     blob.write_bytes(damage(whole))
     np.testing.assert_array_equal(
-        Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])["logit"], expected["logit"]
+        Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])["logit"], expected["logit"]
     )
     assert len(blob.read_bytes()) == len(whole)
 
 
 def test_a_compiled_graph_whose_bytes_changed_is_not_taken(run, own_cache):
     """OpenVINO takes it as it is, and answers otherwise."""
-    expected = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    expected = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
     (blob,) = own_cache.glob("*.blob")
     whole = bytearray(blob.read_bytes())
     middle = len(whole) // 2
     whole[middle : middle + 4096] = bytes(4096)
     blob.write_bytes(whole)
-    again = Session(run / GRAPH, precision="f32", batch=1).answer(PIXELS[:1])
+    again = Session(run / GRAPH, precision="f32", batch=1).run(PIXELS[:1])
     np.testing.assert_array_equal(again["logit"], expected["logit"])
 
 
@@ -138,11 +139,11 @@ def test_a_cache_that_cannot_be_written_stops_no_one(run, tmp_path, monkeypatch)
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "file"))
     with pytest.warns(CacheWarning, match="set LENTIGO_CACHE"):
         session = Session(run / GRAPH, precision="f32", batch=1)
-    assert session.answer(PIXELS[:1])["logit"].shape == (1, 1)
+    assert session.run(PIXELS[:1])["logit"].shape == (1, 1)
 
 
 def test_only_the_graphs_used_last_are_kept(run, own_cache, monkeypatch):
-    monkeypatch.setattr(runtime, "KEPT", 2)
+    monkeypatch.setattr(compilation, "MAX_CACHED_GRAPHS", 2)
     for batch in (1, 2, 3):
         Session(run / GRAPH, precision="f32", batch=batch)
     assert len(list(own_cache.glob("*.blob"))) == 2
@@ -167,13 +168,13 @@ def test_a_file_that_is_no_graph_is_refused(tmp_path):
 def test_a_bounded_session_runs_on_any_processor(run):
     """Pinned, two processes of one thread each shared the first processor."""
     session = Session(run / "model.onnx", threads=1)
-    assert session.compiled.get_property("INFERENCE_NUM_THREADS") == 1 and not session.compiled.get_property(
+    assert session.graph.get_property("INFERENCE_NUM_THREADS") == 1 and not session.graph.get_property(
         "ENABLE_CPU_PINNING"
     )
 
 
 def answer_once(session):
-    return session.answer(PIXELS[:1])["logit"]
+    return session.run(PIXELS[:1])["logit"]
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")

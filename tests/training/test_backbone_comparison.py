@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from lentigo.errors import ModelError, UsageError
-from lentigo.inference.costs import Cost
+from lentigo.inference.performance.costs import Cost
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.training.heads import Score
 from lentigo.training.recipes import find_head_recipe

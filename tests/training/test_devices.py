@@ -90,7 +90,7 @@ def test_the_graph_of_a_bf16_network_computes_in_float32():
     whole = build_network(BACKBONES["mobilenetv3small"], "none")
     whole.classifier.set_weights(half.classifier.get_weights())
     np.testing.assert_allclose(
-        Session(graph, precision="f32").answer(images)["logit"],
+        Session(graph, precision="f32").run(images)["logit"],
         np.asarray(whole.classifier(images)),
         atol=1e-4,
     )

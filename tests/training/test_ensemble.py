@@ -9,8 +9,9 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.calibration_slope import measure_calibration
 from lentigo.images.photographs import read_image
-from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.prediction import Predictor
 from lentigo.inference.refusal import load_reference
+from lentigo.inference.results import Prediction
 from lentigo.models.bundle import open_bundle
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.heads import list_head_prefixes
@@ -80,7 +81,7 @@ def test_a_run_of_folds_is_a_run(ensemble, synthetic_lesions):
 def test_the_graph_answers_as_the_saved_model_does(ensemble, pixels):
     out, _ = ensemble
     expected = build_export_model(open_network(out / "model.keras", BACKBONES["mobilenetv3small"]))(pixels)
-    answers = Session(out / "model.onnx", precision="f32").answer(pixels)
+    answers = Session(out / "model.onnx", precision="f32").run(pixels)
     for name in ("logit", "embedding", "heatmap"):
         np.testing.assert_allclose(answers[name], expected[name], atol=2e-3, rtol=1e-3)
 
@@ -152,7 +153,7 @@ def test_calibration_threshold_and_scores_are_those_of_the_mean_that_is_served(e
     out, _ = ensemble
     images, malignant = list_validation(out)
     predictor = Predictor(open_bundle(out), tta=tta)
-    answers = list(predictor.answer(images))
+    answers = list(predictor.infer(images))
     fitted = fit_platt(np.array([answer.logit for answer in answers]), malignant.astype(int))
     assert predictor.calibration.kind == "platt"
     assert predictor.calibration.slope == pytest.approx(fitted.slope, rel=1e-3)

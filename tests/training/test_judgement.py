@@ -41,7 +41,7 @@ def test_the_card_says_in_which_precision_and_from_which_logit_on(judged):
     card = judged[0].card
     assert card["precision"] == "f32" and card["bf16"]["neutral"] is False
     assert card["calibration"]["n"] == card["tta"]["calibration"]["n"] == 48
-    logits = [answer.logit for answer in Predictor(judged[0]).answer(judged[1].table["image"])]
+    logits = [answer.logit for answer in Predictor(judged[0]).infer(judged[1].table["image"])]
     decided = [
         answer.probability >= card["threshold"]
         for answer in Predictor(judged[0]).predict(judged[1].table["image"])

@@ -74,9 +74,7 @@ def alone(bare, weight_file, tmp_path_factory):
 
 def answer(folder, synthetic_lesions):
     images, _ = read_all(sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[:6])
-    return Session(folder / "model.onnx", precision="f32").answer(
-        np.stack([image.pixels for image in images])
-    )
+    return Session(folder / "model.onnx", precision="f32").run(np.stack([image.pixels for image in images]))
 
 
 # --- for a finished RUN

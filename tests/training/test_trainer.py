@@ -218,7 +218,7 @@ def test_a_random_mobilenet_tells_photographs_apart(synthetic_lesions, image, tm
         weights="none",
     )
     embeddings = [
-        Session(tmp_path / "run" / "model.onnx").answer(read_image(path).pixels[None])["embedding"]
+        Session(tmp_path / "run" / "model.onnx").run(read_image(path).pixels[None])["embedding"]
         for path in sorted(image.parent.glob("p*.jpg"))[:2]
     ]
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1

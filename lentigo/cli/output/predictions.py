@@ -34,11 +34,11 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
         Photographs and problems, and their number; None where they are taken as they come.
     """
     from lentigo.images.listing import list_images
-    from lentigo.inference.prediction import gather_images
+    from lentigo.inference.prediction import collect_images
 
     if "-" in images and not whole:
         return list_images(read_names(images)), None
-    paths, problems = gather_images(read_names(images))
+    paths, problems = collect_images(read_names(images))
     return [*problems, *paths], len(problems) + len(paths)
 
 
@@ -263,10 +263,10 @@ class PredictionRecord:
     def _open_table(self, path: Path) -> csv.DictWriter:
         """A table with its header."""
         from lentigo.common.files import write_whole
-        from lentigo.inference.prediction import ROW
+        from lentigo.inference.results import ROW_COLUMNS
 
         temporary = self._files.enter_context(write_whole(path))
         file = temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        writer = csv.DictWriter(self._files.enter_context(file), ROW)
+        writer = csv.DictWriter(self._files.enter_context(file), ROW_COLUMNS)
         writer.writeheader()
         return writer

@@ -24,7 +24,8 @@ from lentigo.evaluation.masks.mask_scores import compare_masks
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask, find_box
-from lentigo.inference.prediction import Answer, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import InferenceResult
 
 UNBOUNDED = (
     "surface_distance_px",
@@ -143,13 +144,13 @@ def assess_masks(
 
 def judge_images(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
     """Each photograph against its mask, in order."""
-    answers, drawn = predictor.answer(masks.table["image"]), iter(masks.table["mask"])
+    answers, drawn = predictor.infer(masks.table["image"]), iter(masks.table["mask"])
     while chunk := list(islice(answers, predictor.session.batch)):
         for answer, found, mask in zip(chunk, find_lesions(predictor, chunk), drawn, strict=False):
             yield found if isinstance(found, Problem) else try_judge(answer, mask, found)
 
 
-def try_judge(answer: Answer, mask: str, found: Detection) -> Sample | Problem:
+def try_judge(answer: InferenceResult, mask: str, found: Detection) -> Sample | Problem:
     """`judge` with the error as a value."""
     try:
         return judge(answer, read_mask(mask) > 0, found)
@@ -157,15 +158,17 @@ def try_judge(answer: Answer, mask: str, found: Detection) -> Sample | Problem:
         return Problem(answer.image, f"its mask {error}")
 
 
-def judge(answer: Answer, truth: np.ndarray, found: Detection) -> Sample:
+def judge(answer: InferenceResult, truth: np.ndarray, found: Detection) -> Sample:
     """A photograph against its mask, bool (height, width); boxes are compared in the pixels of the mask."""
     height, width = truth.shape
     scores = compare_masks(truth, enlarge_mask(clean_mask(answer.mask), width, height) > 0)
     zoom = np.array([width / found.width, height / found.height] * 2)
-    boxes = np.array([list(asdict(spot.box).values()) for spot in found.spots]).reshape(-1, 4) * zoom
+    boxes = np.array([list(asdict(spot.box).values()) for spot in found.lesions]).reshape(-1, 4) * zoom
     drawn = np.array([list(asdict(find_box(truth)).values())])
     return Sample(
-        asdict(scores), match_boxes(boxes, np.array([spot.score for spot in found.spots]), drawn), len(boxes)
+        asdict(scores),
+        match_boxes(boxes, np.array([spot.score for spot in found.lesions]), drawn),
+        len(boxes),
     )
 
 

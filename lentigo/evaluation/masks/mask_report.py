@@ -13,7 +13,7 @@ from lentigo.common.plots import new_figure, save_figure
 from lentigo.datasets.masks import read_mask
 from lentigo.evaluation.masks.mask_assessment import TITLES, MaskAssessment
 from lentigo.images.photographs import view_image
-from lentigo.inference.lesions.overlays import draw_outline
+from lentigo.inference.figures.overlays import draw_outline
 from lentigo.inference.lesions.segmentation import Segmentation, segment_images
 from lentigo.inference.prediction import Predictor
 

@@ -11,52 +11,73 @@ from typing import Any
 
 from lentigo.errors import ImageError
 from lentigo.images.problems import Problem
-from lentigo.inference.lesions.box_figures import draw_boxes
+from lentigo.inference.figures.box_figures import draw_boxes
+from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.lesions.mask_cleaning import Box
-from lentigo.inference.lesions.overlays import save_image
-from lentigo.inference.lesions.search import LesionView, Look, Search, look_again, look_once
+from lentigo.inference.lesions.search import LesionCandidate, SearchedImage, SearchSettings, find_candidates
+from lentigo.inference.lesions.verification import verify_candidates
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Answer, Predictor, gather_images
+from lentigo.inference.prediction import Predictor, collect_images
+from lentigo.inference.results import InferenceResult
 
-ENDING = "_boxes.jpg"
-NOWHERE: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
+ENDING = "_boxes.jpg"  # of the names of figures
+NO_FIGURES: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
+DEFAULT_SETTINGS = SearchSettings()
 
 
 @dataclass(frozen=True)
-class Spot:
-    """A lesion: its box in pixels of the upright original, how sure it is that there is one, 0..1, and
-    P(malignant), None where the RUN has no classifier."""
+class DetectedLesion:
+    """A lesion of a photograph.
+
+    Attributes:
+        box: In pixels of the upright original.
+        score: How sure it is that there is one, 0 to 1.
+        malignant_probability: P(malignant); None where the RUN has no classifier.
+    """
 
     box: Box
     score: float
     malignant_probability: float | None
 
     def to_json(self) -> dict[str, Any]:
-        """The contract's object."""
+        """The entry that `detect --json` writes for it."""
         return asdict(self.box) | {"score": self.score, "malignant_probability": self.malignant_probability}
 
 
 @dataclass(frozen=True)
 class Detection:
-    """The lesions of one photograph, the surest first; `figure` shows them, None where none was asked for."""
+    """The lesions of one photograph.
+
+    Attributes:
+        image: Its path or address.
+        width: Pixels of the upright original.
+        height: Pixels of the upright original.
+        lesions: The surest first.
+        model: The name of the RUN.
+        figure: The drawing; None where none was asked for.
+    """
 
     image: str
     width: int
     height: int
-    spots: tuple[Spot, ...]
+    lesions: tuple[DetectedLesion, ...]
     model: str
     figure: Path | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """The contract's object."""
-        return {"image": self.image, "boxes": [spot.to_json() for spot in self.spots]} | (
-            {} if self.figure is None else {"figure": str(self.figure)}
-        )
+        """The object that `detect --json` writes."""
+        entries: dict[str, Any] = {
+            "image": self.image,
+            "boxes": [lesion.to_json() for lesion in self.lesions],
+        }
+        if self.figure is not None:
+            entries["figure"] = str(self.figure)
+        return entries
 
 
 @dataclass(frozen=True)
 class Detections:
-    """The photographs that were looked at, and beside them what could not be."""
+    """The detections, and beside them the photographs that could not be searched."""
 
     detections: tuple[Detection, ...]
     problems: tuple[Problem, ...]
@@ -72,84 +93,123 @@ def detect(
 ) -> Detections:
     """Finds the lesions of each photograph, be it a close-up or a stretch of skin.
 
-    `out` is a folder for one figure a photograph; without it nothing is drawn. Raises `ModelError` for a RUN
-    without a decoder, `UsageError` for figures that would replace a photograph, `SpaceError` for a folder
-    that cannot be written.
+    Args:
+        inputs: A file, a folder or an address, or several.
+        model: The folder of a RUN, or "bundled".
+        out: A folder for one figure a photograph; without it nothing is drawn.
+        fp32: Computes in fp32, also where a faster precision is as good.
+        device: One of `lentigo.models.runtime.DEVICES`.
+
+    Returns:
+        The detections, and problems for photographs that cannot be read.
+
+    Raises:
+        ModelError: The RUN has no mask decoder.
+        UsageError: A figure would replace a photograph.
+        SpaceError: The folder cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_images(inputs)
+    paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, device=device, count=len(paths))
-    answers = list(detect_images(predictor, paths, {} if out is None else name_files(paths, out, ENDING)))
-    found = tuple(answer for answer in answers if isinstance(answer, Detection))
-    return Detections(
-        found, tuple(problems) + tuple(answer for answer in answers if isinstance(answer, Problem))
-    )
+    figures = {} if out is None else name_files(paths, out, ENDING)
+    detections = []
+    for result in detect_images(predictor, paths, figures):
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            detections.append(result)
+    return Detections(tuple(detections), tuple(problems))
 
 
 def detect_images(
     predictor: Predictor,
     paths: Iterable[str | Path],
     figures: Mapping[str, tuple[Path, ...]],
-    search: Search = Search(),
+    settings: SearchSettings = DEFAULT_SETTINGS,
 ) -> Iterator[Detection | Problem]:
-    """One detection for each path, in order and in constant memory; `figures` says where the drawing of a
-    path goes, if anywhere.
+    """Finds the lesions of photographs, in order and in constant memory.
+
+    Args:
+        predictor: A RUN with a mask decoder.
+        paths: Of the photographs.
+        figures: By its path where the drawing of a photograph goes, if anywhere.
+        settings: How lesions are searched for.
+
+    Yields:
+        One detection or problem for each.
     """
     predictor.require_decoder()
-    answers = predictor.answer(paths)
-    while chunk := list(islice(answers, predictor.session.batch)):
-        yield from find_lesions(predictor, chunk, figures, search)
+    results = predictor.infer(paths)
+    while batch := list(islice(results, predictor.session.batch)):
+        yield from find_lesions(predictor, batch, figures, settings)
 
 
 def find_lesions(
     predictor: Predictor,
-    answers: Sequence[Answer | Problem],
-    figures: Mapping[str, tuple[Path, ...]] = NOWHERE,
-    search: Search = Search(),
+    results: Sequence[InferenceResult | Problem],
+    figures: Mapping[str, tuple[Path, ...]] = NO_FIGURES,
+    settings: SearchSettings = DEFAULT_SETTINGS,
 ) -> Iterator[Detection | Problem]:
-    """The lesions of photographs whose first passes are `answers`; for a few photographs at a time, as all
-    are held in memory.
+    """Finds the lesions of a few photographs, which are all held in memory.
+
+    Args:
+        predictor: A RUN with a mask decoder.
+        results: Their first passes.
+        figures: By its path where the drawing of a photograph goes, if anywhere.
+        settings: How lesions are searched for.
+
+    Yields:
+        One detection or problem for each, in order.
     """
-    sights = [
-        answer if isinstance(answer, Problem) else try_look(predictor, answer, search) for answer in answers
-    ]
-    looks = iter(look_again(predictor, [sight for sight in sights if isinstance(sight, LesionView)], search))
-    for sight in sights:
-        yield (
-            sight
-            if isinstance(sight, Problem)
-            else report_lesions(sight, next(looks), predictor.name, figures.get(sight.image, ()))
-        )
+    searched = [try_search(predictor, result, settings) for result in results]
+    readable = [image for image in searched if isinstance(image, SearchedImage)]
+    verified = iter(verify_candidates(predictor, readable, settings))
+    for image in searched:
+        if isinstance(image, Problem):
+            yield image
+        else:
+            files = figures.get(image.image, ())
+            yield report_lesions(image, next(verified), predictor.name, files)
 
 
-def try_look(predictor: Predictor, answer: Answer, search: Search) -> LesionView | Problem:
-    """`look_once` with the error as a value."""
+def try_search(
+    predictor: Predictor, result: InferenceResult | Problem, settings: SearchSettings
+) -> SearchedImage | Problem:
+    """`find_candidates` with the error as a value; a problem stays one."""
+    if isinstance(result, Problem):
+        return result
     try:
-        return look_once(predictor, answer, search)
+        return find_candidates(predictor, result, settings)
     except ImageError as error:  # it was there a moment ago
-        return Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+        return Problem(result.image, str(error).removeprefix(f"{result.image}: "))
 
 
-def report_lesions(sight: LesionView, looks: list[Look], model: str, files: tuple[Path, ...]) -> Detection:
+def report_lesions(
+    image: SearchedImage, candidates: list[LesionCandidate], model: str, files: tuple[Path, ...]
+) -> Detection:
     """The lesions of a photograph in pixels of the original, drawn where `files` names a figure."""
-    (width, height), (rows, columns) = sight.size, sight.upright.shape[:2]
-    spots = tuple(
-        Spot(to_box(look, width / columns, height / rows), look.score, look.malignant) for look in looks
-    )
+    width, height = image.size
+    rows, columns = image.upright.shape[:2]
+    lesions = []
+    for candidate in candidates:
+        box = to_box(candidate, width / columns, height / rows)
+        lesions.append(DetectedLesion(box, candidate.score, candidate.malignant))
     if files:
-        save_image(
-            draw_boxes(sight.upright, [(look.place, name_look(look)) for look in looks]), files[0], quality=92
-        )
-    return Detection(sight.image, width, height, spots, model, *files)
+        captions = [(candidate.place, caption_candidate(candidate)) for candidate in candidates]
+        save_image(draw_boxes(image.upright, captions), files[0], quality=92)
+    return Detection(image.image, width, height, tuple(lesions), model, *files)
 
 
-def to_box(look: Look, across: float, down: float) -> Box:
+def to_box(candidate: LesionCandidate, across: float, down: float) -> Box:
     """Where a lesion is, in whole pixels of the original."""
-    left, top, right, bottom = look.place
-    x, y = round(left * across), round(top * down)
+    left, top, right, bottom = candidate.place
+    x = round(left * across)
+    y = round(top * down)
     return Box(x, y, max(1, round(right * across) - x), max(1, round(bottom * down) - y))
 
 
-def name_look(look: Look) -> str:
+def caption_candidate(candidate: LesionCandidate) -> str:
     """What stands beside a box."""
-    return f"{look.score:.2f}" if look.malignant is None else f"P(malignant) {look.malignant:.2f}"
+    if candidate.malignant is None:
+        return f"{candidate.score:.2f}"
+    return f"P(malignant) {candidate.malignant:.2f}"

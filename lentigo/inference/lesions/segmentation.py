@@ -15,27 +15,34 @@ from lentigo.images.decoding.dicom_files import find_file_spacing
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.images.scales import find_scale, require_scale
+from lentigo.inference.figures.overlays import draw_outline, save_image
 from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion
-from lentigo.inference.lesions.overlays import draw_outline, save_image
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Answer, Prediction, Predictor, gather_images
+from lentigo.inference.prediction import Predictor, collect_images
+from lentigo.inference.results import InferenceResult, Prediction
 
 VIEW = 1_000_000  # pixels at most of the photograph that is measured and drawn upon
-ENDINGS = "_mask.png", "_outline.jpg"
-Scales = (
-    float | Mapping[str, float] | None
-)  # millimetres of a pixel: of all photographs, or by photograph as `read_scales` has them
+ENDINGS = ("_mask.png", "_outline.jpg")  # of the names of files
+# Millimetres of a pixel: of all photographs, or by photograph as `read_scales` has them
+Scales = float | Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
 class Segmentation:
     """The lesion of one photograph.
 
-    `probability`, float32 (side, side), is P(lesion) over the whole photograph, cleaned, and 0.5 the border;
-    `draw_mask` gives it at the photograph's own size (`width` and `height`, upright). `box` and `measures`
-    are None where no lesion was found. `prediction` is the classifier's answer of the same pass, None where
-    the RUN has none. `mask` and `overlay` are files, None where none were asked for.
+    Attributes:
+        image: Its path or address.
+        width: Pixels of the upright original.
+        height: Pixels of the upright original.
+        probability: P(lesion) over the whole photograph, cleaned, float32 (side, side); the border is at 0.5.
+        box: Around the lesion; None where none was found.
+        measures: Of the lesion; None where none was found.
+        prediction: Of the same pass; None where the RUN has no classifier.
+        model: The name of the RUN.
+        mask: The file with the mask; None where none was asked for.
+        overlay: The file with the outline; None where none was asked for.
     """
 
     image: str
@@ -51,40 +58,45 @@ class Segmentation:
 
     @property
     def found(self) -> bool:
+        """Whether a lesion was found."""
         return self.box is not None
 
     def draw_mask(self, width: int | None = None, height: int | None = None) -> np.ndarray:
-        """The mask at the photograph's own size, upright, or at another: uint8 (height, width), 255 where the
-        lesion is.
+        """Draws the mask at the photograph's own size, upright, or at another.
+
+        Args:
+            width: Pixels; those of the photograph without it.
+            height: Pixels; those of the photograph without it.
+
+        Returns:
+            Uint8 (height, width), 255 where the lesion is.
         """
         return enlarge_mask(self.probability, width or self.width, height or self.height)
 
     def to_json(self) -> dict[str, Any]:
         """One flat object; measures of a lesion that was not found are null."""
-        measures = (
-            asdict(self.measures)
-            if self.measures
-            else dict.fromkeys(field.name for field in fields(Measures))
-        )
-        said = self.prediction
+        if self.measures is None:
+            measures: dict[str, Any] = dict.fromkeys(field.name for field in fields(Measures))
+        else:
+            measures = asdict(self.measures)
         return {
             "image": self.image,
             "found": self.found,
-            "mask": self.mask and str(self.mask),
-            "overlay": self.overlay and str(self.overlay),
+            "mask": None if self.mask is None else str(self.mask),
+            "overlay": None if self.overlay is None else str(self.overlay),
             "width": self.width,
             "height": self.height,
-            "box": self.box and asdict(self.box),
+            "box": None if self.box is None else asdict(self.box),
             **measures,
-            "label": said and said.label,
-            "probability": said and said.probability,
+            "label": None if self.prediction is None else self.prediction.label,
+            "probability": None if self.prediction is None else self.prediction.probability,
             "model": self.model,
         }
 
 
 @dataclass(frozen=True)
 class Segmentations:
-    """The lesions, and beside them what could not be looked at."""
+    """The segmentations, and beside them the photographs that have none."""
 
     segmentations: tuple[Segmentation, ...]
     problems: tuple[Problem, ...]
@@ -102,20 +114,35 @@ def segment(
 ) -> Segmentations:
     """Finds the lesion of each photograph, by the pass that also classifies it.
 
-    `out` is a folder for two files a photograph, a mask and an outline; without it nothing is written.
-    `mm_per_pixel` is a scale for all photographs, or one for each as `lentigo.images.scales.read_scales` has
-    them. Raises `ModelError` for a RUN without a decoder, `UsageError` for files that would replace a
-    photograph, `SpaceError` for a folder that cannot be written.
+    Args:
+        inputs: A file, a folder or an address, or several.
+        model: The folder of a RUN, or "bundled".
+        out: A folder for two files a photograph, a mask and an outline; without it nothing is written.
+        mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.scales.read_scales` has
+            them.
+        tta: Averages over four mirrored views.
+        fp32: Computes in fp32, also where a faster precision is as good.
+        device: One of `lentigo.models.runtime.DEVICES`.
+
+    Returns:
+        The segmentations, and problems for photographs that cannot be read.
+
+    Raises:
+        ModelError: The RUN has no mask decoder.
+        UsageError: A file would replace a photograph.
+        SpaceError: The folder cannot be written.
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = gather_images(inputs)
+    paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
     files = {} if out is None else name_files(paths, out, *ENDINGS)
-    answers = list(segment_images(predictor, paths, files, mm_per_pixel))
-    found = tuple(answer for answer in answers if isinstance(answer, Segmentation))
-    return Segmentations(
-        found, tuple(problems) + tuple(answer for answer in answers if isinstance(answer, Problem))
-    )
+    segmentations = []
+    for result in segment_images(predictor, paths, files, mm_per_pixel):
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            segmentations.append(result)
+    return Segmentations(tuple(segmentations), tuple(problems))
 
 
 def segment_images(
@@ -124,66 +151,94 @@ def segment_images(
     files: Mapping[str, tuple[Path, ...]],
     mm_per_pixel: Scales = None,
 ) -> Iterator[Segmentation | Problem]:
-    """One segmentation for each path, in order and in constant memory; `files` says where mask and outline of
-    a path go, if anywhere.
+    """Segments photographs, in order and in constant memory.
+
+    Args:
+        predictor: A RUN with a mask decoder.
+        paths: Of the photographs.
+        files: By its path where mask and outline of a photograph go, if anywhere.
+        mm_per_pixel: As `segment` takes it.
+
+    Yields:
+        One segmentation or problem for each.
     """
     predictor.require_decoder()
     if isinstance(mm_per_pixel, int | float):
         require_scale(mm_per_pixel)
-    for answer in predictor.answer(paths):
-        if isinstance(answer, Problem):
-            yield answer
+    for result in predictor.infer(paths):
+        if isinstance(result, Problem):
+            yield result
             continue
-        scale = find_scale(answer.image, mm_per_pixel)
+        scale = find_scale(result.image, mm_per_pixel)
         if scale is None:
-            scale = find_file_spacing(answer.image)
+            scale = find_file_spacing(result.image)
         try:
-            yield outline_lesion(answer, predictor.name, files.get(answer.image, ()), scale)
+            yield outline_lesion(result, predictor.name, files.get(result.image, ()), scale)
         except ImageError as error:  # it was there a moment ago
-            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: "))
+            yield Problem(result.image, str(error).removeprefix(f"{result.image}: "))
 
 
 def outline_lesion(
-    answer: Answer, model: str, files: tuple[Path, ...], mm_per_pixel: float | None
+    result: InferenceResult, model: str, files: tuple[Path, ...], mm_per_pixel: float | None
 ) -> Segmentation:
-    """The lesion of an answer, measured on the photograph, and drawn into mask and outline where `files`
-    names these.
+    """Measures the lesion of a photograph on the file itself.
+
+    Args:
+        result: What the network says of the photograph.
+        model: The name of the RUN.
+        files: Where mask and outline go; none for neither.
+        mm_per_pixel: The scale of the photograph, where it is known.
+
+    Raises:
+        ImageError: The photograph is gone.
     """
-    return draw_lesion(answer, *view_image(answer.image, VIEW), model, files, mm_per_pixel)
+    pixels, size = view_image(result.image, VIEW)
+    return draw_lesion(result, pixels, size, model, files, mm_per_pixel)
 
 
 def draw_lesion(
-    answer: Answer,
+    result: InferenceResult,
     pixels: np.ndarray,
     size: tuple[int, int],
     model: str,
     files: tuple[Path, ...] = (),
     mm_per_pixel: float | None = None,
 ) -> Segmentation:
-    """As `outline_lesion`, on a photograph in memory: `pixels` and `size` as `view_image` gives them."""
+    """Measures the lesion of a photograph in memory.
+
+    Args:
+        result: What the network says of the photograph.
+        pixels: The photograph, perhaps reduced, uint8 (height, width, 3), as `view_image` gives it.
+        size: Its own (width, height).
+        model: The name of the RUN.
+        files: Where mask and outline go; none for neither.
+        mm_per_pixel: The scale of the photograph, where it is known.
+    """
     width, height = size
-    probability = clean_mask(answer.mask)
-    seen = enlarge_mask(probability, pixels.shape[1], pixels.shape[0]) > 0
-    box = scale_box(find_box(seen), pixels.shape, width, height)
-    measures = measure_lesion(seen, pixels, size=(width, height), mm_per_pixel=mm_per_pixel) if box else None
-    found = Segmentation(
-        answer.image, width, height, probability, box, measures, answer.prediction, model, *files
+    probability = clean_mask(result.get_mask())
+    lesion = enlarge_mask(probability, pixels.shape[1], pixels.shape[0]) > 0
+    box = scale_box(find_box(lesion), pixels.shape, width, height)
+    measures = None
+    if box is not None:
+        measures = measure_lesion(lesion, pixels, size=size, mm_per_pixel=mm_per_pixel)
+    segmentation = Segmentation(
+        result.image, width, height, probability, box, measures, result.prediction, model, *files
     )
     if files:
-        save_image(Image.fromarray(found.draw_mask()), files[0])
-        save_image(draw_outline(pixels, seen), files[1], quality=92)
-    return found
+        mask_file, outline_file = files
+        save_image(Image.fromarray(segmentation.draw_mask()), mask_file)
+        save_image(draw_outline(pixels, lesion), outline_file, quality=92)
+    return segmentation
 
 
 def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:
     """A box of a reduced photograph of that shape, (height, width, ...), in pixels of the original."""
     if box is None:
         return None
-    across, down = width / shape[1], height / shape[0]
-    left, top = round(box.x * across), round(box.y * down)
-    return Box(
-        left,
-        top,
-        max(1, round((box.x + box.width) * across) - left),
-        max(1, round((box.y + box.height) * down) - top),
-    )
+    across = width / shape[1]
+    down = height / shape[0]
+    left = round(box.x * across)
+    top = round(box.y * down)
+    right = round((box.x + box.width) * across)
+    bottom = round((box.y + box.height) * down)
+    return Box(left, top, max(1, right - left), max(1, bottom - top))

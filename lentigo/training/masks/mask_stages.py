@@ -19,11 +19,12 @@ from lentigo.common.progress import Progress
 from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
 from lentigo.evaluation.masks.mask_scores import measure_overlap
 from lentigo.images.photographs import SIDE, read_image
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras, ops
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
-from lentigo.models.runtime import Session, fastest_precision
+from lentigo.models.runtime import Session
 from lentigo.training.loop.augmentation import augment_pair, find_augmentation, lay_mosaics, view_generator
 from lentigo.training.loop.losses import MaskLoss
 from lentigo.training.loop.stages import Stage, compile_model, plan_rate, run_stages
@@ -125,7 +126,7 @@ def open_feature_extractor(job: MaskJob) -> Session:
 
 def find_features(trunk: Session, images: np.ndarray) -> list[np.ndarray]:
     """The feature maps of photographs, coarsest first, float32 (n, side, side, d) each."""
-    answers = trunk.answer(images)
+    answers = trunk.run(images)
     return [answers[name] for name in sorted(answers, key=lambda name: answers[name].shape[1])]
 
 
@@ -167,7 +168,7 @@ def open_answer(graph: Path | bytes, precision: str | None) -> Answer:
     name = "mask" if "mask" in session.names else session.names[0]
 
     def answer(images: np.ndarray) -> np.ndarray:
-        found = session.answer(images)[name]
+        found = session.run(images)[name]
         return logit(np.clip(found, 1e-6, 1 - 1e-6)) if name == "mask" else found
 
     return answer

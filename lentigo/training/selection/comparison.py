@@ -24,13 +24,13 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem
-from lentigo.inference.costs import Cost, measure_cost, name_machine
+from lentigo.inference.performance.costs import Cost, measure_cost, name_machine
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
 from lentigo.models.networks.network import Network, build_network
 from lentigo.models.networks.output_models import build_export_model
-from lentigo.models.runtime import fastest_precision
 from lentigo.splits.splits import split_validation
 from lentigo.training.features import extract_features, refuse_frozen_features
 from lentigo.training.heads import Sample, Score, score_head

@@ -1,0 +1,1 @@
+"""Figures: heatmaps, outlines and boxes drawn on photographs. Pillow draws."""

@@ -1,0 +1,1 @@
+"""How fast and how costly prediction is on this machine."""

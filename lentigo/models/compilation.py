@@ -1,0 +1,143 @@
+"""Compiling a graph with OpenVINO for this processor, and the cache of compiled graphs."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache
+from lentigo.common.hashing import hash_bytes, hash_file
+from lentigo.common.user_folders import cache_folder
+from lentigo.errors import ModelError
+from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, Bundle
+from lentigo.models.engine import openvino
+
+MAX_CACHED_GRAPHS = 24  # each of about the size of its weights
+
+
+def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
+    """Chooses the fastest precision that both this processor computes in and the card of a RUN vouches for.
+
+    Args:
+        bundle: The RUN.
+        fp32: Whether fp32 is asked for.
+
+    Returns:
+        "int8", "bf16" or "f32".
+    """
+    if fp32:
+        return "f32"
+    capabilities = list_capabilities()
+    card = bundle.card
+    has_int8 = INT8_GRAPH in card["files"] and INT8_WEIGHTS in card["files"]
+    int8_is_neutral = (card.get("int8") or {}).get("neutral", False)
+    if int8_is_neutral and has_int8 and "INT8" in capabilities:
+        return "int8"
+    bf16_is_neutral = (card.get("bf16") or {}).get("neutral", False)
+    if bf16_is_neutral and "BF16" in capabilities:
+        return "bf16"
+    return "f32"
+
+
+def fastest_precision(core: openvino.Core | None = None) -> str:
+    """Names the fastest precision of floating-point numbers of this processor.
+
+    Args:
+        core: OpenVINO's, where there is one already.
+
+    Returns:
+        "bf16" where the processor computes in it, else "f32".
+    """
+    return "bf16" if "BF16" in list_capabilities(core) else "f32"
+
+
+def list_capabilities(core: openvino.Core | None = None) -> list[str]:
+    """What this processor computes in, by OpenVINO's names: FP32, BF16, INT8 and others."""
+    return (core or openvino.Core()).get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+def bound_threads(threads: int) -> dict[str, str]:
+    """Options for so many threads, free to run on any processor: pinned, those of two processes would share
+    the same ones.
+    """
+    return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
+
+
+def compile_graph(
+    core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]
+) -> openvino.CompiledModel:
+    """Compiles a graph for requests of one size.
+
+    Args:
+        core: OpenVINO's.
+        model: The file of the graph, or its content.
+        batch: Photographs in a request.
+        options: Of OpenVINO.
+
+    Raises:
+        ModelError: The graph does not take photographs.
+        RuntimeError: OpenVINO cannot read it.
+    """
+    graph = core.read_model(model)
+    first_input = graph.inputs[0]
+    shape = [size.get_length() if size.is_static else 0 for size in first_input.partial_shape]
+    takes_pixels = len(shape) == 4 and shape[3] == 3 and first_input.element_type == openvino.Type.u8
+    if len(graph.inputs) != 1 or not takes_pixels:
+        raise explain_failure(
+            model,
+            f"takes {first_input.element_type.to_string()} {shape} instead of uint8 photographs (n, side, "
+            "side, 3)",
+        )
+    graph.reshape([batch, *shape[1:]])
+    return core.compile_model(graph, "CPU", options)
+
+
+def recall_graph(
+    core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None
+) -> openvino.CompiledModel:
+    """Compiles a graph as `compile_graph` does, or takes it from the cache where it has been compiled before.
+
+    Args:
+        core: OpenVINO's.
+        path: The file of the graph.
+        batch: Photographs in a request.
+        options: Of OpenVINO.
+        digest: The hash of the graph, where it is known.
+    """
+    # What decides the compiled graph, and hence its name in the cache
+    facts = [
+        digest or hash_file(path),
+        batch,
+        sorted(options.items()),
+        openvino.__version__,
+        core.get_property("CPU", "FULL_DEVICE_NAME"),
+    ]
+    blob = cache_folder() / "compiled" / f"{hash_bytes(repr(facts).encode())[:32]}.blob"
+    kept = read_from_cache(blob)
+    if kept is not None:
+        with suppress(RuntimeError):  # of another build
+            compiled = core.import_model(kept, "CPU", options)
+            with suppress(OSError):  # a cache that can only be read
+                blob.touch()
+            return compiled
+    compiled = compile_graph(core, path, batch, options)
+    if keep_in_cache(blob, compiled.export_model().getvalue()):
+        remove_oldest_graphs(blob.parent)
+    return compiled
+
+
+def remove_oldest_graphs(folder: Path) -> None:
+    """Removes the compiled graphs that were not used for longest."""
+    with suppress(OSError):  # another process may do the same
+        newest_first = sorted(list_cache(folder, ".blob"), key=lambda path: -path.stat().st_mtime)
+        for blob in newest_first[MAX_CACHED_GRAPHS:]:
+            blob.unlink()
+
+
+def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
+    """The error for a graph that cannot be used, in one line."""
+    name = "the graph" if isinstance(model, bytes) else model
+    return ModelError(
+        f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, "
+        "copy it again"
+    )
