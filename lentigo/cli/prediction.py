@@ -9,6 +9,14 @@ from typing import Annotated, Any
 import typer
 from typer import Option
 
+from lentigo.cli.hospital.reports import (
+    FhirReport,
+    SegmentationFile,
+    StructuredReport,
+    StudyUid,
+    choose_output,
+    predict_reports,
+)
 from lentigo.cli.options import (
     Alpha,
     Device,
@@ -61,6 +69,10 @@ def predict(
     fp32: Fp32 = False,
     device: Device = "cpu",
     cluster: OnCluster = None,
+    sr: StructuredReport = None,
+    seg: SegmentationFile = None,
+    fhir: FhirReport = None,
+    study_uid: StudyUid = "",
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
@@ -68,12 +80,15 @@ def predict(
     from lentigo.splits.leak_words import mark_leaks
 
     require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
+    clinical = choose_output(sr, seg, fhir, study_uid)
+    if clinical is not None and (cluster is not None or figures is not None):
+        raise UsageError("--sr, --seg and --fhir go with neither --cluster nor --explain; leave one out")
     if cluster is not None and (figures is not None or device != "cpu"):
         raise UsageError(
             "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
             "on one machine"
         )
-    paths, count = find_inputs(images, whole=figures is not None)
+    paths, count = find_inputs(images, whole=figures is not None or clinical is not None)
     options: dict[str, Any] = {
         "fp32": fp32,
         "tta": tta,
@@ -94,6 +109,8 @@ def predict(
 
             predictions = predict_on(joined, predictor.bundle, paths, count=count, **options)
             stream = ((prediction, {}) for prediction in predictions)
+        elif clinical is not None:
+            stream = predict_reports(predictor, paths, clinical)
         elif figures is not None:
             stream = draw_explanations(predictor, paths, figures)
         else:

@@ -1,0 +1,1 @@
+"""The commands of the hospital: reports beside predictions, photographs as DICOM, worklists."""

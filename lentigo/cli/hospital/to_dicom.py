@@ -1,0 +1,69 @@
+"""`lentigo data to-dicom`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer import Argument, Option
+
+from lentigo.cli.options import Json
+from lentigo.cli.output.terminal import print_json, print_line, report_problems
+
+to_dicom_app = typer.Typer(rich_markup_mode=None)
+
+
+@to_dicom_app.command("to-dicom", epilog="Example: lentigo data to-dicom mole.jpg --out mole.dcm")
+def data_to_dicom(
+    images: Annotated[list[str], Argument(help="Photographs and folders.")],
+    out: Annotated[Path, Option("--out", help="A file for one photograph, a folder for several.")],
+    kind: Annotated[
+        str,
+        Option("--kind", help="dermoscopic, photographic (VL Photographic) or capture (Secondary Capture)."),
+    ] = "photographic",
+    study_uid: Annotated[str, Option("--study-uid", help="The study; a new one for each unless said.")] = "",
+    patient_id: Annotated[
+        str, Option("--patient-id", help="The patient's identifier; none unless said.")
+    ] = "",
+    as_json: Json = False,
+) -> None:
+    """Writes photographs as DICOM objects, without what EXIF says of place and person."""
+    from lentigo.clinical.photograph_object import Subject, encode_object, make_photograph
+    from lentigo.common.files import write_whole
+    from lentigo.errors import ImageError
+    from lentigo.images.photographs import read_content
+    from lentigo.images.problems import Problem
+    from lentigo.inference.output_names import name_files
+    from lentigo.inference.prediction import gather_images
+
+    paths, problems = gather_images(images)
+    files: dict[str, tuple[Path, ...]] = {str(paths[0]): (out,)}
+    if len(paths) > 1 or out.is_dir():
+        files = name_files(paths, out, ".dcm")
+    results: list[Any] = list(problems)
+    for path in map(str, paths):
+        try:
+            made = make_photograph(read_content(path), path, kind, Subject(study_uid, patient_id))
+        except ImageError as error:
+            results.append(Problem(path, str(error).removeprefix(f"{path}: ")))
+            continue
+        with write_whole(files[path][0]) as temporary:
+            temporary.write_bytes(encode_object(made))
+        facts = {
+            "image": path,
+            "file": str(files[path][0]),
+            "study_uid": made.StudyInstanceUID,
+            "sop_instance_uid": made.SOPInstanceUID,
+        }
+        results.append(facts)
+        if as_json:
+            print_json(facts)
+        else:
+            print_line(f"{facts['file']}  {made.SOPInstanceUID}")
+    if as_json:
+        for problem in results:
+            if isinstance(problem, Problem):
+                print_json(asdict(problem))
+    report_problems(results)

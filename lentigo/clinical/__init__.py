@@ -1,0 +1,1 @@
+"""Predictions in the hospital's forms: DICOM structured reports and segmentations, FHIR, DICOMweb."""

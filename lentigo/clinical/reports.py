@@ -1,0 +1,119 @@
+"""Predictions with the clinical objects that are made of them, one photograph after another."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from lentigo.clinical.findings import list_findings
+from lentigo.clinical.photograph_object import Subject, encode_object
+from lentigo.clinical.sources import Source, open_source
+from lentigo.common.files import write_json, write_whole
+from lentigo.errors import ImageError
+from lentigo.images.decoding.dicom_files import find_file_spacing
+from lentigo.images.photographs import view_image
+from lentigo.images.problems import Problem
+from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
+from lentigo.inference.prediction import Answer, Prediction, Predictor
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was made of one photograph.
+
+    Attributes:
+        source: the image that it is on.
+        structured: the structured report.
+        segmentation: the lesion's outline; None where no lesion was found, or the model outlines none.
+        fhir: the FHIR DiagnosticReport as plain values.
+    """
+
+    source: Source
+    structured: Dataset
+    segmentation: Dataset | None
+    fhir: dict[str, Any]
+
+
+def make_reports(answer: Answer, predictor: Predictor, subject: Subject = Subject()) -> Report:
+    """The clinical objects of one answer.
+
+    Args:
+        answer: of a RUN with a classifier.
+        predictor: that gave it.
+        subject: patient and study of a plain photograph; a DICOM file has its own.
+
+    Returns:
+        The objects, not written.
+
+    Raises:
+        ImageError: where the source cannot be read again, or referred to.
+    """
+    from lentigo.clinical.fhir_report import make_fhir_report
+    from lentigo.clinical.segmentation_object import make_segmentation
+    from lentigo.clinical.structured_report import make_report
+
+    source = open_source(answer.image, subject)
+    segmentation = None
+    measures = None
+    if answer.mask is not None:
+        pixels, size = view_image(answer.image, VIEW)
+        scale = find_file_spacing(answer.image)
+        lesion = draw_lesion(answer, pixels, size, predictor.name, (), scale)
+        measures = lesion.measures
+        if lesion.found:
+            mask = lesion.draw_mask(source.dataset.Columns, source.dataset.Rows)
+            segmentation = make_segmentation(source, mask, predictor.name)
+    findings = list_findings(answer.prediction, measures)
+    structured = make_report(source, findings, segmentation)
+    objects = (structured,) if segmentation is None else (structured, segmentation)
+    return Report(source, structured, segmentation, make_fhir_report(source, findings, objects))
+
+
+def write_reports(
+    predictor: Predictor,
+    paths: Iterable[str | Path | Problem],
+    files: Mapping[str, Mapping[str, Path]],
+    subject: Subject = Subject(),
+) -> Iterator[tuple[Prediction | Problem, dict[str, str]]]:
+    """Predictions, each with the files that were written of it.
+
+    Args:
+        predictor: a RUN with a classifier.
+        paths: photographs.
+        files: by photograph, where "sr", "seg" and "fhir" go; those that are missing are not written.
+        subject: patient and study of plain photographs.
+
+    Yields:
+        The prediction and the paths of its files by their kind; a problem without files.
+    """
+    predictor.require_classifier()
+    for answer in predictor.answer(paths):
+        if isinstance(answer, Problem):
+            yield answer, {}
+            continue
+        try:
+            report = make_reports(answer, predictor, subject)
+        except ImageError as error:
+            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: ")), {}
+            continue
+        yield answer.prediction, write_files(report, files.get(answer.image, {}))
+
+
+def write_files(report: Report, files: Mapping[str, Path]) -> dict[str, str]:
+    """Writes the objects of a report whole or not at all; gives the files by their kind."""
+    written = {}
+    objects = {"sr": report.structured, "seg": report.segmentation}
+    for kind, made in objects.items():
+        if kind in files and made is not None:
+            with write_whole(files[kind]) as temporary:
+                temporary.write_bytes(encode_object(made))
+            written[kind] = str(files[kind])
+    if "fhir" in files:
+        write_json(files["fhir"], report.fhir)
+        written["fhir"] = str(files["fhir"])
+    return written
