@@ -1,5 +1,6 @@
-"""The cache: what can be computed again, kept under a seal. What is damaged is not taken; what cannot be kept
-is no error.
+"""The cache: what can be computed again, kept under the hash of its content.
+
+What is damaged is not taken; what cannot be kept is no error.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def keep_in_cache(path: Path, content: bytes) -> bool:
     """
     try:
         with write_whole(path, durable=False) as temporary, temporary.open("wb") as file:
-            file.write(SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n")
+            file.write(make_head(content))
             file.write(content)
     except SpaceError as error:
         warn_of_cache(error)
@@ -51,14 +52,14 @@ def keep_in_cache(path: Path, content: bytes) -> bool:
 
 
 def read_from_cache(path: Path) -> bytes | None:
-    """The content of a file of the cache, as it was kept.
+    """Reads a file of the cache, as it was kept.
 
     Args:
         path: The file, as `keep_in_cache` was given it.
 
     Returns:
-        None where there is no such file, and where its content is not the one that was kept: such a file is
-            removed.
+        The content; None where there is no such file, and where its content is not the one that was kept:
+        such a file is removed.
     """
     try:
         with path.open("rb") as file:
@@ -66,21 +67,36 @@ def read_from_cache(path: Path) -> bytes | None:
             content = file.read()
     except (OSError, ValueError):
         return None
-    if head == SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n":
+    if head == make_head(content):
         return content
     remove_from_cache(path)
     return None
 
 
+def make_head(content: bytes) -> bytes:
+    """What stands in a file of the cache before its content."""
+    return SEAL + hashlib.sha256(content).hexdigest().encode() + b"\n"
+
+
 def remove_from_cache(path: Path) -> None:
-    """Removes a file of the cache, if that can be."""
+    """Removes a file of the cache, if that can be.
+
+    Args:
+        path: That may be missing.
+    """
     with suppress(OSError):
         path.unlink(missing_ok=True)
 
 
 def list_cache(folder: Path, suffix: str) -> Iterator[Path]:
-    """The files of a folder of the cache that end so, in the order of their names; none where it cannot be
-    read.
+    """Lists files of the cache.
+
+    Args:
+        folder: Of the cache; none are listed where it cannot be read.
+        suffix: How their names end.
+
+    Yields:
+        Paths in the order of their names.
     """
     try:
         names = sorted(entry.name for entry in os.scandir(folder))
@@ -93,8 +109,10 @@ def list_cache(folder: Path, suffix: str) -> Iterator[Path]:
 
 @cache
 def make_scratch() -> Path:
-    """A temporary folder that ends with this process, for what has to lie in files where the cache cannot be
-    written.
+    """Makes a temporary folder that ends with this process, for files where the cache cannot be written.
+
+    Returns:
+        The same folder each time.
 
     Raises:
         SpaceError: Where no temporary folder can be made either.
@@ -110,7 +128,7 @@ def make_scratch() -> Path:
 
 
 def shared_folder(name: str) -> Path:
-    """A folder of the cache for files that others write: work in progress, the lists of other programs.
+    """Makes a folder of the cache for files that others write: work in progress, the lists of other programs.
 
     Args:
         name: Of the folder.
@@ -131,7 +149,7 @@ def shared_folder(name: str) -> Path:
     return folder
 
 
-_warned: set[Path] = set()
+_warned: set[Path] = set()  # cache folders of which a warning was given
 
 
 def warn_of_cache(error: SpaceError) -> None:
@@ -141,7 +159,7 @@ def warn_of_cache(error: SpaceError) -> None:
         return
     _warned.add(folder)
     place = "no home folder is known" if folder == NO_HOME else str(folder)
-    reason = str((error.__cause__ and getattr(error.__cause__, "strerror", None)) or error)
+    reason = getattr(error.__cause__, "strerror", None) or str(error)
     warnings.warn(
         f"{place}: the cache cannot be written ({reason}); going on without it: set {CACHE_VARIABLE} to a "
         "folder that can be written",

@@ -12,14 +12,21 @@ from markupsafe import Markup, escape
 
 
 def render_page(package: str, name: str, **values: Any) -> str:
-    """The HTML of a template in the folder of a package, such as "lentigo.evaluation"; it may include the
-    parts in `lentigo/common/pages`.
+    """Renders a page.
 
     Values are escaped; the filter `text` keeps code between backticks.
+
+    Args:
+        package: That holds the template in its folder, such as "lentigo.evaluation".
+        name: Of the template, which may include the parts in `lentigo/common/pages`.
+        values: What the template shows, by name.
+
+    Returns:
+        HTML.
     """
-    loader = jinja2.ChoiceLoader(
-        [jinja2.PackageLoader(package, "."), jinja2.PackageLoader("lentigo.common", "pages")]
-    )
+    own = jinja2.PackageLoader(package, ".")
+    shared = jinja2.PackageLoader("lentigo.common", "pages")
+    loader = jinja2.ChoiceLoader([own, shared])
     environment = jinja2.Environment(
         loader=loader, autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
@@ -28,12 +35,25 @@ def render_page(package: str, name: str, **values: Any) -> str:
 
 
 def embed(path: Path) -> str:
-    """A file as base64."""
+    """Reads a file to be embedded in a page.
+
+    Args:
+        path: Such as of a figure.
+
+    Returns:
+        Base64.
+    """
     return base64.b64encode(path.read_bytes()).decode()
 
 
 def escape_html(text: str) -> Markup:
-    """Text whose signs mean themselves, but for code between backticks.
+    """Escapes text for HTML; code between backticks is marked as such.
+
+    Args:
+        text: Of people or files.
+
+    Returns:
+        HTML that shows the text.
 
     >>> print(escape_html("a < b: `x`"))
     a &lt; b: <code>x</code>

@@ -17,13 +17,14 @@ from lentigo.common.user_folders import set_environment
 
 @contextmanager
 def place_font_list() -> Iterator[None]:
-    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program: it would make
-    folders in the user's home.
+    """Lets Matplotlib, imported meanwhile, keep its list of fonts in the cache of this program.
 
-    A user who has settings of Matplotlib's, or has imported it, keeps them.
+    It would make folders in the user's home. A user who has settings of Matplotlib's, or has imported it,
+    keeps them.
     """
-    chosen = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
-    if "matplotlib" in sys.modules or "MPLCONFIGDIR" in os.environ or Path(chosen, "matplotlib").is_dir():
+    config_folder = os.environ.get("XDG_CONFIG_HOME") or os.path.expanduser("~/.config")
+    has_settings = "MPLCONFIGDIR" in os.environ or Path(config_folder, "matplotlib").is_dir()
+    if "matplotlib" in sys.modules or has_settings:
         yield
         return
     logging.getLogger("matplotlib.font_manager").setLevel(logging.ERROR)  # it says that it builds its list
@@ -39,18 +40,38 @@ with place_font_list():
 
 __all__ = ["LogFormatter", "NullFormatter", "font_manager", "new_figure", "save_figure", "tidy_axes"]
 
-BENIGN, MALIGNANT, ACCENT, GREY = "#2a7f9e", "#c8553d", "#37474f", "#b0bec5"
+# Colours
+BENIGN = "#2a7f9e"
+MALIGNANT = "#c8553d"
+ACCENT = "#37474f"
+GREY = "#b0bec5"
+DOTS_PER_INCH = 144
 
 
 def new_figure(width: float = 5.0, height: float = 4.2) -> Figure:
-    """An empty figure; sizes in inches."""
+    """Makes an empty figure.
+
+    Args:
+        width: Inches.
+        height: Inches.
+
+    Returns:
+        The figure, drawn by Agg.
+    """
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 
 
 def tidy_axes(axes: Any, title: str, x: str, y: str) -> None:
-    """Title, labels and a light frame."""
+    """Gives axes a title, labels and a light frame.
+
+    Args:
+        axes: Matplotlib's.
+        title: Above, at the left.
+        x: The label below.
+        y: The label at the side.
+    """
     axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
     axes.set_xlabel(x)
     axes.set_ylabel(y)
@@ -59,7 +80,18 @@ def tidy_axes(axes: Any, title: str, x: str, y: str) -> None:
 
 
 def save_figure(figure: Figure, path: str | Path) -> Path:
-    """Writes a PNG at 144 dots an inch, whole or not at all."""
+    """Writes a figure, whole or not at all.
+
+    Args:
+        figure: As `new_figure` made it.
+        path: Of a PNG.
+
+    Returns:
+        The path.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
+    """
     with write_whole(path) as temporary:
-        figure.savefig(temporary, dpi=144)
+        figure.savefig(temporary, dpi=DOTS_PER_INCH)
     return Path(path)

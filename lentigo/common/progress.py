@@ -1,5 +1,6 @@
-"""Progress, as a function that watches an iterable go by. The library shows nothing; the shell passes
-bars.
+"""Progress, as a function that watches an iterable go by.
+
+The library shows nothing; the command line passes bars.
 """
 
 from __future__ import annotations
@@ -10,5 +11,14 @@ Progress = Callable[..., Iterable]  # progress(items, total=n, label="photograph
 
 
 def show_nothing(items: Iterable, total: int | None = None, label: str = "") -> Iterable:
-    """The items, unwatched."""
+    """Gives the items as they are.
+
+    Args:
+        items: Of any number.
+        total: How many, where that is known.
+        label: What they are.
+
+    Returns:
+        The items.
+    """
     return items

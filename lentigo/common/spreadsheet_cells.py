@@ -5,18 +5,14 @@ from __future__ import annotations
 import unicodedata
 from typing import Any
 
-FORMULAS = ("=", "+", "-", "@")  # what a spreadsheet runs a cell for that begins so
-UNSEEN = (
-    "Cc",
-    "Cf",
-    "Zs",
-    "Zl",
-    "Zp",
-)  # Unicode's categories of control characters, marks without width, spaces
+FORMULA_SIGNS = ("=", "+", "-", "@")  # what a spreadsheet runs a cell for that begins so
+LINE_SIGNS = ("\t", "\r", "\n")  # that some spreadsheets take for the end of the cell before
+# Unicode's categories of control characters, marks without width, and spaces
+INVISIBLE_CATEGORIES = ("Cc", "Cf", "Zs", "Zl", "Zp")
 
 
 def neutralise(value: Any) -> Any:
-    """A cell that no spreadsheet takes for a formula, by an apostrophe before it.
+    """Makes a cell that no spreadsheet takes for a formula, by an apostrophe before it.
 
     Spreadsheets pass over spaces, tabs, ends of lines and invisible marks at the beginning, and some take
     full-width signs for the usual ones.
@@ -32,12 +28,14 @@ def neutralise(value: Any) -> Any:
     >>> neutralise("\\n=1+1"), neutralise("\uff1d1+1")
     ("'\\n=1+1", "'\uff1d1+1")
     """
-    text = "; ".join(map(str, value)) if isinstance(value, list | tuple) else value
-    if not isinstance(text, str):
-        return text
+    if isinstance(value, list | tuple):
+        value = "; ".join(map(str, value))
+    if not isinstance(value, str):
+        return value
     start = 0
-    while start < len(text) and unicodedata.category(text[start]) in UNSEEN:
+    while start < len(value) and unicodedata.category(value[start]) in INVISIBLE_CATEGORIES:
         start += 1
-    first = unicodedata.normalize("NFKC", text[start : start + 1])
-    hidden = text[:1] in ("\t", "\r", "\n")
-    return f"'{text}" if hidden or first.startswith(FORMULAS) else text
+    first = unicodedata.normalize("NFKC", value[start : start + 1])
+    if value.startswith(LINE_SIGNS) or first.startswith(FORMULA_SIGNS):
+        return f"'{value}"
+    return value

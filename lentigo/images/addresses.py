@@ -19,7 +19,8 @@ from urllib.parse import urljoin, urlsplit
 from lentigo.common.file_reading import MAX_FILE_BYTES, read_regular
 from lentigo.errors import ImageError, MissingError, UsageError, tell_install
 
-PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
+# Packages that fsspec needs for a kind of place; None: nothing more
+PACKAGES = {
     "s3": "s3fs",
     "gs": "gcsfs",
     "gcs": "gcsfs",
@@ -32,11 +33,15 @@ PACKAGES = {  # that fsspec needs for a kind of place; None: nothing more
 }
 ADDRESS_SECONDS = 120.0  # in which an object must have come
 SILENT_SECONDS = 20.0  # that a server may be silent for
+PIECE_BYTES = 1 << 20  # that are read at once
 _ADDRESS = re.compile(rf"({'|'.join(PACKAGES)})://.")
 
 
 def is_address(name: object) -> TypeGuard[str]:
     """Whether a name is an address rather than a path.
+
+    Args:
+        name: Anything; what is no text is none.
 
     >>> is_address("s3://bucket/mole.jpg"), is_address("photos/mole.jpg"), is_address("C:/mole.jpg")
     (True, False, False)
@@ -45,7 +50,17 @@ def is_address(name: object) -> TypeGuard[str]:
 
 
 def read_address(address: str) -> bytes:
-    """The bytes at an address. Raises `ImageError` where there are none, or may not be read."""
+    """Reads the bytes at an address.
+
+    Args:
+        address: Of one object.
+
+    Returns:
+        All of them.
+
+    Raises:
+        ImageError: Where there is no such object, or it may not be read.
+    """
     try:
         system, path = open_place(address)
         return read_within(system, path, address.partition("://")[0])
@@ -65,8 +80,7 @@ def read_address(address: str) -> bytes:
     except TimeoutError as error:
         raise ImageError(
             f"{address}: does not answer within {SILENT_SECONDS:.0f} seconds, or takes more than "
-            f"{ADDRESS_SECONDS:.0f}; "
-            "expected a photograph: check the connection"
+            f"{ADDRESS_SECONDS:.0f}; expected a photograph: check the connection"
         ) from error
     except Exception as error:  # each kind of place has its own errors; they share no base class
         raise ImageError(
@@ -75,66 +89,76 @@ def read_address(address: str) -> bytes:
         ) from error
 
 
-def read_within(system: Any, path: str, kind: str, most: int = MAX_FILE_BYTES) -> bytes:
+def read_within(system: Any, path: str, kind: str, max_bytes: int = MAX_FILE_BYTES) -> bytes:
     """The bytes of an object, in bounded time and memory: a server may be slow, silent or never end.
 
     Args:
         system: fsspec's file system.
-        path: of the object there.
-        kind: of the address, such as `https`.
-        most: bytes at most.
+        path: Of the object there.
+        kind: Of the address, such as `https`.
+        max_bytes: A longer object is refused.
 
     Raises:
-        TooMuch: where there are more.
-        TimeoutError: where they take too long.
+        TooLarge: Where there are more bytes.
+        TimeoutError: Where they take too long.
     """
     from fsspec.asyn import sync
 
     if kind == "file":
-        return read_regular(path, most)
+        return read_regular(path, max_bytes)
     if kind in ("http", "https"):
-        return sync(system.loop, download, system, path, most, timeout=ADDRESS_SECONDS)
+        return sync(system.loop, download, system, path, max_bytes, timeout=ADDRESS_SECONDS)
     limits = {"timeout": ADDRESS_SECONDS} if getattr(system, "async_impl", False) else {}
     size = system.info(path, **limits).get("size")
-    if size is not None and size > most:
-        raise TooMuch(most)
+    if size is not None and size > max_bytes:
+        raise TooLarge(max_bytes)
     return system.cat_file(path, **limits)
 
 
-async def download(system: Any, address: str, most: int) -> bytes:
-    """What a web server answers. Raises `TooMuch` as soon as it is more than `most` bytes, whatever its head
-    said.
+async def download(system: Any, address: str, max_bytes: int) -> bytes:
+    """The body of a web server's response.
+
+    Raises `TooLarge` as soon as it is more than `max_bytes`, whatever its head said.
     """
     import aiohttp
 
-    patience = aiohttp.ClientTimeout(
+    timeout = aiohttp.ClientTimeout(
         total=ADDRESS_SECONDS, sock_connect=SILENT_SECONDS, sock_read=SILENT_SECONDS
     )
     session = await system.set_session()
-    pieces, size = [], 0
-    async with session.get(system.encode_url(address), **{**system.kwargs, "timeout": patience}) as response:
+    options = {**system.kwargs, "timeout": timeout}
+    pieces = []
+    size = 0
+    async with session.get(system.encode_url(address), **options) as response:
         if response.status == 404:
             raise FileNotFoundError(address)
         if response.status in (401, 403):
             raise PermissionError(f"the server answers {response.status}")
         response.raise_for_status()
-        async for piece in response.content.iter_chunked(1 << 20):
+        async for piece in response.content.iter_chunked(PIECE_BYTES):
             size += len(piece)
-            if size > most:
-                raise TooMuch(most)
+            if size > max_bytes:
+                raise TooLarge(max_bytes)
             pieces.append(piece)
     return b"".join(pieces)
 
 
-class TooMuch(Exception):
-    """An object with more bytes than a photograph has. Said by `read_within`, never to a user."""
+class TooLarge(Exception):
+    """An object with more bytes than a photograph has. Raised by `read_within`, never to a user."""
 
-    def __init__(self, most: int) -> None:
-        super().__init__(f"more than {most / 1e6:.0f} MB")
+    def __init__(self, max_bytes: int) -> None:
+        super().__init__(f"more than {max_bytes / 1e6:.0f} MB")
 
 
 def hash_address(address: str) -> str:
-    """The SHA-256 of what stands at an address, "" where it cannot be read."""
+    """Hashes what stands at an address.
+
+    Args:
+        address: Of one object.
+
+    Returns:
+        The SHA-256 in hexadecimal; "" where it cannot be read.
+    """
     try:
         return hashlib.sha256(read_address(address)).hexdigest()
     except ImageError:
@@ -142,11 +166,19 @@ def hash_address(address: str) -> str:
 
 
 def walk_address(address: str) -> Iterator[str]:
-    """The addresses of all objects below one, folder by folder, sorted within each; hidden ones are left out,
-    and that of an object gives itself.
+    """Lists the addresses of all objects below one.
 
-    Web servers are not listed. Raises `ImageError` where it cannot be looked at, `MissingError` where a
-    package is missing.
+    Web servers are not listed.
+
+    Args:
+        address: Of a folder, or of an object, which gives itself.
+
+    Yields:
+        Addresses, folder by folder, sorted within each; hidden ones are left out.
+
+    Raises:
+        ImageError: Where it cannot be listed.
+        MissingError: Where a package is missing.
     """
     if address.startswith(("http://", "https://")):
         yield address
@@ -158,12 +190,12 @@ def walk_address(address: str) -> Iterator[str]:
             return
         for folder, _, files in system.walk(root, on_error="raise"):
             inner = folder.removeprefix(root)
-            if "/." not in inner:
-                yield from (
-                    f"{address.rstrip('/')}{inner.rstrip('/')}/{name}"
-                    for name in sorted(files)
-                    if name and not name.startswith(".")
-                )
+            if "/." in inner:
+                continue
+            prefix = f"{address.rstrip('/')}{inner.rstrip('/')}"
+            for name in sorted(files):
+                if name and not name.startswith("."):
+                    yield f"{prefix}/{name}"
     except MissingError:
         raise
     except Exception as error:
@@ -174,48 +206,49 @@ def walk_address(address: str) -> Iterator[str]:
 
 
 @lru_cache(maxsize=256)  # fsspec keeps a session for each
-def guard_client(named: str | None) -> Any:
-    """Makes aiohttp's sessions for the addresses of a host: a redirect to another host is followed only where
-    that is a public one.
+def make_session_factory(named: str | None) -> Any:
+    """Makes what makes aiohttp's sessions for the addresses of a host.
 
-    Whoever answers at a public address could otherwise have this machine ask services of its own network.
+    A redirect to another host is followed only where that is a public one: whoever answers at a public
+    address could otherwise have this machine ask services of its own network.
     """
     import aiohttp
 
-    async def check(_session: Any, _context: Any, params: Any) -> None:
+    async def check_redirect(_session: Any, _context: Any, params: Any) -> None:
         target = urljoin(str(params.url), params.response.headers.get("Location", ""))
         parts = urlsplit(target)
-        if parts.scheme not in ("http", "https") or (
-            parts.hostname != named and not is_public(parts.hostname)
-        ):
+        is_web = parts.scheme in ("http", "https")
+        is_same_host = parts.hostname == named
+        if not is_web or not (is_same_host or is_public(parts.hostname)):
             raise PermissionError(f"redirected to {target}, which is none of the public web")
 
     async def make_session(**options: Any) -> Any:
+        options.pop("loop", None)
         trace = aiohttp.TraceConfig()
-        trace.on_request_redirect.append(check)
-        return aiohttp.ClientSession(
-            **{key: value for key, value in options.items() if key != "loop"}, trace_configs=[trace]
-        )
+        trace.on_request_redirect.append(check_redirect)
+        return aiohttp.ClientSession(**options, trace_configs=[trace])
 
     return make_session
 
 
 def is_public(host: str | None) -> bool:
-    """Whether a host is on the public internet, and nothing that it resolves to is local or private; an
-    unknown host is not.
+    """Whether a host is on the public internet, and nothing that it resolves to is local or private.
 
-    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3"), is_public("[::1]"),
-    is_public(None) (False, False, False, False, False)
+    An unknown host is not.
+
+    >>> is_public("127.0.0.1"), is_public("169.254.169.254"), is_public("10.1.2.3")
+    (False, False, False)
+    >>> is_public("[::1]"), is_public(None)
+    (False, False)
     """
     if not host:
         return False
     try:
-        found = {entry[4][0] for entry in socket.getaddrinfo(host.strip("[]"), None)}
+        entries = socket.getaddrinfo(host.strip("[]"), None)
     except (OSError, UnicodeError):
         return False
-    return bool(found) and all(
-        ipaddress.ip_address(str(place).partition("%")[0]).is_global for place in found
-    )
+    addresses = {str(entry[4][0]).partition("%")[0] for entry in entries}  # without an IPv6 zone
+    return bool(addresses) and all(ipaddress.ip_address(address).is_global for address in addresses)
 
 
 def open_place(address: str) -> tuple[Any, str]:
@@ -233,7 +266,7 @@ def open_place(address: str) -> tuple[Any, str]:
         )
     try:
         if kind in ("http", "https"):
-            return fsspec.core.url_to_fs(address, get_client=guard_client(urlsplit(address).hostname))
+            return fsspec.core.url_to_fs(address, get_client=make_session_factory(urlsplit(address).hostname))
         return fsspec.core.url_to_fs(address)
     except ImportError as error:
         raise MissingError(
@@ -243,6 +276,7 @@ def open_place(address: str) -> tuple[Any, str]:
 
 def describe(error: Exception) -> str:
     """An error of a library in one line."""
-    return (
-        next((line.strip() for line in str(error).splitlines() if line.strip()), "") or type(error).__name__
-    )
+    for line in str(error).splitlines():
+        if line.strip():
+            return line.strip()
+    return type(error).__name__

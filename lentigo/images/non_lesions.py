@@ -1,4 +1,4 @@
-"""Pictures that show no lesion, drawn by program: what a model must refuse to answer.
+"""Images that show no lesion, drawn by program: what a model must refuse to answer.
 
 They stand beside photographs of other things where the limit of a refusal is set. Pixels are uint8 (side,
 side, 3) RGB.
@@ -13,16 +13,16 @@ import numpy as np
 
 from lentigo.images.artefacts.drawn_artefacts import add_hairs
 
-EACH = 10  # pictures of each kind
+IMAGES_PER_KIND = 10
 
 
-def draw_no_lesions(side: int, each: int = EACH, seed: int = 0) -> np.ndarray:
-    """Pictures of every kind of `DRAWINGS`.
+def draw_no_lesions(side: int, each: int = IMAGES_PER_KIND, seed: int = 0) -> np.ndarray:
+    """Draws images of every kind of `DRAWINGS`.
 
     Args:
         side: Pixels along an edge.
-        each: Pictures of each kind.
-        seed: The same seed gives the same pictures.
+        each: Images of each kind.
+        seed: The same seed gives the same images.
 
     Returns:
         uint8 (kinds * each, side, side, 3), the kinds one after the other.
@@ -37,11 +37,10 @@ def draw_no_lesions(side: int, each: int = EACH, seed: int = 0) -> np.ndarray:
 
 def draw_blank(side: int, rng: np.random.Generator) -> np.ndarray:
     """One colour, black and white among them, with a camera's noise."""
-    colour = (
-        rng.choice([0, 255, *rng.integers(0, 256, 4)], 3)
-        if rng.random() < 0.7
-        else np.repeat(rng.choice([0, 255]), 3)
-    )
+    if rng.random() < 0.7:
+        colour = rng.choice([0, 255, *rng.integers(0, 256, 4)], 3)
+    else:
+        colour = np.repeat(rng.choice([0, 255]), 3)
     return colour + rng.normal(0, rng.uniform(0, 4), (side, side, 3))
 
 
@@ -61,16 +60,9 @@ def draw_text(side: int, rng: np.random.Generator) -> np.ndarray:
     for line in np.arange(height, side, 1.5 * height):
         letters = "".join(chr(code) for code in rng.integers(33, 127, 40))
         place = (int(rng.uniform(-0.1, 0.1) * side), int(line))
-        cv2.putText(
-            image,
-            letters,
-            place,
-            cv2.FONT_HERSHEY_SIMPLEX,
-            height / 25,
-            ink.tolist(),
-            max(1, int(height / 12)),
-            cv2.LINE_AA,
-        )
+        thickness = max(1, int(height / 12))
+        font = cv2.FONT_HERSHEY_SIMPLEX
+        cv2.putText(image, letters, place, font, height / 25, ink.tolist(), thickness, cv2.LINE_AA)
     return image
 
 
@@ -102,14 +94,8 @@ def draw_shapes(side: int, rng: np.random.Generator) -> np.ndarray:
         colour = rng.integers(0, 256, 3).tolist()
         corners = rng.integers(-side // 4, side * 5 // 4, (int(rng.integers(3, 6)), 2))
         if rng.random() < 0.3:
-            cv2.circle(
-                image,
-                corners[0].tolist(),
-                int(rng.integers(side // 12, side // 3)),
-                colour,
-                -1,
-                cv2.LINE_AA,
-            )
+            radius = int(rng.integers(side // 12, side // 3))
+            cv2.circle(image, corners[0].tolist(), radius, colour, -1, cv2.LINE_AA)
         else:
             cv2.fillPoly(image, [corners.astype(np.int32)], colour, cv2.LINE_AA)
     return image

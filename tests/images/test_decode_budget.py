@@ -173,7 +173,7 @@ def test_a_jpeg_with_scans_without_end_is_refused():
 def test_a_service_has_a_lower_limit_for_what_is_decoded_whole(kind, options, refused):
     content, limits = (
         encode(Image.new("RGB", (400, 300)), kind, **options),
-        DecodeLimits(most_pixels=200_000, most_whole_pixels=100_000),
+        DecodeLimits(max_pixels=200_000, max_whole_pixels=100_000),
     )
     if refused:
         with pytest.raises(

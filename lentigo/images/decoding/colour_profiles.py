@@ -9,55 +9,66 @@ import numpy as np
 from PIL import Image, ImageCms
 
 SPACES = {"RGB": b"RGB ", "L": b"GRAY"}  # modes of pixels by the colour space of a profile for them
+COLOUR_MODES = ("RGB", "RGBA", "P", "RGBX")  # that an RGB profile is for
+GREY_MODES = ("1", "L", "LA")  # that a grey profile is for, beside those that begin with I
 GRID = np.linspace(0, 255, 9).round().astype(np.uint8)  # levels of each channel at which a profile is tried
 # Grey levels on average: what calls itself sRGB and is nearer than that, such as one with a plain gamma of
-# 2.2, is
-MOST_NAMED_DISTANCE = 2.0
-MOST_EQUAL_DISTANCE = 1  # grey levels: what is nowhere further from sRGB is sRGB, whatever it is called
-SRGB_GAMMA, GAMMA_SLACK = 1 / 2.2, 0.05  # of a PNG's gAMA chunk: the exponent from light to level
+# 2.2, is sRGB
+MAX_NAMED_DISTANCE = 2.0
+MAX_EQUAL_DISTANCE = 1  # grey levels: what is nowhere further from sRGB is sRGB, whatever it is called
+SRGB_GAMMA = 1 / 2.2  # of a PNG's gAMA chunk: the exponent from light to level
+GAMMA_TOLERANCE = 0.05
+MIN_GAMMA = 0.1  # what lies beyond is a mistake
+MAX_GAMMA = 2.0
 
 
 def to_srgb(image: Image.Image, source: Image.Image) -> Image.Image:
-    """The colours of a picture as sRGB shows them.
+    """Converts the colours of an image to those of sRGB.
 
     Args:
         image: 8-bit RGB, developed from `source`.
-        source: the picture as it was opened, with its profile or gamma in `info`.
+        source: The image as it was opened, with its profile or gamma in `info`.
 
     Returns:
-        The picture, converted where its source holds the profile of another space, or the gamma of one.
+        The image, converted where its source holds the profile of another space, or the gamma of one.
     """
     profile = source.info.get("icc_profile")
     if profile:
-        if source.mode in ("RGB", "RGBA", "P", "RGBX"):
-            transform = find_transform(profile, "RGB")
-            return image if transform is None else ImageCms.applyTransform(image, transform)
-        if source.mode in ("1", "L", "LA") or source.mode.startswith("I"):
-            transform = find_transform(profile, "L")
-            return image if transform is None else ImageCms.applyTransform(image.convert("L"), transform)
-        return image
+        return apply_profile(image, source.mode, profile)
     gamma = source.info.get("gamma")
-    if (
-        source.format == "PNG"
-        and isinstance(gamma, float)
-        and "srgb" not in source.info
-        and is_other_gamma(gamma)
-    ):
+    counts = source.format == "PNG" and "srgb" not in source.info
+    if counts and isinstance(gamma, float) and is_other_gamma(gamma):
         return image.point(list_levels(gamma) * 3)
     return image
 
 
+def apply_profile(image: Image.Image, mode: str, profile: bytes) -> Image.Image:
+    """An image with the colours that a profile gives to the pixels of a source of that mode."""
+    if mode in COLOUR_MODES:
+        profile_mode = "RGB"
+    elif mode in GREY_MODES or mode.startswith("I"):
+        profile_mode = "L"
+    else:
+        return image
+    transform = find_transform(profile, profile_mode)
+    if transform is None:
+        return image
+    pixels = image if profile_mode == "RGB" else image.convert("L")
+    converted = ImageCms.applyTransform(pixels, transform)
+    return image if converted is None else converted
+
+
 def is_other_gamma(gamma: float) -> bool:
-    """Whether a PNG's gamma is not that of sRGB, and one that a picture may have.
+    """Whether a PNG's gamma is not that of sRGB, and one that an image may have.
 
     >>> is_other_gamma(0.45455), is_other_gamma(1.0), is_other_gamma(0.0)
     (False, True, False)
     """
-    return 0.1 <= gamma <= 2 and abs(gamma - SRGB_GAMMA) > GAMMA_SLACK
+    return MIN_GAMMA <= gamma <= MAX_GAMMA and abs(gamma - SRGB_GAMMA) > GAMMA_TOLERANCE
 
 
 def list_levels(gamma: float) -> list[int]:
-    """Of each level 0 to 255 of a picture with that gamma the level in sRGB."""
+    """Of each level 0 to 255 of an image with that gamma the level in sRGB."""
     light = (np.arange(256) / 255) ** (1 / gamma)
     encoded = np.where(light <= 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055)  # IEC 61966-2-1
     return (encoded * 255).round().astype(int).tolist()
@@ -85,7 +96,7 @@ def find_transform(profile: bytes, mode: str) -> ImageCms.ImageCmsTransform | No
         named = "srgb" in ImageCms.getProfileDescription(opened).lower()
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
         return None
-    if largest <= MOST_EQUAL_DISTANCE or (named and mean <= MOST_NAMED_DISTANCE):
+    if largest <= MAX_EQUAL_DISTANCE or (named and mean <= MAX_NAMED_DISTANCE):
         return None
     return transform
 
@@ -94,9 +105,11 @@ def measure_change(transform: ImageCms.ImageCmsTransform, mode: str) -> tuple[fl
     """By how many levels a conversion changes colours, on average and at most, on a grid of all colours."""
     if mode == "L":
         levels = np.arange(256, dtype=np.uint8).reshape(1, -1)
-        before, image = levels[..., None].repeat(3, -1), Image.fromarray(levels)
+        before = levels[..., None].repeat(3, -1)  # (1, 256, 3)
+        image = Image.fromarray(levels)
     else:
-        before = np.stack(np.meshgrid(GRID, GRID, GRID, indexing="ij"), axis=-1).reshape(1, -1, 3)
+        colours = np.meshgrid(GRID, GRID, GRID, indexing="ij")
+        before = np.stack(colours, axis=-1).reshape(1, -1, 3)
         image = Image.fromarray(before)
     after = np.asarray(ImageCms.applyTransform(image, transform))
     change = np.abs(after.astype(int) - before)

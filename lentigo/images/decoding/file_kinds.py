@@ -8,12 +8,24 @@ from lentigo.errors import tell_install
 from lentigo.images.decoding.decode_budget import list_segments
 
 EXPECTED = "expected JPEG, PNG, TIFF, WebP or BMP"
-AGAIN, AGAIN_OR_JPEG = "copy it again from its source", "copy it again from its source, or save it as JPEG"
+AGAIN = "copy it again from its source"
+AGAIN_OR_JPEG = "copy it again from its source, or save it as JPEG"
+DOWNLOAD_AGAIN = "download it again, signed in where that is needed"
+HEAD_BYTES = 1024  # in which a text shows what it is
+SAMPLE_BYTES = 4096  # of a file that are tried as text
+MAX_LETTER_BYTES = 4  # of UTF-8
 
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file: the bytes by which it is known, at `place`, what it is called, and what to do."""
+    """A kind of file.
+
+    Args:
+        mark: The bytes by which it is known.
+        words: What it is called.
+        cure: What to do.
+        place: Of the mark in the file.
+    """
 
     mark: bytes
     words: str
@@ -99,7 +111,10 @@ SOF_WORDS = {  # of JPEG's ways of coding
 
 
 def is_heic(content: bytes) -> bool:
-    """Whether a file is what phones of Apple write by default, or a kin of it.
+    """Whether a file is HEIC, which Apple's phones write by default, or a related format.
+
+    Args:
+        content: The file.
 
     >>> is_heic(b"\\0\\0\\0\\x24ftypheic"), is_heic(b"\\xff\\xd8\\xff")
     (True, False)
@@ -108,10 +123,10 @@ def is_heic(content: bytes) -> bool:
 
 
 def describe_other(content: bytes) -> str:
-    """What a file is that no decoder took, what was expected and the cure, in one clause.
+    """Describes a file that no decoder took: what it is, what was expected and the cure, in one clause.
 
     Args:
-        content: the file, bytes or a bytearray.
+        content: The file, bytes or a bytearray.
 
     Returns:
         Words to stand behind the name of the file.
@@ -119,14 +134,20 @@ def describe_other(content: bytes) -> str:
     if not content:
         return f"not a photograph (the file is empty); {EXPECTED}: copy it again from its source"
     if is_heic(content):
-        return f"HEIC, the format of iPhones, which needs a decoder of its own; {EXPECTED}: {tell_install('heic')}, or save it as JPEG"
+        return (
+            f"HEIC, the format of iPhones, which needs a decoder of its own; {EXPECTED}: "
+            f"{tell_install('heic')}, or save it as JPEG"
+        )
     content = bytes(content)  # a service has it as a bytearray
     found = find_kind(content) or describe_jpeg(content) or describe_text(content)
     if found is not None:
         words, cure = found
         return f"not a photograph ({words}); {EXPECTED}: {cure}"
     if not content.strip(b"\0"):
-        return f"not a photograph ({len(content)} bytes that are all zero, as of a copy that was broken off); {EXPECTED}: copy it again from its source"
+        return (
+            f"not a photograph ({len(content)} bytes that are all zero, as of a copy that was broken off); "
+            f"{EXPECTED}: {AGAIN}"
+        )
     return f"not a photograph ({len(content)} bytes of another kind); {EXPECTED}"
 
 
@@ -163,29 +184,21 @@ def describe_jpeg(content: bytes) -> tuple[str, str] | None:
 
 def describe_text(content: bytes) -> tuple[str, str] | None:
     """What kind of text a file is, and the cure; None where it is none."""
-    start = content[:1024].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        return (
-            "an HTML page, such as a server sends in place of a file",
-            "download it again, signed in where that is needed",
-        )
-    if start.startswith(b"<svg") or (start.startswith(b"<?xml") and b"<svg" in content[:4096].lower()):
+    head = content[:HEAD_BYTES].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    sample = content[:SAMPLE_BYTES]
+    if head.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
+        return "an HTML page, such as a server sends in place of a file", DOWNLOAD_AGAIN
+    is_xml = head.startswith(b"<?xml")
+    if head.startswith(b"<svg") or (is_xml and b"<svg" in sample.lower()):
         return "an SVG drawing", "save it as PNG"
-    if start.startswith(b"<?xml"):
-        return (
-            "XML, such as a server sends in place of a file",
-            "download it again, signed in where that is needed",
-        )
-    if start.startswith((b'{"', b"[{", b"{\n", b"{ ")):
-        return (
-            "JSON, such as a server sends in place of a file",
-            "download it again, signed in where that is needed",
-        )
-    sample = content[:4096]
+    if is_xml:
+        return "XML, such as a server sends in place of a file", DOWNLOAD_AGAIN
+    if head.startswith((b'{"', b"[{", b"{\n", b"{ ")):
+        return "JSON, such as a server sends in place of a file", DOWNLOAD_AGAIN
     try:
         text = sample.decode("utf-8")
     except UnicodeDecodeError as error:
-        if error.start < len(sample) - 4:  # else the sample ends within a letter
+        if error.start < len(sample) - MAX_LETTER_BYTES:  # else the sample ends within a letter
             return None
         text = sample[: error.start].decode("utf-8")
     if text and all(letter.isprintable() or letter in "\t\r\n" for letter in text):

@@ -15,12 +15,12 @@ MAX_LEVEL = 65535  # of 16 bits
 TILE_PIXELS = 1 << 19  # of a tile that is converted at once
 # Averages over whole cells go no further than this many times the wanted size; the rest is interpolated
 REDUCING_GAP = 3.0
-FLIPPED_ACROSS, FLIPPED_DOWN, TURNED = (
-    (2, 3, 7, 8),
-    (3, 4, 6, 7),
-    (5, 6, 7, 8),
-)  # values of EXIF's orientation
-UPRIGHT = {  # what brings a stored picture upright
+# Values of EXIF's orientation
+FLIPPED_ACROSS = (2, 3, 7, 8)
+FLIPPED_DOWN = (3, 4, 6, 7)
+TURNED = (5, 6, 7, 8)
+# What brings a stored image upright
+UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
     4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -34,40 +34,38 @@ UPRIGHT = {  # what brings a stored picture upright
 def resize_upright(
     image: Image.Image, wanted: tuple[int, int] | None, orientation: int, name: str
 ) -> Image.Image:
-    """A decoded picture as 8-bit RGB, upright, at a size.
+    """Converts a decoded image to 8-bit RGB, upright, at a size.
 
     Args:
-        picture: of any mode, decoded.
+        image: Of any mode, decoded.
         wanted: (width, height) as stored, before it is turned upright; None for its own size.
         orientation: 1 to 8, as EXIF has it.
-        name: for the error.
+        name: For the error.
 
     Returns:
-        The picture, in the colours of its own space.
+        The image, in the colours of its own space.
 
     Raises:
-        PhotoError: for floating-point pixels.
+        ImageError: For floating-point pixels.
     """
     factor = (1, 1) if wanted is None else find_factor(image.size, wanted)
-    width, height = (
-        image.width / factor[0],
-        image.height / factor[1],
-    )  # in reduced pixels; the last of them may be a part of one
-    small = reduce_rgb(image, factor, name)
-    box = find_box(small.size, (width, height), orientation)
+    reduced = reduce_rgb(image, factor, name)
+    # In reduced pixels; the last of them may be a part of one
+    inner = (image.width / factor[0], image.height / factor[1])
+    box = find_box(reduced.size, inner, orientation)
     if orientation in UPRIGHT:
-        small = small.transpose(UPRIGHT[orientation])
+        reduced = reduced.transpose(UPRIGHT[orientation])
     if wanted is None:
-        return small
+        return reduced
     if orientation in TURNED:
         wanted = wanted[::-1]
-    if small.size == wanted and factor == (1, 1):
-        return small
-    return small.resize(wanted, Image.Resampling.BILINEAR, box=box)
+    if reduced.size == wanted and factor == (1, 1):
+        return reduced
+    return reduced.resize(wanted, Image.Resampling.BILINEAR, box=box)
 
 
 def find_factor(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, int]:
-    """By how much a picture is reduced along each side before it is interpolated.
+    """By how much an image is reduced along each side before it is interpolated.
 
     >>> find_factor((4000, 100), (224, 224))
     (5, 1)
@@ -80,41 +78,59 @@ def find_factor(size: tuple[int, int], wanted: tuple[int, int]) -> tuple[int, in
 def find_box(
     size: tuple[int, int], inner: tuple[float, float], orientation: int
 ) -> tuple[float, float, float, float]:
-    """Where a reduced picture of `size`, turned upright, is covered by the original, which measures `inner`
-    reduced pixels.
+    """Where a reduced image of `size`, turned upright, is covered by the original.
+
+    Args:
+        size: (width, height) of the reduced image, as stored.
+        inner: (width, height) of the original in reduced pixels.
+        orientation: 1 to 8, as EXIF has it.
+
+    Returns:
+        (left, top, right, bottom), upright.
     """
-    left = size[0] - inner[0] if orientation in FLIPPED_ACROSS else 0.0
-    top = size[1] - inner[1] if orientation in FLIPPED_DOWN else 0.0
-    right, bottom = left + inner[0], top + inner[1]
-    return (top, left, bottom, right) if orientation in TURNED else (left, top, right, bottom)
+    width, height = size
+    inner_width, inner_height = inner
+    left = width - inner_width if orientation in FLIPPED_ACROSS else 0.0
+    top = height - inner_height if orientation in FLIPPED_DOWN else 0.0
+    right = left + inner_width
+    bottom = top + inner_height
+    if orientation in TURNED:
+        return top, left, bottom, right
+    return left, top, right, bottom
 
 
 def reduce_rgb(image: Image.Image, factor: tuple[int, int], name: str) -> Image.Image:
-    """8-bit RGB of a picture of any mode, each `factor` (across, down) of its pixels averaged to one;
-    transparency is laid on white first.
+    """8-bit RGB of an image of any mode, each `factor` (across, down) of its pixels averaged to one.
+
+    Transparency is laid on white first.
     """
-    plain = image.mode == "RGB" and "transparency" not in image.info
-    if plain:
+    across, down = factor
+    is_rgb = image.mode == "RGB" and "transparency" not in image.info
+    if is_rgb:
         return image if factor == (1, 1) else image.reduce(factor)
-    size = -(-image.width // factor[0]), -(-image.height // factor[1])
+    size = (-(-image.width // across), -(-image.height // down))  # rounded up
     reduced = Image.new("RGB", size)
     for box in list_tiles(image.size, factor):
         tile = to_rgb(image.crop(box), name)
         if factor != (1, 1):
             tile = tile.reduce(factor)
-        reduced.paste(tile, (box[0] // factor[0], box[1] // factor[1]))
+        left, top, _, _ = box
+        reduced.paste(tile, (left // across, top // down))
     return reduced
 
 
 def list_tiles(size: tuple[int, int], factor: tuple[int, int]) -> Iterator[tuple[int, int, int, int]]:
-    """Boxes (left, top, right, bottom) of at most about `TILE_PIXELS` that cover a picture, each a multiple
-    of `factor` but for the last.
+    """Boxes (left, top, right, bottom) of at most about `TILE_PIXELS` that cover an image.
+
+    Each is a multiple of `factor` but for the last.
     """
-    width = min(size[0], max(1, TILE_PIXELS // factor[1] // factor[0]) * factor[0])
-    height = max(1, TILE_PIXELS // width // factor[1]) * factor[1]
-    for top in range(0, size[1], height):
-        for left in range(0, size[0], width):
-            yield left, top, min(left + width, size[0]), min(top + height, size[1])
+    width, height = size
+    across, down = factor
+    tile_width = min(width, max(1, TILE_PIXELS // down // across) * across)
+    tile_height = max(1, TILE_PIXELS // tile_width // down) * down
+    for top in range(0, height, tile_height):
+        for left in range(0, width, tile_width):
+            yield left, top, min(left + tile_width, width), min(top + tile_height, height)
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:

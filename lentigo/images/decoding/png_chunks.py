@@ -13,29 +13,39 @@ from lentigo.errors import ImageError
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 TEXTS = (b"tEXt", b"zTXt", b"iTXt")
-MOST_TEXT = 1 << 20  # bytes of one unpacked comment, Pillow's own limit
-MOST_TEXTS = 32 << 20  # and of all of them, half of Pillow's
-MOST_PROFILE = 16 << 20  # bytes of an unpacked colour profile
-PILLOW_PROFILE = 1 << 20  # above this Pillow refuses the file
+MAX_TEXT_BYTES = 1 << 20  # of one unpacked comment, Pillow's own limit
+MAX_ALL_TEXT_BYTES = 32 << 20  # of all of them, half of Pillow's limit
+MAX_PROFILE_BYTES = 16 << 20  # of an unpacked colour profile
+MAX_PILLOW_PROFILE_BYTES = 1 << 20  # above this Pillow refuses the file
+CHUNK_OVERHEAD_BYTES = 12  # length, type and checksum
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """A chunk of a PNG: its type, its content, where it begins and ends in the file, and whether its checksum
-    is right.
+    """A chunk of a PNG.
+
+    Args:
+        kind: Its type, four letters.
+        body: Its content.
+        start: Where it begins in the file.
+        end: Where it ends.
+        intact: Whether its checksum is right.
     """
 
     kind: bytes
     body: memoryview
     start: int
     end: int
-    sound: bool
+    intact: bool
 
 
 @dataclass(frozen=True)
 class CheckedPng:
-    """A PNG that Pillow opens: `content` without what it would stumble over, and the unpacked `profile` where
-    that is too long for it.
+    """A PNG that Pillow opens.
+
+    Args:
+        content: The file without what Pillow would refuse.
+        profile: The unpacked colour profile where that is too long for Pillow.
     """
 
     content: bytes
@@ -44,55 +54,62 @@ class CheckedPng:
 
 def list_chunks(content: bytes) -> Iterator[Chunk]:
     """The chunks of a PNG up to its end or to where it is torn."""
-    view, place = memoryview(content), len(SIGNATURE)
-    while place + 12 <= len(content):
+    view = memoryview(content)
+    place = len(SIGNATURE)
+    while place + CHUNK_OVERHEAD_BYTES <= len(content):
         length, kind = struct.unpack_from(">I4s", content, place)
-        end = place + 12 + length
+        end = place + CHUNK_OVERHEAD_BYTES + length
         if end > len(content):
             return
         body = view[place + 8 : end - 4]
-        checksum = struct.unpack_from(">I", content, end - 4)[0]
-        yield Chunk(kind, body, place, end, zlib.crc32(body, zlib.crc32(kind)) == checksum)
+        (checksum,) = struct.unpack_from(">I", content, end - 4)
+        intact = zlib.crc32(body, zlib.crc32(kind)) == checksum
+        yield Chunk(kind, body, place, end, intact)
         if kind == b"IEND":
             return
         place = end
 
 
 def check_png(content: bytes, name: str) -> CheckedPng:
-    """A PNG without comments that are damaged or too long for Pillow, since the pixels are whole without
-    them.
+    """Checks a PNG, and leaves out comments that are damaged or too long for Pillow.
+
+    The pixels are whole without them.
 
     Args:
-        content: a file that begins as a PNG does.
-        name: for the error.
+        content: A file that begins as a PNG does.
+        name: For the error.
 
     Returns:
         The file as Pillow should read it.
 
     Raises:
-        PhotoError: where the checksum of any other chunk is wrong: the pixels, or how they are to be read,
+        ImageError: Where the checksum of any other chunk is wrong: the pixels, or how they are to be read,
             were altered.
     """
     dropped: list[tuple[int, int]] = []
-    texts, profile = 0, None
+    text_bytes = 0  # of all comments so far
+    profile = None
     for chunk in list_chunks(content):
         if chunk.kind in TEXTS:
-            size = measure_text(chunk) if chunk.sound and texts <= MOST_TEXTS else MOST_TEXT
-            texts += size
-            if not chunk.sound or size >= MOST_TEXT or texts > MOST_TEXTS:
+            size = MAX_TEXT_BYTES
+            if chunk.intact and text_bytes <= MAX_ALL_TEXT_BYTES:
+                size = measure_text(chunk)
+            text_bytes += size
+            is_too_long = size >= MAX_TEXT_BYTES or text_bytes > MAX_ALL_TEXT_BYTES
+            if not chunk.intact or is_too_long:
                 dropped.append((chunk.start, chunk.end))
             continue
-        if not chunk.sound:
+        if not chunk.intact:
             raise ImageError(
                 f"{name}: damaged: the checksum of the PNG's part {chunk.kind.decode('latin-1')!a} is "
-                "wrong, so it was altered or torn on its "
-                "way; expected it to agree: copy it again from its source"
+                "wrong, so it was altered or torn on its way; expected it to agree: copy it again from its "
+                "source"
             )
         if chunk.kind == b"iCCP":
-            unpacked = unpack(find_packed_profile(chunk), MOST_PROFILE)
-            if len(unpacked) >= PILLOW_PROFILE:
+            unpacked = unpack(find_packed_profile(chunk), MAX_PROFILE_BYTES)
+            if len(unpacked) >= MAX_PILLOW_PROFILE_BYTES:
                 dropped.append((chunk.start, chunk.end))
-                profile = unpacked if len(unpacked) < MOST_PROFILE else None
+                profile = unpacked if len(unpacked) < MAX_PROFILE_BYTES else None
     if not dropped:
         return CheckedPng(content)
     return CheckedPng(leave_out(content, dropped), profile)
@@ -100,7 +117,8 @@ def check_png(content: bytes, name: str) -> CheckedPng:
 
 def leave_out(content: bytes, ranges: list[tuple[int, int]]) -> bytes:
     """The content without some ranges, (start, end) each, in order."""
-    kept, place = [], 0
+    kept = []
+    place = 0
     for start, end in ranges:
         kept.append(content[place:start])
         place = end
@@ -109,17 +127,17 @@ def leave_out(content: bytes, ranges: list[tuple[int, int]]) -> bytes:
 
 
 def measure_text(chunk: Chunk) -> int:
-    """Bytes of a comment once it is unpacked, at most `MOST_TEXT`."""
+    """Bytes of a comment once it is unpacked, at most `MAX_TEXT_BYTES`."""
     body = bytes(chunk.body)
     if chunk.kind == b"zTXt":
-        return len(unpack(body[body.find(b"\0") + 2 :], MOST_TEXT))
+        return len(unpack(body[body.find(b"\0") + 2 :], MAX_TEXT_BYTES))
     if chunk.kind == b"iTXt":
         keyword = body.find(b"\0")
         if body[keyword + 1 : keyword + 2] == b"\1":
             language = body.find(b"\0", keyword + 3)
             translated = body.find(b"\0", language + 1)
-            return len(unpack(body[translated + 1 :], MOST_TEXT))
-    return min(len(body), MOST_TEXT)
+            return len(unpack(body[translated + 1 :], MAX_TEXT_BYTES))
+    return min(len(body), MAX_TEXT_BYTES)
 
 
 def find_packed_profile(chunk: Chunk) -> bytes:
@@ -128,9 +146,9 @@ def find_packed_profile(chunk: Chunk) -> bytes:
     return body[body.find(b"\0") + 2 :]
 
 
-def unpack(packed: bytes, most: int) -> bytes:
-    """What zlib makes of some bytes, cut at `most`; nothing where they are damaged."""
+def unpack(packed: bytes, max_bytes: int) -> bytes:
+    """What zlib makes of some bytes, cut at `max_bytes`; nothing where they are damaged."""
     try:
-        return zlib.decompressobj().decompress(packed, most)
+        return zlib.decompressobj().decompress(packed, max_bytes)
     except zlib.error:
         return b""

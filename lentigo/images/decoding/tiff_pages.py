@@ -4,22 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
 
-MOST_PAGES = 100  # that are looked at
-SUBFILE, OLD_SUBFILE, DNG_VERSION, SUB_IFDS = 254, 255, 50706, 330  # tags
-PREVIEW_BITS = 0b101  # of the tag SUBFILE: a reduced version of another picture, or a mask of one
-SMALL_SIDE, MOST_DIFFERENCE = 32, 24.0  # pixels, grey levels: pages that differ by less show the same
+if TYPE_CHECKING:
+    from PIL.TiffImagePlugin import TiffImageFile
+
+MAX_PAGES = 100  # that are looked at
+# Tags
+SUBFILE = 254
+OLD_SUBFILE = 255
+SUB_IFDS = 330
+DNG_VERSION = 50706
+PREVIEW_BITS = 0b101  # of the tag SUBFILE: a reduced version of another image, or a mask of one
+OLD_PREVIEW = 2  # of the tag OLD_SUBFILE
+SMALL_SIDE = 32  # pixels at which pages are compared
+MAX_DIFFERENCE = 24.0  # grey levels: pages that differ by less on average show the same
+MAX_SHAPE_DIFFERENCE = 1.5  # pixels by which a smaller copy's height may be rounded
 
 
 @dataclass(frozen=True)
 class Page:
-    """One page of a TIFF: its number, its (width, height), and whether it says that it is a preview or a
-    mask.
+    """One page of a TIFF.
+
+    Args:
+        number: Of the page, from 0 on.
+        size: (width, height) in pixels.
+        preview: Whether it says that it is a preview or a mask.
     """
 
     number: int
@@ -28,69 +43,81 @@ class Page:
 
     @property
     def area(self) -> int:
-        """Pixels."""
+        """The number of pixels."""
         return self.size[0] * self.size[1]
 
 
 def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]) -> None:
-    """Turns a TIFF to the page that holds its photograph: the only one that is no preview, or the largest of
-    several copies.
+    """Turns a TIFF to the page that holds its photograph.
+
+    It is the only one that is no preview, or the largest of several versions of one photograph.
 
     Args:
-        picture: a TIFF as Pillow opened it; its page is changed.
-        name: for the error.
-        reopen: opens the same file once more, for comparing pages.
+        image: A TIFF as Pillow opened it; its page is changed.
+        name: For the error.
+        reopen: Opens the same file once more, for comparing pages.
 
     Raises:
-        PhotoError: where several pages hold pictures of their own, or all are previews, as in a camera's raw
+        ImageError: Where several pages hold images of their own, or all are previews, as in a camera's raw
             file.
     """
     pages = list_pages(image)
-    whole = [page for page in pages if not page.preview]
-    if not whole:
-        image.seek(0)
-        if DNG_VERSION in image.tag_v2 or SUB_IFDS in image.tag_v2:
+    candidates = [page for page in pages if not page.preview]
+    if not candidates:
+        refuse_raw(image, name)
+        candidates = pages
+    chosen = max(candidates, key=lambda page: page.area)
+    for page in candidates:
+        if page is not chosen and not is_smaller_version(page, chosen, reopen):
+            count = f"{len(pages)}" if len(pages) < MAX_PAGES else f"{MAX_PAGES} or more"
             raise ImageError(
-                f"{name}: a camera's raw file, of which only a preview can be read; expected a photograph: "
-                "export it as JPEG or TIFF"
+                f"{name}: holds {count} frames; expected one photograph, save the frame you mean"
             )
-        whole = pages
-    chosen = max(whole, key=lambda page: page.area)
-    others = [page for page in whole if page is not chosen]
-    if any(not is_copy(page, chosen, reopen) for page in others):
-        count = f"{len(pages)}" if len(pages) < MOST_PAGES else f"{MOST_PAGES} or more"
-        raise ImageError(f"{name}: holds {count} frames; expected one photograph, save the frame you mean")
     image.seek(chosen.number)
 
 
+def refuse_raw(image: Image.Image, name: str) -> None:
+    """Raises `ImageError` for a camera's raw file."""
+    image.seek(0)
+    tags = cast("TiffImageFile", image).tag_v2
+    if DNG_VERSION in tags or SUB_IFDS in tags:
+        raise ImageError(
+            f"{name}: a camera's raw file, of which only a preview can be read; expected a photograph: "
+            "export it as JPEG or TIFF"
+        )
+
+
 def list_pages(image: Image.Image) -> list[Page]:
-    """The pages of a TIFF, at most `MOST_PAGES`."""
+    """The pages of a TIFF, at most `MAX_PAGES`."""
     pages: list[Page] = []
-    for number in range(MOST_PAGES):
+    for number in range(MAX_PAGES):
         try:
             image.seek(number)
         except EOFError:
             break
-        tags = image.tag_v2
-        flags, old = tags.get(SUBFILE, 0), tags.get(OLD_SUBFILE, 1)
-        preview = (isinstance(flags, int) and bool(flags & PREVIEW_BITS)) or old == 2
-        pages.append(Page(number, image.size, preview))
+        tags = cast("TiffImageFile", image).tag_v2
+        flags = tags.get(SUBFILE, 0)
+        is_marked = isinstance(flags, int) and bool(flags & PREVIEW_BITS)
+        is_old_preview = tags.get(OLD_SUBFILE, 1) == OLD_PREVIEW
+        pages.append(Page(number, image.size, is_marked or is_old_preview))
     return pages
 
 
-def is_copy(page: Page, chosen: Page, reopen: Callable[[], Image.Image]) -> bool:
-    """Whether a page is a smaller copy of the chosen one: half as wide or less, of the same shape, and
-    showing the same.
-    """
+def is_smaller_version(page: Page, chosen: Page, reopen: Callable[[], Image.Image]) -> bool:
+    """Whether a page is half as wide as the chosen one or less, of the same shape, and shows the same."""
+    page_width, page_height = page.size
     width, height = chosen.size
-    if page.size[0] * 2 > width or abs(page.size[0] * height / width - page.size[1]) > 1.5:
+    if page_width * 2 > width:
         return False
-    first, second = (shrink_page(reopen(), number) for number in (page.number, chosen.number))
-    return float(np.abs(first - second).mean()) < MOST_DIFFERENCE
+    if abs(page_width * height / width - page_height) > MAX_SHAPE_DIFFERENCE:
+        return False
+    small = shrink_page(reopen(), page.number)
+    large = shrink_page(reopen(), chosen.number)
+    return float(np.abs(small - large).mean()) < MAX_DIFFERENCE
 
 
 def shrink_page(image: Image.Image, number: int) -> np.ndarray:
-    """A page as a small grey picture, float (side, side)."""
+    """A page as a small grey image, float (side, side)."""
     image.seek(number)
     grey = image.convert("L").resize((SMALL_SIDE, SMALL_SIDE), Image.Resampling.BOX)
     return np.asarray(grey, float)
