@@ -95,7 +95,7 @@ class InferencePool:
         self.batched = Predictor(self.single.bundle, **options)
         self.name = self.single.name
         self.bundle = self.single.bundle
-        self.outlines = self.single.outlines
+        self.outlines = self.single.has_decoder
 
     def predict(self, images: Sequence[DecodedImage]) -> list[InferenceResult]:
         """Puts images through the network. A batch costs what it holds when full, so one or two images beyond
