@@ -15,13 +15,11 @@ from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_
 from lentigo.models.external_data import list_external_files
 
 FORMAT = 2  # of the card; another one is refused
-GRAPH, CLASSIFIER, CARD, HISTORY, SPLITS = (
-    "model.onnx",
-    "model.keras",
-    "card.json",
-    "history.csv",
-    "splits.csv",
-)
+GRAPH = "model.onnx"
+CLASSIFIER = "model.keras"
+CARD = "card.json"
+HISTORY = "history.csv"
+SPLITS = "splits.csv"
 # Every photograph that it has learned from, and its starts; see lentigo.models.training_record
 LEARNED = "learned.npz"
 # Of RUNs made before learned.npz: the sides of photographs that its start knew and its own training did not
@@ -30,12 +28,12 @@ PAST = "past.csv"
 MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
-INT8_GRAPH, INT8_WEIGHTS = (
-    "model.int8.xml",
-    "model.int8.bin",
-)  # the quantised duplicate, where `lentigo export --int8` made one
+# The quantised graph, where `lentigo export --int8` made one
+INT8_GRAPH = "model.int8.xml"
+INT8_WEIGHTS = "model.int8.bin"
 HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, LEARNED, PAST, MASKS)
 BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
+# Of the card's metrics, that `lentigo info` shows
 RESULTS = (
     "n",
     "accuracy",
@@ -45,8 +43,8 @@ RESULTS = (
     "specificity_at_95_sensitivity",
     "ece",
     "ci",
-)  # in the card's metrics
-CLASSIFIES = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
+)
+DEFAULT_OUTPUTS = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,7 @@ class Bundle:
 
     @property
     def name(self) -> str:
-        """What answers are signed with: the folder's name and the start of the graph's hash."""
+        """What predictions are signed with: the folder's name and the start of the graph's hash."""
         return f"{self.folder.resolve().name}@{self.card['files'][GRAPH][:8]}"
 
     @property
@@ -67,8 +65,8 @@ class Bundle:
 
     @property
     def outputs(self) -> tuple[str, ...]:
-        """What the graph answers: of logit, embedding, heatmap, mask those that it has."""
-        return tuple(self.card.get("outputs", CLASSIFIES))
+        """The graph's outputs: of logit, embedding, heatmap, mask those that it has."""
+        return tuple(self.card.get("outputs", DEFAULT_OUTPUTS))
 
     @property
     def threshold(self) -> float:
@@ -139,11 +137,8 @@ def read_card(folder: Path) -> dict[str, Any]:
     """The card of a RUN, as written."""
     path = folder / CARD
     if not path.is_file():
-        cure = (
-            "finish it with --resume"
-            if (folder / "checkpoint").is_dir()
-            else "give a folder that `lentigo train` wrote"
-        )
+        has_checkpoint = (folder / "checkpoint").is_dir()
+        cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
     try:
         if path.stat().st_size > LARGEST_CARD:
@@ -165,10 +160,13 @@ def read_card(folder: Path) -> dict[str, Any]:
             f"{path}: has format {card['format']}, expected {FORMAT}; train again, or run `python "
             f"bench/upgrade_run.py {folder}`"
         )
-    if fault := find_fault(card):
+    fault = find_fault(card)
+    if fault:
         raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")
-    decides = ("threshold", "calibration") if "logit" in card.get("outputs", CLASSIFIES) else ()
-    missing = [name for name in ("files", "backbone", *decides) if name not in card]
+    required = ["files", "backbone"]
+    if "logit" in card.get("outputs", DEFAULT_OUTPUTS):
+        required += ["threshold", "calibration"]
+    missing = [name for name in required if name not in card]
     if missing:
         raise ModelError(
             f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its "
@@ -199,7 +197,8 @@ def amend_bundle(
     Of the int8 form, whose two files must be of one kind, the card forgets the old ones first; of other files
     it knows both meanwhile: what comes must go with what is there. Files named in `drop` go.
     """
-    files, going = list(files), {*drop, INT8_GRAPH, INT8_WEIGHTS}
+    files = list(files)
+    going = {*drop, INT8_GRAPH, INT8_WEIGHTS}
     coming = {file.name: hash_file(file) for file in files}
     kept = {
         name: digest

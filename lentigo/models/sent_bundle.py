@@ -16,7 +16,7 @@ from lentigo.errors import ModelError, SpaceError
 from lentigo.models.bundle import CARD, CLASSIFIER, HISTORY, LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle
 from lentigo.models.card_schema import is_plain_name
 
-LEFT = (CLASSIFIER, HISTORY, SPLITS, LEARNED, PAST, MASKS)  # for further training and for the record
+NOT_SENT = (CLASSIFIER, HISTORY, SPLITS, LEARNED, PAST, MASKS)  # for further training and for the record
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,10 @@ class SentBundle:
                 raise ModelError(
                     f"{name[:80]!a}: is no plain name of a file; expected a RUN as `lentigo train` wrote it"
                 )
-        digest = hash_bytes(
-            *(part for name in sorted(self.files) for part in (name.encode(), self.files[name]))
-        )
+        parts: list[bytes] = []
+        for name in sorted(self.files):
+            parts += [name.encode(), self.files[name]]
+        digest = hash_bytes(*parts)
         folder = cache_folder() / "parcels" / digest[:32] / self.name
         if self.is_whole(folder):
             return find_bundle(folder)
@@ -84,10 +85,12 @@ class SentBundle:
 
 
 def pack_bundle(bundle: Bundle) -> SentBundle:
-    """What of a RUN is needed to answer."""
-    files = {name: digest for name, digest in bundle.card["files"].items() if name not in LEFT}
+    """Packs what of a RUN is needed to predict.
+
+    Args:
+        bundle: The RUN.
+    """
+    files = {name: digest for name, digest in bundle.card["files"].items() if name not in NOT_SENT}
     card = json.dumps({**bundle.card, "files": files}, allow_nan=False).encode()
-    return SentBundle(
-        bundle.folder.resolve().name,
-        {CARD: card, **{name: (bundle.folder / name).read_bytes() for name in files}},
-    )
+    contents = {name: (bundle.folder / name).read_bytes() for name in files}
+    return SentBundle(bundle.folder.resolve().name, {CARD: card, **contents})

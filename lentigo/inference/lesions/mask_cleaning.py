@@ -11,7 +11,7 @@ from PIL import Image
 from lentigo.inference.lesions.regions import Regions, fill_holes, find_regions
 
 HALF = 0.5  # P(lesion) from which on a pixel is lesion
-SMALLEST = 0.001  # of the photograph: what is smaller is a speck
+MIN_REGION_SHARE = 0.001  # of the photograph: what is smaller is a speck
 SPREAD = 0.25  # of the side: standard deviation of where a lesion is expected
 SHARE = 0.5  # of the largest region's weight that another region must have to be part of the same lesion
 
@@ -26,7 +26,7 @@ class Box:
     height: int
 
 
-def clean_mask(mask: np.ndarray, *, smallest: float = SMALLEST, share: float = SHARE) -> np.ndarray:
+def clean_mask(mask: np.ndarray, *, smallest: float = MIN_REGION_SHARE, share: float = SHARE) -> np.ndarray:
     """P(lesion), float (height, width), without specks, holes and what is beside the lesion.
 
     Regions of P >= 0.5 count by the sum of P in them, the less the further they lie from the middle, at which
@@ -51,7 +51,9 @@ def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share
 @cache
 def weigh_places(height: int, width: int) -> np.ndarray:
     """The weight of each pixel, float (height, width): a normal density around the middle, 1 there."""
-    down, across = (((np.arange(side) + 0.5) / side - 0.5) / SPREAD for side in (height, width))
+    # Distances of the pixels' centres from the middle, in standard deviations
+    down = ((np.arange(height) + 0.5) / height - 0.5) / SPREAD
+    across = ((np.arange(width) + 0.5) / width - 0.5) / SPREAD
     return np.exp(-(down[:, None] ** 2 + across**2) / 2)
 
 
@@ -60,12 +62,17 @@ def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     where the lesion is.
     """
     grey = Image.fromarray(np.uint8(np.round(np.clip(mask, 0, 1) * 255)))
-    return np.asarray(grey.resize((width, height), Image.Resampling.BILINEAR).point([0] * 128 + [255] * 128))
+    enlarged = grey.resize((width, height), Image.Resampling.BILINEAR)
+    cut_at_half = [0] * 128 + [255] * 128  # what each of the 256 values of grey becomes
+    return np.asarray(enlarged.point(cut_at_half))
 
 
 def find_box(mask: np.ndarray) -> Box | None:
     """The smallest rectangle around what is not zero in a mask, (height, width); None where nothing is."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
     if not len(rows):
         return None
-    return Box(int(columns[0]), int(rows[0]), int(columns[-1] - columns[0]) + 1, int(rows[-1] - rows[0]) + 1)
+    left = int(columns[0])
+    top = int(rows[0])
+    return Box(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)

@@ -29,9 +29,9 @@ COLOURS = {
     "blue-grey": (85, 95, 115),
     "black": (25, 20, 20),
 }
-PRESENT = 0.05  # of the lesion has a colour that counts
-SAMPLE = 5_000  # pixels at most, about, that tell the colours
-FEWEST = 100  # pixels: a smaller mask has no shape to speak of
+MIN_COLOUR_SHARE = 0.05  # of the lesion has a colour that counts
+COLOUR_PIXELS = 5_000  # at most, about, that tell the colours
+MIN_SHAPE_PIXELS = 100  # a smaller mask has no shape to speak of
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Measures:
     `diameter_mm`; `border_irregularity`, 1 for a disc; `asymmetry`, the mean of `asymmetry_axes`, shares that
     fall beside the lesion when it is folded; `colours` that it has, of `COLOURS`; `colour_spread`, in units
     of CIELAB; `cut_off`: it touches the edge of the photograph, so that the rest is unknown. Without a scale
-    millimetres are None; a mask of fewer than `FEWEST` pixels has no irregularity and no asymmetry.
+    millimetres are None; a mask of fewer than `MIN_SHAPE_PIXELS` pixels has no irregularity and no asymmetry.
     """
 
     area_px: float
@@ -72,26 +72,27 @@ def measure_lesion(
     """
     height, width = mask.shape
     zoom = 1.0 if size is None else (size[0] * size[1] / (width * height)) ** 0.5
-    edges = mask[0], mask[-1], mask[:, 0], mask[:, -1]
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    around = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
-    whole, mask, pixels = (
-        mask,
-        np.ascontiguousarray(mask[around]),
-        pixels[around],
-    )  # what is beside the lesion costs time and says nothing
-    area, diameter = measure_area(mask) * zoom**2, measure_diameter(mask) * zoom
-    shaped = measure_area(mask) >= FEWEST
-    axes = measure_asymmetry(mask) if shaped else None
+    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
+    area_share = float(mask.mean())
+    # What is beside the lesion costs time and says nothing
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    around = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
+    mask = np.ascontiguousarray(mask[around])
+    pixels = pixels[around]
+    area = measure_area(mask) * zoom**2
+    diameter = measure_diameter(mask) * zoom
+    has_shape = measure_area(mask) >= MIN_SHAPE_PIXELS
+    axes = measure_asymmetry(mask) if has_shape else None
     coloured = pixels[mask]
-    lab = convert_lab(coloured[:: 1 + len(coloured) // SAMPLE])
+    lab = convert_lab(coloured[:: 1 + len(coloured) // COLOUR_PIXELS])
     return Measures(
         area_px=area,
-        area_share=float(whole.mean()),
+        area_share=area_share,
         area_mm2=None if mm_per_pixel is None else area * mm_per_pixel**2,
         diameter_px=diameter,
         diameter_mm=None if mm_per_pixel is None else diameter * mm_per_pixel,
-        border_irregularity=measure_irregularity(mask) if shaped else None,
+        border_irregularity=measure_irregularity(mask) if has_shape else None,
         asymmetry=None if axes is None else sum(axes) / 2,
         asymmetry_axes=axes,
         colours=name_colours(lab),
@@ -109,12 +110,12 @@ def name_colours(lab: np.ndarray) -> tuple[str, ...]:
     >>> name_colours(convert_lab(np.uint8([[90, 60, 45]] * 9 + [[20, 20, 20]])))
     ('dark brown', 'black')
     """
-    known = convert_lab(np.array(list(COLOURS.values()), np.uint8))
-    nearest = ((known**2).sum(axis=1) - 2 * np.einsum("nd,kd->nk", lab, known)).argmin(
-        axis=1
-    )  # the pixel's own square is the same for all
-    shares = np.bincount(nearest, minlength=len(known)) / len(lab)
-    return tuple(name for name, share in zip(COLOURS, shares, strict=True) if share >= PRESENT)
+    colours = convert_lab(np.array(list(COLOURS.values()), np.uint8))
+    # Squared distances (n, k), less the pixel's own square, which is the same for all colours
+    distances = (colours**2).sum(axis=1) - 2 * np.einsum("nd,kd->nk", lab, colours)
+    nearest = distances.argmin(axis=1)
+    shares = np.bincount(nearest, minlength=len(colours)) / len(lab)
+    return tuple(name for name, share in zip(COLOURS, shares, strict=True) if share >= MIN_COLOUR_SHARE)
 
 
 def measure_spread(lab: np.ndarray) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 from lentigo.inference.lesions.regions import find_runs
 
 ANGLES = 36  # pairs of axes that are tried, over 90 degrees
-FOLDED = 4_000  # pixels at most that are folded: a larger shape is thinned out
+MAX_FOLDED_PIXELS = 4_000  # pixels at most that are folded: a larger shape is thinned out
 
 
 def find_hull(mask: np.ndarray) -> np.ndarray:
@@ -17,26 +17,40 @@ def find_hull(mask: np.ndarray) -> np.ndarray:
     monotone chain (1979).
     """
     row, start, stop = find_runs(mask)
-    first, last = (
-        np.unique(row, return_index=True)[1],
-        len(row) - 1 - np.unique(row[::-1], return_index=True)[1],
+    # The first and the last run of each row
+    first = np.unique(row, return_index=True)[1]
+    last = len(row) - 1 - np.unique(row[::-1], return_index=True)[1]
+    left = start[first]
+    right = stop[last]
+    y = row[first]
+    # A row's corners: its upper and lower edge, on the left and on the right
+    corners = np.concatenate(
+        [
+            np.stack([left, y], axis=1),
+            np.stack([left, y + 1], axis=1),
+            np.stack([right, y], axis=1),
+            np.stack([right, y + 1], axis=1),
+        ]
     )
-    left, right, row = start[first], stop[last], row[first]
-    points = np.concatenate([np.stack([x, row + below], axis=1) for x in (left, right) for below in (0, 1)])
-    points = np.unique(points, axis=0).tolist()
-    return np.array(find_chain(points)[:-1] + find_chain(points[::-1])[:-1])
+    points = np.unique(corners, axis=0).tolist()
+    lower = find_chain(points)
+    upper = find_chain(points[::-1])
+    return np.array(lower[:-1] + upper[:-1])
 
 
 def find_chain(points: list[list[int]]) -> list[list[int]]:
     """The lower half of the hull of points that are sorted."""
     chain: list[list[int]] = []
     for x, y in points:
-        while len(chain) > 1 and (chain[-1][0] - chain[-2][0]) * (y - chain[-2][1]) <= (
-            chain[-1][1] - chain[-2][1]
-        ) * (x - chain[-2][0]):
+        while len(chain) > 1 and not turns_left(chain[-2], chain[-1], [x, y]):
             chain.pop()
         chain.append([x, y])
     return chain
+
+
+def turns_left(a: list[int], b: list[int], c: list[int]) -> bool:
+    """Whether the way from a by b to c turns to the left at b (to the right where y points down)."""
+    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
 
 
 def measure_diameter(mask: np.ndarray) -> float:
@@ -121,10 +135,10 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
 
 
 def thin_out(mask: np.ndarray) -> np.ndarray:
-    """The mask cut to its box, with every k-th row and column where it has more than `FOLDED` pixels."""
+    """The mask cut to its box, with every k-th row and column where it has more than `MAX_FOLDED_PIXELS` pixels."""
     y, x = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
     mask = mask[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
-    step = int(np.ceil(np.sqrt(measure_area(mask) / FOLDED)))
+    step = int(np.ceil(np.sqrt(measure_area(mask) / MAX_FOLDED_PIXELS)))
     return mask[step // 2 :: step, step // 2 :: step]
 
 

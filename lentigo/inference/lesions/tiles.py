@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 from PIL import Image
@@ -45,11 +46,14 @@ class Grid:
 def lay_grid(width: int, height: int, side: int) -> Grid:
     """Squares that cover the photograph; a `side` longer than its shorter side is cut to that."""
     side = min(side, width, height)
-    left, top = (
-        np.rint(np.linspace(0, size - side, 1 + int(np.ceil((size - side) / (STRIDE * side))))).astype(int)
-        for size in (width, height)
-    )
-    return Grid(width, height, side, left, top)
+    return Grid(width, height, side, place_tiles(width, side), place_tiles(height, side))
+
+
+def place_tiles(size: int, side: int) -> np.ndarray:
+    """Where tiles of a side begin along a side of the photograph, int (n,), at equal distances."""
+    free = size - side
+    count = 1 + int(np.ceil(free / (STRIDE * side)))
+    return np.rint(np.linspace(0, free, count)).astype(int)
 
 
 def cut_tiles(image: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
@@ -74,25 +78,21 @@ def merge_tiles(masks: Iterable[np.ndarray], grid: Grid) -> np.ndarray:
     The mean where tiles overlap, in which the middle of a tile counts more than its edge, where the network
     sees half of a lesion.
     """
-    merged, (height, width) = np.zeros(grid.shape, np.float32), grid.shape
+    merged = np.zeros(grid.shape, np.float32)
+    height, width = grid.shape
     window = (0.05 + np.hanning(CELLS + 2)[1:-1]).astype(np.float32)
-    rows, columns = (
-        np.minimum(np.rint(corner / grid.cell).astype(int), size - CELLS)
-        for corner, size in ((grid.top, height), (grid.left, width))
-    )
-    places = ((top, left) for top in rows for left in columns)
+    rows = np.minimum(np.rint(grid.top / grid.cell).astype(int), height - CELLS)
+    columns = np.minimum(np.rint(grid.left / grid.cell).astype(int), width - CELLS)
+    places = product(rows, columns)
     for mask, (top, left) in zip(masks, places, strict=True):
         merged[top : top + CELLS, left : left + CELLS] += shrink_mask(mask) * window[:, None] * window
-    down, across = (
-        sum_windows(window, corners, size) for corners, size in ((rows, height), (columns, width))
-    )
-    merged /= down[:, None]
-    merged /= across
+    merged /= sum_windows(window, rows, height)[:, None]
+    merged /= sum_windows(window, columns, width)
     return merged
 
 
 def shrink_mask(mask: np.ndarray) -> np.ndarray:
-    """A tile's mask in cells."""
+    """A tile's mask in cells, their means."""
     times = SIDE // CELLS
     return mask.reshape(CELLS, times, CELLS, times).mean(axis=(1, 3))
 
