@@ -49,9 +49,9 @@ def draw_stripes():
     )
 
 
-def encode(picture, format="JPEG", **options):
+def encode(image, format="JPEG", **options):
     content = io.BytesIO()
-    picture.save(content, format, **options)
+    image.save(content, format, **options)
     return content.getvalue()
 
 

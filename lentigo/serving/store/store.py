@@ -309,6 +309,7 @@ def group_requests(records: Iterable[Record]) -> dict[tuple[str, str], list[Reco
     for record in records:
         group = by_position.setdefault((record.who, record.request), {})
         group.setdefault(record.position, replace(record, review=None))
-    return {
-        request: [group[position] for position in sorted(group)] for request, group in by_position.items()
-    }
+    requests = {}
+    for request, group in by_position.items():
+        requests[request] = [group[position] for position in sorted(group)]
+    return requests

@@ -26,7 +26,7 @@ def draw():
 
 
 def make_exif(orientation=1):
-    """What a phone writes: who, where, when, with what, how it was held, and a small picture."""
+    """What a phone writes: who, where, when, with what, how it was held, and a thumbnail."""
     exif = Image.Exif()
     exif[0x010E], exif[0x013B], exif[0x0110], exif[0x0112], exif[0x9C9C] = (
         MARK,
@@ -47,9 +47,9 @@ def make_profile():
     return bytes(profile).replace(b"sRGB built-in", MARK.encode())
 
 
-def encode(picture, kind, **more):
+def encode(image, kind, **more):
     file = io.BytesIO()
-    picture.save(file, kind, **more)
+    image.save(file, kind, **more)
     return file.getvalue()
 
 
@@ -100,23 +100,23 @@ def test_nothing_is_kept_but_pixels(folder, kind):
     folder.keep(NAME, content)
     kept = folder.get(NAME)
     assert MARK.encode() not in kept and MARK.encode("utf-16-le") not in kept
-    picture = Image.open(io.BytesIO(kept))
-    assert dict(picture.getexif()) == {} and set(picture.info) <= {
+    image = Image.open(io.BytesIO(kept))
+    assert dict(image.getexif()) == {} and set(image.info) <= {
         "jfif",
         "jfif_version",
         "jfif_unit",
         "jfif_density",
     }
-    assert [name for name, _ in picture.applist] == ["APP0"]  # JFIF alone
-    difference = np.abs(np.asarray(picture, float) - np.asarray(draw(), float))
-    assert picture.size == TALL and difference.mean() < 3
+    assert [name for name, _ in image.applist] == ["APP0"]  # JFIF alone
+    difference = np.abs(np.asarray(image, float) - np.asarray(draw(), float))
+    assert image.size == TALL and difference.mean() < 3
 
 
 def test_a_photograph_that_was_held_sideways_is_kept_upright(folder):
     lying = draw().transpose(Image.Transpose.ROTATE_90)
     folder.keep(NAME, encode(lying, "JPEG", quality=95, exif=make_exif(orientation=6)))
-    picture = Image.open(io.BytesIO(folder.get(NAME)))
-    assert picture.size == TALL and np.abs(np.asarray(picture, float) - np.asarray(draw(), float)).mean() < 3
+    image = Image.open(io.BytesIO(folder.get(NAME)))
+    assert image.size == TALL and np.abs(np.asarray(image, float) - np.asarray(draw(), float)).mean() < 3
 
 
 def test_a_photograph_is_kept_once_and_removed_once(folder):
