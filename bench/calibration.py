@@ -29,7 +29,7 @@ from lentigo.evaluation.scores.metrics import calibration_error
 from lentigo.inference.calibration import Calibration
 from lentigo.inference.decision import DecisionRule
 from lentigo.models.bundle import REFERENCE, open_bundle
-from lentigo.training.calibration_fit import fit_platt
+from lentigo.training.calibration.calibration_fit import fit_platt
 
 SUMMARY = [
     "calibration",
@@ -203,12 +203,12 @@ def make_recipe(options: argparse.Namespace):
 def show_head(options: argparse.Namespace) -> None:
     """One head: calibrated on a fifth of the photographs, looked at there and on fresh ones."""
     from lentigo.splits.splits import split_validation
-    from lentigo.training.heads import Sample, answer_head, train_head
+    from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 
     (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
     held_out = split_validation(malignant, groups, digests, 0.2, 0)
-    head, _ = train_head(make_recipe(options), Sample(features, malignant), held_out)
-    logits, logits_test = answer_head(head, features[held_out]), answer_head(head, test)
+    head, _ = train_head(make_recipe(options), LabelledFeatures(features, malignant), held_out)
+    logits, logits_test = predict_logits(head, features[held_out]), predict_logits(head, test)
     rows = []
     for name, fit in (("temperature", fit_temperature), ("slope and intercept", fit_platt)):
         found = fit(logits, malignant[held_out])
@@ -237,7 +237,7 @@ def show_folds(options: argparse.Namespace) -> None:
 def compare_folds(options: argparse.Namespace) -> list[list]:
     """One draw: a row of `CALIBRATED` for each rule, on fresh photographs."""
     from lentigo.splits.splits import split_validation
-    from lentigo.training.heads import Sample, answer_head, train_head
+    from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 
     (features, malignant, groups, digests), (test, malignant_test, groups_test, _) = load_features(options)
     recipe = make_recipe(options)
@@ -246,7 +246,7 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
         """What the calibration by some logits does to those that are served."""
         return describe_fit(name, fit_platt(logits, truth), served, malignant_test, groups_test)
 
-    sample = Sample(features, malignant)
+    sample = LabelledFeatures(features, malignant)
     rows = []
     if options.former:
         for name, logits, served in answer_formerly(recipe, sample, groups, test, options.seed):
@@ -260,7 +260,9 @@ def compare_folds(options: argparse.Namespace) -> list[list]:
     )
     head, _ = train_head(recipe, sample, held_out)
     rows.append(
-        describe("one head, on validation", answer_head(head, validation), truth, answer_head(head, test))
+        describe(
+            "one head, on validation", predict_logits(head, validation), truth, predict_logits(head, test)
+        )
     )
     return rows
 
@@ -269,19 +271,19 @@ def answer_formerly(recipe, sample, groups: np.ndarray, test: np.ndarray, seed: 
     """The former rules: their names, the logits that they calibrate by, and those that are served for fresh
     photographs.
     """
-    from lentigo.training.heads import answer_head, train_head
+    from lentigo.training.heads import predict_logits, train_head
 
     parts = draw_folds(groups, seed)
     heads = learn_folds(recipe, sample, parts)
     served = answer_mean(heads, test)
     members = np.zeros(len(parts))
     for fold, head in enumerate(heads):
-        members[parts == fold] = answer_head(head, sample.features[parts == fold])
+        members[parts == fold] = predict_logits(head, sample.features[parts == fold])
     means = np.zeros(len(parts))
     for first, second in combinations(range(FOLDS), 2):
         here = (parts == first) | (parts == second)
         head, _ = train_head(recipe, sample, here)
-        means[here] += answer_head(head, sample.features[here]) / (FOLDS - 1)
+        means[here] += predict_logits(head, sample.features[here]) / (FOLDS - 1)
     return [
         ("members, all photographs in folds", members, served),
         ("means of heads without two folds", means, served),
@@ -307,9 +309,9 @@ def learn_folds(recipe, sample, parts: np.ndarray) -> list:
 
 def answer_mean(heads: list, features: np.ndarray) -> np.ndarray:
     """The mean logit of the heads, float (n,)."""
-    from lentigo.training.heads import answer_head
+    from lentigo.training.heads import predict_logits
 
-    return np.mean([answer_head(head, features) for head in heads], axis=0)
+    return np.mean([predict_logits(head, features) for head in heads], axis=0)
 
 
 if __name__ == "__main__":

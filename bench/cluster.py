@@ -67,7 +67,8 @@ def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, floa
     """Seconds until a cluster of so many workers has answered once each, and its photographs a second after
     that.
     """
-    from lentigo.common.parallel.cluster import LOCAL, join_cluster
+    from lentigo.common.parallel.cluster import join_cluster
+    from lentigo.common.parallel.ray_start import LOCAL
     from lentigo.inference.distributed import predict_on
     from lentigo.models.bundle import find_bundle
 

@@ -29,8 +29,8 @@ from scipy.stats import binomtest
 from tables import describe_machine, print_table
 
 from lentigo.duplicates.candidates import MIRRORED
-from lentigo.duplicates.duplicates import TURNS, compare_row
-from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
+from lentigo.duplicates.duplicates import compare_row
+from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
 from lentigo.duplicates.perceptual_hashes import (
     BYTES,
     TURNED,

@@ -68,7 +68,7 @@ def sample_photos(folders: list[str], count: int | None) -> list[Path]:
 
 def damages() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
     """Names, and functions of uint8 (224, 224, 3) RGB."""
-    from lentigo.evaluation.stress import blur, dim, recompress
+    from lentigo.images.corruptions import blur, dim, recompress
 
     table = [("as they are", lambda pixels: pixels)]
     table += [

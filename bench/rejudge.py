@@ -31,7 +31,8 @@ from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
 from lentigo.models.runtime import Session
-from lentigo.training.calibration_fit import fit_calibration, fit_reference, set_limits
+from lentigo.training.calibration.calibration_fit import fit_calibration
+from lentigo.training.calibration.reference_fit import fit_reference, set_limits
 
 OUTPUT = "reference"  # of the graph: what the frozen branch gives
 RULE = "sensitivity=0.95"

@@ -91,29 +91,26 @@ def score_start(
     """The AUROC on the others of a head that has learned from a few."""
     from lentigo.models.graphs.graph_weights import start_network
     from lentigo.training.loop.stages import run_stages
-    from lentigo.training.trainer import Job, build_head_stage
+    from lentigo.training.stage_builders import TrainingJob, build_head_stage
 
     recipe = dataclasses.replace(SEED, backbone=options.backbone, epochs=options.epochs, seed=seed)
     network = start_network(
         find_backbone(options.backbone), start, (recipe.dropout_1, recipe.dropout_2), seed
     )
     with tempfile.TemporaryDirectory() as folder:
-        job = Job(
-            recipe,
-            network,
-            dataset.take(few),
-            dataset.take(others),
-            features[few],
-            features[others],
-            Path(folder) / "state.npz",
-            False,
-            show_nothing,
+        job = TrainingJob(
+            recipe=recipe,
+            network=network,
+            training=dataset.take(few),
+            validation=dataset.take(others),
+            features=features[few],
+            features_validation=features[others],
+            checkpoint=Path(folder) / "state.npz",
+            fp32=False,
+            progress=show_nothing,
         )
-        return float(
-            run_stages([lambda: build_head_stage(job)], recipe, job.checkpoint, show_nothing)[
-                "val_auroc"
-            ].iloc[-1]
-        )
+        history = run_stages([lambda: build_head_stage(job)], recipe, job.checkpoint, show_nothing)
+        return float(history["val_auroc"].iloc[-1])
 
 
 if __name__ == "__main__":

@@ -36,8 +36,9 @@ from lentigo.evaluation.scores.metrics import TITLES
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
 from lentigo.splits.leaks import join_duplicates, search_dataset
 from lentigo.splits.partition import find_conflicts
-from lentigo.training.preparation import LeakPolicy, find_start
 from lentigo.training.recipes import BEST, Recipe
+from lentigo.training.training_set import LeakPolicy
+from lentigo.training.validation import find_start
 
 RECIPE = dataclasses.replace(
     BEST,
@@ -129,7 +130,7 @@ def learn(options: argparse.Namespace, recipe: Recipe) -> None:
     if not manifest.is_file():
         table = clean(options.data, options.more)
         if options.validation:
-            known = find_start(options.validation).tell_splits(Dataset("all", table))
+            known = find_start(options.validation).find_splits(Dataset("all", table))
             table["split"] = table["split"].mask(known == "validation", "validation")
         table.to_csv(manifest, index=False)
     train(

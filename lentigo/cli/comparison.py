@@ -92,12 +92,8 @@ def compare(
     """
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.models.networks.backbones import BACKBONES
-        from lentigo.training.selection.comparison import (
-            Protocol,
-            compare_backbones,
-            list_backbones,
-            measure_costs,
-        )
+        from lentigo.training.selection.backbone_costs import measure_costs
+        from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
     from lentigo.training.recipes import find_head_recipe
 
     mute_tensorflow()

@@ -119,8 +119,8 @@ def train(
         )
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
-        from lentigo.training.preparation import LeakPolicy
         from lentigo.training.trainer import train as train_classifier
+        from lentigo.training.training_set import LeakPolicy
     if folds is not None and masks:
         raise UsageError(
             "--folds and --masks: expected one of them; train the RUN with --folds first, then add a "

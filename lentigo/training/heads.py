@@ -1,4 +1,4 @@
-"""The head on the features of a frozen trunk: the smallest unit of work, plain arrays in, a score out."""
+"""The head on the features of a frozen backbone: the smallest unit of work, plain arrays in, a score out."""
 
 from __future__ import annotations
 
@@ -17,31 +17,50 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.heads import build_head
-from lentigo.training.loop.stages import Stage, compile_model, run_stages
+from lentigo.training.loop.stages import Stage, compile_model, run_stages, select_last_stage
 from lentigo.training.recipes import Recipe
 
 
 @dataclass(frozen=True)
-class Sample:
-    """Photographs as a frozen trunk sees them: features, float32 (n, d), and their truth, 0 or 1, int
-    (n,).
+class LabelledFeatures:
+    """Photographs as a frozen backbone gives them.
+
+    Attributes:
+        features: float32 (n, d).
+        malignant: The truth, 0 or 1, int (n,).
     """
 
     features: np.ndarray
     malignant: np.ndarray
 
-    def take(self, rows: np.ndarray) -> Sample:
-        """Those of a mask, bool (n,), or of row numbers."""
-        return Sample(self.features[rows], self.malignant[rows])
+    def take(self, rows: np.ndarray) -> LabelledFeatures:
+        """Chooses some of the photographs.
+
+        Args:
+            rows: A mask, bool (n,), or row numbers.
+
+        Returns:
+            Those photographs.
+        """
+        return LabelledFeatures(self.features[rows], self.malignant[rows])
 
 
 @dataclass(frozen=True)
 class Score:
-    """What one training reached on the photographs that were held out of it, `n` of them; `accuracy` is that
-    at P(malignant) 0.5.
+    """What one training reached on the photographs that were held out of it.
 
     The epoch was chosen on the same photographs, as `lentigo train` does, so the scores are a little too
     good, of every contender alike.
+
+    Attributes:
+        auroc: The area under the ROC curve.
+        accuracy: At P(malignant) 0.5.
+        loss: The mean cross-entropy.
+        n: The photographs that were held out.
+        n_malignant: How many of them are malignant.
+        best_epoch: The epoch that was chosen, from 1, of the last stage.
+        epochs: The epochs of all stages.
+        seconds: The training took.
     """
 
     auroc: float
@@ -54,78 +73,134 @@ class Score:
     seconds: float
 
     def to_json(self) -> dict[str, Any]:
+        """Every number by its name."""
         return asdict(self)
 
 
-def plan_head(head: keras.Model, recipe: Recipe, learn: Sample, check: Sample) -> Stage:
-    """The training of a head on some photographs, judged on others."""
+def make_head_stage(
+    head: keras.Model, recipe: Recipe, training: LabelledFeatures, validation: LabelledFeatures
+) -> Stage:
+    """Makes the stage in which a head learns.
+
+    Args:
+        head: Embedding to logit; it is compiled here.
+        recipe: Of the training.
+        training: What it learns from.
+        validation: What chooses the best epoch.
+
+    Returns:
+        The stage.
+    """
     compile_model(head, recipe, recipe.head_learning_rate, 0.0)
+
+    def load_batch(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return training.features[rows], training.malignant[rows, None].astype(np.float32)
+
+    def validate() -> dict[str, float]:
+        return score_logits(predict_logits(head, validation.features), validation.malignant)
+
     return Stage(
-        "head",
-        head,
-        recipe.head_epochs if recipe.finetune else recipe.epochs,
-        lambda epoch, rows: (learn.features[rows], learn.malignant[rows, None].astype(np.float32)),
-        lambda: score_logits(answer_head(head, check.features), check.malignant),
-        "val_auroc",
-        weigh(learn.malignant, recipe),
-        recipe.patience,
+        name="head",
+        model=head,
+        epochs=recipe.head_epochs if recipe.finetune else recipe.epochs,
+        load_batch=load_batch,
+        validate=validate,
+        decides="val_auroc",
+        weights=weigh_classes(training.malignant, recipe),
+        patience=recipe.patience,
     )
 
 
 def train_head(
     recipe: Recipe,
-    sample: Sample,
+    photographs: LabelledFeatures,
     held_out: np.ndarray,
     checkpoint: Path | None = None,
     progress: Progress = show_nothing,
     prefix: str = "",
 ) -> tuple[keras.Model, pd.DataFrame]:
-    """A new head that has learned from all photographs but those `held_out`, bool (n,), and its history. The
-    same seed gives the same head.
+    """Trains a new head. The same seed gives the same head.
+
+    Args:
+        recipe: Of the training.
+        photographs: n photographs as features.
+        held_out: Those that it does not learn from, bool (n,); they choose its epoch.
+        checkpoint: The file that keeps its state, from which the same call goes on; None keeps none.
+        progress: Watches the epochs go by.
+        prefix: Stands before the names of its layers.
+
+    Returns:
+        The head with the weights of its best epoch, and its history.
     """
-    head = build_head(
-        sample.features.shape[1], (recipe.dropout_1, recipe.dropout_2), recipe.seed, prefix, recipe.units
-    )
-    history = run_stages(
-        [partial(plan_head, head, recipe, sample.take(~held_out), sample.take(held_out))],
-        recipe,
-        checkpoint,
-        progress,
-    )
+    dropouts = (recipe.dropout_1, recipe.dropout_2)
+    head = build_head(photographs.features.shape[1], dropouts, recipe.seed, prefix, recipe.units)
+    training = photographs.take(~held_out)
+    validation = photographs.take(held_out)
+    build_stage = partial(make_head_stage, head, recipe, training, validation)
+    history = run_stages([build_stage], recipe, checkpoint, progress)
     return head, history
 
 
-def score_head(recipe: Recipe, sample: Sample, held_out: np.ndarray) -> Score:
-    """Trains a head without the photographs that are `held_out`, bool (n,), and scores it on them."""
+def score_head(recipe: Recipe, photographs: LabelledFeatures, held_out: np.ndarray) -> Score:
+    """Trains a head and scores it on the photographs that were held out of it.
+
+    Args:
+        recipe: Of the training.
+        photographs: n photographs as features.
+        held_out: Those that it does not learn from, bool (n,).
+
+    Returns:
+        The score on those.
+    """
     started = time.perf_counter()
-    head, history = train_head(recipe, sample, held_out)
-    checked = sample.take(held_out)
-    return make_score(answer_head(head, checked.features), checked.malignant, history, started)
+    head, history = train_head(recipe, photographs, held_out)
+    validation = photographs.take(held_out)
+    return make_score(predict_logits(head, validation.features), validation.malignant, history, started)
 
 
 def make_score(logits: np.ndarray, malignant: np.ndarray, history: pd.DataFrame, started: float) -> Score:
-    """The score of logits, float (n,), after a training that `started` at a count of seconds; the best epoch
-    is that of its last stage.
+    """Makes the score of a finished training.
+
+    Args:
+        logits: Of the photographs that were held out, float (n,).
+        malignant: Their truth, 0 or 1, int (n,).
+        history: A row for each epoch.
+        started: The count of seconds (`time.perf_counter`) at which the training began.
+
+    Returns:
+        The score.
     """
-    found, last = score_logits(logits, malignant), history[history["stage"] == history["stage"].iloc[-1]]
+    scores = score_logits(logits, malignant)
+    last_stage = select_last_stage(history)
     return Score(
-        found["val_auroc"],
-        found["val_accuracy"],
-        found["val_loss"],
-        len(malignant),
-        int(malignant.sum()),
-        int(last["epoch"][last["val_auroc"].idxmax()]),
-        len(history),
-        time.perf_counter() - started,
+        auroc=scores["val_auroc"],
+        accuracy=scores["val_accuracy"],
+        loss=scores["val_loss"],
+        n=len(malignant),
+        n_malignant=int(malignant.sum()),
+        best_epoch=int(last_stage["epoch"][last_stage["val_auroc"].idxmax()]),
+        epochs=len(history),
+        seconds=time.perf_counter() - started,
     )
 
 
 def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
-    """Cross-entropy, accuracy at 0.5 and AUROC of logits (n,). Raises `ModelError` where one is no number."""
-    if not np.isfinite(logits).all():
+    """Scores the logits of validation photographs, as a history lists them.
+
+    Args:
+        logits: Float (n,).
+        malignant: The truth, 0 or 1, int (n,).
+
+    Returns:
+        The cross-entropy `val_loss`, the accuracy at 0.5 `val_accuracy`, and `val_auroc`.
+
+    Raises:
+        ModelError: A logit is no number.
+    """
+    finite = np.isfinite(logits)
+    if not finite.all():
         raise ModelError(
-            f"{int((~np.isfinite(logits)).sum())} of {len(logits)} validation photographs have a logit that "
-            "is no number; "
+            f"{int((~finite).sum())} of {len(logits)} validation photographs have a logit that is no number; "
             "expected numbers: the training has diverged, lower its learning rate and train into a new "
             "folder"
         )
@@ -137,13 +212,29 @@ def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
     }
 
 
-def answer_head(head: keras.Model, features: np.ndarray) -> np.ndarray:
-    """Logits, float (n,), of features (n, d)."""
+def predict_logits(head: keras.Model, features: np.ndarray) -> np.ndarray:
+    """Predicts with a head.
+
+    Args:
+        head: Embedding to logit.
+        features: Float (n, d).
+
+    Returns:
+        Logits, float (n,).
+    """
     return keras.ops.convert_to_numpy(head(features, training=False))[:, 0]
 
 
-def weigh(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
-    """Weights (n,) of the photographs: 1, or inversely to the size of their class, 1 on average."""
+def weigh_classes(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
+    """Weighs photographs by the rarity of their class, where the recipe asks for it.
+
+    Args:
+        malignant: The truth, 0 or 1, int (n,).
+        recipe: Says whether classes are weighed.
+
+    Returns:
+        The weight of each photograph in the loss, float32 (n,), 1 on average.
+    """
     if not recipe.class_weights:
         return np.ones(len(malignant), np.float32)
     counts = np.bincount(malignant, minlength=2)

@@ -7,13 +7,24 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
+from lentigo.evaluation.assessment import Assessment, assess
+from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.models.bundle import Bundle
 
 
 def list_sources(dataset: Dataset) -> np.ndarray:
-    """The source of each photograph, words (n,); "" where none is named. Raises `DataError` where the data
-    set has no such column.
+    """Lists the source of each photograph.
+
+    Args:
+        dataset: n photographs.
+
+    Returns:
+        Words (n,); "" where no source is named.
+
+    Raises:
+        DataError: The data set has no column `source`.
     """
     if "source" not in dataset.table:
         raise DataError(
@@ -25,7 +36,7 @@ def list_sources(dataset: Dataset) -> np.ndarray:
 
 
 def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
-    """The data set with these sources as its test split; what was its test split before is left out.
+    """Makes some sources the test split; what was the test split before is left out.
 
     A training that leaves out what leaks into the test split then learns nothing of them: no duplicate, no
     lesion, no patient.
@@ -34,16 +45,19 @@ def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
         dataset: Photographs with a `source`.
         names: Sources that the training is not to see.
 
+    Returns:
+        The photographs with their new splits.
+
     Raises:
         DataError: The data set names no sources, or no other source is left.
         UsageError: One of `names` is not among them.
     """
     sources = list_sources(dataset)
-    known = sorted(set(sources) - {""})
+    named = sorted(set(sources) - {""})
     for name in names:
-        if name not in known:
+        if name not in named:
             raise UsageError(
-                f"--holdout-source {name}: no photograph comes from it; expected one of {', '.join(known)}"
+                f"--holdout-source {name}: no photograph comes from it; expected one of {', '.join(named)}"
             )
     held_out = np.isin(sources, list(names))
     if held_out.all():
@@ -57,6 +71,39 @@ def set_aside(dataset: Dataset, names: Sequence[str]) -> Dataset:
 
 
 def list_holdouts(dataset: Dataset, names: Sequence[str]) -> dict[str, Dataset]:
-    """The photographs of each source, by its name."""
+    """Lists the photographs of some sources.
+
+    Args:
+        dataset: Photographs with a `source`.
+        names: Some of the sources.
+
+    Returns:
+        The photographs of each source, by its name.
+    """
     sources = list_sources(dataset)
     return {name: dataset.take(sources == name) for name in names}
+
+
+def measure_holdouts(bundle: Bundle, holdouts: dict[str, Dataset], fp32: bool) -> dict[str, Assessment]:
+    """Measures a RUN on each source that it was trained without.
+
+    Args:
+        bundle: The RUN.
+        holdouts: The photographs of each source, by its name.
+        fp32: Whether it predicts in fp32.
+
+    Returns:
+        The scores by source; one with a single class has no AUROC and is left out.
+    """
+    if not holdouts:
+        return {}
+    predictor = Predictor(bundle, fp32=fp32)
+    assessments = {}
+    for name, dataset in holdouts.items():
+        results = list(predictor.predict(dataset.table["image"]))
+        predictions = [result for result in results if isinstance(result, Prediction)]
+        readable = np.array([isinstance(result, Prediction) for result in results], dtype=bool)
+        kept = dataset.take(readable)
+        if len(set(kept.table["label"])) == len(CLASSES):
+            assessments[name] = assess(predictor, kept, predictions, f"without {name}")
+    return assessments

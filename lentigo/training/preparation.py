@@ -1,291 +1,362 @@
-"""Before a training: the folder that it may write, its photographs, the two sides, and the settings that a
-resumed one must share.
-"""
+"""What a training starts from: the network with its frozen backbone, and the photographs with their features."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from lentigo.common.files import parse_json, require_writable, write_json, write_whole
+from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
-from lentigo.datasets.manifests import load_dataset
-from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.models.bundle import CARD, LEARNED
-from lentigo.models.training_record import TrainingRecord, find_training_record, write_training_record
-from lentigo.splits.leaks import (
-    Leaks,
-    count_joined,
-    find_leaking,
-    gather_leaks,
-    join_duplicates,
-    refuse_leaks,
-    search_dataset,
-)
-from lentigo.splits.splits import split_validation
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.errors import DataError, UsageError
+from lentigo.images.photographs import read_all
+from lentigo.images.problems import Problem
+from lentigo.inference.operating_point import check_rule
+from lentigo.models.bundle import find_bundle, is_run
+from lentigo.models.graphs.graph_weights import start_network
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.feature_extractor import fit_batch_norms
+from lentigo.models.networks.network import Network, attach_diagnosis
+from lentigo.training.calibration.precision_check import PrecisionCheck
+from lentigo.training.features import Features, extract_features, find_readable, refuse_frozen_features
+from lentigo.training.loop.devices import check_batch
 from lentigo.training.recipes import Recipe
+from lentigo.training.run_folder import CHECKPOINTS, check_folder
+from lentigo.training.stage_builders import TrainingJob
+from lentigo.training.training_set import LeakPolicy, TrainingSet, check_training_set
+from lentigo.training.weights import name_source
 
-LEAKS = ("refuse", "drop", "allow")  # what may be done about them
-FEWEST = 2  # groups of each class that a validation needs where a RUN has learned from the others
-
-
-def check_folder(out: Path, resume: bool) -> None:
-    """Refuses to write over a RUN, finished or not, and a folder that cannot be written."""
-    require_writable(out)
-    if (out / CARD).is_file():
-        raise UsageError(f"{out}: holds a finished RUN; choose another folder, or remove it")
-    if out.is_file():
-        raise UsageError(f"{out}: is a file; expected a folder to be made")
-    if (out / "checkpoint").is_dir() and not resume:
-        raise UsageError(f"{out}: holds an unfinished RUN; go on with --resume, or choose another folder")
+MAX_NORM_IMAGES = 64  # photographs from which a random backbone takes the statistics of its batch norms
 
 
 @dataclass(frozen=True)
-class LeakPolicy:
-    """What a training does about leaks. `duplicates`: photographs are compared by what they show, too, those
-    of the test split among them.
-
-    `leaks`, where photographs of one patient, lesion or picture stand on two sides of a given split:
-    "refuse"; "drop" leaves out each that belongs with one of a later side (train, validation, test); "allow"
-    goes on and marks the RUN. Raises `UsageError`.
-    """
-
-    duplicates: bool = True
-    leaks: str = "refuse"
-
-    def __post_init__(self) -> None:
-        if self.leaks not in LEAKS:
-            raise UsageError(f"leaks {self.leaks!r}: expected one of {', '.join(LEAKS)}")
-
-
-@dataclass(frozen=True)
-class TrainingSet:
-    """What a training may use, all but the test split. `leaks`: what was found to leak; `left_out`:
-    photographs that were dropped for it.
-
-    `duplicates`: how many photographs have one, and in how many groups; None where nobody looked.
-    """
-
-    dataset: Dataset
-    leaks: Leaks | None
-    left_out: int
-    duplicates: dict[str, int] | None
-
-    def describe(self) -> dict[str, Any]:
-        """What a card says of it; `leaks` only where they are still there."""
-        facts = self.leaks and self.leaks.to_json()
-        return {
-            "leaks": None if self.left_out else facts,
-            "left_out": {**facts, "n": self.left_out} if facts and self.left_out else None,
-            "duplicates": self.duplicates,
-        }
-
-
-def load_labelled(data: str | Path | Dataset) -> Dataset:
-    """A data set that has photographs of both classes outside the test split. Raises `DataError`."""
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    drop_test(dataset).require_both_classes()
-    return dataset
-
-
-def drop_test(dataset: Dataset) -> Dataset:
-    """All but the test split."""
-    return dataset.take((dataset.table["split"] != "test").to_numpy())
-
-
-def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Progress) -> TrainingSet:
-    """The photographs to train on, duplicates sharing a group. Those of the test split are opened for this
-    alone, and only to find twins.
-
-    Raises `DataError` where the given split leaks and the policy says so, and where nothing is left.
-    """
-    found = search_dataset(dataset, progress) if leak_policy.duplicates else None
-    leaks = gather_leaks(dataset, found)
-    if leaks and leak_policy.leaks == "refuse":
-        refuse_leaks(leaks, dataset.name)
-    joined = join_duplicates(dataset, found) if found else dataset
-    leaking = (
-        find_leaking(dataset, found)
-        if leaks and leak_policy.leaks == "drop"
-        else np.zeros(len(dataset), bool)
-    )
-    kept = drop_test(joined.take(~leaking))
-    if not len(kept):
-        raise DataError(
-            f"{dataset.name}: none of its photographs is left to train on; expected some outside the test "
-            "split"
-        )
-    return TrainingSet(kept, leaks, int(leaking.sum()), count_joined(kept) if found else None)
-
-
-@dataclass(frozen=True)
-class Start:
+class PreparedTraining:
     """What a training starts from.
 
     Attributes:
-        name: the weights, as they were given.
-        learned: the photographs that they know.
+        network: The network, its backbone frozen.
+        dataset: The n photographs that can be read.
+        features: Their features, float32 (n, d); (n, 0) where nothing learns from them.
+        settings: What a resumed training must share.
+        training_set: The photographs before reading, and what leaks.
+        problems: The photographs that cannot be read.
+        refusal_output: The output of the graph by which the RUN is to refuse.
     """
 
-    name: str
-    learned: TrainingRecord
-
-    def tell_splits(self, dataset: Dataset, progress: Progress = show_nothing) -> np.ndarray:
-        """The split, "train", "validation" or "", in which each photograph of a data set is known, whatever
-        its file; words (n,).
-        """
-        if not len(self.learned):
-            return np.full(len(dataset), "", dtype=object)
-        known = self.learned.recognise(dataset.table["image"].tolist(), dataset.digests, progress=progress)
-        return np.array([found.split if found else "" for found in known], dtype=object)
-
-    def describe(self) -> dict[str, int] | None:
-        """What a card says of it; None where it knows no photograph of ours."""
-        return self.learned.describe() if self.learned.total else None
+    network: Network
+    dataset: Dataset
+    features: np.ndarray
+    settings: dict[str, Any]
+    training_set: TrainingSet
+    problems: tuple[Problem, ...]
+    refusal_output: str
 
 
-def find_start(weights: str | Path) -> Start:
-    """What a training starts from, by its weights: a RUN's, or others, which know no photograph of ours."""
-    return Start(str(weights), find_training_record(weights))
-
-
-def split_or_read(
-    dataset: Dataset,
-    recipe: Recipe,
-    path: Path,
-    *,
-    resume: bool,
-    start: Start,
-    progress: Progress = show_nothing,
-) -> np.ndarray:
-    """Chooses the validation photographs and writes them to `splits.csv`, and what the RUN will know beside
-    it.
+def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
+    """Checks what can be wrong before any photograph is read.
 
     Args:
-        dataset: the n photographs to train and validate on.
-        recipe: names the share and the seed.
-        path: of `splits.csv`; to resume, what it says is taken.
-        resume: whether the training goes on.
-        start: what it starts from. What that was trained on is not drawn, and what it was validated on is
-            validation again.
-        progress: watches the photographs go by.
-
-    Returns:
-        bool (n,), True for validation: as the data give it, else drawn.
+        out: The folder of the RUN.
+        recipe: Of the training.
+        resume: Whether an unfinished training goes on.
 
     Raises:
-        DataError: the start has learned from photographs that are to judge, or from nearly all.
+        UsageError: The recipe contradicts itself, or the folder cannot be used.
     """
-    if resume and path.is_file():
-        known = pd.read_csv(path, dtype=str).set_index("image")["split"]
-        held_out = dataset.table["image"].map(known)
-        if held_out.notna().all():
-            return (held_out == "validation").to_numpy()
-    held_out = (dataset.table["split"] == "validation").to_numpy()
-    if held_out.any():
-        refuse_known(dataset.take(held_out), start, progress)
-    else:
-        held_out = draw_validation(dataset, recipe, start.tell_splits(dataset, progress))
-    table = dataset.table.assign(
-        split=np.where(held_out, "validation", "train"), group=dataset.groups, sha256=dataset.digests
-    )
-    for side in (dataset.take(held_out), dataset.take(~held_out)):
-        side.require_both_classes()
-    keep_training_record(path.with_name(LEARNED), dataset, held_out, start, progress)
-    with write_whole(path) as temporary:  # last: a resumed training takes it for a sign that all was written
-        table[["image", "label", "split", "group", "sha256"]].to_csv(temporary, index=False)
-    return held_out
-
-
-def keep_training_record(
-    path: Path, dataset: Dataset, held_out: np.ndarray, start: Start, progress: Progress = show_nothing
-) -> TrainingRecord:
-    """Writes what the RUN will know: these photographs, `held_out` bool (n,) those of validation, and what
-    its start knows.
-    """
-    images = dataset.table["image"].tolist()
-    return write_training_record(
-        path,
-        images,
-        dataset.digests,
-        held_out,
-        start=start.learned.replace_part("decoder"),
-        progress=progress,
-    )
-
-
-def refuse_known(judges: Dataset, start: Start, progress: Progress = show_nothing) -> None:
-    """Raises `DataError` where photographs that are to judge a training are among those that its start has
-    learned from.
-    """
-    known = start.tell_splits(judges, progress)
-    spent = judges.table["image"][known == "train"].tolist()
-    if spent:
-        raise DataError(
-            f"{judges.name}: {start.name} has learned from {len(spent)} of the {len(judges)} photographs "
-            f"that are to judge this training (the first: {spent[0]}); "
-            "expected others: leave these out, start from imagenet, or let `lentigo train` draw the "
-            "validation photographs"
-        )
-
-
-def draw_validation(dataset: Dataset, recipe: Recipe, known: np.ndarray) -> np.ndarray:
-    """The validation photographs, bool (n,): groups that hold what was validation before and nothing of the
-    training, and some of those that are new.
-
-    `known` is what `Start.tell_splits` says. Raises `DataError` where all photographs, but for a few, are
-    known from the training: a validation on them would flatter.
-    """
-    spent, judged = (
-        np.isin(dataset.groups, dataset.groups[known == split]) for split in ("train", "validation")
-    )
-    held_out, fresh = judged & ~spent, np.flatnonzero(~judged & ~spent)
-    some_known = bool((known != "").any())
-    if not some_known or count_groups(dataset, fresh) >= FEWEST:
-        new = dataset.take(fresh)
-        held_out[fresh] = split_validation(
-            new.malignant, dataset.groups[fresh], new.digests, recipe.validation_split, recipe.seed
-        )
-    if some_known and count_groups(dataset, np.flatnonzero(held_out)) < FEWEST:
-        raise DataError(
-            f"{dataset.name}: the start of this training has learned from {int(spent.sum())} of its "
-            f"{len(dataset)} photographs, and what is left cannot judge; "
-            f"expected photographs of {FEWEST} other lesions of each class: add them, or start from imagenet"
-        )
-    return held_out
-
-
-def count_groups(dataset: Dataset, rows: np.ndarray) -> int:
-    """The groups of the class that has fewer of them, of some photographs."""
-    return min(len(np.unique(dataset.groups[rows][dataset.malignant[rows] == label])) for label in (0, 1))
-
-
-def keep_settings(path: Path, settings: dict[str, Any]) -> None:
-    """Writes the settings of a new run; those of a resumed one must be the same."""
-    if not path.is_file():
-        return write_json(path, settings)
-    try:
-        before = parse_json(path.read_bytes())
-        if not isinstance(before, dict) or not isinstance(before.get("recipe", {}), dict):
-            raise ValueError("expected an object with a recipe")
-    except (OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: is damaged ({error}); expected what the first call wrote there: put it back, or "
-            "choose another folder"
-        ) from error
-    changed = [key for key in settings if json.loads(json.dumps(settings[key])) != before.get(key)]
-    if "recipe" in changed:
-        changed = [
-            key for key, value in settings["recipe"].items() if value != before.get("recipe", {}).get(key)
-        ]
-    if changed:
+    if (recipe.balance != "none" or recipe.diagnosis) and not recipe.finetune:
         raise UsageError(
-            f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same "
-            "call, or choose another folder"
+            "--balance source and --diagnosis are for a backbone that learns; expected a recipe with "
+            "--finetune, or leave them out"
         )
+    check_rule(recipe.operating_point)
+    check_batch(recipe.batch_size)
+    check_folder(out, resume)
+
+
+def prepare_training(
+    labelled: Dataset,
+    recipe: Recipe,
+    weights: str | Path,
+    *,
+    fp32: bool,
+    leak_policy: LeakPolicy,
+    progress: Progress,
+) -> PreparedTraining:
+    """Builds the network, keeps leaks out of the photographs and computes their features.
+
+    Args:
+        labelled: All photographs, as `load_labelled` gives them.
+        recipe: Of the training.
+        weights: Those of the backbone: a word, a file or a RUN.
+        fp32: Whether features are computed in fp32, even where bf16 is faster.
+        leak_policy: What is done about leaks.
+        progress: Watches the work.
+
+    Returns:
+        What the training starts from.
+
+    Raises:
+        DataError: The photographs cannot be used.
+        ModelError: The weights cannot be used.
+    """
+    # Built before the photographs are searched: a wrong name of weights is told at once.
+    network = build_start(recipe, weights)
+    training_set = check_training_set(labelled, leak_policy, progress)
+    dataset = training_set.dataset
+    dataset.require_both_classes()
+    settle_random(network, weights, dataset)
+    settings = {
+        "recipe": asdict(recipe),
+        "weights": name_source(weights),
+        "fp32": fp32,
+        "data_fingerprint": dataset.fingerprint,
+        "leak_policy": asdict(leak_policy),
+        **training_set.describe(),
+    }
+    if recipe.diagnosis:
+        check_diagnosis(dataset, recipe.diagnosis)
+        network = attach_diagnosis(network, seed=recipe.seed)
+    refusal_output = choose_refusal_output(recipe, weights)
+    if recipe.head_epochs or not recipe.finetune or refusal_output == "embedding":
+        features = extract_start_features(network, weights, dataset, fp32=fp32, progress=progress)
+    else:
+        features = find_readable(dataset, progress)
+    return PreparedTraining(
+        network=network,
+        dataset=dataset.take(features.readable),
+        features=features.values,
+        settings=settings,
+        training_set=training_set,
+        problems=dataset.problems + features.problems,
+        refusal_output=refusal_output,
+    )
+
+
+def make_job(
+    recipe: Recipe,
+    prepared: PreparedTraining,
+    held_out: np.ndarray,
+    out: Path,
+    *,
+    fp32: bool,
+    not_lesions: str | Path | None = None,
+    progress: Progress = show_nothing,
+) -> TrainingJob:
+    """Divides what was prepared into training and validation.
+
+    Args:
+        recipe: Of the training.
+        prepared: Network, photographs and features.
+        held_out: The photographs for validation, bool (n,); all others are learned from.
+        out: The RUN.
+        fp32: Whether the RUN is served in fp32.
+        not_lesions: A folder of pictures of other things, or None.
+        progress: Watches epochs and steps go by.
+
+    Returns:
+        The training.
+    """
+    return TrainingJob(
+        recipe=recipe,
+        network=prepared.network,
+        training=prepared.dataset.take(~held_out),
+        validation=prepared.dataset.take(held_out),
+        features=prepared.features[~held_out],
+        features_validation=prepared.features[held_out],
+        checkpoint=out / CHECKPOINTS / "state.npz",
+        fp32=fp32,
+        progress=progress,
+        refusal_output=prepared.refusal_output,
+        not_lesions=not_lesions,
+    )
+
+
+def build_start(recipe: Recipe, weights: str | Path) -> Network:
+    """Builds the network of a recipe with its backbone frozen.
+
+    Args:
+        recipe: Names the backbone, the head, its dropout and the seed.
+        weights: Those of the backbone: a word, a file or a RUN.
+
+    Returns:
+        The network, before it has learned anything.
+
+    Raises:
+        ModelError: The weights cannot be had, or are of another backbone.
+    """
+    dropouts = (recipe.dropout_1, recipe.dropout_2)
+    return start_network(find_backbone(recipe.backbone), weights, dropouts, recipe.seed, recipe.units)
+
+
+def start_training(recipe: Recipe, weights: str | Path, dataset: Dataset) -> Network:
+    """Builds the network of a recipe, as `build_start` does, and makes random weights usable.
+
+    Args:
+        recipe: Names the backbone, the head, its dropout and the seed.
+        weights: Those of the backbone: a word, a file or a RUN.
+        dataset: The photographs that it is going to learn from.
+
+    Returns:
+        The network, before it has learned anything.
+
+    Raises:
+        DataError: No photograph can be read.
+        ModelError: The weights cannot be had, or are of another backbone.
+    """
+    network = build_start(recipe, weights)
+    settle_random(network, weights, dataset)
+    return network
+
+
+def extract_start_features(
+    network: Network,
+    weights: str | Path,
+    dataset: Dataset,
+    *,
+    fp32: bool,
+    cluster: Cluster | None = None,
+    progress: Progress = show_nothing,
+) -> Features:
+    """Computes the features of a backbone that has not learned anything yet, and checks that they are usable.
+
+    Args:
+        network: As `start_training` gives it.
+        weights: Those of its backbone, for the message.
+        dataset: n photographs.
+        fp32: Whether they are computed in fp32, even where bf16 is faster.
+        cluster: The workers that compute them; None: this machine.
+        progress: Watches the photographs go by.
+
+    Returns:
+        The features, (n, d).
+
+    Raises:
+        ModelError: All photographs have the same features, or some are no numbers.
+    """
+    features = extract_features(network, dataset, fp32=fp32, cluster=cluster, progress=progress)
+    refuse_frozen_features(features, network.backbone.name, weights)
+    return features
+
+
+def start_with_features(
+    recipe: Recipe,
+    weights: str | Path,
+    dataset: Dataset,
+    *,
+    fp32: bool,
+    cluster: Cluster | None = None,
+    progress: Progress = show_nothing,
+) -> tuple[Network, Features]:
+    """Builds the network of a recipe and computes the features of its frozen backbone.
+
+    Args:
+        recipe: Names the backbone, the head, its dropout and the seed.
+        weights: Those of the backbone: a word, a file or a RUN.
+        dataset: n photographs.
+        fp32: Whether features are computed in fp32, even where bf16 is faster.
+        cluster: The workers that compute them; None: this machine.
+        progress: Watches the photographs go by.
+
+    Returns:
+        The network, and the features, (n, d).
+
+    Raises:
+        DataError: No photograph can be read.
+        ModelError: The weights cannot be had, or give unusable features.
+    """
+    network = start_training(recipe, weights, dataset)
+    features = extract_start_features(
+        network, weights, dataset, fp32=fp32, cluster=cluster, progress=progress
+    )
+    return network, features
+
+
+def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> None:
+    """Gives the batch norms of a backbone with random weights the means and variances of some photographs.
+
+    Args:
+        network: A network whose backbone is frozen.
+        weights: Those of its backbone; nothing happens unless they are "none".
+        dataset: The photographs.
+
+    Raises:
+        DataError: None of the photographs can be read.
+    """
+    if str(weights) == "none":
+        fit_batch_norms(network.feature_extractor, read_sample(dataset))
+
+
+def read_sample(dataset: Dataset) -> np.ndarray:
+    """At most 64 photographs that are spread over the data set, uint8 (n, side, side, 3)."""
+    rows = np.unique(np.linspace(0, len(dataset) - 1, MAX_NORM_IMAGES).round().astype(int))
+    images, problems = read_all(dataset.table["image"].iloc[rows])
+    if not images:
+        raise DataError(f"{dataset.name}: none of {len(rows)} photographs can be read ({problems[0].error})")
+    return np.stack([image.pixels for image in images])
+
+
+def check_diagnosis(dataset: Dataset, column: str) -> None:
+    """Raises `DataError` where a column does not name two of the seven diagnoses."""
+    if column not in dataset.table:
+        raise DataError(
+            f"{dataset.name}: has no column {column!r}; expected the column of the diagnosis: --diagnosis "
+            "COLUMN, or leave it out"
+        )
+    named = set(dataset.table[column].dropna()) & set(DIAGNOSES)
+    if len(named) < 2:
+        raise DataError(
+            f"{dataset.name}: its column {column!r} names {len(named)} of the seven diagnoses; expected two "
+            f"at least of {', '.join(DIAGNOSES)}: `lentigo data import` writes them"
+        )
+
+
+def choose_refusal_output(recipe: Recipe, weights: str | Path) -> str:
+    """Chooses the output of the graph by which a RUN tells what is no lesion.
+
+    A backbone that was fine-tuned on lesions knows little of anything else in its last layer. A frozen branch
+    of the RUN that `weights` name (its output `reference`) stays there: it is no part of its network.
+
+    Args:
+        recipe: Says whether the backbone is fine-tuned.
+        weights: Those that the backbone starts from.
+
+    Returns:
+        "embedding", or "middle" where the backbone is fine-tuned, or was by the RUN that `weights` name.
+    """
+    if recipe.finetune:
+        return "middle"
+    if not is_run(weights):
+        return "embedding"
+    output = find_bundle(weights).card.get("refusal", {}).get("output", "embedding")
+    return "embedding" if output == "embedding" else "middle"
+
+
+def needs_fp32_features(job: TrainingJob, check: PrecisionCheck | None) -> bool:
+    """Finds whether a head must learn again, on features in fp32.
+
+    Args:
+        job: The training.
+        check: How bf16 compares with fp32.
+
+    Returns:
+        True where a head has learned from features in bf16, and its backbone will be served in fp32.
+    """
+    return not job.recipe.finetune and check is not None and not check.neutral
+
+
+def extract_in_fp32(job: TrainingJob) -> TrainingJob:
+    """Computes the features of a training again, in fp32.
+
+    Args:
+        job: The training, with features in bf16.
+
+    Returns:
+        The same training on features in fp32, whose RUN is served in fp32.
+    """
+    training = extract_features(job.network, job.training, fp32=True, progress=job.progress)
+    validation = extract_features(job.network, job.validation, fp32=True, progress=job.progress)
+    return replace(job, features=training.values, features_validation=validation.values, fp32=True)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import types
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,10 +19,14 @@ from lentigo.errors import UsageError
 
 @dataclass(frozen=True)
 class Search:
-    """Where `lentigo tune` looks for a better value: from `low` to `high`, evenly in its logarithm with
-    `log`, or among `choices`.
+    """Where `lentigo tune` looks for a better value of a field.
 
-    With `whole` the field matters only where the whole network learns.
+    Attributes:
+        low: The lowest value.
+        high: The highest value.
+        log: Whether values are drawn evenly in their logarithm.
+        choices: The values to choose among, instead of a range.
+        whole: Whether the field matters only where the whole network learns.
     """
 
     low: float = 0.0
@@ -33,18 +36,20 @@ class Search:
     whole: bool = False
 
 
-def number(default, text: str, low: float = 0.0, high: float = float("inf"), search: Search | None = None):
+def number(
+    default: float, text: str, low: float = 0.0, high: float = math.inf, search: Search | None = None
+) -> Any:
     """A field with its explanation and its range, ends included, and where it is worth searching."""
     return field(default=default, metadata={"help": text, "low": low, "high": high, "search": search})
 
 
-def switch(default: bool, text: str, search: Search | None = None):
+def switch(default: bool, text: str, search: Search | None = None) -> Any:
     """A field that is on or off."""
     return field(default=default, metadata={"help": text, "search": search})
 
 
-def spread(high: float) -> Search:
-    """From 0 to a half-width or a share, for views."""
+def search_views(high: float) -> Search:
+    """Where a half-width or a probability of views is searched: from 0 up."""
     return Search(0.0, high, whole=True)
 
 
@@ -65,7 +70,7 @@ class Recipe:
     lowres_size: int = number(128, "pixels along the side of those smaller views", 32, 224)
     freeze: float = number(
         0.0,
-        "share of the network's layers, from the photograph on, that stay still while the others are "
+        "share of the network's layers, from the photograph on, that stay frozen while the others are "
         "fine-tuned",
         0,
         0.9,
@@ -86,7 +91,7 @@ class Recipe:
         0, "views an epoch while the backbone learns; 0: as many as there are training photographs", 0
     )
     warmup_epochs: float = number(
-        1.0, "epochs of linear warm-up; a cosine to zero follows", search=spread(4.0)
+        1.0, "epochs of linear warm-up; a cosine to zero follows", search=search_views(4.0)
     )
     weight_decay: float = number(
         0.0, "decoupled weight decay (AdamW)", search=Search(choices=(0.0, 1e-4, 1e-3, 1e-2, 1e-1))
@@ -110,7 +115,7 @@ class Recipe:
     )
     alpha: float = number(
         0.1,
-        "answers are uncertain unless their conformal set at this risk is exactly the label; 0: none",
+        "predictions are uncertain unless their conformal set at this alpha is exactly the label; 0: none",
         0,
         0.5,
     )
@@ -148,33 +153,37 @@ class Recipe:
     dropout_1: float = number(0.8, "dropout after the head's first layer", 0, 0.99, Search(0.0, 0.95))
     dropout_2: float = number(0.5, "dropout after the head's second layer", 0, 0.99, Search(0.0, 0.95))
     mixup: float = number(
-        0.0, "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none", 0, 10, spread(0.4)
+        0.0,
+        "views: blended in pairs, labels too, by shares from Beta(a, a); 0: none",
+        0,
+        10,
+        search_views(0.4),
     )
-    rotation: float = number(180.0, "views: degrees to either side", 0, 180, spread(180.0))
+    rotation: float = number(180.0, "views: degrees to either side", 0, 180, search_views(180.0))
     flip: bool = switch(True, "views: mirrored half of the time", Search(choices=(False, True), whole=True))
-    zoom: float = number(0.2, "views: logarithm of the scale", 0, 2, spread(0.5))
-    stretch: float = number(0.1, "views: logarithm of the stretch along an axis", 0, 1, spread(0.3))
-    shift: float = number(0.08, "views: share of the side", 0, 0.5, spread(0.2))
-    brightness: float = number(0.2, "views: logarithm of the gain", 0, 2, spread(0.5))
-    contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2, spread(0.5))
-    saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, spread(0.5))
-    tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, spread(0.2))
+    zoom: float = number(0.2, "views: logarithm of the scale", 0, 2, search_views(0.5))
+    stretch: float = number(0.1, "views: logarithm of the stretch along an axis", 0, 1, search_views(0.3))
+    shift: float = number(0.08, "views: share of the side", 0, 0.5, search_views(0.2))
+    brightness: float = number(0.2, "views: logarithm of the gain", 0, 2, search_views(0.5))
+    contrast: float = number(0.2, "views: logarithm of the gain about mid-grey", 0, 2, search_views(0.5))
+    saturation: float = number(0.2, "views: logarithm of the gain about grey", 0, 2, search_views(0.5))
+    tint: float = number(0.06, "views: logarithm of each channel's gain", 0, 1, search_views(0.2))
     corruption: float = number(
-        0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, spread(0.5)
+        0.0, "views: probability of each of blur, noise and JPEG compression", 0, 1, search_views(0.5)
     )
     resampling: float = number(
         0.0,
         "views: probability of being shrunk, to a quarter at least, and enlarged again",
         0,
         1,
-        spread(0.5),
+        search_views(0.5),
     )
     artefacts: float = number(
         0.0,
         "views: probability of each of hairs, a ruler, ink, dark corners and a coloured patch at the border",
         0,
         1,
-        spread(0.5),
+        search_views(0.5),
     )
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
     mosaic: float = number(
@@ -187,21 +196,24 @@ class Recipe:
         return (1024, 512) if self.head == "hidden" else ()
 
     def __post_init__(self) -> None:
-        for item in dataclasses.fields(self):
-            check_range(item, getattr(self, item.name))
+        for recipe_field in dataclasses.fields(self):
+            check_range(recipe_field, getattr(self, recipe_field.name))
 
 
-def check_range(item: dataclasses.Field, value: object) -> None:
-    """Raises `UsageError` for a number outside its field's range."""
-    low, high, choices = (item.metadata.get(key) for key in ("low", "high", "choices"))
+def check_range(recipe_field: dataclasses.Field[Any], value: Any) -> None:
+    """Raises `UsageError` for a value that is none of its field's choices, or outside its range."""
+    name = recipe_field.name.replace("_", "-")
+    choices = recipe_field.metadata.get("choices")
     if choices and value not in choices:
-        raise UsageError(f"{item.name.replace('_', '-')} is {value!r}; expected {' or '.join(choices)}")
-    if low is None:
+        raise UsageError(f"{name} is {value!r}; expected {' or '.join(choices)}")
+    low = recipe_field.metadata.get("low")
+    high = recipe_field.metadata.get("high")
+    if low is None or high is None:
         return
     if not math.isfinite(value):
-        raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected a finite number")
+        raise UsageError(f"{name} is {value}; expected a finite number")
     if not low <= value <= high:
-        raise UsageError(f"{item.name.replace('_', '-')} is {value}; expected {low:g} to {high:g}")
+        raise UsageError(f"{name} is {value}; expected {low:g} to {high:g}")
 
 
 SEED = Recipe(
@@ -216,28 +228,70 @@ SEED = Recipe(
 )
 BEST = Recipe()
 RECIPES = {recipe.name: recipe for recipe in (BEST, SEED)}
+FIELDS = {recipe_field.name: recipe_field for recipe_field in dataclasses.fields(Recipe)}
+TYPES = {"str": str, "int": int, "float": int | float, "bool": bool}  # a whole number may stand for any
+TYPE_WORDS = {"str": "a word", "int": "a whole number", "float": "a number", "bool": "true or false"}
 
 
-def find_recipe(name: str | Path, **changes: object) -> Recipe:
-    """A recipe by its name or from a JSON file, with changes; a change that is None is none.
+def find_recipe(name: str | Path | Recipe, **changes: Any) -> Recipe:
+    """Finds a recipe.
 
-    Raises `UsageError` for an unknown name, a file that is no recipe, or a number out of range.
+    Args:
+        name: "best", "seed", a JSON file, or a recipe.
+        **changes: Fields that are to differ; None leaves a field as it is.
+
+    Returns:
+        The recipe with those changes.
+
+    Raises:
+        UsageError: The name or a field is unknown, the file holds no recipe, or a value is out of range.
+
+    >>> find_recipe("seed", epochs=3).epochs
+    3
     """
-    found = RECIPES[str(name)] if str(name) in RECIPES else read_recipe(Path(name))
-    return dataclasses.replace(found, **{key: value for key, value in changes.items() if value is not None})
+    recipe = name if isinstance(name, Recipe) else load_recipe(name)
+    return change_recipe(recipe, changes)
 
 
-def find_head_recipe(name: str | Path, **changes: object) -> Recipe:
-    """As `find_recipe`, but the backbone stays frozen unless `finetune` is among the changes: what a recipe
-    does with the head alone is all there is.
+def find_head_recipe(name: str | Path | Recipe, **changes: Any) -> Recipe:
+    """Finds a recipe and keeps its backbone frozen: what it does with the head alone is all there is.
+
+    Args:
+        name: As for `find_recipe`.
+        **changes: Fields that are to differ; with `finetune=True` the backbone learns after all.
+
+    Returns:
+        The recipe with those changes.
+
+    Raises:
+        UsageError: As for `find_recipe`.
     """
-    found = find_recipe(name)
-    base = found if changes.get("finetune") or not found.finetune else freeze_recipe(found)
-    return dataclasses.replace(base, **{key: value for key, value in changes.items() if value is not None})
+    recipe = find_recipe(name)
+    if recipe.finetune and not changes.get("finetune"):
+        recipe = freeze_recipe(recipe)
+    return change_recipe(recipe, changes)
+
+
+def change_recipe(recipe: Recipe, changes: dict[str, Any]) -> Recipe:
+    """A recipe with other values of some fields; None leaves a field as it is."""
+    values = {}
+    for name, value in changes.items():
+        if name not in FIELDS:
+            raise UsageError(f"{name!r} is no field of a recipe; expected {suggest_field(name)}")
+        if value is not None:
+            check_type(FIELDS[name], value)
+            values[name] = value
+    return dataclasses.replace(recipe, **values)
 
 
 def freeze_recipe(recipe: Recipe) -> Recipe:
-    """The part of a recipe before the backbone learns, as a recipe.
+    """Takes the part of a recipe before the backbone learns, as a recipe.
+
+    Args:
+        recipe: That fine-tunes the backbone.
+
+    Returns:
+        The recipe of its head.
 
     >>> freeze_recipe(BEST).epochs, freeze_recipe(BEST).finetune
     (100, False)
@@ -252,9 +306,24 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
     )
 
 
+def load_recipe(name: str | Path) -> Recipe:
+    """A recipe by its name, or from a JSON file."""
+    if str(name) in RECIPES:
+        return RECIPES[str(name)]
+    return read_recipe(Path(name))
+
+
 def read_recipe(path: Path) -> Recipe:
-    """A recipe from a JSON object of its fields; those that it leaves out are as in `best`. Raises
-    `UsageError` that names what is wrong.
+    """Reads a recipe from a JSON object of its fields; those that it leaves out are as in `best`.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The recipe, named as the file unless it has a name.
+
+    Raises:
+        UsageError: There is no such file, or it holds no recipe.
     """
     if not path.is_file():
         raise UsageError(
@@ -269,28 +338,25 @@ def read_recipe(path: Path) -> Recipe:
         ) from error
     if not isinstance(entries, dict):
         raise UsageError(f"{path}: holds no JSON object; expected the fields of a recipe and their values")
-    known = {item.name: item for item in dataclasses.fields(Recipe)}
-    for name, value in entries.items():
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise UsageError(
-                f"{path}: {name!r} is no field of a recipe; expected {near[0] if near else ', '.join(known)}"
-            )
-        check_type(path, known[name], value)
     try:
+        for name, value in entries.items():
+            if name not in FIELDS:
+                raise UsageError(f"{name!r} is no field of a recipe; expected {suggest_field(name)}")
+            check_type(FIELDS[name], value)
         return Recipe(**{"name": path.stem, **entries})
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from error
 
 
-def check_type(path: Path, item: dataclasses.Field, value: Any) -> None:
-    """Raises `UsageError` for a value of another type than its field's; a whole number may stand for any
-    number.
-    """
-    kinds = {"str": str, "int": int, "float": int | float, "bool": bool}
-    kind: type | types.UnionType = kinds[item.type]
-    if not isinstance(value, kind) or (isinstance(value, bool) and item.type != "bool"):
-        raise UsageError(
-            f"{path}: {item.name} is {value!r}; expected "
-            f"{'true or false' if item.type == 'bool' else {'str': 'a word', 'int': 'a whole number', 'float': 'a number'}[item.type]}"
-        )
+def suggest_field(name: str) -> str:
+    """The field whose name is nearest to an unknown one, or all fields."""
+    nearest = difflib.get_close_matches(name, FIELDS, n=1)
+    return nearest[0] if nearest else ", ".join(FIELDS)
+
+
+def check_type(recipe_field: dataclasses.Field[Any], value: Any) -> None:
+    """Raises `UsageError` for a value of another type than its field's."""
+    kind = str(recipe_field.type)
+    is_misplaced_bool = isinstance(value, bool) and kind != "bool"  # a bool is an int to Python
+    if not isinstance(value, TYPES[kind]) or is_misplaced_bool:
+        raise UsageError(f"{recipe_field.name} is {value!r}; expected {TYPE_WORDS[kind]}")

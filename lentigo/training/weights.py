@@ -1,17 +1,28 @@
-"""Where a backbone's weights are to be had: a folder of files, else Keras' own."""
+"""The weights that a backbone starts from: where they are to be had, and by what name a card records them."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError, UsageError
+from lentigo.models.bundle import find_bundle
 from lentigo.models.networks.backbones import Backbone
 
 
 def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
-    """The file `NAME*.h5` of a folder, whatever the case, else "imagenet": Keras' cache, or its download.
+    """Finds the weights of a backbone in a folder.
 
-    Raises `ModelError` where several files fit, `UsageError` where there is no such folder.
+    Args:
+        backbone: An entry of the backbone table.
+        folder: Holds files named `NAME*.h5`, in any case; None for Keras' own weights.
+
+    Returns:
+        The file, or "imagenet" where there is none: Keras' cache, or its download.
+
+    Raises:
+        ModelError: Several files fit.
+        UsageError: There is no such folder.
     """
     if folder is None:
         return "imagenet"
@@ -19,14 +30,28 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
         raise UsageError(
             f"{folder}: no such folder; expected one with weight files such as {backbone.name}.weights.h5"
         )
-    found = sorted(
-        path
-        for path in Path(folder).iterdir()
-        if path.suffix == ".h5" and path.name.lower().startswith(backbone.name)
-    )
+    found = []
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix == ".h5" and path.name.lower().startswith(backbone.name):
+            found.append(path)
     if len(found) > 1:
-        raise ModelError(
-            f"{folder}: {', '.join(path.name for path in found)} are all for {backbone.name}; expected one: "
-            "move the others away"
-        )
+        names = ", ".join(path.name for path in found)
+        raise ModelError(f"{folder}: {names} are all for {backbone.name}; expected one: move the others away")
     return found[0] if found else "imagenet"
+
+
+def name_source(weights: str | Path) -> str:
+    """Names the source of a backbone's weights for a card.
+
+    Args:
+        weights: A word, a file, or a RUN.
+
+    Returns:
+        The word, the file's name with the start of its hash, or the RUN's name.
+    """
+    path = Path(weights)
+    if str(weights) == "bundled" or path.is_dir():
+        return find_bundle(weights).name
+    if path.is_file():
+        return f"{path.name}@{hash_file(path)[:16]}"
+    return str(weights)

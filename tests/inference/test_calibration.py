@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from lentigo.errors import ModelError
 from lentigo.inference.calibration import Calibration, explain_calibration, read_calibration, sigmoid
-from lentigo.training.calibration_fit import fit_beta, fit_calibration, fit_isotonic, fit_platt
+from lentigo.training.calibration.calibration_fit import fit_beta, fit_calibration, fit_isotonic, fit_platt
 
 
 def draw(n, distort=lambda logits: logits, seed=0):

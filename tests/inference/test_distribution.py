@@ -16,16 +16,17 @@ from lentigo.images.problems import Problem
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import build_network
-from lentigo.training.features import Featuring, extract_features
+from lentigo.training.features import FeatureExtraction, extract_features
 from lentigo.training.recipes import find_head_recipe
-from lentigo.training.selection.comparison import Scoring, Unit
-from lentigo.training.selection.tuning import Plan, check_reach
+from lentigo.training.selection.comparison import Unit, UnitScorer
+from lentigo.training.selection.fold_evaluation import FeaturedDataset
+from lentigo.training.selection.tuning import Plan, check_storage
 
 
 def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesions, weight_file, bad):
     network = build_network(BACKBONES["mobilenetv3small"], weight_file("mobilenetv3small"))
     dataset = load_dataset(synthetic_lesions)
-    describe = Featuring(to_onnx(network.feature_extractor).SerializeToString(), True).open(1)
+    describe = FeatureExtraction(to_onnx(network.trunk).SerializeToString(), True).open(1)
     *answers, problem = describe([*dataset.table["image"][:6], str(bad)])
     assert isinstance(problem, Problem) and [digest for digest, _ in answers] == dataset.digests[:6]
     here = extract_features(network, dataset.take(np.arange(6)), fp32=True)
@@ -35,7 +36,7 @@ def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesion
 def test_a_unit_has_the_score_that_it_has_here(synthetic_lesions, tmp_path):
     dataset = load_dataset(synthetic_lesions)
     features = np.random.default_rng(0).normal(size=(len(dataset), 8)).astype(np.float32)
-    scoring = Scoring(dataset, features, "none", True, tmp_path / "work")
+    scoring = UnitScorer(FeaturedDataset(dataset, features, "none", True), tmp_path / "work")
     unit = Unit(find_head_recipe("best", epochs=2), np.arange(len(dataset)) % 3 == 0)
     (there,), here = scoring.open(1)([unit]), scoring.score(unit)
     assert there.auroc == pytest.approx(here.auroc) and there.loss == pytest.approx(here.loss, rel=1e-4)
@@ -44,9 +45,9 @@ def test_a_unit_has_the_score_that_it_has_here(synthetic_lesions, tmp_path):
 def test_several_machines_need_a_database_for_a_study():
     recipe = find_head_recipe("best")
     with pytest.raises(UsageError, match="--storage postgresql"):
-        check_reach(Plan(recipe), Cluster("head:6379", 4, shared=False))
-    check_reach(Plan(recipe), Cluster("local", 4, shared=True))
-    check_reach(Plan(recipe, storage="postgresql://host/trials"), Cluster("head:6379", 4, shared=False))
+        check_storage(Plan(recipe), Cluster("head:6379", 4, shared=False))
+    check_storage(Plan(recipe), Cluster("local", 4, shared=True))
+    check_storage(Plan(recipe, storage="postgresql://host/trials"), Cluster("head:6379", 4, shared=False))
 
 
 @pytest.mark.check

@@ -7,7 +7,7 @@ from lentigo.errors import ModelError, UsageError
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE
-from lentigo.training.calibration_fit import fit_reference
+from lentigo.training.calibration.reference_fit import fit_reference
 
 RNG = np.random.default_rng(0)
 MIX = RNG.normal(size=(6, 6))

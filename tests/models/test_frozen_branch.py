@@ -9,7 +9,7 @@ from lentigo.inference.refusal import PART_SIZES, load_reference
 from lentigo.models.bundle import BUNDLED, open_bundle
 from lentigo.models.graphs.frozen_branch import OUTPUT, add_branch
 from lentigo.models.runtime import Session
-from lentigo.training.calibration_fit import fit_reference
+from lentigo.training.calibration.reference_fit import fit_reference
 
 RNG = np.random.default_rng(3)
 

@@ -10,10 +10,9 @@ from lentigo.training.loop.augmentation import (
     augment_image,
     augment_pair,
     bleach_lesion,
-    lay_mosaics,
-    mix_views,
     view_generator,
 )
+from lentigo.training.loop.mixing import lay_mosaics, mix_views
 
 PHOTO = draw_synthetic_lesion("malignant", 3).image
 NONE = Augmentation(*[0.0] * 11)

@@ -10,8 +10,7 @@ from lentigo.inference.performance.costs import Cost
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.training.heads import Score
 from lentigo.training.recipes import find_head_recipe
-from lentigo.training.selection import comparison
-from lentigo.training.selection.charts import draw_tradeoff
+from lentigo.training.selection import backbone_costs, comparison
 from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
 from lentigo.training.selection.ranking import rank_backbones
 
@@ -177,7 +176,7 @@ def test_one_training_has_no_interval_and_is_drawn(tmp_path):
     cost = Cost(4_000_000, 300_000_000, 9.0, 6.0, None, 16.0, "f32")
     ranking = rank_backbones({"a": [make_score(0.9)], "b": [make_score(0.8)]}, {"a": cost, "b": cost}, 0.25)
     assert ranking.to_json()["backbones"][1]["behind"]["p_adjusted"] is None
-    assert draw_tradeoff(ranking.ranked, tmp_path / "figure.png").is_file()
+    assert ranking.save(tmp_path).is_file()
 
 
 def test_a_name_that_is_unknown_is_refused():
@@ -198,7 +197,7 @@ def test_the_whole_network_is_compared_on_one_split_a_seed(synthetic_lesions, we
 @pytest.mark.check
 @pytest.mark.parametrize("name", BACKBONES)
 def test_the_cost_of_each_backbone_is_measured_without_weights(name, tmp_path):
-    cost = comparison.measure_costs([BACKBONES[name]], tmp_path)[name]
+    cost = backbone_costs.measure_costs([BACKBONES[name]], tmp_path)[name]
     assert (
         cost.multiplications > 50e6
         and cost.parameters > 1e6
@@ -208,7 +207,7 @@ def test_the_cost_of_each_backbone_is_measured_without_weights(name, tmp_path):
 
 
 def test_a_cost_is_measured_once_on_a_machine(tmp_path, monkeypatch):
-    first = comparison.measure_costs([BACKBONES["mobilenetv3small"]], tmp_path)
+    first = backbone_costs.measure_costs([BACKBONES["mobilenetv3small"]], tmp_path)
     assert first["mobilenetv3small"].multiplications == pytest.approx(58e6, rel=0.1)
-    monkeypatch.setattr(comparison, "measure_backbone", None)
-    assert comparison.measure_costs([BACKBONES["mobilenetv3small"]], tmp_path) == first
+    monkeypatch.setattr(backbone_costs, "measure_backbone", None)
+    assert backbone_costs.measure_costs([BACKBONES["mobilenetv3small"]], tmp_path) == first

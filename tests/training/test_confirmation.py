@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from lentigo.datasets.dataset import Dataset
-from lentigo.training.selection.confirmation import measure_auroc, weigh_answers
+from lentigo.training.selection.confirmation import compare_logits, measure_auroc
 
 
 @pytest.fixture
@@ -34,7 +34,7 @@ def test_the_auroc_is_that_of_scikit_learn(reserve):
 
 
 def test_a_better_recipe_gains_and_the_interval_holds_the_gain(reserve):
-    found = weigh_answers(answer(reserve, 0.5, 0), answer(reserve, 2.0, 1), reserve)
+    found = compare_logits(answer(reserve, 0.5, 0), answer(reserve, 2.0, 1), reserve)
     assert (
         found.gain.ci[0] < found.gain.mean < found.gain.ci[1]
         and found.gain.ci[0] > 0.1
@@ -43,11 +43,11 @@ def test_a_better_recipe_gains_and_the_interval_holds_the_gain(reserve):
 
 
 def test_two_recipes_that_are_alike_differ_by_chance(reserve):
-    found = weigh_answers(answer(reserve, 1.0, 0), answer(reserve, 1.0, 1), reserve)
+    found = compare_logits(answer(reserve, 1.0, 0), answer(reserve, 1.0, 1), reserve)
     assert found.gain.ci[0] < 0 < found.gain.ci[1] and found.gain.p > 0.05
 
 
 def test_the_same_answers_gain_nothing(reserve):
     answers = answer(reserve, 1.0, 0)
-    found = weigh_answers(answers, answers, reserve)
+    found = compare_logits(answers, answers, reserve)
     assert (found.gain.mean, found.gain.ci, found.gain.p) == (0.0, (0.0, 0.0), 1.0)

@@ -14,7 +14,7 @@ import pytest
 from lentigo.errors import UsageError
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
-from lentigo.training.heads import Sample, answer_head, train_head
+from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 from lentigo.training.loop.devices import count_devices, use_devices
 from lentigo.training.recipes import find_head_recipe
 
@@ -25,13 +25,13 @@ with_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="J
 def draw_sample(n=128):
     rng = np.random.default_rng(0)
     features = rng.normal(size=(n, 16)).astype(np.float32)
-    return Sample(features, (features[:, 0] > 0).astype(int))
+    return LabelledFeatures(features, (features[:, 0] > 0).astype(int))
 
 
 def learn(sample):
     """Logits of a head that has learned from three quarters of a sample."""
     held_out = np.arange(len(sample.malignant)) % 4 == 0
-    return answer_head(train_head(RECIPE, sample, held_out)[0], sample.features)
+    return predict_logits(train_head(RECIPE, sample, held_out)[0], sample.features)
 
 
 def run_jax(code, devices=4):

@@ -19,9 +19,9 @@ from lentigo.models.networks.network import build_network, join_heads, open_netw
 from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session
 from lentigo.models.training_record import read_training_record
-from lentigo.training import calibration_fit as calibration_module
-from lentigo.training.calibration_fit import fit_platt
-from lentigo.training.heads import Sample, answer_head, train_head
+from lentigo.training.calibration import calibration_fit as calibration_module
+from lentigo.training.calibration.calibration_fit import fit_platt
+from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 from lentigo.training.recipes import find_head_recipe
 from lentigo.training.selection.ensemble import train_folds
 from lentigo.training.selection.folds import assign_folds, gather_pool
@@ -36,7 +36,7 @@ def ensemble(synthetic_lesions, weight_file, tmp_path_factory):
     """
     out = tmp_path_factory.mktemp("ensemble") / "run"
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(calibration_module, "FEWEST", 3)
+        patch.setattr(calibration_module, "MIN_PER_CLASS", 3)
         return out, train_folds(
             synthetic_lesions, out, RECIPE, folds=3, weights=weight_file("mobilenetv3small")
         )
@@ -189,11 +189,11 @@ def test_the_mean_of_heads_is_calibrated_by_photographs_that_no_head_has_seen():
     features = (rng.normal(0, 1, (5900, 60)) + signal).astype(np.float32)
     training, validation, fresh = slice(0, 300), slice(300, 900), slice(900, 5900)
     recipe = find_head_recipe("seed", backbone="mobilenetv2", epochs=30)
-    sample = Sample(features[training], malignant[training])
+    sample = LabelledFeatures(features[training], malignant[training])
     logits = np.zeros(5900)
     for fold in range(3):
         head, _ = train_head(recipe, sample, np.arange(300) % 3 == fold)
-        logits += answer_head(head, features) / 3
+        logits += predict_logits(head, features) / 3
     groups = np.arange(5000)
     before = measure_calibration(malignant[fresh], expit(logits[fresh]), groups)
     probability = fit_platt(logits[validation], malignant[validation]).apply(logits[fresh])
@@ -261,11 +261,11 @@ def test_a_training_of_folds_that_was_stopped_goes_on(
 
     seen, original = [], module.train_head
 
-    def stop(*words, **more):
+    def stop(*words):
         if len(seen) == 2:
             raise KeyboardInterrupt
-        seen.append(more["prefix"])
-        return original(*words, **more)
+        seen.append(words[-1])
+        return original(*words)
 
     monkeypatch.setattr(module, "train_head", stop)
     options = {"folds": 3, "weights": weight_file("mobilenetv3small")}

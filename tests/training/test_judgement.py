@@ -6,8 +6,9 @@ import pytest
 from lentigo.datasets.manifests import load_dataset
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import draft_bundle, open_bundle
-from lentigo.training.judgement import judge_network, measure_images
-from lentigo.training.precision_check import PrecisionCheck
+from lentigo.training.calibration.decisions import fit_decisions
+from lentigo.training.calibration.graph_outputs import measure_images
+from lentigo.training.calibration.precision_check import PrecisionCheck
 from lentigo.training.recipes import find_recipe
 
 IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
@@ -20,7 +21,7 @@ def judged(toy_run, synthetic_lesions, tmp_path):
     dataset = load_dataset(synthetic_lesions)
     measured = measure_images(folder / "model.onnx", IN_F32, dataset, "embedding", tta=True)
     recipe = find_recipe("best", operating_point="sensitivity=0.95")
-    entries = judge_network(folder, recipe, IN_F32, (measured.points, measured.malignant), measured)
+    entries = fit_decisions(folder, recipe, IN_F32, (measured.points, measured.malignant), measured)
     card = {
         name: value for name, value in open_bundle(folder).card.items() if name not in ("files", "format")
     }

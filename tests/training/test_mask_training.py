@@ -14,9 +14,9 @@ from lentigo.inference.prediction import predict
 from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
 from lentigo.models.training_record import forget_everything, read_training_record
-from lentigo.training.masks.mask_training import hold_out, train_masks
-from lentigo.training.preparation import LeakPolicy
+from lentigo.training.masks.mask_training import choose_validation, train_masks
 from lentigo.training.recipes import find_recipe
+from lentigo.training.training_set import LeakPolicy
 
 QUICK = find_recipe(
     "seed",
@@ -291,7 +291,9 @@ def test_the_run_knows_what_its_decoder_has_learned_from(extended, run, bare):
 def test_no_patient_stands_on_both_sides(synthetic_lesions):
     masks = load_masks(synthetic_lesions)
     sides = (
-        pd.Series(hold_out(masks, QUICK, forget_everything())).groupby(masks.table["patient_id"]).nunique()
+        pd.Series(choose_validation(masks, QUICK, forget_everything()))
+        .groupby(masks.table["patient_id"])
+        .nunique()
     )
     assert (sides == 1).all()
 
@@ -300,13 +302,13 @@ def test_a_given_split_is_kept(synthetic_lesions):
     masks = load_masks(synthetic_lesions)
     first = masks.table.index < 9
     given = dataclasses.replace(masks, table=masks.table.assign(split=np.where(first, "validation", "train")))
-    assert hold_out(given, QUICK, forget_everything()).tolist() == first.tolist()
+    assert choose_validation(given, QUICK, forget_everything()).tolist() == first.tolist()
 
 
 def test_one_group_is_too_few(synthetic_lesions):
     masks = load_masks(synthetic_lesions)
     with pytest.raises(DataError, match=r"of one group .* expected two at least"):
-        hold_out(masks.take(np.array([0])), QUICK, forget_everything())
+        choose_validation(masks.take(np.array([0])), QUICK, forget_everything())
 
 
 def test_a_split_that_leaks_is_refused(bare, tmp_path):

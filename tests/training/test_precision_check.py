@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from lentigo.datasets.manifests import load_dataset
-from lentigo.training import precision_check as precision
-from lentigo.training.precision_check import compare_logits, measure_served
+from lentigo.training.calibration import precision_check as precision
+from lentigo.training.calibration.precision_check import compare_logits, measure_served
 
 LOGITS, MALIGNANT = np.linspace(-3, 3, 1000), (np.arange(1000) % 7 < np.linspace(0, 7, 1000)).astype(int)
 

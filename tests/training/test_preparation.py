@@ -17,17 +17,10 @@ from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.contamination import find_contamination
 from lentigo.models.bundle import open_bundle
-from lentigo.training.preparation import (
-    FEWEST,
-    LeakPolicy,
-    check_training_set,
-    draw_validation,
-    find_start,
-    load_labelled,
-    refuse_known,
-)
 from lentigo.training.recipes import SEED, find_recipe
 from lentigo.training.trainer import train
+from lentigo.training.training_set import LeakPolicy, check_training_set, load_labelled
+from lentigo.training.validation import MIN_NEW_GROUPS, draw_validation, find_start, refuse_learned
 
 ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 
@@ -264,7 +257,7 @@ def test_nothing_left_to_judge_by_is_an_error(synthetic_lesions):
     dataset = load_labelled(synthetic_lesions)
     with pytest.raises(
         DataError,
-        match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{FEWEST} other lesions "
+        match=rf"has learned from {len(dataset)} of its {len(dataset)} photographs.*{MIN_NEW_GROUPS} other lesions "
         r"of each class: add them, or start from imagenet",
     ):
         draw_validation(dataset, SEED, know(dataset, lambda row: "train"))
@@ -273,7 +266,7 @@ def test_nothing_left_to_judge_by_is_an_error(synthetic_lesions):
 def test_a_start_knows_the_photographs_of_its_run_and_other_weights_know_none(run, tmp_path):
     table = pd.read_csv(run / "splits.csv")
     start = find_start(run)
-    assert start.tell_splits(Dataset("own", table)).tolist() == table["split"].tolist()
+    assert start.find_splits(Dataset("own", table)).tolist() == table["split"].tolist()
     assert start.describe() == {"photographs": len(table), "not_known": 0}
     assert (
         find_start("imagenet").describe() is None
@@ -285,14 +278,14 @@ def test_judges_that_the_start_has_learned_from_are_refused(run, tmp_path):
     table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
     for side in ("train", "validation"):
         table[table["split"] == side][["image", "label"]].to_csv(tmp_path / f"{side}.csv", index=False)
-    refuse_known(load_dataset(tmp_path / "validation.csv"), find_start(run))
-    refuse_known(load_dataset(tmp_path / "train.csv"), find_start("imagenet"))
+    refuse_learned(load_dataset(tmp_path / "validation.csv"), find_start(run))
+    refuse_learned(load_dataset(tmp_path / "train.csv"), find_start("imagenet"))
     with pytest.raises(
         DataError,
         match=r"has learned from (\d+) of the \1 photographs that are to judge this training.*expected "
         r"others",
     ):
-        refuse_known(load_dataset(tmp_path / "train.csv"), find_start(run))
+        refuse_learned(load_dataset(tmp_path / "train.csv"), find_start(run))
 
 
 @pytest.mark.parametrize("suffix", [".jpg", ".webp"])
@@ -302,13 +295,13 @@ def test_judges_that_were_saved_again_are_refused(run, tmp_path, suffix):
         write_again(table[table["split"] == "train"].drop(columns="split"), tmp_path / "again", suffix)
     )
     with pytest.raises(DataError, match=r"has learned from (\d+) of the \1 photographs that are to judge"):
-        refuse_known(judges, find_start(run))
+        refuse_learned(judges, find_start(run))
 
 
 def test_validation_is_not_drawn_from_what_the_start_knows_in_other_files(run, tmp_path):
     table = pd.read_csv(run / "splits.csv")[["image", "label", "split"]]
     dataset = load_labelled(write_again(table.drop(columns="split"), tmp_path / "again", ".webp"))
-    held_out = draw_validation(dataset, SEED, find_start(run).tell_splits(dataset))
+    held_out = draw_validation(dataset, SEED, find_start(run).find_splits(dataset))
     assert set(table["split"][held_out]) == {"validation"}
 
 
@@ -343,7 +336,7 @@ def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
     for folder in (second, packed):
         start, taken = find_start(folder), Dataset("gone", gone[["image", "label"]])
         assert (
-            start.tell_splits(
+            start.find_splits(
                 load_dataset(
                     write_again(gone[["image", "label"]], tmp_path / f"again_{folder.name}", ".webp")
                 )
@@ -352,5 +345,5 @@ def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
         )
         assert len(start.learned) == len(table) and "learned.npz" in open_bundle(folder).card["files"]
         with pytest.raises(DataError, match="has learned from 6 of the 6"):
-            refuse_known(taken, start)
+            refuse_learned(taken, start)
     assert len(find_contamination(open_bundle(second), Dataset("gone", gone[["image", "label"]])).images) == 6

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lentigo.errors import ModelError, UsageError
-from lentigo.training.heads import Sample, score_head, score_logits
+from lentigo.training.heads import LabelledFeatures, score_head, score_logits
 from lentigo.training.loop.stages import order_rows
 from lentigo.training.recipes import find_head_recipe, find_recipe
 
@@ -19,7 +19,7 @@ def sample():
     malignant = np.arange(60) % 2
     features = np.random.default_rng(0).normal(0, 1, (60, 8)).astype(np.float32)
     features[:, 0] += malignant
-    return Sample(features, malignant)
+    return LabelledFeatures(features, malignant)
 
 
 @pytest.mark.parametrize("n", [1, 16, 17, 31, 32, 33, 49])

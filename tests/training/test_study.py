@@ -14,7 +14,7 @@ from lentigo.training.selection.study import (
     ERROR,
     FOLDS,
     WORKER,
-    Place,
+    StudyAddress,
     advance_study,
     begin_study,
     count_finished,
@@ -39,7 +39,7 @@ def measure(recipe, watch):
 
 @pytest.fixture
 def place(tmp_path):
-    return Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
+    return StudyAddress(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
 
 
 def run(place, count, measure=measure):
@@ -83,8 +83,8 @@ def test_better_recipes_are_found(place):
 
 
 def test_the_same_trials_follow_whether_the_study_was_stopped_or_not(tmp_path):
-    whole = run(Place(f"sqlite:///{tmp_path / 'whole.db'}", "toy"), 14)
-    parted = Place(f"sqlite:///{tmp_path / 'parted.db'}", "toy")
+    whole = run(StudyAddress(f"sqlite:///{tmp_path / 'whole.db'}", "toy"), 14)
+    parted = StudyAddress(f"sqlite:///{tmp_path / 'parted.db'}", "toy")
     for count in (3, 11, 14):
         stopped = run(parted, count)
     assert [trial.params for trial in whole] == [trial.params for trial in stopped]
@@ -148,21 +148,21 @@ def test_the_field_that_decides_is_the_most_important(place):
 @pytest.mark.parametrize("address", ["trials.db", "nosql://here/there", "sqlite:/"])
 def test_what_is_no_address_is_refused(address):
     with pytest.raises(UsageError, match="is no address of a database"):
-        open_study(Place(address, "toy"))
+        open_study(StudyAddress(address, "toy"))
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password():
     with pytest.raises(
         StoreError, match=r"postgresql://me:\*\*\*@127.0.0.1:1/trials: does not answer"
     ) as failure:
-        open_study(Place("postgresql://me:secret@127.0.0.1:1/trials", "toy"))
+        open_study(StudyAddress("postgresql://me:secret@127.0.0.1:1/trials", "toy"))
     assert "secret" not in str(failure.value)
 
 
 def test_a_file_that_is_no_database_is_named(tmp_path):
     (tmp_path / "trials.db").write_bytes(b"no database" * 100)
     with pytest.raises(StoreError, match=r"trials.db: does not answer"):
-        open_study(Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy"))
+        open_study(StudyAddress(f"sqlite:///{tmp_path / 'trials.db'}", "toy"))
 
 
 def test_an_error_without_words_is_still_one_line():

@@ -21,12 +21,14 @@ from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session
-from lentigo.training import trainer
-from lentigo.training.judgement import choose_output
-from lentigo.training.precision_check import PrecisionCheck
-from lentigo.training.preparation import LeakPolicy, keep_settings
+from lentigo.training import preparation, trainer
+from lentigo.training.calibration.precision_check import PrecisionCheck
+from lentigo.training.heads import weigh_classes
+from lentigo.training.preparation import choose_refusal_output
 from lentigo.training.recipes import find_recipe
+from lentigo.training.run_folder import keep_settings
 from lentigo.training.trainer import train
+from lentigo.training.training_set import LeakPolicy
 
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
 
@@ -170,9 +172,9 @@ def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(
     run = train(synthetic_lesions, tmp_path / "run", head, weights="bundled").bundle
     assert run.card["refusal"]["output"] == "middle"
     assert [
-        choose_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")
+        choose_refusal_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")
     ] == ["middle", "middle", *["embedding"] * 3]
-    assert choose_output(find_recipe("best"), plain) == "middle"
+    assert choose_refusal_output(find_recipe("best"), plain) == "middle"
 
 
 @pytest.mark.parametrize(
@@ -267,13 +269,11 @@ def test_a_patient_on_both_sides_is_refused(synthetic_lesions, tmp_path):
 
 
 def test_class_weights_balance_the_classes():
-    from lentigo.training.trainer import weigh
-
     malignant = np.array([0, 0, 0, 1])
-    weights = weigh(malignant, find_recipe("best", class_weights=True))
+    weights = weigh_classes(malignant, find_recipe("best", class_weights=True))
     assert weights[malignant == 1].sum() == pytest.approx(weights[malignant == 0].sum())
     assert weights.mean() == pytest.approx(1)
-    assert (weigh(malignant, find_recipe("best")) == 1).all()
+    assert (weigh_classes(malignant, find_recipe("best")) == 1).all()
 
 
 def test_the_graph_says_what_to_do_with_its_logit(run):
@@ -287,9 +287,9 @@ def test_the_graph_says_what_to_do_with_its_logit(run):
 @pytest.fixture
 def noisy_bf16(monkeypatch):
     """A processor whose bf16 shuffles the features of a trunk, and a check that finds this out."""
-    original = trainer.extract_features
+    original = preparation.extract_features
 
-    def extract(network, dataset, *, fp32=False, progress):
+    def extract(network, dataset, *, fp32=False, cluster=None, progress):
         features = original(network, dataset, fp32=True, progress=progress)
         if fp32:
             return features
@@ -297,7 +297,7 @@ def noisy_bf16(monkeypatch):
         return replace(features, values=(features.values + noise).astype(np.float32))
 
     failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
-    monkeypatch.setattr(trainer, "extract_features", extract)
+    monkeypatch.setattr(preparation, "extract_features", extract)
     monkeypatch.setattr(trainer, "check_precision", lambda *_, fp32: None if fp32 else failed)
 
 

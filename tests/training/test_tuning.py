@@ -12,16 +12,10 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.features import Features
 from lentigo.training.recipes import find_head_recipe, find_recipe
-from lentigo.training.selection.study import Place, open_study
-from lentigo.training.selection.tuning import (
-    FoldEvaluator,
-    Plan,
-    choose_best,
-    run_trials,
-    set_apart,
-    tabulate,
-    tune,
-)
+from lentigo.training.selection.fold_evaluation import FoldEvaluator
+from lentigo.training.selection.study import StudyAddress, open_study
+from lentigo.training.selection.trials import choose_best, run_trials, tabulate
+from lentigo.training.selection.tuning import Plan, set_apart, tune
 
 RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")
@@ -79,22 +73,24 @@ def test_no_patient_is_searched_on_and_confirmed_on(synthetic_lesions):
     dataset = load_dataset(synthetic_lesions)
     n = len(dataset)
     features = Features(np.arange(n, dtype=np.float32)[:, None], np.ones(n, bool), ())
-    held, reserve = set_apart(dataset, features, Plan(RECIPE, folds=3), Path("work"))
-    patients = [set(side.dataset.table["patient_id"]) for side in (held, reserve)]
-    assert not patients[0] & patients[1] and len(held.dataset) + len(reserve.dataset) == n
-    assert len(reserve.dataset) == pytest.approx(0.2 * n, abs=2) and set(reserve.dataset.malignant) == {0, 1}
-    assert set(held.folds) == {0, 1, 2}
+    evaluator, reserve = set_apart(dataset, features, Plan(RECIPE, folds=3), Path("work"))
+    searched = evaluator.photographs.dataset
+    assert not set(searched.table["patient_id"]) & set(reserve.dataset.table["patient_id"])
+    assert len(searched) + len(reserve.dataset) == n
+    assert len(reserve.dataset) == pytest.approx(0.2 * n, abs=2)
+    assert set(reserve.dataset.malignant) == {0, 1}
+    assert set(evaluator.folds) == {0, 1, 2}
 
 
 def test_features_stay_with_their_photographs_where_some_cannot_be_read(synthetic_lesions):
     dataset = load_dataset(synthetic_lesions)
     readable = np.arange(len(dataset)) % 7 != 3
     features = Features(np.flatnonzero(readable).astype(np.float32)[:, None], readable, ())
-    for side in set_apart(dataset, features, Plan(RECIPE, folds=2), Path("work")):
-        assert (
-            dataset.table["image"].iloc[side.features[:, 0].astype(int)].tolist()
-            == side.dataset.table["image"].tolist()
-        )
+    evaluator, reserve = set_apart(dataset, features, Plan(RECIPE, folds=2), Path("work"))
+    for photographs in (evaluator.photographs, reserve):
+        rows = photographs.features[:, 0].astype(int)
+        expected = dataset.table["image"].iloc[rows].tolist()
+        assert photographs.dataset.table["image"].tolist() == expected
 
 
 def test_a_pruned_trial_has_the_auroc_of_the_folds_that_were_measured(tmp_path):
@@ -106,7 +102,7 @@ def test_a_pruned_trial_has_the_auroc_of_the_folds_that_were_measured(tmp_path):
             watch(fold, auroc)
         return aurocs
 
-    place = Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
+    place = StudyAddress(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
     run_trials(place, RECIPE, measure, 20, lambda items, **_: items)
     table = tabulate(open_study(place), {"dropout_1": None})
     pruned = table[table["state"] == "pruned"]
@@ -139,7 +135,7 @@ def test_the_answer_is_files_and_figures(finished):
 def test_the_same_call_does_nothing_again(finished, synthetic_lesions, plan, monkeypatch):
     out, before = finished
     monkeypatch.setattr(FoldEvaluator, "measure", None)
-    monkeypatch.setattr(FoldEvaluator, "answer", None)
+    monkeypatch.setattr(FoldEvaluator, "predict", None)
     again = tune(synthetic_lesions, out, plan)
     pd.testing.assert_frame_equal(again.table, before.table)
     assert again.confirmation == before.confirmation
@@ -164,7 +160,7 @@ def test_a_default_recipe_that_fails_is_an_error_with_the_reason(tmp_path):
     def fail(recipe, watch):
         raise ValueError("no number")
 
-    place = Place(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
+    place = StudyAddress(f"sqlite:///{tmp_path / 'trials.db'}", "toy")
     run_trials(place, RECIPE, fail, 2, lambda items, **_: items)
     with pytest.raises(ModelError, match=r"0 of 2 trials are complete.*ValueError: no number"):
         choose_best(open_study(place))
@@ -218,6 +214,6 @@ def test_a_study_in_postgresql_goes_on_as_one_in_a_file(database, tmp_path):
     drawn = []
     for address in (database, f"sqlite:///{tmp_path / 'trials.db'}"):
         for count in (3, 6):
-            run_trials(Place(address, "toy"), RECIPE, measure, count, lambda items, **_: items)
-        drawn.append([trial.params for trial in open_study(Place(address, "toy")).get_trials()])
+            run_trials(StudyAddress(address, "toy"), RECIPE, measure, count, lambda items, **_: items)
+        drawn.append([trial.params for trial in open_study(StudyAddress(address, "toy")).get_trials()])
     assert len(drawn[0]) == 6 and drawn[0] == drawn[1]

@@ -6,6 +6,7 @@ import json
 import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -16,56 +17,108 @@ from lentigo.models.networks.deep_learning import keras
 
 @dataclass
 class Progression:
-    """How far a run has come: `stage` and finished `epoch` within it, the best epoch so far, and the
-    history.
+    """How far a training has come.
+
+    Attributes:
+        stage: The number of the stage, from 0.
+        epoch: Finished epochs of that stage.
+        best_score: The highest validation score of that stage.
+        best_epoch: Its epoch, from 1.
+        history: A row for each finished epoch of all stages.
+        best: The model's variables at the best epoch.
     """
 
     stage: int = 0
     epoch: int = 0
     best_score: float = -1.0
     best_epoch: int = 0
-    history: list[dict] = field(default_factory=list)
-    best: list[np.ndarray] = field(default_factory=list)  # the model's variables at the best epoch
+    history: list[dict[str, Any]] = field(default_factory=list)
+    best: list[np.ndarray] = field(default_factory=list)
 
     def start_stage(self, stage: int) -> None:
-        """Forgets the best of the stage before."""
-        self.stage, self.epoch, self.best_score, self.best_epoch, self.best = stage, 0, -1.0, 0, []
+        """Starts the next stage, and forgets the best epoch of the one before.
+
+        Args:
+            stage: Its number.
+        """
+        self.stage = stage
+        self.epoch = 0
+        self.best_score = -1.0
+        self.best_epoch = 0
+        self.best = []
 
 
 def list_state(model: keras.Model) -> list[keras.Variable]:
-    """Everything that decides the next step: weights, optimizer, the state of dropout; each once, in a fixed
-    order.
+    """Lists everything that decides the next step: weights, optimizer, the state of dropout.
+
+    Args:
+        model: A compiled model.
+
+    Returns:
+        Its variables, each once, in a fixed order.
     """
     variables = [*model.variables, *model.optimizer.variables]
-    return list({id(variable): variable for variable in variables}.values())
+    unique = {id(variable): variable for variable in variables}
+    return list(unique.values())
 
 
 def save_checkpoint(path: Path, model: keras.Model, progression: Progression) -> None:
-    """Writes model, optimizer and progression into one file."""
-    facts = {key: value for key, value in asdict(progression).items() if key != "best"}
-    arrays = {f"state_{n:04}": keras.ops.convert_to_numpy(v) for n, v in enumerate(list_state(model))}
-    arrays |= {f"best_{n:04}": value for n, value in enumerate(progression.best)}
+    """Writes model, optimizer and progression into one file.
+
+    Args:
+        path: The file.
+        model: A compiled model.
+        progression: How far its training has come.
+    """
+    facts = asdict(progression)
+    del facts["best"]
+    arrays = {}
+    for number, variable in enumerate(list_state(model)):
+        arrays[f"state_{number:04}"] = keras.ops.convert_to_numpy(variable)
+    for number, value in enumerate(progression.best):
+        arrays[f"best_{number:04}"] = value
     with write_whole(path) as temporary:
         np.savez(temporary, facts=json.dumps(facts), **arrays)
 
 
 def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:
-    """The progression and the arrays for `restore_state`, or None where there is no checkpoint yet."""
+    """Reads a checkpoint.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The progression and the arrays for `restore_state`; None where there is no checkpoint yet.
+
+    Raises:
+        ModelError: The file is damaged.
+    """
     if not path.is_file():
         return None
     try:
         with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
+            names = sorted(file.files)
             progression = Progression(**json.loads(str(file["facts"])))
-            progression.best = [file[name] for name in sorted(file.files) if name.startswith("best_")]
-            return progression, [file[name] for name in sorted(file.files) if name.startswith("state_")]
+            progression.best = [file[name] for name in names if name.startswith("best_")]
+            state = [file[name] for name in names if name.startswith("state_")]
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{path}: is damaged ({error}); remove the folder and train again") from error
+    return progression, state
 
 
 def restore_state(model: keras.Model, arrays: list[np.ndarray]) -> None:
-    """Puts a checkpoint's arrays back. Raises `ModelError` when they are of another model."""
+    """Puts a checkpoint's arrays back.
+
+    Args:
+        model: A compiled model.
+        arrays: As `load_checkpoint` gives them.
+
+    Raises:
+        ModelError: They are of another model.
+    """
     variables = list_state(model)
-    if [tuple(v.shape) for v in variables] != [a.shape for a in arrays]:
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [array.shape for array in arrays]:
         raise ModelError("the checkpoint is of another network; remove the RUN folder and train again")
     for variable, array in zip(variables, arrays, strict=True):
         variable.assign(array)

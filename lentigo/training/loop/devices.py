@@ -11,30 +11,43 @@ from lentigo.models.networks.deep_learning import keras
 
 
 def set_threads(count: int) -> None:
-    """Bounds TensorFlow's threads in this process; without effect once it has computed anything."""
-    os.environ["TF_NUM_INTRAOP_THREADS"] = os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
+    """Bounds TensorFlow's threads in this process; without effect once it has computed anything.
+
+    Args:
+        count: The number of threads.
+    """
+    os.environ["TF_NUM_INTRAOP_THREADS"] = str(count)
+    os.environ["TF_NUM_INTEROP_THREADS"] = str(count)
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        with suppress(RuntimeError):  # it has computed: so be it
+        with suppress(RuntimeError):  # it has computed already, and keeps its threads
             tf.config.threading.set_intra_op_parallelism_threads(count)
             tf.config.threading.set_inter_op_parallelism_threads(count)
 
 
 @contextmanager
 def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
-    """Trains on a number of devices, or on "all", each batch shared out among them, and with `bf16` computes
-    in bfloat16 with float32 weights; gives their number.
+    """Trains on several devices, each batch shared out among them, or in bfloat16 with float32 weights.
 
-    Keras' own DataParallel (JAX backend) and its policy mixed_bfloat16; what is built within the context
-    keeps to them. Raises `UsageError`.
+    These are Keras' own DataParallel (JAX backend) and its policy mixed_bfloat16; what is built within the
+    context keeps to them.
+
+    Args:
+        devices: Their number, or "all".
+        bf16: Whether to compute in bfloat16.
+
+    Yields:
+        The number of devices.
+
+    Raises:
+        UsageError: There are not as many devices, or the backend cannot use several.
     """
     chosen = choose_devices(devices)
     with ExitStack() as stack:
         if len(chosen) > 1:
-            stack.enter_context(
-                keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False).scope()
-            )
+            distribution = keras.distribution.DataParallel(devices=chosen, auto_shard_dataset=False)
+            stack.enter_context(distribution.scope())
         if bf16:
             before = keras.config.dtype_policy()
             stack.callback(keras.config.set_dtype_policy, before)
@@ -43,12 +56,21 @@ def use_devices(devices: str = "1", *, bf16: bool = False) -> Iterator[int]:
 
 
 def choose_devices(devices: str) -> list[str]:
-    """The names of the first so many devices, none for one device. Raises `UsageError` for a number that is
-    none, or more than there are.
+    """Chooses the first devices that there are.
+
+    Args:
+        devices: Their number, or "all".
+
+    Returns:
+        Their names; none for one device.
+
+    Raises:
+        UsageError: That is no number, or there are not as many, or the backend cannot use several.
     """
     if devices == "1":
         return []
-    if devices != "all" and not (devices.isdigit() and int(devices)):
+    is_number = devices.isdigit() and int(devices) > 0
+    if devices != "all" and not is_number:
         raise UsageError(f"devices is {devices!r}; expected a number such as 2, or all")
     if keras.backend.backend() != "jax":
         raise UsageError(
@@ -65,7 +87,14 @@ def choose_devices(devices: str) -> list[str]:
 
 
 def check_batch(size: int) -> None:
-    """Raises `UsageError` for a batch that the devices cannot share out evenly."""
+    """Checks that the devices can share out a batch evenly.
+
+    Args:
+        size: Photographs a batch.
+
+    Raises:
+        UsageError: They cannot.
+    """
     if size % count_devices():
         raise UsageError(
             f"batch size is {size}; expected a multiple of {count_devices()}, the number of devices"
@@ -73,6 +102,6 @@ def check_batch(size: int) -> None:
 
 
 def count_devices() -> int:
-    """Devices among which each batch is shared out."""
+    """The devices among which each batch is shared out."""
     distribution = keras.distribution.distribution()
     return 1 if distribution is None else int(distribution.device_mesh.shape[0])

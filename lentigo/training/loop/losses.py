@@ -1,4 +1,4 @@
-"""What training makes small."""
+"""Losses: what a training makes small."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from lentigo.models.networks.deep_learning import keras, ops
 
-ABSENT = 1e-6  # of weight: below it no photograph of a batch has a diagnosis
-SMOOTH = 1.0  # pixels added to areas, so that an empty mask has a loss too
+MIN_DIAGNOSED_SHARE = 1e-6  # of a batch; keeps the division finite where no photograph has a diagnosis
+SMOOTHING_PIXELS = 1.0  # added to areas, so that an empty mask has a loss too
 
 
 @keras.saving.register_keras_serializable("lentigo")
@@ -35,8 +35,10 @@ class AnswerLoss(keras.losses.Loss):
         score = logits[:, 0]
         entropy = ops.relu(score) - score * malignant + ops.log1p(ops.exp(-ops.abs(score)))
         likelihood = ops.sum(truth[:, 1:] * ops.log_softmax(logits[:, 1:], axis=-1), axis=-1)
-        known = ops.mean(ops.sum(truth[:, 1:], axis=-1))
-        return entropy - self.diagnosis_weight * likelihood / ops.maximum(known, ABSENT)
+        diagnosed_share = ops.mean(ops.sum(truth[:, 1:], axis=-1))
+        return entropy - self.diagnosis_weight * likelihood / ops.maximum(
+            diagnosed_share, MIN_DIAGNOSED_SHARE
+        )
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -47,19 +49,19 @@ class AnswerLoss(keras.losses.Loss):
 
 @keras.saving.register_keras_serializable("lentigo")
 class MaskLoss(keras.losses.Loss):
-    """Cross-entropy of the pixels plus 1 - soft Jaccard of the lesion, the mean of each photograph: masks and
-    logits (n, h, w) to (n,).
+    """Cross-entropy of the pixels plus 1 - soft Jaccard of the lesion: masks and logits (n, h, w) to (n,).
 
     Cross-entropy alone forgets small lesions, overlap alone learns slowly where it is nil (Rahman & Wang
     2016; Taghanaki et al. 2019 on sums of both).
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
-        truth, logits = ops.cast(y_true, "float32"), ops.cast(y_pred, "float32")
-        entropy = ops.mean(
-            ops.relu(logits) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits))), axis=(1, 2)
-        )
+        truth = ops.cast(y_true, "float32")
+        logits = ops.cast(y_pred, "float32")
+        # The cross-entropy of a pixel, in the form that does not overflow: (n, h, w).
+        pixel_entropy = ops.relu(logits) - logits * truth + ops.log1p(ops.exp(-ops.abs(logits)))
+        entropy = ops.mean(pixel_entropy, axis=(1, 2))
         probability = ops.sigmoid(logits)
-        both = ops.sum(probability * truth, axis=(1, 2))
-        either = ops.sum(probability + truth, axis=(1, 2)) - both
-        return entropy + 1 - (both + SMOOTH) / (either + SMOOTH)
+        intersection = ops.sum(probability * truth, axis=(1, 2))
+        union = ops.sum(probability + truth, axis=(1, 2)) - intersection
+        return entropy + 1 - (intersection + SMOOTHING_PIXELS) / (union + SMOOTHING_PIXELS)

@@ -10,13 +10,14 @@ import numpy as np
 
 from lentigo.errors import DataError
 
-BALANCES = ("none", "source")
-
 
 @dataclass(frozen=True)
 class Cell:
-    """The photographs of one source and one class: their rows, int (n,), and the share of all views that is
-    drawn from them.
+    """The photographs of one source and one class.
+
+    Attributes:
+        rows: Their rows in the data set, int (n,).
+        share: Of all views, which is drawn from them.
     """
 
     rows: np.ndarray
@@ -24,7 +25,7 @@ class Cell:
 
 
 def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
-    """The cells of a balanced training.
+    """Plans the cells of a balanced training.
 
     A source is drawn by the square root of the size of its smaller class, so that a large source does not
     rule and a rare class is not shown too often. Half of what is drawn from a source is malignant: within
@@ -48,38 +49,57 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
         )
     cells = []
     for source in sorted(set(sources)):
-        here = sources == source
-        classes = [np.flatnonzero(here & (malignant == label)) for label in (0, 1)]
-        present = [rows for rows in classes if len(rows)]
-        smaller = min(len(rows) for rows in classes)
-        weight = np.sqrt(smaller or here.sum() / 10)
-        cells += [Cell(rows, weight / len(present)) for rows in present]
+        of_source = sources == source
+        benign = np.flatnonzero(of_source & (malignant == 0))
+        cancers = np.flatnonzero(of_source & (malignant == 1))
+        smaller_class = min(len(benign), len(cancers))
+        weight = np.sqrt(smaller_class or of_source.sum() / 10)
+        if smaller_class:
+            cells.append(Cell(benign, weight / 2))
+            cells.append(Cell(cancers, weight / 2))
+        else:
+            cells.append(Cell(benign if len(benign) else cancers, weight))
     total = sum(cell.share for cell in cells)
     return [Cell(cell.rows, cell.share / total) for cell in cells]
 
 
 def draw_balanced(cells: list[Cell], n: int, rng: np.random.Generator) -> np.ndarray:
-    """Rows, int (n,), drawn from cells by their shares; a cell is used up before a row of it comes again.
+    """Draws rows from cells by their shares; a cell is used up before a row of it comes again.
+
+    Args:
+        cells: As `plan_cells` gives them.
+        n: How many rows are drawn.
+        rng: Draws them.
+
+    Returns:
+        Rows, int (n,), in random order.
 
     >>> cells = plan_cells(np.array(["a", "a", "a", "b", "b"]), np.array([0, 0, 1, 0, 1]))
     >>> sorted(draw_balanced(cells, 4, np.random.default_rng(0)).tolist())[-2:]
     [3, 4]
     """
     counts = share_out(np.array([cell.share for cell in cells]), n)
-    drawn = []
+    drawn = [np.array([], dtype=int)]
     for cell, count in zip(cells, counts, strict=True):
         rounds = -(-count // len(cell.rows))
-        decks = [rng.permutation(cell.rows) for _ in range(rounds)]
-        drawn.append(np.concatenate([*decks, np.array([], dtype=int)])[:count])
+        shuffled = [rng.permutation(cell.rows) for _ in range(rounds)]
+        drawn.append(np.concatenate([*shuffled, np.array([], dtype=int)])[:count])
     return rng.permutation(np.concatenate(drawn).astype(int))
 
 
 def share_out(shares: np.ndarray, n: int) -> np.ndarray:
-    """Whole numbers, int (k,), that add up to `n` and are as near to the shares as can be (largest
-    remainders).
+    """Shares out a whole number by the method of the largest remainders.
+
+    Args:
+        shares: Float (k,), adding up to 1.
+        n: What is shared out.
+
+    Returns:
+        Whole numbers, int (k,), that add up to `n`.
     """
     exact = shares * n
     counts = np.floor(exact).astype(int)
     missing = n - counts.sum()
-    counts[np.argsort(counts - exact, kind="stable")[:missing]] += 1
+    largest_remainders = np.argsort(counts - exact, kind="stable")[:missing]
+    counts[largest_remainders] += 1
     return counts

@@ -1,4 +1,4 @@
-"""One loop for every stage: epochs of steps, a look at validation, a checkpoint."""
+"""One loop for every stage: epochs of steps, scores on validation, a checkpoint."""
 
 from __future__ import annotations
 
@@ -20,11 +20,12 @@ from lentigo.training.loop.sampling import Cell, draw_balanced
 from lentigo.training.loop.steps import Step, find_adamw, make_step
 from lentigo.training.recipes import Recipe
 
-RATES = {
+# By stage, the field of the recipe that holds its rate; of other stages it is `learning_rate`.
+RATE_FIELDS = {
     "head": "head_learning_rate",
     "finetune lowres": "lowres_learning_rate",
     "decoder": "mask_learning_rate",
-}  # by stage, the field of the recipe; of others it is `learning_rate`
+}
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
 Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weights (n,)
 
@@ -33,10 +34,19 @@ Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weight
 class Stage:
     """A compiled model, what it is fed and how it is judged.
 
-    `load_batch(epoch, rows)` gives inputs and labels of the model's own shape and, where these are not
-    `weights[rows]`, what each photograph weighs; `validate()` scores by name, of which `decides` is the one
-    that the best epoch has the highest of. `patience` is in epochs, 0 waits for ever; `watched` shows each
-    step.
+    Attributes:
+        name: Of the stage, as the history has it.
+        model: The compiled model.
+        epochs: At most.
+        load_batch: Of an epoch and rows, inputs and labels of the model's own shape and, where these are not
+            `weights[rows]`, what each photograph weighs.
+        validate: Gives validation scores by name.
+        decides: The score that the best epoch has the highest of.
+        weights: Of the training photographs, float (n,).
+        patience: Epochs without a better score before stopping; 0: never stop.
+        watched: Whether progress shows each step.
+        views: An epoch; 0: as many as there are training photographs.
+        cells: To draw the photographs from; None: each once an epoch.
     """
 
     name: str
@@ -45,13 +55,11 @@ class Stage:
     load_batch: Callable[[int, np.ndarray], tuple[Inputs, np.ndarray] | Batch]
     validate: Callable[[], dict[str, float]]
     decides: str
-    weights: np.ndarray = field(repr=False)  # of the training photographs, (n,)
+    weights: np.ndarray = field(repr=False)
     patience: int = 0
     watched: bool = False
-    views: int = 0  # an epoch; 0: as many as there are training photographs
-    cells: list[Cell] | None = field(
-        default=None, repr=False
-    )  # to draw the photographs from; None: each once an epoch
+    views: int = 0
+    cells: list[Cell] | None = field(default=None, repr=False)
 
 
 def compile_model(
@@ -61,68 +69,105 @@ def compile_model(
     ema: float,
     loss: keras.losses.Loss | None = None,
 ) -> None:
-    """Adam with decoupled decay, cross-entropy on logits unless there is another `loss`, accuracy."""
-    clip = recipe.clip_norm or None
+    """Compiles a model with Adam, decoupled weight decay and accuracy.
+
+    Args:
+        model: With one logit, or with what `loss` takes.
+        recipe: Says weight decay, clipping and label smoothing.
+        rate: The learning rate, or its schedule.
+        ema: Momentum of the moving average of the weights; 0: none.
+        loss: None for cross-entropy on logits.
+    """
     optimizer = find_adamw()(
         rate,
         weight_decay=recipe.weight_decay,
         use_ema=ema > 0,
         ema_momentum=ema or 0.99,
-        global_clipnorm=clip,
+        global_clipnorm=recipe.clip_norm or None,
     )
-    loss = loss or keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    if loss is None:
+        loss = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     model.compile(optimizer, loss, metrics=[keras.metrics.BinaryAccuracy(name="accuracy", threshold=0.0)])
     optimizer.build(model.trainable_variables)
 
 
+def count_steps(n: int, batch_size: int) -> int:
+    """Counts the steps of an epoch.
+
+    Args:
+        n: Views an epoch.
+        batch_size: Of a step; the last one may have fewer.
+
+    Returns:
+        The number of steps.
+    """
+    return -(-n // batch_size)
+
+
 def plan_rate(
-    recipe: Recipe, highest: float, epochs: int, steps: int
+    recipe: Recipe, max_rate: float, epochs: int, steps: int
 ) -> keras.optimizers.schedules.CosineDecay:
-    """A linear warm-up to the highest rate, then a cosine to zero; `steps` are those of an epoch."""
+    """Plans the learning rate: a linear warm-up, then a cosine to zero.
+
+    Args:
+        recipe: Says the epochs of warm-up.
+        max_rate: At the end of the warm-up.
+        epochs: Of the stage.
+        steps: Of an epoch.
+
+    Returns:
+        The rate by step.
+    """
     warmup = round(recipe.warmup_epochs * steps)
-    return keras.optimizers.schedules.CosineDecay(
-        0.0 if warmup else highest,
-        max(1, epochs * steps - warmup),
-        warmup_target=highest if warmup else None,
-        warmup_steps=warmup,
-    )
+    decay = max(1, epochs * steps - warmup)
+    if not warmup:
+        return keras.optimizers.schedules.CosineDecay(max_rate, decay, warmup_target=None, warmup_steps=0)
+    return keras.optimizers.schedules.CosineDecay(0.0, decay, warmup_target=max_rate, warmup_steps=warmup)
 
 
 def order_rows(
     n: int, recipe: Recipe, stage: str, epoch: int, cells: list[Cell] | None = None, views: int = 0
 ) -> list[np.ndarray]:
-    """The rows of each batch of an epoch: a function of seed, stage and epoch alone. `views` is how many are
-    drawn, `n` at 0.
+    """Orders the photographs of an epoch in batches: a function of seed, stage and epoch alone.
 
     A last batch of one photograph would pass the head's batch norms, where one photograph has no variance: it
     goes with the batch before. On several devices a batch is cut to what they can share out evenly: a few
     rows of the last one wait for an epoch that draws them earlier.
+
+    Args:
+        n: Training photographs.
+        recipe: Says the seed and the batch size.
+        stage: Its name.
+        epoch: From 0.
+        cells: To draw from; None: each photograph once.
+        views: How many are drawn; 0: `n`.
+
+    Returns:
+        The rows of each batch, int.
     """
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     count = views or n
-    rows = (
-        np.tile(rng.permutation(n), -(-count // n))[:count]
-        if cells is None
-        else draw_balanced(cells, count, rng)
-    )
-    batches, devices = (
-        [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)],
-        count_devices(),
-    )
+    if cells is None:
+        rounds = -(-count // n)
+        rows = np.tile(rng.permutation(n), rounds)[:count]
+    else:
+        rows = draw_balanced(cells, count, rng)
+    batches = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [np.concatenate(batches[-2:])]
+    devices = count_devices()
     return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
 
 
 def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:
     """Batches in order, the next one made while this one is used."""
     with ThreadPoolExecutor(1) as worker:
-        waiting = worker.submit(stage.load_batch, epoch, orders[0])
-        for rows, following in zip(orders, [*orders[1:], None], strict=True):
-            inputs, labels, *mixed = waiting.result()
-            if following is not None:
-                waiting = worker.submit(stage.load_batch, epoch, following)
-            yield inputs, labels, mixed[0] if mixed else stage.weights[rows]
+        pending = worker.submit(stage.load_batch, epoch, orders[0])
+        for rows, next_rows in zip(orders, [*orders[1:], None], strict=True):
+            inputs, labels, *own_weights = pending.result()
+            if next_rows is not None:
+                pending = worker.submit(stage.load_batch, epoch, next_rows)
+            yield inputs, labels, own_weights[0] if own_weights else stage.weights[rows]
 
 
 def run_stage(
@@ -131,15 +176,17 @@ def run_stage(
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best
     weights.
     """
-    epochs, step = range(progression.epoch, stage.epochs), make_step(stage.model)
+    epochs = range(progression.epoch, stage.epochs)
+    step = make_step(stage.model)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
-        if is_stuck(progression, stage.patience):
+        if is_out_of_patience(progression, stage.patience):
             break
         started = time.perf_counter()
-        logs = train_epoch(stage, step, recipe, epoch, progress)
-        row = {"stage": stage.name, "epoch": epoch + 1, "loss": logs["loss"], "accuracy": logs["accuracy"]}
+        row = {"stage": stage.name, "epoch": epoch + 1}
+        row |= train_epoch(stage, step, recipe, epoch, progress)
         row |= validate_epoch(stage, progression, epoch + 1)
-        progression.history.append(row | {"seconds": time.perf_counter() - started})
+        row["seconds"] = time.perf_counter() - started
+        progression.history.append(row)
         progression.epoch = epoch + 1
         if checkpoint is not None:
             save_checkpoint(checkpoint, stage.model, progression)
@@ -147,7 +194,7 @@ def run_stage(
         variable.assign(array)
 
 
-def is_stuck(progression: Progression, patience: int) -> bool:
+def is_out_of_patience(progression: Progression, patience: int) -> bool:
     """Whether validation has not improved for `patience` epochs; 0 is never."""
     return 0 < patience <= progression.epoch - progression.best_epoch
 
@@ -158,49 +205,72 @@ def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: 
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
     if stage.watched:
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
-    sums = np.zeros(2)
+    sums = np.zeros(2)  # of loss and accuracy, over photographs
     for inputs, labels, weights in batches:
         loss, accuracy = step(inputs, labels, weights)
         require_finite(loss, stage, recipe, epoch)
         sums += len(labels) * np.array([loss, accuracy])
-    loss, accuracy = sums / sum(map(len, orders))
-    return {"loss": float(loss), "accuracy": float(accuracy)}
+    mean_loss, mean_accuracy = sums / sum(len(rows) for rows in orders)
+    return {"loss": float(mean_loss), "accuracy": float(mean_accuracy)}
 
 
 def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> None:
     """Raises `ModelError` where a loss is no number: from there on every weight is none either."""
-    if not np.isfinite(loss):
-        name = RATES.get(stage.name, "learning_rate")
-        if not getattr(recipe, name):  # 0: as at full size
-            name = "learning_rate"
-        raise ModelError(
-            f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has "
-            "diverged, "
-            f"lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new folder"
-        )
+    if np.isfinite(loss):
+        return
+    name = RATE_FIELDS.get(stage.name, "learning_rate")
+    if not getattr(recipe, name):  # 0: as at full size
+        name = "learning_rate"
+    raise ModelError(
+        f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has "
+        f"diverged, lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new "
+        "folder"
+    )
 
 
 def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:
-    """Validation scores with the averaged weights where the recipe averages; the best are remembered."""
-    model, raw = stage.model, None
+    """Validation scores, with the moving average of the weights where there is one; the best are kept."""
+    model = stage.model
+    trained = None
     if model.optimizer.use_ema:
-        raw = [keras.ops.convert_to_numpy(v) for v in model.trainable_variables]
+        trained = copy_variables(model.trainable_variables)
         model.optimizer.finalize_variable_values(model.trainable_variables)
     scores = stage.validate()
     if scores[stage.decides] > progression.best_score:
-        progression.best_score, progression.best_epoch = scores[stage.decides], epoch
-        progression.best = [keras.ops.convert_to_numpy(v) for v in model.weights]
-    if raw is not None:
-        for variable, array in zip(model.trainable_variables, raw, strict=True):
+        progression.best_score = scores[stage.decides]
+        progression.best_epoch = epoch
+        progression.best = copy_variables(model.weights)
+    if trained is not None:  # training goes on from the weights themselves, not from their average
+        for variable, array in zip(model.trainable_variables, trained, strict=True):
             variable.assign(array)
     return scores
+
+
+def copy_variables(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Copies the values of variables.
+
+    Args:
+        variables: Of a model.
+
+    Returns:
+        An array for each.
+    """
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
 
 
 def run_stages(
     builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path | None, progress: Progress
 ) -> pd.DataFrame:
-    """Builds and runs stages in order, going on from a checkpoint where there is one; gives the history. None
-    keeps no checkpoint.
+    """Builds and runs stages in order, going on from a checkpoint where there is one.
+
+    Args:
+        builders: Each builds a stage when its turn has come.
+        recipe: Of the training.
+        checkpoint: The file that keeps the state after each epoch; None keeps none.
+        progress: Watches the epochs go by.
+
+    Returns:
+        The history, a row for each epoch.
     """
     found = None if checkpoint is None else load_checkpoint(checkpoint)
     progression, arrays = found or (Progression(), None)
@@ -215,3 +285,15 @@ def run_stages(
             progression.start_stage(number)
         run_stage(stage, recipe, progression, checkpoint, progress)
     return pd.DataFrame(progression.history)
+
+
+def select_last_stage(history: pd.DataFrame) -> pd.DataFrame:
+    """Selects the epochs of the last stage.
+
+    Args:
+        history: A row for each epoch, with a column `stage`.
+
+    Returns:
+        The rows of the stage that stands last.
+    """
+    return history[history["stage"] == history["stage"].iloc[-1]]

@@ -14,9 +14,8 @@ import numpy as np
 
 from lentigo.models.networks.deep_learning import keras
 
-Step = Callable[
-    [np.ndarray, np.ndarray, np.ndarray], tuple[float, float]
-]  # inputs, labels (n, 1), weights (n,): mean loss, accuracy
+# Of inputs, labels (n, 1) and weights (n,) the mean loss and the accuracy.
+Step = Callable[[Any, np.ndarray, np.ndarray], tuple[float, float]]
 
 
 class FusedAdamW(keras.optimizers.AdamW):
@@ -27,14 +26,12 @@ class FusedAdamW(keras.optimizers.AdamW):
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         import tensorflow as tf
 
-        index, number = self._get_variable_index(variable), tf.cast(self.iterations.value + 1, tf.float32)
-        variable, momentum, velocity = (
-            find_handle(v) for v in (variable, self._momentums[index], self._velocities[index])
-        )
+        index = self._get_variable_index(variable)
+        number = tf.cast(self.iterations.value + 1, tf.float32)
         tf.raw_ops.ResourceApplyAdam(
-            var=variable,
-            m=momentum,
-            v=velocity,
+            var=find_handle(variable),
+            m=find_handle(self._momentums[index]),
+            v=find_handle(self._velocities[index]),
             grad=gradient,
             lr=tf.cast(learning_rate, tf.float32),
             beta1=self.beta_1,
@@ -51,15 +48,26 @@ def find_handle(variable: Any) -> Any:
 
 
 def find_adamw() -> type[keras.optimizers.AdamW]:
-    """The fastest AdamW of this backend."""
+    """Finds the fastest AdamW of this backend.
+
+    Returns:
+        Its class.
+    """
     return FusedAdamW if keras.backend.backend() == "tensorflow" else keras.optimizers.AdamW
 
 
 def make_step(model: keras.Model) -> Step:
-    """The training step of a compiled model with one logit; gives the mean loss and the accuracy of its
-    batch.
+    """Makes the training step of a compiled model.
+
+    Args:
+        model: With one logit, or with the logit first.
+
+    Returns:
+        The step; it gives the mean loss and the accuracy of its batch.
     """
-    return make_tensorflow_step(model) if keras.backend.backend() == "tensorflow" else make_keras_step(model)
+    if keras.backend.backend() == "tensorflow":
+        return make_tensorflow_step(model)
+    return make_keras_step(model)
 
 
 def make_keras_step(model: keras.Model) -> Step:
@@ -77,7 +85,8 @@ def make_tensorflow_step(model: keras.Model) -> Step:
     """Forward, backward and update in one compiled function."""
     import tensorflow as tf
 
-    variables, optimizer = model.trainable_variables, model.optimizer
+    variables = model.trainable_variables
+    optimizer = model.optimizer
     values = [variable.value for variable in variables]
 
     @tf.function(reduce_retracing=True)
@@ -88,8 +97,10 @@ def make_tensorflow_step(model: keras.Model) -> Step:
             loss = model.loss(labels, logits, sample_weight=weights)
         optimizer.apply(tape.gradient(loss, values), variables)
         if logits.shape.rank == 2:  # the first column is the class, others are diagnoses
-            logits, labels = logits[:, :1], labels[:, :1]
-        return loss, tf.reduce_mean(tf.cast((logits > 0) == (labels > 0.5), tf.float32))
+            logits = logits[:, :1]
+            labels = labels[:, :1]
+        correct = (logits > 0) == (labels > 0.5)
+        return loss, tf.reduce_mean(tf.cast(correct, tf.float32))
 
     def step(inputs: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> tuple[float, float]:
         loss, accuracy = update(inputs, labels, weights)

@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lentigo.common.files import write_text, write_whole
@@ -21,10 +20,12 @@ from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
 from lentigo.models.training_record import TrainingRecord, write_training_record
+from lentigo.training.card import describe_making
+from lentigo.training.loop.stages import select_last_stage
 from lentigo.training.masks.mask_stages import MaskJob, compare_precisions
-from lentigo.training.trainer import describe_making
+from lentigo.training.validation import write_splits
 
-MEANING = "mask is P(lesion) of each pixel; lesion from 0.5 on."
+MASK_DOC = "mask is P(lesion) of each pixel; lesion from 0.5 on."  # in the graph's own description
 
 
 def write_files(
@@ -35,64 +36,86 @@ def write_files(
     start: TrainingRecord,
     parts: Sequence[str] = ("decoder",),
 ) -> None:
-    """Graph, Keras model, history, the sides of the masks, and what the RUN knows: these photographs, from
-    which `parts` have learned, and what its `start` knows."""
+    """Writes the graph, the Keras model, the history, the splits of the masks and the training record.
+
+    Args:
+        folder: Where they are written.
+        job: The training of the decoder.
+        history: A row for each epoch.
+        doc: The graph's own description; that of the mask is added.
+        start: What the RUN has learned from before.
+        parts: Which parts of the RUN have learned from these photographs.
+    """
     with write_whole(folder / CLASSIFIER) as temporary:
         build_saved_model(job.network).save(temporary)
-    save_onnx(
-        build_runtime_model(job.network), folder / GRAPH, doc if doc.endswith(MEANING) else f"{doc} {MEANING}"
-    )
-    sides = job.masks.table.assign(
-        split=np.where(job.held_out, "validation", "train"), group=job.masks.groups, sha256=job.masks.digests
-    )
-    images = job.masks.table["image"].tolist()
+    if not doc.endswith(MASK_DOC):
+        doc = f"{doc} {MASK_DOC}"
+    save_onnx(build_runtime_model(job.network), folder / GRAPH, doc)
     write_training_record(
         folder / LEARNED,
-        images,
+        job.masks.table["image"].tolist(),
         job.masks.digests,
         job.held_out,
         start=start.replace_part("decoder"),
         parts=parts,
         progress=job.progress,
     )
-    for name, table in ((HISTORY, history), (MASKS, sides[["image", "mask", "split", "group", "sha256"]])):
-        with write_whole(folder / name) as temporary:
-            table.to_csv(temporary, index=False)
+    with write_whole(folder / HISTORY) as temporary:
+        history.to_csv(temporary, index=False)
+    write_splits(folder / MASKS, job.masks, job.held_out, truth="mask")
 
 
-def judge(folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, Any]) -> MaskAssessment:
-    """Measures a graph that is written and not yet part of a RUN, as it will be used; adds the result to the
-    card's entry on the decoder.
+def assess_decoder(
+    folder: Path, card: dict[str, Any], job: MaskJob, decoder: dict[str, Any]
+) -> MaskAssessment:
+    """Measures a graph that is written and not yet part of a RUN, as it will be used.
+
+    Args:
+        folder: It holds the graph.
+        card: Of the RUN; without a classifier its entry on precision is set.
+        job: The training of the decoder.
+        decoder: The card's entry on the decoder, to which the result is added.
+
+    Returns:
+        The scores on validation.
     """
     check = compare_precisions(folder / GRAPH, job.validation)
     decoder["bf16"] = check
     if "logit" not in card["outputs"]:
         card["bf16"] = check
-    predictor = Predictor(
-        draft_bundle(folder, {key: value for key, value in card.items() if key not in ("format", "files")}),
-        fp32=job.fp32,
-    )
+    entries = {key: value for key, value in card.items() if key not in ("format", "files")}
+    predictor = Predictor(draft_bundle(folder, entries), fp32=job.fp32)
     validation = assess_masks(predictor, job.validation, "validation")
-    decoder["validation"] = {
-        name: value
-        for name, value in validation.to_json().items()
-        if name not in ("split", "model", "problems", "times_test_opened")
-    }
+    scores = validation.to_json()
+    for name in ("split", "model", "problems", "times_test_opened"):
+        scores.pop(name, None)
+    decoder["validation"] = scores
     return validation
 
 
 def describe_decoder(
     job: MaskJob, history: pd.DataFrame, facts: dict[str, Any], started: float
 ) -> dict[str, Any]:
-    """The card's entry on the decoder; `facts` are those of leaks and twins."""
-    last = history[history["stage"] == history["stage"].iloc[-1]]
+    """Describes a decoder for the card.
+
+    Args:
+        job: Its training.
+        history: A row for each epoch.
+        facts: Of leaks and duplicates.
+        started: The count of seconds (`time.perf_counter`) at which the training began.
+
+    Returns:
+        The card's entry.
+    """
+    last_stage = select_last_stage(history)
+    grids = ", ".join(str(grid) for grid in GRIDS)
+    channels = job.decoder.get_layer(f"mask_{GRIDS[0]}_project").filters
     return {
-        "architecture": f"feature pyramid on maps of {', '.join(map(str, GRIDS))} pixels, "
-        f"{job.decoder.get_layer(f'mask_{GRIDS[0]}_project').filters} channels",
+        "architecture": f"feature pyramid on maps of {grids} pixels, {channels} channels",
         "parameters": job.decoder.count_params(),
         "recipe": asdict(job.recipe),
-        "stages": list(dict.fromkeys(history["stage"])),
-        "best_epoch": int(last["epoch"][last["val_jaccard"].idxmax()]),
+        "stages": list(history["stage"].unique()),
+        "best_epoch": int(last_stage["epoch"][last_stage["val_jaccard"].idxmax()]),
         "data": {
             "name": job.masks.name,
             "fingerprint": job.masks.fingerprint,
@@ -105,7 +128,15 @@ def describe_decoder(
 
 
 def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
-    """The card of a RUN without a classifier, but for its entry on the decoder."""
+    """Describes a RUN without a classifier, but for its decoder.
+
+    Args:
+        job: The training of the decoder.
+        weights: The name of the weights that it started from.
+
+    Returns:
+        The card's entries.
+    """
     learned = any(layer.trainable and layer.weights for layer in job.network.feature_extractor.layers)
     return {
         **describe_making(),
@@ -119,12 +150,16 @@ def describe_alone(job: MaskJob, weights: str) -> dict[str, Any]:
     }
 
 
-def finish_papers(bundle: Bundle, history: pd.DataFrame) -> None:
-    """The figure of the training, and what the model card says of the decoder; for people, so the card in
-    JSON does not need them.
+def write_pages(bundle: Bundle, history: pd.DataFrame) -> None:
+    """Draws the training's figure, and adds the decoder to the model card.
+
+    They are for people; `card.json` does not need them.
+
+    Args:
+        bundle: The finished RUN.
+        history: Of the decoder, a row for each epoch.
     """
     draw_history(history, bundle.folder / "figures" / "history_masks.png", MASK_SCORES)
-    paper = bundle.folder / MODEL_CARD
-    write_text(
-        paper, add_section(paper.read_text("utf-8"), bundle) if paper.is_file() else write_card(bundle)
-    )
+    path = bundle.folder / MODEL_CARD
+    text = add_section(path.read_text("utf-8"), bundle) if path.is_file() else write_card(bundle)
+    write_text(path, text)

@@ -1,6 +1,4 @@
-"""What trains a decoder: views with their masks, the stages, and the scores by which the best epoch is
-known.
-"""
+"""What trains a mask decoder: views with their masks, the stages, and the scores that choose the best epoch."""
 
 from __future__ import annotations
 
@@ -19,28 +17,37 @@ from lentigo.common.progress import Progress
 from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
 from lentigo.evaluation.masks.mask_scores import measure_overlap
 from lentigo.images.photographs import SIDE, read_image
-from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras, ops
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
-from lentigo.models.runtime import Session
-from lentigo.training.loop.augmentation import augment_pair, find_augmentation, lay_mosaics, view_generator
+from lentigo.models.runtime import Session, fastest_precision
+from lentigo.training.loop.augmentation import augment_pair, find_augmentation, view_generator
 from lentigo.training.loop.losses import MaskLoss
-from lentigo.training.loop.stages import Stage, compile_model, plan_rate, run_stages
+from lentigo.training.loop.mixing import lay_mosaics
+from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate, run_stages
 from lentigo.training.recipes import Recipe
 
-CHUNK = 16  # photographs that are measured at a time
-LARGEST_LOSS = 0.002  # of Jaccard, by bf16
-Answer = Callable[
-    [np.ndarray], np.ndarray
-]  # photographs, uint8 (n, side, side, 3), to logits (n, side, side)
+CHUNK_IMAGES = 16  # photographs that are measured at a time
+MAX_JACCARD_LOSS = 0.002  # by bf16, which is used up to it
+MIN_MASK_PROBABILITY = 1e-6  # keeps the logit of a probability finite
+# Of photographs, uint8 (n, side, side, 3), the logits of their masks, float (n, side, side).
+PredictMasks = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
 class MaskJob:
-    """The training of one decoder on one network; `held_out`, bool (n,), are the photographs for validation,
-    `work` is the folder of the checkpoint.
+    """The training of one decoder on one network.
+
+    Attributes:
+        network: With the decoder attached.
+        decoder: Feature maps to the logits of the mask.
+        recipe: Of the training.
+        masks: n photographs with their masks.
+        held_out: Those for validation, bool (n,).
+        work: The folder of the checkpoint.
+        fp32: Whether feature maps are computed, and the decoder is measured, in fp32.
+        progress: Watches epochs and steps go by.
     """
 
     network: Network
@@ -54,10 +61,12 @@ class MaskJob:
 
     @cached_property
     def training(self) -> MaskSet:
+        """The photographs to learn from."""
         return self.masks.take(~self.held_out)
 
     @cached_property
     def validation(self) -> MaskSet:
+        """The photographs that choose the best epoch."""
         return self.masks.take(self.held_out)
 
     @property
@@ -66,131 +75,196 @@ class MaskJob:
         return "f32" if self.fp32 else None
 
     def run(self, builders: Sequence[Callable[[MaskJob], Stage]]) -> pd.DataFrame:
-        """Trains stage by stage, going on from the checkpoint where there is one; gives the history."""
-        return run_stages(
-            [partial(build, self) for build in builders], self.recipe, self.work / "state.npz", self.progress
-        )
+        """Trains stage by stage, going on from the checkpoint where there is one.
+
+        Args:
+            builders: Of the stages, in order.
+
+        Returns:
+            The history, a row for each epoch.
+        """
+        stages = [partial(build, self) for build in builders]
+        return run_stages(stages, self.recipe, self.work / "state.npz", self.progress)
 
 
 def build_decoder_stage(job: MaskJob) -> Stage:
-    """The decoder on the feature maps of a trunk that stays as it is; those are OpenVINO's, which is several
-    times faster than training.
+    """Builds the stage in which the decoder learns from the feature maps of a frozen backbone.
+
+    OpenVINO computes those maps, which is several times faster than training.
+
+    Args:
+        job: The training.
+
+    Returns:
+        The stage.
     """
-    trunk = open_feature_extractor(job)
-    prepare(job.decoder, job, job.recipe.mask_learning_rate)
+    extractor = open_feature_extractor(job)
+
+    def load_batch(epoch: int, rows: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
+        views, masks = load_pairs(job.training, job.recipe, epoch, rows)
+        return extract_maps(extractor, views), masks
+
+    def predict(images: np.ndarray) -> np.ndarray:
+        return predict_with_decoder(job.decoder, extract_maps(extractor, images))
+
+    compile_for_masks(job.decoder, job, job.recipe.mask_learning_rate)
     return Stage(
-        "decoder",
-        job.decoder,
-        job.recipe.mask_epochs,
-        lambda epoch, rows: map_views(trunk, *load_pairs(job.training, job.recipe, epoch, rows)),
-        lambda: score_masks(
-            job.validation, lambda images: answer_decoder(job.decoder, find_features(trunk, images))
-        ),
-        "val_jaccard",
-        np.ones(len(job.training), np.float32),
+        name="decoder",
+        model=job.decoder,
+        epochs=job.recipe.mask_epochs,
+        load_batch=load_batch,
+        validate=lambda: score_masks(job.validation, predict),
+        decides="val_jaccard",
+        weights=np.ones(len(job.training), np.float32),
         watched=True,
     )
 
 
 def build_whole_stage(job: MaskJob) -> Stage:
-    """Decoder and trunk together, its batch norms still."""
+    """Builds the stage in which decoder and backbone learn together, its batch norms frozen.
+
+    Args:
+        job: The training.
+
+    Returns:
+        The stage.
+    """
     unfreeze_backbone(job.network)
     model = keras.Model(job.network.feature_extractor.input, job.network.mask_logit)
-    prepare(model, job, job.recipe.learning_rate)
+
+    def load_batch(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return load_pairs(job.training, job.recipe, epoch, rows)
+
+    def validate() -> dict[str, float]:
+        graph = to_onnx(model).SerializeToString()
+        return score_masks(job.validation, open_predictor(graph, job.precision))
+
+    compile_for_masks(model, job, job.recipe.learning_rate)
     return Stage(
-        "decoder and trunk",
-        model,
-        job.recipe.mask_epochs,
-        lambda epoch, rows: load_pairs(job.training, job.recipe, epoch, rows),
-        lambda: score_masks(job.validation, open_answer(to_onnx(model).SerializeToString(), job.precision)),
-        "val_jaccard",
-        np.ones(len(job.training), np.float32),
+        name="decoder and trunk",
+        model=model,
+        epochs=job.recipe.mask_epochs,
+        load_batch=load_batch,
+        validate=validate,
+        decides="val_jaccard",
+        weights=np.ones(len(job.training), np.float32),
         watched=True,
     )
 
 
-def prepare(model: keras.Model, job: MaskJob, rate: float) -> None:
-    """Compiles a model for masks; `rate` is the highest."""
-    recipe, steps = job.recipe, -(-len(job.training) // job.recipe.batch_size)
-    compile_model(model, recipe, plan_rate(recipe, rate, recipe.mask_epochs, steps), recipe.ema, MaskLoss())
+def compile_for_masks(model: keras.Model, job: MaskJob, max_rate: float) -> None:
+    """Compiles a model for masks; `max_rate` is the rate at the end of the warm-up."""
+    recipe = job.recipe
+    steps = count_steps(len(job.training), recipe.batch_size)
+    rate = plan_rate(recipe, max_rate, recipe.mask_epochs, steps)
+    compile_model(model, recipe, rate, recipe.ema, MaskLoss())
 
 
 def open_feature_extractor(job: MaskJob) -> Session:
     """A session that gives the feature maps that a decoder takes, by the names of its inputs."""
     maps = {f"skip_{skip.shape[1]}": skip for skip in find_skips(job.network)}
-    return Session(
-        to_onnx(keras.Model(job.network.feature_extractor.input, maps)).SerializeToString(),
-        precision=job.precision,
-    )
+    model = keras.Model(job.network.feature_extractor.input, maps)
+    return Session(to_onnx(model).SerializeToString(), precision=job.precision)
 
 
-def find_features(trunk: Session, images: np.ndarray) -> list[np.ndarray]:
-    """The feature maps of photographs, coarsest first, float32 (n, side, side, d) each."""
-    answers = trunk.run(images)
-    return [answers[name] for name in sorted(answers, key=lambda name: answers[name].shape[1])]
+def extract_maps(extractor: Session, images: np.ndarray) -> list[np.ndarray]:
+    """Extracts the feature maps of photographs.
 
+    Args:
+        extractor: Gives the maps by name.
+        images: uint8 (n, side, side, 3).
 
-def map_views(trunk: Session, images: np.ndarray, masks: np.ndarray) -> tuple[list[np.ndarray], np.ndarray]:
-    """Views as feature maps, beside their masks."""
-    return find_features(trunk, images), masks
+    Returns:
+        float32 (n, size, size, d) each, the coarsest first.
+    """
+    maps = extractor.run(images)
+    return sorted(maps.values(), key=lambda feature_map: feature_map.shape[1])
 
 
 def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Random views of some photographs, uint8 (n, side, side, 3), and of their masks, float32 (n, side,
-    side).
+    """Loads random views of some photographs and of their masks.
+
+    Args:
+        masks: The training photographs.
+        recipe: Says how views are drawn.
+        epoch: From 0; each epoch has views of its own.
+        rows: Which photographs, int (n,).
+
+    Returns:
+        Views, uint8 (n, side, side, 3), and masks, float32 (n, side, side).
     """
-    augmentation, table = find_augmentation(recipe), masks.table
-    pairs = [
-        augment_pair(
-            read_image(table["image"].iat[n]).pixels,
-            read_mask(table["mask"].iat[n], SIDE),
-            augmentation,
-            view_generator(recipe.seed, epoch, n),
-        )
-        for n in rows
-    ]
-    views, outlines = (np.stack(each) for each in zip(*pairs, strict=True))
-    return (
-        lay_mosaics(views, outlines, recipe.mosaic, view_generator(recipe.seed, epoch, *rows))
-        if recipe.mosaic
-        else (views, outlines)
-    )
+    augmentation = find_augmentation(recipe)
+    views = []
+    view_masks = []
+    for row in rows:
+        image = read_image(masks.table["image"].iat[row]).pixels
+        mask = read_mask(masks.table["mask"].iat[row], SIDE)
+        view, view_mask = augment_pair(image, mask, augmentation, view_generator(recipe.seed, epoch, row))
+        views.append(view)
+        view_masks.append(view_mask)
+    if not recipe.mosaic:
+        return np.stack(views), np.stack(view_masks)
+    generator = view_generator(recipe.seed, epoch, *rows)
+    return lay_mosaics(np.stack(views), np.stack(view_masks), recipe.mosaic, generator)
 
 
-def answer_decoder(decoder: keras.Model, features: list[np.ndarray]) -> np.ndarray:
-    """Logits of a decoder, float (n, side, side)."""
-    return keras.ops.convert_to_numpy(decoder(features, training=False))
+def predict_with_decoder(decoder: keras.Model, maps: list[np.ndarray]) -> np.ndarray:
+    """Predicts with a decoder.
+
+    Args:
+        decoder: Feature maps to logits.
+        maps: As `extract_maps` gives them.
+
+    Returns:
+        Logits, float (n, side, side).
+    """
+    return keras.ops.convert_to_numpy(decoder(maps, training=False))
 
 
-def open_answer(graph: Path | bytes, precision: str | None) -> Answer:
-    """What a graph that ends in a mask, or in its logits, says of photographs."""
+def open_predictor(graph: Path | bytes, precision: str | None) -> PredictMasks:
+    """Opens a graph that ends in a mask, or in its logits.
+
+    Args:
+        graph: The graph, or the file that holds it.
+        precision: "f32", "bf16", or None for the processor's fastest.
+
+    Returns:
+        What gives the logits of masks.
+    """
     session = Session(graph, precision=precision)
-    name = "mask" if "mask" in session.names else session.names[0]
 
-    def answer(images: np.ndarray) -> np.ndarray:
-        found = session.run(images)[name]
-        return logit(np.clip(found, 1e-6, 1 - 1e-6)) if name == "mask" else found
+    def predict(images: np.ndarray) -> np.ndarray:
+        if "mask" not in session.names:
+            return session.run(images)[session.names[0]]
+        probability = session.run(images)["mask"]
+        return logit(np.clip(probability, MIN_MASK_PROBABILITY, 1 - MIN_MASK_PROBABILITY))
 
-    return answer
+    return predict
 
 
-def score_masks(masks: MaskSet, answer: Answer) -> dict[str, float]:
-    """The loss at the network's size, Dice and Jaccard at each mask's own size, all as means over
-    photographs.
+def score_masks(masks: MaskSet, predict: PredictMasks) -> dict[str, float]:
+    """Scores predicted masks.
+
+    Args:
+        masks: n photographs with their masks.
+        predict: Gives the logits of masks.
+
+    Returns:
+        The loss at the network's size, Dice and Jaccard at each mask's own size, all as means over
+        photographs.
     """
-    loss, losses, overlaps = MaskLoss(), [], []
-    for start in range(0, len(masks), CHUNK):
-        rows = masks.table.iloc[start : start + CHUNK]
-        logits, outlines = (
-            answer(np.stack([read_image(image).pixels for image in rows["image"]])),
-            [read_mask(path) for path in rows["mask"]],
-        )
-        small = np.stack([resize_mask(outline, SIDE) for outline in outlines])
-        losses += ops.convert_to_numpy(loss.call(small, logits)).tolist()
-        overlaps += [
-            measure_overlap(mask == 1, grow(found, mask.shape) >= 0)
-            for found, mask in zip(logits, outlines, strict=True)
-        ]
+    loss = MaskLoss()
+    losses = []
+    overlaps = []
+    for start in range(0, len(masks), CHUNK_IMAGES):
+        rows = masks.table.iloc[start : start + CHUNK_IMAGES]
+        logits = predict(np.stack([read_image(image).pixels for image in rows["image"]]))
+        truths = [read_mask(path) for path in rows["mask"]]
+        small_truths = np.stack([resize_mask(truth, SIDE) for truth in truths])
+        losses += ops.convert_to_numpy(loss.call(small_truths, logits)).tolist()
+        for truth, image_logits in zip(truths, logits, strict=True):
+            predicted = resize_logits(image_logits, truth.shape) >= 0
+            overlaps.append(measure_overlap(truth == 1, predicted))
     jaccard = np.array(overlaps)
     return {
         "val_loss": float(np.mean(losses)),
@@ -199,23 +273,28 @@ def score_masks(masks: MaskSet, answer: Answer) -> dict[str, float]:
     }
 
 
-def grow(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def resize_logits(logits: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
     """Logits, float (side, side), at another shape, (height, width)."""
     return cv2.resize(logits, shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def compare_precisions(graph: Path, masks: MaskSet) -> dict[str, Any] | None:
-    """Whether bf16 outlines lesions as fp32 does, for the card; None where this processor does not compute in
-    bf16.
+    """Compares the masks of bf16 with those of fp32.
+
+    Args:
+        graph: The file of a graph that ends in a mask.
+        masks: Photographs with their masks.
+
+    Returns:
+        The card's entry; None where this processor does not compute in bf16.
     """
     if fastest_precision() != "bf16":
         return None
-    f32, bf16 = (
-        score_masks(masks, open_answer(graph, precision))["val_jaccard"] for precision in ("f32", "bf16")
-    )
+    f32 = score_masks(masks, open_predictor(graph, "f32"))["val_jaccard"]
+    bf16 = score_masks(masks, open_predictor(graph, "bf16"))["val_jaccard"]
     return {
         "n": len(masks),
         "jaccard_f32": f32,
         "jaccard_bf16": bf16,
-        "neutral": abs(f32 - bf16) <= LARGEST_LOSS,
+        "neutral": abs(f32 - bf16) <= MAX_JACCARD_LOSS,
     }

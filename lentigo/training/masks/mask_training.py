@@ -35,9 +35,7 @@ from lentigo.models.bundle import (
     finish_bundle,
     open_bundle,
 )
-from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.networks.feature_extractor import fit_batch_norms
 from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.networks.network import Network, open_network
 from lentigo.models.networks.output_models import build_export_model
@@ -48,26 +46,36 @@ from lentigo.models.training_record import (
     forget_everything,
     read_training_record,
 )
-from lentigo.splits.splits import hold_out_share
+from lentigo.training.card import DISCLAIMER
 from lentigo.training.masks.mask_files import (
+    assess_decoder,
     describe_alone,
     describe_decoder,
-    finish_papers,
-    judge,
     write_files,
+    write_pages,
 )
 from lentigo.training.masks.mask_stages import MaskJob, build_decoder_stage, build_whole_stage
-from lentigo.training.preparation import LeakPolicy, check_folder, check_training_set, keep_settings
+from lentigo.training.preparation import start_training
 from lentigo.training.recipes import Recipe, find_recipe
-from lentigo.training.trainer import DISCLAIMER, Training, name_source, read_sample, train
+from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, check_folder, keep_settings
+from lentigo.training.trainer import Training, train
+from lentigo.training.training_set import LeakPolicy, check_training_set
+from lentigo.training.validation import Start, draw_validation, find_given_validation
+from lentigo.training.weights import name_source
 
-WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
+DECODER_WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 
 
 @dataclass(frozen=True)
 class MaskTraining:
-    """A finished training of a decoder: the RUN, its scores on validation, the training of the classifier
-    where that came first, and what was left out.
+    """A finished training of a decoder.
+
+    Attributes:
+        bundle: The RUN.
+        validation: Its scores on validation.
+        classifier: The training of the classifier where that came first.
+        problems: The photographs and masks that could not be used.
+        seconds: The training took.
     """
 
     bundle: Bundle
@@ -78,8 +86,19 @@ class MaskTraining:
 
 
 @dataclass(frozen=True)
-class Request:
-    """What is to be trained, on what, and how; `facts` is what the card says of leaks and twins."""
+class MaskPlan:
+    """What is to be trained, on what, and how.
+
+    Attributes:
+        masks: The photographs with their masks.
+        facts: What the card says of leaks and duplicates.
+        recipe: Of the training.
+        weights: Those of the backbone.
+        finetune: Whether the backbone learns, too.
+        resume: Whether an unfinished decoder goes on.
+        fp32: Whether feature maps are computed in fp32.
+        progress: Watches the work.
+    """
 
     masks: MaskSet
     facts: dict[str, Any]
@@ -90,14 +109,21 @@ class Request:
     fp32: bool
     progress: Progress
 
-    def plan(self, network: Network, learned: TrainingRecord, work: Path) -> MaskJob:
-        """The training of a new decoder on a network, in the folder `work`, which keeps the settings that a
-        resumed call must share.
+    def make_job(self, network: Network, learned: TrainingRecord, work: Path) -> MaskJob:
+        """Makes the training of a new decoder on a network.
+
+        Args:
+            network: Without a decoder, or with one that is replaced.
+            learned: The photographs that the network has learned from.
+            work: A folder that keeps the checkpoint and the settings that a resumed call must share.
+
+        Returns:
+            The training.
         """
-        decoder = build_decoder(
-            find_skips(network), self.recipe.mask_width or choose_width(network), self.recipe.seed
-        )
-        attached, held_out = attach_decoder(network, decoder), hold_out(self.masks, self.recipe, learned)
+        width = self.recipe.mask_width or choose_width(network)
+        decoder = build_decoder(find_skips(network), width, self.recipe.seed)
+        attached = attach_decoder(network, decoder)
+        held_out = choose_validation(self.masks, self.recipe, learned)
         settings = {
             "recipe": asdict(self.recipe),
             "weights": name_source(self.weights),
@@ -106,14 +132,14 @@ class Request:
             "data_fingerprint": self.masks.fingerprint,
             **self.facts,
         }
-        keep_settings(work / "settings.json", settings)
+        keep_settings(work / TRAINING_SETTINGS, settings)
         return MaskJob(attached, decoder, self.recipe, self.masks, held_out, work, self.fp32, self.progress)
 
 
 def train_masks(
     data: str | Path | MaskSet,
     out: str | Path,
-    recipe: str | Recipe = "best",
+    recipe: str | Path | Recipe = "best",
     *,
     weights: str | Path = "imagenet",
     finetune: bool = False,
@@ -122,19 +148,38 @@ def train_masks(
     leak_policy: LeakPolicy = LeakPolicy(),
     progress: Progress = show_nothing,
 ) -> MaskTraining:
-    """Trains a decoder from the photographs and masks of a manifest (`image,mask`). Nothing is learned or
-    chosen on its test split, whose masks stay closed; `guard` says how leaks into it are kept out.
+    """Trains a mask decoder. Nothing is learned or chosen on the test split, whose masks stay closed.
 
     Where `out` is a finished RUN the decoder is put into it: its backbone is used, whatever the recipe names,
-    and its trunk and its other answers stay as they are. Where `out` is new and the manifest has labels of
-    both classes, a classifier is trained first, as by `train`. Where it has none, the RUN has a decoder and
-    no classifier; then `unfreeze` trains the trunk too. Raises `UsageError`, `DataError`, `ModelError` and
-    `SpaceError`; pairs that cannot be used are left out and listed in the answer.
+    and its other outputs stay as they are. Where `out` is new and the manifest has labels of both classes, a
+    classifier is trained first, as by `train`. Where it has none, the RUN has a decoder and no classifier.
+
+    Args:
+        data: A manifest (`image,mask` and optionally `label`), or one that is loaded already.
+        out: The RUN.
+        recipe: "best", "seed", a JSON file, or a recipe.
+        weights: Those of the backbone of a new RUN, as in `train`.
+        finetune: Whether the backbone of a RUN without a classifier learns, too.
+        resume: Whether an unfinished training goes on.
+        fp32: Whether feature maps are computed in fp32.
+        leak_policy: What is done about leaks into the test split.
+        progress: Watches the work.
+
+    Returns:
+        The RUN and its scores on validation; pairs that cannot be used are left out and listed.
+
+    Raises:
+        UsageError: The call is wrong.
+        DataError: The photographs or the masks cannot be used.
+        ModelError: The weights cannot be used.
+        SpaceError: The disk is full.
     """
-    started, out = time.perf_counter(), Path(out)
-    recipe = find_recipe(recipe) if isinstance(recipe, str) else recipe
-    listed, finished, classifier = list_masks(data), (out / CARD).is_file(), None
-    if finetune and (listed.labelled or finished):
+    started = time.perf_counter()
+    out = Path(out)
+    recipe = find_recipe(recipe)
+    listed = list_masks(data)
+    is_finished = (out / CARD).is_file()
+    if finetune and (listed.labelled or is_finished):
         raise UsageError(
             "--finetune would change the classifier; expected a new RUN and a manifest without labels: "
             "leave one of them out"
@@ -142,7 +187,8 @@ def train_masks(
     training_set = check_training_set(listed, leak_policy, progress)
     masks = check_masks(training_set.dataset, progress=progress)
     facts = {"leak_policy": asdict(leak_policy), **training_set.describe()}
-    if masks.labelled and not finished:
+    classifier = None
+    if masks.labelled and not is_finished:
         classifier = train(
             keep_labelled(data) if isinstance(data, MaskSet) else data,
             out,
@@ -153,100 +199,96 @@ def train_masks(
             leak_policy=leak_policy,
             progress=progress,
         )
-    request = Request(masks, facts, recipe, weights, finetune, resume, fp32, progress)
-    bundle, validation = (
-        add_decoder(request, open_bundle(out)) if finished or classifier else train_alone(request, out)
-    )
-    problems = tuple(
-        dict.fromkeys((*(classifier.problems if classifier else ()), *masks.problems, *validation.problems))
-    )
-    return MaskTraining(bundle, validation, classifier, problems, time.perf_counter() - started)
+    plan = MaskPlan(masks, facts, recipe, weights, finetune, resume, fp32, progress)
+    if is_finished or classifier is not None:
+        bundle, validation = add_decoder(plan, open_bundle(out))
+    else:
+        bundle, validation = train_alone(plan, out)
+    problems = [*masks.problems, *validation.problems]
+    if classifier is not None:
+        problems = [*classifier.problems, *problems]
+    unique_problems = tuple(dict.fromkeys(problems))
+    return MaskTraining(bundle, validation, classifier, unique_problems, time.perf_counter() - started)
 
 
 def keep_labelled(masks: MaskSet) -> Dataset:
     """The photographs of some pairs that have a label, for a classifier."""
-    known = masks.table["label"].notna()
-    return Dataset(masks.name, masks.table[known].reset_index(drop=True), masks.problems)
+    has_label = masks.table["label"].notna()
+    return Dataset(masks.name, masks.table[has_label].reset_index(drop=True), masks.problems)
 
 
-def add_decoder(request: Request, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:
-    """Trains a decoder on the trunk of a finished RUN and puts it into its graph."""
-    started, work = time.perf_counter(), bundle.folder / WORK
-    if work.is_dir() and not request.resume:
+def add_decoder(plan: MaskPlan, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:
+    """Trains a decoder on the backbone of a finished RUN and puts it into its graph."""
+    started = time.perf_counter()
+    work = bundle.folder / DECODER_WORK
+    if work.is_dir() and not plan.resume:
         raise UsageError(
             f"{bundle.folder}: holds an unfinished decoder; go on with --resume, or remove {work}"
         )
-    request = dataclasses.replace(
-        request,
-        recipe=dataclasses.replace(request.recipe, backbone=bundle.card["backbone"]),
-        weights="the RUN's own",
-    )
-    network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
-    job = request.plan(network, read_training_record(bundle), work)
+    backbone = bundle.card["backbone"]
+    recipe = dataclasses.replace(plan.recipe, backbone=backbone)
+    plan = dataclasses.replace(plan, recipe=recipe, weights="the RUN's own")
+    network = open_network(bundle.folder / CLASSIFIER, find_backbone(backbone))
+    learned = read_training_record(bundle)
+    job = plan.make_job(network, learned, work)
     history = job.run([build_decoder_stage])
+    before = pd.read_csv(bundle.folder / HISTORY)
+    whole_history = pd.concat([before[before["stage"] != "decoder"], history])
+    doc = onnx.load(bundle.graph, load_external_data=False).doc_string
     with stage_folder(bundle.folder / GRAPH) as folder:
-        doc = onnx.load(bundle.graph, load_external_data=False).doc_string
-        before = pd.read_csv(bundle.folder / HISTORY)
-        write_files(
-            folder,
-            job,
-            pd.concat([before[before["stage"] != "decoder"], history]),
-            doc,
-            read_training_record(bundle),
-        )
-        entries = {"int8": None} if "int8" in bundle.card else {}
-        entries |= {
-            "outputs": list(build_export_model(job.network).output),
-            "decoder": describe_decoder(job, history, request.facts, started),
-        }
-        validation = judge(folder, {**bundle.card, **entries}, job, entries["decoder"])
-        bundle = amend_bundle(bundle, sorted(folder.iterdir()), drop=(INT8_GRAPH, INT8_WEIGHTS), **entries)
-    finish_papers(bundle, history)
+        write_files(folder, job, whole_history, doc, learned)
+        decoder = describe_decoder(job, history, plan.facts, started)
+        entries = {"outputs": list(build_export_model(job.network).output), "decoder": decoder}
+        if "int8" in bundle.card:  # its graph has no decoder
+            entries["int8"] = None
+        validation = assess_decoder(folder, {**bundle.card, **entries}, job, decoder)
+        files = sorted(folder.iterdir())
+        bundle = amend_bundle(bundle, files, drop=(INT8_GRAPH, INT8_WEIGHTS), **entries)
+    write_pages(bundle, history)
     shutil.rmtree(work)
     return bundle, dataclasses.replace(validation, model=bundle.name)
 
 
-def train_alone(request: Request, out: Path) -> tuple[Bundle, MaskAssessment]:
-    """Trains a decoder, with `unfreeze` its trunk too, and writes a RUN that has no classifier."""
-    started, recipe, work = time.perf_counter(), request.recipe, out / "checkpoint"
-    check_folder(out, request.resume)
-    network = dataclasses.replace(
-        start_network(find_backbone(recipe.backbone), request.weights, seed=recipe.seed), full=None, head=None
-    )
-    if str(request.weights) == "none":
-        fit_batch_norms(network.feature_extractor, read_sample(request.masks))
-    job = request.plan(network, forget_everything(), work)
-    history = job.run([build_decoder_stage, build_whole_stage] if request.finetune else [build_decoder_stage])
-    parts = PARTS if request.finetune else ("decoder",)
-    write_files(out, job, history, DISCLAIMER, find_training_record(request.weights), parts)
-    card = describe_alone(job, name_source(request.weights)) | {
-        "decoder": describe_decoder(job, history, request.facts, started)
-    }
+def train_alone(plan: MaskPlan, out: Path) -> tuple[Bundle, MaskAssessment]:
+    """Trains a decoder, with `finetune` its backbone too, and writes a RUN that has no classifier."""
+    started = time.perf_counter()
+    work = out / CHECKPOINTS
+    check_folder(out, plan.resume)
+    network = start_training(plan.recipe, plan.weights, plan.masks)
+    network = dataclasses.replace(network, classifier=None, head=None)
+    job = plan.make_job(network, forget_everything(), work)
+    builders = [build_decoder_stage]
+    parts: tuple[str, ...] = ("decoder",)
+    if plan.finetune:
+        builders.append(build_whole_stage)
+        parts = PARTS
+    history = job.run(builders)
+    write_files(out, job, history, DISCLAIMER, find_training_record(plan.weights), parts)
+    card = describe_alone(job, name_source(plan.weights))
+    card["decoder"] = describe_decoder(job, history, plan.facts, started)
     draft = draft_bundle(out, card)
-    validation = judge(out, draft.card, job, draft.card["decoder"])
+    validation = assess_decoder(out, draft.card, job, draft.card["decoder"])
     bundle = finish_bundle(draft, {})
-    finish_papers(bundle, history)
+    write_pages(bundle, history)
     shutil.rmtree(work)
     return bundle, validation
 
 
-def hold_out(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndarray:
+def choose_validation(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndarray:
     """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it
-    knows them all, else drawn by groups.
+    has learned from them all, else drawn by groups.
 
-    Raises `DataError` where there are too few groups for two sides.
+    Raises `DataError` where there are too few groups to divide.
     """
-    given = (masks.table["split"] == "validation").to_numpy()
-    if not given.any() and len(learned):
-        known = learned.recognise(masks.table["image"].tolist(), masks.digests)
-        if all(known):
-            given = np.array([image.split == "validation" for image in known])
+    given = find_given_validation(masks)
     if given.any() and not given.all():
         return given
+    splits = Start("the classifier", learned).find_splits(masks)
+    if set(splits) != {"train", "validation"}:
+        splits[:] = ""  # the classifier's division says nothing, or nothing of some photographs
     if len(np.unique(masks.groups)) < 2:
         raise DataError(
             f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected "
             "two at least, for training and validation"
         )
-    one_class = np.zeros(len(masks.groups), int)
-    return hold_out_share(one_class, masks.groups, masks.digests, recipe.validation_split, recipe.seed)
+    return draw_validation(masks, recipe, splits, stratified=False, min_groups=1)

@@ -22,51 +22,57 @@ from lentigo.common.plots import (
     tidy_axes,
 )
 from lentigo.training.recipes import Recipe
+from lentigo.training.selection.repeated_scores import Mean
 
-COLUMNS = 4  # slices beside each other
+MAX_COLUMNS = 4  # slices beside each other
+MAX_LEVEL_NAMES = 4  # names of backbones that fit below an axis without rotation
 
 
-def draw_tradeoff(ranked: Sequence[Any], path: Path) -> Path:
-    """AUROC with its interval against the milliseconds of a photograph; without costs a row for each
-    backbone. A line joins those that no other beats in both.
+def draw_tradeoff(
+    names: Sequence[str], aurocs: Sequence[Mean], milliseconds: Sequence[float] | None, path: Path
+) -> Path:
+    """Draws the AUROC of backbones, with its interval, against the milliseconds of a photograph.
+
+    A line joins those that no other beats in both. Without times there is a column for each backbone.
+
+    Args:
+        names: Of the backbones, best first.
+        aurocs: Of each backbone.
+        milliseconds: A photograph takes, by each backbone; or None.
+        path: Of the figure.
+
+    Returns:
+        That path.
     """
     figure = new_figure(7.2, 5.0)
     axes = figure.subplots()
-    timed = all(standing.cost for standing in ranked)
-    cost = [
-        standing.cost.milliseconds_among_many if timed else place for place, standing in enumerate(ranked)
-    ]
-    value, ends = np.array([s.auroc.mean for s in ranked]), np.array([s.auroc.ci for s in ranked])
-    reach = np.nan_to_num(np.maximum(np.abs(ends.T - value), 0))
-    axes.errorbar(cost, value, reach, fmt="o", color=ACCENT, ecolor=GREY, elinewidth=1.2, markersize=5)
-    if timed:
-        front = find_front(np.array(cost), value)
-        axes.plot(
-            np.array(cost)[front],
-            value[front],
-            color=MALIGNANT,
-            linewidth=1,
-            zorder=0,
-            label="none is faster and better",
-        )
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter("{x:g}")
-        axes.xaxis.set_minor_formatter(LogFormatter())
-        axes.legend(frameon=False, loc="lower right")
-        for standing, x, y in zip(ranked, cost, value, strict=True):
-            axes.annotate(standing.backbone, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
-    else:
-        axes.set_xticks(
-            cost, [standing.backbone for standing in ranked], rotation=30 if len(ranked) > 4 else 0
-        )
+    x = np.arange(len(names)) if milliseconds is None else np.array(milliseconds)
+    y = np.array([auroc.mean for auroc in aurocs])
+    ends = np.array([auroc.ci for auroc in aurocs])  # (n, 2)
+    reach = np.nan_to_num(np.maximum(np.abs(ends.T - y), 0))
+    axes.errorbar(x, y, reach, fmt="o", color=ACCENT, ecolor=GREY, elinewidth=1.2, markersize=5)
     axes.margins(x=0.25)
-    tidy_axes(
-        axes,
-        "Quality and cost" if timed else "Quality",
-        "milliseconds a photograph" if timed else "",
-        "AUROC, 95 % interval",
-    )
+    if milliseconds is None:
+        axes.set_xticks(x, names, rotation=30 if len(names) > MAX_LEVEL_NAMES else 0)
+        tidy_axes(axes, "Quality", "", "AUROC, 95 % interval")
+    else:
+        draw_front(axes, x, y, names)
+        tidy_axes(axes, "Quality and cost", "milliseconds a photograph", "AUROC, 95 % interval")
     return save_figure(figure, path)
+
+
+def draw_front(axes: Any, cost: np.ndarray, auroc: np.ndarray, names: Sequence[str]) -> None:
+    """The line of those that none beats in cost and AUROC, (n,) both, and the names of all."""
+    front = find_front(cost, auroc)
+    axes.plot(
+        cost[front], auroc[front], color=MALIGNANT, linewidth=1, zorder=0, label="none is faster and better"
+    )
+    axes.set_xscale("log")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_formatter(LogFormatter())
+    axes.legend(frameon=False, loc="lower right")
+    for name, x, y in zip(names, cost, auroc, strict=True):
+        axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
 
 
 def find_front(cost: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -76,12 +82,20 @@ def find_front(cost: np.ndarray, value: np.ndarray) -> np.ndarray:
     [0, 2]
     """
     order = np.lexsort([-value, cost])
-    best = np.maximum.accumulate(np.concatenate([[-np.inf], value[order][:-1]]))
-    return order[value[order] > best]
+    best_so_far = np.maximum.accumulate(np.concatenate([[-np.inf], value[order][:-1]]))
+    return order[value[order] > best_so_far]
 
 
 def draw_importance(importance: Mapping[str, float], path: Path) -> Path:
-    """Bars of the share of the variance that each field of the recipe explains."""
+    """Draws a bar for the share of the variance that each field of the recipe explains.
+
+    Args:
+        importance: The shares by field.
+        path: Of the figure.
+
+    Returns:
+        That path.
+    """
     names = sorted(importance, key=importance.__getitem__)
     figure = new_figure(6.0, 1.2 + 0.3 * len(names))
     axes = figure.subplots()
@@ -93,43 +107,60 @@ def draw_importance(importance: Mapping[str, float], path: Path) -> Path:
 
 
 def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
-    """The AUROC of each finished trial against each field that was searched; `trials` has a column `auroc`
-    and one of each name. The first row is the default.
+    """Draws the AUROC of each finished trial against each field that was searched.
+
+    Args:
+        trials: A row for each trial, that of the default recipe first; a column `auroc` and one of each name.
+        names: The fields that were searched.
+        path: Of the figure.
+
+    Returns:
+        That path.
     """
-    rows = -(-len(names) // COLUMNS)
-    even = {
-        item.name for item in fields(Recipe) if (search := item.metadata.get("search")) and search.log
-    }  # in their logarithm
-    figure = new_figure(2.6 * min(COLUMNS, len(names)), 2.5 * rows)
-    grid = np.atleast_1d(figure.subplots(rows, min(COLUMNS, len(names)), sharey=True, squeeze=False)).ravel()
+    columns = min(MAX_COLUMNS, len(names))
+    rows = -(-len(names) // MAX_COLUMNS)
+    logarithmic = list_logarithmic()
+    figure = new_figure(2.6 * columns, 2.5 * rows)
+    grid = np.atleast_1d(figure.subplots(rows, columns, sharey=True, squeeze=False)).ravel()
     for axes, name in zip(grid, names, strict=False):
-        values = (
-            trials[name].astype(str)
-            if trials[name].dtype == object or trials[name].dtype == bool
-            else trials[name]
-        )
+        values = trials[name]
+        if values.dtype in (object, bool):
+            values = values.astype(str)
+        order = np.arange(len(trials))  # later trials are darker
         axes.scatter(
-            values,
-            trials["auroc"],
-            s=14,
-            c=np.arange(len(trials)),
-            cmap="Blues",
-            vmin=-len(trials) / 2,
-            edgecolors="none",
+            values, trials["auroc"], s=14, c=order, cmap="Blues", vmin=-len(trials) / 2, edgecolors="none"
         )
         axes.scatter(values.iloc[:1], trials["auroc"].iloc[:1], marker="D", s=26, color=MALIGNANT)
-        if name in even:
+        if name in logarithmic:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter(NullFormatter())
-        tidy_axes(axes, name.replace("_", " "), "", "AUROC" if axes in grid[::COLUMNS] else "")
+        tidy_axes(axes, name.replace("_", " "), "", "AUROC" if axes in grid[::MAX_COLUMNS] else "")
     for axes in grid[len(names) :]:
         axes.set_visible(False)
     return save_figure(figure, path)
 
 
+def list_logarithmic() -> set[str]:
+    """The fields of a recipe that are searched evenly in their logarithm."""
+    names = set()
+    for recipe_field in fields(Recipe):
+        search = recipe_field.metadata.get("search")
+        if search is not None and search.log:
+            names.add(recipe_field.name)
+    return names
+
+
 def draw_progress(trials: pd.DataFrame, path: Path) -> Path:
-    """The AUROC of each finished trial by its number, and the best so far."""
+    """Draws the AUROC of each finished trial by its number, and the best so far.
+
+    Args:
+        trials: A row for each trial, that of the default recipe first; columns `number` and `auroc`.
+        path: Of the figure.
+
+    Returns:
+        That path.
+    """
     figure = new_figure(6.0, 3.8)
     axes = figure.subplots()
     axes.plot(trials["number"], trials["auroc"], "o", color=GREY, markersize=4, label="trials")

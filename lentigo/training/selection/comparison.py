@@ -6,9 +6,8 @@ a file of its own: what is finished is not done again.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,34 +23,39 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem
-from lentigo.inference.performance.costs import Cost, measure_cost, name_machine
-from lentigo.models.compilation import fastest_precision
-from lentigo.models.graphs.graph_weights import start_network
-from lentigo.models.graphs.onnx_graph import save_onnx
+from lentigo.inference.costs import name_machine
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
-from lentigo.models.networks.network import Network, build_network
-from lentigo.models.networks.output_models import build_export_model
 from lentigo.splits.splits import split_validation
-from lentigo.training.features import extract_features, refuse_frozen_features
-from lentigo.training.heads import Sample, Score, score_head
+from lentigo.training.heads import Score, score_head
 from lentigo.training.loop.devices import set_threads
-from lentigo.training.preparation import keep_settings
+from lentigo.training.preparation import start_with_features
 from lentigo.training.recipes import Recipe, find_head_recipe
+from lentigo.training.run_folder import keep_settings
+from lentigo.training.selection.backbone_costs import measure_costs
+from lentigo.training.selection.fold_evaluation import FeaturedDataset, score_network
 from lentigo.training.selection.folds import Pool, assign_folds, check_folds, gather_pool
 from lentigo.training.selection.ranking import Missing, Ranking, rank_backbones
-from lentigo.training.trainer import name_source, score_whole
-from lentigo.training.weights import find_weights
+from lentigo.training.weights import find_weights, name_source
 
-SETTINGS = Path("units") / "settings.json"
+COMPARISON_SETTINGS = Path("units") / "settings.json"  # within the folder of a comparison
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """How each backbone is trained: the recipe, whose seed is the first of `seeds` and whose backbone is
-    replaced, and the number of folds.
+    """How each backbone is trained.
 
-    A recipe that trains the backbone too has one split a seed instead of folds. `weights` is a folder of
-    weight files; Keras' own without one.
+    Attributes:
+        recipe: Its seed is the first of the seeds, its backbone is replaced. One that fine-tunes the backbone
+            has one split a seed instead of folds.
+        folds: Their number.
+        seeds: Their number.
+        weights: A folder of weight files; None for Keras' own.
+        duplicates: Whether duplicates are searched, and share a fold.
+        fp32: Whether features are computed in fp32 even where bf16 is faster.
+        costs: Whether the cost of each backbone is measured.
+
+    Raises:
+        UsageError: The number of folds or of seeds makes no sense.
     """
 
     recipe: Recipe = field(default_factory=lambda: find_head_recipe("best"))
@@ -76,11 +80,21 @@ class Protocol:
     @property
     def units(self) -> list[tuple[int, int]]:
         """Seed and fold of each unit of work of one backbone."""
-        seeds = range(self.recipe.seed, self.recipe.seed + self.seeds)
-        return [(seed, fold) for seed in seeds for fold in range(1 if self.recipe.finetune else self.folds)]
+        folds = 1 if self.recipe.finetune else self.folds
+        units = []
+        for seed in range(self.recipe.seed, self.recipe.seed + self.seeds):
+            units += [(seed, fold) for fold in range(folds)]
+        return units
 
     def describe(self, pool: Pool) -> dict[str, Any]:
-        """What the units of one comparison share. The number of seeds is not among it: more may be added."""
+        """Describes what the units of one comparison share.
+
+        Args:
+            pool: The photographs.
+
+        Returns:
+            The settings. The number of seeds is not among them: more may be added.
+        """
         return {
             "recipe": asdict(self.recipe),
             "folds": self.folds,
@@ -99,61 +113,70 @@ def compare_backbones(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Ranking:
-    """Trains and measures each backbone; the table, best first, and what each costs. `out` keeps every unit
-    of work: the same call goes on. Features and units are the work of `cluster`, where there is one: what it
-    needs of weights and photographs has the same path on every node.
+    """Trains and measures each backbone. The test split is never opened.
 
-    The test split is never opened. Backbones whose weights cannot be had are named in the answer;
-    `ModelError` where that is so of all. Raises `UsageError` where `out` was begun with another recipe or
-    other photographs, and `DataError`.
+    Args:
+        data: A path, or a data set that is loaded already.
+        out: A folder that keeps every unit of work: the same call goes on.
+        backbones: Names of the backbone table.
+        protocol: How each is trained.
+        cluster: The workers that compute features and units; the weights and photographs that they need have
+            the same path on every node. None: this machine.
+        progress: Watches the work.
+
+    Returns:
+        The table, best first, what each costs, and the backbones whose weights cannot be had.
+
+    Raises:
+        UsageError: `out` was begun with another recipe or other photographs.
+        DataError: The photographs cannot be used.
+        ModelError: The weights of no backbone can be had.
     """
-    chosen, place = list_backbones(backbones), Path(out)
-    require_writable(place)
+    chosen = list_backbones(backbones)
+    folder = Path(out)
+    require_writable(folder)
     pool = gather_pool(data, protocol.duplicates, progress)
-    keep_settings(place / SETTINGS, protocol.describe(pool))
+    keep_settings(folder / COMPARISON_SETTINGS, protocol.describe(pool))
     scores: dict[str, list[Score]] = {}
     missing: list[Missing] = []
-    problems: dict[str, Problem] = {problem.image: problem for problem in pool.problems}
+    problems = {problem.image: problem for problem in pool.problems}
     for backbone in progress(chosen, total=len(chosen), label="backbones"):
         try:
-            scores[backbone.name], unread = score_backbone(
-                backbone, pool.dataset, protocol, place, cluster, progress
-            )
-            problems |= {problem.image: problem for problem in unread}
+            found, unread = score_backbone(backbone, pool.dataset, protocol, folder, cluster, progress)
         except ModelError as error:
             missing.append(Missing(backbone.name, str(error)))
+            continue
+        scores[backbone.name] = found
+        problems |= {problem.image: problem for problem in unread}
     if not scores:
         raise ModelError(f"none of {len(missing)} backbones can be compared; the first: {missing[0].reason}")
-    costs = (
-        measure_costs([find_backbone(name) for name in scores], place, protocol.fp32, progress)
-        if protocol.costs
-        else {}
-    )
+    costs = {}
+    if protocol.costs:
+        costs = measure_costs([find_backbone(name) for name in scores], folder, protocol.fp32, progress)
     return rank_backbones(
         scores,
         costs,
         protocol.ratio,
         missing=missing,
         problems=problems.values(),
-        facts=describe(pool, protocol),
+        facts=describe_comparison(pool, protocol),
     )
 
 
 def list_backbones(names: Sequence[str]) -> list[Backbone]:
     """The table's entries, each once. Raises `UsageError`."""
-    found = list(
-        {
-            backbone.name: backbone
-            for backbone in (find_backbone(name.strip()) for name in names if name.strip())
-        }.values()
-    )
+    found: dict[str, Backbone] = {}
+    for name in names:
+        if name.strip():
+            backbone = find_backbone(name.strip())
+            found[backbone.name] = backbone
     if not found:
         raise UsageError(f"no backbone is named; expected some of {', '.join(BACKBONES)}")
-    return found
+    return list(found.values())
 
 
-def describe(pool: Pool, protocol: Protocol) -> dict[str, Any]:
-    """What an answer says of its protocol."""
+def describe_comparison(pool: Pool, protocol: Protocol) -> dict[str, Any]:
+    """What a comparison says of its photographs and its protocol."""
     return {
         "n": len(pool.dataset),
         "n_malignant": int(pool.dataset.malignant.sum()),
@@ -172,7 +195,7 @@ def score_backbone(
     backbone: Backbone,
     dataset: Dataset,
     protocol: Protocol,
-    place: Path,
+    folder: Path,
     cluster: Cluster | None,
     progress: Progress,
 ) -> tuple[list[Score], tuple[Problem, ...]]:
@@ -183,48 +206,45 @@ def score_backbone(
     """
     weights = find_weights(backbone, protocol.weights)
     source = name_source(weights)
-    paths = {
-        unit: place / "units" / f"{backbone.name}-seed{unit[0]}-fold{unit[1]}.json" for unit in protocol.units
-    }
-    todo = [unit for unit, path in paths.items() if not read_unit(path, source)]
+    scores: dict[tuple[int, int], Score] = {}
+    unfinished = []
+    for unit in protocol.units:
+        score = read_unit(name_unit(folder, backbone, unit), source)
+        if score is None:
+            unfinished.append(unit)
+        else:
+            scores[unit] = score
     unread: tuple[Problem, ...] = ()
-    if todo:
-        network = start_network(backbone, weights)
-        features = extract_features(network, dataset, fp32=protocol.fp32, cluster=cluster, progress=progress)
-        refuse_frozen_features(features, backbone.name, weights)
+    if unfinished:
+        recipe = replace(protocol.recipe, backbone=backbone.name)
+        _, features = start_with_features(
+            recipe, weights, dataset, fp32=protocol.fp32, cluster=cluster, progress=progress
+        )
         unread = features.problems
-        readable = dataset.take(features.readable)
-        scoring = Scoring(
-            readable,
-            features.values,
-            str(weights),
-            protocol.fp32,
-            place / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}",
+        work = folder / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}"
+        photographs = FeaturedDataset(
+            dataset.take(features.readable), features.values, str(weights), protocol.fp32
         )
-        recipes = [replace(protocol.recipe, backbone=backbone.name, seed=seed) for seed, _ in todo]
-        units = [
-            Unit(recipe, hold_out(dataset, recipe, protocol.folds, fold)[features.readable])
-            for recipe, (_, fold) in zip(recipes, todo, strict=True)
-        ]
-        answers = (
-            (scoring.score(unit, progress) for unit in units)
-            if cluster is None
-            else score_on(cluster, scoring, units)
-        )
-        for (seed, fold), score in zip(
-            todo, progress(answers, total=len(todo), label=backbone.name), strict=True
-        ):
-            write_json(
-                paths[seed, fold],
-                {"backbone": backbone.name, "seed": seed, "fold": fold, "weights": source, **score.to_json()},
-            )
-    return [read_unit(path, source) for path in paths.values()], unread
+        units = []
+        for seed, fold in unfinished:
+            unit_recipe = replace(recipe, seed=seed)
+            held_out = hold_out(dataset, unit_recipe, protocol.folds, fold)
+            units.append(Unit(unit_recipe, held_out[features.readable]))
+        results = score_units(UnitScorer(photographs, work), units, cluster, progress)
+        watched = progress(results, total=len(units), label=backbone.name)
+        for unit, score in zip(unfinished, watched, strict=True):
+            write_unit(folder, backbone, unit, source, score)
+            scores[unit] = score
+    return [scores[unit] for unit in protocol.units], unread
 
 
 @dataclass(frozen=True)
 class Unit:
-    """One training of a comparison: its recipe, and the photographs, bool (n,), that it does not learn
-    from.
+    """One training of a comparison.
+
+    Attributes:
+        recipe: Of the training.
+        held_out: The photographs that it does not learn from, bool (n,).
     """
 
     recipe: Recipe
@@ -232,39 +252,56 @@ class Unit:
 
 
 @dataclass(frozen=True)
-class Scoring:
-    """Photographs and their features (n, d) by one backbone, on which units are trained; also the work of a
-    cluster. `work` is a folder for what a training of a whole network keeps meanwhile."""
+class UnitScorer:
+    """Photographs on which units are trained; also the work of a cluster.
 
-    dataset: Dataset
-    features: np.ndarray
-    weights: str
-    fp32: bool
+    Attributes:
+        photographs: n photographs with their features by one backbone.
+        work: A folder for what a training of a whole network keeps meanwhile.
+    """
+
+    photographs: FeaturedDataset
     work: Path
 
     def open(self, cores: int) -> Callable[[list[Unit]], list[Score]]:
+        """Makes a worker ready.
+
+        Args:
+            cores: That the worker may use.
+
+        Returns:
+            What scores some units.
+        """
         set_threads(cores)
         here = replace(self, work=shared_folder("work") / self.work.name)
         return lambda units: [here.score(unit) for unit in units]
 
     def score(self, unit: Unit, progress: Progress = show_nothing) -> Score:
-        """Trains a unit and scores it on what was held out of it."""
+        """Trains a unit and scores it on what was held out of it.
+
+        Args:
+            unit: Recipe and photographs.
+            progress: Watches epochs and steps go by.
+
+        Returns:
+            The score.
+        """
         if unit.recipe.finetune:
             work = self.work.with_name(f"{self.work.name}-seed{unit.recipe.seed}")
-            return score_whole(
-                unit.recipe,
-                self.weights,
-                self.dataset,
-                self.features,
-                unit.held_out,
-                work,
-                self.fp32,
-                progress,
-            )
-        return score_head(unit.recipe, Sample(self.features, self.dataset.malignant), unit.held_out)
+            return score_network(self.photographs, unit.recipe, unit.held_out, work, progress)
+        return score_head(unit.recipe, self.photographs.labelled_features, unit.held_out)
 
 
-def score_on(cluster: Cluster, scoring: Scoring, units: list[Unit]) -> Iterator[Score]:
+def score_units(
+    scorer: UnitScorer, units: list[Unit], cluster: Cluster | None, progress: Progress
+) -> Iterable[Score]:
+    """The scores of units, in order, here or by the workers of a cluster."""
+    if cluster is None:
+        return (scorer.score(unit, progress) for unit in units)
+    return score_on_cluster(cluster, scorer, units)
+
+
+def score_on_cluster(cluster: Cluster, scorer: UnitScorer, units: list[Unit]) -> Iterator[Score]:
     """The scores of units by the workers of a cluster, in order. Raises `ClusterError` where a unit ends
     every worker.
     """
@@ -275,7 +312,7 @@ def score_on(cluster: Cluster, scoring: Scoring, units: list[Unit]) -> Iterator[
             "expected nodes with more memory, or leave it out"
         )
 
-    yield from cluster.map(scoring, units, size=1, give_up=give_up)
+    yield from cluster.map(scorer, units, size=1, give_up=give_up)
 
 
 def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndarray:
@@ -287,6 +324,19 @@ def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndar
     return assign_folds(dataset, folds, recipe.seed) == fold
 
 
+def name_unit(folder: Path, backbone: Backbone, unit: tuple[int, int]) -> Path:
+    """The file of a unit's score."""
+    seed, fold = unit
+    return folder / "units" / f"{backbone.name}-seed{seed}-fold{fold}.json"
+
+
+def write_unit(folder: Path, backbone: Backbone, unit: tuple[int, int], source: str, score: Score) -> None:
+    """Keeps the score of a finished unit."""
+    seed, fold = unit
+    facts = {"backbone": backbone.name, "seed": seed, "fold": fold, "weights": source, **score.to_json()}
+    write_json(name_unit(folder, backbone, unit), facts)
+
+
 def read_unit(path: Path, source: str) -> Score | None:
     """The score of a finished unit, None where it is not. Raises `UsageError` where it had other weights,
     `ModelError` where it is damaged.
@@ -295,7 +345,8 @@ def read_unit(path: Path, source: str) -> Score | None:
         return None
     try:
         facts = parse_json(path.read_bytes())
-        before, score = facts["weights"], Score(**{name: facts[name] for name in Score.__dataclass_fields__})
+        before = facts["weights"]
+        score = Score(**{item.name: facts[item.name] for item in dataclasses.fields(Score)})
     except (ValueError, KeyError, TypeError) as error:
         raise ModelError(
             f"{path}: is damaged ({error}); remove it, and the same call makes it again"
@@ -306,45 +357,3 @@ def read_unit(path: Path, source: str) -> Score | None:
             "comparison: choose another --out"
         )
     return score
-
-
-def measure_costs(
-    backbones: Sequence[Backbone],
-    out: str | Path | None = None,
-    fp32: bool = False,
-    progress: Progress = show_nothing,
-) -> dict[str, Cost]:
-    """What each backbone with its head costs on this machine, by name. The time that arithmetic takes does
-    not depend on the weights: they are random.
-
-    Kept in `out`, where it is given, and not measured again on the same machine.
-    """
-    precision = "f32" if fp32 else fastest_precision()
-    return {
-        b.name: recall_cost(b, precision, out and Path(out) / "costs" / f"{b.name}.json")
-        for b in progress(backbones, total=len(backbones), label="costs")
-    }
-
-
-def recall_cost(backbone: Backbone, precision: str, path: Path | None) -> Cost:
-    """The cost from its file, where it was measured on this machine at this precision, else measured."""
-    here = {"machine": name_machine(), "precision": precision}
-    if path is not None and path.is_file():
-        with suppress(
-            OSError, ValueError, KeyError, TypeError, AttributeError
-        ):  # damaged: it is measured again
-            facts = parse_json(path.read_bytes())
-            if {name: facts.get(name) for name in here} == here:
-                return Cost(**{name: facts[name] for name in Cost.__dataclass_fields__})
-    cost = measure_backbone(build_network(backbone, "none"), precision)
-    if path is not None:
-        write_json(path, {**cost.to_json(), **here})
-    return cost
-
-
-def measure_backbone(network: Network, precision: str) -> Cost:
-    """The cost of a network as a RUN would hold it."""
-    with tempfile.TemporaryDirectory() as folder:
-        graph = Path(folder) / "model.onnx"
-        save_onnx(build_export_model(network), graph)
-        return measure_cost(graph, network.classifier.count_params(), precision)

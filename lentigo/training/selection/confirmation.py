@@ -16,15 +16,15 @@ import numpy as np
 from scipy.stats import rankdata
 
 from lentigo.common.files import parse_json, write_json
-from lentigo.common.statistics.intervals import resample_groups
+from lentigo.common.json_values import replace_nan
+from lentigo.common.statistics.intervals import TAIL, resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.training.recipes import Recipe
-from lentigo.training.selection.repeated_scores import LEVEL, Mean, known
+from lentigo.training.selection.repeated_scores import Mean
 
-RESAMPLES = 1000
-Answer = Callable[
-    [Recipe], np.ndarray
-]  # of a recipe: logits, float (k, m), of m photographs by the models of k folds
+RESAMPLES = 1000  # of the bootstrap
+# Of a recipe the logits, float (k, m), of m photographs by the models of k folds.
+Predict = Callable[[Recipe], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Confirmation:
 
     def to_json(self) -> dict[str, Any]:
         """Every number; what does not exist is null."""
-        gain = {**self.gain.to_json(), "p": known(self.gain.p)}
+        gain = {**self.gain.to_json(), "p": replace_nan(self.gain.p)}
         return {
             "n": self.n,
             "n_malignant": self.n_malignant,
@@ -57,46 +57,47 @@ class Confirmation:
         }
 
 
-def confirm(path: Path, reserve: Dataset, default: Recipe, best: Recipe, answer: Answer) -> Confirmation:
-    """Measures two recipes on photographs that were held out of the search; the answers are kept in a file
-    under the best recipe.
+def confirm(path: Path, reserve: Dataset, default: Recipe, best: Recipe, predict: Predict) -> Confirmation:
+    """Measures two recipes on photographs that were held out of the search.
 
     Args:
-        path: File that keeps the answers, so that the same call does not train again.
+        path: The file that keeps the logits under the best recipe, so that the same call does not train
+            again.
         reserve: The photographs, m of them.
         default: The recipe that the search started from.
         best: The recipe that it chose.
-        answer: Trains a recipe on each fold of the search's photographs and gives its logits of `reserve`.
+        predict: Trains a recipe on each fold of the search's photographs and predicts `reserve`.
 
     Returns:
         Both recipes' AUROC, and the gain with its interval.
     """
-    key = json.loads(json.dumps(asdict(best)))
-    facts = read_answers(path, len(reserve))
+    key = json.loads(json.dumps(asdict(best)))  # as it stands in the file
+    facts = read_logits(path, len(reserve))
     if facts.get("recipe") != key:
-        again = [replace(recipe, seed=recipe.seed + 1) for recipe in (default, best)]
-        logits = [answer(recipe).tolist() for recipe in again]
-        facts = {"recipe": key, "default": logits[0], "best": logits[1]}
+        # Another seed than in the search, which chose the best recipe for its scores with that seed.
+        default_logits = predict(replace(default, seed=default.seed + 1)).tolist()
+        best_logits = predict(replace(best, seed=best.seed + 1)).tolist()
+        facts = {"recipe": key, "default": default_logits, "best": best_logits}
         write_json(path, facts)
-    return weigh_answers(np.array(facts["default"]), np.array(facts["best"]), reserve)
+    return compare_logits(np.array(facts["default"]), np.array(facts["best"]), reserve)
 
 
-def read_answers(path: Path, count: int) -> dict[str, Any]:
+def read_logits(path: Path, count: int) -> dict[str, Any]:
     """What was kept of an earlier confirmation on as many photographs; nothing where there is none, or where
     it is damaged: then it is measured again.
     """
     try:
         facts = parse_json(path.read_bytes())
-        answers = [np.array(facts[name], float) for name in ("default", "best")]
+        for name in ("default", "best"):
+            logits = np.array(facts[name], float)
+            if logits.ndim != 2 or logits.shape[1] != count or not np.isfinite(logits).all():
+                return {}
     except (OSError, ValueError, KeyError, TypeError):
         return {}
-    whole = all(
-        logits.ndim == 2 and logits.shape[1] == count and np.isfinite(logits).all() for logits in answers
-    )
-    return facts if whole else {}
+    return facts
 
 
-def weigh_answers(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> Confirmation:
+def compare_logits(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> Confirmation:
     """The gain of one recipe over another from their logits, float (k, m), of photographs that neither has
     learned from.
 
@@ -104,27 +105,27 @@ def weigh_answers(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> Co
     Annals of Applied Statistics 1:386).
     """
     malignant = reserve.malignant
-    scores = [
-        np.array([measure_auroc(malignant, logits) for logits in answers]) for answers in (default, best)
-    ]
+    default_aurocs = np.array([measure_auroc(malignant, logits) for logits in default])
+    best_aurocs = np.array([measure_auroc(malignant, logits) for logits in best])
     rng = np.random.default_rng(0)
     draws = []
     for rows in resample_groups(reserve.groups, RESAMPLES, seed=0):
         folds = rng.integers(0, len(default), len(default))
-        if len(np.unique(malignant[rows])) == 2:
-            gains = {
-                fold: measure_auroc(malignant[rows], best[fold, rows])
-                - measure_auroc(malignant[rows], default[fold, rows])
-                for fold in set(folds.tolist())
-            }
-            draws.append(np.mean([gains[fold] for fold in folds.tolist()]))
-    mean = float((scores[1] - scores[0]).mean())
+        truth = malignant[rows]
+        if len(np.unique(truth)) < 2:
+            continue
+        gains = {}
+        for fold in set(folds.tolist()):
+            best_auroc = measure_auroc(truth, best[fold, rows])
+            gains[fold] = best_auroc - measure_auroc(truth, default[fold, rows])
+        draws.append(np.mean([gains[fold] for fold in folds.tolist()]))
+    mean_gain = float((best_aurocs - default_aurocs).mean())
     return Confirmation(
-        tuple(scores[0].tolist()),
-        tuple(scores[1].tolist()),
-        summarize_draws(mean, np.array(draws)),
-        len(malignant),
-        int(malignant.sum()),
+        default=tuple(default_aurocs.tolist()),
+        best=tuple(best_aurocs.tolist()),
+        gain=summarize_draws(mean_gain, np.array(draws)),
+        n=len(malignant),
+        n_malignant=int(malignant.sum()),
     )
 
 
@@ -132,16 +133,23 @@ def summarize_draws(mean: float, draws: np.ndarray) -> Mean:
     """A mean with the percentile interval of its resamples, float (r,), and the p of its being 0."""
     if not len(draws):
         return Mean(mean, (float("nan"), float("nan")), float("nan"))
-    tail = (1 - LEVEL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail])
-    beyond = min((draws <= 0).sum(), (draws >= 0).sum())
-    return Mean(mean, (float(low), float(high)), float(min(1.0, 2 * (beyond + 1) / (len(draws) + 1))))
+    low, high = np.quantile(draws, [TAIL, 1 - TAIL])
+    smaller_side = min((draws <= 0).sum(), (draws >= 0).sum())
+    p = 2 * (smaller_side + 1) / (len(draws) + 1)
+    return Mean(mean, (float(low), float(high)), float(min(1.0, p)))
 
 
 def measure_auroc(malignant: np.ndarray, logits: np.ndarray) -> float:
-    """The share of pairs in order, ties half (Hanley and McNeil 1982), of logits, float (n,), and truth, 0 or
-    1, int (n,).
+    """Measures the share of pairs in order, ties half (Hanley and McNeil 1982).
+
+    Args:
+        malignant: The truth, 0 or 1, int (n,), both there.
+        logits: Float (n,).
+
+    Returns:
+        The AUROC.
     """
-    sick = int(malignant.sum())
-    ranks = rankdata(logits)[malignant == 1].sum()
-    return float((ranks - sick * (sick + 1) / 2) / (sick * (len(malignant) - sick)))
+    n_malignant = int(malignant.sum())
+    n_benign = len(malignant) - n_malignant
+    rank_sum = rankdata(logits)[malignant == 1].sum()
+    return float((rank_sum - n_malignant * (n_malignant + 1) / 2) / (n_malignant * n_benign))

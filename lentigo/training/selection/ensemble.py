@@ -1,8 +1,8 @@
 """Several heads on one frozen backbone in one RUN: their logits and heatmaps are averaged in one graph.
 
-A validation side is held out of everything, as `lentigo train` holds it out. The rest is divided into folds,
+A validation split is held out of everything, as `lentigo train` holds it out. The rest is divided into folds,
 and each head learns without one fold, on which its epoch is chosen. Calibration, threshold and refusal come
-from what the written graph, the mean of the heads, says of the validation side: a mean is less sure than one
+from what the written graph, the mean of the heads, says of the validation split: a mean is less sure than one
 head is, so neither the heads nor means of other heads could stand for it.
 """
 
@@ -17,36 +17,28 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import UsageError
 from lentigo.models.bundle import GRAPH, SPLITS
 from lentigo.models.networks.network import join_heads
-from lentigo.training.heads import Sample, train_head
-from lentigo.training.precision_check import PrecisionCheck, check_precision
+from lentigo.training.calibration.precision_check import PrecisionCheck, check_precision
+from lentigo.training.card import describe_training
+from lentigo.training.heads import LabelledFeatures, train_head
 from lentigo.training.preparation import (
-    LeakPolicy,
-    find_start,
-    keep_settings,
-    load_labelled,
-    refuse_known,
-    split_or_read,
-)
-from lentigo.training.recipes import Recipe, find_head_recipe
-from lentigo.training.selection.folds import assign_folds, check_folds
-from lentigo.training.trainer import (
-    Job,
-    Training,
-    check_start,
-    describe,
-    extract_again,
+    check_call,
+    extract_in_fp32,
     make_job,
     needs_fp32_features,
     prepare_training,
-    write_model,
-    write_run,
 )
+from lentigo.training.recipes import Recipe, find_head_recipe
+from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, keep_settings, write_model, write_run
+from lentigo.training.selection.folds import assign_folds, check_folds
+from lentigo.training.stage_builders import TrainingJob
+from lentigo.training.trainer import Training
+from lentigo.training.training_set import LeakPolicy, load_labelled
+from lentigo.training.validation import find_start, refuse_learned, split_or_read, write_splits
 
 
 def train_folds(
@@ -61,8 +53,7 @@ def train_folds(
     leak_policy: LeakPolicy = LeakPolicy(),
     progress: Progress = show_nothing,
 ) -> Training:
-    """Trains a head without each fold of the training photographs, and writes all of them to `out` as one
-    RUN.
+    """Trains a head without each fold of the training photographs, and writes all of them as one RUN.
 
     The backbone stays frozen. The validation photographs, drawn or given by the data, are in no fold: by them
     the mean of the heads is calibrated and measured, as it is served.
@@ -74,8 +65,8 @@ def train_folds(
         folds: The number of heads, 2 to 20.
         weights: Those of the backbone, as in `train`.
         resume: Whether to go on with an unfinished RUN.
-        exact: Whether to compute features in fp32.
-        guard: How leaks are kept out.
+        fp32: Whether to compute features in fp32.
+        leak_policy: How leaks are kept out.
         progress: Watches the work go by.
 
     Returns:
@@ -86,7 +77,8 @@ def train_folds(
             raises.
         DataError: A class has fewer groups than folds, or what `train` raises.
     """
-    started, out = time.perf_counter(), Path(out)
+    started = time.perf_counter()
+    out = Path(out)
     recipe = find_head_recipe(recipe) if isinstance(recipe, str) else recipe
     if recipe.finetune:
         raise UsageError(
@@ -94,28 +86,30 @@ def train_folds(
             "--finetune out, or --folds"
         )
     check_folds(folds)
-    check_start(out, recipe, resume)
+    check_call(out, recipe, resume)
     start = find_start(weights)
-    ready = prepare_training(
+    prepared = prepare_training(
         load_labelled(data), recipe, weights, fp32=fp32, leak_policy=leak_policy, progress=progress
     )
-    refuse_known(ready.dataset, start, progress)  # each judges once: on validation, or the epoch of a head
+    # Every photograph judges once: on validation, or by choosing the epoch of a head.
+    refuse_learned(prepared.dataset, start, progress)
     held_out = split_or_read(
-        ready.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
+        prepared.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
     )
-    job = make_job(recipe, ready, held_out, out, fp32=fp32, progress=progress)
-    parts = assign_folds(job.training, folds, recipe.seed)
-    write_folds(out / SPLITS, job.training, parts)
-    keep_settings(out / "checkpoint" / "settings.json", {**ready.settings, "folds": folds})
-    heads = learn_folds(out, job, parts)
+    job = make_job(recipe, prepared, held_out, out, fp32=fp32, progress=progress)
+    fold_of = assign_folds(job.training, folds, recipe.seed)
+    write_splits(out / SPLITS, prepared.dataset, held_out, folds=fold_of)
+    keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, {**prepared.settings, "folds": folds})
+    heads = train_heads(out, job, fold_of)
     if needs_fp32_features(job, heads.check):
-        job = extract_again(job)
-        heads = replace(learn_folds(out, job, parts), check=heads.check)
+        job = extract_in_fp32(job)
+        heads = replace(train_heads(out, job, fold_of), check=heads.check)
     seconds = time.perf_counter() - started
-    facts = describe(job, heads.history, {**ready.settings, "start": start.describe(), "seconds": seconds})
-    bundle, validation = write_run(out, job, facts | describe_ensemble(recipe, heads, parts), heads.check)
-    shutil.rmtree(out / "checkpoint")
-    return Training(bundle, validation, ready.problems, seconds, ready.training_set)
+    settings = {**prepared.settings, "start": start.describe(), "seconds": seconds}
+    card = describe_training(job, heads.history, settings) | describe_ensemble(recipe, heads, fold_of)
+    bundle, validation = write_run(out, job, card, heads.check)
+    shutil.rmtree(out / CHECKPOINTS)
+    return Training(bundle, validation, prepared.problems, seconds, prepared.training_set)
 
 
 @dataclass(frozen=True)
@@ -123,7 +117,7 @@ class Heads:
     """The heads of an ensemble, joined and written.
 
     Attributes:
-        histories: What each head went through, epoch by epoch.
+        histories: Of each head, a row for each epoch.
         parameters: The number of parameters of the joined network.
         check: How bf16 compares with fp32 in the joined network; None where fp32 is asked for or all there
             is.
@@ -140,20 +134,19 @@ class Heads:
         return pd.concat(stages, ignore_index=True)
 
 
-def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
-    """Trains a head without each fold, `parts` int (n,), writes graph and model of all, and compares bf16
+def train_heads(out: Path, job: TrainingJob, fold_of: np.ndarray) -> Heads:
+    """Trains a head without each fold, `fold_of` int (n,), writes graph and model of all, and compares bf16
     with fp32.
     """
-    sample = Sample(job.features, job.training.malignant)
+    photographs = LabelledFeatures(job.features, job.training.malignant)
     ending = "_f32" if job.fp32 else ""  # training on features in fp32 is another training
-    folds = int(parts.max()) + 1
+    n_folds = int(fold_of.max()) + 1
     trained = []
     histories = []
-    for fold in job.progress(range(folds), total=folds, label="folds"):
-        path = job.checkpoint.with_name(f"fold_{fold:02}{ending}.npz")
-        head, history = train_head(
-            job.recipe, sample, parts == fold, path, job.progress, prefix=f"fold_{fold:02}_"
-        )
+    for fold in job.progress(range(n_folds), total=n_folds, label="folds"):
+        checkpoint = job.checkpoint.with_name(f"fold_{fold:02}{ending}.npz")
+        prefix = f"fold_{fold:02}_"
+        head, history = train_head(job.recipe, photographs, fold_of == fold, checkpoint, job.progress, prefix)
         trained.append(head)
         histories.append(history)
     network = join_heads(job.network, trained)
@@ -163,18 +156,7 @@ def learn_folds(out: Path, job: Job, parts: np.ndarray) -> Heads:
     return replace(heads, check=check)
 
 
-def write_folds(path: Path, training: Dataset, parts: np.ndarray) -> None:
-    """Adds to `splits.csv` the `fold` of each training photograph, `parts` int (n,): the head of its number
-    has not learned from it.
-    """
-    table = pd.read_csv(path, dtype=str)
-    fold = dict(zip(training.table["image"], parts.tolist(), strict=True))
-    table["fold"] = table["image"].map(fold).astype("Int64")  # no number for validation
-    with write_whole(path) as temporary:
-        table.to_csv(temporary, index=False)
-
-
-def describe_ensemble(recipe: Recipe, heads: Heads, parts: np.ndarray) -> dict[str, Any]:
+def describe_ensemble(recipe: Recipe, heads: Heads, fold_of: np.ndarray) -> dict[str, Any]:
     """The entries of the card in which an ensemble differs from one head."""
     best_epochs = []
     aurocs = []
@@ -182,15 +164,15 @@ def describe_ensemble(recipe: Recipe, heads: Heads, parts: np.ndarray) -> dict[s
         best = history.loc[history["val_auroc"].idxmax()]
         best_epochs.append(int(best["epoch"]))
         aurocs.append(float(best["val_auroc"]))
-    folds = len(heads.histories)
-    units = ", ".join(map(str, (*recipe.units, 1)))
+    n_folds = len(heads.histories)
+    units = ", ".join(str(size) for size in (*recipe.units, 1))
     return {
-        "architecture": f"{recipe.backbone}, global average pooling, {folds} times {units}; the mean of the "
+        "architecture": f"{recipe.backbone}, global average pooling, {n_folds} times {units}; the mean of the "
         "logits (sigmoid)",
         "parameters": heads.parameters,
         "ensemble": {
-            "folds": folds,
-            "sizes": np.bincount(parts).tolist(),
+            "folds": n_folds,
+            "sizes": np.bincount(fold_of).tolist(),
             "best_epochs": best_epochs,
             "aurocs": aurocs,
         },

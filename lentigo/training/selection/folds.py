@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,15 +14,19 @@ from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
 from lentigo.splits.partition import choose_parts
-from lentigo.training.preparation import drop_test, load_labelled
+from lentigo.training.training_set import drop_test, load_labelled
 
-MOST = 20  # folds
+MAX_FOLDS = 20
+Watch = Callable[[int, float], None]  # is told each fold and its AUROC; may end the trial
 
 
 @dataclass(frozen=True)
 class Pool:
-    """The photographs outside the test split, which was not opened, without a split; `duplicates` as in
-    `TrainingSet`, None where nobody looked.
+    """The photographs outside the test split, without a split of their own.
+
+    Attributes:
+        dataset: The photographs; duplicates share a group.
+        duplicates: How many photographs have a duplicate, and in how many groups; None without a search.
     """
 
     dataset: Dataset
@@ -29,16 +34,27 @@ class Pool:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
+        """The photographs that cannot be read."""
         return self.dataset.problems
 
 
 def gather_pool(
     data: str | Path | Dataset, duplicates: bool = True, progress: Progress = show_nothing
 ) -> Pool:
-    """The photographs to compare and to tune on: all but the test split, of which no file is opened;
-    duplicates share a group.
+    """Gathers the photographs to compare and to tune on.
 
-    A validation split that the data give is one with the rest. Raises `DataError`.
+    No file of the test split is opened. A validation split that the data give is one with the rest.
+
+    Args:
+        data: A path, or a data set that is loaded already.
+        duplicates: Whether duplicates are searched.
+        progress: Watches the search.
+
+    Returns:
+        All photographs but those of the test split.
+
+    Raises:
+        DataError: A class is missing.
     """
     dataset = drop_test(load_labelled(data)).assign(split=None)
     if not duplicates:
@@ -48,28 +64,47 @@ def gather_pool(
 
 
 def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
-    """The fold of each photograph, int (n,), from 0: patients, lesions, duplicate groups and duplicates stay
-    together; classes, and within them sources, sites and skin tones, are spread evenly.
+    """Assigns photographs to folds: a function of contents, labels, ids and seed.
 
-    A function of contents, labels, ids and seed. Raises `UsageError` for another number than 2 to 20,
-    `DataError` where a class has too few groups.
+    Patients, lesions and duplicate groups stay together; classes, and within them sources, sites and skin
+    tones, are spread evenly.
+
+    Args:
+        dataset: n photographs.
+        folds: Their number, 2 to 20.
+        seed: Decides which groups share a fold.
+
+    Returns:
+        The fold of each photograph, int (n,), from 0.
+
+    Raises:
+        UsageError: The number of folds makes no sense.
+        DataError: A class has fewer groups than folds.
     """
     check_folds(folds)
     for name in CLASSES:
-        count = len(np.unique(dataset.groups[(dataset.table["label"] == name).to_numpy()]))
+        of_class = (dataset.table["label"] == name).to_numpy()
+        count = len(np.unique(dataset.groups[of_class]))
         if count < folds:
+            noun = "group" if count == 1 else "groups"
             raise DataError(
-                f"{dataset.name}: {count} group{'s' * (count != 1)} (patients, lesions or pictures) of the "
-                f"class {name} outside the test split; "
-                f"expected {folds} at least, one for each fold: add photographs, or ask for fewer with "
-                "--folds"
+                f"{dataset.name}: {count} {noun} (patients, lesions or pictures) of the class {name} outside "
+                f"the test split; expected {folds} at least, one for each fold: add photographs, or ask for "
+                "fewer with --folds"
             )
-    return choose_parts(
-        dataset, {str(fold): 1 / folds for fold in range(folds)}, np.full(len(dataset), -1), seed
-    ).astype(int)
+    shares = {str(fold): 1 / folds for fold in range(folds)}
+    all_free = np.full(len(dataset), -1)
+    return choose_parts(dataset, shares, all_free, seed).astype(int)
 
 
 def check_folds(folds: int) -> None:
-    """Raises `UsageError` for a number of folds that makes no sense."""
-    if not 2 <= folds <= MOST:
-        raise UsageError(f"folds is {folds}; expected 2 to {MOST}")
+    """Checks a number of folds.
+
+    Args:
+        folds: The number.
+
+    Raises:
+        UsageError: It makes no sense.
+    """
+    if not 2 <= folds <= MAX_FOLDS:
+        raise UsageError(f"folds is {folds}; expected 2 to {MAX_FOLDS}")

@@ -1,4 +1,4 @@
-"""The answer of a comparison: contenders best first, with intervals, tests against the best, and costs."""
+"""The result of a comparison: backbones best first, with intervals, tests against the best, and costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.files import write_json, write_whole
+from lentigo.common.json_values import replace_nan
 from lentigo.images.problems import Problem
-from lentigo.inference.performance.costs import Cost
+from lentigo.inference.costs import Cost
 from lentigo.training.heads import Score
 from lentigo.training.selection.charts import draw_tradeoff
-from lentigo.training.selection.repeated_scores import Mean, adjust_holm, average_scores, known
+from lentigo.training.selection.repeated_scores import Mean, adjust_holm, average_scores
 
 METHOD = (
     "means over folds and seeds; 95 % intervals and paired tests: Student's t with the variance of Nadeau "
@@ -27,7 +28,12 @@ METHOD = (
 
 @dataclass(frozen=True)
 class Missing:
-    """A backbone that could not be compared, and why."""
+    """A backbone that could not be compared.
+
+    Attributes:
+        backbone: Its name.
+        reason: Why.
+    """
 
     backbone: str
     reason: str
@@ -35,10 +41,16 @@ class Missing:
 
 @dataclass(frozen=True)
 class RankedBackbone:
-    """One backbone: its mean scores, its AUROC less that of the best on the same photographs, and that
-    difference's p, adjusted for the number of tests.
+    """One backbone of a comparison.
 
-    `behind` and `p_adjusted` are None for the best, `cost` where it was not measured.
+    Attributes:
+        backbone: Its name.
+        auroc: The mean over its trainings.
+        accuracy: Likewise.
+        behind: Its AUROC less that of the best on the same photographs; None for the best.
+        p_adjusted: The p of that difference, adjusted for the number of tests; None for the best.
+        scores: Of each training.
+        cost: What it costs on this machine; None where it was not measured.
     """
 
     backbone: str
@@ -51,23 +63,54 @@ class RankedBackbone:
 
     def to_json(self) -> dict[str, Any]:
         """Means, intervals and costs; `seconds` are those of all its trainings."""
-        p = None if self.p_adjusted is None else known(self.p_adjusted)
+        behind = None
+        if self.behind is not None:
+            p_values = {"p": self.behind.p, "p_adjusted": self.p_adjusted}
+            behind = {**self.behind.to_json(), **replace_nan(p_values)}
         return {
             "backbone": self.backbone,
             "auroc": self.auroc.to_json(),
             "accuracy": self.accuracy.to_json(),
-            "behind": self.behind and {**self.behind.to_json(), "p": known(self.behind.p), "p_adjusted": p},
+            "behind": behind,
             "cost": self.cost and self.cost.to_json(),
             "aurocs": [score.auroc for score in self.scores],
             "accuracies": [score.accuracy for score in self.scores],
             "seconds": sum(score.seconds for score in self.scores),
         }
 
+    def to_row(self) -> dict[str, Any]:
+        """The row of the table; None where a value does not exist."""
+        facts = self.to_json()
+        behind = facts["behind"] or {}
+        costs = facts["cost"] or {}
+        auroc_low, auroc_high = facts["auroc"]["ci"]
+        accuracy_low, accuracy_high = facts["accuracy"]["ci"]
+        return {
+            "backbone": self.backbone,
+            "auroc": self.auroc.mean,
+            "auroc_low": auroc_low,
+            "auroc_high": auroc_high,
+            "accuracy": self.accuracy.mean,
+            "accuracy_low": accuracy_low,
+            "accuracy_high": accuracy_high,
+            "behind": behind.get("mean"),
+            "p": behind.get("p"),
+            "p_adjusted": behind.get("p_adjusted"),
+            "trainings": len(self.scores),
+            "seconds": facts["seconds"],
+            **costs,
+        }
+
 
 @dataclass(frozen=True)
 class Ranking:
-    """Standings, best first; backbones that are `missing`; photographs that could not be read; `facts` of the
-    protocol.
+    """A finished comparison.
+
+    Attributes:
+        ranked: The backbones, best first.
+        missing: Those that could not be compared.
+        problems: The photographs that could not be read.
+        facts: Of photographs and protocol.
     """
 
     ranked: tuple[RankedBackbone, ...]
@@ -76,27 +119,43 @@ class Ranking:
     facts: dict[str, Any]
 
     def to_json(self) -> dict[str, Any]:
+        """Every number, and the method of intervals and tests."""
         return {
             **self.facts,
             "method": METHOD,
-            "backbones": [standing.to_json() for standing in self.ranked],
-            "missing": [asdict(one) for one in self.missing],
+            "backbones": [backbone.to_json() for backbone in self.ranked],
+            "missing": [asdict(backbone) for backbone in self.missing],
             "problems": [asdict(problem) for problem in self.problems],
         }
 
     def tabulate(self) -> pd.DataFrame:
-        """A row for each backbone, best first."""
-        return pd.DataFrame([make_row(standing) for standing in self.ranked])
+        """Makes a table with a row for each backbone, best first.
+
+        Returns:
+            The table.
+        """
+        return pd.DataFrame([backbone.to_row() for backbone in self.ranked])
 
     def save(self, out: str | Path) -> Path:
-        """Writes `comparison.json`, `comparison.csv` and the figure into a folder; gives the figure's
-        path.
+        """Writes `comparison.json`, `comparison.csv` and the figure into a folder.
+
+        Args:
+            out: The folder.
+
+        Returns:
+            The figure's path.
         """
-        out = Path(out)
-        write_json(out / "comparison.json", self.to_json())
-        with write_whole(out / "comparison.csv") as temporary:
+        folder = Path(out)
+        write_json(folder / "comparison.json", self.to_json())
+        with write_whole(folder / "comparison.csv") as temporary:
             self.tabulate().to_csv(temporary, index=False)
-        return draw_tradeoff(self.ranked, out / "figures" / "quality_cost.png")
+        names = [backbone.backbone for backbone in self.ranked]
+        aurocs = [backbone.auroc for backbone in self.ranked]
+        costs = [backbone.cost for backbone in self.ranked if backbone.cost is not None]
+        milliseconds = None
+        if len(costs) == len(self.ranked):
+            milliseconds = [cost.milliseconds_among_many for cost in costs]
+        return draw_tradeoff(names, aurocs, milliseconds, folder / "figures" / "quality_cost.png")
 
 
 def rank_backbones(
@@ -108,23 +167,38 @@ def rank_backbones(
     problems: Iterable[Problem] = (),
     facts: dict[str, Any] | None = None,
 ) -> Ranking:
-    """The ranking of backbones by their mean AUROC. `scores` of each are of the same folds and seeds in the
-    same order; `ratio` as in `average_scores`.
+    """Ranks backbones by their mean AUROC.
+
+    Args:
+        scores: Of each backbone by its name, of the same folds and seeds in the same order.
+        costs: Of each backbone, as far as they were measured.
+        ratio: Held-out photographs by those that are learned from, as in `average_scores`.
+        missing: Backbones that could not be compared.
+        problems: Photographs that could not be read.
+        facts: Of photographs and protocol.
+
+    Returns:
+        The ranking, best first.
     """
     aurocs = {name: np.array([score.auroc for score in found]) for name, found in scores.items()}
     order = sorted(aurocs, key=lambda name: -aurocs[name].mean())
-    behind = [average_scores(aurocs[name] - aurocs[order[0]], ratio) for name in order[1:]]
-    adjusted = adjust_holm([difference.p for difference in behind])
+    best = order[0]
+    differences = [average_scores(aurocs[name] - aurocs[best], ratio) for name in order[1:]]
+    adjusted = adjust_holm([difference.p for difference in differences])
     ranked = []
-    for name, less, p in zip(order, [None, *behind], [None, *adjusted], strict=True):
-        found = scores[name]
-        accuracies = [score.accuracy for score in found]
-        cases, photographs = count_held_out(found, ratio)
-        auroc, accuracy = (
-            average_scores(aurocs[name], ratio, cases),
-            average_scores(accuracies, ratio, photographs),
+    for name, behind, p in zip(order, [None, *differences], [None, *adjusted], strict=True):
+        accuracies = [score.accuracy for score in scores[name]]
+        n_smaller_class, n = count_held_out(scores[name], ratio)
+        backbone = RankedBackbone(
+            backbone=name,
+            auroc=average_scores(aurocs[name], ratio, n_smaller_class),
+            accuracy=average_scores(accuracies, ratio, n),
+            behind=behind,
+            p_adjusted=p,
+            scores=tuple(scores[name]),
+            cost=costs.get(name),
         )
-        ranked.append(RankedBackbone(name, auroc, accuracy, less, p, tuple(found), costs.get(name)))
+        ranked.append(backbone)
     return Ranking(tuple(ranked), tuple(missing), tuple(problems), facts or {})
 
 
@@ -132,32 +206,14 @@ def count_held_out(scores: Sequence[Score], ratio: float) -> tuple[float, float]
     """Photographs of the smaller class, and of both, that were held out of some training; those of another
     seed are the same ones again.
 
-    >>> [round(count) for count in count_held_out([Score(0.9, 0.8, 0.3, 20, 8, 1, 1, 1.0)] * 10, 0.25)]  #
-    five folds, two seeds [40, 100]
+    >>> five_folds_two_seeds = [Score(0.9, 0.8, 0.3, 20, 8, 1, 1, 1.0)] * 10
+    >>> [round(count) for count in count_held_out(five_folds_two_seeds, 0.25)]
+    [40, 100]
     """
-    whole = float(np.mean([score.n for score in scores])) * (1 + 1 / ratio)  # the whole set
-    photographs = min(whole, float(sum(score.n for score in scores)))
-    share = float(
-        np.mean([min(score.n_malignant, score.n - score.n_malignant) / score.n for score in scores])
-    )
-    return share * photographs, photographs
-
-
-def make_row(standing: RankedBackbone) -> dict[str, Any]:
-    """A row of the table; None where a value does not exist."""
-    facts, cost = standing.to_json(), standing.cost
-    return {
-        "backbone": standing.backbone,
-        "auroc": standing.auroc.mean,
-        "auroc_low": facts["auroc"]["ci"][0],
-        "auroc_high": facts["auroc"]["ci"][1],
-        "accuracy": standing.accuracy.mean,
-        "accuracy_low": facts["accuracy"]["ci"][0],
-        "accuracy_high": facts["accuracy"]["ci"][1],
-        "behind": standing.behind and standing.behind.mean,
-        "p": standing.behind and known(standing.behind.p),
-        "p_adjusted": facts["behind"] and facts["behind"]["p_adjusted"],
-        "trainings": len(standing.scores),
-        "seconds": facts["seconds"],
-        **(cost.to_json() if cost else {}),
-    }
+    whole_set = float(np.mean([score.n for score in scores])) * (1 + 1 / ratio)
+    n = min(whole_set, float(sum(score.n for score in scores)))
+    shares = []
+    for score in scores:
+        smaller_class = min(score.n_malignant, score.n - score.n_malignant)
+        shares.append(smaller_class / score.n)
+    return float(np.mean(shares)) * n, n

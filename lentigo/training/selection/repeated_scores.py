@@ -20,11 +20,17 @@ from scipy.stats import t
 from lentigo.common.json_values import replace_nan
 from lentigo.common.statistics.intervals import LEVEL, UNKNOWN, widen
 
+MIN_DEVIATION = 1e-12  # below it scores differ by mere rounding
+
 
 @dataclass(frozen=True)
 class Mean:
-    """The mean of some scores, or of differences, with its 95 % interval and the p of its being 0; NaN where
-    one training says nothing of chance.
+    """The mean of some scores, or of differences.
+
+    Attributes:
+        mean: Of all trainings.
+        ci: Its 95 % interval; NaN where one training says nothing of chance.
+        p: Of its being 0; NaN likewise.
     """
 
     mean: float
@@ -37,7 +43,7 @@ class Mean:
 
 
 def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: float | None = None) -> Mean:
-    """Gives the mean of the scores of trainings that overlap, with its 95 % interval and p.
+    """Averages the scores of trainings on overlapping photographs.
 
     Args:
         scores: AUROCs or accuracies, or differences of such, one for each training; float (j,).
@@ -54,29 +60,36 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
     (0.02, 0.02)
     """
     values = np.asarray(scores, float)
-    count, mean = len(values), float(values.mean())
+    count = len(values)
+    mean = float(values.mean())
     if count < 2:
         return Mean(mean, UNKNOWN, float("nan"))
     deviation = float(np.sqrt((1 / count + ratio) * values.var(ddof=1)))
     quantile = float(t.ppf(0.5 + LEVEL / 2, count - 1))
-    p = 1.0 if abs(mean) < 1e-12 else 0.0
-    if deviation >= 1e-12:  # not mere rounding
+    if deviation >= MIN_DEVIATION:
         p = float(2 * t.sf(abs(mean) / deviation, count - 1))
+    else:
+        p = 1.0 if abs(mean) < MIN_DEVIATION else 0.0
     if cases is None:
         ends = np.clip([mean - quantile * deviation, mean + quantile * deviation], -1, 1)
         return Mean(mean, (float(ends[0]), float(ends[1])), p)
-    ends = mean, mean
+    low, high = mean, mean
     if 0 < mean < 1:
         reach = quantile * deviation / (mean * (1 - mean))  # of the logit
         low, high = expit(logit(mean) + np.array([-reach, reach]))
-        ends = float(low), float(high)
-    return Mean(mean, widen(mean, ends, cases), p)
+    return Mean(mean, widen(mean, (float(low), float(high)), cases), p)
 
 
 def adjust_holm(p: Sequence[float]) -> list[float]:
-    """p values of several tests, so adjusted that one in twenty families of tests holds a false finding at
-    0.05 (Holm 1979, Scandinavian Journal of Statistics 6:65). NaN, a test that could not be made, stays and
-    does not count.
+    """Adjusts the p values of several tests: at 0.05 one in twenty families of tests holds a false finding.
+
+    The method is Holm's (1979, Scandinavian Journal of Statistics 6:65).
+
+    Args:
+        p: Of each test; NaN, a test that could not be made, stays and does not count.
+
+    Returns:
+        The adjusted p values in the same order.
 
     >>> [round(value, 3) for value in adjust_holm([0.01, 0.04, 0.03])]
     [0.03, 0.06, 0.06]
@@ -85,5 +98,6 @@ def adjust_holm(p: Sequence[float]) -> list[float]:
     rows = np.flatnonzero(~np.isnan(values))
     order = rows[np.argsort(values[rows], kind="stable")]
     adjusted = values.copy()
-    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * np.arange(len(order), 0, -1)), 1.0)
+    factors = np.arange(len(order), 0, -1)
+    adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
     return adjusted.tolist()

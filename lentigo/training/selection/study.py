@@ -22,23 +22,26 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from lentigo.errors import StoreError, UsageError
 from lentigo.training.recipes import Recipe, Search
+from lentigo.training.selection.folds import Watch
 
-DEFAULT, REPLACES, WORKER, FOLDS, ERROR = (
-    "default",
-    "replaces",
-    "worker",
-    "folds",
-    "error",
-)  # what a trial says of itself
+# Attributes of a trial in the database.
+DEFAULT = "default"  # True for the trial of the default recipe
+REPLACES = "replaces"  # number of the interrupted trial that this one makes again
+WORKER = "worker"  # host and process that makes the trial
+FOLDS = "folds"  # AUROC of each fold so far
+ERROR = "error"  # why the trial failed
 FINISHED = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.FAIL)
-RANDOM = 10  # trials before the sampler has something to go by
-Watch = Callable[[int, float], None]  # after each fold: its number, its AUROC; may end the trial
+RANDOM_TRIALS = 10  # before the sampler has something to go by
+Measure = Callable[[Recipe, Watch], Sequence[float]]  # the AUROC of each fold; `Watch` is told each
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where a study is kept: the address of its database, and its name there. A few words, to be sent to
-    another process.
+class StudyAddress:
+    """Where a study is kept: a few words, to be sent to another process.
+
+    Attributes:
+        storage: The address of its database.
+        name: Its name there.
     """
 
     storage: str
@@ -46,18 +49,24 @@ class Place:
 
 
 def list_searched(recipe: Recipe) -> dict[str, BaseDistribution]:
-    """By its name each field of `Recipe` that is worth searching, and where: of those that this recipe makes
-    use of.
+    """Lists the fields that are worth searching, of those that a recipe makes use of.
+
+    Args:
+        recipe: That the search starts from.
+
+    Returns:
+        The distribution to draw from, by the field's name.
 
     >>> list_searched(Recipe(finetune=False))["head_learning_rate"].log
     True
     """
-    searched = {item.name: (item.type, item.metadata.get("search")) for item in fields(Recipe)}
-    return {
-        name: make_distribution(kind, search)
-        for name, (kind, search) in searched.items()
-        if search and (recipe.finetune or not search.whole)
-    }
+    searched = {}
+    for recipe_field in fields(Recipe):
+        search = recipe_field.metadata.get("search")
+        if search is None or (search.whole and not recipe.finetune):
+            continue
+        searched[recipe_field.name] = make_distribution(str(recipe_field.type), search)
+    return searched
 
 
 class NumberedSampler(BaseSampler):
@@ -73,10 +82,17 @@ class NumberedSampler(BaseSampler):
         self.samplers: dict[int, TPESampler] = {}
 
     def find_sampler(self, trial: FrozenTrial) -> TPESampler:
-        """The sampler of one trial."""
+        """Gives the sampler of one trial.
+
+        Args:
+            trial: It has a number.
+
+        Returns:
+            The same sampler each time.
+        """
         if trial.number not in self.samplers:
             self.samplers[trial.number] = TPESampler(
-                seed=1000 * self.seed + trial.number, multivariate=True, n_startup_trials=RANDOM
+                seed=1000 * self.seed + trial.number, multivariate=True, n_startup_trials=RANDOM_TRIALS
             )
         return self.samplers[trial.number]
 
@@ -105,23 +121,33 @@ def make_distribution(kind: str, search: Search) -> BaseDistribution:
     return FloatDistribution(search.low, search.high, log=search.log)
 
 
-def open_study(place: Place, seed: int = 0) -> optuna.Study:
-    """The study of a place, made where there is none. Raises `UsageError` for an address that is none,
-    `StoreError` where nobody answers there.
+def open_study(address: StudyAddress, seed: int = 0) -> optuna.Study:
+    """Opens a study, and makes it where there is none.
 
-    Pruned is by the median, of differences from the default recipe on the same folds: Hyperband shares out
-    epochs, of which a head needs few, and Wilcoxon's test needs four folds before it may say anything.
+    Trials are pruned by the median of differences from the default recipe on the same folds: Hyperband shares
+    out epochs, of which a head needs few, and Wilcoxon's test needs four folds before it may say anything.
+
+    Args:
+        address: Of the study.
+        seed: Decides what is drawn.
+
+    Returns:
+        The study with its sampler and its pruner.
+
+    Raises:
+        UsageError: The address is no database's.
+        StoreError: The database does not answer.
     """
     try:
         study = optuna.create_study(
-            storage=open_storage(place.storage),
-            study_name=place.name,
+            storage=open_storage(address.storage),
+            study_name=address.name,
             direction="maximize",
             load_if_exists=True,
         )
         study.get_trials(deepcopy=False)
     except (optuna.exceptions.OptunaError, SQLAlchemyError, RuntimeError, ImportError) as error:
-        raise explain_failure(place.storage, error) from error
+        raise explain_failure(address.storage, error) from error
     study.sampler = NumberedSampler(seed)
     study.pruner = MedianPruner(n_startup_trials=5, n_warmup_steps=1)
     return study
@@ -137,15 +163,11 @@ def open_storage(address: str) -> optuna.storages.RDBStorage:
 def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:
     """A storage that cannot be used, in one line, without the password."""
     shown = hide_password(storage)
-    reason = next(iter(str(error.__cause__ or error).strip().splitlines()), type(error).__name__).replace(
-        storage, shown
-    )
-    if (
-        "://" not in storage
-        or "Could not parse" in str(error)
-        or "load_dialect" in reason
-        or "Can't load plugin" in reason
-    ):
+    lines = str(error.__cause__ or error).strip().splitlines()
+    reason = lines[0] if lines else type(error).__name__
+    reason = reason.replace(storage, shown)
+    is_unknown_driver = "load_dialect" in reason or "Can't load plugin" in reason
+    if "://" not in storage or "Could not parse" in str(error) or is_unknown_driver:
         return UsageError(
             f"storage {shown!r} is no address of a database ({reason}); expected sqlite:///FILE or "
             "postgresql://USER:PASSWORD@HOST/DATABASE"
@@ -162,26 +184,31 @@ def hide_password(address: str) -> str:
     >>> hide_password("postgresql://me:secret@host/trials")
     'postgresql://me:***@host/trials'
     """
-    scheme, middle, rest = address.partition("://")
-    who, at, where = rest.rpartition("@")
-    user, colon, _ = who.partition(":")
-    return f"{scheme}{middle}{user}{colon}{'***' if colon else ''}{at}{where}"
+    scheme, separator, rest = address.partition("://")
+    credentials, at, host = rest.rpartition("@")
+    user, colon, _ = credentials.partition(":")
+    hidden = ":***" if colon else ""
+    return f"{scheme}{separator}{user}{hidden}{at}{host}"
 
 
 def begin_study(study: optuna.Study, recipe: Recipe) -> None:
-    """Puts the default recipe first, and what processes of this machine that are gone left unfinished
-    next.
+    """Puts the default recipe first, and next what processes of this machine that are gone left unfinished.
+
+    Args:
+        study: New, or interrupted.
+        recipe: The default.
     """
     trials = study.get_trials(deepcopy=False)
     if not any(DEFAULT in trial.user_attrs for trial in trials):
-        study.enqueue_trial(
-            {name: getattr(recipe, name) for name in list_searched(recipe)}, user_attrs={DEFAULT: True}
-        )
+        values = {name: getattr(recipe, name) for name in list_searched(recipe)}
+        study.enqueue_trial(values, user_attrs={DEFAULT: True})
     for trial in trials:
         if trial.state is TrialState.RUNNING and is_gone(trial):
             study.tell(trial.number, state=TrialState.FAIL)
-            again = {REPLACES: trial.number} | ({DEFAULT: True} if DEFAULT in trial.user_attrs else {})
-            study.enqueue_trial(trial.params, user_attrs=again)
+            attributes: dict[str, Any] = {REPLACES: trial.number}
+            if DEFAULT in trial.user_attrs:
+                attributes[DEFAULT] = True
+            study.enqueue_trial(trial.params, user_attrs=attributes)
 
 
 def is_gone(trial: FrozenTrial) -> bool:
@@ -199,27 +226,47 @@ def is_gone(trial: FrozenTrial) -> bool:
 
 
 def count_finished(study: optuna.Study) -> int:
-    """Trials that are complete, pruned or failed; those that were stopped from outside do not count."""
+    """Counts the trials that are complete, pruned or failed.
+
+    Args:
+        study: The study.
+
+    Returns:
+        Their number; those that were stopped from outside do not count.
+    """
     return len(list_finished(study))
 
 
 def list_finished(study: optuna.Study) -> list[FrozenTrial]:
-    """Trials that are complete, pruned or failed, but for those that were stopped and made again."""
+    """Lists the trials that are complete, pruned or failed.
+
+    Args:
+        study: The study.
+
+    Returns:
+        All but those that were stopped and made again.
+    """
     trials = study.get_trials(deepcopy=False)
     replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
     return [trial for trial in trials if trial.state in FINISHED and trial.number not in replaced]
 
 
-def advance_study(
-    place: Place, recipe: Recipe, measure: Callable[[Recipe, Watch], Sequence[float]], seed: int
-) -> TrialState:
-    """Makes one trial: asks for a recipe, measures it fold by fold, tells the study. What fails in it is
-    recorded there, and is no error here.
+def advance_study(address: StudyAddress, recipe: Recipe, measure: Measure, seed: int) -> TrialState:
+    """Makes one trial: draws a recipe, measures it fold by fold, tells the study.
 
-    `measure` gives the AUROC of each fold, and lets `watch` know of each. Any process that reaches the
-    database may call this.
+    What fails in it is recorded there, and is no error here. Any process that reaches the database may call
+    this.
+
+    Args:
+        address: Of the study.
+        recipe: The default; other values are drawn for the fields that are searched.
+        measure: Gives the AUROC of each fold, and tells each to what watches the trial.
+        seed: Decides what is drawn.
+
+    Returns:
+        How the trial ended.
     """
-    study = open_study(place, seed)
+    study = open_study(address, seed)
     trial = study.ask(list_searched(recipe))
     trial.set_user_attr(WORKER, f"{platform.node()}:{os.getpid()}")
     try:
@@ -227,7 +274,8 @@ def advance_study(
     except optuna.TrialPruned:
         return study.tell(trial, state=TrialState.PRUNED).state
     except Exception as error:  # whatever a recipe may bring about: a number that is none, too large a batch
-        trial.set_user_attr(ERROR, f"{type(error).__name__}: {next(iter(str(error).splitlines()), '')}")
+        lines = str(error).splitlines()
+        trial.set_user_attr(ERROR, f"{type(error).__name__}: {lines[0] if lines else ''}")
         return study.tell(trial, state=TrialState.FAIL).state
     return study.tell(trial, sum(aurocs) / len(aurocs)).state
 
@@ -239,16 +287,19 @@ def make_watch(study: optuna.Study, trial: Trial) -> Watch:
     While the default recipe is not finished nothing is pruned. Raises `TrialPruned`.
     """
     default = find_default(study)
-    before = None if default is None or default.number == trial.number else default.user_attrs.get(FOLDS)
-    seen: list[float] = []
+    default_aurocs: list[float] = []
+    if default is not None and default.number != trial.number:
+        default_aurocs = default.user_attrs.get(FOLDS, [])
+    aurocs: list[float] = []
 
     def watch(fold: int, auroc: float) -> None:
-        seen.append(auroc)
-        trial.set_user_attr(FOLDS, seen)
+        aurocs.append(auroc)
+        trial.set_user_attr(FOLDS, aurocs)
         if DEFAULT in trial.user_attrs:
             trial.report(0.0, fold)
-        elif before:
-            trial.report(sum(seen) / len(seen) - sum(before[: len(seen)]) / len(seen), fold)
+        elif default_aurocs:
+            default_mean = sum(default_aurocs[: len(aurocs)]) / len(aurocs)
+            trial.report(sum(aurocs) / len(aurocs) - default_mean, fold)
             if trial.should_prune():
                 raise optuna.TrialPruned
 
@@ -256,21 +307,30 @@ def make_watch(study: optuna.Study, trial: Trial) -> Watch:
 
 
 def find_default(study: optuna.Study) -> FrozenTrial | None:
-    """The finished trial of the default recipe."""
-    return next(
-        (
-            trial
-            for trial in study.get_trials(deepcopy=False)
-            if DEFAULT in trial.user_attrs and trial.state is TrialState.COMPLETE
-        ),
-        None,
-    )
+    """Finds the finished trial of the default recipe.
+
+    Args:
+        study: The study.
+
+    Returns:
+        The trial; None where it is not finished.
+    """
+    for trial in study.get_trials(deepcopy=False):
+        if DEFAULT in trial.user_attrs and trial.state is TrialState.COMPLETE:
+            return trial
+    return None
 
 
 def rate_importance(study: optuna.Study) -> dict[str, float]:
-    """The share of each searched field in what the trials differ by (PED-ANOVA, Watanabe 2023, arXiv
-    2304.10255); none where there are too few trials.
+    """Rates how much each searched field matters (PED-ANOVA, Watanabe 2023, arXiv 2304.10255).
+
+    Args:
+        study: The study.
+
+    Returns:
+        The share of each field in what the trials differ by; none where there are too few trials.
     """
     with suppress(ValueError, RuntimeError):
-        return {name: float(share) for name, share in optuna.importance.get_param_importances(study).items()}
+        importances = optuna.importance.get_param_importances(study)
+        return {name: float(share) for name, share in importances.items()}
     return {}

@@ -13,12 +13,12 @@ from lentigo.inference.operating_point import choose_threshold
 from lentigo.models.agreement import compare_predictions
 from lentigo.models.compilation import fastest_precision
 from lentigo.models.runtime import Session, measure_logits
-from lentigo.training.calibration_fit import fit_calibration
+from lentigo.training.calibration.calibration_fit import fit_calibration
 
 
 @dataclass(frozen=True)
 class PrecisionCheck:
-    """bf16 beside fp32 on `n` photographs. `neutral`: equal enough to be used by default.
+    """bf16 beside fp32 on the validation photographs.
 
     Attributes:
         n: The number of photographs.
@@ -28,7 +28,7 @@ class PrecisionCheck:
         auroc_loss_ci: The 95 % interval of what bf16 loses of it.
         largest_difference: Of calibrated P(malignant).
         mean_difference: Of it, without its sign.
-        neutral: Whether the rule of `lentigo.models.agreement` holds.
+        neutral: Whether the rule of `lentigo.models.agreement` holds: bf16 may be used by default.
     """
 
     n: int
@@ -43,7 +43,7 @@ class PrecisionCheck:
 
 @dataclass(frozen=True)
 class Served:
-    """The answers of a graph in the precision that a RUN of it is served in.
+    """The logits of a graph in the precision that a RUN of it is served in.
 
     Attributes:
         logits: Float (n,); NaN for a photograph that cannot be read.
@@ -55,25 +55,32 @@ class Served:
 
     @property
     def precision(self) -> str:
-        """ "bf16" or "f32"."""
+        """The precision: "bf16" or "f32"."""
         return name_precision(self.check)
 
 
 def name_precision(check: PrecisionCheck | None) -> str:
-    """The precision that a RUN with this check is served in where the processor has it: "bf16" or "f32"."""
+    """Names the precision that a RUN is served in where the processor has it.
+
+    Args:
+        check: How bf16 compares with fp32; None where that was not measured.
+
+    Returns:
+        "bf16" or "f32".
+    """
     return "bf16" if check is not None and check.neutral else "f32"
 
 
 def measure_served(
     graph: Path | bytes, dataset: Dataset, rule: str, *, fp32: bool = False, side: int = SIDE
 ) -> Served:
-    """Asks a graph about photographs in the precision that a RUN of it would be served in.
+    """Runs a graph on photographs in the precision that a RUN of it would be served in.
 
     Args:
         graph: The graph, or the file that holds it.
-        dataset: The photographs with their labels and groups.
+        dataset: The n photographs with their labels and groups.
         rule: That of the operating point, at which decisions are compared.
-        exact: Whether fp32 is served whatever bf16 would decide.
+        fp32: Whether fp32 is served whatever bf16 would decide.
         side: That of the photographs as the graph takes them, in pixels.
 
     Returns:
@@ -89,8 +96,16 @@ def measure_served(
 
 
 def check_precision(graph: Path, dataset: Dataset, rule: str, *, fp32: bool = False) -> PrecisionCheck | None:
-    """Compares bf16 with fp32 on photographs, as `measure_served` does; None where there is nothing to
-    decide.
+    """Compares bf16 with fp32 on photographs, as `measure_served` does.
+
+    Args:
+        graph: The file that holds the graph.
+        dataset: The photographs with their labels and groups.
+        rule: That of the operating point, at which decisions are compared.
+        fp32: Whether fp32 is served whatever bf16 would decide.
+
+    Returns:
+        The comparison; None where there is nothing to decide.
     """
     if fp32 or fastest_precision() != "bf16":
         return None
@@ -116,22 +131,27 @@ def compare_logits(
     Returns:
         The check.
     """
-    known = ~np.isnan(f32) & ~np.isnan(bf16)
-    groups = np.arange(len(f32)) if groups is None else groups
-    f32, bf16, malignant, groups = f32[known], bf16[known], malignant[known], groups[known]
+    if groups is None:
+        groups = np.arange(len(f32))
+    readable = ~np.isnan(f32) & ~np.isnan(bf16)
+    f32 = f32[readable]
+    bf16 = bf16[readable]
+    malignant = malignant[readable]
+    groups = groups[readable]
     calibration = fit_calibration(f32, malignant, groups)
-    before, after = calibration.apply(f32), calibration.apply(bf16)
-    both = 0 < malignant.sum() < len(malignant)
-    threshold = choose_threshold(rule if both else "0.5", malignant, before)
-    decided = before >= threshold, after >= threshold
-    found = compare_predictions(malignant, (before, after), decided, groups)
+    probability_f32 = calibration.apply(f32)
+    probability_bf16 = calibration.apply(bf16)
+    both_classes = 0 < malignant.sum() < len(malignant)
+    threshold = choose_threshold(rule if both_classes else "0.5", malignant, probability_f32)
+    decided = (probability_f32 >= threshold, probability_bf16 >= threshold)
+    agreement = compare_predictions(malignant, (probability_f32, probability_bf16), decided, groups)
     return PrecisionCheck(
-        n=found.n,
-        decisions_equal=found.decisions_equal,
-        auroc_f32=found.auroc_before,
-        auroc_bf16=found.auroc_after,
-        auroc_loss_ci=found.loss_ci,
-        largest_difference=found.largest_difference,
-        mean_difference=found.mean_difference,
-        neutral=found.neutral,
+        n=agreement.n,
+        decisions_equal=agreement.decisions_equal,
+        auroc_f32=agreement.auroc_before,
+        auroc_bf16=agreement.auroc_after,
+        auroc_loss_ci=agreement.loss_ci,
+        largest_difference=agreement.largest_difference,
+        mean_difference=agreement.mean_difference,
+        neutral=agreement.neutral,
     )

@@ -1,0 +1,234 @@
+"""The stages of a classifier's training: the head alone, then the network on smaller and on full views."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lentigo.common.progress import Progress
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.images.photographs import SIDE, read_image
+from lentigo.models.graphs.onnx_graph import to_onnx
+from lentigo.models.networks.deep_learning import keras
+from lentigo.models.networks.keras_graph import cut_network, join_outputs
+from lentigo.models.networks.network import Network, unfreeze_backbone
+from lentigo.models.networks.output_models import build_training_model
+from lentigo.models.runtime import Session
+from lentigo.training.calibration.precision_check import measure_served
+from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logits, weigh_classes
+from lentigo.training.holdout import list_sources
+from lentigo.training.loop.augmentation import augment_image, find_augmentation, view_generator
+from lentigo.training.loop.losses import AnswerLoss
+from lentigo.training.loop.mixing import Mixed, mix_views
+from lentigo.training.loop.sampling import plan_cells
+from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate, run_stages
+from lentigo.training.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """One training of a classifier: what is trained on what, and where it goes.
+
+    Attributes:
+        recipe: Of the training.
+        network: It starts with a frozen backbone, and is changed by the stages.
+        training: The n photographs to learn from.
+        validation: The m photographs that choose the best epoch and all that is fitted afterwards.
+        features: Of the training photographs, float32 (n, d).
+        features_validation: Of the validation photographs, float32 (m, d).
+        checkpoint: The file that keeps the state after each epoch.
+        fp32: Whether features are computed, and the RUN is served, in fp32.
+        progress: Watches epochs and steps go by.
+        refusal_output: The output of the graph by which the RUN is to refuse.
+        not_lesions: A folder of pictures of other things, or None.
+    """
+
+    recipe: Recipe
+    network: Network
+    training: Dataset
+    validation: Dataset
+    features: np.ndarray
+    features_validation: np.ndarray
+    checkpoint: Path
+    fp32: bool
+    progress: Progress
+    refusal_output: str = "embedding"
+    not_lesions: str | Path | None = None
+
+
+StageBuilder = Callable[[TrainingJob], Stage]
+
+
+def run_job(job: TrainingJob) -> pd.DataFrame:
+    """Trains stage by stage, going on from the checkpoint where there is one.
+
+    Args:
+        job: The training; its network ends with the weights of the best epoch.
+
+    Returns:
+        The history, a row for each epoch.
+    """
+    builders = [partial(build, job) for build in list_builders(job.recipe)]
+    return run_stages(builders, job.recipe, job.checkpoint, job.progress)
+
+
+def list_builders(recipe: Recipe) -> list[StageBuilder]:
+    """The builders of the stages of a recipe, in order."""
+    if not recipe.finetune:
+        return [build_head_stage]
+    builders: list[StageBuilder] = []
+    if recipe.head_epochs:
+        builders.append(build_head_stage)
+    if recipe.lowres_epochs:
+        builders.append(build_lowres_stage)
+    builders.append(build_finetune_stage)
+    return builders
+
+
+def build_head_stage(job: TrainingJob) -> Stage:
+    """Builds the stage in which the head learns from the frozen backbone's features.
+
+    Args:
+        job: The training.
+
+    Returns:
+        The stage.
+    """
+    training = LabelledFeatures(job.features, job.training.malignant)
+    validation = LabelledFeatures(job.features_validation, job.validation.malignant)
+    return make_head_stage(job.network.head, job.recipe, training, validation)
+
+
+def build_lowres_stage(job: TrainingJob) -> Stage:
+    """The network on smaller views, at a fraction of the cost: it learns most of what it will know there."""
+    recipe = job.recipe
+    rate = recipe.lowres_learning_rate or recipe.learning_rate
+    return build_view_stage(job, "finetune lowres", recipe.lowres_epochs, recipe.lowres_size, rate)
+
+
+def build_finetune_stage(job: TrainingJob) -> Stage:
+    """The network on views of full size, all of it or what lies above its frozen layers."""
+    return build_view_stage(job, "finetune", job.recipe.epochs, SIDE, job.recipe.learning_rate)
+
+
+def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_rate: float) -> Stage:
+    """The network, its batch norms frozen, on random views of a side; validation photographs have that side,
+    too.
+
+    With `freeze` in the recipe the first layers stay as they are: OpenVINO computes their feature maps,
+    faster than training could, and the other layers learn from those.
+    """
+    recipe = job.recipe
+    network = job.network
+    unfreeze_backbone(network)
+    model = build_training_model(network, side)
+    classifier = keras.Model(model.input, {"logit": model.outputs[0]})
+    learner = join_outputs(model)
+    session = None
+    if recipe.freeze:
+        frozen_layers, learner = cut_network(learner, recipe.freeze)
+        graph = to_onnx(frozen_layers).SerializeToString()
+        session = Session(graph, precision="f32" if job.fp32 else None)
+    loss = None
+    if network.diagnosis is not None:
+        loss = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing)
+    cells = None
+    if recipe.balance == "source":
+        cells = plan_cells(list_sources(job.training), job.training.malignant)
+    steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
+    compile_model(learner, recipe, plan_rate(recipe, max_rate, epochs, steps), recipe.ema, loss)
+    weights = weigh_classes(job.training.malignant, recipe)
+
+    def load_batch(epoch: int, rows: np.ndarray) -> Mixed:
+        views, labels, mixed_weights = load_views(job.training, recipe, epoch, rows, weights[rows], side)
+        if session is not None:
+            views = session.run(views)["map"]
+        return views, labels, mixed_weights
+
+    def validate() -> dict[str, float]:
+        return score_logits(measure_validation(job, classifier), job.validation.malignant)
+
+    return Stage(
+        name=name,
+        model=learner,
+        epochs=epochs,
+        load_batch=load_batch,
+        validate=validate,
+        decides="val_auroc",
+        weights=weights,
+        patience=recipe.patience,
+        watched=True,
+        views=recipe.views,
+        cells=cells,
+    )
+
+
+def measure_validation(job: TrainingJob, model: keras.Model) -> np.ndarray:
+    """Predicts the validation photographs with the network as it is now.
+
+    Args:
+        job: The training.
+        model: Image to logit; photographs are read at the side that it takes.
+
+    Returns:
+        Logits, float (m,), in the precision that the network would be served in.
+    """
+    graph = to_onnx(model).SerializeToString()
+    served = measure_served(
+        graph, job.validation, job.recipe.operating_point, fp32=job.fp32, side=model.input.shape[1]
+    )
+    return served.logits
+
+
+def load_views(
+    dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE
+) -> Mixed:
+    """Loads random views of some photographs.
+
+    Args:
+        dataset: The training photographs.
+        recipe: Says how views are drawn and mixed.
+        epoch: From 0; each epoch has views of its own.
+        rows: Which photographs, int (n,).
+        weights: What each of them weighs before views are mixed, float32 (n,).
+        side: Of the views, in pixels.
+
+    Returns:
+        Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,).
+    """
+    augmentation = find_augmentation(recipe)
+    paths = dataset.table["image"].to_numpy()
+    views = []
+    for row in rows:
+        generator = view_generator(recipe.seed, epoch, row)
+        views.append(augment_image(read_image(paths[row], side).pixels, augmentation, generator))
+    batch = np.stack(views)
+    labels = encode_labels(dataset, recipe, rows)
+    if not recipe.mixup:
+        return batch, labels, weights
+    return mix_views(batch, labels, weights, recipe.mixup, view_generator(recipe.seed, epoch, *rows))
+
+
+def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
+    """Encodes what is to be learned of some photographs.
+
+    Args:
+        dataset: The training photographs.
+        recipe: Names the column of the diagnosis, if it is learned.
+        rows: Which photographs, int (n,).
+
+    Returns:
+        Malignant, float32 (n, 1); with a diagnosis also that, (n, 1 + 7), all 0 where it is not known.
+    """
+    malignant = dataset.malignant[rows, None].astype(np.float32)
+    if not recipe.diagnosis:
+        return malignant
+    words = dataset.table[recipe.diagnosis].to_numpy(dtype=object)[rows]
+    one_hot = words[:, None] == np.array(DIAGNOSES, dtype=object)
+    return np.concatenate([malignant, one_hot.astype(np.float32)], axis=1)
