@@ -24,9 +24,10 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.images.problems import Problem, give_up_image
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.network import Network, hash_weights
-from lentigo.models.runtime import Session, fastest_precision
+from lentigo.models.runtime import Session
 
 SHARD_SUFFIX = ".sealed"  # of a file with the features of some photographs
 LIST_SUFFIX = ".photographs"  # of the file beside it that lists the hashes of these photographs

@@ -17,11 +17,12 @@ from lentigo.common.progress import Progress
 from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
 from lentigo.evaluation.masks.mask_scores import measure_overlap
 from lentigo.images.photographs import SIDE, read_image
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras, ops
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
-from lentigo.models.runtime import Session, fastest_precision
+from lentigo.models.runtime import Session
 from lentigo.training.loop.augmentation import augment_pair, find_augmentation, view_generator
 from lentigo.training.loop.losses import MaskLoss
 from lentigo.training.loop.mixing import lay_mosaics

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from lentigo.common.files import parse_json, write_json
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.inference.costs import Cost, measure_cost, name_machine
+from lentigo.inference.performance.costs import Cost, measure_cost, name_machine
+from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.backbones import Backbone
 from lentigo.models.networks.network import Network, build_network
 from lentigo.models.networks.output_models import build_export_model
-from lentigo.models.runtime import fastest_precision
 
 
 def measure_costs(

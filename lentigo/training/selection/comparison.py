@@ -23,7 +23,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem
-from lentigo.inference.costs import name_machine
+from lentigo.inference.performance.costs import name_machine
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
 from lentigo.splits.splits import split_validation
 from lentigo.training.heads import Score, score_head

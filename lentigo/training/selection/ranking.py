@@ -13,7 +13,7 @@ import pandas as pd
 from lentigo.common.files import write_json, write_whole
 from lentigo.common.json_values import replace_nan
 from lentigo.images.problems import Problem
-from lentigo.inference.costs import Cost
+from lentigo.inference.performance.costs import Cost
 from lentigo.training.heads import Score
 from lentigo.training.selection.charts import draw_tradeoff
 from lentigo.training.selection.repeated_scores import Mean, adjust_holm, average_scores
