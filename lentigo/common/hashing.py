@@ -56,8 +56,9 @@ def hash_readable(path: str | Path) -> str:
     except (OSError, ValueError):
         return ""
     frame = FRAME.search(str(path))
-    is_frame = frame is not None and not os.path.lexists(path)
-    return hash_frame(digest, int(frame[0][1:])) if is_frame else digest
+    if frame is None or os.path.lexists(path):
+        return digest
+    return hash_frame(digest, int(frame[0][1:]))
 
 
 def hash_frame(digest: str, frame: int | None) -> str:
