@@ -24,7 +24,8 @@ from PIL import Image
 from tables import describe_machine, print_table
 
 from lentigo.common.statistics.intervals import bootstrap
-from lentigo.datasets.masks import load_masks, read_mask
+from lentigo.datasets.mask_reading import read_mask
+from lentigo.datasets.masks import load_masks
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import find_box

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from lentigo.datasets.masks import MaskSet, load_masks, read_mask
+from lentigo.datasets.mask_reading import read_mask
+from lentigo.datasets.masks import MaskSet, load_masks
 from lentigo.images.photographs import read_image
 
 WIDTH, HEIGHT = 1600, 1200

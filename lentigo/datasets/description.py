@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,18 +24,29 @@ from lentigo.errors import ImageError
 from lentigo.images.photographs import DecodedImage, measure_image, read_all
 from lentigo.images.problems import Problem
 
-GRID = (3, 8)  # rows of each class, columns
-TILE = 112  # pixels
+ROWS = 3  # of samples, for each class
+COLUMNS = 8  # of samples
+TILE = 112  # pixels, the side of a sample
+GAP = 8  # pixels between the classes
+BAR_HEIGHT = 0.38  # of the space between two splits
 
 
 @dataclass(frozen=True)
 class Description:
-    """Counts by split and class (`counts`, a table), sizes in pixels with their counts, groups, and what
-    cannot be used.
+    """What a data set holds.
 
-    `diagnoses` counts the photographs of each of the seven diagnoses, `other_diagnoses` those of words that
-    are none of them, as they are written. `reading` says how columns and labels were understood, `notes` what
-    else one should know.
+    Attributes:
+        name: The path it was read from.
+        n: Photographs.
+        counts: A table of counts by split and class.
+        groups: Patients, lesions, duplicates or files.
+        sizes: "WIDTHxHEIGHT" in pixels with their counts, the most common first.
+        fingerprint: A hash of contents and labels.
+        problems: What cannot be used.
+        diagnoses: Photographs of each of the seven diagnoses.
+        other_diagnoses: Photographs of words that are none of them, as they are written.
+        reading: How columns and labels were understood.
+        notes: What else one should know.
     """
 
     name: str
@@ -50,73 +62,91 @@ class Description:
     notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        counts = {split: {name: int(row[name]) for name in CLASSES} for split, row in self.counts.iterrows()}
-        problems = [asdict(problem) for problem in self.problems]
-        plain = {
-            key: getattr(self, key)
-            for key in ("name", "n", "groups", "sizes", "fingerprint", "diagnoses", "other_diagnoses")
-        }
-        reading = self.reading and self.reading.to_json()
+        """The fields as plain values."""
+        counts = {}
+        for split, row in self.counts.iterrows():
+            counts[split] = {name: int(row[name]) for name in CLASSES}
         return {
-            **plain,
+            "name": self.name,
+            "n": self.n,
+            "groups": self.groups,
+            "sizes": self.sizes,
+            "fingerprint": self.fingerprint,
+            "diagnoses": self.diagnoses,
+            "other_diagnoses": self.other_diagnoses,
             "counts": counts,
-            "reading": reading,
+            "reading": None if self.reading is None else self.reading.to_json(),
             "notes": list(self.notes),
-            "problems": problems,
+            "problems": [asdict(problem) for problem in self.problems],
         }
 
 
 def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_nothing) -> Description:
-    """Counts the photographs of a data set and opens each for its size. Raises `DataError` as `load_dataset`
-    does.
+    """Counts the photographs of a data set and opens each for its size.
+
+    Args:
+        data: The data set, or a path as `load_dataset` takes it.
+        progress: Of the photographs.
+
+    Returns:
+        What it holds.
+
+    Raises:
+        DataError: It cannot be read.
     """
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
-    sizes: dict[str, int] = {}
+    sizes: Counter[str] = Counter()
     problems = list(dataset.problems)
     for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):
         try:
             width, height = measure_image(image)
-            sizes[f"{width}x{height}"] = sizes.get(f"{width}x{height}", 0) + 1
         except ImageError as error:
             problems.append(Problem(image, str(error).removeprefix(f"{image}: ")))
-    counts = pd.crosstab(dataset.table["split"].fillna("unsplit"), dataset.table["label"]).reindex(
-        columns=list(CLASSES), fill_value=0
-    )
-    common = dict(sorted(sizes.items(), key=lambda item: -item[1]))
-    groups = len(np.unique(dataset.groups))
-    seven, others = count_diagnoses(dataset.table)
+        else:
+            sizes[f"{width}x{height}"] += 1
+    splits = dataset.table["split"].fillna("unsplit")
+    counts = pd.crosstab(splits, dataset.table["label"])
+    diagnoses, other_diagnoses = count_diagnoses(dataset.table)
     return Description(
-        dataset.name,
-        len(dataset),
-        counts,
-        groups,
-        common,
-        dataset.fingerprint,
-        tuple(problems),
-        diagnoses=seven,
-        other_diagnoses=others,
+        name=dataset.name,
+        n=len(dataset),
+        counts=counts.reindex(columns=list(CLASSES), fill_value=0),
+        groups=len(np.unique(dataset.groups)),
+        sizes=dict(sizes.most_common()),
+        fingerprint=dataset.fingerprint,
+        problems=tuple(problems),
+        diagnoses=diagnoses,
+        other_diagnoses=other_diagnoses,
         reading=dataset.reading,
         notes=dataset.notes,
     )
 
 
 def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
-    """What a card says of the photographs that a model learned from and was chosen on; `known` counts those
-    of which a fact is known.
+    """Describes, for a card, the photographs that a model learned from and was chosen on.
+
+    Args:
+        training: What it learned from.
+        validation: What it was chosen on.
+
+    Returns:
+        Counts of both; `known` counts the photographs of which a fact is known.
     """
     table = pd.concat([training.table, validation.table], ignore_index=True)
-    sides = {"training": training, "validation": validation}
+    known = {}
+    for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS):
+        if name in table:
+            known[name] = int(table[name].notna().sum())
     return {
-        **{name: len(side) for name, side in sides.items()},
-        **{f"{name}_malignant": int(side.malignant.sum()) for name, side in sides.items()},
-        **{f"{name}_groups": len(np.unique(side.groups)) for name, side in sides.items()},
+        "training": len(training),
+        "validation": len(validation),
+        "training_malignant": int(training.malignant.sum()),
+        "validation_malignant": int(validation.malignant.sum()),
+        "training_groups": len(np.unique(training.groups)),
+        "validation_groups": len(np.unique(validation.groups)),
         "split": "given" if (validation.table["split"] == "validation").any() else "drawn",
-        "known": {
-            name: int(table[name].notna().sum())
-            for name in (*GROUP_COLUMNS, "source", "license", *SUBJECT_COLUMNS)
-            if name in table
-        },
-        "reading": training.reading and training.reading.to_json(),
+        "known": known,
+        "reading": None if training.reading is None else training.reading.to_json(),
         "sources": list_values(table, "source"),
         "licenses": list_values(table, "license"),
     }
@@ -124,37 +154,58 @@ def describe_sides(training: Dataset, validation: Dataset) -> dict[str, Any]:
 
 def list_values(table: pd.DataFrame, column: str) -> list[str]:
     """The different words of a column, sorted; none without it."""
-    return sorted(map(str, table[column].dropna().unique())) if column in table else []
+    if column not in table:
+        return []
+    return sorted(map(str, table[column].dropna().unique()))
 
 
 def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:
-    """A grid of photographs drawn at random: benign above, malignant below."""
-    rows, columns = GRID
+    """Draws a grid of photographs chosen at random: benign above, malignant below.
+
+    Args:
+        dataset: The photographs.
+        path: The picture to be written.
+        seed: Decides which are chosen.
+
+    Returns:
+        The picture's path.
+    """
     rng = np.random.default_rng(seed)
-    sheet = np.full((2 * rows * TILE + 8, columns * TILE, 3), 255, np.uint8)
+    block = ROWS * TILE  # pixels, the height of a class
+    sheet = np.full((2 * block + GAP, COLUMNS * TILE, 3), 255, np.uint8)
     for number, name in enumerate(CLASSES):
         images = dataset.table.loc[dataset.table["label"] == name, "image"].to_numpy()
-        tiles, _ = read_all(rng.permutation(images)[: rows * columns], TILE)
-        paste_tiles(sheet[number * (rows * TILE + 8) :], tiles, columns)
+        tiles, _ = read_all(rng.permutation(images)[: ROWS * COLUMNS], TILE)
+        paste_tiles(sheet[number * (block + GAP) :], tiles)
     with write_whole(path) as temporary:
         Image.fromarray(sheet).save(temporary)
     return Path(path)
 
 
-def paste_tiles(sheet: np.ndarray, images: list[DecodedImage], columns: int) -> None:
-    """Puts square photographs into a sheet, row by row."""
+def paste_tiles(sheet: np.ndarray, images: list[DecodedImage]) -> None:
+    """Puts square photographs into a sheet, uint8 (height, width, 3), row by row."""
     for number, image in enumerate(images):
-        top, left = number // columns * TILE, number % columns * TILE
+        row, column = divmod(number, COLUMNS)
+        top = row * TILE
+        left = column * TILE
         sheet[top : top + TILE, left : left + TILE] = image.pixels
 
 
 def draw_counts(description: Description, path: str | Path) -> Path:
-    """Bars of the counts by split and class."""
+    """Draws bars of the counts by split and class.
+
+    Args:
+        description: The counts.
+        path: The picture to be written.
+
+    Returns:
+        The picture's path.
+    """
     figure = new_figure(6, 1.4 + 0.6 * len(description.counts))
     axes = figure.subplots()
     places = np.arange(len(description.counts))
     for shift, name, colour in ((-0.2, CLASSES[0], BENIGN), (0.2, CLASSES[1], MALIGNANT)):
-        bars = axes.barh(places + shift, description.counts[name], 0.38, color=colour, label=name)
+        bars = axes.barh(places + shift, description.counts[name], BAR_HEIGHT, color=colour, label=name)
         axes.bar_label(bars, padding=3)
     axes.set_yticks(places, description.counts.index)
     axes.invert_yaxis()

@@ -16,7 +16,8 @@ import pandas as pd
 from lentigo.datasets.diagnosis_words import BENIGN, CLASS_OF, MALIGNANT, NAME_OF, name_diagnosis, normalise
 from lentigo.errors import UsageError
 
-UNKNOWN, CONTRADICTORY = "unknown", "contradictory"
+UNKNOWN = "unknown"
+CONTRADICTORY = "contradictory"
 DECIDED = (BENIGN, MALIGNANT)
 
 
@@ -31,28 +32,37 @@ class Policy:
     exceptions: dict[str, str] = field(default_factory=dict)
 
     def judge(self, name: str | None, published: str | None) -> str:
-        """benign, malignant, indeterminate, unknown, or contradictory where a data set contradicts its own
-        diagnosis.
+        """Decides what a photograph counts as.
 
-        `name` is a diagnosis of the table or None, `published` the class that the data set itself gives, or
-        None.
+        Args:
+            name: A diagnosis of the vocabulary, or None.
+            published: The class that the data set itself gives, or None.
 
-        >>> find_policy("archive").judge("actinic keratosis", None), find_policy("ham10000").judge("actinic
-        keratosis", None) ('indeterminate', 'malignant')
+        Returns:
+            benign, malignant, indeterminate, unknown, or contradictory where a data set contradicts its own
+            diagnosis.
+
+        >>> find_policy("archive").judge("actinic keratosis", None)
+        'indeterminate'
+        >>> find_policy("ham10000").judge("actinic keratosis", None)
+        'malignant'
         >>> find_policy("archive").judge(None, "benign"), find_policy("archive").judge("melanoma", "benign")
         ('benign', 'contradictory')
         """
         if name is None:
             return published or UNKNOWN
-        if published in DECIDED and CLASS_OF[name] in DECIDED and published != CLASS_OF[name]:
+        usual = CLASS_OF[name]
+        if published in DECIDED and usual in DECIDED and published != usual:
             return CONTRADICTORY
-        return self.exceptions.get(name, CLASS_OF[name])
+        return self.exceptions.get(name, usual)
 
     def to_json(self) -> dict[str, Any]:
+        """The fields as plain values."""
         return asdict(self)
 
 
-ACTINIC, AKIEC = "actinic keratosis", "actinic keratosis or intraepithelial carcinoma"
+ACTINIC = "actinic keratosis"
+AKIEC = "actinic keratosis or intraepithelial carcinoma"
 POLICIES = {
     policy.name: policy
     for policy in (
@@ -79,33 +89,59 @@ DEFAULT_POLICY = "archive"
 
 
 def find_policy(name: str) -> Policy:
-    """The policy of that name. Raises `UsageError` where there is none."""
+    """The policy of a name.
+
+    Args:
+        name: One of `POLICIES`.
+
+    Returns:
+        The policy.
+
+    Raises:
+        UsageError: There is none of that name.
+    """
     if name not in POLICIES:
         raise UsageError(f"policy {name!r} is unknown; expected {', '.join(POLICIES)}")
     return POLICIES[name]
 
 
 def name_diagnoses(words: pd.Series, among: Iterable[str] | None = None) -> pd.Series:
-    """The diagnosis that each word stands for, None where the table has none; `among` are the only words
-    understood.
+    """Names the diagnosis that each word stands for.
+
+    Args:
+        words: A column.
+        among: The only words that are understood; None for all of the vocabulary.
+
+    Returns:
+        Names of the vocabulary, None where it has none.
 
     >>> name_diagnoses(pd.Series(["MEL", "naevus", "a song"])).tolist()
     ['melanoma', 'nevus', None]
     """
-    known = list(words.dropna().unique())
-    if among is None:
-        found = {word: name_diagnosis(word) for word in known}
-    else:
-        names = {normalise(word): NAME_OF[normalise(word)] for word in among}
-        found = {word: names.get(normalise(word)) for word in known}
-    return pd.Series([found.get(word) for word in words], index=words.index, dtype=object)
+    understood = None if among is None else {normalise(word) for word in among}
+    name_of = {}
+    for word in words.dropna().unique():
+        if understood is None:
+            name_of[word] = name_diagnosis(word)
+        elif normalise(word) in understood:
+            name_of[word] = NAME_OF[normalise(word)]
+    return pd.Series([name_of.get(word) for word in words], index=words.index, dtype=object)
 
 
 def judge_diagnoses(names: pd.Series, published: pd.Series, policy: Policy) -> pd.Series:
-    """`Policy.judge` of each row."""
-    pairs = [
-        (name if isinstance(name, str) else None, group if isinstance(group, str) else None)
-        for name, group in zip(names, published, strict=True)
-    ]
-    answers = {pair: policy.judge(*pair) for pair in set(pairs)}
-    return pd.Series([answers[pair] for pair in pairs], index=names.index, dtype=object)
+    """Decides what each photograph counts as.
+
+    Args:
+        names: Diagnoses of the vocabulary, or missing.
+        published: The classes that the data set itself gives, or missing.
+        policy: The policy.
+
+    Returns:
+        `Policy.judge` of each row.
+    """
+    judged = []
+    for name, group in zip(names, published, strict=True):
+        known_name = name if isinstance(name, str) else None
+        known_group = group if isinstance(group, str) else None
+        judged.append(policy.judge(known_name, known_group))
+    return pd.Series(judged, index=names.index, dtype=object)

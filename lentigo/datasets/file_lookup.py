@@ -14,6 +14,7 @@ from lentigo.images.mask_names import MASK_FOLDER
 from lentigo.images.problems import Problem
 
 MASK_SUFFIXES = ("_segmentation", "_lesion", "_mask")  # HAM10000 and the ISIC challenges, PH2, others
+ROOT_RANK = 1000  # more than any path has folders
 ISIC_ID = re.compile(r"ISIC_\d{7}", re.IGNORECASE)
 
 
@@ -23,21 +24,21 @@ class FileLookup:
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
-        self.files: dict[
-            str, list[tuple[bool, bool, int, Path]]
-        ] = {}  # cannot be read, lies among masks, rank, path: the least is meant
+        # By stem: whether it cannot be read, whether it lies among masks, rank, path; the least is meant
+        self.files: dict[str, list[tuple[bool, bool, int, Path]]] = {}
         self.problems: list[Problem] = []
         for number, root in enumerate(roots):
-            found, problems = scan_folder(root)
-            root = Path(spell_name(root))
+            paths, problems = scan_folder(root)
             self.problems += problems
-            for path in found:
-                inner = path.relative_to(root).parts
-                aside = any(MASK_FOLDER.search(part) for part in inner[:-1])
-                rank = 1000 * number + len(inner)  # the first root, then the nearest
-                self.files.setdefault(path.stem.casefold(), []).append(
-                    (path.suffix.lower() in UNREAD, aside, rank, path)
-                )
+            for path in paths:
+                self._add(path, path.relative_to(spell_name(root)).parts, ROOT_RANK * number)
+
+    def _add(self, path: Path, parts: Sequence[str], root_rank: int) -> None:
+        """Takes up a photograph; `parts` are its names below its root."""
+        unread = path.suffix.lower() in UNREAD
+        aside = any(MASK_FOLDER.search(part) for part in parts[:-1])
+        rank = root_rank + len(parts)  # the first root, then the nearest
+        self.files.setdefault(path.stem.casefold(), []).append((unread, aside, rank, path))
 
     def find(self, name: str) -> Path | Problem | None:
         """The photograph of that name, with or without folder and suffix; the nearest to the root. None where
@@ -59,13 +60,20 @@ class FileLookup:
     def find_mask(self, name: str) -> Path | None:
         """The outline of the lesion that goes with a photograph's name, or None."""
         stem = strip_name(name).casefold()
-        return next(
-            (self.files[stem + end][0][-1] for end in MASK_SUFFIXES if stem + end in self.files), None
-        )
+        for suffix in MASK_SUFFIXES:
+            if stem + suffix in self.files:
+                return self.files[stem + suffix][0][-1]
+        return None
 
 
 def strip_name(name: str) -> str:
     r"""A photograph's name without folders and suffix.
+
+    Args:
+        name: As a table has it.
+
+    Returns:
+        The stem; a suffix that no photograph has stays.
 
     >>> strip_name("imgs_part_1/PAT_46_881_939.png"), strip_name("ISIC_0024306"), strip_name("Dr. Who")
     ('PAT_46_881_939', 'ISIC_0024306', 'Dr. Who')
@@ -76,7 +84,13 @@ def strip_name(name: str) -> str:
 
 
 def find_isic_id(name: str) -> str | None:
-    """The ISIC archive's number in a photograph's name, or None.
+    """The ISIC archive's number in a photograph's name.
+
+    Args:
+        name: As a table has it.
+
+    Returns:
+        The number in capitals, or None.
 
     >>> find_isic_id("isic_0024306_downsampled"), find_isic_id("mole") is None
     ('ISIC_0024306', True)

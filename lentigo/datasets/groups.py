@@ -25,32 +25,53 @@ GROUP_COLUMNS = ("patient_id", "lesion_id", "duplicate_group")
 
 
 def group_images(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> np.ndarray:
-    """Group numbers, int (n,): photographs that share a value in any of `columns` share a group.
+    """Finds which photographs belong together.
 
-    Missing values join nothing, so a photograph without any id is a group of its own.
+    Args:
+        table: A row for each photograph.
+        columns: Ids; photographs that share a value in any of them share a group. Missing values join
+            nothing, so a photograph without any id is a group of its own.
+
+    Returns:
+        Group numbers, int (n,).
 
     >>> group_images(pd.DataFrame({"patient_id": ["a", "a", None], "lesion_id": [1, 2, 2]})).tolist()
     [0, 0, 0]
     """
     n = len(table)
-    rows, anchors = [np.arange(n)], [np.arange(n)]
-    for column in (c for c in columns if c in table):
-        first = pd.Series(np.arange(n)).groupby(table[column].to_numpy(), dropna=True).transform("first")
-        known = first.notna().to_numpy()
-        rows.append(np.flatnonzero(known))
-        anchors.append(first[known].to_numpy(dtype=int))
-    row, anchor = np.concatenate(rows), np.concatenate(anchors)
-    return connected_components(coo_array((np.ones(len(row)), (row, anchor)), shape=(n, n)), directed=False)[
-        1
-    ]
+    numbers = np.arange(n)
+    # Edges of a graph: every row to itself, and to the first row with the same id
+    rows = [numbers]
+    anchors = [numbers]
+    for column in columns:
+        if column in table:
+            first = pd.Series(numbers).groupby(table[column].to_numpy(), dropna=True).transform("first")
+            known = first.notna().to_numpy()
+            rows.append(np.flatnonzero(known))
+            anchors.append(first[known].to_numpy(dtype=int))
+    row = np.concatenate(rows)
+    anchor = np.concatenate(anchors)
+    graph = coo_array((np.ones(len(row)), (row, anchor)), shape=(n, n))
+    _, groups = connected_components(graph, directed=False)
+    return groups
 
 
 def find_leaks(table: pd.DataFrame, columns: Sequence[str] = GROUP_COLUMNS) -> list[dict]:
-    """Ids that stand on more than one side of a given split: `{"column", "value", "splits"}`."""
+    """Finds ids that stand in more than one split.
+
+    Args:
+        table: A row for each photograph, with `split`.
+        columns: The ids that are compared.
+
+    Returns:
+        `{"column", "value", "splits"}` of each.
+    """
     leaks = []
-    for column in (c for c in columns if c in table):
-        sides = table.dropna(subset=[column, "split"]).groupby(column)["split"].unique()
-        leaks += [
-            {"column": column, "value": str(v), "splits": sorted(s)} for v, s in sides.items() if len(s) > 1
-        ]
+    for column in columns:
+        if column not in table:
+            continue
+        splits_of = table.dropna(subset=[column, "split"]).groupby(column)["split"].unique()
+        for value, splits in splits_of.items():
+            if len(splits) > 1:
+                leaks.append({"column": column, "value": str(value), "splits": sorted(splits)})
     return leaks

@@ -15,7 +15,9 @@ from lentigo.datasets.class_folders import load_tree
 from lentigo.datasets.dataset import Dataset, make_dataset
 from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.named_files import NamedFiles
-from lentigo.datasets.published import archive_tables, catalogue
+from lentigo.datasets.published.archive_files import find_tables, peek_columns
+from lentigo.datasets.published.archive_tables import read_archive
+from lentigo.datasets.published.catalogue import IN_COLUMNS, find_archive
 from lentigo.datasets.tables.columns import describe_images, find_image_column, find_label_column
 from lentigo.datasets.tables.diagnosis_columns import add_diagnoses
 from lentigo.datasets.tables.labels import read_labels
@@ -60,7 +62,7 @@ def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Da
             return load_manifest(path / name, options=options)
     if options.image is not None or options.label is not None:
         return load_only_table(path, options)
-    archive = archive_tables.read_archive(path, options.mapping)
+    archive = read_archive(path, options.mapping)
     if archive is not None:
         return make_dataset(path, *archive)
     return load_folder(path, options)
@@ -105,10 +107,10 @@ def find_table(path: Path, *, strict: bool = True) -> Path | None:
     Raises:
         DataError: With `strict`, a table is that of a public data set that is imported.
     """
-    tables = catalogue.find_tables(path, depth=TABLE_DEPTH)
+    tables = find_tables(path, depth=TABLE_DEPTH)
     if strict:
-        columns = {table: catalogue.peek_columns(table) for table in tables}
-        archive = catalogue.find_archive(columns.values())
+        columns = {table: peek_columns(table) for table in tables}
+        archive = find_archive(columns.values())
         if archive is not None:
             raise DataError(
                 f"{path}: looks like {archive.source} as it is published; expected class folders, a "
@@ -149,7 +151,7 @@ def load_manifest(
     """
     table = read_table(path)
     image_column = find_image_column(table, options, path)
-    refuse_one_hot_layout(path, table, options)
+    refuse_spread_diagnoses(path, table, options)
     label_column = find_label_column(table, options, path, but=image_column)
     labels = read_labels(table, label_column, options, path)  # before diagnoses take the place of their words
     table, diagnosis_column = add_diagnoses(table)
@@ -167,14 +169,14 @@ def load_manifest(
     return replace(dataset, reading=reading)
 
 
-def refuse_one_hot_layout(path: Path, table: pd.DataFrame, options: TableOptions) -> None:
+def refuse_spread_diagnoses(path: Path, table: pd.DataFrame, options: TableOptions) -> None:
     """Raises `DataError` for a table of a public data set that says what photographs show in several columns
     at once.
     """
     if options.label is not None or "label" in table:
         return
-    archive = catalogue.find_archive([frozenset(table.columns)])
-    if archive is not None and archive.name in catalogue.IN_COLUMNS:
+    archive = find_archive([frozenset(table.columns)])
+    if archive is not None and archive.name in IN_COLUMNS:
         raise DataError(
             f"{path}: looks like the table of {archive.source}, a column for each diagnosis; expected one "
             f"column: lentigo data import {path} --out manifest.csv"

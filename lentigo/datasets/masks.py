@@ -1,8 +1,7 @@
-"""Masks: outlines of lesions as pictures, white where the lesion is, and the manifest that pairs them with
-photographs.
+"""Photographs with masks of their lesions: the manifest that pairs them, and what is wrong with a pair.
 
-A mask is kept at its own size; where pixels are asked for at another, it is averaged over areas and cut at
-half, which keeps the boundary in its place. What looks wrong is listed, never mended in silence.
+A mask is a picture of the lesion's shape, white where the lesion is. What looks wrong is listed, never mended in
+silence.
 """
 
 from __future__ import annotations
@@ -16,34 +15,28 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from lentigo.common.file_names import spell_name
 from lentigo.common.hashing import hash_bytes, hash_readable
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, make_dataset, select_split
 from lentigo.datasets.manifests import MANIFESTS, place_images
+from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.tables.columns import CLASS_COLUMNS, choose_column, find_image_column
 from lentigo.datasets.tables.labels import read_labels
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.table_files import read_table
 from lentigo.datasets.tables.words import quote
 from lentigo.errors import DataError, ImageError
-from lentigo.images.decoding.opening import hold_decoded, name_damage, open_image
-from lentigo.images.decoding.pixel_bands import UPRIGHT
-from lentigo.images.photographs import measure_image, measure_upright, read_content
+from lentigo.images.photographs import measure_image, measure_upright
 from lentigo.images.problems import Problem
 
-HALF = 128  # of 255: from here on a grey level is lesion
-BRIGHT = 0.75  # of the whole range: a mask that reaches it uses all of it
-MOST_BETWEEN = 0.05  # share of the pixels that may lie between the two levels of a mask that does not
-SHOWN_LEVELS = 5  # of a mask, in an error
 COLUMNS = "image,mask"  # of the manifest
 
 
 @dataclass(frozen=True)
 class MaskSet(Dataset):
-    """Photographs with the outlines of their lesions. `table` has a row for each pair: `image` and `mask`
+    """Photographs with the masks of their lesions. `table` has a row for each pair: `image` and `mask`
     (paths), where known `split`, `label` and ids, as in `Dataset`; a photograph without a label has None
     there."""
 
@@ -52,12 +45,10 @@ class MaskSet(Dataset):
         """A hash of the contents of photographs and masks, whatever the order, names or place of the
         files.
         """
-        outlines = [hash_readable(path) for path in self.table["mask"]]
-        return hash_bytes(
-            *sorted(
-                f"{image} {outline}".encode() for image, outline in zip(self.digests, outlines, strict=True)
-            )
-        )
+        pairs = []
+        for digest, mask in zip(self.digests, self.table["mask"], strict=True):
+            pairs.append(f"{digest} {hash_readable(mask)}".encode())
+        return hash_bytes(*sorted(pairs))
 
     @property
     def labelled(self) -> bool:
@@ -68,12 +59,21 @@ class MaskSet(Dataset):
 def load_masks(
     path: str | Path | MaskSet, split: str = "all", *, progress: Progress = show_nothing
 ) -> MaskSet:
-    """The pairs of a manifest (CSV or Parquet) or of a folder that holds one, each of them looked at.
+    """Reads the pairs of a manifest, and looks at each of them.
 
-    `split` is one of train, validation, test, all. What cannot be used is in `problems` under the name of its
-    photograph: a file that is missing or damaged, a photograph without a mask, a mask of another shape, one
-    that is empty or looks inverted. Raises `DataError` where the manifest, or all of it, cannot be used;
-    `UsageError` for an unknown split.
+    Args:
+        path: A manifest (CSV or Parquet), a folder that holds one, or pairs that were listed before.
+        split: train, validation, test or all.
+        progress: Of the pairs.
+
+    Returns:
+        The pairs that can be used. The others are in `problems` under the name of their photograph: a file
+        that is missing or damaged, a photograph without a mask, a mask of another shape, one that is empty or
+        looks inverted.
+
+    Raises:
+        DataError: The manifest, or all of it, cannot be used.
+        UsageError: The split is unknown.
     """
     listed = list_masks(path)
     chosen = select_split(listed, split)
@@ -81,14 +81,17 @@ def load_masks(
 
 
 def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions()) -> MaskSet:
-    """The pairs that a manifest names, none of them opened; photographs without a mask are in `problems`.
+    """Lists the pairs that a manifest names, none of them opened.
 
     Args:
-        path: a manifest, a folder that holds one, or pairs that were listed before.
-        options: what the user says of its columns and labels.
+        path: A manifest, a folder that holds one, or pairs that were listed before.
+        options: What the user says of its columns and labels.
+
+    Returns:
+        The pairs; photographs without a mask are in `problems`.
 
     Raises:
-        DataError: where it names no photograph, no mask, or a label that is not understood.
+        DataError: It names no photograph, no mask, or a label that is not understood.
     """
     if isinstance(path, MaskSet):
         return path
@@ -97,34 +100,36 @@ def list_masks(path: str | Path | MaskSet, options: TableOptions = TableOptions(
     if "mask" not in table:
         raise DataError(f"{path}: lacks the column mask; it has {quote(table.columns)}; expected {COLUMNS}")
     image_column = find_image_column(table, options, path)
-    names = [
-        str(name).strip() if known else ""
-        for name, known in zip(table["mask"], table["mask"].notna(), strict=True)
-    ]
-    named = np.array([bool(name) for name in names], dtype=bool)
     labels = label_pairs(path, table, options)
     images = place_images(path, [str(name) for name in table[image_column]])
-    ambiguous = [answer for answer in images if isinstance(answer, Problem)]
-    named &= np.array([not isinstance(answer, Problem) for answer in images], dtype=bool)
-    table = table.assign(label=labels, image=images, mask=[spell_name(path.parent / name) for name in names])
-    bare = [
-        Problem(image, "has no mask; expected the name of one in the column mask")
-        for image, name in zip(images, names, strict=True)
-        if not name
-    ]
-    if not named.any():
+    mask_names = table["mask"].astype(object).where(table["mask"].notna(), "")
+    masks = []
+    usable = []
+    bare = []
+    ambiguous = []
+    for image, mask_name in zip(images, mask_names, strict=True):
+        name = str(mask_name).strip()
+        masks.append(spell_name(path.parent / name))
+        usable.append(bool(name) and not isinstance(image, Problem))
+        if isinstance(image, Problem):
+            ambiguous.append(image)
+        elif not name:
+            bare.append(Problem(image, "has no mask; expected the name of one in the column mask"))
+    if not any(usable):
         raise DataError(f"{path}: none of its {len(table)} rows names a mask; expected {COLUMNS}")
-    dataset = make_dataset(path, table[named].reset_index(drop=True), bare + ambiguous)
+    table = table.assign(label=labels, image=pd.Series(images, index=table.index, dtype=object), mask=masks)
+    pairs = table[np.array(usable, dtype=bool)].reset_index(drop=True)
+    dataset = make_dataset(path, pairs, [*bare, *ambiguous])
     return MaskSet(dataset.name, dataset.table, dataset.problems)
 
 
 def find_manifest(path: Path) -> Path:
     """The file itself, or the manifest in a folder. Raises `DataError` where there is none."""
     if os.path.isdir(path):
-        found = next((path / name for name in MANIFESTS if (path / name).is_file()), None)
-        if found is None:
-            raise DataError(f"{path}: holds no {' or '.join(MANIFESTS)}; expected a manifest with {COLUMNS}")
-        return found
+        for name in MANIFESTS:
+            if (path / name).is_file():
+                return path / name
+        raise DataError(f"{path}: holds no {' or '.join(MANIFESTS)}; expected a manifest with {COLUMNS}")
     if not os.path.isfile(path):
         raise DataError(
             f"{path}: no such file or folder; expected a manifest with {COLUMNS}, or a folder that holds one"
@@ -134,27 +139,40 @@ def find_manifest(path: Path) -> Path:
 
 def label_pairs(path: Path, table: pd.DataFrame, options: TableOptions) -> pd.Series:
     """`benign`, `malignant` or None. Raises `DataError` for a word that is not understood."""
-    column = choose_column(table, options.label, "--label-column", path) or next(
-        (name for name in CLASS_COLUMNS if name in table), None
-    )
+    column = choose_column(table, options.label, "--label-column", path)
     if column is None:
-        return pd.Series(None, index=table.index, dtype=object)
+        present = [name for name in CLASS_COLUMNS if name in table]
+        if not present:
+            return pd.Series(None, index=table.index, dtype=object)
+        column = present[0]
     return read_labels(table, column, options, path).classes
 
 
 def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet:
-    """The pairs that can be used, the others among the problems. Raises `DataError` where none is left."""
-    answers = list(progress(inspect_pairs(masks), total=len(masks), label="masks"))
-    found = [
-        Problem(image, error) for image, error in zip(masks.table["image"], answers, strict=True) if error
-    ]
-    good = np.array([error is None for error in answers], dtype=bool)
-    if not good.any():
+    """Looks at pairs.
+
+    Args:
+        masks: The pairs.
+        progress: Of the pairs.
+
+    Returns:
+        Those that can be used, the others among the problems.
+
+    Raises:
+        DataError: None is left.
+    """
+    faults = list(progress(inspect_pairs(masks), total=len(masks), label="masks"))
+    problems = []
+    for image, fault in zip(masks.table["image"], faults, strict=True):
+        if fault is not None:
+            problems.append(Problem(image, fault))
+    usable = np.array([fault is None for fault in faults], dtype=bool)
+    if not usable.any():
         raise DataError(
-            f"{masks.name}: none of its {len(masks)} masks can be used; the first: {found[0].image}: "
-            f"{found[0].error}"
+            f"{masks.name}: none of its {len(masks)} masks can be used; the first: {problems[0].image}: "
+            f"{problems[0].error}"
         )
-    return replace(masks.take(good), problems=masks.problems + tuple(found))
+    return replace(masks.take(usable), problems=masks.problems + tuple(problems))
 
 
 def inspect_pairs(masks: MaskSet) -> Iterator[str | None]:
@@ -166,19 +184,23 @@ def inspect_pairs(masks: MaskSet) -> Iterator[str | None]:
 def inspect_pair(image: str, mask: str) -> str | None:
     """What is wrong with a photograph and its mask, in words, or None."""
     try:
-        size = measure_upright(image)
+        upright = measure_upright(image)  # (width, height)
     except ImageError as error:
         return str(error).removeprefix(f"{image}: ")
     try:
         pixels = read_mask(mask) > 0
     except ImageError as error:
         return f"its mask {error}"
-    if not agree(size, pixels.shape[::-1]):
-        return f"its mask {mask} is {pixels.shape[1]} x {pixels.shape[0]}, {describe_shape(image, size, pixels.shape[::-1])}"
+    height, width = pixels.shape
+    if not have_same_shape(upright, (width, height)):
+        return f"its mask {mask} is {width} x {height}, {describe_shape(image, upright, (width, height))}"
     if not pixels.any():
         return f"its mask {mask} is empty: all of it is background; expected white where the lesion is"
     if looks_inverted(pixels):
-        return f"its mask {mask} looks inverted: white at its border, dark within; expected white where the lesion is: invert or correct it"
+        return (
+            f"its mask {mask} looks inverted: white at its border, dark within; expected white where the "
+            "lesion is: invert or correct it"
+        )
     return None
 
 
@@ -186,15 +208,18 @@ def describe_shape(image: str, upright: tuple[int, int], mask: tuple[int, int]) 
     """In words what shape was expected of a mask that has another one than its photograph."""
     words = f"the photograph {upright[0]} x {upright[1]}"
     stored = measure_image(image)
-    if stored != upright and agree(stored, mask):
-        return f"{words} as its EXIF turns it upright; expected a mask of the upright photograph: turn the mask likewise"
+    if stored != upright and have_same_shape(stored, mask):
+        return (
+            f"{words} as its EXIF turns it upright; expected a mask of the upright photograph: turn the mask "
+            "likewise"
+        )
     return f"{words}; expected the same shape"
 
 
-def agree(image: tuple[int, int], mask: tuple[int, int]) -> bool:
+def have_same_shape(image: tuple[int, int], mask: tuple[int, int]) -> bool:
     """Whether two sizes, (width, height), are one size or the same shape to within a pixel of the smaller.
 
-    >>> agree((4288, 2848), (512, 340)), agree((640, 480), (480, 640))
+    >>> have_same_shape((4288, 2848), (512, 340)), have_same_shape((640, 480), (480, 640))
     (True, False)
     """
     (wide, high), (width, height) = sorted((image, mask), reverse=True)
@@ -209,102 +234,3 @@ def looks_inverted(mask: np.ndarray) -> bool:
     """
     border = np.concatenate([mask[0], mask[-1], mask[:, 0], mask[:, -1]]).mean()
     return bool(border > 0.5 and border >= mask.mean())
-
-
-def read_mask(path: str | Path, size: int | tuple[int, int] | None = None) -> np.ndarray:
-    """A mask as uint8 (height, width), 1 where the lesion is, at its own size or at `size`: a side, or
-    (width, height).
-
-    Grey, 1-bit, palette, colour and transparent pictures are read, 8 and 16 bits. Of two levels the brighter
-    one is the lesion, whatever both are: 0 and 1, 0 and 127, 0 and 255. Many grey levels are cut at half. It
-    is turned upright where EXIF says so.
-
-    Args:
-        path: a file or an address.
-        size: at which the mask is wanted.
-
-    Raises:
-        PhotoError: for a file that is missing, unreadable or no picture, and for levels that may be several
-            classes.
-    """
-    return resize_mask(find_lesion(read_levels(path), str(path)).astype(np.uint8), size)
-
-
-def resize_mask(mask: np.ndarray, size: int | tuple[int, int] | None) -> np.ndarray:
-    """A mask of 0 and 1, uint8 (height, width), at another `size`: a side, or (width, height); the boundary
-    stays where it is.
-    """
-    width, height = (size, size) if isinstance(size, int) else size or mask.shape[::-1]
-    if mask.shape == (height, width):
-        return mask
-    image = Image.fromarray(mask * np.uint8(255)).resize(
-        (width, height), Image.Resampling.BILINEAR
-    )  # averages areas where it shrinks
-    return (np.asarray(image) >= HALF).astype(np.uint8)
-
-
-def read_levels(path: str | Path) -> np.ndarray:
-    """The levels of a mask's file, uint8 or uint16 (height, width), upright. Raises `ImageError`."""
-    content, name = read_content(path), str(path)
-    with (
-        name_damage(content, name),
-        open_image(content, name) as image,
-        hold_decoded(image, content, name, None) as (orientation, _),
-    ):
-        levels = find_levels(image, name)
-    method = UPRIGHT.get(orientation)
-    return levels if method is None else np.asarray(Image.fromarray(levels).transpose(method))
-
-
-def find_levels(image: Image.Image, name: str) -> np.ndarray:
-    """The levels of a picture of any mode, (height, width): of colours the brightest channel, what is
-    transparent as black.
-    """
-    if image.mode == "F":
-        raise ImageError(
-            f"{name}: floating-point pixels, whose range is unknown; expected a mask of 1, 8 or 16 bits"
-        )
-    if image.mode == "1" or (image.mode == "L" and "transparency" not in image.info):
-        return np.array(image.convert("L"))
-    if image.mode.startswith("I"):
-        return np.clip(np.asarray(image), 0, 65535).astype(np.uint16)
-    rgba = np.asarray(image.convert("RGBA"))
-    colour, opacity = rgba[..., :3].max(axis=-1), rgba[..., 3]
-    if np.ptp(colour) == 0 and np.ptp(opacity) > 0:
-        return opacity.copy()  # drawn in the transparency alone
-    return np.where(opacity >= HALF, colour, 0).astype(np.uint8)
-
-
-def find_lesion(levels: np.ndarray, name: str) -> np.ndarray:
-    """Where the lesion is, bool (height, width), told by the levels of a mask.
-
-    Args:
-        levels: uint8 or uint16 (height, width).
-        name: for the error.
-
-    Raises:
-        PhotoError: where the levels are more than two, none of them near white, and many pixels lie in
-            between, as in a map of several classes.
-
-    >>> find_lesion(np.uint8([[0, 127]]), "mask").tolist(), find_lesion(np.uint8([[0, 60, 200]]),
-    "mask").tolist() ([[False, True]], [[False, False, True]])
-    """
-    shares = np.bincount(levels.ravel()) / levels.size
-    present = np.flatnonzero(shares)
-    darkest, brightest = int(present[0]), int(present[-1])
-    if darkest == brightest:
-        return np.full(levels.shape, brightest > 0)
-    if len(present) == 2:
-        return levels == brightest
-    whole = 255 if brightest <= 255 else 65535
-    if brightest >= BRIGHT * whole:
-        return levels >= HALF * (whole // 255)
-    between = shares[round(brightest * 0.25) + 1 : round(brightest * 0.75)].sum()
-    if between > MOST_BETWEEN:
-        shown = ", ".join(str(level) for level in present[:SHOWN_LEVELS])
-        words = f"{shown} ..." if len(present) > SHOWN_LEVELS else shown
-        raise ImageError(
-            f"{name}: holds the levels {words}, as a map of several classes does; expected two levels, the "
-            "lesion white: write it so"
-        )
-    return levels >= brightest / 2

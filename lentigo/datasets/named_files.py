@@ -16,8 +16,8 @@ from lentigo.images.decoding.formats import SUFFIXES, UNREAD
 from lentigo.images.mask_names import MASK_FOLDER
 from lentigo.images.problems import Problem
 
-MOST_FILES = 500_000  # looked at in search of photographs that are not where the table has them
-DEPTH = 6  # folders below that of the table
+MAX_FILES = 500_000  # looked at in search of photographs that are not where the table has them
+MAX_DEPTH = 6  # folders below that of the table
 
 
 class NamedFiles:
@@ -36,8 +36,12 @@ class NamedFiles:
         spellings = [name]
         if "\\" in name:
             spellings.append(name.replace("\\", "/"))
-        places = [spell_name(root / spelling) for root in self.roots for spelling in spellings]
-        return next((place for place in places if is_file(place)), spell_name(self.home / spellings[-1]))
+        for root in self.roots:
+            for spelling in spellings:
+                place = spell_name(root / spelling)
+                if is_file(place):
+                    return place
+        return spell_name(self.home / spellings[-1])
 
     def find_all(self, names: Sequence[str]) -> list[str | Problem]:
         """A path for each name, or the problem that several files may be meant. A name of which nothing is
@@ -46,17 +50,21 @@ class NamedFiles:
         Files in other folders are looked for where names have no suffix, or where most are not where the
         table has them: a file that is missing among many is not replaced by a namesake.
         """
-        places = [self.place(name) for name in names]
-        lost = [number for number, place in enumerate(places) if not is_file(place)]
-        moved = len(lost) > len(names) / 2
-        answers: list[str | Problem] = list(places)
-        for number in lost:
-            name = names[number]
-            found = self.find_beside(places[number])
+        places: list[str | Problem] = []
+        missing = []
+        for number, name in enumerate(names):
+            place = self.place(name)
+            places.append(place)
+            if not is_file(place):
+                missing.append((number, name, place))
+        moved = len(missing) > len(names) / 2
+        for number, name, place in missing:
+            found: str | Problem | None = self.find_beside(place)
             if found is None and (moved or not has_suffix(name)):
                 found = self.find_below(name)
-            answers[number] = places[number] if found is None else found
-        return answers
+            if found is not None:
+                places[number] = found
+        return places
 
     def find_beside(self, place: str) -> str | None:
         """The one photograph in the folder of a path that has its name in other capitals, or with a suffix
@@ -91,11 +99,10 @@ class NamedFiles:
         if not parts:
             return None
         *folders, last = [part.casefold() for part in parts]
-        candidates = [
-            path
-            for path in self.index.get(stem_of(last), [])
-            if means(path.name, parts[-1]) and ends_with(path, folders)
-        ]
+        candidates = []
+        for path in self.index.get(strip_suffix(last), []):
+            if means(path.name, parts[-1]) and ends_with(path, folders):
+                candidates.append(path)
         if not candidates:
             return None
         nearest = min(len(path.parts) for path in candidates)
@@ -119,18 +126,18 @@ class NamedFiles:
             for here, folders, names in os.walk(root):
                 count += len(names)
                 inner = Path(here).relative_to(root).parts
-                deeper = len(inner) < DEPTH and count < MOST_FILES
-                folders[:] = sorted(
-                    name
-                    for name in folders
-                    if deeper and not name.startswith(".") and not MASK_FOLDER.search(name)
-                )
-                for name in sorted(names):
-                    if has_suffix(name) and not name.startswith("."):
-                        index.setdefault(stem_of(spell_name(name)), []).append(
-                            Path(spell_name(Path(here, name)))
-                        )
+                deeper = len(inner) < MAX_DEPTH and count < MAX_FILES
+                folders[:] = sorted(filter(is_searched, folders)) if deeper else []
+                for file_name in sorted(names):
+                    if has_suffix(file_name) and not file_name.startswith("."):
+                        path = Path(spell_name(Path(here, file_name)))
+                        index.setdefault(strip_suffix(spell_name(file_name)), []).append(path)
         return index
+
+
+def is_searched(folder: str) -> bool:
+    """Whether photographs are looked for in a folder of that name: not where it is hidden or one of masks."""
+    return not folder.startswith(".") and not MASK_FOLDER.search(folder)
 
 
 def has_suffix(name: str) -> bool:
@@ -138,9 +145,10 @@ def has_suffix(name: str) -> bool:
     return os.path.splitext(name)[1].lower() in SUFFIXES | UNREAD
 
 
-def stem_of(name: str) -> str:
+def strip_suffix(name: str) -> str:
     """A name without the suffix of a photograph, in lower case."""
-    return (os.path.splitext(name)[0] if has_suffix(name) else name).casefold()
+    stem = os.path.splitext(name)[0] if has_suffix(name) else name
+    return stem.casefold()
 
 
 def means(entry: str, wanted: str) -> bool:
@@ -151,7 +159,7 @@ def means(entry: str, wanted: str) -> bool:
     """
     if has_suffix(wanted):
         return entry.casefold() == wanted.casefold()
-    return has_suffix(entry) and stem_of(entry) == wanted.casefold()
+    return has_suffix(entry) and strip_suffix(entry) == wanted.casefold()
 
 
 def ends_with(path: Path, folders: Sequence[str]) -> bool:

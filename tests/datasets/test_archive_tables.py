@@ -5,7 +5,9 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets.manifests import load_dataset
-from lentigo.datasets.published.catalogue import HAM_CODES, ISIC_ARCHIVE, read_metadata
+from lentigo.datasets.published.archive_files import read_metadata
+from lentigo.datasets.published.catalogue import ISIC_ARCHIVE
+from lentigo.datasets.published.layouts import HAM10000_CODES
 from lentigo.errors import DataError
 
 CURE = r"download it again, or write a manifest\.csv"
@@ -20,7 +22,7 @@ def draw(path, shade: int = 0) -> None:
 def ham(tmp_path):
     """HAM10000 in small: seven lesions in two image folders, the first lesion photographed twice."""
     rows = [("HAM_0", "ISIC_0000100", "nv")] + [
-        (f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM_CODES)
+        (f"HAM_{n}", f"ISIC_000000{n}", dx) for n, dx in enumerate(HAM10000_CODES)
     ]
     for number, (_, image, _) in enumerate(rows):
         draw(tmp_path / f"HAM10000_images_part_{1 + number % 2}" / f"{image}.jpg", number)

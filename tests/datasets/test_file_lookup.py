@@ -2,7 +2,7 @@
 
 import pytest
 
-from lentigo.datasets import file_lookup as whereabouts
+from lentigo.datasets import file_lookup
 from lentigo.datasets.file_lookup import FileLookup, find_isic_id, strip_name
 from lentigo.images.problems import Problem
 
@@ -56,7 +56,7 @@ def test_a_mask_of_that_name_is_not_meant(tmp_path, aside):
 
 
 def test_a_file_that_can_be_read_is_meant_rather_than_one_that_cannot(tmp_path, monkeypatch):
-    monkeypatch.setattr(whereabouts, "UNREAD", frozenset({".heic"}))  # as without the extra `heic`
+    monkeypatch.setattr(file_lookup, "UNREAD", frozenset({".heic"}))  # as without the extra `heic`
     assert write(tmp_path, a_heic="phone", a_jpg="saved").find("a") == tmp_path / "a.jpg"
 
 

@@ -16,8 +16,9 @@ from lentigo.common.progress import show_nothing
 from lentigo.datasets.diagnoses import find_policy
 from lentigo.datasets.groups import find_leaks
 from lentigo.datasets.manifests import load_dataset
-from lentigo.datasets.published.dataset_readers import open_place, read_place
+from lentigo.datasets.published.dataset_readers import read_place
 from lentigo.datasets.published.imports import import_datasets
+from lentigo.datasets.published.places import open_place
 from lentigo.errors import DataError, UsageError
 
 

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.masks import check_masks, list_masks, load_masks, looks_inverted, read_mask, resize_mask
+from lentigo.datasets.mask_reading import read_mask, resize_mask
+from lentigo.datasets.masks import check_masks, list_masks, load_masks, looks_inverted
 from lentigo.errors import DataError, ImageError, UsageError
 
 

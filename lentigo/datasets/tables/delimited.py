@@ -7,43 +7,53 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 SEPARATORS = ",;\t"
-HEAD = 65536  # bytes, enough for the first line
+HEAD_BYTES = 65536  # enough for the first line
+UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+BLOCK = 1 << 20  # letters read at once
 
 
 def read_delimited(path: Path, words: Iterable[str] = (), names: Sequence[str] | None = None) -> pd.DataFrame:
-    """A delimited file as a table; columns called as in `words`, in any case, stay words where they look like
-    numbers.
+    """Reads a delimited file.
 
-    `names` are those of the columns where the file has no header. Raises `OSError` or `ValueError` where it
-    is no table.
+    Args:
+        path: The file.
+        words: Columns, in any case, that stay words where they look like numbers.
+        names: Those of the columns where the file has no header.
+
+    Returns:
+        The table.
+
+    Raises:
+        OSError: The file cannot be read.
+        ValueError: It is no table.
     """
-    encoding = guess_encoding(path)
-    header = list(names or split_header(path))
-    separator = guess_separator(read_first_line(path))
     wanted = frozenset(words)
+    header = list(names or split_header(path))
     types = {name: str for name in header if name.strip().lower() in wanted}
+    options: dict[str, Any] = {"header": None, "names": header} if names else {}
     return pd.read_csv(
         path,
-        sep=separator,
-        encoding=encoding,
+        sep=guess_separator(read_first_line(path)),
+        encoding=guess_encoding(path),
         dtype=types,
         low_memory=False,
-        **({"header": None, "names": header} if names else {}),
+        **options,
     )
 
 
 def guess_encoding(path: Path) -> str:
     """UTF-16 by its mark, UTF-8 where the whole file is, else the Western code page of spreadsheets."""
     with open(path, "rb") as file:
-        if file.read(2) in (b"\xff\xfe", b"\xfe\xff"):
+        if file.read(2) in UTF_16_MARKS:
             return "utf-16"
     try:
         with open(path, encoding="utf-8") as file:
-            while file.read(1 << 20):
+            while file.read(BLOCK):
                 pass
         return "utf-8-sig"
     except UnicodeDecodeError:
@@ -55,9 +65,12 @@ def read_first_line(path: Path) -> str:
     replaced.
     """
     with open(path, "rb") as file:
-        head = file.read(HEAD)
-    text = head.decode("utf-16" if head[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig", errors="replace")
-    return next((line for line in text.splitlines() if line.strip()), "")
+        head = file.read(HEAD_BYTES)
+    encoding = "utf-16" if head[:2] in UTF_16_MARKS else "utf-8-sig"
+    for line in head.decode(encoding, errors="replace").splitlines():
+        if line.strip():
+            return line
+    return ""
 
 
 def guess_separator(line: str) -> str:

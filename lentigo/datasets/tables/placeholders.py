@@ -49,6 +49,8 @@ PLACEHOLDERS = frozenset(
         "#ref",
     }
 )
+# What may stand around a word: spaces, punctuation, dashes, quotation marks, brackets
+SURROUNDINGS = " \t\r\n\u00a0?*.,;:!-_\u2013\u2014/\\\"'()[]{}<>"
 NUMBERS = re.compile(r"[+-]?\d+(\.0*)?")
 
 
@@ -58,11 +60,17 @@ def normalise_blank(word: Any) -> str:
     >>> normalise_blank(" N/A "), normalise_blank("--"), normalise_blank("<NA>"), normalise_blank("P_7")
     ('n/a', '', 'na', 'p_7')
     """
-    return " ".join(str(word).strip(" \t\r\n\u00a0?*.,;:!-_\u2013\u2014/\\\"'()[]{}<>").lower().split())
+    return " ".join(str(word).strip(SURROUNDINGS).lower().split())
 
 
 def is_placeholder(word: Any) -> bool:
     """Whether a word says that nothing is known.
+
+    Args:
+        word: A cell of a table.
+
+    Returns:
+        True for what is missing and for words such as "unknown".
 
     >>> [is_placeholder(word) for word in ("unknown", "?", float("nan"), None, "0", "male")]
     [True, True, True, True, False, False]
@@ -71,26 +79,42 @@ def is_placeholder(word: Any) -> bool:
 
 
 def blank_placeholders(words: pd.Series) -> pd.Series:
-    """The words with None where they say that nothing is known; what was missing is None, too."""
+    """Makes placeholders missing.
+
+    Args:
+        words: A column.
+
+    Returns:
+        The words with None where they say that nothing is known; what was missing is None, too.
+    """
     told = {word for word in words.dropna().unique() if not is_placeholder(word)}
     return words.astype(object).where(words.isin(told), None)
 
 
 def blank_ids(ids: pd.Series) -> pd.Series:
-    """Ids of patients, lesions or duplicates with None for placeholders, among these a 0 or a negative number
-    that is none of a count.
+    """Makes placeholders among ids missing, among these a 0 or a negative number that is none of a count.
 
     A 0 is an id where ids are whole numbers and a 1 is among them, since people count from 0; beside other
     ids it says "none".
+
+    Args:
+        ids: Ids of patients, lesions or duplicates.
+
+    Returns:
+        The ids with None for placeholders.
 
     >>> blank_ids(pd.Series(["P1", "unknown", "0", "P1"])).tolist(), blank_ids(pd.Series([0, 1, 2])).tolist()
     (['P1', None, None, 'P1'], [0, 1, 2])
     """
     known = blank_placeholders(ids)
-    words = {word: str(word).strip() for word in known.dropna().unique()}
-    zeros = {word for word, text in words.items() if re.fullmatch(r"0+(\.0*)?", text)}
-    counted = {text.split(".")[0].lstrip("0") for text in words.values()}
-    numeric = all(NUMBERS.fullmatch(text) for text in words.values())
-    absent = set() if numeric and "1" in counted else zeros
-    absent |= {word for word, text in words.items() if re.fullmatch(r"-\d+(\.0*)?", text)}
+    texts = {word: str(word).strip() for word in known.dropna().unique()}
+    counted = {text.split(".")[0].lstrip("0") for text in texts.values()}
+    whole_numbers = all(NUMBERS.fullmatch(text) for text in texts.values())
+    counts_from_zero = whole_numbers and "1" in counted
+    absent = set()
+    for word, text in texts.items():
+        is_zero = re.fullmatch(r"0+(\.0*)?", text) is not None
+        is_negative = re.fullmatch(r"-\d+(\.0*)?", text) is not None
+        if is_negative or (is_zero and not counts_from_zero):
+            absent.add(word)
     return known.where(~known.isin(absent), None) if absent else known

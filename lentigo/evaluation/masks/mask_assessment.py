@@ -15,7 +15,8 @@ from lentigo.common.json_values import replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import bootstrap
 from lentigo.datasets.dataset import name_split
-from lentigo.datasets.masks import MaskSet, load_masks, read_mask
+from lentigo.datasets.mask_reading import read_mask
+from lentigo.datasets.masks import MaskSet, load_masks
 from lentigo.errors import DataError, ImageError
 from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger

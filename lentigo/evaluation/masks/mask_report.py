@@ -10,7 +10,7 @@ import numpy as np
 
 from lentigo.common.html import embed, render_page
 from lentigo.common.plots import new_figure, save_figure
-from lentigo.datasets.masks import read_mask
+from lentigo.datasets.mask_reading import read_mask
 from lentigo.evaluation.masks.mask_assessment import TITLES, MaskAssessment
 from lentigo.images.photographs import view_image
 from lentigo.inference.figures.overlays import draw_outline

@@ -14,7 +14,8 @@ import pandas as pd
 from scipy.special import logit
 
 from lentigo.common.progress import Progress
-from lentigo.datasets.masks import MaskSet, read_mask, resize_mask
+from lentigo.datasets.mask_reading import read_mask, resize_mask
+from lentigo.datasets.masks import MaskSet
 from lentigo.evaluation.masks.mask_scores import measure_overlap
 from lentigo.images.photographs import SIDE, read_image
 from lentigo.models.compilation import fastest_precision
