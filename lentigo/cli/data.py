@@ -217,7 +217,7 @@ def data_get(
     folder.
     """
     from lentigo.datasets.archive.archive_client import ARCHIVE_URL, make_selection
-    from lentigo.datasets.archive.archive_folder import say_bytes
+    from lentigo.datasets.archive.archive_folder import format_bytes
     from lentigo.datasets.archive.downloads import download_archive
 
     if archive != "isic":
@@ -232,7 +232,7 @@ def data_get(
     else:
         licences = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
         print_line(
-            f"{out}: {format_count(download.n, 'photograph')}, {say_bytes(download.size)}, "
+            f"{out}: {format_count(download.n, 'photograph')}, {format_bytes(download.size)}, "
             f"{download.fetched} "
             f"of them fetched now; {licences}"
         )

@@ -6,6 +6,7 @@ Pure Python: whoever only predicts may import it.
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -224,18 +225,28 @@ VOCABULARY = (
 def normalise(word: Any) -> str:
     """A word as the table spells it: lower case, single spaces, without punctuation.
 
-    >>> normalise(" Melanoma, NOS"), normalise("cafe-au-lait macule"), normalise(None),
-    normalise("basal_cell_carcinoma") ('melanoma nos', 'cafe au lait macule', '', 'basal cell carcinoma')
+    Args:
+        word: A cell of a table; None and NaN stand for nothing.
+
+    Returns:
+        The word; "" for nothing.
+
+    >>> normalise(" Melanoma, NOS"), normalise("cafe-au-lait macule"), normalise(None)
+    ('melanoma nos', 'cafe au lait macule', '')
     """
-    text = "" if word is None or (isinstance(word, float) and word != word) else str(word)
-    return " ".join(re.findall(r"[^\W_]+", text.lower().replace("'", "").replace("\u2019", "")))
+    if word is None or (isinstance(word, float) and math.isnan(word)):
+        return ""
+    text = str(word).lower().replace("'", "").replace("\u2019", "")  # an apostrophe parts no words
+    return " ".join(re.findall(r"[^\W_]+", text))
 
 
 CLASS_OF = {name: group for name, group, _, _ in VOCABULARY}
 SEVEN_OF = {name: key for name, _, key, _ in VOCABULARY}
-NAME_OF = {
-    normalise(word): name for name, _, _, words in VOCABULARY for word in (name, *words.split(", ")) if word
-}
+NAME_OF: dict[str, str] = {}  # by every word for it, as `normalise` spells it
+for _name, _, _, _words in VOCABULARY:
+    for _word in (_name, *_words.split(", ")):
+        if _word:
+            NAME_OF[normalise(_word)] = _name
 
 
 def name_diagnosis(word: Any) -> str | None:
@@ -245,7 +256,10 @@ def name_diagnosis(word: Any) -> str | None:
     the last comma may be a qualifier.
 
     Args:
-        word: as a data set writes it; None, NaN and "" stand for nothing.
+        word: As a data set writes it; None, NaN and "" stand for nothing.
+
+    Returns:
+        Its name in the vocabulary.
 
     >>> name_diagnosis("Nevus, Spitz"), name_diagnosis("melanoma (0.76 to 1.5 mm)"), name_diagnosis("a song")
     ('nevus', 'melanoma', None)
@@ -272,14 +286,16 @@ def name_qualified(word: str) -> str | None:
 
 
 def map_diagnosis(word: Any) -> str | None:
-    """Which of the seven `DIAGNOSES` a word of any of the public data sets stands for, None where it stands
-    for none of them.
+    """Which of the seven `DIAGNOSES` a word of any of the public data sets stands for.
 
     Args:
-        word: a diagnosis or code as a data set writes it, in any case; None and NaN stand for nothing.
+        word: A diagnosis or code as a data set writes it, in any case; None and NaN stand for nothing.
 
-    >>> map_diagnosis("akiec"), map_diagnosis("SEK"), map_diagnosis("Clark nevus"),
-    map_diagnosis("neurofibroma") ('squamous_cell_carcinoma', 'benign_keratosis', 'nevus', None)
+    Returns:
+        One of `DIAGNOSES`; None where it stands for none of them.
+
+    >>> map_diagnosis("akiec"), map_diagnosis("SEK"), map_diagnosis("neurofibroma")
+    ('squamous_cell_carcinoma', 'benign_keratosis', None)
     """
     name = name_diagnosis(word)
     return None if name is None else SEVEN_OF[name]

@@ -11,7 +11,7 @@ from archive_server import Answer, ArchiveServer, draw_image, get, hidden, image
 from lentigo.common.hashing import hash_file
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
 from lentigo.datasets.archive.archive_folder import ArchiveFolder, read_receipts
-from lentigo.datasets.archive.downloads import FAILURES_IN_A_ROW
+from lentigo.datasets.archive.downloads import MAX_FAILURES_IN_A_ROW
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ArchiveError, DataError, UsageError
 from lentigo.images.problems import Problem
@@ -301,15 +301,15 @@ def test_a_licence_that_cannot_be_had_is_listed_beside_the_photographs(server, o
 
 
 def test_an_archive_that_is_down_is_not_asked_for_every_photograph(out):
-    with ArchiveServer(4 * FAILURES_IN_A_ROW) as server:
+    with ArchiveServer(4 * MAX_FAILURES_IN_A_ROW) as server:
         server.always = dict.fromkeys(server.files, Answer(404))
         with pytest.raises(
             ArchiveError,
-            match=f"{FAILURES_IN_A_ROW} photographs in a row could not be fetched, the last ISIC_.*; what "
+            match=f"{MAX_FAILURES_IN_A_ROW} photographs in a row could not be fetched, the last ISIC_.*; what "
             "came before is kept",
         ):
             get(server, out, threads=2)
-        assert len(server.fetched()) < 3 * FAILURES_IN_A_ROW
+        assert len(server.fetched()) < 3 * MAX_FAILURES_IN_A_ROW
 
 
 def test_an_error_of_a_thread_that_nobody_foresaw_is_not_swallowed(server, out, monkeypatch):

@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -21,10 +21,10 @@ from lentigo.errors import ArchiveError, UsageError
 
 ARCHIVE_URL = "https://api.isic-archive.com/api/v2/"
 LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")  # the freest first
-PAGE = 100  # photographs; the archive gives no more at once
-MOST_BYTES = 64 << 20  # of an answer that is no photograph
-EXAMPLE = "diagnosis_1:Malignant AND image_type:dermoscopic AND age_approx:[40 TO 60]"
-GONE = {  # fields that the archive had, and what says the same today
+PAGE_IMAGES = 100  # the archive gives no more at once
+MAX_BYTES = 64 << 20  # of an answer that is no photograph
+EXAMPLE_QUERY = "diagnosis_1:Malignant AND image_type:dermoscopic AND age_approx:[40 TO 60]"
+FORMER_FIELDS = {  # fields that the archive had, and what says the same today
     "diagnosis": 'diagnosis_1:Malignant, or deeper, diagnosis_3:"Melanoma Invasive"',
     "benign_malignant": "diagnosis_1:Malignant or diagnosis_1:Benign",
 }
@@ -66,41 +66,59 @@ class Selection:
         >>> Selection("sex:male", collections=(70, 218), limit=5).describe()
         "query 'sex:male', collections 70 and 218, at most 5"
         """
-        parts = [
-            f"query {self.query!r}" if self.query else "",
-            f"collections {' and '.join(map(str, self.collections))}" if self.collections else "",
-            f"licences {' and '.join(self.licenses)}" if self.licenses else "",
-            f"at most {self.limit}" if self.limit else "",
-        ]
-        return ", ".join(filter(None, parts)) or "everything"
+        parts = []
+        if self.query:
+            parts.append(f"query {self.query!r}")
+        if self.collections:
+            parts.append(f"collections {' and '.join(map(str, self.collections))}")
+        if self.licenses:
+            parts.append(f"licences {' and '.join(self.licenses)}")
+        if self.limit:
+            parts.append(f"at most {self.limit}")
+        return ", ".join(parts) or "everything"
 
 
 def make_selection(
     query: str = "", collections: Iterable[str] = (), licenses: Iterable[str] = (), limit: int | None = None
 ) -> Selection:
-    """A selection of words as people type them: `70`, `70,218`, `cc-by`. Raises `UsageError`.
+    """A selection of words as people type them.
+
+    Args:
+        query: In the archive's own language.
+        collections: Numbers, such as `70` or `70,218`.
+        licenses: Names, such as `cc-by`.
+        limit: Photographs at most.
+
+    Returns:
+        The selection.
+
+    Raises:
+        UsageError: A word cannot be meant.
 
     >>> make_selection(collections=["218,70"], licenses=["cc-0"])
     Selection(query='', collections=(70, 218), licenses=('CC-0',), limit=None)
     """
-    numbers, names = (
-        [part.strip() for word in words for part in word.split(",")] for words in (collections, licenses)
-    )
-    wrong = [number for number in numbers if not number.isdecimal()]
-    if wrong:
-        raise UsageError(f"collection {wrong[0]!r} is no number; expected one, such as 70 (ISIC 2020)")
-    return Selection(
-        query.strip(),
-        tuple(sorted(set(map(int, numbers)))),
-        tuple(sorted({name.upper() for name in names})),
-        limit,
-    )
+    numbers = set()
+    for word in split_commas(collections):
+        if not word.isdecimal():
+            raise UsageError(f"collection {word!r} is no number; expected one, such as 70 (ISIC 2020)")
+        numbers.add(int(word))
+    names = {name.upper() for name in split_commas(licenses)}
+    return Selection(query.strip(), tuple(sorted(numbers)), tuple(sorted(names)), limit)
+
+
+def split_commas(texts: Iterable[str]) -> list[str]:
+    """The words of several texts, in which commas part them."""
+    words = []
+    for text in texts:
+        words += [word.strip() for word in text.split(",")]
+    return words
 
 
 def check_query(query: str) -> None:
     """Raises `UsageError` for a query with a field that the archive no longer has."""
     outside = re.sub(r'"[^"]*"', '""', query)  # of quotation marks
-    for field, cure in GONE.items():
+    for field, cure in FORMER_FIELDS.items():
         if re.search(rf"(?<!\w){field}\s*:", outside):
             raise UsageError(f"query {query!r}: the archive has no field {field!r} any more; expected {cure}")
 
@@ -121,10 +139,9 @@ class ArchiveImage:
     @property
     def row(self) -> dict[str, Any]:
         """A row of metadata.csv."""
-        cells = {
-            name: json.dumps(value) if isinstance(value, dict | list) else value
-            for name, value in self.fields.items()
-        }
+        cells = {}
+        for name, value in self.fields.items():
+            cells[name] = json.dumps(value) if isinstance(value, dict | list) else value
         return cells | {
             "isic_id": self.isic_id,
             "attribution": self.attribution,
@@ -158,7 +175,8 @@ class Archive:
         count = first["count"] if not selection.licenses else None
         if count is not None and selection.limit is not None:
             count = min(count, selection.limit)
-        return count, islice(choose_images(chain_pages(first, pages), selection.licenses), selection.limit)
+        images = choose_images(chain([first], pages), selection.licenses)
+        return count, islice(images, selection.limit)
 
     def find_image(self, isic_id: str) -> ArchiveImage | None:
         """One photograph as it is listed now; None where it was withdrawn."""
@@ -177,12 +195,13 @@ class Archive:
 
     def _address(self, path: str = "images/search/", **parameters: Any) -> str:
         given = {name: value for name, value in parameters.items() if value != ""}
-        return str(self.transport.base.join(path)) + (
-            f"?{urlencode(given, quote_via=quote)}" if given else ""
-        )
+        address = str(self.transport.base.join(path))
+        return f"{address}?{urlencode(given, quote_via=quote)}" if given else address
 
     def _read_pages(self, selection: Selection) -> Iterator[dict[str, Any]]:
-        limit = PAGE if selection.licenses else min(PAGE, selection.limit or PAGE)
+        limit = PAGE_IMAGES
+        if selection.limit is not None and not selection.licenses:
+            limit = min(PAGE_IMAGES, selection.limit)
         address = self._address(
             query=selection.query.strip(), collections=",".join(map(str, selection.collections)), limit=limit
         )
@@ -194,28 +213,30 @@ class Archive:
                     "one: run the same command later"
                 )
             seen.add(address)
-            page = self._ask_page(address, selection)
+            page = self._request_page(address, selection)
             yield page
             address = page["next"]
 
-    def _ask_page(self, address: str, selection: Selection) -> dict[str, Any]:
+    def _request_page(self, address: str, selection: Selection) -> dict[str, Any]:
         try:
             return self._read_page(address)
         except Refusal as refusal:
             if refusal.status == 400 and "query" in refusal.detail.lower():
                 raise UsageError(
                     f"query {selection.query!r}: the archive does not understand it; expected one such as "
-                    f"{EXAMPLE}"
+                    f"{EXAMPLE_QUERY}"
                 ) from refusal
             if refusal.status in (400, 422):
                 raise UsageError(
-                    f"{selection.describe()}: the archive does not accept it ({say_detail(refusal.detail)})"
+                    f"{selection.describe()}: the archive does not accept it ({shorten_detail(refusal.detail)})"
                 ) from refusal
             raise
 
     def _read_page(self, address: str) -> dict[str, Any]:
         page = self._read_json(address)
-        results, count, following = take(page, "results", list), page.get("count"), page.get("next")
+        results = take(page, "results", list)
+        count = page.get("count")
+        following = page.get("next")
         if not isinstance(count, int | None) or not isinstance(following, str | None):
             raise ArchiveError(
                 f"the archive's page has count {count!r} and next {following!r}; {NEW_INTERFACE}"
@@ -234,12 +255,11 @@ class Archive:
             body = bytearray()
             for part in self.transport.read_chunks(response):
                 body += part
-                if len(body) > MOST_BYTES:
-                    raise ArchiveError(f"{address}: answers more than {MOST_BYTES >> 20} MB; {NEW_INTERFACE}")
+                if len(body) > MAX_BYTES:
+                    raise ArchiveError(f"{address}: answers more than {MAX_BYTES >> 20} MB; {NEW_INTERFACE}")
         if "html" in kind or not body.strip():
-            raise ContentFault(
-                f"{address}: answered {f'a web page ({kind})' if body else 'nothing'}; {NO_ARCHIVE}"
-            )
+            content = f"a web page ({kind})" if body else "nothing"
+            raise ContentFault(f"{address}: answered {content}; {NO_ARCHIVE}")
         return body.decode("utf-8", errors="replace")
 
 
@@ -254,33 +274,31 @@ def parse_answer(text: str, address: str) -> dict[str, Any]:
     return value
 
 
-def say_detail(detail: str) -> str:
+def shorten_detail(detail: str) -> str:
     """What a refusal says, in one line that is not too long."""
     return " ".join(detail.split())[:200] or "no reason given"
-
-
-def chain_pages(first: dict[str, Any], pages: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The first page and the others."""
-    yield first
-    yield from pages
 
 
 def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
     """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring
     nothing new.
     """
-    known: set[str] = set()
+    seen: set[str] = set()
     for page in pages:
-        images = {
-            image.isic_id: image for image in map(parse_image, page["results"]) if image.isic_id not in known
-        }
+        images = {}
+        for record in page["results"]:
+            image = parse_image(record)
+            if image.isic_id not in seen:
+                images[image.isic_id] = image
         if not images and page["next"]:
             raise ArchiveError(
                 "the archive's pages bring nothing new and do not end; expected further photographs: run "
                 "the same command later"
             )
-        known.update(images)
-        yield from (image for image in images.values() if not licenses or image.license in licenses)
+        seen.update(images)
+        for image in images.values():
+            if not licenses or image.license in licenses:
+                yield image
 
 
 def parse_image(record: Any) -> ArchiveImage:
@@ -290,24 +308,24 @@ def parse_image(record: Any) -> ArchiveImage:
         raise ArchiveError(
             f"the archive lists {name!r}; expected a name such as ISIC_0024306: {NEW_INTERFACE}"
         )
-    license_name, size = take(record, "copyright_license", str), take(record, "files.full.size", int)
+    license_name = take(record, "copyright_license", str)
+    size = take(record, "files.full.size", int)
     if not LICENSE_NAME.fullmatch(license_name) or size < 1:
         raise ArchiveError(
             f"the archive lists {name} with the licence {license_name!r} and {size} bytes; {NEW_INTERFACE}"
         )
     metadata = take(record, "metadata", dict)
-    fields = {
-        key: value
-        for part in ("acquisition", "clinical")
-        for key, value in take({part: {}} | metadata, part, dict).items()
-    }
+    fields: dict[str, Any] = {}
+    for part in ("acquisition", "clinical"):
+        if part in metadata:
+            fields |= take(metadata, part, dict)
     return ArchiveImage(
-        name,
-        license_name,
-        take(record, "attribution", str),
-        take(record, "files.full.url", str),
-        size,
-        fields,
+        isic_id=name,
+        license=license_name,
+        attribution=take(record, "attribution", str),
+        url=take(record, "files.full.url", str),
+        size=size,
+        fields=fields,
     )
 
 
@@ -322,10 +340,8 @@ def take(record: Any, path: str, kind: type) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     if not isinstance(value, kind) or isinstance(value, bool):
-        where = (
-            f"{record['isic_id']!r} "
-            if isinstance(record, dict) and isinstance(record.get("isic_id"), str)
-            else "an entry "
-        )
-        raise ArchiveError(f"the archive lists {where}with {path} = {value!r:.60}; {NEW_INTERFACE}")
+        entry = "an entry"
+        if isinstance(record, dict) and isinstance(record.get("isic_id"), str):
+            entry = repr(record["isic_id"])
+        raise ArchiveError(f"the archive lists {entry} with {path} = {value!r:.60}; {NEW_INTERFACE}")
     return value

@@ -30,7 +30,7 @@ from lentigo.errors import DataError, SpaceError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 
 BASE_COLUMNS = ("isic_id", "attribution", "copyright_license")
-BLOCK = 4096  # bytes, of most file systems: a file takes whole ones
+BLOCK_BYTES = 4096  # of most file systems: a file takes whole ones
 
 
 @dataclass(frozen=True, slots=True)  # there may be half a million
@@ -65,7 +65,7 @@ class ArchiveFolder:
         self.listing = self.out / ".archive" / "listing.jsonl"
         self.receipts = read_receipts(self._book)
         self._adding = threading.Lock()
-        self._file: BinaryIO | None = None
+        self._file: BinaryIO | None = None  # the receipts, while the folder is claimed
 
     @property
     def _book(self) -> Path:
@@ -110,26 +110,32 @@ class ArchiveFolder:
         """
         with name_full_disk(self.out):
             self.listing.parent.mkdir(parents=True, exist_ok=True)
-            self._file = self._book.open("a+b")
+            file = self._book.open("a+b")
+        self._file = file
         try:
-            lock(self._file, self.out)
+            lock(file, self.out)
             with name_full_disk(self.out):
-                end_line(self._file)
-                for part in (
-                    part
-                    for folder in (self.out, self.out / "licenses", self.listing.parent)
-                    for part in folder.glob(".*.*-*.part*")
-                ):
-                    part.unlink(missing_ok=True)
+                end_line(file)
+                for folder in (self.out, self.out / "licenses", self.listing.parent):
+                    for unfinished in folder.glob(".*.*-*.part*"):
+                        unfinished.unlink(missing_ok=True)
             yield self
         finally:
             with suppress(OSError):  # what could not be written was said when it was written
-                self._file.close()
+                file.close()
 
     def add(self, receipt: Receipt) -> None:
-        """Notes a file that is there, so that a process killed right afterwards finds the note. Raises
-        `SpaceError`; safe to call by threads.
+        """Notes a file that is there, so that a process killed right afterwards finds the note. Safe to call
+        by threads.
+
+        Args:
+            receipt: The note.
+
+        Raises:
+            SpaceError: It cannot be written.
         """
+        if self._file is None:
+            raise RuntimeError(f"{self.out}: not claimed; expected `claim` before `add`")
         with self._adding, name_full_disk(self._book):
             self._file.write(json.dumps(asdict(receipt)).encode() + b"\n")
             self._file.flush()
@@ -139,14 +145,12 @@ class ArchiveFolder:
         """Whether the photograph's file is there with the size that the archive says and the content that was
         noted.
         """
-        receipt, path = self.receipts.get(image.isic_id), self.place(image)
+        receipt = self.receipts.get(image.isic_id)
+        path = self.place(image)
+        if receipt is None or receipt.file != path.name or receipt.size != image.size:
+            return False
         try:
-            return (
-                receipt is not None
-                and (receipt.file, receipt.size) == (path.name, image.size)
-                and path.stat().st_size == image.size
-                and hash_file(path) == receipt.sha256
-            )
+            return path.stat().st_size == image.size and hash_file(path) == receipt.sha256
         except OSError:
             return False
 
@@ -160,17 +164,22 @@ class ArchiveFolder:
             for image in images:
                 file.write(json.dumps(asdict(image)) + "\n")
                 listed.add(image.isic_id)
-            with suppress(
-                DataError
-            ):  # of a listing before this one that is damaged, what comes before the damage
-                for image in self.read_images() if self.listing.exists() else ():
-                    if image.isic_id in self.receipts and image.isic_id not in listed:
-                        file.write(json.dumps(asdict(image)) + "\n")
+            for image in self._read_earlier_images():
+                if image.isic_id in self.receipts and image.isic_id not in listed:
+                    file.write(json.dumps(asdict(image)) + "\n")
             if not listed:
                 raise DataError(
                     f"{selection.describe()}: the archive has no such photograph; expected at least one: "
                     "ask for more"
                 )
+
+    def _read_earlier_images(self) -> Iterator[ArchiveImage]:
+        """The photographs of a listing before this one; of one that is damaged, what comes before the
+        damage.
+        """
+        if self.listing.exists():
+            with suppress(DataError):
+                yield from self.read_images()
 
     def read_images(self) -> Iterator[ArchiveImage]:
         """The photographs of the listing, one after the other. Raises `DataError` where it was damaged."""
@@ -202,12 +211,18 @@ class ArchiveFolder:
 
     def check_space(self) -> None:
         """Raises `SpaceError` where the files that are still to come would not fit on the disk."""
-        noted = {name for name, receipt in self.receipts.items() if (self.out / receipt.file).exists()}
-        needed = sum(-(-image.size // BLOCK) * BLOCK for image in self._without(noted))
+        present = set()
+        for isic_id, receipt in self.receipts.items():
+            if (self.out / receipt.file).exists():
+                present.add(isic_id)
+        needed = 0
+        for image in self._without(present):
+            blocks = math.ceil(image.size / BLOCK_BYTES)
+            needed += blocks * BLOCK_BYTES
         free = shutil.disk_usage(self.out).free
         if needed > free:
             raise SpaceError(
-                f"{self.out}: {say_bytes(needed)} are still to come and {say_bytes(free)} are free; free "
+                f"{self.out}: {format_bytes(needed)} are still to come and {format_bytes(free)} are free; free "
                 "some space, choose another --out, "
                 "or ask for fewer with --limit"
             )
@@ -237,12 +252,10 @@ def make_header(url: str, selection: Selection) -> dict[str, Any]:
 
 def describe_header(header: dict[str, Any]) -> str:
     """What was asked for, in words."""
-    return (
-        f"{header['archive']}: "
-        + Selection(
-            header["query"], tuple(header["collections"]), tuple(header["licenses"]), header["limit"]
-        ).describe()
-    )
+    collections = tuple(header["collections"])
+    licenses = tuple(header["licenses"])
+    selection = Selection(header["query"], collections, licenses, header["limit"])
+    return f"{header['archive']}: {selection.describe()}"
 
 
 def read_receipts(path: Path) -> dict[str, Receipt]:
@@ -250,10 +263,8 @@ def read_receipts(path: Path) -> dict[str, Receipt]:
     passed over.
     """
     receipts = {}
-    with (
-        suppress(OSError),
-        path.open("rb") as file,
-    ):  # there is none yet; or whoever opens it to write will be told
+    # An error: there is none yet; or whoever opens it to write will be told
+    with suppress(OSError), path.open("rb") as file:
         for line in file:
             with suppress(ValueError, TypeError):
                 receipt = Receipt(**parse_json(line))
@@ -292,14 +303,14 @@ def lock(file: BinaryIO, out: Path) -> None:
 def summarise(images: Iterable[ArchiveImage]) -> Listing:
     """Counts photographs and gathers their fields."""
     fields: set[str] = set()
-    licenses, attributions = Counter(), Counter()
+    licenses: Counter[str] = Counter()
+    attributions: Counter[str] = Counter()
     for image in images:
         fields.update(image.fields)
         licenses[image.license] += 1
         attributions[image.attribution] += 1
-    return Listing(
-        licenses.total(), (*BASE_COLUMNS, *sorted(fields - set(BASE_COLUMNS))), licenses, attributions
-    )
+    columns = (*BASE_COLUMNS, *sorted(fields - set(BASE_COLUMNS)))
+    return Listing(licenses.total(), columns, licenses, attributions)
 
 
 def order_attributions(counts: Counter[str]) -> list[str]:
@@ -312,10 +323,16 @@ def order_attributions(counts: Counter[str]) -> list[str]:
     return sorted(counts, key=lambda name: (name == "Anonymous", -counts[name], name))
 
 
-def say_bytes(count: float) -> str:
+def format_bytes(count: float) -> str:
     """A size for people.
 
-    >>> say_bytes(999), say_bytes(1234567), say_bytes(60e9)
+    Args:
+        count: Bytes.
+
+    Returns:
+        The size in the largest unit that leaves a digit before the point.
+
+    >>> format_bytes(999), format_bytes(1234567), format_bytes(60e9)
     ('999 bytes', '1.2 MB', '60.0 GB')
     """
     for unit in ("bytes", "kB", "MB", "GB"):

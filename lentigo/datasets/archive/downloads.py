@@ -9,8 +9,8 @@ compared with what is there.
 from __future__ import annotations
 
 import hashlib
-from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -27,15 +27,23 @@ from lentigo.errors import ArchiveError, ImageError, UsageError
 from lentigo.images.photographs import measure_image
 from lentigo.images.problems import Problem
 
-MOST_THREADS = 64
-FAILURES_IN_A_ROW = 40  # after which the archive is taken to be down
+MAX_THREADS = 64
+MAX_FAILURES_IN_A_ROW = 40  # after which the archive is taken to be down
+AHEAD = 4  # fetches that wait, for each thread
 
 
 @dataclass(frozen=True)
 class Download:
-    """What is in a folder now: `n` photographs of the selection, `fetched` of them by this call, `size` bytes
-    in all, how many of each licence; `problems` are the photographs and licence texts that could not be
-    fetched."""
+    """What is in a folder now.
+
+    Attributes:
+        out: The folder.
+        n: Photographs of the selection.
+        fetched: Those of them that this call brought.
+        size: Bytes in all.
+        licenses: Photographs of each licence.
+        problems: The photographs and licence texts that could not be fetched.
+    """
 
     out: str
     n: int
@@ -72,32 +80,42 @@ def download_archive(
 ) -> Download:
     """Downloads public photographs of the ISIC archive, or completes a folder in which that was begun.
 
-    `out` is then a data set for `load_dataset`. The archive is asked once what the `selection` holds; a later
-    call keeps to that, fetches what is missing or damaged, and asks again only with `update` or a larger
-    limit. Photographs that cannot be fetched are in `problems`, and a later call tries them again. `url` is
-    the address of the interface, `threads` how many files are fetched at once.
+    The archive is asked once what the selection holds; a later call keeps to that, fetches what is missing or
+    damaged, and asks again only with `update` or a larger limit. Whatever is raised, and where the process is
+    killed, what was finished counts, and the same call goes on from there.
 
-    Raises `UsageError` for a query that the archive does not understand and for a folder that holds something
-    else, `DataError` where there is no such photograph, `ArchiveError` where the archive does not answer as
-    it should, and `SpaceError` where the disk is full or not writable. Whatever is raised, and where the
-    process is killed, what was finished counts, and the same call goes on from there.
+    Args:
+        out: The folder, which is then a data set for `load_dataset`.
+        selection: Which photographs.
+        url: The address of the archive's interface.
+        threads: How many files are fetched at once.
+        update: Whether the archive is asked again what it has.
+        patience: How often an address is asked.
+        progress: Of the listing and of the photographs.
+
+    Returns:
+        What is in the folder now. Photographs that cannot be fetched are in `problems`, and a later call
+        tries them again.
+
+    Raises:
+        UsageError: The archive does not understand the query, or the folder holds something else.
+        DataError: There is no such photograph.
+        ArchiveError: The archive does not answer as it should.
+        SpaceError: The disk is full or not writable.
     """
-    if not 1 <= threads <= MOST_THREADS:
-        raise UsageError(f"{threads} threads; expected 1 to {MOST_THREADS}")
+    if not 1 <= threads <= MAX_THREADS:
+        raise UsageError(f"{threads} threads; expected 1 to {MAX_THREADS}")
     folder = ArchiveFolder(out)
     with Transport(url, threads=threads, patience=patience) as transport:
         archive = Archive(transport)
-        found = (
-            archive.search(selection)
-            if folder.needs_listing(str(transport.base), selection) or update
-            else None
-        )
+        base = str(transport.base)
+        found = None
+        if folder.needs_listing(base, selection) or update:
+            found = archive.search(selection)
         with folder.claim():
             if found is not None:
                 count, images = found
-                folder.write_listing(
-                    str(transport.base), selection, progress(images, total=count, label="listing")
-                )
+                folder.write_listing(base, selection, progress(images, total=count, label="listing"))
             return complete_folder(archive, folder, threads, progress)
 
 
@@ -106,33 +124,36 @@ def complete_folder(
 ) -> Download:
     """Fetches what a folder's listing names and the folder lacks: the terms first, then the photographs."""
     folder.check_space()
-    listing = (
-        folder.write_tables()
-    )  # whoever is interrupted has a data set, of the photographs that are there
+    listing = folder.write_tables()  # whoever is interrupted has a data set, of what is there
     problems = fetch_licenses(archive, folder, sorted(listing.licenses))
-    tally, missing = Counter(), []
-    answers = fetch_images(archive, folder, threads)
+    present = 0
+    fetched = 0
+    size = 0  # bytes
+    missing: list[Problem] = []
+    results = fetch_images(archive, folder, threads)
     try:
-        for answer in progress(stop_at_failures(answers), total=listing.n, label="photographs"):
-            if isinstance(answer, Problem):
-                missing.append(answer)
+        for result in progress(stop_at_failures(results), total=listing.n, label="photographs"):
+            if isinstance(result, Problem):
+                missing.append(result)
             else:
-                tally.update(n=1, fetched=answer.fetched, size=answer.size)
+                present += 1
+                fetched += result.fetched
+                size += result.size
     except KeyboardInterrupt:
         raise KeyboardInterrupt(
-            f"; {tally['n']} of {listing.n} photographs are there, the same command fetches the others"
+            f"; {present} of {listing.n} photographs are there, the same command fetches the others"
         ) from None
     finally:
-        answers.close()
+        results.close()
     if missing:
         listing = folder.write_tables({problem.image for problem in missing})
     return Download(
-        str(folder.out),
-        listing.n,
-        tally["fetched"],
-        tally["size"],
-        dict(sorted(listing.licenses.items())),
-        (*problems, *missing),
+        out=str(folder.out),
+        n=listing.n,
+        fetched=fetched,
+        size=size,
+        licenses=dict(sorted(listing.licenses.items())),
+        problems=(*problems, *missing),
     )
 
 
@@ -149,8 +170,10 @@ def fetch_licenses(archive: Archive, folder: ArchiveFolder, names: Iterable[str]
     return problems
 
 
-def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Iterator[Kept | Problem]:
-    """Fetches the photographs of a folder's listing; answers in its order, however they come. Closing it
+def fetch_images(
+    archive: Archive, folder: ArchiveFolder, threads: int
+) -> Generator[Kept | Problem, None, None]:
+    """Fetches the photographs of a folder's listing; results in its order, however they come. Closing it
     stops what is under way.
     """
     pool = ThreadPoolExecutor(threads)
@@ -158,7 +181,7 @@ def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Itera
     try:
         for image in folder.read_images():
             ahead.append(pool.submit(keep_image, archive, folder, image))
-            if len(ahead) >= 4 * threads:
+            if len(ahead) >= AHEAD * threads:
                 yield ahead.popleft().result()
         while ahead:
             yield ahead.popleft().result()
@@ -167,19 +190,22 @@ def fetch_images(archive: Archive, folder: ArchiveFolder, threads: int) -> Itera
         pool.shutdown(cancel_futures=True)
 
 
-def stop_at_failures(answers: Iterable[Kept | Problem]) -> Iterator[Kept | Problem]:
-    """The same answers. Raises `ArchiveError` after many failures in a row: each costs a minute of
+def stop_at_failures(results: Iterable[Kept | Problem]) -> Iterator[Kept | Problem]:
+    """The same results. Raises `ArchiveError` after many failures in a row: each costs a minute of
     patience.
     """
-    row = 0
-    for answer in answers:
-        row = row + 1 if isinstance(answer, Problem) else 0
-        if row >= FAILURES_IN_A_ROW:
-            raise ArchiveError(
-                f"{row} photographs in a row could not be fetched, the last {answer.image}: {answer.error}; "
-                "what came before is kept"
-            )
-        yield answer
+    failures = 0
+    for result in results:
+        if isinstance(result, Problem):
+            failures += 1
+            if failures >= MAX_FAILURES_IN_A_ROW:
+                raise ArchiveError(
+                    f"{failures} photographs in a row could not be fetched, the last {result.image}: "
+                    f"{result.error}; what came before is kept"
+                )
+        else:
+            failures = 0
+        yield result
 
 
 def keep_image(archive: Archive, folder: ArchiveFolder, image: ArchiveImage) -> Kept | Problem:
@@ -238,10 +264,12 @@ def save_body(transport: Transport, response: httpx.Response, part: Path, size: 
     """Writes the body of an answer, which must be of that size, in bytes; its SHA-256. Raises `ContentFault`
     as soon as it is not.
     """
-    place, declared = name_place(response.url), response.headers.get("content-length")
+    place = name_place(response.url)
+    declared = response.headers.get("content-length")
     if declared is not None and declared != str(size) and "content-encoding" not in response.headers:
         raise ContentFault(f"{place}: announces {declared} bytes; expected {size}, which the archive lists")
-    digest, count = hashlib.sha256(), 0
+    digest = hashlib.sha256()
+    count = 0
     with part.open("wb") as file:
         for chunk in transport.read_chunks(response):
             count += len(chunk)
@@ -250,8 +278,6 @@ def save_body(transport: Transport, response: httpx.Response, part: Path, size: 
             file.write(chunk)
             digest.update(chunk)
     if count != size:
-        raise ContentFault(
-            f"{place}: gave {'more than ' if count > size else ''}{min(count, size)} bytes; expected "
-            f"{size}, which the archive lists"
-        )
+        given = f"more than {size}" if count > size else str(count)
+        raise ContentFault(f"{place}: gave {given} bytes; expected {size}, which the archive lists")
     return digest.hexdigest()

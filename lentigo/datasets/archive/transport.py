@@ -21,8 +21,8 @@ from tenacity import RetryCallState, Retrying, retry_if_exception_type
 from lentigo._version import __version__
 from lentigo.errors import ArchiveError, LentigoError, UsageError
 
-MOST_REDIRECTS = 5
-PASSING = frozenset({408, 425, 429})  # statuses that pass, beside all from 500 on
+MAX_REDIRECTS = 5
+PASSING_STATUSES = frozenset({408, 425, 429})  # beside all from 500 on
 T = TypeVar("T")
 
 
@@ -60,7 +60,8 @@ class Refusal(ArchiveError):
 
     def __init__(self, message: str, status: int, detail: str = "") -> None:
         super().__init__(message)
-        self.status, self.detail = status, detail
+        self.status = status
+        self.detail = detail
 
 
 class Stopped(LentigoError):
@@ -93,37 +94,48 @@ class Transport:
         self.client.close()
 
     def retry(self, action: Callable[[], T]) -> T:
-        """What the action answers, asked again where it raises a `Fault`, as often and as late as `patience`
-        says.
+        """Repeats an action where it raises a `Fault`, as often and as late as `patience` says.
 
-        Raises the last `Fault`, whatever else the action raises at once, and `Stopped` after `stopped` was
-        set.
+        Args:
+            action: One attempt.
+
+        Returns:
+            What the action gives.
+
+        Raises:
+            Fault: The last one.
+            Stopped: After `stopped` was set.
         """
         attempt = Retrying(
             retry=retry_if_exception_type(Fault),
             stop=self._is_enough,
             wait=self._choose_wait,
-            sleep=self.stopped.wait,
+            sleep=self._sleep,
             reraise=True,
         )
         return attempt(action)
 
+    def _sleep(self, seconds: float) -> None:
+        """Waits, but no longer than until `stopped` is set."""
+        self.stopped.wait(seconds)
+
     def _is_enough(self, state: RetryCallState) -> bool:
-        few = isinstance(
-            state.outcome.exception(), ContentFault if self.answered else ContentFault | Unreachable
-        )
-        return state.attempt_number >= (self.patience.few_attempts if few else self.patience.attempts)
+        """Whether the last attempt was the last one that is made."""
+        fault = find_fault(state)
+        limit = self.patience.attempts
+        if isinstance(fault, ContentFault) or (isinstance(fault, Unreachable) and not self.answered):
+            limit = self.patience.few_attempts
+        return state.attempt_number >= limit
 
     def _choose_wait(self, state: RetryCallState) -> float:
         """Seconds until the next attempt: what the server asked for, else exponential; both with a part left
         to chance, so that threads that failed together do not come back together."""
-        asked = state.outcome.exception().asked
-        wait = (
-            min(self.patience.first_wait * 2 ** (state.attempt_number - 1), self.patience.longest_wait)
-            if asked is None
-            else asked
-        )
-        return wait + random.uniform(0, self.patience.first_wait if asked is not None else wait)
+        fault = find_fault(state)
+        if fault is not None and fault.asked is not None:
+            return fault.asked + random.uniform(0, self.patience.first_wait)
+        doubled = self.patience.first_wait * 2 ** (state.attempt_number - 1)
+        wait = min(doubled, self.patience.longest_wait)
+        return wait + random.uniform(0, wait)
 
     def open_archive(self, url: str) -> AbstractContextManager[httpx.Response]:
         """One attempt at the archive's interface: the answer (200) to a GET, its body yet to be read by
@@ -146,7 +158,7 @@ class Transport:
     ) -> Iterator[httpx.Response]:
         target = parse_url(url)
         try:
-            for _ in range(MOST_REDIRECTS + 1):
+            for _ in range(MAX_REDIRECTS + 1):
                 if self.stopped.is_set():
                     raise Stopped("stopped")
                 target = allow(target)
@@ -159,7 +171,7 @@ class Transport:
                     target = response.next_request.url
         except httpx.HTTPError as error:
             raise name_fault(error, target) from error
-        raise ArchiveError(f"{name_place(target)}: more than {MOST_REDIRECTS} redirects; expected an answer")
+        raise ArchiveError(f"{name_place(target)}: more than {MAX_REDIRECTS} redirects; expected an answer")
 
     def read_chunks(self, response: httpx.Response) -> Iterator[bytes]:
         """The body of an answer, piece by piece. Raises `Stopped`; the context of the answer names other
@@ -241,6 +253,14 @@ def parse_url(url: str) -> httpx.URL:
         ) from error
 
 
+def find_fault(state: RetryCallState) -> Fault | None:
+    """The fault of the last attempt, or None."""
+    if state.outcome is None:
+        return None
+    error = state.outcome.exception()
+    return error if isinstance(error, Fault) else None
+
+
 def name_origin(url: httpx.URL) -> str:
     """Scheme, host and port, for messages."""
     return f"{url.scheme}://{url.netloc.decode()}"
@@ -253,10 +273,11 @@ def name_place(url: httpx.URL) -> str:
 
 def judge_status(response: httpx.Response, patience: Patience) -> None:
     """Raises `Fault` for a status that may pass, `Refusal` for another that is not 200."""
-    status, place = response.status_code, name_place(response.url)
+    status = response.status_code
+    place = name_place(response.url)
     if status == 200:
         return
-    if status in PASSING or status >= 500:
+    if status in PASSING_STATUSES or status >= 500:
         asked = read_retry_after(response.headers.get("retry-after"))
         if asked is not None and asked > patience.longest_asked:
             raise ArchiveError(
