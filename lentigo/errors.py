@@ -9,6 +9,7 @@
           ├── SpaceError     the disk is full or not writable
           ├── ArchiveError   a public archive does not answer, or not as it should
           ├── StoreError     the service's database does not answer, or cannot be written
+          ├── HospitalError  a DICOMweb server that does not answer, or refuses
           ├── ClusterError   machines that do not answer, or have other versions
           └── MissingError   a package that the plain install leaves out
 
@@ -93,6 +94,10 @@ class ArchiveError(UnusableError):
 
 class StoreError(UnusableError):
     """The database of the service does not answer, cannot be written, or belongs to a newer Lentigo."""
+
+
+class HospitalError(UnusableError):
+    """A DICOMweb server that does not answer, refuses, or answers something else than it should."""
 
 
 class ClusterError(UnusableError):

@@ -16,7 +16,8 @@ from lentigo.images.decoding.dicom_files import find_file_spacing
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
-from lentigo.inference.prediction import Answer, Prediction, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import InferenceResult, Prediction
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -39,11 +40,11 @@ class Report:
     fhir: dict[str, Any]
 
 
-def make_reports(answer: Answer, predictor: Predictor, subject: Subject = Subject()) -> Report:
-    """The clinical objects of one answer.
+def make_reports(result: InferenceResult, predictor: Predictor, subject: Subject = Subject()) -> Report:
+    """The clinical objects of one result.
 
     Args:
-        answer: of a RUN with a classifier.
+        result: of a RUN with a classifier.
         predictor: that gave it.
         subject: patient and study of a plain photograph; a DICOM file has its own.
 
@@ -57,18 +58,18 @@ def make_reports(answer: Answer, predictor: Predictor, subject: Subject = Subjec
     from lentigo.clinical.segmentation_object import make_segmentation
     from lentigo.clinical.structured_report import make_report
 
-    source = open_source(answer.image, subject)
+    source = open_source(result.image, subject)
     segmentation = None
     measures = None
-    if answer.mask is not None:
-        pixels, size = view_image(answer.image, VIEW)
-        scale = find_file_spacing(answer.image)
-        lesion = draw_lesion(answer, pixels, size, predictor.name, (), scale)
+    if result.mask is not None:
+        pixels, size = view_image(result.image, VIEW)
+        scale = find_file_spacing(result.image)
+        lesion = draw_lesion(result, pixels, size, predictor.name, (), scale)
         measures = lesion.measures
         if lesion.found:
             mask = lesion.draw_mask(source.dataset.Columns, source.dataset.Rows)
             segmentation = make_segmentation(source, mask, predictor.name)
-    findings = list_findings(answer.prediction, measures)
+    findings = list_findings(result.get_prediction(), measures)
     structured = make_report(source, findings, segmentation)
     objects = (structured,) if segmentation is None else (structured, segmentation)
     return Report(source, structured, segmentation, make_fhir_report(source, findings, objects))
@@ -92,16 +93,16 @@ def write_reports(
         The prediction and the paths of its files by their kind; a problem without files.
     """
     predictor.require_classifier()
-    for answer in predictor.answer(paths):
-        if isinstance(answer, Problem):
-            yield answer, {}
+    for result in predictor.infer(paths):
+        if isinstance(result, Problem):
+            yield result, {}
             continue
         try:
-            report = make_reports(answer, predictor, subject)
+            report = make_reports(result, predictor, subject)
         except ImageError as error:
-            yield Problem(answer.image, str(error).removeprefix(f"{answer.image}: ")), {}
+            yield Problem(result.image, str(error).removeprefix(f"{result.image}: ")), {}
             continue
-        yield answer.prediction, write_files(report, files.get(answer.image, {}))
+        yield result.get_prediction(), write_files(report, files.get(result.image, {}))
 
 
 def write_files(report: Report, files: Mapping[str, Path]) -> dict[str, str]:

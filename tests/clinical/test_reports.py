@@ -51,7 +51,7 @@ def predictor(toy_run):
 
 @pytest.fixture(scope="module")
 def report(predictor, scan):
-    (answer,) = predictor.answer([scan])
+    (answer,) = predictor.infer([scan])
     return make_reports(answer, predictor)
 
 
@@ -115,7 +115,7 @@ def test_a_frame_of_several_is_referred_to(predictor, tmp_path):
     frames[1, 10:30, 10:40] = 20
     path = tmp_path / "film.dcm"
     path.write_bytes(encode(make_dataset(frames, frames=3)))
-    (answer,) = predictor.answer([f"{path}#2"])
+    (answer,) = predictor.infer([f"{path}#2"])
     made = make_reports(answer, predictor)
     source = next(
         items
@@ -165,7 +165,7 @@ def test_a_turned_photograph_is_stored_upright():
 
 
 def test_a_plain_photograph_is_referred_to_as_to_dicom_writes_it(predictor, photograph):
-    (answer,) = predictor.answer([photograph])
+    (answer,) = predictor.infer([photograph])
     made = make_reports(answer, predictor, Subject("2.25.17"))
     object_ = make_photograph(photograph.read_bytes(), "", subject=Subject("2.25.17"))
     assert object_.SOPInstanceUID in str(made.structured)
@@ -242,7 +242,7 @@ def test_dsrdump_reads_well(report, tmp_path):
 def test_a_dermoscopic_source_is_named_by_its_class(predictor, photograph, tmp_path):
     path = tmp_path / "dermoscopy.dcm"
     path.write_bytes(encode_object(make_photograph(photograph.read_bytes(), "", "dermoscopic")))
-    (answer,) = predictor.answer([path])
+    (answer,) = predictor.infer([path])
     made = make_reports(answer, predictor)
     reference = made.segmentation.ReferencedSeriesSequence[0].ReferencedInstanceSequence[0]
     assert reference.ReferencedSOPClassUID == KINDS["dermoscopic"].sop_class

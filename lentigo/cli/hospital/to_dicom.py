@@ -36,9 +36,9 @@ def data_to_dicom(
     from lentigo.images.photographs import read_content
     from lentigo.images.problems import Problem
     from lentigo.inference.output_names import name_files
-    from lentigo.inference.prediction import gather_images
+    from lentigo.inference.prediction import collect_images
 
-    paths, problems = gather_images(images)
+    paths, problems = collect_images(images)
     files: dict[str, tuple[Path, ...]] = {str(paths[0]): (out,)}
     if len(paths) > 1 or out.is_dir():
         files = name_files(paths, out, ".dcm")
