@@ -26,7 +26,7 @@ from lentigo.clinical.codes import (
     name_diagnosis_probability,
 )
 from lentigo.inference.lesions.measures import Measures
-from lentigo.inference.prediction import Prediction
+from lentigo.inference.results import Prediction
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.description import describe_sides
 from lentigo.images.photographs import SIDE
 from lentigo.inference.calibration import explain_calibration, read_calibration
-from lentigo.models.bundle import CLASSIFIES
+from lentigo.models.bundle import DEFAULT_OUTPUTS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.devices import count_devices
 from lentigo.training.stage_builders import TrainingJob
@@ -35,7 +35,7 @@ def describe_training(job: TrainingJob, history: pd.DataFrame, settings: dict[st
         The card's entries.
     """
     units = ", ".join(str(size) for size in (*job.recipe.units, 1))
-    outputs = list(CLASSIFIES)
+    outputs = list(DEFAULT_OUTPUTS)
     if job.recipe.diagnosis:
         outputs.append("diagnosis")
     last_stage = history["stage"] == history["stage"].iloc[-1]

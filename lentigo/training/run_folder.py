@@ -17,7 +17,8 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.figures import draw_history
 from lentigo.evaluation.report import write_report
-from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import Prediction
 from lentigo.models.bundle import (
     CARD,
     CLASSIFIER,
