@@ -423,14 +423,14 @@ def press_until(page, words: str, most: int = 30) -> None:
 def test_a_readers_verdict_stands_beside_the_models_and_is_kept(service, visit):
     page = visit(service)
     result = show_result(page, draw("malignant", 31))
-    result.get_by_label("Uncertain").check()
+    result.get_by_role("radio", name="Uncertain").check()
     result.get_by_label("Note").fill("<b>see again</b>")
     result.get_by_role("button", name="Save the verdict").click()
     expect(result).to_contain_text("Reader: uncertain.")
     result.get_by_role("link", name="Open the record").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Record")
     expect(page.get_by_role("article")).to_contain_text("<b>see again</b>")
-    expect(page.get_by_label("Uncertain")).to_be_checked()
+    expect(page.get_by_role("radio", name="Uncertain")).to_be_checked()
     record = service.records(limit=1)[0]
     assert (record["review"]["verdict"], record["review"]["note"]) == ("uncertain", "<b>see again</b>")
 

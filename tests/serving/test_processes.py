@@ -1,6 +1,8 @@
 """The service as a process: signals, slow clients, and what is left when it is killed at any moment."""
 
 import contextlib
+import io
+import json
 import os
 import random
 import signal
@@ -12,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+from PIL import Image
 from served import HOUSE, Process, Served, draw_image
 
 from lentigo.serving.server import listen
@@ -42,13 +45,42 @@ def test_what_was_accepted_is_answered_before_the_end(database):
         assert len(store.list(Query()).records) == 4
 
 
-def test_the_log_is_one_object_a_line(database):
-    import json
-
-    with Process(database) as process:
-        process.send(draw_image(1))
+@pytest.fixture(scope="module")
+def logged(tmp_path_factory):
+    """The log of a process that got a photograph, damaged uploads, and bytes that are no HTTP: a list of lines."""
+    file = io.BytesIO()
+    Image.new("RGB", (64, 64), "red").save(file, "TIFF", compression="tiff_lzw")
+    torn = bytearray(file.getvalue())
+    torn[8:40] = bytes(32)
+    damaged = [
+        bytes(torn),
+        file.getvalue()[:100],
+        draw_image(1)[:3000],
+        draw_image(1, format="PNG")[:5000],
+        draw_image(1, format="WEBP")[:3000],
+    ]
+    with Process(f"sqlite:///{tmp_path_factory.mktemp('logged')}/store.db") as process:
+        assert process.send(draw_image(1)).status_code == 201
+        assert [process.send(content).status_code for content in damaged] == [422] * len(damaged)
+        port = int(process.url.rpartition(":")[2])
+        with socket.create_connection(("127.0.0.1", port), timeout=30) as wrong:
+            wrong.sendall(b"\x16\x03\x01\r\n\r\n")
+            wrong.recv(1000)
         process.end()
-        assert [json.loads(line)["route"] for line in process.log] == ["/v1/predictions"]
+        return list(process.log)
+
+
+def test_the_log_is_one_object_a_line(logged):
+    assert all(isinstance(json.loads(line), dict) for line in logged)
+
+
+def test_each_request_is_one_line_of_the_log(logged):
+    routes = [json.loads(line).get("route") for line in logged]
+    assert [route for route in routes if route] == ["/v1/predictions"] * 6
+
+
+def test_what_is_no_http_is_named_in_the_log(logged):
+    assert any("Invalid HTTP" in json.loads(line).get("message", "") for line in logged)
 
 
 def test_a_slow_upload_is_ended(database):
@@ -95,7 +127,10 @@ def test_idle_connections_keep_nobody_out(database):
 
 def test_where_all_connections_are_busy_a_newcomer_is_told_so(database):
     with Served(database, max_connections=8) as served, contextlib.ExitStack() as stack:
-        head = b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        head = (
+            b"POST /v1/predictions HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; "
+            b"boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
+        )
         for _ in range(8):
             busy = stack.enter_context(socket.create_connection(("127.0.0.1", served.port), timeout=30))
             busy.sendall(head)
@@ -123,39 +158,7 @@ def test_an_answer_that_nobody_reads_is_ended(database):
                 time.sleep(0.01)
 
 
-def test_damaged_uploads_leave_json_in_the_log(database):
-    import io
-    import json
-
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), "red").save(file, "TIFF", compression="tiff_lzw")
-    torn = bytearray(file.getvalue())
-    torn[8:40] = bytes(32)
-    with Process(database) as process:
-        for content in (
-            bytes(torn),
-            file.getvalue()[:100],
-            draw_image(1)[:3000],
-            draw_image(1, format="PNG")[:5000],
-            draw_image(1, format="WEBP")[:3000],
-        ):
-            assert process.send(content).status_code == 422
-        with socket.create_connection(
-            ("127.0.0.1", int(process.url.rpartition(":")[2])), timeout=30
-        ) as wrong:
-            wrong.sendall(b"\x16\x03\x01\r\n\r\n")
-            wrong.recv(1000)
-        process.end()
-        lines = [json.loads(line) for line in process.log]
-    assert [line["route"] for line in lines if "route" in line] == ["/v1/predictions"] * 5
-    assert any("Invalid HTTP" in line.get("message", "") for line in lines)
-
-
 def test_a_log_limits_itself_and_says_how_much_it_dropped():
-    import io
-    import json
     import logging
 
     from lentigo.serving.logs import JsonFormatter, LineLimit
@@ -178,7 +181,6 @@ def test_a_log_limits_itself_and_says_how_much_it_dropped():
 
 
 def test_what_a_library_writes_to_file_2_is_json():
-    import json
     import subprocess
     import sys
 

@@ -2,7 +2,10 @@
 
 import { readKey, renewKey } from "./key.js";
 
-const SLOWEST = 60, ATTEMPTS = 3, PATIENCE = 10; // seconds for a record; more tries, and the seconds that a reader is let wait for each
+const RECORD_SECONDS = 60; // in which a record must come
+const MAX_ATTEMPTS = 3; // further tries of a reading request
+const MAX_WAIT_SECONDS = 10; // that a reader is let wait for each of them
+const MAX_RETRY_AFTER_SECONDS = 300; // of the server's wish to wait
 export const STOPPED = -1; // a status of our own: this side ended it
 const SILENT = "The service does not answer. Is it running, and is this computer connected?";
 
@@ -25,12 +28,12 @@ export class Problem extends Error {
 }
 
 /** JSON of a route, relative to the page. Raises `Problem`. */
-export async function ask(path, { method = "GET", body = null } = {}) {
-  return (await request(path, method, body, AbortSignal.timeout(1000 * SLOWEST))).json().catch(fail);
+export async function fetchJson(path, { method = "GET", body = null } = {}) {
+  return (await request(path, method, body, AbortSignal.timeout(1000 * RECORD_SECONDS))).json().catch(fail);
 }
 
 /** A file of a route, however long it takes. Raises `Problem`. */
-export async function askFile(path) {
+export async function fetchFile(path) {
   return (await request(path)).blob().catch(fail);
 }
 
@@ -51,7 +54,7 @@ async function request(path, method = "GET", body = null, signal = null, attempt
   if (response.ok) return response;
   if (response.status === 401 && (await renewKey(key))) return request(path, method, body);
   const problem = readProblem(response.status, await response.text(), response.headers.get("Retry-After"));
-  if (method !== "GET" || attempt >= ATTEMPTS || problem.wait === null || problem.wait > PATIENCE) throw problem;
+  if (method !== "GET" || attempt >= MAX_ATTEMPTS || problem.wait === null || problem.wait > MAX_WAIT_SECONDS) throw problem;
   await new Promise((resolve) => setTimeout(resolve, 1000 * problem.wait));
   return request(path, method, body, null, attempt + 1);
 }
@@ -65,13 +68,13 @@ export async function sendPhotograph(file, fields, request, progress, signal) {
   const key = readKey(), form = new FormData();
   for (const [name, value] of Object.entries(fields)) if (value) form.append(name, value);
   form.append("photos", file, "photograph");
-  const answer = await post("v1/predictions", form, { ...authorize(key), "Idempotency-Key": request }, progress, signal);
-  if (answer.status === 200 || answer.status === 201) return readAnswer(answer.responseText);
-  if (answer.status === 401 && (await renewKey(key))) return sendPhotograph(file, fields, request, progress, signal);
-  throw readProblem(answer.status, answer.responseText, answer.getResponseHeader("Retry-After"));
+  const response = await post("v1/predictions", form, { ...authorize(key), "Idempotency-Key": request }, progress, signal);
+  if (response.status === 200 || response.status === 201) return readJson(response.responseText);
+  if (response.status === 401 && (await renewKey(key))) return sendPhotograph(file, fields, request, progress, signal);
+  throw readProblem(response.status, response.responseText, response.getResponseHeader("Retry-After"));
 }
 
-function readAnswer(text) {
+function readJson(text) {
   try {
     return JSON.parse(text);
   } catch {
@@ -97,17 +100,17 @@ function post(path, form, headers, progress, signal) {
 
 /** A problem document, or what a proxy in between says in its stead. */
 export function readProblem(status, text, after) {
-  let said = {};
+  let content = {};
   try {
-    said = JSON.parse(text) ?? {};
+    content = JSON.parse(text) ?? {};
   } catch { /* no JSON: the status has to do */ }
-  const detail = typeof said.detail === "string" ? said.detail : "";
-  return new Problem({ status, title: said.title || `The service answered ${status}`, detail, problems: said.problems ?? [], wait: readWait(after) });
+  const detail = typeof content.detail === "string" ? content.detail : "";
+  return new Problem({ status, title: content.title || `The service answered ${status}`, detail, problems: content.problems ?? [], wait: readWait(after) });
 }
 
 /** Seconds of a Retry-After, which is a number or a date; null where there is none. */
 export function readWait(after) {
   if (!after) return null;
   const seconds = /^\d+$/.test(after) ? Number(after) : (Date.parse(after) - Date.now()) / 1000;
-  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), 300) : null;
+  return Number.isFinite(seconds) ? Math.min(Math.max(seconds, 0), MAX_RETRY_AFTER_SECONDS) : null;
 }

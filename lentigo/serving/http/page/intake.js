@@ -3,7 +3,7 @@
 import { openCamera } from "./camera.js";
 import { announce, choose, describeProblem, labelled, make } from "./elements.js";
 import { listLesions } from "./lesions.js";
-import { sayResult, showResult } from "./result.js";
+import { describeResult, showResult } from "./result.js";
 import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js";
 import { showAnswer } from "./scale.js";
 
@@ -53,7 +53,7 @@ export function showIntake(query, signal) {
     shown = item;
     items.forEach(paint);
     paintResult();
-    if (item?.prediction) announce(sayResult(item.prediction));
+    if (item?.prediction) announce(describeResult(item.prediction));
   }
 
   function paintResult() {
@@ -84,9 +84,9 @@ function replaceKeepingFocus(row, content) {
 }
 
 /** Speaks of an item that was answered or failed; heard in whatever view the reader is. */
-export function speakOf(item) {
+export function announceItem(item) {
   const name = items.length > 1 ? `Photograph ${items.indexOf(item) + 1} of ${items.length}: ` : "";
-  if (item.state === "done") announce(name + sayResult(item.prediction));
+  if (item.state === "done") announce(name + describeResult(item.prediction));
   if (item.state === "failed") announce(`${name}${item.problem.title || "It did not work"}: ${item.problem.detail || item.problem.message}`);
 }
 

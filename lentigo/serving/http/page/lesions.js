@@ -1,19 +1,19 @@
 /** Lesions over time: a list, a form for a new one, and the history of one. */
 
-import { ask } from "./api.js";
+import { fetchJson } from "./api.js";
 import { drawHistory } from "./chart.js";
 import { announce, labelled, make, makeTable, showProblem } from "./elements.js";
 import { showPicture } from "./picture.js";
 import { showAnswer } from "./scale.js";
 import { LABELS, day, describeArea, percent, round, signed, when } from "./words.js";
 
-const MOST = 500; // lesions of a page, as many as the service gives
+const MAX_PAGE_LESIONS = 500; // lesions of a page, as many as the service gives
 
 /** All lesions, from page to page. Raises `Problem`. */
 export async function listLesions() {
   const found = [];
   for (let cursor = ""; cursor !== null;) {
-    const page = await ask(`v1/lesions?limit=${MOST}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
+    const page = await fetchJson(`v1/lesions?limit=${MAX_PAGE_LESIONS}${cursor && `&cursor=${encodeURIComponent(cursor)}`}`);
     found.push(...page.lesions);
     cursor = page.next ?? null;
   }
@@ -52,7 +52,7 @@ function makeForm() {
     event.preventDefault();
     save.disabled = true;
     try {
-      const lesion = await ask("v1/lesions", { method: "POST", body: { name: name.value.trim(), site: site.value.trim() } });
+      const lesion = await fetchJson("v1/lesions", { method: "POST", body: { name: name.value.trim(), site: site.value.trim() } });
       announce(`The lesion ${lesion.name} is created.`);
       location.hash = `#/lesions/${encodeURIComponent(lesion.id)}`;
     } catch (problem) {
@@ -70,7 +70,7 @@ export function showLesion(id) {
   const view = make("div", { class: "lesion" }, make("h1", { tabindex: -1 }, "Lesion"), make("p", { class: "quiet" }, "The history is loading."));
   const load = async () => {
     try {
-      const lesion = await ask(`v1/lesions/${encodeURIComponent(id)}`);
+      const lesion = await fetchJson(`v1/lesions/${encodeURIComponent(id)}`);
       view.querySelector("h1").textContent = lesion.name;
       view.replaceChildren(view.querySelector("h1"), ...showHistory(lesion));
       document.title = `${lesion.name} · Lentigo`;

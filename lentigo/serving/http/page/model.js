@@ -1,6 +1,6 @@
 /** The model that answers: what its card says. */
 
-import { ask } from "./api.js";
+import { fetchJson } from "./api.js";
 import { listFacts, make, makeTable, showProblem } from "./elements.js";
 import { forgetKey, readKey } from "./key.js";
 import { percent, round } from "./words.js";
@@ -12,7 +12,7 @@ let loading = null;
 
 /** The models of the service; asked for once. Raises `Problem`. */
 export function listModels() {
-  loading ??= ask("v1/models").then((answer) => answer.models, (problem) => { loading = null; throw problem; });
+  loading ??= fetchJson("v1/models").then((answer) => answer.models, (problem) => { loading = null; throw problem; });
   return loading;
 }
 

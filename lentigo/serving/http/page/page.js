@@ -1,7 +1,7 @@
 /** The page: which view an address shows, and photographs that are dropped or pasted anywhere. */
 
 import { announce, make } from "./elements.js";
-import { showIntake, speakOf, takePhotographs } from "./intake.js";
+import { showIntake, announceItem, takePhotographs } from "./intake.js";
 import { showLesion, showLesions } from "./lesions.js";
 import { showModels } from "./model.js";
 import { showRecord, showRecords } from "./records.js";
@@ -71,7 +71,7 @@ document.querySelector(".skip").addEventListener("click", (event) => { event.pre
 document.addEventListener("change", (event) => { field = event.target.closest(".filters") ? event.target.id : null; }, true);
 window.addEventListener("hashchange", show);
 window.addEventListener("beforeunload", (event) => { if (isBusy()) event.preventDefault(); });
-news.addEventListener("change", ({ detail }) => speakOf(detail));
+news.addEventListener("change", ({ detail }) => announceItem(detail));
 watchDrops();
 announce("");
 show();

@@ -1,6 +1,6 @@
 /** Photographs at hand: those that this tab has sent, and those that the service kept. Nothing is written to disk. */
 
-import { askFile } from "./api.js";
+import { fetchFile } from "./api.js";
 
 const own = new Map(), fetched = new Map();
 
@@ -14,7 +14,7 @@ export async function findPhotograph(prediction) {
   if (own.has(prediction.id)) return own.get(prediction.id);
   if (!prediction.kept) return null;
   if (!fetched.has(prediction.id)) {
-    fetched.set(prediction.id, URL.createObjectURL(await askFile(`v1/predictions/${encodeURIComponent(prediction.id)}/photo`)));
+    fetched.set(prediction.id, URL.createObjectURL(await fetchFile(`v1/predictions/${encodeURIComponent(prediction.id)}/photo`)));
   }
   return fetched.get(prediction.id);
 }

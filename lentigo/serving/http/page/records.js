@@ -1,13 +1,13 @@
 /** All records with filters, page after page, and one record alone. */
 
-import { ask, askFile } from "./api.js";
+import { fetchJson, fetchFile } from "./api.js";
 import { announce, choose, labelled, make, makeTable, showProblem } from "./elements.js";
 import { listLesions } from "./lesions.js";
 import { showResult } from "./result.js";
 import { drawSign } from "./scale.js";
 import { LABELS, moment, percent } from "./words.js";
 
-const SHOWN = 25; // records a page
+const PAGE_RECORDS = 25;
 const FILTERS = ["label", "reviewed", "lesion", "since", "until"];
 
 /** The view of all records; filters and place are in the address, so that a reload and the way back keep them. */
@@ -16,7 +16,7 @@ export function showRecords(query, signal) {
   const known = listLesions().catch(() => []);
   const load = async () => {
     try {
-      const [page, lesions] = await Promise.all([ask(`v1/predictions?${writeQuery(query, SHOWN)}`), known]);
+      const [page, lesions] = await Promise.all([fetchJson(`v1/predictions?${writeQuery(query, PAGE_RECORDS)}`), known]);
       if (signal.aborted) return;
       table.replaceChildren(...listRecords(page, new Map(lesions.map((lesion) => [lesion.id, lesion.name]))), turnPages(query, page.next));
       announce(`${page.predictions.length} ${page.predictions.length === 1 ? "record" : "records"}${page.next ? ", more follow" : ""}.`);
@@ -56,13 +56,13 @@ function readForm(form) {
 
 /** The filters as the service takes them: days become times, the last day whole. */
 function writeQuery(query, limit = null) {
-  const asked = new URLSearchParams();
-  for (const name of ["label", "reviewed", "lesion"]) if (query.get(name)) asked.set(name, query.get(name));
-  if (query.get("since")) asked.set("since", midnight(query.get("since"), 0));
-  if (query.get("until")) asked.set("until", midnight(query.get("until"), 1));
-  if (limit) asked.set("limit", limit);
-  if (limit && query.get("cursor")) asked.set("cursor", query.get("cursor"));
-  return asked;
+  const parameters = new URLSearchParams();
+  for (const name of ["label", "reviewed", "lesion"]) if (query.get(name)) parameters.set(name, query.get(name));
+  if (query.get("since")) parameters.set("since", midnight(query.get("since"), 0));
+  if (query.get("until")) parameters.set("until", midnight(query.get("until"), 1));
+  if (limit) parameters.set("limit", limit);
+  if (limit && query.get("cursor")) parameters.set("cursor", query.get("cursor"));
+  return parameters;
 }
 
 /** The midnight that begins the day so many days after one, "2026-05-02" say, where the reader is. */
@@ -86,14 +86,14 @@ function turnPages(query, next) {
   const first = new URLSearchParams(query), older = new URLSearchParams(query);
   first.delete("cursor");
   older.set("cursor", next);
-  const link = (asked, words) => make("a", { class: "button", href: `#/records?${asked}` }, words);
+  const link = (parameters, words) => make("a", { class: "button", href: `#/records?${parameters}` }, words);
   const links = [query.get("cursor") && link(first, "Newest"), next && link(older, "Older")].filter(Boolean);
   return links.length ? make("nav", { class: "row", "aria-label": "Pages" }, links) : "";
 }
 
 /** Saves what matches as a file; fetched, so that the key goes with it. */
 async function exportRecords(query) {
-  const url = URL.createObjectURL(await askFile(`v1/predictions.csv?${writeQuery(query)}`));
+  const url = URL.createObjectURL(await fetchFile(`v1/predictions.csv?${writeQuery(query)}`));
   make("a", { href: url, download: "lentigo-records.csv" }).click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
   announce("The records are exported.");
@@ -104,7 +104,7 @@ export function showRecord(id) {
   const view = make("div", {}, make("h1", { tabindex: -1 }, "Record"), make("p", { class: "quiet" }, "The record is loading."));
   const load = async () => {
     try {
-      const prediction = await ask(`v1/predictions/${encodeURIComponent(id)}`);
+      const prediction = await fetchJson(`v1/predictions/${encodeURIComponent(id)}`);
       view.replaceChildren(view.firstChild, showResult(prediction));
     } catch (problem) {
       view.replaceChildren(view.firstChild, showProblem(problem, load));

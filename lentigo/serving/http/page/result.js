@@ -79,6 +79,6 @@ function showActions(prediction) {
 }
 
 /** What is announced of a result. */
-export function sayResult(prediction) {
+export function describeResult(prediction) {
   return `${summarize(prediction)} ${prediction.label === "uncertain" ? explain(prediction) : ""}`;
 }

@@ -1,6 +1,6 @@
 /** A reader's own verdict beside the machine's. */
 
-import { ask } from "./api.js";
+import { fetchJson } from "./api.js";
 import { announce, make, showProblem } from "./elements.js";
 import { LABELS, moment } from "./words.js";
 
@@ -13,7 +13,7 @@ export function showReview(prediction, changed = () => {}) {
   note.value = prediction.review?.note ?? "";
   const mark = (value) => make("input", { type: "radio", name, value, required: true, checked: prediction.review?.verdict === value });
   const radios = VERDICTS.map((verdict) => make("label", { class: "radio" }, mark(verdict), LABELS[verdict]));
-  const save = make("button", { class: "primary" }, "Save the verdict"), said = make("div", { class: "said" }, describeReview(prediction));
+  const save = make("button", { class: "primary" }, "Save the verdict"), saved = make("div", { class: "said" }, describeReview(prediction));
   const form = make("form", { onsubmit: (event) => { event.preventDefault(); submit(); } },
     make("fieldset", {}, make("legend", {}, "What do you say?"), make("div", { class: "radios" }, radios)),
     make("div", { class: "field" }, make("label", { for: note.id }, "Note"), note, make("p", { class: "quiet" }, "No names of patients.")), save);
@@ -22,18 +22,18 @@ export function showReview(prediction, changed = () => {}) {
     save.disabled = true;
     try {
       const body = { verdict: form.elements[name].value, note: note.value.trim() };
-      const answer = await ask(`v1/predictions/${encodeURIComponent(prediction.id)}/review`, { method: "PUT", body });
+      const answer = await fetchJson(`v1/predictions/${encodeURIComponent(prediction.id)}/review`, { method: "PUT", body });
       prediction.review = answer.review ?? answer;
-      said.replaceChildren(describeReview(prediction));
+      saved.replaceChildren(describeReview(prediction));
       announce("The verdict is saved.");
       changed(prediction);
     } catch (problem) {
-      said.replaceChildren(showProblem(problem));
+      saved.replaceChildren(showProblem(problem));
     }
     save.disabled = false;
   }
 
-  place.append(said, form);
+  place.append(saved, form);
   return place;
 }
 

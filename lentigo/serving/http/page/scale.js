@@ -4,20 +4,20 @@ import { draw, make } from "./elements.js";
 import { LABELS, percent, summarize } from "./words.js";
 
 /** The scale of an answer; for a screen reader it is one picture with a sentence. */
-export function showScale(said) {
-  const value = make("p", { class: "scale-value" }, percent(said.probability, said.threshold));
-  const point = make("p", { class: "scale-point" }, `operating point ${percent(said.threshold, said.probability)}`);
+export function showScale(prediction) {
+  const value = make("p", { class: "scale-value" }, percent(prediction.probability, prediction.threshold));
+  const point = make("p", { class: "scale-point" }, `operating point ${percent(prediction.threshold, prediction.probability)}`);
   const beyond = make("span", { class: "scale-beyond" }), pin = make("span", { class: "scale-pin" }), mark = make("span", { class: "scale-mark" });
   const track = make("div", { class: "scale-track" }, beyond, mark, pin);
-  for (const part of [value, pin]) part.style.setProperty("--at", said.probability);
-  for (const part of [point, mark, beyond]) part.style.setProperty("--at", said.threshold);
+  for (const part of [value, pin]) part.style.setProperty("--at", prediction.probability);
+  for (const part of [point, mark, beyond]) part.style.setProperty("--at", prediction.threshold);
   const ends = make("div", { class: "scale-ends" }, make("span", {}, "0 %"), make("span", {}, "100 %"));
-  return make("div", { class: "scale", role: "img", "aria-label": summarize(said) }, value, track, ends, point);
+  return make("div", { class: "scale", role: "img", "aria-label": summarize(prediction) }, value, track, ends, point);
 }
 
 /** Decision and probability in a line. */
-export function showAnswer(said) {
-  return make("span", { class: "answer" }, drawSign(said.label), LABELS[said.label], make("span", { class: "quiet" }, percent(said.probability, said.threshold)));
+export function showAnswer(prediction) {
+  return make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)));
 }
 
 /** The sign of a label: a ring for benign, a full diamond for malignant, a broken ring for uncertain. */

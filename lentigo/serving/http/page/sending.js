@@ -3,7 +3,9 @@
 import { Problem, STOPPED, sendPhotograph } from "./api.js";
 import { remember } from "./photographs.js";
 
-const AT_ONCE = 3, PAUSES = [1, 2, 4, 8], MOST = 20; // requests; seconds before each further try where nothing answers; tries where the service asks to wait
+const MAX_REQUESTS = 3; // at once
+const PAUSE_SECONDS = [1, 2, 4, 8]; // before each further try where nothing answers
+const MAX_ATTEMPTS = 20; // where the service asks to wait
 export const items = []; // in the order in which they were chosen
 export const news = new EventTarget(); // "change" with the item as detail
 
@@ -11,7 +13,7 @@ export const news = new EventTarget(); // "change" with the item as detail
 export function addPhotographs(files, fields = {}) {
   const added = Array.from(files, (file) => ({ file, name: file.name, url: URL.createObjectURL(file), fields, request: makeKey(), ...start() }));
   items.push(...added);
-  added.forEach(tell);
+  added.forEach(notify);
   sendNext();
   return added;
 }
@@ -21,7 +23,7 @@ const start = () => ({ state: "waiting", sent: 0, problem: null, stop: new Abort
 /** Sends a failed photograph again. */
 export function sendAgain(item) {
   Object.assign(item, start());
-  tell(item);
+  notify(item);
   sendNext();
 }
 
@@ -30,7 +32,7 @@ export function removeItem(item) {
   item.stop.abort();
   items.splice(items.indexOf(item), 1);
   if (!item.prediction) URL.revokeObjectURL(item.url);
-  tell(item);
+  notify(item);
   sendNext();
 }
 
@@ -39,16 +41,16 @@ export function isBusy() {
   return items.some((item) => ["waiting", "sending", "pausing"].includes(item.state));
 }
 
-const tell = (item) => news.dispatchEvent(new CustomEvent("change", { detail: item }));
+const notify = (item) => news.dispatchEvent(new CustomEvent("change", { detail: item }));
 
 function change(item, facts) {
   Object.assign(item, facts);
-  if (items.includes(item)) tell(item);
+  if (items.includes(item)) notify(item);
 }
 
 function sendNext() {
   const busy = items.filter((item) => item.state === "sending" || item.state === "pausing").length;
-  items.filter((item) => item.state === "waiting").slice(0, Math.max(0, AT_ONCE - busy)).forEach(deliver);
+  items.filter((item) => item.state === "waiting").slice(0, Math.max(0, MAX_REQUESTS - busy)).forEach(deliver);
 }
 
 async function deliver(item) {
@@ -69,8 +71,8 @@ async function persist(item) {
       await requireFile(item.file);
       return takeAnswer(await sendPhotograph(item.file, item.fields, item.request, (sent) => change(item, { sent }), item.stop.signal));
     } catch (problem) {
-      if (!problem.passing || attempt >= (problem.wait === null ? PAUSES.length : MOST)) throw takeFirst(problem);
-      const seconds = problem.wait === null ? PAUSES[attempt] : problem.wait + Math.random(); // so that those who wait do not come back at once
+      if (!problem.passing || attempt >= (problem.wait === null ? PAUSE_SECONDS.length : MAX_ATTEMPTS)) throw takeFirst(problem);
+      const seconds = problem.wait === null ? PAUSE_SECONDS[attempt] : problem.wait + Math.random(); // so that those who wait do not come back at once
       change(item, { state: "pausing", sent: 0, problem, seconds });
       await pause(seconds, item.stop.signal);
       change(item, { state: "sending", problem: null });

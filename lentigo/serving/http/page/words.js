@@ -19,44 +19,44 @@ export function count(share) {
 }
 
 /** Why it was decided so, in a sentence. */
-export function explain(said) {
-  if (said.label === "uncertain") return `The model does not decide: ${said.reason || "no reason was given"}.`;
-  const side = said.label === "malignant" ? "at or above" : "below";
-  return `The probability, ${percent(said.probability, said.threshold)}, is ${side} the operating point, ${percent(said.threshold, said.probability)}.`;
+export function explain(prediction) {
+  if (prediction.label === "uncertain") return `The model does not decide: ${prediction.reason || "no reason was given"}.`;
+  const side = prediction.label === "malignant" ? "at or above" : "below";
+  return `The probability, ${percent(prediction.probability, prediction.threshold)}, is ${side} the operating point, ${percent(prediction.threshold, prediction.probability)}.`;
 }
 
 /** What the probability means, and where it does. `prevalence` is the share of malignant lesions where it was calibrated, null where unknown. */
-export function interpret(said, prevalence = null) {
+export function interpret(prediction, prevalence = null) {
   const where = prevalence ? ` There ${Math.round(100 * prevalence)} in 100 lesions were malignant; where fewer are, this number is too high.` : "";
-  const known = said.in_distribution === false ? " This photograph is unlike them, so the number says little here." : "";
-  return `As calibrated on the model’s validation photographs: ${count(said.probability)} lesions with this score were malignant.${where}${known}`;
+  const known = prediction.in_distribution === false ? " This photograph is unlike them, so the number says little here." : "";
+  return `As calibrated on the model’s validation photographs: ${count(prediction.probability)} lesions with this score were malignant.${where}${known}`;
 }
 
 /** What a screen reader hears when an answer comes. */
-export function summarize(said) {
-  const [probability, point] = [percent(said.probability, said.threshold), percent(said.threshold, said.probability)];
-  return `${LABELS[said.label]}. Probability of malignant ${probability}, operating point ${point}.`;
+export function summarize(prediction) {
+  const [probability, point] = [percent(prediction.probability, prediction.threshold), percent(prediction.threshold, prediction.probability)];
+  return `${LABELS[prediction.label]}. Probability of malignant ${probability}, operating point ${point}.`;
 }
 
 /** Measures as `[term, value]` with units; empty where no lesion was found. */
-export function describeMeasures(seen) {
-  if (!seen || seen.area_px === null || seen.area_px === undefined) return [];
+export function describeMeasures(measures) {
+  if (!measures || measures.area_px === null || measures.area_px === undefined) return [];
   return [
-    ["Area", describeArea(seen)],
-    ["Longest diameter", seen.diameter_mm === null ? `${round(seen.diameter_px, 0)}${SPACE}px` : `${round(seen.diameter_mm, 1)}${SPACE}mm`],
-    ["Border irregularity", seen.border_irregularity === null ? null : `${round(seen.border_irregularity, 2)} (a disc: 1)`],
-    ["Asymmetry", seen.asymmetry === null ? null : `${round(seen.asymmetry, 2)} (0: none)`],
-    ["Colours", seen.colours?.join(", ")],
-    ["Spread of colour", seen.colour_spread === undefined ? null : `${round(seen.colour_spread, 1)} ΔE`],
-    ["Cut off", seen.cut_off ? "touches the edge of the photograph; the rest is unknown" : null],
+    ["Area", describeArea(measures)],
+    ["Longest diameter", measures.diameter_mm === null ? `${round(measures.diameter_px, 0)}${SPACE}px` : `${round(measures.diameter_mm, 1)}${SPACE}mm`],
+    ["Border irregularity", measures.border_irregularity === null ? null : `${round(measures.border_irregularity, 2)} (a disc: 1)`],
+    ["Asymmetry", measures.asymmetry === null ? null : `${round(measures.asymmetry, 2)} (0: none)`],
+    ["Colours", measures.colours?.join(", ")],
+    ["Spread of colour", measures.colour_spread === undefined ? null : `${round(measures.colour_spread, 1)} ΔE`],
+    ["Cut off", measures.cut_off ? "touches the edge of the photograph; the rest is unknown" : null],
   ];
 }
 
 /** The area in square millimetres where the scale is known, else in pixels. */
-export function describeArea(seen) {
-  if (!seen || seen.area_px === null) return "no lesion found";
-  const share = seen.area_share === undefined ? "" : `, ${round(100 * seen.area_share, 1)}${SPACE}% of the photograph`;
-  return (seen.area_mm2 === null ? `${round(seen.area_px, 0)}${SPACE}px²` : `${round(seen.area_mm2, 1)}${SPACE}mm²`) + share;
+export function describeArea(measures) {
+  if (!measures || measures.area_px === null) return "no lesion found";
+  const share = measures.area_share === undefined ? "" : `, ${round(100 * measures.area_share, 1)}${SPACE}% of the photograph`;
+  return (measures.area_mm2 === null ? `${round(measures.area_px, 0)}${SPACE}px²` : `${round(measures.area_mm2, 1)}${SPACE}mm²`) + share;
 }
 
 /** A number with so many decimals, thousands apart. */
