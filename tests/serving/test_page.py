@@ -329,7 +329,7 @@ def test_a_photograph_is_sent_again_after_the_wait_that_the_service_asks_for(tmp
     key = make_key(tmp_path)
     with Running(tmp_path, rate=1.0, burst=1) as running:
         page = visit(running)
-        page.get_by_label("Key", fp32=True).fill(key)
+        page.get_by_label("Key", exact=True).fill(key)
         page.keyboard.press("Enter")
         choose(page, *(name_file(draw(seed=seed), f"{seed}.jpg") for seed in (1, 2, 3)))
         expect(page.locator(".queue .answer")).to_have_count(3)
@@ -445,7 +445,7 @@ def test_a_lesion_is_created_and_followed_over_time(service, visit):
     expect(page.get_by_role("heading", level=1)).to_have_text("<i>P017</i>")
     page.get_by_role("link", name="Add photographs").click()
     for day, view in (("2026-01-10", 0), ("2026-05-02", 1)):
-        expect(page.get_by_label("Lesion", fp32=True).locator("option:checked")).to_have_text(
+        expect(page.get_by_label("Lesion", exact=True).locator("option:checked")).to_have_text(
             "<i>P017</i>, left forearm"
         )
         page.get_by_label("Taken on").fill(day)
@@ -566,7 +566,7 @@ def test_a_key_is_asked_for_until_one_is_right_and_kept_for_the_tab_alone(tmp_pa
     key = make_key(tmp_path)
     with Running(tmp_path) as running:
         page = visit(running, "#/records")
-        field = page.get_by_label("Key", fp32=True)
+        field = page.get_by_label("Key", exact=True)
         field.fill("lentigo_wrong")
         page.keyboard.press("Enter")
         expect(page.get_by_role("dialog")).to_contain_text("did not accept that key")
@@ -593,7 +593,7 @@ def test_a_reader_without_a_key_is_told_and_can_try_again(tmp_path, visit):
         page.get_by_role("button", name="Cancel").click()
         expect(page.get_by_role("alert")).to_contain_text("A key is needed")
         page.get_by_role("button", name="Try again").click()
-        page.get_by_label("Key", fp32=True).fill(key)
+        page.get_by_label("Key", exact=True).fill(key)
         page.get_by_role("button", name="Use the key").click()
         expect(page.get_by_role("main")).to_contain_text("Operating point")
 
