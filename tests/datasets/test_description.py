@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.description import GRID, TILE, describe_dataset, draw_counts, draw_samples
+from lentigo.datasets.description import COLUMNS, ROWS, TILE, describe_dataset, draw_counts, draw_samples
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 
@@ -113,7 +113,7 @@ def test_the_sheet_shows_benign_above_and_malignant_below_and_skips_the_unreadab
     path = draw_samples(load_dataset(folder), tmp_path / "figures" / "samples.png")
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet)
-    rows, columns = GRID
+    rows, columns = ROWS, COLUMNS
     assert pixels.shape == (2 * rows * TILE + 8, columns * TILE, 3)
     for top, shade, count in ((0, SHADES["benign"], 4), (rows * TILE + 8, SHADES["malignant"], 3)):
         assert (pixels[top : top + TILE, : count * TILE, 0] == shade).all()
@@ -131,7 +131,7 @@ def test_the_same_seed_draws_the_same_sheet(folder, tmp_path):
 def test_a_sheet_of_one_class_leaves_the_other_half_white(folder, tmp_path):
     dataset = load_dataset(folder)
     with Image.open(draw_samples(dataset.take(dataset.malignant == 0), tmp_path / "a.png")) as sheet:
-        assert (np.asarray(sheet)[GRID[0] * TILE :] == 255).all()
+        assert (np.asarray(sheet)[ROWS * TILE :] == 255).all()
 
 
 def test_the_bars_are_written_as_png(folder, tmp_path):
