@@ -29,8 +29,8 @@ from scipy.stats import binomtest
 from tables import describe_machine, print_table
 
 from lentigo.duplicates.candidates import MIRRORED
-from lentigo.duplicates.duplicates import compare_row
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
+from lentigo.duplicates.pairing import compare_row
 from lentigo.duplicates.perceptual_hashes import (
     BYTES,
     TURNED,
@@ -178,7 +178,7 @@ def measure_frames(files: list[str], hashes: np.ndarray, facts: dict[str, tuple[
             for b in rows:
                 sides = Path(files[a]).parts[-3], Path(files[b]).parts[-3]
                 if sides[0] != sides[1]:
-                    found = HashIndex(hashes[[b]]).find_image_by_hash(files[a])
+                    found = HashIndex(hashes[[b]]).find_image(files[a])
                     counts[sides].append(bool(found))
     table = [[*sides, len(found), 100 * float(np.mean(found))] for sides, found in counts.items()]
     print_table(["looked for", "known", "pairs of one ISIC number", "found, %"], table)

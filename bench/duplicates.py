@@ -144,7 +144,8 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
     """Prints what `find_duplicates` finds."""
     import resource
 
-    from lentigo.duplicates.duplicates import KINDS, find_duplicates
+    from lentigo.duplicates.duplicates import KINDS
+    from lentigo.duplicates.pairing import find_duplicates
 
     wall, processor = time.perf_counter(), time.process_time()
     duplicates = find_duplicates(everything)
@@ -269,7 +270,7 @@ def print_recall(
 
 def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generator) -> Iterator[list]:
     """A row for each count that there are photographs enough for."""
-    from lentigo.duplicates.duplicates import find_duplicates
+    from lentigo.duplicates.pairing import find_duplicates
 
     for count in (count for count in counts if count <= len(everything)):
         wall, processor = time.perf_counter(), time.process_time()
@@ -284,8 +285,8 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     """
     from lentigo.common.parallel.threads import open_pool
     from lentigo.duplicates.candidates import WordIndex
-    from lentigo.duplicates.duplicates import NEIGHBOURS
     from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
+    from lentigo.duplicates.pairing import NEIGHBOURS
 
     with ThreadPoolExecutor() as pool:
         real = [

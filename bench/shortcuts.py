@@ -26,7 +26,7 @@ def main() -> None:
     started = time.perf_counter()
     found = measure_shortcut_baselines(options.data, against=options.against)
     rows = [["majority class", show(found.majority_accuracy, found.majority_ci), "0.500"]]
-    for name, baseline in found.shortcut_baselines.items():
+    for name, baseline in found.baselines.items():
         scores = (
             [show(getattr(baseline, score), baseline.ci[score]) for score in ("accuracy", "auroc")]
             if baseline

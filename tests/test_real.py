@@ -56,7 +56,7 @@ def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
         leak_policy=LeakPolicy(leaks="drop"),
     )
     assessment = evaluate(tmp_path / "run", sample)
-    assert assessment.n == 120 and assessment.training_duplicates == ()
+    assert assessment.n == 120 and assessment.contamination.duplicates == ()
     assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
     card = json.loads((tmp_path / "run" / "card.json").read_text())
     assert (

@@ -1,5 +1,6 @@
-"""The audit: what a set of photographs holds beside lesions. Copies, leaks, labels that disagree, shortcuts,
-artefacts, skin tones, flaws.
+"""The audit: what a set of photographs holds beside lesions.
+
+It finds duplicates, leaks, labels that disagree, shortcuts, artefacts, skin tones and flaws.
 """
 
 from __future__ import annotations
@@ -12,37 +13,38 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lentigo.audit.audited_set import join_sets, open_set
 from lentigo.audit.inspection import Inspection, inspect_images
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baselines
-from lentigo.common.file_names import resolve_name
+from lentigo.common.json_values import list_fields
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import estimate_share
-from lentigo.datasets.dataset import Dataset, hash_image
-from lentigo.datasets.folders import list_subfolders
-from lentigo.datasets.groups import SPLIT_NAMES
-from lentigo.datasets.manifests import MANIFESTS, find_table, load_dataset
-from lentigo.datasets.tables.labels import understand_words
-from lentigo.datasets.tables.options import TableOptions
-from lentigo.datasets.tables.words import MAX_QUOTED_WORDS, quote
-from lentigo.duplicates.duplicates import Duplicate, Duplicates, pair_fingerprints
+from lentigo.datasets.manifests import Dataset, hash_image
+from lentigo.duplicates.duplicates import Duplicates
+from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError
-from lentigo.images.addresses import is_address
 from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
-from lentigo.images.listing import find_images, list_images, scan_images
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.quality import LIMITS
 from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 from lentigo.splits.partition import Conflict, find_conflicts
 
-FLAWS = ("empty", "tiny", *(limit.kind for limit in LIMITS))
+QUALITY_FLAWS = tuple(limit.kind for limit in LIMITS)
+FLAWS = ("empty", "tiny", *QUALITY_FLAWS)
+UNLABELLED = "unlabelled"
 
 
 @dataclass(frozen=True)
 class Rate:
-    """How many of the photographs of a class, or of all, have something; `ci` is the 95 % interval of the
-    share, by groups.
+    """How many photographs of a class, or of all, have a flaw or an artefact.
+
+    Attributes:
+        found: How many have it.
+        n: How many there are.
+        rate: The share.
+        ci: Its 95 % interval, by groups.
     """
 
     found: int
@@ -53,12 +55,20 @@ class Rate:
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found. `photos` has a row for each photograph that could be opened: `image`, `label`, `split`,
-    `group`, a column of True and False for each of `FLAWS` and of the artefacts, `skin_tone`, and `ita`,
-    degrees.
+    """What an audit found.
 
-    `duplicates` and `leaks` count the photographs of `against`, too, where a second set was given; the rest
-    is of the first alone. `shortcut_baselines` is None where photographs have no label, or one alone.
+    Attributes:
+        name: Of the set.
+        against: The name of a second set, or None.
+        images: A row for each photograph of the first set that could be opened: `image`, `label`, `split`,
+            `group`, a column of True and False for each of `FLAWS` and of the artefacts, `skin_tone`, and
+            `ita`, degrees.
+        duplicates: Of both sets.
+        leaks: Photographs of two splits, or of both sets, that belong together.
+        conflicts: Photographs of one lesion or image with both labels.
+        shortcut_baselines: None where photographs have no label, or all the same.
+        problems: Photographs of the first set that could not be opened.
+        notes: Sentences on the set.
     """
 
     name: str
@@ -73,50 +83,68 @@ class Audit:
 
     @property
     def groups(self) -> int:
-        """Groups of two photographs and more that are copies of one another."""
-        return int((np.bincount(self.duplicates.groups) > 1).sum())
+        """Groups of two photographs and more that show the same image."""
+        return self.duplicates.count_groups()
 
     def list_flawed(self, flaw: str) -> list[str]:
-        """The photographs with a flaw or an artefact."""
+        """Lists the photographs with a flaw or an artefact.
+
+        Args:
+            flaw: One of `FLAWS` or of the artefacts.
+
+        Returns:
+            Their paths.
+        """
         return self.images.loc[self.images[flaw], "image"].tolist()
 
     def rate(self, column: str) -> dict[str, Rate]:
-        """How common a flaw or an artefact is, in `all` and in each class that there is."""
-        sides = {"all": self.images, **dict(tuple(self.images.groupby("label")))}
-        return {
-            name: rate_found(side[column].to_numpy(dtype=bool), side["group"].to_numpy())
-            for name, side in sides.items()
-            if len(side)
-        }
+        """Measures how common a flaw or an artefact is.
+
+        Args:
+            column: One of `FLAWS` or of the artefacts.
+
+        Returns:
+            By class, and for `all`.
+        """
+        tables = {"all": self.images, **dict(tuple(self.images.groupby("label")))}
+        rates = {}
+        for name, table in tables.items():
+            if len(table) > 0:
+                rates[name] = rate_found(table[column].to_numpy(dtype=bool), table["group"].to_numpy())
+        return rates
 
     def count_tones(self) -> dict[str, dict[str, int]]:
         """Photographs of each skin tone, lightest first, by class."""
-        names = [*(name for name, _ in TONES), UNKNOWN]
-        table = pd.crosstab(self.images["skin_tone"], self.images["label"].fillna("unlabelled")).reindex(
-            names, fill_value=0
-        )
-        return {
-            name: {str(label): int(count) for label, count in row.items()} for name, row in table.iterrows()
-        }
+        tones = [name for name, _ in TONES]
+        tones.append(UNKNOWN)
+        labels = self.images["label"].fillna(UNLABELLED)
+        table = pd.crosstab(self.images["skin_tone"], labels).reindex(tones, fill_value=0)
+        counts = {}
+        for name, row in table.iterrows():
+            counts[name] = row.to_dict()
+        return counts
 
     def to_json(self) -> dict[str, Any]:
         """The object of the contract: every pair, leak, conflict and number."""
-        duplicates = self.duplicates.to_json()
+        baselines = None
+        if self.shortcut_baselines is not None:
+            baselines = self.shortcut_baselines.to_json()
+        artefacts = {}
+        for name in ARTEFACTS:
+            artefacts[name] = {label: asdict(rate) for label, rate in self.rate(name).items()}  # by class
         return {
             "name": self.name,
             "against": self.against,
             "n": len(self.images) + len(self.problems),
-            "duplicates": duplicates["duplicates"],
+            "duplicates": self.duplicates.to_json()["duplicates"],
             "groups": self.groups,
-            "leaks": [asdict(leak) for leak in self.leaks],
-            "label_conflicts": [asdict(conflict) for conflict in self.conflicts],
-            "shortcut_baselines": self.shortcut_baselines and self.shortcut_baselines.to_json(),
-            "artefacts": {
-                name: {side: asdict(rate) for side, rate in self.rate(name).items()} for name in ARTEFACTS
-            },
+            "leaks": list_fields(self.leaks),
+            "label_conflicts": list_fields(self.conflicts),
+            "shortcut_baselines": baselines,
+            "artefacts": artefacts,
             "skin_tone": self.count_tones(),
             "quality": {name: self.list_flawed(name) for name in FLAWS},
-            "unreadable": [asdict(problem) for problem in self.problems],
+            "unreadable": list_fields(self.problems),
             "notes": list(self.notes),
         }
 
@@ -129,143 +157,94 @@ def audit(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> Audit:
-    """Audits a data set, or a folder of photographs without classes. `against` is another set, in which
-    copies of these are looked for, too.
+    """Audits a data set, or a folder of photographs without classes.
 
-    Photographs that cannot be opened are listed, and are copies of nothing; each is opened by a worker of
-    `cluster`, where there is one. Raises `DataError` as `load_dataset` does, and where no photograph can be
-    opened.
+    Photographs that cannot be opened are listed, and are duplicates of nothing.
+
+    Args:
+        data: The set.
+        against: Another set, in which duplicates of these photographs are searched, too.
+        threads: How many work side by side; None for as many as there are processors.
+        cluster: Whose workers open the photographs; None for this machine.
+        progress: Shows how many photographs have been opened and how many pairs compared.
+
+    Returns:
+        What was found.
+
+    Raises:
+        DataError: See `load_dataset`; also where no photograph can be opened.
     """
-    first, second = open_set(data), None if against is None else open_set(against)
-    everything = first if second is None else join_sets(first, second)
-    images = everything.table["image"].tolist()
-    seen = inspect_images(images, threads=threads, cluster=cluster, progress=progress)
-    everything = everything.know_digests(
-        [
-            one.digest if isinstance(one, Inspection) else hash_image(image)
-            for one, image in zip(seen, images, strict=True)
-        ]
-    )
-    readable = np.array([isinstance(answer, Inspection) for answer in seen])
-    if not readable[: len(first)].any():
-        raise DataError(f"{first.name}: none of its {len(first)} photographs can be read ({seen[0].error})")
-    prints = [answer.fingerprint if isinstance(answer, Inspection) else answer for answer in seen]
-    duplicates = pair_fingerprints(images, prints, threads=threads, progress=progress)
-    joined = join_duplicates(everything, duplicates)
-    first, inspected = (
-        replace(joined.take(np.arange(len(first))), problems=first.problems, notes=first.notes),
-        seen[: len(first)],
-    )
+    first = open_set(data)
+    second = None if against is None else open_set(against)
+    both = first if second is None else join_sets(first, second)
+    n_first = len(first)
+    images = both.table["image"].tolist()
+    inspections = inspect_images(images, threads=threads, cluster=cluster, progress=progress)
+    both = both.know_digests(list_digests(images, inspections))
+    opened, unreadable, readable = separate_problems(inspections[:n_first])
+    if not opened:
+        raise DataError(
+            f"{first.name}: none of its {n_first} photographs can be read ({inspections[0].error})"
+        )
+    fingerprints = list_measured(inspections, "fingerprint")
+    duplicates = pair_fingerprints(images, fingerprints, threads=threads, progress=progress)
+    joined = join_duplicates(both, duplicates)
+    grouped = joined.take(np.arange(n_first))
+    first = replace(grouped, problems=first.problems, notes=first.notes)
     return Audit(
-        first.name,
-        second and second.name,
-        tabulate(
-            first.take(readable[: len(first)]), [one for one in inspected if isinstance(one, Inspection)]
-        ),
-        duplicates,
-        tuple(list_leaks(everything, duplicates)),
-        find_conflicts(joined),
-        find_baselines(first, inspected),
-        first.problems + tuple(one for one in inspected if isinstance(one, Problem)),
-        first.notes,
+        name=first.name,
+        against=None if second is None else second.name,
+        images=tabulate_inspections(first.take(np.array(readable)), opened),
+        duplicates=duplicates,
+        leaks=tuple(list_leaks(both, duplicates)),
+        conflicts=find_conflicts(joined),
+        shortcut_baselines=find_baselines(first, inspections[:n_first]),
+        problems=(*first.problems, *unreadable),
+        notes=first.notes,
     )
 
 
-def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions()) -> Dataset:
-    """A data set, or the photographs of a folder that has neither classes nor a manifest, with no label."""
-    if isinstance(data, Dataset):
-        return data
-    if is_address(data):
-        return open_address(data)
-    path = Path(data)
-    folders = [child.name for child in list_subfolders(path)] if path.is_dir() else []
-    meanings, _ = understand_words(folders, options)
-    known = [name for name in folders if meanings[name] is not None or name.lower() in SPLIT_NAMES]
-    tables = [name for name in (*MANIFESTS, "metadata.csv") if (path / name).is_file()] or list(
-        path.glob("HAM10000_metadata*")
-    )
-    if not path.is_dir() or known or tables or options.label is not None or find_table(path) is not None:
-        return load_dataset(path, options)
-    images, problems = scan_images(path)
-    if not images:
-        find_images(path)  # says what was expected
-    unlabelled = pd.DataFrame({"image": list(map(str, images)), "label": None, "split": None}, dtype=object)
-    return Dataset(str(path), unlabelled, tuple(problems), notes=tell_unlabelled(path, folders))
+def list_digests(images: Sequence[str], inspections: Sequence[Inspection | Problem]) -> list[str]:
+    """The SHA-256 of each file, hashed now where it could not be opened."""
+    digests = []
+    for image, inspection in zip(images, inspections, strict=True):
+        if isinstance(inspection, Inspection):
+            digests.append(inspection.digest)
+        else:
+            digests.append(hash_image(image))
+    return digests
 
 
-def tell_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
-    """What to say of a folder whose photographs are audited without classes: which folders are none that are
-    known, and what makes them.
-    """
-    if not folders:
-        return (
-            f"{path}: no classes, no table: audited without labels (no conflicts of labels, no shortcut "
-            "baselines)",
-        )
-    pairs = ",".join(f"{name}=benign" for name in folders[:2])
-    return (
-        f"{path}: its folders ({quote(folders, MAX_QUOTED_WORDS)}) are no classes that are known, so that it is "
-        "audited without labels "
-        "(no conflicts of labels, no shortcut baselines); expected benign and malignant, or diagnoses: "
-        f"--map {pairs} says what they mean",
-    )
+def list_measured(inspections: Sequence[Inspection | Problem], field: str) -> list[Any]:
+    """One field of each inspection; a problem stays one."""
+    values = []
+    for inspection in inspections:
+        values.append(inspection if isinstance(inspection, Problem) else getattr(inspection, field))
+    return values
 
 
-def open_address(address: str) -> Dataset:
-    """The photographs below an address, with no label. Raises `DataError` where there is none."""
-    found = list(list_images([address]))
-    images, problems = (
-        [image for image in found if isinstance(image, str)],
-        [problem for problem in found if isinstance(problem, Problem)],
-    )
-    if not images:
-        raise DataError(f"{problems[0].image}: {problems[0].error}")
-    return Dataset(
-        address, pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object), tuple(problems)
-    )
-
-
-def join_sets(first: Dataset, second: Dataset) -> Dataset:
-    """Both sets as one; the side of a photograph is its set, and its split where it has one. A photograph of
-    the first is not listed again.
-    """
-    here = {name_place(image) for image in first.table["image"]}
-    rest = second.take(np.array([name_place(image) not in here for image in second.table["image"]], bool))
-    tables = [
-        one.table.assign(
-            split=one.name + one.table["split"].map("/{}".format, na_action="ignore").fillna("").astype(str)
-        )
-        for one in (first, rest)
-    ]
-    return Dataset(first.name, pd.concat(tables, ignore_index=True), first.problems)
-
-
-def name_place(image: str) -> str:
-    """The one name of a file, whatever path leads to it; an address is that."""
-    return image if is_address(image) else resolve_name(image)
-
-
-def tabulate(dataset: Dataset, seen: Sequence[Inspection]) -> pd.DataFrame:
-    """`Audit.photos`."""
-    rows = [
-        {"empty": one.empty, "tiny": one.tiny}
-        | {flaw: False for flaw in FLAWS[2:]}
-        | {flaw.kind: not one.empty for flaw in one.flaws}
-        | one.artefacts.flags
-        | {"ita": one.ita, "skin_tone": classify_ita(one.ita)}
-        for one in seen
-    ]
+def tabulate_inspections(dataset: Dataset, inspections: Sequence[Inspection]) -> pd.DataFrame:
+    """The table `Audit.images`."""
     known = dataset.table[["image", "label", "split"]].assign(group=dataset.groups)
-    return pd.concat([known, pd.DataFrame(rows)], axis=1)
+    rows = pd.DataFrame(map(describe_inspection, inspections))
+    return pd.concat([known, rows], axis=1)
 
 
-def find_baselines(dataset: Dataset, seen: Sequence[Inspection | Problem]) -> ShortcutBaselines | None:
-    """What can be had without the lesion, where there are two classes."""
+def describe_inspection(inspection: Inspection) -> dict[str, Any]:
+    """The flaws, artefacts and skin tone of one photograph, as a row."""
+    row: dict[str, Any] = {"empty": inspection.empty, "tiny": inspection.tiny}
+    row |= dict.fromkeys(QUALITY_FLAWS, False)
+    for flaw in inspection.flaws:
+        row[flaw.kind] = not inspection.empty
+    row |= inspection.artefacts.flags
+    return row | {"ita": inspection.ita, "skin_tone": classify_ita(inspection.ita)}
+
+
+def find_baselines(dataset: Dataset, inspections: Sequence[Inspection | Problem]) -> ShortcutBaselines | None:
+    """The shortcut baselines, where there are two classes."""
     if dataset.table["label"].nunique() < 2:
         return None
-    return measure_baselines(
-        replace(dataset, problems=()), [one.facts if isinstance(one, Inspection) else one for one in seen]
-    )
+    return measure_baselines(replace(dataset, problems=()), list_measured(inspections, "facts"))
 
 
 def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
@@ -275,22 +254,3 @@ def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
     (0.0164..., 0.1128...)
     """
     return Rate(int(found.sum()), len(found), float(found.mean()), estimate_share(found, groups))
-
-
-def describe_transformation(duplicate: Duplicate) -> str:
-    """What makes the second photograph of a pair out of the first, in words; degrees counterclockwise.
-
-    >>> from lentigo.duplicates.duplicates import Transformation
-    >>> describe_transformation(Duplicate(0, 1, "partial", 0.9, Transformation(1.25, 1.0, 30.2, True, (0.1, 0.0), 0.8)))
-    'mirrored, turned by 30 degrees, 1.25 times as large, shifted by 10 % and 0 %, 80 % in common'
-    """
-    change = duplicate.transformation
-    words = ["mirrored"] * change.mirrored
-    words += [f"turned by {round(change.angle) % 360} degrees"] * (abs(change.angle) >= 1)
-    words += [f"{change.scale:.2f} times as large"] * (abs(change.scale - 1) >= 0.01)
-    words += [f"squeezed {change.squeeze:.2f} times"] * (change.squeeze >= 1.02)
-    words += ["shifted by {:.0%} and {:.0%}".format(*change.shift).replace("%", " %")] * (
-        max(map(abs, change.shift)) >= 0.01
-    )
-    words += [f"{change.overlap:.0%} in common".replace("%", " %")] * (change.overlap < 0.995)
-    return ", ".join(words) or "as it is"

@@ -1,4 +1,6 @@
-"""One look at a photograph: it is opened once, and whatever an audit wants to know of it is measured."""
+"""The inspection of a photograph: it is opened once, and whatever an audit wants to know of it is
+measured.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from functools import partial
 
 import numpy as np
 
-from lentigo.audit.shortcut_baselines import describe_facts
+from lentigo.audit.image_facts import describe_facts
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
@@ -21,13 +23,20 @@ from lentigo.images.problems import Problem, give_up_image
 from lentigo.images.quality import Flaw, judge_quality, measure_quality
 from lentigo.images.skin_tone import estimate_ita
 
-LEAST_SIDE = 64  # pixels of the smaller side, below which a photograph is called tiny
+MIN_SIDE_PIXELS = 64  # of the smaller side, below which a photograph is called tiny
 
 
 @dataclass(frozen=True)
 class Inspection:
-    """What was seen of one photograph. `digest`: the SHA-256 of its file; `facts`: see
-    `shortcut_baselines.describe_facts`; `ita`: degrees, NaN where the skin's colour is unknown.
+    """What was measured of one photograph.
+
+    Attributes:
+        fingerprint: By which duplicates are found.
+        facts: See `image_facts.describe_facts`.
+        flaws: Of its quality.
+        artefacts: Hair, rulers, ink and the like.
+        ita: Typology angle of the skin, degrees; NaN where the skin's colour is unknown.
+        digest: The SHA-256 of the file.
     """
 
     fingerprint: Fingerprint
@@ -44,31 +53,36 @@ class Inspection:
 
     @property
     def tiny(self) -> bool:
-        """Whether its smaller side has fewer than `LEAST_SIDE` pixels."""
-        return min(self.fingerprint.size) < LEAST_SIDE
+        """Whether its smaller side has fewer than `MIN_SIDE_PIXELS`."""
+        return min(self.fingerprint.size) < MIN_SIDE_PIXELS
 
 
 def inspect_image(path: str) -> Inspection | Problem:
-    """Opens a photograph, or says why it cannot be read."""
+    """Opens a photograph and measures it, or says why it cannot be read."""
     try:
         content = read_content(path)
         pixels = decode_image(content, path)
         facts = describe_facts(content, pixels, path)
-        with hold_pixels(content, path) as whole:
-            seen = describe_pixels(whole)
+        with hold_pixels(content, path) as full_size:
+            fingerprint = describe_pixels(full_size)
     except ImageError as error:
         return Problem(path, str(error).removeprefix(f"{path}: "))
-    flaws = judge_quality(measure_quality(pixels, seen.size))
     return Inspection(
-        seen, facts, flaws, find_artefacts(pixels), estimate_ita(pixels), hashlib.sha256(content).hexdigest()
+        fingerprint=fingerprint,
+        facts=facts,
+        flaws=judge_quality(measure_quality(pixels, fingerprint.size)),
+        artefacts=find_artefacts(pixels),
+        ita=estimate_ita(pixels),
+        digest=hashlib.sha256(content).hexdigest(),
     )
 
 
 @dataclass(frozen=True)
-class Inspecting:
-    """One look at each photograph, as the work of a cluster."""
+class InspectionWork:
+    """The inspection of photographs, as the work of a cluster."""
 
     def open(self, cores: int) -> Callable[[list[str]], list[Inspection | Problem]]:
+        """What a worker with so many cores does with a batch of paths."""
         return partial(inspect_images, threads=cores)
 
 
@@ -79,14 +93,20 @@ def inspect_images(
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
 ) -> list[Inspection | Problem]:
-    """One look at each photograph, in order; by the workers of a `cluster` where there is one."""
+    """Inspects photographs.
+
+    Args:
+        paths: Of the files, or their addresses.
+        threads: How many work side by side; None for as many as there are processors.
+        cluster: Whose workers inspect them; None for this machine.
+        progress: Shows how many have been inspected.
+
+    Returns:
+        For each path what was measured, or why it cannot be read.
+    """
     if cluster is not None:
-        return list(
-            progress(
-                cluster.map(Inspecting(), paths, count=len(paths), give_up=give_up_image),
-                total=len(paths),
-                label="photographs",
-            )
-        )
+        results = cluster.map(InspectionWork(), paths, count=len(paths), give_up=give_up_image)
+        return list(progress(results, total=len(paths), label="photographs"))
     with open_pool(threads) as pool:
-        return list(progress(pool.map(inspect_image, paths), total=len(paths), label="photographs"))
+        results = pool.map(inspect_image, paths)
+        return list(progress(results, total=len(paths), label="photographs"))

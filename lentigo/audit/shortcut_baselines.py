@@ -1,20 +1,19 @@
 """The shortcut baselines: how well benign and malignant can be told apart without looking at the lesion.
 
-A set where the border of the picture alone tells the class apart teaches a network the border. What a model
-reaches says something about lesions only in so far as it is above these numbers, and whatever is near 1 here
-says that the set is at fault.
+A set where the border of the image alone tells the class apart teaches a network the border. What a model
+reaches says something about lesions only in so far as it is above these numbers. Whatever is near 1 here says
+that the set is at fault.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
@@ -22,20 +21,14 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 from threadpoolctl import threadpool_limits
 
-from lentigo.common.json_values import replace_nan
+from lentigo.audit.image_facts import read_facts
+from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import measure_scores
-from lentigo.datasets.dataset import Dataset
-from lentigo.datasets.manifests import load_dataset
-from lentigo.errors import DataError, ImageError
-from lentigo.images.decoding.formats import FORMATS
-from lentigo.images.decoding.opening import name_damage, open_image
-from lentigo.images.photographs import SIDE, decode_image, read_content
-from lentigo.images.problems import Problem
-from lentigo.images.skin_tone import mask_ring
+from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.errors import DataError
+from lentigo.images.problems import Problem, separate_problems
 
-CELLS = 8  # along a side of the thumbnail
-RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
 BASELINES = ("file_only", "header_only", "border_only", "corners_only", "thumbnail_only", "source_only")
 BASELINE_TITLES = {
     "file_only": "the file: its size in bytes and its header",
@@ -45,15 +38,24 @@ BASELINE_TITLES = {
     "thumbnail_only": "a thumbnail of 8 x 8 pixels",
     "source_only": "where the picture comes from",
 }
-FOLDS = 5
-_RING = mask_ring(SIDE, SIDE, RING)
-_EDGE = mask_ring(CELLS, CELLS, RING)
+MAX_FOLDS = 5
+SCORES = ("auroc", "accuracy")  # of each baseline
+# Leaves of the boosted trees hold a fortieth of the photographs, within these bounds
+MIN_SAMPLES_LEAF = 2
+MAX_SAMPLES_LEAF = 20
+
+Facts = dict[str, np.ndarray | None]  # a table, (n, d), for each of `BASELINES`; None where there is none
+Predictions = dict[str, np.ndarray | None]  # P(malignant), float (n,), for each of `BASELINES`
 
 
 @dataclass(frozen=True)
 class Baseline:
-    """What a model of these facts alone reaches on photographs that it was not fitted to, with 95 % intervals
-    over groups.
+    """What a model of some facts alone reaches on photographs that it was not fitted to.
+
+    Attributes:
+        accuracy: At a threshold of 0.5.
+        auroc: NaN where a class is missing.
+        ci: The 95 % interval of either over groups, by its name.
     """
 
     accuracy: float
@@ -63,14 +65,24 @@ class Baseline:
 
 @dataclass(frozen=True)
 class ShortcutBaselines:
-    """The shortcut baselines of a set of `n` photographs. A floor is None where it cannot be had: no sources,
-    too few groups of a class.
+    """The shortcut baselines of a set.
 
-    `file_only` knows the size in bytes and what the file's header says (`header_only` is that without the
-    size, which tells of the picture, too: fine texture takes more bytes); `border_only` colours and their
-    spread in the outer eighth, which large lesions reach; `corners_only` the mean colours of its four
-    corners, which few do; `thumbnail_only` 8 x 8 colours; `source_only` the column `source`. `folds` is 0
-    where the models were fitted to another set, `fitted_to`; else an AUROC counts the pairs within a fold.
+    Attributes:
+        n: How many photographs were measured.
+        n_malignant: How many of them are malignant.
+        groups: How many groups they are in.
+        majority_accuracy: That of always naming the more frequent class.
+        majority_ci: Its 95 % interval.
+        baselines: By what the model knows; None where it cannot be had: no sources, too few groups of a
+            class. `file_only` knows the size in bytes and what the file's header says; `header_only` the
+            header alone (the size tells of the image, too: fine texture takes more bytes); `border_only` the
+            colours and their spread in the outer eighth, which large lesions reach; `corners_only` the mean
+            colours of the four corners, which few lesions reach; `thumbnail_only` 8 x 8 colours;
+            `source_only` the column `source`.
+        folds: Of the cross-validation, where an AUROC counts the pairs within a fold; 0 where the models were
+            fitted to another set.
+        fitted_to: The name of that set.
+        problems: Photographs that cannot be read.
     """
 
     n: int
@@ -78,25 +90,34 @@ class ShortcutBaselines:
     groups: int
     majority_accuracy: float
     majority_ci: tuple[float, float]
-    shortcut_baselines: dict[str, Baseline | None]
+    baselines: dict[str, Baseline | None]
     folds: int
     fitted_to: str | None = None
     problems: tuple[Problem, ...] = field(default=())
 
     def to_json(self) -> dict[str, Any]:
-        """One flat object: `majority_accuracy`, `file_only_auroc`, `file_only_accuracy`, ..., and `ci` with
-        the same keys.
-        """
+        """One flat object: `majority_accuracy`, `file_only_auroc`, ..., and `ci` with the same keys."""
         values: dict[str, float | None] = {"majority_accuracy": self.majority_accuracy}
         ci: dict[str, list[float] | None] = {"majority_accuracy": list(self.majority_ci)}
-        for name, floor in self.shortcut_baselines.items():
-            for score in ("auroc", "accuracy"):
-                values[f"{name}_{score}"] = replace_nan(getattr(floor, score)) if floor else None
-                ci[f"{name}_{score}"] = (
-                    list(floor.ci[score]) if floor and replace_nan(floor.ci[score][0]) is not None else None
-                )
-        counts = {name: getattr(self, name) for name in ("n", "n_malignant", "groups", "folds", "fitted_to")}
-        return {**counts, **values, "ci": ci, "problems": [asdict(problem) for problem in self.problems]}
+        for name, baseline in self.baselines.items():
+            for score in SCORES:
+                values[f"{name}_{score}"] = None
+                ci[f"{name}_{score}"] = None
+                if baseline is None:
+                    continue
+                values[f"{name}_{score}"] = replace_nan(getattr(baseline, score))
+                ends = list(baseline.ci[score])
+                if not np.isnan(ends[0]):
+                    ci[f"{name}_{score}"] = ends
+        counts = {
+            "n": self.n,
+            "n_malignant": self.n_malignant,
+            "groups": self.groups,
+            "folds": self.folds,
+            "fitted_to": self.fitted_to,
+        }
+        problems = list_fields(self.problems)
+        return {**counts, **values, "ci": ci, "problems": problems}
 
 
 def measure_shortcut_baselines(
@@ -106,68 +127,86 @@ def measure_shortcut_baselines(
     seed: int = 0,
     progress: Progress = show_nothing,
 ) -> ShortcutBaselines:
-    """The shortcut baselines of a data set, cross-validated in five folds that keep a group on one side, or
-    of `against`, fitted to `data`.
+    """Measures the shortcut baselines of a data set.
 
-    Gradient-boosted trees of scikit-learn; for `source` the share that is malignant in each. Photographs that
-    cannot be read are left out and listed. Raises `DataError` as `load_dataset` does, and where none can be
-    read.
+    They are gradient-boosted trees of scikit-learn; for `source` the share that is malignant in each.
+
+    Args:
+        data: Photographs with labels.
+        against: Another set to measure on, with models fitted to `data`. Without it `data` is cross-validated
+            in five folds that keep a group together.
+        seed: Of the folds and of the trees.
+        progress: Shows how many photographs have been read.
+
+    Returns:
+        The baselines. Photographs that cannot be read are left out and listed.
+
+    Raises:
+        DataError: See `load_dataset`; also where no photograph can be read.
     """
     fitted, facts, problems = read_set(data, progress)
     if against is None:
-        return summarize(
-            fitted, fitted, cross_validate(fitted, facts, seed), problems, folds=divide(fitted, seed)
-        )
-    measured, others, more = read_set(against, progress)
-    answers = {name: fit_once(name, facts[name], fitted.malignant, others[name], seed) for name in BASELINES}
-    return summarize(measured, fitted, answers, problems + more)
+        return cross_validate_set(fitted, facts, problems, seed)
+    measured, other_facts, other_problems = read_set(against, progress)
+    predictions = {}
+    for name in BASELINES:
+        predictions[name] = fit_once(name, facts[name], fitted.malignant, other_facts[name], seed)
+    return summarize(measured, fitted, predictions, problems + other_problems)
 
 
 def measure_baselines(
-    dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0
+    dataset: Dataset, facts: Sequence[dict[str, np.ndarray] | Problem], *, seed: int = 0
 ) -> ShortcutBaselines:
-    """As `measure_shortcut_baselines`, of photographs that were opened before: `answers` has what
-    `describe_facts` said of each, or why there is nothing.
+    """Measures the shortcut baselines of photographs that were opened before.
+
+    Args:
+        dataset: The n photographs, with labels.
+        facts: What `describe_facts` gave for each, or why there is nothing.
+        seed: Of the folds and of the trees.
+
+    Returns:
+        See `measure_shortcut_baselines`.
+
+    Raises:
+        DataError: No photograph can be read.
     """
-    kept, facts, problems = gather_facts(dataset, answers)
-    return summarize(kept, kept, cross_validate(kept, facts, seed), problems, folds=divide(kept, seed))
+    kept, table, problems = gather_facts(dataset, facts)
+    return cross_validate_set(kept, table, problems, seed)
 
 
-def read_set(
-    data: str | Path | Dataset, progress: Progress
-) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
+def cross_validate_set(
+    dataset: Dataset, facts: Facts, problems: tuple[Problem, ...], seed: int
+) -> ShortcutBaselines:
+    """The baselines of a set by cross-validation on itself."""
+    folds = divide(dataset, seed)
+    predictions = cross_validate(dataset, facts, seed)
+    return summarize(dataset, dataset, predictions, problems, folds=folds)
+
+
+def read_set(data: str | Path | Dataset, progress: Progress) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
     """Opens the photographs of a set; see `gather_facts`."""
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     with ThreadPoolExecutor() as pool:
-        return gather_facts(
-            dataset,
-            list(
-                progress(
-                    pool.map(read_facts, dataset.table["image"]),
-                    total=len(dataset),
-                    label="shortcut_baselines",
-                )
-            ),
-        )
+        results = pool.map(read_facts, dataset.table["image"])
+        facts = list(progress(results, total=len(dataset), label="shortcut_baselines"))
+    return gather_facts(dataset, facts)
 
 
 def gather_facts(
-    dataset: Dataset, answers: Sequence[dict[str, np.ndarray] | Problem]
-) -> tuple[Dataset, dict[str, np.ndarray | None], tuple[Problem, ...]]:
-    """The readable photographs of a set, a table of facts for each shortcut baseline, (n, d), and what cannot
-    be read.
-    """
-    found = [answer for answer in answers if isinstance(answer, dict)]
-    if not found:
+    dataset: Dataset, facts: Sequence[dict[str, np.ndarray] | Problem]
+) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
+    """The readable photographs of a set, a table of facts for each baseline, and what cannot be read."""
+    readable, problems, is_readable = separate_problems(facts)
+    if not readable:
         raise DataError(
-            f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})"
+            f"{dataset.name}: none of its {len(facts)} photographs can be read ({problems[0].error})"
         )
-    kept = dataset.take(np.array([isinstance(answer, dict) for answer in answers]))
-    facts: dict[str, np.ndarray | None] = {
-        name: np.stack([row[name] for row in found]) for name in BASELINES[:-1]
-    }
-    facts["source_only"] = read_sources(kept)
-    return kept, facts, dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
+    kept = dataset.take(np.array(is_readable))
+    tables: Facts = {}
+    for name in BASELINES[:-1]:
+        tables[name] = np.stack([row[name] for row in readable])
+    tables["source_only"] = read_sources(kept)
+    return kept, tables, (*dataset.problems, *problems)
 
 
 def read_sources(dataset: Dataset) -> np.ndarray | None:
@@ -177,146 +216,81 @@ def read_sources(dataset: Dataset) -> np.ndarray | None:
     return dataset.table[["source"]].fillna("").astype(str).to_numpy(dtype=object)
 
 
-def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
-    """The facts of one photograph, see `describe_facts`, or why it cannot be read."""
-    try:
-        content = read_content(path)
-        return describe_facts(content, decode_image(content, path), path)
-    except ImageError as error:
-        return Problem(path, str(error).removeprefix(f"{path}: "))
-
-
-def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:
-    """Of a file's bytes and its pixels, uint8 (side, side, 3), float32 (d,) for each shortcut baseline but
-    `source_only`. Raises `ImageError`.
-    """
-    with name_damage(content, name), open_image(content, name) as image:
-        header = describe_header(image)
-        area = image.width * image.height
-    thumbnail = pixels.reshape(CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3).mean(
-        axis=(1, 3), dtype=np.float32
-    )
-    border = np.concatenate([describe_colours(pixels[_RING]), thumbnail[_EDGE].ravel()])
-    file = np.float32([len(content), len(content) / area, *header])
-    corners = thumbnail[[0, 0, -1, -1], [0, -1, 0, -1]].ravel()
-    return {
-        "file_only": file,
-        "header_only": header,
-        "border_only": border,
-        "corners_only": corners,
-        "thumbnail_only": thumbnail.ravel(),
-    }
-
-
-def describe_header(image: Image.Image) -> np.ndarray:
-    """What a file says of itself, float32 (d,): size in pixels, format, quantisation tables, subsampling,
-    metadata.
-    """
-    tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
-    tables += [np.zeros(64)] * (2 - len(tables))
-    layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
-    info = image.info
-    density = info.get("jfif_density") or info.get("dpi") or (0, 0)
-    return np.float32(
-        [
-            image.width,
-            image.height,
-            image.width / image.height,
-            FORMATS.index(image.format) if image.format in FORMATS else -1,
-            len(image.getbands()),
-            *(value for table in tables for value in (table.mean(), table[0], table[-1])),
-            layers[0][1],
-            layers[0][2],
-            "progressive" in info,
-            "exif" in info,
-            "icc_profile" in info,
-            "comment" in info,
-            "adobe" in info,
-            density[0],
-            len(info),
-        ]
-    )
-
-
-def describe_colours(pixels: np.ndarray) -> np.ndarray:
-    """Mean, spread, seven percentiles and a histogram of eight bins of each channel, float32 (51,), of
-    pixels, uint8 (m, 3).
-    """
-    values = np.arange(256)
-    rows = []
-    for channel in pixels.T:
-        share = np.bincount(channel, minlength=256) / len(channel)
-        mean = share @ values
-        percentiles = np.searchsorted(np.cumsum(share), (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98))
-        rows += [mean, np.sqrt(share @ (values - mean) ** 2), *percentiles, *share.reshape(8, 32).sum(axis=1)]
-    return np.float32(rows)
-
-
 def count_folds(dataset: Dataset) -> int:
-    """Folds such that each class can stand in each; 0 where there are not two groups of each class."""
-    groups = [len(np.unique(dataset.groups[dataset.malignant == name])) for name in (0, 1)]
-    return min(FOLDS, *groups) if min(groups) >= 2 else 0
+    """Folds such that each can have both classes; 0 where a class has fewer than two groups."""
+    groups = [len(np.unique(dataset.groups[dataset.malignant == label])) for label in (0, 1)]
+    if min(groups) < 2:
+        return 0
+    return min(MAX_FOLDS, *groups)
 
 
 def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
-    """The fold of each photograph, int (n,), stratified by class, a group in one fold; None where there are
-    too few groups.
+    """The fold of each photograph, int (n,), stratified by class, a group in one fold; None for too few
+    groups.
     """
     count = count_folds(dataset)
-    if not count:
+    if count == 0:
         return None
     folds = np.zeros(len(dataset), int)
     splitter = StratifiedGroupKFold(count, shuffle=True, random_state=seed)
-    for fold, (_, held_out) in enumerate(
-        splitter.split(dataset.malignant, dataset.malignant, dataset.groups)
-    ):
+    divisions = splitter.split(dataset.malignant, dataset.malignant, dataset.groups)
+    for fold, (_, held_out) in enumerate(divisions):
         folds[held_out] = fold
     return folds
 
 
-def cross_validate(
-    dataset: Dataset, facts: dict[str, np.ndarray | None], seed: int
-) -> dict[str, np.ndarray | None]:
+def cross_validate(dataset: Dataset, facts: Facts, seed: int) -> Predictions:
     """P(malignant), float (n,), of each photograph by models fitted to other groups."""
     folds = divide(dataset, seed)
-    answers: dict[str, np.ndarray | None] = dict.fromkeys(BASELINES)
+    predictions: Predictions = dict.fromkeys(BASELINES)
     if folds is None:
-        return answers
-    for name in (name for name in BASELINES if facts[name] is not None):
-        answers[name] = np.full(len(dataset), dataset.malignant.mean())
-        if (
-            facts[name] == facts[name][0]
-        ).all():  # nothing to learn: else the folds' own shares of malignant would rank photographs
-            continue
-        for fold in np.unique(folds):
-            fit, rest = folds != fold, folds == fold
-            answers[name][rest] = fit_once(
-                name, facts[name][fit], dataset.malignant[fit], facts[name][rest], seed
-            )
-    return answers
+        return predictions
+    for name in BASELINES:
+        table = facts[name]
+        if table is not None:
+            predictions[name] = predict_folds(name, table, dataset.malignant, folds, seed)
+    return predictions
+
+
+def predict_folds(
+    name: str, facts: np.ndarray, malignant: np.ndarray, folds: np.ndarray, seed: int
+) -> np.ndarray:
+    """P(malignant), float (n,), of each fold by a model fitted to the others."""
+    probability = np.full(len(malignant), malignant.mean())
+    # Nothing to learn: the folds' own shares of malignant would rank photographs
+    if (facts == facts[0]).all():
+        return probability
+    for fold in np.unique(folds):
+        fitted = folds != fold
+        held_out = folds == fold
+        probability[held_out] = fit_once(name, facts[fitted], malignant[fitted], facts[held_out], seed)
+    return probability
 
 
 def fit_once(
     name: str, facts: np.ndarray | None, malignant: np.ndarray, others: np.ndarray | None, seed: int
 ) -> np.ndarray | None:
-    """P(malignant), float (m,), of `others` by a model fitted to `facts`, (n, d); None where either is, or a
-    class is missing.
+    """P(malignant), float (m,), of `others` by a model fitted to `facts`, (n, d).
+
+    None where either is None, or a class is missing.
     """
     if facts is None or others is None or len(np.unique(malignant)) < 2:
         return None
-    with threadpool_limits(1):  # on busy machines OpenMP's threads wait for one another: fifty times as long
-        return MODELS[name](len(facts), seed).fit(facts, malignant).predict_proba(others)[:, 1]
+    # On busy machines OpenMP's threads wait for one another: fifty times as long
+    with threadpool_limits(1):
+        model = MODELS[name](len(facts), seed).fit(facts, malignant)
+        return model.predict_proba(others)[:, 1]
 
 
 def boost(n: int, seed: int) -> HistGradientBoostingClassifier:
-    """Trees of eight leaves, a hundred of them; leaves are smaller in small sets."""
+    """A hundred trees of eight leaves; leaves are smaller in small sets."""
     return HistGradientBoostingClassifier(
         max_iter=100,
         learning_rate=0.1,
         max_leaf_nodes=8,
         max_bins=63,
         max_features=0.3,
-        min_samples_leaf=int(np.clip(n // 40, 2, 20)),
+        min_samples_leaf=int(np.clip(n // 40, MIN_SAMPLES_LEAF, MAX_SAMPLES_LEAF)),
         early_stopping=False,
         random_state=seed,
     )
@@ -336,32 +310,33 @@ MODELS: dict[str, Callable[[int, int], Any]] = {
 def summarize(
     measured: Dataset,
     fitted: Dataset,
-    answers: dict[str, np.ndarray | None],
+    predictions: Predictions,
     problems: tuple[Problem, ...],
     *,
     folds: np.ndarray | None = None,
 ) -> ShortcutBaselines:
-    """The shortcut baselines from the answers for the photographs of `measured`; `folds`, int (n,), where
-    those come from cross-validation.
+    """The baselines from predictions for `measured`; `folds`, int (n,), where those are of
+    cross-validation.
     """
-    malignant, groups = measured.malignant, measured.groups
-    shortcut_baselines: dict[str, Baseline | None] = {}
-    for name, answer in answers.items():
-        shortcut_baselines[name] = None
-        if answer is not None:
-            values, ci = measure_scores(malignant, answer, answer > 0.5, groups, folds)
-            shortcut_baselines[name] = Baseline(
-                values["accuracy"], values["auroc"], {score: ci[score] for score in ("accuracy", "auroc")}
-            )
-    always = np.full(len(measured), fitted.malignant.mean() > 0.5)
-    values, ci = measure_scores(malignant, always.astype(float), always, groups)
+    malignant = measured.malignant
+    groups = measured.groups
+    baselines: dict[str, Baseline | None] = {}
+    for name, probability in predictions.items():
+        baselines[name] = None
+        if probability is not None:
+            values, ci = measure_scores(malignant, probability, probability > 0.5, groups, folds)
+            intervals = {"accuracy": ci["accuracy"], "auroc": ci["auroc"]}
+            baselines[name] = Baseline(values["accuracy"], values["auroc"], intervals)
+    majority_is_malignant = fitted.malignant.mean() > 0.5
+    majority = np.full(len(measured), majority_is_malignant)
+    values, ci = measure_scores(malignant, majority.astype(float), majority, groups)
     return ShortcutBaselines(
         n=len(measured),
         n_malignant=int(malignant.sum()),
         groups=len(np.unique(groups)),
         majority_accuracy=values["accuracy"],
         majority_ci=ci["accuracy"],
-        shortcut_baselines=shortcut_baselines,
+        baselines=baselines,
         folds=0 if folds is None else len(np.unique(folds)),
         fitted_to=None if fitted is measured else fitted.name,
         problems=problems,

@@ -1,5 +1,5 @@
-"""Perceptual hashes: what a photograph shows, in `BYTES` bytes, so that it is recognised when its file was
-written again.
+"""Perceptual hashes: what a photograph shows, in `BYTES` bytes, to recognise it when its file was written
+again.
 
 The middle of the photograph is brought to a small grey square, and each of its lowest frequencies (discrete
 cosine transform) becomes one bit: whether it is positive (Zauner 2010). What is kept is the hash alone. What
@@ -8,7 +8,8 @@ encoder may turn, then counts little.
 
 The query is laid on the kept photograph in many ways: mirrored, turned by quarters, freely turned, and with
 the window of a photograph that was squeezed to a square where the other was cropped, or the other way round.
-How often copies are found, and how often others are taken for copies, is measured by bench/contamination.py.
+How often duplicates are found, and how often others are taken for duplicates, is measured by
+bench/contamination.py.
 """
 
 from __future__ import annotations
@@ -31,45 +32,34 @@ BITS = 192
 BYTES = BITS // 8
 LIMIT = 0.8  # the likeness from which two photographs show the same picture
 SPOT_LIMIT = 0.93  # the same of a small dark spot on even skin, since all such photographs are alike
-SPOT_KURTOSIS = (
-    10.0  # of the window's grey levels, from which it shows a small spot; one of nine photographs does
-)
-MOST_PIXELS = 256 * 256  # that a photograph is reduced to before it is looked at
+# Kurtosis of the window's grey levels, from which it shows a small spot; one of nine photographs does
+SPOT_KURTOSIS = 10.0
+MAX_PIXELS = 256 * 256  # that a photograph is reduced to first
 FRAME_SIDE = 96  # pixels of the whole photograph, squeezed to a square
 GRID = 32  # pixels of the window, a square
 FREQUENCIES = 17  # along a side; the highest has a wavelength of about a tenth of the window
-WINDOW = 2 / 3  # the share of width and height that is looked at: what a crop from 3:2 to a square keeps
+WINDOW = 2 / 3  # the share of width and height that is hashed: what a crop from 3:2 to a square keeps
 FALL = 1.6  # photographs of skin lose strength with frequency to this power
-COMMON = (
-    (0, 0),
-    (0, 2),
-    (2, 0),
-    (2, 2),
-)  # frequencies that nearly all lesions share: a dark blob in the middle
-FLAT = 1.0  # grey levels of standard deviation, below which a window shows nothing
-STRETCHES = (
-    (1.0, 1.0),
-    (4 / 3, 1.0),
-    (3 / 4, 1.0),
-    (1.0, 4 / 3),
-    (1.0, 3 / 4),
-)  # of the window's width and height
+# Frequencies that nearly all lesions share: a dark blob in the middle
+COMMON = ((0, 0), (0, 2), (2, 0), (2, 2))
+MIN_DEVIATION = 1.0  # standard deviation of grey levels, below which a window shows nothing
+FRAME_BLUR = 0.8  # pixels of the frame: removes what the window's coarser grid cannot show
+STRETCHES = ((1.0, 1.0), (4 / 3, 1.0), (3 / 4, 1.0), (1.0, 4 / 3), (1.0, 3 / 4))  # of width and height
 ANGLES = range(6, 90, 6)  # degrees; quarter turns need no window of their own
 
-Place = tuple[
-    tuple[float, float], float
-]  # a window: how it is stretched, and by how many degrees it is turned
+# A window: how it is stretched, and by how many degrees it is rotated
+Place = tuple[tuple[float, float], float]
 UPRIGHT: tuple[Place, ...] = tuple((stretch, 0.0) for stretch in STRETCHES)
 TURNED: tuple[Place, ...] = tuple(((1.0, 1.0), float(angle)) for angle in ANGLES)
 
 
 @dataclass(frozen=True)
 class HashMatch:
-    """The kept photograph that shows the same picture.
+    """A kept photograph that shows the same image.
 
     Attributes:
-        row: its number among those that were searched.
-        likeness: from `LIMIT` to 1; copies have 0.9 and more, other photographs seldom more than 0.6.
+        row: Its number among those that were searched.
+        likeness: From `LIMIT` to 1. Duplicates have 0.9 and more, other photographs seldom more than 0.6.
     """
 
     row: int
@@ -82,17 +72,17 @@ def hash_images(
     """Hashes photographs by what they show.
 
     Args:
-        images: paths or addresses of n photographs.
-        threads: that work side by side; None for as many as there are processors.
-        progress: watches the photographs go by.
+        images: Paths or addresses of n photographs.
+        threads: How many work side by side; None for as many as there are processors.
+        progress: Shows how many have been hashed.
 
     Returns:
-        uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros: it can be
-        recognised by nothing.
+        uint8 (n, `BYTES`). A photograph that cannot be read, or that shows nothing, has zeros, which match
+        nothing.
     """
     with open_pool(threads) as pool:
-        watched = progress(pool.map(hash_image, images), total=len(images), label="picture hashes")
-        hashes = list(watched)
+        results = pool.map(hash_image, images)
+        hashes = list(progress(results, total=len(images), label="picture hashes"))
     return np.array(hashes, dtype=np.uint8).reshape(-1, BYTES)
 
 
@@ -106,27 +96,32 @@ def find_similar_hashes(
     """Looks for photographs among hashed ones.
 
     Args:
-        images: paths or addresses of n photographs.
+        images: Paths or addresses of n photographs.
         hashes: uint8 (m, `BYTES`) from `hash_images`; rows of zeros match nothing.
-        threads: that work side by side; None for as many as there are processors.
-        progress: watches the photographs go by.
+        threads: How many work side by side; None for as many as there are processors.
+        progress: Shows how many have been searched for.
 
     Returns:
-        For each image the kept photographs that show the same picture, the most like it first; none where it
-        cannot be read.
+        For each image the kept photographs that show the same, the most similar first; none where it cannot
+        be read.
     """
     index = HashIndex(hashes)
     if not index.size:
         return [()] * len(images)
     with open_pool(threads) as pool:
-        watched = progress(
-            pool.map(index.find_image_by_hash, images), total=len(images), label="known pictures"
-        )
-        return list(watched)
+        results = pool.map(index.find_image, images)
+        return list(progress(results, total=len(images), label="known pictures"))
 
 
 def hash_image(image: str) -> np.ndarray:
-    """The hash of one photograph, uint8 (`BYTES`,); see `hash_images`."""
+    """Hashes one photograph by what it shows.
+
+    Args:
+        image: Its path or address.
+
+    Returns:
+        uint8 (`BYTES`,); see `hash_images`.
+    """
     frame = read_frame(image)
     if frame is None:
         return np.zeros(BYTES, np.uint8)
@@ -134,40 +129,54 @@ def hash_image(image: str) -> np.ndarray:
 
 
 def hash_frame(frame: np.ndarray) -> np.ndarray:
-    """The hash of a photograph that `reduce_pixels` gave."""
+    """The hash of a frame of `reduce_pixels`, uint8 (`BYTES`,)."""
     window = cut_window(frame, (1.0, 1.0), 0.0)
-    if window.std() < FLAT:
+    if window.std() < MIN_DEVIATION:
         return np.zeros(BYTES, np.uint8)
     waves = transform_window(window)
     return np.packbits(pick_waves(waves[None])[0] > 0)
 
 
 def read_frame(image: str) -> np.ndarray | None:
-    """A photograph as float32 (`FRAME_SIDE`, `FRAME_SIDE`), None where it cannot be read."""
+    """Reads a photograph as a frame.
+
+    Args:
+        image: Its path or address.
+
+    Returns:
+        float32 (`FRAME_SIDE`, `FRAME_SIDE`), see `reduce_pixels`; None where it cannot be read.
+    """
     try:
-        pixels, _ = view_image(image, MOST_PIXELS)
+        pixels, _ = view_image(image, MAX_PIXELS)
     except ImageError:
         return None
     return reduce_pixels(pixels)
 
 
 def reduce_pixels(pixels: np.ndarray) -> np.ndarray:
-    """uint8 (height, width, 3) RGB as grey levels, squeezed to a square and a little blurred, float32."""
+    """Reduces a photograph to a frame.
+
+    Args:
+        pixels: RGB, uint8 (height, width, 3).
+
+    Returns:
+        Its grey levels, squeezed to a square and slightly blurred, float32 (`FRAME_SIDE`, `FRAME_SIDE`).
+    """
     luma = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)
     square = cv2.resize(luma, (FRAME_SIDE, FRAME_SIDE), interpolation=cv2.INTER_AREA)
-    return cv2.GaussianBlur(
-        square.astype(np.float32), (0, 0), 0.8
-    )  # what the window's coarser grid cannot show
+    return cv2.GaussianBlur(square.astype(np.float32), (0, 0), FRAME_BLUR)
 
 
 def cut_window(frame: np.ndarray, stretch: tuple[float, float], angle: float) -> np.ndarray:
-    """The middle of a frame as float32 (`GRID`, `GRID`): stretched in width and height, and turned by
-    degrees.
+    """The middle of a frame, float32 (`GRID`, `GRID`), stretched in width and height and rotated by degrees.
 
     What lies beyond the edge is filled with its mirror image.
     """
-    step_x, step_y = (WINDOW * part * FRAME_SIDE / GRID for part in stretch)
-    cosine, sine = np.cos(np.radians(angle)), np.sin(np.radians(angle))
+    pixels_per_cell = WINDOW * FRAME_SIDE / GRID
+    step_x = pixels_per_cell * stretch[0]
+    step_y = pixels_per_cell * stretch[1]
+    cosine = np.cos(np.radians(angle))
+    sine = np.sin(np.radians(angle))
     linear = np.array([[step_x * cosine, -step_x * sine], [step_y * sine, step_y * cosine]])
     shift = (FRAME_SIDE - 1) / 2 - linear @ np.full(2, (GRID - 1) / 2)
     matrix = np.column_stack([linear, shift])
@@ -181,9 +190,9 @@ def transform_window(window: np.ndarray) -> np.ndarray:
 
 
 def turn_waves(waves: np.ndarray) -> np.ndarray:
-    """Frequencies (n, k, k) of pictures in all orientations, (8 n, k, k).
+    """Frequencies (n, k, k) of images in all orientations, (8 n, k, k).
 
-    A mirrored or turned picture's waves have other signs and places.
+    The waves of a mirrored or rotated image have other signs and places.
     """
     signs = np.where(np.arange(FREQUENCIES) % 2, -1, 1).astype(np.float32)
     turned = []
@@ -196,7 +205,7 @@ def turn_waves(waves: np.ndarray) -> np.ndarray:
 
 @cache
 def list_waves() -> tuple[np.ndarray, np.ndarray]:
-    """Which frequencies are kept, flat numbers int (`BITS`,), and how strong each is expected to be, float32
+    """Which frequencies are kept, flat numbers, int (`BITS`,), and their expected strength, float32
     (`BITS`,).
     """
     rows, columns = np.indices((FREQUENCIES, FREQUENCIES))
@@ -208,9 +217,7 @@ def list_waves() -> tuple[np.ndarray, np.ndarray]:
 
 
 def pick_waves(waves: np.ndarray) -> np.ndarray:
-    """The kept frequencies of (n, k, k), weighted so that each is about as strong as the others, float32 (n,
-    `BITS`).
-    """
+    """The kept frequencies of (n, k, k), weighted to about equal strength, float32 (n, `BITS`)."""
     chosen, strength = list_waves()
     return waves.reshape(len(waves), -1)[:, chosen] * strength
 
@@ -218,7 +225,7 @@ def pick_waves(waves: np.ndarray) -> np.ndarray:
 def describe_views(frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
     """Queries, float32 (8 places, `BITS`), of a frame: its window in some places, in all orientations.
 
-    Absolute values of a row sum to 1, and none counts for more than the typical one: so its product with
+    Absolute values of a row sum to 1, and none counts for more than the typical one. So its product with
     bits, written as -1 and 1, is a likeness from -1 to 1.
     """
     waves = [transform_window(cut_window(frame, stretch, angle)) for stretch, angle in places]
@@ -229,11 +236,18 @@ def describe_views(frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
 
 
 def find_limit(frame: np.ndarray) -> float:
-    """The likeness from which a photograph shows the same picture as a frame of `reduce_pixels`."""
+    """Gives the likeness from which a photograph shows the same image as a frame.
+
+    Args:
+        frame: Of `reduce_pixels`.
+
+    Returns:
+        `SPOT_LIMIT` for a small dark spot on even skin, else `LIMIT`.
+    """
     window = cut_window(frame, (1.0, 1.0), 0.0)
-    away = window - window.mean()
-    variance = float(np.mean(away**2))
-    kurtosis = float(np.mean(away**4)) / max(variance**2, 1e-9)
+    excess = window - window.mean()
+    variance = float(np.mean(excess**2))
+    kurtosis = float(np.mean(excess**4)) / max(variance**2, 1e-9)
     return SPOT_LIMIT if kurtosis > SPOT_KURTOSIS else LIMIT
 
 
@@ -254,28 +268,30 @@ class HashIndex:
         """How many photographs can be found."""
         return len(self.rows)
 
-    def find_image_by_hash(self, image: str) -> tuple[HashMatch, ...]:
-        """The kept photographs that show the same picture as a file, the most like it first."""
+    def find_image(self, image: str) -> tuple[HashMatch, ...]:
+        """The kept photographs that show the same image as a file, the most similar first."""
         frame = read_frame(image)
-        return () if frame is None else self.find_frame(frame)
+        if frame is None:
+            return ()
+        return self.find_frame(frame)
 
     def find_frame(self, frame: np.ndarray) -> tuple[HashMatch, ...]:
-        """The kept photographs that show the same picture as a frame of `reduce_pixels`, the most like it
+        """The kept photographs that show the same image as a frame of `reduce_pixels`, the most similar
         first.
 
-        Turned freely only where nothing else is found: that is three times the work.
+        The frame is rotated freely only where nothing else is found: that is three times the work.
         """
-        if not self.size or cut_window(frame, (1.0, 1.0), 0.0).std() < FLAT:
+        if not self.size or cut_window(frame, (1.0, 1.0), 0.0).std() < MIN_DEVIATION:
             return ()
         limit = find_limit(frame)
         for places in (UPRIGHT, TURNED):
             likeness = self.compare_frame(frame, places)
             close = np.flatnonzero(likeness >= limit)
-            if len(close):
+            if len(close) > 0:
                 order = close[np.argsort(-likeness[close], kind="stable")]
                 return tuple(HashMatch(int(self.rows[column]), float(likeness[column])) for column in order)
         return ()
 
     def compare_frame(self, frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
-        """How like each photograph of `rows` a frame is where it is most like it, float32 (`size`,)."""
+        """The highest likeness of a frame to each photograph of `rows`, float32 (`size`,)."""
         return (describe_views(frame, places) @ self.signs).max(axis=0)

@@ -1,50 +1,60 @@
-"""Searches for duplicates, made once: each is kept in the cache under the contents of its photographs,
-whatever their names, order or labels.
+"""Searches for duplicates that are made once.
+
+Each is kept in the cache under the contents of its photographs, whatever their names, order or labels.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
 from lentigo.common.hashing import hash_bytes
+from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.user_folders import cache_folder
 from lentigo.duplicates.duplicates import (
-    ENGINE,
     Duplicate,
     Duplicates,
     Transformation,
-    find_duplicates,
     gather_duplicates,
     pair_equal,
     spell_out,
 )
+from lentigo.duplicates.pairing import ENGINE, find_duplicates
 from lentigo.images.problems import Problem
 
 KEPT_SUFFIX = ".json.sealed"
-LOOKED = 32  # kept searches, the newest ones, among which a wider one is looked for
+MAX_WIDER = 32  # kept searches, the newest ones, among which a wider one is looked for
 
 
 def search_duplicates(
     images: Sequence[str], digests: Sequence[str], *, wider: bool = False, progress: Progress = show_nothing
 ) -> Duplicates:
-    """As `find_duplicates`, from the cache where the same search was made before. `digests`: the SHA-256 of
-    each file, "" where it cannot be read.
+    """Finds duplicates, from the cache where the same search was made before.
 
-    Each content is looked at once, in the order of the hashes, so the answer is a function of the contents.
-    With `wider` a kept search among more photographs will do, too: that may have missed a pair that this one
-    would find, or the other way round.
+    Each content is searched once, in the order of the hashes, so the result is a function of the contents.
+
+    Args:
+        images: Paths of the photographs.
+        digests: The SHA-256 of each file, "" where it cannot be read.
+        wider: Whether a kept search among more photographs will do, too. It may have missed a pair that this
+            one would find, or the other way round.
+        progress: Shows how far the search has come.
+
+    Returns:
+        See `find_duplicates`.
     """
     rows = list_rows(digests)
     contents = list(rows)
     found = load_search(contents, wider)
     if found is None:
-        found = find_duplicates([images[rows[digest][0]] for digest in contents], progress=progress)
+        first_files = [images[rows[digest][0]] for digest in contents]
+        found = find_duplicates(first_files, progress=progress)
         keep_search(contents, found)
     return assign_duplicates(found, images, rows)
 
@@ -63,79 +73,75 @@ def list_rows(digests: Sequence[str]) -> dict[str, list[int]]:
 
 
 def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, list[int]]) -> Duplicates:
-    """Duplicates of contents as duplicates of files; the rows of each content are in `rows`, in the order of
-    `found`.
-    """
+    """Duplicates of contents as duplicates of files; `rows` has the rows of each content, in their order."""
     alike = list(rows.values())
-    unread = {
-        image: problem.error
-        for image, problem in zip(found.images, name_problems(found), strict=True)
-        if problem
-    }
-    equal = [
-        duplicate
-        for number, each in enumerate(alike)
-        if number not in found.blank and found.images[number] not in unread
-        for duplicate in pair_equal(each)
-    ]
-    problems = tuple(
-        Problem(images[row], unread[image])
-        for image, each in zip(found.images, alike, strict=True)
-        if image in unread
-        for row in each
-    )
-    spelled = [duplicate for pair in found.pairs for duplicate in spell_out(pair, alike)]
-    return gather_duplicates(
-        images,
-        equal + spelled,
-        problems,
-        tuple(row for number in found.blank for row in alike[number]),
-        found.compared,
-    )
+    pairs: list[Duplicate] = []
+    problems: list[Problem] = []
+    blank: list[int] = []
+    for number, problem in enumerate(name_problems(found)):
+        files = alike[number]
+        if problem is not None:
+            problems += [Problem(images[row], problem.error) for row in files]
+        elif number in found.blank:
+            blank += files
+        else:
+            pairs += pair_equal(files)
+    for duplicate in found.pairs:
+        pairs += spell_out(duplicate, alike)
+    return gather_duplicates(images, pairs, tuple(problems), tuple(blank), found.compared)
 
 
 def name_problems(found: Duplicates) -> list[Problem | None]:
     """For each photograph what is wrong with its file, or None."""
     problems = {problem.image: problem for problem in found.problems}
-    return [problems.get(image) for image in found.images]
+    return list(map(problems.get, found.images))
 
 
 def searches_folder() -> Path:
-    """Where searches are kept."""
+    """Gives the folder where searches are kept."""
     return cache_folder() / "duplicates"
 
 
 def name_search(contents: list[str]) -> str:
     """The file of a search: how many photographs, and a hash of their contents and of the engine's number."""
-    return f"{len(contents)}-{hash_bytes(str(ENGINE).encode(), *(digest.encode() for digest in contents))[:32]}{KEPT_SUFFIX}"
+    encoded = map(str.encode, contents)
+    key = hash_bytes(str(ENGINE).encode(), *encoded)[:32]
+    return f"{len(contents)}-{key}{KEPT_SUFFIX}"
 
 
 def keep_search(contents: list[str], found: Duplicates) -> None:
     """Writes what was found among contents, in their order."""
+    errors = [problem and problem.error for problem in name_problems(found)]
     facts = {
         "engine": ENGINE,
         "contents": contents,
-        "duplicates": [asdict(duplicate) for duplicate in found.pairs],
+        "duplicates": list_fields(found.pairs),
         "blank": found.blank,
         "compared": found.compared,
-        "problems": [problem and problem.error for problem in name_problems(found)],
+        "problems": errors,
     }
     keep_in_cache(searches_folder() / name_search(contents), json.dumps(facts).encode())
 
 
 def load_search(contents: list[str], wider: bool) -> Duplicates | None:
-    """What was found among these contents, images named by them; with `wider` perhaps among more. None where
-    no such search is kept.
+    """What was found among these contents, images named by them; None where no such search is kept.
+
+    With `wider` a search among more contents will do.
     """
-    own = searches_folder() / name_search(contents)
-    for path in [own, *list_wider(len(contents))] if wider else [own]:
-        kept, found = read_search(path)
-        if found is not None and set(contents) <= set(kept):
-            return found if kept == contents else narrow_duplicates(found, contents)
+    paths = [searches_folder() / name_search(contents)]
+    if wider:
+        paths += list_wider(len(contents))
+    for path in paths:
+        found = read_search(path)
+        if found is None or not set(contents) <= set(found.images):
+            continue
+        if list(found.images) == contents:
+            return found
+        return narrow_duplicates(found, contents)
     return None
 
 
-def list_wider(n: int) -> Iterator[Path]:
+def list_wider(n: int) -> list[Path]:
     """Kept searches among more than n photographs, the newest first."""
     found = []
     for path in list_cache(searches_folder(), KEPT_SUFFIX):
@@ -143,61 +149,56 @@ def list_wider(n: int) -> Iterator[Path]:
         if count.isdecimal() and int(count) > n:
             with suppress(OSError):  # another process removes it
                 found.append((path.stat().st_mtime, path))
-    for _, path in sorted(found, reverse=True)[:LOOKED]:
-        yield path
+    newest = sorted(found, reverse=True)[:MAX_WIDER]
+    return [path for _, path in newest]
 
 
-def read_search(path: Path) -> tuple[list[str], Duplicates | None]:
-    """The contents and duplicates of a kept search; one that is torn, foreign or of another engine is
-    removed, to be made again.
+def read_search(path: Path) -> Duplicates | None:
+    """The duplicates of a kept search, images named by their contents; None where there is none.
+
+    One that is torn, foreign or of another engine is removed, to be made again.
     """
     kept = read_from_cache(path)
     if kept is None:
-        return [], None
+        return None
     try:
         facts = json.loads(kept)
         if facts["engine"] != ENGINE or path.name != name_search(facts["contents"]):
             raise ValueError(path)
-        contents = [str(digest) for digest in facts["contents"]]
-        pairs = [
-            Duplicate(
-                **{
-                    **each,
-                    "transformation": Transformation(
-                        **{**each["transformation"], "shift": tuple(each["transformation"]["shift"])}
-                    ),
-                }
-            )
-            for each in facts["duplicates"]
-        ]
-        problems = tuple(
-            Problem(image, error) for image, error in zip(contents, facts["problems"], strict=True) if error
-        )
-        return contents, gather_duplicates(
-            contents, pairs, problems, tuple(facts["blank"]), int(facts["compared"])
-        )
+        return read_kept(facts)
     except (ValueError, KeyError, TypeError, IndexError):
         remove_from_cache(path)
-        return [], None
+        return None
+
+
+def read_kept(facts: dict[str, Any]) -> Duplicates:
+    """The duplicates that `keep_search` wrote."""
+    contents = list(map(str, facts["contents"]))
+    problems = []
+    for digest, error in zip(contents, facts["problems"], strict=True):
+        if error:
+            problems.append(Problem(digest, error))
+    pairs = map(read_duplicate, facts["duplicates"])
+    return gather_duplicates(contents, pairs, tuple(problems), tuple(facts["blank"]), int(facts["compared"]))
+
+
+def read_duplicate(facts: dict[str, Any]) -> Duplicate:
+    """A pair from JSON, where tuples are lists."""
+    transformation = facts["transformation"]
+    shift = tuple(transformation["shift"])
+    return Duplicate(**facts | {"transformation": Transformation(**transformation | {"shift": shift})})
 
 
 def narrow_duplicates(found: Duplicates, contents: list[str]) -> Duplicates:
     """The duplicates among some of the photographs."""
-    places = {image: number for number, image in enumerate(contents)}
-    kept = [
-        duplicate
-        for duplicate in found.pairs
-        if found.images[duplicate.a] in places and found.images[duplicate.b] in places
-    ]
-    pairs = [
-        replace(duplicate, a=places[found.images[duplicate.a]], b=places[found.images[duplicate.b]])
-        for duplicate in kept
-    ]
-    blank = tuple(places[found.images[row]] for row in found.blank if found.images[row] in places)
-    return gather_duplicates(
-        contents,
-        pairs,
-        tuple(problem for problem in found.problems if problem.image in places),
-        blank,
-        found.compared,
-    )
+    new_rows = {image: row for row, image in enumerate(contents)}
+    pairs = []
+    for duplicate in found.pairs:
+        a = new_rows.get(found.images[duplicate.a])
+        b = new_rows.get(found.images[duplicate.b])
+        if a is not None and b is not None:
+            pairs.append(replace(duplicate, a=a, b=b))
+    problems = tuple(problem for problem in found.problems if problem.image in new_rows)
+    blank_images = [found.images[row] for row in found.blank]
+    blank = tuple(new_rows[image] for image in blank_images if image in new_rows)
+    return gather_duplicates(contents, pairs, problems, blank, found.compared)

@@ -1,17 +1,17 @@
-"""What stands beside the metrics of an assessment: how far they can be trusted, where they fail, and what
-they are worth.
+"""The analysis of an assessment: how far its metrics can be trusted, where they fail, and what they are
+worth.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_shortcut_baselines
-from lentigo.common.json_values import replace_nan
+from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
@@ -34,13 +34,19 @@ from lentigo.images.problems import Problem
 from lentigo.images.skin_tone import classify_ita, estimate_ita
 from lentigo.inference.prediction import Predictor
 
-WORST = 6  # mistakes shown of each kind
-MALIGNANT = "malignant"
+MAX_MISTAKES = 6  # shown of each kind
+MIN_PROBABILITY = 1e-9  # nearer to 0 or 1 the log-odds are not computed
 
 
 @dataclass(frozen=True)
 class Mistake:
-    """A confident wrong answer: what the photograph is, and what P(malignant) was said."""
+    """A confident wrong decision.
+
+    Attributes:
+        image: The photograph.
+        truth: Its label.
+        probability: P(malignant) that was predicted.
+    """
 
     image: str
     truth: str
@@ -49,11 +55,22 @@ class Mistake:
 
 @dataclass(frozen=True)
 class Analysis:
-    """What stands beside an assessment. `comparison` is with another RUN on the same photographs, that one
-    first, and `contamination_of_other` says which of them that one has learned from."""
+    """What completes an assessment.
+
+    Attributes:
+        reliability: How true the probabilities are, in bins.
+        decision_curve: What the model is worth; None with one class.
+        risk_coverage: What refusing would buy.
+        subgroups: How the model does on parts of the set.
+        shortcut_baselines: What is reached without the lesion.
+        stress: How predictions change with the photographs.
+        mistakes: The most confident ones.
+        comparison: With another RUN on the same photographs, that one first.
+        contamination_of_other: Which of the photographs that one has learned from.
+    """
 
     reliability: tuple[ReliabilityBin, ...]
-    decision_curve: DecisionCurve | None  # none with one class
+    decision_curve: DecisionCurve | None
     risk_coverage: RiskCoverage
     subgroups: tuple[Subgroup, ...]
     shortcut_baselines: ShortcutBaselines
@@ -68,12 +85,12 @@ class Analysis:
             "reliability": list_reliability(self.reliability),
             "decision_curve": self.decision_curve and self.decision_curve.to_json(),
             "risk_coverage": self.risk_coverage.to_json(),
-            "subgroups": [row.to_json() for row in self.subgroups],
+            "subgroups": list_fields(self.subgroups),
             "shortcut_baselines": self.shortcut_baselines.to_json(),
-            "stress": [replace_nan(asdict(row)) for row in self.stress],
+            "stress": replace_nan(list_fields(self.stress)),
             "comparison": self.comparison and self.comparison.to_json(),
             "contamination_of_other": self.contamination_of_other and self.contamination_of_other.to_json(),
-            "mistakes": [asdict(mistake) for mistake in self.mistakes],
+            "mistakes": list_fields(self.mistakes),
         }
 
 
@@ -85,60 +102,79 @@ def analyse(
     against: Predictor | None = None,
     progress: Progress = show_nothing,
 ) -> Analysis:
-    """Looks closer at an assessment of a predictor. `stress` answers all photographs again after each of some
-    twenty changes; `against` is another RUN to compare with, whose look at the set is counted too."""
+    """Analyses an assessment: how far its metrics can be trusted, where they fail, and what they are worth.
+
+    Args:
+        predictor: The model that was assessed.
+        assessment: Of it.
+        stress: Whether all photographs are predicted again after each of some twenty changes.
+        against: Another model to compare with; its evaluation of the set is counted, too.
+        progress: Shows how many photographs have been predicted.
+
+    Returns:
+        Curves, subgroups, baselines, mistakes and what was asked for.
+
+    Raises:
+        ModelError: The other model gives no prediction for a photograph.
+    """
     dataset = assessment.dataset
-    contamination = assessment.contamination or find_contamination(
-        predictor.bundle, dataset, by_content=False
-    )
-    truth, probability = dataset.malignant, assessment.table["probability"].to_numpy()
-    decided = probability >= assessment.threshold
-    table = add_skin_tone(assessment.table)
-    stresses = (
-        stress_model(
-            predictor.predict_probabilities, dataset, threshold=assessment.threshold, progress=progress
+    threshold = assessment.threshold
+    truth = dataset.malignant
+    probability = assessment.table["probability"].to_numpy()
+    decided = probability >= threshold
+    decision_curve = None
+    if 0 < truth.sum() < len(truth):
+        decision_curve = trace_net_benefit(truth, probability)
+    distance_to_threshold = np.abs(logit(probability) - logit(threshold))
+    stresses: tuple[Stress, ...] = ()
+    if stress:
+        stresses = stress_model(predictor.predict_probabilities, dataset, threshold=threshold, progress=progress)
+    comparison = None
+    contamination_of_other = None
+    if against is not None:
+        comparison = compare_with(against, predictor, assessment, progress)
+        contamination_of_other = find_contamination(
+            against.bundle, dataset, by_content=is_by_content(assessment), progress=progress
         )
-        if stress
-        else ()
-    )
+    table = add_skin_tone(assessment.table)
     return Analysis(
         reliability=tabulate_reliability(truth, probability, dataset.groups),
-        decision_curve=trace_net_benefit(truth, probability) if 0 < truth.sum() < len(truth) else None,
-        risk_coverage=trace_risk(decided == truth, np.abs(logit(probability) - logit(assessment.threshold))),
-        subgroups=tabulate_subgroups(table, truth, probability, assessment.threshold, dataset.groups),
+        decision_curve=decision_curve,
+        risk_coverage=trace_risk(decided == truth, distance_to_threshold),
+        subgroups=tabulate_subgroups(table, truth, probability, threshold, dataset.groups),
         shortcut_baselines=measure_shortcut_baselines(dataset, progress=progress),
         stress=stresses,
         mistakes=find_mistakes(assessment.table, truth, probability, decided),
-        comparison=against and compare_with(against, predictor, assessment, progress),
-        contamination_of_other=against
-        and find_contamination(against.bundle, dataset, by_content=contamination.looked, progress=progress),
+        comparison=comparison,
+        contamination_of_other=contamination_of_other,
     )
+
+
+def is_by_content(assessment: Assessment) -> bool:
+    """Whether images were compared in an assessment, and not files alone."""
+    return assessment.contamination is not None and assessment.contamination.by_content
 
 
 def compare_with(
     other: Predictor, predictor: Predictor, assessment: Assessment, progress: Progress
 ) -> Comparison:
-    """The other RUN first, then the assessed one, on the photographs that were assessed."""
+    """Compares another model, first, with the assessed one, on the photographs that were assessed."""
     dataset = assessment.dataset
-    answers = list(
-        progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name)
-    )
-    for answer in answers:
-        if isinstance(answer, Problem):
+    results = progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name)
+    probabilities = []
+    for result in results:
+        if isinstance(result, Problem):
             raise ModelError(
-                f"{other.bundle.folder}: gives no answer for {answer.image} ({answer.error}); expected "
-                "answers for all photographs that are compared"
+                f"{other.bundle.folder}: gives no prediction for {result.image} ({result.error}); expected "
+                "predictions for all photographs that are compared"
             )
-    looked = assessment.contamination is None or assessment.contamination.looked
-    record_evaluation(dataset, assessment.split, other.bundle.name, by_content=looked)
-    first, second = (
-        np.array([answer.probability for answer in answers]),
-        assessment.table["probability"].to_numpy(),
-    )
+        probabilities.append(result.probability)
+    by_content = assessment.contamination is None or is_by_content(assessment)
+    record_evaluation(dataset, assessment.split, other.bundle.name, by_content=by_content)
     return compare_models(
         dataset.malignant,
-        first,
-        second,
+        np.array(probabilities),
+        assessment.table["probability"].to_numpy(),
         names=(other.name, predictor.name),
         thresholds=(other.threshold, predictor.threshold),
         groups=dataset.groups,
@@ -146,8 +182,15 @@ def compare_with(
 
 
 def logit(probability: np.ndarray | float) -> Any:
-    """The log-odds, finite at 0 and 1."""
-    clipped = np.clip(probability, 1e-9, 1 - 1e-9)
+    """Gives log-odds, finite at 0 and 1.
+
+    Args:
+        probability: 0 to 1.
+
+    Returns:
+        The natural logarithm of the odds.
+    """
+    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     return np.log(clipped / (1 - clipped))
 
 
@@ -155,20 +198,28 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `skin_tone` by the angle of the skin around the lesion, where it has none."""
     if "skin_tone" in table:
         return table
-    tones = [
-        classify_ita(estimate_ita(image.pixels)) if isinstance(image, DecodedImage) else None
-        for image in stream_images(table["image"])
-    ]
+    tones = []
+    for image in stream_images(table["image"]):
+        tone = None
+        if isinstance(image, DecodedImage):
+            tone = classify_ita(estimate_ita(image.pixels))
+        tones.append(tone)
     return table.assign(skin_tone=tones)
 
 
 def find_mistakes(
     table: pd.DataFrame, truth: np.ndarray, probability: np.ndarray, decided: np.ndarray
 ) -> tuple[Mistake, ...]:
-    """The most confident wrong answers of each kind: malignant called benign first, then benign called
+    """The most confident mistakes of each kind: malignant called benign first, then benign called
     malignant.
     """
-    images, labels = table["image"].to_numpy(), table["label"].to_numpy()
-    missed = [n for n in np.argsort(probability) if truth[n] and not decided[n]][:WORST]
-    alarms = [n for n in np.argsort(-probability) if not truth[n] and decided[n]][:WORST]
-    return tuple(Mistake(str(images[n]), str(labels[n]), float(probability[n])) for n in (*missed, *alarms))
+    ascending = np.argsort(probability)
+    descending = np.argsort(-probability)
+    missed = [row for row in ascending if truth[row] and not decided[row]]
+    alarms = [row for row in descending if not truth[row] and decided[row]]
+    images = table["image"].to_numpy()
+    labels = table["label"].to_numpy()
+    mistakes = []
+    for row in (*missed[:MAX_MISTAKES], *alarms[:MAX_MISTAKES]):
+        mistakes.append(Mistake(str(images[row]), str(labels[row]), float(probability[row])))
+    return tuple(mistakes)

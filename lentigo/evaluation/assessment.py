@@ -10,37 +10,57 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import confusion_matrix
 
-from lentigo.common.json_values import replace_nan
+from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, name_split, select_split
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
-from lentigo.evaluation.contamination import Contamination, find_contamination
-from lentigo.evaluation.duplicate_images import TrainingDuplicate, count_known, search_training_duplicates
+from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
-from lentigo.evaluation.scores.decisions import Decisions, Refusals, measure_decisions, measure_refusals
+from lentigo.evaluation.scores.decisions import Decisions, Refusals, count_refusals, measure_decisions
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnoses
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
-from lentigo.evaluation.scores.subgroups import FEWEST
-from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
-from lentigo.inference.results import Prediction
+from lentigo.evaluation.scores.subgroups import MIN_IMAGES
+from lentigo.images.problems import Problem, separate_problems
+from lentigo.inference.prediction import Prediction, Predictor
 
 
 @dataclass(frozen=True)
 class Assessment:
-    """How a model did on a set. `table` has a row for each photograph of `dataset`: image, label,
-    probability, decision.
+    """How a model did on a set.
+
+    Attributes:
+        n: Photographs that were answered or refused.
+        n_malignant: How many of them are malignant.
+        metrics: Point values.
+        threshold: From which P(malignant) is called malignant.
+        threshold_rule: The rule that it was chosen by.
+        ci: The 95 % interval of each metric.
+        confusion: Counts; rows are the truth, columns the decision, in the order benign, malignant.
+        split: The split of the data set.
+        model: The name of the model.
+        data_fingerprint: A hash of contents and labels.
+        times_test_opened: How often a photograph of the set was evaluated at most, this time included.
+        table: A row for each photograph of `dataset`: image, label, probability, decision.
+        dataset: The photographs.
+        problems: Photographs that cannot be read.
+        decisions: At several operating points; the one in use comes first.
+        refusals: How many photographs were refused, and what that buys.
+        recalibration: Calibration slope and intercept.
+        leaks: In the split that the model was trained on, as its card has them.
+        exposure: How often the photographs were evaluated before; None where it was not counted.
+        contamination: Which photographs the model has learned from; None of its own validation.
+        diagnoses: How well diagnoses are told apart; None where the model or the data set has none.
     """
 
     n: int
     n_malignant: int
     metrics: Metrics
     threshold: float
-    threshold_rule: str  # the one in use
+    threshold_rule: str
     ci: dict[str, tuple[float, float]]
-    confusion: list[list[int]]  # rows truth, columns decision, in the order benign, malignant
+    confusion: list[list[int]]
     split: str
     model: str
     data_fingerprint: str
@@ -48,74 +68,55 @@ class Assessment:
     table: pd.DataFrame
     dataset: Dataset
     problems: tuple[Problem, ...]
-    decisions: tuple[Decisions, ...]  # at several operating points; the one in use comes first
+    decisions: tuple[Decisions, ...]
     refusals: Refusals
     recalibration: Recalibration
-    leaks: dict[str, Any] | None = None  # in the split that the model was trained on, as its card has them
-    # Of photographs of the training, whatever the file; None where nobody looked
-    training_duplicates: tuple[TrainingDuplicate, ...] | None = None
-    # How often the photographs were evaluated before; None where it was not counted
+    leaks: dict[str, Any] | None = None
     exposure: Exposure | None = None
-    # Which photographs the model has learned from; None of its own validation
     contamination: Contamination | None = None
-    # How well diagnoses are told apart; None where the model or the data set has none
     diagnoses: DiagnosisScores | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
         """What keeps the numbers from being read as usual, in sentences."""
-        missing = CLASSES[0] if self.n_malignant else CLASSES[1]
-        return tuple(
-            filter(
-                None,
-                (
-                    f"only {self.n} photographs: intervals from fewer than {FEWEST} say little"
-                    if self.n < FEWEST
-                    else "",
-                    f"no {missing} photograph: what compares the classes does not exist (null)"
-                    if self.n_malignant in (0, self.n)
-                    else "",
-                ),
-            )
-        )
-
-    def describe_contamination(self) -> dict[str, Any] | None:
-        """What is known of the contamination; `duplicates` are those of training photographs, None where
-        nobody looked.
-        """
-        if self.contamination is None:
-            return None
-        duplicates = None
-        if self.training_duplicates is not None:
-            duplicates = [asdict(duplicate) for duplicate in self.training_duplicates]
-        return {**self.contamination.to_json(), "duplicates": duplicates}
+        notes = []
+        if self.n < MIN_IMAGES:
+            notes.append(f"only {self.n} photographs: intervals from fewer than {MIN_IMAGES} say little")
+        if self.n_malignant in (0, self.n):
+            missing = CLASSES[0] if self.n_malignant else CLASSES[1]
+            notes.append(f"no {missing} photograph: what compares the classes does not exist (null)")
+        return tuple(notes)
 
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
         fit = self.recalibration
-        ends = self.ci | {"calibration_slope": fit.slope_ci, "calibration_intercept": fit.intercept_ci}
+        intervals = {
+            **self.ci,
+            "calibration_slope": fit.slope_ci,
+            "calibration_intercept": fit.intercept_ci,
+        }
         return {
             "n": self.n,
             "n_malignant": self.n_malignant,
-            **{name: replace_nan(value) for name, value in asdict(self.metrics).items()},
+            **replace_nan(asdict(self.metrics)),
             "calibration_slope": replace_nan(fit.slope),
             "calibration_intercept": replace_nan(fit.intercept),
             "threshold": self.threshold,
             "threshold_rule": self.threshold_rule,
-            "ci": {name: [replace_nan(low), replace_nan(high)] for name, (low, high) in ends.items()},
+            "ci": replace_nan(intervals),
             "confusion": self.confusion,
             "split": self.split,
             "model": self.model,
             "data_fingerprint": self.data_fingerprint,
             "times_test_opened": self.times_test_opened,
-            "operating_points": [decisions.to_json() for decisions in self.decisions],
+            "operating_points": list_fields(self.decisions),
             "refusals": self.refusals.to_json(),
             "notes": list(self.notes),
             "diagnoses": self.diagnoses and self.diagnoses.to_json(),
             "leaks": self.leaks,
             "evaluated_before": self.exposure and self.exposure.to_json(),
-            "contamination": self.describe_contamination(),
-            "problems": [asdict(problem) for problem in self.problems],
+            "contamination": self.contamination and self.contamination.to_json(),
+            "problems": list_fields(self.problems),
         }
 
 
@@ -127,51 +128,81 @@ def evaluate(
     duplicates: bool = True,
     progress: Progress = show_nothing,
 ) -> Assessment:
-    """Measures a RUN on one split of a data set, with 95 % intervals by groups. A `Predictor` may stand for
-    the RUN, to have it asked otherwise than by default. `duplicates` looks for photographs that show the same
-    picture: they share a group, and those that show one of the training are listed; without it those of the
-    training are known by their files alone.
+    """Measures a RUN on one split of a data set, with 95 % intervals by groups.
 
-    Each call opens the set once, and the ledger counts it. Raises `ModelError` and `DataError`; photographs
-    that cannot be read are left out and listed.
+    Each call evaluates the set once, and the ledger counts it. Photographs that cannot be read are left out
+    and listed.
+
+    Args:
+        model: A RUN, or a `Predictor`, which predicts otherwise than by default.
+        data: A folder, a table or a data set, with labels.
+        split: The split to evaluate.
+        duplicates: Whether duplicates are searched. They share a group then, and those of the photographs of
+            the training are listed; without it these are recognised by their files alone.
+        progress: Shows how many photographs have been predicted.
+
+    Returns:
+        The metrics, their intervals, and what is known of the photographs.
+
+    Raises:
+        ModelError: The RUN cannot be used.
+        DataError: The data set cannot be used, or no photograph can be read.
+        SpaceError: The ledger cannot be written.
     """
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
+    bundle = predictor.bundle
     dataset = data if isinstance(data, Dataset) else load_dataset(data)
     chosen = select_split(dataset, split)
     split = name_split(dataset, split)
-    answers = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
-    readable = np.array([isinstance(answer, Prediction) for answer in answers])
-    if not readable.any():
+    results = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
+    predictions, problems, readable = separate_problems(results)
+    if not predictions:
         raise DataError(
-            f"{dataset.name}: none of its {len(answers)} photographs can be read ({answers[0].error})"
+            f"{dataset.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
         )
-    predictions = [answer for answer in answers if isinstance(answer, Prediction)]
-    problems = dataset.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
-    kept = chosen.take(readable)
-    exposure = record_evaluation(kept, split, predictor.bundle.name, by_content=duplicates, progress=progress)
-    kept, found = search_training_duplicates(predictor.bundle, kept, progress) if duplicates else (kept, None)
-    searched = count_known(predictor.bundle) if duplicates else 0
-    contamination = find_contamination(
-        predictor.bundle, kept, by_content=duplicates, searched=searched, progress=progress
-    )
-    answer = assess(predictor, kept, predictions, split)
+    kept = chosen.take(np.array(readable))
+    exposure = record_evaluation(kept, split, bundle.name, by_content=duplicates, progress=progress)
+    if duplicates:
+        kept, contamination = search_contamination(bundle, kept, progress)
+    else:
+        contamination = find_contamination(bundle, kept, by_content=False, progress=progress)
     return replace(
-        answer,
+        assess(predictor, kept, predictions, split),
         times_test_opened=exposure.times,
         exposure=exposure,
-        problems=problems,
-        training_duplicates=found,
+        problems=(*dataset.problems, *problems),
         contamination=contamination,
     )
 
 
 def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str) -> Assessment:
-    """The metrics of a predictor's answers for the photographs of a data set, in its order."""
-    truth, threshold, groups = dataset.malignant, predictor.threshold, dataset.groups
+    """Measures predictions that were made before; counts them nowhere.
+
+    Args:
+        predictor: That made them.
+        dataset: The photographs, with labels.
+        predictions: One for each photograph, in its order.
+        split: The name of the split.
+
+    Returns:
+        The metrics and their intervals.
+    """
+    truth = dataset.malignant
+    groups = dataset.groups
+    threshold = predictor.threshold
     probability = np.array([prediction.probability for prediction in predictions])
-    labels, known_to_model = [p.label for p in predictions], [p.in_distribution for p in predictions]
+    labels = [prediction.label for prediction in predictions]
+    in_distribution = [prediction.in_distribution for prediction in predictions]
     answered = np.array(labels) != "uncertain"
+    decisions = []
+    for rule, point in predictor.list_thresholds().items():
+        decisions.append(measure_decisions(rule, point, truth, probability, groups))
+    answered_decisions = None
+    if answered.any():
+        answered_decisions = measure_decisions(
+            "answered", threshold, truth[answered], probability[answered], groups[answered]
+        )
     return Assessment(
         n=len(truth),
         n_malignant=int(truth.sum()),
@@ -187,13 +218,8 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         table=dataset.table.assign(probability=probability, decision=labels),
         dataset=dataset,
         problems=(),
-        decisions=tuple(
-            measure_decisions(rule, point, truth, probability, groups)
-            for rule, point in predictor.list_thresholds().items()
-        ),
-        refusals=measure_refusals(
-            labels, known_to_model, predictor.alpha, threshold, truth, probability, groups
-        ),
+        decisions=tuple(decisions),
+        refusals=count_refusals(labels, in_distribution, predictor.alpha, answered_decisions),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
         diagnoses=assess_diagnoses(dataset, predictions),

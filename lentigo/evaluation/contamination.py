@@ -1,27 +1,40 @@
-"""Contamination: which photographs of an evaluation a RUN has learned from, whatever their files, and of how
-many that cannot be known.
+"""Contamination: which photographs of an evaluation a RUN has learned from, and of how many that is not
+known.
+
+They are recognised by their files, by perceptual hashes of what they show, and, where the photographs of the
+training still are where they were, by a full search for duplicates, which also finds crops and other
+photographs of a lesion.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from lentigo.common.file_names import resolve_name
+from lentigo.common.hashing import hash_readable
+from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
-from lentigo.models.bundle import Bundle
+from lentigo.datasets.manifests import Dataset
+from lentigo.duplicates.duplicates import Duplicates
+from lentigo.duplicates.searches import search_duplicates
+from lentigo.models.bundle import SPLITS, Bundle
 from lentigo.models.training_record import read_training_record
+from lentigo.splits.leaks import join_duplicates
 
 
 @dataclass(frozen=True)
-class KnownImage:
+class ContaminatedImage:
     """A photograph of an evaluation that took part in the training.
 
     Attributes:
-        image: its path.
-        split: "train" or "validation", where it stood in the training.
-        how: "file" for the very file, "picture" where it shows the same picture in another one.
-        likeness: of the pictures, 0 to 1.
+        image: Its path.
+        split: "train" or "validation", its split in the training.
+        how: "file" for the very file, "picture" where another file shows the same image.
+        likeness: Of the images, 0 to 1.
     """
 
     image: str
@@ -31,41 +44,60 @@ class KnownImage:
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
-        return {
-            "image": self.image,
-            "split": self.split,
-            "how": self.how,
-            "likeness": round(self.likeness, 3),
-        }
+        return asdict(self) | {"likeness": round(self.likeness, 3)}
+
+
+@dataclass(frozen=True)
+class TrainingDuplicate:
+    """A photograph of an evaluation that is a duplicate of one of the training.
+
+    Attributes:
+        image: Its path.
+        training_image: The path of the other.
+        kind: One of `lentigo.duplicates.duplicates.KINDS`.
+    """
+
+    image: str
+    training_image: str
+    kind: str
 
 
 @dataclass(frozen=True)
 class Contamination:
-    """What of a set a RUN knows.
+    """What a RUN knows of a set.
 
     Attributes:
-        model: the name of the RUN.
-        n: photographs of the set.
-        learned_from: photographs that the RUN, and every RUN that it started from, was trained or validated
+        model: The name of the RUN.
+        n: Photographs of the set.
+        learned_from: Photographs that the RUN, and every RUN that it started from, was trained or validated
             on.
-        not_known: how many of them cannot be recognised in another file, since what they show was not kept.
-        images: the photographs of the set that are among them.
-        looked: whether pictures were compared, and not files alone.
-        searched: how many photographs of the training were compared in full, which also finds crops and other
-            views of a lesion: those whose files lie where the RUN says.
+        not_known: How many of them cannot be recognised in another file, since no hash of them was kept.
+        images: The photographs of the set that are among them.
+        by_content: Whether images were compared, and not files alone.
+        searched: How many photographs of the training were compared in full: those whose files are where the
+            RUN says.
+        duplicates: What that search found; None where it was not made.
     """
 
     model: str
     n: int
     learned_from: int
     not_known: int
-    images: tuple[KnownImage, ...]
-    looked: bool
+    images: tuple[ContaminatedImage, ...]
+    by_content: bool
     searched: int = 0
+    duplicates: tuple[TrainingDuplicate, ...] | None = None
 
     def count(self, how: str) -> int:
-        """How many photographs of the set are known in one way, "file" or "picture"."""
-        return sum(known.how == how for known in self.images)
+        """Counts the photographs of the set that were recognised in one way.
+
+        Args:
+            how: "file" or "picture".
+
+        Returns:
+            How many.
+        """
+        return sum(image.how == how for image in self.images)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -84,7 +116,7 @@ class Contamination:
                 f"not known: what {self.model} has learned from is not listed in it, so photographs of its "
                 "training may be among these"
             )
-        elif not self.looked:
+        elif not self.by_content:
             notes.append(
                 f"not known: photographs of the training of {self.model} were looked for by their files "
                 "alone, not by what they show"
@@ -92,28 +124,33 @@ class Contamination:
         elif self.not_known:
             notes.append(
                 f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that "
-                f"{self.model} has learned from: "
-                f"copies of them in other files are not recognised, and may be among these"
+                f"{self.model} has learned from: copies of them in other files are not recognised, and may "
+                "be "
+                "among these"
             )
-        if self.looked and self.searched < self.learned_from:
+        if self.by_content and self.searched < self.learned_from:
             notes.append(
                 "crops of training photographs, and other photographs of their lesions, were looked for "
-                f"with {self.searched:,} of the "
-                f"{self.learned_from:,}: the files of the others are not where they were"
+                f"with {self.searched:,} of the {self.learned_from:,}: the files of the others are not where "
+                "they were"
             )
         return tuple(notes)
 
     def to_json(self) -> dict[str, Any]:
-        """Counts, and the photographs that were found; `by_picture` is null where nobody looked."""
+        """Counts, and the photographs that were found; null for what was not searched."""
+        duplicates = None
+        if self.duplicates is not None:
+            duplicates = list_fields(self.duplicates)
         return {
             "model": self.model,
             "learned_from": self.learned_from,
-            "not_known": self.not_known if self.looked else self.learned_from,
+            "not_known": self.not_known if self.by_content else self.learned_from,
             "by_file": self.count("file"),
-            "by_picture": self.count("picture") if self.looked else None,
+            "by_picture": self.count("picture") if self.by_content else None,
             "searched_in_full": self.searched,
-            "images": [known.to_json() for known in self.images],
+            "images": list_fields(self.images),
             "notes": list(self.notes),
+            "duplicates": duplicates,
         }
 
 
@@ -124,29 +161,119 @@ def find_contamination(
     part: str = "classifier",
     by_content: bool = True,
     searched: int = 0,
+    duplicates: tuple[TrainingDuplicate, ...] | None = None,
     progress: Progress = show_nothing,
 ) -> Contamination:
-    """Looks for photographs that a RUN, or one that it started from, was trained or validated on.
+    """Finds photographs that a RUN, or one that it started from, was trained or validated on.
 
     Args:
-        bundle: the RUN.
-        dataset: the photographs of an evaluation.
-        part: of the RUN, "classifier" or "decoder".
-        pictures: whether what they show is compared, too, so that other files are recognised.
-        searched: how many photographs of the training were compared in full before.
-        progress: watches the photographs go by.
+        bundle: The RUN.
+        dataset: The photographs of an evaluation.
+        part: Of the RUN, "classifier" or "decoder".
+        by_content: Whether images are compared, too, so that other files are recognised.
+        searched: How many photographs of the training were compared in full before.
+        duplicates: What that search found.
+        progress: Shows how many photographs have been compared.
 
     Returns:
         What was found, and for how many that cannot be known.
     """
     images = dataset.table["image"].tolist()
-    learned = read_training_record(bundle).of_part(part)
-    known = learned.recognise(images, dataset.digests, part=part, by_content=by_content, progress=progress)
-    found = tuple(
-        KnownImage(str(image), each.split, each.how, each.likeness)
-        for image, each in zip(images, known, strict=True)
-        if each is not None
+    record = read_training_record(bundle).of_part(part)
+    recognised = record.recognise(
+        images, dataset.digests, part=part, by_content=by_content, progress=progress
     )
+    found = []
+    for image, match in zip(images, recognised, strict=True):
+        if match is not None:
+            found.append(ContaminatedImage(str(image), match.split, match.how, match.likeness))
     return Contamination(
-        bundle.name, len(dataset), learned.total, learned.not_known, found, by_content, searched
+        model=bundle.name,
+        n=len(dataset),
+        learned_from=record.total,
+        not_known=record.not_known,
+        images=tuple(found),
+        by_content=by_content,
+        searched=searched,
+        duplicates=duplicates,
     )
+
+
+def search_contamination(
+    bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing
+) -> tuple[Dataset, Contamination]:
+    """Finds contamination as `find_contamination` does, and by a full search for duplicates, too.
+
+    Args:
+        bundle: The RUN.
+        dataset: The photographs of an evaluation.
+        progress: Shows how far the search has come.
+
+    Returns:
+        The data set with its own duplicates in one group, and the contamination.
+    """
+    grouped, duplicates = search_training_duplicates(bundle, dataset, progress)
+    contamination = find_contamination(
+        bundle,
+        grouped,
+        searched=len(list_training_images(bundle)),
+        duplicates=duplicates,
+        progress=progress,
+    )
+    return grouped, contamination
+
+
+def search_training_duplicates(
+    bundle: Bundle, dataset: Dataset, progress: Progress = show_nothing
+) -> tuple[Dataset, tuple[TrainingDuplicate, ...]]:
+    """Searches the duplicates of an evaluation's photographs, among themselves and in the training.
+
+    One search serves both. Where the training made it, among these photographs or more, it is not made again.
+
+    Args:
+        bundle: The RUN. Its photographs must still be where `splits.csv` names them.
+        dataset: The photographs of an evaluation.
+        progress: Shows how far the search has come.
+
+    Returns:
+        The data set with its own duplicates in one group, and its duplicates of training or validation
+        photographs.
+    """
+    images = dataset.table["image"].tolist()
+    training_images = list_training_images(bundle, without=images)
+    digests = [*dataset.digests, *map(hash_readable, training_images)]
+    duplicates = search_duplicates([*images, *training_images], digests, wider=True, progress=progress)
+    n = len(dataset)
+    of_training = [row >= n for row in range(len(digests))]
+    found = []
+    for pair in duplicates.across(of_training):
+        here = min(pair.a, pair.b)
+        there = max(pair.a, pair.b)
+        found.append(TrainingDuplicate(duplicates.images[here], duplicates.images[there], pair.kind))
+    return group_duplicates(dataset, duplicates, digests), tuple(found)
+
+
+def group_duplicates(dataset: Dataset, duplicates: Duplicates, digests: list[str]) -> Dataset:
+    """The data set with duplicates in one group; `duplicates` and `digests` are of its photographs and
+    others.
+
+    Two photographs that are duplicates of the same other one are in one group, too.
+    """
+    given = [None] * len(dataset)
+    if "duplicate_group" in dataset.table:
+        given = dataset.table["duplicate_group"].tolist()
+    groups = given + [None] * (len(digests) - len(dataset))
+    table = pd.DataFrame({"image": duplicates.images, "duplicate_group": groups}, dtype=object)
+    everything = Dataset(dataset.name, table).know_digests(digests)
+    joined = join_duplicates(everything, duplicates).table["duplicate_group"]
+    return dataset.assign(duplicate_group=joined[: len(dataset)].to_numpy())
+
+
+def list_training_images(bundle: Bundle, without: list[str] | None = None) -> list[str]:
+    """The training and validation photographs of a RUN that are where they were, and not among others."""
+    path = bundle.folder / SPLITS
+    if not path.is_file():
+        return []
+    listed = pd.read_csv(path, dtype=str).get("image", ())
+    excluded = {resolve_name(image) for image in without or ()}
+    return [image for image in listed if Path(image).is_file() and resolve_name(image) not in excluded]

@@ -16,7 +16,17 @@ MASK_SCORES = (("val_dice", "Dice"), ("val_jaccard", "Jaccard"))
 
 
 def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
-    """The ROC curve with the operating point."""
+    """Draws the ROC curve with the operating point.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: Of the operating point.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
     x, y, _ = roc_curve(malignant, probability)
@@ -36,7 +46,16 @@ def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, p
 
 
 def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: Path) -> Path:
-    """Precision against recall with the prevalence as floor."""
+    """Draws precision against recall, and the prevalence, which chance reaches.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
     precision, recall, _ = precision_recall_curve(malignant, probability)
@@ -55,21 +74,25 @@ def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: 
 
 
 def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Path) -> Path:
-    """Counts, rows are the truth."""
+    """Draws a confusion matrix.
+
+    Args:
+        confusion: Counts; rows are the truth, columns the decision.
+        names: Of the classes.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
     figure = new_figure(4.2, 3.8)
     axes = figure.subplots()
     counts = np.array(confusion)
     axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
     for row, column in np.ndindex(counts.shape):
-        shade = counts[row, column] / max(counts[row].sum(), 1)
-        axes.text(
-            column,
-            row,
-            f"{counts[row, column]}\n{shade:.0%}",
-            ha="center",
-            va="center",
-            color="white" if shade > 0.5 else "black",
-        )
+        share = counts[row, column] / max(counts[row].sum(), 1)
+        colour = "white" if share > 0.5 else "black"  # on a dark or a bright cell
+        words = f"{counts[row, column]}\n{share:.0%}"
+        axes.text(column, row, words, ha="center", va="center", color=colour)
     axes.set_xticks(range(len(names)), names)
     axes.set_yticks(range(len(names)), names)
     tidy_axes(axes, "Confusion", "model", "truth")
@@ -78,7 +101,17 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
 
 
 def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
-    """Histograms of P(malignant) by truth."""
+    """Draws histograms of P(malignant) by truth.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: Of the operating point.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
     bins = np.linspace(0, 1, 26)
@@ -91,15 +124,25 @@ def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold
 
 
 def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
-    """The share that is malignant against the mean probability of each bin, with 95 % intervals."""
+    """Draws the share that is malignant against the mean probability of each bin, with 95 % intervals.
+
+    Args:
+        bins: Of `tabulate_reliability`.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
-    mean, observed, low, high = (
-        np.array([getattr(row, name) for row in bins]) for name in ("probability", "observed", "low", "high")
-    )
-    error = np.average(np.abs(mean - observed), weights=[row.n for row in bins])
+    table = pd.DataFrame(bins)
+    mean = table["probability"].to_numpy()
+    observed = table["observed"].to_numpy()
+    low = table["low"].to_numpy()
+    high = table["high"].to_numpy()
+    error = np.average(np.abs(mean - observed), weights=table["n"])
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as it should be")
-    reach = np.maximum([observed - low, high - observed], 0)  # rounding
+    reach = np.maximum([observed - low, high - observed], 0)  # below 0 by rounding alone
     axes.errorbar(
         mean,
         observed,
@@ -119,15 +162,23 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
 
 
 def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | None = None) -> Path:
-    """Net benefit of the model, of treating all and of treating none, up to ten times the prevalence."""
+    """Draws the net benefit of the model, of treating all and of treating none.
+
+    Args:
+        curve: Of `trace_net_benefit`.
+        path: Of the figure.
+        threshold: Of the operating point, or None.
+
+    Returns:
+        The path.
+    """
     figure = new_figure()
     axes = figure.subplots()
     axes.axhline(0, color=GREY, linewidth=1.5, label="treat none")
     axes.plot(curve.thresholds, curve.treat_all, color=BENIGN, linestyle="--", label="treat all")
     axes.plot(curve.thresholds, curve.model, color=MALIGNANT, linewidth=2, label="model")
-    last = min(
-        0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05)
-    )  # beyond, a few photographs decide
+    # Beyond ten times the prevalence a few photographs decide
+    last = min(0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05))
     if threshold is not None:
         axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label=f"threshold {threshold:.2g}")
     axes.set(xlim=(0, last), ylim=(-0.15 * curve.prevalence - 1e-3, 1.08 * curve.prevalence + 1e-3))
@@ -187,8 +238,15 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
 def draw_history(
     history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES
 ) -> Path:
-    """Loss and validation scores by epoch; `history` is the table of history.csv, `scores` names two of its
-    columns in words.
+    """Draws loss and validation scores by epoch.
+
+    Args:
+        history: The table of history.csv.
+        path: Of the figure.
+        scores: Two of its columns, and their names in words.
+
+    Returns:
+        The path.
     """
     figure = new_figure(9.0, 3.8)
     left, right = figure.subplots(1, 2)
@@ -197,9 +255,11 @@ def draw_history(
     left.plot(epochs, history["val_loss"], color=ACCENT, label="validation")
     for (column, word), colour in zip(scores, (BENIGN, MALIGNANT), strict=True):
         right.plot(epochs, history[column], color=colour, label=word)
+    stages = history["stage"].to_numpy()
+    last_of_stage = np.flatnonzero(stages[1:] != stages[:-1])
     for axes, title, name in ((left, "Loss", "loss"), (right, "Validation", "score")):
-        for start in np.flatnonzero(history["stage"].to_numpy()[1:] != history["stage"].to_numpy()[:-1]):
-            axes.axvline(start + 1.5, color=GREY, linestyle="--", linewidth=1)
+        for row in last_of_stage:
+            axes.axvline(row + 1.5, color=GREY, linestyle="--", linewidth=1)
         tidy_axes(axes, title, "epoch", name)
         axes.legend(frameon=False)
     return save_figure(figure, path)

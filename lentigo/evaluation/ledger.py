@@ -1,5 +1,4 @@
-"""The ledger: how often each photograph has been evaluated, whoever did it, in whatever set and with whatever
-model.
+"""The ledger: how often each photograph has been evaluated, in whatever set and with whatever model.
 
 One JSON object a line, one line an evaluation. `photographs` holds the identities of its photographs: the
 start of the SHA-256 of the file in which each was first evaluated. `new` holds, of each file that was not in
@@ -39,11 +38,11 @@ class Exposure:
     """How often the photographs of a set were evaluated on this machine before this time.
 
     Attributes:
-        photographs: of the set.
-        evaluated_before: how many of them were evaluated before, in this set or in another.
-        most_often: how many times the one of them was evaluated that was evaluated most often.
-        same_set: how many times this very set, with these labels, was evaluated.
-        damaged: what is wrong with the ledger, in a sentence; "" where nothing is.
+        photographs: Of the set.
+        evaluated_before: How many of them were evaluated before, in this set or in another.
+        most_often: How many times the one of them was evaluated that was evaluated most often.
+        same_set: How many times this very set, with these labels, was evaluated.
+        damaged: What is wrong with the ledger, in a sentence; "" where nothing is.
     """
 
     photographs: int
@@ -59,13 +58,18 @@ class Exposure:
 
     @property
     def note(self) -> str:
-        """One line."""
+        """How often the photographs were evaluated before, in one line."""
+        counted = "none of these photographs was evaluated before on this machine"
         if self.evaluated_before:
             times = "once" if self.most_often == 1 else f"up to {self.most_often} times"
-            counted = f"{self.evaluated_before:,} of these {self.photographs:,} photographs were evaluated before on this machine, {times}"
-        else:
-            counted = "none of these photographs was evaluated before on this machine"
-        return f"{counted}; {self.damaged}" if self.damaged else counted
+            counted = (
+                f"{self.evaluated_before:,} of these {self.photographs:,} photographs were evaluated before "
+                "on "
+                f"this machine, {times}"
+            )
+        if self.damaged:
+            return f"{counted}; {self.damaged}"
+        return counted
 
     def to_json(self) -> dict[str, Any]:
         """The fields."""
@@ -83,12 +87,12 @@ class Ledger:
     """What the ledger says.
 
     Attributes:
-        sets: how often each set was evaluated, by its fingerprint.
-        unnamed: the same of evaluations by earlier versions, which did not name their photographs.
-        counts: how often each photograph was evaluated, by its identity.
-        identities: of each file the identity of its photograph.
-        hashes: the perceptual hash of each identity, where one is known.
-        damaged: the numbers of lines that cannot be read, from 1.
+        sets: How often each set was evaluated, by its fingerprint.
+        unnamed: The same of evaluations by earlier versions, which did not name their photographs.
+        counts: How often each photograph was evaluated, by its identity.
+        identities: Of each file the identity of its photograph.
+        hashes: The perceptual hash of each identity, where one is known.
+        damaged: The numbers of lines that cannot be read, from 1.
     """
 
     sets: Counter[str] = field(default_factory=Counter)
@@ -99,34 +103,40 @@ class Ledger:
     damaged: list[int] = field(default_factory=list)
 
     def read_entry(self, entry: dict[str, Any]) -> None:
-        """Adds one evaluation. Raises `ValueError`, `KeyError` or `TypeError`, and adds nothing, where it is
-        damaged.
+        """Adds one evaluation.
+
+        Where it is damaged, raises `ValueError`, `KeyError` or `TypeError`, and adds nothing.
         """
         fingerprint = str(entry["fingerprint"])
         if "photographs" not in entry:
             self.sets[fingerprint] += 1
             self.unnamed[fingerprint] += 1
             return
-        photographs, new = cut_bytes(entry["photographs"], ID_BYTES), cut_bytes(entry["new"], NEW_BYTES)
+        photographs = cut_bytes(entry["photographs"], ID_BYTES)
+        new = cut_bytes(entry["new"], NEW_BYTES)
         same_method = entry["method"] == METHOD
         self.sets[fingerprint] += 1
         self.counts.update(set(photographs))
         for each in new:
-            digest, identity, image = each[:ID_BYTES], each[ID_BYTES : 2 * ID_BYTES], each[2 * ID_BYTES :]
+            digest = each[:ID_BYTES]
+            identity = each[ID_BYTES : 2 * ID_BYTES]
+            perceptual_hash = each[2 * ID_BYTES :]
             self.identities[digest] = identity
-            if same_method and any(image):
-                self.hashes.setdefault(identity, image)
+            if same_method and any(perceptual_hash):
+                self.hashes.setdefault(identity, perceptual_hash)
 
     def identify(self, images: Sequence[str], digests: Sequence[bytes], progress: Progress) -> list[bytes]:
-        """The identities of photographs whose files are not in the ledger: of those that it knows in another
-        file, else their own digests.
+        """The identities of photographs whose files are not in the ledger.
+
+        A photograph that the ledger has in another file has that one's identity, another its own digest.
         """
-        known = list(self.hashes)
-        kept = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
-        matches = find_similar_hashes(images, kept, progress=progress)
-        return [
-            known[found[0].row] if found else digest for digest, found in zip(digests, matches, strict=True)
-        ]
+        identities = list(self.hashes)
+        hashes = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
+        matches = find_similar_hashes(images, hashes, progress=progress)
+        found = []
+        for digest, similar in zip(digests, matches, strict=True):
+            found.append(identities[similar[0].row] if similar else digest)
+        return found
 
 
 def cut_bytes(text: str, size: int) -> list[bytes]:
@@ -138,20 +148,22 @@ def cut_bytes(text: str, size: int) -> list[bytes]:
 
 
 def ledger_path() -> Path:
-    """Where the ledger stands.
+    """Says where the ledger is.
 
     Returns:
         $LENTIGO_LEDGER, else a file in the user's own data folder.
     """
     chosen = os.environ.get(LEDGER_VARIABLE)
-    return Path(chosen) if chosen else data_folder() / "ledger.jsonl"
+    if chosen:
+        return Path(chosen)
+    return data_folder() / "ledger.jsonl"
 
 
 def require_ledger() -> None:
-    """Makes sure that a look at a set can be noted, before the set is looked at.
+    """Makes sure that an evaluation can be recorded, before it is made.
 
     Raises:
-        SpaceError: Where the ledger cannot be written, with the variable that names another one.
+        SpaceError: The ledger cannot be written; the error names the variable that chooses another.
     """
     path = ledger_path()
     with name_ledger(path):
@@ -163,9 +175,10 @@ def read_ledger() -> Ledger:
     """Reads the ledger; one that is not there is empty, and damaged lines count for nothing.
 
     Raises:
-        SpaceError: it cannot be read.
+        SpaceError: It cannot be read.
     """
-    path, ledger = ledger_path(), Ledger()
+    path = ledger_path()
+    ledger = Ledger()
     with name_ledger(path):
         try:
             lines = path.read_bytes().split(b"\n")
@@ -189,38 +202,39 @@ def record_evaluation(
     by_content: bool = True,
     progress: Progress = show_nothing,
 ) -> Exposure:
-    """Notes in the ledger that photographs were evaluated.
+    """Records in the ledger that photographs were evaluated.
 
     Args:
-        dataset: the photographs.
-        split: the name of their split.
-        model: the name of the model that was evaluated on them.
-        pictures: whether photographs are also recognised in other files, by what they show.
-        progress: watches the photographs go by.
+        dataset: The photographs.
+        split: The name of their split.
+        model: The name of the model that was evaluated on them.
+        by_content: Whether photographs are also recognised in other files, by what they show.
+        progress: Shows how many photographs have been compared.
 
     Returns:
         How often they had been evaluated before.
 
     Raises:
-        SpaceError: the ledger cannot be read or written.
+        SpaceError: The ledger cannot be read or written.
     """
     ledger = read_ledger()
-    files = {
-        bytes.fromhex(digest[: 2 * ID_BYTES]): str(image)
-        for digest, image in zip(dataset.digests, dataset.table["image"], strict=True)
-        if digest
-    }
+    files = {}  # by the start of the SHA-256
+    for digest, image in zip(dataset.digests, dataset.table["image"], strict=True):
+        if digest:
+            files[bytes.fromhex(digest[: 2 * ID_BYTES])] = str(image)
     new = [digest for digest in files if digest not in ledger.identities]
-    images = [files[digest] for digest in new]
-    hashes = hash_images(images, progress=progress) if by_content else np.zeros((len(new), BYTES), np.uint8)
-    found = ledger.identify(images, new, progress) if by_content else new
-    identities = ledger.identities | dict(zip(new, found, strict=True))
-    photographs = {digest: identities[digest] for digest in files}
-    exposure = count_evaluations(ledger, dataset.fingerprint, list(photographs.values()))
-    rows = [
-        digest + identity + known_hash.tobytes()
-        for digest, identity, known_hash in zip(new, found, hashes, strict=True)
-    ]
+    images = list(map(files.__getitem__, new))
+    new_identities = new
+    hashes = np.zeros((len(new), BYTES), np.uint8)
+    if by_content:
+        hashes = hash_images(images, progress=progress)
+        new_identities = ledger.identify(images, new, progress)
+    identities = ledger.identities | dict(zip(new, new_identities, strict=True))
+    photographs = list(map(identities.__getitem__, files))
+    exposure = count_evaluations(ledger, dataset.fingerprint, photographs)
+    rows = []
+    for digest, identity, perceptual_hash in zip(new, new_identities, hashes, strict=True):
+        rows.append(digest + identity + perceptual_hash.tobytes())
     append_entry(
         {
             "fingerprint": dataset.fingerprint,
@@ -228,7 +242,7 @@ def record_evaluation(
             "model": model,
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "method": METHOD,
-            "photographs": b64encode(b"".join(photographs.values())).decode(),
+            "photographs": b64encode(b"".join(photographs)).decode(),
             "new": b64encode(b"".join(rows)).decode(),
         }
     )
@@ -236,9 +250,7 @@ def record_evaluation(
 
 
 def count_evaluations(ledger: Ledger, fingerprint: str, identities: Sequence[bytes]) -> Exposure:
-    """How often photographs, by their identities, were evaluated, and the set that they are by its
-    fingerprint.
-    """
+    """How often photographs, by their identities, and a set, by its fingerprint, were evaluated."""
     unnamed = ledger.unnamed[fingerprint]
     counts = [ledger.counts[identity] + unnamed for identity in identities]
     return Exposure(
@@ -246,19 +258,21 @@ def count_evaluations(ledger: Ledger, fingerprint: str, identities: Sequence[byt
         evaluated_before=sum(count > 0 for count in counts),
         most_often=max(counts, default=0),
         same_set=ledger.sets[fingerprint],
-        damaged=tell_damage(ledger.damaged),
+        damaged=describe_damage(ledger.damaged),
     )
 
 
-def tell_damage(lines: Sequence[int]) -> str:
+def describe_damage(lines: Sequence[int]) -> str:
     """What to know of a ledger with damaged lines, by their numbers; "" where there are none."""
     if not lines:
         return ""
+    subject = f"{len(lines)} lines of the ledger are damaged (the first: {lines[0]}) and count"
     if len(lines) == 1:
-        what = f"line {lines[0]} of the ledger is damaged and counts"
-    else:
-        what = f"{len(lines)} lines of the ledger are damaged (the first: {lines[0]}) and count"
-    return f"{what} for nothing, so it may have been more often: restore {ledger_path()} from a copy, or remove what is damaged"
+        subject = f"line {lines[0]} of the ledger is damaged and counts"
+    return (
+        f"{subject} for nothing, so it may have been more often: restore {ledger_path()} from a copy, or "
+        "remove what is damaged"
+    )
 
 
 def append_entry(entry: dict[str, Any]) -> None:
@@ -268,10 +282,10 @@ def append_entry(entry: dict[str, Any]) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         line = json.dumps(entry) + "\n"
+        if torn:  # what a crash left of the last entry stays a line of its own
+            line = f"\n{line}"
         with path.open("a", encoding="utf-8") as file:
-            file.write(
-                f"\n{line}" if torn else line
-            )  # what a crash left of the last entry stays a line of its own
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
 

@@ -28,7 +28,15 @@ from lentigo.splits.leak_words import mark_leaks
 
 
 def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
-    """Draws the figures of an assessment that can be drawn: without both classes there is no curve."""
+    """Draws the figures of an assessment that can be drawn: without both classes there is no curve.
+
+    Args:
+        assessment: Of a model.
+        folder: Where the figures are written.
+
+    Returns:
+        Their paths by name.
+    """
     folder = Path(folder)
     truth = (assessment.table["label"] == CLASSES[1]).to_numpy(dtype=int)
     probability = assessment.table["probability"].to_numpy()
@@ -47,10 +55,22 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
 
 
 def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path) -> dict[str, Path]:
-    """Draws the figures of an analysis."""
+    """Draws the figures of an analysis.
+
+    Args:
+        assessment: Of a model.
+        analysis: Of the assessment.
+        folder: Where the figures are written.
+
+    Returns:
+        Their paths by name.
+    """
     folder = Path(folder)
     decided = assessment.refusals.answered
-    answered = None if decided is None else (assessment.metrics.coverage, 1 - decided.accuracy)
+    answered = None
+    if decided is not None:
+        error = 1 - decided.accuracy
+        answered = (assessment.metrics.coverage, error)
     figures = {
         "reliability": draw_reliability(analysis.reliability, folder / "reliability.png"),
         "risk_coverage": draw_risk_coverage(analysis.risk_coverage, folder / "risk_coverage.png", answered),
@@ -67,13 +87,12 @@ def explain_mistakes(
 ) -> list[tuple[Mistake, Path]]:
     """The worst mistakes with figures of what spoke for malignant and what against."""
     by_image = {mistake.image: mistake for mistake in analysis.mistakes}
-    figures = name_figures([Path(image) for image in by_image], Path(folder) / "mistakes")
-    answers = explain_images(predictor, list(figures), figures)
-    return [
-        (by_image[answer.prediction.image], answer.figure)
-        for answer in answers
-        if isinstance(answer, Explanation)
-    ]
+    figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
+    explained = []
+    for result in explain_images(predictor, list(figures), figures):
+        if isinstance(result, Explanation):
+            explained.append((by_image[result.prediction.image], result.figure))
+    return explained
 
 
 def write_report(
@@ -83,12 +102,20 @@ def write_report(
     *,
     closer: tuple[Predictor, Analysis] | None = None,
 ) -> str:
-    """The HTML of an assessment; its figures are drawn into `folder` and embedded. A training's curves come
-    along.
+    """Writes the report of an assessment; figures are drawn and embedded.
 
-    `closer` adds an analysis, and the predictor that explains its mistakes.
+    Args:
+        bundle: The RUN; the curves of its training come along.
+        assessment: Of the RUN.
+        folder: Where the figures are written.
+        closer: The predictor that explains the mistakes, and the analysis to be shown, too.
+
+    Returns:
+        HTML that holds everything it shows.
     """
-    figures, mistakes, analysis = draw_figures(assessment, folder), [], None
+    figures = draw_figures(assessment, folder)
+    mistakes: list[tuple[Mistake, Path]] = []
+    analysis = None
     if closer is not None:
         predictor, analysis = closer
         figures |= draw_analysis(assessment, analysis, folder)
@@ -97,13 +124,19 @@ def write_report(
     if history.is_file():
         figures["history"] = history
     answers = assessment.to_json()
+    diagnoses = None
+    if answers["diagnoses"]:
+        diagnoses = describe_diagnoses(answers["diagnoses"], "The seven diagnoses")
+    own_validation = None  # of a RUN whose card is not written yet
+    if assessment.split == "validation" and "metrics" not in bundle.card:
+        own_validation = assessment
     return render_page(
         "lentigo.evaluation",
         "report.html",
         card=bundle.card,
         run=bundle.folder,
         answers=answers,
-        diagnoses=answers["diagnoses"] and describe_diagnoses(answers["diagnoses"], "The seven diagnoses"),
+        diagnoses=diagnoses,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
         figures={name: embed(path) for name, path in figures.items()},
         shortcut_baselines=BASELINE_TITLES,
@@ -111,7 +144,5 @@ def write_report(
         mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
         problems=assessment.problems,
         mark=mark_leaks(bundle.card),
-        sections=build_card(
-            bundle, assessment if assessment.split == "validation" and "metrics" not in bundle.card else None
-        ),
+        sections=build_card(bundle, own_validation),
     )

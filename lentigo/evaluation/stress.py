@@ -1,6 +1,6 @@
-"""Stress: the same photographs changed as cameras, software and people change them, and answered again.
+"""Stress: the same photographs changed as cameras, software and people change them, and predicted again.
 
-A model that has learnt the lesion keeps its answers; one that has learnt the camera does not.
+A model that has learned the lesion keeps its predictions; one that has learned the camera does not.
 """
 
 from __future__ import annotations
@@ -26,13 +26,21 @@ Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S,
 
 @dataclass(frozen=True)
 class Stress:
-    """How a model answers photographs that were all changed in one way; the first of `stress_model`'s answers
-    is of no change.
+    """How a model predicts photographs that were all changed in one way.
 
-    `loss` is the AUROC of the unchanged less `auroc`; `changed` the share of decisions that differ from those
-    of the unchanged, `missed` that of the malignant photographs which only the unchanged were called so;
-    `shift` the mean change of the probability. Intervals are of 95 %, by groups; that of the loss is paired
-    with the unchanged. NaN where a class is missing.
+    Intervals are of 95 %, by groups. A value is NaN where a class is missing.
+
+    Attributes:
+        name: Of the change.
+        n: Photographs.
+        auroc: After the change.
+        auroc_ci: Its interval.
+        loss: The AUROC of the unchanged photographs less `auroc`.
+        loss_ci: Its interval, paired with the unchanged.
+        changed: The share of decisions that differ from those of the unchanged.
+        changed_ci: Its interval.
+        missed: The share of malignant photographs that are called malignant only when unchanged.
+        shift: The mean change of the probability.
     """
 
     name: str
@@ -48,55 +56,66 @@ class Stress:
 
 
 def stress_model(
-    answer: Callable[[Iterable[np.ndarray]], Iterable[float]],
+    predict: Callable[[Iterable[np.ndarray]], Iterable[float]],
     dataset: Dataset,
     *,
     threshold: float,
     seed: int = 0,
     progress: Progress = show_nothing,
 ) -> tuple[Stress, ...]:
-    """Answers the photographs of a data set unchanged, then after each change of `STRESSES`.
+    """Predicts the photographs of a data set unchanged, then after each change of `STRESSES`.
 
-    `answer` gives calibrated probabilities for pixels, uint8 (224, 224, 3) RGB each, in order; photographs at
-    `threshold` or above are decided malignant. The same seed changes a photograph in the same way whatever
-    stands beside it. Photographs that cannot be read are left out; raises `DataError` where none can.
+    The same seed changes a photograph in the same way whatever other photographs there are.
+
+    Args:
+        predict: Gives calibrated probabilities for pixels, uint8 (224, 224, 3) RGB each, in order.
+        dataset: Photographs with labels. Those that cannot be read are left out.
+        threshold: From which P(malignant) is called malignant.
+        seed: Of the changes.
+        progress: Shows how many changes have been measured.
+
+    Returns:
+        One for no change first, then one for each change.
+
+    Raises:
+        DataError: No photograph can be read.
     """
     changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
-    readable = dataset.take(
-        np.array([isinstance(image, DecodedImage) for image in stream_images(dataset.table["image"])], bool)
-    )
-    if not len(readable):
+    images = stream_images(dataset.table["image"])
+    readable = dataset.take(np.array([isinstance(image, DecodedImage) for image in images], bool))
+    if len(readable) == 0:
         raise DataError(
             f"{dataset.name}: none of its {len(dataset)} photographs can be read; expected some to change"
         )
-    answers = {}
+    probabilities = {}
     for name, change in progress(changes.items(), total=len(changes), label="stresses"):
-        answers[name] = np.fromiter(answer(change_images(readable, change, seed)), float)
-    return compare_answers(answers, readable.malignant, readable.groups, threshold)
+        changed = change_images(readable, change, seed)
+        probabilities[name] = np.fromiter(predict(changed), float)
+    return compare_changes(probabilities, readable.malignant, readable.groups, threshold)
 
 
 def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.ndarray]:
-    """The changed pixels of each photograph, all of them readable; chance follows the seed and the
-    photograph's own pixels.
+    """The changed pixels of each photograph, all of them readable.
+
+    Chance follows the seed and the photograph's own pixels.
     """
     for image in stream_images(dataset.table["image"]):
-        yield change(image.pixels, np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())]))
+        rng = np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())])
+        yield change(image.pixels, rng)
 
 
-def compare_answers(
-    answers: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float
+def compare_changes(
+    probabilities: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float
 ) -> tuple[Stress, ...]:
-    """A `Stress` for each row of probabilities, float (n,); the first is that of the photographs
-    unchanged.
-    """
-    unchanged = next(iter(answers.values()))
+    """A `Stress` for each change, of probabilities, float (n,); the first is that of no change."""
+    unchanged = next(iter(probabilities.values()))
     rows = []
-    for name, probability in answers.items():
-        rows.append(compare_answer(name, probability, unchanged, malignant, groups, threshold))
+    for name, probability in probabilities.items():
+        rows.append(compare_change(name, probability, unchanged, malignant, groups, threshold))
     return tuple(rows)
 
 
-def compare_answer(
+def compare_change(
     name: str,
     probability: np.ndarray,
     unchanged: np.ndarray,
@@ -104,7 +123,7 @@ def compare_answer(
     groups: np.ndarray,
     threshold: float,
 ) -> Stress:
-    """One change."""
+    """How the predictions after one change differ from those of the unchanged photographs."""
     decided = unchanged >= threshold
     differ = decided != (probability >= threshold)
     sick = malignant == 1
@@ -112,7 +131,10 @@ def compare_answer(
     aurocs, loss_ci, _ = compare_aurocs(malignant, probability, unchanged, groups)
     changed_ci = estimate_share(differ, groups)
     if np.array_equal(probability, unchanged):  # the photographs themselves
-        changed_ci = 0.0, 0.0
+        changed_ci = (0.0, 0.0)
+    missed = float("nan")
+    if sick.any():
+        missed = float((differ & decided)[sick].mean())
     return Stress(
         name=name,
         n=len(malignant),
@@ -122,19 +144,29 @@ def compare_answer(
         loss_ci=loss_ci,
         changed=float(differ.mean()),
         changed_ci=changed_ci,
-        missed=float((differ & decided)[sick].mean()) if sick.any() else float("nan"),
+        missed=missed,
         shift=float((probability - unchanged).mean()),
     )
 
 
 def tabulate_stress(stresses: Iterable[Stress]) -> pd.DataFrame:
-    """A row for each change; each interval is two columns, such as `auroc_low` and `auroc_high`."""
+    """Makes a table with a row for each change.
+
+    Args:
+        stresses: Of `stress_model`.
+
+    Returns:
+        Their fields; each interval is two columns, such as `auroc_low` and `auroc_high`.
+    """
     rows = []
     for stress in stresses:
-        values = {}
+        values: dict[str, object] = {}
         for field, value in vars(stress).items():
-            ends = zip(("low", "high"), value, strict=True) if isinstance(value, tuple) else ()
-            values |= {f"{field.removesuffix('_ci')}_{end}": number for end, number in ends} or {field: value}
+            if isinstance(value, tuple):
+                name = field.removesuffix("_ci")
+                values[f"{name}_low"], values[f"{name}_high"] = value
+            else:
+                values[field] = value
         rows.append(values)
     return pd.DataFrame(rows)
 

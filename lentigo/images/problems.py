@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from lentigo.common.parallel.work_batches import Lost
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
@@ -19,6 +22,27 @@ class Problem:
 
     image: str
     error: str
+
+
+def separate_problems(results: Iterable[Result | Problem]) -> tuple[list[Result], list[Problem], list[bool]]:
+    """Separates results from inputs that could not be used.
+
+    Args:
+        results: One for each input.
+
+    Returns:
+        The results, the problems, and whether each input could be used.
+    """
+    usable: list[Result] = []
+    problems: list[Problem] = []
+    is_usable: list[bool] = []
+    for result in results:
+        if isinstance(result, Problem):
+            problems.append(result)
+        else:
+            usable.append(result)
+        is_usable.append(not isinstance(result, Problem))
+    return usable, problems, is_usable
 
 
 def give_up_image(image: Any, lost: Lost) -> Problem:

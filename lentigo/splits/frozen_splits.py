@@ -1,4 +1,4 @@
-"""Splits that stay: written as a manifest, and recalled from it when photographs have been added."""
+"""Frozen splits: written as a manifest, and recalled from it when photographs have been added."""
 
 from __future__ import annotations
 
@@ -11,46 +11,43 @@ import pandas as pd
 
 from lentigo.common.files import write_whole
 from lentigo.common.hashing import hash_readable
-from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
-from lentigo.datasets.tables.table_files import read_table
+from lentigo.datasets.manifests import Dataset, read_table
 from lentigo.errors import DataError, MissingError, UsageError, tell_install
 from lentigo.images.addresses import is_address
 
 DIGEST = "sha256"  # column of the manifest: a photograph is known again by it, whatever its name
-FIRST = ("image", "label", "split", "duplicate_group")  # columns, then all others
-PATHS = ("image", "mask")  # columns that name files
+FIRST_COLUMNS = ("image", "label", "split", "duplicate_group")
+PATH_COLUMNS = ("image", "mask")
+SUFFIXES = (".csv", ".parquet")
 
 
 def write_manifest(dataset: Dataset, out: str | Path) -> None:
-    """Writes a data set as CSV, or Parquet by the name, that `load_dataset` reads; files are named relative
-    to it where they lie on the same disk.
+    """Writes a data set as a manifest that `load_dataset` reads.
 
-    Raises `UsageError` for another suffix, `MissingError` for Parquet without pyarrow, `SpaceError` when the
-    disk is full.
+    Files are named relative to the manifest where they lie on the same disk.
+
+    Args:
+        dataset: The photographs.
+        out: A name ending in .csv or .parquet.
+
+    Raises:
+        UsageError: The name has another ending.
+        MissingError: Parquet is asked for, and pyarrow is not installed.
+        SpaceError: The disk is full.
     """
     out = Path(out)
     check_suffix(out)
-    columns = [name for name in FIRST if name in dataset.table]
-    table = dataset.table[
-        [
-            *columns,
-            *(name for name in dataset.table if name not in (*columns, DIGEST)),
-            *([DIGEST] if DIGEST in dataset.table else []),
-        ]
-    ]
-    source, target = Path(dataset.name), Path(os.path.realpath(out)).parent
-    places = {
-        "image": Path(),
-        "mask": source if source.is_dir() else source.parent,
-    }  # what a manifest names is relative to it; images were resolved before
-    table = table.assign(
-        **{
-            name: [name_relative(value, places[name], target) for value in table[name]]
-            for name in PATHS
-            if name in table
-        }
-    )
+    source = Path(dataset.name)
+    target = Path(os.path.realpath(out)).parent
+    # What a manifest names is relative to it; images were resolved before
+    places = {"image": Path(), "mask": source if source.is_dir() else source.parent}
+    table = dataset.table[order_columns(list(dataset.table))]
+    for name in PATH_COLUMNS:
+        if name in table:
+            table = table.assign(
+                **{name: [name_relative(path, places[name], target) for path in table[name]]}
+            )
     with write_whole(out) as temporary:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)
@@ -58,31 +55,59 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
             table.to_csv(temporary, index=False)
 
 
-def check_suffix(out: Path) -> None:
-    """Raises `UsageError` for a name that is no manifest's, `MissingError` for Parquet where nothing writes
-    it.
+def order_columns(names: list[str]) -> list[str]:
+    """The columns of a manifest in their order: `FIRST_COLUMNS`, all others, the hash.
+
+    >>> order_columns(["sha256", "age", "label", "image"])
+    ['image', 'label', 'age', 'sha256']
     """
-    if out.suffix.lower() not in (".csv", ".parquet"):
+    first = [name for name in FIRST_COLUMNS if name in names]
+    last = [DIGEST] if DIGEST in names else []
+    others = [name for name in names if name not in (*first, *last)]
+    return first + others + last
+
+
+def check_suffix(out: Path) -> None:
+    """Raises `UsageError` for a name that is no manifest's, `MissingError` for Parquet without pyarrow."""
+    suffix = out.suffix.lower()
+    if suffix not in SUFFIXES:
         raise UsageError(f"{out}: expected a name ending in .csv or .parquet")
-    if out.suffix.lower() == ".parquet" and find_spec("pyarrow") is None:
+    if suffix == ".parquet" and find_spec("pyarrow") is None:
         raise MissingError(f"{out}: writing Parquet needs pyarrow; {tell_install('parquet')}, or name a .csv")
 
 
 def require_new(out: Path, keep: Path | None) -> None:
-    """Raises as `write_manifest` will, and `UsageError` where it would take the place of a file that is not
-    kept: a split should stay.
+    """Checks that a manifest can be written without taking the place of another: a split should stay.
+
+    Args:
+        out: The manifest to be written.
+        keep: The earlier manifest whose photographs stay where they are; it may be written anew.
+
+    Raises:
+        UsageError: The file is there already, or has a wrong ending.
+        MissingError: See `write_manifest`.
     """
     check_suffix(out)
-    if out.exists() and (keep is None or not keep.exists() or not out.samefile(keep)):
-        raise UsageError(
-            f"{out}: is there already; expected a new name, or --keep {out}, which leaves its photographs "
-            "where they are"
-        )
+    if not out.exists():
+        return
+    if keep is not None and keep.exists() and out.samefile(keep):
+        return
+    raise UsageError(
+        f"{out}: is there already; expected a new name, or --keep {out}, which leaves its photographs where "
+        "they are"
+    )
 
 
 def name_relative(value: object, place: Path, target: Path) -> object:
-    """A file's name, relative to a folder, as seen from the folder `target`; absolute where they share no
-    folder but the root. What is missing stays so.
+    """Names a file as seen from another folder.
+
+    Args:
+        value: The file, relative to `place`; or a missing value or an address, which stay as they are.
+        place: The folder that the name is relative to.
+        target: The other folder.
+
+    Returns:
+        The name relative to `target`; absolute where both share no folder but the root.
     """
     if not isinstance(value, str) or not value or is_address(value):
         return value
@@ -91,14 +116,23 @@ def name_relative(value: object, place: Path, target: Path) -> object:
         shared = os.path.commonpath([path, target])
     except ValueError:  # two drives
         return path
-    return path if shared == os.path.dirname(shared) else Path(os.path.relpath(path, target)).as_posix()
+    is_root = shared == os.path.dirname(shared)
+    if is_root:
+        return path
+    return Path(os.path.relpath(path, target)).as_posix()
 
 
 def read_earlier(path: Path) -> pd.DataFrame:
-    """The rows of an earlier manifest that have a split: `split`, `sha256` and ids, as words; files that are
-    gone are known by their hash there.
+    """Reads the rows of an earlier manifest that have a split.
 
-    Raises `DataError` for a manifest without a split, or with an unknown one.
+    Args:
+        path: The manifest. Files that are gone are known by their hash in it.
+
+    Returns:
+        Columns `split`, `sha256`, and ids, as words.
+
+    Raises:
+        DataError: The manifest has no split, or an unknown one, or nothing to know its photographs again by.
     """
     table = read_table(path)
     if "split" not in table or table["split"].isna().all():
@@ -108,30 +142,42 @@ def read_earlier(path: Path) -> pd.DataFrame:
         )
     table = table[table["split"].notna()].reset_index(drop=True)
     splits = table["split"].astype(str).str.strip().str.lower().map(SPLIT_NAMES)
-    if splits.isna().any():
-        raise DataError(
-            f"{path}: split {table.loc[splits.isna(), 'split'].iloc[0]!r} is unknown; expected "
-            f"{', '.join(SPLITS)}"
-        )
+    unknown = table.loc[splits.isna(), "split"]
+    if len(unknown) > 0:
+        raise DataError(f"{path}: split {unknown.iloc[0]!r} is unknown; expected {', '.join(SPLITS)}")
     if DIGEST not in table:
-        if "image" not in table:
-            raise DataError(
-                f"{path}: has neither sha256 nor image; expected one of them, to know its photographs again"
-            )
-        table = table.assign(
-            **{DIGEST: [hash_readable(str(path.parent / str(image))) or None for image in table["image"]]}
+        table = table.assign(**{DIGEST: hash_listed(table, path)})
+    ids = [name for name in GROUP_COLUMNS if name in table]
+    return table.assign(split=splits)[["split", DIGEST, *ids]]
+
+
+def hash_listed(table: pd.DataFrame, path: Path) -> list[str | None]:
+    """The SHA-256 of each file that a manifest names, None where it cannot be read. Raises `DataError`."""
+    if "image" not in table:
+        raise DataError(
+            f"{path}: has neither sha256 nor image; expected one of them, to know its photographs again"
         )
-    return table.assign(split=splits)[["split", DIGEST, *(name for name in GROUP_COLUMNS if name in table)]]
+    return [hash_readable(str(path.parent / str(image))) or None for image in table["image"]]
 
 
-def recall_parts(dataset: Dataset, earlier: pd.DataFrame, parts: list[str]) -> np.ndarray:
-    """The number in `parts`, int (n,), that a photograph, or one that it belongs with, had in an earlier
-    manifest; -1 where none had.
+def recall_splits(dataset: Dataset, earlier: pd.DataFrame, splits: list[str]) -> np.ndarray:
+    """Finds the split that a photograph, or one that it belongs with, had in an earlier manifest.
 
-    Where those stood in several parts, the first counts: a photograph may go from test to training, where it
+    Where those were in several splits, the first counts: a photograph may go from test to training, where it
     harms no later test, and not back.
+
+    Args:
+        dataset: The photographs.
+        earlier: See `read_earlier`.
+        splits: Names of the splits that there are to be.
+
+    Returns:
+        Numbers in `splits`, int (n,); -1 where it had none.
+
+    Raises:
+        UsageError: The earlier manifest has a split that is not to be.
     """
-    gone = sorted(set(earlier["split"]) - set(parts))
+    gone = sorted(set(earlier["split"]) - set(splits))
     if gone:
         raise UsageError(
             f"the split to be kept has {' and '.join(gone)} photographs, and none are asked for; expected a "
@@ -139,19 +185,28 @@ def recall_parts(dataset: Dataset, earlier: pd.DataFrame, parts: list[str]) -> n
         )
     columns = (*GROUP_COLUMNS, DIGEST)
     now = dataset.table.assign(**{DIGEST: dataset.digests})
-    both = pd.concat(
-        [side.reindex(columns=columns).astype(object) for side in (earlier, now)], ignore_index=True
-    )
+    tables = [table.reindex(columns=columns).astype(object) for table in (earlier, now)]
+    both = pd.concat(tables, ignore_index=True)
     groups = group_images(both.where(both.isna(), both.astype(str)), columns)
-    numbers = pd.Series([*earlier["split"].map(parts.index), *[np.nan] * len(now)])
-    return numbers.groupby(groups).transform("min").fillna(-1).to_numpy(dtype=int)[len(earlier) :]
+    numbers = pd.Series([*earlier["split"].map(splits.index), *[np.nan] * len(now)])
+    recalled = numbers.groupby(groups).transform("min").fillna(-1).to_numpy(dtype=int)
+    return recalled[len(earlier) :]
 
 
 def find_moved(dataset: Dataset, chosen: np.ndarray, earlier: pd.DataFrame) -> tuple[str, ...]:
-    """The photographs that an earlier manifest had in another part than the one `chosen` now, words (n,)."""
-    known = dict(zip(earlier[DIGEST], earlier["split"], strict=True))
-    return tuple(
-        image
-        for image, digest, part in zip(dataset.table["image"], dataset.digests, chosen, strict=True)
-        if known.get(digest, part) != part
-    )
+    """Finds the photographs that an earlier manifest had in another split.
+
+    Args:
+        dataset: The photographs.
+        chosen: The split that each has now, words (n,).
+        earlier: See `read_earlier`.
+
+    Returns:
+        Their paths.
+    """
+    split_before = dict(zip(earlier[DIGEST], earlier["split"], strict=True))
+    moved = []
+    for image, digest, split in zip(dataset.table["image"], dataset.digests, chosen, strict=True):
+        if split_before.get(digest, split) != split:
+            moved.append(image)
+    return tuple(moved)

@@ -5,45 +5,82 @@ from __future__ import annotations
 from typing import Any
 
 
-def tell_leaks(facts: dict[str, Any]) -> str:
-    """What leaks, from `lentigo.splits.leaks.Leaks.to_json()`.
+def format_leaks(facts: dict[str, Any]) -> str:
+    """Says what leaks.
 
-    >>> tell_leaks({"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds": {"near":
-    2, "lesion_id": 1}}) '3 of 90 train and 2 of 10 test photographs belong with some of another side (near:
-    2, lesion_id: 1)'
+    Args:
+        facts: `lentigo.splits.leaks.Leaks.to_json()`.
+
+    Returns:
+        A clause without a stop.
+
+    >>> format_leaks({"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds":
+    {"near": 2}}) '3 of 90 train and 2 of 10 test photographs belong with some of another split (near: 2)'
     """
-    sides = [f"{number} of {facts['of'][side]} {side}" for side, number in facts["photographs"].items()]
+    counts = [f"{number} of {facts['of'][split]} {split}" for split, number in facts["photographs"].items()]
     kinds = ", ".join(f"{kind}: {number}" for kind, number in facts["kinds"].items())
-    return f"{', '.join(sides[:-1])} and {sides[-1]} photographs belong with some of another side ({kinds})"
+    listed = f"{', '.join(counts[:-1])} and {counts[-1]}"
+    return f"{listed} photographs belong with some of another split ({kinds})"
 
 
-def tell_example(leak: dict[str, Any]) -> str:
-    """One of its examples.
+def format_example(leak: dict[str, Any]) -> str:
+    """Names an example of a leak.
 
-    >>> tell_example({"a": "x.jpg", "b": "y.jpg", "splits": ["train", "test"], "kind": "lesion_id"})
+    Args:
+        leak: One of `examples` in `lentigo.splits.leaks.Leaks.to_json()`.
+
+    Returns:
+        Both photographs, their splits, and what they share.
+
+    >>> format_example({"a": "x.jpg", "b": "y.jpg", "splits": ["train", "test"], "kind": "lesion_id"})
     'x.jpg (train) and y.jpg (test): same lesion_id'
     """
-    how = f"same {leak['kind']}" if "_" in leak["kind"] else leak["kind"]
-    return f"{leak['a']} ({leak['splits'][0]}) and {leak['b']} ({leak['splits'][1]}): {how}"
+    kind = leak["kind"]
+    is_column = "_" in kind
+    shared = f"same {kind}" if is_column else kind
+    first, second = leak["splits"]
+    return f"{leak['a']} ({first}) and {leak['b']} ({second}): {shared}"
 
 
 def mark_leaks(card: dict[str, Any]) -> str:
-    """The mark of a RUN that was trained although its split leaks, from its card; "" for another RUN."""
+    """Gives the mark of a RUN that was trained although its split leaks.
+
+    Args:
+        card: Of the RUN.
+
+    Returns:
+        Two sentences; "" for another RUN.
+    """
     leaks = card.get("leaks")
     if not leaks:
         return ""
-    spoilt = " and ".join(side for side in leaks["photographs"] if side != "train")
-    return f"Trained on a split that leaks: {tell_leaks(leaks)}. What is measured on its {spoilt} photographs is too good."
+    measured = " and ".join(split for split in leaks["photographs"] if split != "train")
+    return (
+        f"Trained on a split that leaks: {format_leaks(leaks)}. What is measured on its {measured} "
+        "photographs "
+        "is too good."
+    )
 
 
-def tell_start(start: dict[str, int]) -> str:
-    """What the start of a training has learned from, and for how many photographs that is not known in other
-    files.
+def describe_start(start: dict[str, int]) -> str:
+    """Says what the start of a training has learned from, and of how many photographs that is not known.
 
-    >>> tell_start({"photographs": 9272, "not_known": 412})
-    'the start has learned from 9,272 photographs, none of which judges; not known for 412 of them: copies in other files are not recognised, and may judge'
+    Args:
+        start: `photographs`, and how many of them cannot be recognised in other files (`not_known`).
+
+    Returns:
+        A clause without a stop.
+
+    >>> describe_start({"photographs": 9272, "not_known": 0})
+    'the start has learned from 9,272 photographs, none of which is used for validation'
     """
-    known = f"the start has learned from {start['photographs']:,} photographs, none of which judges"
+    learned = (
+        f"the start has learned from {start['photographs']:,} photographs, none of which is used for "
+        "validation"
+    )
     if not start["not_known"]:
-        return known
-    return f"{known}; not known for {start['not_known']:,} of them: copies in other files are not recognised, and may judge"
+        return learned
+    return (
+        f"{learned}; not known for {start['not_known']:,} of them: duplicates in other files are not "
+        "recognised, and may be used for validation"
+    )

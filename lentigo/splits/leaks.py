@@ -1,33 +1,41 @@
-"""Leaks: photographs of one patient, of one lesion or of one picture that stand on two sides of a split."""
+"""Leaks: photographs of one patient, of one lesion or of one image that are in two splits."""
 
 from __future__ import annotations
 
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from itertools import chain, zip_longest
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from lentigo.common.hashing import hash_bytes
+from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.groups import SPLITS, find_leaks, group_images
 from lentigo.duplicates.duplicates import KINDS, Duplicates
 from lentigo.duplicates.searches import search_duplicates
 from lentigo.errors import DataError
-from lentigo.splits.leak_words import tell_example, tell_leaks
+from lentigo.splits.leak_words import format_example, format_leaks
 
-EXAMPLES = 3  # that an error names
-LISTED = 20  # examples that are kept
+MAX_NAMED = 3  # examples in an error
+MAX_EXAMPLES = 20  # examples that are kept
 
 
 @dataclass(frozen=True)
 class Leak:
-    """Two photographs on two sides, `a` on the first of `splits`. `kind`: how they are duplicates
-    (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that they share.
+    """Two photographs of two splits that belong together.
+
+    Attributes:
+        a: The first photograph.
+        b: The second.
+        splits: The split of each.
+        kind: How they are duplicates (`lentigo.duplicates.duplicates.KINDS`), or the column of the id that
+            they share.
     """
 
     a: str
@@ -38,11 +46,13 @@ class Leak:
 
 @dataclass(frozen=True)
 class Leaks:
-    """What leaks in a split. `photographs`: on each side, those that belong with one of another side; `of`:
-    all that stand there.
+    """What leaks in a split.
 
-    `kinds`: pairs of duplicates on two sides by kind, and ids on two sides by column. `examples` has
-    duplicates and ids in turn, at most `LISTED`.
+    Attributes:
+        photographs: In each split, those that belong with one of another split.
+        of: In each split, all photographs.
+        kinds: Pairs of duplicates across splits by kind, and ids across splits by column.
+        examples: Of all kinds in turn, at most `MAX_EXAMPLES`; the photograph of the earlier split is first.
     """
 
     photographs: dict[str, int]
@@ -51,151 +61,202 @@ class Leaks:
     examples: tuple[Leak, ...]
 
     def to_json(self) -> dict[str, Any]:
+        """The fields."""
         return {
             "photographs": self.photographs,
             "of": self.of,
             "kinds": self.kinds,
-            "examples": [asdict(leak) for leak in self.examples],
+            "examples": list_fields(self.examples),
         }
 
 
 def search_dataset(dataset: Dataset, progress: Progress = show_nothing) -> Duplicates:
-    """The duplicates of a data set, from the cache where the same search was made before."""
+    """Searches the duplicates of a data set, in the cache where the same search was made before.
+
+    Args:
+        dataset: The photographs.
+        progress: Shows how far the search has come.
+
+    Returns:
+        The duplicates.
+    """
     return search_duplicates(dataset.table["image"].tolist(), dataset.digests, progress=progress)
 
 
 def join_duplicates(dataset: Dataset, duplicates: Duplicates) -> Dataset:
-    """The same photographs, those that are duplicates (`duplicates` is of the same ones) in one
-    `duplicate_group`: with it they share a group.
+    """Puts photographs that are duplicates in one `duplicate_group`: with it they share a group.
 
-    Given groups that have a duplicate of another are one with it. A group keeps its given name, else it is
+    Given groups that have a duplicate of another become one with it. A group keeps its given name, else it is
     named after one of its contents.
+
+    Args:
+        dataset: The photographs.
+        duplicates: Of the same photographs.
+
+    Returns:
+        The data set with the column `duplicate_group`.
     """
     found = duplicates.group(KINDS)
-    shared = pd.Series(found).where(np.bincount(found, minlength=1)[found] > 1)
-    given = (
-        dataset.table["duplicate_group"]
-        if "duplicate_group" in dataset.table
-        else pd.Series([None] * len(dataset), dtype=object)
-    )
+    sizes = np.bincount(found, minlength=1)[found]
+    shared = pd.Series(found).where(sizes > 1)
+    given = pd.Series([None] * len(dataset), dtype=object)
+    if "duplicate_group" in dataset.table:
+        given = dataset.table["duplicate_group"]
     given = given.where(given.isna(), given.astype(str))
     groups = group_images(pd.DataFrame({"given": given, "duplicates": shared}), ("given", "duplicates"))
-    names = given.groupby(groups).transform("min").where(given.groupby(groups).transform("count") > 0)
-    own = (
-        pd.Series(dataset.digests)
-        .groupby(groups)
-        .transform("min")
-        .map(lambda digest: f"D{hash_bytes(digest.encode())[:12]}")
-    )
-    joined = names.where(names.notna(), own.where(np.bincount(groups, minlength=1)[groups] > 1)).astype(
-        object
-    )
-    return dataset.assign(duplicate_group=joined.where(joined.notna(), None))
+    # The given name of each group; missing where it has none
+    has_given = given.groupby(groups).transform("count") > 0
+    given_names = given.groupby(groups).transform("min").where(has_given)
+    own_names = pd.Series(dataset.digests).groupby(groups).transform("min").map(name_group)
+    sizes = np.bincount(groups, minlength=1)[groups]
+    names = given_names.where(given_names.notna(), own_names.where(sizes > 1)).astype(object)
+    return dataset.assign(duplicate_group=names.where(names.notna(), None))
+
+
+def name_group(digest: str) -> str:
+    """The name of a duplicate group, from the SHA-256 of one of its files."""
+    return f"D{hash_bytes(digest.encode())[:12]}"
 
 
 def count_joined(dataset: Dataset) -> dict[str, int]:
-    """How many photographs share a duplicate group with another of the set, and the number of these
-    groups.
+    """Counts duplicate groups.
+
+    Args:
+        dataset: With the column `duplicate_group`.
+
+    Returns:
+        How many `photographs` share a duplicate group with another of the set, and the number of these
+        `groups`.
     """
     sizes = dataset.table["duplicate_group"].value_counts()
     return {"photographs": int(sizes[sizes > 1].sum()), "groups": int((sizes > 1).sum())}
 
 
 def gather_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> Leaks | None:
-    """What leaks in the given split of a data set, by its ids and by its `duplicates` where they were looked
-    for; None where nothing does.
+    """Says what leaks in the given split of a data set.
+
+    Args:
+        dataset: The photographs, with their split and their ids.
+        duplicates: Of the same photographs, where they were searched.
+
+    Returns:
+        Counts and examples; None where nothing leaks.
     """
-    sides, every = list_sides(dataset), list_leaks(dataset, duplicates)
-    if not every:
+    leaks = list_leaks(dataset, duplicates)
+    if not leaks:
         return None
-    lowest, highest = reach_sides(dataset, duplicates)
-    kinds = Counter(leak.kind for leak in every)
-    return Leaks(
-        count_sides(sides[lowest < highest]),
-        count_sides(sides),
-        dict(kinds),
-        tuple(map(order_sides, interleave_kinds(every)[:LISTED])),
-    )
+    splits = list_splits(dataset)
+    first, last = span_splits(dataset, duplicates)
+    kinds = Counter(leak.kind for leak in leaks)
+    examples = map(order_splits, interleave_kinds(leaks)[:MAX_EXAMPLES])
+    return Leaks(count_splits(splits[first < last]), count_splits(splits), dict(kinds), tuple(examples))
 
 
 def list_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> list[Leak]:
-    """Every pair of duplicates whose photographs stand on two sides, and every id that does, as two
-    photographs that have it.
+    """Lists every pair of duplicates across splits, and every id across splits.
+
+    Args:
+        dataset: The photographs, with their split and their ids.
+        duplicates: Of the same photographs, where they were searched.
+
+    Returns:
+        A leak for each; an id is shown as two photographs that have it.
     """
-    sides, images = list_sides(dataset), dataset.table["image"].tolist()
-    pairs = duplicates.across(sides) if duplicates else ()
-    found = [
-        Leak(
-            images[duplicate.a], images[duplicate.b], (sides[duplicate.a], sides[duplicate.b]), duplicate.kind
-        )
-        for duplicate in pairs
-    ]
-    return found + [
-        show_id(images, dataset.table[leak["column"]], sides, leak)
-        for leak in find_leaks(dataset.table.assign(split=sides))
-    ]
+    splits = list_splits(dataset)
+    images = dataset.table["image"].tolist()
+    leaks = []
+    if duplicates is not None:
+        for pair in duplicates.across(splits):
+            leaks.append(Leak(images[pair.a], images[pair.b], (splits[pair.a], splits[pair.b]), pair.kind))
+    for found in find_leaks(dataset.table.assign(split=splits)):
+        column = found["column"]
+        leaks.append(show_id(images, dataset.table[column], splits, column, found["value"]))
+    return leaks
 
 
-def list_sides(dataset: Dataset) -> np.ndarray:
-    """The side of each photograph, words (n,); those of no split are there to learn from."""
+def list_splits(dataset: Dataset) -> np.ndarray:
+    """The split of each photograph, words (n,); those of no split are there to learn from."""
     return dataset.table["split"].fillna(SPLITS[0]).to_numpy(dtype=object)
 
 
-def reach_sides(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.ndarray, np.ndarray]:
-    """The first and the last side, int (n,), numbers in `SPLITS`, on which a photograph's group stands."""
-    table = (join_duplicates(dataset, duplicates) if duplicates else dataset).table
-    numbers = pd.Series([SPLITS.index(side) for side in list_sides(dataset)], dtype=int).groupby(
-        group_images(table)
-    )
-    return numbers.transform("min").to_numpy(), numbers.transform("max").to_numpy()
+def number_splits(dataset: Dataset) -> np.ndarray:
+    """The split of each photograph as a number in `SPLITS`, int (n,)."""
+    return np.array(list(map(SPLITS.index, list_splits(dataset))), dtype=int)
+
+
+def span_splits(dataset: Dataset, duplicates: Duplicates | None) -> tuple[np.ndarray, np.ndarray]:
+    """The first and the last split, int (n,), numbers in `SPLITS`, that a photograph's group is in."""
+    joined = dataset
+    if duplicates is not None:
+        joined = join_duplicates(dataset, duplicates)
+    by_group = pd.Series(number_splits(dataset)).groupby(group_images(joined.table))
+    return by_group.transform("min").to_numpy(), by_group.transform("max").to_numpy()
 
 
 def find_leaking(dataset: Dataset, duplicates: Duplicates | None) -> np.ndarray:
-    """Which photographs, bool (n,), to leave out so that nothing leaks: each that belongs with one of a later
-    side, train being first and test last.
+    """Chooses the photographs to leave out so that nothing leaks.
+
+    Args:
+        dataset: The photographs, with their split and their ids.
+        duplicates: Of the same photographs, where they were searched.
+
+    Returns:
+        Whether each belongs with one of a later split, train being first and test last, bool (n,).
     """
-    return (
-        np.array([SPLITS.index(side) for side in list_sides(dataset)], dtype=int)
-        < reach_sides(dataset, duplicates)[1]
-    )
+    _, last = span_splits(dataset, duplicates)
+    return number_splits(dataset) < last
 
 
-def count_sides(sides: Iterable[str]) -> dict[str, int]:
-    """How many photographs stand on each side, in the order of `SPLITS`."""
-    counts = Counter(sides)
-    return {side: counts[side] for side in SPLITS if counts[side]}
+def count_splits(splits: Iterable[str]) -> dict[str, int]:
+    """How many photographs are in each split, in the order of `SPLITS`."""
+    counts = Counter(splits)
+    return {split: counts[split] for split in SPLITS if counts[split]}
 
 
 def interleave_kinds(leaks: Iterable[Leak]) -> list[Leak]:
-    """Leaks of each kind in turn."""
-    seen: Counter[str] = Counter()
-    turns = [(seen.update([leak.kind]) or seen[leak.kind], leak) for leak in leaks]
-    return [leak for _, leak in sorted(turns, key=lambda turn: turn[0])]
+    """The first leak of every kind, then the second of every kind, and so on: a short list shows all
+    kinds.
+    """
+    by_kind: dict[str, list[Leak]] = defaultdict(list)
+    for leak in leaks:
+        by_kind[leak.kind].append(leak)
+    rounds = zip_longest(*by_kind.values())
+    return list(filter(None, chain.from_iterable(rounds)))
 
 
-def show_id(images: Sequence[str], values: pd.Series, sides: Sequence[str], leak: dict[str, Any]) -> Leak:
-    """An id on two sides as two photographs that have it."""
-    (first, a), (second, b), *_ = {
-        sides[row]: images[row] for row in np.flatnonzero(values.astype(str).to_numpy() == leak["value"])
-    }.items()
-    return Leak(a, b, (first, second), leak["column"])
+def show_id(images: Sequence[str], ids: pd.Series, splits: Sequence[str], column: str, value: str) -> Leak:
+    """An id across splits as two photographs that have it, the last ones of two splits."""
+    image_of_split: dict[str, str] = {}
+    for row in np.flatnonzero(ids.astype(str).to_numpy() == value):
+        image_of_split[splits[row]] = images[row]
+    (first, a), (second, b), *_ = image_of_split.items()
+    return Leak(a, b, (first, second), column)
 
 
-def order_sides(leak: Leak) -> Leak:
-    """The same, the photograph of the earlier side first."""
-    swapped = SPLITS.index(leak.splits[0]) > SPLITS.index(leak.splits[1])
-    return Leak(leak.b, leak.a, leak.splits[::-1], leak.kind) if swapped else leak
+def order_splits(leak: Leak) -> Leak:
+    """The same, the photograph of the earlier split first."""
+    first, second = leak.splits
+    if SPLITS.index(first) <= SPLITS.index(second):
+        return leak
+    return Leak(leak.b, leak.a, (second, first), leak.kind)
 
 
 def refuse_leaks(leaks: Leaks, name: str) -> None:
-    """Raises `DataError` that names what leaks, some examples and the cures."""
+    """Refuses a split that leaks.
+
+    Args:
+        leaks: What leaks.
+        name: Of the data set.
+
+    Raises:
+        DataError: Always; it names what leaks, some examples and the cures.
+    """
     facts = leaks.to_json()
-    examples = "; ".join(tell_example(leak) for leak in facts["examples"][:EXAMPLES]).replace(
-        f"{name}{os.sep}", ""
-    )
+    named = map(format_example, facts["examples"][:MAX_NAMED])
+    examples = "; ".join(named).replace(f"{name}{os.sep}", "")
     raise DataError(
-        f"{name}: its split leaks: {tell_leaks(facts)}, such as {examples}; expected each patient, lesion "
-        "and picture on one side: split anew with "
-        f"`lentigo data split {name} --out split.csv` and train on that, or leave those that belong with a "
-        "later side out (--leaks drop), or go on and have the RUN marked (--leaks allow)"
+        f"{name}: its split leaks: {format_leaks(facts)}, such as {examples}; expected each patient, lesion "
+        f"and image in one split: split anew with `lentigo data split {name} --out split.csv` and train on "
+        "that, or leave those that belong with a later split out (--leaks drop), or go on and have the RUN "
+        "marked (--leaks allow)"
     )

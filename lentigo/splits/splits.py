@@ -1,4 +1,4 @@
-"""Splits that keep a patient, a lesion or a duplicate on one side."""
+"""A validation split that keeps a patient, a lesion or a duplicate group together."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from lentigo.errors import DataError
-from lentigo.splits.balance import fill_parts, order_groups, spread_groups
+from lentigo.splits.balance import fill_splits, order_groups, spread_groups
+
+VALIDATION = 1  # the number of the split that is held out; 0 is to learn from
 
 
 def split_validation(
     malignant: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int
 ) -> np.ndarray:
-    """The photographs that are kept for validation: whole groups, `fraction` of each class as nearly as the
-    groups allow, each class on both sides.
+    """Chooses the photographs for validation: whole groups, `fraction` of each class as far as groups allow.
 
-    A function of what the groups hold and of the seed: neither the order of the rows nor the machine matters.
+    Both splits have each class. The choice is a function of what the groups hold and of the seed: neither the
+    order of the rows nor the machine matters.
 
     Args:
         malignant: 1 or True for malignant, 0 or False for benign, (n,).
@@ -44,16 +46,28 @@ def split_validation(
 def hold_out_share(
     labels: np.ndarray, groups: np.ndarray, digests: Sequence[str], fraction: float, seed: int
 ) -> np.ndarray:
-    """As `split_validation`, for labels, int (n,), of any number of classes; each class that has two groups
-    stands on both sides.
+    """Chooses whole groups as `split_validation` does, for any number of classes.
+
+    Each class that has two groups is in both splits.
+
+    Args:
+        labels: The class of each photograph, int (n,).
+        groups: See `split_validation`.
+        digests: See `split_validation`.
+        fraction: See `split_validation`.
+        seed: See `split_validation`.
+
+    Returns:
+        The photographs that are held out, bool (n,).
     """
     _, numbers = np.unique(groups, return_inverse=True)
-    counts = np.zeros((numbers.max() + 1, labels.max() + 1), int)
+    counts = np.zeros((numbers.max() + 1, labels.max() + 1), int)  # by group and class
     np.add.at(counts, (numbers, labels), 1)
     place = order_groups(numbers, digests, counts, seed)
     ordered = np.zeros_like(counts)
     ordered[place] = counts[numbers]
     free = np.full(len(ordered), -1)
-    parts = spread_groups(ordered, np.array([1 - fraction, fraction]), free)
-    parts = fill_parts(parts, ordered, 2, free < 0)
-    return parts[place] == 1
+    shares = np.array([1 - fraction, fraction])  # to learn from, and for validation
+    splits = spread_groups(ordered, shares, free)
+    splits = fill_splits(splits, ordered, len(shares), free < 0)
+    return splits[place] == VALIDATION

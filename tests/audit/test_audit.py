@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 import lentigo
-from lentigo.audit.audit import audit, describe_transformation
-from lentigo.audit.report import frame_back, frame_onto, write_audit
+from lentigo.audit.audit import audit
+from lentigo.audit.report import describe_transformation, frame_back, frame_onto, write_audit
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.duplicates import Transformation
 from lentigo.errors import DataError
@@ -227,13 +227,5 @@ def test_frames_lie_where_the_transformation_says():
 
 
 def test_words_of_a_transformation():
-    assert (
-        describe_transformation_of(Transformation(1.0, 1.0, -90.0, False, (0.0, 0.0), 1.0))
-        == "turned by 270 degrees"
-    )
-
-
-def describe_transformation_of(change):
-    from lentigo.duplicates.duplicates import Duplicate
-
-    return describe_transformation(Duplicate(0, 1, "near", 1.0, change))
+    quarter_turn = Transformation(1.0, 1.0, -90.0, False, (0.0, 0.0), 1.0)
+    assert describe_transformation(quarter_turn) == "turned by 270 degrees"

@@ -6,12 +6,11 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from lentigo.audit.image_facts import describe_colours, read_facts
 from lentigo.audit.shortcut_baselines import (
     BASELINES,
     cross_validate,
-    describe_colours,
     measure_shortcut_baselines,
-    read_facts,
     read_set,
 )
 from lentigo.common.progress import show_nothing
@@ -64,13 +63,13 @@ def shortcut_baselines(bordered):
 
 
 def test_a_border_that_gives_the_class_away_is_found(shortcut_baselines):
-    shortcut_baselines = shortcut_baselines.shortcut_baselines
+    baselines = shortcut_baselines.baselines
     assert (
-        shortcut_baselines["border_only"].auroc > 0.95
-        and shortcut_baselines["corners_only"].auroc > 0.95
-        and shortcut_baselines["thumbnail_only"].accuracy > 0.9
+        baselines["border_only"].auroc > 0.95
+        and baselines["corners_only"].auroc > 0.95
+        and baselines["thumbnail_only"].accuracy > 0.9
     )
-    assert shortcut_baselines["header_only"].auroc == 0.5 and shortcut_baselines["source_only"] is None
+    assert baselines["header_only"].auroc == 0.5 and baselines["source_only"] is None
 
 
 def test_a_lesion_alone_is_no_shortcut_of_the_border(tmp_path):
@@ -91,14 +90,14 @@ def test_a_source_that_gives_the_class_away_is_found(bordered):
     dataset = load_dataset(bordered)
     source = np.where(dataset.malignant == 1, "clinic", "archive")
     source[::10] = "clinic"
-    baseline = measure_shortcut_baselines(
-        Dataset("set", dataset.table.assign(source=source))
-    ).shortcut_baselines["source_only"]
+    baseline = measure_shortcut_baselines(Dataset("set", dataset.table.assign(source=source))).baselines[
+        "source_only"
+    ]
     assert baseline.accuracy == pytest.approx((dataset.malignant == (source == "clinic")).mean())
     assert 0.9 < baseline.auroc < 1
 
 
-def test_noise_has_a_floor_of_chance():
+def test_noise_has_a_baseline_of_chance():
     """Over sets of 40 photographs whose source says nothing; the pooled folds had a mean of 0.45."""
     aurocs = []
     for seed in range(60):
@@ -136,16 +135,18 @@ def test_a_group_never_stands_on_both_sides(tmp_path):
     table = pd.DataFrame(
         {"image": [str(tmp_path / f"{number:03d}.png") for number in range(120)], "label": label}
     )
-    alone = measure_shortcut_baselines(Dataset("set", table)).shortcut_baselines["border_only"].auroc
+    alone = measure_shortcut_baselines(Dataset("set", table)).baselines["border_only"].auroc
     grouped = (
         measure_shortcut_baselines(Dataset("set", table.assign(lesion_id=lesion)))
-        .shortcut_baselines["border_only"]
+        .baselines["border_only"]
         .auroc
     )
     assert alone > 0.75 and grouped < 0.65
 
 
-def test_the_floor_beside_a_test_result_is_fitted_to_the_training_set(bordered, shortcut_baselines, tmp_path):
+def test_the_baseline_beside_a_test_result_is_fitted_to_the_training_set(
+    bordered, shortcut_baselines, tmp_path
+):
     other = load_dataset(draw_set(tmp_path / "other", count=20, seed=1, border=40))
     swapped = Dataset(
         "swapped",
@@ -153,7 +154,7 @@ def test_the_floor_beside_a_test_result_is_fitted_to_the_training_set(bordered, 
     )
     found = measure_shortcut_baselines(bordered, against=swapped)
     assert (found.n, found.folds, found.fitted_to) == (40, 0, str(bordered))
-    assert found.shortcut_baselines["border_only"].auroc < 0.05 and found.majority_accuracy == 0.5
+    assert found.baselines["border_only"].auroc < 0.05 and found.majority_accuracy == 0.5
     assert shortcut_baselines.fitted_to is None and shortcut_baselines.folds == 5
 
 
@@ -173,7 +174,7 @@ def test_the_json_is_flat_and_has_an_interval_for_each_number(shortcut_baselines
     assert (answers["n"], answers["n_malignant"], answers["groups"]) == (80, 40, 80)
 
 
-def test_the_same_seed_gives_the_same_floors(bordered, shortcut_baselines):
+def test_the_same_seed_gives_the_same_baseline(bordered, shortcut_baselines):
     assert measure_shortcut_baselines(bordered) == shortcut_baselines
 
 

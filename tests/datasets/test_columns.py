@@ -416,7 +416,7 @@ def test_the_options_reach_the_data_set(tmp_path):
 
 
 def test_an_audit_says_which_folders_are_no_classes_that_it_knows(tmp_path):
-    from lentigo.audit.audit import open_set
+    from lentigo.audit.audited_set import open_set
 
     for number, name in enumerate(("inbox/a.png", "outbox/b.png")):
         draw(tmp_path / name, number)

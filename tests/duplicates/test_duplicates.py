@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from lentigo.datasets.manifests import load_dataset
-from lentigo.duplicates.duplicates import find_duplicates, pair_fingerprints
 from lentigo.duplicates.fingerprints import describe_pixels, turn_low
+from lentigo.duplicates.pairing import find_duplicates, pair_fingerprints
 from lentigo.duplicates.verification import map_turn, match_turn
 from lentigo.errors import UsageError
 from lentigo.images.problems import Problem

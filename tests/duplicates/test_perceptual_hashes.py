@@ -101,7 +101,7 @@ def test_nothing_is_known_of_what_shows_nothing_or_cannot_be_read(tmp_path, bad)
 def test_all_that_show_the_picture_are_named_the_likest_first(originals):
     images, hashes = originals
     twice = np.concatenate([hashes, hashes[:1]])
-    found = HashIndex(twice).find_image_by_hash(images[0])
+    found = HashIndex(twice).find_image(images[0])
     assert [match.row for match in found] == [0, 12] and found[0].likeness >= found[1].likeness >= LIMIT
 
 

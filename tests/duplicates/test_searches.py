@@ -10,7 +10,7 @@ from PIL import Image
 from lentigo.common.cache import keep_in_cache, read_from_cache
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates import searches
-from lentigo.duplicates.duplicates import find_duplicates
+from lentigo.duplicates.pairing import find_duplicates
 from lentigo.duplicates.searches import search_duplicates, searches_folder
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
@@ -22,10 +22,10 @@ def images(tmp_path, monkeypatch):
     """
     monkeypatch.setenv("LENTIGO_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "photos"
-    for side in ("benign", "malignant"):
-        (folder / side).mkdir(parents=True)
+    for label in ("benign", "malignant"):
+        (folder / label).mkdir(parents=True)
         for number in range(2):
-            Image.fromarray(draw_synthetic_lesion(side, number).image).save(folder / side / f"{number}.png")
+            Image.fromarray(draw_synthetic_lesion(label, number).image).save(folder / label / f"{number}.png")
     Image.fromarray(draw_synthetic_lesion("benign", 0).image[:, ::-1]).save(folder / "benign" / "flipped.png")
     shutil.copy(folder / "malignant" / "1.png", folder / "malignant" / "again.png")
     Image.new("RGB", (224, 224), "white").save(folder / "benign" / "blank.png")

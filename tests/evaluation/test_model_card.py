@@ -137,7 +137,7 @@ def test_unknown_licences_are_said_to_be_unknown(bundle):
 
 
 def test_data_without_ids_are_said_to_leak(bundle):
-    assert "photographs of one person may stand on both sides" in write_card(with_data(bundle, known={}))
+    assert "photographs of one person may be in both splits" in write_card(with_data(bundle, known={}))
 
 
 def test_signs_of_the_data_do_not_break_the_tables(bundle):

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.evaluation import stress as changes
-from lentigo.evaluation.stress import STRESSES, change_images, compare_answers, stress_model, tabulate_stress
+from lentigo.evaluation.stress import STRESSES, change_images, compare_changes, stress_model, tabulate_stress
 from lentigo.images.photographs import read_image
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
@@ -197,7 +197,7 @@ def test_a_model_that_reads_brightness_minds_the_light_and_no_flip(stresses, thr
 
 def test_missed_are_malignant_photographs_that_only_the_unchanged_found():
     before, after = np.array([0.9, 0.9, 0.9, 0.1, 0.9]), np.array([0.1, 0.1, 0.9, 0.9, 0.1])
-    (_, stress) = compare_answers(
+    (_, stress) = compare_changes(
         {"unchanged": before, "changed": after}, np.array([0, 1, 1, 1, 1]), np.arange(5), 0.5
     )
     assert (stress.missed, stress.changed) == (0.5, 0.8)
@@ -220,7 +220,7 @@ def test_the_table_is_what_a_direct_count_gives(stresses, dataset, threshold):
 
 def test_the_loss_is_that_from_the_unchanged():
     answers = {"unchanged": np.array([0.1, 0.2, 0.9]), "changed": np.array([0.1, 0.9, 0.2])}
-    (_, stress) = compare_answers(answers, np.array([0, 0, 1]), np.arange(3), 0.5)
+    (_, stress) = compare_changes(answers, np.array([0, 0, 1]), np.arange(3), 0.5)
     assert (stress.auroc, stress.loss) == (0.5, 0.5)
 
 
@@ -230,7 +230,7 @@ def test_the_interval_of_the_loss_is_paired():
     """
     rng = np.random.default_rng(0)
     malignant, scores = np.arange(60) % 2, rng.random(60)
-    _, other = compare_answers({"unchanged": scores, "halved": scores / 2}, malignant, np.arange(60), 0.5)
+    _, other = compare_changes({"unchanged": scores, "halved": scores / 2}, malignant, np.arange(60), 0.5)
     assert other.loss_ci == (0, 0) and other.auroc_ci[1] - other.auroc_ci[0] > 0.1
 
 
@@ -240,7 +240,7 @@ def test_whole_groups_are_resampled():
     after = np.where(np.repeat(np.arange(20) < 8, 10), 1 - before, before)
 
     def width(groups):
-        low, high = compare_answers({"unchanged": before, "changed": after}, malignant, groups, 0.5)[
+        low, high = compare_changes({"unchanged": before, "changed": after}, malignant, groups, 0.5)[
             1
         ].changed_ci
         return high - low
@@ -251,7 +251,7 @@ def test_whole_groups_are_resampled():
 def test_decisions_that_all_stayed_might_not_elsewhere():
     rng = np.random.default_rng(0)
     scores = rng.random(60)
-    first, other = compare_answers(
+    first, other = compare_changes(
         {"unchanged": scores, "halved": scores / 2}, np.arange(60) % 2, np.arange(60), 1.0
     )
     assert first.changed_ci == (0, 0)  # the photographs themselves
@@ -259,7 +259,7 @@ def test_decisions_that_all_stayed_might_not_elsewhere():
 
 
 def test_one_class_has_no_auroc_but_decisions():
-    (_, stress) = compare_answers(
+    (_, stress) = compare_changes(
         {"unchanged": np.array([0.2, 0.7]), "changed": np.array([0.6, 0.7])},
         np.zeros(2, int),
         np.arange(2),

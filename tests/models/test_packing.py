@@ -9,8 +9,7 @@ from PIL import Image
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
-from lentigo.evaluation.contamination import find_contamination
-from lentigo.evaluation.duplicate_images import list_known
+from lentigo.evaluation.contamination import find_contamination, list_training_images
 from lentigo.images.photographs import read_image
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
@@ -63,7 +62,7 @@ def test_it_knows_its_photographs_without_their_names(run, packed):
     assert len(kept) == len(pd.read_csv(run / "splits.csv")) and kept.not_known == 0
     np.testing.assert_array_equal(kept.hashes, before.hashes)
     np.testing.assert_array_equal(kept.uses, before.uses)
-    assert list_validation(packed).empty and list_known(packed, []) == []
+    assert list_validation(packed).empty and list_training_images(packed) == []
 
 
 def test_it_finds_them_in_other_files(run, packed, tmp_path):

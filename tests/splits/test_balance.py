@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lentigo.splits.balance import fill_parts, spread_groups
+from lentigo.splits.balance import fill_splits, spread_groups
 
 SHARES = np.array([0.6, 0.2, 0.2])
 
@@ -64,13 +64,13 @@ def test_a_count_that_nothing_has_does_not_matter():
 
 def test_a_part_without_a_class_gets_the_smallest_group_that_can_be_spared():
     counts = np.array([[3, 0], [2, 0], [1, 0], [0, 2], [0, 1]])
-    assert fill_parts(np.array([0, 0, 0, 0, 1]), counts, 2, np.ones(5, bool)).tolist() == [0, 0, 1, 0, 1]
+    assert fill_splits(np.array([0, 0, 0, 0, 1]), counts, 2, np.ones(5, bool)).tolist() == [0, 0, 1, 0, 1]
 
 
 def test_a_group_that_is_the_last_of_its_class_is_not_spared():
     counts = np.array([[3, 1], [2, 0]])
-    assert fill_parts(np.array([0, 0]), counts, 2, np.ones(2, bool)).tolist() == [0, 1]
+    assert fill_splits(np.array([0, 0]), counts, 2, np.ones(2, bool)).tolist() == [0, 1]
 
 
 def test_what_has_a_part_is_not_spared():
-    assert fill_parts(np.array([0, 0]), np.array([[1], [1]]), 2, np.array([True, False])).tolist() == [1, 0]
+    assert fill_splits(np.array([0, 0]), np.array([[1], [1]]), 2, np.array([True, False])).tolist() == [1, 0]

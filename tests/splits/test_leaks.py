@@ -1,4 +1,4 @@
-"""What leaks in a split: ids and pictures on two sides, counted, named, left out or refused."""
+"""What leaks in a split: ids and pictures in two splits, counted, named, left out or refused."""
 
 import numpy as np
 import pandas as pd
@@ -47,14 +47,14 @@ def leaking(tmp_path):
     validation.
     """
     lesions = {
-        (side, number): draw_synthetic_lesion(side, number).image
-        for side in ("benign", "malignant")
+        (label, number): draw_synthetic_lesion(label, number).image
+        for label in ("benign", "malignant")
         for number in range(4)
     }
     for number, split in enumerate(("train", "train", "validation", "test")):
-        for side in ("benign", "malignant"):
-            (tmp_path / split / side).mkdir(parents=True, exist_ok=True)
-            Image.fromarray(lesions[side, number]).save(tmp_path / split / side / f"{number}.png")
+        for label in ("benign", "malignant"):
+            (tmp_path / split / label).mkdir(parents=True, exist_ok=True)
+            Image.fromarray(lesions[label, number]).save(tmp_path / split / label / f"{number}.png")
     Image.fromarray(np.rot90(lesions["benign", 0]).copy()).save(tmp_path / "test" / "benign" / "turned.png")
     Image.fromarray(lesions["malignant", 1][:, ::-1].copy()).save(
         tmp_path / "validation" / "malignant" / "mirrored.png"
@@ -116,7 +116,7 @@ def test_photographs_in_groups_are_counted():
 # --- leaks
 
 
-def test_pictures_on_two_sides_leak(leaking):
+def test_pictures_in_two_splits_leak(leaking):
     leaks = gather_leaks(leaking, search_dataset(leaking))
     assert leaks.photographs == {"train": 2, "validation": 1, "test": 1} and leaks.of == {
         "train": 4,
@@ -136,7 +136,7 @@ def test_by_ids_alone_pictures_do_not_leak(leaking):
     assert gather_leaks(leaking) is None
 
 
-def test_ids_on_two_sides_leak():
+def test_ids_in_two_splits_leak():
     dataset = make(
         patient_id=["p", "p", "q", "r"],
         lesion_id=["1", "2", "3", "3"],
@@ -152,7 +152,7 @@ def test_ids_on_two_sides_leak():
     assert (first.a, first.b, first.splits, first.kind) == ("0.jpg", "1.jpg", ("train", "test"), "patient_id")
 
 
-def test_sides_may_be_other_words_than_splits():
+def test_splits_may_have_other_names():
     """Two sets beside one another."""
     (leak,) = list_leaks(make(patient_id=["p", "p", "q"], split=["ours", "theirs/test", "ours"]))
     assert (leak.a, leak.b, leak.splits, leak.kind) == (
@@ -201,7 +201,7 @@ def test_a_chain_over_a_patient_leaks_at_both_ends():
 # --- what to do about them
 
 
-def test_what_is_left_out_belongs_with_a_later_side(leaking):
+def test_what_is_left_out_belongs_with_a_later_split(leaking):
     duplicates = search_dataset(leaking)
     left_out = find_leaking(leaking, duplicates)
     assert sorted(path.rpartition("/")[2] for path in leaking.table["image"][left_out]) == ["0.png", "1.png"]
@@ -222,7 +222,7 @@ def test_refusing_names_numbers_examples_and_cures(leaking):
     words = str(refusal.value)
     assert words.startswith(
         "photos: its split leaks: 2 of 4 train, 1 of 3 validation and 1 of 3 test photographs belong with "
-        "some of another side (near: 2), such as "
+        "some of another split (near: 2), such as "
     )
     assert "turned.png (test): near" in words
     assert (

@@ -40,7 +40,7 @@ def split(folder, *shares, **options):
     return split_dataset(folder, Shares(*shares), **{"duplicates": False, **options})
 
 
-def list_parts(partition):
+def list_splits(partition):
     """The part of each photograph by its name."""
     return {
         image.rpartition("/")[2]: part
@@ -53,27 +53,27 @@ def list_parts(partition):
 @pytest.fixture
 def lesions(tmp_path):
     """Six lesions of each class, one of each class twice more: turned, and mirrored."""
-    for side in ("benign", "malignant"):
-        (tmp_path / "photos" / side).mkdir(parents=True)
+    for label in ("benign", "malignant"):
+        (tmp_path / "photos" / label).mkdir(parents=True)
         for number in range(6):
-            Image.fromarray(draw_synthetic_lesion(side, number).image).save(
-                tmp_path / "photos" / side / f"{number}.png"
+            Image.fromarray(draw_synthetic_lesion(label, number).image).save(
+                tmp_path / "photos" / label / f"{number}.png"
             )
-        image = draw_synthetic_lesion(side, 0).image
-        Image.fromarray(np.rot90(image).copy()).save(tmp_path / "photos" / side / "turned.png")
-        Image.fromarray(image[:, ::-1].copy()).save(tmp_path / "photos" / side / "mirrored.png")
+        image = draw_synthetic_lesion(label, 0).image
+        Image.fromarray(np.rot90(image).copy()).save(tmp_path / "photos" / label / "turned.png")
+        Image.fromarray(image[:, ::-1].copy()).save(tmp_path / "photos" / label / "mirrored.png")
     return tmp_path / "photos"
 
 
 # --- groups and shares
 
 
-def test_duplicates_stand_in_one_part(lesions):
+def test_duplicates_are_in_one_split(lesions):
     partition = split_dataset(lesions)
-    parts, table = list_parts(partition), partition.dataset.table
-    for side in ("benign", "malignant"):
+    parts, table = list_splits(partition), partition.dataset.table
+    for label in ("benign", "malignant"):
         assert (
-            table.loc[table["image"].str.contains(rf"{side}/(?:0|turned|mirrored).png"), "split"].nunique()
+            table.loc[table["image"].str.contains(rf"{label}/(?:0|turned|mirrored).png"), "split"].nunique()
             == 1
         )
     assert (
@@ -130,7 +130,7 @@ def test_a_column_with_a_value_of_its_own_for_each_photograph_does_no_harm(tmp_p
         ((0.25, 0), {"train", "validation"}),
     ],
 )
-def test_parts_without_a_share_are_not_made(tmp_path, shares, parts):
+def test_splits_without_a_share_are_not_made(tmp_path, shares, parts):
     partition = split(make(tmp_path), *shares)
     assert set(partition.dataset.table["split"]) == parts == set(partition.wanted)
 
@@ -154,15 +154,15 @@ def test_names_and_order_do_not_matter(tmp_path):
         frac=1, random_state=0
     ).to_csv(folder / "manifest.csv", index=False)
     second = split(folder)
-    sides = [
+    chosen = [
         dict(zip(each.dataset.digests, each.dataset.table["split"], strict=True)) for each in (first, second)
     ]
-    assert sides[0] == sides[1]
+    assert chosen[0] == chosen[1]
 
 
 def test_a_seed_decides(tmp_path):
     folder = make(tmp_path)
-    first, same, other = (list_parts(split(folder, seed=seed)) for seed in (0, 0, 1))
+    first, same, other = (list_splits(split(folder, seed=seed)) for seed in (0, 0, 1))
     assert first == same != other
 
 
@@ -222,7 +222,7 @@ def test_added_photographs_move_no_old_one(tmp_path):
     old = split(make(tmp_path / "photos"))
     path = write(old, tmp_path / "old.csv")
     new = split(make(tmp_path / "photos", 200), keep=path)
-    before, after = list_parts(old), list_parts(new)
+    before, after = list_splits(old), list_splits(new)
     assert {name: after[name] for name in before} == before and len(after) == 200
     assert new.kept == 120 and new.moved == () and new.measure_distance()["label"] < 3
 
@@ -236,7 +236,7 @@ def test_photographs_are_known_by_content_when_files_are_renamed_or_gone(tmp_pat
         (folder / image).rename(folder / f"x{image}")
     table.assign(image="x" + table["image"]).to_csv(folder / "manifest.csv", index=False)
     new = split(folder, keep=path)
-    assert {name[1:]: part for name, part in list_parts(new).items()} == list_parts(old)
+    assert {name[1:]: split for name, split in list_splits(new).items()} == list_splits(old)
 
 
 def test_a_new_photograph_joins_its_patient_even_where_the_old_ones_are_gone(tmp_path):
@@ -252,11 +252,11 @@ def test_a_new_photograph_joins_its_patient_even_where_the_old_ones_are_gone(tmp
     assert len(shared) == 60 and (new[shared] == known[shared]).all()
 
 
-def test_what_turns_out_to_belong_together_goes_to_the_earliest_of_its_parts(tmp_path):
+def test_what_turns_out_to_belong_together_goes_to_the_earliest_of_its_splits(tmp_path):
     old = split(make(tmp_path / "photos"))
     path = write(old, tmp_path / "old.csv")
     new = split(make(tmp_path / "photos", patient_id=[f"p{row // 2}" for row in range(120)]), keep=path)
-    before, after, order = list_parts(old), list_parts(new), ("train", "validation", "test")
+    before, after, order = list_splits(old), list_splits(new), ("train", "validation", "test")
     for row in range(0, 120, 2):
         pair = [f"{row:04d}.jpg", f"{row + 1:04d}.jpg"]
         assert {after[name] for name in pair} == {min((before[name] for name in pair), key=order.index)}
@@ -270,7 +270,7 @@ def test_an_earlier_manifest_without_hashes_is_read_by_its_files(tmp_path):
     old = split(folder)
     path = write(old, tmp_path / "old.csv")
     pd.read_csv(path).drop(columns="sha256").to_csv(path, index=False)
-    assert list_parts(split(folder, keep=path, seed=5)) == list_parts(old)
+    assert list_splits(split(folder, keep=path, seed=5)) == list_splits(old)
 
 
 def test_keeping_a_part_that_is_not_asked_for_is_refused(tmp_path):

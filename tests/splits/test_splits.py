@@ -1,4 +1,4 @@
-"""Splits: whole groups, both classes on both sides, about the share that was asked for, the same for the same
+"""Splits: whole groups, both classes in both splits, about the share that was asked for, the same for the same
 seed.
 """
 
@@ -153,7 +153,7 @@ def test_a_group_whose_size_no_other_has_is_drawn_by_some_seeds_and_not_by_other
     assert 0.05 < share < 0.6
 
 
-def test_both_classes_stand_on_both_sides_of_patients_with_both():
+def test_both_classes_are_in_both_splits_of_patients_with_both():
     rng = np.random.default_rng(0)
     for _ in range(300):
         groups = rng.integers(0, rng.integers(2, 5), rng.integers(4, 9))
@@ -164,7 +164,7 @@ def test_both_classes_stand_on_both_sides_of_patients_with_both():
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_no_group_stands_on_both_sides(seed):
+def test_no_group_is_in_both_splits(seed):
     malignant, groups = toy(seed)
     held_out = draw(malignant, groups, 0.2, seed)
     assert not set(groups[held_out]) & set(groups[~held_out])
@@ -190,7 +190,7 @@ def test_without_groups_the_fraction_is_exact_in_each_class():
     assert (held_out[:100].sum(), held_out[100:].sum()) == (20, 10)
 
 
-def test_both_sides_have_about_the_same_share_of_malignant_photographs():
+def test_both_splits_have_about_the_same_share_of_malignant_photographs():
     malignant, groups = toy(1, 2000)
     held_out = draw(malignant, groups, 0.2, 0)
     assert abs(malignant[held_out].mean() - malignant[~held_out].mean()) < 0.005
@@ -198,7 +198,7 @@ def test_both_sides_have_about_the_same_share_of_malignant_photographs():
 
 @pytest.mark.parametrize("fraction", [0.01, 0.2, 0.5, 0.9, 0.99])
 @pytest.mark.parametrize("benign, cancers", [(2, 2), (98, 2), (2, 98), (3, 5), (1000, 2)])
-def test_both_classes_stand_on_both_sides_whenever_that_is_possible(benign, cancers, fraction):
+def test_both_classes_are_in_both_splits_whenever_that_is_possible(benign, cancers, fraction):
     malignant = np.repeat([0, 1], [benign, cancers])
     for seed in range(5):
         held_out = draw(malignant, np.arange(len(malignant)), fraction, seed)
@@ -236,7 +236,7 @@ def test_a_class_of_fewer_than_two_groups_is_a_data_error_with_its_count(maligna
 # --- leaks of a given split
 
 
-def test_an_id_on_two_sides_is_a_leak_and_is_named():
+def test_an_id_in_two_splits_is_a_leak_and_is_named():
     table = pd.DataFrame(
         {
             "patient_id": ["a", "a", "b", "b"],

@@ -172,7 +172,7 @@ def test_a_run_with_leaks_is_marked_in_card_and_report(marked):
     text, page = (marked / "model_card.md").read_text(), (marked / "report.html").read_text()
     assert text.index("## Read this first: leaks") < text.index("## What it is") and "`--leaks allow`" in text
     assert page.index("Trained on a split that leaks") < page.index('<div class="tiles">')
-    assert "no such group stands on two sides" not in text and "two sides all the same" in text
+    assert "no such group is in two splits" not in text and "in two splits all the same" in text
 
 
 def test_a_marked_run_says_so_when_it_is_measured(marked, leaking):

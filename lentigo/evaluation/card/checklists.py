@@ -15,8 +15,14 @@ EVALUATE = "`lentigo evaluate RUN DATA --split test --out report.html`"
 
 @dataclass(frozen=True)
 class Item:
-    """One item of a guideline. `section` of the model card answers it, in part only where there is a `note`;
-    a note without a section says where else the answer is."""
+    """One item of a guideline.
+
+    Attributes:
+        number: In the guideline.
+        subject: What it asks, shortened.
+        section: The section of the model card that answers it, or "".
+        note: What is missing there; without a section, where else the answer is.
+    """
 
     number: str
     subject: str
@@ -25,7 +31,7 @@ class Item:
 
     @property
     def answer(self) -> str:
-        """For the reader of the card.
+        """Where the item is answered, for the reader of the card.
 
         >>> Item("20", "level at which the parts are disjoint", "Validation split").answer
         'Validation split'
@@ -34,12 +40,22 @@ class Item:
         """
         if self.section and self.note:
             return f"{self.section}, in part: {self.note}"
-        return self.section or (f"not in this card: {self.note}" if self.note else NOT_ANSWERED)
+        if self.section:
+            return self.section
+        if self.note:
+            return f"not in this card: {self.note}"
+        return NOT_ANSWERED
 
 
 @dataclass(frozen=True)
 class Checklist:
-    """A guideline: its name, its source, and its items in order."""
+    """A guideline.
+
+    Attributes:
+        name: Of the guideline.
+        source: Where it was published.
+        items: Its items in order.
+    """
 
     name: str
     source: str

@@ -1,16 +1,10 @@
-"""The section of a model card on the decoder."""
+"""The section of a model card on the mask decoder."""
 
 from __future__ import annotations
 
-from lentigo.evaluation.card.card_sections import (
-    Section,
-    Table,
-    find,
-    list_facts,
-    tell,
-    tell_interval,
-    tell_score,
-)
+from collections.abc import Sequence
+
+from lentigo.evaluation.card.sections import Section, find, format_fact, list_facts, tabulate_scores
 from lentigo.evaluation.masks.mask_assessment import TITLES
 from lentigo.models.bundle import CARD, HISTORY, MASKS, Bundle
 
@@ -30,43 +24,54 @@ SETTINGS = (
 
 
 def describe_decoder(bundle: Bundle) -> Section:
-    """What outlines lesions, what it learned from, and how well it does on validation."""
+    """Describes what outlines lesions, what it learned from, and how well it does on validation.
+
+    Args:
+        bundle: A RUN with a decoder.
+
+    Returns:
+        The section.
+    """
     facts = find(bundle.card, "decoder") or {}
-    data, scores, recipe = (
-        find(facts, "data") or {},
-        find(facts, "validation") or {},
-        find(facts, "recipe") or {},
-    )
-    rows = tuple(
-        (title, tell_score(scores.get(name)), tell_interval(find(scores, "ci", name)))
-        for name, title in TITLES.items()
-        if name in scores
-    )
+    data = find(facts, "data") or {}
+    scores = find(facts, "validation") or {}
+    recipe = find(facts, "recipe") or {}
+    architecture = format_fact(facts.get("architecture"))
+    parameters = format_fact(facts.get("parameters"))
+    training = format_fact(data.get("training"))
+    validation = format_fact(data.get("validation"))
+    settings = {name.replace("_", " ").capitalize(): recipe.get(name) for name in SETTINGS}
+    tables = [list_facts(settings)]
+    results = tabulate_scores(scores, TITLES, ("Metric on validation", "Value", "95 % interval"))
+    if results.rows:
+        tables.append(results)
     return Section(
         "Outlines of lesions",
         (
-            f"A decoder on the feature maps of the same backbone ({tell(facts.get('architecture'))}; "
-            f"{tell(facts.get('parameters'))} parameters) says of each pixel how likely it is lesion. "
-            "`lentigo segment` and `lentigo detect` ask it.",
-            tell_backbone(facts.get("stages") or ()),
-            f"It learned from {tell(data.get('training'))} photographs with masks, by the sum of "
-            "cross-entropy and 1 - Jaccard, on random views; kept is the epoch with the best Jaccard on "
-            f"{tell(data.get('validation'))} others, number {tell(facts.get('best_epoch'))} in `{HISTORY}`. "
-            f"The side of each is in `{MASKS}`; the test split, where there is one, was not read.",
+            f"A decoder on the feature maps of the same backbone ({architecture}; {parameters} parameters) "
+            "says of each pixel how likely it is lesion. `lentigo segment` and `lentigo detect` ask it.",
+            describe_stages(facts.get("stages") or ()),
+            f"It learned from {training} photographs with masks, by the sum of cross-entropy and 1 - "
+            "Jaccard, "
+            "on random views; kept is the epoch with the best Jaccard on "
+            f"{validation} others, number {format_fact(facts.get('best_epoch'))} in `{HISTORY}`. The split "
+            "of "
+            f"each is in `{MASKS}`; the test split, where there is one, was not read.",
             "The numbers below are optimistic: the epoch was chosen on the same photographs. `lentigo "
             "evaluate RUN MASKS --masks` measures it on others.",
             "The masks are what somebody drew; people disagree about borders, too. Every setting is in "
             f"`{CARD}`.",
         ),
-        (
-            list_facts({name.replace("_", " ").capitalize(): recipe.get(name) for name in SETTINGS}),
-            *([Table(("Metric on validation", "Value", "95 % interval"), rows)] if rows else ()),
-        ),
+        tuple(tables),
     )
 
 
-def tell_backbone(stages: list[str] | tuple[str, ...]) -> str:
-    """What learned."""
+def describe_stages(stages: Sequence[str]) -> str:
+    """What learned, in which order."""
     if len(stages) > 1:
-        return "First the decoder learned on features of the frozen backbone, then both together, the backbone's batch norms still."
+        return (
+            "First the decoder learned on features of the frozen backbone, then both together, the "
+            "backbone's "
+            "batch norms frozen."
+        )
     return "The backbone stayed as it was; the decoder alone learned."

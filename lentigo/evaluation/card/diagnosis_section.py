@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lentigo.evaluation.card.card_sections import Section, Table, tell_interval, tell_score
+from lentigo.evaluation.card.sections import Section, Table, format_interval, format_score
 
 EACH_TITLES = ("Diagnosis", "Photographs", "Sensitivity", "95 % interval", "AUROC", "95 % interval")
 
@@ -19,8 +19,8 @@ def describe_diagnoses(scores: dict[str, Any], title: str) -> Section:
     Returns:
         Sentences, a table with a row for each diagnosis, and the confusion matrix.
     """
-    balanced = tell_score(scores["balanced_accuracy"])
-    interval = tell_interval(scores["ci"])
+    balanced = format_score(scores["balanced_accuracy"])
+    interval = format_interval(scores["ci"])
     lines = (
         f"Of {scores['n']:,} photographs the diagnosis is known. Balanced accuracy, the mean of the "
         f"sensitivities: {balanced} ({interval}).",
@@ -38,10 +38,10 @@ def tabulate_each(scores: dict[str, Any]) -> Table:
             (
                 spell(name),
                 f"{score['n']:,}",
-                tell_score(score["sensitivity"]),
-                tell_interval(score["sensitivity_ci"]),
-                tell_score(score["auroc"]),
-                tell_interval(score["auroc_ci"]),
+                format_score(score["sensitivity"]),
+                format_interval(score["sensitivity_ci"]),
+                format_score(score["auroc"]),
+                format_interval(score["auroc_ci"]),
             )
         )
     return Table(EACH_TITLES, tuple(rows))
@@ -49,7 +49,7 @@ def tabulate_each(scores: dict[str, Any]) -> Table:
 
 def tabulate_confusion(scores: dict[str, Any]) -> Table:
     """The true diagnosis of photographs (rows) and what they are called (columns)."""
-    names = [spell(name) for name in scores["names"]]
+    names = list(map(spell, scores["names"]))
     rows = []
     for name, counts in zip(names, scores["confusion"], strict=True):
         if sum(counts) > 0:

@@ -1,85 +1,90 @@
-"""The sections of a model card on how the photographs were set apart, and on what leaks all the same."""
+"""The sections of a model card on how validation was split off, and on what leaks all the same."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from lentigo.evaluation.card.card_sections import KNOWN, NOT_RECORDED, Section, find, tell
-from lentigo.splits.leak_words import mark_leaks, tell_example, tell_leaks, tell_start
+from lentigo.evaluation.card.sections import COLUMN_TITLES, NOT_RECORDED, Section, find, format_fact
+from lentigo.splits.leak_words import describe_start, format_example, format_leaks, mark_leaks
 
-SHOWN = 5  # examples
+MAX_EXAMPLES = 5
+MAY_BE_IN_BOTH = "photographs of one person may be in both splits, and the results may be too good."
 
 
 def describe_leaks(card: dict[str, Any]) -> tuple[Section, ...]:
-    """What stands at the top of the card of a RUN whose split leaks; nothing for another RUN."""
+    """Describes the leaks of a split, at the top of the card.
+
+    Args:
+        card: Of the RUN, as `card.json` has it.
+
+    Returns:
+        One section; none for a RUN whose split does not leak.
+    """
     mark = mark_leaks(card)
     if not mark:
         return ()
-    return (
-        Section(
-            "Read this first: leaks",
-            (
-                mark,
-                "Whoever trained it said so with `--leaks allow`. `lentigo data split` makes a split that "
-                "does not leak.",
-                *(f"For example {tell_example(leak)}." for leak in card["leaks"]["examples"][:SHOWN]),
-            ),
-        ),
+    examples = [f"For example {format_example(leak)}." for leak in card["leaks"]["examples"][:MAX_EXAMPLES]]
+    lines = (
+        mark,
+        "Whoever trained it said so with `--leaks allow`. `lentigo data split` makes a split that does not "
+        "leak.",
+        *examples,
     )
+    return (Section("Read this first: leaks", lines),)
 
 
 def describe_split(card: dict[str, Any]) -> Section:
-    """How validation was set apart."""
-    data, seed = find(card, "data") or {}, tell(find(card, "recipe", "seed"))
-    how = {
-        "given": "Validation is the split that the data give.",
-        "drawn": "Validation was drawn at random by class, in whole groups, "
-        f"{tell(find(card, 'recipe', 'validation_split'))} of them (seed {seed}).",
-    }.get(data.get("split"), f"Whether validation was drawn or given by the data: {NOT_RECORDED}.")
-    groups = (
-        (
-            f"Groups: {tell(data.get('training_groups'))} to learn from, "
-            f"{tell(data.get('validation_groups'))} for validation.",
-        )
-        if "training_groups" in data
-        else ()
-    )
+    """Describes how validation was split off.
+
+    Args:
+        card: Of the RUN, as `card.json` has it.
+
+    Returns:
+        The section.
+    """
+    data = find(card, "data") or {}
+    lines = [describe_draw(card, data), *describe_folds(card), describe_groups(card, data)]
     left_out = find(data, "left_out")
-    gone = (
-        (
+    if left_out:
+        lines.append(
             f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, "
-            f"{tell_leaks(left_out)}.",
+            f"{format_leaks(left_out)}."
         )
-        if left_out
-        else ()
-    )
+    if "training_groups" in data:
+        lines.append(
+            f"Groups: {format_fact(data.get('training_groups'))} to learn from, "
+            f"{format_fact(data.get('validation_groups'))} for validation."
+        )
     start = find(card, "start")
-    known = (f"{tell_start(start)[0].upper()}{tell_start(start)[1:]}.",) if start else ()
-    read = (
-        "was opened to look for duplicates in it, and for nothing else"
-        if data.get("duplicates")
-        else "was not read"
+    if start:
+        sentence = describe_start(start)
+        lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    read = "was not read"
+    if data.get("duplicates"):
+        read = "was opened to look for duplicates in it, and for nothing else"
+    lines.append(
+        f"The split of each photograph is in `splits.csv`. The test split, where there is one, {read}."
     )
-    return Section(
-        "Validation split",
-        (
-            how,
-            *tell_folds(card),
-            tell_groups(card),
-            *gone,
-            *groups,
-            *known,
-            f"The side of each photograph is in `splits.csv`. The test split, where there is one, {read}.",
-        ),
-    )
+    return Section("Validation split", tuple(lines))
 
 
-def tell_folds(card: dict[str, Any]) -> tuple[str, ...]:
+def describe_draw(card: dict[str, Any], data: dict[str, Any]) -> str:
+    """Whether validation was drawn or given."""
+    if data.get("split") == "given":
+        return "Validation is the split that the data give."
+    if data.get("split") == "drawn":
+        share = format_fact(find(card, "recipe", "validation_split"))
+        seed = format_fact(find(card, "recipe", "seed"))
+        return f"Validation was drawn at random by class, in whole groups, {share} of them (seed {seed})."
+    return f"Whether validation was drawn or given by the data: {NOT_RECORDED}."
+
+
+def describe_folds(card: dict[str, Any]) -> tuple[str, ...]:
     """How the training photographs of an ensemble were divided; nothing for one head."""
     ensemble = find(card, "ensemble")
     if ensemble is None:
         return ()
-    folds = tell(ensemble.get("folds"))
+    folds = format_fact(ensemble.get("folds"))
     return (
         f"All other photographs were divided into {folds} folds, spread by class in whole groups, and each "
         "head learned without one of them.",
@@ -87,35 +92,30 @@ def tell_folds(card: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def tell_groups(card: dict[str, Any]) -> str:
-    """What was kept on one side."""
-    data = find(card, "data") or {}
-    known, duplicates = data.get("known"), data.get("duplicates")
-    if known is None:
-        return f"What was kept on one side (patient, lesion, file): {NOT_RECORDED}."
-    ids = [
-        KNOWN[name]
-        for name in ("patient_id", "lesion_id", *(() if duplicates else ("duplicate_group",)))
-        if known.get(name)
-    ]
-    by_content = (
-        f"twins (copies and other views: {duplicates['photographs']:,} photographs in "
-        f"{duplicates['groups']:,} groups)"
-        if duplicates
-        else "identical files"
-    )
-    by = f"{', '.join(ids)} where known, and {by_content}" if ids else by_content
-    where = (
-        "such groups stand on two sides all the same, see above"
-        if find(card, "leaks")
-        else "no such group stands on two sides"
-    )
+def describe_groups(card: dict[str, Any], data: dict[str, Any]) -> str:
+    """What was kept in one split."""
+    counts = data.get("known")
+    if counts is None:
+        return f"What was kept in one split (patient, lesion, file): {NOT_RECORDED}."
+    duplicates = data.get("duplicates")
+    columns = ["patient_id", "lesion_id"]
+    if not duplicates:
+        columns.append("duplicate_group")
+    ids = [COLUMN_TITLES[name] for name in columns if counts.get(name)]
     if not ids and not duplicates and data.get("split") != "drawn":
-        return "Not grouped: the data name no patient or lesion, so photographs of one person may stand on both sides, and the results may be too good."
-    people = (
-        ""
-        if ids
-        else " The data name no patient or lesion, so other photographs of one person may stand on both "
-        "sides, and the results may be too good."
-    )
-    return f"Grouped by {by}: {where}.{people}"
+        return f"Not grouped: the data name no patient or lesion, so {MAY_BE_IN_BOTH}"
+    grouped_by = "identical files"
+    if duplicates:
+        grouped_by = (
+            f"duplicates (the same image or another view of the lesion: {duplicates['photographs']:,} "
+            f"photographs in {duplicates['groups']:,} groups)"
+        )
+    if ids:
+        grouped_by = f"{', '.join(ids)} where known, and {grouped_by}"
+    where = "no such group is in two splits"
+    if find(card, "leaks"):
+        where = "such groups are in two splits all the same, see above"
+    people = ""
+    if not ids:
+        people = f" The data name no patient or lesion, so other {MAY_BE_IN_BOTH}"
+    return f"Grouped by {grouped_by}: {where}.{people}"

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 
 import numpy as np
 
-THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of IoU
-RECALLS = np.linspace(0, 1, 101)
-MOST = 100  # boxes of a photograph that count, the best ones
+THRESHOLDS = tuple(round(0.5 + 0.05 * step, 2) for step in range(10))  # of the intersection over union (IoU)
+RECALLS = np.linspace(0, 1, 101)  # at which the precision is read
+MAX_BOXES = 100  # of a photograph, the best ones
 
 
 @dataclass(frozen=True)
 class Match:
-    """The boxes of one photograph: `score`, float (n,), whether each is right, bool (thresholds, n), and the
-    number of true boxes.
+    """The boxes of one photograph, matched with the true ones.
+
+    Attributes:
+        score: Of each box, float (n,), falling.
+        right: Whether each finds a true box, at each of `THRESHOLDS`, bool (thresholds, n).
+        truths: How many true boxes there are.
     """
 
     score: np.ndarray
@@ -23,69 +27,98 @@ class Match:
     truths: int
 
 
-def measure_overlap(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+def measure_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes x, y, width, height: (n, 4) and (m, 4) give float (n, m).
 
-    >>> measure_overlap(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5,
-    5]])).round(3).tolist() [[0.333, 0.0]]
+    >>> measure_iou(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5, 5]])).round(3).tolist()
+    [[0.333, 0.0]]
     """
-    a, b = (np.asarray(boxes, dtype=float).reshape(-1, 4) for boxes in (a, b))
-    low = np.maximum(a[:, None, :2], b[None, :, :2])
+    a = np.asarray(a, dtype=float).reshape(-1, 4)
+    b = np.asarray(b, dtype=float).reshape(-1, 4)
+    low = np.maximum(a[:, None, :2], b[None, :, :2])  # (n, m, 2)
     high = np.minimum((a[:, :2] + a[:, 2:])[:, None], (b[:, :2] + b[:, 2:])[None])
-    shared = np.clip(high - low, 0, None).prod(axis=2)
-    union = a[:, 2:].prod(axis=1)[:, None] + b[:, 2:].prod(axis=1)[None] - shared
-    return np.divide(shared, union, out=np.zeros_like(shared), where=union > 0)
+    intersection = np.clip(high - low, 0, None).prod(axis=2)  # (n, m)
+    areas_a = a[:, 2:].prod(axis=1)[:, None]
+    areas_b = b[:, 2:].prod(axis=1)[None]
+    union = areas_a + areas_b - intersection
+    return np.divide(intersection, union, out=np.zeros_like(intersection), where=union > 0)
 
 
 def match_boxes(boxes: np.ndarray, score: np.ndarray, truths: np.ndarray) -> Match:
-    """Matches boxes (n, 4) with their `score` (n,) to true ones (m, 4), as x, y, width, height.
+    """Matches boxes to true ones.
 
     The best box chooses first, and takes the true box that it overlaps most among those left, at each
     threshold anew.
+
+    Args:
+        boxes: As x, y, width, height, (n, 4).
+        score: Of the boxes, (n,).
+        truths: True boxes, (m, 4).
+
+    Returns:
+        Which boxes find a true one.
     """
-    order = np.argsort(-np.asarray(score, dtype=float), kind="stable")[:MOST]
-    overlap = measure_overlap(boxes, truths)[order] if len(order) else np.zeros((0, len(truths)))
-    right = np.array([match_at(overlap, threshold) for threshold in THRESHOLDS], dtype=bool).reshape(
-        len(THRESHOLDS), len(order)
-    )
-    return Match(np.asarray(score, dtype=float)[order], right, len(truths))
+    score = np.asarray(score, dtype=float)
+    order = np.argsort(-score, kind="stable")[:MAX_BOXES]
+    iou = np.zeros((0, len(truths)))
+    if len(order) > 0:
+        iou = measure_iou(boxes, truths)[order]
+    found = [match_at(iou, threshold) for threshold in THRESHOLDS]
+    right = np.array(found, dtype=bool).reshape(len(THRESHOLDS), len(order))
+    return Match(score[order], right, len(truths))
 
 
-def match_at(overlap: np.ndarray, threshold: float) -> list[bool]:
-    """Which boxes, the rows of their overlaps (n, m) with true ones, find a true one at a threshold."""
-    left = np.ones(overlap.shape[1], bool)
+def match_at(iou: np.ndarray, threshold: float) -> list[bool]:
+    """Which boxes, the rows of their intersection over union (n, m) with true ones, find one at a
+    threshold.
+    """
+    free = np.ones(iou.shape[1], bool)  # true boxes that no box has found yet
     found = []
-    for row in overlap:
-        best = int(np.argmax(np.where(left, row, -1))) if left.any() else -1
-        found.append(best >= 0 and row[best] >= threshold)
-        if found[-1]:
-            left[best] = False
+    for row in iou:
+        is_right = False
+        if free.any():
+            best = int(np.argmax(np.where(free, row, -1)))
+            is_right = bool(row[best] >= threshold)
+            if is_right:
+                free[best] = False
+        found.append(is_right)
     return found
 
 
 def measure_precision(matches: Sequence[Match], weights: np.ndarray | None = None) -> np.ndarray:
-    """Average precision at each of `THRESHOLDS`, float (10,); NaN where there is no true box.
+    """Measures the average precision of boxes.
 
     As COCO's (Lin 2014): precision made to fall with recall, read at 101 recalls; boxes of all sizes.
-    `weights`, float (n,): how often each photograph counts.
+
+    Args:
+        matches: One for each of n photographs.
+        weights: How often each photograph counts, float (n,); once by default.
+
+    Returns:
+        At each of `THRESHOLDS`, float (10,); NaN where there is no true box.
     """
-    weights = np.ones(len(matches)) if weights is None else weights
+    if weights is None:
+        weights = np.ones(len(matches))
     truths = sum(weight * match.truths for weight, match in zip(weights, matches, strict=True))
     if truths == 0:
         return np.full(len(THRESHOLDS), np.nan)
     score = np.concatenate([match.score for match in matches])
-    each = np.repeat(weights, [len(match.score) for match in matches])
+    weight_of_box = np.repeat(weights, [len(match.score) for match in matches])
     right = np.concatenate([match.right for match in matches], axis=1)
     order = np.argsort(-score, kind="stable")
-    return np.array([average_precision(row[order], each[order], truths) for row in right])
+    return np.array([average_precision(row[order], weight_of_box[order], truths) for row in right])
 
 
 def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> float:
-    """The mean over 101 recalls of the best precision there or beyond; `right`, bool (n,), in order of the
-    score.
+    """The mean over 101 recalls of the best precision there or beyond.
+
+    `right`, bool (n,), and `weights`, (n,), are in the order of the score.
     """
     counted = weights > 0
-    found, all_found = np.cumsum(weights * right)[counted], np.cumsum(weights)[counted]
-    precision = np.maximum.accumulate((found / all_found)[::-1])[::-1]
+    found = np.cumsum(weights * right)[counted]
+    called = np.cumsum(weights)[counted]
+    # The best precision at each recall or beyond
+    precision = np.maximum.accumulate((found / called)[::-1])[::-1]
     place = np.searchsorted(found / truths, RECALLS - 1e-12, "left")
-    return float(np.append(precision, 0.0)[np.minimum(place, len(precision))].mean())
+    at_recalls = np.append(precision, 0.0)[np.minimum(place, len(precision))]
+    return float(at_recalls.mean())

@@ -1,4 +1,4 @@
-"""Evaluation of a decoder: masks and boxes of single lesions against outlines that were drawn by hand."""
+"""Evaluation of a mask decoder: masks and boxes of single lesions against those that were drawn by hand."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.json_values import replace_nan
+from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import bootstrap
 from lentigo.datasets.dataset import name_split
@@ -22,18 +22,13 @@ from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.evaluation.masks.mask_scores import compare_masks
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask, find_box
-from lentigo.inference.prediction import Predictor
-from lentigo.inference.results import InferenceResult
+from lentigo.inference.prediction import InferenceResult, Predictor
 
-UNBOUNDED = (
-    "surface_distance_px",
-    "surface_distance_share",
-    "hausdorff95_px",
-    "hausdorff95_share",
-)  # a distance of 1 is none that occurs
+# Distances: 1 is none that occurs
+UNBOUNDED = ("surface_distance_px", "surface_distance_share", "hausdorff95_px", "hausdorff95_share")
 TITLES = {
     "jaccard": "Jaccard index (IoU)",
     "threshold_jaccard": "Jaccard index, 0 where under 0.65",
@@ -51,7 +46,13 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Sample:
-    """One photograph with its scores, its boxes matched with the drawn one, and how many boxes there were."""
+    """One photograph against its mask.
+
+    Attributes:
+        scores: Of `OutlineScores`, by name.
+        match: Its boxes, matched with the drawn one.
+        boxes: How many boxes there were.
+    """
 
     scores: dict[str, float]
     match: Match
@@ -60,32 +61,44 @@ class Sample:
 
 @dataclass(frozen=True)
 class MaskAssessment:
-    """How a decoder did on a set: the means of `OutlineScores` over photographs, and average precision of
-    boxes. `table` has a row for each photograph: image, mask, its scores and the number of its boxes.
-    `not_found`: photographs in which it saw no lesion; they count as 0, but have no distance."""
+    """How a decoder did on a set.
+
+    Attributes:
+        n: Photographs.
+        metrics: The means of `OutlineScores` over photographs, and average precision of boxes.
+        ci: The 95 % interval of each.
+        not_found: Photographs without a lesion by the decoder; they count as 0, but have no distance.
+        one_box: The share of the photographs with exactly one box.
+        split: The split of the set.
+        model: The name of the model.
+        data_fingerprint: A hash of photographs and masks.
+        times_test_opened: How often a photograph of the set was evaluated at most, this time included.
+        table: A row for each photograph: image, mask, its scores and the number of its boxes.
+        problems: Photographs that cannot be read.
+        exposure: How often the photographs were evaluated before; None where it was not counted.
+        contamination: Which photographs the decoder has learned from; None of its own validation.
+    """
 
     n: int
     metrics: dict[str, float]
     ci: dict[str, tuple[float, float]]
     not_found: int
-    one_box: float  # share of the photographs with exactly one box
+    one_box: float
     split: str
     model: str
     data_fingerprint: str
     times_test_opened: int
     table: pd.DataFrame
     problems: tuple[Problem, ...]
-    # How often the photographs were evaluated before; None where it was not counted
     exposure: Exposure | None = None
-    # Which photographs the decoder has learned from; None of its own validation
     contamination: Contamination | None = None
 
     def to_json(self) -> dict[str, Any]:
         """One object; a value that does not exist is null."""
         return {
             "n": self.n,
-            **{name: replace_nan(value) for name, value in self.metrics.items()},
-            "ci": {name: [replace_nan(low), replace_nan(high)] for name, (low, high) in self.ci.items()},
+            **replace_nan(self.metrics),
+            "ci": replace_nan(self.ci),
             "not_found": self.not_found,
             "one_box": self.one_box,
             "split": self.split,
@@ -94,7 +107,7 @@ class MaskAssessment:
             "times_test_opened": self.times_test_opened,
             "evaluated_before": self.exposure and self.exposure.to_json(),
             "contamination": self.contamination and self.contamination.to_json(),
-            "problems": [asdict(problem) for problem in self.problems],
+            "problems": list_fields(self.problems),
         }
 
 
@@ -105,11 +118,23 @@ def evaluate_masks(
     split: str = "test",
     progress: Progress = show_nothing,
 ) -> MaskAssessment:
-    """Measures the decoder of a RUN on one split of photographs with masks, with 95 % intervals by bootstrap
-    over groups.
+    """Measures the decoder of a RUN on one split of photographs with masks.
 
-    Each call opens the set once, and the ledger counts it. Raises `ModelError` for a RUN without a decoder
-    and `DataError`; photographs that cannot be read are left out and listed.
+    Intervals are of 95 %, by bootstrap over groups. Each call evaluates the set once, and the ledger counts
+    it. Photographs that cannot be read are left out and listed.
+
+    Args:
+        model: A RUN or a `Predictor`.
+        data: Photographs with masks.
+        split: The split to evaluate.
+        progress: Shows how many photographs have been segmented.
+
+    Returns:
+        The metrics and their intervals.
+
+    Raises:
+        ModelError: The RUN has no decoder.
+        DataError: The set cannot be used, or no photograph can be read.
     """
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
@@ -127,28 +152,42 @@ def evaluate_masks(
 def assess_masks(
     predictor: Predictor, masks: MaskSet, split: str, *, progress: Progress = show_nothing
 ) -> MaskAssessment:
-    """The same of pairs that are known, and counted nowhere. Raises `DataError` where no photograph can be
-    read.
+    """Measures a decoder on pairs of photograph and mask, and counts it nowhere.
+
+    Args:
+        predictor: Of a RUN with a decoder.
+        masks: The pairs.
+        split: The name of their split.
+        progress: Shows how many photographs have been segmented.
+
+    Returns:
+        The metrics and their intervals.
+
+    Raises:
+        DataError: No photograph can be read.
     """
-    answers = list(progress(judge_images(predictor, masks), total=len(masks), label="photographs"))
-    read = np.array([isinstance(answer, Sample) for answer in answers], dtype=bool)
-    if not read.any():
+    results = list(progress(judge_images(predictor, masks), total=len(masks), label="photographs"))
+    samples, problems, readable = separate_problems(results)
+    if not samples:
         raise DataError(
-            f"{masks.name}: none of its {len(answers)} photographs can be read ({answers[0].error})"
+            f"{masks.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
         )
-    kept = masks.take(read)
-    problems = masks.problems + tuple(answer for answer in answers if isinstance(answer, Problem))
-    return summarize(
-        predictor.name, kept, [answer for answer in answers if isinstance(answer, Sample)], split, problems
-    )
+    kept = masks.take(np.array(readable))
+    return summarize(predictor.name, kept, samples, split, (*masks.problems, *problems))
 
 
 def judge_images(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Problem]:
     """Each photograph against its mask, in order."""
-    answers, drawn = predictor.infer(masks.table["image"]), iter(masks.table["mask"])
-    while chunk := list(islice(answers, predictor.session.batch)):
-        for answer, found, mask in zip(chunk, find_lesions(predictor, chunk), drawn, strict=False):
-            yield found if isinstance(found, Problem) else try_judge(answer, mask, found)
+    answers = predictor.infer(masks.table["image"])
+    drawn = iter(masks.table["mask"])
+    while batch := list(islice(answers, predictor.session.batch)):
+        detections = find_lesions(predictor, batch)
+        # The last of the three is the longest: it goes on with the next batch
+        for answer, found, mask in zip(batch, detections, drawn, strict=False):
+            if isinstance(found, Problem):
+                yield found
+            else:
+                yield try_judge(answer, mask, found)
 
 
 def try_judge(answer: InferenceResult, mask: str, found: Detection) -> Sample | Problem:
@@ -160,32 +199,48 @@ def try_judge(answer: InferenceResult, mask: str, found: Detection) -> Sample | 
 
 
 def judge(answer: InferenceResult, truth: np.ndarray, found: Detection) -> Sample:
-    """A photograph against its mask, bool (height, width); boxes are compared in the pixels of the mask."""
+    """Scores a photograph against its mask.
+
+    Args:
+        answer: What the network gave for the photograph.
+        truth: The mask that was drawn, bool (height, width).
+        found: The lesions that were detected.
+
+    Returns:
+        Scores, and boxes in the pixels of the drawn mask.
+    """
     height, width = truth.shape
-    scores = compare_masks(truth, enlarge_mask(clean_mask(answer.mask), width, height) > 0)
-    zoom = np.array([width / found.width, height / found.height] * 2)
-    boxes = np.array([list(asdict(spot.box).values()) for spot in found.lesions]).reshape(-1, 4) * zoom
-    drawn = np.array([list(asdict(find_box(truth)).values())])
-    return Sample(
-        asdict(scores),
-        match_boxes(boxes, np.array([spot.score for spot in found.lesions]), drawn),
-        len(boxes),
-    )
+    mask = enlarge_mask(clean_mask(answer.mask), width, height) > 0
+    scores = compare_masks(truth, mask)
+    zoom_x = width / found.width
+    zoom_y = height / found.height
+    boxes = np.array([list_sides(spot.box) for spot in found.lesions]).reshape(-1, 4)
+    boxes = boxes * np.array([zoom_x, zoom_y, zoom_x, zoom_y])
+    box_scores = np.array([spot.score for spot in found.lesions])
+    drawn = np.array([list_sides(find_box(truth))])
+    return Sample(asdict(scores), match_boxes(boxes, box_scores, drawn), len(boxes))
+
+
+def list_sides(box: Any) -> list[float]:
+    """A box as x, y, width, height."""
+    return [box.x, box.y, box.width, box.height]
 
 
 def summarize(
     model: str, masks: MaskSet, samples: list[Sample], split: str, problems: tuple[Problem, ...]
 ) -> MaskAssessment:
     """The means of samples, one for each row of `masks`, with their intervals."""
-    scores, boxes = (
-        pd.DataFrame([sample.scores for sample in samples]),
-        np.array([sample.boxes for sample in samples]),
-    )
+    scores = pd.DataFrame([sample.scores for sample in samples])
+    boxes = np.array([sample.boxes for sample in samples])
     matches = [sample.match for sample in samples]
+
+    def average(weights: np.ndarray) -> dict[str, float]:
+        return average_scores(scores, matches, weights)
+
     return MaskAssessment(
         n=len(samples),
-        metrics=average(scores, matches, np.ones(len(samples), int)),
-        ci=bootstrap(lambda weights: average(scores, matches, weights), masks.groups, unbounded=UNBOUNDED),
+        metrics=average(np.ones(len(samples), int)),
+        ci=bootstrap(average, masks.groups, unbounded=UNBOUNDED),
         not_found=int(scores["surface_distance_px"].isna().sum()),
         one_box=float((boxes == 1).mean()),
         split=split,
@@ -197,16 +252,23 @@ def summarize(
     )
 
 
-def average(scores: pd.DataFrame, matches: list[Match], weights: np.ndarray) -> dict[str, float]:
-    """The metrics where each photograph counts `weights`, int (n,), times; means leave out what is not
-    defined.
+def average_scores(scores: pd.DataFrame, matches: list[Match], weights: np.ndarray) -> dict[str, float]:
+    """Averages scores where each photograph counts several times; what is not defined is left out.
+
+    Args:
+        scores: A row for each of n photographs.
+        matches: Their boxes.
+        weights: How often each counts, int (n,).
+
+    Returns:
+        The metrics by name.
     """
     values = scores.to_numpy(dtype=float)
     defined = ~np.isnan(values)
     with np.errstate(invalid="ignore"):
         means = weights @ np.where(defined, values, 0) / (weights @ defined)
+    averages = dict(zip(scores.columns, means.tolist(), strict=True))
     precision = measure_precision(matches, weights)
-    return dict(zip(scores.columns, means.tolist(), strict=True)) | {
-        "box_ap50": float(precision[0]),
-        "box_ap": float(precision.mean()),
-    }
+    averages["box_ap50"] = float(precision[0])
+    averages["box_ap"] = float(precision.mean())
+    return averages

@@ -1,6 +1,4 @@
-"""The report on a decoder: numbers, and the photographs it did best, in the middle and worst, in one HTML
-file.
-"""
+"""The report on a mask decoder: numbers, and its best, median and worst photographs, in one HTML file."""
 
 from __future__ import annotations
 
@@ -17,51 +15,62 @@ from lentigo.inference.figures.overlays import draw_outline
 from lentigo.inference.lesions.segmentation import Segmentation, segment_images
 from lentigo.inference.prediction import Predictor
 
-SHOWN = 4  # photographs of each kind
-VIEW = 120_000  # pixels at most of each in a figure
-DRAWN = np.float32([255, 214, 0])  # colour of the outlines that were drawn by hand
-ROWS = "photograph", "drawn by hand", "model"
+MAX_SHOWN = 4  # photographs of each kind
+MAX_PIXELS = 120_000  # of each in a figure
+DRAWN_COLOUR = np.float32([255, 214, 0])  # of the outlines that were drawn by hand
+ROWS = ("photograph", "drawn by hand", "model")
 
 
 def write_mask_report(predictor: Predictor, assessment: MaskAssessment, folder: str | Path) -> str:
-    """The HTML of an assessment; its figures are drawn into `folder` and embedded."""
+    """Writes the report of an assessment; figures are drawn and embedded.
+
+    Args:
+        predictor: That was assessed.
+        assessment: Of its decoder.
+        folder: Where the figures are written.
+
+    Returns:
+        HTML that holds everything it shows.
+    """
     answers = assessment.to_json()
+    rows = []
+    for name, title in TITLES.items():
+        is_pixels = name.endswith("px")
+        rows.append((title, answers[name], answers["ci"][name], is_pixels))
+    figures = draw_examples(predictor, assessment, Path(folder))
     return render_page(
         "lentigo.evaluation.masks",
         "mask_report.html",
         run=predictor.bundle.folder,
         answers=answers,
         problems=assessment.problems,
-        rows=[
-            (title, answers[name], answers["ci"][name], name.endswith("px")) for name, title in TITLES.items()
-        ],
-        figures={
-            name: embed(path) for name, path in draw_examples(predictor, assessment, Path(folder)).items()
-        },
+        rows=rows,
+        figures={name: embed(path) for name, path in figures.items()},
         disclaimer=predictor.bundle.card.get("disclaimer", ""),
     )
 
 
 def draw_examples(predictor: Predictor, assessment: MaskAssessment, folder: Path) -> dict[str, Path]:
     """Figures of the best, the median and the worst outlines, by the Jaccard index."""
-    return {
-        name: draw_grid(predictor, assessment, rows, folder / f"{name}.png")
-        for name, rows in choose_rows(assessment).items()
-    }
+    figures = {}
+    for name, rows in choose_rows(assessment).items():
+        figures[name] = draw_grid(predictor, assessment, rows, folder / f"{name}.png")
+    return figures
 
 
 def choose_rows(assessment: MaskAssessment) -> dict[str, np.ndarray]:
     """Row numbers of the best, the median and the worst photographs, none twice where there are enough."""
     order = np.argsort(-assessment.table["jaccard"].to_numpy(), kind="stable")
-    shown, middle = min(SHOWN, len(order)), max(0, (len(order) - SHOWN) // 2)
+    shown = min(MAX_SHOWN, len(order))
+    middle = max(0, (len(order) - MAX_SHOWN) // 2)
     return {"best": order[:shown], "median": order[middle : middle + shown], "worst": order[-shown:]}
 
 
 def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray, path: Path) -> Path:
-    """Photographs side by side, below each the outline drawn by hand and that of the model."""
+    """Photographs in a row, below each the outline drawn by hand and that of the model."""
     chosen = assessment.table.iloc[rows]
-    figure = new_figure(2.6 * SHOWN, 5.6)
-    axes = figure.subplots(len(ROWS), SHOWN, squeeze=False)
+    figure = new_figure(2.6 * MAX_SHOWN, 5.6)
+    axes = figure.subplots(len(ROWS), MAX_SHOWN, squeeze=False)
     for place in axes.flat:
         place.axis("off")
     answers = segment_images(predictor, chosen["image"], {})
@@ -88,11 +97,11 @@ def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray
 
 def draw_column(answer: Segmentation, mask: str) -> list[np.ndarray]:
     """A photograph, with the outline drawn by hand, and with that of the model."""
-    pixels, _ = view_image(answer.image, VIEW)
+    pixels, _ = view_image(answer.image, MAX_PIXELS)
     height, width = pixels.shape[:2]
     drawn = read_mask(mask, (width, height)) > 0
     return [
         pixels,
-        np.asarray(draw_outline(pixels, drawn, DRAWN)),
+        np.asarray(draw_outline(pixels, drawn, DRAWN_COLOUR)),
         np.asarray(draw_outline(pixels, answer.draw_mask(width, height) > 0)),
     ]

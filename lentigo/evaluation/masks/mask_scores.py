@@ -1,4 +1,4 @@
-"""Outlines: how well a mask agrees with the one that was drawn by hand."""
+"""Mask scores: how well a mask agrees with the one that was drawn by hand."""
 
 from __future__ import annotations
 
@@ -7,19 +7,30 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.ndimage import binary_erosion, distance_transform_edt
 
-ENOUGH = 0.65  # Jaccard index under which the challenge counts an outline as failed
+from lentigo.evaluation.scores.metrics import measure_share
+
+MIN_JACCARD = 0.65  # under which the ISIC challenge counts a mask as failed
+HAUSDORFF_PERCENTILE = 95
 
 
 @dataclass(frozen=True)
 class OutlineScores:
     """Agreement of two masks.
 
-    `jaccard` (IoU), and the same with 0 for what lies under 0.65 (`threshold_jaccard`, ISIC 2018 task 1:
-    Codella 2019, arXiv 1902.03368); `dice`; `sensitivity` and `specificity` of the pixels; the average
-    symmetric surface distance (Heimann 2009, IEEE TMI 28:1251) and the 95th percentile of the Hausdorff
-    distance (the larger of both directions; Taha and Hanbury 2015, BMC Medical Imaging 15:29) in pixels of
-    the drawn mask and as shares of its diagonal. Distances are NaN where one mask is empty; a specificity is
-    where the drawn one is full.
+    Distances are NaN where one mask is empty; the specificity is where the drawn one is full.
+
+    Attributes:
+        jaccard: Intersection over union.
+        threshold_jaccard: The same, 0 where under 0.65 (ISIC 2018 task 1: Codella 2019, arXiv 1902.03368).
+        dice: The Dice coefficient.
+        sensitivity: The share of the lesion's pixels that was found.
+        specificity: The share of the other pixels that was left out.
+        surface_distance_px: The average symmetric surface distance in pixels of the drawn mask (Heimann 2009,
+            IEEE TMI 28:1251).
+        surface_distance_share: The same as a share of the diagonal.
+        hausdorff95_px: The 95th percentile of the Hausdorff distance, the larger of both directions, in
+            pixels (Taha and Hanbury 2015, BMC Medical Imaging 15:29).
+        hausdorff95_share: The same as a share of the diagonal.
     """
 
     jaccard: float
@@ -34,46 +45,62 @@ class OutlineScores:
 
 
 def compare_masks(truth: np.ndarray, found: np.ndarray) -> OutlineScores:
-    """The scores of a mask against the drawn one, both bool (height, width).
+    """Compares a mask with the one that was drawn by hand.
+
+    Args:
+        truth: The drawn mask, bool (height, width).
+        found: The other, of the same shape.
+
+    Returns:
+        The scores.
 
     >>> half = np.arange(100).reshape(10, 10) < 50
     >>> compare_masks(half, np.ones((10, 10), bool)).jaccard
     0.5
     """
-    jaccard = measure_overlap(truth, found)
-    average, worst = measure_distances(truth, found)
+    jaccard = measure_jaccard(truth, found)
+    mean_distance, hausdorff = measure_distances(truth, found)
     diagonal = float(np.hypot(*truth.shape))
     return OutlineScores(
         jaccard=jaccard,
-        threshold_jaccard=jaccard if jaccard >= ENOUGH else 0.0,
+        threshold_jaccard=jaccard if jaccard >= MIN_JACCARD else 0.0,
         dice=2 * jaccard / (1 + jaccard),
-        sensitivity=share(found, truth),
-        specificity=share(~found, ~truth),
-        surface_distance_px=average,
-        surface_distance_share=average / diagonal,
-        hausdorff95_px=worst,
-        hausdorff95_share=worst / diagonal,
+        sensitivity=measure_share(found, truth),
+        specificity=measure_share(~found, ~truth),
+        surface_distance_px=mean_distance,
+        surface_distance_share=mean_distance / diagonal,
+        hausdorff95_px=hausdorff,
+        hausdorff95_share=hausdorff / diagonal,
     )
 
 
-def measure_overlap(truth: np.ndarray, found: np.ndarray) -> float:
-    """The Jaccard index of two masks, bool (height, width); 1 where both are empty."""
-    both, either = int(np.count_nonzero(truth & found)), int(np.count_nonzero(truth | found))
-    return both / either if either else 1.0
+def measure_jaccard(truth: np.ndarray, found: np.ndarray) -> float:
+    """Measures the Jaccard index of two masks.
 
+    Args:
+        truth: A mask, bool (height, width).
+        found: Another, of the same shape.
 
-def share(mask: np.ndarray, among: np.ndarray) -> float:
-    """The share of a mask among the pixels of another; NaN where there are none."""
-    return float(mask[among].mean()) if among.any() else float("nan")
+    Returns:
+        Intersection over union; 1 where both are empty.
+    """
+    intersection = int(np.count_nonzero(truth & found))
+    union = int(np.count_nonzero(truth | found))
+    if union == 0:
+        return 1.0
+    return intersection / union
 
 
 def measure_distances(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
-    """The mean distance, in pixels, of the borders of two masks from each other, and its 95th percentile in
-    the worse direction.
+    """The mean distance of the borders of two masks, and its 95th percentile in the worse direction,
+    pixels.
     """
     if not (a.any() and b.any()):
         return float("nan"), float("nan")
-    borders = [mask & ~binary_erosion(mask) for mask in (a, b)]
-    there, back = (distance_transform_edt(~other)[own] for own, other in (borders, borders[::-1]))
-    average = (there.sum() + back.sum()) / (len(there) + len(back))
-    return float(average), float(max(np.percentile(there, 95), np.percentile(back, 95)))
+    border_a = a & ~binary_erosion(a)
+    border_b = b & ~binary_erosion(b)
+    a_to_b = distance_transform_edt(~border_b)[border_a]
+    b_to_a = distance_transform_edt(~border_a)[border_b]
+    mean = (a_to_b.sum() + b_to_a.sum()) / (len(a_to_b) + len(b_to_a))
+    worse = max(np.percentile(a_to_b, HAUSDORFF_PERCENTILE), np.percentile(b_to_a, HAUSDORFF_PERCENTILE))
+    return float(mean), float(worse)

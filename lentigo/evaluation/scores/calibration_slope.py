@@ -9,9 +9,13 @@ from scipy.special import expit
 from scipy.stats import norm
 
 NAN = float("nan")
-CERTAIN = 1e-9  # probabilities nearer than this to 0 or 1 count as if they were this far from it
-STEPS = 50  # of Newton's method, at most
-FARTHEST = 100.0  # a coefficient beyond this has no end: the classes can be told apart without error
+MIN_PROBABILITY = 1e-9  # nearer to 0 or 1 a probability counts as if it were this far from it
+MAX_STEPS = 50  # of Newton's method
+MIN_STEP = 1e-9  # of a coefficient: a smaller one ends Newton's method
+MAX_CONDITION = 1e9  # of the information: beyond it all log-odds are alike, or the classes apart
+MAX_COEFFICIENT = 100.0  # beyond it there is no end: the classes can be told apart without error
+
+Coefficient = tuple[float, tuple[float, float]]  # a value and its 95 % interval
 
 
 @dataclass(frozen=True)
@@ -49,36 +53,34 @@ def measure_calibration(malignant: np.ndarray, probability: np.ndarray, groups: 
     Returns:
         Both values with their intervals.
     """
-    clipped = np.clip(probability, CERTAIN, 1 - CERTAIN)
+    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
     log_odds = np.log(clipped / (1 - clipped))
     ones = np.ones((len(log_odds), 1))
-    both = fit_logistic(np.column_stack([log_odds, ones]), malignant, groups, np.zeros(len(log_odds)))
-    shift = fit_logistic(ones, malignant, groups, log_odds)
-    return Recalibration(*both[0], *shift[0])
+    slope, _ = fit_logistic(np.column_stack([log_odds, ones]), malignant, groups, np.zeros(len(log_odds)))
+    (intercept,) = fit_logistic(ones, malignant, groups, log_odds)
+    return Recalibration(*slope, *intercept)
 
 
 def fit_logistic(
     columns: np.ndarray, malignant: np.ndarray, groups: np.ndarray, offset: np.ndarray
-) -> list[tuple[float, tuple[float, float]]]:
-    """Coefficients, with 95 % intervals, of a logistic regression by Newton's method; `columns` are float (n,
-    k).
-    """
-    nothing = [(NAN, (NAN, NAN))] * columns.shape[1]
-    group = np.unique(groups, return_inverse=True)[1]
+) -> list[Coefficient]:
+    """Coefficients of a logistic regression by Newton's method; `columns` are float (n, k)."""
+    undefined = [(NAN, (NAN, NAN))] * columns.shape[1]
+    _, group = np.unique(groups, return_inverse=True)
     count = int(group.max(initial=-1)) + 1
     if not 0 < malignant.sum() < len(malignant) or count < 2:
-        return nothing
+        return undefined
     coefficients = np.zeros(columns.shape[1])
-    for _ in range(STEPS):
+    for _ in range(MAX_STEPS):
         expected = expit(columns @ coefficients + offset)
         information = columns.T @ (columns * (expected * (1 - expected))[:, None])
-        if np.linalg.cond(information) > 1 / CERTAIN:  # all log-odds are alike, or the classes stand apart
-            return nothing
+        if np.linalg.cond(information) > MAX_CONDITION:
+            return undefined
         step = np.linalg.solve(information, columns.T @ (malignant - expected))
         coefficients += step
-        if np.abs(coefficients).max() > FARTHEST:
-            return nothing
-        if np.abs(step).max() < CERTAIN:
+        if np.abs(coefficients).max() > MAX_COEFFICIENT:
+            return undefined
+        if np.abs(step).max() < MIN_STEP:
             break
     residuals = columns * (malignant - expit(columns @ coefficients + offset))[:, None]  # (n, k)
     sums = np.stack([np.bincount(group, weights=column) for column in residuals.T])  # (k, groups)

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.signal import convolve
 from scipy.stats import binom
 
+from lentigo.common.json_values import replace_nan
 from lentigo.common.statistics.intervals import compare_aurocs
 from lentigo.errors import UsageError
 
@@ -17,10 +18,23 @@ from lentigo.errors import UsageError
 class Comparison:
     """The paired comparison of a second model with a first on the same photographs.
 
-    `difference` is the second AUROC less the first, `ci` its 95 % interval and `p` that of no difference.
-    `only_first_right` and `only_second_right` count the photographs that one model alone decides rightly,
-    `p_decisions` is that of no difference in accuracy; `names` are those of the models. NaN where a class is
-    missing or stands in one group only, or where no spread can be estimated.
+    A value is NaN where a class is missing or in one group only, or where no spread can be estimated.
+
+    Attributes:
+        n: Photographs.
+        n_malignant: How many of them are malignant.
+        groups: How many groups they are in.
+        first_auroc: That of the first model.
+        second_auroc: That of the second.
+        difference: The second AUROC less the first.
+        ci: Its 95 % interval.
+        p: That of no difference.
+        first_accuracy: That of the first model, at its own threshold.
+        second_accuracy: That of the second, at its own threshold.
+        only_first_right: Photographs that the first model alone decides rightly.
+        only_second_right: Photographs that the second model alone decides rightly.
+        p_decisions: The p of no difference in accuracy.
+        names: Of the models.
     """
 
     n: int
@@ -40,11 +54,7 @@ class Comparison:
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that does not exist is null."""
-        values = asdict(self) | {"ci": list(self.ci)}
-        missing = {
-            name: None for name, value in values.items() if isinstance(value, float) and np.isnan(value)
-        }
-        return values | missing | {"ci": [None if np.isnan(end) else end for end in self.ci]}
+        return replace_nan(asdict(self))
 
 
 def compare_models(
@@ -56,25 +66,39 @@ def compare_models(
     groups: np.ndarray | None = None,
     names: tuple[str, str] = ("first", "second"),
 ) -> Comparison:
-    """Compares the probabilities, float (n,), of two models for the same photographs, `malignant` 0 or 1
-    (n,).
+    """Compares two models on the same photographs.
 
-    `thresholds` are the two models' own. `groups`, int (n,), are patients or lesions with several
-    photographs; without them each photograph stands for itself, and the tests are DeLong's and McNemar's.
-    Raises `UsageError` for unequal lengths.
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        first: P(malignant) by the first model, float (n,).
+        second: P(malignant) by the second, float (n,).
+        thresholds: The two models' own.
+        groups: Patients or lesions with several photographs, int (n,). Without them each photograph stands
+            for itself, and the tests are DeLong's and McNemar's.
+        names: Of the models.
+
+    Returns:
+        AUROCs, accuracies, and how likely their differences are by chance.
+
+    Raises:
+        UsageError: The arrays have unequal lengths.
     """
-    malignant, first, second = np.asarray(malignant), np.asarray(first, float), np.asarray(second, float)
-    groups = np.arange(len(malignant)) if groups is None else np.unique(groups, return_inverse=True)[1]
+    malignant = np.asarray(malignant)
+    first = np.asarray(first, float)
+    second = np.asarray(second, float)
+    if groups is None:
+        groups = np.arange(len(malignant))
+    else:
+        _, groups = np.unique(groups, return_inverse=True)
     if not len(malignant) == len(first) == len(second) == len(groups):
         raise UsageError(
             f"{len(malignant)} labels, {len(first)} and {len(second)} answers, {len(groups)} groups: "
             "expected the same photographs for both"
         )
     aurocs, ci, p = compare_aurocs(malignant, first, second, groups)
-    right = [
-        (scores >= threshold) == (malignant == 1)
-        for scores, threshold in zip((first, second), thresholds, strict=True)
-    ]
+    sick = malignant == 1
+    first_right = (first >= thresholds[0]) == sick
+    second_right = (second >= thresholds[1]) == sick
     return Comparison(
         n=len(malignant),
         n_malignant=int(malignant.sum()),
@@ -84,18 +108,18 @@ def compare_models(
         difference=float(aurocs[1] - aurocs[0]),
         ci=ci,
         p=p,
-        first_accuracy=float(right[0].mean()),
-        second_accuracy=float(right[1].mean()),
-        only_first_right=int((right[0] & ~right[1]).sum()),
-        only_second_right=int((right[1] & ~right[0]).sum()),
-        p_decisions=judge_decisions(*right, groups),
+        first_accuracy=float(first_right.mean()),
+        second_accuracy=float(second_right.mean()),
+        only_first_right=int((first_right & ~second_right).sum()),
+        only_second_right=int((second_right & ~first_right).sum()),
+        p_decisions=judge_decisions(first_right, second_right, groups),
         names=names,
     )
 
 
 def judge_decisions(first_right: np.ndarray, second_right: np.ndarray, groups: np.ndarray) -> float:
-    """The exact p of the models' differing in accuracy as much as they do, had chance dealt out their names
-    group by group.
+    """The exact p of a difference in accuracy as large as this, had chance dealt out the models' names by
+    group.
 
     A group's difference is the number of photographs that the second model alone decides rightly, less that
     of the first; its sign is as good as a coin's. Where each photograph is its own group this is McNemar's

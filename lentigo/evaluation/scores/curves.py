@@ -1,29 +1,33 @@
-"""What a model's answers are good for: are its probabilities true, is it worth using, which of its answers to
-trust.
-"""
+"""Curves: are a model's probabilities true, is it worth using, which of its predictions can be trusted?"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from lentigo.common.json_values import list_fields
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.metrics import assign_bins
 
-THRESHOLDS = np.concatenate(
-    [np.arange(1, 100) / 1000, np.arange(10, 100) / 100]
-)  # finer where prevalences are
-LEAST = 10  # photographs in a bin
-POINTS = 100  # of a risk-coverage curve
+# Of a decision curve, finer where prevalences are
+THRESHOLDS = np.concatenate([np.arange(1, 100) / 1000, np.arange(10, 100) / 100])
+MIN_IMAGES_OF_A_BIN = 10
+MAX_POINTS = 100  # of a risk-coverage curve
 
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """A bin of photographs: their mean P(malignant), the share that is malignant, and its 95 % interval by
-    groups.
+    """A bin of photographs with similar predictions.
+
+    Attributes:
+        n: Photographs.
+        probability: Their mean P(malignant).
+        observed: The share that is malignant.
+        low: The lower end of its 95 % interval, by groups.
+        high: The upper end.
     """
 
     n: int
@@ -35,11 +39,13 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class DecisionCurve:
-    """Net benefit by threshold, in malignant lesions found at no cost for each photograph; arrays are float
-    (t,).
+    """Net benefit by threshold, in malignant lesions found at no cost for each photograph.
 
-    `model` is that of treating what the model calls malignant, `treat_all` of treating everyone; treating no
-    one has 0.
+    Attributes:
+        prevalence: The share that is malignant.
+        thresholds: Float (t,).
+        model: That of treating what the model calls malignant, float (t,).
+        treat_all: That of treating everyone, float (t,); treating no one has 0.
     """
 
     prevalence: float
@@ -48,15 +54,25 @@ class DecisionCurve:
     treat_all: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        return {"prevalence": self.prevalence} | {
-            name: getattr(self, name).tolist() for name in ("thresholds", "model", "treat_all")
+        """The fields, arrays as lists."""
+        return {
+            "prevalence": self.prevalence,
+            "thresholds": self.thresholds.tolist(),
+            "model": self.model.tolist(),
+            "treat_all": self.treat_all.tolist(),
         }
 
 
 @dataclass(frozen=True)
 class RiskCoverage:
-    """The error rate among the most confident answers, by the share of them; arrays are float (points,).
-    `aurc` is the area.
+    """The error rate among the most confident predictions, by the share of them.
+
+    Attributes:
+        n: Photographs.
+        aurc: The area below the curve.
+        coverage: The share of predictions that is kept, float (points,).
+        error: The error rate among them, float (points,).
+        least: The error rate of a confidence that puts all errors last, float (points,).
     """
 
     n: int
@@ -66,8 +82,13 @@ class RiskCoverage:
     least: np.ndarray
 
     def to_json(self) -> dict[str, Any]:
-        return {"n": self.n, "aurc": self.aurc} | {
-            name: getattr(self, name).tolist() for name in ("coverage", "error", "least")
+        """The fields, arrays as lists."""
+        return {
+            "n": self.n,
+            "aurc": self.aurc,
+            "coverage": self.coverage.tolist(),
+            "error": self.error.tolist(),
+            "least": self.least.tolist(),
         }
 
 
@@ -77,7 +98,7 @@ def tabulate_reliability(
     """Gives bins of equal mass, from the lowest probability up.
 
     They are those of the expected calibration error, but fewer where they would hold less than ten
-    photographs each. Photographs of one probability stand in one bin.
+    photographs each. Photographs of one probability are in one bin.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
@@ -91,8 +112,10 @@ def tabulate_reliability(
     """
     if len(probability) == 0:
         return ()
-    groups = np.arange(len(probability)) if groups is None else groups
-    chosen = assign_bins(probability, max(1, min(bins, len(probability) // LEAST)))
+    if groups is None:
+        groups = np.arange(len(probability))
+    filled_bins = len(probability) // MIN_IMAGES_OF_A_BIN
+    chosen = assign_bins(probability, max(1, min(bins, filled_bins)))
     rows = []
     for number in np.unique(chosen):
         here = chosen == number
@@ -113,66 +136,96 @@ def trace_net_benefit(
     *,
     prevalence: float | None = None,
 ) -> DecisionCurve:
-    """The decision curve (Vickers and Elkin 2006, Medical Decision Making 26:565): true less weighed false
-    alarms for each photograph.
+    """Traces the decision curve: true less weighed false alarms for each photograph.
 
     Who treats above a threshold t takes a false alarm for t / (1 - t) times as bad as a missed malignant
-    lesion. With `prevalence` it is that of a population, and `probability` should be that there, too
-    (`shift_prevalence`); both classes are needed. Raises `UsageError` for thresholds that are not between 0
-    and 1.
+    lesion (Vickers and Elkin 2006, Medical Decision Making 26:565).
 
-    >>> trace_net_benefit(np.array([1, 0, 0, 0]), np.array([0.9, 0.3, 0.1, 0.1]),
-    np.array([0.2])).model.round(4).tolist() [0.1875]
+    Args:
+        malignant: The truth, 0 or 1, (n,), of both classes.
+        probability: P(malignant), float (n,).
+        thresholds: Between 0 and 1, float (t,).
+        prevalence: That of a population, for which `probability` should be, too (`shift_prevalence`); by
+            default that of the photographs.
+
+    Returns:
+        The curve.
+
+    Raises:
+        UsageError: A threshold is not between 0 and 1.
+
+    >>> truth = np.array([1, 0, 0, 0])
+    >>> curve = trace_net_benefit(truth, np.array([0.9, 0.3, 0.1, 0.1]), np.array([0.2]))
+    >>> curve.model.round(4).tolist()
+    [0.1875]
     """
     if ((thresholds <= 0) | (thresholds >= 1)).any():
         raise UsageError(
             "thresholds of a decision curve: expected probabilities between 0 and 1, both excluded"
         )
-    share = float(malignant.mean()) if prevalence is None else prevalence
-    sick, cost = malignant == 1, thresholds / (1 - thresholds)
-    found, alarms = (
-        part * count_above(probability[rows], thresholds)
-        for part, rows in ((share, sick), (1 - share, ~sick))
-    )
-    return DecisionCurve(share, thresholds, found - cost * alarms, share - cost * (1 - share))
+    if prevalence is None:
+        prevalence = float(malignant.mean())
+    sick = malignant == 1
+    cost = thresholds / (1 - thresholds)  # of a false alarm
+    found = prevalence * share_above(probability[sick], thresholds)
+    alarms = (1 - prevalence) * share_above(probability[~sick], thresholds)
+    model = found - cost * alarms
+    treat_all = prevalence - cost * (1 - prevalence)
+    return DecisionCurve(prevalence, thresholds, model, treat_all)
 
 
-def count_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+def share_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """The share of `values`, float (n,), at or above each threshold, float (t,); 0 where there are none."""
+    if len(values) == 0:
+        return np.zeros(len(thresholds))
     below = np.searchsorted(np.sort(values), thresholds, side="left")
-    return 1 - below / len(values) if len(values) else np.zeros(len(thresholds))
+    return 1 - below / len(values)
 
 
 def trace_risk(right: np.ndarray, confidence: np.ndarray) -> RiskCoverage:
-    """The risk-coverage curve of decisions, `right` bool (n,), of which the most confident are kept,
-    `confidence` float (n,).
+    """Traces the risk-coverage curve of decisions of which the most confident are kept.
 
-    `aurc` is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR);
-    `least` is the curve of a confidence that puts all errors last. Answers of equal confidence are kept in
-    part: errors are then the expected number.
+    Its area is the mean error rate over all coverages 1/n to 1 (Geifman, Uziel and El-Yaniv 2019, ICLR).
+    Decisions of equal confidence are kept in part: errors are then the expected number.
+
+    Args:
+        right: Whether each decision is right, bool (n,).
+        confidence: Float (n,).
+
+    Returns:
+        The curve, of at most `MAX_POINTS` points.
     """
-    errors, kept = count_errors(right, confidence), np.arange(1, len(right) + 1)
+    n = len(right)
+    errors = count_errors(right, confidence)
+    kept = np.arange(1, n + 1)
     best = np.maximum(0, kept - right.sum())
-    points = np.unique(np.linspace(1, len(right), min(len(right), POINTS)).round().astype(int)) - 1
+    points = np.unique(np.linspace(1, n, min(n, MAX_POINTS)).round().astype(int)) - 1
     return RiskCoverage(
-        n=len(right),
+        n=n,
         aurc=float(np.mean(errors / kept)),
-        coverage=kept[points] / len(right),
+        coverage=kept[points] / n,
         error=(errors / kept)[points],
         least=(best / kept)[points],
     )
 
 
 def count_errors(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:
-    """Expected errors, float (n,), among the 1, 2, ... n most confident answers."""
+    """Expected errors, float (n,), among the 1, 2, ... n most confident decisions."""
+    n = len(right)
     order = np.argsort(-confidence, kind="stable")
-    ends = (
-        np.append(np.flatnonzero(np.diff(confidence[order])), len(order) - 1) + 1
-    )  # of each run of equal confidence
+    # The end of each run of equal confidence
+    ends = np.append(np.flatnonzero(np.diff(confidence[order])), n - 1) + 1
     errors = np.cumsum(~right[order])
-    return np.interp(np.arange(1, len(order) + 1), np.append(0, ends), np.append(0, errors[ends - 1]))
+    return np.interp(np.arange(1, n + 1), np.append(0, ends), np.append(0, errors[ends - 1]))
 
 
 def list_reliability(bins: tuple[ReliabilityBin, ...]) -> list[dict[str, Any]]:
-    """The bins as JSON."""
-    return [asdict(row) for row in bins]
+    """Gives the bins as JSON.
+
+    Args:
+        bins: Of `tabulate_reliability`.
+
+    Returns:
+        The fields of each.
+    """
+    return list_fields(bins)

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.json_values import replace_nan
 from lentigo.common.statistics.intervals import Ends, bootstrap, estimate_auroc, estimate_share
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 
@@ -23,7 +24,8 @@ class DiagnosisScore:
         n: How many photographs have it.
         sensitivity: The share of these that are called so; NaN without any.
         sensitivity_ci: Its 95 % interval.
-        auroc: Of its probability, against the photographs of all other diagnoses; NaN where either is missing.
+        auroc: Of its probability, against the photographs of all other diagnoses; NaN where either is
+            missing.
         auroc_ci: Its 95 % interval.
     """
 
@@ -38,10 +40,10 @@ class DiagnosisScore:
         """The fields; what does not exist is null."""
         return {
             "n": self.n,
-            "sensitivity": clear_nan(self.sensitivity),
-            "sensitivity_ci": [clear_nan(end) for end in self.sensitivity_ci],
-            "auroc": clear_nan(self.auroc),
-            "auroc_ci": [clear_nan(end) for end in self.auroc_ci],
+            "sensitivity": replace_nan(self.sensitivity),
+            "sensitivity_ci": replace_nan(self.sensitivity_ci),
+            "auroc": replace_nan(self.auroc),
+            "auroc_ci": replace_nan(self.auroc_ci),
         }
 
 
@@ -68,17 +70,12 @@ class DiagnosisScores:
         """Every number, and the names of the rows of `confusion`."""
         return {
             "n": self.n,
-            BALANCED_ACCURACY: clear_nan(self.balanced_accuracy),
-            "ci": [clear_nan(end) for end in self.ci],
+            BALANCED_ACCURACY: replace_nan(self.balanced_accuracy),
+            "ci": replace_nan(self.ci),
             "names": list(DIAGNOSES),
             "confusion": self.confusion,
             "each": {score.name: score.to_json() for score in self.each},
         }
-
-
-def clear_nan(value: float) -> float | None:
-    """None for NaN."""
-    return None if np.isnan(value) else float(value)
 
 
 def measure_diagnoses(

@@ -17,6 +17,7 @@ from lentigo.common.statistics.intervals import (
 )
 
 BINS = 15  # of the calibration error
+HIGH_SENSITIVITY = 0.95  # at which a specificity is measured
 BIASED = ("ece",)  # a sum of absolute noise: the noise that resampling adds only makes it larger
 RANKING = ("average_precision", "specificity_at_95_sensitivity")  # they rest on the smaller class
 TITLES = {
@@ -36,8 +37,18 @@ TITLES = {
 
 @dataclass(frozen=True)
 class Metrics:
-    """Point values; NaN where a class is missing. `ece` has equal-mass bins; `coverage` is the share
-    answered.
+    """Point values; NaN where a class is missing.
+
+    Attributes:
+        accuracy: The share that is decided rightly at the threshold.
+        auroc: The share of pairs of a malignant and a benign photograph that are in order.
+        sensitivity: The share of the malignant photographs that is called malignant.
+        specificity: The share of the benign photographs that is called benign.
+        brier: The mean squared difference of P(malignant) from the truth.
+        ece: The expected calibration error, of bins of equal mass.
+        average_precision: The area below the precision-recall curve.
+        specificity_at_95_sensitivity: That of the highest threshold with this sensitivity.
+        coverage: The share that is answered rather than refused.
     """
 
     accuracy: float
@@ -54,27 +65,47 @@ class Metrics:
 def measure(
     malignant: np.ndarray, probability: np.ndarray, threshold: float, answered: np.ndarray | None = None
 ) -> Metrics:
-    """All metrics of `probability`, float (n,), against `malignant`, 0 or 1 (n,). `answered`, bool (n,): not
-    refused.
+    """Measures all metrics; `estimate_intervals` gives their intervals.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: From which P(malignant) is called malignant.
+        answered: Whether each photograph was answered rather than refused, bool (n,); all of them by default.
+
+    Returns:
+        Point values; NaN where a class is missing.
 
     >>> measure(np.array([0, 1, 1]), np.array([0.2, 0.9, 0.4]), 0.5).sensitivity
     0.5
     """
     decided = probability >= threshold
-    both = 0 < malignant.sum() < len(malignant)
+    auroc = float("nan")
+    if 0 < malignant.sum() < len(malignant):
+        auroc = float(roc_auc_score(malignant, probability))
     return Metrics(
         accuracy=float((decided == malignant).mean()),
-        auroc=float(roc_auc_score(malignant, probability)) if both else float("nan"),
-        sensitivity=share(decided, malignant == 1),
-        specificity=share(~decided, malignant == 0),
+        auroc=auroc,
+        sensitivity=measure_share(decided, malignant == 1),
+        specificity=measure_share(~decided, malignant == 0),
         coverage=1.0 if answered is None else float(answered.mean()),
         **rank_images(malignant, probability).measure(np.ones(len(malignant))),
     )
 
 
-def share(mask: np.ndarray, among: np.ndarray) -> float:
-    """The share of `mask` among the rows of `among`; NaN where there are none."""
-    return float(mask[among].mean()) if among.any() else float("nan")
+def measure_share(mask: np.ndarray, among: np.ndarray) -> float:
+    """Measures a share.
+
+    Args:
+        mask: What is counted, bool (n,) or (height, width).
+        among: Among which it is counted, of the same shape.
+
+    Returns:
+        0 to 1; NaN where there is nothing to count among.
+    """
+    if not among.any():
+        return float("nan")
+    return float(mask[among].mean())
 
 
 @dataclass(frozen=True)
@@ -105,7 +136,8 @@ class Ranked:
         all_at = np.bincount(self.level, weights)
         found = np.cumsum(sick_at[::-1])  # at or above each level, descending
         called = np.cumsum(all_at[::-1])
-        n, n_sick = called[-1], found[-1]
+        n = called[-1]
+        n_sick = found[-1]
         values = {
             "brier": float(weights @ (self.probability - self.malignant) ** 2 / n),
             "ece": self.measure_calibration_error(weights, all_at),
@@ -116,7 +148,7 @@ class Ranked:
             precision = np.divide(found, called, out=np.zeros(len(called)), where=called > 0)
             values["average_precision"] = float(precision @ sick_at[::-1] / n_sick)
         if 0 < n_sick < n:
-            reached = int(np.argmax(found / n_sick >= 0.95))  # the highest such threshold
+            reached = int(np.argmax(found / n_sick >= HIGH_SENSITIVITY))  # the highest such threshold
             alarms = called[reached] - found[reached]
             values["specificity_at_95_sensitivity"] = float(1 - alarms / (n - n_sick))
         return values
@@ -130,18 +162,14 @@ class Ranked:
 
 def rank_images(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
     """The levels of probabilities, float (n,), of photographs that are malignant or not, 0 or 1 (n,)."""
-    return Ranked(
-        np.asarray(malignant, float),
-        np.asarray(probability, float),
-        np.unique(probability, return_inverse=True)[1],
-    )
+    _, level = np.unique(probability, return_inverse=True)
+    return Ranked(np.asarray(malignant, float), np.asarray(probability, float), level)
 
 
 def divide_levels(sizes: np.ndarray, bins: int) -> np.ndarray:
-    """Gives each level a bin, such that bins hold equally many photographs, as far as undivided levels let
-    them.
+    """Gives each level a bin, such that bins hold equally many photographs, as far as undivided levels allow.
 
-    A level stands in the bin of the middle of its photographs' ranks.
+    A level is in the bin of the middle of its photographs' ranks.
 
     Args:
         sizes: Photographs of each level, (k,).
@@ -153,9 +181,8 @@ def divide_levels(sizes: np.ndarray, bins: int) -> np.ndarray:
     n = int(sizes.sum())
     bins = max(1, min(bins, n))
     size, larger = divmod(n, bins)  # the first bins hold one more
-    middle = np.maximum(np.cumsum(sizes) - (sizes + 1) / 2, 0).astype(
-        int
-    )  # the mean of a level's ranks, from 0
+    # The mean of a level's ranks, from 0
+    middle = np.maximum(np.cumsum(sizes) - (sizes + 1) / 2, 0).astype(int)
     border = larger * (size + 1)
     return np.where(middle < border, middle // (size + 1), larger + (middle - border) // size)
 
@@ -163,7 +190,7 @@ def divide_levels(sizes: np.ndarray, bins: int) -> np.ndarray:
 def assign_bins(probability: np.ndarray, bins: int) -> np.ndarray:
     """Gives each photograph a bin, such that bins hold equally many, as far as equal probabilities let them.
 
-    Photographs of one probability stand in one bin, so no bin depends on the order of the rows.
+    Photographs of one probability are in one bin, so no bin depends on the order of the rows.
 
     Args:
         probability: P(malignant), float (n,).
@@ -175,7 +202,7 @@ def assign_bins(probability: np.ndarray, bins: int) -> np.ndarray:
     >>> assign_bins(np.array([0.1, 0.5, 0.5, 0.5, 0.9]), 5).tolist()
     [0, 2, 2, 2, 4]
     """
-    level, sizes = np.unique(probability, return_inverse=True, return_counts=True)[1:]
+    _, level, sizes = np.unique(probability, return_inverse=True, return_counts=True)
     return divide_levels(sizes, bins)[level]
 
 
@@ -184,9 +211,18 @@ def calibration_error(malignant: np.ndarray, probability: np.ndarray, bins: int 
 
     It is not 0 for true probabilities, but about 0.8 sqrt(p (1 - p) bins / n), the mean distance of a bin's
     share from its p.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        bins: How many bins at most.
+
+    Returns:
+        The error, 0 to 1.
     """
     ranked = rank_images(malignant, probability)
-    return ranked.measure_calibration_error(np.ones(len(probability)), np.bincount(ranked.level), bins)
+    each_once = np.ones(len(probability))
+    return ranked.measure_calibration_error(each_once, np.bincount(ranked.level), bins)
 
 
 def estimate_intervals(
@@ -198,24 +234,24 @@ def estimate_intervals(
 ) -> dict[str, Ends]:
     """Gives the 95 % interval of each of `Metrics`.
 
-    Shares and the AUROC are those of `lentigo.common.statistics.intervals`, so that a number has one interval wherever
-    it is told; the others are bootstrapped by group.
+    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever
+    it is reported; the others are bootstrapped by group.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
-        threshold: At or above it, malignant is said.
+        threshold: From which P(malignant) is called malignant.
         groups: Group numbers, int (n,).
         answered: Whether each photograph was answered rather than refused, bool (n,); all of them by default.
 
     Returns:
         Both ends by the name of the metric; NaN where a class is missing.
     """
-    groups = np.unique(groups, return_inverse=True)[1]
-    intervals = measure_scores(malignant, probability, probability >= threshold, groups)[1]
-    intervals["coverage"] = estimate_share(
-        np.ones(len(malignant), bool) if answered is None else answered, groups
-    )
+    if answered is None:
+        answered = np.ones(len(malignant), bool)
+    _, groups = np.unique(groups, return_inverse=True)
+    _, intervals = measure_scores(malignant, probability, probability >= threshold, groups)
+    intervals["coverage"] = estimate_share(answered, groups)
     ranked = rank_images(malignant, probability)
     intervals |= bootstrap(ranked.measure, groups, biased=BIASED)
     sick = malignant == 1

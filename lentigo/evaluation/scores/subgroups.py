@@ -14,16 +14,16 @@ from lentigo.images.skin_tone import TONES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")
 SHOWN = ("auroc", "sensitivity", "specificity")
-FEWEST = 30  # photographs for any claim
-FEWEST_OF_A_CLASS = (
-    10  # malignant photographs for one on sensitivity, benign for specificity, both for the AUROC
-)
-MOST_VALUES = 12  # of a column; the rarest share a row
-YEARS = 20  # of age in a row
-OLDEST = 80
+MIN_IMAGES = 30  # for any claim
+# Malignant photographs for a claim on sensitivity, benign ones for specificity, both for the AUROC
+MIN_IMAGES_OF_A_CLASS = 10
+MAX_VALUES = 12  # of a column; the rarest share a row
+YEARS_OF_A_ROW = 20
+OLDEST_YEARS = 80  # from which all ages share a row
 UNKNOWN = "unknown"
-NO_WORD = {"", "nan", "none", "null", "n/a", "na", "unk", "unknown"}
-ROMAN = {
+WORDS_FOR_UNKNOWN = {"", "nan", "none", "null", "n/a", "na", "unk", "unknown"}
+OTHERS = " others"  # ending of the row of rare values
+ROMAN = {  # skin types, however they are written
     "i": "I",
     "ii": "II",
     "iii": "III",
@@ -41,8 +41,19 @@ ROMAN = {
 
 @dataclass(frozen=True)
 class Subgroup:
-    """One row: the photographs whose `column` is `value`. NaN where `note` says why nothing is claimed; `ci`
-    are 95 % intervals.
+    """How a model does on the photographs whose `column` is `value`.
+
+    Attributes:
+        column: One of `COLUMNS`.
+        value: One of its values.
+        n: Photographs.
+        n_malignant: How many of them are malignant.
+        groups: How many groups they are in.
+        auroc: NaN where nothing is claimed.
+        sensitivity: NaN where nothing is claimed.
+        specificity: NaN where nothing is claimed.
+        ci: The 95 % interval of each, by groups.
+        note: Why something is not claimed; "" where all is.
     """
 
     column: str
@@ -58,45 +69,66 @@ class Subgroup:
 
     def to_json(self) -> dict[str, Any]:
         """The fields; a value that is not claimed is null."""
-        shown = {name: replace_nan(getattr(self, name)) for name in SHOWN}
-        return (
-            asdict(self)
-            | shown
-            | {"ci": {name: [replace_nan(end) for end in ends] for name, ends in self.ci.items()}}
-        )
+        return replace_nan(asdict(self))
 
 
 def tabulate_subgroups(
     table: pd.DataFrame, malignant: np.ndarray, probability: np.ndarray, threshold: float, groups: np.ndarray
 ) -> tuple[Subgroup, ...]:
-    """A row for each value of each of `COLUMNS` that `table` has and that tells photographs apart, unknown
-    values last.
+    """Measures a model on parts of a set.
 
-    `malignant` 0 or 1, `probability` float, `groups` int, each (n,) as the table's rows. Intervals are by
-    groups. Below 30 photographs nothing is claimed, below 10 of a class nothing that rests on it: those
-    values are NaN, the note says so.
+    Below `MIN_IMAGES` photographs nothing is claimed, below `MIN_IMAGES_OF_A_CLASS` nothing that rests on
+    that class.
+
+    Args:
+        table: Of the n photographs.
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: From which P(malignant) is called malignant.
+        groups: Group numbers, int (n,), by which the intervals are made.
+
+    Returns:
+        A row for each value of each of `COLUMNS` that the table has and that has several, unknown values
+        last.
     """
+    decided = probability >= threshold
     rows = []
-    for column in (name for name in COLUMNS if name in table):
+    for column in COLUMNS:
+        if column not in table:
+            continue
         values = name_values(table[column], column)
         for value in order_values(values, column):
             chosen = np.flatnonzero(values == value)
-            answers = malignant[chosen], probability[chosen], probability[chosen] >= threshold, groups[chosen]
-            rows.append(measure_subgroup(column, value, *answers))
+            row = measure_subgroup(
+                column, value, malignant[chosen], probability[chosen], decided[chosen], groups[chosen]
+            )
+            rows.append(row)
     return tuple(rows)
 
 
 def name_values(cells: pd.Series, column: str) -> np.ndarray:
     """The row that each photograph belongs to, object (n,) of str."""
     if column == "age":
-        return np.array([name_age(age) for age in pd.to_numeric(cells, errors="coerce")], dtype=object)
-    words = ["" if pd.isna(cell) else str(cell).strip() for cell in cells]
-    words = [UNKNOWN if word.lower() in NO_WORD else word for word in words]
-    if column == "skin_type":
-        words = [ROMAN.get(word.removesuffix(".0").lower(), word) for word in words]
-    elif column != "source":
-        words = [word.lower() for word in words]
+        ages = pd.to_numeric(cells, errors="coerce")
+        return np.array([name_age(age) for age in ages], dtype=object)
+    words = [name_value(cell, column) for cell in cells]
     return pool_rare(np.array(words, dtype=object))
+
+
+def name_value(cell: Any, column: str) -> str:
+    """The row that a cell of a column other than age belongs to.
+
+    >>> name_value("3.0", "skin_type"), name_value(" Back", "site"), name_value(None, "sex")
+    ('III', 'back', 'unknown')
+    """
+    word = "" if pd.isna(cell) else str(cell).strip()
+    if word.lower() in WORDS_FOR_UNKNOWN:
+        return UNKNOWN
+    if column == "skin_type":
+        return ROMAN.get(word.removesuffix(".0").lower(), word)
+    if column == "source":
+        return word
+    return word.lower()
 
 
 def name_age(age: float) -> str:
@@ -107,34 +139,37 @@ def name_age(age: float) -> str:
     """
     if np.isnan(age) or age < 0:
         return UNKNOWN
-    start = int(age // YEARS * YEARS)
-    return f"{OLDEST} and above" if start >= OLDEST else f"{start} to {start + YEARS - 1}"
+    start = int(age // YEARS_OF_A_ROW * YEARS_OF_A_ROW)
+    if start >= OLDEST_YEARS:
+        return f"{OLDEST_YEARS} and above"
+    return f"{start} to {start + YEARS_OF_A_ROW - 1}"
 
 
 def pool_rare(words: np.ndarray) -> np.ndarray:
-    """The same words, but the rarest, beyond the first dozen, under one name."""
+    """The same words, but the rarest, beyond the first `MAX_VALUES`, under one name."""
     counts = pd.Series(words[words != UNKNOWN]).value_counts(sort=True)
-    rare = sorted(counts.index, key=lambda word: (-counts[word], word))[MOST_VALUES:]
-    return np.where(np.isin(words, rare), f"{len(rare)} others", words).astype(object) if rare else words
+    rare = sorted(counts.index, key=lambda word: (-counts[word], word))[MAX_VALUES:]
+    if not rare:
+        return words
+    return np.where(np.isin(words, rare), f"{len(rare)}{OTHERS}", words).astype(object)
 
 
 def order_values(values: np.ndarray, column: str) -> list[str]:
-    """Rows of a column: young to old, light to dark, else the largest first; no row where there is but
-    one.
-    """
-    counts, tones = pd.Series(values).value_counts(), [name for name, _ in TONES]
-    ranks = (
-        {word: tones.index(word) if word in tones else len(tones) for word in counts.index}
-        if column == "skin_tone"
-        else -counts
-    )
-    place = (
-        (lambda word: 0) if column in ("age", "skin_type") else ranks.get
-    )  # those two stand in the order of their letters
-    ordered = sorted(
-        counts.index, key=lambda word: (word == UNKNOWN, word.endswith(" others"), place(word), word)
-    )
-    return ordered if len(ordered) > 1 else []
+    """Rows of a column: young to old, light to dark, else the largest first; none where there is but one."""
+    counts = pd.Series(values).value_counts()
+    if len(counts) < 2:
+        return []
+    tones = [name for name, _ in TONES]
+
+    def rank(word: str) -> int:
+        """The place of a value, before its letters decide, as they do for age and skin type."""
+        if column in ("age", "skin_type"):
+            return 0
+        if column == "skin_tone":
+            return tones.index(word) if word in tones else len(tones)
+        return -int(counts[word])
+
+    return sorted(counts.index, key=lambda word: (word == UNKNOWN, word.endswith(OTHERS), rank(word), word))
 
 
 def measure_subgroup(
@@ -146,18 +181,22 @@ def measure_subgroup(
     groups: np.ndarray,
 ) -> Subgroup:
     """One row; see `tabulate_subgroups`."""
-    claims, note = judge_counts(len(malignant), int(malignant.sum()))
-    values, ci = dict.fromkeys(SHOWN, np.nan), dict.fromkeys(SHOWN, (np.nan, np.nan))
+    n = len(malignant)
+    n_malignant = int(malignant.sum())
+    claims, note = judge_counts(n, n_malignant)
+    values = dict.fromkeys(SHOWN, np.nan)
+    ci = dict.fromkeys(SHOWN, (np.nan, np.nan))
     if claims:
         measured, intervals = measure_scores(malignant, probability, decided, groups)
-        values |= {name: measured[name] for name in claims}
-        ci |= {name: intervals[name] for name in claims}
+        for name in claims:
+            values[name] = measured[name]
+            ci[name] = intervals[name]
     return Subgroup(
-        column,
-        value,
-        len(malignant),
-        int(malignant.sum()),
-        len(np.unique(groups)),
+        column=column,
+        value=value,
+        n=n,
+        n_malignant=n_malignant,
+        groups=len(np.unique(groups)),
         **values,
         ci=ci,
         note=note,
@@ -170,16 +209,22 @@ def judge_counts(n: int, n_malignant: int) -> tuple[tuple[str, ...], str]:
     >>> judge_counts(200, 4)
     (('specificity',), 'only 4 malignant photographs: no claim on sensitivity and AUROC')
     """
-    if n < FEWEST:
-        return (), f"fewer than {FEWEST} photographs: no claim"
-    for count, name, kept, lost in (
-        (n_malignant, "malignant", "specificity", "sensitivity"),
-        (n - n_malignant, "benign", "sensitivity", "specificity"),
-    ):
-        if count < FEWEST_OF_A_CLASS:
-            return (
-                (kept,),
-                f"{f'only {count}' if count else 'no'} {name} photograph{'s' * (count != 1)}: no claim on "
-                f"{lost} and AUROC",
-            )
+    if n < MIN_IMAGES:
+        return (), f"fewer than {MIN_IMAGES} photographs: no claim"
+    n_benign = n - n_malignant
+    if n_malignant < MIN_IMAGES_OF_A_CLASS:
+        return ("specificity",), f"{count_few(n_malignant, 'malignant')}: no claim on sensitivity and AUROC"
+    if n_benign < MIN_IMAGES_OF_A_CLASS:
+        return ("sensitivity",), f"{count_few(n_benign, 'benign')}: no claim on specificity and AUROC"
     return SHOWN, ""
+
+
+def count_few(count: int, label: str) -> str:
+    """So few photographs of a class, in words.
+
+    >>> count_few(0, "benign"), count_few(1, "benign")
+    ('no benign photographs', 'only 1 benign photograph')
+    """
+    amount = f"only {count}" if count else "no"
+    noun = "photograph" if count == 1 else "photographs"
+    return f"{amount} {label} {noun}"

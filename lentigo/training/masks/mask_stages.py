@@ -16,7 +16,7 @@ from scipy.special import logit
 from lentigo.common.progress import Progress
 from lentigo.datasets.mask_reading import read_mask, resize_mask
 from lentigo.datasets.masks import MaskSet
-from lentigo.evaluation.masks.mask_scores import measure_overlap
+from lentigo.evaluation.masks.mask_scores import measure_jaccard
 from lentigo.images.photographs import SIDE, read_image
 from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
@@ -266,7 +266,7 @@ def score_masks(masks: MaskSet, predict: PredictMasks) -> dict[str, float]:
         losses += ops.convert_to_numpy(loss.call(small_truths, logits)).tolist()
         for truth, image_logits in zip(truths, logits, strict=True):
             predicted = resize_logits(image_logits, truth.shape) >= 0
-            overlaps.append(measure_overlap(truth == 1, predicted))
+            overlaps.append(measure_jaccard(truth == 1, predicted))
     jaccard = np.array(overlaps)
     return {
         "val_loss": float(np.mean(losses)),

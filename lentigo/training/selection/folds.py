@@ -13,7 +13,7 @@ from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
-from lentigo.splits.partition import choose_parts
+from lentigo.splits.partition import choose_splits
 from lentigo.training.training_set import drop_test, load_labelled
 
 MAX_FOLDS = 20
@@ -94,7 +94,7 @@ def assign_folds(dataset: Dataset, folds: int, seed: int) -> np.ndarray:
             )
     shares = {str(fold): 1 / folds for fold in range(folds)}
     all_free = np.full(len(dataset), -1)
-    return choose_parts(dataset, shares, all_free, seed).astype(int)
+    return choose_splits(dataset, shares, all_free, seed).astype(int)
 
 
 def check_folds(folds: int) -> None:

@@ -1,0 +1,123 @@
+"""The photographs that an audit reads: a data set, a folder without classes, an address, or two sets as
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from lentigo.common.file_names import resolve_name
+from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
+from lentigo.datasets.folders import subfolders
+from lentigo.datasets.groups import SPLIT_NAMES
+from lentigo.datasets.manifests import MANIFESTS, Dataset, find_table, load_dataset
+from lentigo.errors import DataError
+from lentigo.images.addresses import is_address
+from lentigo.images.listing import find_images, list_images, scan_images
+from lentigo.images.problems import separate_problems
+
+ARCHIVE_TABLE = "metadata.csv"
+HAM10000_TABLES = "HAM10000_metadata*"
+
+
+def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions()) -> Dataset:
+    """Opens a data set, or the photographs of a folder that has neither classes nor a manifest.
+
+    Args:
+        data: A folder, a table, an address or a data set.
+        options: What the user says of columns and labels.
+
+    Returns:
+        The data set; without labels where the folder says nothing of them.
+
+    Raises:
+        DataError: There is no photograph.
+    """
+    if isinstance(data, Dataset):
+        return data
+    if is_address(data):
+        return open_address(str(data))
+    path = Path(data)
+    if not path.is_dir():
+        return load_dataset(path, options)
+    folders = [child.name for child in subfolders(path)]
+    if options.label is not None or has_classes(folders, options) or has_table(path):
+        return load_dataset(path, options)
+    images, problems = scan_images(path)
+    if not images:
+        find_images(path)  # says what was expected
+    table = list_unlabelled(list(map(str, images)))
+    return Dataset(str(path), table, tuple(problems), notes=describe_unlabelled(path, folders))
+
+
+def has_classes(folders: Sequence[str], options: TableOptions) -> bool:
+    """Whether a folder's subfolders, by their names, are classes or splits."""
+    meanings, _ = understand_words(folders, options)
+    return any(meanings[name] is not None or name.lower() in SPLIT_NAMES for name in folders)
+
+
+def has_table(path: Path) -> bool:
+    """Whether a folder has a table that says what its photographs show."""
+    if any((path / name).is_file() for name in (*MANIFESTS, ARCHIVE_TABLE)):
+        return True
+    if any(path.glob(HAM10000_TABLES)):
+        return True
+    return find_table(path) is not None
+
+
+def list_unlabelled(images: Sequence[str]) -> pd.DataFrame:
+    """The table of photographs without labels."""
+    return pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object)
+
+
+def describe_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
+    """What to say of a folder whose photographs are audited without classes: why, and what makes classes."""
+    lost = "(no conflicts of labels, no shortcut baselines)"
+    if not folders:
+        return (f"{path}: no classes, no table: audited without labels {lost}",)
+    mapping = ",".join(f"{name}=benign" for name in folders[:2])
+    return (
+        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is "
+        f"audited without labels {lost}; expected benign and malignant, or diagnoses: --map {mapping} says "
+        "what they mean",
+    )
+
+
+def open_address(address: str) -> Dataset:
+    """The photographs below an address, without labels. Raises `DataError` where there is none."""
+    images, problems, _ = separate_problems(list_images([address]))
+    if not images:
+        raise DataError(f"{problems[0].image}: {problems[0].error}")
+    return Dataset(address, list_unlabelled(images), tuple(problems))
+
+
+def join_sets(first: Dataset, second: Dataset) -> Dataset:
+    """Joins two sets to one; a photograph of the first is not listed again.
+
+    Args:
+        first: A set.
+        second: Another.
+
+    Returns:
+        Both. The split of a photograph names its set, and its split there.
+    """
+    here = set(map(name_place, first.table["image"]))
+    is_new = ~second.table["image"].map(name_place).isin(here).to_numpy(dtype=bool)
+    tables = [name_splits(first), name_splits(second.take(is_new))]
+    return Dataset(first.name, pd.concat(tables, ignore_index=True), first.problems)
+
+
+def name_splits(dataset: Dataset) -> pd.DataFrame:
+    """The table of a set, with the set's name before the split."""
+    within = dataset.table["split"].map("/{}".format, na_action="ignore").fillna("").astype(str)
+    return dataset.table.assign(split=dataset.name + within)
+
+
+def name_place(image: str) -> str:
+    """The one name of a file, whatever path leads to it; an address is that."""
+    if is_address(image):
+        return image
+    return resolve_name(image)

@@ -1,0 +1,123 @@
+"""Facts of a photograph that are not the lesion: its file, its header, its border, its corners, a
+thumbnail.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from lentigo.errors import ImageError
+from lentigo.images.decoding.formats import FORMATS
+from lentigo.images.decoding.opening import name_damage, open_image
+from lentigo.images.photographs import SIDE, decode_image, read_content
+from lentigo.images.problems import Problem
+from lentigo.images.skin_tone import mask_ring
+
+CELLS = 8  # along a side of the thumbnail
+RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
+PERCENTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
+_RING = mask_ring(SIDE, SIDE, RING)  # border pixels of a photograph
+_EDGE = mask_ring(CELLS, CELLS, RING)  # border cells of a thumbnail
+
+
+def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
+    """Reads the facts of one photograph.
+
+    Args:
+        path: Of the file, or its address.
+
+    Returns:
+        See `describe_facts`; or why the photograph cannot be read.
+    """
+    try:
+        content = read_content(path)
+        return describe_facts(content, decode_image(content, path), path)
+    except ImageError as error:
+        return Problem(path, str(error).removeprefix(f"{path}: "))
+
+
+def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:
+    """Describes a photograph without its lesion.
+
+    Args:
+        content: The bytes of the file.
+        pixels: What is decoded from them, uint8 (side, side, 3).
+        name: Of the file, for errors.
+
+    Returns:
+        Float32 (d,) for each shortcut baseline but `source_only`.
+
+    Raises:
+        ImageError: The header is damaged.
+    """
+    with name_damage(content, name), open_image(content, name) as image:
+        header = describe_header(image)
+        area = image.width * image.height
+    cells = pixels.reshape(CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3)
+    thumbnail = cells.mean(axis=(1, 3), dtype=np.float32)  # (CELLS, CELLS, 3)
+    border = np.concatenate([describe_colours(pixels[_RING]), thumbnail[_EDGE].ravel()])
+    corners = thumbnail[[0, 0, -1, -1], [0, -1, 0, -1]].ravel()
+    return {
+        "file_only": np.float32([len(content), len(content) / area, *header]),
+        "header_only": header,
+        "border_only": border,
+        "corners_only": corners,
+        "thumbnail_only": thumbnail.ravel(),
+    }
+
+
+def describe_header(image: Image.Image) -> np.ndarray:
+    """What a file says of itself, float32 (d,).
+
+    That is size in pixels, format, quantisation tables of a JPEG, subsampling and metadata.
+    """
+    tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
+    while len(tables) < 2:
+        tables.append(np.zeros(64))
+    quantisation = []
+    for table in tables:
+        quantisation += [table.mean(), table[0], table[-1]]
+    layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
+    info = image.info
+    density = info.get("jfif_density") or info.get("dpi") or (0, 0)
+    return np.float32(
+        [
+            image.width,
+            image.height,
+            image.width / image.height,
+            FORMATS.index(image.format) if image.format in FORMATS else -1,
+            len(image.getbands()),
+            *quantisation,
+            layers[0][1],
+            layers[0][2],
+            "progressive" in info,
+            "exif" in info,
+            "icc_profile" in info,
+            "comment" in info,
+            "adobe" in info,
+            density[0],
+            len(info),
+        ]
+    )
+
+
+def describe_colours(pixels: np.ndarray) -> np.ndarray:
+    """Describes colours: mean, spread, seven percentiles and a histogram of eight bins of each channel.
+
+    Args:
+        pixels: RGB, uint8 (m, 3).
+
+    Returns:
+        Float32 (51,).
+    """
+    values = np.arange(256)
+    facts = []
+    for channel in pixels.T:
+        share = np.bincount(channel, minlength=256) / len(channel)
+        mean = share @ values
+        spread = np.sqrt(share @ (values - mean) ** 2)
+        percentiles = np.searchsorted(np.cumsum(share), PERCENTILES)
+        histogram = share.reshape(8, 32).sum(axis=1)
+        facts += [mean, spread, *percentiles, *histogram]
+    return np.float32(facts)
