@@ -20,7 +20,7 @@ from lentigo.common.json_values import list_fields
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import estimate_share
-from lentigo.datasets.manifests import Dataset, hash_image
+from lentigo.datasets.dataset import Dataset, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError

@@ -10,10 +10,13 @@ from pathlib import Path
 import pandas as pd
 
 from lentigo.common.file_names import resolve_name
-from lentigo.datasets.columns import MOST_NAMED, TableOptions, quote, understand_words
-from lentigo.datasets.folders import subfolders
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
-from lentigo.datasets.manifests import MANIFESTS, Dataset, find_table, load_dataset
+from lentigo.datasets.manifests import MANIFESTS, find_table, load_dataset
+from lentigo.datasets.tables.labels import understand_words
+from lentigo.datasets.tables.options import TableOptions
+from lentigo.datasets.tables.words import MAX_QUOTED_WORDS, quote
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
 from lentigo.images.listing import find_images, list_images, scan_images
@@ -43,7 +46,7 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
     path = Path(data)
     if not path.is_dir():
         return load_dataset(path, options)
-    folders = [child.name for child in subfolders(path)]
+    folders = [child.name for child in list_subfolders(path)]
     if options.label is not None or has_classes(folders, options) or has_table(path):
         return load_dataset(path, options)
     images, problems = scan_images(path)
@@ -80,7 +83,7 @@ def describe_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
         return (f"{path}: no classes, no table: audited without labels {lost}",)
     mapping = ",".join(f"{name}=benign" for name in folders[:2])
     return (
-        f"{path}: its folders ({quote(folders, MOST_NAMED)}) are no classes that are known, so that it is "
+        f"{path}: its folders ({quote(folders, MAX_QUOTED_WORDS)}) are no classes that are known, so that it is "
         f"audited without labels {lost}; expected benign and malignant, or diagnoses: --map {mapping} says "
         "what they mean",
     )

@@ -25,7 +25,8 @@ from lentigo.audit.image_facts import read_facts
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import measure_scores
-from lentigo.datasets.manifests import Dataset, load_dataset
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 from lentigo.images.problems import Problem, separate_problems
 

@@ -65,6 +65,6 @@ def open_audited(data: str | None, columns: Any) -> Any:
     """A data set where options say how it is read, else its name; None stays None."""
     if columns is None or not data:
         return data
-    from lentigo.audit.audit import open_set
+    from lentigo.audit.audited_set import open_set
 
     return open_set(data, columns)

@@ -16,7 +16,7 @@ import numpy as np
 
 from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.candidates import MIRRORED, Proposer
 from lentigo.duplicates.duplicates import (
     Duplicate,

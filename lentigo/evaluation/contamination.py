@@ -18,7 +18,7 @@ from lentigo.common.file_names import resolve_name
 from lentigo.common.hashing import hash_readable
 from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.manifests import Dataset
+from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.searches import search_duplicates
 from lentigo.models.bundle import SPLITS, Bundle

@@ -11,8 +11,9 @@ import pandas as pd
 
 from lentigo.common.files import write_whole
 from lentigo.common.hashing import hash_readable
+from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
-from lentigo.datasets.manifests import Dataset, read_table
+from lentigo.datasets.tables.table_files import read_table
 from lentigo.errors import DataError, MissingError, UsageError, tell_install
 from lentigo.images.addresses import is_address
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import Any
 
 from lentigo.cli.output.terminal import format_count, print_line
-from lentigo.splits.leak_words import mark_leaks, tell_leaks, tell_start
+from lentigo.splits.leak_words import describe_start, format_leaks, mark_leaks
 
 NAME_WIDTH = 31  # letters, of a metric
 
@@ -72,7 +72,7 @@ def print_training_set(facts: dict[str, Any]) -> None:
     if left_out:
         print_line(
             f"  {format_count(left_out['n'], 'photograph')} left out, since the given split leaks: "
-            f"{tell_leaks(left_out)}"
+            f"{format_leaks(left_out)}"
         )
     duplicates = facts["duplicates"]
     if duplicates and duplicates["groups"]:
@@ -90,7 +90,7 @@ def print_start(facts: dict[str, int] | None) -> None:
         facts: The card's `start`; None prints nothing.
     """
     if facts:
-        print_line(f"  {tell_start(facts)}")
+        print_line(f"  {describe_start(facts)}")
 
 
 def print_mask_scores(title: str, scores: dict[str, Any]) -> None:
