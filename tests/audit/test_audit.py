@@ -88,7 +88,7 @@ def test_the_json_is_that_of_the_contract(facts):
     }
 
 
-def test_a_crop_on_the_other_side_is_a_leak(facts):
+def test_a_crop_in_the_other_split_is_a_leak(facts):
     (leak,) = facts["leaks"]
     assert leak["kind"] == "partial" and set(leak["splits"]) == {"train", "test"}
     assert {image.rsplit("/", 1)[1] for image in (leak["a"], leak["b"])} == {"03.png", "crop.jpg"}
@@ -101,11 +101,11 @@ def test_one_lesion_with_two_labels_is_a_conflict(facts):
     } == {"05.png": "malignant", "mirrored.png": "benign"}
 
 
-def test_only_the_planted_copies_are_duplicates(facts):
+def test_only_the_planted_pairs_are_duplicates(facts):
     assert len(facts["duplicates"]) == 2 and facts["groups"] == 2
 
 
-def test_unreadable_and_empty_photographs_are_listed_and_copies_of_nothing(facts):
+def test_unreadable_and_empty_photographs_are_listed_and_duplicates_of_nothing(facts):
     assert [problem["image"].rsplit("/", 1)[1] for problem in facts["unreadable"]] == [
         "broken too.jpg",
         "broken.jpg",
@@ -125,20 +125,20 @@ def test_a_tiny_photograph_is_named(facts):
 def test_rates_are_given_by_class_with_intervals(facts):
     hair = facts["artefacts"]["hair"]
     assert set(hair) == {"all", "benign", "malignant"} and hair["all"]["n"] == 53
-    assert all(side["ci"][0] <= side["rate"] <= side["ci"][1] for side in hair.values())
+    assert all(rate["ci"][0] <= rate["rate"] <= rate["ci"][1] for rate in hair.values())
 
 
 def test_every_readable_photograph_has_a_skin_tone(facts):
     assert sum(sum(row.values()) for row in facts["skin_tone"].values()) == 53
 
 
-def test_the_floors_keep_copies_on_one_side(found):
+def test_the_baselines_keep_duplicates_in_one_fold(found):
     assert (
         found.shortcut_baselines.n == 53 and found.shortcut_baselines.groups == 50
     )  # two pairs, and two files of the same bytes
 
 
-def test_ids_on_two_sides_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path):
+def test_ids_in_two_splits_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path):
     for number in range(4):
         save(tmp_path, f"{number}.png", draw_synthetic_lesion("benign", 50 + number).image)
     rows = {
@@ -154,7 +154,7 @@ def test_ids_on_two_sides_are_leaks_and_labels_of_one_lesion_must_agree(tmp_path
     assert [len(conflict["images"]) for conflict in facts["label_conflicts"]] == [2]
 
 
-def test_another_set_is_searched_for_copies(folder, tmp_path):
+def test_another_set_is_searched_for_duplicates(folder, tmp_path):
     save(tmp_path, "malignant/turned.png", np.rot90(draw_synthetic_lesion("malignant", 20).image))
     save(tmp_path, "benign/other.png", draw_synthetic_lesion("benign", 60).image)
     facts = audit(folder / "test", against=tmp_path).to_json()
@@ -167,7 +167,7 @@ def test_another_set_is_searched_for_copies(folder, tmp_path):
     assert facts["n"] == len(list((folder / "test").rglob("*.*g")))
 
 
-def test_a_set_is_no_copy_of_itself(folder):
+def test_a_set_is_no_duplicate_of_itself(folder):
     assert not audit(folder / "train", against=folder / "train").leaks
 
 

@@ -42,7 +42,7 @@ def draw_set(folder, count=40, seed=0, border=0, centre=0, quality=0):
     return folder
 
 
-def floor_of(data, *names):
+def baselines_of(data, *names):
     """The AUROC of the shortcut baselines of these names alone, cross-validated."""
     dataset, facts, _ = read_set(data, show_nothing)
     answers = cross_validate(
@@ -73,14 +73,14 @@ def test_a_border_that_gives_the_class_away_is_found(shortcut_baselines):
 
 
 def test_a_lesion_alone_is_no_shortcut_of_the_border(tmp_path):
-    thumbnail, border, corners = floor_of(
+    thumbnail, border, corners = baselines_of(
         draw_set(tmp_path / "set", centre=40), "thumbnail_only", "border_only", "corners_only"
     )
     assert thumbnail > 0.95 and border < 0.65 and corners < 0.65
 
 
 def test_another_camera_is_found_in_the_files(tmp_path):
-    header, file, border = floor_of(
+    header, file, border = baselines_of(
         draw_set(tmp_path / "set", quality=1), "header_only", "file_only", "border_only"
     )
     assert header == file == 1.0 and border < 0.75
@@ -121,7 +121,7 @@ def test_only_pairs_of_a_fold_count():
     assert measure_scores(truth, score, score > 0.5, np.arange(4))[0]["auroc"] == 0.75
 
 
-def test_a_group_never_stands_on_both_sides(tmp_path):
+def test_a_group_is_never_in_two_folds(tmp_path):
     rng, lesion = (
         np.random.default_rng(5),
         np.arange(120) // 2,

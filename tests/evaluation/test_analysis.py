@@ -1,4 +1,4 @@
-"""What stands beside the metrics, on a RUN and the synthetic lesions of its training."""
+"""The analysis of an assessment, on a RUN and the synthetic lesions of its training."""
 
 import json
 import shutil
@@ -24,33 +24,35 @@ def other(run, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def looked(run, other, synthetic_lesions):
+def analysed(run, other, synthetic_lesions):
     predictor = Predictor(run)
     assessment = evaluate(predictor, synthetic_lesions, split="all")
     return predictor, assessment, analyse(predictor, assessment, against=Predictor(other))
 
 
-def test_photographs_of_the_training_are_named(looked):
-    _, assessment, analysis = looked
-    assert set(analysis.overlap) == set(assessment.table["image"])
+def test_photographs_of_the_training_are_named(analysed):
+    _, assessment, _ = analysed
+    named = [image.image for image in assessment.contamination.images]
+    assert set(named) == set(assessment.table["image"])
 
 
-def test_a_model_beside_itself_differs_by_nothing(looked):
-    predictor, assessment, analysis = looked
+def test_a_model_beside_itself_differs_by_nothing(analysed):
+    predictor, assessment, analysis = analysed
     pair = analysis.comparison
     assert pair.difference == 0 and pair.p == 1 and pair.n == assessment.n
     assert pair.names[0].startswith("other@") and pair.names[1] == predictor.name
 
 
-def test_thresholds_are_each_models_own(looked):
-    _, assessment, analysis = looked
-    assert (
-        analysis.comparison.first_accuracy == assessment.n_malignant / assessment.n
-    )  # threshold 0 calls all malignant
+def test_thresholds_are_each_models_own(analysed):
+    _, assessment, analysis = analysed
+    # Threshold 0 calls all malignant
+    assert analysis.comparison.first_accuracy == assessment.n_malignant / assessment.n
     assert analysis.comparison.second_accuracy == pytest.approx(assessment.metrics.accuracy)
 
 
-def test_the_other_models_look_is_counted_too(run, other, synthetic_lesions, tmp_path, monkeypatch):
+def test_the_evaluation_of_the_other_model_is_counted_too(
+    run, other, synthetic_lesions, tmp_path, monkeypatch
+):
     monkeypatch.setenv("LENTIGO_LEDGER", str(tmp_path / "ledger.jsonl"))
     predictor = Predictor(run)
     assessment = evaluate(predictor, synthetic_lesions, split="all")
@@ -58,14 +60,14 @@ def test_the_other_models_look_is_counted_too(run, other, synthetic_lesions, tmp
     assert set(read_ledger().counts.values()) == {2}
 
 
-def test_the_worst_mistakes_are_wrong_and_sorted(looked):
-    _, assessment, analysis = looked
+def test_the_worst_mistakes_are_wrong_and_sorted(analysed):
+    _, assessment, analysis = analysed
     missed = [m.probability for m in analysis.mistakes if m.truth == "malignant"]
     assert missed == sorted(missed) and all(p < assessment.threshold for p in missed)
 
 
-def test_every_number_is_json(looked):
-    facts = json.loads(json.dumps(looked[2].to_json(), allow_nan=False))
+def test_every_number_is_json(analysed):
+    facts = json.loads(json.dumps(analysed[2].to_json(), allow_nan=False))
     assert {
         "reliability",
         "decision_curve",
@@ -78,7 +80,7 @@ def test_every_number_is_json(looked):
     assert not any(np.isnan(v) for v in facts["comparison"].values() if isinstance(v, float))
 
 
-def test_the_report_shows_the_pair(looked, tmp_path):
-    predictor, assessment, analysis = looked
+def test_the_report_shows_the_pair(analysed, tmp_path):
+    predictor, assessment, analysis = analysed
     html = write_report(predictor.bundle, assessment, tmp_path, closer=(predictor, analysis))
     assert "Beside another model" in html and "other@" in html

@@ -148,10 +148,10 @@ def test_a_report_of_one_class_says_what_is_not_defined(run, synthetic_lesions, 
 
 
 def test_a_set_too_small_for_its_intervals_says_so(run, synthetic_lesions, tmp_path, assessment):
-    for side in ("benign", "malignant"):
-        (tmp_path / side).mkdir()
-        for path in sorted((synthetic_lesions / side).glob("*.jpg"))[:6]:
-            shutil.copy(path, tmp_path / side)
+    for label in ("benign", "malignant"):
+        (tmp_path / label).mkdir()
+        for path in sorted((synthetic_lesions / label).glob("*.jpg"))[:6]:
+            shutil.copy(path, tmp_path / label)
     small = evaluate(run, tmp_path)
     assert (
         assessment.notes == ()

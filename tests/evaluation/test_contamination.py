@@ -24,7 +24,7 @@ from lentigo.models.bundle import open_bundle
 @pytest.fixture(scope="module")
 def folder(synthetic_lesions, tmp_path_factory):
     """Six training photographs turned, four lesions that no RUN has seen, one of them twice."""
-    folder = tmp_path_factory.mktemp("copies")
+    folder = tmp_path_factory.mktemp("duplicates")
     for label in ("benign", "malignant"):
         (folder / label).mkdir()
         for number in (900, 901):
@@ -60,7 +60,7 @@ def test_duplicates_in_the_set_share_a_group(searched):
     dataset, _ = searched
     new = dataset.table["image"].str.contains("new_").to_numpy()
     groups = {
-        image.partition("/copies")[2].partition("/")[2]: group
+        image.partition("/duplicates")[2].partition("/")[2]: group
         for image, group in zip(dataset.table["image"][new], dataset.groups[new], strict=True)
     }
     assert groups["benign/new_900.png"] == groups["benign/new_flipped.png"] and len(set(groups.values())) == 4

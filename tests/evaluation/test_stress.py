@@ -63,7 +63,7 @@ def test_a_change_gives_another_photograph_of_the_same_kind(name):
 
 
 @pytest.mark.parametrize("name", CHANGES)
-def test_what_is_drawn_on_a_photograph_depends_on_nothing_beside_it(dataset, name):
+def test_what_is_drawn_on_a_photograph_depends_on_no_other(dataset, name):
     alone = dataset.take(np.array([3]))
     among_others = list(change_images(dataset, CHANGES[name], seed=1))[3]
     np.testing.assert_array_equal(next(change_images(alone, CHANGES[name], seed=1)), among_others)
@@ -98,8 +98,8 @@ def test_turning_by_45_degrees_twice_is_turning_by_90():
     [("zoomed in by 15 %", 1.15), ("zoomed out by 15 %", 1 / 1.15), ("rotated by 45 degrees", 1)],
 )
 def test_a_zoom_changes_the_lesions_side(name, factor):
-    side = np.sqrt((changed(name)[..., 0] < 150).sum() / (DISC[..., 0] < 150).sum())
-    assert side == pytest.approx(factor, rel=0.01)
+    width = np.sqrt((changed(name)[..., 0] < 150).sum() / (DISC[..., 0] < 150).sum())
+    assert width == pytest.approx(factor, rel=0.01)
 
 
 def test_files_of_lower_quality_lose_more():
