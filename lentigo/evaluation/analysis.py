@@ -128,7 +128,9 @@ def analyse(
     distance_to_threshold = np.abs(logit(probability) - logit(threshold))
     stresses: tuple[Stress, ...] = ()
     if stress:
-        stresses = stress_model(predictor.predict_probabilities, dataset, threshold=threshold, progress=progress)
+        stresses = stress_model(
+            predictor.predict_probabilities, dataset, threshold=threshold, progress=progress
+        )
     comparison = None
     contamination_of_other = None
     if against is not None:

@@ -23,7 +23,8 @@ from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnos
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import MIN_IMAGES
 from lentigo.images.problems import Problem, separate_problems
-from lentigo.inference.prediction import Prediction, Predictor
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import Prediction
 
 
 @dataclass(frozen=True)
