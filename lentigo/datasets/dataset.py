@@ -18,6 +18,7 @@ from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.tables.cells import rename_subjects, tidy_cells
 from lentigo.datasets.tables.diagnosis_columns import add_diagnoses
+from lentigo.datasets.tables.dicom_columns import add_dicom_columns
 from lentigo.datasets.tables.options import TableReading
 from lentigo.datasets.tables.placeholders import blank_placeholders
 from lentigo.errors import DataError, UsageError
@@ -161,7 +162,7 @@ def make_dataset(path: Path, table: pd.DataFrame, problems: list[Problem]) -> Da
             f"{path}: none of its {len(present)} photographs is there; expected files such as "
             f"{table['image'].iloc[0]}"
         )
-    kept = table[np.array(present)].reset_index(drop=True)
+    kept = add_dicom_columns(table[np.array(present)].reset_index(drop=True))
     return Dataset(spell_name(path), kept, (*problems, *missing))
 
 

@@ -64,7 +64,13 @@ NOT_IMAGES = {  # SOP classes that are no photographs, whatever they hold
     "1.2.840.10008.5.1.4.1.1.66.4": "a DICOM segmentation; expected the photograph that it was made of",
     "1.2.840.10008.5.1.4.1.1.66.7": "a DICOM segmentation; expected the photograph that it was made of",
 }
-QUOTED = ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID", "Modality")
+QUOTED = {
+    0x00080018: "SOPInstanceUID",
+    0x0020000D: "StudyInstanceUID",
+    0x0020000E: "SeriesInstanceUID",
+    0x00100020: "PatientID",
+    0x00080060: "Modality",
+}
 QUOTES = "\"'"
 FRAME_NAME = re.compile(r"#([1-9]\d{0,8})$")
 
@@ -210,14 +216,19 @@ def clean_value(value: Any) -> str:
     return "" if value is None else str(value).strip(" \0").strip(QUOTES).strip(" \0")
 
 
+def is_quoted(dataset: Dataset, tag: int) -> bool:
+    """Whether a value stands in quotation marks, told without decoding it."""
+    element = dataset.get_item(tag)
+    value = element.value if element is not None else None
+    if isinstance(value, bytes):
+        value = value.decode("latin-1")
+    return value is not None and str(value).strip(" \0") != clean_value(value)
+
+
 def list_notes(dataset: Dataset) -> tuple[str, ...]:
     """What is unusual in a file's attributes, in words that hold no value of them."""
     notes = []
-    quoted = [
-        keyword
-        for keyword in QUOTED
-        if str(dataset.get(keyword, "")).strip(" \0") != clean_value(dataset.get(keyword))
-    ]
+    quoted = [keyword for tag, keyword in QUOTED.items() if is_quoted(dataset, tag)]
     if quoted:
         notes.append(f"DICOM: quotation marks inside {', '.join(quoted)}; read without them")
     if "EncryptedAttributesSequence" in dataset:

@@ -1,0 +1,160 @@
+"""Columns of a table that DICOM files say themselves: patient, lesion, site and laterality.
+
+Identifiers are pseudonyms: a keyed hash, whose key stays on this machine. The same patient has the same
+pseudonym in all tables that are made with one key, and nobody without the key can try names out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from lentigo.common.file_names import find_name
+from lentigo.common.user_folders import data_folder
+from lentigo.errors import ImageError
+from lentigo.images.decoding.dicom import clean_value, load_pydicom, mute_remarks, name_dicom_damage
+from lentigo.images.decoding.dicom_files import is_dicom_file
+from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+KEY_VARIABLE = "LENTIGO_PSEUDONYM_KEY"  # the key, 32 letters or more; else a file of the user's
+KEY_FILE = "pseudonyms.key"
+KEY_BYTES = 32
+PSEUDONYM_LETTERS = 16  # hexadecimal: 64 bits
+COLUMNS = ("patient_id", "lesion_id", "site", "laterality")
+LATERALITIES = {"R": "right", "L": "left", "U": "unpaired", "B": "both"}
+
+
+def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
+    """Adds what DICOM files say to a table of photographs; columns that are there stay as they are.
+
+    Args:
+        table: `image`, a path each.
+
+    Returns:
+        The table with those of `COLUMNS` that some file fills and that it did not have; the same table where
+        no image is DICOM.
+    """
+    if not DICOM or not any(is_dicom_path(str(image)) for image in table["image"]):
+        return table
+    key = find_key()
+    with ThreadPoolExecutor() as pool:
+        rows = list(pool.map(lambda image: read_columns(str(image), key), table["image"]))
+    columns = {}
+    for name in COLUMNS:
+        values = pd.Series([row.get(name) for row in rows], index=table.index, dtype=object)
+        if name not in table and values.notna().any():
+            columns[name] = values
+    return table.assign(**columns)
+
+
+def is_dicom_path(image: str) -> bool:
+    """Whether a name is that of a DICOM file, or of a frame of one."""
+    suffix = os.path.splitext(image.partition("#")[0])[1].lower()
+    return (suffix in DICOM_SUFFIXES or suffix not in SUFFIXES) and is_dicom_file(image)
+
+
+def read_columns(image: str, key: bytes) -> dict[str, str]:
+    """What a file says of its photograph, by column; nothing for a file that is not DICOM, or damaged.
+
+    Args:
+        image: a path, with `#2` for a frame.
+        key: of the pseudonyms.
+
+    Returns:
+        Those of `COLUMNS` that the file fills; identifiers as pseudonyms.
+    """
+    if not is_dicom_path(image):
+        return {}
+    pydicom = load_pydicom()
+    try:
+        with name_dicom_damage(image), mute_remarks():
+            dataset = pydicom.dcmread(find_name(image), stop_before_pixels=True)
+            found = describe_columns(dataset)
+    except ImageError:
+        return {}
+    for name in ("patient_id", "lesion_id"):
+        if name in found:
+            found[name] = make_pseudonym(found[name], key)
+    return found
+
+
+def describe_columns(dataset: Dataset) -> dict[str, str]:
+    """Patient, lesion, site and laterality as the file has them, empty ones left out."""
+    laterality = clean_value(dataset.get("ImageLaterality")) or clean_value(dataset.get("Laterality"))
+    values = {
+        "patient_id": clean_value(dataset.get("PatientID")),
+        "lesion_id": find_lesion(dataset),
+        "site": find_site(dataset),
+        "laterality": LATERALITIES.get(laterality.upper(), ""),
+    }
+    return {name: value for name, value in values.items() if value}
+
+
+def find_site(dataset: Dataset) -> str:
+    """The part of the body: the meaning of its code, else the word."""
+    for region in dataset.get("AnatomicRegionSequence") or ():
+        meaning = clean_value(region.get("CodeMeaning"))
+        if meaning:
+            return meaning.lower()
+    return clean_value(dataset.get("BodyPartExamined")).lower()
+
+
+def find_lesion(dataset: Dataset) -> str:
+    """The lesion's identifier: a tracking UID or identifier, else that of the specimen."""
+    for keyword in ("TrackingUID", "TrackingID"):
+        value = clean_value(dataset.get(keyword))
+        if value:
+            return value
+    for specimen in dataset.get("SpecimenDescriptionSequence") or ():
+        value = clean_value(specimen.get("SpecimenUID")) or clean_value(specimen.get("SpecimenIdentifier"))
+        if value:
+            return value
+    return ""
+
+
+def make_pseudonym(identifier: str, key: bytes) -> str:
+    """A keyed hash of an identifier (HMAC-SHA-256, cut).
+
+    >>> make_pseudonym("P-17", b"key") == make_pseudonym("P-17", b"other")
+    False
+    """
+    return hmac.new(key, identifier.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_LETTERS]
+
+
+def find_key() -> bytes:
+    """The key of this machine's pseudonyms: that of the environment, else of a file that only its owner
+    reads, drawn at random when it is first needed. A key for this call alone where no file can be written.
+    """
+    named = os.environ.get(KEY_VARIABLE, "")
+    if named:
+        return named.encode()
+    path = data_folder() / KEY_FILE
+    key = secrets.token_bytes(KEY_BYTES)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return read_key(path) or key
+    except OSError:
+        return key
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(key)
+    return key
+
+
+def read_key(path: Path) -> bytes:
+    """A key that was kept; nothing where it cannot be read."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
