@@ -215,7 +215,8 @@ def test_validation_is_in_no_fold_and_a_patient_in_one(ensemble, synthetic_lesio
 
 def test_the_limit_of_the_unknown_lets_the_held_out_pass(ensemble):
     _, training = ensemble
-    assert training.validation.refusals.to_json()["outside"] <= 0.05 * training.validation.n
+    refusals = training.validation.refusals
+    assert refusals.out_of_distribution <= 0.05 * training.validation.n
 
 
 def test_card_and_model_card_say_that_it_is_an_ensemble(ensemble):
