@@ -45,9 +45,7 @@ def train_toy(make_step, optimizer, recipe):
 
 
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast step is TensorFlow's")
-@pytest.mark.parametrize(
-    "changes", [{"ema": 0.0}, {"ema": 0.9, "weight_decay": 0.1, "label_smoothing": 0.1}]
-)
+@pytest.mark.parametrize("changes", [{"ema": 0.0}, {"ema": 0.9, "weight_decay": 0.1, "label_smoothing": 0.1}])
 def test_the_fast_step_gives_the_weights_of_keras(changes):
     recipe = find_recipe("best", **changes)
     expected_logs, expected = train_toy(make_keras_step, keras.optimizers.AdamW, recipe)
