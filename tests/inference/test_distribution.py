@@ -26,7 +26,7 @@ from lentigo.training.selection.tuning import Plan, check_storage
 def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesions, weight_file, bad):
     network = build_network(BACKBONES["mobilenetv3small"], weight_file("mobilenetv3small"))
     dataset = load_dataset(synthetic_lesions)
-    describe = FeatureExtraction(to_onnx(network.trunk).SerializeToString(), True).open(1)
+    describe = FeatureExtraction(to_onnx(network.feature_extractor).SerializeToString(), True).open(1)
     *answers, problem = describe([*dataset.table["image"][:6], str(bad)])
     assert isinstance(problem, Problem) and [digest for digest, _ in answers] == dataset.digests[:6]
     here = extract_features(network, dataset.take(np.arange(6)), fp32=True)

@@ -221,7 +221,7 @@ def test_a_random_mobilenet_tells_photographs_apart(synthetic_lesions, image, tm
     )
     embeddings = [
         Session(tmp_path / "run" / "model.onnx").run(read_image(path).pixels[None])["embedding"]
-        for path in sorted(image.parent.glob("p*.jpg"))[:2]
+        for path in sorted(image.parent.glob("s*.jpg"))[:2]
     ]
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1
 

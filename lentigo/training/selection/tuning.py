@@ -5,7 +5,6 @@ gained.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -216,14 +215,15 @@ def tune(
         run_trials_on_cluster(cluster, TrialWork(address, recipe, evaluator), plan.trials, progress)
     study = open_study(address)
     searched = list_searched(recipe)
-    best = choose_best(study)
+    best = choose_best(study)  # complete, and the default recipe is, too
     default = find_default(study)
     chosen = replace(recipe, **{name: best.params[name] for name in searched}, name="tuned")
     confirmation = None
     if DEFAULT not in best.user_attrs:
         path = folder / "study" / "confirmation.json"
-        predict = partial(evaluator.predict, others=reserve)
-        confirmation = confirm(path, reserve.dataset, recipe, chosen, predict)
+        confirmation = confirm(
+            path, reserve.dataset, recipe, chosen, lambda one: evaluator.predict(one, reserve)
+        )
     facts = {
         "folds": plan.folds,
         "seed": recipe.seed,
