@@ -55,8 +55,8 @@ def is_interval(value: Any) -> bool:
 def is_plain_name(name: Any) -> bool:
     """Whether a text names a file in a folder and nowhere else, on every system.
 
-    >>> is_plain_name("model.onnx"), is_plain_name("../model.onnx"), is_plain_name("C:model.onnx"),
-    is_plain_name("..") (True, False, False, False)
+    >>> [is_plain_name(name) for name in ("model.onnx", "../model.onnx", "C:model.onnx", "..")]
+    [True, False, False, False]
     """
     if not isinstance(name, str) or not name or name in (".", "..") or any(ord(sign) < 32 for sign in name):
         return False

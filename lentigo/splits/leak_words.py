@@ -14,8 +14,9 @@ def format_leaks(facts: dict[str, Any]) -> str:
     Returns:
         A clause without a stop.
 
-    >>> format_leaks({"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds":
-    {"near": 2}}) '3 of 90 train and 2 of 10 test photographs belong with some of another split (near: 2)'
+    >>> found = {"photographs": {"train": 3, "test": 2}, "of": {"train": 90, "test": 10}, "kinds": {"near": 2}}
+    >>> format_leaks(found)
+    '3 of 90 train and 2 of 10 test photographs belong with some of another split (near: 2)'
     """
     counts = [f"{number} of {facts['of'][split]} {split}" for split, number in facts["photographs"].items()]
     kinds = ", ".join(f"{kind}: {number}" for kind, number in facts["kinds"].items())

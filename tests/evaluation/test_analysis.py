@@ -75,7 +75,6 @@ def test_every_number_is_json(analysed):
         "subgroups",
         "shortcut_baselines",
         "comparison",
-        "overlap",
     } <= set(facts)
     assert not any(np.isnan(v) for v in facts["comparison"].values() if isinstance(v, float))
 

@@ -47,8 +47,8 @@ def one(answers):
 
 def count_passes(predictor):
     """Photographs that the network is asked about, in a list that grows."""
-    passes, run = [], predictor.session._run
-    predictor.session._run = lambda batches: run(
+    passes, run = [], predictor.session._run_requests
+    predictor.session._run_requests = lambda batches: run(
         passes.append(count) or (pixels, count) for pixels, count in batches
     )
     return passes

@@ -75,8 +75,8 @@ def test_it_is_measured(toy_run, image):
 
 def test_one_pass_gives_class_heatmap_and_mask(toy_run, image):
     predictor, passes = Predictor(toy_run(), count=1), []
-    run = predictor.session._run
-    predictor.session._run = lambda batches: run(
+    run = predictor.session._run_requests
+    predictor.session._run_requests = lambda batches: run(
         passes.append(count) or (pixels, count) for pixels, count in batches
     )
     answer = next(predictor.infer([image]))

@@ -62,7 +62,13 @@ def test_a_newer_format_asks_for_an_update(copy):
         open_bundle(copy)
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "x"}', '{"format": 1}'])
+def test_an_earlier_format_is_told_the_cure(copy):
+    change_card(copy, format=1)
+    with pytest.raises(ModelError, match=r"has format 1, expected 2; train again, or run .*upgrade_run\.py"):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": "x"}', '{"format": 2}'])
 def test_a_damaged_card_is_named(copy, text):
     (copy / "card.json").write_text(text)
     with pytest.raises(ModelError, match=r"card.json: is damaged"):

@@ -75,7 +75,7 @@ def test_an_empty_folder_is_filled(run, out):
 
 def test_real_photographs_give_the_same_probability(run, out, photographs):
     artefact = export(run, "openvino", out, images=photographs)
-    assert artefact.photographs == exporting.MOST and artefact.largest_difference < 1e-4
+    assert artefact.photographs == exporting.MAX_IMAGES and artefact.largest_difference < 1e-4
 
 
 def test_an_artefact_that_answers_otherwise_does_not_stay(copy, out):

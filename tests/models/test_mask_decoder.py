@@ -141,7 +141,7 @@ def test_a_saved_network_comes_back_with_its_mask(network, tmp_path):
 
 
 def test_a_network_without_a_head_is_saved_and_comes_back(network, tmp_path):
-    alone = dataclasses.replace(network, full=None, head=None)
+    alone = dataclasses.replace(network, classifier=None, head=None)
     build_saved_model(alone).save(tmp_path / "model.keras")
     back = open_network(tmp_path / "model.keras", network.backbone)
     assert back.head is None and set(build_export_model(back).output) == {"embedding", "mask"}
