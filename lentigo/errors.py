@@ -155,3 +155,18 @@ def tell_install(extras: str) -> str:
     ):  # not installed, or by something that leaves no such note
         origin = json.loads(distribution("lentigo").read_text("direct_url.json") or "{}").get("url", "")
     return f"pip install 'lentigo[{extras}]{f' @ {origin}' if origin else ''}'"
+
+
+def first_line(error: Exception) -> str:
+    """Gives the first line of an error that says something, or the name of its class.
+
+    Args:
+        error: Such as a library raises, whose text may hold several lines, even a traceback.
+
+    Returns:
+        One line.
+    """
+    for line in str(error).splitlines():
+        if line.strip():
+            return line.strip()
+    return type(error).__name__

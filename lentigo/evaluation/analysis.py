@@ -29,9 +29,8 @@ from lentigo.evaluation.scores.curves import (
 )
 from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
-from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem
-from lentigo.images.skin_tone import classify_ita, estimate_ita
+from lentigo.images.skin_tone import read_tones
 from lentigo.inference.prediction import Predictor
 
 MAX_MISTAKES = 6  # shown of each kind
@@ -200,13 +199,7 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `skin_tone` by the angle of the skin around the lesion, where it has none."""
     if "skin_tone" in table:
         return table
-    tones = []
-    for image in stream_images(table["image"]):
-        tone = None
-        if isinstance(image, DecodedImage):
-            tone = classify_ita(estimate_ita(image.pixels))
-        tones.append(tone)
-    return table.assign(skin_tone=tones)
+    return table.assign(skin_tone=read_tones(table["image"]))
 
 
 def find_mistakes(

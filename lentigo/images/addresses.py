@@ -17,7 +17,7 @@ from typing import Any, TypeGuard
 from urllib.parse import urljoin, urlsplit
 
 from lentigo.common.file_reading import MAX_FILE_BYTES, read_regular
-from lentigo.errors import ImageError, MissingError, UsageError, tell_install
+from lentigo.errors import ImageError, MissingError, UsageError, first_line, tell_install
 
 # Packages that fsspec needs for a kind of place; None: nothing more
 PACKAGES = {
@@ -84,7 +84,7 @@ def read_address(address: str) -> bytes:
         ) from error
     except Exception as error:  # each kind of place has its own errors; they share no base class
         raise ImageError(
-            f"{address}: cannot be read ({describe(error)}); expected a photograph: check address, "
+            f"{address}: cannot be read ({first_line(error)}); expected a photograph: check address, "
             "connection and credentials"
         ) from error
 
@@ -200,7 +200,7 @@ def walk_address(address: str) -> Iterator[str]:
         raise
     except Exception as error:
         raise ImageError(
-            f"{address}: cannot be listed ({describe(error)}); expected a folder that you may read: check "
+            f"{address}: cannot be listed ({first_line(error)}); expected a folder that you may read: check "
             "address and credentials"
         ) from error
 
@@ -272,11 +272,3 @@ def open_place(address: str) -> tuple[Any, str]:
         raise MissingError(
             f"{kind}:// needs {PACKAGES[kind]} wherever photographs are read; pip install {PACKAGES[kind]}"
         ) from error
-
-
-def describe(error: Exception) -> str:
-    """An error of a library in one line."""
-    for line in str(error).splitlines():
-        if line.strip():
-            return line.strip()
-    return type(error).__name__

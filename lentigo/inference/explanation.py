@@ -11,7 +11,7 @@ import numpy as np
 from lentigo.errors import ImageError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 from lentigo.images.photographs import read_image
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.explanation_figures import draw_explanation, save_figure
 from lentigo.inference.output_names import make_unique_names, refuse_overwriting
 from lentigo.inference.prediction import Predictor, collect_images
@@ -73,13 +73,8 @@ def explain(
     predictor = Predictor(model, fp32=fp32)
     paths, problems = collect_images(inputs)
     figures = {} if out is None else name_figures(paths, out)
-    explanations = []
-    for explanation in explain_images(predictor, paths, figures):
-        if isinstance(explanation, Problem):
-            problems.append(explanation)
-        else:
-            explanations.append(explanation)
-    return Explanations(tuple(explanations), tuple(problems))
+    explanations, unreadable, _ = separate_problems(explain_images(predictor, paths, figures))
+    return Explanations(tuple(explanations), (*problems, *unreadable))
 
 
 def explain_images(

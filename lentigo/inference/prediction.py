@@ -19,7 +19,7 @@ from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.listing import list_images
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule
@@ -456,13 +456,7 @@ def collect_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list
     Raises:
         DataError: There is no photograph at all.
     """
-    paths: list[Path | str] = []
-    problems: list[Problem] = []
-    for item in list_images(inputs):
-        if isinstance(item, Problem):
-            problems.append(item)
-        else:
-            paths.append(item)
+    paths, problems, _ = separate_problems(list_images(inputs))
     if paths:
         return paths, problems
     if problems:
@@ -497,10 +491,5 @@ def predict(
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
-    predictions = []
-    for result in predictor.predict(paths):
-        if isinstance(result, Problem):
-            problems.append(result)
-        else:
-            predictions.append(result)
-    return Predictions(tuple(predictions), tuple(problems))
+    predictions, unreadable, _ = separate_problems(predictor.predict(paths))
+    return Predictions(tuple(predictions), (*problems, *unreadable))

@@ -20,7 +20,6 @@ from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.ray_start import (
     check_address,
     count_cores,
-    first_line,
     list_settings,
     silence_ray,
     start_ray,
@@ -28,7 +27,7 @@ from lentigo.common.parallel.ray_start import (
 from lentigo.common.parallel.work_batches import Lost, choose_size, cut_batches, map_batches
 from lentigo.common.parallel.worker import Work, make_task, name_versions, refuse_node
 from lentigo.common.user_folders import set_environment
-from lentigo.errors import ClusterError, LentigoError, UsageError
+from lentigo.errors import ClusterError, LentigoError, UsageError, first_line
 
 WORKER_CORES = 4  # processors of a worker, where each node has as many
 RETRIES = 4  # of a batch whose worker or node was lost, before it is cut in two

@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 
-from lentigo.errors import ClusterError, UsageError
+from lentigo.errors import ClusterError, UsageError, first_line
 
 LOCAL = "local"  # in place of an address: worker processes on this machine
 START_ATTEMPTS = 3  # of the processes on this machine, where it is too busy for them
@@ -209,18 +209,3 @@ def count_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
-
-
-def first_line(error: Exception) -> str:
-    """Gives the first line of an error that says something, or the name of its class.
-
-    Args:
-        error: Such as Ray raises, with a traceback in its text.
-
-    Returns:
-        One line.
-    """
-    for line in str(error).splitlines():
-        if line.strip():
-            return line.strip()
-    return type(error).__name__

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 
 from lentigo.errors import ImageError
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.box_figures import draw_boxes
 from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.lesions.mask_cleaning import Box
@@ -112,13 +112,8 @@ def detect(
     paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, device=device, count=len(paths))
     figures = {} if out is None else name_files(paths, out, ENDING)
-    detections = []
-    for result in detect_images(predictor, paths, figures):
-        if isinstance(result, Problem):
-            problems.append(result)
-        else:
-            detections.append(result)
-    return Detections(tuple(detections), tuple(problems))
+    detections, unreadable, _ = separate_problems(detect_images(predictor, paths, figures))
+    return Detections(tuple(detections), (*problems, *unreadable))
 
 
 def detect_images(

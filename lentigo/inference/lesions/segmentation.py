@@ -13,7 +13,7 @@ from PIL import Image
 from lentigo.errors import ImageError
 from lentigo.images.decoding.dicom_files import find_file_spacing
 from lentigo.images.photographs import view_image
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, save_image
 from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
@@ -136,13 +136,8 @@ def segment(
     paths, problems = collect_images(inputs)
     predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
     files = {} if out is None else name_files(paths, out, *ENDINGS)
-    segmentations = []
-    for result in segment_images(predictor, paths, files, mm_per_pixel):
-        if isinstance(result, Problem):
-            problems.append(result)
-        else:
-            segmentations.append(result)
-    return Segmentations(tuple(segmentations), tuple(problems))
+    segmentations, unreadable, _ = separate_problems(segment_images(predictor, paths, files, mm_per_pixel))
+    return Segmentations(tuple(segmentations), (*problems, *unreadable))
 
 
 def segment_images(
