@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lentigo.common.file_names import is_file
+from lentigo.common.file_names import is_file, spell_name
 from lentigo.datasets.class_folders import load_tree
 from lentigo.datasets.dataset import Dataset, make_dataset
 from lentigo.datasets.folders import list_subfolders
@@ -162,6 +162,8 @@ def load_manifest(
     table, left_out = drop_refused(path, table, labels.reasons, refuse, options)
     table, ambiguous = locate_images(path, table, roots)
     table, repeated = drop_repeats(table)
+    if "mask" in table:
+        table = table.assign(mask=[locate_mask(path, mask) for mask in table["mask"]])
     first = ["image", "label"]
     table = table[[*first, *table.columns.drop(first)]]
     reading = TableReading(image_column, label_column, diagnosis_column, labels.policy, labels.meanings)
@@ -227,6 +229,13 @@ def locate_images(
     clear = [not isinstance(place, Problem) for place in places]
     table = table.assign(image=pd.Series(places, index=table.index, dtype=object))
     return table[np.array(clear, dtype=bool)], problems
+
+
+def locate_mask(path: Path, mask: object) -> str | None:
+    """The path of a mask that a table names, relative to the table, or None where it names none."""
+    if not isinstance(mask, str) or not mask.strip():
+        return None
+    return spell_name(path.parent / mask.strip())
 
 
 def place_images(path: Path, names: Sequence[str], roots: Sequence[Path] = ()) -> list[str | Problem]:

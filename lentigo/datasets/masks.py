@@ -175,7 +175,7 @@ def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet
     return replace(masks.take(usable), problems=masks.problems + tuple(problems))
 
 
-def inspect_pairs(masks: MaskSet) -> Iterator[str | None]:
+def inspect_pairs(masks: Dataset) -> Iterator[str | None]:
     """What is wrong with each pair, or None."""
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield from pool.map(inspect_pair, masks.table["image"], masks.table["mask"])

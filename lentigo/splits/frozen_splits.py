@@ -39,16 +39,11 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
     """
     out = Path(out)
     check_suffix(out)
-    source = Path(dataset.name)
-    target = Path(os.path.realpath(out)).parent
-    # What a manifest names is relative to it; images were resolved before
-    places = {"image": Path(), "mask": source if source.is_dir() else source.parent}
+    folder = Path(os.path.realpath(out)).parent
     table = dataset.table[order_columns(list(dataset.table))]
     for name in PATH_COLUMNS:
         if name in table:
-            table = table.assign(
-                **{name: [name_relative(path, places[name], target) for path in table[name]]}
-            )
+            table = table.assign(**{name: [name_relative(path, folder) for path in table[name]]})
     with write_whole(out) as temporary:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)
@@ -99,28 +94,27 @@ def require_new(out: Path, keep: Path | None) -> None:
     )
 
 
-def name_relative(value: object, place: Path, target: Path) -> object:
-    """Names a file as seen from another folder.
+def name_relative(value: object, folder: Path) -> object:
+    """Names a file as seen from a folder.
 
     Args:
-        value: The file, relative to `place`; or a missing value or an address, which stay as they are.
-        place: The folder that the name is relative to.
-        target: The other folder.
+        value: The file; or a missing value or an address, which stay as they are.
+        folder: It sees the file.
 
     Returns:
-        The name relative to `target`; absolute where both share no folder but the root.
+        The name relative to `folder`; absolute where both share no folder but the root.
     """
     if not isinstance(value, str) or not value or is_address(value):
         return value
-    path = os.path.abspath(place / value)
+    path = os.path.abspath(value)
     try:
-        shared = os.path.commonpath([path, target])
+        shared = os.path.commonpath([path, folder])
     except ValueError:  # two drives
         return path
     is_root = shared == os.path.dirname(shared)
     if is_root:
         return path
-    return Path(os.path.relpath(path, target)).as_posix()
+    return Path(os.path.relpath(path, folder)).as_posix()
 
 
 def read_earlier(path: Path) -> pd.DataFrame:

@@ -1,4 +1,6 @@
-"""What a training starts from: the network with its frozen backbone, and the photographs with their features."""
+"""What a training starts from: the network with its frozen backbone, and the photographs with their
+features.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +25,7 @@ from lentigo.models.networks.feature_extractor import fit_batch_norms
 from lentigo.models.networks.network import Network, attach_diagnosis
 from lentigo.training.calibration.precision_check import PrecisionCheck
 from lentigo.training.features import Features, extract_features, find_readable, refuse_frozen_features
+from lentigo.training.loop.background_swap import keep_usable_masks
 from lentigo.training.loop.devices import check_batch
 from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import CHECKPOINTS, check_folder
@@ -67,10 +70,11 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
     Raises:
         UsageError: The recipe contradicts itself, or the folder cannot be used.
     """
-    if (recipe.balance != "none" or recipe.diagnosis) and not recipe.finetune:
+    needs_backbone = recipe.balance != "none" or recipe.diagnosis or recipe.background_swap
+    if needs_backbone and not recipe.finetune:
         raise UsageError(
-            "--balance source and --diagnosis are for a backbone that learns; expected a recipe with "
-            "--finetune, or leave them out"
+            "--balance source, --diagnosis and --background-swap are for a backbone that learns; expected a "
+            "recipe with --finetune, or leave them out"
         )
     check_rule(recipe.operating_point)
     check_batch(recipe.batch_size)
@@ -108,6 +112,8 @@ def prepare_training(
     training_set = check_training_set(labelled, leak_policy, progress)
     dataset = training_set.dataset
     dataset.require_both_classes()
+    if recipe.background_swap:
+        dataset = keep_usable_masks(dataset, progress)
     settle_random(network, weights, dataset)
     settings = {
         "recipe": asdict(recipe),

@@ -185,6 +185,13 @@ class Recipe:
         1,
         search_views(0.5),
     )
+    background_swap: float = number(
+        0.0,
+        "views of photographs with masks: probability that the lesion lies on another photograph's skin",
+        0,
+        1,
+        search_views(0.5),
+    )
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
     mosaic: float = number(
         0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1

@@ -13,7 +13,7 @@ import pandas as pd
 from lentigo.common.progress import Progress
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.diagnosis_words import DIAGNOSES
-from lentigo.images.photographs import SIDE, read_image
+from lentigo.images.photographs import SIDE
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.keras_graph import cut_network, join_outputs
@@ -24,6 +24,7 @@ from lentigo.training.calibration.precision_check import measure_served
 from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logits, weigh_classes
 from lentigo.training.holdout import list_sources
 from lentigo.training.loop.augmentation import augment_image, find_augmentation, view_generator
+from lentigo.training.loop.background_swap import plan_swap
 from lentigo.training.loop.losses import AnswerLoss
 from lentigo.training.loop.mixing import Mixed, mix_views
 from lentigo.training.loop.sampling import plan_cells
@@ -203,11 +204,12 @@ def load_views(
         Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,).
     """
     augmentation = find_augmentation(recipe)
-    paths = dataset.table["image"].to_numpy()
+    swap = plan_swap(dataset, recipe.background_swap)
     views = []
     for row in rows:
         generator = view_generator(recipe.seed, epoch, row)
-        views.append(augment_image(read_image(paths[row], side).pixels, augmentation, generator))
+        image = swap.read_view(row, side, generator)
+        views.append(augment_image(image, augmentation, generator))
     batch = np.stack(views)
     labels = encode_labels(dataset, recipe, rows)
     if not recipe.mixup:

@@ -395,11 +395,11 @@ def test_all_columns_are_kept_and_masks_still_found(synthetic_lesions, tmp_path)
 
 
 def test_files_are_named_relative_to_the_manifest_unless_only_the_root_is_shared(tmp_path):
-    place = tmp_path / "a"
-    assert name_relative("photos/x.jpg", place, tmp_path) == "a/photos/x.jpg"
-    assert name_relative("x.jpg", place, tmp_path / "b" / "c") == "../../a/x.jpg"
-    assert name_relative("/somewhere/x.jpg", place, tmp_path) == "/somewhere/x.jpg"
-    assert name_relative(None, place, tmp_path) is None
+    photograph = str(tmp_path / "a" / "x.jpg")
+    assert name_relative(photograph, tmp_path) == "a/x.jpg"
+    assert name_relative(photograph, tmp_path / "b" / "c") == "../../a/x.jpg"
+    assert name_relative("/somewhere/x.jpg", tmp_path) == "/somewhere/x.jpg"
+    assert name_relative(None, tmp_path) is None
 
 
 def test_a_manifest_of_another_kind_is_refused(tmp_path):
