@@ -50,10 +50,22 @@ def main() -> None:
     parser.add_argument("--out", required=True, type=Path)
     options = parser.parse_args()
     print(describe_machine())
-    bundle = open_bundle(options.out)
+    rejudge(options.out, options.known, options.not_lesions, options.branch)
+
+
+def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> None:
+    """Judges a RUN anew.
+
+    Args:
+        folder: The RUN, which is changed.
+        known: Data sets that its weights have learned from.
+        not_lesions: A folder of pictures of other things.
+        branch: EfficientNet-Lite2's ImageNet weights, for a RUN without a frozen branch.
+    """
+    bundle = open_bundle(folder)
     before = load_reference(bundle.folder / REFERENCE)
     if OUTPUT not in bundle.outputs:
-        join_branch(bundle.graph, options.branch)
+        join_branch(bundle.graph, branch)
 
     malignant = np.repeat([0, 1], [len(before.benign), len(before.malignant)])
     logits = find_logits(bundle, np.concatenate([before.benign, before.malignant]))
@@ -61,7 +73,7 @@ def main() -> None:
     probability = calibration.apply(logits)
 
     session = Session(bundle.graph, precision="f32")
-    points, truth = measure_known(session, options.known)
+    points, truth = measure_known(session, known)
     fitted = np.arange(len(points)) % 2 == 0
     reference = fit_reference(
         points[fitted], truth[fitted], points[~fitted], truth[~fitted], np.zeros((~fitted).sum()), OUTPUT
@@ -70,7 +82,7 @@ def main() -> None:
         "benign": np.sort(probability[malignant == 0]),
         "malignant": np.sort(probability[malignant == 1]),
     }
-    no_lesions = measure_no_lesions(session, options.not_lesions)
+    no_lesions = measure_no_lesions(session, not_lesions)
     reference = replace(
         set_limits(reference, reference.measure_distance(points[~fitted]), no_lesions), **scores
     )

@@ -1,12 +1,16 @@
 """One manifest of several published sets of photographs, for training over sources: who made each picture,
 what it shows, which lesion, which outline.
 
-    python bench/sources.py photographs --out sources.csv
+    python bench/sources.py photographs --out sources.csv --masks masks.csv
 
 `photographs` holds `malignant_vs_benign`, `more_training`, `ids`, `ham10000`, `isic2018`, `isic2020` and
-`phone`, as far as they are there. A photograph of the first two that is known to be a copy of HAM10000 gets
-the clinic and the device that made it as its source; the others are one source, `isic_mixed`: what is left of
-each alone has one class only. Photographs that show one picture, or one lesion, with two labels are left out.
+`phone`, as far as they are there. The first two are one source, `archive`. Each other set is a source of its
+own; the clinic and the device that made a photograph stand in the column `device`. Balanced by device, a few
+dozen malignant photographs of two of them would be shown thousands of times. Photographs that show one
+picture, or one lesion, with two labels are left out.
+
+`--masks` also writes the pairs of photograph and outline, for the decoder: those of these sets and of
+`lesion_masks`, with its split.
 """
 
 from __future__ import annotations
@@ -37,7 +41,18 @@ DIAGNOSES = {
     "df": "dermatofibroma",
     "vasc": "vascular_lesion",
 }
-COLUMNS = ("image", "label", "diagnosis", "source", "split", "lesion_id", "patient_id", "mask", "fitzpatrick")
+COLUMNS = (
+    "image",
+    "label",
+    "diagnosis",
+    "source",
+    "device",
+    "split",
+    "lesion_id",
+    "patient_id",
+    "mask",
+    "fitzpatrick",
+)
 FOLDERS = ("malignant_vs_benign/train", "malignant_vs_benign/test", "more_training")
 
 
@@ -48,6 +63,7 @@ def main() -> None:
     )
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--masks", type=Path, help="a manifest for `lentigo train --masks`")
     options = parser.parse_args()
     tables = [read_folder(options.photographs, name) for name in FOLDERS]
     tables += [read_set(options.photographs / name) for name in ("ham10000", "isic2018", "isic2020", "phone")]
@@ -68,6 +84,27 @@ def main() -> None:
         [[name, *row] for name, row in zip(counts.index, counts.to_numpy().tolist())],
     )
     kept.to_csv(options.out, index=False)
+    if options.masks:
+        pairs = list_pairs(kept, options.photographs / "lesion_masks")
+        pairs.to_csv(options.masks, index=False)
+        print(f"{len(pairs)} outlines")
+
+
+def list_pairs(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """The photographs with an outline, and those of a folder of outlines with a manifest, if it is there."""
+    columns = ["image", "mask", "source", "split", "lesion_id", "patient_id"]
+    pairs = [table.loc[table["mask"].notna(), columns]]
+    if folder.is_dir():
+        pairs.append(place_files(pd.read_csv(folder / "manifest.csv", dtype=str), folder))
+    return pd.concat(pairs, ignore_index=True).reindex(columns=columns)
+
+
+def place_files(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    """A table whose photographs and masks are named by their whole paths."""
+    for column in ("image", "mask"):
+        if column in table:
+            table[column] = [str((folder / name).resolve()) for name in table[column]]
+    return table
 
 
 def read_folder(root: Path, name: str) -> pd.DataFrame | None:
@@ -84,8 +121,9 @@ def read_folder(root: Path, name: str) -> pd.DataFrame | None:
     table["key"] = [path.relative_to(root / whole).as_posix() for path in paths]
     table["split"] = "test" if split == "test" else "train"
     known = pd.read_csv(root / "ids" / f"{whole}.csv", dtype=str).rename(columns={"image": "key"})
-    table = table.merge(known[["key", "diagnosis", "lesion_id", "source"]], on="key", how="left")
-    table["source"] = table["source"].fillna("isic_mixed")
+    known = known.rename(columns={"source": "device"})
+    table = table.merge(known[["key", "diagnosis", "lesion_id", "device"]], on="key", how="left")
+    table["source"] = "archive"
     table["diagnosis"] = table["diagnosis"].map(DIAGNOSES)
     if whole == "malignant_vs_benign":
         table["diagnosis"] = table["diagnosis"].where(table["label"] == "malignant", "nevus")
@@ -93,18 +131,15 @@ def read_folder(root: Path, name: str) -> pd.DataFrame | None:
 
 
 def read_set(folder: Path) -> pd.DataFrame | None:
-    """A set with a manifest of its own; None where it is not there. Its name is its source where it names
-    none.
-    """
+    """A set with a manifest of its own, whose name is its source; None where it is not there."""
     if not folder.is_dir():
         return None
     table = pd.read_csv(folder / "manifest.csv", dtype=str)
     table = table[table["label"].isin(["benign", "malignant"])].reset_index(drop=True)
-    for column in ("image", "mask"):
-        if column in table:
-            table[column] = [str((folder / name).resolve()) for name in table[column]]
-    if "source" not in table:
-        table["source"] = folder.name
+    table = place_files(table, folder)
+    if "source" in table:
+        table["device"] = table["source"]
+    table["source"] = folder.name
     table["diagnosis"] = table["diagnosis"].str.lower().map(DIAGNOSES)
     table["split"] = "train"
     return table

@@ -1,16 +1,14 @@
-"""The bundled weights from photographs: clean, train, put a decoder in, pack. Stopped at any point, the same
-call goes on.
+"""The bundled weights from photographs of several sources: classifier, decoder, 16 bits, frozen branch,
+limits. Stopped at any point, the same call goes on.
 
-    python bench/weights.py photographs/malignant_vs_benign --more photographs/more_training --start densenet121.weights.h5 --out runs/weights
-    python bench/weights.py ... --masks photographs/lesion_masks --pack lentigo/models/bundled
-    lentigo evaluate bundled photographs/malignant_vs_benign --no-duplicates --stress --json > measured.json      # once
-    python bench/weights.py ... --pack lentigo/models/bundled --measured measured.json
+    python bench/sources.py photographs --out sources.csv --masks masks.csv
+    python bench/weights.py sources.csv --masks masks.csv --start efficientnetlite2.npz --not-lesions flowers \
+        --branch efficientnetlite2.npz --out runs/weights --pack lentigo/models/bundled
+    lentigo evaluate bundled photographs/malignant_vs_benign --no-duplicates --stress --json > measured.json   # once
+    python bench/weights.py sources.csv --pack lentigo/models/bundled --measured measured.json
 
-The first data set has a test split, which is opened only to leave out of the training what it shows;
-photographs of one lesion with two labels are left out, too. `--masks` takes what `lentigo train --masks`
-does, for instance the manifest of bench/self_training.py. What is packed is compared with the RUN on its
-validation photographs first. Training writes what the RUN has learned from (`learned.npz`: hashes of files
-and of pictures), and packing takes it along; nothing is to be done for that.
+What is packed is compared with the RUN on its validation photographs first. Training writes what the RUN has
+learned from (`learned.npz`: hashes of files and of pictures), and packing takes it along.
 """
 
 from __future__ import annotations
@@ -23,43 +21,76 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from rejudge import rejudge
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from tables import describe_machine, print_table
 
 from lentigo.common.files import write_text
-from lentigo.common.progress import show_nothing
-from lentigo.datasets.dataset import Dataset
-from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.metrics import TITLES
 from lentigo.models.bundle import BUNDLED, CARD, MODEL_CARD, Bundle, finish_bundle, open_bundle
-from lentigo.splits.leaks import join_duplicates, search_dataset
-from lentigo.splits.partition import find_conflicts
-from lentigo.training.recipes import BEST, Recipe
+from lentigo.training.recipes import BEST
 from lentigo.training.training_set import LeakPolicy
-from lentigo.training.validation import find_start
 
 RECIPE = dataclasses.replace(
     BEST,
-    validation_split=0.12,
-    head_epochs=30,
-    lowres_epochs=8,
-    epochs=4,
-    ema=0.995,
-    corruption=0.15,
-    artefacts=0.15,
-    zoom=0.25,
+    backbone="efficientnetlite2",
+    head="linear",
+    validation_split=0.1,
+    head_epochs=0,
+    lowres_epochs=26,
+    lowres_size=144,
+    epochs=1,
+    views=4000,
+    batch_size=48,
+    lowres_learning_rate=4e-4,
+    learning_rate=3e-5,
+    warmup_epochs=0.5,
+    weight_decay=0.02,
+    clip_norm=1.0,
+    ema=0.998,
+    patience=0,
+    balance="source",
+    diagnosis="diagnosis",
+    dropout_1=0.3,
+    zoom=0.3,
+    stretch=0.12,
+    brightness=0.3,
+    contrast=0.3,
+    saturation=0.3,
+    tint=0.12,
+    corruption=0.18,
+    resampling=0.2,
+    artefacts=0.08,
+    background_swap=0.3,
 )
 LICENCE = "weights for non-commercial research use (trained on photographs of the ISIC archive, part of them CC BY-NC 4.0); the code has its own licence, Apache-2.0"
 MASK_RECIPE = dataclasses.replace(
-    RECIPE, mask_epochs=18, ema=0.0, artefacts=0.3, amelanosis=0.5, mosaic=0.3,
-    zoom=0.4, brightness=0.3, contrast=0.4, saturation=0.4, tint=0.12,
-)  # fmt: skip
+    RECIPE,
+    validation_split=0.08,
+    mask_epochs=5,
+    ema=0.0,
+    artefacts=0.2,
+    amelanosis=0.3,
+    mosaic=0.3,
+    zoom=0.4,
+    contrast=0.4,
+    saturation=0.4,
+)
 CHANGES = (  # that the call may make
-    "backbone", "lowres_epochs", "lowres_size", "epochs", "freeze", "learning_rate", "patience", "seed",
-    "corruption", "artefacts", "mixup", "zoom", "brightness", "contrast", "saturation", "tint",
-)  # fmt: skip
+    "lowres_epochs",
+    "lowres_size",
+    "lowres_learning_rate",
+    "epochs",
+    "learning_rate",
+    "views",
+    "freeze",
+    "seed",
+    "ema",
+    "zoom",
+    "background_swap",
+)
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
 
@@ -68,24 +99,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("data")
-    parser.add_argument("--more", nargs="*", default=[], help="further data sets, all of them to train on")
-    parser.add_argument(
-        "--start",
-        required=True,
-        help="weights of the backbone, or a RUN to go on from, whose validation photographs stay that",
-    )
+    parser.add_argument("data", help="a manifest of bench/sources.py")
+    parser.add_argument("--start", help="ImageNet weights of the backbone, or a RUN to go on from")
     for name in CHANGES:
-        parser.add_argument(
-            f"--{name.replace('_', '-')}", type=type(getattr(RECIPE, name)), default=getattr(RECIPE, name)
-        )
-    parser.add_argument(
-        "--validation",
-        help="a RUN whose validation photographs are to be this one's, too: both can then be compared",
-    )
+        default = getattr(RECIPE, name)
+        parser.add_argument(f"--{name.replace('_', '-')}", type=type(default), default=default)
     parser.add_argument("--masks", help="a manifest of photographs with masks, for the decoder")
     parser.add_argument("--mask-epochs", type=int, default=MASK_RECIPE.mask_epochs)
-    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--branch", help="EfficientNet-Lite2's ImageNet weights, for the frozen branch")
+    parser.add_argument("--not-lesions", help="a folder of pictures of other things")
+    parser.add_argument("--out", type=Path, help="the RUN")
     parser.add_argument("--pack", type=Path, help="the folder for the small copy")
     parser.add_argument(
         "--measured",
@@ -95,51 +118,52 @@ def main() -> None:
     )
     options = parser.parse_args()
     if options.measured:
-        return tell_measured(
-            options.pack or BUNDLED, options.data, json.loads(options.measured.read_text(encoding="utf-8"))
-        )
+        measured = json.loads(options.measured.read_text(encoding="utf-8"))
+        keep_measured(options.pack or BUNDLED, options.data, measured)
+        return
     print(describe_machine())
-    changes = {name: getattr(options, name) for name in CHANGES}
     if not (options.out / CARD).is_file():
-        learn(options, dataclasses.replace(RECIPE, **changes))
+        train_classifier(options)
     if options.masks and "decoder" not in open_bundle(options.out).card:
-        from lentigo.training.masks.mask_training import train_masks
-
-        recipe = dataclasses.replace(MASK_RECIPE, backbone=options.backbone, mask_epochs=options.mask_epochs)
-        train_masks(
-            options.masks,
-            options.out,
-            recipe,
-            resume=(options.out / "decoder").is_dir(),
-            leak_policy=LeakPolicy(leaks="drop"),
-        )
+        train_decoder(options)
     card = open_bundle(options.out).card
-    print_table(
-        ["validation", "value"],
-        [[name, value] for name, value in card["metrics"]["validation"].items() if isinstance(value, float)],
-    )
+    rows = []
+    for name, value in card["metrics"]["validation"].items():
+        if isinstance(value, float):
+            rows.append([name, value])
+    print_table(["validation", "value"], rows)
     if options.pack:
         pack(options.out, options.pack)
+        rejudge(options.pack, [options.data], options.not_lesions, options.branch)
 
 
-def learn(options: argparse.Namespace, recipe: Recipe) -> None:
-    """The classifier."""
+def train_classifier(options: argparse.Namespace) -> None:
+    """Trains the classifier, or goes on with it."""
     from lentigo.training.trainer import train
 
-    manifest = options.out.with_suffix(".csv")
-    if not manifest.is_file():
-        table = clean(options.data, options.more)
-        if options.validation:
-            known = find_start(options.validation).find_splits(Dataset("all", table))
-            table["split"] = table["split"].mask(known == "validation", "validation")
-        table.to_csv(manifest, index=False)
+    changes = {name: getattr(options, name) for name in CHANGES}
     train(
-        manifest,
+        options.data,
         options.out,
-        recipe,
+        dataclasses.replace(RECIPE, **changes),
         weights=options.start,
+        fp32=True,
         resume=options.out.is_dir(),
-        leak_policy=LeakPolicy(leaks="drop"),
+        leak_policy=LeakPolicy(duplicates=False, leaks="drop"),
+    )
+
+
+def train_decoder(options: argparse.Namespace) -> None:
+    """Trains the decoder upon the classifier, or goes on with it."""
+    from lentigo.training.masks.mask_training import train_masks
+
+    train_masks(
+        options.masks,
+        options.out,
+        dataclasses.replace(MASK_RECIPE, mask_epochs=options.mask_epochs),
+        fp32=True,
+        resume=(options.out / "decoder").is_dir(),
+        leak_policy=LeakPolicy(duplicates=False, leaks="drop"),
     )
 
 
@@ -176,7 +200,7 @@ def pack(run: Path, out: Path) -> None:
     )
 
 
-def tell_measured(folder: Path, data: str, said: dict) -> None:
+def keep_measured(folder: Path, data: str, said: dict) -> None:
     """Puts test results into the card of a packed RUN. Raises `SystemExit` where they are another model's."""
     bundle = open_bundle(folder)
     if said["model"].partition("@")[2] != bundle.name.partition("@")[2]:
@@ -190,24 +214,6 @@ def tell_measured(folder: Path, data: str, said: dict) -> None:
     }
     whole = finish_bundle(Bundle(folder, {**bundle.card, "measured": measured}), bundle.card["metrics"])
     write_text(folder / MODEL_CARD, write_card(whole))
-
-
-def clean(data: str, more: list[str]) -> pd.DataFrame:
-    """The manifest: absolute paths, labels, splits, and the data set that each comes from as its source;
-    without conflicts.
-    """
-    sets = [load_dataset(path) for path in (data, *more)]
-    tables = [
-        one.table.assign(source=Path(one.name).name, split=one.table["split"].fillna("train")) for one in sets
-    ]
-    table = pd.concat(tables, ignore_index=True)[["image", "label", "split", "source"]]
-    dataset = Dataset("all", table)
-    joined = join_duplicates(dataset, search_dataset(dataset, show_nothing))
-    torn = {image for conflict in find_conflicts(joined) for image in conflict.images}
-    print(f"{len(table)} photographs, {len(torn)} of them in conflict")
-    return table[~table["image"].isin(torn)].assign(
-        image=table["image"].map(lambda path: str(Path(path).resolve()))
-    )
 
 
 if __name__ == "__main__":

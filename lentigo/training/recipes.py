@@ -63,7 +63,7 @@ class Recipe:
 
     name: str = field(default="best", metadata={"help": "best, seed, or a word of your own"})
     backbone: str = field(default="densenet121", metadata={"help": "a name of the backbone table"})
-    epochs: int = number(24, "epochs of the last stage", 1)
+    epochs: int = number(24, "epochs of the last stage; 0: smaller views are the last", 0)
     lowres_epochs: int = number(
         0, "epochs of the whole network on smaller views, before those of full size", 0
     )
@@ -205,6 +205,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for recipe_field in dataclasses.fields(self):
             check_range(recipe_field, getattr(self, recipe_field.name))
+        if self.epochs == 0 and not (self.finetune and self.lowres_epochs):
+            raise UsageError("epochs is 0; expected 1 at least, or lowres-epochs of the whole network")
 
 
 def check_range(recipe_field: dataclasses.Field[Any], value: Any) -> None:

@@ -88,7 +88,8 @@ def list_builders(recipe: Recipe) -> list[StageBuilder]:
         builders.append(build_head_stage)
     if recipe.lowres_epochs:
         builders.append(build_lowres_stage)
-    builders.append(build_finetune_stage)
+    if recipe.epochs:
+        builders.append(build_finetune_stage)
     return builders
 
 

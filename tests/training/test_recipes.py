@@ -6,6 +6,7 @@ import pytest
 from lentigo.errors import UsageError
 from lentigo.training.loop.augmentation import Augmentation
 from lentigo.training.recipes import BEST, SEED, Recipe, find_head_recipe, find_recipe
+from lentigo.training.stage_builders import build_lowres_stage, list_builders
 
 
 def test_seed_is_the_recipe_of_the_original():
@@ -49,6 +50,11 @@ def test_a_change_of_none_is_no_change():
 def test_a_number_out_of_range_is_named(change):
     with pytest.raises(UsageError, match=f"{next(iter(change)).replace('_', '-')} is .*; expected"):
         find_recipe("best", **change)
+
+
+def test_smaller_views_can_be_the_last_stage():
+    recipe = find_recipe("best", head_epochs=0, lowres_epochs=2, epochs=0)
+    assert list_builders(recipe) == [build_lowres_stage]
 
 
 def test_an_unknown_recipe_is_named():
