@@ -129,17 +129,20 @@ def open_closed_streams() -> None:
 
 
 def show_own_warnings() -> None:
-    """Shows the warnings of this package as one line, others as Python does."""
+    """Shows the warnings of this package as one line, others as Python does, and none of Pillow's.
+
+    Pillow's tell of a damaged file without its name; the command's own line names it.
+    """
     from lentigo.common.cache import CacheWarning
 
     show_usual = warnings.showwarning
 
-    def show(message: Warning | str, category: type[Warning], *place: Any, **more: Any) -> None:
+    def show(message: Warning | str, category: type[Warning], file: str, *place: Any, **more: Any) -> None:
         """Stands in for `warnings.showwarning`."""
         if issubclass(category, CacheWarning):
             print_message(f"lentigo: {message}")
-        else:
-            show_usual(message, category, *place, **more)
+        elif Path(file).parent.name != "PIL":
+            show_usual(message, category, file, *place, **more)
 
     warnings.showwarning = show
 

@@ -21,10 +21,9 @@ from lentigo.images.decoding.dicom_images import is_dicom_image, open_dicom
 from lentigo.images.decoding.file_kinds import describe_other, is_heic
 from lentigo.images.decoding.formats import DICOM, FORMATS, HEIC, HEIF
 from lentigo.images.decoding.png_chunks import SIGNATURE, check_png
-from lentigo.images.decoding.tiff_pages import select_page
+from lentigo.images.decoding.tiff_pages import mute_libtiff, select_page
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
-MAX_FRAMES = 1000  # frames of an animation that are counted
 MAX_ASPECT_RATIO = 200  # what is longer by its shorter side is a strip, not a photograph
 MAX_ERROR_LETTERS = 200  # of a decoder's words
 ORIENTATION_TAG = 0x0112  # of EXIF
@@ -89,6 +88,7 @@ def identify_image(content: bytes, name: str) -> Image.Image:
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         image = Image.open(io.BytesIO(content), formats=formats)
         if image.format == "TIFF":
+            mute_libtiff()
             select_page(image, name, lambda: Image.open(io.BytesIO(content), formats=("TIFF",)))
         elif image.format != "MPO":  # a phone's MPO holds the photograph and its depth
             refuse_frames(image, name)
@@ -116,19 +116,9 @@ def refuse_frames(image: Image.Image, name: str) -> None:
     """Raises `ImageError` for an animation."""
     if not getattr(image, "is_animated", False):
         return
-    count = count_gif_frames(image) if image.format == "GIF" else getattr(image, "n_frames", MAX_FRAMES)
-    frames = f"{MAX_FRAMES} frames or more" if count >= MAX_FRAMES else f"{count} frames"
-    raise ImageError(f"{name}: holds {frames}; expected one photograph, save the frame you mean")
-
-
-def count_gif_frames(image: Image.Image) -> int:
-    """The frames of a GIF, at most `MAX_FRAMES`: its header does not say how many there are."""
-    for number in range(1, MAX_FRAMES):
-        try:
-            image.seek(number)
-        except EOFError:
-            return number
-    return MAX_FRAMES
+    # Pillow counts a GIF's frames by decoding them onto a canvas that each may enlarge to gigabytes
+    frames = "several" if image.format == "GIF" else getattr(image, "n_frames", "several")
+    raise ImageError(f"{name}: holds {frames} frames; expected one photograph, save the frame you mean")
 
 
 @contextmanager

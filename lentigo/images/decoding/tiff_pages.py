@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
@@ -14,6 +18,7 @@ from lentigo.errors import ImageError
 if TYPE_CHECKING:
     from PIL.TiffImagePlugin import TiffImageFile
 
+LOADED_LIBRARIES = Path("/proc/self/maps")  # of this process, on Linux
 MAX_PAGES = 100  # that are looked at
 # Tags
 SUBFILE = 254
@@ -45,6 +50,21 @@ class Page:
     def area(self) -> int:
         """The number of pixels."""
         return self.size[0] * self.size[1]
+
+
+@cache
+def mute_libtiff() -> None:
+    """Has libtiff write nothing to stderr about damaged files: its lines name no file, and the exception says
+    the same. Elsewhere than on Linux nothing is changed.
+    """
+    with suppress(OSError, AttributeError):
+        for line in LOADED_LIBRARIES.read_text().splitlines():
+            path = line.rpartition(" ")[2]
+            if "/libtiff" in path:
+                library = ctypes.CDLL(path)
+                library.TIFFSetErrorHandler(None)
+                library.TIFFSetWarningHandler(None)
+                return
 
 
 def select_page(image: Image.Image, name: str, reopen: Callable[[], Image.Image]) -> None:
