@@ -167,7 +167,12 @@ def pack_zeros(rng: Rng) -> bytes:
 
 def make_looping_exif(rng: Rng) -> bytes:
     """EXIF whose directory comes after itself, or whose entries say that they are gigabytes long."""
-    entries = [(0x0112, 3, 1, 6 << 16), (0x8769, 4, 1, 8), (0x010E, 2, 0xFFFFFFFF, 8), (0x9286, 7, 1 << 31, 4)]
+    entries = [
+        (0x0112, 3, 1, 6 << 16),
+        (0x8769, 4, 1, 8),
+        (0x010E, 2, 0xFFFFFFFF, 8),
+        (0x9286, 7, 1 << 31, 4),
+    ]
     chosen = rng.permutation(len(entries))[: int(rng.integers(1, 5))]
     directory = b"".join(struct.pack(">HHII", *entries[number]) for number in chosen)
     count = int(rng.choice([len(chosen), 0xFFFF]))
@@ -345,7 +350,9 @@ def make_canvas(rng: Rng) -> Part:
     """A head that promises other things and another size."""
     width, height = (int(rng.choice([0, 95, 4999, 16_382, 0xFFFFFF])) for _ in range(2))
     flags = int(rng.integers(256))
-    return Part(b"VP8X", struct.pack("<I", flags) + struct.pack("<I", width)[:3] + struct.pack("<I", height)[:3])
+    return Part(
+        b"VP8X", struct.pack("<I", flags) + struct.pack("<I", width)[:3] + struct.pack("<I", height)[:3]
+    )
 
 
 WEBP_BOMBS = (
@@ -530,8 +537,12 @@ def join_words(parts: list[Part]) -> bytes:
 
 
 PPM_BOMBS = (
-    lambda rng: Part(b"word", str(int(rng.choice([0, 1, 95, 255, 256, 65_535, 65_536, 10**9, 10**18]))).encode()),
-    lambda rng: Part(b"word", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"-5")[int(rng.integers(9))]),
+    lambda rng: Part(
+        b"word", str(int(rng.choice([0, 1, 95, 255, 256, 65_535, 65_536, 10**9, 10**18]))).encode()
+    ),
+    lambda rng: Part(
+        b"word", (b"P1", b"P2", b"P3", b"P4", b"P5", b"P6", b"P7", b"Pf", b"-5")[int(rng.integers(9))]
+    ),
     lambda rng: Part(b"word", b"#" + b"x" * int(rng.choice([1, 100, 1_000_000]))),
 )
 
@@ -588,7 +599,10 @@ def make_element(rng: Rng) -> Part:
         return Part(struct.pack("<HH", 0x0028, element) + b"US", struct.pack("<H", number))
     texts = {
         (0x0028, 0x0008): (b"IS", (b"0", b"1", b"2 ", b"1000000000", b"-1", b"x", b"1\\2 ")),
-        (0x0028, 0x0004): (b"CS", (b"RGB ", b"MONOCHROME1 ", b"PALETTE COLOR ", b"YBR_FULL_422", b"HSV ", b"")),
+        (0x0028, 0x0004): (
+            b"CS",
+            (b"RGB ", b"MONOCHROME1 ", b"PALETTE COLOR ", b"YBR_FULL_422", b"HSV ", b""),
+        ),
         (0x0028, 0x0030): (b"DS", (b"0\\0 ", b"-1\\-1 ", b"1e400\\1 ", b"nan\\nan ", b"0.02\\0.02 ")),
         (0x0028, 0x1050): (b"DS", (b"nan ", b"1e308 ", b"-1", b"")),
         (0x0028, 0x1051): (b"DS", (b"0 ", b"-1", b"1e-308", b"inf ")),
@@ -611,7 +625,9 @@ def make_palette(rng: Rng) -> Part:
 def make_nested(rng: Rng) -> Part:
     """Sequences within sequences, deeper than a reader may follow."""
     depth = int(rng.choice([3, 100, 5000]))
-    opening = b"\xfe\xff\x00\xe0\xff\xff\xff\xff" + struct.pack("<HH", 0x0040, 0xA730) + b"SQ\0\0\xff\xff\xff\xff"
+    opening = (
+        b"\xfe\xff\x00\xe0\xff\xff\xff\xff" + struct.pack("<HH", 0x0040, 0xA730) + b"SQ\0\0\xff\xff\xff\xff"
+    )
     return Part(b"open", struct.pack("<HH", 0x0040, 0xA730) + b"SQ\0\0\xff\xff\xff\xff" + opening * depth)
 
 

@@ -112,7 +112,11 @@ class DicomWebServer:
                 problem = f"answers {code}: {WORDS.get(code, 'see its log')}"
                 if code not in PASSING:
                     raise HospitalError(f"{self.url}: {problem}") from error
+            except requests.exceptions.SSLError as error:  # before ConnectionError, of which it is a kind
+                raise HospitalError(f"{self.url}: {explain_tls(error)}") from error
             except (requests.ConnectionError, requests.Timeout) as error:
+                if "alert certificate required" in str(error):  # TLS 1.3 says so while the answer is read
+                    raise HospitalError(f"{self.url}: {explain_tls(error)}") from error
                 problem = f"does not answer ({type(error).__name__}); expected a server that runs"
             except (ValueError, OSError) as error:
                 problem = f"answers what is no DICOMweb ({' '.join(str(error).split())[:100]})"
@@ -120,6 +124,22 @@ class DicomWebServer:
                 time.sleep(wait)
                 wait *= 2
         raise HospitalError(f"{self.url}: {problem}; tried {self.attempts} times")
+
+
+def explain_tls(error: Exception) -> str:
+    """Why no secure connection is made, and the cure."""
+    words = str(error).lower()
+    if "certificate verify failed" in words or "certificate_verify_failed" in words:
+        return "its certificate is not signed by an authority that is trusted; name that with --ca FILE"
+    if "alert" in words:
+        return "it does not take this client's certificate; name one that it knows with --client-cert FILE"
+    if "pem" in words:
+        return "a certificate or key is no PEM file; expected one that begins with -----BEGIN"
+    return (
+        "no secure connection; expected a server that speaks TLS, and one that wants a client's certificate "
+        "to be "
+        "given one with --client-cert FILE"
+    )
 
 
 def open_session(access: Access) -> Any:
@@ -132,18 +152,24 @@ def open_session(access: Access) -> Any:
 
         def send(self, request: Any, **options: Any) -> Any:
             options["timeout"] = options.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
+            if access.authority is not None:  # a session's own setting gives way to REQUESTS_CA_BUNDLE
+                options["verify"] = str(access.authority)
             return super().send(request, **options)
 
     session = requests.Session()
     session.mount("http://", Patient())
     session.mount("https://", Patient())
+
+    def add_token(request: Any) -> Any:
+        """Signs a request. As a header of the session it would give way to an entry of ~/.netrc."""
+        request.headers["Authorization"] = f"Bearer {access.token}"
+        return request
+
     if access.token:
-        session.headers["Authorization"] = f"Bearer {access.token}"
+        session.auth = add_token
     if access.certificate is not None:
         certificate = str(access.certificate)
         session.cert = certificate if access.key is None else (certificate, str(access.key))
-    if access.authority is not None:
-        session.verify = str(access.authority)
     return session
 
 

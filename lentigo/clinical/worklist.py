@@ -22,6 +22,7 @@ from lentigo.images.decoding.dicom import MAX_FRAMES
 from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Predictor
 
+MAX_COUNT_DIGITS = 9  # of a number of frames
 PHOTOGRAPHS = tuple(kind.sop_class for kind in KINDS.values())
 
 
@@ -134,7 +135,8 @@ def select_instances(
             continue
         seen.add(uid)
         count = read_value(attributes, "00280008") or "1"
-        frames = min(max(1, int(count)), MAX_FRAMES) if count.isdigit() else 1
+        is_number = count.isdecimal() and len(count) <= MAX_COUNT_DIGITS
+        frames = min(max(1, int(count)), MAX_FRAMES) if is_number else 1
         yield Instance(study, read_value(attributes, "0020000E"), uid, frames)
 
 

@@ -5,8 +5,10 @@ import os
 import random
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 from pathlib import Path
@@ -208,12 +210,111 @@ def test_refusals_are_words(code, words):
         server.call(ask)
 
 
-def test_credentials_are_sent(tmp_path):
+def test_credentials_are_sent(tmp_path, monkeypatch):
+    import requests
+
     from lentigo.clinical.dicomweb import open_session
 
     session = open_session(Access("http://toy", "secret", tmp_path / "c.pem", tmp_path / "k.pem"))
-    assert session.headers["Authorization"] == "Bearer secret"
+    (tmp_path / "netrc").write_text("machine toy login another password other\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
+    request = session.prepare_request(requests.Request("GET", "http://toy/studies"))
+    assert request.headers["Authorization"] == "Bearer secret"
     assert session.cert == (str(tmp_path / "c.pem"), str(tmp_path / "k.pem"))
+
+
+# --- TLS on both sides
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory):
+    """Certificates with their keys, each signed by itself: of a server on loopback, and of a client."""
+    folder = tmp_path_factory.mktemp("tls")
+    files = {}
+    for name in ("server", "client", "stranger"):
+        files[name] = folder / f"{name}.pem"
+        command = [
+            "openssl",
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ]
+        command += ["-subj", f"/CN={name}", "-addext", "subjectAltName=IP:127.0.0.1", "-days", "2"]
+        subprocess.run(
+            [*command, "-keyout", f"{files[name]}.key", "-out", files[name]], check=True, capture_output=True
+        )
+        with files[name].open("ab") as file:
+            file.write(Path(f"{files[name]}.key").read_bytes())
+    return files
+
+
+@pytest.fixture(scope="module")
+def tls_server(certificates):
+    """The address of a DICOMweb server without studies that wants a client's certificate."""
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    class Empty(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Type", "application/dicom+json")
+            self.end_headers()
+            self.wfile.write(b"[]")
+
+        def log_message(self, *_):
+            pass
+
+    class Quiet(HTTPServer):
+        def handle_error(self, request, client_address):
+            pass  # a client that is refused
+
+    server = Quiet(("127.0.0.1", 0), Empty)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificates["server"])
+    context.load_verify_locations(certificates["client"])
+    context.verify_mode = ssl.CERT_REQUIRED
+    context.maximum_version = ssl.TLSVersion.TLSv1_2  # which refuses a client before anything else is said
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    yield f"https://127.0.0.1:{server.server_address[1]}/dicom-web"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+NO_OPENSSL = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl makes the certificates")
+
+
+@NO_OPENSSL
+def test_a_client_certificate_opens_a_server_that_wants_one(tls_server, certificates, monkeypatch):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates["stranger"]))
+    client = certificates["client"]
+    for access in (
+        Access(tls_server, certificate=client, authority=certificates["server"]),
+        Access(tls_server, certificate=client, key=Path(f"{client}.key"), authority=certificates["server"]),
+    ):
+        assert DicomWebServer(access).list_studies("") == []
+
+
+@NO_OPENSSL
+@pytest.mark.parametrize(
+    "client, authority, words",
+    [
+        (None, "server", "--client-cert FILE"),
+        ("stranger", "server", "--client-cert FILE"),
+        ("client", None, "--ca FILE"),
+        ("client", "stranger", "--ca FILE"),
+    ],
+)
+def test_a_wrong_certificate_is_one_line_at_once(tls_server, certificates, client, authority, words):
+    access = Access(tls_server, certificate=certificates.get(client), authority=certificates.get(authority))
+    with pytest.raises(HospitalError, match=words) as caught:
+        DicomWebServer(access).list_studies("")
+    assert "tried" not in str(caught.value)
 
 
 def test_days():

@@ -237,6 +237,29 @@ def test_a_parquet_manifest_may_hold_categories(tmp_path):
     assert dataset.table["split"].isna().tolist() == [False, True] and len(set(dataset.groups)) == 1
 
 
+def test_a_parquet_manifest_may_hold_bytes_lists_and_a_named_index(tmp_path):
+    draw(tmp_path / "a.png")
+    table = pd.DataFrame({"image": ["a.png"], "label": [b"benign"], "patient_id": [[1, 2]]})
+    table.set_index("image").to_parquet(tmp_path / "m.parquet")
+    dataset = load_dataset(tmp_path / "m.parquet")
+    assert dataset.table[["label"]].to_dict("list") == {"label": ["benign"]}
+    assert "patient_id" not in dataset.table
+
+
+def test_a_word_of_any_length_is_quoted_in_short(tmp_path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text("image,label\na.png," + "x" * 100_000 + "\n")
+    with pytest.raises(DataError) as caught:
+        load_dataset(tmp_path / "m.csv")
+    assert len(str(caught.value)) < 500 and "--map WORD=malignant" not in str(caught.value)
+
+
+def test_letters_that_cannot_be_seen_change_nothing(tmp_path):
+    draw(tmp_path / "a.png")
+    (tmp_path / "m.csv").write_text("image,label\u200b\na.png,\uff42enign\u00ad\n", encoding="utf-8")
+    assert load_dataset(tmp_path / "m.csv").table["label"].tolist() == ["benign"]
+
+
 def test_paths_are_relative_to_the_manifest_or_absolute(tmp_path, monkeypatch):
     far = draw(tmp_path / "far" / "a.png")
     build(tmp_path, "set/near/b.png", "c.png")

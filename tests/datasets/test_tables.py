@@ -7,13 +7,34 @@ from lentigo.datasets.tables.delimited import guess_encoding, read_delimited, sp
 TEXT = "image{0}label{0}patient_id\nmöle ä.png{0}benign{0}007\n"
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-@pytest.mark.parametrize("separator", [",", ";", "\t"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "cp1252"]
+)
+@pytest.mark.parametrize("separator", [",", ";", "\t", "|"])
 def test_any_encoding_and_separator_gives_the_same_table(tmp_path, encoding, separator):
     (tmp_path / "t.csv").write_text(TEXT.format(separator), encoding=encoding)
     table = read_delimited(tmp_path / "t.csv", ["patient_id"])
     assert table.columns.tolist() == ["image", "label", "patient_id"] == split_header(tmp_path / "t.csv")
     assert table.iloc[0].tolist() == ["möle ä.png", "benign", "007"]
+
+
+@pytest.mark.parametrize("above", ["sep=;\n", "# made by a program\n\n# on Monday\n", "\n\n"])
+def test_remarks_above_a_table_are_passed_over(tmp_path, above):
+    (tmp_path / "t.csv").write_text(above + "image;label\na.png;1\n")
+    assert read_delimited(tmp_path / "t.csv").to_dict("list") == {"image": ["a.png"], "label": [1]}
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row(tmp_path):
+    (tmp_path / "t.csv").write_text('image,note\na.png,"one\nb.png,"two\n')
+    with pytest.raises(ValueError, match="quotation marks of line 3 do not match"):
+        read_delimited(tmp_path / "t.csv")
+
+
+def test_a_cell_may_have_several_lines_quotation_marks_and_any_length(tmp_path):
+    (tmp_path / "t.csv").write_text(
+        'image,note\na.png,"two\nlines, ""so"" ' + "x" * 200_000 + '"\nb.png,5" wide\n'
+    )
+    assert read_delimited(tmp_path / "t.csv")["image"].tolist() == ["a.png", "b.png"]
 
 
 def test_words_stay_words_in_whatever_case_their_column_is_written(tmp_path):

@@ -217,6 +217,23 @@ def test_folders_without_suffixes_and_a_dicomdir(tmp_path):
     assert len(find_images(tmp_path / "disk")) == 2, list((tmp_path / "disk").rglob("*"))
 
 
+def test_a_dicomdir_that_lists_itself_others_and_a_file_often_ends(tmp_path):
+    (tmp_path / "IM1").write_bytes(encode(make_dataset(PIXELS)))
+    (tmp_path / "SUB").mkdir()
+    names = [["DICOMDIR"], ["SUB", "DICOMDIR"], ["IM1"], ["IM1"], ["..", "outside"]]
+    directory = make_dataset(PIXELS, SOPClassUID="1.2.840.10008.1.3.10")
+    del directory.PixelData
+    records = []
+    for name in names:
+        record = pydicom.Dataset()
+        record.ReferencedFileID = name
+        records.append(record)
+    directory.DirectoryRecordSequence = records
+    for folder in (tmp_path, tmp_path / "SUB"):
+        (folder / "DICOMDIR").write_bytes(encode(directory))
+    assert [image.name for image in find_images(tmp_path / "DICOMDIR")] == ["IM1"]
+
+
 def test_quotation_marks_inside_values_are_noted():
     dataset = make_dataset(PIXELS, Modality='"DMS"', PatientID='"P-17"')
     dataset.SOPInstanceUID = '"1.2.3"'

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from lentigo.errors import ImageError
-from lentigo.images.photographs import decode_image, measure_content, read_image
+from lentigo.images.photographs import decode_image, measure_content
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 

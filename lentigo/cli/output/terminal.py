@@ -21,6 +21,7 @@ from lentigo.errors import SpaceError, UsageError
 FAILED_INPUTS = 3  # exit code: done, but some inputs failed
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", "")  # endings of a table's name that a spreadsheet takes for text
 PAGE_SUFFIXES = (".html", ".htm")  # endings of a report's name
+QUIET_LOGS = ("PIL", "retrying", "pydicom")  # of libraries that log what also comes as an exception
 LAYOUT = "\n\t"  # of the letters that command a terminal those that lay out a text of ours
 
 
@@ -131,8 +132,11 @@ def open_closed_streams() -> None:
 def show_own_warnings() -> None:
     """Shows the warnings of this package as one line, others as Python does, and none of Pillow's.
 
-    Pillow's tell of a damaged file without its name; the command's own line names it.
+    Pillow's tell of a damaged file without its name; the command's own line names it. Nor is anything shown of
+    the logs of libraries whose failures the command tells in its own words.
     """
+    for name in QUIET_LOGS:
+        logging.getLogger(name).addHandler(logging.NullHandler())
     from lentigo.common.cache import CacheWarning
 
     show_usual = warnings.showwarning

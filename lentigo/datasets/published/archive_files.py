@@ -14,7 +14,7 @@ from lentigo.datasets.published.zips import is_table
 from lentigo.datasets.tables.delimited import (
     guess_separator,
     read_delimited,
-    read_first_line,
+    read_head,
     split_header,
 )
 from lentigo.errors import DataError
@@ -70,7 +70,7 @@ def peek_columns(path: Path) -> frozenset[str]:
 
 def is_headless(path: Path) -> bool:
     """Whether a table begins with a photograph and its class, as that of ISIC 2016 does."""
-    line = read_first_line(path)
+    _, line = read_head(path)
     cells = [clean_cell(cell).lower() for cell in line.split(guess_separator(line))]
     if len(cells) != 2:
         return False

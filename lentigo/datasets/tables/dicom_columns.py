@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import os
 import secrets
+import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +19,7 @@ import pandas as pd
 
 from lentigo.common.file_names import find_name
 from lentigo.common.user_folders import data_folder
+from lentigo.datasets.tables.placeholders import blank_ids
 from lentigo.errors import ImageError
 from lentigo.images.decoding.dicom import clean_value, load_pydicom, mute_remarks, name_dicom_damage
 from lentigo.images.decoding.dicom_files import is_dicom_file
@@ -31,6 +33,7 @@ KEY_FILE = "pseudonyms.key"
 KEY_BYTES = 32
 PSEUDONYM_LETTERS = 16  # hexadecimal: 64 bits
 COLUMNS = ("patient_id", "lesion_id", "site", "laterality")
+IDENTIFIERS = ("patient_id", "lesion_id")  # which become pseudonyms
 LATERALITIES = {"R": "right", "L": "left", "U": "unpaired", "B": "both"}
 
 
@@ -48,10 +51,13 @@ def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
         return table
     key = find_key()
     with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(lambda image: read_columns(str(image), key), table["image"]))
+        rows = list(pool.map(lambda image: read_columns(str(image)), table["image"]))
     columns = {}
     for name in COLUMNS:
         values = pd.Series([row.get(name) for row in rows], index=table.index, dtype=object)
+        if name in IDENTIFIERS:
+            known = blank_ids(values)  # files without names often share one, such as ANONYMOUS
+            values = known.map(lambda identifier: make_pseudonym(identifier, key), na_action="ignore")
         if name not in table and values.notna().any():
             columns[name] = values
     return table.assign(**columns)
@@ -63,15 +69,14 @@ def is_dicom_path(image: str) -> bool:
     return (suffix in DICOM_SUFFIXES or suffix not in SUFFIXES) and is_dicom_file(image)
 
 
-def read_columns(image: str, key: bytes) -> dict[str, str]:
+def read_columns(image: str) -> dict[str, str]:
     """What a file says of its photograph, by column; nothing for a file that is not DICOM, or damaged.
 
     Args:
         image: a path, with `#2` for a frame.
-        key: of the pseudonyms.
 
     Returns:
-        Those of `COLUMNS` that the file fills; identifiers as pseudonyms.
+        Those of `COLUMNS` that the file fills; identifiers as they stand there.
     """
     if not is_dicom_path(image):
         return {}
@@ -79,13 +84,9 @@ def read_columns(image: str, key: bytes) -> dict[str, str]:
     try:
         with name_dicom_damage(image), mute_remarks():
             dataset = pydicom.dcmread(find_name(image), stop_before_pixels=True)
-            found = describe_columns(dataset)
+            return describe_columns(dataset)
     except ImageError:
         return {}
-    for name in ("patient_id", "lesion_id"):
-        if name in found:
-            found[name] = make_pseudonym(found[name], key)
-    return found
 
 
 def describe_columns(dataset: Dataset) -> dict[str, str]:
@@ -128,7 +129,9 @@ def make_pseudonym(identifier: str, key: bytes) -> str:
     >>> make_pseudonym("P-17", b"key") == make_pseudonym("P-17", b"other")
     False
     """
-    return hmac.new(key, identifier.encode(), hashlib.sha256).hexdigest()[:PSEUDONYM_LETTERS]
+    return hmac.new(key, identifier.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
+        :PSEUDONYM_LETTERS
+    ]
 
 
 def find_key() -> bytes:
@@ -139,21 +142,27 @@ def find_key() -> bytes:
     if named:
         return named.encode()
     path = data_folder() / KEY_FILE
+    kept = read_key(path)
+    if kept:
+        return kept
     key = secrets.token_bytes(KEY_BYTES)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        path.unlink(missing_ok=True)  # one that is empty: a full disk, or somebody's mistake
+        with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{KEY_FILE}.") as file:  # of mode 0600
+            file.write(key)
+            file.flush()
+            os.fsync(file.fileno())
+            os.link(file.name, path)  # whole, and not in the place of one that came meanwhile
     except FileExistsError:
         return read_key(path) or key
     except OSError:
         return key
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(key)
     return key
 
 
 def read_key(path: Path) -> bytes:
-    """A key that was kept; nothing where it cannot be read."""
+    """A key that was kept; nothing where there is none."""
     try:
         return path.read_bytes()
     except OSError:

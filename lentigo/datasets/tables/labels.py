@@ -12,7 +12,14 @@ from lentigo.datasets.diagnoses import DECIDED, find_policy
 from lentigo.datasets.diagnosis_words import BENIGN, MALIGNANT, name_diagnosis, normalise
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.placeholders import is_placeholder
-from lentigo.datasets.tables.words import CLASS_WORDS, LEFT_OUT, MAX_QUOTED_WORDS, quote, spell_word
+from lentigo.datasets.tables.words import (
+    CLASS_WORDS,
+    LEFT_OUT,
+    MAX_QUOTED_WORDS,
+    quote,
+    shorten_word,
+    spell_word,
+)
 from lentigo.errors import DataError
 
 HAM10000_CODES = frozenset({"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"})
@@ -94,12 +101,14 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
     Raises:
         DataError: A word is not understood; with the option that says what it means.
     """
-    unknown = [str(word) for word, meaning in meanings.items() if meaning is None]
+    unknown = [shorten_word(word) for word, meaning in meanings.items() if meaning is None]
     if not unknown:
         return
-    understood = [str(word) for word, meaning in meanings.items() if meaning is not None]
+    understood = [shorten_word(word) for word, meaning in meanings.items() if meaning is not None]
     named = set(unknown[:MAX_QUOTED_WORDS])
-    quoted = ", ".join(f"{word!r} ({count})" for word, count in counts.items() if str(word) in named)
+    quoted = ", ".join(
+        f"{shorten_word(word)!r} ({count})" for word, count in counts.items() if shorten_word(word) in named
+    )
     more = ""
     if len(unknown) > MAX_QUOTED_WORDS:
         more = f" and {len(unknown) - MAX_QUOTED_WORDS} other words"
@@ -107,6 +116,8 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
     example = f"{unknown[0]}={MALIGNANT}"
     if len(unknown) > 1:
         example += f",{unknown[1]}={BENIGN}"
+    if not example.isprintable() or any(sign in example for sign in " '\"\\"):
+        example = f"WORD={MALIGNANT}"  # which a shell would have to be told in quotation marks
     raise DataError(
         f"{what}: not understood: {quoted}{more}{beside}; expected benign, malignant, 0, 1 or diagnoses such "
         f"as melanoma, nevus, bcc: say what they mean, such as --map {example}, or ={LEFT_OUT} to leave them "

@@ -39,7 +39,18 @@ PLACEHOLDERS = frozenset(
         "no id",
         "blank",
         "empty",
+        "anon",
+        "anonym",
         "anonymous",
+        "anonymized",
+        "anonymised",
+        "deidentified",
+        "de-identified",
+        "redacted",
+        "removed",
+        "withheld",
+        "hidden",
+        "dummy",
         "xxx",
         "xx",
         "tbd",
@@ -50,17 +61,17 @@ PLACEHOLDERS = frozenset(
     }
 )
 # What may stand around a word: spaces, punctuation, dashes, quotation marks, brackets
-SURROUNDINGS = " \t\r\n\u00a0?*.,;:!-_\u2013\u2014/\\\"'()[]{}<>"
+SURROUNDINGS = " _^\t\r\n\u00a0?*.,;:!-_\u2013\u2014/\\\"'()[]{}<>"
 NUMBERS = re.compile(r"[+-]?\d+(\.0*)?")
 
 
 def normalise_blank(word: Any) -> str:
     """A cell's word as `PLACEHOLDERS` spells it; of marks alone ("-", "?", "...") nothing is left.
 
-    >>> normalise_blank(" N/A "), normalise_blank("--"), normalise_blank("<NA>"), normalise_blank("P_7")
-    ('n/a', '', 'na', 'p_7')
+    >>> normalise_blank(" N/A "), normalise_blank("--"), normalise_blank("<NA>"), normalise_blank("NO_ID")
+    ('n/a', '', 'na', 'no id')
     """
-    return " ".join(str(word).strip(SURROUNDINGS).lower().split())
+    return " ".join(str(word).strip(SURROUNDINGS).lower().replace("_", " ").split())
 
 
 def is_placeholder(word: Any) -> bool:

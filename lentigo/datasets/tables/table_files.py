@@ -15,14 +15,17 @@ from lentigo.datasets.tables.columns import (
     TEXT_COLUMNS,
     rename_columns,
 )
-from lentigo.datasets.tables.delimited import read_delimited
+from lentigo.datasets.tables.delimited import (
+    COMPRESSED_MARKS,
+    SAMPLE_BYTES,
+    find_wide_encoding,
+    read_delimited,
+)
 from lentigo.errors import DataError, tell_install
 from lentigo.images.decoding.file_kinds import find_kind
 
 START_BYTES = 512  # of a file, by which its kind is known
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"  # of UTF-8
-UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
-COMPRESSED_MARKS = (b"PK", b"\x1f\x8b")  # ZIP and gzip, which pandas unpacks
 OTHER_KINDS = {  # what a file is, by its first bytes, and the cure
     b"\xff\xd8": "a photograph",
     b"PAR1": "a Parquet table under another name: rename it to end in .parquet",
@@ -57,7 +60,7 @@ def read_table(path: Path) -> pd.DataFrame:
     """
     try:
         if path.suffix.lower() == ".parquet":
-            table = pd.read_parquet(path)
+            table = tidy_parquet(pd.read_parquet(path))
         else:
             refuse_other_kinds(path)
             table = read_delimited(path, WORD_COLUMNS)
@@ -74,6 +77,20 @@ def read_table(path: Path) -> pd.DataFrame:
             filled = table[column].astype(str).str.strip() != ""
             words[column] = table[column].where(filled)
     return table.assign(**words)
+
+
+def tidy_parquet(table: pd.DataFrame) -> pd.DataFrame:
+    """A table as a CSV would have it: a named index is a column, bytes are words, and lists are left out."""
+    if any(name is not None for name in table.index.names):
+        table = table.reset_index()
+    columns = {}
+    for name, cells in table.items():
+        first = next(iter(cells.dropna()), None)
+        if isinstance(first, bytes):
+            columns[name] = cells.map(lambda cell: cell.decode("utf-8", "replace"), na_action="ignore")
+        elif first is None or pd.api.types.is_scalar(first):
+            columns[name] = cells
+    return pd.DataFrame(columns, index=table.index)
 
 
 def explain_table(path: Path, error: Exception) -> str:
@@ -100,7 +117,7 @@ def refuse_other_kinds(path: Path) -> None:
     # pandas unpacks a table that is the only file of a .zip
     if start.startswith(b"PK") and path.suffix.lower() != ".zip":
         raise ValueError("a ZIP file")
-    is_text = b"\0" not in start or start.startswith(UTF_16_MARKS)
+    is_text = b"\0" not in start or find_wide_encoding(start[:SAMPLE_BYTES]) is not None
     if is_text and not start.startswith(b"%PDF-"):
         return
     if not start.startswith(COMPRESSED_MARKS):  # which may be a table that is compressed

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable
 
 from lentigo.datasets.diagnosis_words import BENIGN, MALIGNANT, normalise
@@ -31,6 +32,36 @@ CLASS_WORDS = {  # words of a label that say the class, as `spell_word` spells t
 LEFT_OUT = "skip"  # what --map makes of a word whose photographs are not wanted
 MAX_QUOTED_WORDS = 5  # words of a label that an error quotes
 MAX_QUOTED_COLUMNS = 12  # names of columns that an error quotes
+MAX_WORD_LETTERS = 40  # of a word that an error quotes
+
+
+def tidy_letters(word: object) -> str:
+    """A word without what cannot be seen: marks of no width, and wide or joined forms of plain letters.
+
+    Args:
+        word: As the table has it.
+
+    Returns:
+        The word in Unicode's form NFKC, without spaces around.
+
+    >>> tidy_letters("label\u200b "), tidy_letters("\uff42enign")
+    ('label', 'benign')
+    """
+    plain = unicodedata.normalize("NFKC", str(word))
+    return "".join(sign for sign in plain if unicodedata.category(sign) != "Cf").strip()
+
+
+def shorten_word(word: object) -> str:
+    """A word for a message, cut where it is long.
+
+    Args:
+        word: As the table has it.
+
+    Returns:
+        At most `MAX_WORD_LETTERS` letters and three dots.
+    """
+    text = str(word)
+    return text if len(text) <= MAX_WORD_LETTERS else f"{text[:MAX_WORD_LETTERS]}..."
 
 
 def spell_column(name: object) -> str:
@@ -45,7 +76,7 @@ def spell_column(name: object) -> str:
     >>> spell_column(" Image Name"), spell_column("patient-id")
     ('image_name', 'patient_id')
     """
-    return re.sub(r"[\s\-]+", "_", str(name).strip().lower())
+    return re.sub(r"[\s\-]+", "_", tidy_letters(name).lower())
 
 
 def spell_word(word: object) -> str:
@@ -60,7 +91,7 @@ def spell_word(word: object) -> str:
     >>> spell_word("1.0"), spell_word(True), spell_word("Melanoma, NOS"), spell_word("0,0")
     ('1', 'true', 'melanoma nos', '0')
     """
-    text = str(word).strip()
+    text = tidy_letters(word)
     whole = re.fullmatch(r"([+-]?\d+)[.,]0*", text)
     if whole:
         return whole.group(1)
@@ -82,7 +113,7 @@ def quote(words: Iterable[object], limit: int = MAX_QUOTED_COLUMNS) -> str:
     >>> quote(["a", "b", "c"], 2), quote([])
     ('a, b and 1 more', 'none')
     """
-    listed = [str(word) for word in words]
+    listed = [shorten_word(word) for word in words]
     if not listed:
         return "none"
     rest = f" and {len(listed) - limit} more" if len(listed) > limit else ""

@@ -69,12 +69,22 @@ def expand_file(path: str) -> list[str]:
     Returns:
         Paths. A file that cannot be read stands for itself: whoever reads it says what is wrong.
     """
-    start = read_start(path) if DICOM and find_frame(path) is None else b""
-    if not is_dicom(start):
+    if not DICOM or find_frame(path) is not None:
         return [path]
-    if os.path.basename(path).upper() == DIRECTORY:
+    start = read_start(path)
+    if is_dicom(start) and is_directory_name(path):
         return list_directory(path) or [path]
-    if FRAME_COUNT_TAG not in start:
+    return expand_frames(path, start)
+
+
+def is_directory_name(path: str) -> bool:
+    """Whether a name is that of a list of the files of a disk."""
+    return os.path.basename(path).upper() == DIRECTORY
+
+
+def expand_frames(path: str, start: bytes) -> list[str]:
+    """The frames of a file that begins with `start`; the file itself where it has one, or cannot be read."""
+    if not is_dicom(start) or FRAME_COUNT_TAG not in start:
         return [path]
     try:
         count = count_frames(read_dataset(read_regular(path), path))
@@ -86,9 +96,12 @@ def expand_file(path: str) -> list[str]:
 
 
 def list_directory(path: str) -> list[str]:
-    """The files that a DICOMDIR lists and that are there, those of several frames frame by frame."""
+    """The files that a DICOMDIR lists and that are there, each once, those of several frames frame by frame.
+
+    A DICOMDIR that it lists is left out: a disk has one, and it may list itself.
+    """
     folder = Path(path).parent
-    found: list[str] = []
+    listed: list[str] = []
     try:
         records = read_dataset(read_regular(path), path).get("DirectoryRecordSequence") or ()
         for record in records:
@@ -98,10 +111,13 @@ def list_directory(path: str) -> list[str]:
             names = [parts] if isinstance(parts, str) else list(parts)
             place = folder.joinpath(*(clean_value(name) for name in names))
             # A directory comes with a disk from anywhere: it names files of that disk alone.
-            if place.resolve().is_relative_to(folder.resolve()):
-                found += expand_file(str(place))
-    except (ImageError, OSError, ValueError):
+            if place.resolve().is_relative_to(folder.resolve()) and not is_directory_name(str(place)):
+                listed.append(str(place))
+    except (ImageError, OSError, ValueError, RuntimeError):  # a RuntimeError is a loop of links
         return []
+    found: list[str] = []
+    for file in dict.fromkeys(listed):
+        found += expand_frames(file, read_start(file))
     return found
 
 
