@@ -25,11 +25,13 @@ demo: setup
 test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
 	$(BIN)/python -m pytest -m "not check" -n 2 --dist loadfile $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
 	$(BIN)/python deploy/advisories.py
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 

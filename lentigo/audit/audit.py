@@ -106,7 +106,9 @@ class Audit:
         Returns:
             By class, and for `all`.
         """
-        tables = {"all": self.images, **dict(tuple(self.images.groupby("label")))}
+        tables = {"all": self.images}
+        for label, images in self.images.groupby("label"):
+            tables[str(label)] = images
         rates = {}
         for name, table in tables.items():
             if len(table) > 0:
@@ -119,9 +121,9 @@ class Audit:
         tones.append(UNKNOWN)
         labels = self.images["label"].fillna(UNLABELLED)
         table = pd.crosstab(self.images["skin_tone"], labels).reindex(tones, fill_value=0)
-        counts = {}
+        counts: dict[str, dict[str, int]] = {}
         for name, row in table.iterrows():
-            counts[name] = row.to_dict()
+            counts[str(name)] = {str(label): int(count) for label, count in row.items()}
         return counts
 
     def to_json(self) -> dict[str, Any]:
@@ -184,7 +186,7 @@ def audit(
     opened, unreadable, readable = separate_problems(inspections[:n_first])
     if not opened:
         raise DataError(
-            f"{first.name}: none of its {n_first} photographs can be read ({inspections[0].error})"
+            f"{first.name}: none of its {n_first} photographs can be read ({unreadable[0].error})"
         )
     fingerprints = list_measured(inspections, "fingerprint")
     duplicates = pair_fingerprints(images, fingerprints, threads=threads, progress=progress)

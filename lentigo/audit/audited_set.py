@@ -71,7 +71,7 @@ def has_table(path: Path) -> bool:
     return find_table(path) is not None
 
 
-def list_unlabelled(images: Sequence[str]) -> pd.DataFrame:
+def list_unlabelled(images: Sequence[str | Path]) -> pd.DataFrame:
     """The table of photographs without labels."""
     return pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object)
 
@@ -91,6 +91,7 @@ def describe_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
 
 def open_address(address: str) -> Dataset:
     """The photographs below an address, without labels. Raises `DataError` where there is none."""
+    images: list[Path | str]
     images, problems, _ = separate_problems(list_images([address]))
     if not images:
         raise DataError(f"{problems[0].image}: {problems[0].error}")

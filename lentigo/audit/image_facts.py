@@ -59,7 +59,7 @@ def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, n
     border = np.concatenate([describe_colours(pixels[_RING]), thumbnail[_EDGE].ravel()])
     corners = thumbnail[[0, 0, -1, -1], [0, -1, 0, -1]].ravel()
     return {
-        "file_only": np.float32([len(content), len(content) / area, *header]),
+        "file_only": np.array([len(content), len(content) / area, *header], np.float32),
         "header_only": header,
         "border_only": border,
         "corners_only": corners,
@@ -81,7 +81,7 @@ def describe_header(image: Image.Image) -> np.ndarray:
     layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
     info = image.info
     density = info.get("jfif_density") or info.get("dpi") or (0, 0)
-    return np.float32(
+    return np.array(
         [
             image.width,
             image.height,
@@ -98,7 +98,8 @@ def describe_header(image: Image.Image) -> np.ndarray:
             "adobe" in info,
             density[0],
             len(info),
-        ]
+        ],
+        np.float32,
     )
 
 
@@ -120,4 +121,4 @@ def describe_colours(pixels: np.ndarray) -> np.ndarray:
         percentiles = np.searchsorted(np.cumsum(share), PERCENTILES)
         histogram = share.reshape(8, 32).sum(axis=1)
         facts += [mean, spread, *percentiles, *histogram]
-    return np.float32(facts)
+    return np.array(facts, np.float32)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import PurePath
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -197,7 +198,12 @@ def describe_image(image: str, table: pd.DataFrame) -> str:
     """The label and the split of a photograph, as far as they are known."""
     if image not in table.index:
         return ""
-    return ", ".join(table.loc[image, ["label", "split"]].dropna().astype(str))
+    words = []
+    for column in ("label", "split"):
+        word: Any = table.at[image, column]
+        if pd.notna(word):
+            words.append(str(word))
+    return ", ".join(words)
 
 
 def describe_transformation(transformation: Transformation) -> str:

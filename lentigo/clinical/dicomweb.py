@@ -150,11 +150,19 @@ def open_session(access: Access) -> Any:
     class Patient(HTTPAdapter):
         """Waits for an answer, but not for ever."""
 
-        def send(self, request: Any, **options: Any) -> Any:
-            options["timeout"] = options.get("timeout") or (CONNECT_SECONDS, READ_SECONDS)
+        def send(
+            self,
+            request: Any,
+            stream: Any = False,
+            timeout: Any = None,
+            verify: Any = True,
+            cert: Any = None,
+            proxies: Any = None,
+        ) -> Any:
+            limits = timeout or (CONNECT_SECONDS, READ_SECONDS)
             if access.authority is not None:  # a session's own setting gives way to REQUESTS_CA_BUNDLE
-                options["verify"] = str(access.authority)
-            return super().send(request, **options)
+                verify = str(access.authority)
+            return super().send(request, stream, limits, verify, cert, proxies)
 
     session = requests.Session()
     session.mount("http://", Patient())

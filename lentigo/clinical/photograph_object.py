@@ -87,7 +87,7 @@ def make_photograph(
     digest = hashlib.sha256(content).hexdigest()
     chosen = KINDS[kind]
     meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID = chosen.sop_class
+    meta.MediaStorageSOPClassUID = UID(chosen.sop_class)
     meta.ImplementationVersionName = f"LENTIGO_{__version__}"[:16]
     dataset = FileDataset("", {}, file_meta=meta, preamble=bytes(128), is_implicit_VR=False)
     dataset.SpecificCharacterSet = "ISO_IR 192"
@@ -158,6 +158,7 @@ def describe_dermoscopy(dataset: Dataset) -> None:
 def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
     """Sets the pixels and how they are stored."""
     from pydicom.encaps import encapsulate
+    from pydicom.uid import UID
 
     pixels = decode_image(content, name, None)
     dataset.Rows, dataset.Columns = pixels.shape[:2]
@@ -170,7 +171,7 @@ def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
     profile = None
     if is_plain_jpeg(content):
         sampling = read_sampling(content)
-        dataset.file_meta.TransferSyntaxUID = JPEG_BASELINE
+        dataset.file_meta.TransferSyntaxUID = UID(JPEG_BASELINE)
         dataset.PhotometricInterpretation = "YBR_FULL" if sampling == FULL_SAMPLING else "YBR_FULL_422"
         encoded = strip_comments(content)
         dataset.PixelData = encapsulate([encoded])
@@ -181,7 +182,7 @@ def add_pixels(dataset: Dataset, content: bytes, name: str) -> None:
         with Image.open(io.BytesIO(content)) as image:
             profile = image.info.get("icc_profile")
     else:
-        dataset.file_meta.TransferSyntaxUID = EXPLICIT_LITTLE_ENDIAN
+        dataset.file_meta.TransferSyntaxUID = UID(EXPLICIT_LITTLE_ENDIAN)
         dataset.PhotometricInterpretation = "RGB"
         dataset.LossyImageCompression = "01" if content[:2] == b"\xff\xd8" else "00"
         if dataset.LossyImageCompression == "01":

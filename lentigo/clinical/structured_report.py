@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from lentigo._version import __version__
 from lentigo.clinical.codes import ARTIFICIAL_INTELLIGENCE, COMMENT, SKIN, SKIN_LESION, Code
@@ -12,6 +12,7 @@ from lentigo.clinical.identifiers import derive_uid
 from lentigo.clinical.sources import Source
 
 if TYPE_CHECKING:
+    from highdicom import sr
     from pydicom import Dataset
 
 SERIES_NUMBER = 9002  # beyond those that cameras use
@@ -70,7 +71,7 @@ def make_report(source: Source, findings: Findings, segmentation: Dataset | None
     return made
 
 
-def make_context(model: str) -> Dataset:
+def make_context(model: str) -> sr.ObservationContext:
     """Who observed: this program."""
     from highdicom import sr
 
@@ -87,7 +88,9 @@ def make_context(model: str) -> Dataset:
     return sr.ObservationContext(observer_device_context=observer)
 
 
-def make_group(source: Source, findings: Findings, segmentation: Dataset | None) -> Dataset:
+def make_group(
+    source: Source, findings: Findings, segmentation: Dataset | None
+) -> sr.MeasurementsAndQualitativeEvaluations | sr.PlanarROIMeasurementsAndQualitativeEvaluations:
     """The measurements and judgements of one lesion, with what they were made on."""
     from highdicom import sr
 
@@ -107,7 +110,7 @@ def make_group(source: Source, findings: Findings, segmentation: Dataset | None)
             sr.CodedConcept(*evaluation.name), sr.CodedConcept(*evaluation.value)
         )
         evaluations.append(judgement)
-    common = {
+    common: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
             uid=derive_uid("lesion", dataset.SOPInstanceUID, str(source.frame or 1)), identifier="lesion"
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def user_folder(variable: str, *names: str) -> Path:
 
 
 @contextmanager
-def set_environment(values: dict[str, str | None]) -> Iterator[None]:
+def set_environment(values: Mapping[str, str | None]) -> Iterator[None]:
     """Sets environment variables, and puts back what there was.
 
     Args:

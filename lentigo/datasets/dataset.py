@@ -73,7 +73,8 @@ class Dataset:
         """Numbers of patients, lesions, duplicates or, without ids, of files with the same content; int
         (n,).
         """
-        files = [digest or None for digest in self.digests]  # unreadable files are not copies of each other
+        digests = pd.Series(self.digests, index=self.table.index, dtype=object)
+        files = digests.where(digests != "", None)  # unreadable files are not copies of each other
         return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
     @cached_property

@@ -243,7 +243,7 @@ def normalise(word: Any) -> str:
 CLASS_OF = {name: group for name, group, _, _ in VOCABULARY}
 SEVEN_OF = {name: key for name, _, key, _ in VOCABULARY}
 NAME_OF: dict[str, str] = {}  # by every word for it, as `normalise` spells it
-for _name, _, _, _words in VOCABULARY:
+for _name, _group, _key, _words in VOCABULARY:
     for _word in (_name, *_words.split(", ")):
         if _word:
             NAME_OF[normalise(_word)] = _name

@@ -185,7 +185,7 @@ def pair_equal(rows: Sequence[int]) -> list[Duplicate]:
     Returns:
         A pair for each two of them; of more than `MAX_SPELLED_OUT` the first with each of the others.
     """
-    pairs = combinations(rows, 2)
+    pairs: Iterable[tuple[int, int]] = combinations(rows, 2)
     if len(rows) > MAX_SPELLED_OUT:
         pairs = product(rows[:1], rows[1:])
     return [Duplicate(a, b, "exact", 1.0, NO_TRANSFORMATION) for a, b in pairs]

@@ -91,8 +91,8 @@ def describe_pixels(pixels: np.ndarray) -> Fingerprint:
     grey = shrink(luma)
     skin = find_skin(grey)
     points, descriptors = find_features(grey, skin)
-    salt = np.uint32([height, width]).tobytes()
-    digest = hashlib.blake2b(np.ascontiguousarray(pixels), digest_size=16, salt=salt).digest()
+    salt = np.array([height, width], np.uint32).tobytes()
+    digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16, salt=salt).digest()
     return Fingerprint(
         digest=digest,
         size=(width, height),
@@ -158,13 +158,13 @@ def find_features(grey: np.ndarray, skin: np.ndarray) -> tuple[np.ndarray, np.nd
     `MAX_FEATURES` are taken, however weak they are: on bland skin a quarter of all photographs have less than
     eight above SIFT's own threshold.
     """
-    sift = cv2.SIFT_create(
+    sift = cv2.SIFT.create(
         nfeatures=MAX_FEATURES, contrastThreshold=0, edgeThreshold=15, enable_precise_upscale=True
     )
     found, values = sift.detectAndCompute(grey, skin)
     if not found:
         return np.zeros((0, 4), np.float32), np.zeros((0, 128), np.uint8)
-    points = np.float32([(*point.pt, point.size, point.angle) for point in found])
+    points = np.array([(*point.pt, point.size, point.angle) for point in found], np.float32)
     shares = values / np.maximum(values.sum(axis=1, keepdims=True), 1)
     return points, np.minimum(_UNIT * np.sqrt(shares) + 0.5, 255).astype(np.uint8)
 

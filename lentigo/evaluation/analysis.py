@@ -199,7 +199,7 @@ def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:
     """The table with a column `skin_tone` by the angle of the skin around the lesion, where it has none."""
     if "skin_tone" in table:
         return table
-    return table.assign(skin_tone=read_tones(table["image"]))
+    return table.assign(skin_tone=read_tones(table["image"].tolist()))
 
 
 def find_mistakes(

@@ -229,7 +229,9 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
 
 def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> DiagnosisScores | None:
     """How well diagnoses are told apart; None where the model gives none or the data set names none."""
-    if any(prediction.diagnosis is None for prediction in predictions):
-        return None
-    probability = np.array([list(prediction.diagnosis.values()) for prediction in predictions])
-    return measure_diagnoses(dataset.diagnosis_numbers, probability, dataset.groups)
+    rows = []
+    for prediction in predictions:
+        if prediction.diagnosis is None:
+            return None
+        rows.append(list(prediction.diagnosis.values()))
+    return measure_diagnoses(dataset.diagnosis_numbers, np.array(rows), dataset.groups)

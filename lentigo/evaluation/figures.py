@@ -114,7 +114,7 @@ def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold
     """
     figure = new_figure()
     axes = figure.subplots()
-    bins = np.linspace(0, 1, 26)
+    bins = np.linspace(0, 1, 26).tolist()
     axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
     axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")

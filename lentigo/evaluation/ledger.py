@@ -218,10 +218,10 @@ def record_evaluation(
         SpaceError: The ledger cannot be read or written.
     """
     ledger = read_ledger()
-    files = {}  # by the start of the SHA-256
-    for digest, image in zip(dataset.digests, dataset.table["image"], strict=True):
-        if digest:
-            files[bytes.fromhex(digest[: 2 * ID_BYTES])] = str(image)
+    files: dict[bytes, str] = {}  # by the start of the SHA-256
+    for file_digest, image in zip(dataset.digests, dataset.table["image"], strict=True):
+        if file_digest:
+            files[bytes.fromhex(file_digest[: 2 * ID_BYTES])] = str(image)
     new = [digest for digest in files if digest not in ledger.identities]
     images = list(map(files.__getitem__, new))
     new_identities = new

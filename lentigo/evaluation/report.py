@@ -90,7 +90,7 @@ def explain_mistakes(
     figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
     explained = []
     for result in explain_images(predictor, list(figures), figures):
-        if isinstance(result, Explanation):
+        if isinstance(result, Explanation) and result.figure is not None:
             explained.append((by_image[result.prediction.image], result.figure))
     return explained
 

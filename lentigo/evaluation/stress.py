@@ -20,6 +20,7 @@ from lentigo.errors import DataError
 from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_hairs, add_ink, add_ruler
 from lentigo.images.corruptions import add_noise, blur, dim, draw, recompress, resample, warp
 from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.images.problems import Problem
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # uint8 (S, S, 3) RGB to the same
 
@@ -100,6 +101,8 @@ def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.nd
     Chance follows the seed and the photograph's own pixels.
     """
     for image in stream_images(dataset.table["image"]):
+        if isinstance(image, Problem):
+            raise DataError(f"{image.image}: {image.error}; it could be read a moment ago")
         rng = np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())])
         yield change(image.pixels, rng)
 

@@ -153,14 +153,14 @@ class Predictor:
         for result in self.infer(images):
             yield result if isinstance(result, Problem) else result.get_prediction()
 
-    def infer(self, images: Iterable[str | Path]) -> Iterator[InferenceResult | Problem]:
+    def infer(self, images: Iterable[str | Path | Problem]) -> Iterator[InferenceResult | Problem]:
         """Predicts as `predict` does, and gives pixels, heatmap and mask of the same pass.
 
         With TTA pixels and heatmap are those of the photograph as it is, and the mask is the mean over the
         views. `seconds` is a photograph's share of the time since the batch before it, reading included.
 
         Args:
-            images: Paths or addresses of photographs.
+            images: Paths or addresses of photographs; a `Problem` among them stays one.
         """
         return self.infer_images(stream_images(images, threads=self.settings.threads))
 
@@ -456,6 +456,7 @@ def collect_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list
     Raises:
         DataError: There is no photograph at all.
     """
+    paths: list[Path | str]
     paths, problems, _ = separate_problems(list_images(inputs))
     if paths:
         return paths, problems

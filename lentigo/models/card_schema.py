@@ -368,13 +368,15 @@ def list_faults(value: Any, kind: Any, place: str) -> Iterator[str]:
         return
     if value is None and kind.nullable:
         return
-    wanted = dict if isinstance(kind, Entries) else list
-    if not isinstance(value, wanted):
-        yield f"{place or 'the card'}: {repr(value)[:60]}, expected {'an object' if wanted is dict else 'a list'}"
-        return
     if isinstance(kind, ListOf):
+        if not isinstance(value, list):
+            yield f"{place or 'the card'}: {repr(value)[:60]}, expected a list"
+            return
         for number, item in enumerate(value):
             yield from list_faults(item, kind.item, f"{place}[{number}]")
+        return
+    if not isinstance(value, dict):
+        yield f"{place or 'the card'}: {repr(value)[:60]}, expected an object"
         return
     for name, item in value.items():
         here = f"{place}.{name}" if place else name

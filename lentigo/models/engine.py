@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 TELEMETRY = "openvino_telemetry"
 
@@ -19,7 +20,8 @@ def block_telemetry() -> Iterator[None]:
     other reasons gets it.
     """
     before = sys.modules.get(TELEMETRY)
-    sys.modules[TELEMETRY] = None  # the import system's own word for: raise ImportError
+    modules: dict[str, Any] = sys.modules
+    modules[TELEMETRY] = None  # the import system's own word for: raise ImportError
     try:
         yield
     finally:

@@ -81,7 +81,7 @@ class TrainingRecord:
 
     def of_part(self, part: str) -> TrainingRecord:
         """The photographs that one of `PARTS` knows."""
-        known = self.take(self.uses[:, PARTS.index(part)] > 0)
+        known = self.take(np.asarray(self.uses[:, PARTS.index(part)] > 0))
         return known if part == "classifier" else replace(known, unlisted=0)
 
     def take(self, rows: np.ndarray) -> TrainingRecord:
@@ -92,7 +92,7 @@ class TrainingRecord:
         """The same without what one of `PARTS` knows, which is to learn anew."""
         uses = self.uses.copy()
         uses[:, PARTS.index(part)] = 0
-        return replace(self, uses=uses).take(uses.any(axis=1))
+        return replace(self, uses=uses).take(np.asarray(uses.any(axis=1)))
 
     def add(self, later: TrainingRecord) -> TrainingRecord:
         """The photographs of both; where both know one, the later use counts, and a hash is kept."""
@@ -115,7 +115,7 @@ class TrainingRecord:
         """The same with perceptual hashes for photographs that had none and whose files are among
         `images`.
         """
-        lacking = ~self.hashes.any(axis=1)
+        lacking = np.asarray(~self.hashes.any(axis=1))
         found = {}
         for image, digest in zip(images, digests, strict=True):
             row = self.rows.get(shorten_digest(digest)) if digest else None
@@ -169,7 +169,7 @@ class TrainingRecord:
         arrays = {"digests": self.digests, "hashes": self.hashes, "uses": self.uses}
         facts = {"method": np.int64(METHOD), "unlisted": np.int64(self.unlisted)}
         with write_whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, **arrays, **facts)
+            np.savez(file, allow_pickle=False, **arrays, **facts)
 
 
 def shorten_digest(digest: str) -> bytes:

@@ -40,10 +40,11 @@ def write_manifest(dataset: Dataset, out: str | Path) -> None:
     out = Path(out)
     check_suffix(out)
     folder = Path(os.path.realpath(out)).parent
-    table = dataset.table[order_columns(list(dataset.table))]
+    table = dataset.table[order_columns(dataset.table.columns.tolist())].copy()
     for name in PATH_COLUMNS:
         if name in table:
-            table = table.assign(**{name: [name_relative(path, folder) for path in table[name]]})
+            relative = [name_relative(path, folder) for path in table[name]]
+            table[name] = pd.Series(relative, index=table.index, dtype=object)
     with write_whole(out) as temporary:
         if out.suffix.lower() == ".parquet":
             table.to_parquet(temporary, index=False)
@@ -141,7 +142,7 @@ def read_earlier(path: Path) -> pd.DataFrame:
     if len(unknown) > 0:
         raise DataError(f"{path}: split {unknown.iloc[0]!r} is unknown; expected {', '.join(SPLITS)}")
     if DIGEST not in table:
-        table = table.assign(**{DIGEST: hash_listed(table, path)})
+        table[DIGEST] = pd.Series(hash_listed(table, path), index=table.index, dtype=object)
     ids = [name for name in GROUP_COLUMNS if name in table]
     return table.assign(split=splits)[["split", DIGEST, *ids]]
 

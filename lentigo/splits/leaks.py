@@ -15,7 +15,7 @@ import pandas as pd
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import AnyDataset, Dataset
 from lentigo.datasets.groups import SPLITS, find_leaks, group_images
 from lentigo.duplicates.duplicates import KINDS, Duplicates
 from lentigo.duplicates.searches import search_duplicates
@@ -83,7 +83,7 @@ def search_dataset(dataset: Dataset, progress: Progress = show_nothing) -> Dupli
     return search_duplicates(dataset.table["image"].tolist(), dataset.digests, progress=progress)
 
 
-def join_duplicates(dataset: Dataset, duplicates: Duplicates) -> Dataset:
+def join_duplicates(dataset: AnyDataset, duplicates: Duplicates) -> AnyDataset:
     """Puts photographs that are duplicates in one `duplicate_group`: with it they share a group.
 
     Given groups that have a duplicate of another become one with it. A group keeps its given name, else it is
@@ -162,7 +162,7 @@ def list_leaks(dataset: Dataset, duplicates: Duplicates | None = None) -> list[L
     Returns:
         A leak for each; an id is shown as two photographs that have it.
     """
-    splits = list_splits(dataset)
+    splits = list_splits(dataset).tolist()
     images = dataset.table["image"].tolist()
     leaks = []
     if duplicates is not None:
@@ -227,7 +227,7 @@ def interleave_kinds(leaks: Iterable[Leak]) -> list[Leak]:
 def show_id(images: Sequence[str], ids: pd.Series, splits: Sequence[str], column: str, value: str) -> Leak:
     """An id across splits as two photographs that have it, the last ones of two splits."""
     image_of_split: dict[str, str] = {}
-    for row in np.flatnonzero(ids.astype(str).to_numpy() == value):
+    for row in np.flatnonzero(ids.astype(str).to_numpy() == value).tolist():
         image_of_split[splits[row]] = images[row]
     (first, a), (second, b), *_ = image_of_split.items()
     return Leak(a, b, (first, second), column)

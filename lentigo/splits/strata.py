@@ -67,7 +67,7 @@ def measure_distance(values: pd.Series, splits: pd.Series, shares: dict[str, flo
     Returns:
         The largest difference, in photographs, between how many of a value a split has and its share of them.
     """
-    counts = pd.crosstab(splits.to_numpy(), values.to_numpy())
-    counts = counts.reindex(list(shares), fill_value=0).to_numpy()  # (splits, values)
+    table = pd.crosstab(splits.to_numpy(), values.to_numpy())
+    counts = table.reindex(list(shares), fill_value=0).to_numpy()  # (splits, values)
     wanted = np.array(list(shares.values()))[:, None] * counts.sum(axis=0)
     return float(np.abs(counts - wanted).max())

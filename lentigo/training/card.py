@@ -17,6 +17,7 @@ from lentigo.inference.calibration import explain_calibration, read_calibration
 from lentigo.models.bundle import DEFAULT_OUTPUTS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.devices import count_devices
+from lentigo.training.loop.stages import find_best_epoch, select_last_stage
 from lentigo.training.stage_builders import TrainingJob
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -38,18 +39,17 @@ def describe_training(job: TrainingJob, history: pd.DataFrame, settings: dict[st
     outputs = list(DEFAULT_OUTPUTS)
     if job.recipe.diagnosis:
         outputs.append("diagnosis")
-    last_stage = history["stage"] == history["stage"].iloc[-1]
-    best_row = history["val_auroc"].where(last_stage).idxmax()
+    best_epoch = find_best_epoch(select_last_stage(history), "val_auroc")
     return {
         **describe_making(),
         "architecture": f"{job.recipe.backbone}, global average pooling, {units} (sigmoid)",
         "backbone": job.recipe.backbone,
-        "parameters": job.network.classifier.count_params(),
+        "parameters": job.network.require_classifier().count_params(),
         "outputs": outputs,
         "classes": list(CLASSES),
         "recipe": settings["recipe"],
         "weights": settings["weights"],
-        "best_epoch": int(history["epoch"][best_row]),
+        "best_epoch": best_epoch,
         "data": {
             "name": job.training.name,
             "fingerprint": settings["data_fingerprint"],

@@ -17,7 +17,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.heads import build_head
-from lentigo.training.loop.stages import Stage, compile_model, run_stages, select_last_stage
+from lentigo.training.loop.stages import Stage, compile_model, find_best_epoch, run_stages, select_last_stage
 from lentigo.training.recipes import Recipe
 
 
@@ -178,7 +178,7 @@ def make_score(logits: np.ndarray, malignant: np.ndarray, history: pd.DataFrame,
         loss=scores["val_loss"],
         n=len(malignant),
         n_malignant=int(malignant.sum()),
-        best_epoch=int(last_stage["epoch"][last_stage["val_auroc"].idxmax()]),
+        best_epoch=find_best_epoch(last_stage, "val_auroc"),
         epochs=len(history),
         seconds=time.perf_counter() - started,
     )

@@ -118,7 +118,7 @@ def train(
     # Last: a call that cannot start leaves no unfinished RUN.
     keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, prepared.settings)
     job = make_job(recipe, prepared, held_out, out, fp32=fp32, not_lesions=not_lesions, progress=progress)
-    initial_head = copy_variables(job.network.head.variables)
+    initial_head = copy_variables(job.network.require_head().variables)
     history, check = train_model(out, job)
     if needs_fp32_features(job, check):
         job = restart_in_fp32(job, initial_head)
@@ -148,6 +148,6 @@ def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionChe
 
 def restart_in_fp32(job: TrainingJob, initial_head: list[np.ndarray]) -> TrainingJob:
     """The same training of a head, from the same start, on features in fp32: those that will be served."""
-    for variable, value in zip(job.network.head.variables, initial_head, strict=True):
+    for variable, value in zip(job.network.require_head().variables, initial_head, strict=True):
         variable.assign(value)
     return extract_in_fp32(replace(job, checkpoint=job.checkpoint.with_name("state_f32.npz")))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic
 
 import numpy as np
 
 from lentigo.common.progress import Progress
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import AnyDataset, Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.splits.leaks import (
@@ -48,7 +48,7 @@ class LeakPolicy:
 
 
 @dataclass(frozen=True)
-class TrainingSet:
+class TrainingSet(Generic[AnyDataset]):
     """The photographs outside the test split, and what was found about leaks.
 
     Attributes:
@@ -58,7 +58,7 @@ class TrainingSet:
         duplicates: How many photographs have a duplicate, and in how many groups; None without a search.
     """
 
-    dataset: Dataset
+    dataset: AnyDataset
     leaks: Leaks | None
     left_out: int
     duplicates: dict[str, int] | None
@@ -93,11 +93,11 @@ def load_labelled(data: str | Path | Dataset) -> Dataset:
     return dataset
 
 
-def drop_test(dataset: Dataset) -> Dataset:
+def drop_test(dataset: AnyDataset) -> AnyDataset:
     """Leaves out the test split.
 
     Args:
-        dataset: Photographs with a column `split`.
+        dataset: AnyDataset with a column `split`.
 
     Returns:
         All photographs but those of the test split.
@@ -105,7 +105,9 @@ def drop_test(dataset: Dataset) -> Dataset:
     return dataset.take((dataset.table["split"] != "test").to_numpy())
 
 
-def check_training_set(dataset: Dataset, leak_policy: LeakPolicy, progress: Progress) -> TrainingSet:
+def check_training_set(
+    dataset: AnyDataset, leak_policy: LeakPolicy, progress: Progress
+) -> TrainingSet[AnyDataset]:
     """Finds the photographs to train on, duplicates sharing a group.
 
     Files of the test split are read for one purpose only: to find their duplicates in the other splits.

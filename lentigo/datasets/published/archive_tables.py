@@ -190,9 +190,12 @@ def locate_rows(rows: pd.DataFrame, files: FileLookup, folder: Path) -> tuple[pd
         else:
             images.append(str(found or folder / f"{name}.jpg"))
     located = rows[np.array(clear, dtype=bool)].assign(image=images)
-    masks = [files.find_mask(name) for name in located["name"]]
+    masks: list[str | None] = []
+    for name in located["name"]:
+        mask = files.find_mask(name)
+        masks.append(None if mask is None else str(mask))
     if any(masks):
-        located = located.assign(mask=[None if mask is None else str(mask) for mask in masks])
+        located = located.assign(mask=pd.Series(masks, index=located.index, dtype=object))
     return located, problems
 
 
@@ -259,7 +262,7 @@ def add_columns(rows: pd.DataFrame, facts: pd.DataFrame, key: str) -> pd.DataFra
     if not rows["name"].isin(facts.index).any():
         return rows
     added = {}
-    for column in facts.columns.difference(OUR_COLUMNS):
+    for column in facts.columns.difference(list(OUR_COLUMNS)):
         told = rows["name"].map(facts[column]).astype(object)
         added[column] = fill_missing(rows[column], told) if column in rows else told
     return rows.assign(**added)

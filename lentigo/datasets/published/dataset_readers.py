@@ -192,11 +192,11 @@ def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
     sources = fill_missing(rows["source"], source) if "source" in rows else source
     rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=sources)
     if "mask" in rows:
-        masks = []
+        masks: list[str | None] = []
         for mask in rows["mask"]:
             followed = isinstance(mask, str) and refuse(mask) is None
             masks.append(str(path.parent / mask) if followed else None)
-        rows = rows.assign(mask=masks)
+        rows = rows.assign(mask=pd.Series(masks, index=rows.index, dtype=object))
     return Reading("manifest", place.given, source, rows, count_words(rows), list(dataset.problems))
 
 

@@ -185,7 +185,9 @@ def judge_images(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Prob
         detections = find_lesions(predictor, batch)
         # The last of the three is the longest: it goes on with the next batch
         for answer, found, mask in zip(batch, detections, drawn, strict=False):
-            if isinstance(found, Problem):
+            if isinstance(answer, Problem):
+                yield answer
+            elif isinstance(found, Problem):
                 yield found
             else:
                 yield try_judge(answer, mask, found)
@@ -211,7 +213,7 @@ def judge(answer: InferenceResult, truth: np.ndarray, found: Detection) -> Sampl
         Scores, and boxes in the pixels of the drawn mask.
     """
     height, width = truth.shape
-    mask = enlarge_mask(clean_mask(answer.mask), width, height) > 0
+    mask = enlarge_mask(clean_mask(answer.get_mask()), width, height) > 0
     scores = compare_masks(truth, mask)
     zoom_x = width / found.width
     zoom_y = height / found.height

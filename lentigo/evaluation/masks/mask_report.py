@@ -17,7 +17,7 @@ from lentigo.inference.prediction import Predictor
 
 MAX_SHOWN = 4  # photographs of each kind
 MAX_PIXELS = 120_000  # of each in a figure
-DRAWN_COLOUR = np.float32([255, 214, 0])  # of the outlines that were drawn by hand
+DRAWN_COLOUR = np.array([255, 214, 0], np.float32)  # of the outlines that were drawn by hand
 ROWS = ("photograph", "drawn by hand", "model")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -30,6 +30,7 @@ from lentigo.images.decoding.dicom import (
 if TYPE_CHECKING:
     from pydicom import Dataset
 
+Missing = TypeVar("Missing", float, None)
 WHITE = 255
 
 
@@ -182,7 +183,7 @@ def show_levels(levels: np.ndarray, dataset: Dataset, frame: Frame) -> np.ndarra
     return WHITE - shown if frame.photometric == "MONOCHROME1" else shown
 
 
-def read_number(value: Any, otherwise: float | None) -> float | None:
+def read_number(value: Any, otherwise: Missing) -> float | Missing:
     """The first number of an attribute."""
     if value is None or value == "":
         return otherwise

@@ -55,9 +55,15 @@ class Network:
     @property
     def logit(self) -> keras.KerasTensor:
         """The logit of P(malignant), (n, 1). Raises `ModelError` for a network that only segments."""
-        if self.classifier is None:
-            raise ModelError("the network only segments; expected one with a classifier")
-        return self.classifier.output
+        return self.require_classifier().output
+
+    def require_classifier(self) -> keras.Model:
+        """Photograph to logit. Raises `ModelError` for a network that only segments."""
+        return require_part(self.classifier)
+
+    def require_head(self) -> keras.Model:
+        """Embedding to logit. Raises `ModelError` for a network that only segments."""
+        return require_part(self.head)
 
     @property
     def diagnosis_logits(self) -> keras.KerasTensor:
@@ -73,6 +79,13 @@ class Network:
     def features(self) -> keras.KerasTensor:
         """The last feature map, (n, h, w, d)."""
         return self.feature_extractor.get_layer("embedding").input
+
+
+def require_part(part: keras.Model | None) -> keras.Model:
+    """The classifier or its head, which a network that only segments has not."""
+    if part is None:
+        raise ModelError("the network only segments; expected one with a classifier")
+    return part
 
 
 def find_activation_input(tensor: keras.KerasTensor | None) -> keras.KerasTensor:

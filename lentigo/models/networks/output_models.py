@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE
 from lentigo.models.networks.deep_learning import keras, layers
 from lentigo.models.networks.heads import list_head_prefixes
@@ -118,9 +117,8 @@ def build_heatmap(network: Network) -> keras.KerasTensor:
     Where the logit is the mean of several heads it is the mean of their heatmaps, which is the same: a
     gradient is linear.
     """
-    if network.head is None:
-        raise ModelError("the network only segments; expected one with a classifier")
-    heatmaps = [build_head_heatmap(network, prefix) for prefix in list_head_prefixes(network.head)]
+    prefixes = list_head_prefixes(network.require_head())
+    heatmaps = [build_head_heatmap(network, prefix) for prefix in prefixes]
     if len(heatmaps) == 1:
         return heatmaps[0]
     total = layers.Add(name="heatmaps")(heatmaps)
@@ -129,7 +127,7 @@ def build_heatmap(network: Network) -> keras.KerasTensor:
 
 def build_head_heatmap(network: Network, prefix: str) -> keras.KerasTensor:
     """The heatmap (n, h, w) of the logit of one head, by the prefix of its layers."""
-    head_layers = {layer.name: layer for layer in network.head.layers}
+    head_layers = {layer.name: layer for layer in network.require_head().layers}
     blocks = []
     for number in (1, 2):
         if f"{prefix}head_dense_{number}" in head_layers:

@@ -68,8 +68,8 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
     add_page_routes(app)
     install_problems(app, [*router.routes, *app.routes])
     app.add_middleware(ServiceMiddleware)
-    # FastAPI calls this method where the document is asked for.
-    app.openapi = lambda: describe_interface(app)  # type: ignore[method-assign]
+    # FastAPI's documented way to describe a service otherwise is to replace this method.
+    app.openapi = lambda: describe_interface(app)  # type: ignore[method-assign]  # as documented
     return app
 
 

@@ -94,7 +94,7 @@ class LimitedProtocol(H11Protocol):
         """Whether no request is being answered here."""
         return self.cycle is None or self.cycle.response_complete
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # asyncio says BaseTransport, uvicorn Transport
         super().connection_made(transport)
         self.since = self.loop.time()
         if len(self.connections) > self.max_connections and not self._make_room():

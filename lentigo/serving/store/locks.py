@@ -18,7 +18,7 @@ from lentigo.errors import SpaceError
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
+    fcntl = None  # type: ignore[assignment]  # a module there, and None here
 
 GATE = ".gate"  # the file that holds back those who come later
 LOCK = ".lock"

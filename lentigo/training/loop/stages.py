@@ -297,3 +297,17 @@ def select_last_stage(history: pd.DataFrame) -> pd.DataFrame:
         The rows of the stage that stands last.
     """
     return history[history["stage"] == history["stage"].iloc[-1]]
+
+
+def find_best_epoch(history: pd.DataFrame, score: str) -> int:
+    """Finds the epoch whose weights are kept.
+
+    Args:
+        history: A row for each epoch of one stage.
+        score: The column in which more is better.
+
+    Returns:
+        The epoch of the highest score, the first of several.
+    """
+    best = int(np.nanargmax(history[score].to_numpy(dtype=float)))
+    return int(history["epoch"].iloc[best])

@@ -21,7 +21,7 @@ from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
 from lentigo.models.training_record import TrainingRecord, write_training_record
 from lentigo.training.card import describe_making
-from lentigo.training.loop.stages import select_last_stage
+from lentigo.training.loop.stages import find_best_epoch, select_last_stage
 from lentigo.training.masks.mask_stages import MaskJob, compare_precisions
 from lentigo.training.validation import write_splits
 
@@ -115,7 +115,7 @@ def describe_decoder(
         "parameters": job.decoder.count_params(),
         "recipe": asdict(job.recipe),
         "stages": list(history["stage"].unique()),
-        "best_epoch": int(last_stage["epoch"][last_stage["val_jaccard"].idxmax()]),
+        "best_epoch": find_best_epoch(last_stage, "val_jaccard"),
         "data": {
             "name": job.masks.name,
             "fingerprint": job.masks.fingerprint,

@@ -198,9 +198,11 @@ def load_pairs(masks: MaskSet, recipe: Recipe, epoch: int, rows: np.ndarray) -> 
     augmentation = find_augmentation(recipe)
     views = []
     view_masks = []
+    images = masks.table["image"].tolist()
+    mask_files = masks.table["mask"].tolist()
     for row in rows:
-        image = read_image(masks.table["image"].iat[row]).pixels
-        mask = read_mask(masks.table["mask"].iat[row], SIDE)
+        image = read_image(images[row]).pixels
+        mask = read_mask(mask_files[row], SIDE)
         view, view_mask = augment_pair(image, mask, augmentation, view_generator(recipe.seed, epoch, row))
         views.append(view)
         view_masks.append(view_mask)

@@ -238,7 +238,10 @@ def add_decoder(plan: MaskPlan, bundle: Bundle) -> tuple[Bundle, MaskAssessment]
     with stage_folder(bundle.folder / GRAPH) as folder:
         write_files(folder, job, whole_history, doc, learned)
         decoder = describe_decoder(job, history, plan.facts, started)
-        entries = {"outputs": list(build_export_model(job.network).output), "decoder": decoder}
+        entries: dict[str, Any] = {
+            "outputs": list(build_export_model(job.network).output),
+            "decoder": decoder,
+        }
         if "int8" in bundle.card:  # its graph has no decoder
             entries["int8"] = None
         validation = assess_decoder(folder, {**bundle.card, **entries}, job, decoder)

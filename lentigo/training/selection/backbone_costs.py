@@ -65,4 +65,4 @@ def measure_backbone(network: Network, precision: str) -> Cost:
     with tempfile.TemporaryDirectory() as folder:
         graph = Path(folder) / "model.onnx"
         save_onnx(build_export_model(network), graph)
-        return measure_cost(graph, network.classifier.count_params(), precision)
+        return measure_cost(graph, network.require_classifier().count_params(), precision)

@@ -25,6 +25,7 @@ from lentigo.models.networks.network import join_heads
 from lentigo.training.calibration.precision_check import PrecisionCheck, check_precision
 from lentigo.training.card import describe_training
 from lentigo.training.heads import LabelledFeatures, train_head
+from lentigo.training.loop.stages import find_best_epoch
 from lentigo.training.preparation import (
     check_call,
     extract_in_fp32,
@@ -150,7 +151,7 @@ def train_heads(out: Path, job: TrainingJob, fold_of: np.ndarray) -> Heads:
         trained.append(head)
         histories.append(history)
     network = join_heads(job.network, trained)
-    heads = Heads(histories, network.classifier.count_params(), None)
+    heads = Heads(histories, network.require_classifier().count_params(), None)
     write_model(out, network, heads.history)
     check = check_precision(out / GRAPH, job.validation, job.recipe.operating_point, fp32=job.fp32)
     return replace(heads, check=check)
@@ -161,9 +162,8 @@ def describe_ensemble(recipe: Recipe, heads: Heads, fold_of: np.ndarray) -> dict
     best_epochs = []
     aurocs = []
     for history in heads.histories:
-        best = history.loc[history["val_auroc"].idxmax()]
-        best_epochs.append(int(best["epoch"]))
-        aurocs.append(float(best["val_auroc"]))
+        best_epochs.append(find_best_epoch(history, "val_auroc"))
+        aurocs.append(float(history["val_auroc"].max()))
     n_folds = len(heads.histories)
     units = ", ".join(str(size) for size in (*recipe.units, 1))
     return {

@@ -20,7 +20,7 @@ from optuna.samplers import BaseSampler, TPESampler
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from lentigo.errors import StoreError, UsageError
+from lentigo.errors import ModelError, StoreError, UsageError
 from lentigo.training.recipes import Recipe, Search
 from lentigo.training.selection.folds import Watch
 
@@ -319,6 +319,23 @@ def find_default(study: optuna.Study) -> FrozenTrial | None:
         if DEFAULT in trial.user_attrs and trial.state is TrialState.COMPLETE:
             return trial
     return None
+
+
+def read_value(trial: FrozenTrial | None) -> float:
+    """Reads what a finished trial reached.
+
+    Args:
+        trial: The trial.
+
+    Returns:
+        The mean AUROC over its folds.
+
+    Raises:
+        ModelError: It is not finished.
+    """
+    if trial is None or trial.value is None:
+        raise ModelError("a trial is not finished; expected one with a value: the same call goes on")
+    return trial.value
 
 
 def rate_importance(study: optuna.Study) -> dict[str, float]:

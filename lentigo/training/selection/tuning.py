@@ -26,7 +26,14 @@ from lentigo.training.selection.charts import draw_importance, draw_progress, dr
 from lentigo.training.selection.confirmation import Confirmation, confirm
 from lentigo.training.selection.fold_evaluation import FeaturedDataset, FoldEvaluator
 from lentigo.training.selection.folds import Pool, assign_folds, gather_pool
-from lentigo.training.selection.study import DEFAULT, find_default, list_searched, open_study, rate_importance
+from lentigo.training.selection.study import (
+    DEFAULT,
+    find_default,
+    list_searched,
+    open_study,
+    rate_importance,
+    read_value,
+)
 from lentigo.training.selection.trials import (
     TrialWork,
     choose_best,
@@ -216,7 +223,7 @@ def tune(
     study = open_study(address)
     searched = list_searched(recipe)
     best = choose_best(study)  # complete, and the default recipe is, too
-    default = find_default(study)
+    default_auroc = read_value(find_default(study))
     chosen = replace(recipe, **{name: best.params[name] for name in searched}, name="tuned")
     confirmation = None
     if DEFAULT not in best.user_attrs:
@@ -239,8 +246,8 @@ def tune(
     }
     return Tuning(
         recipe=chosen,
-        auroc=best.value,
-        default_auroc=default.value,
+        auroc=read_value(best),
+        default_auroc=default_auroc,
         confirmation=confirmation,
         importance=rate_importance(study),
         table=tabulate(study, searched),
