@@ -163,7 +163,8 @@ def load_manifest(
     table, ambiguous = locate_images(path, table, roots)
     table, repeated = drop_repeats(table)
     if "mask" in table:
-        table = table.assign(mask=[locate_mask(path, mask) for mask in table["mask"]])
+        masks = [locate_mask(path, mask) for mask in table["mask"]]
+        table = table.assign(mask=pd.Series(masks, index=table.index, dtype=object))
     first = ["image", "label"]
     table = table[[*first, *table.columns.drop(first)]]
     reading = TableReading(image_column, label_column, diagnosis_column, labels.policy, labels.meanings)

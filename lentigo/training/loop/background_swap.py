@@ -109,10 +109,10 @@ def keep_usable_masks(dataset: Dataset, progress: Progress = show_nothing) -> Da
         faults = list(progress(inspect_pairs(pairs), total=len(rows), label="masks"))
     usable = masks.copy()
     problems = []
-    for row, fault in zip(rows, faults, strict=True):
+    for row, image, fault in zip(rows, pairs.table["image"].tolist(), faults, strict=True):
         if fault is not None:
             usable[row] = None
-            problems.append(Problem(dataset.table["image"].iat[row], f"keeps its own skin: {fault}"))
+            problems.append(Problem(image, f"keeps its own skin: {fault}"))
     n_usable = len(rows) - len(problems)
     if n_usable < 2:
         first = f"; the first: {problems[0].image}: {problems[0].error}" if problems else ""
