@@ -36,4 +36,4 @@ check: setup
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup
-	$(BIN)/python bench/seed_speed.py
+	$(BIN)/lentigo bench --out bench.json $(ARGS)

@@ -25,7 +25,7 @@ def main() -> None:
     from lentigo.inference.performance.benchmark import measure_machine
     from lentigo.models.bundle import open_bundle
 
-    result = measure_machine(open_bundle(options.run), find_images(options.images))
+    result = measure_machine(open_bundle(options.run), find_images(options.photos))
     print(describe_machine())
     print_table(*result.tabulate_rates())
     print_table(*result.tabulate_times())

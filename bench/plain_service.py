@@ -53,9 +53,9 @@ def make_app(model: Any) -> FastAPI:
     app = FastAPI()
 
     @app.post("/v1/predictions")
-    def predict(images: UploadFile) -> dict[str, float]:
+    def predict(photos: UploadFile) -> dict[str, float]:
         pixels = np.asarray(
-            Image.open(io.BytesIO(images.file.read())).convert("RGB").resize((SIDE, SIDE)), np.float32
+            Image.open(io.BytesIO(photos.file.read())).convert("RGB").resize((SIDE, SIDE)), np.float32
         )
         logit = float(model.predict(pixels[None], verbose=0)[0, 0])
         return {"probability": 1 / (1 + math.exp(-logit))}

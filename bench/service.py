@@ -56,7 +56,7 @@ def main() -> None:
     )
     parser.add_argument("--no-plain", action="store_true", help="leaves the plain service out")
     options = parser.parse_args()
-    images, clients = find_bodies(options.images), [int(n) for n in options.clients.split(",")]
+    images, clients = find_bodies(options.photos), [int(n) for n in options.clients.split(",")]
     bodies = [write_request(image) for image in images]
     print(describe_machine())
     if options.steps:
@@ -149,8 +149,8 @@ def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
         marks.append(time.process_time())
         answers = pool.predict(images)
         marks.append(time.process_time())
-        for answer, image, content in zip(answers, images, contents, strict=True):
-            make_record(answer, image, content, pool, context)
+        for answer, image in zip(answers, images, strict=True):
+            make_record(answer, image, pool, context)
         marks.append(time.process_time())
         for name, before, after in zip(taken, marks, marks[1:], strict=False):
             taken[name].append(1000 * (after - before) / len(contents))

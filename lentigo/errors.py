@@ -20,7 +20,6 @@ from __future__ import annotations
 
 EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproject.toml that brings them
     "evaluate": (
-        "cv2",
         "jinja2",
         "markupsafe",
         "matplotlib",

@@ -17,7 +17,7 @@ from lentigo.images.skin_tone import mask_ring
 CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail
 PERCENTILES = (0.02, 0.1, 0.25, 0.5, 0.75, 0.9, 0.98)
-_RING = mask_ring(SIDE, SIDE, RING)  # border pixels of a photograph
+_RING_PIXELS = np.flatnonzero(mask_ring(SIDE, SIDE, RING))  # border pixels of a photograph, row by row
 _EDGE = mask_ring(CELLS, CELLS, RING)  # border cells of a thumbnail
 
 
@@ -54,9 +54,9 @@ def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, n
     with name_damage(content, name), open_image(content, name) as image:
         header = describe_header(image)
         area = image.width * image.height
-    cells = pixels.reshape(CELLS, SIDE // CELLS, CELLS, SIDE // CELLS, 3)
-    thumbnail = cells.mean(axis=(1, 3), dtype=np.float32)  # (CELLS, CELLS, 3)
-    border = np.concatenate([describe_colours(pixels[_RING]), thumbnail[_EDGE].ravel()])
+    thumbnail = average_cells(pixels)  # (CELLS, CELLS, 3)
+    ring = pixels.reshape(-1, 3)[_RING_PIXELS]
+    border = np.concatenate([describe_colours(ring), thumbnail[_EDGE].ravel()])
     corners = thumbnail[[0, 0, -1, -1], [0, -1, 0, -1]].ravel()
     return {
         "file_only": np.array([len(content), len(content) / area, *header], np.float32),
@@ -65,6 +65,14 @@ def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, n
         "corners_only": corners,
         "thumbnail_only": thumbnail.ravel(),
     }
+
+
+def average_cells(pixels: np.ndarray) -> np.ndarray:
+    """The means of the cells of a thumbnail, float32 (CELLS, CELLS, 3), of uint8 (SIDE, SIDE, 3)."""
+    cell = SIDE // CELLS
+    sums_down = pixels.reshape(CELLS, cell, -1).sum(axis=1, dtype=np.uint32)  # (CELLS, SIDE * 3)
+    sums = sums_down.reshape(CELLS, CELLS, cell, 3).sum(axis=2, dtype=np.uint32)
+    return sums.astype(np.float32) / np.float32(cell**2)
 
 
 def describe_header(image: Image.Image) -> np.ndarray:

@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 
 from lentigo._version import __version__
 from lentigo.cli.audit import audit_app
+from lentigo.cli.benchmark.bench import bench_app
 from lentigo.cli.comparison import comparison_app
 from lentigo.cli.completion import HELP as COMPLETION_HELP
 from lentigo.cli.completion import complete, find_completion
@@ -88,6 +89,7 @@ app.add_typer(worklist_app)
 app.add_typer(comparison_app)
 app.add_typer(tuning_app)
 app.add_typer(models_app)
+app.add_typer(bench_app)
 app.add_typer(serve_app)
 app.add_typer(history_app)
 app.add_typer(keys_app, name="keys")

@@ -1,11 +1,8 @@
-"""`lentigo export`, `lentigo bench` and `lentigo info`: a RUN for other runtimes, its speed, and what it
-is.
-"""
+"""`lentigo export` and `lentigo info`: a RUN for other runtimes, and what it is."""
 
 from __future__ import annotations
 
 import dataclasses
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,16 +10,9 @@ import typer
 from typer import Argument, Option
 
 from lentigo._version import __version__
-from lentigo.cli.options import Json, Model, Run
-from lentigo.cli.output.bars import Bars
+from lentigo.cli.options import Json, Run
 from lentigo.cli.output.evaluations import print_run
-from lentigo.cli.output.terminal import (
-    mute_stderr,
-    print_columns,
-    print_json,
-    print_line,
-    report_problems,
-)
+from lentigo.cli.output.terminal import mute_stderr, print_json, print_line
 
 models_app = typer.Typer(rich_markup_mode=None)
 
@@ -76,36 +66,6 @@ def print_export(artefact: Any, reference: str) -> None:
     if artefact.int8.neutral:
         verdict = "kept in the RUN, which answers with it"
     print_line(f"decisions alike: {artefact.int8.decisions_equal:.1%}; {verdict}")
-
-
-@models_app.command(epilog="Example: lentigo bench photos/ --model runs/first")
-def bench(
-    images: Annotated[
-        list[str], Argument(help="Photographs or folders to measure with; a few hundred are enough.")
-    ],
-    model: Model = "bundled",
-    keras: Annotated[
-        bool, Option("--keras/--no-keras", help="Compare with Keras where it is installed.")
-    ] = True,
-    as_json: Json = False,
-) -> None:
-    """Measures how fast this machine answers: rates, one photograph, a cold start, beside Keras and the
-    processor's limit.
-    """
-    from lentigo.inference.performance.benchmark import measure_machine
-    from lentigo.inference.prediction import collect_images
-    from lentigo.models.bundle import open_bundle
-
-    paths, problems = collect_images(images)
-    quiet = mute_stderr() if keras else nullcontext()  # TensorFlow greets whoever imports it
-    with Bars() as bars, quiet:
-        result = measure_machine(open_bundle(model), paths, keras=keras, progress=bars)
-    if as_json:
-        print_json(result.to_json())
-    else:
-        print_columns(*result.tabulate_rates())
-        print_columns(*result.tabulate_times())
-    report_problems(problems)
 
 
 @models_app.command(epilog="Example: lentigo info runs/first --json")

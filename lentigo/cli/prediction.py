@@ -95,6 +95,7 @@ def predict(
         "operating_point": operating_point,
         "alpha": alpha,
         "prevalence": prevalence,
+        "explained": clinical is not None or figures is not None,
     }
     predictor = Predictor(model, device=device, count=count, **options)
     leak_mark = mark_leaks(predictor.bundle.card)

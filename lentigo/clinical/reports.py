@@ -13,9 +13,8 @@ from lentigo.clinical.sources import Source, open_source
 from lentigo.common.files import write_json, write_whole
 from lentigo.errors import ImageError
 from lentigo.images.decoding.dicom_files import find_file_spacing
-from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
-from lentigo.inference.lesions.segmentation import VIEW, draw_lesion
+from lentigo.inference.lesions.segmentation import segment_result
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
 
@@ -62,9 +61,8 @@ def make_reports(result: InferenceResult, predictor: Predictor, subject: Subject
     segmentation = None
     measures = None
     if result.mask is not None:
-        pixels, size = view_image(result.image, VIEW)
         scale = find_file_spacing(result.image)
-        lesion = draw_lesion(result, pixels, size, predictor.name, (), scale)
+        lesion = segment_result(result, predictor.name, scale)
         measures = lesion.measures
         if lesion.found:
             mask = lesion.draw_mask(source.dataset.Columns, source.dataset.Rows)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from lentigo.common.statistics.percentiles import find_percentile
 from lentigo.errors import ImageError
 from lentigo.images.photographs import hold_pixels, read_content
 from lentigo.images.problems import Problem
@@ -117,8 +118,7 @@ def shrink(luma: np.ndarray) -> np.ndarray:
 
 def is_blank(grey: np.ndarray) -> bool:
     """Whether nearly all pixels are alike: an even surface with at most the noise of compression on it."""
-    low, high = np.percentile(grey, (1, 99))
-    return bool(high - low <= MAX_BLANK_CONTRAST)
+    return find_percentile(grey, 99) - find_percentile(grey, 1) <= MAX_BLANK_CONTRAST
 
 
 def find_skin(grey: np.ndarray) -> np.ndarray:
@@ -127,7 +127,7 @@ def find_skin(grey: np.ndarray) -> np.ndarray:
     Their edges are alike in all photographs of a camera.
     """
     blurred = cv2.blur(grey, (3, 3))
-    dark = blurred < MAX_DARK_SHARE * np.percentile(blurred, 90)
+    dark = blurred < MAX_DARK_SHARE * find_percentile(blurred, 90)
     bright = blurred >= MIN_BRIGHT_LUMA
     beyond = np.zeros(grey.shape, np.uint8)
     for extreme in (dark, bright):

@@ -26,6 +26,7 @@ from lentigo.images.decoding.colour_profiles import to_srgb
 from lentigo.images.decoding.decode_budget import DecodeLimits
 from lentigo.images.decoding.dicom import find_frame, is_dicom
 from lentigo.images.decoding.opening import (
+    UPRIGHT_ORIENTATION,
     hold_decoded,
     name_damage,
     open_image,
@@ -49,6 +50,7 @@ class DecodedImage:
         digest: The SHA-256 of its file, hexadecimal.
         size: (width, height) in pixels, as stored in the file.
         notes: What is unusual about the file, for people.
+        orientation: How it is turned, as EXIF has it.
     """
 
     image: str
@@ -56,6 +58,12 @@ class DecodedImage:
     digest: str
     size: tuple[int, int]
     notes: tuple[str, ...] = ()
+    orientation: int = UPRIGHT_ORIENTATION
+
+    @property
+    def upright_size(self) -> tuple[int, int]:
+        """(width, height) in pixels of the original as it is shown."""
+        return turn_size(self.size, self.orientation)
 
 
 def read_image(path: str | Path, side: int | None = SIDE) -> DecodedImage:
@@ -91,8 +99,8 @@ def develop_image(content: bytes, name: str, side: int | None = SIDE) -> Decoded
     with name_damage(content, name), open_image(content, name) as image:
         size = image.size  # before a JPEG's draft, which shrinks it
         notes = image.info.get("notes", ())
-        pixels = develop(image, content, name, side)
-        return DecodedImage(name, pixels, hash_content(content, name), size, notes)
+        pixels, orientation = develop(image, content, name, side)
+        return DecodedImage(name, pixels, hash_content(content, name), size, notes, orientation)
 
 
 def hash_content(content: bytes, name: str) -> str:
@@ -116,15 +124,17 @@ def decode_image(content: bytes, name: str, side: int | None = SIDE) -> np.ndarr
         ImageError: As `read_image`.
     """
     with name_damage(content, name), open_image(content, name) as image:
-        return develop(image, content, name, side)
+        return develop(image, content, name, side)[0]
 
 
-def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> np.ndarray:
-    """The pixels of an image that is opened and not yet decoded. To be used within `name_damage`."""
+def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> tuple[np.ndarray, int]:
+    """The upright pixels of an image that is opened and not yet decoded, and how it was turned, as EXIF has
+    it. To be used within `name_damage`.
+    """
     wanted = None if side is None else (side, side)
     with hold_decoded(image, content, name, wanted) as (orientation, _):
         upright = resize_upright(image, wanted, orientation, name)
-        return np.asarray(to_srgb(upright, image))
+        return np.asarray(to_srgb(upright, image)), orientation
 
 
 def view_image(path: str | Path, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:

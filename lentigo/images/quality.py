@@ -8,10 +8,12 @@ network cannot see does not count. About half a millisecond a photograph.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 from PIL import Image
 
+from lentigo.common.statistics.percentiles import find_percentile
 from lentigo.errors import UsageError
 from lentigo.images.photographs import SIDE
 
@@ -191,17 +193,25 @@ def measure_quality(pixels: np.ndarray, size: tuple[int, int] | None = None) -> 
             f"pixels {pixels.shape} {pixels.dtype}: expected ({SIDE}, {SIDE}, 3) uint8, as read_image gives "
             "them"
         )
-    middle = pixels[MARGIN:-MARGIN, MARGIN:-MARGIN]
-    cells = np.asarray(Image.fromarray(pixels).reduce(CELL))  # their means, (28, 28, 3)
-    within_circle = measure_distance(cells) < CIRCLE_RADIUS
+    middle = np.ascontiguousarray(pixels[MARGIN:-MARGIN, MARGIN:-MARGIN])
+    cells = average_squares(pixels)
+    within_circle = measure_distance(len(cells)) < CIRCLE_RADIUS
     luminance = to_luminance(cells)[within_circle]
     return Quality(
         sharpness=measure_sharpness(middle),
-        brightness=float(np.percentile(luminance, BRIGHTNESS_PERCENTILE)),
+        brightness=find_percentile(luminance, BRIGHTNESS_PERCENTILE),
         burnt=measure_burnt(middle),
         side=None if size is None else min(size),
         cut_off=measure_cut(cells),
     )
+
+
+def average_squares(pixels: np.ndarray) -> np.ndarray:
+    """The means of squares of `CELL` pixels, rounded: uint8 (n, n, 3) of uint8 (n * CELL, n * CELL, 3)."""
+    n = len(pixels) // CELL
+    sums_down = pixels.reshape(n, CELL, -1).sum(axis=1, dtype=np.uint16)  # (n, n * CELL * 3)
+    sums = sums_down.reshape(n, n, CELL, 3).sum(axis=2, dtype=np.uint16)
+    return ((sums + CELL**2 // 2) // CELL**2).astype(np.uint8)
 
 
 def to_luminance(colours: np.ndarray) -> np.ndarray:
@@ -223,6 +233,8 @@ def measure_sharpness(middle: np.ndarray) -> float:
 
 def measure_burnt(middle: np.ndarray) -> float:
     """The share of pixels with two or three burnt channels; one alone is the red of bright skin."""
+    if middle.max() < BURNT_LEVEL:
+        return 0.0
     red, green, blue = np.moveaxis(middle >= BURNT_LEVEL, 2, 0)
     return float((red & green | green & blue | red & blue).mean())
 
@@ -237,10 +249,10 @@ def measure_cut(cells: np.ndarray) -> float | None:
         cells: Of the photograph, uint8 (n, n, 3).
     """
     seen = ~find_outside(cells)
-    levels = cells[..., 1:].mean(axis=2)  # of green and blue
+    levels = (cells[..., 1].astype(float) + cells[..., 2]) / 2  # the mean of green and blue
     darker = (levels <= split_otsu(levels[seen])) & seen
     skin = seen & ~darker
-    distance_of_darker = np.where(darker, measure_distance(cells), 1)
+    distance_of_darker = np.where(darker, measure_distance(len(cells)), 1)
     nearest = np.zeros_like(darker)
     nearest.flat[distance_of_darker.argmin()] = True
     lesion = spread(nearest, darker)
@@ -275,7 +287,7 @@ def find_outside(cells: np.ndarray) -> np.ndarray:
         Near-black cells joined to a corner, bool (n, n).
     """
     brightest = cells.max(axis=2)  # channel of each cell
-    return spread_corners(brightest < NEAR_BLACK * np.percentile(brightest, 90))
+    return spread_corners(brightest < NEAR_BLACK * find_percentile(brightest, 90))
 
 
 def spread_corners(within: np.ndarray) -> np.ndarray:
@@ -292,9 +304,10 @@ def spread_corners(within: np.ndarray) -> np.ndarray:
     return spread(corners, within)
 
 
-def measure_distance(cells: np.ndarray) -> np.ndarray:
-    """How far each cell of (n, n, 3) lies from the middle, in sides of the image; float (n, n)."""
-    row, column = (np.indices(cells.shape[:2]) + 0.5) / len(cells) - 0.5
+@cache
+def measure_distance(n: int) -> np.ndarray:
+    """How far each of n times n cells lies from the middle, in sides of the image; float (n, n)."""
+    row, column = (np.indices((n, n)) + 0.5) / n - 0.5
     return np.hypot(row, column)
 
 
@@ -317,20 +330,34 @@ def split_otsu(values: np.ndarray) -> float:
 
 
 def spread(start: np.ndarray, within: np.ndarray) -> np.ndarray:
-    """The cells of `within`, bool (n, n), that can be reached from those of `start` without leaving it."""
-    reached = start & within
+    """The cells of `within`, bool (h, w), that can be reached from those of `start` without leaving it.
+
+    All cells are the bits of one number, the rows one after the other with an empty column between them, so
+    that a step in each direction is a shift: a hundredth of the time of arrays of this size.
+    """
+    row_bits = within.shape[1] + 1
+    allowed = pack_cells(within)
+    reached = pack_cells(start) & allowed
     while True:
-        wider = grow(reached) & within
-        if wider.sum() == reached.sum():
-            return reached
+        steps = reached << 1 | reached >> 1 | reached << row_bits | reached >> row_bits
+        wider = (reached | steps) & allowed
+        if wider == reached:
+            return unpack_cells(reached, within.shape)
         reached = wider
 
 
-def grow(cells: np.ndarray) -> np.ndarray:
-    """The cells and their four neighbours, bool (n, n)."""
-    grown = cells.copy()
-    grown[1:] |= cells[:-1]
-    grown[:-1] |= cells[1:]
-    grown[:, 1:] |= cells[:, :-1]
-    grown[:, :-1] |= cells[:, 1:]
-    return grown
+def pack_cells(cells: np.ndarray) -> int:
+    """Cells, bool (h, w), as the bits of a number, with an empty column behind each row."""
+    height, width = cells.shape
+    separated = np.zeros((height, width + 1), bool)
+    separated[:, :width] = cells
+    return int.from_bytes(np.packbits(separated, bitorder="little").tobytes(), "little")
+
+
+def unpack_cells(bits: int, shape: tuple[int, ...]) -> np.ndarray:
+    """The cells, bool (h, w), of a number that `pack_cells` made."""
+    height, width = shape
+    count = height * (width + 1)
+    content = np.frombuffer(bits.to_bytes((count + 7) // 8, "little"), np.uint8)
+    separated = np.unpackbits(content, count=count, bitorder="little").astype(bool)
+    return separated.reshape(height, width + 1)[:, :width]

@@ -10,10 +10,12 @@ photographs with it, with their n and interval, and say nothing of one person.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.percentiles import find_percentile
 from lentigo.images.photographs import DecodedImage, stream_images
 
 RING = 0.12  # width of the border ring, as a share of the image's sides
@@ -64,6 +66,14 @@ def mask_ring(height: int, width: int, share: float = RING) -> np.ndarray:
     across = max(1, round(share * width))
     ring[down : height - down, across : width - across] = False
     return ring
+
+
+@lru_cache(maxsize=16)
+def sample_ring(height: int, width: int) -> np.ndarray:
+    """The numbers, row by row, of the pixels of the border ring that tell its colour, int (n,)."""
+    ring = np.flatnonzero(mask_ring(height, width))
+    step = max(1, len(ring) // RING_SAMPLE)
+    return ring[::step]
 
 
 def convert_lab(pixels: np.ndarray) -> np.ndarray:
@@ -120,15 +130,14 @@ def measure_skin(pixels: np.ndarray) -> np.ndarray | None:
     Returns:
         L*, a*, b*, float (3,); None where the border ring is black.
     """
-    ring = pixels[mask_ring(*pixels.shape[:2])]  # (n, 3)
-    step = max(1, len(ring) // RING_SAMPLE)
-    lab = convert_lab(ring[::step])
+    height, width = pixels.shape[:2]
+    lab = convert_lab(pixels.reshape(-1, 3)[sample_ring(height, width)])
     lightness = lab[:, 0]
-    min_lightness = max(MAX_BLACK, LIT_SHARE * np.percentile(lightness, 95))
+    min_lightness = max(MAX_BLACK, LIT_SHARE * find_percentile(lightness, 95))
     lit = lab[lightness > min_lightness]
     if len(lit) < MIN_SKIN_SHARE * len(lab):
         return None
-    low, high = np.percentile(lit[:, 0], SKIN_PERCENTILES)
+    low, high = (find_percentile(lit[:, 0], percent) for percent in SKIN_PERCENTILES)
     skin = lit[(lit[:, 0] >= low) & (lit[:, 0] <= high)]
     return np.median(skin, axis=0)
 

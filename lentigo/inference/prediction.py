@@ -39,6 +39,7 @@ from lentigo.models.runtime import BATCH, Outputs, open_session
 
 OVERFLOW_CURE = "compute in fp32 (--fp32), or copy the RUN again from its source"
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")  # shown beside the one in use
+PREDICTION_OUTPUTS = ("logit", "diagnosis")  # that a prediction is made of, beside that of the reference
 SHIFT_WARNING = (
     "unlike the sources that the model has learned from: its probability may be further off than usual"
 )
@@ -58,6 +59,8 @@ class PredictionSettings:
         prevalence: The share of malignant lesions where the model is used: probabilities and threshold are
             shifted to it, decisions stay. None for that of validation.
         threads: How many processors are used; None for all.
+        explained: Whether a pass gives heatmap and mask beside the prediction. Without them it is cheaper:
+            nothing is computed that only they need.
     """
 
     fp32: bool = False
@@ -67,6 +70,7 @@ class PredictionSettings:
     alpha: float | None = None
     prevalence: float | None = None
     threads: int | None = None
+    explained: bool = True
 
 
 @dataclass(frozen=True)
@@ -102,17 +106,18 @@ class Predictor:
         self.views = TTA_VIEWS if self.settings.tta else TTA_VIEWS[:1]
         self.tta_entries = card.get("tta") if self.settings.tta else None  # None where it is not calibrated
         with check_meanwhile(None if self.bundle is model else self.bundle):
+            self.reference = None
+            if REFERENCE in card["files"]:
+                path = self.bundle.folder / REFERENCE
+                self.reference = load_reference(path, tta=self.tta_entries is not None)
             self.session = open_session(
                 self.bundle,
                 device=self.settings.device,
                 fp32=self.settings.fp32,
                 batch=self.choose_batch(count),
                 threads=self.settings.threads,
+                outputs=self.list_outputs(),
             )
-            self.reference = None
-            if REFERENCE in card["files"]:
-                path = self.bundle.folder / REFERENCE
-                self.reference = load_reference(path, tta=self.tta_entries is not None)
         self.name = self.bundle.name + ("+int8" if self.session.precision == "int8" else "")
         self.has_classifier = "logit" in self.session.names
         self.has_decoder = "mask" in self.session.names
@@ -136,6 +141,14 @@ class Predictor:
         if count is not None and count * len(self.views) <= BATCH:
             return 1
         return BATCH
+
+    def list_outputs(self) -> tuple[str, ...] | None:
+        """The outputs of the graph that are asked for; None for all."""
+        if self.settings.explained:
+            return None
+        if self.reference is None:
+            return PREDICTION_OUTPUTS
+        return (*PREDICTION_OUTPUTS, self.reference.output)
 
     def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
         """Predicts photographs.
@@ -230,7 +243,14 @@ class Predictor:
         if heatmap is not None:
             centres = place_cells(self.bundle.card["backbone"], len(heatmap))
         return InferenceResult(
-            image.image, prediction, image.pixels, output.logit, heatmap, output.mask, centres
+            image.image,
+            prediction,
+            image.pixels,
+            image.upright_size,
+            output.logit,
+            heatmap,
+            output.mask,
+            centres,
         )
 
     def find_fault(self, output: ViewsOutput) -> str:
@@ -491,6 +511,6 @@ def predict(
     """
     inputs = [inputs] if isinstance(inputs, str | Path) else inputs
     paths, problems = collect_images(inputs)
-    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
+    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths), explained=False)
     predictions, unreadable, _ = separate_problems(predictor.predict(paths))
     return Predictions(tuple(predictions), (*problems, *unreadable))

@@ -87,6 +87,7 @@ class InferenceResult:
         image: Its path or address.
         prediction: None where the RUN has no classifier.
         pixels: What the network saw, uint8 (side, side, 3).
+        size: (width, height) in pixels of the original, upright.
         logit: Before calibration; NaN where the RUN has no classifier.
         heatmap: Float32 (h, w); None where the RUN has no classifier.
         mask: P(lesion) of each pixel, float32 (side, side); None where the RUN has no mask decoder.
@@ -96,6 +97,7 @@ class InferenceResult:
     image: str
     prediction: Prediction | None
     pixels: np.ndarray
+    size: tuple[int, int]
     logit: float
     heatmap: np.ndarray | None
     mask: np.ndarray | None = None

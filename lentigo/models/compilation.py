@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
@@ -64,7 +65,11 @@ def bound_threads(threads: int) -> dict[str, str]:
 
 
 def compile_graph(
-    core: openvino.Core, model: str | Path | bytes, batch: int, options: dict[str, str]
+    core: openvino.Core,
+    model: str | Path | bytes,
+    batch: int,
+    options: dict[str, str],
+    outputs: Collection[str] | None = None,
 ) -> openvino.CompiledModel:
     """Compiles a graph for requests of one size.
 
@@ -73,6 +78,7 @@ def compile_graph(
         model: The file of the graph, or its content.
         batch: Photographs in a request.
         options: Of OpenVINO.
+        outputs: Names of the outputs that are asked for: what only others need is not computed. None for all.
 
     Raises:
         ModelError: The graph does not take photographs.
@@ -88,12 +94,26 @@ def compile_graph(
             f"takes {first_input.element_type.to_string()} {shape} instead of uint8 photographs (n, side, "
             "side, 3)",
         )
+    if outputs is not None:
+        drop_outputs(graph, outputs)
     graph.reshape([batch, *shape[1:]])
     return core.compile_model(graph, "CPU", options)
 
 
+def drop_outputs(graph: openvino.Model, wanted: Collection[str]) -> None:
+    """Drops the outputs of a graph that are not wanted, by their names."""
+    for output in graph.outputs:
+        if not output.get_names() & set(wanted):
+            graph.remove_result(output.get_node())
+
+
 def recall_graph(
-    core: openvino.Core, path: str | Path, batch: int, options: dict[str, str], digest: str | None
+    core: openvino.Core,
+    path: str | Path,
+    batch: int,
+    options: dict[str, str],
+    digest: str | None,
+    outputs: Collection[str] | None = None,
 ) -> openvino.CompiledModel:
     """Compiles a graph as `compile_graph` does, or takes it from the cache where it has been compiled before.
 
@@ -103,12 +123,14 @@ def recall_graph(
         batch: Photographs in a request.
         options: Of OpenVINO.
         digest: The hash of the graph, where it is known.
+        outputs: As for `compile_graph`.
     """
     # What decides the compiled graph, and hence its name in the cache
     facts = [
         digest or hash_file(path),
         batch,
         sorted(options.items()),
+        None if outputs is None else sorted(outputs),
         openvino.__version__,
         core.get_property("CPU", "FULL_DEVICE_NAME"),
     ]
@@ -120,7 +142,7 @@ def recall_graph(
             with suppress(OSError):  # a cache that can only be read
                 blob.touch()
             return compiled
-    compiled = compile_graph(core, path, batch, options)
+    compiled = compile_graph(core, path, batch, options, outputs)
     if keep_in_cache(blob, compiled.export_model().getvalue()):
         remove_oldest_graphs(blob.parent)
     return compiled

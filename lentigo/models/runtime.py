@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +117,7 @@ class Session(InferenceSession):
         batch: Photographs in a request.
         digest: The hash of the file, where it is known.
         threads: How many processors are used; None for all.
+        outputs: Names of the outputs that are asked for; None for all.
 
     Raises:
         ModelError: The graph cannot be compiled, or does not take photographs.
@@ -130,8 +131,10 @@ class Session(InferenceSession):
         batch: int = BATCH,
         digest: str | None = None,
         threads: int | None = None,
+        outputs: Collection[str] | None = None,
     ):
         super().__init__()
+        self.outputs = outputs
         self.model = model if isinstance(model, bytes) else Path(os.path.abspath(model))
         self.batch = batch
         self.precision = precision or fastest_precision()
@@ -147,8 +150,8 @@ class Session(InferenceSession):
         core = openvino.Core()
         try:
             if isinstance(self.model, bytes):
-                return compile_graph(core, self.model, self.batch, self.options)
-            return recall_graph(core, self.model, self.batch, self.options, self.digest)
+                return compile_graph(core, self.model, self.batch, self.options, self.outputs)
+            return recall_graph(core, self.model, self.batch, self.options, self.digest, self.outputs)
         except RuntimeError as error:
             raise explain_failure(self.model, str(error)) from error
 
@@ -192,6 +195,7 @@ class ProviderSession(InferenceSession):
         model: The file of the graph.
         device: A key of `PROVIDERS`.
         batch: Photographs in a request.
+        outputs: Names of the outputs that are asked for; None for all.
 
     Raises:
         ModelError: ONNX Runtime or the device is not there.
@@ -199,7 +203,14 @@ class ProviderSession(InferenceSession):
 
     precision = "f32"
 
-    def __init__(self, model: str | Path, device: str, *, batch: int = BATCH):
+    def __init__(
+        self,
+        model: str | Path,
+        device: str,
+        *,
+        batch: int = BATCH,
+        outputs: Collection[str] | None = None,
+    ):
         super().__init__()
         try:
             import onnxruntime
@@ -218,7 +229,8 @@ class ProviderSession(InferenceSession):
         self.model = Path(os.path.abspath(model))
         self.device = device
         self.batch = batch
-        self.names = [output.name for output in self.graph.get_outputs()]
+        names = [output.name for output in self.graph.get_outputs()]
+        self.names = [name for name in names if outputs is None or name in outputs]
 
     def open_graph(self) -> Any:
         """The graph opened by ONNX Runtime in this process."""
@@ -245,6 +257,7 @@ def open_session(
     fp32: bool = False,
     batch: int = BATCH,
     threads: int | None = None,
+    outputs: Collection[str] | None = None,
 ) -> Session | ProviderSession:
     """Opens the graph of a RUN: on the CPU its int8 form where it has one, else the graph itself.
 
@@ -254,6 +267,7 @@ def open_session(
         fp32: Computes in fp32; else in the fastest precision that was measured to be safe for the RUN.
         batch: Photographs in a request.
         threads: How many processors are used; None for all.
+        outputs: Names of the outputs that are asked for; None for all.
 
     Raises:
         UsageError: The device is unknown.
@@ -263,20 +277,21 @@ def open_session(
         raise UsageError(f"device {device!r} is unknown; expected {', '.join(DEVICES)}")
     session: Session | ProviderSession
     if device != "cpu":
-        session = ProviderSession(bundle.graph, device, batch=batch)
+        session = ProviderSession(bundle.graph, device, batch=batch, outputs=outputs)
     else:
-        session = open_cpu_session(bundle, choose_precision(bundle, fp32=fp32), batch, threads)
+        options = {"batch": batch, "threads": threads, "outputs": outputs}
+        session = open_cpu_session(bundle, choose_precision(bundle, fp32=fp32), options)
     session.bundle = bundle
     return session
 
 
-def open_cpu_session(bundle: Bundle, precision: str, batch: int, threads: int | None) -> Session:
-    """The graph of a RUN on the CPU, in one of its precisions."""
+def open_cpu_session(bundle: Bundle, precision: str, options: dict[str, Any]) -> Session:
+    """The graph of a RUN on the CPU, in one of its precisions; `options` are those of `Session`."""
     files = bundle.card["files"]
     if precision != "int8":
-        return Session(bundle.graph, precision=precision, batch=batch, digest=files[GRAPH], threads=threads)
+        return Session(bundle.graph, precision=precision, digest=files[GRAPH], **options)
     digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
-    session = Session(bundle.folder / INT8_GRAPH, batch=batch, digest=digest, threads=threads)
+    session = Session(bundle.folder / INT8_GRAPH, digest=digest, **options)
     session.precision = "int8"
     return session
 

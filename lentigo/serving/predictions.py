@@ -16,13 +16,13 @@ from uuid import uuid4
 from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ImageError
 from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficients
-from lentigo.images.photographs import DecodedImage, check_upload, develop_image, view_content
+from lentigo.images.photographs import DecodedImage, check_upload, develop_image
 from lentigo.images.problems import Problem
-from lentigo.inference.lesions.segmentation import VIEW, Segmentation, draw_lesion
+from lentigo.inference.lesions.outlines import trace_outline
+from lentigo.inference.lesions.segmentation import Segmentation, segment_result
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult
 from lentigo.serving.http.uploads import Details
-from lentigo.serving.outlines import trace_outline
 from lentigo.serving.settings import Settings
 from lentigo.serving.store.records import Lesion, Record, Review
 
@@ -55,6 +55,7 @@ class RequestContext:
         created: when it came in.
         details: what was said of the photographs.
         fingerprint: a hash of all that was asked, of `hash_request`.
+        is_named: whether the client has named it, so that it may have come before.
     """
 
     who: str
@@ -62,6 +63,7 @@ class RequestContext:
     created: datetime
     details: Details
     fingerprint: str = ""
+    is_named: bool = True
 
 
 def hash_request(contents: Iterable[bytes], details: Details) -> str:
@@ -155,6 +157,23 @@ def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload 
     return Upload(content, position, pixels > HEAVY_PIXELS)
 
 
+def read_light(content: bytes, position: int, settings: Settings) -> DecodedImage | Upload | Problem:
+    """Reads the head of a file as `inspect_upload` does, and decodes it at once unless that is heavy.
+
+    Args:
+        content: the bytes of the file.
+        position: its place among the files of the request, from 0.
+        settings: with the limits of pixels.
+
+    Returns:
+        The image; a heavy upload, not decoded; or the problem where the image cannot be taken.
+    """
+    upload = inspect_upload(content, position, settings)
+    if isinstance(upload, Problem) or upload.is_heavy:
+        return upload
+    return read_upload(upload)
+
+
 def read_upload(upload: Upload) -> DecodedImage | Problem:
     """Decodes a file.
 
@@ -185,28 +204,23 @@ def describe_failure(name: str, error: ImageError) -> Problem:
 
 
 def make_record(
-    answer: InferenceResult, image: DecodedImage, content: bytes, pool: InferencePool, context: RequestContext
+    answer: InferenceResult, image: DecodedImage, pool: InferencePool, context: RequestContext
 ) -> Record:
     """Makes the record of one prediction.
 
     Args:
         answer: what the network gave.
         image: the image that it saw.
-        content: the bytes of the file, decoded again at the size at which lesions are measured.
         pool: the model.
         context: the request.
 
     Returns:
         The record, not yet in the store.
-
-    Raises:
-        ImageError: the file cannot be decoded at that size.
     """
-    pixels, size = view_content(content, image.image, VIEW)
     segmentation: Segmentation | None = None
     if pool.outlines:
         scale = context.details.mm_per_pixel
-        segmentation = draw_lesion(answer, pixels, size, pool.name, mm_per_pixel=scale)
+        segmentation = segment_result(answer, pool.name, scale)
     outline = None
     measures = None
     if segmentation is not None:
@@ -223,8 +237,8 @@ def make_record(
         request=context.request,
         position=int(image.image),
         sha256=image.digest,
-        width=size[0],
-        height=size[1],
+        width=answer.size[0],
+        height=answer.size[1],
         model=pool.name,
         model_sha256=pool.bundle.card["files"]["model.onnx"],
         answer=describe_prediction(answer),

@@ -1,5 +1,5 @@
-"""The server: one process that listens, answers until it is told to end, and then finishes what it has
-accepted.
+"""The server: it listens, answers until it is told to end, and then finishes what it has accepted; in this
+process, or in several workers.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lentigo.serving.http.connections import choose_connection_limit, count_open
 from lentigo.serving.logs import capture_log
 from lentigo.serving.service import Service, open_service
 from lentigo.serving.settings import Settings
+from lentigo.serving.workers import WorkerGroup
 
 IDLE_SECONDS = 15  # after which a connection without a request is closed
 MAX_BACKLOG = 128  # connections that the system accepts before this process has looked at them
@@ -57,8 +58,24 @@ def serve(
         port=port,
         **limits,
     )
-    listener = listen(settings)
-    with listener, capture_log() as stream:
+    with listen(settings) as listener:
+        if settings.workers == 1:
+            serve_here(settings, listener, on_ready)
+        else:
+            WorkerGroup(serve_here, settings, listener).run(on_ready)
+
+
+def serve_here(
+    settings: Settings, listener: socket.socket, on_ready: Callable[[dict[str, Any]], None]
+) -> None:
+    """Serves in this process until it is told to end.
+
+    Args:
+        settings: which model and store, and the limits.
+        listener: a socket of `listen`.
+        on_ready: as for `serve`.
+    """
+    with capture_log() as stream:
         service = open_service(settings)
         require_key(service)
         facts = describe_service(service, listener)

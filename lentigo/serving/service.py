@@ -16,19 +16,20 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.errors import ImageError, StoreError, UsageError
+from lentigo.errors import StoreError, UsageError
 from lentigo.images.photographs import SIDE, DecodedImage
 from lentigo.images.problems import Problem
 from lentigo.serving.batching import Batcher
 from lentigo.serving.fair_pool import FairPool
+from lentigo.serving.group_commit import GroupCommit
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.metrics import Metrics
 from lentigo.serving.predictions import (
     InferencePool,
     RequestContext,
-    describe_failure,
-    inspect_upload,
+    Upload,
     make_record,
+    read_light,
     read_upload,
 )
 from lentigo.serving.settings import Settings
@@ -89,12 +90,14 @@ class Service:
             wait_ms=self.settings.wait_ms,
             observe_size=self.metrics.batches.observe,
         )
+        self.writer = GroupCommit(lambda records: self.call(self.store.add, records, "predict"))
 
     async def stop(self) -> None:
         """Ends; the server has waited for the requests that were accepted."""
         await self.batcher.close()
         self.decode_pool.shutdown()
         self.record_pool.shutdown()
+        await self.writer.close()
         self.store_threads.shutdown()
         self.store.close()
 
@@ -168,9 +171,10 @@ class Service:
             ProblemError: the name of the request was used for another one.
             StoreError: nothing could be recorded.
         """
-        stored = await self.call(self.store.find_request, context.who, context.request)
-        if stored:
-            return await self.replay(contents, context, stored)
+        if context.is_named:
+            stored = await self.call(self.store.find_request, context.who, context.request)
+            if stored:
+                return await self.replay(contents, context, stored)
         lesion = context.details.lesion
         if lesion and await self.call(self.store.get_lesion, lesion) is None:
             raise UsageError("lesion: there is no lesion with that id; expected one of GET /v1/lesions")
@@ -186,22 +190,21 @@ class Service:
     async def predict_one(self, content: bytes, position: int, context: RequestContext) -> Record | Problem:
         """The record of one photograph, not yet stored, or its problem."""
         owner = id(context)
-        upload = await self.decode_pool.run(owner, inspect_upload, content, position, self.settings)
-        if isinstance(upload, Problem):
-            return upload
-        image = await self.decode_pool.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
+        image = await self.decode(content, position, owner)
         if isinstance(image, Problem):
             return image
         answer = await self.batcher.predict(image, owner)
-        try:
-            record = await self.record_pool.run(
-                owner, make_record, answer, image, content, self.pool, context, is_heavy=upload.is_heavy
-            )
-        except ImageError as error:
-            return describe_failure(image.image, error)
+        record = await self.record_pool.run(owner, make_record, answer, image, self.pool, context)
         if answer.prediction is not None:
             self.metrics.count_prediction(answer.prediction)
         return record
+
+    async def decode(self, content: bytes, position: int, owner: int) -> DecodedImage | Problem:
+        """A photograph as the network sees it, or why it cannot be read; a heavy one when it is its turn."""
+        read = await self.decode_pool.run(owner, read_light, content, position, self.settings)
+        if isinstance(read, Upload):
+            read = await self.decode_pool.run(owner, read_upload, read, is_heavy=True)
+        return read
 
     async def save(
         self,
@@ -218,7 +221,7 @@ class Service:
             if self.image_folder is not None:
                 await self.keep_images(self.image_folder, contents, context, records)
                 records = tuple(replace(record, kept=True) for record in records)
-            stored = await self.call(self.store.add, records, "predict")
+            stored = await self.writer.add(records)
         if {record.id for record in stored} != {record.id for record in records}:
             return await self.replay(contents, context, stored)
         return Outcome(tuple(stored), problems, is_new=True)
@@ -280,11 +283,7 @@ class Service:
 
     async def find_problem(self, content: bytes, position: int, context: RequestContext) -> Problem | None:
         """Why a photograph cannot be read; None where it can."""
-        owner = id(context)
-        upload = await self.decode_pool.run(owner, inspect_upload, content, position, self.settings)
-        if isinstance(upload, Problem):
-            return upload
-        image = await self.decode_pool.run(owner, read_upload, upload, is_heavy=upload.is_heavy)
+        image = await self.decode(content, position, id(context))
         return image if isinstance(image, Problem) else None
 
     async def find_obstacle(self) -> str:
@@ -319,7 +318,7 @@ def open_service(settings: Settings) -> Service:
     blank = DecodedImage("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))
     with ThreadPoolExecutor(1) as thread:
         store = thread.submit(open_store, settings.database)
-        pool = InferencePool(settings.model)
+        pool = InferencePool(settings.model, threads=settings.threads)
         pool.predict([blank])  # the first prediction takes longer
         service = Service(settings, pool, store.result())
     if service.image_folder is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,6 +25,7 @@ POSITIVE = (  # the settings that must be more than 0
     "burst",
     "max_batch",
     "stop_seconds",
+    "workers",
 )
 
 
@@ -54,6 +56,8 @@ class Settings:
         wait_ms: milliseconds that the first photograph waits for others where no batch is computed;
             `bench/service.py` compares them.
         stop_seconds: seconds that accepted requests have at the end.
+        workers: processes that answer, each with a model of its own. The limits above are those of all of
+            them together.
     """
 
     model: str | Path = "bundled"
@@ -77,6 +81,7 @@ class Settings:
     max_batch: int = 16
     wait_ms: float = 1.0
     stop_seconds: float = 30.0
+    workers: int = 1
 
     def __post_init__(self) -> None:
         for name in POSITIVE:
@@ -92,6 +97,13 @@ class Settings:
                 f"max_waiting {self.max_waiting}: expected at least the photographs of one request, "
                 f"{self.max_images}"
             )
+
+    @property
+    def threads(self) -> int | None:
+        """How many processors a worker's network uses; None for all."""
+        if self.workers == 1:
+            return None
+        return max(1, (os.cpu_count() or 1) // self.workers)
 
     @property
     def is_local(self) -> bool:

@@ -24,7 +24,7 @@ from lentigo.inference.results import InferenceResult, Prediction
 def answer_with(heatmap, image="mole.jpg"):
     said = Prediction(image, "benign", 0.25, 0.5, None, "toy@0", 0.1)
     return InferenceResult(
-        image, said, np.zeros((224, 224, 3), np.uint8), -1.1, np.asarray(heatmap, np.float32)
+        image, said, np.zeros((224, 224, 3), np.uint8), (224, 224), -1.1, np.asarray(heatmap, np.float32)
     )
 
 

@@ -204,12 +204,23 @@ def test_a_bad_photograph_is_a_problem_in_its_place(toy_run, image, bad):
     assert len(answers.segmentations) == 2 and [problem.image for problem in answers.problems] == [str(bad)]
 
 
-def test_a_photograph_that_goes_after_its_pass_is_a_problem(toy_run, image):
+def segment_after_its_pass(toy_run, image, files):
+    """What `segment_images` yields for a photograph that is deleted after its pass."""
     predictor = Predictor(toy_run())
     answers = predictor.infer([image])
     predictor.infer = lambda paths: (image.unlink() or answer for answer in answers)
-    (problem,) = lentigo.inference.lesions.segmentation.segment_images(predictor, [image], {})
+    (found,) = lentigo.inference.lesions.segmentation.segment_images(predictor, [image], files)
+    return found
+
+
+def test_a_photograph_that_goes_after_its_pass_cannot_be_drawn_upon(toy_run, image, tmp_path):
+    files = {str(image): (tmp_path / "mask.png", tmp_path / "outline.jpg")}
+    problem = segment_after_its_pass(toy_run, image, files)
     assert isinstance(problem, Problem) and "No such file" in problem.error
+
+
+def test_a_photograph_that_is_not_drawn_upon_is_read_once(toy_run, image):
+    assert segment_after_its_pass(toy_run, image, {}).measures.diameter_px == pytest.approx(300, abs=5)
 
 
 def test_a_folder_that_cannot_be_written_is_named(toy_run, image, tmp_path):

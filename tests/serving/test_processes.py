@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import httpx
 import pytest
@@ -252,6 +253,36 @@ def test_a_second_process_at_the_same_store_answers_the_same_request(database):
     with Process(database) as one, Process(database) as other:
         first, again = one.send(draw_image(1), key="same"), other.send(draw_image(1), key="same")
     assert (first.status_code, again.status_code) == (201, 200) and first.json() == again.json()
+
+
+def list_workers(process):
+    """The process ids of the workers of `lentigo serve`."""
+    task = Path(f"/proc/{process.process.pid}/task/{process.process.pid}/children")
+    children = [int(word) for word in task.read_text().split()]
+    return [pid for pid in children if b"spawn_main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+
+
+@pytest.mark.check
+def test_workers_answer_at_one_address_and_one_that_dies_is_replaced(database):
+    with Process(database, "--workers", "2") as process:
+        first, second = list_workers(process)
+        with ThreadPoolExecutor(4) as pool:
+            answers = list(pool.map(process.send, map(draw_image, range(8))))
+        os.kill(first, signal.SIGKILL)
+        while first in (workers := list_workers(process)) or len(workers) < 2:
+            time.sleep(0.05)
+        answers.append(process.send(draw_image(8)))
+        assert [answer.status_code for answer in answers] == [201] * 9
+        workers = list_workers(process)
+        assert process.end(signal.SIGTERM) == 0 and second in workers
+        assert not any(Path(f"/proc/{pid}").exists() for pid in workers)
+    with open_store(database) as store:
+        assert len(store.list(Query()).records) == 9
+
+
+def test_a_worker_that_cannot_start_says_why(database, tmp_path):
+    with pytest.raises(AssertionError, match="expected"):
+        Process(database, "--workers", "2", "--model", str(tmp_path / "none"))
 
 
 @pytest.mark.parametrize("moments", [2, pytest.param(MOMENTS, marks=pytest.mark.check)])

@@ -33,6 +33,13 @@ def serve(
         float, Option("--wait-ms", help="How long a photograph waits for others to be answered with.")
     ] = 1.0,
     rate: Annotated[float, Option("--rate", help="Requests a second of one key, on average.")] = 50.0,
+    workers: Annotated[
+        int,
+        Option(
+            "--workers",
+            help="Processes that answer, each with a model of its own (about 0.4 GB): one a processor at most.",
+        ),
+    ] = 1,
     as_json: Json = False,
 ) -> None:
     """Serves the classifier over HTTP, with a page for people; the log is a JSON line a request on stderr."""
@@ -57,5 +64,6 @@ def serve(
         max_waiting=queue,
         wait_ms=wait_ms,
         rate=rate,
+        workers=workers,
         on_ready=announce,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+import cv2
 import numpy as np
-from PIL import Image
 
 from lentigo.inference.lesions.regions import Regions, fill_holes, find_regions
 
@@ -34,16 +34,21 @@ def clean_mask(mask: np.ndarray, *, smallest: float = MIN_REGION_SHARE, share: f
     `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border
     does not move.
     """
-    regions = find_regions(mask >= HALF)
+    is_lesion = mask >= HALF
+    regions = find_regions(is_lesion)
     chosen = choose_regions(regions, mask, smallest=smallest, share=share)
     kept = regions.paint(chosen)
-    cleaned = np.where((mask >= HALF) & ~kept, 0, mask)
-    return np.where(fill_holes(kept) & ~kept, 1, cleaned).astype(np.float32)
+    cleaned = mask.astype(np.float32)
+    cleaned[is_lesion & ~kept] = 0
+    cleaned[fill_holes(kept) & ~kept] = 1
+    return cleaned
 
 
 def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:
     """Which regions are the lesion, bool (count,)."""
     large = regions.areas > smallest * mask.size
+    if large.sum() < 2:  # nothing to weigh
+        return large
     weight = np.where(large, regions.sum_up(mask * weigh_places(*mask.shape)), 0)
     return large & (weight >= share * weight.max(initial=0))
 
@@ -58,13 +63,13 @@ def weigh_places(height: int, width: int) -> np.ndarray:
 
 
 def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
-    """P(lesion), float (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255
+    """P(lesion), float32 (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255
     where the lesion is.
     """
-    grey = Image.fromarray(np.uint8(np.round(np.clip(mask, 0, 1) * 255)))
-    enlarged = grey.resize((width, height), Image.Resampling.BILINEAR)
-    cut_at_half = [0] * 128 + [255] * 128  # what each of the 256 values of grey becomes
-    return np.asarray(enlarged.point(cut_at_half))
+    is_smaller = width < mask.shape[1] or height < mask.shape[0]
+    interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
+    resized = cv2.resize(np.asarray(mask, np.float32), (width, height), interpolation=interpolation)
+    return np.where(resized >= HALF, np.uint8(255), np.uint8(0))
 
 
 def find_box(mask: np.ndarray) -> Box | None:

@@ -8,6 +8,7 @@ that somebody measured.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -30,7 +31,7 @@ COLOURS = {
     "black": (25, 20, 20),
 }
 MIN_COLOUR_SHARE = 0.05  # of the lesion has a colour that counts
-COLOUR_PIXELS = 5_000  # at most, about, that tell the colours
+COLOUR_PIXELS = 2_500  # at most, about, that tell the colours
 MIN_SHAPE_PIXELS = 100  # a smaller mask has no shape to speak of
 
 
@@ -60,15 +61,18 @@ class Measures:
 
 def measure_lesion(
     mask: np.ndarray,
-    pixels: np.ndarray,
+    colours: np.ndarray,
     *,
     size: tuple[int, int] | None = None,
     mm_per_pixel: float | None = None,
 ) -> Measures:
-    """Measures a mask, bool (height, width), that is not empty, on its photograph, uint8 (height, width, 3).
+    """Measures a lesion.
 
-    `size` is the (width, height) of the original where both were reduced, and lengths are given in its
-    pixels.
+    Args:
+        mask: Of the lesion, bool (height, width), not empty.
+        colours: Pixels of the lesion in any order and at any size of the photograph, uint8 (n, 3) RGB.
+        size: (width, height) of the original where the mask was reduced: lengths are given in its pixels.
+        mm_per_pixel: The scale of the original, where it is known.
     """
     height, width = mask.shape
     zoom = 1.0 if size is None else (size[0] * size[1] / (width * height)) ** 0.5
@@ -79,13 +83,12 @@ def measure_lesion(
     columns = np.flatnonzero(mask.any(axis=0))
     around = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
     mask = np.ascontiguousarray(mask[around])
-    pixels = pixels[around]
-    area = measure_area(mask) * zoom**2
+    pixels = measure_area(mask)
+    area = pixels * zoom**2
     diameter = measure_diameter(mask) * zoom
-    has_shape = measure_area(mask) >= MIN_SHAPE_PIXELS
+    has_shape = pixels >= MIN_SHAPE_PIXELS
     axes = measure_asymmetry(mask) if has_shape else None
-    coloured = pixels[mask]
-    lab = convert_lab(coloured[:: 1 + len(coloured) // COLOUR_PIXELS])
+    lab = convert_lab(colours[:: 1 + len(colours) // COLOUR_PIXELS])
     return Measures(
         area_px=area,
         area_share=area_share,
@@ -110,12 +113,18 @@ def name_colours(lab: np.ndarray) -> tuple[str, ...]:
     >>> name_colours(convert_lab(np.uint8([[90, 60, 45]] * 9 + [[20, 20, 20]])))
     ('dark brown', 'black')
     """
-    colours = convert_lab(np.array(list(COLOURS.values()), np.uint8))
+    colours = convert_named_colours()
     # Squared distances (n, k), less the pixel's own square, which is the same for all colours
     distances = (colours**2).sum(axis=1) - 2 * np.einsum("nd,kd->nk", lab, colours)
     nearest = distances.argmin(axis=1)
     shares = np.bincount(nearest, minlength=len(colours)) / len(lab)
     return tuple(name for name, share in zip(COLOURS, shares, strict=True) if share >= MIN_COLOUR_SHARE)
+
+
+@cache
+def convert_named_colours() -> np.ndarray:
+    """`COLOURS` in CIELAB, float (6, 3)."""
+    return convert_lab(np.array(list(COLOURS.values()), np.uint8))
 
 
 def measure_spread(lab: np.ndarray) -> float:

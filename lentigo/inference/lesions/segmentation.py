@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,14 @@ from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, save_image
-from lentigo.inference.lesions.mask_cleaning import Box, clean_mask, enlarge_mask, find_box
+from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion
 from lentigo.inference.output_names import name_files
 from lentigo.inference.prediction import Predictor, collect_images
 from lentigo.inference.results import InferenceResult, Prediction
 
-VIEW = 1_000_000  # pixels at most of the photograph that is measured and drawn upon
+VIEW = 1_000_000  # pixels at most of the photograph that is drawn upon
+MEASURED_SIDE = 512  # pixels at most of the longer side of the mask that is measured
 ENDINGS = ("_mask.png", "_outline.jpg")  # of the names of files
 # Millimetres of a pixel: of all photographs, or by photograph as `read_scales` has them
 Scales = float | Mapping[str, float] | None
@@ -176,7 +177,7 @@ def segment_images(
 def outline_lesion(
     result: InferenceResult, model: str, files: tuple[Path, ...], mm_per_pixel: float | None
 ) -> Segmentation:
-    """Measures the lesion of a photograph on the file itself.
+    """Measures the lesion of a photograph, and draws it where files are asked for.
 
     Args:
         result: What the network says of the photograph.
@@ -185,45 +186,42 @@ def outline_lesion(
         mm_per_pixel: The scale of the photograph, where it is known.
 
     Raises:
-        ImageError: The photograph is gone.
+        ImageError: The photograph is to be drawn upon, and is gone.
     """
-    pixels, size = view_image(result.image, VIEW)
-    return draw_lesion(result, pixels, size, model, files, mm_per_pixel)
+    segmentation = segment_result(result, model, mm_per_pixel)
+    if not files:
+        return segmentation
+    pixels, _ = view_image(result.image, VIEW)
+    lesion = segmentation.draw_mask(pixels.shape[1], pixels.shape[0]) > 0
+    mask_file, outline_file = files
+    save_image(Image.fromarray(segmentation.draw_mask()), mask_file)
+    save_image(draw_outline(pixels, lesion), outline_file, quality=92)
+    return replace(segmentation, mask=mask_file, overlay=outline_file)
 
 
-def draw_lesion(
-    result: InferenceResult,
-    pixels: np.ndarray,
-    size: tuple[int, int],
-    model: str,
-    files: tuple[Path, ...] = (),
-    mm_per_pixel: float | None = None,
-) -> Segmentation:
-    """Measures the lesion of a photograph in memory.
+def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | None = None) -> Segmentation:
+    """Measures the lesion of a photograph by what one pass of the network gave.
+
+    The file is not read again: the mask is no finer than what the network saw, so its shape is measured on at
+    most `MEASURED_SIDE` pixels a side, and colours are those of the pixels that the network saw.
 
     Args:
         result: What the network says of the photograph.
-        pixels: The photograph, perhaps reduced, uint8 (height, width, 3), as `view_image` gives it.
-        size: Its own (width, height).
         model: The name of the RUN.
-        files: Where mask and outline go; none for neither.
         mm_per_pixel: The scale of the photograph, where it is known.
     """
-    width, height = size
+    width, height = result.size
     probability = clean_mask(result.get_mask())
-    lesion = enlarge_mask(probability, pixels.shape[1], pixels.shape[0]) > 0
-    box = scale_box(find_box(lesion), pixels.shape, width, height)
+    shrink = min(1.0, MEASURED_SIDE / max(width, height))
+    columns = max(1, round(width * shrink))
+    rows = max(1, round(height * shrink))
+    lesion = enlarge_mask(probability, columns, rows) > 0
+    box = scale_box(find_box(lesion), lesion.shape, width, height)
     measures = None
     if box is not None:
-        measures = measure_lesion(lesion, pixels, size=size, mm_per_pixel=mm_per_pixel)
-    segmentation = Segmentation(
-        result.image, width, height, probability, box, measures, result.prediction, model, *files
-    )
-    if files:
-        mask_file, outline_file = files
-        save_image(Image.fromarray(segmentation.draw_mask()), mask_file)
-        save_image(draw_outline(pixels, lesion), outline_file, quality=92)
-    return segmentation
+        colours = result.pixels[probability >= HALF]
+        measures = measure_lesion(lesion, colours, size=result.size, mm_per_pixel=mm_per_pixel)
+    return Segmentation(result.image, width, height, probability, box, measures, result.prediction, model)
 
 
 def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:

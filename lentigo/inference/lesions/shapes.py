@@ -4,53 +4,43 @@ single pixel is 1 x 1.
 
 from __future__ import annotations
 
+from functools import cache
+
+import cv2
 import numpy as np
 
-from lentigo.inference.lesions.regions import find_runs
+BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16  # binomial, sigma 1 pixel
+HALF = 0.5  # of a blurred mask: its border
+PIXEL_CORNERS = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
+MARGIN = 3  # pixels around a mask that is blurred
+RINGS = 48  # around the centroid, on which a shape is folded
+DIRECTIONS = 240  # on each ring; folds are tried at every half of a step
 
-ANGLES = 36  # pairs of axes that are tried, over 90 degrees
-MAX_FOLDED_PIXELS = 4_000  # pixels at most that are folded: a larger shape is thinned out
+# Marching squares: corners of a cell clockwise from the left upper one, (x, y)
+CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)
+ALL_ABOVE = 15  # all four bits of a case
+
+
+def list_crossed_sides() -> np.ndarray:
+    """For each of the 16 cases the sides that the line crosses, -1 where there are no more, int (16, 4)."""
+    table = np.full((16, 4), -1)
+    for case in range(16):
+        is_above = [bool(case >> corner & 1) for corner in range(4)]
+        crossed = [side for side in range(4) if is_above[side] != is_above[(side + 1) % 4]]
+        table[case, : len(crossed)] = crossed
+    return table
+
+
+CROSSED_SIDES = list_crossed_sides()
 
 
 def find_hull(mask: np.ndarray) -> np.ndarray:
-    """Corners (x, y) of the convex hull of a mask, bool (height, width), in order; int (n, 2). Andrew's
-    monotone chain (1979).
-    """
-    row, start, stop = find_runs(mask)
-    # The first and the last run of each row
-    first = np.unique(row, return_index=True)[1]
-    last = len(row) - 1 - np.unique(row[::-1], return_index=True)[1]
-    left = start[first]
-    right = stop[last]
-    y = row[first]
-    # A row's corners: its upper and lower edge, on the left and on the right
-    corners = np.concatenate(
-        [
-            np.stack([left, y], axis=1),
-            np.stack([left, y + 1], axis=1),
-            np.stack([right, y], axis=1),
-            np.stack([right, y + 1], axis=1),
-        ]
-    )
-    points = np.unique(corners, axis=0).tolist()
-    lower = find_chain(points)
-    upper = find_chain(points[::-1])
-    return np.array(lower[:-1] + upper[:-1])
-
-
-def find_chain(points: list[list[int]]) -> list[list[int]]:
-    """The lower half of the hull of points that are sorted."""
-    chain: list[list[int]] = []
-    for x, y in points:
-        while len(chain) > 1 and not turns_left(chain[-2], chain[-1], [x, y]):
-            chain.pop()
-        chain.append([x, y])
-    return chain
-
-
-def turns_left(a: list[int], b: list[int], c: list[int]) -> bool:
-    """Whether the way from a by b to c turns to the left at b (to the right where y points down)."""
-    return (b[0] - a[0]) * (c[1] - a[1]) > (b[1] - a[1]) * (c[0] - a[0])
+    """Corners (x, y) of the convex hull of a mask, bool (height, width), in order; int (n, 2)."""
+    contours, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    pixels = cv2.convexHull(np.concatenate(contours))[:, 0]  # (n, 1, 2) -> (n, 2)
+    # The four corners of each pixel
+    corners = np.concatenate([pixels + corner for corner in PIXEL_CORNERS])
+    return cv2.convexHull(corners.astype(np.int32))[:, 0]
 
 
 def measure_diameter(mask: np.ndarray) -> float:
@@ -61,7 +51,8 @@ def measure_diameter(mask: np.ndarray) -> float:
     5.0
     """
     hull = find_hull(mask).astype(np.float64)
-    return float(max(np.hypot(*(hull - corner).T).max() for corner in hull))
+    across, down = (hull[:, None] - hull).transpose(2, 0, 1)  # (n, n) each
+    return float(np.sqrt((across**2 + down**2).max()))
 
 
 def measure_area(mask: np.ndarray) -> int:
@@ -77,33 +68,55 @@ def measure_perimeter(mask: np.ndarray) -> float:
     are no longer counted as such: that of a disc or a slanted square of 30 pixels is right to 1 %; corners
     are rounded off by about a pixel.
     """
-    level = np.pad(mask.astype(np.float32), 3)
-    for _ in range(2):
-        level[1:-1] = (level[:-2] + 2 * level[1:-1] + level[2:]) / 4
-        level[:, 1:-1] = (level[:, :-2] + 2 * level[:, 1:-1] + level[:, 2:]) / 4
-    return trace_length(level - 0.5)
+    return trace_length(blur_mask(mask) - HALF)
+
+
+def blur_mask(mask: np.ndarray) -> np.ndarray:
+    """A mask, bool (height, width), with a margin all around and blurred a little; float32."""
+    wide = cv2.copyMakeBorder(
+        mask.astype(np.float32), MARGIN, MARGIN, MARGIN, MARGIN, cv2.BORDER_CONSTANT, value=0
+    )
+    return cv2.sepFilter2D(wide, cv2.CV_32F, BLUR, BLUR)
 
 
 def trace_length(level: np.ndarray) -> float:
     """The length of the line along which a field, float (height, width), is zero."""
-    above = level > 0
-    count = above[:-1, :-1].astype(np.int8) + above[:-1, 1:] + above[1:, 1:] + above[1:, :-1]
-    y, x = np.nonzero((count > 0) & (count < 4))
-    corners = np.stack(
-        [level[y, x], level[y, x + 1], level[y + 1, x + 1], level[y + 1, x]]
-    )  # (4, n), clockwise
-    after = np.roll(corners, -1, axis=0)
-    crossed = (corners > 0) != (after > 0)  # of the top, right, bottom and left side of each cell
-    share = np.divide(corners, corners - after, out=np.zeros_like(corners), where=crossed)
-    zero, one = np.zeros_like(share[0]), np.ones_like(share[0])
-    points = np.stack(
-        [[share[0], one, 1 - share[2], zero], [zero, share[1], one, 1 - share[3]]]
-    )  # (2, 4, n): x and y on each side
-    points = np.take_along_axis(
-        points, np.argsort(~crossed, axis=0, kind="stable")[None], axis=1
-    )  # crossed sides first
-    first, second = (np.hypot(*(points[:, n] - points[:, n + 1])) for n in (0, 2))
-    return float(first.sum() + second[crossed.all(axis=0)].sum())
+    width = level.shape[1]
+    above = (level > 0).astype(np.uint8)
+    # Which corners of each cell are above, clockwise from the left upper one, as bits
+    cases = above[:-1, :-1] | above[:-1, 1:] << 1 | above[1:, 1:] << 2 | above[1:, :-1] << 3
+    cell = np.flatnonzero((cases > 0) & (cases < ALL_ABOVE))
+    case = cases.ravel()[cell]
+    place = cell + cell // (width - 1)  # of the left upper corner: a row has one corner more than cells
+    values = level.ravel()
+    corners = values[place], values[place + 1], values[place + width + 1], values[place + width]
+    length = np.float64(0)
+    for first, second in ((0, 1), (2, 3)):
+        is_crossed = CROSSED_SIDES[case, second] >= 0  # only a saddle has four crossings
+        start = cross_sides(corners, CROSSED_SIDES[case, first], is_crossed)
+        end = cross_sides(corners, CROSSED_SIDES[case, second], is_crossed)
+        length += np.hypot(start[0] - end[0], start[1] - end[1]).sum(dtype=np.float64)
+    return float(length)
+
+
+def cross_sides(
+    corners: tuple[np.ndarray, ...], sides: np.ndarray, chosen: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the line crosses one side of each of the chosen cells: x and y in the cell, float (n,) each.
+
+    Args:
+        corners: Four values of each cell, clockwise from the left upper corner, (m,) each.
+        sides: 0 to 3 for the top, right, bottom and left side, int (m,).
+        chosen: Cells, bool (m,).
+    """
+    side = sides[chosen]
+    values = np.stack(corners, axis=1)[chosen]  # (n, 4)
+    rows = np.arange(len(side))
+    start = values[rows, side]
+    share = start / (start - values[rows, (side + 1) % 4])  # of the way along the side, clockwise
+    x_start, y_start = CORNERS[side].T
+    x_end, y_end = CORNERS[(side + 1) % 4].T
+    return x_start + share * (x_end - x_start), y_start + share * (y_end - y_start)
 
 
 def measure_irregularity(mask: np.ndarray) -> float:
@@ -121,52 +134,49 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
     and stand where the two shares are smallest together, as the ABCD rule has it (Nachbar 1994, J Am Acad
     Dermatol 30:551); in long lesions these are the principal axes (Stoecker 1992, Comput Med Imaging Graph
     16:191), which round ones do not have.
+
+    The mask is read on rings around its centroid. A fold over an axis at an angle f moves what lies in the
+    direction d to 2 f - d, so how much falls on the mask is, for all folds at once, the circular convolution
+    of each ring with itself, by the theorem of convolution.
     """
-    mask = thin_out(mask)
-    y, x = np.nonzero(mask)
-    centre = np.array([x.mean(), y.mean()])
-    points = np.stack([x, y], axis=1) - centre
-    reach = 2 + int(np.hypot(*points.T).max())  # no mirror image falls further out
-    wide = np.pad(mask, reach)
-    angles = np.arange(ANGLES) * np.pi / 2 / ANGLES + find_axis(points)
-    pairs = [sorted(fold(wide, points.T, centre + reach, angle)) for angle in angles]
-    best = min(pairs, key=sum)
-    return best[0], best[1]
+    rings = read_rings(mask)  # (RINGS, DIRECTIONS)
+    waves = np.fft.rfft(rings, axis=1)
+    weights = np.arange(RINGS, dtype=np.float32) + 0.5  # the length of each ring
+    # Not by BLAS, whose threads wait for one another, and for each of OpenVINO's
+    held = np.fft.irfft(np.einsum("r,rk->k", weights, waves * waves), DIRECTIONS)
+    total = (weights * rings.sum(axis=1)).sum()
+    beside = np.clip(1 - held / total, 0, 1)
+    # Half a turn in the direction is a right angle between the axes
+    first, second = beside[: DIRECTIONS // 2], beside[DIRECTIONS // 2 :]
+    best = int((first + second).argmin())
+    smaller, larger = sorted((float(first[best]), float(second[best])))
+    return smaller, larger
 
 
-def thin_out(mask: np.ndarray) -> np.ndarray:
-    """The mask cut to its box, with every k-th row and column where it has more than `MAX_FOLDED_PIXELS` pixels."""
-    y, x = np.nonzero(mask.any(axis=1))[0], np.nonzero(mask.any(axis=0))[0]
-    mask = mask[y[0] : y[-1] + 1, x[0] : x[-1] + 1]
-    step = int(np.ceil(np.sqrt(measure_area(mask) / MAX_FOLDED_PIXELS)))
-    return mask[step // 2 :: step, step // 2 :: step]
-
-
-def find_axis(points: np.ndarray) -> float:
-    """The angle, radians, of the longer principal axis of points (n, 2) around their centre."""
-    (xx, xy), (_, yy) = points.T @ points
-    return float(np.arctan2(2 * xy, xx - yy) / 2)
-
-
-def fold(mask: np.ndarray, points: np.ndarray, centre: np.ndarray, angle: float) -> tuple[float, float]:
-    """The shares of a mask's points, (2, n) from its centre, whose mirror images lie outside it: those at an
-    axis at `angle`, and at right angles to it.
-
-    The second image is the first one turned by half a turn. The mask has to be wide enough to hold both.
+def read_rings(mask: np.ndarray) -> np.ndarray:
+    """A mask, bool (height, width), on rings around its centroid that reach its farthest corner; float32
+    (RINGS, DIRECTIONS), 1 where a point lies on it. The border is that of `measure_perimeter`.
     """
-    cosine, sine = np.cos(2 * angle), np.sin(2 * angle)
-    x, y = points[0] * cosine + points[1] * sine, points[0] * sine - points[1] * cosine
-    shares = (
-        np.count_nonzero(
-            mask.ravel()[index_pixels(centre[0] + sign * x, centre[1] + sign * y, mask.shape[1])]
-        )
-        / len(x)
-        for sign in (1, -1)
-    )
-    first, second = (1 - share for share in shares)
-    return first, second
+    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
+    centre = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    reach = float(np.linalg.norm(find_hull(mask) - centre - 0.5, axis=1).max())
+    x, y = (centre + MARGIN).tolist()
+    across, down = unit_rings()
+    field = blur_mask(mask)
+    if field.max() < HALF:  # a line, which the blur takes away
+        field = np.pad(mask, MARGIN).astype(np.float32)
+    # Linear between pixels; what lies beyond the margin is no lesion
+    level = cv2.remap(field, x + reach * across, y + reach * down, cv2.INTER_LINEAR)
+    return (level >= HALF).astype(np.float32)
 
 
-def index_pixels(x: np.ndarray, y: np.ndarray, width: int) -> np.ndarray:
-    """The numbers of the pixels that points are nearest to, row by row."""
-    return (np.rint(y) * width + np.rint(x)).astype(np.intp)
+@cache
+def unit_rings() -> tuple[np.ndarray, np.ndarray]:
+    """The x and y of the points of all rings, float32 (RINGS, DIRECTIONS) each, where the last one has a radius
+    of about 1.
+    """
+    radii = (np.arange(RINGS) + 0.5) / RINGS
+    angles = 2 * np.pi * np.arange(DIRECTIONS) / DIRECTIONS
+    across = np.outer(radii, np.cos(angles)).astype(np.float32)
+    down = np.outer(radii, np.sin(angles)).astype(np.float32)
+    return across, down

@@ -26,6 +26,8 @@ from lentigo.models.engine import openvino
 from lentigo.models.runtime import BATCH, InferenceSession, Session
 
 KERAS_ROW = "Keras predict, fp32"
+IN_MEMORY = "in memory, as predict"  # how the name of that row begins
+DECODER_ROW = "limit: decoding alone"
 FILES_ROW = "files, from disk to answer"
 REPEATS = 5  # of each measurement, all of them in turn, so that a busy minute hurts none alone
 MAX_IN_MEMORY = 256  # photographs
@@ -47,8 +49,8 @@ def lap(name):
 import lentigo.cli.app; lap("import lentigo.cli.app")
 import numpy, PIL.Image; lap("import numpy, pillow")
 import lentigo.models.engine; lap("import openvino")
-from lentigo.inference.prediction import Predictor; lap("import the rest"
-predictor = Predictor(sys.argv[1], count=1); lap("load the compiled graph, check the hashes meanwhile")
+from lentigo.inference.prediction import Predictor; lap("import the rest")
+predictor = Predictor(sys.argv[1], count=1, explained=False); lap("load the compiled graph, check the hashes meanwhile")
 list(predictor.predict([sys.argv[2]])); lap("read and answer")
 print(json.dumps(laps))
 """
@@ -110,6 +112,12 @@ class Benchmark:
         """
         return next((row.rate for row in self.rates if row.what.startswith(start)), None)
 
+    def list_limits(self) -> dict[str, float | None]:
+        """What whole commands are compared with: photographs a second in memory (`memory`), and of Keras
+        (`keras`); None where not measured.
+        """
+        return {"memory": self.find_rate(IN_MEMORY), "keras": self.find_rate(KERAS_ROW)}
+
     def tabulate_rates(self) -> tuple[list[str], list[list[str]]]:
         """Columns and rows, as text: the rates beside Keras', and the limits."""
         rows = [self.describe_rate(row) for row in self.rates]
@@ -121,7 +129,7 @@ class Benchmark:
     def describe_rate(self, row: Rate) -> list[str]:
         """A row of the table of rates."""
         keras = self.find_rate(KERAS_ROW)
-        in_memory = self.find_rate("in memory, as predict")
+        in_memory = self.find_rate(IN_MEMORY)
         note = ""
         if row.what == FILES_ROW and in_memory:
             note = f"{row.rate / in_memory:.0%} of the row above"
@@ -173,7 +181,7 @@ def measure_machine(
     pixels = [image.pixels for image in decoded if isinstance(image, DecodedImage)]
     if not pixels:
         raise ModelError("none of the photographs can be read; expected some to measure with")
-    with_keras = keras and can_import("keras") and (bundle.folder / CLASSIFIER).is_file()
+    with_keras = keras and can_import("keras")
     contenders = list_contenders(bundle, pixels, images, with_keras)
     seconds: dict[str, list[float]] = {what: [] for what in contenders}
     rounds = list(contenders.items()) * REPEATS
@@ -195,8 +203,13 @@ def measure_machine(
         latency_p99=latency_p99,
         cold=measure_cold_start(bundle, images[0]),
         cold_parts=measure_cold_parts(bundle, images[0]),
-        cold_keras=measure_cold_keras(bundle, images[0]) if with_keras else None,
+        cold_keras=measure_cold_keras(bundle, images[0]) if with_keras and has_network(bundle) else None,
     )
+
+
+def has_network(bundle: Bundle) -> bool:
+    """Whether a RUN has its Keras model, for further training."""
+    return (bundle.folder / CLASSIFIER).is_file()
 
 
 def measure_cold_start(bundle: Bundle, image: str | Path) -> float:
@@ -229,8 +242,9 @@ def list_contenders(
         contenders[f"in memory, {precision}"] = prepare_session(session, pixels)
     if INT8_GRAPH in bundle.card["files"]:
         contenders["in memory, int8"] = prepare_session(Session(bundle.folder / INT8_GRAPH), pixels)
-    predictor = Predictor(bundle)
-    as_served = f"in memory, as predict does ({predictor.session.precision})"
+    predictor = Predictor(bundle, explained=False)
+    as_served = f"{IN_MEMORY} does ({predictor.session.precision})"
+    contenders[DECODER_ROW] = lambda: time_each(lambda: exhaust(stream_images(images)), len(images))
     contenders[as_served] = prepare_session(predictor.session, pixels)
     contenders[FILES_ROW] = lambda: time_each(lambda: exhaust(predictor.predict(images)), len(images))
     return contenders
@@ -248,11 +262,17 @@ def prepare_session(session: InferenceSession, pixels: list[np.ndarray]) -> Call
 
 
 def prepare_keras(bundle: Bundle, pixels: np.ndarray) -> Callable[[], float]:
-    """The RUN's Keras model, warm, as a contender."""
+    """The RUN's Keras model, warm, as a contender; where it has none, the same network with random weights,
+    which is as fast.
+    """
     from lentigo.models.networks.backbones import find_backbone
-    from lentigo.models.networks.network import open_network
+    from lentigo.models.networks.network import build_network, open_network
 
-    network = open_network(bundle.folder / CLASSIFIER, find_backbone(bundle.card["backbone"]))
+    backbone = find_backbone(bundle.card["backbone"])
+    if has_network(bundle):
+        network = open_network(bundle.folder / CLASSIFIER, backbone)
+    else:
+        network = build_network(backbone, "none")
     # A RUN without a classifier has no logit
     model = network.classifier or network.feature_extractor
     model.predict(pixels[:KERAS_BATCH], verbose=0)

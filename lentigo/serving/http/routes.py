@@ -34,7 +34,7 @@ from lentigo.serving.http.parameters import (
     refuse_unknown,
 )
 from lentigo.serving.http.problems import ProblemError, describe_problem
-from lentigo.serving.http.uploads import read_details, read_form
+from lentigo.serving.http.uploads import Details, Form, read_details, read_form
 from lentigo.serving.model_facts import describe_model
 from lentigo.serving.predictions import (
     RequestContext,
@@ -50,6 +50,7 @@ from lentigo.serving.store.exports import write_table
 from lentigo.serving.store.records import Lesion, Query, Record, Review
 
 T = TypeVar("T")
+MAX_HASHED_BYTES = 250_000  # of a request that are hashed at once: about 0.2 ms
 UNREADABLE = "unreadable-photograph"  # the kind of problem of a single photograph
 router = APIRouter(prefix="/v1", dependencies=[Depends(refuse_unknown)])
 
@@ -81,7 +82,8 @@ async def create_predictions(
             request=key or str(uuid4()),
             created=read_now(service),
             details=details,
-            fingerprint=await service.decode_pool.run(form, hash_request, form.images, details),
+            fingerprint=await hash_form(form, details, service),
+            is_named=key is not None,
         )
         contents: Sequence[Any] = form.images
         with service.reserve_places(len(contents)):
@@ -242,6 +244,13 @@ def list_history(service: Service, lesion: str) -> list[Record]:
     """All records of a lesion, by when their photographs were taken."""
     records = service.store.stream(Query(lesion=lesion))
     return sorted(records, key=lambda record: (find_moment(record), record.created))
+
+
+async def hash_form(form: Form, details: Details, service: Service) -> str:
+    """The hash of a request; a large one is hashed outside of the event loop."""
+    if sum(map(len, form.images)) <= MAX_HASHED_BYTES:
+        return hash_request(form.images, details)
+    return await service.decode_pool.run(form, hash_request, form.images, details)
 
 
 async def stream_body(request: Request, count: Callable[[int], None]) -> AsyncIterator[bytes]:

@@ -1,0 +1,1 @@
+"""`lentigo bench`: the commands themselves, timed from outside."""
