@@ -92,9 +92,10 @@ def make_head_stage(
         The stage.
     """
     compile_model(head, recipe, recipe.head_learning_rate, 0.0)
+    labels = training.malignant[:, None].astype(np.float32)
 
     def load_batch(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        return training.features[rows], training.malignant[rows, None].astype(np.float32)
+        return training.features[rows], labels[rows]
 
     def validate() -> dict[str, float]:
         return score_logits(predict_logits(head, validation.features), validation.malignant)
@@ -108,6 +109,7 @@ def make_head_stage(
         decides="val_auroc",
         weights=weigh_classes(training.malignant, recipe),
         patience=recipe.patience,
+        held=(training.features, labels),
     )
 
 

@@ -52,7 +52,7 @@ def test_a_command_is_timed_with_its_processor_time():
 
 
 def test_a_command_that_fails_is_named(tmp_path):
-    with pytest.raises(ModelError, match="lentigo predict .* failed"):
+    with pytest.raises(ModelError, match=r"lentigo predict .* failed"):
         time_command(["predict", str(tmp_path / "none.jpg")])
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lentigo.training.loop.stages import compile_model
-from lentigo.training.loop.steps import FusedAdamW, make_keras_step, make_tensorflow_step
+from lentigo.training.loop.steps import FusedAdamW, make_epoch, make_keras_step, make_tensorflow_step
 from lentigo.training.recipes import find_recipe
 
 RNG = np.random.default_rng(0)
@@ -44,12 +44,39 @@ def train_toy(make_step, optimizer, recipe):
     ]
 
 
+def step_by_epochs(model):
+    """A step that is an epoch of the fused kind, of one batch or of several."""
+    epoch = make_epoch(model, INPUTS, LABELS, WEIGHTS)
+
+    def step(inputs, labels, weights):
+        start = int(np.flatnonzero((inputs[0] == INPUTS).all(axis=1))[0])
+        return tuple(epoch([np.arange(start, start + len(inputs))]) / len(inputs))
+
+    return step
+
+
 @pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fast step is TensorFlow's")
+@pytest.mark.parametrize("make_fast_step", [make_tensorflow_step, step_by_epochs])
 @pytest.mark.parametrize("changes", [{"ema": 0.0}, {"ema": 0.9, "weight_decay": 0.1, "label_smoothing": 0.1}])
-def test_the_fast_step_gives_the_weights_of_keras(changes):
+def test_the_fast_step_gives_the_weights_of_keras(changes, make_fast_step):
     recipe = find_recipe("best", **changes)
     expected_logs, expected = train_toy(make_keras_step, keras.optimizers.AdamW, recipe)
-    logs, weights = train_toy(make_tensorflow_step, FusedAdamW, recipe)
+    logs, weights = train_toy(make_fast_step, FusedAdamW, recipe)
     np.testing.assert_allclose(logs, expected_logs, atol=1e-5)
     for ours, theirs in zip(weights, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=2e-5)
+
+
+@pytest.mark.skipif(keras.backend.backend() != "tensorflow", reason="the fused epoch is TensorFlow's")
+def test_an_epoch_is_its_steps_one_after_the_other():
+    batches = [np.arange(16), np.arange(16, 32), np.arange(32, 50)]
+    models = []
+    for _ in range(2):
+        model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(1, kernel_initializer="zeros")])
+        compile_model(model, find_recipe("seed"), 0.01, 0.0)
+        models.append(model)
+    step = make_tensorflow_step(models[0])
+    expected = sum(len(rows) * np.array(step(INPUTS[rows], LABELS[rows], WEIGHTS[rows])) for rows in batches)
+    found = make_epoch(models[1], INPUTS, LABELS, WEIGHTS)(batches)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    np.testing.assert_allclose(*(model.get_weights()[0] for model in models), atol=1e-6)

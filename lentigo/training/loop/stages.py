@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.loop.devices import count_devices
 from lentigo.training.loop.sampling import Cell, draw_balanced
-from lentigo.training.loop.steps import Step, find_adamw, make_step
+from lentigo.training.loop.steps import Step, find_adamw, make_epoch, make_step
 from lentigo.training.recipes import Recipe
 
 # By stage, the field of the recipe that holds its rate; of other stages it is `learning_rate`.
@@ -28,6 +29,8 @@ RATE_FIELDS = {
 }
 Inputs = np.ndarray | list[np.ndarray]  # of a model; each array has a row for each photograph
 Batch = tuple[Inputs, np.ndarray, np.ndarray]  # inputs, labels (n, ...), weights (n,)
+# Of an epoch and the rows of its batches the sums of loss and accuracy over photographs, (2,)
+TrainEpoch = Callable[[int, list[np.ndarray]], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,8 @@ class Stage:
         watched: Whether progress shows each step.
         views: An epoch; 0: as many as there are training photographs.
         cells: To draw the photographs from; None: each once an epoch.
+        held: Inputs (n, d) and labels (n, 1) of all photographs, where `load_batch` gives nothing but rows
+            of them: then an epoch may be one compiled function.
     """
 
     name: str
@@ -60,6 +65,7 @@ class Stage:
     watched: bool = False
     views: int = 0
     cells: list[Cell] | None = field(default=None, repr=False)
+    held: tuple[np.ndarray, np.ndarray] | None = field(default=None, repr=False)
 
 
 def compile_model(
@@ -177,13 +183,16 @@ def run_stage(
     weights.
     """
     epochs = range(progression.epoch, stage.epochs)
-    step = make_step(stage.model)
+    train = choose_training(stage, recipe, progress)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
         if is_out_of_patience(progression, stage.patience):
             break
         started = time.perf_counter()
         row = {"stage": stage.name, "epoch": epoch + 1}
-        row |= train_epoch(stage, step, recipe, epoch, progress)
+        orders = order_rows(len(stage.weights), recipe, stage.name, epoch, stage.cells, stage.views)
+        mean_loss, mean_accuracy = train(epoch, orders) / sum(map(len, orders))
+        require_finite(mean_loss, stage, recipe, epoch)
+        row |= {"loss": float(mean_loss), "accuracy": float(mean_accuracy)}
         row |= validate_epoch(stage, progression, epoch + 1)
         row["seconds"] = time.perf_counter() - started
         progression.history.append(row)
@@ -199,19 +208,33 @@ def is_out_of_patience(progression: Progression, patience: int) -> bool:
     return 0 < patience <= progression.epoch - progression.best_epoch
 
 
-def train_epoch(stage: Stage, step: Step, recipe: Recipe, epoch: int, progress: Progress) -> dict[str, float]:
-    """One pass over the training photographs; the epoch's mean loss and accuracy."""
-    orders = order_rows(len(stage.weights), recipe, stage.name, epoch, stage.cells, stage.views)
+def choose_training(stage: Stage, recipe: Recipe, progress: Progress) -> TrainEpoch:
+    """What trains a stage for an epoch: one function for all batches where its inputs are in memory, else
+    step by step.
+    """
+    is_held = stage.held is not None and keras.backend.backend() == "tensorflow" and count_devices() == 1
+    if is_held:
+        train = make_epoch(stage.model, *stage.held, stage.weights)
+        return lambda epoch, orders: train(orders)
+    step = make_step(stage.model)
+    return partial(train_by_steps, stage, step, recipe, progress)
+
+
+def train_by_steps(
+    stage: Stage, step: Step, recipe: Recipe, progress: Progress, epoch: int, orders: list[np.ndarray]
+) -> np.ndarray:
+    """One pass over the training photographs in the order of the batches' rows; the sums of loss and accuracy
+    over photographs, (2,).
+    """
     batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
     if stage.watched:
         batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
-    sums = np.zeros(2)  # of loss and accuracy, over photographs
+    sums = np.zeros(2)
     for inputs, labels, weights in batches:
         loss, accuracy = step(inputs, labels, weights)
         require_finite(loss, stage, recipe, epoch)
         sums += len(labels) * np.array([loss, accuracy])
-    mean_loss, mean_accuracy = sums / sum(len(rows) for rows in orders)
-    return {"loss": float(mean_loss), "accuracy": float(mean_accuracy)}
+    return sums
 
 
 def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> None:
