@@ -174,6 +174,8 @@ class Session(InferenceSession):
             request = free.pop()
             request.start_async({0: pixels}, share_inputs=True)
             busy.append((request, pixels, count))  # the pixels must outlive the request
+            while busy and busy[0][0].wait_for(0):  # the first answers do not wait for the last ones
+                yield self._collect_oldest(busy, free)
         while busy:
             yield self._collect_oldest(busy, free)
 
