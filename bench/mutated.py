@@ -2,7 +2,9 @@
 the commands and to the service.
 
     python bench/mutated.py --count 10000
+    python bench/mutated.py --count 2000 --damage structure
 
+Bytes are changed at random, or chunks, tags, boxes and elements (`structures.py`).
 Each file must be named once by each of predict, data info, audit, segment and the upload, with an answer or
 an error of one line. A traceback, a file that is not named, a step that takes too long or memory above the
 bound end the program with exit code 1. The same seed makes the same files.
@@ -29,12 +31,13 @@ from typing import Any
 
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
+from structures import damage_structure, draw_dicom_seeds
 from tables import describe_machine, print_table
 
 # Of memory at the peak: the budget of decoded bytes (1 GiB), the model, the libraries, and files and masks on
 # their way
 BOUND_GB = 3.0
-BATCH = 500  # files of a folder
+BATCH = 1000  # files of a folder
 UPLOADS = 20  # files of a request
 STEP_SECONDS = 1800  # for one command over a folder, on a busy machine; a hang takes longer
 STEPS = ("predict", "data info", "audit", "segment", "upload")
@@ -77,6 +80,8 @@ def main() -> None:
     options = parse_options()
     warnings.filterwarnings("ignore", module="PIL")
     seeds = draw_seeds()
+    if options.damage == "structure":
+        seeds |= draw_dicom_seeds(draw_lesion())
     tally = Tally()
     with tempfile.TemporaryDirectory() as place:
         os.environ["LENTIGO_CACHE"], os.environ["LENTIGO_LEDGER"] = f"{place}/cache", f"{place}/ledger.jsonl"
@@ -84,7 +89,9 @@ def main() -> None:
             for start in range(options.first, options.first + options.count, BATCH):
                 count = min(BATCH, options.first + options.count - start)
                 folder = Path(place) / "photos"
-                paths = write_batch(folder, seeds, range(start, start + count), options.seed)
+                paths = write_batch(
+                    folder, seeds, range(start, start + count), options.seed, DAMAGES[options.damage]
+                )
                 try_batch(folder, paths, options.model, upload, tally)
                 print(
                     f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults "
@@ -107,6 +114,9 @@ def parse_options() -> argparse.Namespace:
         "--first", type=int, default=0, help="number of the first file, to go on where another call ended"
     )
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--damage", choices=sorted(DAMAGES), default="bytes", help="what is changed of a file"
+    )
     parser.add_argument("--model", default="bundled")
     parser.add_argument(
         "--seconds", type=float, default=0, help="ends after the folder in which this is exceeded; 0: never"
@@ -145,9 +155,8 @@ def draw_seeds() -> dict[str, bytes]:
     programs.
     """
     from lentigo.images.decoding.formats import AVIF
-    from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
-    image = Image.fromarray(draw_synthetic_lesion("malignant", 7, size=96).image)
+    image = draw_lesion()
     turned = Image.Exif()
     turned[ORIENTATION], turned[0x010E] = 6, "a lesion"
     mask = image.convert("L").point(lambda level: 255 if level > 90 else 0)
@@ -213,6 +222,13 @@ def draw_seeds() -> dict[str, bytes]:
     return seeds
 
 
+def draw_lesion() -> Image.Image:
+    """The lesion of all seeds."""
+    from lentigo.images.synthetic_lesions import draw_synthetic_lesion
+
+    return Image.fromarray(draw_synthetic_lesion("malignant", 7, size=96).image)
+
+
 def encode(image: Image.Image, kind: str, **options: Any) -> bytes:
     """A picture as a file of a kind."""
     buffer = io.BytesIO()
@@ -248,6 +264,8 @@ def write_notes() -> PngImagePlugin.PngInfo:
 
 
 # --- mutations
+
+Damage = Callable[[dict[str, bytes], int, int], tuple[str, bytes]]
 
 
 def mutate(seeds: dict[str, bytes], number: int, seed: int) -> tuple[str, bytes]:
@@ -338,8 +356,20 @@ def mend_checksums(content: bytearray) -> bytearray:
     return content
 
 
-def write_batch(folder: Path, seeds: dict[str, bytes], numbers: range, seed: int) -> list[Path]:
-    """Writes mutated files, and one sound photograph of each class, into class folders that are emptied
+def damage_named(seeds: dict[str, bytes], number: int, seed: int) -> tuple[str, bytes]:
+    """The file of a number whose structure is damaged: the name of its seed, and its bytes."""
+    names = list(seeds)
+    name = names[number % len(names)]
+    return name, damage_structure(name, seeds[name], np.random.default_rng([seed, number]))
+
+
+DAMAGES: dict[str, Damage] = {"bytes": mutate, "structure": damage_named}
+
+
+def write_batch(
+    folder: Path, seeds: dict[str, bytes], numbers: range, seed: int, damage: Damage = mutate
+) -> list[Path]:
+    """Writes damaged files, and one sound photograph of each class, into class folders that are emptied
     first; their paths.
     """
     paths = []
@@ -350,7 +380,7 @@ def write_batch(folder: Path, seeds: dict[str, bytes], numbers: range, seed: int
         paths.append(folder / label / "sound.jpg")
         paths[-1].write_bytes(seeds["jpeg"])
     for number in numbers:
-        name, content = mutate(seeds, number, seed)
+        name, content = damage(seeds, number, seed)
         path = folder / ("benign", "malignant")[number % 2] / f"{number:06d}_{name}.jpg"
         path.write_bytes(content)
         paths.append(path)

@@ -46,7 +46,23 @@ def test_every_seed_is_read_but_animations_and_a_heic_without_its_extra(seeds, t
 
 
 def test_the_same_seed_makes_the_same_files(mutated, seeds):
-    assert mutated.mutate(seeds, 7, 0) == mutated.mutate(seeds, 7, 0) != mutated.mutate(seeds, 7, 1)
+    for damage in mutated.DAMAGES.values():
+        assert damage(seeds, 7, 0) == damage(seeds, 7, 0) != damage(seeds, 7, 1)
+
+
+def test_files_of_any_structure_are_read_or_refused_in_one_line(mutated, seeds, tmp_path):
+    seeds = seeds | mutated.draw_dicom_seeds(mutated.draw_lesion())
+    outcomes = {"read": 0, "refused": 0}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for number in range(len(seeds) * 4):
+            _, content = mutated.damage_named(seeds, number, 5)
+            (tmp_path / "x").write_bytes(content)
+            result = try_image(tmp_path / "x")
+            if hasattr(result, "error"):
+                mutated.require_line(result.error)
+            outcomes["refused" if hasattr(result, "error") else "read"] += 1
+    assert min(outcomes.values()) > len(seeds)  # neither is all that comes out
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux forgets a peak")
