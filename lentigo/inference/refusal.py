@@ -5,8 +5,6 @@ Both references are made by training and lie in the RUN as `reference.npz`.
 
 from __future__ import annotations
 
-import zipfile
-import zlib
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.array_files import read_arrays
 from lentigo.errors import ModelError
 
-MAX_REFERENCE_BYTES = 512 << 20  # of its arrays
 MIN_LENGTH = 1e-12  # of an embedding: a shorter one is nil
 CENTRES = {  # their name in the file, by the output that is measured
     "embedding": "unit_centres",
@@ -179,38 +177,21 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
         ModelError: The file is damaged, or unpacks to more than any RUN has.
     """
     try:
-        check_unpacked_size(path)
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            return read_arrays(file, "_tta" if tta else "")
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        TypeError,
-        zipfile.BadZipFile,
-        zlib.error,
-        NotImplementedError,
-    ) as error:
+        return make_reference(read_arrays(path), "_tta" if tta else "")
+    except (ValueError, KeyError, TypeError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
 
 
-def check_unpacked_size(path: Path) -> None:
-    """Raises `ValueError` for an archive that unpacks to more than any RUN has."""
-    with zipfile.ZipFile(path) as archive:
-        if sum(member.file_size for member in archive.infolist()) > MAX_REFERENCE_BYTES:
-            raise ValueError(f"unpacks to more than {MAX_REFERENCE_BYTES >> 20} MB")
-
-
-def read_arrays(file: np.lib.npyio.NpzFile, ending: str) -> Reference:
-    """The reference in an open file; `ending` of the names of its probabilities."""
-    output = next((name for name, key in CENTRES.items() if key in file.files), "embedding")
+def make_reference(file: dict[str, np.ndarray], ending: str) -> Reference:
+    """The reference of the arrays of its file; `ending` of the names of its probabilities."""
+    output = next((name for name, key in CENTRES.items() if key in file), "embedding")
     arrays = {
         "centres": file[CENTRES[output]],
         "whitening": file["whitening"],
         "limit": file["limit"],
         "benign": file[f"benign{ending}"],
         "malignant": file[f"malignant{ending}"],
-        "shift_limit": file["shift_limit"] if "shift_limit" in file.files else np.array(np.inf),
+        "shift_limit": file["shift_limit"] if "shift_limit" in file else np.array(np.inf),
     }
     check_arrays(arrays)
     return Reference(
@@ -235,6 +216,8 @@ def check_arrays(arrays: dict[str, np.ndarray]) -> None:
             raise ValueError(
                 f"{name}: {array.dtype} {array.shape}, expected numbers in {dimensions} dimensions"
             )
+        if name != "shift_limit" and not np.isfinite(array).all():
+            raise ValueError(f"{name}: holds what is no finite number")  # no distance would be above a limit
     if arrays["centres"].shape != (2, len(arrays["whitening"])):
         raise ValueError(
             f"centres {arrays['centres'].shape} and whitening {arrays['whitening'].shape} do not go together"

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.array_files import read_arrays
 from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
@@ -231,24 +232,29 @@ def read_training_record(bundle: Bundle) -> TrainingRecord:
     if not path.is_file():
         return read_tables(bundle)
     try:
-        with np.load(path, allow_pickle=False) as file:
-            digests, hashes, uses = (
-                np.asarray(file[name], np.uint8) for name in ("digests", "hashes", "uses")
-            )
-            method, unlisted = int(file["method"]), int(file["unlisted"])
-        if not (
-            len(digests) == len(hashes) == len(uses)
-            and digests.shape[1:] == (DIGEST_BYTES,)
-            and uses.shape[1:] == (len(PARTS),)
-        ):
-            raise ValueError(f"arrays of {digests.shape}, {hashes.shape}, {uses.shape}")
-    except (OSError, ValueError, KeyError, EOFError) as error:
+        arrays = read_arrays(path)
+        digests = arrays["digests"]
+        hashes = arrays["hashes"]
+        uses = arrays["uses"]
+        method = int(arrays["method"])
+        unlisted = int(arrays["unlisted"])
+        require_rows(digests, hashes, uses)
+    except (ValueError, KeyError, TypeError, IndexError) as error:
         raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
     if method != METHOD or hashes.shape[1:] != (BYTES,):
         hashes = np.zeros(
             (len(digests), BYTES), np.uint8
         )  # made by another version: what they show is not known
     return TrainingRecord(digests, hashes, uses, unlisted)
+
+
+def require_rows(digests: np.ndarray, hashes: np.ndarray, uses: np.ndarray) -> None:
+    """Raises `ValueError` where the arrays of a record do not go together."""
+    are_bytes = digests.dtype == hashes.dtype == uses.dtype == np.uint8
+    has_rows = digests.ndim == hashes.ndim == uses.ndim == 2 and len(digests) == len(hashes) == len(uses)
+    is_wide = has_rows and digests.shape[1] == DIGEST_BYTES and uses.shape[1] == len(PARTS)
+    if not are_bytes or not is_wide or uses.max(initial=0) >= len(USES):
+        raise ValueError(f"arrays of {digests.shape}, {hashes.shape}, {uses.shape}")
 
 
 def read_tables(bundle: Bundle) -> TrainingRecord:
@@ -259,15 +265,23 @@ def read_tables(bundle: Bundle) -> TrainingRecord:
     for name, part in ((PAST, "classifier"), (SPLITS, "classifier"), (MASKS, "decoder")):
         path = bundle.folder / name
         if path.is_file():
-            with open(path, newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            listed = list_training_record(
-                [row["sha256"] for row in rows], [row["split"] for row in rows], parts=(part,)
-            )
+            listed = list_table(path, part)
             learned = learned.add(listed)
     if not len(learned.of_part("classifier")):
         learned = replace(learned, unlisted=count_images(bundle.card.get("data")))
     return learned
+
+
+def list_table(path: Path, part: str) -> TrainingRecord:
+    """What one table of a RUN says. Raises `ModelError` where it is damaged."""
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = list(csv.DictReader(file))
+        digests = [row["sha256"] for row in rows]
+        splits = [row["split"] for row in rows]
+        return list_training_record(digests, splits, parts=(part,))
+    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
+        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
 
 
 def count_images(data: Any) -> int:

@@ -3,9 +3,13 @@ of its folder.
 """
 
 import copy
+import io
 import json
 import shutil
+import struct
+import zipfile
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,10 +18,22 @@ from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.inference.calibration import read_calibration
-from lentigo.models.bundle import BUNDLED, CARD, GRAPH, describe_bundle, find_bundle, open_bundle
+from lentigo.inference.refusal import load_reference
+from lentigo.models.bundle import (
+    BUNDLED,
+    CARD,
+    GRAPH,
+    LEARNED,
+    REFERENCE,
+    Bundle,
+    describe_bundle,
+    find_bundle,
+    open_bundle,
+)
 from lentigo.models.card_schema import is_plain_name
 from lentigo.models.external_data import list_external_files
 from lentigo.models.sent_bundle import SentBundle
+from lentigo.models.training_record import read_training_record
 from lentigo.splits.leak_words import mark_leaks
 
 OUTSIDE = [
@@ -149,6 +165,67 @@ def test_what_is_no_card_is_one_line(run, text):
     (run[0] / CARD).write_text(text)
     with pytest.raises(ModelError, match=r"card\.json: is damaged"):
         open_bundle(run[0])
+
+
+# --- arrays
+
+
+def list_damaged_arrays(path):
+    """An `.npz` file damaged in many ways, by what was done."""
+    content = path.read_bytes()
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    name = next(iter(arrays))
+    yield "empty", b""
+    yield "half", content[: len(content) // 2]
+    yield "no archive", b"arrays"
+    yield "one array", content[:30] + content[200:]
+    # The flags of the first member say that it is encrypted, or its way of packing is unknown
+    yield "encrypted", content.replace(b"PK\x01\x02\x14\x00\x14\x00\x00", b"PK\x01\x02\x14\x00\x14\x00\x01")
+    middle = bytearray(content)
+    middle[len(content) // 2] ^= 0xFF
+    yield "another byte", bytes(middle)
+    for what, changed in {
+        "missing": {key: value for key, value in arrays.items() if key != name},
+        "words": arrays | {name: np.array(["x"])},
+        "a pickle": arrays | {name: np.array([{}], dtype=object)},
+        "no dimension": arrays | {name: np.array(3)},
+        "other rows": {key: value[:1] if value.ndim else value for key, value in arrays.items()}
+        | {name: arrays[name]},
+        "not finite": {key: value * np.nan for key, value in arrays.items()},
+    }.items():
+        buffer = io.BytesIO()
+        np.savez(buffer, **changed)
+        yield what, buffer.getvalue()
+    header = b"\x93NUMPY\x01\x00" + struct.pack("<H", 118)
+    header += (
+        b"{'descr': '<f8', 'fortran_order': False, 'shape': (1000000000000000000, 1000), }".ljust(117) + b"\n"
+    )
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for key in arrays:
+            archive.writestr(f"{key}.npy", header)
+    yield "a shape beyond all numbers", buffer.getvalue()
+    listing = content.rindex(b"PK\x01\x02")
+    yield (
+        "a bomb",
+        content[: listing + 24] + b"\xff\xff\xff\x7f" + content[listing + 28 :],
+    )  # its size unpacked
+
+
+@pytest.mark.parametrize("name", [REFERENCE, LEARNED])
+def test_arrays_from_anybody_are_used_or_refused_in_one_line(tmp_path, name):
+    shutil.copy(BUNDLED / name, tmp_path / name)
+    bundle = Bundle(tmp_path, {"files": {}})
+    refused = []
+    for what, content in list_damaged_arrays(BUNDLED / name):
+        (tmp_path / name).write_bytes(content)
+        try:
+            load_reference(tmp_path / name) if name == REFERENCE else read_training_record(bundle)
+        except ModelError as error:
+            assert "\n" not in str(error) and len(str(error)) < 500, what
+            refused.append(what)
+    assert set(refused) >= {"empty", "half", "missing", "words", "a pickle", "a bomb", "not finite"}
 
 
 # --- weights in other files

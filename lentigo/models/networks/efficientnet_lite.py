@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lentigo.common.array_files import read_arrays
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras, layers
 
@@ -107,10 +108,9 @@ def load_efficientnet_lite2(model: keras.Model, path: str | Path) -> None:
         ModelError: The file is not readable, or holds other layers or shapes.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except Exception as error:  # zipfile, NumPy and the operating system have no common family
-        raise ModelError(f"{path}: not readable ({str(error).splitlines()[0]}); {EXPECTED_FILE}") from error
+        arrays = read_arrays(Path(path))
+    except ValueError as error:
+        raise ModelError(f"{path}: not readable ({error}); {EXPECTED_FILE}") from error
     for layer in model.layers:
         for variable in layer.weights:
             key = f"{layer.name}/{variable.name}"

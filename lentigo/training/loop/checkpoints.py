@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from lentigo.common.array_files import read_arrays
 from lentigo.common.files import write_whole
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
+
+MAX_CHECKPOINT_BYTES = 64 << 30  # weights, and what an optimiser keeps of each of them
 
 
 @dataclass
@@ -96,12 +98,12 @@ def load_checkpoint(path: Path) -> tuple[Progression, list[np.ndarray]] | None:
     if not path.is_file():
         return None
     try:
-        with path.open("rb") as content, np.load(content, allow_pickle=False) as file:
-            names = sorted(file.files)
-            progression = Progression(**json.loads(str(file["facts"])))
-            progression.best = [file[name] for name in names if name.startswith("best_")]
-            state = [file[name] for name in names if name.startswith("state_")]
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
+        file = read_arrays(path, MAX_CHECKPOINT_BYTES)
+        names = sorted(file)
+        progression = Progression(**json.loads(str(file["facts"])))
+        progression.best = [file[name] for name in names if name.startswith("best_")]
+        state = [file[name] for name in names if name.startswith("state_")]
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ModelError(f"{path}: is damaged ({error}); remove the folder and train again") from error
     return progression, state
 
