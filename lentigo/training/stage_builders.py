@@ -27,7 +27,7 @@ from lentigo.training.loop.augmentation import augment_image, find_augmentation,
 from lentigo.training.loop.background_swap import plan_swap
 from lentigo.training.loop.losses import AnswerLoss
 from lentigo.training.loop.mixing import Mixed, mix_views
-from lentigo.training.loop.sampling import plan_cells
+from lentigo.training.loop.sampling import average_auroc, plan_cells
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate, run_stages
 from lentigo.training.recipes import Recipe
 
@@ -154,7 +154,12 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
         return views, labels, mixed_weights
 
     def validate() -> dict[str, float]:
-        return score_logits(measure_validation(job, classifier), job.validation.malignant)
+        logits = measure_validation(job, classifier)
+        scores = score_logits(logits, job.validation.malignant)
+        if cells is not None:
+            sources = list_sources(job.validation)
+            scores["val_auroc"] = average_auroc(logits, job.validation.malignant, sources)
+        return scores
 
     return Stage(
         name=name,

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lentigo.errors import DataError, UsageError
-from lentigo.training.loop.sampling import draw_balanced, plan_cells, share_out
+from lentigo.training.loop.sampling import average_auroc, draw_balanced, plan_cells, share_out
 from lentigo.training.loop.stages import order_rows
 from lentigo.training.recipes import Recipe
 
@@ -69,3 +69,16 @@ def test_a_photograph_without_a_source_is_an_error():
 def test_an_unknown_balance_is_an_error():
     with pytest.raises(UsageError, match="expected none or source"):
         Recipe(balance="class")
+
+
+def test_a_network_that_knows_the_source_alone_has_no_better_average():
+    sources = np.array(["clinic"] * 10 + ["screening"] * 10)
+    malignant = np.array([1] * 8 + [0] * 2 + [1] * 2 + [0] * 8)
+    knows_source = np.where(sources == "clinic", 1.0, -1.0)
+    assert average_auroc(knows_source, malignant, sources) == 0.5
+
+
+def test_sources_with_one_class_are_left_out_of_the_average():
+    sources = np.array(["both", "both", "benign", "benign"])
+    malignant = np.array([0, 1, 0, 0])
+    assert average_auroc(np.array([0.0, 1.0, 5.0, 6.0]), malignant, sources) == 1.0

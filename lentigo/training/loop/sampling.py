@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from sklearn.metrics import roc_auc_score
 
 from lentigo.errors import DataError
 
@@ -61,6 +62,36 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
             cells.append(Cell(benign if len(benign) else cancers, weight))
     total = sum(cell.share for cell in cells)
     return [Cell(cell.rows, cell.share / total) for cell in cells]
+
+
+def average_auroc(logits: np.ndarray, malignant: np.ndarray, sources: np.ndarray) -> float:
+    """The AUROC within each source, averaged; a source counts as often as it is drawn in a balanced training.
+
+    The AUROC of all photographs together also rewards a network that knows the source: where one source has
+    more malignant photographs than another, its photographs can all be called likelier malignant.
+
+    Args:
+        logits: Float (n,).
+        malignant: The truth, 0 or 1, int (n,).
+        sources: Names, words (n,).
+
+    Returns:
+        The mean over the sources that have both classes; of all photographs together where none has.
+
+    >>> average_auroc(np.array([0.0, 1.0, 9.0, 8.0]), np.array([0, 1, 0, 1]), np.array(["a", "a", "b", "b"]))
+    0.5
+    """
+    aurocs = []
+    weights = []
+    for source in sorted(set(sources)):
+        chosen = sources == source
+        smaller_class = np.bincount(malignant[chosen], minlength=2).min()
+        if smaller_class:
+            aurocs.append(roc_auc_score(malignant[chosen], logits[chosen]))
+            weights.append(np.sqrt(smaller_class))
+    if not aurocs:
+        return float(roc_auc_score(malignant, logits))
+    return float(np.average(aurocs, weights=weights))
 
 
 def draw_balanced(cells: list[Cell], n: int, rng: np.random.Generator) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""How models do on each source of a manifest: validation photographs of a RUN, which it has not learned from.
+
+    python bench/by_source.py sources.csv --of runs/weights --models bundled runs/weights
+
+For each source and model: AUROC, sensitivity and specificity at the model's own threshold, and what it
+refuses, calls shifted, or leaves uncertain. `--of` names the RUN whose `splits.csv` says which photographs
+are validation; other models may have learned from some of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+import pandas as pd
+from tables import describe_machine, print_table
+
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
+from lentigo.evaluation.assessment import assess
+from lentigo.evaluation.scores.diagnoses import DiagnosisScores
+from lentigo.inference.prediction import Predictor
+from lentigo.inference.results import Prediction
+
+HEADINGS = (
+    "source",
+    "model",
+    "n",
+    "malignant",
+    "AUROC (95 %)",
+    "sensitivity",
+    "specificity",
+    "ECE",
+    "refused, %",
+    "shifted, %",
+    "uncertain, %",
+)
+
+
+def main() -> None:
+    """Prints a row for each source and model, and the diagnoses where a model tells them."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data", help="a manifest with a column `source`")
+    parser.add_argument("--of", required=True, help="the RUN whose validation photographs are taken")
+    parser.add_argument("--models", nargs="+", required=True)
+    options = parser.parse_args()
+    print(describe_machine())
+    dataset = take_validation(load_dataset(options.data), options.of)
+    rows = []
+    for model in options.models:
+        predictor = Predictor(model)
+        predictions = [answer for answer in predictor.predict(dataset.table["image"])]
+        readable = np.array([isinstance(answer, Prediction) for answer in predictions])
+        kept = dataset.take(readable)
+        answers = [answer for answer in predictions if isinstance(answer, Prediction)]
+        sources = kept.table["source"].to_numpy()
+        for source in [*sorted(set(sources)), "all"]:
+            chosen = np.flatnonzero((sources == source) | (source == "all"))
+            some = [answers[row] for row in chosen]
+            assessment = assess(predictor, kept.take(chosen), some, source)
+            rows.append([source, model, *describe(assessment, some)])
+            if assessment.diagnoses is not None:
+                print_diagnoses(source, assessment.diagnoses)
+    print_table(HEADINGS, sorted(rows, key=lambda row: (row[0] == "all", row[0])))
+
+
+def take_validation(dataset: Dataset, run: str) -> Dataset:
+    """The photographs that a RUN validated on. Raises `SystemExit` where there are none."""
+    splits = pd.read_csv(f"{run}/splits.csv", dtype=str)
+    names = set(splits.loc[splits["split"] == "validation", "image"])
+    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
+    if not len(validation):
+        raise SystemExit(f"{run}: validated on no photograph of {dataset.name}; expected the manifest it had")
+    return validation
+
+
+def describe(assessment, answers: list[Prediction]) -> list:
+    """The cells of a row."""
+    metrics = assessment.metrics
+    low, high = assessment.ci["auroc"]
+    refused = np.array([not answer.in_distribution for answer in answers])
+    shifted = np.array([bool(answer.shifted) for answer in answers])
+    uncertain = np.array([answer.label == "uncertain" for answer in answers])
+    return [
+        assessment.n,
+        assessment.n_malignant,
+        f"{metrics.auroc:.3f} ({low:.3f} to {high:.3f})",
+        f"{metrics.sensitivity:.3f}",
+        f"{metrics.specificity:.3f}",
+        f"{metrics.ece:.3f}",
+        f"{100 * refused.mean():.1f}",
+        f"{100 * (shifted & ~refused).mean():.1f}",
+        f"{100 * (uncertain & ~refused).mean():.1f}",
+    ]
+
+
+def print_diagnoses(source: str, scores: DiagnosisScores) -> None:
+    """The balanced accuracy of a source, and what each diagnosis reaches."""
+    low, high = scores.ci
+    print(
+        f"\n{source}: balanced accuracy {scores.balanced_accuracy:.3f} ({low:.3f} to {high:.3f}), {scores.n}"
+    )
+    rows = []
+    for each in scores.each:
+        rows.append([each.name, each.n, f"{each.sensitivity:.3f}", f"{each.auroc:.3f}"])
+    print_table(["diagnosis", "n", "sensitivity", "AUROC"], rows)
+
+
+if __name__ == "__main__":
+    main()
