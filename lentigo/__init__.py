@@ -15,19 +15,31 @@ from lentigo.errors import explain_missing
 
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
     "load_dataset": "lentigo.datasets.manifests",
+    "split_dataset": "lentigo.splits.partition",
     "audit": "lentigo.audit.audit",
+    "fit": "lentigo.training.fitting.fit",
     "train": "lentigo.training.trainer",
     "train_masks": "lentigo.training.masks.mask_training",
     "find_recipe": "lentigo.training.recipes",
+    "compare_backbones": "lentigo.training.selection.comparison",
+    "tune": "lentigo.training.selection.tuning",
     "evaluate": "lentigo.evaluation.assessment",
+    "load_model": "lentigo.inference.loaded_model",
+    "index_cases": "lentigo.inference.similarity.case_indexing",
     "predict": "lentigo.inference.prediction",
     "explain": "lentigo.inference.explanation",
     "segment": "lentigo.inference.lesions.segmentation",
     "detect": "lentigo.inference.lesions.detection",
     "export": "lentigo.models.export",
     "serve": "lentigo.serving.server",
+    "show_progress": "lentigo.common.progress",
 }
 __all__ = [*_PLACES, "__version__"]
+
+
+def __dir__() -> list[str]:
+    """The verbs, which Tab then completes before any of them is imported."""
+    return sorted(__all__)
 
 
 def __getattr__(name: str) -> Any:

@@ -61,6 +61,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
 }
 NEEDS = {
     "train": "train",
+    "fit": "train",
     "export": "train,export",
 }  # extras of verbs that need more than the first module they miss
 

@@ -32,7 +32,7 @@ def test_they_are_small_and_say_what_they_are_for():
 
 
 def test_a_photograph_is_answered_without_naming_a_model(image):
-    (prediction,) = lentigo.predict(image).predictions
+    prediction = lentigo.predict(image)
     assert 0 <= prediction.probability <= 1 and prediction.model.startswith("bundled@")
 
 
@@ -42,7 +42,7 @@ def test_noise_is_no_lesion(tmp_path):
     Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)).save(
         tmp_path / "noise.png"
     )
-    (prediction,) = lentigo.predict(tmp_path / "noise.png").predictions
+    prediction = lentigo.predict(tmp_path / "noise.png")
     assert prediction.label == "uncertain" and prediction.in_distribution is False
 
 

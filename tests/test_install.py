@@ -39,8 +39,8 @@ sys.meta_path[:] = [Without(finder) for finder in sys.meta_path]
 FROM_PYTHON = """
 import lentigo
 _, photo, run, out = sys.argv
-(said,), (shown,) = lentigo.predict(photo, run).predictions, lentigo.explain(photo, run, out=out).explanations
-print(said.probability == shown.prediction.probability, shown.figure)
+said, shown = lentigo.predict(photo, run), lentigo.explain(photo, run, out=out)
+print(said.probability == shown.prediction.probability, shown.figure_file)
 """
 
 

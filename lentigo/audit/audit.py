@@ -7,20 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from lentigo.audit.audited_set import join_sets, open_set
 from lentigo.audit.inspection import Inspection, inspect_images
-from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_baselines
+from lentigo.audit.rates import Rate, rate_found
+from lentigo.audit.shortcut_baselines import Baseline, ShortcutBaselines, measure_baselines
 from lentigo.common.json_values import list_fields
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.statistics.intervals import estimate_share
-from lentigo.datasets.dataset import Dataset, hash_image
+from lentigo.datasets.dataset import Dataset, DataSource, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError
@@ -31,26 +30,12 @@ from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 from lentigo.splits.partition import Conflict, find_conflicts
 
+if TYPE_CHECKING:
+    from lentigo.common.plots import ShownFigure
+
 QUALITY_FLAWS = tuple(limit.kind for limit in LIMITS)
 FLAWS = ("empty", "tiny", *QUALITY_FLAWS)
 UNLABELLED = "unlabelled"
-
-
-@dataclass(frozen=True)
-class Rate:
-    """How many photographs of a class, or of all, have a flaw or an artefact.
-
-    Attributes:
-        found: How many have it.
-        n: How many there are.
-        rate: The share.
-        ci: Its 95 % interval, by groups.
-    """
-
-    found: int
-    n: int
-    rate: float
-    ci: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -126,6 +111,46 @@ class Audit:
             counts[str(name)] = {str(label): int(count) for label, count in row.items()}
         return counts
 
+    def to_frame(self) -> pd.DataFrame:
+        """The table `images`: what was found of each photograph."""
+        return self.images.copy()
+
+    def figure(self) -> ShownFigure:
+        """How common flaws and artefacts are in each class, and what the shortcut baselines reach, as a
+        Matplotlib figure.
+        """
+        from lentigo.audit.overview import draw_findings
+
+        return draw_findings(self.list_rates(), self.list_baselines())
+
+    def list_rates(self) -> dict[str, dict[str, Rate]]:
+        """The rates of each flaw and artefact that was found, by class."""
+        rates = {}
+        for column in (*FLAWS, *ARTEFACTS):
+            if self.images[column].any():
+                rates[column] = self.rate(column)
+        return rates
+
+    def list_baselines(self) -> dict[str, Baseline]:
+        """The shortcut baselines that could be measured, by their names."""
+        if self.shortcut_baselines is None:
+            return {}
+        baselines = self.shortcut_baselines.baselines
+        return {name: baseline for name, baseline in baselines.items() if baseline is not None}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from lentigo.audit.overview import show_findings
+
+        findings = {
+            "photographs": len(self.images),
+            "cannot be opened": len(self.problems),
+            "groups of duplicates": self.groups,
+            "leaks between splits": len(self.leaks),
+            "label conflicts": len(self.conflicts),
+        }
+        return show_findings(self.name, findings, self.notes, self.figure())
+
     def to_json(self) -> dict[str, Any]:
         """The object of the contract: every pair, leak, conflict and number."""
         baselines = None
@@ -152,9 +177,9 @@ class Audit:
 
 
 def audit(
-    data: str | Path | Dataset,
+    data: DataSource,
     *,
-    against: str | Path | Dataset | None = None,
+    against: DataSource | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
@@ -247,12 +272,3 @@ def find_baselines(dataset: Dataset, inspections: Sequence[Inspection | Problem]
     if dataset.table["label"].nunique() < 2:
         return None
     return measure_baselines(replace(dataset, problems=()), list_measured(inspections, "facts"))
-
-
-def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
-    """A share of photographs, found bool (n,), with its interval by groups, int (n,).
-
-    >>> rate_found(np.arange(100) < 5, np.arange(100)).ci
-    (0.0164..., 0.1128...)
-    """
-    return Rate(int(found.sum()), len(found), float(found.mean()), estimate_share(found, groups))

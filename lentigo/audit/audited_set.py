@@ -10,10 +10,11 @@ from pathlib import Path
 import pandas as pd
 
 from lentigo.common.file_names import resolve_name
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
 from lentigo.datasets.manifests import MANIFESTS, find_table, load_dataset
+from lentigo.datasets.tables.frames import NAME, read_frame
 from lentigo.datasets.tables.labels import understand_words
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.words import MAX_QUOTED_WORDS, quote
@@ -26,7 +27,7 @@ ARCHIVE_TABLE = "metadata.csv"
 HAM10000_TABLES = "HAM10000_metadata*"
 
 
-def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions()) -> Dataset:
+def open_set(data: DataSource, options: TableOptions = TableOptions()) -> Dataset:
     """Opens a data set, or the photographs of a folder that has neither classes nor a manifest.
 
     Args:
@@ -39,6 +40,8 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
     Raises:
         DataError: There is no photograph.
     """
+    if isinstance(data, pd.DataFrame):
+        return open_frame(data, options)
     if isinstance(data, Dataset):
         return data
     if is_address(data):
@@ -54,6 +57,16 @@ def open_set(data: str | Path | Dataset, options: TableOptions = TableOptions())
         find_images(path)  # says what was expected
     table = list_unlabelled(list(map(str, images)))
     return Dataset(str(path), table, tuple(problems), notes=describe_unlabelled(path, folders))
+
+
+def open_frame(frame: pd.DataFrame, options: TableOptions) -> Dataset:
+    """The photographs of a pandas table; without labels where it has the column `image` alone. Raises
+    `DataError`.
+    """
+    table = read_frame(frame, options)
+    if list(table.columns) != ["image"]:
+        return load_dataset(frame, options)
+    return Dataset(NAME, list_unlabelled(table["image"].tolist()))
 
 
 def has_classes(folders: Sequence[str], options: TableOptions) -> bool:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,7 +24,7 @@ from lentigo.audit.image_facts import read_facts
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import measure_scores
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 from lentigo.images.problems import Problem, separate_problems
@@ -122,9 +121,9 @@ class ShortcutBaselines:
 
 
 def measure_shortcut_baselines(
-    data: str | Path | Dataset,
+    data: DataSource,
     *,
-    against: str | Path | Dataset | None = None,
+    against: DataSource | None = None,
     seed: int = 0,
     progress: Progress = show_nothing,
 ) -> ShortcutBaselines:
@@ -184,9 +183,9 @@ def cross_validate_set(
     return summarize(dataset, dataset, predictions, problems, folds=folds)
 
 
-def read_set(data: str | Path | Dataset, progress: Progress) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
+def read_set(data: DataSource, progress: Progress) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
     """Opens the photographs of a set; see `gather_facts`."""
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    dataset = load_dataset(data)
     with ThreadPoolExecutor() as pool:
         results = pool.map(read_facts, dataset.table["image"])
         facts = list(progress(results, total=len(dataset), label="shortcut_baselines"))

@@ -14,11 +14,11 @@ from typer.core import TyperGroup
 from lentigo._version import __version__
 from lentigo.cli.audit import audit_app
 from lentigo.cli.benchmark.bench import bench_app
-from lentigo.cli.comparison import comparison_app
 from lentigo.cli.completion import HELP as COMPLETION_HELP
 from lentigo.cli.completion import complete, find_completion
 from lentigo.cli.data import data_app
 from lentigo.cli.evaluation import evaluation_app
+from lentigo.cli.fit import fit_app
 from lentigo.cli.hospital.to_dicom import to_dicom_app
 from lentigo.cli.hospital.worklist import worklist_app
 from lentigo.cli.lesions import lesions_app
@@ -32,11 +32,13 @@ from lentigo.cli.output.terminal import (
     show_own_warnings,
 )
 from lentigo.cli.prediction import prediction_app
+from lentigo.cli.selection.comparison import comparison_app
+from lentigo.cli.selection.tuning import tuning_app
 from lentigo.cli.service.history import history_app
 from lentigo.cli.service.keys import keys_app
 from lentigo.cli.service.serve import serve_app
+from lentigo.cli.similarity import similarity_app
 from lentigo.cli.training import training_app
-from lentigo.cli.tuning import tuning_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, explain_missing
 
 STOPPED = 130  # exit code after Ctrl-C
@@ -78,6 +80,8 @@ app = typer.Typer(
     "A research tool, not a medical device.",
     epilog=COMPLETION_HELP,
 )
+app.add_typer(fit_app)
+app.add_typer(similarity_app)
 app.add_typer(training_app)
 app.add_typer(evaluation_app)
 app.add_typer(prediction_app)

@@ -146,8 +146,8 @@ def format_lesion(lesion: Any) -> str:
 def format_detection(detection: Any) -> str:
     """The lesions of a photograph in lines: their number, then one for each."""
     names = detection.image
-    if detection.figure is not None:
-        names = f"{detection.image}  {detection.figure}"
+    if detection.figure_file is not None:
+        names = f"{detection.image}  {detection.figure_file}"
     number = "no lesions"
     if detection.lesions:
         number = format_count(len(detection.lesions), "lesion")

@@ -81,6 +81,27 @@ BaseRecipe = Annotated[
     str, Option("--recipe", help="best, seed or a JSON file; the backbone stays frozen without --finetune.")
 ]
 
+Callbacks = Annotated[
+    list[str] | None,
+    Option(
+        "--callback",
+        help="Tells an experiment tracker of each epoch, through its callback for Keras: tensorboard, "
+        "mlflow or wandb, where that is installed; may be repeated.",
+    ),
+]
+Leaks = Annotated[
+    str,
+    Option(
+        "--leaks",
+        help="What to do where a given split leaks: refuse; drop (leaves out what belongs with "
+        "photographs of a later split); allow (marks the RUN).",
+    ),
+]
+Weights = Annotated[
+    str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a RUN or a file.")
+]
+Recipe = Annotated[str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")]
+
 # How a table or class folders are read
 ImageColumn = Annotated[
     str | None,
@@ -154,10 +175,10 @@ def recipe_options(command: Callable) -> Callable:
     Returns:
         The same command, with the options.
     """
-    from lentigo.training.recipes import Recipe
+    from lentigo.training import recipes
 
     own, _ = split_parameters(command)
-    fields = [field for field in dataclasses.fields(Recipe) if field.name != "name"]
+    fields = [field for field in dataclasses.fields(recipes.Recipe) if field.name != "name"]
     return replace_parameters(command, [*own, *map(make_recipe_option, fields)])
 
 

@@ -65,6 +65,15 @@ def predict(
     ] = None,
     operating_point: OperatingPoint = None,
     alpha: Alpha = None,
+    similar: Annotated[
+        int, Option("--similar", help="Known lesions of an index that are shown beside each photograph.")
+    ] = 0,
+    index: Annotated[
+        Path | None, Option("--index", help="Folder of known lesions, made by `lentigo index`.")
+    ] = None,
+    patient: Annotated[
+        str, Option("--patient", help="Of the photographs: known lesions of this patient_id are left out.")
+    ] = "",
     tta: TestTimeAugmentation = False,
     fp32: Fp32 = False,
     device: Device = "cpu",
@@ -76,7 +85,7 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.prediction import Predictor, open_search, show_result
     from lentigo.splits.leak_words import mark_leaks
 
     require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
@@ -88,6 +97,8 @@ def predict(
             "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
             "on one machine"
         )
+    if index is not None and (cluster is not None or figures is not None or clinical is not None):
+        raise UsageError("--index goes with none of --cluster, --explain, --sr, --seg, --fhir; leave one out")
     paths, count = find_inputs(images, whole=figures is not None or clinical is not None)
     options: dict[str, Any] = {
         "fp32": fp32,
@@ -95,16 +106,18 @@ def predict(
         "operating_point": operating_point,
         "alpha": alpha,
         "prevalence": prevalence,
-        "explained": clinical is not None or figures is not None,
+        "explained": clinical is not None or figures is not None or index is not None,
     }
     predictor = Predictor(model, device=device, count=count, **options)
+    search = open_search(predictor, similar, index, patient)
     leak_mark = mark_leaks(predictor.bundle.card)
     if leak_mark:
         print_message(leak_mark)
     if prevalence is not None:
         print_message(format_predictive_values(predictor.estimate_values()))
     stream: Iterator[tuple[Any, dict[str, Any]]]
-    with PredictionRecord(csv_file) as record, open_cluster(cluster) as joined:
+    more_columns = () if search is None else ("similar",)
+    with PredictionRecord(csv_file, more_columns) as record, open_cluster(cluster) as joined:
         if joined is not None:
             from lentigo.inference.distributed import predict_on
 
@@ -114,6 +127,9 @@ def predict(
             stream = predict_reports(predictor, paths, clinical)
         elif figures is not None:
             stream = draw_explanations(predictor, paths, figures)
+        elif search is not None:
+            predictor.require_classifier()
+            stream = ((show_result(result, search=search), {}) for result in predictor.infer(paths))
         else:
             stream = ((prediction, {}) for prediction in predictor.predict(paths))
         print_predictions(record, stream, count, as_json)

@@ -10,9 +10,13 @@ import typer
 from typer import Argument, Option
 
 from lentigo.cli.options import (
+    Callbacks,
     Duplicates,
     Fp32,
     Json,
+    Leaks,
+    Recipe,
+    Weights,
     load_data,
     load_mask_pairs,
     recipe_options,
@@ -45,9 +49,7 @@ def train(
     out: Annotated[
         Path, Option("--out", help="The RUN folder to be made; with --masks also a finished one.")
     ],
-    recipe: Annotated[
-        str, Option("--recipe", help="best, seed, or a JSON file such as `lentigo tune` writes.")
-    ] = "best",
+    recipe: Recipe = "best",
     folds: Annotated[
         int | None,
         Option(
@@ -56,9 +58,7 @@ def train(
             "validation is in no fold.",
         ),
     ] = None,
-    weights: Annotated[
-        str, Option("--weights", help="Of the backbone: imagenet, none, bundled, a RUN or a file.")
-    ] = "imagenet",
+    weights: Weights = "imagenet",
     masks: Annotated[
         bool,
         Option(
@@ -96,14 +96,8 @@ def train(
     ] = False,
     fp32: Fp32 = False,
     duplicates: Duplicates = True,
-    leaks: Annotated[
-        str,
-        Option(
-            "--leaks",
-            help="What to do where a given split leaks: refuse; drop (leaves out what belongs with "
-            "photographs of a later split); allow (marks the RUN).",
-        ),
-    ] = "refuse",
+    leaks: Leaks = "refuse",
+    callback: Callbacks = None,
     as_json: Json = False,
     columns: Any = None,
     **changes: Any,
@@ -132,6 +126,10 @@ def train(
         "fp32": fp32,
         "leak_policy": LeakPolicy(duplicates, leaks),
     }
+    if callback and (masks or folds is not None):
+        raise UsageError(
+            "--callback watches the training of one classifier; leave it out with --masks and --folds"
+        )
     if masks:
         if devices != "1" or bf16:
             raise UsageError(
@@ -153,6 +151,7 @@ def train(
         else:
             options["holdout_sources"] = holdout_source or []
             options["not_lesions"] = not_lesions
+            options["callbacks"] = callback or []
             training = train_classifier(dataset, out, find_recipe(recipe, **changes), **options)
     if as_json:
         print_json(describe_training(training, out))

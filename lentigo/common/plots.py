@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import io
 import logging
 import os
 import sys
@@ -38,7 +40,15 @@ with place_font_list():
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, NullFormatter
 
-__all__ = ["LogFormatter", "NullFormatter", "font_manager", "new_figure", "save_figure", "tidy_axes"]
+__all__ = [
+    "Figure",
+    "LogFormatter",
+    "NullFormatter",
+    "font_manager",
+    "new_figure",
+    "save_figure",
+    "tidy_axes",
+]
 
 # Colours
 BENIGN = "#2a7f9e"
@@ -46,9 +56,26 @@ MALIGNANT = "#c8553d"
 ACCENT = "#37474f"
 GREY = "#b0bec5"
 DOTS_PER_INCH = 144
+CSS_PIXELS_PER_INCH = 96
 
 
-def new_figure(width: float = 5.0, height: float = 4.2) -> Figure:
+class ShownFigure(Figure):
+    """A figure that a notebook shows also where nobody has imported pyplot."""
+
+    def _repr_png_(self) -> bytes:
+        """What a notebook shows."""
+        buffer = io.BytesIO()
+        self.savefig(buffer, format="png", dpi=DOTS_PER_INCH)
+        return buffer.getvalue()
+
+    def to_html(self) -> str:
+        """An image element that holds the figure, at most as wide as the page."""
+        png = base64.b64encode(self._repr_png_()).decode()
+        width = round(self.get_size_inches()[0] * CSS_PIXELS_PER_INCH)
+        return f'<img alt="" style="max-width:100%;width:{width}px" src="data:image/png;base64,{png}">'
+
+
+def new_figure(width: float = 5.0, height: float = 4.2) -> ShownFigure:
     """Makes an empty figure.
 
     Args:
@@ -58,7 +85,7 @@ def new_figure(width: float = 5.0, height: float = 4.2) -> Figure:
     Returns:
         The figure, drawn by Agg.
     """
-    figure = Figure(figsize=(width, height), layout="constrained")
+    figure = ShownFigure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
     return figure
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -123,6 +123,8 @@ class Dataset:
                 raise DataError(f"{self.name}: no {name} photograph; expected both {' and '.join(CLASSES)}")
 
 
+# What a caller may give for a data set: a folder, a table's file, a pandas table, or what was loaded before
+DataSource: TypeAlias = str | Path | pd.DataFrame | Dataset
 AnyDataset = TypeVar("AnyDataset", bound=Dataset)
 
 

@@ -14,7 +14,7 @@ from PIL import Image
 from lentigo.common.files import write_whole
 from lentigo.common.plots import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import CLASSES, Dataset
+from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
 from lentigo.datasets.groups import GROUP_COLUMNS
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.tables.cells import SUBJECT_COLUMNS
@@ -81,7 +81,7 @@ class Description:
         }
 
 
-def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_nothing) -> Description:
+def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> Description:
     """Counts the photographs of a data set and opens each for its size.
 
     Args:
@@ -94,7 +94,7 @@ def describe_dataset(data: str | Path | Dataset, *, progress: Progress = show_no
     Raises:
         DataError: It cannot be read.
     """
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    dataset = load_dataset(data)
     sizes: Counter[str] = Counter()
     problems = list(dataset.problems)
     for image in progress(dataset.table["image"], total=len(dataset), label="photographs"):

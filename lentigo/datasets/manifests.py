@@ -12,7 +12,7 @@ import pandas as pd
 
 from lentigo.common.file_names import is_file, spell_name
 from lentigo.datasets.class_folders import load_tree
-from lentigo.datasets.dataset import Dataset, make_dataset
+from lentigo.datasets.dataset import Dataset, DataSource, make_dataset
 from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.named_files import NamedFiles
 from lentigo.datasets.published.archive_files import find_tables, peek_columns
@@ -20,6 +20,7 @@ from lentigo.datasets.published.archive_tables import read_archive
 from lentigo.datasets.published.catalogue import IN_COLUMNS, find_archive
 from lentigo.datasets.tables.columns import describe_images, find_image_column, find_label_column
 from lentigo.datasets.tables.diagnosis_columns import add_diagnoses
+from lentigo.datasets.tables.frames import NAME, read_frame
 from lentigo.datasets.tables.labels import read_labels
 from lentigo.datasets.tables.options import TableOptions, TableReading
 from lentigo.datasets.tables.table_files import read_table
@@ -31,14 +32,16 @@ MANIFESTS = ("manifest.csv", "manifest.parquet")
 TABLE_DEPTH = 3  # the folder itself and folders below it in which a table is looked for
 
 
-def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Dataset:
-    """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder or an ISIC
-    archive folder.
+def load_dataset(path: DataSource, options: TableOptions = TableOptions()) -> Dataset:
+    """Reads a class folder tree, a split tree, a CSV or Parquet manifest, a HAM10000 folder, an ISIC
+    archive folder, or a pandas table.
 
     Photographs are listed, not opened. Entries that cannot be used are in `problems`.
 
     Args:
-        path: A folder or a table.
+        path: A folder, a table's file, or a pandas table with a row for each photograph: `image` (a path,
+            relative to the current folder, or an address) and `label`, and what else a manifest may have
+            (`split`, `patient_id`, `lesion_id`, `source`, `license`, ...). A data set stays as it is.
         options: What the user says of columns, of labels and of addresses (see
             `lentigo.datasets.tables.options.make_options`).
 
@@ -48,6 +51,10 @@ def load_dataset(path: str | Path, options: TableOptions = TableOptions()) -> Da
     Raises:
         DataError: What is wrong with the whole, what was expected, and the option or command that helps.
     """
+    if isinstance(path, Dataset):
+        return path
+    if isinstance(path, pd.DataFrame):
+        return interpret_table(Path(NAME), read_frame(path, options), options=options)
     path = Path(path)
     if os.path.isfile(path):
         return load_manifest(path, options=options)
@@ -149,7 +156,31 @@ def load_manifest(
     Raises:
         DataError: The table cannot be read or understood, or nothing is left of it.
     """
-    table = read_table(path)
+    return interpret_table(path, read_table(path), refuse, options, roots)
+
+
+def interpret_table(
+    path: Path,
+    table: pd.DataFrame,
+    refuse: Callable[[str], str | None] = follow_any_path,
+    options: TableOptions = TableOptions(),
+    roots: Sequence[Path] = (),
+) -> Dataset:
+    """The data set of a table that was read.
+
+    Args:
+        path: Its file, for messages; paths in it are relative to the file's folder.
+        table: Its columns spelled, blank words missing.
+        refuse: As `load_manifest` takes it.
+        options: As `load_manifest` takes it.
+        roots: As `load_manifest` takes it.
+
+    Returns:
+        The data set.
+
+    Raises:
+        DataError: As `load_manifest`.
+    """
     image_column = find_image_column(table, options, path)
     refuse_spread_diagnoses(path, table, options)
     label_column = find_label_column(table, options, path, but=image_column)

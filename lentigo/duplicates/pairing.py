@@ -13,10 +13,12 @@ from itertools import chain, groupby
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import Dataset, DataSource
+from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.candidates import MIRRORED, Proposer
 from lentigo.duplicates.duplicates import (
     Duplicate,
@@ -49,7 +51,7 @@ Proposal = tuple[Pair, tuple[int, ...]]  # a pair, and the ways in which its fir
 
 
 def find_duplicates(
-    data: str | Path | Dataset | Iterable[str | Path],
+    data: DataSource | Iterable[str | Path],
     *,
     embeddings: np.ndarray | None = None,
     threads: int | None = None,
@@ -131,8 +133,10 @@ def check_count(name: str, rows: Sequence | np.ndarray | None, n: int) -> None:
         raise UsageError(f"{len(rows)} {name} for {n} photographs: expected one for each")
 
 
-def list_files(data: str | Path | Dataset | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:
+def list_files(data: DataSource | Iterable[str | Path]) -> tuple[list[str], list[Problem]]:
     """The files, and the problems that a data set had already."""
+    if isinstance(data, pd.DataFrame):
+        data = load_dataset(data)
     if isinstance(data, Dataset):
         return list(data.table["image"]), list(data.problems)
     if isinstance(data, str | Path):

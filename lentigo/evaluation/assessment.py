@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +12,7 @@ from sklearn.metrics import confusion_matrix
 
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import CLASSES, Dataset, name_split, select_split
+from lentigo.datasets.dataset import CLASSES, Dataset, DataSource, name_split, select_split
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
@@ -25,6 +25,10 @@ from lentigo.evaluation.scores.subgroups import MIN_IMAGES
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import Prediction
+from lentigo.splits.leak_words import mark_leaks
+
+if TYPE_CHECKING:
+    from lentigo.common.plots import ShownFigure
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,32 @@ class Assessment:
             notes.append(f"no {missing} photograph: what compares the classes does not exist (null)")
         return tuple(notes)
 
+    def to_frame(self) -> pd.DataFrame:
+        """The metrics as a pandas table: `metric`, `title`, `value`, `low` and `high`, the ends of the 95 %
+        interval.
+        """
+        from lentigo.evaluation.overview import tabulate_scores
+
+        return tabulate_scores(self.to_json())
+
+    def figure(self) -> ShownFigure:
+        """ROC, precision and recall, reliability and the probabilities by truth, as a Matplotlib figure."""
+        from lentigo.evaluation.overview import draw_scores
+
+        probability = self.table["probability"].to_numpy()
+        return draw_scores(self.dataset.malignant, probability, self.threshold, self.dataset.groups)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        from lentigo.evaluation.overview import show_scores
+
+        title = f"{self.model}, {self.split}: {self.n:,} photographs, {self.n_malignant:,} malignant"
+        warnings = [mark_leaks({"leaks": self.leaks}), *self.notes]
+        if self.contamination is not None:
+            warnings += self.contamination.notes
+        shown = [warning for warning in warnings if warning]
+        return show_scores(title, self.to_frame(), shown, self.figure())
+
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
         fit = self.recalibration
@@ -123,7 +153,7 @@ class Assessment:
 
 def evaluate(
     model: str | Path | Predictor,
-    data: str | Path | Dataset,
+    data: DataSource,
     *,
     split: str = "test",
     duplicates: bool = True,
@@ -153,7 +183,7 @@ def evaluate(
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     bundle = predictor.bundle
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    dataset = load_dataset(data)
     chosen = select_split(dataset, split)
     split = name_split(dataset, split)
     results = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))

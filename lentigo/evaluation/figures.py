@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,20 +16,15 @@ CLASS_SCORES = (("val_accuracy", "accuracy"), ("val_auroc", "AUROC"))  # columns
 MASK_SCORES = (("val_dice", "Dice"), ("val_jaccard", "Jaccard"))
 
 
-def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
+def plot_roc(axes: Any, malignant: np.ndarray, probability: np.ndarray, threshold: float) -> None:
     """Draws the ROC curve with the operating point.
 
     Args:
+        axes: Matplotlib's, on which it is drawn.
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
         threshold: Of the operating point.
-        path: Of the figure.
-
-    Returns:
-        The path.
     """
-    figure = new_figure()
-    axes = figure.subplots()
     x, y, _ = roc_curve(malignant, probability)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     axes.plot(x, y, color=ACCENT, linewidth=2, label=f"AUROC {roc_auc_score(malignant, probability):.3f}")
@@ -42,22 +38,33 @@ def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, p
     )
     tidy_axes(axes, "ROC", "1 - specificity", "sensitivity")
     axes.legend(loc="lower right", frameon=False)
-    return save_figure(figure, path)
 
 
-def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: Path) -> Path:
-    """Draws precision against recall, and the prevalence, which chance reaches.
+def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
+    """Writes the figure that `plot_roc` draws.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
+        threshold: Of the operating point.
         path: Of the figure.
 
     Returns:
         The path.
     """
     figure = new_figure()
-    axes = figure.subplots()
+    plot_roc(figure.subplots(), malignant, probability, threshold)
+    return save_figure(figure, path)
+
+
+def plot_precision_recall(axes: Any, malignant: np.ndarray, probability: np.ndarray) -> None:
+    """Draws precision against recall, and the prevalence, which chance reaches.
+
+    Args:
+        axes: Matplotlib's, on which it is drawn.
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+    """
     precision, recall, _ = precision_recall_curve(malignant, probability)
     axes.axhline(malignant.mean(), color=GREY, linestyle=":", label=f"prevalence {malignant.mean():.2f}")
     axes.plot(
@@ -70,6 +77,21 @@ def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: 
     axes.set_ylim(0, 1.02)
     tidy_axes(axes, "Precision and recall", "recall (sensitivity)", "precision (PPV)")
     axes.legend(loc="lower left", frameon=False)
+
+
+def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: Path) -> Path:
+    """Writes the figure that `plot_precision_recall` draws.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
+    figure = new_figure()
+    plot_precision_recall(figure.subplots(), malignant, probability)
     return save_figure(figure, path)
 
 
@@ -100,8 +122,25 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
     return save_figure(figure, path)
 
 
-def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
+def plot_probabilities(axes: Any, malignant: np.ndarray, probability: np.ndarray, threshold: float) -> None:
     """Draws histograms of P(malignant) by truth.
+
+    Args:
+        axes: Matplotlib's, on which it is drawn.
+        malignant: The truth, 0 or 1, (n,).
+        probability: P(malignant), float (n,).
+        threshold: Of the operating point.
+    """
+    bins = np.linspace(0, 1, 26)
+    axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
+    axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
+    axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")
+    tidy_axes(axes, "Answers by truth", "P(malignant)", "photographs")
+    axes.legend(frameon=False)
+
+
+def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
+    """Writes the figure that `plot_probabilities` draws.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
@@ -113,28 +152,17 @@ def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold
         The path.
     """
     figure = new_figure()
-    axes = figure.subplots()
-    bins = np.linspace(0, 1, 26).tolist()
-    axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
-    axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
-    axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")
-    tidy_axes(axes, "Answers by truth", "P(malignant)", "photographs")
-    axes.legend(frameon=False)
+    plot_probabilities(figure.subplots(), malignant, probability, threshold)
     return save_figure(figure, path)
 
 
-def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
+def plot_reliability(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:
     """Draws the share that is malignant against the mean probability of each bin, with 95 % intervals.
 
     Args:
+        axes: Matplotlib's, on which it is drawn.
         bins: Of `tabulate_reliability`.
-        path: Of the figure.
-
-    Returns:
-        The path.
     """
-    figure = new_figure()
-    axes = figure.subplots()
     table = pd.DataFrame(bins)
     mean = table["probability"].to_numpy()
     observed = table["observed"].to_numpy()
@@ -158,6 +186,20 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
         axes, f"Reliability, mean gap {error:.3f}", "mean P(malignant) of the bin", "share that is malignant"
     )
     axes.legend(loc="lower right", facecolor="white", edgecolor="none", framealpha=0.85)
+
+
+def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
+    """Writes the figure that `plot_reliability` draws.
+
+    Args:
+        bins: Of `tabulate_reliability`.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
+    figure = new_figure()
+    plot_reliability(figure.subplots(), bins)
     return save_figure(figure, path)
 
 

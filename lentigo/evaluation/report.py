@@ -90,8 +90,8 @@ def explain_mistakes(
     figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
     explained = []
     for result in explain_images(predictor, list(figures), figures):
-        if isinstance(result, Explanation) and result.figure is not None:
-            explained.append((by_image[result.prediction.image], result.figure))
+        if isinstance(result, Explanation) and result.figure_file is not None:
+            explained.append((by_image[result.prediction.image], result.figure_file))
     return explained
 
 

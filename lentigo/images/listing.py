@@ -16,6 +16,7 @@ from lentigo.errors import DataError, ImageError
 from lentigo.images.addresses import is_address, walk_address
 from lentigo.images.decoding.dicom_files import DIRECTORY, expand_file, is_dicom_file, may_be_dicom
 from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES, UNREAD
+from lentigo.images.held_images import HeldImage, ImageSource
 from lentigo.images.mask_names import find_masks
 from lentigo.images.problems import Problem
 
@@ -46,21 +47,23 @@ def find_images(path: str | Path) -> list[Path]:
     return images
 
 
-def list_images(names: Iterable[str | Path]) -> Iterator[Path | str | Problem]:
+def list_images(names: Iterable[ImageSource]) -> Iterator[ImageSource | Problem]:
     """Lists the photographs that files, folders and addresses name, each name when its turn comes.
 
     Args:
-        names: Files, folders and addresses.
+        names: Files, folders, addresses, and photographs in memory.
 
     Yields:
-        A path for a file, text for an address; a `Problem` for what cannot be listed, and for a folder that
+        A path for a file, text for an address; a photograph in memory as it is; a `Problem` for what cannot be listed, and for a folder that
         holds no photograph.
 
     >>> [str(image) for image in list_images(["mole.jpg"])]
     ['mole.jpg']
     """
     for name in names:
-        if is_address(name):
+        if isinstance(name, HeldImage):
+            yield name
+        elif is_address(name):
             yield from list_addresses(name)
         elif os.path.isdir(name):
             yield from list_folder(Path(name))

@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +34,7 @@ from lentigo.images.decoding.opening import (
     release_pixels,
 )
 from lentigo.images.decoding.pixel_bands import TURNED, resize_upright
+from lentigo.images.held_images import HeldImage, ImageSource
 from lentigo.images.problems import Problem
 
 SIDE = 224  # pixels along the square that the networks see
@@ -51,6 +52,7 @@ class DecodedImage:
         size: (width, height) in pixels, as stored in the file.
         notes: What is unusual about the file, for people.
         orientation: How it is turned, as EXIF has it.
+        held: The photograph itself where it was given in memory, and no file has it.
     """
 
     image: str
@@ -59,6 +61,7 @@ class DecodedImage:
     size: tuple[int, int]
     notes: tuple[str, ...] = ()
     orientation: int = UPRIGHT_ORIENTATION
+    held: HeldImage | None = None
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -66,11 +69,11 @@ class DecodedImage:
         return turn_size(self.size, self.orientation)
 
 
-def read_image(path: str | Path, side: int | None = SIDE) -> DecodedImage:
+def read_image(path: ImageSource, side: int | None = SIDE) -> DecodedImage:
     """Reads one photograph.
 
     Args:
-        path: A file or an address.
+        path: A file, an address, or a photograph in memory.
         side: Pixels along the square that it is squeezed to; None for its own size.
 
     Returns:
@@ -79,7 +82,8 @@ def read_image(path: str | Path, side: int | None = SIDE) -> DecodedImage:
     Raises:
         ImageError: For a file that is missing, unreadable, truncated, animated or too large to open.
     """
-    return develop_image(read_content(path), str(path), side)
+    image = develop_image(read_content(path), str(path), side)
+    return replace(image, held=path) if isinstance(path, HeldImage) else image
 
 
 def develop_image(content: bytes, name: str, side: int | None = SIDE) -> DecodedImage:
@@ -137,13 +141,13 @@ def develop(image: Image.Image, content: bytes, name: str, side: int | None) -> 
         return np.asarray(to_srgb(upright, image)), orientation
 
 
-def view_image(path: str | Path, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
+def view_image(path: ImageSource, max_pixels: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Reads a photograph in its own proportions, reduced.
 
     A JPEG is not decoded larger than needed.
 
     Args:
-        path: A file or an address.
+        path: A file, an address, or a photograph in memory.
         max_pixels: About as many pixels are given at most.
 
     Returns:
@@ -286,11 +290,11 @@ def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, 
         return image.size
 
 
-def read_content(path: str | Path) -> bytes:
+def read_content(path: ImageSource) -> bytes:
     """Reads the bytes of a file, or of what stands at an address.
 
     Args:
-        path: A file or an address.
+        path: A file, an address, or a photograph in memory.
 
     Returns:
         The bytes, not decoded.
@@ -298,6 +302,8 @@ def read_content(path: str | Path) -> bytes:
     Raises:
         ImageError: Where it cannot be read, is no regular file, or is too large.
     """
+    if isinstance(path, HeldImage):
+        return path.read()
     if is_address(path):
         return read_address(path)
     try:
@@ -307,11 +313,11 @@ def read_content(path: str | Path) -> bytes:
         raise ImageError(f"{path}: cannot be read ({reason}); expected a photograph") from error
 
 
-def try_image(path: str | Path | Problem, side: int | None = SIDE) -> DecodedImage | Problem:
+def try_image(path: ImageSource | Problem, side: int | None = SIDE) -> DecodedImage | Problem:
     """Reads one photograph and gives the error, if there is one, as a value.
 
     Args:
-        path: A file or an address; a `Problem` stays as it is.
+        path: A file, an address, or a photograph in memory; a `Problem` stays as it is.
         side: As for `read_image`.
 
     Returns:
@@ -326,12 +332,12 @@ def try_image(path: str | Path | Problem, side: int | None = SIDE) -> DecodedIma
 
 
 def stream_images(
-    paths: Iterable[str | Path | Problem], side: int | None = SIDE, threads: int | None = None
+    paths: Iterable[ImageSource | Problem], side: int | None = SIDE, threads: int | None = None
 ) -> Iterator[DecodedImage | Problem]:
     """Reads photographs in order, some ahead of their use, in constant memory.
 
     Args:
-        paths: Files and addresses, and problems of `list_images`.
+        paths: Files, addresses, photographs in memory, and problems of `list_images`.
         side: As for `read_image`.
         threads: That read side by side; as many as there are processors where it is None.
 

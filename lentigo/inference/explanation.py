@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from html import escape
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from lentigo.errors import ImageError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
+from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.photographs import read_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.explanation_figures import draw_explanation, save_figure
+from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_tables import show_wide_picture
+from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.output_names import make_unique_names, refuse_overwriting
-from lentigo.inference.prediction import Predictor, collect_images
-from lentigo.inference.results import InferenceResult, Prediction
+from lentigo.inference.prediction import Predictor, read_request
+from lentigo.inference.results import InferenceResult, Prediction, Predictions
+
+if TYPE_CHECKING:
+    from lentigo.common.plots import Figure
+
+MAX_SHOWN_PIXELS = 1400  # of the longer side of a figure in a notebook
 
 
 @dataclass(frozen=True)
@@ -27,58 +39,108 @@ class Explanation:
         prediction: What the RUN says of it.
         heatmap: Float32 (h, w), a coarse grid over the whole photograph: what each cell adds to the logit,
             above zero for malignant, below zero against.
-        figure: The PNG that shows it, where one was asked for.
+        figure_file: The PNG that shows it, where one was asked for.
         centres: The centres of the heatmap's columns, and of its rows, as shares of the photograph's side.
+        result: All that the pass gave, but the pixels that the network saw.
     """
 
     image: str
     prediction: Prediction
     heatmap: np.ndarray
-    figure: Path | None
+    figure_file: Path | None
     centres: tuple[float, ...] = ()
+    result: InferenceResult | None = field(default=None, repr=False, compare=False)
+
+    def draw(self) -> Image.Image:
+        """Draws the photograph, and beside it the same in grey with the heatmap over it.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+        """
+        if self.result is None:
+            raise ImageError(f"{self.image}: only its numbers are left; expected an explanation of `explain`")
+        pixels = read_image(self.result.source, side=None).pixels
+        return draw_explanation(pixels, self.result)
+
+    def figure(self) -> Figure:
+        """The drawing as a Matplotlib figure.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+            MissingError: Matplotlib is not installed.
+        """
+        return frame_image(self.draw())
+
+    def list_cells(self) -> dict[str, str]:
+        """The cells of a table in a notebook, HTML by column."""
+        try:
+            drawing = compress_image(self.draw(), MAX_SHOWN_PIXELS)
+        except ImageError:
+            return {"explanation": escape(self.image)}
+        return {"explanation": show_wide_picture(drawing, f"explanation of {self.image}")}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return self.list_cells()["explanation"]
 
 
 @dataclass(frozen=True)
-class Explanations:
-    """The explanations, and beside them what could not be explained."""
+class Explanations(ResultSequence[Explanation]):
+    """The explanations in order, and beside them what could not be explained.
+
+    Attributes:
+        explanations: One for each photograph that could be read.
+        problems: The others.
+    """
 
     explanations: tuple[Explanation, ...]
     problems: tuple[Problem, ...]
 
+    def list_rows(self) -> list[dict[str, Any]]:
+        """A row for each photograph: its prediction, and the heatmap as an array in a cell."""
+        predictions = Predictions(tuple(one.prediction for one in self.explanations), ())
+        rows = []
+        for row, one in zip(predictions.list_rows(), self.explanations, strict=True):
+            rows.append({**row, "heatmap": one.heatmap})
+        return rows
+
 
 def explain(
-    inputs: str | Path | Iterable[str | Path],
+    inputs: ImageInputs,
     model: str | Path = "bundled",
     *,
     out: str | Path | None = None,
     fp32: bool = False,
-) -> Explanations:
+) -> Explanation | Explanations:
     """Explains photographs and folders of photographs; prediction and heatmap come from one pass.
 
     Args:
-        inputs: A file, a folder or an address, or several.
+        inputs: A photograph, a folder, or several, as `lentigo.predict` takes them.
         model: The folder of a RUN, or "bundled".
         out: A folder for one PNG a photograph, or, for one photograph, a name ending in .png; without it
-            nothing is drawn.
+            no file is written.
         fp32: Computes in fp32, also where a faster precision is as good.
 
     Returns:
-        The explanations, and problems for photographs that cannot be read.
+        An `Explanation` for one photograph; for several and for a folder `Explanations`: a sequence, with
+        the problems of photographs that cannot be read beside it.
 
     Raises:
         ModelError: The RUN cannot be used.
-        UsageError: `out` cannot be meant.
+        DataError: There is no photograph at all, or the only one cannot be read.
+        UsageError: An input is no photograph, or `out` cannot be meant.
     """
-    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    predictor = Predictor(model, fp32=fp32)
-    paths, problems = collect_images(inputs)
-    figures = {} if out is None else name_figures(paths, out)
-    explanations, unreadable, _ = separate_problems(explain_images(predictor, paths, figures))
-    return Explanations(tuple(explanations), (*problems, *unreadable))
+    request = read_request(inputs)
+    predictor = Predictor(model, fp32=fp32, count=len(request.images))
+    figures = {} if out is None else name_figures(request.images, out)
+    explained = explain_images(predictor, request.images, figures)
+    explanations, unreadable, _ = separate_problems(explained)
+    answers = Explanations(tuple(explanations), (*request.problems, *unreadable))
+    return take_single(answers) if request.is_single else answers
 
 
 def explain_images(
-    predictor: Predictor, paths: Iterable[str | Path], figures: Mapping[str, Path]
+    predictor: Predictor, paths: Iterable[ImageSource], figures: Mapping[str, Path]
 ) -> Iterator[Explanation | Problem]:
     """Explains photographs, in order and in constant memory.
 
@@ -104,12 +166,15 @@ def explain_images(
 def explain_result(result: InferenceResult, figure: Path | None) -> Explanation:
     """The explanation of one result, drawn where a file is named."""
     if figure is not None:
-        pixels = read_image(result.image, side=None).pixels
+        pixels = read_image(result.source, side=None).pixels
         save_figure(draw_explanation(pixels, result), figure)
-    return Explanation(result.image, result.get_prediction(), result.get_heatmap(), figure, result.centres)
+    without_pixels = replace(result, pixels=result.pixels[:0])
+    return Explanation(
+        result.image, result.get_prediction(), result.get_heatmap(), figure, result.centres, without_pixels
+    )
 
 
-def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path]:
+def name_figures(paths: Iterable[ImageSource], out: str | Path) -> dict[str, Path]:
     """Says where the figure of each photograph goes.
 
     A figure has the name of its photograph; where two photographs share one, the folder's name comes before,
@@ -126,7 +191,7 @@ def name_figures(paths: Iterable[str | Path], out: str | Path) -> dict[str, Path
     >>> [figure.name for figure in figures.values()]
     ['a_mole.png', 'b_mole.png', 'spot.png']
     """
-    images = {str(path): Path(path) for path in paths}
+    images = {str(path): Path(str(path)) for path in paths}
     out = Path(out)
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(images) > 1 or out.suffix.lower() != ".png":

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from lentigo.common.file_names import resolve_name, shorten_name
 from lentigo.errors import UsageError
+from lentigo.images.held_images import ImageSource
 
 
-def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> dict[str, tuple[Path, ...]]:
+def name_files(paths: Iterable[ImageSource], out: str | Path, *endings: str) -> dict[str, tuple[Path, ...]]:
     """Names the files that are made for photographs in a folder.
 
     Where two photographs share a name, the folder's name comes before, then a number.
@@ -31,7 +32,7 @@ def name_files(paths: Iterable[str | Path], out: str | Path, *endings: str) -> d
     >>> [mask.name for (mask,) in files.values()]
     ['a_mole_mask.png', 'b_mole_mask.png', 'spot_mask.png']
     """
-    images = {str(path): Path(path) for path in paths}
+    images = {str(path): Path(str(path)) for path in paths}
     out = Path(out)
     if out.is_file():
         raise UsageError(f"{out}: is a file; expected a folder, or a name for one to be made")

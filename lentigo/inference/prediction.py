@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -15,14 +16,19 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.listing import list_images
+from lentigo.images.addresses import is_address
+from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource, hold_images, is_single
+from lentigo.images.listing import has_image_name, list_images
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule
+from lentigo.inference.notebooks.result_sequence import take_single
+from lentigo.inference.notebooks.thumbnails import try_thumbnail
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.prevalence import (
     PredictiveValues,
@@ -32,6 +38,8 @@ from lentigo.inference.prevalence import (
 )
 from lentigo.inference.refusal import load_reference
 from lentigo.inference.results import InferenceResult, Prediction, Predictions
+from lentigo.inference.similarity.case_index import CaseIndex, Query, open_index, require_count
+from lentigo.inference.similarity.known_cases import SimilarCase
 from lentigo.inference.tta import TTA_VIEWS, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.networks.receptive_fields import place_cells
@@ -150,11 +158,11 @@ class Predictor:
             return PREDICTION_OUTPUTS
         return (*PREDICTION_OUTPUTS, self.reference.output)
 
-    def predict(self, images: Iterable[str | Path]) -> Iterator[Prediction | Problem]:
+    def predict(self, images: Iterable[ImageSource]) -> Iterator[Prediction | Problem]:
         """Predicts photographs.
 
         Args:
-            images: Their paths or addresses.
+            images: Their paths or addresses, or photographs in memory.
 
         Yields:
             One prediction for each, in order; a `Problem` for one that cannot be read.
@@ -166,14 +174,14 @@ class Predictor:
         for result in self.infer(images):
             yield result if isinstance(result, Problem) else result.get_prediction()
 
-    def infer(self, images: Iterable[str | Path | Problem]) -> Iterator[InferenceResult | Problem]:
+    def infer(self, images: Iterable[ImageSource | Problem]) -> Iterator[InferenceResult | Problem]:
         """Predicts as `predict` does, and gives pixels, heatmap and mask of the same pass.
 
         With TTA pixels and heatmap are those of the photograph as it is, and the mask is the mean over the
         views. `seconds` is a photograph's share of the time since the batch before it, reading included.
 
         Args:
-            images: Paths or addresses of photographs; a `Problem` among them stays one.
+            images: Paths or addresses of photographs, or photographs in memory; a `Problem` among them stays one.
         """
         return self.infer_images(stream_images(images, threads=self.settings.threads))
 
@@ -243,14 +251,17 @@ class Predictor:
         if heatmap is not None:
             centres = place_cells(self.bundle.card["backbone"], len(heatmap))
         return InferenceResult(
-            image.image,
-            prediction,
-            image.pixels,
-            image.upright_size,
-            output.logit,
-            heatmap,
-            output.mask,
-            centres,
+            image=image.image,
+            prediction=prediction,
+            pixels=image.pixels,
+            size=image.upright_size,
+            logit=output.logit,
+            heatmap=heatmap,
+            mask=output.mask,
+            centres=centres,
+            held=image.held,
+            embedding=output.first.get("embedding"),
+            digest=image.digest,
         )
 
     def find_fault(self, output: ViewsOutput) -> str:
@@ -464,11 +475,11 @@ def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
             check.result()
 
 
-def collect_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list[Problem]]:
+def collect_images(inputs: Iterable[ImageSource]) -> tuple[list[ImageSource], list[Problem]]:
     """Lists the photographs that are to be predicted, without opening them.
 
     Args:
-        inputs: Files, folders and addresses.
+        inputs: Files, folders, addresses and photographs in memory.
 
     Returns:
         The photographs, and a problem for each folder that holds none.
@@ -485,32 +496,200 @@ def collect_images(inputs: Iterable[str | Path]) -> tuple[list[Path | str], list
     raise DataError("no photograph was named; give files, folders, addresses, or paths on standard input")
 
 
+@dataclass(frozen=True)
+class Request:
+    """The photographs that a caller of Python gave.
+
+    Attributes:
+        images: Paths, addresses and photographs in memory.
+        problems: Folders that hold none.
+        is_single: Whether one photograph was given, not several and no folder: its result comes alone.
+    """
+
+    images: list[ImageSource]
+    problems: list[Problem]
+    is_single: bool
+
+
+def read_request(inputs: ImageInputs) -> Request:
+    """Takes the photographs that a caller of Python gives.
+
+    Args:
+        inputs: One photograph, a folder, or several, as `predict` takes them.
+
+    Returns:
+        The photographs, without opening them.
+
+    Raises:
+        UsageError: One of them is no photograph.
+        DataError: There is no photograph at all.
+    """
+    sources = hold_images(inputs)
+    if not sources:
+        raise DataError("no photograph was given: the list is empty; expected one at least")
+    images, problems = collect_images(sources)
+    is_alone = is_single(inputs) and len(images) == 1 and not is_place(sources[0])
+    return Request(images, problems, is_alone)
+
+
+def is_place(source: ImageSource) -> bool:
+    """Whether a source may stand for several photographs: a folder, or an address below which they are."""
+    if isinstance(source, HeldImage):
+        return False
+    if is_address(source):
+        return not has_image_name(source.rpartition("/")[2])
+    return os.path.isdir(source)
+
+
 def predict(
-    inputs: str | Path | Iterable[str | Path],
+    inputs: ImageInputs,
     model: str | Path = "bundled",
     *,
+    outline: bool = False,
+    operating_point: str | None = None,
+    alpha: float | None = None,
+    prevalence: float | None = None,
+    similar: int = 0,
+    index: str | Path | None = None,
+    patient_id: str = "",
     fp32: bool = False,
     tta: bool = False,
     device: str = "cpu",
-) -> Predictions:
+    progress: Progress = show_nothing,
+) -> Prediction | Predictions:
     """Predicts photographs and folders of photographs.
 
     Args:
-        inputs: A file, a folder or an address, or several.
+        inputs: A photograph, a folder, or several of both in a list, a column of a table or a table with the
+            column `image`. A photograph is a path, an address, the bytes of a file, a file opened in binary
+            mode, a PIL image, or a uint8 array: (height, width, 3) RGB, (height, width) grey. A uint8 array
+            (n, height, width, 3) is n photographs.
         model: The folder of a RUN, or "bundled".
+        outline: Whether the pictures of a notebook show the outline of the lesion; it comes from the same
+            pass.
+        operating_point: The rule of the threshold, such as "sensitivity=0.95"; None for the RUN's.
+        alpha: The share of each class that the conformal set may miss; None for the RUN's, 0 to decide
+            every known photograph.
+        prevalence: The share of malignant lesions where the model is used, 0 to 1; None for that of the
+            RUN's validation photographs.
+        similar: How many of the nearest known lesions are shown beside each photograph; 0 for none.
+        index: The folder of `lentigo.index_cases`, in which they are searched.
+        patient_id: Of the photographs, whose own known lesions are left out; "" where it is not known.
         fp32: Computes in fp32, also where a faster precision is as good.
         tta: Averages over four mirrored views.
         device: One of `lentigo.models.runtime.DEVICES`.
+        progress: Watches the photographs go by, such as `lentigo.show_progress`.
 
     Returns:
-        The predictions, and problems for photographs that cannot be read.
+        A `Prediction` for one photograph; for several and for a folder `Predictions`: a sequence, with the
+        problems of photographs that cannot be read beside it.
 
     Raises:
+        UsageError: An input is no photograph, or a setting cannot be followed.
         ModelError: The RUN cannot be used.
-        DataError: There is no photograph at all.
+        DataError: There is no photograph at all, or the only one cannot be read.
+
+    >>> import numpy as np
+    >>> grey = np.full((64, 64, 3), 128, np.uint8)
+    >>> predict(grey).label, len(predict([grey, grey]))
+    ('uncertain', 2)
     """
-    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = collect_images(inputs)
-    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths), explained=False)
-    predictions, unreadable, _ = separate_problems(predictor.predict(paths))
-    return Predictions(tuple(predictions), (*problems, *unreadable))
+    request = read_request(inputs)
+    predictor = Predictor(
+        model,
+        count=len(request.images),
+        explained=outline or similar > 0,
+        operating_point=operating_point,
+        alpha=alpha,
+        prevalence=prevalence,
+        fp32=fp32,
+        tta=tta,
+        device=device,
+    )
+    predictor.require_classifier()
+    if outline:
+        predictor.require_decoder()
+    search = open_search(predictor, similar, index, patient_id)
+    results = progress(predictor.infer(request.images), total=len(request.images), label="photographs")
+    shown = (show_result(result, outline, search) for result in results)
+    predictions, unreadable, _ = separate_problems(shown)
+    answers = Predictions(tuple(predictions), (*request.problems, *unreadable))
+    return take_single(answers) if request.is_single else answers
+
+
+@dataclass(frozen=True)
+class CaseSearch:
+    """The search for known lesions that are like those of a call.
+
+    Attributes:
+        index: Of known lesions.
+        count: How many are shown of each photograph.
+        patient_id: Of the photographs, whose own known lesions are left out; "" where it is not known.
+    """
+
+    index: CaseIndex
+    count: int
+    patient_id: str = ""
+
+    def find(self, result: InferenceResult, prediction: Prediction) -> tuple[SimilarCase, ...]:
+        """The nearest known lesions; none where the photograph shows no lesion.
+
+        Args:
+            result: What the network gave.
+            prediction: Of the result.
+        """
+        if prediction.in_distribution is False or result.embedding is None:
+            return ()
+        return self.index.search(Query(result.embedding, self.count, result.digest, self.patient_id))
+
+
+def open_search(
+    predictor: Predictor, similar: int, index: str | Path | None, patient_id: str = ""
+) -> CaseSearch | None:
+    """Opens the search of a call.
+
+    Args:
+        predictor: Whose embeddings are searched for.
+        similar: How many known lesions are to be shown; 0 for none.
+        index: The folder of the index.
+        patient_id: As of `CaseSearch`.
+
+    Returns:
+        The search; None where none is asked for.
+
+    Raises:
+        UsageError: One of `similar` and `index` is given without the other, or the RUN gives no embedding.
+        ModelError: The index cannot be used.
+    """
+    if not similar and index is None:
+        return None
+    if not similar or index is None:
+        raise UsageError(
+            "similar cases need both a number and an index: --similar 5 --index INDEX; `lentigo index DATA "
+            "--out INDEX` makes one"
+        )
+    if "embedding" not in predictor.session.names:
+        raise UsageError(f"{predictor.name}: gives no embedding to compare; leave --similar out")
+    return CaseSearch(open_index(index, predictor.bundle), require_count(similar), patient_id)
+
+
+def show_result(
+    result: InferenceResult | Problem, outline: bool = False, search: CaseSearch | None = None
+) -> Prediction | Problem:
+    """The prediction of a result, with similar cases where they are searched for, and with a thumbnail where
+    a notebook could not make it later: of a photograph in memory, and of one whose outline is asked for.
+
+    Args:
+        result: What the network gave.
+        outline: Whether the thumbnail shows the outline of the lesion.
+        search: In an index of known lesions; None for no search.
+    """
+    if isinstance(result, Problem):
+        return result
+    prediction = result.get_prediction()
+    if search is not None:
+        prediction = replace(prediction, similar=search.find(result, prediction))
+    if result.held is None and not outline:
+        return prediction
+    mask = result.mask if outline and prediction.in_distribution is not False else None
+    return replace(prediction, thumbnail=try_thumbnail(result.source, mask))

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass, field, fields, replace
+from html import escape
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import ModelError
+from lentigo.images.held_images import HeldImage, ImageSource
 from lentigo.images.problems import Problem
+from lentigo.inference.notebooks.notebook_tables import (
+    show_label,
+    show_picture,
+    show_pictures,
+    show_probability,
+    show_rows,
+)
+from lentigo.inference.notebooks.result_sequence import ResultSequence
+from lentigo.inference.notebooks.thumbnails import try_thumbnail
+from lentigo.inference.similarity.known_cases import SimilarCase, spell_cases
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -29,6 +44,9 @@ class Prediction:
         shifted: Whether it shows a lesion, but is unlike the sources that the model has learned from; None
             where the RUN carries no reference to tell.
         diagnosis: The probability of each of the seven `DIAGNOSES`, where the RUN tells them apart.
+        similar: The nearest known lesions, where an index of them was given; none for a refused photograph.
+        thumbnail: A small JPEG of the photograph, with the outline of the lesion where that was asked for;
+            b"" where none was made: a notebook then reads the file.
     """
 
     image: str
@@ -42,13 +60,17 @@ class Prediction:
     warnings: tuple[str, ...] = ()
     shifted: bool | None = None
     diagnosis: dict[str, float] | None = None
+    similar: tuple[SimilarCase, ...] | None = None
+    thumbnail: bytes = field(default=b"", repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The entries that `predict --json` writes, without what the RUN cannot tell."""
-        entries = asdict(self)
-        for name in ("shifted", "diagnosis"):
+        entries = self._list_entries()
+        for name in ("shifted", "diagnosis", "similar"):
             if entries[name] is None:
                 del entries[name]
+        if self.similar is not None:
+            entries["similar"] = [case.to_json() for case in self.similar]
         return entries
 
     @property
@@ -60,23 +82,89 @@ class Prediction:
 
     def to_row(self) -> dict[str, Any]:
         """A row of a table: the likeliest diagnosis, and the probability of each in a column of its own."""
-        row = asdict(self)
+        row = self._list_entries()
+        del row["similar"]
+        if self.similar is not None:
+            row["similar"] = spell_cases(self.similar)
         row["diagnosis"] = self.likeliest
         for name in DIAGNOSES:
             row[f"p_{name}"] = self.diagnosis[name] if self.diagnosis else ""
         return row
 
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas table with one row. Raises `MissingError` where pandas is not installed."""
+        return Predictions((self,), ()).to_frame()
+
+    def list_cells(self) -> dict[str, str]:
+        """The cells of a table in a notebook, HTML by column: the photograph comes first."""
+        thumbnail = self.thumbnail or try_thumbnail(self.image)
+        probability = ""
+        if self.in_distribution is not False:  # what is refused has none
+            probability = show_probability(self.probability, self.threshold, self.label)
+        cells = {
+            "photograph": show_picture(thumbnail, self.image),
+            "P(malignant)": probability,
+            "decision": show_label(self.label),
+            "remarks": "<br>".join(map(escape, self.list_remarks())),
+        }
+        if self.similar is not None:
+            cells["similar cases"] = show_pictures([(c.thumbnail, c.describe()) for c in self.similar])
+        return cells
+
+    def list_remarks(self) -> list[str]:
+        """Why it is uncertain, or what the lesion is like; then the flaws of the photograph."""
+        remarks = []
+        if self.reason:
+            remarks.append(self.reason)
+        elif self.diagnosis and self.likeliest:
+            share = self.diagnosis[self.likeliest]
+            remarks.append(f"like {self.likeliest.replace('_', ' ')} ({share:.2f})")
+        return [*remarks, *self.warnings]
+
+    def _list_entries(self) -> dict[str, Any]:
+        """All fields but the picture, which is none of the answer."""
+        entries = asdict(replace(self, thumbnail=b"", similar=None))
+        del entries["thumbnail"]
+        return entries
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return show_rows([self.list_cells()])
+
 
 # The columns of `Prediction.to_row`
-ROW_COLUMNS = (*(field.name for field in fields(Prediction)), *(f"p_{name}" for name in DIAGNOSES))
+ROW_COLUMNS = (
+    *(item.name for item in fields(Prediction) if item.name not in ("similar", "thumbnail")),
+    *(f"p_{name}" for name in DIAGNOSES),
+)
 
 
 @dataclass(frozen=True)
-class Predictions:
-    """The predictions, and beside them the photographs that have none."""
+class Predictions(ResultSequence[Prediction]):
+    """The predictions in order, and beside them the photographs that have none.
+
+    Attributes:
+        predictions: One for each photograph that could be read.
+        problems: The others.
+    """
 
     predictions: tuple[Prediction, ...]
     problems: tuple[Problem, ...]
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        """The labels, as metrics of scikit-learn take them."""
+        return np.array([prediction.label for prediction in self.predictions], dtype=dtype)
+
+    def list_rows(self) -> list[dict[str, Any]]:
+        """A row for each prediction; columns of diagnoses only where the RUN tells them apart."""
+        rows = []
+        has_diagnoses = any(prediction.diagnosis for prediction in self.predictions)
+        for prediction in self.predictions:
+            row = prediction.to_row()
+            if not has_diagnoses:
+                row = {name: row[name] for name in row if not name.startswith(("p_", "diagnosis"))}
+            rows.append(row)
+        return rows
 
 
 @dataclass(frozen=True)
@@ -92,6 +180,9 @@ class InferenceResult:
         heatmap: Float32 (h, w); None where the RUN has no classifier.
         mask: P(lesion) of each pixel, float32 (side, side); None where the RUN has no mask decoder.
         centres: The centres of the heatmap's columns, and of its rows, as shares of the photograph's side.
+        held: The photograph itself where it was given in memory, and no file has it.
+        embedding: The features after the pooling, float32 (d,); None where the graph does not give them.
+        digest: The SHA-256 of its file, hexadecimal.
     """
 
     image: str
@@ -102,6 +193,14 @@ class InferenceResult:
     heatmap: np.ndarray | None
     mask: np.ndarray | None = None
     centres: tuple[float, ...] = ()
+    held: HeldImage | None = None
+    embedding: np.ndarray | None = None
+    digest: str = ""
+
+    @property
+    def source(self) -> ImageSource:
+        """What the photograph can be read from again: its path or address, or itself."""
+        return self.held or self.image
 
     def get_prediction(self) -> Prediction:
         """The prediction. Raises `ModelError` where the RUN has no classifier."""

@@ -15,7 +15,7 @@ import pandas as pd
 
 from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import CLASSES, Dataset
+from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
 from lentigo.datasets.groups import SPLITS, group_images
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
@@ -151,7 +151,7 @@ def rank_words(column: pd.Series) -> pd.Series:
 
 
 def split_dataset(
-    data: str | Path | Dataset,
+    data: DataSource,
     shares: Shares = Shares(),
     *,
     seed: int = 0,
@@ -181,7 +181,7 @@ def split_dataset(
         DataError: No photograph can be read, or a class has too few groups.
         UsageError: The earlier manifest has photographs of a split that is not to be.
     """
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    dataset = load_dataset(data)
     wanted = shares.list_splits()
     earlier = read_earlier(Path(keep)) if keep is not None else None
     found = search_dataset(dataset, progress) if duplicates else None

@@ -25,6 +25,7 @@ from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logi
 from lentigo.training.holdout import list_sources
 from lentigo.training.loop.augmentation import augment_image, find_augmentation, view_generator
 from lentigo.training.loop.background_swap import plan_swap
+from lentigo.training.loop.callbacks import SILENT, EpochWatch
 from lentigo.training.loop.losses import AnswerLoss
 from lentigo.training.loop.mixing import Mixed, mix_views
 from lentigo.training.loop.sampling import average_auroc, plan_cells
@@ -48,6 +49,7 @@ class TrainingJob:
         progress: Watches epochs and steps go by.
         refusal_output: The output of the graph by which the RUN is to refuse.
         not_lesions: A folder of pictures of other things, or None.
+        watch: Tells callbacks of Keras of each epoch.
     """
 
     recipe: Recipe
@@ -61,6 +63,7 @@ class TrainingJob:
     progress: Progress
     refusal_output: str = "embedding"
     not_lesions: str | Path | None = None
+    watch: EpochWatch = SILENT
 
 
 StageBuilder = Callable[[TrainingJob], Stage]
@@ -76,7 +79,7 @@ def run_job(job: TrainingJob) -> pd.DataFrame:
         The history, a row for each epoch.
     """
     builders = [partial(build, job) for build in list_builders(job.recipe)]
-    return run_stages(builders, job.recipe, job.checkpoint, job.progress)
+    return run_stages(builders, job.recipe, job.checkpoint, job.progress, job.watch)
 
 
 def list_builders(recipe: Recipe) -> list[StageBuilder]:

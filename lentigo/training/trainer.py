@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -12,14 +12,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lentigo.common.plots import ShownFigure
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import DataSource
 from lentigo.evaluation.assessment import Assessment
 from lentigo.images.problems import Problem
 from lentigo.models.bundle import GRAPH, SPLITS, Bundle, finish_bundle
 from lentigo.training.calibration.precision_check import PrecisionCheck, check_precision
 from lentigo.training.card import describe_training
 from lentigo.training.holdout import list_holdouts, measure_holdouts, set_aside
+from lentigo.training.loop.callbacks import EpochWatch, build_callbacks
 from lentigo.training.loop.stages import copy_variables
 from lentigo.training.preparation import (
     check_call,
@@ -55,9 +57,17 @@ class Training:
     training_set: TrainingSet
     holdouts: dict[str, Assessment] = field(default_factory=dict)
 
+    def figure(self) -> ShownFigure:
+        """The figure of its scores on validation."""
+        return self.validation.figure()
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: its scores on validation."""
+        return self.validation._repr_html_()
+
 
 def train(
-    data: str | Path | Dataset,
+    data: DataSource,
     out: str | Path,
     recipe: str | Path | Recipe = "best",
     *,
@@ -67,6 +77,7 @@ def train(
     leak_policy: LeakPolicy = LeakPolicy(),
     holdout_sources: Sequence[str] = (),
     not_lesions: str | Path | None = None,
+    callbacks: Iterable[Any] = (),
     progress: Progress = show_nothing,
     **fields: Any,
 ) -> Training:
@@ -86,6 +97,8 @@ def train(
             of theirs in other sources; the RUN is measured on them.
         not_lesions: A folder of pictures of other things: the RUN is to refuse such pictures, beside some
             that are drawn.
+        callbacks: Experiment trackers by name, "tensorboard", "mlflow" or "wandb", or callbacks of Keras,
+            which are told of the start, of each epoch over all stages, and of the end.
         progress: Watches the work.
         **fields: Fields of the recipe that are to differ, such as `epochs=10`.
 
@@ -97,11 +110,13 @@ def train(
         DataError: The photographs cannot be used.
         ModelError: The weights cannot be used, or the training has diverged.
         SpaceError: The disk is full.
+        MissingError: The package of a tracker is not installed.
     """
     started = time.perf_counter()
     out = Path(out)
     recipe = find_recipe(recipe, **fields)
     check_call(out, recipe, resume)
+    watch = EpochWatch(build_callbacks(callbacks, out))
     labelled = load_labelled(data)
     holdouts = {}
     if holdout_sources:
@@ -118,6 +133,7 @@ def train(
     # Last: a call that cannot start leaves no unfinished RUN.
     keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, prepared.settings)
     job = make_job(recipe, prepared, held_out, out, fp32=fp32, not_lesions=not_lesions, progress=progress)
+    job = replace(job, watch=watch)
     initial_head = copy_variables(job.network.require_head().variables)
     history, check = train_model(out, job)
     if needs_fp32_features(job, check):

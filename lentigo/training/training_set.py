@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Generic
 
 import numpy as np
 
 from lentigo.common.progress import Progress
-from lentigo.datasets.dataset import AnyDataset, Dataset
+from lentigo.datasets.dataset import AnyDataset, Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.splits.leaks import (
@@ -76,7 +75,7 @@ class TrainingSet(Generic[AnyDataset]):
         return {"leaks": leaks, "left_out": left_out, "duplicates": self.duplicates}
 
 
-def load_labelled(data: str | Path | Dataset) -> Dataset:
+def load_labelled(data: DataSource) -> Dataset:
     """Loads a data set that has photographs of both classes outside the test split.
 
     Args:
@@ -88,7 +87,7 @@ def load_labelled(data: str | Path | Dataset) -> Dataset:
     Raises:
         DataError: A class is missing outside the test split.
     """
-    dataset = data if isinstance(data, Dataset) else load_dataset(data)
+    dataset = load_dataset(data)
     drop_test(dataset).require_both_classes()
     return dataset
 

@@ -382,11 +382,11 @@ def test_the_options_stand_on_every_command_that_takes_data():
     from inspect import signature
 
     from lentigo.cli.audit import audit
-    from lentigo.cli.comparison import compare
     from lentigo.cli.data import data_import, data_info, data_split
     from lentigo.cli.evaluation import evaluate
+    from lentigo.cli.selection.comparison import compare
+    from lentigo.cli.selection.tuning import tune
     from lentigo.cli.training import train
-    from lentigo.cli.tuning import tune
 
     wanted = {"image_column", "label_column", "meanings", "addresses"}
     for command in (train, evaluate, audit, compare, tune, data_info, data_split, data_import):

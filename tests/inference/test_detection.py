@@ -39,12 +39,6 @@ def corners(detection):
     )
 
 
-def one(answers):
-    (found,), problems = answers.detections, answers.problems
-    assert not problems
-    return found
-
-
 def count_passes(predictor):
     """Photographs that the network is asked about, in a list that grows."""
     passes, run = [], predictor.session._run_requests
@@ -55,7 +49,7 @@ def count_passes(predictor):
 
 
 def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
-    found = one(detect(draw_image(tmp_path / "back.png", MANY), toy_run()))
+    found = detect(draw_image(tmp_path / "back.png", MANY), toy_run())
     np.testing.assert_allclose(corners(found), sorted(MANY), atol=6)
 
 
@@ -92,7 +86,7 @@ def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(t
 
 def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
     image = draw_image(tmp_path / "back.png", MANY[:2])
-    facts = json.loads(json.dumps(one(detect(image, toy_run())).to_json(), allow_nan=False))
+    facts = json.loads(json.dumps(detect(image, toy_run()).to_json(), allow_nan=False))
     assert (
         facts["image"] == str(image)
         and [set(box) for box in facts["boxes"]]
@@ -104,22 +98,20 @@ def test_the_object_is_that_of_the_contract(toy_run, tmp_path):
 
 
 def test_boxes_come_with_the_surest_first(toy_run, tmp_path):
-    scores = [spot.score for spot in one(detect(draw_image(tmp_path / "back.png", MANY), toy_run())).lesions]
+    scores = [spot.score for spot in detect(draw_image(tmp_path / "back.png", MANY), toy_run()).lesions]
     assert scores == sorted(scores, reverse=True)
 
 
 def test_without_a_classifier_nothing_is_said_of_malignancy(toy_run, tmp_path):
     for lesions in (MANY, MANY[2:3]):
-        spots = one(detect(draw_image(tmp_path / "back.png", lesions), toy_run("mask"))).lesions
+        spots = detect(draw_image(tmp_path / "back.png", lesions), toy_run("mask")).lesions
         assert len(spots) == len(lesions) and {spot.malignant_probability for spot in spots} == {None}
 
 
 def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_path):
     """The toy's logit follows the mean darkness: that of a square of twice the lesion's side."""
     predictor = Predictor(toy_run(), fp32=True)
-    (spot,) = one(
-        detect(draw_image(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), fp32=True)
-    ).lesions
+    (spot,) = detect(draw_image(tmp_path / "mole.png", [(700, 500, 900, 700)]), toy_run(), fp32=True).lesions
     square = Image.new("RGB", (400, 400), SKIN)
     ImageDraw.Draw(square).ellipse((100, 100, 300, 300), fill=BROWN)
     expected = next(
@@ -130,7 +122,7 @@ def test_malignancy_is_asked_of_the_lesion_with_a_margin_of_skin(toy_run, tmp_pa
 
 @pytest.mark.parametrize("size", [(1600, 1200), (300, 200), (1, 1), (40, 5000)])
 def test_skin_without_a_lesion_has_no_box(toy_run, tmp_path, size):
-    assert one(detect(draw_image(tmp_path / "skin.png", [], size), toy_run())).to_json()["boxes"] == []
+    assert detect(draw_image(tmp_path / "skin.png", [], size), toy_run()).to_json()["boxes"] == []
 
 
 def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
@@ -144,7 +136,7 @@ def test_a_lesion_that_fills_no_pixel_has_no_box(toy_run, tmp_path):
 def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    found = one(detect(draw_image(tmp_path / "turned.jpg", MANY, exif=exif), toy_run()))
+    found = detect(draw_image(tmp_path / "turned.jpg", MANY, exif=exif), toy_run())
     assert (found.width, found.height) == (1200, 1600)
     np.testing.assert_allclose(
         corners(found),
@@ -155,14 +147,14 @@ def test_boxes_are_those_of_the_upright_photograph(toy_run, tmp_path):
 
 def test_a_huge_photograph_is_searched_reduced_and_answered_in_its_own_pixels(toy_run, tmp_path):
     large = [tuple(5 * side for side in lesion) for lesion in MANY]
-    found = one(detect(draw_image(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run()))
+    found = detect(draw_image(tmp_path / "huge.jpg", large, (8000, 6000)), toy_run())
     np.testing.assert_allclose(corners(found), sorted(large), atol=40)
 
 
 def test_lesions_of_a_strip_are_found(toy_run, tmp_path):
     lesions = [(200, 20, 260, 80), (1900, 10, 1950, 60), (3700, 30, 3770, 90)]
     np.testing.assert_allclose(
-        corners(one(detect(draw_image(tmp_path / "strip.png", lesions, (4000, 240)), toy_run()))),
+        corners(detect(draw_image(tmp_path / "strip.png", lesions, (4000, 240)), toy_run())),
         lesions,
         atol=6,
     )
@@ -171,8 +163,8 @@ def test_lesions_of_a_strip_are_found(toy_run, tmp_path):
 def test_figures_are_drawn_beside_one_another(toy_run, tmp_path):
     images = [draw_image(tmp_path / name, MANY) for name in ("a.png", "a.jpg")]
     answers = detect(images, toy_run(), out=tmp_path / "out").detections
-    assert len({answer.figure for answer in answers}) == 2 and all(
-        answer.figure.is_file() for answer in answers
+    assert len({answer.figure_file for answer in answers}) == 2 and all(
+        answer.figure_file.is_file() for answer in answers
     )
 
 

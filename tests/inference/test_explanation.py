@@ -51,15 +51,15 @@ def compute_head(head, x):
 
 def test_the_map_is_that_of_the_graph(run, image):
     expected = Session(run / "model.onnx", precision="f32").run(read_image(image).pixels[None])["heatmap"][0]
-    (explanation,) = explain(image, run, fp32=True).explanations
+    explanation = explain(image, run, fp32=True)
     assert (expected < 0).any() and (expected > 0).any() and explanation.heatmap.dtype == np.float32
     np.testing.assert_allclose(explanation.heatmap, expected, atol=1e-6 * np.abs(expected).max())
-    assert explanation.figure is None
+    assert explanation.figure_file is None
 
 
 def test_the_sum_of_the_map_is_the_slope_of_the_logit_along_the_embedding(run, head, image):
     answer = Session(run / "model.onnx", precision="f32").run(read_image(image).pixels[None])
-    (explanation,) = explain(image, run, fp32=True).explanations
+    explanation = explain(image, run, fp32=True)
     embedding, step = answer["embedding"][0].astype(float), 1e-6
     slope = (compute_head(head, embedding * (1 + step)) - compute_head(head, embedding * (1 - step))) / (
         2 * step
@@ -85,11 +85,11 @@ def test_with_flips_the_map_is_that_of_the_photograph_as_it_is(run, image):
 
 
 def test_one_photograph_gives_the_file_that_was_named(run, image, tmp_path):
-    answers = explain(image, run, out=tmp_path / "heat.png")
+    explanation = explain(image, run, out=tmp_path / "heat.png")
     with Image.open(tmp_path / "heat.png") as opened:
         assert opened.width > opened.height > 200 and np.asarray(opened).std() > 10
     assert [path.name for path in tmp_path.iterdir()] == ["heat.png"]
-    assert answers.explanations[0].figure == tmp_path / "heat.png"
+    assert explanation.figure_file == tmp_path / "heat.png"
 
 
 def test_photographs_of_one_name_have_a_figure_each(run, image, tmp_path):

@@ -35,14 +35,8 @@ def image(tmp_path):
     return draw_image(tmp_path / "photos" / "mole.jpg")
 
 
-def one(answers):
-    (found,), problems = answers.segmentations, answers.problems
-    assert not problems
-    return found
-
-
 def test_mask_and_outline_are_written_at_the_size_of_the_photograph(toy_run, image, tmp_path):
-    found = one(segment(image, toy_run(), out=tmp_path / "out"))
+    found = segment(image, toy_run(), out=tmp_path / "out")
     mask = read(tmp_path / "out" / "mole_mask.png")
     assert (
         found.mask == tmp_path / "out" / "mole_mask.png"
@@ -56,7 +50,7 @@ def test_mask_and_outline_are_written_at_the_size_of_the_photograph(toy_run, ima
 
 
 def test_it_is_measured(toy_run, image):
-    found = one(segment(image, toy_run(), mm_per_pixel=0.02))
+    found = segment(image, toy_run(), mm_per_pixel=0.02)
     assert (
         found.found
         and found.measures.diameter_px == pytest.approx(300, abs=5)
@@ -99,14 +93,11 @@ def test_one_pass_gives_class_heatmap_and_mask(toy_run, image):
 
 
 def test_segment_says_what_predict_says(toy_run, image):
-    assert (
-        one(segment(image, toy_run())).prediction.probability
-        == lentigo.predict(image, toy_run()).predictions[0].probability
-    )
+    assert segment(image, toy_run()).prediction.probability == lentigo.predict(image, toy_run()).probability
 
 
 def test_without_a_classifier_there_is_a_mask_and_no_class(toy_run, image):
-    found = one(segment(image, toy_run("mask")))
+    found = segment(image, toy_run("mask"))
     assert found.found and found.prediction is None and found.to_json()["probability"] is None
 
 
@@ -122,7 +113,7 @@ def test_a_run_that_classifies_nothing_does_not_predict(toy_run, image):
 
 
 def test_a_photograph_without_a_lesion_gives_an_empty_mask_and_nulls(toy_run, tmp_path):
-    found = one(segment(draw_image(tmp_path / "skin.png", lesion=None), toy_run(), out=tmp_path / "out"))
+    found = segment(draw_image(tmp_path / "skin.png", lesion=None), toy_run(), out=tmp_path / "out")
     facts = json.loads(json.dumps(found.to_json(), allow_nan=False))
     assert not found.found and not read(found.mask).any()
     assert (
@@ -139,24 +130,22 @@ def test_a_photograph_without_a_lesion_gives_an_empty_mask_and_nulls(toy_run, tm
 def test_a_photograph_that_lies_on_its_side_is_measured_upright(toy_run, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # to be turned clockwise
-    found = one(segment(draw_image(tmp_path / "turned.jpg", exif=exif), toy_run(), out=tmp_path / "out"))
+    found = segment(draw_image(tmp_path / "turned.jpg", exif=exif), toy_run(), out=tmp_path / "out")
     assert (found.width, found.height) == (600, 900) and read(found.mask).shape == (900, 600)
     assert np.abs(np.subtract((found.box.x, found.box.y), (600 - 350, 300))).max() <= 3
 
 
 def test_flips_average_the_masks_of_the_views(toy_run, tmp_path):
     image = draw_image(tmp_path / "corner.png", lesion=(50, 40, 250, 200))
-    plain, flipped = one(segment(image, toy_run())), one(segment(image, toy_run(), tta=True))
+    plain, flipped = segment(image, toy_run()), segment(image, toy_run(), tta=True)
     np.testing.assert_allclose(plain.probability, flipped.probability, atol=0.02)
 
 
 def test_a_large_photograph_is_measured_in_its_own_pixels(toy_run, tmp_path):
-    found = one(
-        segment(
-            draw_image(tmp_path / "large.jpg", (4500, 3000), (1500, 750, 3000, 1750)),
-            toy_run(),
-            out=tmp_path / "out",
-        )
+    found = segment(
+        draw_image(tmp_path / "large.jpg", (4500, 3000), (1500, 750, 3000, 1750)),
+        toy_run(),
+        out=tmp_path / "out",
     )
     assert found.measures.diameter_px == pytest.approx(1500, rel=0.02) and read(found.mask).shape == (
         3000,
@@ -172,7 +161,7 @@ def test_tiny_and_long_photographs_are_photographs(toy_run, tmp_path, size):
         size,
         (size[0] * 0.3, size[1] * 0.3, size[0] * 0.7, size[1] * 0.7) if min(size) > 4 else None,
     )
-    found = one(segment(image, toy_run(), out=tmp_path / "out"))
+    found = segment(image, toy_run(), out=tmp_path / "out")
     assert (found.width, found.height) == size and found.found == (min(size) > 4)
 
 
@@ -180,7 +169,7 @@ def test_transparency_is_white_and_no_lesion(toy_run, tmp_path):
     image = Image.new("RGBA", (300, 200), (0, 0, 0, 0))
     ImageDraw.Draw(image).ellipse((100, 50, 200, 150), fill=(*BROWN, 255))
     image.save(tmp_path / "clear.png")
-    assert one(segment(tmp_path / "clear.png", toy_run())).measures.area_share == pytest.approx(
+    assert segment(tmp_path / "clear.png", toy_run()).measures.area_share == pytest.approx(
         np.pi * 2500 / 60_000, rel=0.05
     )
 
@@ -242,7 +231,7 @@ def test_a_photograph_is_viewed_in_its_proportions(tmp_path):
 def test_the_files_of_a_photograph_with_a_name_of_255_bytes_are_written(toy_run, tmp_path):
     image = tmp_path / f"{'m' * 251}.png"
     Image.fromarray(np.full((40, 40, 3), 200, np.uint8)).save(image)
-    (found,) = segment(image, toy_run(), out=tmp_path / "masks").segmentations
+    found = segment(image, toy_run(), out=tmp_path / "masks")
     assert (
         found.mask.is_file()
         and found.overlay.is_file()

@@ -46,7 +46,7 @@ def is_problem(answer, status, kind):
 def test_the_answer_is_that_of_predict(served, tmp_path):
     (tmp_path / "x.jpg").write_bytes(draw_image(3))
     said = served.send(draw_image(3)).json()["predictions"][0]
-    (expected,) = predict(tmp_path / "x.jpg").predictions
+    expected = predict(tmp_path / "x.jpg")
     assert said["probability"] == pytest.approx(expected.probability, abs=1e-4)
     assert (said["label"], said["threshold"], said["in_distribution"], said["model"]) == (
         expected.label,
@@ -59,7 +59,7 @@ def test_the_answer_is_that_of_predict(served, tmp_path):
 def test_the_measures_are_those_of_segment(served, tmp_path):
     (tmp_path / "x.jpg").write_bytes(draw_image(5, 300))
     said = served.send(draw_image(5, 300)).json()["predictions"][0]
-    (expected,) = segment(tmp_path / "x.jpg").segmentations
+    expected = segment(tmp_path / "x.jpg")
     assert said["measures"]["area_px"] == pytest.approx(expected.measures.area_px, rel=1e-3)
     assert said["measures"]["colours"] == list(expected.measures.colours)
 

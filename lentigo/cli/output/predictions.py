@@ -121,8 +121,8 @@ def unpack_explanation(explanation: Any, heatmaps: bool) -> tuple[Any, Additions
     added: Additions = {}
     if isinstance(explanation, Problem):
         return explanation, added
-    if explanation.figure is not None:
-        added["figure"] = str(explanation.figure)
+    if explanation.figure_file is not None:
+        added["figure"] = str(explanation.figure_file)
     if heatmaps:
         added["heatmap"] = explanation.heatmap.tolist()
         added["heatmap_centres"] = list(explanation.centres)
@@ -179,6 +179,8 @@ def print_prediction(prediction: Any, added: Additions, as_json: bool) -> None:
         print_line(format_prediction(prediction, added.get("figure")))
         for warning in prediction.warnings:
             print_line(f"{'':<{LABEL_WIDTH}}        {warning}")
+        for case in prediction.similar or ():
+            print_line(f"{'':<{LABEL_WIDTH}}        like {case.describe()}  {spell_controls(case.image)}")
 
 
 def format_prediction(prediction: Any, figure: str | None) -> str:
@@ -203,8 +205,9 @@ class PredictionRecord:
     The CSV appears whole when the context ends, however it ends; without any prediction there is none.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, more_columns: tuple[str, ...] = ()) -> None:
         self.path = path
+        self.more_columns = more_columns
         self.count = 0  # predictions and problems
         self.problems: list[Any] = []
         self.labels: Counter[str] = Counter()
@@ -267,6 +270,6 @@ class PredictionRecord:
 
         temporary = self._files.enter_context(write_whole(path))
         file = temporary.open("w", newline="", encoding="utf-8", errors="backslashreplace")
-        writer = csv.DictWriter(self._files.enter_context(file), ROW_COLUMNS)
+        writer = csv.DictWriter(self._files.enter_context(file), (*ROW_COLUMNS, *self.more_columns))
         writer.writeheader()
         return writer

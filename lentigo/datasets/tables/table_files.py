@@ -70,7 +70,18 @@ def read_table(path: Path) -> pd.DataFrame:
         ) from error
     except (OSError, ValueError) as error:  # pandas' and Arrow's parser errors are ValueErrors
         raise DataError(explain_table(path, error)) from error
-    table = rename_columns(table)
+    return blank_words(rename_columns(table))
+
+
+def blank_words(table: pd.DataFrame) -> pd.DataFrame:
+    """A table whose words that are blank are missing.
+
+    Args:
+        table: Its columns spelled.
+
+    Returns:
+        The table; columns of numbers are as they were.
+    """
     words = {}
     for column in WORD_COLUMNS:
         if column in table:

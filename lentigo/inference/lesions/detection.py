@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from PIL import Image
 
 from lentigo.errors import ImageError
+from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
+from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.box_figures import draw_boxes
 from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.lesions.mask_cleaning import Box
 from lentigo.inference.lesions.search import LesionCandidate, SearchedImage, SearchSettings, find_candidates
 from lentigo.inference.lesions.verification import verify_candidates
+from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
+from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
+from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Predictor, collect_images
+from lentigo.inference.prediction import Predictor, read_request
 from lentigo.inference.results import InferenceResult
 
+if TYPE_CHECKING:
+    from lentigo.common.plots import Figure
+
+MAX_SHOWN_PIXELS = 2_000_000  # of a photograph that is drawn on for a notebook
 ENDING = "_boxes.jpg"  # of the names of figures
 NO_FIGURES: Mapping[str, tuple[Path, ...]] = MappingProxyType({})
 DEFAULT_SETTINGS = SearchSettings()
@@ -54,7 +66,8 @@ class Detection:
         height: Pixels of the upright original.
         lesions: The surest first.
         model: The name of the RUN.
-        figure: The drawing; None where none was asked for.
+        figure_file: The drawing; None where none was asked for.
+        held: The photograph itself where it was given in memory, and no file has it.
     """
 
     image: str
@@ -62,7 +75,56 @@ class Detection:
     height: int
     lesions: tuple[DetectedLesion, ...]
     model: str
-    figure: Path | None = None
+    figure_file: Path | None = None
+    held: HeldImage | None = field(default=None, repr=False, compare=False)
+
+    def draw(self) -> Image.Image:
+        """Draws the boxes on the photograph, each with P(malignant).
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+        """
+        pixels, _ = view_image(self.held or self.image, MAX_SHOWN_PIXELS)
+        across = pixels.shape[1] / self.width
+        down = pixels.shape[0] / self.height
+        captions = []
+        for lesion in self.lesions:
+            box = lesion.box
+            right = (box.x + box.width) * across
+            bottom = (box.y + box.height) * down
+            caption = caption_lesion(lesion.score, lesion.malignant_probability)
+            captions.append(((box.x * across, box.y * down, right, bottom), caption))
+        return draw_boxes(pixels, captions)
+
+    def figure(self) -> Figure:
+        """The drawing as a Matplotlib figure.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+            MissingError: Matplotlib is not installed.
+        """
+        return frame_image(self.draw())
+
+    def list_cells(self) -> dict[str, str]:
+        """The cells of a table in a notebook, HTML by column."""
+        try:
+            drawing = compress_image(self.draw(), LONGER_SIDE * 2)
+        except ImageError:
+            drawing = b""
+        found = []
+        for lesion in self.lesions:
+            box = lesion.box
+            caption = caption_lesion(lesion.score, lesion.malignant_probability)
+            found.append(f"{box.width} x {box.height} px at ({box.x}, {box.y}): {caption}")
+        return {
+            "photograph": show_picture(drawing, self.image),
+            "lesions": str(len(self.lesions)),
+            "boxes": "<br>".join(found),
+        }
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return show_rows([self.list_cells()])
 
     def to_json(self) -> dict[str, Any]:
         """The object that `detect --json` writes."""
@@ -70,55 +132,70 @@ class Detection:
             "image": self.image,
             "boxes": [lesion.to_json() for lesion in self.lesions],
         }
-        if self.figure is not None:
-            entries["figure"] = str(self.figure)
+        if self.figure_file is not None:
+            entries["figure"] = str(self.figure_file)
         return entries
 
 
 @dataclass(frozen=True)
-class Detections:
-    """The detections, and beside them the photographs that could not be searched."""
+class Detections(ResultSequence[Detection]):
+    """The detections in order, and beside them the photographs that could not be searched.
+
+    Attributes:
+        detections: One for each photograph that could be read.
+        problems: The others.
+    """
 
     detections: tuple[Detection, ...]
     problems: tuple[Problem, ...]
 
+    def list_rows(self) -> list[dict[str, Any]]:
+        """A row for each lesion: its photograph and its box in pixels."""
+        rows = []
+        for detection in self.detections:
+            rows += [{"image": detection.image, **lesion.to_json()} for lesion in detection.lesions]
+        return rows
+
 
 def detect(
-    inputs: str | Path | Iterable[str | Path],
+    inputs: ImageInputs,
     model: str | Path = "bundled",
     *,
     out: str | Path | None = None,
     fp32: bool = False,
     device: str = "cpu",
-) -> Detections:
+) -> Detection | Detections:
     """Finds the lesions of each photograph, be it a close-up or a stretch of skin.
 
     Args:
-        inputs: A file, a folder or an address, or several.
+        inputs: A photograph, a folder, or several, as `lentigo.predict` takes them.
         model: The folder of a RUN, or "bundled".
-        out: A folder for one figure a photograph; without it nothing is drawn.
+        out: A folder for one figure a photograph; without it no file is written.
         fp32: Computes in fp32, also where a faster precision is as good.
         device: One of `lentigo.models.runtime.DEVICES`.
 
     Returns:
-        The detections, and problems for photographs that cannot be read.
+        A `Detection` for one photograph; for several and for a folder `Detections`: a sequence, with the
+        problems of photographs that cannot be read beside it. Their `to_frame()` has a row for each lesion.
 
     Raises:
         ModelError: The RUN has no mask decoder.
-        UsageError: A figure would replace a photograph.
+        DataError: There is no photograph at all, or the only one cannot be read.
+        UsageError: An input is no photograph, or a figure would replace one.
         SpaceError: The folder cannot be written.
     """
-    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = collect_images(inputs)
-    predictor = Predictor(model, fp32=fp32, device=device, count=len(paths))
-    figures = {} if out is None else name_files(paths, out, ENDING)
-    detections, unreadable, _ = separate_problems(detect_images(predictor, paths, figures))
-    return Detections(tuple(detections), (*problems, *unreadable))
+    request = read_request(inputs)
+    predictor = Predictor(model, fp32=fp32, device=device, count=len(request.images))
+    figures = {} if out is None else name_files(request.images, out, ENDING)
+    found = detect_images(predictor, request.images, figures)
+    detections, unreadable, _ = separate_problems(found)
+    answers = Detections(tuple(detections), (*request.problems, *unreadable))
+    return take_single(answers) if request.is_single else answers
 
 
 def detect_images(
     predictor: Predictor,
-    paths: Iterable[str | Path],
+    paths: Iterable[ImageSource],
     figures: Mapping[str, tuple[Path, ...]],
     settings: SearchSettings = DEFAULT_SETTINGS,
 ) -> Iterator[Detection | Problem]:
@@ -190,9 +267,12 @@ def report_lesions(
         box = to_box(candidate, width / columns, height / rows)
         lesions.append(DetectedLesion(box, candidate.score, candidate.malignant))
     if files:
-        captions = [(candidate.place, caption_candidate(candidate)) for candidate in candidates]
+        captions = []
+        for candidate in candidates:
+            captions.append((candidate.place, caption_lesion(candidate.score, candidate.malignant)))
         save_image(draw_boxes(image.upright, captions), files[0], quality=92)
-    return Detection(image.image, width, height, tuple(lesions), model, *files)
+    figure_file = files[0] if files else None
+    return Detection(image.image, width, height, tuple(lesions), model, figure_file, image.held)
 
 
 def to_box(candidate: LesionCandidate, across: float, down: float) -> Box:
@@ -203,8 +283,8 @@ def to_box(candidate: LesionCandidate, across: float, down: float) -> Box:
     return Box(x, y, max(1, round(right * across) - x), max(1, round(bottom * down) - y))
 
 
-def caption_candidate(candidate: LesionCandidate) -> str:
-    """What stands beside a box."""
-    if candidate.malignant is None:
-        return f"{candidate.score:.2f}"
-    return f"P(malignant) {candidate.malignant:.2f}"
+def caption_lesion(score: float, malignant: float | None) -> str:
+    """What stands beside a box: P(malignant); without a classifier the score."""
+    if malignant is None:
+        return f"{score:.2f}"
+    return f"P(malignant) {malignant:.2f}"

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lentigo.images.held_images import HeldImage
 from lentigo.images.photographs import view_image
 from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.rectangles import Rectangle, is_near, measure_iou
@@ -74,6 +75,7 @@ class SearchedImage:
         is_close_up: Whether it shows one lesion of a good size; then that is the one candidate, and its
             place is right.
         candidates: What was found.
+        held: The photograph itself where it was given in memory, and no file has it.
     """
 
     image: str
@@ -81,6 +83,7 @@ class SearchedImage:
     size: tuple[int, int]
     is_close_up: bool
     candidates: tuple[LesionCandidate, ...]
+    held: HeldImage | None = None
 
 
 def find_candidates(predictor: Predictor, result: InferenceResult, settings: SearchSettings) -> SearchedImage:
@@ -96,12 +99,12 @@ def find_candidates(predictor: Predictor, result: InferenceResult, settings: Sea
     """
     mask = result.get_mask()
     is_close = is_close_up(mask, settings)
-    upright, size = view_image(result.image, MAX_CLOSE_UP_PIXELS if is_close else MAX_SEARCHED_PIXELS)
+    upright, size = view_image(result.source, MAX_CLOSE_UP_PIXELS if is_close else MAX_SEARCHED_PIXELS)
     if is_close:
         candidates = outline_close_up(upright, result)
     else:
         candidates = search_tiles(predictor, upright, mask, settings)
-    return SearchedImage(result.image, upright, size, is_close, tuple(candidates))
+    return SearchedImage(result.image, upright, size, is_close, tuple(candidates), result.held)
 
 
 def is_close_up(mask: np.ndarray, settings: SearchSettings) -> bool:

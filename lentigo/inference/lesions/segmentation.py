@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
 from lentigo.images.decoding.dicom_files import find_file_spacing
+from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion
+from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
+from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
+from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Predictor, collect_images
+from lentigo.inference.prediction import Predictor, read_request
 from lentigo.inference.results import InferenceResult, Prediction
+
+if TYPE_CHECKING:
+    from lentigo.common.plots import Figure
 
 VIEW = 1_000_000  # pixels at most of the photograph that is drawn upon
 MEASURED_SIDE = 512  # pixels at most of the longer side of the mask that is measured
@@ -44,6 +52,7 @@ class Segmentation:
         model: The name of the RUN.
         mask: The file with the mask; None where none was asked for.
         overlay: The file with the outline; None where none was asked for.
+        held: The photograph itself where it was given in memory, and no file has it.
     """
 
     image: str
@@ -56,6 +65,7 @@ class Segmentation:
     model: str
     mask: Path | None = None
     overlay: Path | None = None
+    held: HeldImage | None = field(default=None, repr=False, compare=False)
 
     @property
     def found(self) -> bool:
@@ -73,6 +83,36 @@ class Segmentation:
             Uint8 (height, width), 255 where the lesion is.
         """
         return enlarge_mask(self.probability, width or self.width, height or self.height)
+
+    def draw(self) -> Image.Image:
+        """Draws the outline on the photograph.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+        """
+        pixels, _ = view_image(self.held or self.image, VIEW)
+        return draw_outline(pixels, self.draw_mask(pixels.shape[1], pixels.shape[0]) > 0)
+
+    def figure(self) -> Figure:
+        """The drawing as a Matplotlib figure.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+            MissingError: Matplotlib is not installed.
+        """
+        return frame_image(self.draw())
+
+    def list_cells(self) -> dict[str, str]:
+        """The cells of a table in a notebook, HTML by column."""
+        try:
+            drawing = compress_image(self.draw(), LONGER_SIDE * 2)
+        except ImageError:
+            drawing = b""
+        return {"photograph": show_picture(drawing, self.image), **show_measures(self.measures)}
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return show_rows([self.list_cells()])
 
     def to_json(self) -> dict[str, Any]:
         """One flat object; measures of a lesion that was not found are null."""
@@ -95,16 +135,43 @@ class Segmentation:
         }
 
 
+def show_measures(measures: Measures | None) -> dict[str, str]:
+    """The cells of what was measured of a lesion, HTML by column."""
+    if measures is None:
+        return {"lesion": "none found", "border, asymmetry": "", "colours": ""}
+    size = format_number(measures.diameter_px, ".0f", "px")
+    if measures.diameter_mm is not None:
+        size += f" = {format_number(measures.diameter_mm, '.1f', 'mm')}"
+    cut_off = "<br>cut off by the edge" if measures.cut_off else ""
+    return {
+        "lesion": f"diameter {size}<br>{measures.area_share:.0%} of the photograph{cut_off}",
+        "border, asymmetry": (
+            f"irregularity {format_number(measures.border_irregularity, '.2f')}<br>"
+            f"asymmetry {format_number(measures.asymmetry, '.2f')}"
+        ),
+        "colours": "<br>".join(measures.colours),
+    }
+
+
 @dataclass(frozen=True)
-class Segmentations:
-    """The segmentations, and beside them the photographs that have none."""
+class Segmentations(ResultSequence[Segmentation]):
+    """The segmentations in order, and beside them the photographs that have none.
+
+    Attributes:
+        segmentations: One for each photograph that could be read.
+        problems: The others.
+    """
 
     segmentations: tuple[Segmentation, ...]
     problems: tuple[Problem, ...]
 
+    def list_rows(self) -> list[dict[str, Any]]:
+        """A row for each photograph, the entries of `Segmentation.to_json`."""
+        return [segmentation.to_json() for segmentation in self.segmentations]
+
 
 def segment(
-    inputs: str | Path | Iterable[str | Path],
+    inputs: ImageInputs,
     model: str | Path = "bundled",
     *,
     out: str | Path | None = None,
@@ -112,13 +179,13 @@ def segment(
     tta: bool = False,
     fp32: bool = False,
     device: str = "cpu",
-) -> Segmentations:
+) -> Segmentation | Segmentations:
     """Finds the lesion of each photograph, by the pass that also classifies it.
 
     Args:
-        inputs: A file, a folder or an address, or several.
+        inputs: A photograph, a folder, or several, as `lentigo.predict` takes them.
         model: The folder of a RUN, or "bundled".
-        out: A folder for two files a photograph, a mask and an outline; without it nothing is written.
+        out: A folder for two files a photograph, a mask and an outline; without it no file is written.
         mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.scales.read_scales` has
             them.
         tta: Averages over four mirrored views.
@@ -126,24 +193,27 @@ def segment(
         device: One of `lentigo.models.runtime.DEVICES`.
 
     Returns:
-        The segmentations, and problems for photographs that cannot be read.
+        A `Segmentation` for one photograph; for several and for a folder `Segmentations`: a sequence, with
+        the problems of photographs that cannot be read beside it.
 
     Raises:
         ModelError: The RUN has no mask decoder.
-        UsageError: A file would replace a photograph.
+        DataError: There is no photograph at all, or the only one cannot be read.
+        UsageError: An input is no photograph, or a file would replace one.
         SpaceError: The folder cannot be written.
     """
-    inputs = [inputs] if isinstance(inputs, str | Path) else inputs
-    paths, problems = collect_images(inputs)
-    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(paths))
-    files = {} if out is None else name_files(paths, out, *ENDINGS)
-    segmentations, unreadable, _ = separate_problems(segment_images(predictor, paths, files, mm_per_pixel))
-    return Segmentations(tuple(segmentations), (*problems, *unreadable))
+    request = read_request(inputs)
+    predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(request.images))
+    files = {} if out is None else name_files(request.images, out, *ENDINGS)
+    found = segment_images(predictor, request.images, files, mm_per_pixel)
+    segmentations, unreadable, _ = separate_problems(found)
+    answers = Segmentations(tuple(segmentations), (*request.problems, *unreadable))
+    return take_single(answers) if request.is_single else answers
 
 
 def segment_images(
     predictor: Predictor,
-    paths: Iterable[str | Path],
+    paths: Iterable[ImageSource],
     files: Mapping[str, tuple[Path, ...]],
     mm_per_pixel: Scales = None,
 ) -> Iterator[Segmentation | Problem]:
@@ -166,7 +236,7 @@ def segment_images(
             yield result
             continue
         scale = find_scale(result.image, mm_per_pixel)
-        if scale is None:
+        if scale is None and result.held is None:
             scale = find_file_spacing(result.image)
         try:
             yield outline_lesion(result, predictor.name, files.get(result.image, ()), scale)
@@ -191,7 +261,7 @@ def outline_lesion(
     segmentation = segment_result(result, model, mm_per_pixel)
     if not files:
         return segmentation
-    pixels, _ = view_image(result.image, VIEW)
+    pixels, _ = view_image(result.source, VIEW)
     lesion = segmentation.draw_mask(pixels.shape[1], pixels.shape[0]) > 0
     mask_file, outline_file = files
     save_image(Image.fromarray(segmentation.draw_mask()), mask_file)
@@ -221,7 +291,17 @@ def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | No
     if box is not None:
         colours = result.pixels[probability >= HALF]
         measures = measure_lesion(lesion, colours, size=result.size, mm_per_pixel=mm_per_pixel)
-    return Segmentation(result.image, width, height, probability, box, measures, result.prediction, model)
+    return Segmentation(
+        image=result.image,
+        width=width,
+        height=height,
+        probability=probability,
+        box=box,
+        measures=measures,
+        prediction=result.prediction,
+        model=model,
+        held=result.held,
+    )
 
 
 def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:

@@ -15,6 +15,7 @@ import pandas as pd
 from lentigo.common.progress import Progress
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
+from lentigo.training.loop.callbacks import SILENT, EpochWatch
 from lentigo.training.loop.checkpoints import Progression, load_checkpoint, restore_state, save_checkpoint
 from lentigo.training.loop.devices import count_devices
 from lentigo.training.loop.sampling import Cell, draw_balanced
@@ -177,13 +178,19 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
 
 
 def run_stage(
-    stage: Stage, recipe: Recipe, progression: Progression, checkpoint: Path | None, progress: Progress
+    stage: Stage,
+    recipe: Recipe,
+    progression: Progression,
+    checkpoint: Path | None,
+    progress: Progress,
+    watch: EpochWatch = SILENT,
 ) -> None:
     """Trains from `progression.epoch` to the end or until patience is out; the model ends with its best
     weights.
     """
     epochs = range(progression.epoch, stage.epochs)
     train = choose_training(stage, recipe, progress)
+    watch.begin_stage(stage.model, stage.epochs)
     for epoch in progress(epochs, total=len(epochs), label=stage.name):
         if is_out_of_patience(progression, stage.patience):
             break
@@ -199,6 +206,7 @@ def run_stage(
         progression.epoch = epoch + 1
         if checkpoint is not None:
             save_checkpoint(checkpoint, stage.model, progression)
+        watch.end_epoch(len(progression.history) - 1, row)
     for variable, array in zip(stage.model.weights, progression.best, strict=True):
         variable.assign(array)
 
@@ -282,7 +290,11 @@ def copy_variables(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
 
 
 def run_stages(
-    builders: Sequence[Callable[[], Stage]], recipe: Recipe, checkpoint: Path | None, progress: Progress
+    builders: Sequence[Callable[[], Stage]],
+    recipe: Recipe,
+    checkpoint: Path | None,
+    progress: Progress,
+    watch: EpochWatch = SILENT,
 ) -> pd.DataFrame:
     """Builds and runs stages in order, going on from a checkpoint where there is one.
 
@@ -291,6 +303,7 @@ def run_stages(
         recipe: Of the training.
         checkpoint: The file that keeps the state after each epoch; None keeps none.
         progress: Watches the epochs go by.
+        watch: Tells callbacks of Keras of each epoch.
 
     Returns:
         The history, a row for each epoch.
@@ -306,7 +319,8 @@ def run_stages(
             arrays = None
         elif number > progression.stage:
             progression.start_stage(number)
-        run_stage(stage, recipe, progression, checkpoint, progress)
+        run_stage(stage, recipe, progression, checkpoint, progress, watch)
+    watch.end()
     return pd.DataFrame(progression.history)
 
 

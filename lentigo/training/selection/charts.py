@@ -28,24 +28,19 @@ MAX_COLUMNS = 4  # slices beside each other
 MAX_LEVEL_NAMES = 4  # names of backbones that fit below an axis without rotation
 
 
-def draw_tradeoff(
-    names: Sequence[str], aurocs: Sequence[Mean], milliseconds: Sequence[float] | None, path: Path
-) -> Path:
+def plot_tradeoff(
+    axes: Any, names: Sequence[str], aurocs: Sequence[Mean], milliseconds: Sequence[float] | None
+) -> None:
     """Draws the AUROC of backbones, with its interval, against the milliseconds of a photograph.
 
     A line joins those that no other beats in both. Without times there is a column for each backbone.
 
     Args:
+        axes: Matplotlib's, on which it is drawn.
         names: Of the backbones, best first.
         aurocs: Of each backbone.
         milliseconds: A photograph takes, by each backbone; or None.
-        path: Of the figure.
-
-    Returns:
-        That path.
     """
-    figure = new_figure(7.2, 5.0)
-    axes = figure.subplots()
     x = np.arange(len(names)) if milliseconds is None else np.array(milliseconds)
     y = np.array([auroc.mean for auroc in aurocs])
     ends = np.array([auroc.ci for auroc in aurocs])  # (n, 2)
@@ -58,6 +53,24 @@ def draw_tradeoff(
     else:
         draw_front(axes, x, y, names)
         tidy_axes(axes, "Quality and cost", "milliseconds a photograph", "AUROC, 95 % interval")
+
+
+def draw_tradeoff(
+    names: Sequence[str], aurocs: Sequence[Mean], milliseconds: Sequence[float] | None, path: Path
+) -> Path:
+    """Writes the figure that `plot_tradeoff` draws.
+
+    Args:
+        names: Of the backbones, best first.
+        aurocs: Of each backbone.
+        milliseconds: A photograph takes, by each backbone; or None.
+        path: Of the figure.
+
+    Returns:
+        The path.
+    """
+    figure = new_figure(7.2, 5.0)
+    plot_tradeoff(figure.subplots(), names, aurocs, milliseconds)
     return save_figure(figure, path)
 
 
@@ -151,21 +164,30 @@ def list_logarithmic() -> set[str]:
     return names
 
 
-def draw_progress(trials: pd.DataFrame, path: Path) -> Path:
+def plot_progress(axes: Any, trials: pd.DataFrame) -> None:
     """Draws the AUROC of each finished trial by its number, and the best so far.
+
+    Args:
+        axes: Matplotlib's, on which it is drawn.
+        trials: A row for each trial, that of the default recipe first; columns `number` and `auroc`.
+    """
+    axes.plot(trials["number"], trials["auroc"], "o", color=GREY, markersize=4, label="trials")
+    axes.plot(trials["number"], trials["auroc"].cummax(), color=ACCENT, label="best so far")
+    axes.axhline(trials["auroc"].iloc[0], color=MALIGNANT, linestyle=":", label="default recipe")
+    tidy_axes(axes, "Trials", "trial", "mean AUROC over folds")
+    axes.legend(frameon=False, loc="lower right")
+
+
+def draw_progress(trials: pd.DataFrame, path: Path) -> Path:
+    """Writes the figure that `plot_progress` draws.
 
     Args:
         trials: A row for each trial, that of the default recipe first; columns `number` and `auroc`.
         path: Of the figure.
 
     Returns:
-        That path.
+        The path.
     """
     figure = new_figure(6.0, 3.8)
-    axes = figure.subplots()
-    axes.plot(trials["number"], trials["auroc"], "o", color=GREY, markersize=4, label="trials")
-    axes.plot(trials["number"], trials["auroc"].cummax(), color=ACCENT, label="best so far")
-    axes.axhline(trials["auroc"].iloc[0], color=MALIGNANT, linestyle=":", label="default recipe")
-    tidy_axes(axes, "Trials", "trial", "mean AUROC over folds")
-    axes.legend(frameon=False, loc="lower right")
+    plot_progress(figure.subplots(), trials)
     return save_figure(figure, path)

@@ -20,7 +20,7 @@ from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.parallel.work_batches import Lost
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.errors import ClusterError, ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.performance.costs import name_machine
@@ -105,7 +105,7 @@ class Protocol:
 
 
 def compare_backbones(
-    data: str | Path | Dataset,
+    data: DataSource,
     out: str | Path,
     backbones: Sequence[str] = tuple(BACKBONES),
     protocol: Protocol = Protocol(),

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import DataSource
 from lentigo.errors import UsageError
 from lentigo.models.bundle import GRAPH, SPLITS
 from lentigo.models.networks.network import join_heads
@@ -43,7 +43,7 @@ from lentigo.training.validation import find_start, refuse_learned, split_or_rea
 
 
 def train_folds(
-    data: str | Path | Dataset,
+    data: DataSource,
     out: str | Path,
     recipe: str | Recipe = "best",
     *,

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import CLASSES, Dataset
+from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
@@ -38,9 +37,7 @@ class Pool:
         return self.dataset.problems
 
 
-def gather_pool(
-    data: str | Path | Dataset, duplicates: bool = True, progress: Progress = show_nothing
-) -> Pool:
+def gather_pool(data: DataSource, duplicates: bool = True, progress: Progress = show_nothing) -> Pool:
     """Gathers the photographs to compare and to tune on.
 
     No file of the test split is opened. A validation split that the data give is one with the rest.

@@ -12,10 +12,11 @@ import pandas as pd
 
 from lentigo.common.files import write_json, write_whole
 from lentigo.common.json_values import replace_nan
+from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.images.problems import Problem
 from lentigo.inference.performance.costs import Cost
 from lentigo.training.heads import Score
-from lentigo.training.selection.charts import draw_tradeoff
+from lentigo.training.selection.charts import draw_tradeoff, plot_tradeoff
 from lentigo.training.selection.repeated_scores import Mean, adjust_holm, average_scores
 
 METHOD = (
@@ -149,13 +150,32 @@ class Ranking:
         write_json(folder / "comparison.json", self.to_json())
         with write_whole(folder / "comparison.csv") as temporary:
             self.tabulate().to_csv(temporary, index=False)
+        return draw_tradeoff(*self._list_tradeoff(), folder / "figures" / "quality_cost.png")
+
+    def to_frame(self) -> pd.DataFrame:
+        """The table of `tabulate`."""
+        return self.tabulate()
+
+    def figure(self) -> ShownFigure:
+        """AUROC against the milliseconds of a photograph, as a Matplotlib figure."""
+        figure = new_figure(7.2, 5.0)
+        plot_tradeoff(figure.subplots(), *self._list_tradeoff())
+        return figure
+
+    def _list_tradeoff(self) -> tuple[list[str], list[Mean], list[float] | None]:
+        """Names, AUROCs and milliseconds; None where a backbone was not timed."""
         names = [backbone.backbone for backbone in self.ranked]
         aurocs = [backbone.auroc for backbone in self.ranked]
         costs = [backbone.cost for backbone in self.ranked if backbone.cost is not None]
         milliseconds = None
         if len(costs) == len(self.ranked):
             milliseconds = [cost.milliseconds_among_many for cost in costs]
-        return draw_tradeoff(names, aurocs, milliseconds, folder / "figures" / "quality_cost.png")
+        return names, aurocs, milliseconds
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        shown = self.to_frame().dropna(axis="columns", how="all")
+        return shown.to_html(index=False, float_format="{:.4g}".format) + self.figure().to_html()
 
 
 def rank_backbones(

@@ -13,8 +13,9 @@ import pandas as pd
 
 from lentigo.common.files import require_writable, write_json, write_whole
 from lentigo.common.parallel.cluster import Cluster
+from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.errors import UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.splits import split_validation
@@ -22,7 +23,7 @@ from lentigo.training.features import Features
 from lentigo.training.preparation import start_with_features
 from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import keep_settings
-from lentigo.training.selection.charts import draw_importance, draw_progress, draw_slices
+from lentigo.training.selection.charts import draw_importance, draw_progress, draw_slices, plot_progress
 from lentigo.training.selection.confirmation import Confirmation, confirm
 from lentigo.training.selection.fold_evaluation import FeaturedDataset, FoldEvaluator
 from lentigo.training.selection.folds import Pool, assign_folds, gather_pool
@@ -152,6 +153,27 @@ class Tuning:
             "problems": [asdict(problem) for problem in self.problems],
         }
 
+    def to_frame(self) -> pd.DataFrame:
+        """The table of the trials."""
+        return self.table.copy()
+
+    def figure(self) -> ShownFigure:
+        """The AUROC of each finished trial and the best so far, as a Matplotlib figure."""
+        figure = new_figure(6.0, 3.8)
+        plot_progress(figure.subplots(), self.table[self.table["state"] == "complete"])
+        return figure
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        words = (
+            f"<p><b>best recipe: AUROC {self.auroc:.4f}</b>, the default {self.default_auroc:.4f}; "
+            f"{len(self.table)} trials</p>"
+        )
+        searched = [name for name in self.searched if name in self.table]
+        best = self.table.sort_values("auroc", ascending=False).head(10)[["number", "auroc", *searched]]
+        table = best.to_html(index=False, float_format="{:.4g}".format)
+        return words + table + self.figure().to_html()
+
     def save(self, out: str | Path) -> Path:
         """Writes `recipe.json`, `trials.csv`, `tuning.json` and the figures into a folder.
 
@@ -175,7 +197,7 @@ class Tuning:
 
 
 def tune(
-    data: str | Path | Dataset,
+    data: DataSource,
     out: str | Path,
     plan: Plan,
     *,

@@ -1,0 +1,1 @@
+"""The commands that choose: `lentigo compare` and `lentigo tune`."""

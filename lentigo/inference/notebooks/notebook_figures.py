@@ -1,0 +1,58 @@
+"""Drawn images as Matplotlib figures, for notebooks and papers."""
+
+from __future__ import annotations
+
+import io
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image
+
+from lentigo.errors import explain_missing
+
+if TYPE_CHECKING:
+    from lentigo.common.plots import Figure
+
+PIXELS_PER_INCH = 100  # of a drawn image in a figure
+JPEG_QUALITY = 88
+
+
+def frame_image(image: Image.Image) -> Figure:
+    """Puts a drawn image into a Matplotlib figure of its size, without axes.
+
+    Args:
+        image: As it was drawn.
+
+    Returns:
+        The figure.
+
+    Raises:
+        MissingError: Matplotlib is not installed.
+    """
+    try:
+        from lentigo.common.plots import new_figure
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error, "figure")
+        if missing is None:
+            raise
+        raise missing from error
+    figure = new_figure(image.width / PIXELS_PER_INCH, image.height / PIXELS_PER_INCH)
+    figure.set_layout_engine("none")
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.imshow(np.asarray(image), interpolation="lanczos")
+    axes.set_axis_off()
+    return figure
+
+
+def compress_image(image: Image.Image, max_side: int) -> bytes:
+    """A drawn image as a JPEG, reduced.
+
+    Args:
+        image: As it was drawn.
+        max_side: Pixels of the longer side at most.
+    """
+    small = image.copy()
+    small.thumbnail((max_side, max_side), reducing_gap=3.0)
+    buffer = io.BytesIO()
+    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
+    return buffer.getvalue()

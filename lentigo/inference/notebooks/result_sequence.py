@@ -1,0 +1,98 @@
+"""Several results in order, and beside them the inputs that have none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
+
+from lentigo.errors import ImageError, explain_missing
+from lentigo.images.problems import Problem
+from lentigo.inference.notebooks.notebook_tables import show_results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True)
+class ResultSequence(Sequence[Result], Generic[Result]):
+    """Results with a length, an order, slices and a table; a base of frozen dataclasses.
+
+    The first field of a subclass holds the results as a tuple, another, `problems`, the inputs without one.
+    """
+
+    @property
+    def results(self) -> tuple[Result, ...]:
+        """The results, in the order of the inputs."""
+        return getattr(self, fields(self)[0].name)
+
+    def __len__(self) -> int:
+        return len(self.results)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.results)
+
+    @overload
+    def __getitem__(self, place: int) -> Result: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Self: ...
+
+    def __getitem__(self, place: int | slice) -> Result | Self:
+        """One result, or those of a slice as the same kind of sequence, without the problems."""
+        if not isinstance(place, slice):
+            return self.results[place]
+        changes: dict[str, Any] = {fields(self)[0].name: self.results[place], "problems": ()}
+        return replace(self, **changes)
+
+    def list_rows(self) -> list[dict[str, Any]]:
+        """A row of a table for each result, by column; a subclass says which."""
+        raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """A pandas table with a row for each result; `problems` are not in it.
+
+        Raises:
+            MissingError: pandas is not installed.
+        """
+        return make_frame(self.list_rows())
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        return show_results(self.results, self.problems)  # type: ignore[arg-type, attr-defined]
+
+
+def make_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """A pandas table of rows.
+
+    Args:
+        rows: Cells by column.
+
+    Raises:
+        MissingError: pandas is not installed.
+    """
+    try:
+        import pandas as pd
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error, "to_frame")
+        if missing is None:
+            raise
+        raise missing from error
+    return pd.DataFrame(rows)
+
+
+def take_single(results: ResultSequence[Result]) -> Result:
+    """The one result for the one photograph that was given.
+
+    Args:
+        results: For one photograph.
+
+    Raises:
+        ImageError: It cannot be used.
+    """
+    for result in results:
+        return result
+    problem: Problem = results.problems[0]  # type: ignore[attr-defined]
+    raise ImageError(f"{problem.image}: {problem.error}")

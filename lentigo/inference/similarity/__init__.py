@@ -1,0 +1,1 @@
+"""Similar cases: the nearest known lesions of a set that the user has chosen."""

@@ -1,0 +1,190 @@
+"""The index of known cases on disk, and the search in it.
+
+An index is a folder: `index.json` (what it is, with the hashes of the other files), `vectors.usearch` (embeddings, by
+usearch), `cases.json` (a row for each) and `thumbnails.zip`. `index.json` is written last and makes it whole.
+"""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lentigo.common.files import parse_json
+from lentigo.common.hashing import hash_file
+from lentigo.errors import ModelError, UsageError, explain_missing
+from lentigo.inference.similarity.known_cases import KnownCase, SimilarCase
+from lentigo.models.bundle import GRAPH, Bundle
+
+CARD = "index.json"
+VECTORS = "vectors.usearch"
+CASES = "cases.json"
+THUMBNAILS = "thumbnails.zip"
+FILES = (VECTORS, CASES, THUMBNAILS)
+MAX_EXACT = 50_000  # cases up to which every one is compared; beyond, usearch's graph finds nearly all
+MAX_SIMILAR = 100  # cases that may be asked for
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is searched for.
+
+    Attributes:
+        embedding: Float32 (d,).
+        count: Of cases, at most.
+        sha256: Of the photograph itself, which is no similar case; "" where it is not known.
+        patient_id: Of its patient, whose photographs are left out; "" where it is not known.
+    """
+
+    embedding: np.ndarray
+    count: int
+    sha256: str = ""
+    patient_id: str = ""
+
+
+@dataclass(frozen=True)
+class CaseIndex:
+    """An index of known cases.
+
+    Attributes:
+        folder: Where it is.
+        card: What `index.json` says.
+        cases: In the order of the vectors.
+    """
+
+    folder: Path
+    card: dict[str, Any]
+    cases: tuple[KnownCase, ...]
+
+    def __len__(self) -> int:
+        return len(self.cases)
+
+    @cached_property
+    def vectors(self) -> Any:
+        """The embeddings as usearch has them."""
+        return import_usearch().Index.restore(str(self.folder / VECTORS))
+
+    @cached_property
+    def thumbnails(self) -> zipfile.ZipFile:
+        """The thumbnails by the numbers of their cases."""
+        return zipfile.ZipFile(self.folder / THUMBNAILS)
+
+    def search(self, query: Query) -> tuple[SimilarCase, ...]:
+        """Finds the nearest known lesions.
+
+        Of photographs of one lesion the nearest counts. The photograph itself, by its content, and the
+        photographs of its patient are left out.
+
+        Args:
+            query: What is searched for.
+
+        Returns:
+            The nearest first; fewer than asked for where the index has no more.
+        """
+        wanted = min(len(self), 4 * query.count + 16)
+        while True:
+            found = self.vectors.search(query.embedding, wanted, exact=len(self) <= MAX_EXACT)
+            chosen = self.choose(found, query)
+            if len(chosen) >= query.count or wanted == len(self):
+                break
+            wanted = min(len(self), 4 * wanted)
+        return tuple(self.describe(number, distance) for number, distance in chosen)
+
+    def choose(self, found: Any, query: Query) -> list[tuple[int, float]]:
+        """Numbers and distances of the cases that may be shown, of what usearch found."""
+        chosen: list[tuple[int, float]] = []
+        lesions: set[str] = set()
+        for key, distance in zip(found.keys, found.distances, strict=True):
+            case = self.cases[int(key)]
+            is_same = bool(query.sha256) and case.sha256 == query.sha256
+            is_of_patient = bool(query.patient_id) and case.patient_id == query.patient_id
+            if is_same or is_of_patient or (case.lesion_id and case.lesion_id in lesions):
+                continue
+            lesions.add(case.lesion_id)
+            chosen.append((int(key), float(distance)))
+            if len(chosen) == query.count:
+                break
+        return chosen
+
+    def describe(self, number: int, distance: float) -> SimilarCase:
+        """A case as it is shown beside a photograph."""
+        case = self.cases[number]
+        return SimilarCase(
+            image=case.image,
+            label=case.label,
+            diagnosis=case.diagnosis,
+            similarity=1 - distance,
+            source=case.source,
+            license=case.license,
+            thumbnail=self.thumbnails.read(f"{number}.jpg"),
+        )
+
+
+def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
+    """Opens an index for the searches of a model.
+
+    Args:
+        folder: Of the index.
+        bundle: The RUN whose embeddings are searched for.
+
+    Returns:
+        The index.
+
+    Raises:
+        ModelError: There is none, it is damaged, or another model made it.
+        MissingError: usearch is not installed.
+    """
+    folder = Path(folder)
+    cure = f"make one: `lentigo index DATA --out {folder}`"
+    if not (folder / CARD).is_file():
+        raise ModelError(f"{folder}: holds no index of known cases ({CARD} is missing); {cure}")
+    try:
+        card = parse_json((folder / CARD).read_bytes())
+        for name in FILES:
+            if hash_file(folder / name) != card["files"][name]:
+                raise ValueError(f"{name} has changed")
+        rows = json.loads((folder / CASES).read_bytes())
+        cases = tuple(KnownCase(**row) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{folder}: the index is damaged ({error}); remove it, and {cure}") from error
+    if card["graph_sha256"] != bundle.card["files"][GRAPH]:
+        raise ModelError(
+            f"{folder}: was made with the model {card['model']}, not with {bundle.name}; expected the same "
+            f"model, since embeddings of two models cannot be compared: {cure} --model RUN"
+        )
+    import_usearch()
+    return CaseIndex(folder, card, cases)
+
+
+def import_usearch() -> Any:
+    """The module of usearch that holds its index. Raises `MissingError`."""
+    try:
+        from usearch import index
+    except ModuleNotFoundError as error:
+        missing = explain_missing(error, "similar cases")
+        if missing is None:
+            raise
+        raise missing from error
+    return index
+
+
+def require_count(count: int) -> int:
+    """Checks how many similar cases are asked for.
+
+    Args:
+        count: Of a call.
+
+    Returns:
+        The same.
+
+    Raises:
+        UsageError: It makes no sense.
+    """
+    if not 1 <= count <= MAX_SIMILAR:
+        raise UsageError(f"similar is {count}; expected 1 to {MAX_SIMILAR} cases")
+    return count
