@@ -65,14 +65,16 @@ def tabulate_scores(facts: dict[str, Any]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def show_scores(title: str, scores: pd.DataFrame, warnings: Sequence[str], figure: ShownFigure) -> str:
+def show_scores(
+    title: str, scores: pd.DataFrame, warnings: Sequence[str], figure: ShownFigure | None = None
+) -> str:
     """Shows an assessment in a notebook: warnings first, then numbers, then figures.
 
     Args:
         title: What was measured on what.
         scores: Of `tabulate_scores`.
         warnings: Sentences that keep the numbers from being read as usual.
-        figure: Of `draw_scores`.
+        figure: Of `draw_scores`; None for none.
 
     Returns:
         HTML.
@@ -86,4 +88,5 @@ def show_scores(title: str, scores: pd.DataFrame, warnings: Sequence[str], figur
         style = "text-align:left"
         rows.append(f'<tr><td style="{style}">{escape(row.title)}</td><td style="{style}">{value}</td></tr>')
     table = f"<table><tbody>{''.join(rows)}</tbody></table>"
-    return f"<p><b>{escape(title)}</b></p><ul>{notes}</ul>{table}{figure.to_html()}"
+    drawn = "" if figure is None else figure.to_html()
+    return f"<p><b>{escape(title)}</b></p><ul>{notes}</ul>{table}{drawn}"

@@ -19,7 +19,13 @@ from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.photographs import stream_images
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.notebooks.result_sequence import take_single
-from lentigo.inference.prediction import PredictionSettings, Predictor, read_request, show_result
+from lentigo.inference.prediction import (
+    PredictionSettings,
+    Predictor,
+    open_search,
+    read_request,
+    show_result,
+)
 from lentigo.inference.results import Prediction, Predictions
 from lentigo.models.runtime import BATCH, InferenceSession
 
@@ -86,12 +92,23 @@ class LoadedModel:
             self._predictors[is_batched] = Predictor(bundle, count=1, **asdict(self.settings))
         return self._predictors[is_batched]
 
-    def predict(self, images: ImageInputs, *, outline: bool = False) -> Prediction | Predictions:
+    def predict(
+        self,
+        images: ImageInputs,
+        *,
+        outline: bool = False,
+        similar: int = 0,
+        index: str | Path | None = None,
+        patient_id: str = "",
+    ) -> Prediction | Predictions:
         """Predicts photographs.
 
         Args:
             images: One photograph, a folder, or several, as `lentigo.predict` takes them.
             outline: Whether the pictures of a notebook show the outline of the lesion.
+            similar: How many of the nearest known lesions are shown beside each photograph; 0 for none.
+            index: The folder of `lentigo.index_cases`, in which they are searched.
+            patient_id: Of the photographs, whose own known lesions are left out; "" where it is not known.
 
         Returns:
             A `Prediction` for one photograph, `Predictions` for several; as an array these are their labels.
@@ -104,7 +121,8 @@ class LoadedModel:
         request = read_request(images)
         predictor = self.choose_predictor(len(request.images))
         predictor.require_classifier()
-        shown = (show_result(result, outline) for result in predictor.infer(request.images))
+        search = open_search(predictor, similar, index, patient_id)
+        shown = (show_result(result, outline, search) for result in predictor.infer(request.images))
         predictions, unreadable, _ = separate_problems(shown)
         answers = Predictions(tuple(predictions), (*request.problems, *unreadable))
         return take_single(answers) if request.is_single else answers

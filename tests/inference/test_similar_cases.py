@@ -77,7 +77,7 @@ def test_the_photograph_itself_and_those_of_its_patient_are_left_out(known, toy_
 def test_an_index_of_another_model_is_refused(known, toy_run):
     other = toy_run("logit", "embedding")
     with pytest.raises(
-        ModelError, match=r"was made with the model .* lentigo index DATA --out .* --model RUN"
+        ModelError, match=r"was made with the model .*lentigo index DATA --out .* --model RUN"
     ):
         lentigo.predict(draw("nevus"), other, similar=3, index=known)
 

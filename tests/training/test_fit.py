@@ -1,8 +1,10 @@
 """A whole study in one call: what it leaves, that it goes on where it stopped, and the commands that it names."""
 
+import re
 import shlex
 import shutil
 
+import pandas as pd
 import pytest
 
 import lentigo
@@ -49,8 +51,6 @@ def test_a_study_holds_model_reports_splits_and_page(study):
 
 
 def test_every_link_of_the_page_leads_somewhere(study):
-    import re
-
     page = study.index.read_text()
     links = re.findall(r'(?:href|src)="([^"#]+)"', page)
     assert len(links) > 5
@@ -165,21 +165,6 @@ def test_the_single_commands_are_commands(study, lentigo):
 def test_the_single_command_of_the_split_gives_the_same_split(study, lentigo, tmp_path):
     words = shlex.split(study.commands["split"])[1:-1]
     assert lentigo(*words, tmp_path / "split.csv").returncode in (0, 3)
-    import pandas as pd
-
     before = pd.read_csv(study.folder / "split.csv").set_index("sha256")["split"].sort_index()
     again = pd.read_csv(tmp_path / "split.csv").set_index("sha256")["split"].sort_index()
     pd.testing.assert_series_equal(before, again)
-
-
-def test_a_tracker_that_is_not_installed_is_named_with_the_cure(make_study, tmp_path, monkeypatch):
-    import sys
-
-    monkeypatch.setitem(sys.modules, "mlflow", None)
-    from lentigo.errors import MissingError
-    from lentigo.training.loop.callbacks import build_callbacks
-
-    with pytest.raises(MissingError, match=r"--callback mlflow needs mlflow.*pip install mlflow"):
-        build_callbacks(["mlflow"], tmp_path)
-    with pytest.raises(UsageError, match="callback 'x' is unknown; expected tensorboard, mlflow, wandb"):
-        build_callbacks(["x"], tmp_path)

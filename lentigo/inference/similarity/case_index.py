@@ -140,7 +140,8 @@ def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
         MissingError: usearch is not installed.
     """
     folder = Path(folder)
-    cure = f"make one: `lentigo index DATA --out {folder}`"
+    command = f"lentigo index DATA --out {folder} --model RUN"
+    cure = f"make one: `{command}`"
     if not (folder / CARD).is_file():
         raise ModelError(f"{folder}: holds no index of known cases ({CARD} is missing); {cure}")
     try:
@@ -155,7 +156,7 @@ def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
     if card["graph_sha256"] != bundle.card["files"][GRAPH]:
         raise ModelError(
             f"{folder}: was made with the model {card['model']}, not with {bundle.name}; expected the same "
-            f"model, since embeddings of two models cannot be compared: {cure} --model RUN"
+            f"model, since embeddings of two models cannot be compared: make another: `{command}`"
         )
     import_usearch()
     return CaseIndex(folder, card, cases)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from lentigo.common.files import write_text
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import DataSource
 from lentigo.datasets.tables.options import TableOptions
+from lentigo.evaluation.overview import show_scores, tabulate_scores
 from lentigo.images.problems import Problem
 from lentigo.training.fitting.study_folder import STEPS, StudyFolder
 from lentigo.training.fitting.study_page import write_page
@@ -54,6 +58,17 @@ class Study:
     def evaluation(self) -> Facts:
         """The numbers on the test split, as `lentigo evaluate --json` has them."""
         return self.steps["evaluate"]
+
+    def to_frame(self) -> pd.DataFrame:
+        """The metrics on the test split as a pandas table, with the ends of their 95 % intervals."""
+        return tabulate_scores(self.evaluation)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows."""
+        facts = self.evaluation
+        title = f"{self.run}, test: {facts['n']:,} photographs, {facts['n_malignant']:,} malignant"
+        link = f'<p>The whole study: <a href="{escape(str(self.index))}">{escape(str(self.index))}</a></p>'
+        return show_scores(title, self.to_frame(), facts["notes"]) + link
 
     def to_json(self) -> Facts:
         """The object that `lentigo fit --json` writes."""
