@@ -66,7 +66,7 @@ class RequestContext:
     is_named: bool = True
 
 
-def hash_request(contents: Iterable[bytes], details: Details) -> str:
+def hash_request(contents: Iterable[bytes | bytearray], details: Details) -> str:
     """Hashes all that a request asks.
 
     Args:

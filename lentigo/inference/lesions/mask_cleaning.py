@@ -35,13 +35,35 @@ def clean_mask(mask: np.ndarray, *, smallest: float = MIN_REGION_SHARE, share: f
     does not move.
     """
     is_lesion = mask >= HALF
-    regions = find_regions(is_lesion)
-    chosen = choose_regions(regions, mask, smallest=smallest, share=share)
-    kept = regions.paint(chosen)
+    inside = fill_only_piece(is_lesion, smallest * mask.size)
+    if inside is None:
+        regions = find_regions(is_lesion)
+        chosen = choose_regions(regions, mask, smallest=smallest, share=share)
+        inside = fill_holes(regions.paint(chosen))
     cleaned = mask.astype(np.float32)
-    cleaned[is_lesion & ~kept] = 0
-    cleaned[fill_holes(kept) & ~kept] = 1
+    cleaned[is_lesion & ~inside] = 0
+    cleaned[inside & ~is_lesion] = 1
     return cleaned
+
+
+def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
+    """The one region of a mask, bool (height, width), that is more than a speck, with what it encloses; None
+    where there is none, or several, so that they must be weighed. Most masks have one.
+    """
+    borders, _ = cv2.findContours(mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    large = []
+    for border in borders:
+        _, _, width, height = cv2.boundingRect(border)
+        if width * height > min_pixels:
+            large.append(border)
+    if len(large) != 1:
+        return None
+    drawn = np.zeros(mask.shape, np.uint8)
+    cv2.drawContours(drawn, large, -1, 1, cv2.FILLED)
+    inside = drawn.view(bool)
+    if np.count_nonzero(inside & mask) <= min_pixels:
+        return None
+    return inside
 
 
 def choose_regions(regions: Regions, mask: np.ndarray, *, smallest: float, share: float) -> np.ndarray:

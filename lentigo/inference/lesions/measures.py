@@ -31,7 +31,7 @@ COLOURS = {
     "black": (25, 20, 20),
 }
 MIN_COLOUR_SHARE = 0.05  # of the lesion has a colour that counts
-COLOUR_PIXELS = 2_500  # at most, about, that tell the colours
+COLOUR_PIXELS = 1_500  # at most, about, that tell the colours
 MIN_SHAPE_PIXELS = 100  # a smaller mask has no shape to speak of
 
 
@@ -88,7 +88,7 @@ def measure_lesion(
     diameter = measure_diameter(mask) * zoom
     has_shape = pixels >= MIN_SHAPE_PIXELS
     axes = measure_asymmetry(mask) if has_shape else None
-    lab = convert_lab(colours[:: 1 + len(colours) // COLOUR_PIXELS])
+    lab = convert_lab(colours)
     return Measures(
         area_px=area,
         area_share=area_share,
@@ -102,6 +102,18 @@ def measure_lesion(
         colour_spread=measure_spread(lab),
         cut_off=any(bool(edge.any()) for edge in edges),
     )
+
+
+def sample_colours(pixels: np.ndarray, lesion: np.ndarray) -> np.ndarray:
+    """Some of the pixels of a lesion, uint8 (n, 3), enough to tell its colours.
+
+    Args:
+        pixels: Of the photograph, uint8 (height, width, 3).
+        lesion: Where the lesion is, bool (height, width).
+    """
+    places = np.flatnonzero(lesion)
+    step = 1 + len(places) // COLOUR_PIXELS
+    return pixels.reshape(-1, 3)[places[::step]]
 
 
 def name_colours(lab: np.ndarray) -> tuple[str, ...]:

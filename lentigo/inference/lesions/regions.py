@@ -55,10 +55,10 @@ def find_regions(mask: np.ndarray, *, corners: bool = True) -> Regions:
     _, labels, found, _ = cv2.connectedComponentsWithStats(
         mask.astype(np.uint8), connectivity=8 if corners else 4, ltype=cv2.CV_32S
     )
-    found = found[1:]  # the first is what lies beside all regions
-    boxes = found[:, : cv2.CC_STAT_AREA].copy()
-    boxes[:, 2:] += boxes[:, :2]
-    return Regions(labels, found[:, cv2.CC_STAT_AREA], boxes)
+    found = np.asarray(found, np.int64)[1:]  # the first is what lies beside all regions
+    corners = found[:, :2]
+    boxes = np.concatenate([corners, corners + found[:, 2:4]], axis=1)
+    return Regions(np.asarray(labels), found[:, cv2.CC_STAT_AREA], boxes)
 
 
 def fill_holes(mask: np.ndarray) -> np.ndarray:
@@ -82,8 +82,8 @@ def open_mask(mask: np.ndarray, width: int) -> np.ndarray:
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]]
     """
     square = np.ones((width, width), np.uint8)
-    # What lies beyond the edge of the mask is no lesion
-    border = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
-    fitting = cv2.erode(mask.astype(np.uint8), square, anchor=(0, 0), **border)
+    edge = cv2.BORDER_CONSTANT  # what lies beyond it is no lesion
+    fitting = cv2.erode(mask.astype(np.uint8), square, anchor=(0, 0), borderType=edge, borderValue=0)
     # A square that fits is known by its left upper corner, and is painted from there
-    return cv2.dilate(fitting, square, anchor=(width - 1, width - 1), **border).astype(bool)
+    last = (width - 1, width - 1)
+    return np.asarray(cv2.dilate(fitting, square, anchor=last, borderType=edge, borderValue=0)).astype(bool)

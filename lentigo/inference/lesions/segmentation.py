@@ -18,7 +18,7 @@ from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
-from lentigo.inference.lesions.measures import Measures, measure_lesion
+from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
 from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
 from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
@@ -289,7 +289,7 @@ def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | No
     box = scale_box(find_box(lesion), lesion.shape, width, height)
     measures = None
     if box is not None:
-        colours = result.pixels[probability >= HALF]
+        colours = sample_colours(result.pixels, probability >= HALF)
         measures = measure_lesion(lesion, colours, size=result.size, mm_per_pixel=mm_per_pixel)
     return Segmentation(
         image=result.image,

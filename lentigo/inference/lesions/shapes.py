@@ -13,8 +13,8 @@ BLUR = np.array([1, 4, 6, 4, 1], np.float32) / 16  # binomial, sigma 1 pixel
 HALF = 0.5  # of a blurred mask: its border
 PIXEL_CORNERS = np.array([(0, 0), (0, 1), (1, 0), (1, 1)])
 MARGIN = 3  # pixels around a mask that is blurred
-RINGS = 48  # around the centroid, on which a shape is folded
-DIRECTIONS = 240  # on each ring; folds are tried at every half of a step
+RINGS = 40  # around the centroid, on which a shape is folded
+DIRECTIONS = 180  # on each ring; folds are tried at every half of a step
 
 # Marching squares: corners of a cell clockwise from the left upper one, (x, y)
 CORNERS = np.array([(0, 0), (1, 0), (1, 1), (0, 1)], np.float32)

@@ -220,9 +220,10 @@ def choose_training(stage: Stage, recipe: Recipe, progress: Progress) -> TrainEp
     """What trains a stage for an epoch: one function for all batches where its inputs are in memory, else
     step by step.
     """
-    is_held = stage.held is not None and keras.backend.backend() == "tensorflow" and count_devices() == 1
-    if is_held:
-        train = make_epoch(stage.model, *stage.held, stage.weights)
+    is_alone = keras.backend.backend() == "tensorflow" and count_devices() == 1
+    if stage.held is not None and is_alone:
+        inputs, labels = stage.held
+        train = make_epoch(stage.model, inputs, labels, stage.weights)
         return lambda epoch, orders: train(orders)
     step = make_step(stage.model)
     return partial(train_by_steps, stage, step, recipe, progress)
