@@ -21,6 +21,7 @@ from lentigo.datasets.tables.diagnosis_columns import add_diagnoses
 from lentigo.datasets.tables.dicom_columns import add_dicom_columns
 from lentigo.datasets.tables.options import TableReading
 from lentigo.datasets.tables.placeholders import blank_placeholders
+from lentigo.datasets.tables.words import shorten_word
 from lentigo.errors import DataError, UsageError
 from lentigo.images.addresses import hash_address, is_address
 from lentigo.images.problems import Problem
@@ -178,7 +179,7 @@ def read_splits(path: Path, table: pd.DataFrame) -> pd.Series:
     unknown = words[splits.isna() & words.notna()]
     if len(unknown):
         raise DataError(
-            f"{path}: split {str(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing"
+            f"{path}: split {shorten_word(unknown.iloc[0])!r} is unknown; expected {', '.join(SPLITS)} or nothing"
         )
     return splits.astype(object)
 

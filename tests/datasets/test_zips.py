@@ -147,6 +147,30 @@ def test_a_member_larger_than_it_declares_is_cut_off_and_listed(tmp_path):
     assert list_files(folder) == ["b.jpg"] and problem.error.startswith("cannot be unpacked (Bad CRC-32")
 
 
+@pytest.mark.parametrize("packing", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_member_damaged_in_any_packing_is_one_line(tmp_path, packing):
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.jpg", bytes(range(256)) * 40, packing)
+        archive.writestr("b.jpg", "sound")
+    content = bytearray(path.read_bytes())
+    content[40:70] = b"\xff" * 30
+    path.write_bytes(content)
+    folder, (problem,) = unpack(path, tmp_path)
+    assert list_files(folder) == ["b.jpg"] and "copy the ZIP again" in problem.error
+
+
+def test_a_member_whose_two_names_differ_is_one_short_line(tmp_path):
+    path = tmp_path / "s.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("\u00e4.jpg", "x" * 500)  # spelled in UTF-8, and marked so
+        archive.writestr("b.jpg", "sound")
+    content = path.read_bytes()
+    path.write_bytes(content.replace("\u00e4".encode(), b"\xff\xff", 1))
+    folder, (problem,) = unpack(path, tmp_path)
+    assert list_files(folder) == ["b.jpg"] and len(problem.error) < 300
+
+
 def test_a_damaged_member_is_listed_and_the_others_are_unpacked(tmp_path):
     path = tmp_path / "s.zip"
     with zipfile.ZipFile(path, "w") as archive:

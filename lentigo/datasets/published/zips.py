@@ -5,9 +5,11 @@ bombs.
 from __future__ import annotations
 
 import errno
+import lzma
 import os
 import shutil
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterable, Sequence
@@ -24,6 +26,19 @@ from lentigo.images.problems import Problem
 TABLES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet"})
 MARK = ".lentigo-zip"  # in a folder that was unpacked here: of which ZIP
 TORN = " in part"
+MAX_REASON_LETTERS = 150  # of what a library says of a damaged member
+# What zipfile and the ways of packing raise on a damaged member
+MEMBER_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    OSError,
+    ValueError,
+    struct.error,
+)
 
 
 @dataclass(frozen=True)
@@ -226,16 +241,16 @@ def write_member(
         return []
     except (FileExistsError, NotADirectoryError):
         return [Problem(said, "a second file of that name: left out; expected each name once")]
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, OSError) as error:
-        if (
-            isinstance(error, OSError) and error.errno != errno.EINVAL
-        ):  # a place before the ZIP's beginning; others are the disk's
+    except MEMBER_ERRORS as error:
+        # Without a number it is bzip2's; EINVAL is a place before the ZIP's beginning; others are the disk's
+        if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         target.unlink(missing_ok=True)
+        reason = str(error)[:MAX_REASON_LETTERS]
         return [
             Problem(
                 said,
-                f"cannot be unpacked ({error}); copy the ZIP again from its source, or unpack it yourself",
+                f"cannot be unpacked ({reason}); copy the ZIP again from its source, or unpack it yourself",
             )
         ]
 
