@@ -53,6 +53,7 @@ class DecodedImage:
         notes: What is unusual about the file, for people.
         orientation: How it is turned, as EXIF has it.
         held: The photograph itself where it was given in memory, and no file has it.
+        mm_per_pixel: Millimetres of a pixel, where the file says it, as DICOM may.
     """
 
     image: str
@@ -62,6 +63,7 @@ class DecodedImage:
     notes: tuple[str, ...] = ()
     orientation: int = UPRIGHT_ORIENTATION
     held: HeldImage | None = None
+    mm_per_pixel: float | None = None
 
     @property
     def upright_size(self) -> tuple[int, int]:
@@ -104,7 +106,9 @@ def develop_image(content: bytes, name: str, side: int | None = SIDE) -> Decoded
         size = image.size  # before a JPEG's draft, which shrinks it
         notes = image.info.get("notes", ())
         pixels, orientation = develop(image, content, name, side)
-        return DecodedImage(name, pixels, hash_content(content, name), size, notes, orientation)
+        digest = hash_content(content, name)
+        scale = image.info.get("mm_per_pixel")
+        return DecodedImage(name, pixels, digest, size, notes, orientation, mm_per_pixel=scale)
 
 
 def hash_content(content: bytes, name: str) -> str:

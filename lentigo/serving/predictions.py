@@ -39,6 +39,7 @@ PREDICTION_KEYS = (  # of a prediction, as `predict --json` has them
     "warnings",
     "seconds",
 )
+NOT_STORED = ("image", "similar", "thumbnail")  # of a prediction: the record has no name, and no pixels
 JPEG_START = b"\xff\xd8"
 JPEG_GAIN = 8  # a baseline JPEG can be decoded at an eighth of its size, for less work
 HEAVY_PIXELS = 6_000_000  # decoded whole in about 0.2 s
@@ -219,7 +220,7 @@ def make_record(
     """
     segmentation: Segmentation | None = None
     if pool.outlines:
-        scale = context.details.mm_per_pixel
+        scale = context.details.mm_per_pixel or image.mm_per_pixel
         segmentation = segment_result(answer, pool.name, scale)
     outline = None
     measures = None
@@ -257,7 +258,8 @@ def describe_prediction(answer: InferenceResult) -> dict[str, Any]:
     """
     assert answer.prediction is not None  # the pool requires a classifier
     facts = asdict(answer.prediction)
-    del facts["image"]
+    for name in NOT_STORED:
+        del facts[name]
     facts["warnings"] = list(facts["warnings"])
     facts[CENTRES] = list(answer.centres)
     return facts

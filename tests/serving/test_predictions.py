@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import io
 import struct
 import threading
 import zlib
@@ -101,6 +102,25 @@ def test_size_is_that_of_the_upright_photograph(served):
 def test_a_scale_gives_millimetres(served):
     measures = served.send(draw_image(5), mm_per_pixel="0.1").json()["predictions"][0]["measures"]
     assert measures["area_mm2"] == pytest.approx(measures["area_px"] * 0.01)
+
+
+def test_a_dicom_file_is_answered_with_its_own_scale_and_no_name_of_it(served):
+    pytest.importorskip("pydicom")
+    from dicom_toys import encode as encode_dicom
+    from dicom_toys import make_dataset, wrap_jpeg
+
+    pixels = np.asarray(Image.open(io.BytesIO(draw_image(5))).convert("RGB"))
+    named = {"PatientName": "Secret^Name", "PatientID": "S-1"}
+    scan = encode_dicom(make_dataset(pixels, PixelSpacing=[0.1, 0.1], **named))
+    frames = wrap_jpeg(*[encode(Image.fromarray(pixels), "JPEG")] * 2, pixels=pixels, **named)
+    said = served.send(scan, frames, scan[:3000])
+    assert "Secret" not in said.text and "S-1" not in said.text
+    (prediction,) = said.json()["predictions"]
+    measures = prediction["measures"]
+    assert measures["area_mm2"] == pytest.approx(measures["area_px"] * 0.01)
+    frames_problem, torn_problem = said.json()["problems"]
+    assert "holds 2 frames" in frames_problem["detail"]
+    assert "damaged or truncated" in torn_problem["detail"]
 
 
 def test_the_record_is_what_was_answered(served):

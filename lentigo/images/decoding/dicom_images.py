@@ -16,6 +16,7 @@ from lentigo.images.decoding.dicom import (
     PALETTE,
     Frame,
     describe_frame,
+    find_spacing,
     list_notes,
     mute_remarks,
     name_dicom_damage,
@@ -67,8 +68,8 @@ def open_dicom(content: bytes, name: str) -> Image.Image:
         name: its name, with `#2` for the second frame; for the error, too.
 
     Returns:
-        An image in Pillow's form. `info` has "icc_profile" where there is one, and "notes", a tuple of words
-        on what is unusual.
+        An image in Pillow's form. `info` has "icc_profile" where there is one, "notes", a tuple of words on
+        what is unusual, and "mm_per_pixel", None where the file does not say it.
 
     Raises:
         ImageError: for what holds no image, or one that is not read.
@@ -81,6 +82,7 @@ def open_dicom(content: bytes, name: str) -> Image.Image:
         if profile:
             image.info["icc_profile"] = profile
         image.info["notes"] = list_notes(dataset)
+        image.info["mm_per_pixel"] = find_spacing(dataset)
     return image
 
 
