@@ -33,6 +33,7 @@ check: setup
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 	$(BIN)/python deploy/advisories.py
+	@npm install --prefix tests/serving --no-package-lock --no-audit --no-fund --silent 2>/dev/null || echo "axe-core is not installed: its test is skipped; it needs npm and a network"
 	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 bench: setup

@@ -44,6 +44,23 @@ FLAG_TITLES = {
     "white_frame": "White frames",
     "colour_cast": "A cast of colour",
 }
+ADVICE = {  # by finding: what to do about it
+    "leaks": "`lentigo data split DATA --out manifest.csv` writes a split that keeps duplicates, lesions and "
+    "patients together. Results measured on the old split do not count.",
+    "conflicts": "look each group up in its source (histology first) and correct the label there; leave out "
+    "what cannot be settled.",
+    "duplicates": "keep them: `train` and `evaluate` count a group of duplicates as one. Look at the weakest "
+    "pairs yourself, and delete exact copies at the source.",
+    "shortcuts": "where a bar is far above 0.5, crop or mask what it saw, train with `--artefacts` and "
+    "`--balance source`, and test on photographs from another place.",
+    "artefacts": "where the classes differ and the intervals do not overlap, train with `--artefacts`, and "
+    "read the results of `lentigo evaluate --stress`.",
+    "skin_tone": "collect more of the tones that are rare, report results by tone, and make no claim for "
+    "tones with few photographs.",
+    "flaws": "look at the photographs; take out those that nobody could judge, and keep the rest: a model "
+    "will meet them.",
+    "unreadable": "copy the files again from their source, or take them out of the data set.",
+}
 # What is small enough to leave out of a transformation's words
 MIN_DEGREES = 1
 MIN_SCALE_CHANGE = 0.01
@@ -111,6 +128,7 @@ def write_audit(audit: Audit) -> str:
         conflicts=list(map(show_conflict, audit.conflicts[:MAX_GRID])),
         grids=grids,
         baseline_bars=list_bars(audit),
+        advice=ADVICE,
         short=partial(shorten, audit.name),
     )
 

@@ -46,6 +46,19 @@ def embed(path: Path) -> str:
     return base64.b64encode(path.read_bytes()).decode()
 
 
+def inline_vectors(path: Path) -> Markup:
+    """Reads an SVG that stands in a page as it is, so that its colours follow the page.
+
+    Args:
+        path: Of a PNG that `save_vectors` wrote; the SVG is beside it.
+
+    Returns:
+        The element; a name space is not needed within HTML.
+    """
+    svg = path.with_suffix(".svg").read_text("utf-8")
+    return Markup(re.sub(r' (xmlns(:xlink)?|version)="[^"]*"', "", svg))
+
+
 def escape_html(text: str) -> Markup:
     """Escapes text for HTML; code between backticks is marked as such.
 

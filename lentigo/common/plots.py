@@ -6,6 +6,7 @@ import base64
 import io
 import logging
 import os
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,18 +36,21 @@ def place_font_list() -> Iterator[None]:
 
 
 with place_font_list():
-    from matplotlib import font_manager
+    from matplotlib import font_manager, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
-    from matplotlib.ticker import LogFormatter, NullFormatter
+    from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
 __all__ = [
     "Figure",
     "LogFormatter",
+    "MaxNLocator",
     "NullFormatter",
     "font_manager",
+    "label_line",
     "new_figure",
     "save_figure",
+    "save_vectors",
     "tidy_axes",
 ]
 
@@ -57,6 +61,10 @@ ACCENT = "#37474f"
 GREY = "#b0bec5"
 DOTS_PER_INCH = 144
 CSS_PIXELS_PER_INCH = 96
+FONT_SIZE = 10  # points, of all words in a figure
+BAND_OPACITY = 0.18  # of a 95 % interval
+# What follows the scheme of the page that an SVG stands in; the name of the page's own colour
+THEMED = {"#000000": "ink", BENIGN: "benign", MALIGNANT: "malignant", ACCENT: "curve", GREY: "faint"}
 
 
 class ShownFigure(Figure):
@@ -99,9 +107,10 @@ def tidy_axes(axes: Any, title: str, x: str, y: str) -> None:
         x: The label below.
         y: The label at the side.
     """
-    axes.set_title(title, loc="left", fontsize=11, fontweight="bold")
-    axes.set_xlabel(x)
-    axes.set_ylabel(y)
+    axes.set_title(title, loc="left", fontsize=FONT_SIZE, fontweight="bold")
+    axes.set_xlabel(x, fontsize=FONT_SIZE)
+    axes.set_ylabel(y, fontsize=FONT_SIZE)
+    axes.tick_params(labelsize=FONT_SIZE)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.25)
 
@@ -122,3 +131,64 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     with write_whole(path) as temporary:
         figure.savefig(temporary, dpi=DOTS_PER_INCH)
     return Path(path)
+
+
+def save_vectors(figure: Figure, path: str | Path) -> Path:
+    """Writes a figure as `save_figure` does, and beside it as an SVG whose colours follow the scheme of the
+    page that holds it.
+
+    Args:
+        figure: As `new_figure` made it.
+        path: Of the PNG; the SVG has its name with the suffix .svg.
+
+    Returns:
+        The path of the PNG.
+
+    Raises:
+        SpaceError: When the disk is full or not writable.
+    """
+    save_figure(figure, path)
+    with write_whole(Path(path).with_suffix(".svg")) as temporary:
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": Path(path).stem}):
+            figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
+        temporary.write_text(theme_vectors(temporary.read_text("utf-8")), "utf-8")
+    return Path(path)
+
+
+def theme_vectors(svg: str) -> str:
+    """Makes an SVG of Matplotlib's follow its page: colours by name, the page's font, nothing but the
+    drawing.
+
+    Args:
+        svg: As Matplotlib wrote it.
+
+    Returns:
+        The element `svg`; without a page its colours are those that Matplotlib wrote.
+    """
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
+    for colour, name in THEMED.items():
+        svg = re.sub(rf"(fill|stroke): {colour}", rf"\1: var(--{name}, {colour})", svg)
+    return re.sub(r"'?DejaVu Sans'?[^;\"]*", "system-ui, sans-serif", svg)
+
+
+def label_line(axes: Any, x: float, y: float, words: str, colour: str) -> None:
+    """Writes what a line is at its end, instead of a legend.
+
+    Args:
+        axes: Matplotlib's.
+        x: Of the line's end, in data units.
+        y: Likewise.
+        words: What the line is.
+        colour: Of the line.
+    """
+    axes.annotate(
+        words,
+        (x, y),
+        xytext=(6, 0),
+        textcoords="offset points",
+        va="center",
+        color=colour,
+        fontsize=FONT_SIZE,
+        annotation_clip=False,
+    )

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from lentigo.common.files import write_whole
 from lentigo.common.plots import BENIGN, MALIGNANT, new_figure, save_figure, tidy_axes
@@ -28,6 +28,9 @@ ROWS = 3  # of samples, for each class
 COLUMNS = 8  # of samples
 TILE = 112  # pixels, the side of a sample
 GAP = 8  # pixels between the classes
+HEAD = 30  # pixels above the samples of a class, for its name
+LETTER = 18  # pixels, the height of its letters
+SPLIT_ORDER = ("train", "validation", "test")  # others follow by their names
 BAR_HEIGHT = 0.38  # of the space between two splits
 
 
@@ -110,7 +113,7 @@ def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> 
     return Description(
         name=dataset.name,
         n=len(dataset),
-        counts=counts.reindex(columns=list(CLASSES), fill_value=0),
+        counts=order_splits(counts.reindex(columns=list(CLASSES), fill_value=0)),
         groups=len(np.unique(dataset.groups)),
         sizes=dict(sizes.most_common()),
         fingerprint=dataset.fingerprint,
@@ -160,7 +163,7 @@ def list_values(table: pd.DataFrame, column: str) -> list[str]:
 
 
 def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:
-    """Draws a grid of photographs chosen at random: benign above, malignant below.
+    """Draws a grid of photographs chosen at random: benign above, malignant below, each class with its name.
 
     Args:
         dataset: The photographs.
@@ -171,14 +174,21 @@ def draw_samples(dataset: Dataset, path: str | Path, seed: int = 0) -> Path:
         The picture's path.
     """
     rng = np.random.default_rng(seed)
-    block = ROWS * TILE  # pixels, the height of a class
+    block = HEAD + ROWS * TILE  # pixels, the height of a class
     sheet = np.full((2 * block + GAP, COLUMNS * TILE, 3), 255, np.uint8)
+    titles = []
     for number, name in enumerate(CLASSES):
         images = dataset.table.loc[dataset.table["label"] == name, "image"].to_numpy()
         tiles, _ = read_all(rng.permutation(images)[: ROWS * COLUMNS], TILE)
-        paste_tiles(sheet[number * (block + GAP) :], tiles)
+        top = number * (block + GAP)
+        paste_tiles(sheet[top + HEAD :], tiles)
+        titles.append((top, f"{name}: {len(tiles)} of {len(images)} photographs"))
+    picture = Image.fromarray(sheet)
+    for top, words in titles:
+        place = (4, top + HEAD // 2)
+        ImageDraw.Draw(picture).text(place, words, "#111111", ImageFont.load_default(LETTER), anchor="lm")
     with write_whole(path) as temporary:
-        Image.fromarray(sheet).save(temporary)
+        picture.save(temporary)
     return Path(path)
 
 
@@ -192,7 +202,7 @@ def paste_tiles(sheet: np.ndarray, images: list[DecodedImage]) -> None:
 
 
 def draw_counts(description: Description, path: str | Path) -> Path:
-    """Draws bars of the counts by split and class.
+    """Draws bars of the counts by split and class: train, validation, test, then others.
 
     Args:
         description: The counts.
@@ -201,15 +211,23 @@ def draw_counts(description: Description, path: str | Path) -> Path:
     Returns:
         The picture's path.
     """
-    figure = new_figure(6, 1.4 + 0.6 * len(description.counts))
+    counts = description.counts
+    figure = new_figure(6, 1.4 + 0.6 * len(counts))
     axes = figure.subplots()
-    places = np.arange(len(description.counts))
+    places = np.arange(len(counts))
     for shift, name, colour in ((-0.2, CLASSES[0], BENIGN), (0.2, CLASSES[1], MALIGNANT)):
-        bars = axes.barh(places + shift, description.counts[name], BAR_HEIGHT, color=colour, label=name)
+        bars = axes.barh(places + shift, counts[name], BAR_HEIGHT, color=colour, label=name)
         axes.bar_label(bars, padding=3)
-    axes.set_yticks(places, description.counts.index)
+    axes.set_yticks(places, counts.index)
     axes.invert_yaxis()
     axes.margins(x=0.12)
     tidy_axes(axes, f"{description.n} photographs", "photographs", "")
     axes.legend(frameon=False, ncols=2, loc="lower right", bbox_to_anchor=(1.0, 1.0))
     return save_figure(figure, path)
+
+
+def order_splits(counts: pd.DataFrame) -> pd.DataFrame:
+    """The table of counts with its splits in the order in which they are used."""
+    known = [split for split in SPLIT_ORDER if split in counts.index]
+    others = sorted(set(counts.index) - set(SPLIT_ORDER))
+    return counts.loc[[*known, *others]]

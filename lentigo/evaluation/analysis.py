@@ -45,11 +45,13 @@ class Mistake:
         image: The photograph.
         truth: Its label.
         probability: P(malignant) that was predicted.
+        refused: Whether the model said uncertain, so that nobody would have read the wrong decision.
     """
 
     image: str
     truth: str
     probability: float
+    refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -216,5 +218,6 @@ def find_mistakes(
     labels = table["label"].to_numpy()
     mistakes = []
     for row in (*missed[:MAX_MISTAKES], *alarms[:MAX_MISTAKES]):
-        mistakes.append(Mistake(str(images[row]), str(labels[row]), float(probability[row])))
+        refused = bool(table["decision"].iloc[row] == "uncertain")
+        mistakes.append(Mistake(str(images[row]), str(labels[row]), float(probability[row]), refused))
     return tuple(mistakes)

@@ -9,23 +9,40 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from lentigo.common.plots import ACCENT, BENIGN, GREY, MALIGNANT, new_figure, save_figure, tidy_axes
-from lentigo.evaluation.scores.curves import DecisionCurve, ReliabilityBin, RiskCoverage
+from lentigo.common.plots import (
+    ACCENT,
+    BAND_OPACITY,
+    BENIGN,
+    GREY,
+    MALIGNANT,
+    new_figure,
+    save_vectors,
+    tidy_axes,
+)
+from lentigo.evaluation.scores.curves import CurveBands, DecisionCurve, ReliabilityBin, RiskCoverage
 
-CLASS_SCORES = (("val_accuracy", "accuracy"), ("val_auroc", "AUROC"))  # columns of history.csv, in words
-MASK_SCORES = (("val_dice", "Dice"), ("val_jaccard", "Jaccard"))
+CELL_INKS = ("#111111", "#fefefe")  # on a bright and on a dark cell, in either scheme of a page
 
 
-def plot_roc(axes: Any, malignant: np.ndarray, probability: np.ndarray, threshold: float) -> None:
-    """Draws the ROC curve with the operating point.
+def plot_roc(
+    axes: Any,
+    malignant: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    bands: CurveBands | None = None,
+) -> None:
+    """Draws the ROC curve with its 95 % band and the operating point.
 
     Args:
         axes: Matplotlib's, on which it is drawn.
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
         threshold: Of the operating point.
+        bands: Of `trace_bands`, or None.
     """
     x, y, _ = roc_curve(malignant, probability)
+    if bands is not None:
+        plot_band(axes, bands.grid, bands.sensitivity)
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     axes.plot(x, y, color=ACCENT, linewidth=2, label=f"AUROC {roc_auc_score(malignant, probability):.3f}")
     decided = probability >= threshold
@@ -40,7 +57,13 @@ def plot_roc(axes: Any, malignant: np.ndarray, probability: np.ndarray, threshol
     axes.legend(loc="lower right", frameon=False)
 
 
-def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, path: Path) -> Path:
+def draw_roc(
+    malignant: np.ndarray,
+    probability: np.ndarray,
+    threshold: float,
+    path: Path,
+    bands: CurveBands | None = None,
+) -> Path:
     """Writes the figure that `plot_roc` draws.
 
     Args:
@@ -48,24 +71,35 @@ def draw_roc(malignant: np.ndarray, probability: np.ndarray, threshold: float, p
         probability: P(malignant), float (n,).
         threshold: Of the operating point.
         path: Of the figure.
+        bands: Of `trace_bands`, or None.
 
     Returns:
         The path.
     """
     figure = new_figure()
-    plot_roc(figure.subplots(), malignant, probability, threshold)
-    return save_figure(figure, path)
+    plot_roc(figure.subplots(), malignant, probability, threshold, bands)
+    return save_vectors(figure, path)
 
 
-def plot_precision_recall(axes: Any, malignant: np.ndarray, probability: np.ndarray) -> None:
-    """Draws precision against recall, and the prevalence, which chance reaches.
+def plot_band(axes: Any, x: np.ndarray, ends: np.ndarray) -> None:
+    """Draws a 95 % interval, float (2, k), along x, float (k,)."""
+    axes.fill_between(x, *ends, color=ACCENT, alpha=BAND_OPACITY, linewidth=0, label="95 % interval")
+
+
+def plot_precision_recall(
+    axes: Any, malignant: np.ndarray, probability: np.ndarray, bands: CurveBands | None = None
+) -> None:
+    """Draws precision against recall with its 95 % band, and the prevalence, which chance reaches.
 
     Args:
         axes: Matplotlib's, on which it is drawn.
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
+        bands: Of `trace_bands`, or None.
     """
     precision, recall, _ = precision_recall_curve(malignant, probability)
+    if bands is not None:
+        plot_band(axes, bands.grid, bands.precision)
     axes.axhline(malignant.mean(), color=GREY, linestyle=":", label=f"prevalence {malignant.mean():.2f}")
     axes.plot(
         recall,
@@ -79,20 +113,23 @@ def plot_precision_recall(axes: Any, malignant: np.ndarray, probability: np.ndar
     axes.legend(loc="lower left", frameon=False)
 
 
-def draw_precision_recall(malignant: np.ndarray, probability: np.ndarray, path: Path) -> Path:
+def draw_precision_recall(
+    malignant: np.ndarray, probability: np.ndarray, path: Path, bands: CurveBands | None = None
+) -> Path:
     """Writes the figure that `plot_precision_recall` draws.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
         probability: P(malignant), float (n,).
         path: Of the figure.
+        bands: Of `trace_bands`, or None.
 
     Returns:
         The path.
     """
     figure = new_figure()
-    plot_precision_recall(figure.subplots(), malignant, probability)
-    return save_figure(figure, path)
+    plot_precision_recall(figure.subplots(), malignant, probability, bands)
+    return save_vectors(figure, path)
 
 
 def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Path) -> Path:
@@ -106,20 +143,23 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
     Returns:
         The path.
     """
-    figure = new_figure(4.2, 3.8)
+    figure = new_figure()
     axes = figure.subplots()
     counts = np.array(confusion)
-    axes.imshow(counts / np.maximum(counts.sum(axis=1, keepdims=True), 1), cmap="Blues", vmin=0, vmax=1)
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    places = range(len(names))
+    axes.pcolormesh(places, places, shares, cmap="Blues", vmin=0, vmax=1, shading="nearest")
+    axes.invert_yaxis()
     for row, column in np.ndindex(counts.shape):
-        share = counts[row, column] / max(counts[row].sum(), 1)
-        colour = "white" if share > 0.5 else "black"  # on a dark or a bright cell
+        share = shares[row, column]
+        colour = CELL_INKS[int(share > 0.5)]
         words = f"{counts[row, column]}\n{share:.0%}"
         axes.text(column, row, words, ha="center", va="center", color=colour)
-    axes.set_xticks(range(len(names)), names)
-    axes.set_yticks(range(len(names)), names)
+    axes.set_xticks(places, names)
+    axes.set_yticks(places, names)
     tidy_axes(axes, "Confusion", "model", "truth")
     axes.grid(False)
-    return save_figure(figure, path)
+    return save_vectors(figure, path)
 
 
 def plot_probabilities(axes: Any, malignant: np.ndarray, probability: np.ndarray, threshold: float) -> None:
@@ -131,7 +171,7 @@ def plot_probabilities(axes: Any, malignant: np.ndarray, probability: np.ndarray
         probability: P(malignant), float (n,).
         threshold: Of the operating point.
     """
-    bins = np.linspace(0, 1, 26)
+    bins = np.linspace(0, 1, 26).tolist()
     axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
     axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")
@@ -153,11 +193,11 @@ def draw_probabilities(malignant: np.ndarray, probability: np.ndarray, threshold
     """
     figure = new_figure()
     plot_probabilities(figure.subplots(), malignant, probability, threshold)
-    return save_figure(figure, path)
+    return save_vectors(figure, path)
 
 
 def plot_reliability(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:
-    """Draws the share that is malignant against the mean probability of each bin, with 95 % intervals.
+    """Draws the share that is malignant against the mean probability of each bin, with its 95 % band.
 
     Args:
         axes: Matplotlib's, on which it is drawn.
@@ -170,22 +210,13 @@ def plot_reliability(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:
     high = table["high"].to_numpy()
     error = np.average(np.abs(mean - observed), weights=table["n"])
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as it should be")
-    reach = np.maximum([observed - low, high - observed], 0)  # below 0 by rounding alone
-    axes.errorbar(
-        mean,
-        observed,
-        reach,
-        fmt="o",
-        color=ACCENT,
-        markersize=5,
-        elinewidth=1.2,
-        label="bins of equal size, 95 %",
-    )
+    plot_band(axes, mean, np.stack([low, high]))
+    axes.plot(mean, observed, "o-", color=ACCENT, markersize=5, linewidth=1.2, label="bins of equal size")
     axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02))
     tidy_axes(
         axes, f"Reliability, mean gap {error:.3f}", "mean P(malignant) of the bin", "share that is malignant"
     )
-    axes.legend(loc="lower right", facecolor="white", edgecolor="none", framealpha=0.85)
+    axes.legend(loc="lower right", frameon=False)
 
 
 def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
@@ -200,7 +231,7 @@ def draw_reliability(bins: tuple[ReliabilityBin, ...], path: Path) -> Path:
     """
     figure = new_figure()
     plot_reliability(figure.subplots(), bins)
-    return save_figure(figure, path)
+    return save_vectors(figure, path)
 
 
 def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | None = None) -> Path:
@@ -231,7 +262,7 @@ def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | Non
         "net benefit for each photograph",
     )
     axes.legend(frameon=False, loc="best")
-    return save_figure(figure, path)
+    return save_vectors(figure, path)
 
 
 def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, float] | None = None) -> Path:
@@ -274,34 +305,4 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
     axes.set(xlim=(0, 1.02), ylim=(0, highest))
     tidy_axes(axes, "Risk and coverage", "share answered", "error rate among the answered")
     axes.legend(frameon=False, loc="upper left")
-    return save_figure(figure, path)
-
-
-def draw_history(
-    history: pd.DataFrame, path: Path, scores: tuple[tuple[str, str], ...] = CLASS_SCORES
-) -> Path:
-    """Draws loss and validation scores by epoch.
-
-    Args:
-        history: The table of history.csv.
-        path: Of the figure.
-        scores: Two of its columns, and their names in words.
-
-    Returns:
-        The path.
-    """
-    figure = new_figure(9.0, 3.8)
-    left, right = figure.subplots(1, 2)
-    epochs = np.arange(1, len(history) + 1)
-    left.plot(epochs, history["loss"], color=GREY, label="training")
-    left.plot(epochs, history["val_loss"], color=ACCENT, label="validation")
-    for (column, word), colour in zip(scores, (BENIGN, MALIGNANT), strict=True):
-        right.plot(epochs, history[column], color=colour, label=word)
-    stages = history["stage"].to_numpy()
-    last_of_stage = np.flatnonzero(stages[1:] != stages[:-1])
-    for axes, title, name in ((left, "Loss", "loss"), (right, "Validation", "score")):
-        for row in last_of_stage:
-            axes.axvline(row + 1.5, color=GREY, linestyle="--", linewidth=1)
-        tidy_axes(axes, title, "epoch", name)
-        axes.legend(frameon=False)
-    return save_figure(figure, path)
+    return save_vectors(figure, path)

@@ -16,7 +16,7 @@ from lentigo.evaluation.figures import (
     plot_reliability,
     plot_roc,
 )
-from lentigo.evaluation.scores.curves import tabulate_reliability
+from lentigo.evaluation.scores.curves import tabulate_reliability, trace_bands
 from lentigo.evaluation.scores.metrics import TITLES
 
 SIDE_INCHES = 4.4  # of each of the four figures
@@ -42,8 +42,9 @@ def draw_scores(
         return figure
     figure = new_figure(2 * SIDE_INCHES, 2 * SIDE_INCHES)
     (roc, precision), (reliability, histogram) = figure.subplots(2, 2)
-    plot_roc(roc, malignant, probability, threshold)
-    plot_precision_recall(precision, malignant, probability)
+    bands = trace_bands(malignant, probability, groups)
+    plot_roc(roc, malignant, probability, threshold, bands)
+    plot_precision_recall(precision, malignant, probability, bands)
     plot_reliability(reliability, tabulate_reliability(malignant, probability, groups))
     plot_probabilities(histogram, malignant, probability, threshold)
     return figure

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
+from typing import Any
+
+import pandas as pd
 
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
-from lentigo.common.html import embed, render_page
+from lentigo.common.html import embed, inline_vectors, render_page
 from lentigo.datasets.dataset import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
@@ -20,11 +24,20 @@ from lentigo.evaluation.figures import (
     draw_risk_coverage,
     draw_roc,
 )
+from lentigo.evaluation.history_figures import draw_history
+from lentigo.evaluation.scores.curves import trace_bands
 from lentigo.evaluation.scores.metrics import TITLES
-from lentigo.inference.explanation import Explanation, explain_images, name_figures
+from lentigo.images.photographs import read_image
+from lentigo.images.problems import Problem
+from lentigo.inference.explanation import name_figures
+from lentigo.inference.figures.explanation_figures import draw_pair
+from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import Bundle
+from lentigo.models.bundle import HISTORY, Bundle
 from lentigo.splits.leak_words import mark_leaks
+
+MISTAKE_SIDE = 320  # pixels, of the longer side of a photograph
+MISTAKE_QUALITY = 75  # of WebP
 
 
 def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
@@ -47,9 +60,10 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
         ),
     }
     if 0 < truth.sum() < len(truth):
-        figures["roc"] = draw_roc(truth, probability, assessment.threshold, folder / "roc.png")
+        bands = trace_bands(truth, probability, assessment.dataset.groups)
+        figures["roc"] = draw_roc(truth, probability, assessment.threshold, folder / "roc.png", bands)
         figures["precision_recall"] = draw_precision_recall(
-            truth, probability, folder / "precision_recall.png"
+            truth, probability, folder / "precision_recall.png", bands
         )
     return figures
 
@@ -85,14 +99,72 @@ def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path
 def explain_mistakes(
     predictor: Predictor, analysis: Analysis, folder: str | Path
 ) -> list[tuple[Mistake, Path]]:
-    """The worst mistakes with figures of what spoke for malignant and what against."""
+    """The worst mistakes, each as a photograph beside a map of what spoke for malignant and what against.
+
+    Args:
+        predictor: A RUN with a classifier.
+        analysis: Of its assessment.
+        folder: Where the pictures are written, in a folder of their own.
+
+    Returns:
+        Each mistake and its picture, a WebP; photographs that cannot be read any more are left out.
+    """
     by_image = {mistake.image: mistake for mistake in analysis.mistakes}
     figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
     explained = []
-    for result in explain_images(predictor, list(figures), figures):
-        if isinstance(result, Explanation) and result.figure_file is not None:
-            explained.append((by_image[result.prediction.image], result.figure_file))
+    for result in predictor.infer(list(figures)):
+        if isinstance(result, Problem):
+            continue
+        pixels = read_image(result.source, side=None).pixels
+        path = figures[result.image].with_suffix(".webp")
+        save_image(draw_pair(pixels, result, MISTAKE_SIDE), path, quality=MISTAKE_QUALITY)
+        explained.append((by_image[result.image], path))
     return explained
+
+
+def name_mistake(mistake: Mistake) -> dict[str, Any]:
+    """A mistake with the name of its file instead of the path, which says nothing to a reader."""
+    return {**asdict(mistake), "name": Path(mistake.image).name}
+
+
+def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | None) -> list[str]:
+    """What keeps the numbers from being read as usual, the weightiest first.
+
+    Args:
+        bundle: The RUN.
+        assessment: Of the RUN.
+        analysis: Of the assessment, or None.
+
+    Returns:
+        Sentences.
+    """
+    warnings = []
+    mark = mark_leaks(bundle.card)
+    if mark:
+        warnings.append(mark)
+    contamination = assessment.contamination
+    if contamination is not None:
+        if contamination.duplicates:
+            images = {copy.image for copy in contamination.duplicates}
+            warnings.append(
+                f"{len(images)} of these photographs show what a photograph of the training shows, in another "
+                "file, cut, turned or from another side: the numbers here are too good. They are listed at "
+                "the end"
+            )
+        warnings.extend(contamination.notes)
+    if analysis is not None and analysis.contamination_of_other is not None:
+        warnings.extend(analysis.contamination_of_other.notes)
+    warnings.extend(assessment.notes)
+    if assessment.exposure is not None and assessment.times_test_opened > 1:
+        warnings.append(
+            f"{assessment.exposure.note}; each look that changes a choice makes these numbers rosier than the "
+            "truth"
+        )
+    if assessment.problems:
+        count = len(assessment.problems)
+        total = count + assessment.n
+        warnings.append(f"{count} of {total} files could not be read and are left out: see the end")
+    return [f"{warning.rstrip('.')}." for warning in warnings]
 
 
 def write_report(
@@ -120,9 +192,9 @@ def write_report(
         predictor, analysis = closer
         figures |= draw_analysis(assessment, analysis, folder)
         mistakes = explain_mistakes(predictor, analysis, folder)
-    history = bundle.folder / "figures" / "history.png"
+    history = bundle.folder / HISTORY
     if history.is_file():
-        figures["history"] = history
+        figures["history"] = draw_history(pd.read_csv(history), Path(folder) / "history.png")
     answers = assessment.to_json()
     diagnoses = None
     if answers["diagnoses"]:
@@ -134,15 +206,15 @@ def write_report(
         "lentigo.evaluation",
         "report.html",
         card=bundle.card,
-        run=bundle.folder,
+        sha256=bundle.card["files"].get("model.onnx", ""),
+        warnings=list_warnings(bundle, assessment, analysis),
         answers=answers,
         diagnoses=diagnoses,
         rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
-        figures={name: embed(path) for name, path in figures.items()},
+        figures={name: inline_vectors(path) for name, path in figures.items()},
         shortcut_baselines=BASELINE_TITLES,
         analysis=analysis and analysis.to_json(),
-        mistakes=[(mistake, embed(path)) for mistake, path in mistakes],
+        mistakes=[(name_mistake(mistake), embed(path)) for mistake, path in mistakes],
         problems=assessment.problems,
-        mark=mark_leaks(bundle.card),
         sections=build_card(bundle, own_validation),
     )

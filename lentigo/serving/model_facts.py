@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import describe_bundle
+from lentigo.models.bundle import MODEL_CARD, Bundle, describe_bundle
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
 NOT_FOR = (
@@ -17,6 +17,19 @@ NOT_FOR = (
     "Not for skin tones that its training data hold few photographs of; see the model card.",
 )
 CURVE_ENTRIES = ("knots", "values")  # of a calibration: long, and of no use to readers
+TEST_ENTRIES = (  # of what was measured on test photographs
+    "data",
+    "n",
+    "n_malignant",
+    "auroc",
+    "sensitivity",
+    "specificity",
+    "accuracy",
+    "brier",
+    "ece",
+    "coverage",
+    "ci",
+)
 
 
 def describe_model(predictor: Predictor) -> dict[str, Any]:
@@ -35,6 +48,7 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
         calibration.pop(name, None)
     return {
         "name": predictor.name,
+        "model_sha256": card["files"]["model.onnx"],
         "licence": card.get("licence"),
         "disclaimer": card.get("disclaimer", DISCLAIMER),
         "not_for": list(NOT_FOR),
@@ -45,4 +59,30 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
         "calibration": calibration,
         "refusal": card.get("refusal") or {},
         "metrics": describe_bundle(predictor.bundle)["results"],
+        "test": pick_test_results(card),
     }
+
+
+def pick_test_results(card: dict[str, Any]) -> dict[str, Any] | None:
+    """What was measured on test photographs, as the card holds it; None where nothing was."""
+    measured = card.get("measured")
+    if not measured:
+        return None
+    return {name: measured[name] for name in TEST_ENTRIES if name in measured}
+
+
+def read_model_card(bundle: Bundle) -> str:
+    """Reads the model card for people.
+
+    Args:
+        bundle: the model in use.
+
+    Returns:
+        Markdown: the file of the RUN, which people may have completed; written anew where it has none.
+    """
+    try:
+        return (bundle.folder / MODEL_CARD).read_text("utf-8")
+    except FileNotFoundError:
+        from lentigo.evaluation.card.model_card import write_card
+
+        return write_card(bundle)

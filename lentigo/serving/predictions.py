@@ -352,27 +352,38 @@ def list_changes(records: Sequence[Record]) -> list[dict[str, Any]]:
 def compare_records(before: Record, after: Record) -> dict[str, Any]:
     """What changed between two photographs of a lesion.
 
-    `area_mm2` is the difference of the areas. `area_ratio` is their ratio in mm2 where both have a scale,
-    else in pixels: that holds only for photographs from the same distance.
+    Areas are compared in mm2 alone: in pixels a lesion grows with the zoom. A photograph that was refused is
+    compared with nothing.
     """
-    mm2_before, mm2_after = get_areas("area_mm2", before, after)
-    pixels_before, pixels_after = get_areas("area_px", before, after)
-    area_change = None
-    if mm2_before is not None and mm2_after is not None:
-        area_change = mm2_after - mm2_before
-    area_ratio = None
-    if mm2_before and mm2_after is not None:
-        area_ratio = mm2_after / mm2_before
-    elif pixels_before and pixels_after is not None:
-        area_ratio = pixels_after / pixels_before
-    return {
+    change: dict[str, Any] = {
         "from": before.id,
         "to": after.id,
         "days": (find_moment(after) - find_moment(before)) // timedelta(days=1),
-        "area_ratio": area_ratio,
-        "area_mm2": area_change,
-        "probability": after.answer["probability"] - before.answer["probability"],
+        "area_ratio": None,
+        "area_mm2": None,
+        "probability": None,
     }
+    if is_refused(before) or is_refused(after):
+        return change
+    change["probability"] = after.answer["probability"] - before.answer["probability"]
+    area_before, area_after = get_areas("area_mm2", before, after)
+    if area_before is not None and area_after is not None:
+        change["area_mm2"] = area_after - area_before
+    if area_before and area_after is not None:
+        change["area_ratio"] = area_after / area_before
+    return change
+
+
+def is_refused(record: Record) -> bool:
+    """Finds whether the model refused a photograph as unlike those that it knows.
+
+    Args:
+        record: a record of the store.
+
+    Returns:
+        True where its probability, outline and measures mean nothing.
+    """
+    return record.answer.get("in_distribution") is False
 
 
 def get_areas(name: str, before: Record, after: Record) -> tuple[float | None, float | None]:

@@ -15,7 +15,7 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
-from lentigo.evaluation.figures import draw_history
+from lentigo.evaluation.history_figures import draw_history
 from lentigo.evaluation.report import write_report
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import Prediction

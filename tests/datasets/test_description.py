@@ -7,7 +7,17 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from lentigo.datasets.description import COLUMNS, ROWS, TILE, describe_dataset, draw_counts, draw_samples
+from lentigo.datasets.description import (
+    COLUMNS,
+    GAP,
+    HEAD,
+    ROWS,
+    TILE,
+    describe_dataset,
+    draw_counts,
+    draw_samples,
+    order_splits,
+)
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
 
@@ -114,8 +124,11 @@ def test_the_sheet_shows_benign_above_and_malignant_below_and_skips_the_unreadab
     with Image.open(path) as sheet:
         pixels = np.asarray(sheet)
     rows, columns = ROWS, COLUMNS
-    assert pixels.shape == (2 * rows * TILE + 8, columns * TILE, 3)
-    for top, shade, count in ((0, SHADES["benign"], 4), (rows * TILE + 8, SHADES["malignant"], 3)):
+    block = HEAD + rows * TILE
+    assert pixels.shape == (2 * block + GAP, columns * TILE, 3)
+    for start, shade, count in ((0, SHADES["benign"], 4), (block + GAP, SHADES["malignant"], 3)):
+        top = start + HEAD
+        assert (pixels[start:top] < 128).any()  # the name of the class
         assert (pixels[top : top + TILE, : count * TILE, 0] == shade).all()
         assert (pixels[top : top + rows * TILE, count * TILE :] == 255).all()
 
@@ -131,9 +144,14 @@ def test_the_same_seed_draws_the_same_sheet(folder, tmp_path):
 def test_a_sheet_of_one_class_leaves_the_other_half_white(folder, tmp_path):
     dataset = load_dataset(folder)
     with Image.open(draw_samples(dataset.take(dataset.malignant == 0), tmp_path / "a.png")) as sheet:
-        assert (np.asarray(sheet)[ROWS * TILE :] == 255).all()
+        assert (np.asarray(sheet)[-ROWS * TILE :] == 255).all()
 
 
 def test_the_bars_are_written_as_png(folder, tmp_path):
     with Image.open(draw_counts(describe_dataset(folder), tmp_path / "new" / "counts.png")) as figure:
         assert figure.format == "PNG" and figure.width > 600
+
+
+def test_splits_are_counted_in_the_order_of_their_use():
+    counts = pd.DataFrame({"benign": 1, "malignant": 1}, index=["test", "other", "validation", "train"])
+    assert list(order_splits(counts).index) == ["train", "validation", "test", "other"]

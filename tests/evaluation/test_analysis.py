@@ -83,3 +83,6 @@ def test_the_report_shows_the_pair(analysed, tmp_path):
     predictor, assessment, analysis = analysed
     html = write_report(predictor.bundle, assessment, tmp_path, closer=(predictor, analysis))
     assert "Beside another model" in html and "other@" in html
+    assert len(html) < 2_000_000
+    assert html.count("data:image/webp;base64,") == len(analysis.mistakes)
+    assert html.count("speaks for malignant") == 1

@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
@@ -9,6 +10,7 @@ from lentigo.errors import DataError, UsageError
 from lentigo.evaluation import report
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
+from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import open_bundle
 
@@ -132,13 +134,23 @@ def test_the_report_holds_every_number_and_figure(run, assessment, tmp_path):
     for name, value in assessment.to_json().items():
         if isinstance(value, float):
             assert f"{value:.3f}" in html, name
-    assert html.count("data:image/png;base64,") == 5 and "http" not in html.replace("http-equiv", "")
+    assert html.count("<figure role") == html.count("<svg") == 5 and "http" not in html
+    names = ("roc", "precision_recall", "confusion", "probabilities", "history")
     assert {path.name for path in tmp_path.iterdir()} == {
-        "roc.png",
-        "precision_recall.png",
-        "confusion.png",
-        "probabilities.png",
+        f"{name}{end}" for name in names for end in (".png", ".svg")
     }
+
+
+def test_the_report_names_the_model_by_its_hash_and_no_path(run, assessment, tmp_path):
+    html = write_report(open_bundle(run), assessment, tmp_path)
+    assert open_bundle(run).card["files"]["model.onnx"] in html
+    assert str(run) not in html
+
+
+def test_warnings_come_before_the_numbers(run, assessment, tmp_path):
+    warned = replace(assessment, problems=(Problem("broken.jpg", "not a photograph"),))
+    html = write_report(open_bundle(run), warned, tmp_path)
+    assert 0 < html.index("could not be read") < html.index('class="tiles"')
 
 
 def test_a_report_of_one_class_says_what_is_not_defined(run, synthetic_lesions, tmp_path):

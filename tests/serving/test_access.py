@@ -22,15 +22,18 @@ ROUTES = [
     ("GET", "/v1/predictions", "read"),
     ("GET", f"/v1/predictions/{NOBODY}", "read"),
     ("GET", f"/v1/predictions/{NOBODY}/photo", "read"),
+    ("GET", f"/v1/predictions/{NOBODY}/thumbnail", "read"),
     ("GET", "/v1/predictions.csv", "read"),
     ("GET", "/v1/lesions", "read"),
     ("GET", f"/v1/lesions/{NOBODY}", "read"),
     ("GET", "/v1/models", "read"),
+    ("GET", "/v1/models/card", "read"),
     ("GET", "/metrics", "read"),
     ("POST", "/v1/predictions", "predict"),
     ("POST", "/v1/lesions", "predict"),
     ("GET", "/v1/events", "review"),
     ("PUT", f"/v1/predictions/{NOBODY}/review", "review"),
+    ("DELETE", f"/v1/predictions/{NOBODY}", "review"),
 ]
 BODIES = {"POST /v1/lesions": {"name": "P1"}, f"PUT /v1/predictions/{NOBODY}/review": {"verdict": "benign"}}
 

@@ -9,8 +9,10 @@ import threading
 
 import pytest
 from PIL import Image
-from served import Served, draw_image, encode
+from served import Served, draw_image, draw_stripes, encode
 from test_predictions import is_problem
+
+from lentigo.serving.store.kept_images import THUMBNAIL_SIDE
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,23 @@ def test_a_lesion_over_time(served, lesion):
     assert change["area_ratio"] == pytest.approx(
         second["measures"]["area_mm2"] / first["measures"]["area_mm2"]
     )
+
+
+def test_areas_without_a_scale_are_not_compared(served):
+    lesion = served.call("POST", "/v1/lesions", json={"name": "P017-4"}).json()["id"]
+    served.send(draw_image(1), lesion=lesion, taken="2026-01-01")
+    served.send(draw_image(3), lesion=lesion, taken="2026-02-01", mm_per_pixel="0.05")
+    change = served.get(f"/v1/lesions/{lesion}").json()["changes"][0]
+    assert (change["area_ratio"], change["area_mm2"]) == (None, None)
+    assert change["probability"] is not None
+
+
+def test_a_refused_photograph_is_compared_with_nothing(served):
+    lesion = served.call("POST", "/v1/lesions", json={"name": "P017-5"}).json()["id"]
+    served.send(draw_image(1), lesion=lesion, taken="2026-01-01", mm_per_pixel="0.05")
+    served.send(draw_stripes(), lesion=lesion, taken="2026-02-01", mm_per_pixel="0.05")
+    change = served.get(f"/v1/lesions/{lesion}").json()["changes"][0]
+    assert (change["probability"], change["area_ratio"], change["area_mm2"]) == (None, None, None)
 
 
 def test_lesions_are_listed(served, lesion):
@@ -220,6 +239,44 @@ def test_a_kept_photograph_has_its_pixels_alone(served):
     assert Image.open(io.BytesIO(answer.content)).size == (224, 224)
 
 
+def test_a_thumbnail_is_a_small_copy(served):
+    id = served.send(draw_image(1, size=448)).json()["predictions"][0]["id"]
+    answer = served.get(f"/v1/predictions/{id}/thumbnail")
+    assert Image.open(io.BytesIO(answer.content)).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE)
+
+
+# --- one record is deleted
+
+
+def test_a_deleted_record_is_gone_with_its_verdict_and_photograph(tmp_path):
+    with Served(f"sqlite:///{tmp_path}/store.db", image_folder=tmp_path / "photos") as served:
+        first, second = served.send(draw_image(1), draw_image(2)).json()["predictions"]
+        review(served, first["id"], verdict="benign", note="XYZZY")
+        assert served.call("DELETE", f"/v1/predictions/{first['id']}").status_code == 204
+        assert is_problem(served.get(f"/v1/predictions/{first['id']}"), 404, "not-found")
+        assert [one["id"] for one in served.get("/v1/predictions").json()["predictions"]] == [second["id"]]
+        assert [path.stem for path in (tmp_path / "photos").glob("*.jpg")] == [second["sha256"]]
+    assert not any(b"XYZZY" in path.read_bytes() for path in tmp_path.glob("store.db*"))
+
+
+def test_a_photograph_that_another_record_has_stays(tmp_path):
+    with Served(f"sqlite:///{tmp_path}/store.db", image_folder=tmp_path / "photos") as served:
+        first = served.send(draw_image(1)).json()["predictions"][0]["id"]
+        second = served.send(draw_image(1)).json()["predictions"][0]["id"]
+        served.call("DELETE", f"/v1/predictions/{first}")
+        assert served.get(f"/v1/predictions/{second}/photo").status_code == 200
+
+
+def test_a_record_whose_photograph_is_kept_elsewhere_is_not_deleted(tmp_path):
+    database = f"sqlite:///{tmp_path}/store.db"
+    with Served(database, image_folder=tmp_path / "photos") as served:
+        id = served.send(draw_image(1)).json()["predictions"][0]["id"]
+    with Served(database) as served:
+        answer = served.call("DELETE", f"/v1/predictions/{id}")
+        assert is_problem(answer, 409, "photograph-elsewhere")
+        assert served.get(f"/v1/predictions/{id}").status_code == 200
+
+
 def test_without_a_folder_nothing_is_kept(tmp_path):
     with Served(f"sqlite:///{tmp_path}/store.db") as served:
         said = served.send(draw_image(1)).json()["predictions"][0]
@@ -245,10 +302,14 @@ def test_what_is_done_is_on_record(tmp_path):
         id = served.send(draw_image(1), lesion=lesion).json()["predictions"][0]["id"]
         review(served, id, verdict="benign")
         served.get(f"/v1/predictions/{id}/photo")
+        served.get(f"/v1/predictions/{id}/thumbnail")
         served.get("/v1/predictions.csv")
+        served.call("DELETE", f"/v1/predictions/{id}")
         events = served.get("/v1/events").json()["events"]
     assert [(event["action"], event["subject"]) for event in events] == [
+        ("delete", id),
         ("export", ""),
+        ("thumbnail", id),
         ("photo", id),
         ("review", id),
         ("predict", id),

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.json_values import list_fields
-from lentigo.common.statistics.intervals import estimate_share
+from lentigo.common.statistics.intervals import estimate_share, resample_groups
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.metrics import assign_bins
 
@@ -16,6 +16,25 @@ from lentigo.evaluation.scores.metrics import assign_bins
 THRESHOLDS = np.concatenate([np.arange(1, 100) / 1000, np.arange(10, 100) / 100])
 MIN_IMAGES_OF_A_BIN = 10
 MAX_POINTS = 100  # of a risk-coverage curve
+BAND_RESAMPLES = 300
+BAND_POINTS = 101
+BAND_SHARES = (0.025, 0.975)
+MIN_FOUND = 5  # malignant photographs, from which on a precision has an interval
+
+
+@dataclass(frozen=True)
+class CurveBands:
+    """Pointwise 95 % intervals of the ROC and the precision-recall curve.
+
+    Attributes:
+        grid: Shares from 0 to 1, float (k,): 1 - specificity of the one, recall of the other.
+        sensitivity: The ends of its interval at each, float (2, k).
+        precision: Likewise; not a number where fewer than five malignant photographs are found.
+    """
+
+    grid: np.ndarray
+    sensitivity: np.ndarray
+    precision: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -127,6 +146,39 @@ def describe_bin(malignant: np.ndarray, probability: np.ndarray, groups: np.ndar
     """The row of one bin."""
     low, high = estimate_share(malignant == 1, groups)
     return ReliabilityBin(len(malignant), float(probability.mean()), float(malignant.mean()), low, high)
+
+
+def trace_bands(malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray) -> CurveBands:
+    """Traces the intervals of ROC and precision-recall curve by resampling whole groups.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,); both classes are there.
+        probability: P(malignant), float (n,).
+        groups: Group numbers, int (n,).
+
+    Returns:
+        The percentiles of 300 resamples (cluster bootstrap, Field and Welsh 2007), at each point by itself.
+    """
+    order = np.argsort(-probability, kind="stable")
+    truth = malignant[order]
+    # The last photograph of each value: a threshold takes equal values together
+    ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
+    grid = np.linspace(0, 1, BAND_POINTS)
+    sensitivities = []
+    precisions = []
+    for rows in resample_groups(groups, BAND_RESAMPLES):
+        counts = np.bincount(rows, minlength=len(truth))[order]  # how often each photograph was drawn
+        hits = np.cumsum(counts * truth)[ends]
+        alarms = np.cumsum(counts * (1 - truth))[ends]
+        if hits[-1] == 0 or alarms[-1] == 0:
+            continue
+        sensitivity = hits / hits[-1]
+        shares = hits / np.maximum(hits + alarms, 1)
+        sensitivities.append(np.interp(grid, [0, *(alarms / alarms[-1])], [0, *sensitivity]))
+        precisions.append(np.interp(grid, sensitivity, shares))
+    precision = np.quantile(precisions, BAND_SHARES, axis=0)
+    precision[:, grid * truth.sum() < MIN_FOUND] = np.nan
+    return CurveBands(grid, np.quantile(sensitivities, BAND_SHARES, axis=0), precision)
 
 
 def trace_net_benefit(

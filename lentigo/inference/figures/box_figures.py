@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from lentigo.inference.figures.lettering import load_font
-from lentigo.inference.figures.overlays import HALO, LINE, LINE_WIDTH
+from lentigo.inference.figures.overlays import HALO, LINE, LINE_WIDTH, enlarge_small
 
 MAX_SIDE = 1600  # pixels, of the longer side of a figure
 MIN_LETTER_PIXELS = 11
@@ -17,13 +17,13 @@ Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in pix
 
 
 def draw_boxes(image: np.ndarray, boxes: Iterable[tuple[Rectangle, str]]) -> Image.Image:
-    """Draws rectangles and their captions; a large photograph is reduced.
+    """Draws rectangles and their captions; a large photograph is reduced, a small one enlarged.
 
     Args:
         image: The photograph, uint8 (height, width, 3).
         boxes: Left, top, right and bottom of each in its pixels, and the caption.
     """
-    canvas = Image.fromarray(image)
+    canvas = enlarge_small(Image.fromarray(image))
     canvas.thumbnail((MAX_SIDE, MAX_SIDE), reducing_gap=3.0)
     across = canvas.width / image.shape[1]
     down = canvas.height / image.shape[0]

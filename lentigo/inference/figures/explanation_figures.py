@@ -24,6 +24,7 @@ GAP = 28  # pixels between the places
 HEAD_HEIGHT = 132  # pixels above the places, for the title
 FOOT_HEIGHT = 88  # pixels below the places
 BAR_WIDTH = 30  # pixels, of the colour bar
+PAIR_GAP = 6  # pixels between a photograph and its map in a report
 SCALE_WIDTH = 150  # pixels, of the colour bar with its words
 # RGB 0..1: a red and a blue that the colour-blind tell apart, and from grey
 FOR_COLOUR = (0.86, 0.18, 0.0)
@@ -81,6 +82,29 @@ def draw_explanation(image: np.ndarray, result: InferenceResult) -> Image.Image:
     draw_scale(figure, layout.bar, limit, heatmap.size)
     draw_captions(figure, layout, describe(result))
     return figure
+
+
+def draw_pair(image: np.ndarray, result: InferenceResult, longer_side: int) -> Image.Image:
+    """Draws a photograph and its map side by side, without words.
+
+    Args:
+        image: The photograph, uint8 (height, width, 3).
+        result: What the network says of it.
+        longer_side: Of each of the two, in pixels.
+
+    Returns:
+        The photograph, with the lesion's outline where there is a mask, and the same in grey under the
+        heatmap.
+    """
+    heatmap = result.get_heatmap()
+    shrink = longer_side / max(image.shape[:2])
+    height, width = (max(1, round(side * shrink)) for side in image.shape[:2])
+    canvas = Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS, reducing_gap=3.0)
+    limit = float(np.abs(heatmap).max()) or 1.0  # of the colours
+    pair = Image.new("RGB", (2 * width + PAIR_GAP, height), "white")
+    pair.paste(canvas if result.mask is None else outline(canvas, result.mask), (0, 0))
+    pair.paste(lay_over(canvas, heatmap / limit, result.centres), (width + PAIR_GAP, 0))
+    return pair
 
 
 def outline(image: Image.Image, mask: np.ndarray) -> Image.Image:

@@ -14,6 +14,7 @@ LINE = np.array([0, 229, 255], np.float32)  # RGB: a cyan that no skin has
 HALO = np.array([0, 25, 35], np.float32)  # RGB: the dark on both sides of it
 LINE_WIDTH = 1 / 400  # of the photograph's longer side
 MIN_LINE_PIXELS = 1.3
+MIN_SIDE = 800  # pixels, of the longer side of a figure
 HALO_REACH = 1.8  # of the line's width
 HALO_OPACITY = 0.7
 
@@ -34,6 +35,23 @@ def draw_outline(image: np.ndarray, mask: np.ndarray, colour: np.ndarray = LINE)
     darkened = image + HALO_OPACITY * halo * (HALO - image)
     painted = darkened + line * (colour - darkened)
     return Image.fromarray(np.uint8(np.round(painted)))
+
+
+def enlarge_small(image: Image.Image) -> Image.Image:
+    """Enlarges what would be too small for a line and its words.
+
+    Args:
+        image: A photograph.
+
+    Returns:
+        The same, its longer side at least `MIN_SIDE` pixels.
+    """
+    longer = max(image.size)
+    if longer >= MIN_SIDE:
+        return image
+    width = max(1, round(image.width * MIN_SIDE / longer))
+    height = max(1, round(image.height * MIN_SIDE / longer))
+    return image.resize((width, height), Image.Resampling.BICUBIC)
 
 
 def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:

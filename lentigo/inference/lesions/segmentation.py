@@ -16,7 +16,7 @@ from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.scales import find_scale, require_scale
-from lentigo.inference.figures.overlays import draw_outline, save_image
+from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
 from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
@@ -262,10 +262,11 @@ def outline_lesion(
     if not files:
         return segmentation
     pixels, _ = view_image(result.source, VIEW)
-    lesion = segmentation.draw_mask(pixels.shape[1], pixels.shape[0]) > 0
+    canvas = enlarge_small(Image.fromarray(pixels))
+    lesion = segmentation.draw_mask(*canvas.size) > 0
     mask_file, outline_file = files
     save_image(Image.fromarray(segmentation.draw_mask()), mask_file)
-    save_image(draw_outline(pixels, lesion), outline_file, quality=92)
+    save_image(draw_outline(np.asarray(canvas), lesion), outline_file, quality=92)
     return replace(segmentation, mask=mask_file, overlay=outline_file)
 
 

@@ -17,6 +17,7 @@ from lentigo.serving.http.access import AccessControl, require
 from lentigo.serving.http.middleware import ServiceMiddleware
 from lentigo.serving.http.openapi import describe_interface
 from lentigo.serving.http.problems import ProblemError, install_problems
+from lentigo.serving.http.record_routes import record_router
 from lentigo.serving.http.routes import router
 from lentigo.serving.metrics import CONTENT_TYPE
 from lentigo.serving.service import Service, open_service
@@ -28,6 +29,7 @@ MEDIA_TYPES = {
     ".js": "text/javascript; charset=utf-8",
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
+    ".jpg": "image/jpeg",
 }
 
 
@@ -64,9 +66,10 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
         lifespan=live,
     )
     app.include_router(router)
+    app.include_router(record_router)
     add_state_routes(app)
     add_page_routes(app)
-    install_problems(app, [*router.routes, *app.routes])
+    install_problems(app, [*router.routes, *record_router.routes, *app.routes])
     app.add_middleware(ServiceMiddleware)
     # FastAPI's documented way to describe a service otherwise is to replace this method.
     app.openapi = lambda: describe_interface(app)  # type: ignore[method-assign]  # as documented

@@ -20,7 +20,7 @@ DESCRIPTIONS = {
     403: "The key is not for that, or another site asks.",
     404: "There is none.",
     408: "The body did not arrive in time.",
-    409: "The name is taken, or the Idempotency-Key belongs to another request.",
+    409: "The name is taken, the Idempotency-Key belongs to another request, or the photograph is kept elsewhere.",
     413: "More bytes or photographs than are taken at once.",
     415: "The body is no form.",
     422: "A value is not as expected, or no photograph could be answered.",
@@ -79,7 +79,7 @@ def list_statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]
         statuses.add(422)
     if "{id}" in path:
         statuses.add(404)
-    if method == "post":
+    if method in ("post", "delete"):
         statuses.add(409)
     if path == "/v1/predictions" and method == "post":
         statuses.add(415)

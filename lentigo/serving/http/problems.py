@@ -27,6 +27,7 @@ KINDS = {  # by kind, which is the end of a problem's type: status and title
     "wrong-method": (405, "That method is not for this address"),
     "too-slow": (408, "The request took too long to arrive"),
     "conflict": (409, "That is taken"),
+    "photograph-elsewhere": (409, "The photograph is kept in a folder that this service does not have"),
     "other-request": (409, "That Idempotency-Key belongs to another request"),
     "too-large": (413, "The request is too large"),
     "no-form": (415, "A form is expected"),

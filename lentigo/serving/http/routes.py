@@ -7,11 +7,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from itertools import chain
 from typing import Annotated, Any, TypeVar
 from urllib.parse import urlencode
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from fastapi import APIRouter, Body, Depends, Request
 from fastapi.responses import JSONResponse, Response, StreamingResponse
@@ -34,8 +33,9 @@ from lentigo.serving.http.parameters import (
     refuse_unknown,
 )
 from lentigo.serving.http.problems import ProblemError, describe_problem
+from lentigo.serving.http.record_routes import read_now
 from lentigo.serving.http.uploads import Details, Form, read_details, read_form
-from lentigo.serving.model_facts import describe_model
+from lentigo.serving.model_facts import describe_model, read_model_card
 from lentigo.serving.predictions import (
     RequestContext,
     find_moment,
@@ -47,7 +47,7 @@ from lentigo.serving.predictions import (
 )
 from lentigo.serving.service import Service
 from lentigo.serving.store.exports import write_table
-from lentigo.serving.store.records import Lesion, Query, Record, Review
+from lentigo.serving.store.records import Lesion, Query, Record
 
 T = TypeVar("T")
 MAX_HASHED_BYTES = 250_000  # of a request that are hashed at once: about 0.2 ms
@@ -131,47 +131,6 @@ async def export_predictions(service: CurrentService, who: MayRead, filters: Fil
     )
 
 
-@router.get("/predictions/{id}", response_model=schemas.Prediction)
-async def get_prediction(service: CurrentService, who: MayRead, id: Id) -> Response:
-    """One prediction."""
-    return JSONResponse(write_record(await find_record(service, id)))
-
-
-@router.get(
-    "/predictions/{id}/photo",
-    response_class=Response,
-    responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
-)
-async def get_image(service: CurrentService, who: MayRead, id: Id) -> Response:
-    """The photograph itself, where the service keeps photographs: its pixels, and nothing else that the file
-    held.
-    """
-    record = await find_record(service, id)
-    image = None
-    if record.kept and service.image_folder is not None:
-        image = await service.call(service.image_folder.get, record.sha256)
-    if image is None:
-        raise ProblemError(
-            "not-found",
-            "that photograph is not kept; `lentigo serve --keep-photos DIR` keeps those that come from then "
-            "on",
-        )
-    await service.call(service.store.log, who, "photo", record.id)
-    return Response(image, media_type="image/jpeg")
-
-
-@router.put("/predictions/{id}/review", response_model=schemas.Prediction)
-async def review_prediction(
-    service: CurrentService, who: MayReview, id: Id, verdict: Annotated[schemas.Verdict, Body()]
-) -> Response:
-    """A reader's own verdict, beside the model's."""
-    await find_record(service, id)
-    review = Review(read_now(service), who, verdict.verdict, verdict.note)
-    record = await service.call(service.store.review, str(id), review)
-    await service.call(service.store.log, who, "review", record.id)
-    return JSONResponse(write_record(record))
-
-
 @router.get("/lesions", response_model=schemas.LesionPage)
 async def list_lesions(
     request: Request, service: CurrentService, who: MayRead, limit: Limit = 50, cursor: Cursor = None
@@ -217,6 +176,17 @@ async def list_models(service: CurrentService, who: MayRead) -> Response:
     return JSONResponse({"models": [describe_model(service.pool.single)]})
 
 
+@router.get(
+    "/models/card",
+    response_class=Response,
+    responses={200: {"content": {"text/markdown": {"schema": {"type": "string"}}}}},
+)
+async def get_model_card(service: CurrentService, who: MayRead) -> Response:
+    """The whole model card, as Markdown."""
+    text = await service.call(read_model_card, service.pool.bundle)
+    return Response(text, media_type="text/markdown")
+
+
 @router.get("/events", response_model=schemas.EventPage)
 async def list_events(
     request: Request, service: CurrentService, who: MayReview, limit: Limit = 50, cursor: Cursor = None
@@ -225,19 +195,6 @@ async def list_events(
     page = await service.call(service.store.list_events, limit, cursor)
     events = [asdict(event) | {"created": write_moment(event.created)} for event in page.events]
     return write_page(request, "events", events, page.cursor)
-
-
-def read_now(service: Service) -> datetime:
-    """The time by the clock of the store, in UTC."""
-    return service.store.now().astimezone(UTC)
-
-
-async def find_record(service: Service, id: UUID) -> Record:
-    """The record of an id. Raises `ProblemError` where there is none."""
-    record = await service.call(service.store.get, str(id))
-    if record is None:
-        raise ProblemError("not-found", "there is no prediction with that id; it may have been forgotten")
-    return record
 
 
 def list_history(service: Service, lesion: str) -> list[Record]:

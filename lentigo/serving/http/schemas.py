@@ -164,8 +164,8 @@ class LesionPage(BaseModel):
 
 
 class Change(BaseModel):
-    """From one photograph of a lesion to the next. `area_ratio` is of pixels where there is no scale: it then
-    holds for photographs from the same distance.
+    """From one photograph of a lesion to the next. Areas are compared where both photographs have a scale,
+    and nothing is compared with a photograph that was refused: null stands there.
     """
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
@@ -174,7 +174,7 @@ class Change(BaseModel):
     days: int
     area_ratio: float | None
     area_mm2: float | None
-    probability: float
+    probability: float | None
 
 
 class LesionHistory(Lesion):
@@ -185,9 +185,10 @@ class LesionHistory(Lesion):
 
 
 class Model(BaseModel):
-    """The facts of a model's card."""
+    """The facts of a model's card; `GET /v1/models/card` gives the whole card."""
 
     name: str
+    model_sha256: str
     licence: str | None
     disclaimer: str
     not_for: list[str]
@@ -198,6 +199,7 @@ class Model(BaseModel):
     calibration: dict[str, Any]
     refusal: dict[str, Any]
     metrics: dict[str, Any]
+    test: dict[str, Any] | None
 
 
 class Models(BaseModel):

@@ -11,6 +11,7 @@ import os
 import re
 from collections.abc import Iterator, Set
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
@@ -22,6 +23,8 @@ from lentigo.images.problems import Problem
 from lentigo.serving.store.locks import FolderLock
 
 JPEG_QUALITY = 95  # with colours at full resolution
+THUMBNAIL_SIDE = 160  # pixels of the longer side
+THUMBNAIL_QUALITY = 80
 SUFFIX = ".jpg"
 UNFINISHED_SUFFIX = f".part{SUFFIX}"  # of a file that `write_whole` has not finished
 MAX_WAIT_SECONDS = 300.0  # for which whoever forgets waits for those who keep
@@ -182,3 +185,21 @@ class ImageFolder:
         if not SHA256.fullmatch(sha256):
             raise DataError(f"photograph {sha256[:80]!a}: expected the 64 hexadecimal digits of a SHA-256")
         return self.folder / f"{sha256}{SUFFIX}"
+
+
+def shrink_image(content: bytes) -> bytes:
+    """Makes a small copy of a kept photograph.
+
+    Args:
+        content: a JPEG of `ImageFolder`.
+
+    Returns:
+        A JPEG whose longer side has `THUMBNAIL_SIDE` pixels at most.
+    """
+    with Image.open(BytesIO(content)) as image:
+        # The decoder skips the detail that would be thrown away, down to an eighth of the side.
+        image.draft("RGB", (2 * THUMBNAIL_SIDE, 2 * THUMBNAIL_SIDE))
+        image.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+        file = BytesIO()
+        image.save(file, "JPEG", quality=THUMBNAIL_QUALITY)
+    return file.getvalue()

@@ -1,20 +1,24 @@
-"""Retention: deleting what is older than a time, and counting what that would be."""
+"""Retention: deleting one prediction, or what is older than a time, and counting what that would be."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, FromClause, and_, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, or_, select, text
 
+from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.records import Forgotten
+from lentigo.serving.store.rows import find_record
 from lentigo.serving.store.session import StoreSession
-from lentigo.serving.store.tables import lesions, predictions
+from lentigo.serving.store.tables import events, lesions, predictions
 
+MAX_WAIT_SECONDS = 60.0  # of a deletion, for those who keep photographs at this moment
 MAX_CLOCK_DIFFERENCE = timedelta(hours=1)  # what is dated later than that after now has a wrong date
 
 
 class Retention(StoreSession):
-    """What is deleted by age. Every method may raise `StoreError`."""
+    """What is deleted, singly and by age. Every method may raise `StoreError`."""
 
     def count_old(self, before: datetime) -> tuple[int, int]:
         """Counts what `forget` would delete.
@@ -77,10 +81,36 @@ class Retention(StoreSession):
             hashes = connection.scalars(unneeded).all()
             old_predictions = connection.execute(delete(predictions).where(is_old_prediction))
             old_lesions = connection.execute(delete(lesions).where(is_old(lesions, before, now), ~is_used))
+        self._overwrite_log()
+        return Forgotten(old_predictions.rowcount, old_lesions.rowcount, tuple(hashes))
+
+    def delete(self, id: str, who: str) -> str | None:
+        """Deletes one prediction and its reviews, and writes that into the audit trail: both or none.
+
+        Args:
+            id: the id of the prediction.
+            who: the name of the key that asked.
+
+        Returns:
+            The hash of its kept photograph where no other record names it: the caller removes the file. None
+            where there is nothing to remove.
+        """
+        with self._writing() as connection:
+            record = find_record(connection, id)
+            if record is None:
+                return None
+            connection.execute(delete(predictions).where(predictions.c.id == id))
+            connection.execute(insert(events), self._make_event(who, "delete", id))
+            is_same = (predictions.c.sha256 == record.sha256) & predictions.c.kept
+            others = connection.scalars(select(func.count()).select_from(predictions).where(is_same)).one()
+        self._overwrite_log()
+        return record.sha256 if record.kept and not others else None
+
+    def _overwrite_log(self) -> None:
+        """Takes what was deleted out of the log of SQLite, too."""
         if self.database.is_file:
             with self.database.name_failure():
                 self.database.run_pragma("wal_checkpoint(TRUNCATE)")
-        return Forgotten(old_predictions.rowcount, old_lesions.rowcount, tuple(hashes))
 
     def list_images(self) -> set[str]:
         """Lists the photographs that records say are kept.
@@ -101,3 +131,22 @@ def is_old(table: FromClause, before: datetime, now: datetime) -> ColumnElement[
         select(later.c.number).where(later.c.number > table.c.number, later.c.created < before).exists()
     )
     return or_(table.c.created < before, and_(table.c.created > now, is_followed))
+
+
+def delete_record(store: Retention, folder: ImageFolder | None, id: str, who: str) -> None:
+    """Deletes a prediction, its reviews, and its photograph where no other record has the same one.
+
+    Args:
+        store: where the record is.
+        folder: where photographs are kept; None where none are.
+        id: the id of the record; nothing happens where it is gone already.
+        who: the name of the key that asked, for the audit trail.
+
+    Raises:
+        SpaceError: the photograph could not be removed, or others were keeping photographs for too long.
+        StoreError: the store does not answer.
+    """
+    with nullcontext() if folder is None else folder.lock_alone(MAX_WAIT_SECONDS):
+        sha256 = store.delete(id, who)
+        if folder is not None and sha256 is not None:
+            folder.remove(sha256)

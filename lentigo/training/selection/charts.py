@@ -13,9 +13,11 @@ import pandas as pd
 from lentigo.common.plots import (
     ACCENT,
     BENIGN,
+    FONT_SIZE,
     GREY,
     MALIGNANT,
     LogFormatter,
+    MaxNLocator,
     NullFormatter,
     new_figure,
     save_figure,
@@ -25,6 +27,8 @@ from lentigo.training.recipes import Recipe
 from lentigo.training.selection.repeated_scores import Mean
 
 MAX_COLUMNS = 4  # slices beside each other
+MIN_WIDTH = 5.2  # inches, for the legend
+LEGEND_HEIGHT = 0.4  # inches
 MAX_LEVEL_NAMES = 4  # names of backbones that fit below an axis without rotation
 
 
@@ -85,7 +89,7 @@ def draw_front(axes: Any, cost: np.ndarray, auroc: np.ndarray, names: Sequence[s
     axes.xaxis.set_minor_formatter(LogFormatter())
     axes.legend(frameon=False, loc="lower right")
     for name, x, y in zip(names, cost, auroc, strict=True):
-        axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=8)
+        axes.annotate(name, (x, y), xytext=(5, 4), textcoords="offset points", fontsize=FONT_SIZE)
 
 
 def find_front(cost: np.ndarray, value: np.ndarray) -> np.ndarray:
@@ -113,7 +117,7 @@ def draw_importance(importance: Mapping[str, float], path: Path) -> Path:
     figure = new_figure(6.0, 1.2 + 0.3 * len(names))
     axes = figure.subplots()
     bars = axes.barh(names, [importance[name] for name in names], color=BENIGN)
-    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=8)
+    axes.bar_label(bars, fmt="%.2f", padding=3, fontsize=FONT_SIZE)
     axes.margins(x=0.12)
     tidy_axes(axes, "What mattered", "share of the importance", "")
     return save_figure(figure, path)
@@ -132,26 +136,44 @@ def draw_slices(trials: pd.DataFrame, names: Sequence[str], path: Path) -> Path:
     """
     columns = min(MAX_COLUMNS, len(names))
     rows = -(-len(names) // MAX_COLUMNS)
-    logarithmic = list_logarithmic()
-    figure = new_figure(2.6 * columns, 2.5 * rows)
+    figure = new_figure(max(MIN_WIDTH, 2.8 * columns), 2.6 * rows + LEGEND_HEIGHT)
     grid = np.atleast_1d(figure.subplots(rows, columns, sharey=True, squeeze=False)).ravel()
+    logarithmic = list_logarithmic()
     for axes, name in zip(grid, names, strict=False):
-        values = trials[name]
-        if values.dtype in (object, bool):
-            values = values.astype(str)
-        order = np.arange(len(trials))  # later trials are darker
-        axes.scatter(
-            values, trials["auroc"], s=14, c=order, cmap="Blues", vmin=-len(trials) / 2, edgecolors="none"
-        )
-        axes.scatter(values.iloc[:1], trials["auroc"].iloc[:1], marker="D", s=26, color=MALIGNANT)
-        if name in logarithmic:
-            axes.set_xscale("log")
-            axes.xaxis.set_major_formatter("{x:g}")
-            axes.xaxis.set_minor_formatter(NullFormatter())
+        draw_slice(axes, trials, name, name in logarithmic)
         tidy_axes(axes, name.replace("_", " "), "", "AUROC" if axes in grid[::MAX_COLUMNS] else "")
     for axes in grid[len(names) :]:
         axes.set_visible(False)
+    handles, words = grid[0].get_legend_handles_labels()
+    figure.legend(handles, words, loc="outside upper left", ncols=len(words), frameon=False)
     return save_figure(figure, path)
+
+
+def draw_slice(axes: Any, trials: pd.DataFrame, name: str, logarithmic: bool) -> None:
+    """The AUROC of each trial against one field; later trials are darker, the default recipe is a diamond."""
+    values = trials[name]
+    if values.dtype in (object, bool):
+        values = values.astype(str)
+    order = np.arange(len(trials))
+    axes.scatter(
+        values,
+        trials["auroc"],
+        s=16,
+        c=order,
+        cmap="Blues",
+        vmin=-len(trials) / 2,
+        edgecolors="none",
+        label="a trial, the later the darker",
+    )
+    first = trials.iloc[:1]
+    axes.scatter(
+        values.iloc[:1], first["auroc"], marker="D", s=28, color=MALIGNANT, label="the default recipe"
+    )
+    positive = values.dtype.kind in "if" and bool((values > 0).all())
+    if logarithmic and positive:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter(NullFormatter())
 
 
 def list_logarithmic() -> set[str]:
@@ -165,15 +187,18 @@ def list_logarithmic() -> set[str]:
 
 
 def plot_progress(axes: Any, trials: pd.DataFrame) -> None:
-    """Draws the AUROC of each finished trial by its number, and the best so far.
+    """Draws the AUROC of each finished trial by its number, and the best so far as steps.
 
     Args:
         axes: Matplotlib's, on which it is drawn.
         trials: A row for each trial, that of the default recipe first; columns `number` and `auroc`.
     """
     axes.plot(trials["number"], trials["auroc"], "o", color=GREY, markersize=4, label="trials")
-    axes.plot(trials["number"], trials["auroc"].cummax(), color=ACCENT, label="best so far")
+    best = trials["auroc"].cummax()
+    # A step, since the best holds until a better trial ends
+    axes.step(trials["number"], best, where="post", color=ACCENT, linewidth=2, label="best so far")
     axes.axhline(trials["auroc"].iloc[0], color=MALIGNANT, linestyle=":", label="default recipe")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     tidy_axes(axes, "Trials", "trial", "mean AUROC over folds")
     axes.legend(frameon=False, loc="lower right")
 

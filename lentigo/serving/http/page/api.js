@@ -37,6 +37,16 @@ export async function fetchFile(path) {
   return (await request(path)).blob().catch(fail);
 }
 
+/** Deletes what a route names. Raises `Problem`. */
+export async function deleteAt(path) {
+  await request(path, "DELETE");
+}
+
+/** The text of a route. Raises `Problem`. */
+export async function fetchText(path) {
+  return (await request(path)).text().catch(fail);
+}
+
 /** An answer that breaks off, or is not what it says. */
 function fail() {
   throw new Problem();

@@ -1,24 +1,23 @@
 /** A line over time for the probability and one for the area. The table beside it says the same. */
 
 import { draw, make } from "./elements.js";
-import { day, round, when } from "./words.js";
+import { day, isRefused, round, when } from "./words.js";
 
 /** The lines of a lesion's photographs, oldest first. */
 export function drawHistory(predictions) {
   const times = predictions.map((prediction) => Date.parse(when(prediction))), areas = readAreas(predictions);
   const days = predictions.map((prediction) => day(when(prediction)));
-  const probability = { title: "Probability of malignant", values: predictions.map((one) => one.probability), top: 1, level: predictions.at(-1).threshold };
-  const area = areas && { title: `Area, ${areas.unit}`, values: areas.values, top: 1.15 * Math.max(...areas.values), level: null };
+  const probability = { title: "Probability of malignant", values: predictions.map((one) => (isRefused(one) ? null : one.probability)), top: 1, level: predictions.at(-1).threshold };
+  const area = areas && { title: "Area, mm²", values: areas, top: 1.15 * Math.max(...areas), level: null };
   return make("div", { class: "charts" },
     drawLine(probability, times, days, (value) => `${round(100 * value, 0)} %`),
-    area && drawLine(area, times, days, (value) => round(value, areas.unit === "mm²" ? 1 : 0)));
+    area && drawLine(area, times, days, (value) => round(value, 1)));
 }
 
-/** Areas in mm² where all have a scale, else in pixels; null where no photograph shows a lesion. */
+/** Areas in mm², null for a photograph without a scale or a lesion; null where none has one: in pixels a lesion grows with the zoom. */
 function readAreas(predictions) {
-  const read = (name) => predictions.map((prediction) => prediction.measures?.[name] ?? null), mm2 = read("area_mm2"), px = read("area_px");
-  if (px.every((value) => value === null)) return null;
-  return mm2.some((value, index) => value === null && px[index] !== null) ? { unit: "px²", values: px } : { unit: "mm²", values: mm2 };
+  const areas = predictions.map((one) => (isRefused(one) ? null : one.measures?.area_mm2 ?? null));
+  return areas.some((value) => value !== null) ? areas : null;
 }
 
 /** One chart of `values`, null where one is not known, from 0 to `top`. Places are in percent, so that letters keep their size at every width. */

@@ -3,9 +3,12 @@
 import { openCamera } from "./camera.js";
 import { announce, choose, describeProblem, labelled, make } from "./elements.js";
 import { listLesions } from "./lesions.js";
+import { exportVisit } from "./export.js";
+import { fillThumbnails } from "./photographs.js";
 import { describeResult, showResult } from "./result.js";
 import { addPhotographs, items, news, removeItem, sendAgain } from "./sending.js";
 import { showAnswer } from "./scale.js";
+import { showStart } from "./start.js";
 
 const WIDE = 600; // pixels, from which on there is room for what few need
 const STARTED = ["waiting", "sending", "pausing"];
@@ -16,7 +19,8 @@ let shown = null; // the item whose result is shown
 export function takePhotographs(files) {
   if (!files.length) return;
   const added = addPhotographs(files, { ...choice });
-  if (!shown || shown.state !== "done") shown = added[0];
+  shown = added[0];
+  news.dispatchEvent(new CustomEvent("change", { detail: shown }));
   announce(`${added.length} ${added.length === 1 ? "photograph is" : "photographs are"} on the way.`);
 }
 
@@ -24,7 +28,8 @@ export function takePhotographs(files) {
 export function showIntake(query, signal) {
   if (query.has("lesion")) choice.lesion = query.get("lesion");
   const rows = new Map(), list = make("ol", { class: "queue", "aria-label": "Photographs of this visit" }), result = make("div", { class: "chosen" });
-  const view = make("div", { class: "intake" }, make("h1", { tabindex: -1 }, "Photographs"), makeEntrance(signal), list, result);
+  const start = showStart(takePhotographs, signal), save = make("button", { type: "button", class: "save", onclick: () => exportVisit(items) }, "Save the answers as CSV");
+  const view = make("div", { class: "intake" }, make("h1", { tabindex: -1 }, "Photographs"), makeEntrance(signal), list, save, result, start);
 
   function paint(item) {
     const row = rows.get(item) ?? make("li", {});
@@ -35,8 +40,16 @@ export function showIntake(query, signal) {
     row.dataset.state = state;
     paintProgress(item, row);
     if (!row.isConnected) list.append(row);
+    paintFrame();
+  }
+
+  /** What depends on how many photographs there are. */
+  function paintFrame() {
+    const answered = items.filter((item) => item.state === "done").length;
     view.classList.toggle("filled", items.length > 0);
-    list.hidden = items.length === 0 || (items.length === 1 && item.state === "done");
+    list.hidden = items.length === 0 || (items.length === 1 && answered === 1);
+    save.hidden = answered === 0 || items.length < 2;
+    start.hidden = items.length > 0;
   }
 
   function forget(item, row) {
@@ -44,8 +57,7 @@ export function showIntake(query, signal) {
     rows.delete(item);
     if (item === shown) select(items.find((other) => other.state === "done") ?? items[0] ?? null);
     items.forEach(paint);
-    view.classList.toggle("filled", items.length > 0);
-    list.hidden = items.length === 0;
+    paintFrame();
     view.querySelector("h1").focus();
   }
 
@@ -58,21 +70,28 @@ export function showIntake(query, signal) {
 
   function paintResult() {
     const prediction = shown?.prediction;
-    if (!prediction) return result.replaceChildren();
+    if (!prediction) return result.replaceChildren(...previewItem(shown));
     if (result.dataset.id !== prediction.id || !result.firstChild) result.replaceChildren(showResult(prediction, { name: shown.name }));
     result.dataset.id = prediction.id;
   }
 
   news.addEventListener("change", ({ detail: item }) => {
-    if (item.state === "done" && shown?.state === "failed" && items.includes(item)) shown = item;
+    if (item.state === "done" && (!shown || shown.state === "failed") && items.includes(item)) shown = item;
     paint(item);
     if (items.includes(item) && item.state === "done") items.forEach(paint);
     paintResult();
   }, { signal });
   items.forEach(paint);
-  list.hidden = list.hidden || items.length === 0;
+  paintFrame();
   paintResult();
   return view;
+}
+
+/** The photograph that was chosen, while the model looks at it. */
+function previewItem(item) {
+  if (!item || item.state === "failed") return [];
+  const image = make("img", { src: item.url, alt: `Photograph ${item.name}`, onerror: ({ target }) => target.remove() });
+  return [make("figure", { class: "preview" }, image, make("figcaption", { class: "quiet" }, "The model is looking at this photograph."))];
 }
 
 /** New content for a row; a button that had the focus gives it to the one in its place, counted from the end. */
@@ -116,7 +135,7 @@ function makeChoices(signal) {
   const lesion = choose("lesion", [["", "none chosen"]], "", () => { choice.lesion = lesion.value; });
   const taken = make("input", { type: "date", id: "taken", value: choice.taken, onchange: () => { choice.taken = taken.value; } });
   const scale = make("input", { type: "number", id: "scale", min: 0, max: 10, step: "any", placeholder: "not known", value: choice.mm_per_pixel });
-  scale.addEventListener("change", () => { choice.mm_per_pixel = scale.validity.valid && scale.value > 0 ? scale.value : ""; });
+  scale.addEventListener("input", () => { choice.mm_per_pixel = scale.validity.valid && scale.value > 0 ? scale.value : ""; });
   listLesions().then((lesions) => {
     if (signal.aborted) return;
     lesion.append(...lesions.map((one) => make("option", { value: one.id }, one.site ? `${one.name}, ${one.site}` : one.name)));
@@ -132,7 +151,8 @@ function makeChoices(signal) {
 function showItem(item, select) {
   const { prediction, problem, state } = item, current = state === "done" && items.length > 1, end = STARTED.includes(state) ? "Stop" : "Remove";
   const hide = ({ target }) => target.classList.add("blank"); // the browser cannot show it
-  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", loading: "lazy", onerror: hide });
+  const thumb = make("img", { src: item.url, alt: "", class: "thumb", decoding: "async", loading: "lazy", hidden: !item.url, onerror: hide });
+  if (!item.url) fillThumbnails([[prediction, thumb]]);
   const words = state === "done" ? showAnswer(prediction)
     : state === "failed" ? make("span", { class: "failure" }, describeProblem(problem))
       : make("span", { class: "going" }, make("progress", { max: 1, "aria-label": `Sending ${item.name}` }), make("span", { class: "quiet" }));

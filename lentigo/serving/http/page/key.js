@@ -8,8 +8,9 @@ export function readKey() {
   return sessionStorage.getItem(NAME);
 }
 
+/** Forgets the key, and with it which records this tab has made. */
 export function forgetKey() {
-  sessionStorage.removeItem(NAME);
+  sessionStorage.clear();
 }
 
 /** Asks for a key after `refused` (null: none was sent) was not accepted; requests that wait share one question. False: the reader closed it. */

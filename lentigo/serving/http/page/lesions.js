@@ -3,9 +3,10 @@
 import { fetchJson } from "./api.js";
 import { drawHistory } from "./chart.js";
 import { announce, labelled, make, makeTable, showProblem } from "./elements.js";
+import { comparePhotographs } from "./compare.js";
 import { showPicture } from "./picture.js";
 import { showAnswer } from "./scale.js";
-import { LABELS, day, describeArea, percent, round, signed, when } from "./words.js";
+import { day, describeArea, isRefused, nameDecision, round, signed, when, writeProbability } from "./words.js";
 
 const MAX_PAGE_LESIONS = 500; // lesions of a page, as many as the service gives
 
@@ -89,36 +90,41 @@ function showHistory(lesion) {
   const cards = predictions.map((prediction, index) => showVisit(prediction, changes[index - 1]));
   const visits = make("section", { "aria-label": "Photographs, oldest first" }, make("ol", { class: "visits" }, cards));
   if (predictions.length === 1) return [head, visits];
-  return [head, visits, make("section", {}, make("h2", {}, "Over time"), drawHistory(predictions), tabulate(predictions, changes),
-    make("p", { class: "quiet" }, "Areas in pixels can be compared only between photographs from the same distance."))];
+  const note = "Areas are compared where both photographs have a scale in mm per pixel: in pixels, a lesion grows with the zoom.";
+  return [head, visits, comparePhotographs(predictions), make("section", {}, make("h2", {}, "Over time"), drawHistory(predictions),
+    tabulate(predictions, changes), make("p", { class: "quiet" }, note))];
 }
 
 function showVisit(prediction, change) {
   const date = day(when(prediction));
   return make("li", {}, make("h2", {}, date), showPicture(prediction, { adjustable: false, description: `Photograph of ${date}` }),
     make("p", {}, showAnswer(prediction)),
-    make("p", {}, describeArea(prediction.measures)),
+    isRefused(prediction) ? null : make("p", {}, describeArea(prediction.measures)),
     change && make("p", { class: "change" }, describeChange(change)),
     prediction.review && make("p", {}, `Reader: ${prediction.review.verdict}`),
     make("a", { href: `#/records/${encodeURIComponent(prediction.id)}` }, "Open", make("span", { class: "unseen" }, ` the record of ${date}`)));
 }
 
 function describeChange(change) {
-  const days = `${round(change.days, 0)} ${Math.round(change.days) === 1 ? "day" : "days"} later: `;
-  return days + [describeGrowth(change) && `area ${describeGrowth(change)}`, `probability ${describeShift(change)}`].filter(Boolean).join(", ");
+  const days = `${round(change.days, 0)} ${Math.round(change.days) === 1 ? "day" : "days"} later`;
+  if (change.probability === null) return `${days}: not compared, since a photograph was refused`;
+  return `${days}: area ${describeGrowth(change)}, probability ${describeShift(change)}`;
 }
 
+/** The change of the area in words; it needs the scales of both photographs. */
 function describeGrowth({ area_ratio: ratio, area_mm2: mm2 }) {
-  return [ratio && signed(100 * (ratio - 1), 0, "%"), typeof mm2 === "number" && signed(mm2, 1, "mm²")].filter(Boolean).join(", ");
+  if (ratio === null || mm2 === null) return "not compared without a scale in mm";
+  return `${signed(100 * (ratio - 1), 0, "%")}, ${signed(mm2, 1, "mm²")}`;
 }
 
-const describeShift = ({ probability }) => signed(100 * probability, 0, "points");
+const describeShift = ({ probability }) => (probability === null ? "–" : signed(100 * probability, 0, "points"));
 
 function tabulate(predictions, changes) {
   const heads = ["Date", "Decision", "Probability", "Change", "Area", "Change of area"];
   const rows = predictions.map((one, index) => {
     const [shift, growth] = index ? [describeShift(changes[index - 1]), describeGrowth(changes[index - 1])] : ["", ""];
-    return [day(when(one)), LABELS[one.label], percent(one.probability, one.threshold), shift || "–", describeArea(one.measures), growth || "–"];
+    const area = isRefused(one) ? "–" : describeArea(one.measures);
+    return [day(when(one)), nameDecision(one), writeProbability(one), shift || "–", area, growth || "–"];
   });
   return makeTable("Each photograph, and its change from the one before", heads, rows);
 }

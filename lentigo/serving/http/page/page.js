@@ -3,10 +3,10 @@
 import { announce, make } from "./elements.js";
 import { showIntake, announceItem, takePhotographs } from "./intake.js";
 import { showLesion, showLesions } from "./lesions.js";
-import { showModels } from "./model.js";
+import { showCard, showModels } from "./model.js";
 import { showRecord, showRecords } from "./records.js";
 import { dropFetched } from "./photographs.js";
-import { isBusy, news } from "./sending.js";
+import { isBusy, news, restoreItems } from "./sending.js";
 
 const VIEWS = [ // address, title, what is shown
   [/^$/, "Photographs", (_, query, signal) => showIntake(query, signal)],
@@ -15,6 +15,7 @@ const VIEWS = [ // address, title, what is shown
   [/^records$/, "Records", (_, query, signal) => showRecords(query, signal)],
   [/^records\/(.+)$/, "Record", ([, id]) => showRecord(decodeURIComponent(id))],
   [/^model$/, "Model", () => showModels()],
+  [/^model\/card$/, "Model card", () => showCard()],
 ];
 const main = document.getElementById("main");
 let ending = new AbortController(), first = true, field = null; // `field`: the filter that was changed last
@@ -75,3 +76,4 @@ news.addEventListener("change", ({ detail }) => announceItem(detail));
 watchDrops();
 announce("");
 show();
+restoreItems();

@@ -2,6 +2,7 @@
 
 import { fetchFile } from "./api.js";
 
+const MAX_THUMBNAILS = 4; // fetched at once
 const own = new Map(), fetched = new Map();
 
 /** Remembers the file of a prediction by an address of the browser. */
@@ -17,6 +18,30 @@ export async function findPhotograph(prediction) {
     fetched.set(prediction.id, URL.createObjectURL(await fetchFile(`v1/predictions/${encodeURIComponent(prediction.id)}/photo`)));
   }
   return fetched.get(prediction.id);
+}
+
+/** The address of a small picture of it, null where there is none. Raises `Problem`. */
+async function findThumbnail(prediction) {
+  if (own.has(prediction.id)) return own.get(prediction.id);
+  if (!prediction.kept) return null;
+  const name = `${prediction.id} small`;
+  if (!fetched.has(name)) {
+    fetched.set(name, URL.createObjectURL(await fetchFile(`v1/predictions/${encodeURIComponent(prediction.id)}/thumbnail`)));
+  }
+  return fetched.get(name);
+}
+
+/** Puts small pictures into images, `[prediction, image]` each, a few at a time; an image that has none stays hidden. */
+export async function fillThumbnails(pairs, signal) {
+  const waiting = [...pairs];
+  const work = async () => {
+    while (waiting.length && !signal?.aborted) {
+      const [prediction, image] = waiting.shift();
+      const url = await findThumbnail(prediction).catch(() => null);
+      if (url) Object.assign(image, { src: url, hidden: false });
+    }
+  };
+  await Promise.all(Array.from({ length: MAX_THUMBNAILS }, work));
 }
 
 /** Lets go of what the service sent; called when a view ends. */

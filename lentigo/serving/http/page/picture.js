@@ -3,13 +3,15 @@
 import { draw, make } from "./elements.js";
 import { describeHeatmap, drawHeatmap, showLegend } from "./heatmap.js";
 import { findPhotograph } from "./photographs.js";
+import { isRefused } from "./words.js";
 
 let number = 0;
 
 /** The photograph of a prediction with its layers, and sliders where `adjustable`. The place is kept while the photograph loads. */
 export function showPicture(prediction, { adjustable = true, description = "The photograph" } = {}) {
-  const heat = adjustable && prediction.heatmap?.length ? drawHeatmap(prediction.heatmap, prediction.heatmap_centres ?? undefined) : null;
-  const outline = prediction.outline?.length ? drawOutline(prediction) : null;
+  const answered = !isRefused(prediction); // of what was refused, heatmap and outline mean nothing
+  const heat = answered && adjustable && prediction.heatmap?.length ? drawHeatmap(prediction.heatmap, prediction.heatmap_centres ?? undefined) : null;
+  const outline = answered && prediction.outline?.length ? drawOutline(prediction) : null;
   const image = make("img", { alt: description, decoding: "async", hidden: true }), words = make("p", { class: "absent" }, "The photograph is loading.");
   const stage = make("div", { class: "stage" }, image, words, heat, outline);
   stage.style.setProperty("--ratio", prediction.width / prediction.height);
@@ -20,13 +22,14 @@ export function showPicture(prediction, { adjustable = true, description = "The 
     outline && slide("Outline", 100, (share) => { outline.style.opacity = share; }),
     heat && showLegend(),
     heat && make("p", { class: "quiet" }, describeHeatmap(prediction.heatmap, prediction.heatmap_centres ?? undefined)),
-    outline ? null : make("p", { class: "quiet" }, "No lesion was outlined.")));
+    outline || !answered ? null : make("p", { class: "quiet" }, "No lesion was outlined.")));
 }
 
-async function loadPhotograph(prediction, image, words) {
+/** Puts a photograph into an element and says in `words` why where it cannot be. */
+export async function loadPhotograph(prediction, image, words) {
   try {
     const url = await findPhotograph(prediction);
-    if (!url) return words.replaceChildren(`The service does not keep photographs${prediction.outline?.length ? "; only the outline is shown" : ""}.`);
+    if (!url) return words.replaceChildren(`The service does not keep photographs${prediction.outline?.length && !isRefused(prediction) ? "; only the outline is shown" : ""}.`);
     image.addEventListener("load", () => { image.hidden = false; words.hidden = true; });
     image.addEventListener("error", () => words.replaceChildren("This browser cannot show this kind of photograph."));
     image.src = url;

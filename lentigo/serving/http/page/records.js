@@ -1,11 +1,13 @@
 /** All records with filters, page after page, and one record alone. */
 
-import { fetchJson, fetchFile } from "./api.js";
+import { deleteAt, fetchFile, fetchJson } from "./api.js";
 import { announce, choose, labelled, make, makeTable, showProblem } from "./elements.js";
 import { listLesions } from "./lesions.js";
+import { fillThumbnails } from "./photographs.js";
 import { showResult } from "./result.js";
 import { drawSign } from "./scale.js";
-import { LABELS, moment, percent } from "./words.js";
+import { dropRecord } from "./sending.js";
+import { LABELS, moment, nameDecision, shorten, writeProbability } from "./words.js";
 
 const PAGE_RECORDS = 25;
 const FILTERS = ["label", "reviewed", "lesion", "since", "until"];
@@ -18,7 +20,7 @@ export function showRecords(query, signal) {
     try {
       const [page, lesions] = await Promise.all([fetchJson(`v1/predictions?${writeQuery(query, PAGE_RECORDS)}`), known]);
       if (signal.aborted) return;
-      table.replaceChildren(...listRecords(page, new Map(lesions.map((lesion) => [lesion.id, lesion.name]))), turnPages(query, page.next));
+      table.replaceChildren(...listRecords(page, new Map(lesions.map((lesion) => [lesion.id, lesion.name])), signal), turnPages(query, page.next));
       announce(`${page.predictions.length} ${page.predictions.length === 1 ? "record" : "records"}${page.next ? ", more follow" : ""}.`);
     } catch (problem) {
       table.replaceChildren(showProblem(problem, load));
@@ -71,14 +73,21 @@ function midnight(text, days) {
   return new Date(year, month - 1, number + days).toISOString();
 }
 
-function listRecords({ predictions }, names) {
+function listRecords({ predictions }, names, signal) {
   if (!predictions.length) return [make("p", {}, "No record matches.")];
-  const open = (prediction) => make("a", { href: `#/records/${encodeURIComponent(prediction.id)}` }, moment(prediction.created));
-  const decision = (prediction) => make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label]);
-  const lesion = ({ lesion: id }) => (id ? make("a", { href: `#/lesions/${encodeURIComponent(id)}` }, names.get(id) ?? "its history") : "–");
-  const reader = ({ review }) => (review ? LABELS[review.verdict] : "–");
-  const rows = predictions.map((one) => [open(one), decision(one), percent(one.probability, one.threshold), reader(one), lesion(one), one.model]);
-  return [makeTable("Records, newest first", ["Answered", "Decision", "Probability", "Reader", "Lesion", "Model"], rows)];
+  const pictures = predictions.map(() => make("img", { alt: "", class: "thumb", decoding: "async", hidden: true }));
+  fillThumbnails(predictions.map((one, index) => [one, pictures[index]]), signal);
+  const rows = predictions.map((one, index) => [
+    make("div", { class: one.kept ? "thumb" : null }, pictures[index]), linkRecord(one), moment(one.created), make("span", { class: "answer" }, drawSign(one), nameDecision(one)),
+    writeProbability(one), one.review ? LABELS[one.review.verdict] : "–", linkLesion(one, names), one.model,
+  ]);
+  return [makeTable("Records, newest first", ["Photograph", "Record", "Answered", "Decision", "Probability", "Reader", "Lesion", "Model"], rows)];
+}
+
+const linkRecord = ({ id }) => make("a", { href: `#/records/${encodeURIComponent(id)}`, title: id }, make("code", {}, shorten(id)));
+
+function linkLesion({ lesion: id }, names) {
+  return id ? make("a", { href: `#/lesions/${encodeURIComponent(id)}` }, names.get(id) ?? "its history") : "–";
 }
 
 /** Links to the first and the next page; the way back is the browser's own. */
@@ -105,11 +114,32 @@ export function showRecord(id) {
   const load = async () => {
     try {
       const prediction = await fetchJson(`v1/predictions/${encodeURIComponent(id)}`);
-      view.replaceChildren(view.firstChild, showResult(prediction));
+      const remove = make("button", { type: "button", onclick: () => askDelete(id, trouble) }, "Delete the record");
+      const trouble = make("div", {});
+      view.replaceChildren(make("div", { class: "head" }, view.querySelector("h1"), remove), trouble, showResult(prediction));
     } catch (problem) {
-      view.replaceChildren(view.firstChild, showProblem(problem, load));
+      view.replaceChildren(view.querySelector("h1"), showProblem(problem, load));
     }
   };
   load();
   return view;
+}
+
+/** Deletes a record when the reader has said so twice; what goes wrong stands in `trouble`. */
+function askDelete(id, trouble) {
+  const dialog = document.getElementById("delete");
+  dialog.returnValue = "";
+  dialog.addEventListener("close", () => dialog.returnValue === "delete" && deleteRecord(id, trouble), { once: true });
+  dialog.showModal();
+}
+
+async function deleteRecord(id, trouble) {
+  try {
+    await deleteAt(`v1/predictions/${encodeURIComponent(id)}`);
+  } catch (problem) {
+    return trouble.replaceChildren(showProblem(problem));
+  }
+  dropRecord(id);
+  location.hash = "#/records";
+  return announce(`The record ${shorten(id)} is deleted.`);
 }

@@ -5,30 +5,31 @@ import { findModel } from "./model.js";
 import { showPicture } from "./picture.js";
 import { showReview } from "./review.js";
 import { drawSign, showScale } from "./scale.js";
-import { LABELS, describeMeasures, explain, interpret, moment, day, percent, summarize } from "./words.js";
+import { day, describeMeasures, explain, interpret, isRefused, moment, nameDecision, percent, shorten, summarize } from "./words.js";
 
 const DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."; // until the card has said its own
 
 /** A result as an article with headings from `h2` on. `name` is the file's name where this tab knows it; it is shown, never sent. */
 export function showResult(prediction, { name = "", changed = () => {} } = {}) {
   const meaning = make("p", { class: "meaning" }, interpret(prediction)), disclaimer = make("p", { class: "disclaimer" }, DISCLAIMER);
+  const answered = !isRefused(prediction);
   findModel(prediction.model).then((model) => {
-    if (model?.prevalence) meaning.textContent = interpret(prediction, model.prevalence);
+    if (answered && model?.prevalence) meaning.textContent = interpret(prediction, model.prevalence);
     if (model?.disclaimer) disclaimer.textContent = model.disclaimer;
   }, () => {});
-  return make("article", { class: "result", "aria-label": `Result: ${LABELS[prediction.label]}` },
+  return make("article", { class: "result", "aria-label": `Result: ${nameDecision(prediction)}` },
     make("div", { class: "result-head" },
       make("p", { class: "quiet" }, "The model’s decision"),
-      make("h2", { class: "decision" }, drawSign(prediction.label), LABELS[prediction.label]),
+      make("h2", { class: "decision" }, drawSign(prediction), nameDecision(prediction)),
       make("p", { class: "why" }, explain(prediction))),
     make("div", { class: "result-picture" },
       showPicture(prediction, { description: describePhotograph(prediction, name) }),
       name && make("p", { class: "quiet file" }, name)),
     make("div", { class: "result-words" },
-      section("Probability of malignant", showScale(prediction), meaning),
+      answered && section("Probability of malignant", showScale(prediction), meaning),
       listWarnings(prediction),
-      showDiagnosis(prediction),
-      showMeasures(prediction),
+      answered && showDiagnosis(prediction),
+      answered && showMeasures(prediction),
       section("A reader’s verdict", showReview(prediction, changed)),
       section("Record", listFacts(listRecord(prediction)), disclaimer, showActions(prediction))));
 }
@@ -36,7 +37,7 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
 const section = (title, ...children) => make("section", {}, make("h3", {}, title), children);
 
 function describePhotograph(prediction, name) {
-  const outline = prediction.outline?.length ? ", with the outline of the lesion" : "";
+  const outline = prediction.outline?.length && !isRefused(prediction) ? ", with the outline of the lesion" : "";
   return `Photograph${name && ` ${name}`}, ${prediction.width} by ${prediction.height} pixels${outline}`;
 }
 
@@ -46,8 +47,8 @@ function listWarnings({ warnings }) {
 }
 
 /** What the lesion is like: a bar for each diagnosis, the likeliest first. It is no diagnosis of a patient, and says so. */
-function showDiagnosis({ diagnosis, in_distribution: known }) {
-  if (!diagnosis || known === false) return null;
+function showDiagnosis({ diagnosis }) {
+  if (!diagnosis) return null;
   const ordered = Object.entries(diagnosis).sort(([, a], [, b]) => b - a);
   const rows = ordered.map(([name, share]) => make("li", {},
     make("span", {}, name.replaceAll("_", " ")),
@@ -66,10 +67,16 @@ function listRecord(prediction) {
   return [
     ["Answered", moment(prediction.created)], ["Taken", prediction.taken && day(prediction.taken)],
     ["Lesion", prediction.lesion && make("a", { href: `#/lesions/${encodeURIComponent(prediction.lesion)}` }, "its history")],
-    ["Model", prediction.model], ["Model’s SHA-256", make("a", { href: "#/model" }, String(prediction.model_sha256).slice(0, 16))],
     ["Photograph", `${prediction.width} × ${prediction.height} px, ${prediction.kept ? "kept" : "not kept"} by the service`],
-    ["SHA-256", make("code", {}, prediction.sha256)], ["Record", make("code", {}, prediction.id)],
+    ["Model", make("a", { href: "#/model/card", title: prediction.model_sha256 }, prediction.model)],
+    ["Record", showId(prediction.id)], ["SHA-256 of the file", showId(prediction.sha256)],
   ];
+}
+
+/** An id in short, whole on paper and for whoever points at it. */
+function showId(id) {
+  const short = shorten(id);
+  return make("code", { title: id }, short, make("span", { class: "rest" }, id.slice(short.length)));
 }
 
 function showActions(prediction) {
@@ -80,5 +87,5 @@ function showActions(prediction) {
 
 /** What is announced of a result. */
 export function describeResult(prediction) {
-  return `${summarize(prediction)} ${prediction.label === "uncertain" ? explain(prediction) : ""}`;
+  return `${summarize(prediction)} ${prediction.label === "uncertain" || isRefused(prediction) ? explain(prediction) : ""}`;
 }

@@ -1,7 +1,7 @@
 /** The probability on a scale from 0 to 100 %, with the operating point marked. */
 
 import { draw, make } from "./elements.js";
-import { LABELS, percent, summarize } from "./words.js";
+import { isRefused, nameDecision, percent, summarize, writeProbability } from "./words.js";
 
 /** The scale of an answer; for a screen reader it is one picture with a sentence. */
 export function showScale(prediction) {
@@ -17,15 +17,18 @@ export function showScale(prediction) {
 
 /** Decision and probability in a line. */
 export function showAnswer(prediction) {
-  return make("span", { class: "answer" }, drawSign(prediction.label), LABELS[prediction.label], make("span", { class: "quiet" }, percent(prediction.probability, prediction.threshold)));
+  const number = isRefused(prediction) ? null : make("span", { class: "quiet" }, writeProbability(prediction));
+  return make("span", { class: "answer" }, drawSign(prediction), nameDecision(prediction), number);
 }
 
-/** The sign of a label: a ring for benign, a full diamond for malignant, a broken ring for uncertain. */
-export function drawSign(label) {
+/** The sign of a decision: a ring for benign, a full diamond for malignant, a broken ring for uncertain, a cross for refused. */
+export function drawSign(prediction) {
   const shapes = {
     benign: () => draw("circle", { cx: 12, cy: 12, r: 8.5, class: "ring" }),
     malignant: () => draw("path", { d: "M12 1.5 22.5 12 12 22.5 1.5 12Z", class: "full" }),
     uncertain: () => draw("circle", { cx: 12, cy: 12, r: 8.5, class: "ring broken" }),
+    refused: () => draw("path", { d: "M4 4 20 20M20 4 4 20", class: "ring" }),
   };
-  return draw("svg", { class: "sign", viewBox: "0 0 24 24", "aria-hidden": "true" }, shapes[label]?.());
+  const name = isRefused(prediction) ? "refused" : prediction.label;
+  return draw("svg", { class: "sign", viewBox: "0 0 24 24", "aria-hidden": "true" }, shapes[name]?.());
 }

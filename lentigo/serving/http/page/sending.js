@@ -1,7 +1,10 @@
 /** Photographs on their way: one request each, a few at a time, sent again where the service asks to wait. */
 
-import { Problem, STOPPED, sendPhotograph } from "./api.js";
+import { Problem, STOPPED, fetchJson, sendPhotograph } from "./api.js";
 import { remember } from "./photographs.js";
+import { shorten } from "./words.js";
+
+const VISIT = "lentigo-visit"; // ids of the records of this tab; never names of files, which may be a patient's
 
 const MAX_REQUESTS = 3; // at once
 const PAUSE_SECONDS = [1, 2, 4, 8]; // before each further try where nothing answers
@@ -20,6 +23,33 @@ export function addPhotographs(files, fields = {}) {
 
 const start = () => ({ state: "waiting", sent: 0, problem: null, stop: new AbortController() });
 
+/** Lists again what this tab had answers to before it was loaded anew; a record that is gone by now is left out. */
+export async function restoreItems() {
+  const ids = readVisit();
+  const found = await Promise.all(ids.map((id) => fetchJson(`v1/predictions/${encodeURIComponent(id)}`).catch((problem) => problem)));
+  const gone = ids.filter((_, index) => found[index].status === 404);
+  writeVisit((known) => known.filter((id) => !gone.includes(id)));
+  const restored = found.filter((one) => one.id).map((prediction) => ({ ...start(), name: `Record ${shorten(prediction.id)}`, url: null, state: "done", prediction }));
+  items.unshift(...restored);
+  restored.forEach(notify);
+}
+
+function readVisit() {
+  return sessionStorage.getItem(VISIT)?.split(" ").filter(Boolean) ?? [];
+}
+
+function writeVisit(change) {
+  const ids = change(readVisit());
+  if (ids.length) sessionStorage.setItem(VISIT, ids.join(" "));
+  else sessionStorage.removeItem(VISIT);
+}
+
+/** Takes a record that was deleted off the list. */
+export function dropRecord(id) {
+  const item = items.find((one) => one.prediction?.id === id);
+  if (item) removeItem(item);
+}
+
 /** Sends a failed photograph again. */
 export function sendAgain(item) {
   Object.assign(item, start());
@@ -31,7 +61,8 @@ export function sendAgain(item) {
 export function removeItem(item) {
   item.stop.abort();
   items.splice(items.indexOf(item), 1);
-  if (!item.prediction) URL.revokeObjectURL(item.url);
+  if (item.prediction) writeVisit((ids) => ids.filter((id) => id !== item.prediction.id));
+  else URL.revokeObjectURL(item.url);
   notify(item);
   sendNext();
 }
@@ -58,6 +89,7 @@ async function deliver(item) {
   try {
     const prediction = await persist(item);
     remember(prediction, item.url);
+    if (items.includes(item)) writeVisit((ids) => [...ids, prediction.id]);
     change(item, { state: "done", prediction });
   } catch (problem) {
     change(item, { state: "failed", problem });

@@ -1,6 +1,8 @@
 /** Numbers, dates and decisions in words. */
 
 export const LABELS = { benign: "Benign", malignant: "Malignant", uncertain: "Uncertain" };
+const REFUSED = "Refused";
+const SHORT = 8; // characters of an id that people read
 const SPACE = "\u00a0";
 
 /** A share as percent: whole, or with a decimal where `near` another number it would look the same as. */
@@ -18,8 +20,29 @@ export function count(share) {
   return `about ${Math.round(100 * share)} in 100`;
 }
 
+/** Whether the model refused the photograph: no probability, outline or measure of it means anything. */
+export function isRefused(prediction) {
+  return prediction.in_distribution === false;
+}
+
+/** The decision in a word. */
+export function nameDecision(prediction) {
+  return isRefused(prediction) ? REFUSED : LABELS[prediction.label];
+}
+
+/** The probability of malignant, with as many digits as tell it from the operating point; a dash where there is none. */
+export function writeProbability(prediction) {
+  return isRefused(prediction) ? "–" : percent(prediction.probability, prediction.threshold);
+}
+
+/** The beginning of an id, a UUID or a hash, which is enough to tell records apart. */
+export function shorten(id) {
+  return String(id).slice(0, SHORT);
+}
+
 /** Why it was decided so, in a sentence. */
 export function explain(prediction) {
+  if (isRefused(prediction)) return `The model does not decide: ${prediction.reason || "unlike the photographs that it knows"}. So no probability, outline or measure is given.`;
   if (prediction.label === "uncertain") return `The model does not decide: ${prediction.reason || "no reason was given"}.`;
   const side = prediction.label === "malignant" ? "at or above" : "below";
   return `The probability, ${percent(prediction.probability, prediction.threshold)}, is ${side} the operating point, ${percent(prediction.threshold, prediction.probability)}.`;
@@ -28,12 +51,12 @@ export function explain(prediction) {
 /** What the probability means, and where it does. `prevalence` is the share of malignant lesions where it was calibrated, null where unknown. */
 export function interpret(prediction, prevalence = null) {
   const where = prevalence ? ` There ${Math.round(100 * prevalence)} in 100 lesions were malignant; where fewer are, this number is too high.` : "";
-  const known = prediction.in_distribution === false ? " This photograph is unlike them, so the number says little here." : "";
-  return `As calibrated on the model’s validation photographs: ${count(prediction.probability)} lesions with this score were malignant.${where}${known}`;
+  return `As calibrated on the model’s validation photographs: ${count(prediction.probability)} lesions with this score were malignant.${where}`;
 }
 
 /** What a screen reader hears when an answer comes. */
 export function summarize(prediction) {
+  if (isRefused(prediction)) return `${REFUSED}.`;
   const [probability, point] = [percent(prediction.probability, prediction.threshold), percent(prediction.threshold, prediction.probability)];
   return `${LABELS[prediction.label]}. Probability of malignant ${probability}, operating point ${point}.`;
 }
