@@ -207,6 +207,20 @@ def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
 
 
 @pytest.mark.parametrize(
+    "headers",
+    [
+        [("Transfer-Encoding", "chunked"), ("Content-Length", "3")],
+        [("Idempotency-Key", "a"), ("Idempotency-Key", "b")],
+        [("Content-Type", "multipart/form-data; boundary=a"), ("Content-Type", "text/plain")],
+        [("Authorization", "Bearer a"), ("Authorization", "Bearer b")],
+    ],
+)
+def test_a_request_that_says_two_things_at_once_is_refused(open_served, headers):
+    answer = open_served.call("POST", "/v1/predictions", headers=headers, content=iter([b"abc"]))
+    assert is_problem(answer, 400, "broken-request")
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "Forwarded",
@@ -221,6 +235,9 @@ def test_a_balancer_may_ask_by_any_name_and_through_a_proxy(open_served):
         "X-Envoy-External-Address",
         "X-Client-IP",
         "X-Cluster-Client-IP",
+        "CDN-Loop",
+        "X_Forwarded_For",
+        "Tailscale-User-Login",
     ],
 )
 def test_nobody_is_let_in_behind_a_proxy_without_a_key(open_served, keyed, name):

@@ -41,6 +41,10 @@ PROXY_HEADERS = frozenset(
         "true-client-ip",
         "client-ip",
         "x-host",
+        "x-scheme",
+        "x-request-start",
+        "x-varnish",
+        "cdn-loop",
     }
 )
 PROXY_HEADER_PREFIXES = (
@@ -52,7 +56,13 @@ PROXY_HEADER_PREFIXES = (
     "fly-",
     "x-azure-",
     "x-amzn-",
+    "x-arr-",
+    "x-appengine-",
+    "x-akamai-",
+    "fastly-",
+    "tailscale-",
 )  # added by proxies and balancers
+SINGLE_HEADERS = ("idempotency-key", "authorization", "content-type")  # of which one alone can be meant
 HOST_PORT = re.compile(r":[0-9]{1,5}$")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src "
@@ -113,6 +123,7 @@ class ServiceMiddleware:
         try:
             settings = scope["app"].state.service.settings
             max_bytes = find_limit(scope, settings)
+            check_headers(Headers(scope=scope))
             check_size(Headers(scope=scope), max_bytes)
             await check_origin(scope, scope["app"].state.access)
             body = LimitedBody(receive, max_bytes, settings.upload_seconds)
@@ -163,6 +174,19 @@ def find_limit(scope: Scope, settings: Settings) -> int:
     if scope["path"] == UPLOAD_PATH and scope["method"] == "POST":
         return settings.max_request_bytes
     return MAX_SMALL_BODY_BYTES
+
+
+def check_headers(headers: Headers) -> None:
+    """Refuses a request that says two things at once: a proxy before the service might take the other one."""
+    if "transfer-encoding" in headers and "content-length" in headers:
+        raise ProblemError(
+            "broken-request",
+            "both Transfer-Encoding and Content-Length; expected one of them",
+            headers={"Connection": "close"},
+        )
+    for name in SINGLE_HEADERS:
+        if len(headers.getlist(name)) > 1:
+            raise ProblemError("broken-request", f"{name} is sent more than once; expected it once")
 
 
 def check_size(headers: Headers, max_bytes: int) -> None:
@@ -223,7 +247,11 @@ def is_forwarded(scope: Scope, headers: Headers) -> bool:
     """
     if scope.get("http_version") == "1.0":
         return True
-    return any(name in PROXY_HEADERS or name.startswith(PROXY_HEADER_PREFIXES) for name in headers)
+    for name in headers:
+        spelled = name.replace("_", "-")  # which some servers take for the same
+        if spelled in PROXY_HEADERS or spelled.startswith(PROXY_HEADER_PREFIXES):
+            return True
+    return False
 
 
 def strip_port(host: str) -> str:
