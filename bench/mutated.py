@@ -95,7 +95,7 @@ def main() -> None:
                 try_batch(folder, paths, options.model, upload, tally)
                 print(
                     f"{tally.files} files, peak {tally.watch.measure_peak():.2f} GB, faults "
-                    f"{len(tally.faults)}",
+                    f"{len(tally.faults)}; {tally.faults[-1:]}",
                     file=sys.stderr,
                     flush=True,
                 )
@@ -510,7 +510,8 @@ def split_counts(output: str, name: str, paths: list[Path]) -> tuple[set[str], s
     said = json.loads(output)
     for problem in said[name]:
         require_line(problem["error"])
-    if said["n"] not in (len(paths), len(paths) - len(said[name])):
+    empty = sum(path.stat().st_size == 0 for path in paths)  # no photograph from the beginning
+    if said["n"] not in (len(paths), len(paths) - empty, len(paths) - len(said[name])):
         raise RuntimeError(f"counts {said['n']} photographs; expected {len(paths)}")
     refused = {problem["image"] for problem in said[name]}
     return {str(path) for path in paths} - refused, refused
