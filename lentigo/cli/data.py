@@ -116,13 +116,14 @@ def data_synth(
     out: Annotated[Path, Option("--out", help="The folder to be written.")],
     count: Annotated[int, Option("--count", help="Synthetic lesions of each class.")] = 100,
     seed: Annotated[int, Option("--seed", help="Decides what is drawn.")] = 0,
+    size: Annotated[int, Option("--size", help="Pixels along the side of a photograph.")] = 224,
     as_json: Json = False,
 ) -> None:
     """Draws synthetic lesions with masks, for a try without photographs."""
     from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
     with Bars() as bars:
-        table = write_synthetic_lesions(out, count, seed=seed, progress=bars)
+        table = write_synthetic_lesions(out, count, seed=seed, size=size, progress=bars)
     if as_json:
         print_json({"out": str(out), "n": len(table), "manifest": str(out / "manifest.csv")})
     else:
