@@ -1,4 +1,4 @@
-# The only commands that people and CI use: setup, demo, test, check, bench.
+# The only commands that people and CI use: setup, demo, test, check, bench, docs.
 # The newest Python that Lentigo is tested with; `make PYTHON=... setup` takes another.
 SUITABLE := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
 PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
@@ -10,13 +10,13 @@ READY  := $(VENV)/.ready
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
 
-.PHONY: setup demo test check bench
+.PHONY: setup demo test check bench docs
 setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 was found; expected one: install it, or name it: make PYTHON=/path/to/python3.12 setup"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,export,parquet,archive,heic,dicom,serve,postgres,tune,cluster,dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,export,parquet,archive,heic,dicom,serve,postgres,tune,cluster,dev,docs]'
 	touch $(READY)
 
 demo: setup
@@ -38,3 +38,7 @@ check: setup
 
 bench: setup
 	$(BIN)/lentigo bench --out bench.json $(ARGS)
+
+docs: setup
+	$(BIN)/python -m mkdocs build --strict --quiet
+	@echo "build/site/index.html"

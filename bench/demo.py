@@ -21,10 +21,9 @@ from pathlib import Path
 HOME = Path("demo")
 SPLIT = HOME / "synthetic.csv"
 RUN = HOME / "run"
-PHOTOGRAPH = HOME / "drawn" / "malignant" / "synthetic_00000_0.jpg"
-PHOTOGRAPH_SEED = 2  # draws a lesion of several colours
-RECIPE = "--epochs 2 --lowres-epochs 8 --freeze 0.36 --learning-rate 5e-4 --lowres-learning-rate 1e-3"
-RECIPE += " --ema 0.9 --head-epochs 20 --operating-point youden"
+PHOTOGRAPH = HOME / "drawn" / "malignant" / "synthetic_00001_0.jpg"
+PHOTOGRAPH_SEED = 1  # draws a lesion of several colours
+RECIPE = "--recipe seed --epochs 60 --operating-point youden"
 TEST_PHOTOGRAPHS = 2  # of each class, which the new RUN answers
 RESULTS = {
     "report": HOME / "report.html",

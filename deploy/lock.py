@@ -39,6 +39,9 @@ PYTHONS = (
     "-cp313-",
     "-abi3-",
     "-py3-",
+    "-py311-",
+    "-py312-",
+    "-py313-",
     "-py2.py3-",
 )  # in the names of wheels that are taken
 LEFT_OUT = (

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from command_blocks import HOUSE, CommandBlock, find_blocks, list_pages
 
-LESION_SEED = 2  # draws a lesion of several colours
+LESION_SEED = 1  # draws a lesion of several colours
 LESION_SIZE = 640  # pixels
 PHOTOGRAPHS = 12  # of each class in photos/
 NUMBER = re.compile(r"(?<![\w.@])\d+(?:\.\d+)?")
