@@ -1,8 +1,12 @@
 """What the README and the pages of docs/ say: each command is one, and each link leads somewhere."""
 
 import re
+import subprocess
+import sys
 
+import page_outputs
 import pytest
+import shared_tables
 import typer
 from command_blocks import HOUSE, find_blocks, find_calls, list_pages
 from typer.main import get_command
@@ -48,3 +52,24 @@ def test_links_lead_somewhere(page):
         path = (page.parent / name) if name else page
         assert path.exists(), target
         assert not anchor or anchor in anchors(path), target
+
+
+def test_tables_are_those_of_the_benchmarks():
+    assert shared_tables.list_stale_pages() == {}, "run `python docs/programs/shared_tables.py`"
+
+
+WITH_OUTPUTS = [page for page in list_pages() if any(block.output is not None for block in find_blocks(page))]
+
+
+@pytest.mark.check
+@pytest.mark.parametrize("page", WITH_OUTPUTS, ids=lambda page: page.name)
+def test_a_page_shows_what_its_commands_print(page):
+    assert page_outputs.check_page(page, write=False) == [], "run `python docs/programs/page_outputs.py --write`"
+
+
+@pytest.mark.check
+def test_the_site_builds_without_a_warning(tmp_path):
+    command = [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", tmp_path / "site"]
+    result = subprocess.run(command, cwd=HOUSE, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr
+    assert "lentigo.predict" in (tmp_path / "site" / "reference" / "python.html").read_text(encoding="utf-8")

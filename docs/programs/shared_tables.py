@@ -1,7 +1,7 @@
 """Copies the tables that several pages show from BENCHMARKS.md, so that a number stands in one place.
 
-    python docs/programs/tables.py              # writes them
-    python docs/programs/tables.py --check      # says which page shows an older one
+    python docs/programs/shared_tables.py              # writes them
+    python docs/programs/shared_tables.py --check      # says which page shows an older one
 
 A table stands between `<!-- table: NAME -->` and `<!-- end of table -->`. In BENCHMARKS.md it is written by hand.
 """
