@@ -40,5 +40,5 @@ bench: setup
 	$(BIN)/lentigo bench --out bench.json $(ARGS)
 
 docs: setup
-	$(BIN)/python -m mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet
 	@echo "build/site/index.html"

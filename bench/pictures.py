@@ -26,6 +26,7 @@ WIDTH = 960  # pixels, of the widest picture
 QUALITY = 82
 PAGE_SIZE = {"width": 1100, "height": 860}
 SYNTHETIC = 40  # lesions of each class, for the audit and the reliability
+AUDIT_ROWS = 5.75  # of pairs that the audit of these lesions shows; the first is kept
 PATIENCE = 300_000  # milliseconds
 
 
@@ -71,10 +72,11 @@ def make_reliability(world: Path) -> Path:
 
 
 def make_audit(world: Path) -> Path:
-    """The first pair of duplicates of an audit report."""
+    """The first row of the duplicates of an audit report."""
     call(world, "data", "synth", "--out", "twice", "--count", SYNTHETIC, "--seed", 1)
     call(world, "audit", "twice", "--out", "audit.html")
-    return photograph_page((world / "audit.html").as_uri(), world / "audit.png", element=".pairs")
+    picture = photograph_page((world / "audit.html").as_uri(), world / "audit.png", element=".pairs")
+    return keep_top(picture, share=1 / AUDIT_ROWS)
 
 
 def make_page(world: Path) -> Path:
@@ -133,6 +135,15 @@ def photograph_page(address: str, path: Path, *, element: str = "", upload: Path
         else:
             page.screenshot(path=path)
         browser.close()
+    return path
+
+
+def keep_top(path: Path, *, share: float) -> Path:
+    """Cuts a picture below its first rows."""
+    from PIL import Image
+
+    image = Image.open(path)
+    image.crop((0, 0, image.width, round(share * image.height))).save(path)
     return path
 
 

@@ -64,7 +64,9 @@ WITH_OUTPUTS = [page for page in list_pages() if any(block.output is not None fo
 @pytest.mark.check
 @pytest.mark.parametrize("page", WITH_OUTPUTS, ids=lambda page: page.name)
 def test_a_page_shows_what_its_commands_print(page):
-    assert page_outputs.check_page(page, write=False) == [], "run `python docs/programs/page_outputs.py --write`"
+    assert page_outputs.check_page(page, write=False) == [], (
+        "run `python docs/programs/page_outputs.py --write`"
+    )
 
 
 @pytest.mark.check

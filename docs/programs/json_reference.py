@@ -17,7 +17,7 @@ WORDS = {  # dataclasses whose attributes name what a command prints
     "predict": ("lentigo.inference.results.Prediction", "lentigo.images.problems.Problem"),
     "explain": ("lentigo.inference.results.Prediction", "lentigo.inference.results.InferenceResult"),
     "segment": ("lentigo.inference.lesions.segmentation.Segmentation", "lentigo.inference.lesions.measures.Measures"),
-    "detect": ("lentigo.inference.lesions.detection.Detection", "lentigo.inference.lesions.detection.Spot"),
+    "detect": ("lentigo.inference.lesions.detection.Detection", "lentigo.inference.lesions.detection.DetectedLesion"),
     "evaluate": (
         "lentigo.evaluation.assessment.Assessment",
         "lentigo.evaluation.analysis.Analysis",
