@@ -26,7 +26,7 @@ test: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -m "not check" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -m "not check" -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: setup
 	$(BIN)/ruff check .
@@ -34,7 +34,7 @@ check: setup
 	$(BIN)/mypy
 	$(BIN)/python deploy/advisories.py
 	@npm install --prefix tests/serving --no-package-lock --no-audit --no-fund --silent 2>/dev/null || echo "axe-core is not installed: its test is skipped; it needs npm and a network"
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: setup
 	$(BIN)/lentigo bench --out bench.json $(ARGS)

@@ -14,6 +14,10 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from filelock import FileLock
+
+# Rooms whose files train; two workers that begin with them end at nearly the same time.
+FIRST_ROOMS = ("training", "models", "evaluation", "cli", "inference", "serving")
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -25,6 +29,38 @@ def own_folders(tmp_path_factory):
     os.environ["LENTIGO_CACHE"] = str(home / "cache")
     os.environ["LENTIGO_LEDGER"] = str(home / "ledger.jsonl")
     os.environ["LENTIGO_DB"] = f"sqlite:///{home / 'lentigo.db'}"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Puts the rooms that take longest first; the order within a room stays."""
+    items.sort(key=place_room)
+
+
+def place_room(item: pytest.Item) -> int:
+    """The place of a test's room in `FIRST_ROOMS`, or behind them all."""
+    room = item.path.parent.name
+    return FIRST_ROOMS.index(room) if "tests" in item.path.parts and room in FIRST_ROOMS else len(FIRST_ROOMS)
+
+
+@pytest.fixture(scope="session")
+def make_once(tmp_path_factory) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Gives a folder by its name. The first worker of this session that asks fills it; the others wait for it."""
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent  # each worker has a folder of its own in there
+
+    def make(name: str, fill: Callable[[Path], object]) -> Path:
+        folder = base / "once" / name
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        filled = Path(f"{folder}.filled")
+        with FileLock(f"{folder}.lock"):
+            if not filled.exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                fill(folder)
+                filled.touch()
+        return folder
+
+    return make
 
 
 @pytest.fixture
@@ -54,13 +90,11 @@ def lentigo() -> Callable[..., subprocess.CompletedProcess]:
 
 
 @pytest.fixture(scope="session")
-def synthetic_lesions(tmp_path_factory) -> Path:
+def synthetic_lesions(make_once) -> Path:
     """A folder of 24 synthetic lesions of each class, with a manifest."""
     from lentigo.images.synthetic_lesions import write_synthetic_lesions
 
-    folder = tmp_path_factory.mktemp("synthetic")
-    write_synthetic_lesions(folder, 24, seed=1)
-    return folder
+    return make_once("synthetic", lambda folder: write_synthetic_lesions(folder, 24, seed=1))
 
 
 @pytest.fixture
@@ -77,17 +111,15 @@ def bad(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
+def weight_file(synthetic_lesions, make_once) -> Callable[[str], Path]:
     """Gives a weight file by the name of its backbone: random weights, and batch norms fitted to synthetic
     lesions in one pass.
 
     Without that the features of the MobileNets are of the order 1e-12: every photograph has the same logit,
     and no test can fail.
     """
-    folder = tmp_path_factory.mktemp("weights")
 
-    @cache
-    def write(name: str) -> Path:
+    def write(folder: Path) -> None:
         import numpy as np
 
         from lentigo.images.photographs import read_all
@@ -95,31 +127,30 @@ def weight_file(synthetic_lesions, tmp_path_factory) -> Callable[[str], Path]:
         from lentigo.models.networks.feature_extractor import fit_batch_norms
         from lentigo.models.networks.network import build_network
 
+        name = folder.name
         network = build_network(BACKBONES[name], "none")
         images, _ = read_all(sorted(synthetic_lesions.glob("*/synthetic_*.jpg"))[::4])
         fit_batch_norms(network.feature_extractor, np.stack([image.pixels for image in images]))
+        folder.mkdir()
         network.feature_extractor.save_weights(folder / f"{name}.weights.h5")
-        return folder / f"{name}.weights.h5"
 
-    return write
+    return lambda name: make_once(f"weights/{name}", write) / f"{name}.weights.h5"
 
 
 @pytest.fixture(scope="session")
-def run(synthetic_lesions, weight_file, tmp_path_factory) -> Path:
+def run(synthetic_lesions, weight_file, make_once, tmp_path_factory) -> Path:
     """A RUN of the seed recipe on synthetic lesions: MobileNetV2 of `weight_file`, three epochs of its
-    head.
+    head. Trained once a session; each worker has a copy.
     """
-    from lentigo.training.recipes import find_recipe
-    from lentigo.training.trainer import train
 
-    out = tmp_path_factory.mktemp("runs") / "seed"
-    train(
-        synthetic_lesions,
-        out,
-        find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True),
-        weights=weight_file("mobilenetv2"),
-    )
-    return out
+    def fill(folder: Path) -> None:
+        from lentigo.training.recipes import find_recipe
+        from lentigo.training.trainer import train
+
+        recipe = find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True)
+        train(synthetic_lesions, folder, recipe, weights=weight_file("mobilenetv2"))
+
+    return shutil.copytree(make_once("runs/seed", fill), tmp_path_factory.mktemp("runs") / "seed")
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from collections import Counter
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -36,10 +37,18 @@ MODULES = {
 }
 
 
+@cache
+def read_imports(path: Path) -> list[ast.Import | ast.ImportFrom]:
+    """The import statements of a file, at any depth."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return [node for node in ast.walk(tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+
+
+@cache
 def imports(path: Path) -> set[str]:
     """Modules of the house that a module names in import statements, at any depth."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in read_imports(path):
         if isinstance(node, ast.ImportFrom) and node.module and node.module.startswith("lentigo"):
             found |= {
                 f"{node.module}.{alias.name}" if f"{node.module}.{alias.name}" in MODULES else node.module
@@ -95,14 +104,11 @@ def test_packages_that_report_or_write_at_import_come_in_by_one_door():
     home folder.
     """
     for module, path in MODULES.items():
-        for node in ast.walk(ast.parse(path.read_text())):
-            names = (
-                [alias.name for alias in node.names]
-                if isinstance(node, ast.Import)
-                else [node.module or ""]
-                if isinstance(node, ast.ImportFrom)
-                else []
-            )
+        for node in read_imports(path):
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            else:
+                names = [node.module or ""]
             for package in {name.partition(".")[0] for name in names} & set(DOORS):
                 inner = [
                     name for name in names if name.startswith("openvino._")

@@ -2,12 +2,13 @@ import dataclasses
 
 import numpy as np
 import pytest
+from sklearn.covariance import LedoitWolf
 
 from lentigo.errors import ModelError, UsageError
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.refusal import load_reference
 from lentigo.models.bundle import REFERENCE
-from lentigo.training.calibration.reference_fit import fit_reference
+from lentigo.training.calibration.reference_fit import find_whitening, fit_reference
 
 RNG = np.random.default_rng(0)
 MIX = RNG.normal(size=(6, 6))
@@ -180,3 +181,17 @@ def test_the_limit_of_a_shift_is_kept_in_the_file(tmp_path):
     reference = fit_reference(training, truth, held_out, truth_held_out, np.full(50, 0.5))
     reference.save(tmp_path / "reference.npz")
     assert load_reference(tmp_path / "reference.npz").shift_limit == pytest.approx(reference.shift_limit)
+
+
+@pytest.mark.parametrize(("n", "d"), [(20, 60), (60, 20), (30, 30)])
+def test_the_whitening_is_that_of_the_shrunk_covariance(n, d):
+    rng = np.random.default_rng(n)
+    residuals = rng.normal(0, rng.uniform(0.1, 3, d), (n, d))
+    precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
+    points = rng.normal(0, 1, (10, d))
+    expected = np.sqrt(np.einsum("id,de,ie->i", points, precision, points))
+    np.testing.assert_allclose(np.linalg.norm(points @ find_whitening(residuals), axis=1), expected)
+
+
+def test_residuals_that_are_all_alike_have_no_whitening():
+    assert not find_whitening(np.zeros((5, 8))).any()

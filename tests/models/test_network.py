@@ -26,8 +26,13 @@ def count(variables):
     return sum(int(np.prod(v.shape)) for v in variables)
 
 
-def test_densenet121_has_the_parameters_of_the_original():
-    full = build_network(BACKBONES["densenet121"], "none").classifier
+@pytest.fixture(scope="module")
+def densenet():
+    return build_network(BACKBONES["densenet121"], "none")
+
+
+def test_densenet121_has_the_parameters_of_the_original(densenet):
+    full = densenet.classifier
     assert full.count_params() == 8_618_561
     assert count(full.trainable_variables) == 1_577_985
 
@@ -46,15 +51,18 @@ def test_a_cut_network_answers_alike_in_two_steps(network, share):
 
 
 @pytest.mark.parametrize("share", [0.3, 0.31, 0.32])
-def test_a_cut_goes_through_one_map_alone(share):
-    first, _ = cut_network(build_network(BACKBONES["densenet121"], "none").classifier, share)
+def test_a_cut_goes_through_one_map_alone(densenet, share):
+    first, _ = cut_network(densenet.classifier, share)
     name = first.output["map"]._keras_history.operation.name
     assert name.endswith("concat") or name.startswith("pool"), (
         name
     )  # elsewhere in a dense block two maps are needed
 
 
-@pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", "resnet50", "nasnetmobile", "vgg16"])
+LARGE = [pytest.param(name, marks=pytest.mark.check) for name in ("resnet50", "nasnetmobile", "vgg16")]
+
+
+@pytest.mark.parametrize("name", ["mobilenetv2", "densenet121", *LARGE])
 def test_the_middle_is_a_map_of_the_trunk_and_its_moments_come_out(name):
     network = build_network(BACKBONES[name], "none")
     middle = find_mid_level_map(network)
@@ -99,21 +107,26 @@ def test_a_saved_network_answers_alike(network, tmp_path):
     assert hash_weights(opened) == hash_weights(network)
 
 
-def test_the_same_seed_gives_the_same_head():
-    first, second, third = (
-        build_network(BACKBONES["mobilenetv2"], "none", seed=seed).head for seed in (3, 3, 4)
-    )
+@pytest.fixture(scope="module")
+def seeded():
+    """Networks of the seeds 3, 3 and 4, and whether building them left the global state of chance alone."""
+    state = random.getstate()
+    networks = [build_network(BACKBONES["mobilenetv2"], "none", seed=seed) for seed in (3, 3, 4)]
+    return networks, random.getstate() == state
+
+
+def test_the_same_seed_gives_the_same_head(seeded):
+    first, second, third = (network.head for network in seeded[0])
     assert all(np.array_equal(a, b) for a, b in zip(first.get_weights(), second.get_weights(), strict=True))
     assert not all(
         np.array_equal(a, b) for a, b in zip(first.get_weights(), third.get_weights(), strict=True)
     )
 
 
-def test_the_same_seed_gives_the_same_random_trunk_and_leaves_the_global_state_alone():
-    state = random.getstate()
-    names = [hash_weights(build_network(BACKBONES["mobilenetv2"], "none", seed=seed)) for seed in (3, 3, 4)]
-    assert names[0] == names[1] != names[2]
-    assert random.getstate() == state
+def test_the_same_seed_gives_the_same_random_trunk_and_leaves_the_global_state_alone(seeded):
+    networks, left_alone = seeded
+    names = [hash_weights(network) for network in networks]
+    assert names[0] == names[1] != names[2] and left_alone
 
 
 def test_weights_come_from_a_file(network, tmp_path):

@@ -182,6 +182,18 @@ def test_a_marked_run_says_so_when_it_is_measured(marked, leaking):
     assert answers["leaks"] == open_bundle(marked).card["leaks"]
 
 
+def test_a_card_counts_what_was_left_out_and_is_not_marked(marked, leaking):
+    bundle = open_bundle(marked)
+    facts = leak_policy(leaking, DROP).describe()
+    data = {**bundle.card["data"], "left_out": facts["left_out"]}
+    text = write_card(
+        dataclasses.replace(bundle, card={**bundle.card, "leaks": facts["leaks"], "data": data})
+    )
+    n = len(list_copied(leaking))
+    assert "Read this first" not in text and f"{n} photographs were left out (`--leaks drop`)" in text
+
+
+@pytest.mark.check
 def test_a_run_that_dropped_them_is_not_marked_and_counts_them(leaking, weight_file, tmp_path):
     recipe = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
     training = train(

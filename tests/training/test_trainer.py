@@ -33,10 +33,10 @@ from lentigo.training.training_set import LeakPolicy
 SMALL = {"backbone": "mobilenetv3small", "head_epochs": 2, "epochs": 2, "batch_size": 16}
 
 
-@pytest.fixture
-def split_lesions(synthetic_lesions, tmp_path):
+@pytest.fixture(scope="module")
+def split_lesions(synthetic_lesions, tmp_path_factory):
     """Synthetic lesions with a test split whose files are no photographs: whoever learns from them fails."""
-    folder = shutil.copytree(synthetic_lesions, tmp_path / "photos")
+    folder = shutil.copytree(synthetic_lesions, tmp_path_factory.mktemp("split") / "photos")
     table = pd.read_csv(folder / "manifest.csv")
     lesions = sorted(table["patient_id"].unique())
     table["split"] = np.where(table["patient_id"].isin(lesions[::4]), "test", "train")
@@ -44,6 +44,14 @@ def split_lesions(synthetic_lesions, tmp_path):
         (folder / image).write_bytes(b"closed")
     table.to_csv(folder / "manifest.csv", index=False)
     return folder
+
+
+@pytest.fixture(scope="module")
+def random_training(split_lesions, tmp_path_factory):
+    """A head on a random backbone, of photographs whose test split is closed."""
+    out = tmp_path_factory.mktemp("random") / "run"
+    recipe = find_recipe("seed", backbone="mobilenetv3small", epochs=1)
+    return train(split_lesions, out, recipe, weights="none")
 
 
 def test_a_patient_stands_on_one_side(run, synthetic_lesions):
@@ -68,14 +76,8 @@ def test_the_card_holds_the_best_epoch_of_validation(run):
     )  # the head ran in fp32: of 15 pairs one may change places
 
 
-def test_nothing_is_learned_from_the_test_split(split_lesions, weight_file, tmp_path):
-    training = train(
-        split_lesions,
-        tmp_path / "run",
-        find_recipe("seed", backbone="mobilenetv3small", epochs=1),
-        weights=weight_file("mobilenetv3small"),
-    )
-    assert training.problems == ()
+def test_nothing_is_learned_from_the_test_split(random_training):
+    assert random_training.problems == ()
 
 
 def start(synthetic_lesions, weights, out, *more):
@@ -140,7 +142,8 @@ def test_a_killed_run_resumes_to_the_same_end(synthetic_lesions, weight_file, tm
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 
-@pytest.mark.parametrize("lowres_epochs", [0, 1])
+# With small views first, the stage at full size follows; the stage alone is for `make check`.
+@pytest.mark.parametrize("lowres_epochs", [pytest.param(0, marks=pytest.mark.check), 1])
 def test_still_layers_stay_at_every_size_and_the_others_learn(
     synthetic_lesions, weight_file, tmp_path, lowres_epochs
 ):
@@ -165,16 +168,20 @@ def test_still_layers_stay_at_every_size_and_the_others_learn(
     assert changed == sorted(changed) and not changed[0] and changed[-1], changed
 
 
-def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(
-    synthetic_lesions, weight_file, tmp_path
-):
+def test_a_head_on_a_trunk_that_was_fine_tuned_refuses_by_its_middle(weight_file):
     head, plain = find_recipe("seed", backbone="mobilenetv2", epochs=1), weight_file("mobilenetv3small")
-    run = train(synthetic_lesions, tmp_path / "run", head, weights="bundled").bundle
-    assert run.card["refusal"]["output"] == "middle"
-    assert [
-        choose_refusal_output(head, weights) for weights in ("bundled", run.folder, plain, "imagenet", "none")
-    ] == ["middle", "middle", *["embedding"] * 3]
+    assert [choose_refusal_output(head, weights) for weights in ("bundled", plain, "imagenet", "none")] == [
+        "middle",
+        *["embedding"] * 3,
+    ]
     assert choose_refusal_output(find_recipe("best"), plain) == "middle"
+
+
+@pytest.mark.check
+def test_a_head_on_the_bundled_weights_hands_its_middle_on(synthetic_lesions, tmp_path):
+    head = find_recipe("seed", backbone="mobilenetv2", epochs=1)
+    run = train(synthetic_lesions, tmp_path / "run", head, weights="bundled").bundle
+    assert run.card["refusal"]["output"] == choose_refusal_output(head, run.folder) == "middle"
 
 
 @pytest.mark.parametrize(
@@ -212,15 +219,10 @@ def test_a_call_that_cannot_start_does_not_block_its_folder(synthetic_lesions, t
     assert not (tmp_path / "run").exists()
 
 
-def test_a_random_mobilenet_tells_photographs_apart(synthetic_lesions, image, tmp_path):
-    train(
-        synthetic_lesions,
-        tmp_path / "run",
-        find_recipe("seed", backbone="mobilenetv3small", epochs=1),
-        weights="none",
-    )
+def test_a_random_mobilenet_tells_photographs_apart(random_training, image):
+    session = Session(random_training.bundle.graph)
     embeddings = [
-        Session(tmp_path / "run" / "model.onnx").run(read_image(path).pixels[None])["embedding"]
+        session.run(read_image(path).pixels[None])["embedding"]
         for path in sorted(image.parent.glob("s*.jpg"))[:2]
     ]
     assert np.abs(embeddings[0] - embeddings[1]).max() > 0.1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
-from sklearn.covariance import LedoitWolf
+from sklearn.covariance import ledoit_wolf_shrinkage
 
 from lentigo.inference.refusal import Reference, list_parts, scale
 
@@ -65,10 +65,31 @@ def fit_reference(
 
 
 def find_whitening(residuals: np.ndarray) -> np.ndarray:
-    """What makes the Euclidean distance of residuals, float (n, d), their Mahalanobis distance: (d, d)."""
-    precision = LedoitWolf(assume_centered=True).fit(residuals).precision_
-    values, vectors = np.linalg.eigh(precision)
-    return vectors * np.sqrt(np.maximum(values, 0))
+    """What makes the Euclidean distance of residuals, float (n, d), their Mahalanobis distance: (d, d).
+
+    It is the symmetric root of the inverse of their shrunk covariance. With fewer residuals than numbers that
+    covariance differs from a multiple of the identity in n directions only, which a thin SVD finds; so no
+    matrix of (d, d) is decomposed.
+    """
+    n, d = residuals.shape
+    residuals = residuals.astype(float)
+    shrinkage = ledoit_wolf_shrinkage(residuals, assume_centered=True)
+    _, singular_values, directions = np.linalg.svd(residuals, full_matrices=n >= d)  # directions: (k, d)
+    variances = np.zeros(len(directions))
+    variances[: len(singular_values)] = singular_values**2 / n
+    floor = shrinkage * variances.sum() / d  # the variance of all other directions
+    roots = invert_roots((1 - shrinkage) * variances + floor)
+    other_root = invert_roots(np.array([floor]))[0]
+    return other_root * np.eye(d) + (directions.T * (roots - other_root)) @ directions
+
+
+def invert_roots(variances: np.ndarray) -> np.ndarray:
+    """1 / sqrt of each variance, float (k,); 0 for one that is none but for rounding, as in a pseudo-inverse."""
+    smallest = np.finfo(float).eps * len(variances) * variances.max()
+    roots = np.zeros(len(variances))
+    large = variances > smallest
+    roots[large] = 1 / np.sqrt(variances[large])
+    return roots
 
 
 def set_limits(reference: Reference, distance: np.ndarray, no_lesions: np.ndarray | None) -> Reference:
