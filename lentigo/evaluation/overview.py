@@ -82,6 +82,7 @@ def show_scores(
     """
     notes = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
     rows = []
+    row: Any  # pandas names its fields after the columns
     for row in scores.itertuples():
         value = "not defined"
         if row.value is not None and not np.isnan(row.value):

@@ -10,7 +10,7 @@ import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import typer
 
@@ -141,12 +141,19 @@ def show_own_warnings() -> None:
 
     show_usual = warnings.showwarning
 
-    def show(message: Warning | str, category: type[Warning], file: str, *place: Any, **more: Any) -> None:
+    def show(
+        message: Warning | str,
+        category: type[Warning],
+        filename: str,
+        lineno: int,
+        file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:
         """Stands in for `warnings.showwarning`."""
         if issubclass(category, CacheWarning):
             print_message(f"lentigo: {message}")
-        elif Path(file).parent.name != "PIL":
-            show_usual(message, category, file, *place, **more)
+        elif Path(filename).parent.name != "PIL":
+            show_usual(message, category, filename, lineno, file, line)
 
     warnings.showwarning = show
 
