@@ -20,6 +20,7 @@ from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.words import MAX_QUOTED_WORDS, quote
 from lentigo.errors import DataError
 from lentigo.images.addresses import is_address
+from lentigo.images.held_images import ImageSource
 from lentigo.images.listing import find_images, list_images, scan_images
 from lentigo.images.problems import separate_problems
 
@@ -84,7 +85,7 @@ def has_table(path: Path) -> bool:
     return find_table(path) is not None
 
 
-def list_unlabelled(images: Sequence[str | Path]) -> pd.DataFrame:
+def list_unlabelled(images: Sequence[ImageSource]) -> pd.DataFrame:
     """The table of photographs without labels."""
     return pd.DataFrame({"image": images, "label": None, "split": None}, dtype=object)
 
@@ -104,7 +105,7 @@ def describe_unlabelled(path: Path, folders: Sequence[str]) -> tuple[str, ...]:
 
 def open_address(address: str) -> Dataset:
     """The photographs below an address, without labels. Raises `DataError` where there is none."""
-    images: list[Path | str]
+    images: list[ImageSource]
     images, problems, _ = separate_problems(list_images([address]))
     if not images:
         raise DataError(f"{problems[0].image}: {problems[0].error}")

@@ -487,7 +487,7 @@ def collect_images(inputs: Iterable[ImageSource]) -> tuple[list[ImageSource], li
     Raises:
         DataError: There is no photograph at all.
     """
-    paths: list[Path | str]
+    paths: list[ImageSource]
     paths, problems, _ = separate_problems(list_images(inputs))
     if paths:
         return paths, problems

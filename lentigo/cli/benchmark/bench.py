@@ -73,8 +73,8 @@ def bench(
         work = Path(stack.enter_context(TemporaryDirectory(ignore_cleanup_errors=True)))
         data = data or draw_photographs(work / "synthetic")
         dataset = load_dataset(data)
-        paths, problems = collect_images(images or dataset.table["image"])
-        paths = paths[:MAX_IMAGES]
+        listed, problems = collect_images(images or dataset.table["image"])
+        paths = [str(image) for image in listed[:MAX_IMAGES]]
         # TensorFlow greets whoever imports it
         stack.enter_context(mute_stderr() if keras else nullcontext())
         bars = stack.enter_context(Bars())
@@ -82,7 +82,7 @@ def bench(
         measured: dict[str, Any] = {}
         if commands:
             trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
-            job = Job(model, list(map(str, paths)), str(data), len(dataset), work, trees | {NOW: None})
+            job = Job(model, paths, str(data), len(dataset), work, trees | {NOW: None})
             measured = measure_commands(job, bars)
     facts = result.to_json() | {"commands": list_measurements(measured)}
     if out is not None:

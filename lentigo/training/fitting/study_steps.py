@@ -54,7 +54,7 @@ def read_photographs(
     try:
         dataset = load_dataset(data, plan.options)
     except DataError as error:
-        if not is_place:
+        if not isinstance(data, str | Path):
             raise
         dataset = import_photographs(Path(data), folder.manifest, plan.options, error, progress)
         imported = True
