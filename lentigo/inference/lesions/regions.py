@@ -56,8 +56,8 @@ def find_regions(mask: np.ndarray, *, corners: bool = True) -> Regions:
         mask.astype(np.uint8), connectivity=8 if corners else 4, ltype=cv2.CV_32S
     )
     found = np.asarray(found, np.int64)[1:]  # the first is what lies beside all regions
-    corners = found[:, :2]
-    boxes = np.concatenate([corners, corners + found[:, 2:4]], axis=1)
+    first = found[:, :2]
+    boxes = np.concatenate([first, first + found[:, 2:4]], axis=1)
     return Regions(np.asarray(labels), found[:, cv2.CC_STAT_AREA], boxes)
 
 
