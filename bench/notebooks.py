@@ -23,9 +23,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of notebooks, without ending; all without")
     parser.add_argument("--write", action="store_true", help="keep the outputs in the notebooks")
     options = parser.parse_args()
     for path in list_notebooks():
+        if options.names and path.stem not in options.names:
+            continue
         started = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             notebook = run_notebook(path, Path(folder))

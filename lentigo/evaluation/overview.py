@@ -19,6 +19,7 @@ from lentigo.evaluation.figures import (
 from lentigo.evaluation.scores.curves import tabulate_reliability, trace_bands
 from lentigo.evaluation.scores.metrics import TITLES
 
+SHOWN_COLUMNS = ("title", "value", "low", "high")
 SIDE_INCHES = 4.4  # of each of the four figures
 
 
@@ -82,13 +83,10 @@ def show_scores(
     """
     notes = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
     rows = []
-    row: Any  # pandas names its fields after the columns
-    for row in scores.itertuples():
-        value = "not defined"
-        if row.value is not None and not np.isnan(row.value):
-            value = f"{row.value:.3f} ({row.low:.3f} to {row.high:.3f})"
-        style = "text-align:left"
-        rows.append(f'<tr><td style="{style}">{escape(row.title)}</td><td style="{style}">{value}</td></tr>')
+    style = "text-align:left"
+    for name, value, low, high in zip(*(scores[column] for column in SHOWN_COLUMNS), strict=True):
+        words = "not defined" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        rows.append(f'<tr><td style="{style}">{escape(name)}</td><td style="{style}">{words}</td></tr>')
     table = f"<table><tbody>{''.join(rows)}</tbody></table>"
     drawn = "" if figure is None else figure.to_html()
     return f"<p><b>{escape(title)}</b></p><ul>{notes}</ul>{table}{drawn}"

@@ -11,8 +11,6 @@ from PIL import Image
 from lentigo.errors import ImageError
 from lentigo.images.held_images import ImageSource
 from lentigo.images.photographs import view_image
-from lentigo.inference.figures.overlays import draw_outline
-from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask
 
 LONGER_SIDE = 160  # pixels
 JPEG_QUALITY = 85
@@ -40,11 +38,20 @@ def draw_thumbnail(
     small = Image.fromarray(pixels)
     small.thumbnail((longer_side, longer_side), reducing_gap=3.0)
     if mask is not None:
-        lesion = enlarge_mask(clean_mask(mask), *small.size) > 0
-        small = draw_outline(np.asarray(small), lesion)
+        small = outline_lesion(small, mask)
     buffer = io.BytesIO()
     small.save(buffer, "JPEG", quality=JPEG_QUALITY)
     return buffer.getvalue()
+
+
+def outline_lesion(image: Image.Image, mask: np.ndarray) -> Image.Image:
+    """The image with a line around the lesion of its mask, P(lesion) (side, side)."""
+    # OpenCV would slow every prediction's start: most draw nothing
+    from lentigo.inference.figures.overlays import draw_outline
+    from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask
+
+    lesion = enlarge_mask(clean_mask(mask), *image.size) > 0
+    return draw_outline(np.asarray(image), lesion)
 
 
 def try_thumbnail(image: ImageSource, mask: np.ndarray | None = None) -> bytes:
