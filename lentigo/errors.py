@@ -122,6 +122,10 @@ def explain_missing(error: ModuleNotFoundError, verb: str) -> MissingError | Non
     """What to install for a verb that missed a module; None where no extra brings that module: then it is a
     bug.
 
+    Args:
+        error: Of the import.
+        verb: What was called, such as evaluate.
+
     >>> print(explain_missing(ModuleNotFoundError(name="sklearn.metrics"), "evaluate"))  # doctest: +ELLIPSIS
     evaluate needs sklearn, which the plain install leaves out; pip install 'lentigo[evaluate]...
     """

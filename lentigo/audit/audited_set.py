@@ -135,7 +135,11 @@ def name_splits(dataset: Dataset) -> pd.DataFrame:
 
 
 def name_place(image: str) -> str:
-    """The one name of a file, whatever path leads to it; an address is that."""
+    """The one name of a file, whatever path leads to it; an address is that.
+
+    Args:
+        image: A path or an address.
+    """
     if is_address(image):
         return image
     return resolve_name(image)

@@ -29,6 +29,10 @@ class Rate:
 def rate_found(found: np.ndarray, groups: np.ndarray) -> Rate:
     """A share of photographs, found bool (n,), with its interval by groups, int (n,).
 
+    Args:
+        found: Whether each photograph has it, bool (n,).
+        groups: Their groups, int (n,): whole groups are drawn for the interval.
+
     >>> rate_found(np.arange(100) < 5, np.arange(100)).ci
     (0.0164..., 0.1128...)
     """

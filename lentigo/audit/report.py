@@ -265,6 +265,10 @@ def format_percent(share: float) -> str:
 def shorten(folder: str, image: str) -> str:
     """The name of a photograph below the folder of its set.
 
+    Args:
+        folder: Of the set.
+        image: The photograph's path.
+
     >>> shorten("photos", "photos/benign/1.jpg"), shorten("photos", "others/1.jpg")
     ('benign/1.jpg', 'others/1.jpg')
     """

@@ -165,6 +165,14 @@ def train_folds(
 ) -> Any:
     """`lentigo train --folds`: the training; `changes` are those of the recipe, `options` those of
     `lentigo.training.selection.ensemble.train_folds`.
+
+    Args:
+        data: The photographs.
+        out: The RUN to be made.
+        recipe: Its name or file.
+        folds: How many heads.
+        changes: Of the recipe.
+        options: Of `lentigo.training.selection.ensemble.train_folds`.
     """
     from lentigo.training.recipes import find_head_recipe, find_recipe
     from lentigo.training.selection.ensemble import train_folds as train_ensemble
@@ -176,7 +184,12 @@ def train_folds(
 
 
 def describe_training(training: Any, out: Path) -> dict[str, Any]:
-    """A training for machines."""
+    """A training for machines.
+
+    Args:
+        training: What `train` gave.
+        out: The RUN.
+    """
     holdout_scores = {}
     for source, assessment in training.holdouts.items():
         holdout_scores[source] = assessment.to_json()

@@ -61,6 +61,9 @@ RESEARCH_ONLY = "Research output of Lentigo, not a medical device: unverified, a
 def name_diagnosis_probability(name: str) -> Code:
     """The code of the probability of one of the seven diagnoses.
 
+    Args:
+        name: One of `DIAGNOSES`.
+
     >>> name_diagnosis_probability("nevus")
     ('p_nevus', '99LENTIGO', 'Probability of nevus')
     """

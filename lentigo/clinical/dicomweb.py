@@ -79,7 +79,11 @@ class DicomWebServer:
         return [uid for uid in (read_value(study, "0020000D") for study in found) if uid]
 
     def list_instances(self, study: str) -> list[dict[str, Any]]:
-        """The attributes of a study's instances, as DICOM JSON."""
+        """The attributes of a study's instances, as DICOM JSON.
+
+        Args:
+            study: Its UID.
+        """
         return self.call(
             lambda: self.client.search_for_instances(
                 study, fields=["SOPClassUID", "NumberOfFrames"], get_remaining=True
@@ -87,12 +91,23 @@ class DicomWebServer:
         )
 
     def fetch_instance(self, study: str, series: str, instance: str) -> Dataset:
-        """An instance with its pixels, in the transfer syntax in which it is stored."""
+        """An instance with its pixels, in the transfer syntax in which it is stored.
+
+        Args:
+            study: The UID of its study.
+            series: The UID of its series.
+            instance: Its own UID.
+        """
         media = (("application/dicom", "*"),)
         return self.call(lambda: self.client.retrieve_instance(study, series, instance, media_types=media))
 
     def store(self, dataset: Dataset, study: str) -> None:
-        """Stores an object. Raises `HospitalError` where the server refuses it."""
+        """Stores an object. Raises `HospitalError` where the server refuses it.
+
+        Args:
+            dataset: The object.
+            study: The UID of the study that it joins.
+        """
         answer = self.call(lambda: self.client.store_instances([dataset], study_instance_uid=study))
         failed = answer.get("FailedSOPSequence") or ()
         if failed:
@@ -100,7 +115,11 @@ class DicomWebServer:
             raise HospitalError(f"{self.url}: refuses the object (reason {reason:04X} of DICOM PS3.18, I.2)")
 
     def call(self, ask: Callable[[], Value]) -> Value:
-        """What a call gives, tried again where it may pass. Raises `HospitalError`."""
+        """What a call gives, tried again where it may pass. Raises `HospitalError`.
+
+        Args:
+            ask: Makes the request once.
+        """
         import requests
 
         wait = FIRST_WAIT_SECONDS
@@ -143,7 +162,11 @@ def explain_tls(error: Exception) -> str:
 
 
 def open_session(access: Access) -> Any:
-    """A session of requests with credentials and time limits."""
+    """A session of requests with credentials and time limits.
+
+    Args:
+        access: Token, certificates and the server's authority.
+    """
     import requests
     from requests.adapters import HTTPAdapter
 
@@ -183,6 +206,10 @@ def open_session(access: Access) -> Any:
 
 def read_value(attributes: dict[str, Any], tag: str) -> str:
     """The first value of an attribute of DICOM JSON as words, "" where there is none.
+
+    Args:
+        attributes: Of one object, by tag.
+        tag: Eight hexadecimal digits, such as 0020000D.
 
     >>> read_value({"0020000D": {"vr": "UI", "Value": ["1.2.3"]}}, "0020000D")
     '1.2.3'

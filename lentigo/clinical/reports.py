@@ -104,7 +104,12 @@ def write_reports(
 
 
 def write_files(report: Report, files: Mapping[str, Path]) -> dict[str, str]:
-    """Writes the objects of a report whole or not at all; gives the files by their kind."""
+    """Writes the objects of a report whole or not at all; gives the files by their kind.
+
+    Args:
+        report: The objects of one photograph.
+        files: Where "sr", "seg" and "fhir" go; a kind that is missing is not written.
+    """
     written = {}
     objects = {"sr": report.structured, "seg": report.segmentation}
     for kind, made in objects.items():

@@ -153,7 +153,11 @@ _warned: set[Path] = set()  # cache folders of which a warning was given
 
 
 def warn_of_cache(error: SpaceError) -> None:
-    """Warns that nothing is kept, the first time for each cache folder in this process."""
+    """Warns that nothing is kept, the first time for each cache folder in this process.
+
+    Args:
+        error: Why the folder cannot be written.
+    """
     folder = cache_folder()
     if folder in _warned:
         return

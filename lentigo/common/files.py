@@ -212,6 +212,9 @@ def sync(path: Path) -> None:
     """Brings a file's content to the disk.
 
     Raises `OSError`, but not where a file system has no such thing.
+
+    Args:
+        path: The file.
     """
     descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:

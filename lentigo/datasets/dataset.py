@@ -92,7 +92,11 @@ class Dataset:
         return hash_bytes(*sorted(rows))
 
     def know_digests(self, digests: Sequence[str]) -> Self:
-        """The same photographs, whose files were hashed before."""
+        """The same photographs, whose files were hashed before.
+
+        Args:
+            digests: The SHA-256 of each file, "" where it cannot be read.
+        """
         hashed = replace(self)
         vars(hashed)["digests"] = list(digests)
         return hashed
@@ -102,7 +106,11 @@ class Dataset:
         return self.take(self.table["split"].isin(splits).to_numpy())
 
     def take(self, rows: np.ndarray) -> Self:
-        """The photographs of a boolean mask or of row numbers; no file that was hashed is hashed again."""
+        """The photographs of a boolean mask or of row numbers; no file that was hashed is hashed again.
+
+        Args:
+            rows: Bool (n,), or row numbers, int (m,).
+        """
         if rows.dtype == bool:
             rows = np.flatnonzero(rows)
         taken = replace(self, table=self.table.iloc[rows].reset_index(drop=True))

@@ -46,6 +46,9 @@ class FileLookup:
 
         Several that are equally near are one where their content is the same, else a problem: which is meant
         is not guessed.
+
+        Args:
+            name: As a table has it.
         """
         found = sorted(self.files.get(strip_name(name).casefold(), []))
         meant = [path for *rank, path in found if rank == list(found[0][:3])]
@@ -58,7 +61,11 @@ class FileLookup:
         return meant[0] if meant else None
 
     def find_mask(self, name: str) -> Path | None:
-        """The outline of the lesion that goes with a photograph's name, or None."""
+        """The outline of the lesion that goes with a photograph's name, or None.
+
+        Args:
+            name: Of the photograph.
+        """
         stem = strip_name(name).casefold()
         for suffix in MASK_SUFFIXES:
             if stem + suffix in self.files:

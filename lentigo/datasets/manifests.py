@@ -129,7 +129,11 @@ def find_table(path: Path, *, strict: bool = True) -> Path | None:
 
 
 def follow_any_path(image: str) -> str | None:
-    """Lets every path in a manifest be followed as it is written."""
+    """Lets every path in a manifest be followed as it is written.
+
+    Args:
+        image: The path as the manifest has it.
+    """
     return None
 
 

@@ -176,7 +176,11 @@ def check_masks(masks: MaskSet, *, progress: Progress = show_nothing) -> MaskSet
 
 
 def inspect_pairs(masks: Dataset) -> Iterator[str | None]:
-    """What is wrong with each pair, or None."""
+    """What is wrong with each pair, or None.
+
+    Args:
+        masks: Photographs with a column `mask`.
+    """
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
         yield from pool.map(inspect_pair, masks.table["image"], masks.table["mask"])
 

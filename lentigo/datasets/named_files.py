@@ -32,6 +32,9 @@ class NamedFiles:
         there or not.
 
         Backslashes part folders where no file has one in its name.
+
+        Args:
+            name: As the table has it.
         """
         spellings = [name]
         if "\\" in name:
@@ -49,6 +52,9 @@ class NamedFiles:
 
         Files in other folders are looked for where names have no suffix, or where most are not where the
         table has them: a file that is missing among many is not replaced by a namesake.
+
+        Args:
+            names: As the table has them.
         """
         places: list[str | Problem] = []
         missing = []
@@ -69,13 +75,20 @@ class NamedFiles:
     def find_beside(self, place: str) -> str | None:
         """The one photograph in the folder of a path that has its name in other capitals, or with a suffix
         where it has none.
+
+        Args:
+            place: The path that the name leads to.
         """
         folder, wanted = os.path.split(place)
         found = [entry for entry in self.list_folder(folder) if means(entry, wanted)]
         return os.path.join(folder, found[0]) if len(found) == 1 else None
 
     def list_folder(self, folder: str) -> list[str]:
-        """The names in a folder, read once; none where it cannot be read."""
+        """The names in a folder, read once; none where it cannot be read.
+
+        Args:
+            folder: Its path.
+        """
         if folder not in self.listed:
             try:
                 self.listed[folder] = sorted(map(spell_name, os.listdir(find_name(folder))))
@@ -94,6 +107,9 @@ class NamedFiles:
 
         Several that are equally near are one where their content is the same, else a problem: which is meant
         is not guessed.
+
+        Args:
+            name: As the table has it.
         """
         parts = [part for part in re.split(r"[\\/]", name.strip()) if part not in ("", ".", "..")]
         if not parts:

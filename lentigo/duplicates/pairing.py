@@ -271,7 +271,12 @@ def choose_alignment(by_features: list[Alignment], turned: Alignment | None) -> 
 
 
 def choose_best(alignments: Sequence[Alignment | None], min_score: float) -> Alignment | None:
-    """The first with the highest score, where that is `min_score` at least."""
+    """The first with the highest score, where that is `min_score` at least.
+
+    Args:
+        alignments: One for each attempt; None where it failed.
+        min_score: Below which there is no duplicate.
+    """
     good = []
     for alignment in alignments:
         if alignment is not None and alignment.score >= min_score:
@@ -280,7 +285,14 @@ def choose_best(alignments: Sequence[Alignment | None], min_score: float) -> Ali
 
 
 def name_duplicate(pair: Pair, alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Duplicate:
-    """The duplicate that an alignment shows."""
+    """The duplicate that an alignment shows.
+
+    Args:
+        pair: The rows of two photographs.
+        alignment: What makes the second out of the first.
+        a: The fingerprint of the first.
+        b: The fingerprint of the second.
+    """
     transformation = describe_map(alignment, a, b)
     kind = name_kind(alignment, transformation)
     return Duplicate(pair[0], pair[1], kind, alignment.score, transformation, alignment.features)

@@ -129,7 +129,11 @@ def hash_image(image: str) -> np.ndarray:
 
 
 def hash_frame(frame: np.ndarray) -> np.ndarray:
-    """The hash of a frame of `reduce_pixels`, uint8 (`BYTES`,)."""
+    """The hash of a frame of `reduce_pixels`, uint8 (`BYTES`,).
+
+    Args:
+        frame: Grey levels, as `reduce_pixels` gives them.
+    """
     window = cut_window(frame, (1.0, 1.0), 0.0)
     if window.std() < MIN_DEVIATION:
         return np.zeros(BYTES, np.uint8)

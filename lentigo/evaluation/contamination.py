@@ -258,6 +258,11 @@ def group_duplicates(dataset: Dataset, duplicates: Duplicates, digests: list[str
     others.
 
     Two photographs that are duplicates of the same other one are in one group, too.
+
+    Args:
+        dataset: The n photographs that are evaluated.
+        duplicates: Of these photographs and, behind them, of others.
+        digests: The SHA-256 of each of all these files.
     """
     given = [None] * len(dataset)
     if "duplicate_group" in dataset.table:

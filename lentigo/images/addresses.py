@@ -252,7 +252,11 @@ def is_public(host: str | None) -> bool:
 
 
 def open_place(address: str) -> tuple[Any, str]:
-    """fsspec's file system of an address, and the path there. Raises `MissingError`."""
+    """fsspec's file system of an address, and the path there. Raises `MissingError`.
+
+    Args:
+        address: Such as s3://bucket/folder.
+    """
     kind = address.partition("://")[0]
     try:
         import fsspec

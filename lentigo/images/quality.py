@@ -306,7 +306,11 @@ def spread_corners(within: np.ndarray) -> np.ndarray:
 
 @cache
 def measure_distance(n: int) -> np.ndarray:
-    """How far each of n times n cells lies from the middle, in sides of the image; float (n, n)."""
+    """How far each of n times n cells lies from the middle, in sides of the image; float (n, n).
+
+    Args:
+        n: Cells along a side.
+    """
     row, column = (np.indices((n, n)) + 0.5) / n - 0.5
     return np.hypot(row, column)
 

@@ -78,7 +78,11 @@ def read_scales(path: str | Path) -> dict[str, float]:
 
 
 def read_rows(path: Path) -> tuple[list[str], list[dict[str, str]]]:
-    """The columns and the rows of a CSV table. Raises `DataError`."""
+    """The columns and the rows of a CSV table. Raises `DataError`.
+
+    Args:
+        path: Of the table.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -98,7 +102,14 @@ def find_column(columns: Sequence[str], wanted: Sequence[str]) -> str | None:
 
 
 def read_value(path: Path, name: str, text: str, *, inverse: bool) -> float:
-    """A scale as written in a table. Raises `DataError`."""
+    """A scale as written in a table. Raises `DataError`.
+
+    Args:
+        path: Of the table, for the error.
+        name: Of the column.
+        text: The cell.
+        inverse: Whether it is in pixels a millimetre, not millimetres a pixel.
+    """
     try:
         value = float(text)
         return require_scale(1 / value if inverse else value)

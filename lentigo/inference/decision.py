@@ -78,7 +78,12 @@ class DecisionRule:
         return Decision(label, True, "", shifted)
 
     def explain_set(self, conformal_set: tuple[str, ...], label: str) -> str:
-        """Why a conformal set that is not the label leaves the photograph undecided."""
+        """Why a conformal set that is not the label leaves the photograph undecided.
+
+        Args:
+            conformal_set: The labels that cannot be excluded at the chosen alpha.
+            label: By the threshold.
+        """
         percent = f"{100 * self.alpha:g} %"
         if len(conformal_set) > 1:
             return f"neither class can be excluded at an error rate of {percent}"

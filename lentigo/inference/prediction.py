@@ -145,7 +145,11 @@ class Predictor:
             require_prevalence(self.prevalence)
 
     def choose_batch(self, count: int | None) -> int:
-        """The photographs of a request: one where only a few are to come."""
+        """The photographs of a request: one where only a few are to come.
+
+        Args:
+            count: How many photographs are to come; None where nobody knows.
+        """
         if count is not None and count * len(self.views) <= BATCH:
             return 1
         return BATCH
@@ -211,7 +215,12 @@ class Predictor:
     def run_views(
         self, images: Iterable[DecodedImage | Problem], waiting: deque[DecodedImage | Problem]
     ) -> Iterator[ViewsOutput]:
-        """What the network gives for each readable photograph; `waiting` collects what was drawn."""
+        """What the network gives for each readable photograph; `waiting` collects what was drawn.
+
+        Args:
+            images: Photographs of the side that the graph takes, and problems.
+            waiting: Gets what was drawn from `images`, in order.
+        """
 
         def read_pixels() -> Iterator[np.ndarray]:
             for image in images:
@@ -229,19 +238,32 @@ class Predictor:
     def average_logit(self, seen: list[Outputs]) -> float:
         """The logit of a photograph from those of its views: their mean where that is calibrated, else that
         of the photograph as it is.
+
+        Args:
+            seen: What the network gave for each view.
         """
         counted = seen if self.tta_entries else seen[:1]
         return float(np.mean([float(outputs["logit"][0]) for outputs in counted]))
 
     def average_mask(self, seen: list[Outputs]) -> np.ndarray:
-        """The mean mask, float32 (side, side), of the views of a photograph, each turned back."""
+        """The mean mask, float32 (side, side), of the views of a photograph, each turned back.
+
+        Args:
+            seen: What the network gave for each view.
+        """
         masks = [view(outputs["mask"]) for view, outputs in zip(self.views, seen, strict=True)]
         return np.mean(masks, axis=0)
 
     def build_result(
         self, image: DecodedImage, output: ViewsOutput, seconds: float
     ) -> InferenceResult | Problem:
-        """The result for a photograph from what the network gave, or what is wrong with that."""
+        """The result for a photograph from what the network gave, or what is wrong with that.
+
+        Args:
+            image: The photograph.
+            output: What the network gave for its views.
+            seconds: Its share of the time.
+        """
         fault = self.find_fault(output)
         if fault:
             return Problem(image.image, fault)
@@ -268,6 +290,9 @@ class Predictor:
         """What is wrong with the network's numbers for a photograph, "" where all are finite.
 
         NaN compares as below every threshold, hence as benign.
+
+        Args:
+            output: What the network gave for a photograph's views.
         """
         measured = {"heatmap": output.first.get("heatmap"), "mask": output.mask}
         if self.has_classifier:
@@ -317,6 +342,11 @@ class Predictor:
     def decide(self, image: DecodedImage, output: ViewsOutput, seconds: float) -> Prediction:
         """The calibrated probability and the decision, or the refusal to decide; and what is wrong with the
         photograph.
+
+        Args:
+            image: The photograph.
+            output: What the network gave for its views.
+            seconds: Its share of the time.
         """
         probability = float(self.calibration.apply(np.array([output.logit]))[0])
         distance = 0.0

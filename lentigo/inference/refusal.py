@@ -125,7 +125,12 @@ class Reference:
 
 
 def list_parts(output: str, size: int) -> list[slice]:
-    """The parts of what is measured, of `size` numbers in all, whose distances are measured one by one."""
+    """The parts of what is measured, of `size` numbers in all, whose distances are measured one by one.
+
+    Args:
+        output: The name of the graph's output.
+        size: How many numbers it has.
+    """
     parts = []
     start = 0
     for length in PART_SIZES.get(output, (size,)):

@@ -77,6 +77,9 @@ def open_bundle(folder: str | Path) -> Bundle:
     """Opens a RUN, or what "bundled" names, and checks the hashes of its files.
 
     Raises `ModelError` for a folder that is no RUN, is incomplete, altered, or of a newer format.
+
+    Args:
+        folder: A RUN, or "bundled".
     """
     bundle = find_bundle(folder)
     check_hashes(bundle)
@@ -89,6 +92,9 @@ def find_bundle(folder: str | Path) -> Bundle:
 
     Weights that the graph takes from elsewhere must lie in files that the card names: then their hashes are
     checked too.
+
+    Args:
+        folder: A RUN, or "bundled".
     """
     folder = BUNDLED if str(folder) == "bundled" else Path(folder)
     card = read_card(folder)
@@ -119,12 +125,19 @@ def find_bundle(folder: str | Path) -> Bundle:
 def is_run(weights: str | Path) -> bool:
     """Whether the weights that a training is to start from are a RUN's: the bundled one, or a folder with a
     graph.
+
+    Args:
+        weights: "bundled", a folder, a file, or the name of published weights.
     """
     return str(weights) == "bundled" or (Path(weights) / GRAPH).is_file()
 
 
 def check_hashes(bundle: Bundle) -> None:
-    """Raises `ModelError` where a file of a RUN is not the one that its card names."""
+    """Raises `ModelError` where a file of a RUN is not the one that its card names.
+
+    Args:
+        bundle: The RUN.
+    """
     for name, expected in bundle.card["files"].items():
         if hash_file(bundle.folder / name) not in (expected, bundle.card.get("coming", {}).get(name)):
             raise ModelError(
@@ -176,13 +189,23 @@ def read_card(folder: Path) -> dict[str, Any]:
 
 
 def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:
-    """A RUN whose files are written but whose card is not: it can answer, and is not finished."""
+    """A RUN whose files are written but whose card is not: it can answer, and is not finished.
+
+    Args:
+        folder: Where the files are.
+        card: Its entries, without hashes.
+    """
     files = {name: hash_file(folder / name) for name in HASHED if (folder / name).is_file()}
     return Bundle(folder, {"format": FORMAT, **card, "files": files})
 
 
 def finish_bundle(draft: Bundle, metrics: dict[str, Any]) -> Bundle:
-    """Writes the card, with which a RUN is finished."""
+    """Writes the card, with which a RUN is finished.
+
+    Args:
+        draft: The RUN as `draft_bundle` gives it.
+        metrics: Its scores by the name of the set.
+    """
     card = {**draft.card, "metrics": metrics}
     write_json(draft.folder / CARD, card)
     return Bundle(draft.folder, card)
@@ -195,7 +218,13 @@ def amend_bundle(
     valid at every moment.
 
     Of the int8 form, whose two files must be of one kind, the card forgets the old ones first; of other files
-    it knows both meanwhile: what comes must go with what is there. Files named in `drop` go.
+    it knows both meanwhile: what comes must go with what is there.
+
+    Args:
+        bundle: The RUN.
+        files: That move into it, from the same disk.
+        drop: Names of files that go.
+        entries: Of the card, new or changed.
     """
     files = list(files)
     going = {*drop, INT8_GRAPH, INT8_WEIGHTS}
@@ -225,6 +254,9 @@ def amend_bundle(
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     """What `lentigo info` says of a RUN: name, backbone, licence, size, answers, and results, on validation
     and wherever else its card has some.
+
+    Args:
+        bundle: The RUN.
     """
     megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
     results = {

@@ -43,7 +43,11 @@ def is_number(value: Any) -> bool:
 
 
 def is_count(value: Any) -> bool:
-    """Whether a value is a whole number, 0 or more."""
+    """Whether a value is a whole number, 0 or more.
+
+    Args:
+        value: Any value of a card.
+    """
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
@@ -54,6 +58,9 @@ def is_interval(value: Any) -> bool:
 
 def is_plain_name(name: Any) -> bool:
     """Whether a text names a file in a folder and nowhere else, on every system.
+
+    Args:
+        name: Any value of a card.
 
     >>> [is_plain_name(name) for name in ("model.onnx", "../model.onnx", "C:model.onnx", "..")]
     [True, False, False, False]
@@ -316,6 +323,9 @@ CARD = Entries(
 def read_json(text: str) -> Any:
     """JSON without NaN, infinities, numbers beyond 64 bits, signs that a terminal obeys, and depths that no
     card has. Raises `ValueError`.
+
+    Args:
+        text: Of a card.
     """
 
     def refuse(word: str) -> Any:
@@ -350,6 +360,9 @@ def check_values(value: Any) -> None:
 
 def find_fault(card: Any) -> str:
     """What is wrong with a card, the first fault in a few words; "" where it is sound.
+
+    Args:
+        card: As JSON gives it.
 
     >>> find_fault({"threshold": "high"})
     "threshold: 'high', expected a number from 0 to 1"

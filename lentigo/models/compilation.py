@@ -60,6 +60,9 @@ def list_capabilities(core: openvino.Core | None = None) -> list[str]:
 def bound_threads(threads: int) -> dict[str, str]:
     """Options for so many threads, free to run on any processor: pinned, those of two processes would share
     the same ones.
+
+    Args:
+        threads: How many, 1 at least.
     """
     return {"INFERENCE_NUM_THREADS": str(threads), "ENABLE_CPU_PINNING": "NO"}
 
@@ -157,7 +160,12 @@ def remove_oldest_graphs(folder: Path) -> None:
 
 
 def explain_failure(model: str | Path | bytes, reason: str) -> ModelError:
-    """The error for a graph that cannot be used, in one line."""
+    """The error for a graph that cannot be used, in one line.
+
+    Args:
+        model: The graph: its path or its bytes.
+        reason: What OpenVINO said.
+    """
     name = "the graph" if isinstance(model, bytes) else model
     return ModelError(
         f"{name}: cannot be compiled ({reason.strip().splitlines()[-1]}); expected the model.onnx of a RUN, "

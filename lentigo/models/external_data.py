@@ -33,6 +33,9 @@ LOCATION = b"location"
 def list_external_files(path: Path) -> set[str]:
     """The names, as written, of the files that the tensors of a graph lie in. Raises `ModelError` for what is
     no graph.
+
+    Args:
+        path: Of the graph.
     """
     try:
         with path.open("rb") as file:
@@ -67,7 +70,11 @@ def walk(message: memoryview, kind: str, depth: int) -> Iterator[tuple[bytes, by
 
 
 def list_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
-    """The numbers and contents of the fields of a message that have a length; others are passed over."""
+    """The numbers and contents of the fields of a message that have a length; others are passed over.
+
+    Args:
+        message: Of protobuf.
+    """
     place = 0
     while place < len(message):
         tag, place = read_varint(message, place)

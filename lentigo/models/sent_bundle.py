@@ -60,7 +60,11 @@ class SentBundle:
         return find_bundle(folder)
 
     def is_whole(self, folder: Path) -> bool:
-        """Whether a folder holds these files as they are."""
+        """Whether a folder holds these files as they are.
+
+        Args:
+            folder: Any path.
+        """
         try:
             return all((folder / name).read_bytes() == content for name, content in self.files.items())
         except OSError:
@@ -69,6 +73,9 @@ class SentBundle:
     def write(self, folder: Path) -> None:
         """Writes the files into a new folder, or in the place of one that was damaged. Raises
         `SpaceError`.
+
+        Args:
+            folder: The new folder.
         """
         with stage_folder(folder) as stage:
             inner = stage / self.name

@@ -81,22 +81,38 @@ class TrainingRecord:
         return {digest.tobytes(): row for row, digest in enumerate(self.digests)}
 
     def of_part(self, part: str) -> TrainingRecord:
-        """The photographs that one of `PARTS` knows."""
+        """The photographs that one of `PARTS` knows.
+
+        Args:
+            part: One of `PARTS`.
+        """
         known = self.take(np.asarray(self.uses[:, PARTS.index(part)] > 0))
         return known if part == "classifier" else replace(known, unlisted=0)
 
     def take(self, rows: np.ndarray) -> TrainingRecord:
-        """The photographs of a boolean mask, or of row numbers."""
+        """The photographs of a boolean mask, or of row numbers.
+
+        Args:
+            rows: Bool (n,), or row numbers, int (m,).
+        """
         return TrainingRecord(self.digests[rows], self.hashes[rows], self.uses[rows], self.unlisted)
 
     def replace_part(self, part: str) -> TrainingRecord:
-        """The same without what one of `PARTS` knows, which is to learn anew."""
+        """The same without what one of `PARTS` knows, which is to learn anew.
+
+        Args:
+            part: One of `PARTS`.
+        """
         uses = self.uses.copy()
         uses[:, PARTS.index(part)] = 0
         return replace(self, uses=uses).take(np.asarray(uses.any(axis=1)))
 
     def add(self, later: TrainingRecord) -> TrainingRecord:
-        """The photographs of both; where both know one, the later use counts, and a hash is kept."""
+        """The photographs of both; where both know one, the later use counts, and a hash is kept.
+
+        Args:
+            later: What was learned afterwards.
+        """
         digests = np.concatenate([later.digests, self.digests])
         hashes = np.concatenate([later.hashes, self.hashes])
         uses = np.concatenate([later.uses, self.uses])
@@ -115,6 +131,11 @@ class TrainingRecord:
     ) -> TrainingRecord:
         """The same with perceptual hashes for photographs that had none and whose files are among
         `images`.
+
+        Args:
+            images: Paths of m photographs.
+            digests: The SHA-256 of each file, "" where it cannot be read.
+            progress: Watches the photographs go by.
         """
         lacking = np.asarray(~self.hashes.any(axis=1))
         found = {}
@@ -141,7 +162,7 @@ class TrainingRecord:
             images: paths of m photographs.
             digests: the SHA-256 of each file, "" where it cannot be read.
             part: one of `PARTS`, which must know them.
-            pictures: whether those that are in no known file are looked at, too.
+            by_content: whether those that are in no known file are looked at, too.
             progress: watches the photographs go by.
 
         Returns:
@@ -166,7 +187,11 @@ class TrainingRecord:
         return {"photographs": self.total, "not_known": self.not_known}
 
     def write(self, path: Path) -> None:
-        """Writes `learned.npz`, whole or not at all."""
+        """Writes `learned.npz`, whole or not at all.
+
+        Args:
+            path: Of the file.
+        """
         arrays = {"digests": self.digests, "hashes": self.hashes, "uses": self.uses}
         facts = {"method": np.int64(METHOD), "unlisted": np.int64(self.unlisted)}
         with write_whole(path) as temporary, open(temporary, "wb") as file:
@@ -218,12 +243,19 @@ def list_training_record(
 
 
 def find_training_record(weights: str | Path) -> TrainingRecord:
-    """The photographs that weights know: of a RUN as `read_training_record` tells, of other weights none."""
+    """The photographs that weights know: of a RUN as `read_training_record` tells, of other weights none.
+
+    Args:
+        weights: A RUN, "bundled", a file, or the name of published weights.
+    """
     return read_training_record(find_bundle(weights)) if is_run(weights) else forget_everything()
 
 
 def read_training_record(bundle: Bundle) -> TrainingRecord:
     """The photographs that a RUN knows. One that was made without `learned.npz` knows files alone.
+
+    Args:
+        bundle: The RUN.
 
     Raises:
         ModelError: the file is damaged.

@@ -67,6 +67,10 @@ def read_object(message: str) -> dict | None:
 def shorten(text: str, max_length: int) -> str:
     """The beginning and the end of a text, of `max_length` characters together.
 
+    Args:
+        text: Any.
+        max_length: In characters.
+
     >>> shorten("abcdefgh", 4)
     'ab ... gh'
     """

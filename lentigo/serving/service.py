@@ -188,7 +188,13 @@ class Service:
         return await asyncio.shield(self.save(contents, context, records, problems))
 
     async def predict_one(self, content: bytes, position: int, context: RequestContext) -> Record | Problem:
-        """The record of one photograph, not yet stored, or its problem."""
+        """The record of one photograph, not yet stored, or its problem.
+
+        Args:
+            content: The file.
+            position: Its place in the request, from 0.
+            context: Of the request.
+        """
         owner = id(context)
         image = await self.decode(content, position, owner)
         if isinstance(image, Problem):
@@ -200,7 +206,13 @@ class Service:
         return record
 
     async def decode(self, content: bytes, position: int, owner: int) -> DecodedImage | Problem:
-        """A photograph as the network sees it, or why it cannot be read; a heavy one when it is its turn."""
+        """A photograph as the network sees it, or why it cannot be read; a heavy one when it is its turn.
+
+        Args:
+            content: The file.
+            position: Its place in the request, from 0.
+            owner: The number of the request, among which heavy photographs take turns.
+        """
         read = await self.decode_pool.run(owner, read_light, content, position, self.settings)
         if isinstance(read, Upload):
             read = await self.decode_pool.run(owner, read_upload, read, is_heavy=True)
@@ -216,6 +228,12 @@ class Service:
         """Stores the records of a request, or finds that the same request has come in meanwhile.
 
         Raises `ProblemError` and `StoreError`.
+
+        Args:
+            contents: The files of the request.
+            context: Of the request.
+            records: To be stored.
+            problems: Of the other files.
         """
         async with self.lock_image_folder():
             if self.image_folder is not None:
@@ -233,7 +251,14 @@ class Service:
         context: RequestContext,
         records: Sequence[Record],
     ) -> None:
-        """Keeps the photograph of each record."""
+        """Keeps the photograph of each record.
+
+        Args:
+            folder: Where photographs are kept.
+            contents: The files of the request.
+            context: Of the request.
+            records: Of its photographs.
+        """
         for record in records:
             content = bytes(contents[record.position])
             await self.decode_pool.run(id(context), folder.keep, record.sha256, content, is_heavy=True)
@@ -263,6 +288,11 @@ class Service:
         """The records of a request that was answered before, and its problems anew.
 
         Raises `ProblemError` where the stored request is another one of that name.
+
+        Args:
+            contents: The files of the request.
+            context: Of the request.
+            stored: The records of the first request.
         """
         if {record.fingerprint for record in stored} != {context.fingerprint}:
             raise ProblemError(
@@ -282,7 +312,13 @@ class Service:
         return Outcome(tuple(records), tuple(problems), is_new=False)
 
     async def find_problem(self, content: bytes, position: int, context: RequestContext) -> Problem | None:
-        """Why a photograph cannot be read; None where it can."""
+        """Why a photograph cannot be read; None where it can.
+
+        Args:
+            content: The file.
+            position: Its place in the request, from 0.
+            context: Of the request.
+        """
         image = await self.decode(content, position, id(context))
         return image if isinstance(image, Problem) else None
 

@@ -81,7 +81,13 @@ class FeatureExtraction:
 
 
 def open_session(graph: bytes, fp32: bool, threads: int | None = None) -> Session:
-    """A session in the fastest precision of the processor, or in fp32."""
+    """A session in the fastest precision of the processor, or in fp32.
+
+    Args:
+        graph: The content of an ONNX file.
+        fp32: Whether it must be fp32.
+        threads: At most; None for all.
+    """
     return Session(graph, precision="f32" if fp32 else None, threads=threads)
 
 

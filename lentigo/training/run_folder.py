@@ -158,6 +158,11 @@ def measure_decisions(out: Path, job: TrainingJob, check: PrecisionCheck | None)
 
     Where the RUN refuses by the embedding of a frozen backbone, those of the training photographs are the
     features that are there, in the same precision.
+
+    Args:
+        out: The RUN's folder.
+        job: Its training.
+        check: How bf16 compares with fp32; None where fp32 is all there is.
     """
     graph = out / GRAPH
     output = job.refusal_output

@@ -155,6 +155,10 @@ def train(
 def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionCheck | None]:
     """Trains, writes graph and model, and compares bf16 with fp32; that check is None where fp32 is asked for
     or all there is.
+
+    Args:
+        out: The RUN's folder.
+        job: What is trained.
     """
     history = run_job(job)
     write_model(out, job.network, history)

@@ -256,7 +256,13 @@ def draw_validation(
 
 
 def count_groups(dataset: Dataset, labels: np.ndarray, rows: np.ndarray) -> int:
-    """The groups of that class which has the fewest of them, among some rows of a data set."""
+    """The groups of that class which has the fewest of them, among some rows of a data set.
+
+    Args:
+        dataset: The photographs.
+        labels: Their truth, 0 or 1, int (n,).
+        rows: Those that count, bool (n,).
+    """
     counts = []
     for label in np.unique(labels):
         of_label = dataset.groups[rows][labels[rows] == label]

@@ -123,7 +123,11 @@ def read_children() -> float | None:
 
 
 def read_process(pid: int) -> float | None:
-    """Processor seconds that a process has used so far; None where the system does not say."""
+    """Processor seconds that a process has used so far; None where the system does not say.
+
+    Args:
+        pid: Its number.
+    """
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

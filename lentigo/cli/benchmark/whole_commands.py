@@ -85,6 +85,9 @@ def measure_commands(job: Job, progress: Progress = show_nothing) -> dict[str, l
 def list_commands(job: Job) -> dict[str, tuple[Callable[[], list[str]], int]]:
     """By its name each command: what gives its words, with nothing kept from the run before, and how many
     photographs it works on.
+
+    Args:
+        job: Model, photographs and folders.
     """
     count = len(job.images)
 
@@ -156,7 +159,11 @@ def describe_command(versions: Sequence[Measurement], limits: dict[str, float | 
 
 
 def list_measurements(measured: dict[str, list[Measurement]]) -> dict[str, Any]:
-    """The measurements as JSON has them, by version and command."""
+    """The measurements as JSON has them, by version and command.
+
+    Args:
+        measured: By version, those of its commands.
+    """
     entries: dict[str, Any] = {}
     for name, rows in measured.items():
         entries[name.strip(" ,") or "now"] = {row.what: row.to_json() for row in rows}

@@ -47,7 +47,14 @@ class ClinicalOutput:
 def choose_output(
     sr: Path | None, seg: Path | None, fhir: Path | None, study_uid: str
 ) -> ClinicalOutput | None:
-    """What options ask for; None where they ask for nothing."""
+    """What options ask for; None where they ask for nothing.
+
+    Args:
+        sr: Where the structured report goes.
+        seg: Where the segmentation goes.
+        fhir: Where the FHIR bundle goes.
+        study_uid: Of the study; "" for a new one.
+    """
     wanted = {"sr": sr, "seg": seg, "fhir": fhir}
     places = {kind: place for kind, place in wanted.items() if place is not None}
     if study_uid and not places:

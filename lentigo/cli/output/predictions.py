@@ -231,7 +231,11 @@ class PredictionRecord:
         return iter(self.problems)
 
     def append(self, prediction: Any) -> None:
-        """A prediction or a problem more."""
+        """A prediction or a problem more.
+
+        Args:
+            prediction: A `Prediction` or a `Problem`.
+        """
         from lentigo.images.problems import Problem
 
         self.count += 1

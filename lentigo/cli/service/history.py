@@ -297,7 +297,12 @@ def read_age(words: str) -> timedelta:
 
 
 def read_moment(option: str, words: str | None) -> datetime | None:
-    """A moment as `parse_moment` reads it; None for None."""
+    """A moment as `parse_moment` reads it; None for None.
+
+    Args:
+        option: Its name, for the error.
+        words: What was written.
+    """
     return None if words is None else parse_moment(option, words)
 
 

@@ -94,5 +94,9 @@ def describe_key(key: Any) -> dict[str, Any]:
 
 
 def write_moment(moment: Any) -> str | None:
-    """A moment as JSON has it; None where it never came."""
+    """A moment as JSON has it; None where it never came.
+
+    Args:
+        moment: A datetime, or None.
+    """
     return None if moment is None else moment.isoformat()

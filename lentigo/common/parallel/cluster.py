@@ -172,6 +172,9 @@ class Cluster:
     def wait(self, reference: Any) -> None:
         """Waits for a task as long as there are nodes. Raises `ClusterError` where none is left for a
         while.
+
+        Args:
+            reference: Ray's, of the task.
         """
         import ray
 

@@ -163,6 +163,9 @@ class Archive:
 
         The first page is asked for at once, the others as they are needed. Raises `UsageError` for a query
         that the archive does not understand and for a collection that has no public photograph.
+
+        Args:
+            selection: What is asked for: a query, collections, a limit.
         """
         for number in selection.collections:
             if not self._read_page(self._address(collections=number, limit=1))["results"]:
@@ -179,7 +182,11 @@ class Archive:
         return count, islice(images, selection.limit)
 
     def find_image(self, isic_id: str) -> ArchiveImage | None:
-        """One photograph as it is listed now; None where it was withdrawn."""
+        """One photograph as it is listed now; None where it was withdrawn.
+
+        Args:
+            isic_id: Its name in the archive, such as ISIC_0000001.
+        """
         try:
             return parse_image(self._read_json(self._address(f"images/{isic_id}/")))
         except Refusal as refusal:
@@ -188,7 +195,11 @@ class Archive:
             raise
 
     def read_license(self, name: str) -> str:
-        """The text of a licence."""
+        """The text of a licence.
+
+        Args:
+            name: As the archive spells it, such as CC-BY-NC.
+        """
         return self.transport.retry(
             lambda: self._read_text(self._address(f"zip-download/license-file/{quote(name)}/"))
         )

@@ -72,7 +72,11 @@ class ArchiveFolder:
         return self.listing.with_name("receipts.jsonl")
 
     def place(self, image: ArchiveImage) -> Path:
-        """Where a photograph goes: the archive's name with the suffix of its address."""
+        """Where a photograph goes: the archive's name with the suffix of its address.
+
+        Args:
+            image: As the archive lists it.
+        """
         suffix = Path(image.url.partition("?")[0]).suffix.lower()
         return self.out / f"{image.isic_id}{suffix if suffix in SUFFIXES else '.jpg'}"
 
@@ -81,6 +85,10 @@ class ArchiveFolder:
 
         Raises `UsageError` where the folder holds another selection (a larger limit is not another), or a
         metadata.csv of other origin.
+
+        Args:
+            url: Of the archive.
+            selection: What is to be in the folder.
         """
         known = self._read_header()
         if known is None:
@@ -144,6 +152,9 @@ class ArchiveFolder:
     def is_whole(self, image: ArchiveImage) -> bool:
         """Whether the photograph's file is there with the size that the archive says and the content that was
         noted.
+
+        Args:
+            image: As the archive lists it.
         """
         receipt = self.receipts.get(image.isic_id)
         path = self.place(image)
@@ -157,7 +168,13 @@ class ArchiveFolder:
     def write_listing(self, url: str, selection: Selection, images: Iterable[ArchiveImage]) -> None:
         """Writes what the archive lists. Photographs that are there and no longer listed keep their place at
         the end: they are still somebody's work, on somebody's terms. Raises `DataError` where there is none
-        at all."""
+        at all.
+
+        Args:
+            url: Of the archive.
+            selection: What was asked for.
+            images: What the archive lists, in its order.
+        """
         listed = set()
         with write_whole(self.listing) as part, part.open("w", encoding="utf-8") as file:
             file.write(json.dumps(make_header(url, selection)) + "\n")
@@ -197,6 +214,9 @@ class ArchiveFolder:
     def write_tables(self, missing: Collection[str] = ()) -> Listing:
         """Writes metadata.csv and attribution.txt of the listing, less the photographs that are `missing`; in
         two passes, never all in memory.
+
+        Args:
+            missing: The archive's names of photographs that could not be had.
         """
         listing = summarise(self._without(missing))
         with (
@@ -301,7 +321,11 @@ def lock(file: BinaryIO, out: Path) -> None:
 
 
 def summarise(images: Iterable[ArchiveImage]) -> Listing:
-    """Counts photographs and gathers their fields."""
+    """Counts photographs and gathers their fields.
+
+    Args:
+        images: Those of a listing; they are read once.
+    """
     fields: set[str] = set()
     licenses: Counter[str] = Counter()
     attributions: Counter[str] = Counter()

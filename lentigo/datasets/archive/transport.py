@@ -143,12 +143,18 @@ class Transport:
 
         Addresses and redirects are followed on the archive's own host alone. Raises `Fault`, `Refusal`,
         `ArchiveError` and `Stopped`, and the context raises them too where the body does not come whole.
+
+        Args:
+            url: Of a page of the interface.
         """
         return self._open(url, self.allow_archive, {})
 
     def open_file(self, url: str) -> AbstractContextManager[httpx.Response]:
         """The same for a file, which any host may keep, see `allow_file`. It comes uncompressed, so that its
         length can be compared.
+
+        Args:
+            url: Of a photograph.
         """
         return self._open(url, self.allow_file, {"Accept-Encoding": "identity"})
 
@@ -176,6 +182,9 @@ class Transport:
     def read_chunks(self, response: httpx.Response) -> Iterator[bytes]:
         """The body of an answer, piece by piece. Raises `Stopped`; the context of the answer names other
         faults.
+
+        Args:
+            response: An answer whose body is not read yet.
         """
         for chunk in response.iter_bytes():
             if self.stopped.is_set():
@@ -185,6 +194,9 @@ class Transport:
     def allow_archive(self, url: httpx.URL) -> httpx.URL:
         """The address, on the archive's own host and by its own scheme. Raises `ArchiveError` for another
         host.
+
+        Args:
+            url: Where an address or a redirect leads.
         """
         url = self.base.join(url)
         if (url.host, url.port) != (self.base.host, self.base.port):
@@ -197,6 +209,9 @@ class Transport:
     def allow_file(self, url: httpx.URL) -> httpx.URL:
         """The address of a file: any host by https; by http only this machine, where the archive is on it
         too. Raises `ArchiveError`.
+
+        Args:
+            url: Where an address or a redirect leads.
         """
         if url.scheme == "https" or (
             url.scheme == "http" and is_loopback(url.host) and is_loopback(self.base.host)
@@ -254,7 +269,11 @@ def parse_url(url: str) -> httpx.URL:
 
 
 def find_fault(state: RetryCallState) -> Fault | None:
-    """The fault of the last attempt, or None."""
+    """The fault of the last attempt, or None.
+
+    Args:
+        state: Of tenacity, after an attempt.
+    """
     if state.outcome is None:
         return None
     error = state.outcome.exception()
@@ -267,7 +286,11 @@ def name_origin(url: httpx.URL) -> str:
 
 
 def name_place(url: httpx.URL) -> str:
-    """Host and path, for messages: a signature in the query is nobody's business."""
+    """Host and path, for messages: a signature in the query is nobody's business.
+
+    Args:
+        url: Any address.
+    """
     return f"{url.host}{url.path}"
 
 

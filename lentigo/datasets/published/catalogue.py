@@ -46,7 +46,11 @@ class Archive:
     some: tuple[str, ...] = ()
 
     def claims(self, columns: frozenset[str]) -> bool:
-        """Whether a table with these columns is one of this data set."""
+        """Whether a table with these columns is one of this data set.
+
+        Args:
+            columns: The names of the table's columns.
+        """
         if self.key not in columns or not columns.issuperset(self.needs):
             return False
         return not self.some or not columns.isdisjoint(self.some)

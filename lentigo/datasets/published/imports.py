@@ -137,7 +137,12 @@ def import_datasets(
 
 
 def refuse_overwriting(sources: Iterable[Path], out: Path) -> None:
-    """Raises `UsageError` where the manifest to be written is one of those to be read."""
+    """Raises `UsageError` where the manifest to be written is one of those to be read.
+
+    Args:
+        sources: The data sets to be read.
+        out: The manifest to be written.
+    """
     for source in sources:
         if out.exists() and os.path.exists(source) and os.path.samefile(source, out):
             raise UsageError(f"{out}: is one of the sources; expected another name for the new manifest")

@@ -153,7 +153,11 @@ def read_marks(table: pd.DataFrame, columns: tuple[str, ...]) -> pd.Series:
 
 
 def read_numbers(cells: pd.Series) -> pd.Series:
-    """Cells as numbers, NaN where they are none; a comma may stand for the point."""
+    """Cells as numbers, NaN where they are none; a comma may stand for the point.
+
+    Args:
+        cells: Of one column.
+    """
     return pd.to_numeric(cells.astype(str).str.replace(",", ".", regex=False), errors="coerce")
 
 

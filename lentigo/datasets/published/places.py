@@ -78,6 +78,9 @@ class Place:
     def name_table(self, path: Path) -> str | None:
         """The kind that a table is of, None where it is none. A table that was named is a manifest where its
         columns say what photographs show.
+
+        Args:
+            path: Of a table.
         """
         named = path == self.only
         if path.suffix.lower() == ".parquet":
@@ -111,13 +114,20 @@ class Place:
         return None
 
     def holds_classes(self, folder: Path) -> bool:
-        """Whether a folder holds class folders, or split folders with class folders in them."""
+        """Whether a folder holds class folders, or split folders with class folders in them.
+
+        Args:
+            folder: A folder of the place.
+        """
         splits = [child for child in list_subfolders(folder) if child.name.lower() in SPLIT_NAMES]
         return any(holds_diagnoses(each, self.columns) for each in (folder, *splits))
 
     def is_pool(self, kind: str | None) -> bool:
         """Whether it holds photographs and nothing that says what they show: then tables of other sources may
         mean them.
+
+        Args:
+            kind: Of the place, as it was recognised.
         """
         if kind in OTHER_KINDS or self.only is not None:
             return False

@@ -63,6 +63,12 @@ def unpack(
     What was unpacked before is not unpacked again. Members that lead outside, links and damaged ones are
     problems. Raises `DataError` for a ZIP that is none, encrypted or out of proportion (`limits`, by declared
     and by actual sizes), `SpaceError` where the disk is too small.
+
+    Args:
+        path: The ZIP.
+        folder: Below which its own folder is made.
+        limits: What a ZIP may unpack to.
+        progress: Watches the files go by.
     """
     remove_leftovers(folder)
     with open_zip(path) as archive:
@@ -131,13 +137,22 @@ def choose_members(
 
 
 def is_table(path: PurePath) -> bool:
-    """Whether a name is that of a table; HAM10000's has no suffix."""
+    """Whether a name is that of a table; HAM10000's has no suffix.
+
+    Args:
+        path: The name of a file in a ZIP.
+    """
     return path.suffix.lower() in TABLES or (
         not path.suffix and path.name.lower().startswith("ham10000_metadata")
     )
 
 
 def is_zip(path: PurePath) -> bool:
+    """Whether a name is that of a ZIP.
+
+    Args:
+        path: The name of a file.
+    """
     return path.suffix.lower() == ".zip"
 
 

@@ -67,7 +67,11 @@ def tidy_cells(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def spell_skin_type(word: object) -> str:
-    """Fitzpatrick's type without the ".0" that a table of numbers gives it."""
+    """Fitzpatrick's type without the ".0" that a table of numbers gives it.
+
+    Args:
+        word: A cell: a number from 1 to 6, or a Roman numeral.
+    """
     return str(word).strip().removesuffix(".0")
 
 

@@ -165,6 +165,9 @@ def split_lines(text: str) -> Iterator[str]:
 def guess_separator(line: str) -> str:
     r"""The separator that a line has most of; a comma where it has none.
 
+    Args:
+        line: The first line that is no remark.
+
     >>> guess_separator("image;label"), guess_separator("image\tlabel"), guess_separator("image")
     (';', '\t', ',')
     """
@@ -172,6 +175,10 @@ def guess_separator(line: str) -> str:
 
 
 def split_header(path: Path) -> list[str]:
-    """The cells of the first line that is no remark."""
+    """The cells of the first line that is no remark.
+
+    Args:
+        path: Of the table.
+    """
     _, line = read_head(path)
     return next(csv.reader([line], delimiter=guess_separator(line)), [])

@@ -60,6 +60,9 @@ def tabulate_confusion(scores: dict[str, Any]) -> Table:
 def spell(name: str) -> str:
     """A diagnosis in words.
 
+    Args:
+        name: One of `DIAGNOSES`.
+
     >>> spell("basal_cell_carcinoma")
     'basal cell carcinoma'
     """

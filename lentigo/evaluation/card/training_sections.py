@@ -163,7 +163,12 @@ def describe_training(card: dict[str, Any]) -> Section:
 
 
 def list_settings(recipe: dict[str, Any], finetune: bool | None) -> list[tuple[str, str]]:
-    """The settings of a recipe that matter for its kind of training, in words."""
+    """The settings of a recipe that matter for its kind of training, in words.
+
+    Args:
+        recipe: Its fields by name, as the card has them.
+        finetune: Whether the backbone learned; None where the card does not say.
+    """
     titles = dict(COMMON_SETTINGS)
     if finetune:
         titles |= FINETUNE_SETTINGS

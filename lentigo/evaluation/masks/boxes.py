@@ -30,6 +30,10 @@ class Match:
 def measure_iou(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Intersection over union of boxes x, y, width, height: (n, 4) and (m, 4) give float (n, m).
 
+    Args:
+        a: Boxes in pixels, (n, 4).
+        b: Boxes in pixels, (m, 4).
+
     >>> measure_iou(np.array([[0, 0, 10, 10]]), np.array([[5, 0, 10, 10], [20, 0, 5, 5]])).round(3).tolist()
     [[0.333, 0.0]]
     """

@@ -156,7 +156,12 @@ def find_frames(pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def widen(cells: np.ndarray, margin: int) -> np.ndarray:
-    """The pixels, bool (224, 224), of cells, bool (n, n), and what is nearer to them than `margin` pixels."""
+    """The pixels, bool (224, 224), of cells, bool (n, n), and what is nearer to them than `margin` pixels.
+
+    Args:
+        cells: Bool (n, n), a coarse grid over the image.
+        margin: In pixels.
+    """
     whole = cv2.resize(cells.view(np.uint8), (SIDE, SIDE), interpolation=cv2.INTER_NEAREST)
     width = 2 * margin - 1
     return cv2.dilate(whole, np.ones((width, width), np.uint8)).view(bool)

@@ -117,6 +117,9 @@ class Frame:
 def is_dicom(content: bytes) -> bool:
     """Whether a file begins as DICOM files do.
 
+    Args:
+        content: The first 132 bytes of a file, or more.
+
     >>> is_dicom(bytes(128) + b"DICM"), is_dicom(b"\\xff\\xd8\\xff")
     (True, False)
     """
@@ -143,7 +146,11 @@ def load_pydicom() -> ModuleType:
 
 @contextmanager
 def name_dicom_damage(name: str) -> Iterator[None]:
-    """Turns what pydicom and the codecs raise on damaged files into an `ImageError`."""
+    """Turns what pydicom and the codecs raise on damaged files into an `ImageError`.
+
+    Args:
+        name: Of the file, for the error.
+    """
     try:
         yield
     except ImageError:
@@ -210,6 +217,9 @@ def find_meta_end(content: bytes) -> int:
 def clean_value(value: Any) -> str:
     """A value as words, without the quotation marks that some archives write inside it.
 
+    Args:
+        value: Of an attribute.
+
     >>> clean_value('"DMS"'), clean_value(None)
     ('DMS', '')
     """
@@ -226,7 +236,11 @@ def is_quoted(dataset: Dataset, tag: int) -> bool:
 
 
 def list_notes(dataset: Dataset) -> tuple[str, ...]:
-    """What is unusual in a file's attributes, in words that hold no value of them."""
+    """What is unusual in a file's attributes, in words that hold no value of them.
+
+    Args:
+        dataset: The file as pydicom reads it.
+    """
     notes = []
     quoted = [keyword for tag, keyword in QUOTED.items() if is_quoted(dataset, tag)]
     if quoted:
@@ -240,7 +254,12 @@ def list_notes(dataset: Dataset) -> tuple[str, ...]:
 
 
 def find_value(dataset: Dataset, keyword: str) -> Any:
-    """An attribute of a file, or of what its frames share; None where there is none."""
+    """An attribute of a file, or of what its frames share; None where there is none.
+
+    Args:
+        dataset: The file as pydicom reads it.
+        keyword: DICOM's, such as PixelSpacing.
+    """
     if keyword in dataset:
         return dataset.get(keyword)
     for group in dataset.get("SharedFunctionalGroupsSequence") or ():
@@ -254,6 +273,9 @@ def find_value(dataset: Dataset, keyword: str) -> Any:
 def find_frame(name: str) -> int | None:
     """The frame that a name such as `file.dcm#2` asks for, from 1; None for the file itself.
 
+    Args:
+        name: Of a file, with or without a frame.
+
     >>> find_frame("file.dcm#2"), find_frame("file.dcm")
     (2, None)
     """
@@ -263,6 +285,10 @@ def find_frame(name: str) -> int | None:
 
 def describe_frame(dataset: Dataset, name: str) -> Frame:
     """How the frame that `name` asks for is stored.
+
+    Args:
+        dataset: The file as pydicom reads it.
+        name: Of the file, and of the frame where it has several.
 
     Raises:
         ImageError: for a file that holds no pixels, several frames where none was named, or pixels of a kind
@@ -305,7 +331,11 @@ def describe_frame(dataset: Dataset, name: str) -> Frame:
 
 
 def count_frames(dataset: Dataset) -> int:
-    """The frames that a file says it has, 1 where it says nothing or nonsense."""
+    """The frames that a file says it has, 1 where it says nothing or nonsense.
+
+    Args:
+        dataset: The file as pydicom reads it.
+    """
     try:
         return max(1, int(clean_value(dataset.get("NumberOfFrames")) or 1))
     except ValueError:
@@ -363,7 +393,12 @@ def require_readable(frame: Frame, dataset: Dataset, name: str) -> None:
 
 
 def needs_window(dataset: Dataset, frame: Frame) -> bool:
-    """Whether grey levels are not shown as they are stored."""
+    """Whether grey levels are not shown as they are stored.
+
+    Args:
+        dataset: The file as pydicom reads it.
+        frame: How the frame is stored.
+    """
     if frame.photometric not in MONOCHROME:
         return False
     keywords = ("WindowCenter", "RescaleSlope", "VOILUTSequence", "ModalityLUTSequence")
@@ -373,7 +408,12 @@ def needs_window(dataset: Dataset, frame: Frame) -> bool:
 
 
 def read_encoded(dataset: Dataset, frame: Frame) -> bytes:
-    """The compressed bytes of a frame."""
+    """The compressed bytes of a frame.
+
+    Args:
+        dataset: The file as pydicom reads it.
+        frame: How the frame is stored.
+    """
     pydicom = load_pydicom()
     return pydicom.encaps.get_frame(dataset.PixelData, frame.number, number_of_frames=frame.count)
 
@@ -382,6 +422,9 @@ def find_spacing(dataset: Dataset) -> float | None:
     """Millimetres of a pixel, where the file says it in the patient's own space; None where it does not.
 
     Pixels that are not square count as squares of the same area.
+
+    Args:
+        dataset: The file as pydicom reads it.
     """
     spacing = find_value(dataset, "PixelSpacing")
     try:

@@ -32,6 +32,9 @@ HEADER_BYTES = 1 << 16  # in which the number of frames stands
 def may_be_dicom(name: str) -> bool:
     """Whether a name is one that DICOM's media and archives give: none of the usual suffixes.
 
+    Args:
+        name: Of a file, with or without its folder.
+
     >>> may_be_dicom("IM000001"), may_be_dicom("1.2.840.113.7"), may_be_dicom("notes.txt")
     (True, True, False)
     """
@@ -51,7 +54,11 @@ def read_start(path: str | Path) -> bytes:
 
 
 def is_dicom_file(path: str | Path) -> bool:
-    """Whether a file begins as DICOM files do, whatever it is called."""
+    """Whether a file begins as DICOM files do, whatever it is called.
+
+    Args:
+        path: Of the file.
+    """
     try:
         with open(find_name(path), "rb") as file:
             return file.read(PREAMBLE_BYTES + len(MARK))[PREAMBLE_BYTES:] == MARK

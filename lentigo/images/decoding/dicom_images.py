@@ -87,7 +87,11 @@ def open_dicom(content: bytes, name: str) -> Image.Image:
 
 
 def is_dicom_image(image: Image.Image) -> bool:
-    """Whether an image was opened by `open_dicom`."""
+    """Whether an image was opened by `open_dicom`.
+
+    Args:
+        image: Pillow's.
+    """
     return image.format == FORMAT or ENCODED in image.info
 
 

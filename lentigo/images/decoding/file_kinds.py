@@ -152,7 +152,11 @@ def describe_other(content: bytes) -> str:
 
 
 def find_kind(content: bytes) -> tuple[str, str] | None:
-    """What a file with a known mark is called, and the cure; None for others."""
+    """What a file with a known mark is called, and the cure; None for others.
+
+    Args:
+        content: The first bytes of a file.
+    """
     for kind in KINDS:
         if content[kind.place : kind.place + len(kind.mark)] == kind.mark:
             return kind.words, kind.cure

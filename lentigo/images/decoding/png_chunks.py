@@ -147,7 +147,12 @@ def find_packed_profile(chunk: Chunk) -> bytes:
 
 
 def unpack(packed: bytes, max_bytes: int) -> bytes:
-    """What zlib makes of some bytes, cut at `max_bytes`; nothing where they are damaged."""
+    """What zlib makes of some bytes, cut at `max_bytes`; nothing where they are damaged.
+
+    Args:
+        packed: As zlib packs them.
+        max_bytes: Of the answer.
+    """
     try:
         return zlib.decompressobj().decompress(packed, max_bytes)
     except zlib.error:

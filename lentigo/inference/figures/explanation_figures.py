@@ -321,7 +321,11 @@ def find_middle(box: Box) -> float:
 
 
 def describe(result: InferenceResult) -> Captions:
-    """The captions for a prediction, in letters that the font has."""
+    """The captions for a prediction, in letters that the font has.
+
+    Args:
+        result: Of one photograph.
+    """
     prediction = result.get_prediction()
     cells = float(result.get_heatmap().sum())
     # So that the three numbers add up as they are printed

@@ -57,6 +57,10 @@ def enlarge_small(image: Image.Image) -> Image.Image:
 def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
     """About the distance of each pixel from the border of a mask, in pixels, as far as a line of that width
     needs it.
+
+    Args:
+        mask: Bool (height, width).
+        width: Of the line, in pixels.
     """
     padded = Image.fromarray(np.uint8(255 * np.pad(mask, 1)))
     blurred = np.asarray(padded.filter(ImageFilter.GaussianBlur(width)), np.float32)[1:-1, 1:-1] / 255

@@ -33,6 +33,11 @@ def clean_mask(mask: np.ndarray, *, smallest: float = MIN_REGION_SHARE, share: f
     the camera was pointed. The heaviest is kept, and others with a `share` of its weight; none where all are
     `smallest` or less of the picture. Dropped regions become 0, holes 1; all else stays, so that the border
     does not move.
+
+    Args:
+        mask: P(lesion), float (height, width).
+        smallest: The share of the picture that a region must exceed.
+        share: Of the heaviest region's weight, with which another region stays.
     """
     is_lesion = mask >= HALF
     inside = fill_only_piece(is_lesion, smallest * mask.size)
@@ -87,6 +92,11 @@ def weigh_places(height: int, width: int) -> np.ndarray:
 def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
     """P(lesion), float32 (side, side), cut at one half at the size of a photograph; uint8 (height, width), 255
     where the lesion is.
+
+    Args:
+        mask: P(lesion), float32 (side, side).
+        width: Of the photograph, in pixels.
+        height: Of the photograph, in pixels.
     """
     is_smaller = width < mask.shape[1] or height < mask.shape[0]
     interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
@@ -95,7 +105,11 @@ def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
 
 
 def find_box(mask: np.ndarray) -> Box | None:
-    """The smallest rectangle around what is not zero in a mask, (height, width); None where nothing is."""
+    """The smallest rectangle around what is not zero in a mask, (height, width); None where nothing is.
+
+    Args:
+        mask: Any type (height, width).
+    """
     rows = np.flatnonzero(mask.any(axis=1))
     columns = np.flatnonzero(mask.any(axis=0))
     if not len(rows):

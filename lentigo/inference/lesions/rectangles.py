@@ -22,7 +22,11 @@ def measure_iou(a: Rectangle, b: Rectangle) -> float:
 
 
 def measure_area(rectangle: Rectangle) -> float:
-    """Square pixels."""
+    """Square pixels.
+
+    Args:
+        rectangle: Its sides in pixels.
+    """
     left, top, right, bottom = rectangle
     return (right - left) * (bottom - top)
 

@@ -35,11 +35,19 @@ class Regions:
         return touches_first | (self.boxes[:, 2] == width) | (self.boxes[:, 3] == height)
 
     def sum_up(self, values: np.ndarray) -> np.ndarray:
-        """The sum over each region of values, float (height, width); float (count,)."""
+        """The sum over each region of values, float (height, width); float (count,).
+
+        Args:
+            values: Float (height, width).
+        """
         return np.bincount(self.labels.ravel(), values.ravel(), minlength=self.count + 1)[1:]
 
     def paint(self, chosen: np.ndarray) -> np.ndarray:
-        """The mask, bool (height, width), of the regions where `chosen`, bool (count,), is true."""
+        """The mask, bool (height, width), of the regions where `chosen`, bool (count,), is true.
+
+        Args:
+            chosen: Whether each region is painted, bool (count,).
+        """
         is_painted = np.zeros(self.count + 1, bool)
         is_painted[1:] = chosen
         return is_painted[self.labels]
@@ -48,6 +56,10 @@ class Regions:
 def find_regions(mask: np.ndarray, *, corners: bool = True) -> Regions:
     """The regions of a mask, bool (height, width); with `corners`, pixels that touch at a corner are
     connected.
+
+    Args:
+        mask: Bool (height, width).
+        corners: Whether pixels that touch at a corner are connected.
 
     >>> find_regions(np.eye(3, dtype=bool)).count, find_regions(np.eye(3, dtype=bool), corners=False).count
     (1, 3)
@@ -64,6 +76,9 @@ def find_regions(mask: np.ndarray, *, corners: bool = True) -> Regions:
 def fill_holes(mask: np.ndarray) -> np.ndarray:
     """The mask, bool (height, width), with what it encloses.
 
+    Args:
+        mask: Bool (height, width).
+
     >>> fill_holes(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)).sum().item()
     9
     """
@@ -77,6 +92,10 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
 def open_mask(mask: np.ndarray, width: int) -> np.ndarray:
     """The mask, bool (height, width), without what is narrower than a square of `width` pixels (a
     morphological opening; Serra 1982).
+
+    Args:
+        mask: Bool (height, width).
+        width: Of the square, in pixels.
 
     >>> open_mask(np.array([[0, 1, 1, 0], [1, 1, 1, 1], [0, 1, 1, 0]], bool), 2).astype(int).tolist()
     [[0, 1, 1, 0], [0, 1, 1, 0], [0, 1, 1, 0]]

@@ -47,6 +47,9 @@ def measure_diameter(mask: np.ndarray) -> float:
     """The longest distance between two points of a mask: its maximum Feret diameter (Feret 1930), that of the
     convex hull.
 
+    Args:
+        mask: Bool (height, width).
+
     >>> measure_diameter(np.ones((3, 4), bool))
     5.0
     """
@@ -56,7 +59,11 @@ def measure_diameter(mask: np.ndarray) -> float:
 
 
 def measure_area(mask: np.ndarray) -> int:
-    """Pixels of a mask."""
+    """Pixels of a mask.
+
+    Args:
+        mask: Bool (height, width).
+    """
     return int(np.count_nonzero(mask))
 
 
@@ -122,7 +129,11 @@ def cross_sides(
 def measure_irregularity(mask: np.ndarray) -> float:
     """Compactness P^2 / (4 pi A), no unit: 1 for a disc, more for any other shape (in dermatology Golston
     1992, Comput Med Imaging Graph 16:199). It does not tell a long lesion from a ragged one, and follows
-    dermatologists' eyes less than finer measures do (Lee 2003, Med Image Anal 7:47)."""
+    dermatologists' eyes less than finer measures do (Lee 2003, Med Image Anal 7:47).
+
+    Args:
+        mask: Bool (height, width).
+    """
     return measure_perimeter(mask) ** 2 / (4 * np.pi * measure_area(mask))
 
 
@@ -138,6 +149,9 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
     The mask is read on rings around its centroid. A fold over an axis at an angle f moves what lies in the
     direction d to 2 f - d, so how much falls on the mask is, for all folds at once, the circular convolution
     of each ring with itself, by the theorem of convolution.
+
+    Args:
+        mask: Bool (height, width).
     """
     rings = read_rings(mask)  # (RINGS, DIRECTIONS)
     waves = np.fft.rfft(rings, axis=1)

@@ -44,7 +44,13 @@ class Grid:
 
 
 def lay_grid(width: int, height: int, side: int) -> Grid:
-    """Squares that cover the photograph; a `side` longer than its shorter side is cut to that."""
+    """Squares that cover the photograph; a `side` longer than its shorter side is cut to that.
+
+    Args:
+        width: Of the photograph, in pixels.
+        height: Of the photograph, in pixels.
+        side: Of a square, in pixels.
+    """
     side = min(side, width, height)
     return Grid(width, height, side, place_tiles(width, side), place_tiles(height, side))
 
@@ -57,7 +63,12 @@ def place_tiles(size: int, side: int) -> np.ndarray:
 
 
 def cut_tiles(image: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
-    """The tiles of a photograph, uint8 (height, width, 3), as the network takes them, row by row."""
+    """The tiles of a photograph, uint8 (height, width, 3), as the network takes them, row by row.
+
+    Args:
+        image: uint8 (height, width, 3).
+        grid: Over this photograph.
+    """
     for top in grid.top:
         for left in grid.left:
             yield shrink_square(image, left, top, grid.side)
@@ -66,6 +77,12 @@ def cut_tiles(image: np.ndarray, grid: Grid) -> Iterator[np.ndarray]:
 def shrink_square(image: np.ndarray, left: int, top: int, side: int) -> np.ndarray:
     """A square of a photograph as the network takes it, uint8 (SIDE, SIDE, 3), by the filter that whole
     photographs go through.
+
+    Args:
+        image: uint8 (height, width, 3).
+        left: Of the square, in pixels.
+        top: Of the square, in pixels.
+        side: Of the square, in pixels.
     """
     square = Image.fromarray(image[top : top + side, left : left + side])
     return np.asarray(square.resize((SIDE, SIDE), Image.Resampling.BILINEAR, reducing_gap=3.0))
@@ -77,6 +94,10 @@ def merge_tiles(masks: Iterable[np.ndarray], grid: Grid) -> np.ndarray:
 
     The mean where tiles overlap, in which the middle of a tile counts more than its edge, where the network
     sees half of a lesion.
+
+    Args:
+        masks: Of the tiles, float32 (SIDE, SIDE) each, row by row.
+        grid: Over the photograph.
     """
     merged = np.zeros(grid.shape, np.float32)
     height, width = grid.shape

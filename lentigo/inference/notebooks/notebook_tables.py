@@ -160,6 +160,11 @@ def show_wide_picture(jpeg: bytes, words: str) -> str:
 def format_number(value: float | None, form: str = ".3g", unit: str = "") -> str:
     """A number with its unit; a dash where it is not known.
 
+    Args:
+        value: The number; None where it is not known.
+        form: How it is written, as Python's format has it.
+        unit: Written behind it.
+
     >>> format_number(12.345, ".1f", "mm"), format_number(None)
     ('12.3 mm', '-')
     """

@@ -370,7 +370,11 @@ def can_import(name: str) -> bool:
 
 
 def time_command(command: list[str]) -> float:
-    """Seconds from the start of a process to its end."""
+    """Seconds from the start of a process to its end.
+
+    Args:
+        command: Program and arguments.
+    """
     started = time.perf_counter()
     run_quietly(command)
     return time.perf_counter() - started

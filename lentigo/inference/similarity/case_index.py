@@ -96,7 +96,12 @@ class CaseIndex:
         return tuple(self.describe(number, distance) for number, distance in chosen)
 
     def choose(self, found: Any, query: Query) -> list[tuple[int, float]]:
-        """Numbers and distances of the cases that may be shown, of what usearch found."""
+        """Numbers and distances of the cases that may be shown, of what usearch found.
+
+        Args:
+            found: The matches of usearch.
+            query: What was asked.
+        """
         chosen: list[tuple[int, float]] = []
         lesions: set[str] = set()
         for key, distance in zip(found.keys, found.distances, strict=True):
@@ -112,7 +117,12 @@ class CaseIndex:
         return chosen
 
     def describe(self, number: int, distance: float) -> SimilarCase:
-        """A case as it is shown beside a photograph."""
+        """A case as it is shown beside a photograph.
+
+        Args:
+            number: Of the case in the index.
+            distance: Between the two embeddings.
+        """
         case = self.cases[number]
         return SimilarCase(
             image=case.image,

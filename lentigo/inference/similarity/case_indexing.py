@@ -185,7 +185,14 @@ def describe_case(dataset: Dataset, row: int, image: DecodedImage) -> KnownCase:
 def count_cases(
     folder: Path, cases: list[KnownCase], model: str, problems: tuple[Problem, ...]
 ) -> IndexedCases:
-    """The counts of an index."""
+    """The counts of an index.
+
+    Args:
+        folder: Of the index.
+        cases: Those that it holds.
+        model: The name of the RUN.
+        problems: Photographs that could not be read.
+    """
     table = pd.DataFrame([asdict(case) for case in cases])
     diagnoses = table.loc[table["diagnosis"] != "", "diagnosis"].value_counts()
     return IndexedCases(

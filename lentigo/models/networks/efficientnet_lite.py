@@ -83,13 +83,28 @@ def build_block(x: Any, stage: LiteStage, stride: int, name: str) -> Any:
 
 
 def convolve(x: Any, channels: int, kernel: int, stride: int, name: str, activate: bool = True) -> Any:
-    """A convolution without bias and its batch norm, with a ReLU6 unless it projects."""
+    """A convolution without bias and its batch norm, with a ReLU6 unless it projects.
+
+    Args:
+        x: Maps (n, h, w, c).
+        channels: Of the answer.
+        kernel: Its side, in cells.
+        stride: In cells.
+        name: Of the layers.
+        activate: Whether a ReLU6 follows.
+    """
     x = layers.Conv2D(channels, kernel, stride, "same", use_bias=False, name=f"{name}_conv")(x)
     return normalise(x, name, activate)
 
 
 def normalise(x: Any, name: str, activate: bool = True) -> Any:
-    """A batch norm and, unless it is told not to, a ReLU6."""
+    """A batch norm and, unless it is told not to, a ReLU6.
+
+    Args:
+        x: Maps (n, h, w, c).
+        name: Of the layer before.
+        activate: Whether a ReLU6 follows.
+    """
     x = layers.BatchNormalization(epsilon=NORM_EPSILON, name=f"{name}_bn")(x)
     if activate:
         x = layers.ReLU(6.0, name=f"{name}_relu")(x)

@@ -63,7 +63,13 @@ def build_head(
 
 
 def build_diagnosis(embedding: keras.KerasTensor, dropout: float, seed: int) -> keras.KerasTensor:
-    """The probabilities (n, 7) of the `DIAGNOSES` as a function of an embedding."""
+    """The probabilities (n, 7) of the `DIAGNOSES` as a function of an embedding.
+
+    Args:
+        embedding: (n, d).
+        dropout: The share that is dropped while the head learns.
+        seed: Of weights and dropout.
+    """
     x = layers.Dropout(dropout, seed=seed + 3, name="diagnosis_dropout")(embedding)
     dense = layers.Dense(
         len(DIAGNOSES),

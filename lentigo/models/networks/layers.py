@@ -12,9 +12,19 @@ class ReverseChannels(keras.layers.Layer):
     """RGB to BGR: (n, height, width, 3) to the same shape."""
 
     def call(self, image: Any) -> Any:
+        """Images with the last axis turned round.
+
+        Args:
+            image: (n, h, w, c).
+        """
         return ops.flip(image, axis=-1)
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """The same shape.
+
+        Args:
+            input_shape: (n, h, w, c).
+        """
         return input_shape
 
 
@@ -31,12 +41,22 @@ class SpreadPixels(keras.layers.Layer):
         self.factor = factor
 
     def call(self, x: Any) -> Any:
+        """Lays the channels of each cell out as a square.
+
+        Args:
+            x: (n, h, w, factor * factor).
+        """
         _, height, width, _ = x.shape
         squares = ops.reshape(x, (-1, height, width, self.factor, self.factor))
         rows = ops.transpose(squares, (0, 1, 3, 2, 4))  # (n, height, factor, width, factor)
         return ops.reshape(rows, (-1, height * self.factor, width * self.factor))
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
+        """That of a map `factor` times as large, without channels.
+
+        Args:
+            input_shape: (n, h, w, factor * factor).
+        """
         batch, height, width, _ = input_shape
         return (batch, height * self.factor, width * self.factor)
 
@@ -59,6 +79,11 @@ class GradientMap(keras.layers.Layer):
         self.last = last
 
     def call(self, inputs: tuple[Any, Any]) -> Any:
+        """The heatmap, (n, h, w).
+
+        Args:
+            inputs: Features (n, h, w, d), and their means, (n, d).
+        """
         features, pooled = inputs
         # Forwards through the head: the slope of each hidden layer at this photograph
         slopes = []

@@ -125,7 +125,15 @@ def add_level(x: keras.KerasTensor, skip: keras.KerasTensor, width: int, seed: i
 
 
 def convolve(x: keras.KerasTensor, width: int, size: int, seed: int, name: str) -> keras.KerasTensor:
-    """A convolution that keeps the side, and its batch norm."""
+    """A convolution that keeps the side, and its batch norm.
+
+    Args:
+        x: Maps (n, h, w, c).
+        width: Channels of the answer.
+        size: Side of the kernel, in cells.
+        seed: Of the initial weights.
+        name: Of the layers.
+    """
     convolution = layers.Conv2D(
         width,
         size,

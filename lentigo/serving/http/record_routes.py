@@ -82,12 +82,21 @@ async def review_prediction(
 
 
 def read_now(service: Service) -> datetime:
-    """The time by the clock of the store, in UTC."""
+    """The time by the clock of the store, in UTC.
+
+    Args:
+        service: Whose store it is.
+    """
     return service.store.now().astimezone(UTC)
 
 
 async def find_record(service: Service, id: UUID) -> Record:
-    """The record of an id. Raises `ProblemError` where there is none."""
+    """The record of an id. Raises `ProblemError` where there is none.
+
+    Args:
+        service: Whose store is asked.
+        id: Of the record.
+    """
     record = await service.call(service.store.get, str(id))
     if record is None:
         raise ProblemError("not-found", "there is no prediction with that id; it may have been forgotten")

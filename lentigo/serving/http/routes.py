@@ -248,7 +248,14 @@ def write_problem(problem: Problem) -> dict[str, Any]:
 
 
 def write_page(request: Request, name: str, items: Sequence[dict[str, Any]], cursor: str | None) -> Response:
-    """A page of a list, with a link to the next (RFC 8288)."""
+    """A page of a list, with a link to the next (RFC 8288).
+
+    Args:
+        request: What was asked.
+        name: Of the list in the answer.
+        items: Those of this page.
+        cursor: Where the next page begins; None for the last.
+    """
     headers = {}
     if cursor is not None:
         parameters = [(key, value) for key, value in request.query_params.multi_items() if key != "cursor"]

@@ -90,7 +90,11 @@ class Database:
             ) from error
 
     def describe(self, error: Exception) -> str:
-        """What the database said, in one line and without the password."""
+        """What the database said, in one line and without the password.
+
+        Args:
+            error: Of SQLAlchemy.
+        """
         message = " ".join(str(getattr(error, "orig", None) or error).split())
         if self.url.password:
             message = message.replace(self.url.password, "***")
@@ -119,7 +123,11 @@ def check_url(url: str) -> URL:
 
 
 def name_place(url: URL) -> str:
-    """The URL for messages: without its password, and without options, which may hold another."""
+    """The URL for messages: without its password, and without options, which may hold another.
+
+    Args:
+        url: Of the database.
+    """
     return url.set(drivername=url.get_backend_name(), password=None, query={}).render_as_string()
 
 

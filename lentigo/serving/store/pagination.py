@@ -66,6 +66,10 @@ def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | Non
 def read_moment(moment: Any, timed: bool) -> datetime | None:
     """The time in a cursor. Raises `ValueError` or `TypeError` where there is none but should be, or the
     other way.
+
+    Args:
+        moment: As the cursor has it.
+        timed: Whether the list is in order of a time.
     """
     if not timed:
         if moment is not None:

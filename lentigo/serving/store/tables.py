@@ -65,6 +65,12 @@ class Moment(TypeDecorator[datetime]):
     cache_ok = True
 
     def process_bind_param(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """The time in UTC, as it is stored. Raises `UsageError` for one without a time zone.
+
+        Args:
+            value: Any time with a zone.
+            dialect: Of the database.
+        """
         if value is None:
             return None
         if value.utcoffset() is None:
@@ -79,6 +85,12 @@ class Moment(TypeDecorator[datetime]):
             ) from error
 
     def process_result_value(self, value: datetime | None, dialect: Any) -> datetime | None:
+        """The time in UTC, with its zone.
+
+        Args:
+            value: As it is stored.
+            dialect: Of the database.
+        """
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)

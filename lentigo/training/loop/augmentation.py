@@ -176,7 +176,12 @@ def bleach_lesion(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator)
 
 
 def warp(image: np.ndarray, geometry: np.ndarray) -> np.ndarray:
-    """An image moved by an affine map (2, 3); what lies beyond its border is its mirror image."""
+    """An image moved by an affine map (2, 3); what lies beyond its border is its mirror image.
+
+    Args:
+        image: uint8 (side, side, 3).
+        geometry: From the answer's pixels to those of the image, float (2, 3).
+    """
     height, width = image.shape[:2]
     return cv2.warpAffine(
         image, geometry, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101

@@ -195,7 +195,12 @@ def match_light(image: np.ndarray, mask: np.ndarray, skin: np.ndarray) -> np.nda
 
 
 def widen(mask: np.ndarray, share: float) -> np.ndarray:
-    """A mask that reaches a share of the side further in every direction, uint8 (side, side)."""
+    """A mask that reaches a share of the side further in every direction, uint8 (side, side).
+
+    Args:
+        mask: uint8 (side, side).
+        share: Of the side.
+    """
     reach = 2 * round(share * len(mask)) + 1
     kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (reach, reach))
     return cv2.dilate(mask, kernel)

@@ -29,6 +29,12 @@ class AnswerLoss(keras.losses.Loss):
         self.label_smoothing = label_smoothing
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each photograph, (n,).
+
+        Args:
+            y_true: Malignant 0 or 1, then one column for each diagnosis, (n, 1 + 7).
+            y_pred: Logits of the same columns.
+        """
         truth = ops.cast(y_true, "float32")
         logits = ops.cast(y_pred, "float32")
         malignant = truth[:, 0] * (1 - self.label_smoothing) + self.label_smoothing / 2
@@ -56,6 +62,12 @@ class MaskLoss(keras.losses.Loss):
     """
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each mask, (n,).
+
+        Args:
+            y_true: 1 where the lesion is, (n, h, w).
+            y_pred: Logits, (n, h, w).
+        """
         truth = ops.cast(y_true, "float32")
         logits = ops.cast(y_pred, "float32")
         # The cross-entropy of a pixel, in the form that does not overflow: (n, h, w).

@@ -164,7 +164,11 @@ def compare_backbones(
 
 
 def list_backbones(names: Sequence[str]) -> list[Backbone]:
-    """The table's entries, each once. Raises `UsageError`."""
+    """The table's entries, each once. Raises `UsageError`.
+
+    Args:
+        names: As a person wrote them.
+    """
     found: dict[str, Backbone] = {}
     for name in names:
         if name.strip():

@@ -161,7 +161,12 @@ def open_storage(address: str) -> optuna.storages.RDBStorage:
 
 
 def explain_failure(storage: str, error: Exception) -> UsageError | StoreError:
-    """A storage that cannot be used, in one line, without the password."""
+    """A storage that cannot be used, in one line, without the password.
+
+    Args:
+        storage: Its address.
+        error: Of Optuna or SQLAlchemy.
+    """
     shown = hide_password(storage)
     lines = str(error.__cause__ or error).strip().splitlines()
     reason = lines[0] if lines else type(error).__name__
