@@ -40,6 +40,10 @@ def bench(
             "without it.",
         ),
     ] = None,
+    weights: Annotated[str, Option("--weights", help="What the training starts from.")] = "bundled",
+    backbone: Annotated[
+        str | None, Option("--backbone", help="Of the training; the model's own without it.")
+    ] = None,
     keras: Annotated[
         bool, Option("--keras/--no-keras", help="Compare with Keras where it is installed.")
     ] = True,
@@ -78,11 +82,14 @@ def bench(
         # TensorFlow greets whoever imports it
         stack.enter_context(mute_stderr() if keras else nullcontext())
         bars = stack.enter_context(Bars())
-        result = measure_machine(open_bundle(model), paths, keras=keras, progress=bars)
+        bundle = open_bundle(model)
+        result = measure_machine(bundle, paths, keras=keras, progress=bars)
         measured: dict[str, Any] = {}
         if commands:
             trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
-            job = Job(model, paths, str(data), len(dataset), work, trees | {NOW: None})
+            start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
+            everything = list(map(str, paths))
+            job = Job(model, everything, str(data), len(dataset), start, work, trees | {NOW: None})
             measured = measure_commands(job, bars)
     facts = result.to_json() | {"commands": list_measurements(measured)}
     if out is not None:

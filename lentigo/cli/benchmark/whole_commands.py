@@ -37,6 +37,7 @@ class Job:
         images: The photographs.
         data: A data set, to audit and to train on.
         data_count: How many photographs it holds.
+        start: The words of `lentigo train` that say backbone and weights.
         work: A folder for what commands write.
         trees: By a name the folders of the versions to be measured; None is this one.
     """
@@ -45,6 +46,7 @@ class Job:
     images: Sequence[str]
     data: str
     data_count: int
+    start: Sequence[str]
     work: Path
     trees: dict[str, Path | None]
 
@@ -97,7 +99,7 @@ def list_commands(job: Job) -> dict[str, tuple[Callable[[], list[str]], int]]:
 
     def train() -> list[str]:
         out = renew(job.work / "seed")
-        recipe = ["--recipe", "seed", "--epochs", str(TRAINING_EPOCHS), "--weights", "bundled"]
+        recipe = ["--recipe", "seed", "--epochs", str(TRAINING_EPOCHS), *job.start]
         return ["train", job.data, "--out", str(out), *recipe, "--no-duplicates", "--json"]
 
     return {

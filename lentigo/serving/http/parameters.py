@@ -84,7 +84,7 @@ def read_query_moment(value: str) -> datetime:
 Moment = Annotated[datetime, BeforeValidator(read_query_moment), WithJsonSchema(MOMENT_SCHEMA)]
 
 
-def read_filters(
+async def read_filters(
     lesion: Annotated[str | None, Query(description="The id of a lesion.", max_length=100)] = None,
     label: schemas.Label | None = None,
     model: Annotated[
@@ -101,7 +101,7 @@ def read_filters(
 Filters = Annotated[RecordQuery, Depends(read_filters)]
 
 
-def get_service(request: Request) -> Service:
+async def get_service(request: Request) -> Service:
     """The service that the application runs."""
     return request.app.state.service
 
