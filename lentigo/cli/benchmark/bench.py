@@ -88,8 +88,7 @@ def bench(
         if commands:
             trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
             start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
-            everything = list(map(str, paths))
-            job = Job(model, everything, str(data), len(dataset), start, work, trees | {NOW: None})
+            job = Job(model, paths, str(data), len(dataset), start, work, trees | {NOW: None})
             measured = measure_commands(job, bars)
     facts = result.to_json() | {"commands": list_measurements(measured)}
     if out is not None:
