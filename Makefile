@@ -6,6 +6,9 @@ PYTHON ?= $(shell for name in python3.13 python3.12 python3.11 python3; do \
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+# uv where it is there: the same packages, sooner. `make UV= setup` goes without.
+UV     ?= $(shell command -v uv)
+INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(VENV),$(BIN)/python -m pip install --quiet --disable-pip-version-check)
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
@@ -15,8 +18,8 @@ setup: $(READY)
 
 $(READY): pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 was found; expected one: install it, or name it: make PYTHON=/path/to/python3.12 setup"; exit 1; }
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[train,export,parquet,archive,heic,dicom,serve,postgres,tune,cluster,dev,docs]'
+	if [ -n "$(UV)" ]; then $(UV) venv --quiet --seed --clear --python "$(PYTHON)" $(VENV); else $(PYTHON) -m venv $(VENV); fi
+	$(INSTALL) -c constraints.txt -e '.[train,export,parquet,archive,heic,dicom,serve,postgres,tune,cluster,dev,docs]'
 	touch $(READY)
 
 demo: setup

@@ -4,7 +4,7 @@
      ├── UsageError          the call is wrong: an option, a name, a combination   (exit code 2)
      └── UnusableError       what the call needs cannot be used at all             (exit code 4)
           ├── DataError      photographs, folders, manifests, splits
-          │    └── PhotoError    one photograph; listed beside the successes, never fatal by itself
+          │    └── ImageError    one photograph; listed beside the successes, never fatal by itself
           ├── ModelError     RUN folders and weights
           ├── SpaceError     the disk is full or not writable
           ├── ArchiveError   a public archive does not answer, or not as it should

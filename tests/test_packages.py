@@ -42,7 +42,7 @@ def packages(tmp_path_factory):
     shutil.copytree(HOUSE / "lentigo", tree / "lentigo", ignore=shutil.ignore_patterns("__pycache__"))
     for name in BUILT[1:]:
         shutil.copy(HOUSE / name, tree)
-    command = [sys.executable, "-m", "build", "--no-isolation", "--outdir", tree / "dist", tree]
+    command = [sys.executable, "-m", "build", "--outdir", tree / "dist", tree]
     subprocess.run(command, check=True, capture_output=True)
     (wheel,) = (tree / "dist").glob("*.whl")
     (source,) = (tree / "dist").glob("*.tar.gz")
