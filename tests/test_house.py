@@ -3,6 +3,7 @@ circles.
 """
 
 import ast
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -136,3 +137,11 @@ def test_importing_lentigo_imports_nothing_heavy():
         ).stdout.strip()
         == "[]"
     )
+
+
+def test_a_broad_except_says_why():
+    for module, path in MODULES.items():
+        lines = path.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            if re.match(r"\s*except( (Base)?Exception\b|:)", line):
+                assert "#" in line or "#" in lines[number + 1], f"{module}:{number + 1}"

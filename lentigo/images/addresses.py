@@ -198,7 +198,7 @@ def walk_address(address: str) -> Iterator[str]:
                     yield f"{prefix}/{name}"
     except MissingError:
         raise
-    except Exception as error:
+    except Exception as error:  # as for reading: fsspec's places share no base class of errors
         raise ImageError(
             f"{address}: cannot be listed ({first_line(error)}); expected a folder that you may read: check "
             "address and credentials"

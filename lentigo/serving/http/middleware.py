@@ -128,7 +128,9 @@ class ServiceMiddleware:
             await check_origin(scope, scope["app"].state.access)
             body = LimitedBody(receive, max_bytes, settings.upload_seconds)
             await self.app(scope, body, send_with_headers)
-        except Exception as error:
+        except (
+            Exception
+        ) as error:  # the outermost: a bug is logged and answered with 500, and the service lives
             info.error = error
             if info.status:
                 raise  # half a response is out: the connection breaks

@@ -73,7 +73,7 @@ def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock)
     database = Database(url or default_url())
     try:
         database.prepare()
-    except BaseException:
+    except BaseException:  # Ctrl-C too: connections are closed, and it goes on
         database.engine.dispose()
         raise
     return Store(database, now)
