@@ -7,7 +7,6 @@ never used.
 from __future__ import annotations
 
 import csv
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from lentigo.errors import DataError, UsageError
 NAME_COLUMNS = ("image", "isic_id")
 SCALE_COLUMN = "mm_per_pixel"
 INVERSE_COLUMN = "pixels_per_mm"
+MIN_MM_PER_PIXEL = 0.0002  # of a microscope
+MAX_MM_PER_PIXEL = 10.0  # of a photograph of a whole person
 
 
 def require_scale(mm_per_pixel: float) -> float:
@@ -30,17 +31,20 @@ def require_scale(mm_per_pixel: float) -> float:
         The same.
 
     Raises:
-        UsageError: For one that is not finite, or not above 0.
+        UsageError: For one that no photograph has.
     """
-    if not (math.isfinite(mm_per_pixel) and mm_per_pixel > 0):
-        raise UsageError(f"a scale of {mm_per_pixel} mm per pixel: expected a number above 0, such as 0.02")
+    if not MIN_MM_PER_PIXEL <= mm_per_pixel <= MAX_MM_PER_PIXEL:  # nor is what is no number
+        raise UsageError(
+            f"a scale of {mm_per_pixel} mm per pixel: expected a number above 0, such as 0.02, from "
+            f"{MIN_MM_PER_PIXEL} to {MAX_MM_PER_PIXEL:g}"
+        )
     return float(mm_per_pixel)
 
 
 def read_scales(path: str | Path) -> dict[str, float]:
     """Reads the scales of photographs from a CSV table.
 
-    A manifest or the archive's metadata.csv will do. Rows without a scale are left out.
+    A manifest or the archive's metadata.csv will do. Rows without a scale or a name are left out.
 
     Args:
         path: Of a table with `image` (or `isic_id`) and `mm_per_pixel` (or `pixels_per_mm`).
@@ -65,9 +69,9 @@ def read_scales(path: str | Path) -> dict[str, float]:
     ambiguous = set()  # stems of two photographs with other scales
     for row in rows:
         text = (row[scale_column] or "").strip()
-        if not text:
-            continue
         name = row[name_column]
+        if not text or not name:
+            continue
         scale = read_value(path, name, text, inverse=scale_column == INVERSE_COLUMN)
         stem = Path(name).stem
         if scales.get(stem, scale) != scale:

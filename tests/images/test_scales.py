@@ -48,12 +48,16 @@ def test_a_table_that_is_none_is_named(tmp_path, text, words):
         read_scales(write(tmp_path, text))
 
 
+def test_a_row_without_a_name_is_left_out(tmp_path):
+    assert read_scales(write(tmp_path, "mm_per_pixel,image\n0.02\n0.03,a.jpg\n"))["a"] == 0.03
+
+
 def test_a_table_that_is_not_there_is_named(tmp_path):
     with pytest.raises(DataError, match="No such file"):
         read_scales(tmp_path / "none.csv")
 
 
-@pytest.mark.parametrize("scale", [0, -0.1, float("nan"), float("inf")])
+@pytest.mark.parametrize("scale", [0, -0.1, float("nan"), float("inf"), 1e20, 1e-320])
 def test_a_scale_is_above_zero(scale):
     with pytest.raises(UsageError, match="above 0"):
         require_scale(scale)

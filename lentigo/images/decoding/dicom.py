@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from lentigo.errors import ImageError, tell_install
 from lentigo.images.decoding.formats import DICOM
+from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -32,8 +33,6 @@ MARK = b"DICM"
 MAX_FRAMES = 1000  # of one file, each of which is an image
 MAX_INFLATED_BYTES = 512 << 20  # of a deflated file: a small one may hold gigabytes of zeros
 MAX_PIXELS = 178_956_970  # as for other photographs
-MIN_MM_PER_PIXEL = 0.0002
-MAX_MM_PER_PIXEL = 10.0
 
 DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"

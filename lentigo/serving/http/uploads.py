@@ -13,6 +13,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from lentigo.errors import UsageError
+from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.settings import Settings
 
@@ -22,7 +23,6 @@ DATE_START = re.compile(r"\d{4}-\d\d-\d\d([Tt ]|$)", re.ASCII)  # of RFC 3339; P
 MAX_FIELD_BYTES = 200
 MAX_HEAD_BYTES = 4_000  # of a part's headers
 MAX_BOUNDARY_BYTES = 70  # RFC 2046, section 5.1.1
-MAX_MM_PER_PIXEL = 10
 
 
 @dataclass(eq=False)
@@ -251,6 +251,6 @@ def read_scale(text: str) -> float:
         scale = float(text)
     except ValueError:
         scale = 0.0
-    if not 0 < scale < MAX_MM_PER_PIXEL:
+    if not MIN_MM_PER_PIXEL <= scale <= MAX_MM_PER_PIXEL:
         raise UsageError("mm_per_pixel: expected millimetres of one pixel, such as 0.02")
     return scale
