@@ -83,16 +83,16 @@ def add_branch(graph: onnx.ModelProto, branch: onnx.ModelProto) -> onnx.ModelPro
     return joined
 
 
-def rename_nodes(model: onnx.ModelProto, kept: set[str]) -> onnx.ModelProto:
-    """A copy in which everything but what is `kept` has a name with `PREFIX`, so that no two graphs clash."""
+def rename_nodes(model: onnx.ModelProto, kept: set[str], prefix: str = PREFIX) -> onnx.ModelProto:
+    """A copy in which everything but what is `kept` has a name with a prefix, so that no two graphs clash."""
     renamed = onnx.ModelProto()
     renamed.CopyFrom(model)
     # A missing optional input has an empty name, which stays empty
     unchanged = kept | {""}
     for node in renamed.graph.node:
-        node.name = PREFIX + node.name
-        node.input[:] = [name if name in unchanged else PREFIX + name for name in node.input]
-        node.output[:] = [name if name in unchanged else PREFIX + name for name in node.output]
+        node.name = prefix + node.name
+        node.input[:] = [name if name in unchanged else prefix + name for name in node.input]
+        node.output[:] = [name if name in unchanged else prefix + name for name in node.output]
     for constant in renamed.graph.initializer:
-        constant.name = PREFIX + constant.name
+        constant.name = prefix + constant.name
     return renamed

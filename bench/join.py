@@ -1,0 +1,380 @@
+"""Two RUNs as one: their networks stand side by side in one graph, and a weighted mean of their logits
+answers.
+
+    python bench/join.py lentigo/models/bundled runs/weights --data sources.csv --not-lesions flowers \\
+        --branch efficientnetlite2.npz --out runs/joined
+
+The first RUN gives the embedding, the mask and the features of the refusal. A head on both embeddings gives
+the diagnosis.
+The heatmap is the same mean as the logit: it is exact, since each heatmap is linear in its logit's gradient.
+Both RUNs are judged on the validation photographs of the second that the first has not learned from: they
+choose the mean's share, calibrate it and set its threshold.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pandas as pd
+from onnx import TensorProto, helper, numpy_helper
+from packing import gather_learned
+from rejudge import rejudge
+from scipy.special import expit, logit, softmax
+from sklearn.linear_model import LogisticRegression
+from sklearn.preprocessing import StandardScaler
+from tables import describe_machine, print_table
+
+from lentigo.common.files import write_text, write_whole
+from lentigo.common.hashing import hash_file
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.diagnosis_words import DIAGNOSES
+from lentigo.datasets.manifests import load_dataset
+from lentigo.evaluation.card.model_card import write_card
+from lentigo.evaluation.scores.diagnoses import measure_diagnoses
+from lentigo.images.photographs import stream_images
+from lentigo.inference.prevalence import shift_prevalence
+from lentigo.inference.refusal import load_reference
+from lentigo.models.bundle import (
+    GRAPH,
+    HISTORY,
+    LEARNED,
+    MODEL_CARD,
+    REFERENCE,
+    Bundle,
+    finish_bundle,
+    open_bundle,
+)
+from lentigo.models.graphs.frozen_branch import rename_nodes
+from lentigo.models.graphs.graph_weights import halve_weights
+from lentigo.models.runtime import Session, measure_logits
+from lentigo.models.training_record import USES, TrainingRecord
+from lentigo.training.loop.sampling import average_auroc
+
+PREFIX = "second/"  # of the names of the second network in the joined graph
+MOST_EACH = 1400  # photographs of a diagnosis to fit its head on
+PENALTY = 0.001  # of its logistic regression, inverse
+SHARES = tuple(number / 10 for number in range(11))  # of the first network's logit, each in its own spread
+JOINED = ("logit", "heatmap")  # outputs that are weighted means
+MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
+COPIED = (HISTORY, "LICENSE")
+
+
+@dataclass(frozen=True)
+class DiagnosisHead:
+    """A linear head of the seven diagnoses.
+
+    Attributes:
+        weights: Float32 (d, 7), of both embeddings.
+        intercepts: Float32 (7,).
+    """
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+
+def main() -> None:
+    """Chooses the share, writes the joined RUN and judges it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("first", type=Path)
+    parser.add_argument("second", type=Path)
+    parser.add_argument("--data", required=True, help="the manifest that the second RUN has learned from")
+    parser.add_argument("--not-lesions", required=True, help="a folder of pictures of other things")
+    parser.add_argument("--branch", required=True, help="EfficientNet-Lite2's ImageNet weights")
+    parser.add_argument("--prevalence", type=float, default=0.45, help="that probabilities are stated for")
+    parser.add_argument("--out", required=True, type=Path)
+    options = parser.parse_args()
+    print(describe_machine())
+    first = open_bundle(options.first)
+    second = open_bundle(options.second)
+    dataset = load_dataset(options.data)
+    judged = choose_judged(dataset, first, second)
+    logits = [
+        measure_logits(Session(bundle.graph, precision="f32"), judged.table["image"]).ravel()
+        for bundle in (first, second)
+    ]
+    factors = choose_factors(logits, judged)
+    joined_logits = factors[0] * logits[0] + factors[1] * logits[1]
+    head = fit_diagnosis(first, second, dataset, judged)
+    write_joined(first, second, factors, head, joined_logits, judged, options.out)
+    rejudge(options.out, [options.data], options.not_lesions, options.branch)
+    move_prevalence(options.out, options.prevalence)
+
+
+def choose_judged(dataset: Dataset, first: Bundle, second: Bundle) -> Dataset:
+    """The validation photographs of the second RUN that the first has not learned from."""
+    splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
+    names = set(splits.loc[splits["split"] == "validation", "image"])
+    validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
+    recognised = gather_learned(first).recognise(list(validation.table["image"]), validation.digests)
+    unknown = [found is None or found.split != "train" for found in recognised]
+    return validation.take(np.array(unknown))
+
+
+def choose_factors(logits: list[np.ndarray], judged: Dataset) -> tuple[float, float]:
+    """The factors of both logits: the share with the best AUROC within sources, by each logit's spread."""
+    sources = judged.table["source"].to_numpy()
+    spreads = [float(np.std(each)) for each in logits]
+    rows = []
+    for share in SHARES:
+        mean = share * logits[0] / spreads[0] + (1 - share) * logits[1] / spreads[1]
+        rows.append([share, average_auroc(mean, judged.malignant, sources)])
+    print_table([f"share of the first, {len(judged)} photographs", "AUROC within sources"], rows)
+    best = max(rows, key=lambda row: row[1])[0]
+    # Both logits keep the scale of the second one's
+    return best * spreads[1] / spreads[0], 1 - best
+
+
+def fit_diagnosis(first: Bundle, second: Bundle, dataset: Dataset, judged: Dataset) -> DiagnosisHead:
+    """Fits a linear head of the seven diagnoses on both embeddings, each diagnosis with the same weight.
+
+    It learns from training photographs of the second RUN, at most `MOST_EACH` of a diagnosis, and is
+    measured on the judged ones.
+    """
+    splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
+    training = dataset.take(
+        dataset.table["image"].isin(splits.loc[splits["split"] == "train", "image"]).to_numpy()
+    )
+    rng = np.random.default_rng(0)
+    rows = []
+    for number in range(len(DIAGNOSES)):
+        of_diagnosis = rng.permutation(np.flatnonzero(training.diagnosis_numbers == number))
+        rows.append(of_diagnosis[:MOST_EACH])
+    training = training.take(np.concatenate(rows))
+    embeddings = measure_embeddings(first, second, training)
+    scaler = StandardScaler().fit(embeddings)
+    regression = LogisticRegression(C=PENALTY, class_weight="balanced", max_iter=300)
+    regression.fit(scaler.transform(embeddings), training.diagnosis_numbers)
+    weights = (regression.coef_ / scaler.scale_).T
+    intercepts = regression.intercept_ - scaler.mean_ @ weights
+    head = DiagnosisHead(weights.astype(np.float32), intercepts.astype(np.float32))
+    shares = softmax(measure_embeddings(first, second, judged) @ head.weights + head.intercepts, axis=1)
+    scores = measure_diagnoses(judged.diagnosis_numbers, shares, judged.groups)
+    print(f"{len(training)} photographs to fit the diagnosis on")
+    rows = [[each.name, each.n, each.sensitivity, each.auroc] for each in scores.each]
+    print_table(["diagnosis", "n", "sensitivity", "AUROC"], rows)
+    low, high = scores.ci
+    print(f"balanced accuracy {scores.balanced_accuracy:.3f} ({low:.3f} to {high:.3f})")
+    return head
+
+
+def measure_embeddings(first: Bundle, second: Bundle, dataset: Dataset) -> np.ndarray:
+    """Both embeddings of each photograph, float32 (n, d)."""
+    embeddings = []
+    for bundle in (first, second):
+        session = Session(bundle.graph, precision="f32", outputs=("embedding",))
+        pixels = (image.pixels for image in stream_images(dataset.table["image"]))
+        embeddings.append(np.stack([outputs["embedding"] for outputs in session.stream(pixels)]))
+    return np.concatenate(embeddings, axis=1)
+
+
+def write_joined(
+    first: Bundle,
+    second: Bundle,
+    factors: tuple[float, float],
+    head: DiagnosisHead,
+    logits: np.ndarray,
+    judged: Dataset,
+    out: Path,
+) -> None:
+    """Writes the joined RUN, not yet calibrated: its scores are the sigmoids of the joined logits."""
+    out.mkdir(parents=True, exist_ok=True)
+    graph = join_graphs(onnx.load(first.graph), halve_weights(onnx.load(second.graph)), factors, head)
+    with write_whole(out / GRAPH) as temporary:
+        temporary.write_bytes(graph.SerializeToString())
+    for name in COPIED:
+        (out / name).write_bytes((first.folder / name).read_bytes())
+    add_records(gather_learned(first), gather_learned(second)).write(out / LEARNED)
+    reference = load_reference(first.folder / REFERENCE)
+    scores = expit(logits)
+    changed = replace(
+        reference,
+        benign=np.sort(scores[judged.malignant == 0]),
+        malignant=np.sort(scores[judged.malignant == 1]),
+    )
+    with write_whole(out / REFERENCE) as temporary:
+        changed.save(temporary)
+    validation = {
+        **first.card["metrics"]["validation"],
+        "n": len(judged),
+        "n_malignant": int(judged.malignant.sum()),
+        "data_fingerprint": judged.fingerprint,
+        "leaks": None,
+        "problems": [],
+    }
+    card = {
+        **first.card,
+        "architecture": f"{first.card['architecture']}; beside it {second.card['architecture']}",
+        "parameters": first.card["parameters"] + second.card["parameters"],
+        "outputs": sorted({*first.card["outputs"], "diagnosis"}),
+        "calibration": {"kind": "platt", "slope": 1.0, "intercept": 0.0, "n": len(judged)},
+        "prevalence": float(judged.malignant.mean()),
+        "joined": {
+            "first": describe_network(first, factors[0]),
+            "second": describe_network(second, factors[1]),
+        },
+        "files": {name: hash_file(out / name) for name in (GRAPH, REFERENCE, HISTORY, LEARNED)},
+    }
+    for name in ("measured", "halved", "packed_from", "bf16"):
+        card.pop(name, None)
+    whole = finish_bundle(Bundle(out, card), {"validation": validation})
+    write_text(out / MODEL_CARD, write_card(whole))
+
+
+def move_prevalence(folder: Path, prevalence: float) -> None:
+    """States the probabilities of a judged RUN for another share of malignant lesions.
+
+    The share among the photographs that it was judged on is an accident of their sources. Decisions stay as
+    they are: threshold and scores move with the probabilities.
+    """
+    bundle = open_bundle(folder)
+    before = bundle.card["prevalence"]
+
+    def move(probability: float | np.ndarray) -> np.ndarray:
+        return shift_prevalence(probability, before, prevalence)
+
+    reference = load_reference(folder / REFERENCE)
+    moved = replace(reference, benign=move(reference.benign), malignant=move(reference.malignant))
+    with write_whole(folder / REFERENCE) as temporary:
+        moved.save(temporary)
+    calibration = dict(bundle.card["calibration"])
+    calibration["intercept"] += float(logit(prevalence) - logit(before))
+    threshold = float(move(bundle.card["threshold"]))
+    validation = dict(bundle.card["metrics"]["validation"])
+    validation["threshold"] = threshold
+    validation["notes"] = [
+        *validation["notes"],
+        f"Brier score and ECE at the photographs' own share of malignant lesions, {before:.2f}; probabilities "
+        f"are stated for {prevalence:.2f}",
+    ]
+    card = {
+        **bundle.card,
+        "calibration": calibration,
+        "threshold": threshold,
+        "prevalence": prevalence,
+        "files": bundle.card["files"] | {REFERENCE: hash_file(folder / REFERENCE)},
+    }
+    whole = finish_bundle(Bundle(folder, card), {"validation": validation})
+    write_text(folder / MODEL_CARD, write_card(whole))
+
+
+def describe_network(bundle: Bundle, factor: float) -> dict:
+    """What the joined card says of one of its networks."""
+    card = bundle.card
+    return {
+        "model": bundle.name,
+        "backbone": card["backbone"],
+        "factor": factor,
+        "recipe": card["recipe"],
+        "weights": card["weights"],
+        "data": card["data"],
+        "best_epoch": card["best_epoch"],
+    }
+
+
+def join_graphs(
+    first: onnx.ModelProto, second: onnx.ModelProto, factors: tuple[float, float], head: DiagnosisHead
+) -> onnx.ModelProto:
+    """Puts two graphs that take one image side by side.
+
+    Args:
+        first: Its outputs stay, but for those that are joined.
+        second: Gives its embedding, and its share of the joined outputs.
+        factors: Of the first and of the second logit.
+        head: Of the diagnosis, on both embeddings.
+
+    Returns:
+        The joined graph.
+    """
+    image = first.graph.input[0].name
+    other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in (*JOINED, "embedding")])
+    joined = onnx.ModelProto()
+    joined.CopyFrom(first)
+    for node in joined.graph.node:
+        node.output[:] = [f"first/{name}" if name in JOINED else name for name in node.output]
+        node.input[:] = [f"first/{name}" if name in JOINED else name for name in node.input]
+    joined.graph.node.extend(other.graph.node)
+    joined.graph.initializer.extend(other.graph.initializer)
+    for number, factor in enumerate(factors):
+        joined.graph.initializer.append(numpy_helper.from_array(np.float32(factor), f"factor_{number}"))
+    for name in JOINED:
+        parts = []
+        for number, prefix in enumerate(("first/", PREFIX)):
+            part = f"{prefix}{name}_weighted"
+            joined.graph.node.append(helper.make_node("Mul", [prefix + name, f"factor_{number}"], [part]))
+            parts.append(part)
+        joined.graph.node.append(helper.make_node("Add", parts, [name]))
+    add_diagnosis(joined, head)
+    shorten_matrices(joined)
+    onnx.checker.check_model(joined)
+    return joined
+
+
+def add_diagnosis(model: onnx.ModelProto, head: DiagnosisHead) -> None:
+    """Puts the head of the diagnosis upon both embeddings."""
+    weights = numpy_helper.from_array(head.weights, "diagnosis_weights")
+    intercepts = numpy_helper.from_array(head.intercepts, "diagnosis_intercepts")
+    model.graph.initializer.extend([weights, intercepts])
+    both = ["embedding", f"{PREFIX}embedding"]
+    model.graph.node.append(helper.make_node("Concat", both, ["embeddings"], axis=1))
+    inputs = ["embeddings", "diagnosis_weights", "diagnosis_intercepts"]
+    model.graph.node.append(helper.make_node("Gemm", inputs, ["diagnosis_logits"]))
+    model.graph.node.append(helper.make_node("Softmax", ["diagnosis_logits"], ["diagnosis"], axis=1))
+    batch = model.graph.output[0].type.tensor_type.shape.dim[0]
+    size = batch.dim_param or batch.dim_value
+    shape = [size, len(DIAGNOSES)]
+    model.graph.output.append(helper.make_tensor_value_info("diagnosis", TensorProto.FLOAT, shape))
+
+
+def shorten_matrices(model: onnx.ModelProto) -> None:
+    """Stores the large matrices of a head in 8 bits, each column in its own scale."""
+    casts = {node.input[0]: node for node in model.graph.node if node.op_type == "Cast"}
+    for constant in list(model.graph.initializer):
+        if len(constant.dims) != 2 or np.prod(constant.dims) < MIN_MATRIX or constant.name not in casts:
+            continue
+        matrix = numpy_helper.to_array(constant).astype(np.float32)
+        scale = np.maximum(np.abs(matrix).max(axis=0) / 127, np.float32(1e-12)).astype(np.float32)
+        name = f"{constant.name}_8"
+        constant.CopyFrom(numpy_helper.from_array(np.rint(matrix / scale).astype(np.int8), name))
+        model.graph.initializer.append(numpy_helper.from_array(scale, f"{name}_scale"))
+        cast = casts[name.removesuffix("_8")]
+        read = helper.make_node("DequantizeLinear", [name, f"{name}_scale"], [cast.output[0]], axis=1)
+        cast.CopyFrom(read)
+
+
+def prune(model: onnx.ModelProto, outputs: list[str]) -> onnx.ModelProto:
+    """A graph without the nodes and constants that none of its outputs needs."""
+    needed = set(outputs)
+    kept = []
+    for node in reversed(model.graph.node):
+        if needed & set(node.output):
+            kept.append(node)
+            needed.update(node.input)
+    pruned = onnx.ModelProto()
+    pruned.CopyFrom(model)
+    del pruned.graph.node[:]
+    pruned.graph.node.extend(reversed(kept))
+    constants = [constant for constant in model.graph.initializer if constant.name in needed]
+    del pruned.graph.initializer[:]
+    pruned.graph.initializer.extend(constants)
+    return pruned
+
+
+def add_records(first: TrainingRecord, second: TrainingRecord) -> TrainingRecord:
+    """What both have learned from: a photograph that one of them was trained on is a training photograph."""
+    joined = first.add(second)
+    train = USES.index("train")
+    for record in (first, second):
+        trained = {record.digests[row].tobytes() for row in np.flatnonzero(record.uses[:, 0] == train)}
+        rows = [row for digest, row in joined.rows.items() if digest in trained]
+        joined.uses[rows, 0] = train
+    return joined
+
+
+if __name__ == "__main__":
+    main()
