@@ -210,6 +210,15 @@ def test_the_report_shows_both_photographs_of_a_pair(found):
     assert Image.open(io.BytesIO(base64.b64decode(image))).size[0] > 20
 
 
+def test_the_report_says_what_to_do_next_and_shares_of_skin_tones(found):
+    page = write_audit(found)
+    assert "lentigo data split DATA --out manifest.csv" in page.split("This split leaks")[1][:600]
+    duplicates = page.split("<h2>Duplicates</h2>")[1].split("<table")[0]
+    assert "What to do next" in duplicates
+    skin = page.split("<h2>Skin around the lesion</h2>")[1].split("</table>")[0]
+    assert "100.0 %" in skin or skin.count(" %") >= len(found.to_json()["skin_tone"])
+
+
 def test_the_report_of_a_photograph_that_has_gone_is_written_all_the_same(folder, tmp_path):
     shutil.copytree(folder / "test", tmp_path / "test")
     found = audit(tmp_path / "test")
