@@ -10,6 +10,7 @@ from json_schemas import RECORD, SCHEMAS, hold_schema
 from PIL import Image
 
 import lentigo as package
+from lentigo.models.bundle import BUNDLED
 
 
 @pytest.fixture
@@ -77,30 +78,9 @@ def test_info(ask):
     hold_schema("info_run", "lentigo info RUN --json", ask("info", "bundled"))
 
 
-@pytest.mark.check
-def test_card(run):
-    cards = [json.loads((run / "card.json").read_text(encoding="utf-8"))]
-    hold_schema("card", "card.json", cards)
-
-
-@pytest.mark.check
-def test_train(ask, synthetic_lesions, weight_file, tmp_path):
-    start = ("--backbone", "mobilenetv2", "--weights", weight_file("mobilenetv2"))
-    words = ("--out", tmp_path / "run", "--recipe", "seed", "--epochs", 1)
-    hold_schema("train", "lentigo train --json", ask("train", synthetic_lesions, *words, *start))
-
-
-@pytest.mark.check
-def test_tune(ask, synthetic_lesions, weight_file, tmp_path):
-    start = ("--backbone", "mobilenetv2", "--weights", weight_file("mobilenetv2"))
-    words = ("--out", tmp_path / "tuning", "--trials", 2, "--folds", 2, "--head-epochs", 1)
-    hold_schema("tune", "lentigo tune --json", ask("tune", synthetic_lesions, *words, *start))
-
-
-@pytest.mark.check
-def test_export(ask, run, tmp_path):
-    objects = ask("export", run, "--format", "onnx", "--out", tmp_path / "model.onnx")
-    hold_schema("export", "lentigo export --json", objects)
+def test_card():
+    card = json.loads((BUNDLED / "card.json").read_text(encoding="utf-8"))
+    hold_schema("card", "card.json", [card])
 
 
 def hold_document(name, document):
