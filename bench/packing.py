@@ -16,6 +16,7 @@ import pandas as pd
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.hashing import hash_readable
 from lentigo.models.bundle import (
+    ARTEFACT_HEAD,
     GRAPH,
     HISTORY,
     LEARNED,
@@ -51,6 +52,8 @@ def pack_bundle(run: Bundle, out: str | Path, **entries: Any) -> Bundle:
         onnx.save(halve_weights(onnx.load(run.graph)), temporary)
     if (run.folder / REFERENCE).is_file():
         halve_reference(run.folder / REFERENCE, out / REFERENCE)
+    if (run.folder / ARTEFACT_HEAD).is_file():
+        shutil.copy(run.folder / ARTEFACT_HEAD, out / ARTEFACT_HEAD)
     shutil.copy(run.folder / HISTORY, out / HISTORY)
     gather_learned(run).write(out / LEARNED)
     write_text(out / MODEL_CARD, shorten_paths((run.folder / MODEL_CARD).read_text(encoding="utf-8")))

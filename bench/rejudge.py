@@ -11,6 +11,7 @@ scores are those that the RUN carries: the logits behind them come from the cali
 from __future__ import annotations
 
 import argparse
+import shutil
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -29,7 +30,16 @@ from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.inference.decision import DecisionRule
 from lentigo.inference.operating_point import choose_threshold
 from lentigo.inference.refusal import load_reference
-from lentigo.models.bundle import GRAPH, MODEL_CARD, REFERENCE, Bundle, finish_bundle, open_bundle
+from lentigo.models.bundle import (
+    ARTEFACT_HEAD,
+    BUNDLED,
+    GRAPH,
+    MODEL_CARD,
+    REFERENCE,
+    Bundle,
+    finish_bundle,
+    open_bundle,
+)
 from lentigo.models.runtime import Session
 from lentigo.training.calibration.calibration_fit import fit_calibration
 from lentigo.training.calibration.reference_fit import fit_reference, set_limits
@@ -66,6 +76,7 @@ def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> No
     before = load_reference(bundle.folder / REFERENCE)
     if OUTPUT not in bundle.outputs:
         join_branch(bundle.graph, branch)
+        take_head(bundle.folder)
 
     malignant = np.repeat([0, 1], [len(before.benign), len(before.malignant)])
     logits = find_logits(bundle, np.concatenate([before.benign, before.malignant]))
@@ -99,6 +110,14 @@ def rejudge(folder: Path, known: list[str], not_lesions: str, branch: str) -> No
     print_table(
         ["limit of", "distance"], [["a refusal", reference.limit], ["a shift", reference.shift_limit]]
     )
+
+
+def take_head(folder: Path) -> None:
+    """Copies the head that finds artefacts, which belongs to the branch, from the bundled weights, where
+    there is none.
+    """
+    if (BUNDLED / ARTEFACT_HEAD).is_file() and not (folder / ARTEFACT_HEAD).is_file():
+        shutil.copy(BUNDLED / ARTEFACT_HEAD, folder / ARTEFACT_HEAD)
 
 
 def join_branch(path: Path, weights: str) -> None:
@@ -167,7 +186,10 @@ def describe(bundle: Bundle, calibration, threshold: float, reference) -> dict:
             "alpha": bundle.card["refusal"]["alpha"],
         },
     }
-    files = bundle.card["files"] | {name: hash_file(bundle.folder / name) for name in (GRAPH, REFERENCE)}
+    names = [GRAPH, REFERENCE]
+    if (bundle.folder / ARTEFACT_HEAD).is_file():
+        names.append(ARTEFACT_HEAD)
+    files = bundle.card["files"] | {name: hash_file(bundle.folder / name) for name in names}
     kept = {key: value for key, value in bundle.card.items() if key not in ("temperature", "measured")}
     return {**kept, **entries, "files": files}
 

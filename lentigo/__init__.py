@@ -16,7 +16,7 @@ from lentigo.errors import explain_missing
 _PLACES = {  # each verb is imported when it is first asked for: importing Lentigo itself costs nothing
     "load_dataset": "lentigo.datasets.manifests",
     "split_dataset": "lentigo.splits.partition",
-    "audit": "lentigo.audit.audit",
+    "audit": "lentigo.inference.auditing.dataset_audit",
     "fit": "lentigo.training.fitting.fit",
     "train": "lentigo.training.trainer",
     "train_masks": "lentigo.training.masks.mask_training",

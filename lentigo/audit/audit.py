@@ -23,7 +23,7 @@ from lentigo.datasets.dataset import Dataset, DataSource, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError
-from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
+from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.quality import LIMITS
 from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
@@ -46,13 +46,14 @@ class Audit:
         name: Of the set.
         against: The name of a second set, or None.
         images: A row for each photograph of the first set that could be opened: `image`, `label`, `split`,
-            `group`, a column of True and False for each of `FLAWS` and of the artefacts, `skin_tone`, and
-            `ita`, degrees.
+            `source` where it is known, `group`, a column of True and False for each of `FLAWS` and of
+            `artefact_detectors`, `skin_tone`, and `ita`, degrees.
         duplicates: Of both sets.
         leaks: Photographs of two splits, or of both sets, that belong together.
         conflicts: Photographs of one lesion or image with both labels.
         shortcut_baselines: None where photographs have no label, or all the same.
         problems: Photographs of the first set that could not be opened.
+        artefact_detectors: The kinds of artefacts that were looked for, and what finds each.
         notes: Sentences on the set.
     """
 
@@ -64,6 +65,7 @@ class Audit:
     conflicts: tuple[Conflict, ...]
     shortcut_baselines: ShortcutBaselines | None
     problems: tuple[Problem, ...]
+    artefact_detectors: dict[str, str]
     notes: tuple[str, ...] = ()
 
     @property
@@ -98,6 +100,18 @@ class Audit:
         for name, table in tables.items():
             if len(table) > 0:
                 rates[name] = rate_found(table[column].to_numpy(dtype=bool), table["group"].to_numpy())
+        return rates
+
+    @property
+    def has_sources(self) -> bool:
+        """Whether the photographs come from several sources that are known."""
+        return "source" in self.images and self.images["source"].nunique() > 1
+
+    def rate_artefacts(self, by: str) -> dict[str, dict[str, dict[str, Any]]]:
+        """The rates of every artefact, as JSON; `by` as for `rate`."""
+        rates = {}
+        for name in self.artefact_detectors:
+            rates[name] = {value: asdict(rate) for value, rate in self.rate(name, by).items()}
         return rates
 
     def count_tones(self) -> dict[str, dict[str, int]]:
@@ -156,9 +170,6 @@ class Audit:
         baselines = None
         if self.shortcut_baselines is not None:
             baselines = self.shortcut_baselines.to_json()
-        artefacts = {}
-        for name in ARTEFACTS:
-            artefacts[name] = {label: asdict(rate) for label, rate in self.rate(name).items()}  # by class
         return {
             "name": self.name,
             "against": self.against,
@@ -168,7 +179,9 @@ class Audit:
             "leaks": list_fields(self.leaks),
             "label_conflicts": list_fields(self.conflicts),
             "shortcut_baselines": baselines,
-            "artefacts": artefacts,
+            "artefacts": self.rate_artefacts("label"),
+            "artefacts_by_source": self.rate_artefacts("source") if self.has_sources else {},
+            "artefact_detectors": dict(self.artefact_detectors),
             "skin_tone": self.count_tones(),
             "quality": {name: self.list_flawed(name) for name in FLAWS},
             "unreadable": list_fields(self.problems),
@@ -180,6 +193,7 @@ def audit(
     data: DataSource,
     *,
     against: DataSource | None = None,
+    detector: ArtefactDetector | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
@@ -191,6 +205,7 @@ def audit(
     Args:
         data: The set.
         against: Another set, in which duplicates of these photographs are searched, too.
+        detector: Of learned artefacts; None for image processing alone.
         threads: How many work side by side; None for as many as there are processors.
         cluster: Whose workers open the photographs; None for this machine.
         progress: Shows how many photographs have been opened and how many pairs compared.
@@ -206,7 +221,9 @@ def audit(
     both = first if second is None else join_sets(first, second)
     n_first = len(first)
     images = both.table["image"].tolist()
-    inspections = inspect_images(images, threads=threads, cluster=cluster, progress=progress)
+    inspections = inspect_images(
+        images, detector=detector, threads=threads, cluster=cluster, progress=progress
+    )
     both = both.know_digests(list_digests(images, inspections))
     opened, unreadable, readable = separate_problems(inspections[:n_first])
     if not opened:
@@ -227,6 +244,7 @@ def audit(
         conflicts=find_conflicts(joined),
         shortcut_baselines=find_baselines(first, inspections[:n_first]),
         problems=(*first.problems, *unreadable),
+        artefact_detectors=list_detectors(None if detector is None else detector.head),
         notes=first.notes,
     )
 
@@ -252,7 +270,10 @@ def list_measured(inspections: Sequence[Inspection | Problem], field: str) -> li
 
 def tabulate_inspections(dataset: Dataset, inspections: Sequence[Inspection]) -> pd.DataFrame:
     """The table `Audit.images`."""
-    known = dataset.table[["image", "label", "split"]].assign(group=dataset.groups)
+    columns = ["image", "label", "split"]
+    if "source" in dataset.table:
+        columns.append("source")
+    known = dataset.table[columns].assign(group=dataset.groups)
     rows = pd.DataFrame(map(describe_inspection, inspections))
     return pd.concat([known, rows], axis=1)
 
@@ -263,7 +284,7 @@ def describe_inspection(inspection: Inspection) -> dict[str, Any]:
     row |= dict.fromkeys(QUALITY_FLAWS, False)
     for flaw in inspection.flaws:
         row[flaw.kind] = not inspection.empty
-    row |= inspection.artefacts.flags
+    row |= inspection.artefacts
     return row | {"ita": inspection.ita, "skin_tone": classify_ita(inspection.ita)}
 
 

@@ -17,7 +17,8 @@ from lentigo.common.parallel.threads import open_pool
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
 from lentigo.errors import ImageError
-from lentigo.images.artefacts.artefact_detection import Artefacts, find_artefacts
+from lentigo.images.artefacts.artefact_detection import find_artefacts
+from lentigo.images.artefacts.learned_artefacts import ArtefactDetector
 from lentigo.images.photographs import decode_image, hold_pixels, read_content
 from lentigo.images.problems import Problem, give_up_image
 from lentigo.images.quality import Flaw, judge_quality, measure_quality
@@ -34,7 +35,7 @@ class Inspection:
         fingerprint: By which duplicates are found.
         facts: See `image_facts.describe_facts`.
         flaws: Of its quality.
-        artefacts: Hair, rulers, ink and the like.
+        artefacts: Whether each kind was found: hair, rulers, ink and the like.
         ita: Typology angle of the skin, degrees; NaN where the skin's colour is unknown.
         digest: The SHA-256 of the file.
     """
@@ -42,7 +43,7 @@ class Inspection:
     fingerprint: Fingerprint
     facts: dict[str, np.ndarray]
     flaws: tuple[Flaw, ...]
-    artefacts: Artefacts
+    artefacts: dict[str, bool]
     ita: float
     digest: str
 
@@ -57,7 +58,7 @@ class Inspection:
         return min(self.fingerprint.size) < MIN_SIDE_PIXELS
 
 
-def inspect_image(path: str) -> Inspection | Problem:
+def inspect_image(path: str, detector: ArtefactDetector | None = None) -> Inspection | Problem:
     """Opens a photograph and measures it, or says why it cannot be read."""
     try:
         content = read_content(path)
@@ -71,24 +72,35 @@ def inspect_image(path: str) -> Inspection | Problem:
         fingerprint=fingerprint,
         facts=facts,
         flaws=judge_quality(measure_quality(pixels, fingerprint.size)),
-        artefacts=find_artefacts(pixels),
+        artefacts=flag_artefacts(pixels, detector),
         ita=estimate_ita(pixels),
         digest=hashlib.sha256(content).hexdigest(),
     )
+
+
+def flag_artefacts(pixels: np.ndarray, detector: ArtefactDetector | None) -> dict[str, bool]:
+    """Whether each kind of artefact is in a photograph, uint8 (224, 224, 3)."""
+    found = find_artefacts(pixels)
+    if detector is None:
+        return found.flags
+    return detector.flag(pixels, found)
 
 
 @dataclass(frozen=True)
 class InspectionWork:
     """The inspection of photographs, as the work of a cluster."""
 
+    detector: ArtefactDetector | None
+
     def open(self, cores: int) -> Callable[[list[str]], list[Inspection | Problem]]:
         """What a worker with so many cores does with a batch of paths."""
-        return partial(inspect_images, threads=cores)
+        return partial(inspect_images, detector=self.detector, threads=cores)
 
 
 def inspect_images(
     paths: Sequence[str],
     *,
+    detector: ArtefactDetector | None = None,
     threads: int | None = None,
     cluster: Cluster | None = None,
     progress: Progress = show_nothing,
@@ -97,6 +109,7 @@ def inspect_images(
 
     Args:
         paths: Of the files, or their addresses.
+        detector: Of learned artefacts; None for image processing alone.
         threads: How many work side by side; None for as many as there are processors.
         cluster: Whose workers inspect them; None for this machine.
         progress: Shows how many have been inspected.
@@ -105,8 +118,8 @@ def inspect_images(
         For each path what was measured, or why it cannot be read.
     """
     if cluster is not None:
-        results = cluster.map(InspectionWork(), paths, count=len(paths), give_up=give_up_image)
+        results = cluster.map(InspectionWork(detector), paths, count=len(paths), give_up=give_up_image)
         return list(progress(results, total=len(paths), label="photographs"))
     with open_pool(threads) as pool:
-        results = pool.map(inspect_image, paths)
+        results = pool.map(partial(inspect_image, detector=detector), paths)
         return list(progress(results, total=len(paths), label="photographs"))

@@ -19,7 +19,6 @@ from lentigo.audit.audit import FLAWS, Audit
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import render_page
 from lentigo.duplicates.duplicates import KINDS, Duplicate, Transformation
-from lentigo.images.artefacts.artefact_detection import KINDS as ARTEFACTS
 from lentigo.images.photographs import DecodedImage, try_image
 from lentigo.images.problems import Problem
 from lentigo.splits.partition import Conflict
@@ -43,6 +42,9 @@ FLAG_TITLES = {
     "dark_corners": "Dark corners",
     "white_frame": "White frames",
     "colour_cast": "A cast of colour",
+    "gel_border": "Edges of the gel",
+    "gel_bubbles": "Bubbles in the gel",
+    "patches": "Coloured patches",
 }
 ADVICE = {  # by finding: what to do about it
     "leaks": "`lentigo data split DATA --out manifest.csv` writes a split that keeps duplicates, lesions and "
@@ -107,7 +109,7 @@ def write_audit(audit: Audit) -> str:
     for kind in KINDS:
         counts[kind] = (count_kind(audit.duplicates.pairs, kind), count_kind(leaking, kind))
     grids = {}
-    for flag in (*FLAWS, *ARTEFACTS):
+    for flag in (*FLAWS, *audit.artefact_detectors):
         images = spread_out(audit.list_flawed(flag))
         grids[flag] = list(zip(images, map(show_image, images), strict=True))
     return render_page(
@@ -117,7 +119,7 @@ def write_audit(audit: Audit) -> str:
         facts=audit.to_json(),
         kinds=KINDS,
         flaws=FLAWS,
-        artefacts=ARTEFACTS,
+        artefacts=list(audit.artefact_detectors),
         titles=FLAG_TITLES,
         shortcut_baselines=BASELINE_TITLES,
         counts=counts,

@@ -35,18 +35,25 @@ def audit(
     out: Annotated[
         Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")
     ] = None,
+    model: Annotated[
+        str,
+        Option(
+            "--model",
+            help="A RUN whose frozen branch finds gel, patches and more; 'none' for image processing alone.",
+        ),
+    ] = "bundled",
     cluster: OnCluster = None,
     as_json: Json = False,
     columns: Any = None,
 ) -> None:
     """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
-    from lentigo.audit.audit import audit as audit_dataset
+    from lentigo.inference.auditing.dataset_audit import audit as audit_dataset
 
     require_ending("--out", out, PAGE_SUFFIXES, "a report in HTML")
     dataset = open_audited(data, columns)
     other = open_audited(against, columns)
     with open_cluster(cluster) as joined, Bars() as bars:
-        result = audit_dataset(dataset, against=other, cluster=joined, progress=bars)
+        result = audit_dataset(dataset, against=other, model=model, cluster=joined, progress=bars)
     if as_json:
         print_json(result.to_json())
     else:

@@ -28,10 +28,11 @@ PAST = "past.csv"
 MASKS = "masks.csv"  # on which side of the decoder's training each photograph with a mask stood
 MODEL_CARD = "model_card.md"  # for people, who may complete it by hand: so its hash is not kept
 REFERENCE = "reference.npz"  # what the model knows: embeddings and validation scores, for the refusal
+ARTEFACT_HEAD = "artefacts.npz"  # the head that finds artefacts by the frozen branch
 # The quantised graph, where `lentigo export --int8` made one
 INT8_GRAPH = "model.int8.xml"
 INT8_WEIGHTS = "model.int8.bin"
-HASHED = (GRAPH, CLASSIFIER, REFERENCE, HISTORY, SPLITS, LEARNED, PAST, MASKS)
+HASHED = (GRAPH, CLASSIFIER, REFERENCE, ARTEFACT_HEAD, HISTORY, SPLITS, LEARNED, PAST, MASKS)
 BUNDLED = Path(__file__).with_name("bundled")  # the RUN that comes with the package
 # Of the card's metrics, that `lentigo info` shows
 RESULTS = (

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from lentigo.audit.audit import audit
 from lentigo.audit.report import write_audit
 from lentigo.common.files import write_text
 from lentigo.common.json_values import list_fields
@@ -21,6 +20,7 @@ from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
 from lentigo.images.problems import Problem
+from lentigo.inference.auditing.dataset_audit import audit
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CARD, open_bundle
 from lentigo.splits.frozen_splits import write_manifest

@@ -1,0 +1,340 @@
+"""The head that finds artefacts by the frozen branch: learned from labels, measured on photographs of other
+lesions, and put into a RUN.
+
+    python bench/learned_artefacts.py photographs/isic2018 --other photographs/ham10000 photographs/isic2020 \
+        --without-gel photographs/phone --out lentigo/models/bundled
+
+The manifest has a column of 0 and 1 for each of `COLUMNS`. Half of its lesions teach the head and choose its
+limits, half measure it. `--other` are sets without such labels: a head that learns from one source alone
+learns the source. So artefacts are drawn on their photographs, and each is learned from both, with and
+without. `--without-gel` is a set taken without a dermatoscope: no gel, no patch. Half of the lesions of these
+sets, too, only measure: how often the head flags what image processing does not, and finds what is drawn.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GroupKFold
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+from tables import describe_machine, print_table
+
+from lentigo.common.progress import show_nothing
+from lentigo.common.statistics.intervals import estimate_auroc, estimate_share
+from lentigo.datasets.dataset import Dataset
+from lentigo.datasets.manifests import load_dataset
+from lentigo.images.artefacts import drawn_artefacts
+from lentigo.images.artefacts.artefact_detection import LIMITS, Artefacts, find_artefacts
+from lentigo.images.artefacts.learned_artefacts import ArtefactHead, describe_measured
+from lentigo.images.photographs import DecodedImage, stream_images
+from lentigo.inference.auditing.artefact_embedding import ArtefactEmbedder
+from lentigo.models.bundle import ARTEFACT_HEAD, amend_bundle, open_bundle
+from lentigo.splits.leaks import join_duplicates, search_dataset
+
+COLUMNS = {  # of the manifest, by kind
+    "hair": "hair",
+    "ruler": "ruler",
+    "ink": "ink",
+    "dark_corners": "dark_corner",
+    "gel_border": "gel_border",
+    "gel_bubbles": "gel_bubble",
+    "patches": "patches",
+}
+DRAWINGS = {
+    "hair": drawn_artefacts.add_hairs,
+    "ruler": drawn_artefacts.add_ruler,
+    "ink": drawn_artefacts.add_ink,
+    "dark_corners": drawn_artefacts.add_dark_corners,
+    "gel_bubbles": drawn_artefacts.add_bubbles,
+    "patches": drawn_artefacts.add_patch,
+}
+OF_THE_DERMATOSCOPE = ("gel_border", "gel_bubbles", "patches")
+USUAL_PRECISION = 0.9  # of all flags, at least, on the lesions that teach
+MIN_PRECISION = {"gel_border": 0.75}  # of a kind that the branch hardly sees
+MAX_ALONE = 0.03  # of the photographs of other sets, that the head flags and image processing does not
+OTHER_WEIGHT = 2.0  # of an example of another set, where one with a label has 1
+INVERSE_PENALTY = 0.02  # C of the logistic regression
+FOLDS = 5
+SAMPLE = 100  # photographs of each other set
+NO_LIMIT = 1e9  # a score that nothing reaches
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """Measured photographs.
+
+    Attributes:
+        features: Embedding and measured values, (n, d + m).
+        found: The flags of image processing, by kind, bool (n,).
+        groups: Of lesions and duplicates, int (n,).
+    """
+
+    features: np.ndarray
+    found: dict[str, np.ndarray]
+    groups: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Photographs:
+        """Some of them."""
+        found = {kind: flags[rows] for kind, flags in self.found.items()}
+        return Photographs(self.features[rows], found, self.groups[rows])
+
+
+@dataclass(frozen=True)
+class OtherSet:
+    """Photographs of a set without labels, as they are, and with each artefact drawn on them."""
+
+    name: str
+    plain: Photographs
+    drawn: dict[str, Photographs]
+    has_gel: bool
+
+    def take(self, rows: np.ndarray) -> OtherSet:
+        """Some of its photographs."""
+        drawn = {kind: photographs.take(rows) for kind, photographs in self.drawn.items()}
+        return OtherSet(self.name, self.plain.take(rows), drawn, self.has_gel)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What one kind is learned from: features (n, d + m), truth, groups and weights (n,)."""
+
+    features: np.ndarray
+    truth: np.ndarray
+    groups: np.ndarray
+    weights: np.ndarray
+
+
+def main() -> None:
+    """Learns, prints what came of it, and writes the head into the RUN."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("data")
+    parser.add_argument("--other", nargs="*", default=[])
+    parser.add_argument("--without-gel", nargs="*", default=[])
+    parser.add_argument("--kinds", nargs="*", default=list(COLUMNS), choices=list(COLUMNS))
+    parser.add_argument("--out", required=True, type=Path, help="the RUN, with a frozen branch")
+    options = parser.parse_args()
+    print(describe_machine())
+    bundle = open_bundle(options.out)
+    embed = ArtefactEmbedder(bundle)
+    dataset = group_lesions(load_dataset(options.data))
+    labelled = measure_images(embed, dataset)
+    teaches = halve_groups(labelled.groups)
+    fitted, held_out = [], []
+    for name in (*options.other, *options.without_gel):
+        other = measure_other(embed, load_dataset(name), has_gel=name not in options.without_gel)
+        half = halve_groups(other.plain.groups)
+        fitted.append(other.take(np.flatnonzero(half)))
+        held_out.append(other.take(np.flatnonzero(~half)))
+
+    columns, biases, limits, rows = [], [], [], []
+    for kind in options.kinds:
+        truth = dataset.table[COLUMNS[kind]].astype(int).to_numpy()
+        model, limit = learn_kind(kind, labelled.take(np.flatnonzero(teaches)), truth[teaches], fitted)
+        rows += judge_kind(kind, model, limit, labelled.take(np.flatnonzero(~teaches)), truth[~teaches])
+        weights, bias = unfold(model)
+        columns.append(weights)
+        biases.append(bias)
+        limits.append(limit)
+    head = ArtefactHead(tuple(options.kinds), np.stack(columns, axis=1), np.array(biases), np.array(limits))
+    header = ["kind", "found by", "n (with it)", "AUROC", "found", "precision", "recall"]
+    print_table(header, rows)
+    print_table(
+        ["kind", "set", "n", "flagged by the head alone", "drawn: before", "now"],
+        judge_others(head, held_out),
+    )
+    with tempfile.TemporaryDirectory(dir=options.out.parent) as folder:
+        head.save(Path(folder) / ARTEFACT_HEAD)
+        amend_bundle(bundle, [Path(folder) / ARTEFACT_HEAD])
+
+
+def group_lesions(dataset: Dataset) -> Dataset:
+    """The set with duplicates in one group."""
+    return join_duplicates(dataset, search_dataset(dataset, show_nothing))
+
+
+def halve_groups(groups: np.ndarray) -> np.ndarray:
+    """Whether each photograph is in the first half, bool (n,); a group is in one half alone."""
+    names = np.unique(groups)
+    first = np.random.default_rng(0).permutation(names)[: len(names) // 2]
+    return np.isin(groups, first)
+
+
+def measure_images(embed: ArtefactEmbedder, dataset: Dataset) -> Photographs:
+    """Measures the photographs of a set."""
+    pixels = (
+        image.pixels for image in stream_images(dataset.table["image"]) if isinstance(image, DecodedImage)
+    )
+    measured = measure_pixels(embed, pixels, dataset.groups)
+    if len(measured.features) != len(dataset):
+        raise SystemExit(f"{dataset.name}: photographs cannot be read; expected all of them")
+    return measured
+
+
+def measure_pixels(embed: ArtefactEmbedder, images, groups: np.ndarray) -> Photographs:
+    """Measures photographs, uint8 (224, 224, 3) each."""
+    features, artefacts = [], []
+    for pixels in images:
+        found = find_artefacts(pixels)
+        features.append(np.concatenate([embed(pixels), describe_measured(found)]))
+        artefacts.append(found)
+    return Photographs(np.stack(features), list_flags(artefacts), groups)
+
+
+def list_flags(artefacts: list[Artefacts]) -> dict[str, np.ndarray]:
+    """The flags of image processing by kind, False where it does not know the kind."""
+    flags = {}
+    for kind in COLUMNS:
+        flags[kind] = np.array([found.flags.get(kind, False) for found in artefacts])
+    return flags
+
+
+def measure_other(embed: ArtefactEmbedder, dataset: Dataset, *, has_gel: bool) -> OtherSet:
+    """Measures a sample of a set, as it is and with each artefact drawn on it."""
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.permutation(len(dataset))[:SAMPLE])
+    sample = dataset.take(rows)
+    images = [image.pixels for image in stream_images(sample.table["image"])]
+    drawn = {}
+    for kind, draw in DRAWINGS.items():
+        changed = (draw_on(pixels, draw, rng) for pixels in images)
+        drawn[kind] = measure_pixels(embed, changed, sample.groups)
+    return OtherSet(Path(dataset.name).name, measure_pixels(embed, images, sample.groups), drawn, has_gel)
+
+
+def draw_on(pixels: np.ndarray, draw, rng: np.random.Generator) -> np.ndarray:
+    """A copy, uint8 (224, 224, 3), with an artefact drawn on it."""
+    image = np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+    draw(image, rng)
+    return np.ascontiguousarray(np.clip(image, 0, 255).astype(np.uint8).transpose(1, 2, 0))
+
+
+def learn_kind(
+    kind: str, photographs: Photographs, truth: np.ndarray, others: list[OtherSet]
+) -> tuple[Pipeline, float]:
+    """The model of one kind, and the score from which it flags: see `choose_limit`.
+
+    The scores that choose are cross-validated; a drawing stands in the same fold as its photograph.
+    """
+    examples = gather_examples(kind, photographs, truth, others)
+    scores = np.zeros(len(examples.truth))
+    for train, test in GroupKFold(FOLDS).split(examples.features, groups=examples.groups):
+        scores[test] = fit(examples, train).decision_function(examples.features[test])
+    labelled = examples.weights == 1
+    plain = ~labelled & (examples.truth == 0)
+    limit = choose_limit(kind, scores[labelled], photographs.found[kind], truth, scores[plain])
+    return fit(examples, np.arange(len(scores))), limit
+
+
+def gather_examples(
+    kind: str, photographs: Photographs, truth: np.ndarray, others: list[OtherSet]
+) -> Examples:
+    """The labelled photographs, and those of other sets: without a kind, and with one that is drawn."""
+    features, truths, groups = [photographs.features], [truth], [photographs.groups]
+    for other in others:
+        is_known = kind in OF_THE_DERMATOSCOPE and not other.has_gel
+        if kind not in other.drawn and not is_known:
+            continue
+        free = np.flatnonzero(~other.plain.found[kind])
+        first_group = max(map(np.max, groups)) + 1
+        features.append(other.plain.features[free])
+        truths.append(np.zeros(len(free), int))
+        groups.append(first_group + other.plain.groups[free])
+        if kind in other.drawn:
+            features.append(other.drawn[kind].features[free])
+            truths.append(np.ones(len(free), int))
+            groups.append(groups[-1])
+    weights = np.full(sum(map(len, truths)), OTHER_WEIGHT)
+    weights[: len(truth)] = 1
+    return Examples(np.concatenate(features), np.concatenate(truths), np.concatenate(groups), weights)
+
+
+def fit(examples: Examples, rows: np.ndarray) -> Pipeline:
+    """A logistic regression on standardised features of some of the examples."""
+    regression = LogisticRegression(C=INVERSE_PENALTY, max_iter=2000)
+    model = make_pipeline(StandardScaler(), regression)
+    weights = examples.weights[rows]
+    return model.fit(examples.features[rows], examples.truth[rows], logisticregression__sample_weight=weights)
+
+
+def choose_limit(
+    kind: str, scores: np.ndarray, found: np.ndarray, truth: np.ndarray, of_others: np.ndarray
+) -> float:
+    """The lowest score at which all flags together have `MIN_PRECISION`, and the head alone flags no more
+    than `MAX_ALONE` of the photographs of other sets, whose scores are `of_others`.
+    """
+    least = np.quantile(of_others, 1 - MAX_ALONE) if len(of_others) > 0 else -np.inf
+    for limit in np.sort(scores[scores > least]):
+        flagged = found | (scores >= limit)
+        if truth[flagged].mean() >= MIN_PRECISION.get(kind, USUAL_PRECISION):
+            return float(limit)
+    return NO_LIMIT
+
+
+def unfold(model: Pipeline) -> tuple[np.ndarray, float]:
+    """Weights, (d + m,), and bias for features as they are, not standardised."""
+    scaler, regression = model[0], model[1]
+    weights = regression.coef_[0] / scaler.scale_
+    return weights, float(regression.intercept_[0] - weights @ scaler.mean_)
+
+
+def judge_kind(
+    kind: str, model: Pipeline, limit: float, photographs: Photographs, truth: np.ndarray
+) -> list[list]:
+    """Rows of the table: image processing, the head, and both."""
+    scores = model.decision_function(photographs.features)
+    auroc, (low, high) = estimate_auroc(truth, scores, photographs.groups)
+    by_head = scores >= limit
+    ways = {"the head": by_head}
+    if kind in LIMITS:
+        by_shape = photographs.found[kind]
+        ways = {"image processing": by_shape, "the head": by_head, "either": by_shape | by_head}
+    rows = []
+    for way, flags in ways.items():
+        shown = f"{auroc:.3f} ({low:.3f} to {high:.3f})" if way == "the head" else ""
+        precision = show_share(truth[flags] == 1, photographs.groups[flags])
+        recall = show_share(flags[truth == 1], photographs.groups[truth == 1])
+        rows.append([kind, way, f"{len(truth)} ({truth.sum()})", shown, int(flags.sum()), precision, recall])
+    return rows
+
+
+def judge_others(head: ArtefactHead, others: list[OtherSet]) -> list[list]:
+    """Rows of the table on sets without labels: flagged by the head alone, and drawn ones found."""
+    rows = []
+    for place, kind in enumerate(head.kinds):
+        for other in others:
+            free = ~other.plain.found[kind]
+            alone = score_kind(head, place, other.plain)[free]
+            before, now = "-", "-"
+            if kind in other.drawn:
+                drawn = other.drawn[kind].take(np.flatnonzero(free))
+                before = show_share(drawn.found[kind], drawn.groups)
+                now = show_share(drawn.found[kind] | score_kind(head, place, drawn), drawn.groups)
+            rows.append(
+                [kind, other.name, len(alone), show_share(alone, other.plain.groups[free]), before, now]
+            )
+    return rows
+
+
+def score_kind(head: ArtefactHead, place: int, photographs: Photographs) -> np.ndarray:
+    """Whether the head flags one of its kinds, bool (n,)."""
+    return photographs.features @ head.weights[:, place] + head.bias[place] >= head.limits[place]
+
+
+def show_share(found: np.ndarray, groups: np.ndarray) -> str:
+    """A share with its interval."""
+    if len(found) == 0:
+        return "-"
+    low, high = estimate_share(found, groups)
+    return f"{found.mean():.2f} ({low:.2f} to {high:.2f})"
+
+
+if __name__ == "__main__":
+    main()

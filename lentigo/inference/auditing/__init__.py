@@ -1,0 +1,1 @@
+"""Auditing with a model: its frozen branch, and the audit that asks it."""
