@@ -84,18 +84,19 @@ class Audit:
         """
         return self.images.loc[self.images[flaw], "image"].tolist()
 
-    def rate(self, column: str) -> dict[str, Rate]:
+    def rate(self, column: str, by: str = "label") -> dict[str, Rate]:
         """Measures how common a flaw or an artefact is.
 
         Args:
             column: One of `FLAWS` or of the artefacts.
+            by: The column by which photographs are parted: "label", or "source" where it is known.
 
         Returns:
-            By class, and for `all`.
+            By class or source, and for `all`.
         """
         tables = {"all": self.images}
-        for label, images in self.images.groupby("label"):
-            tables[str(label)] = images
+        for value, images in self.images.groupby(by):
+            tables[str(value)] = images
         rates = {}
         for name, table in tables.items():
             if len(table) > 0:
@@ -140,7 +141,7 @@ class Audit:
     def list_rates(self) -> dict[str, dict[str, Rate]]:
         """The rates of each flaw and artefact that was found, by class."""
         rates = {}
-        for column in (*FLAWS, *ARTEFACTS):
+        for column in (*FLAWS, *self.artefact_detectors):
             if self.images[column].any():
                 rates[column] = self.rate(column)
         return rates
