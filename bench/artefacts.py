@@ -7,6 +7,8 @@ CSV with `image` (a path) and a column for each kind, 2 plainly there, 1 faint o
 Example:
 
     python bench/artefacts.py photos/train more/ --sample 1000 --labels labels.csv
+
+`--model bundled` adds the learned head of a RUN, as an audit does.
 """
 
 from __future__ import annotations
@@ -14,11 +16,17 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from quality import sample_photos
 from tables import describe_machine, print_table
+
+from lentigo.audit.inspection import flag_artefacts
+from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
+from lentigo.images.quality import measure_quality
+from lentigo.inference.auditing.artefact_embedding import open_artefact_detector
 
 Draw = Callable[[np.ndarray, np.random.Generator], None]
 CASTS = (
@@ -40,20 +48,21 @@ def main() -> None:
     parser.add_argument(
         "--labels", nargs="*", default=(), metavar="CSV", help="labels by hand; a table for each file"
     )
+    parser.add_argument("--model", help="a RUN with a learned head, or 'bundled' (default: none)")
     options = parser.parse_args()
-    from lentigo.images.artefacts.artefact_detection import KINDS
     from lentigo.images.photographs import read_all
 
     print(describe_machine())
+    finder = open_finder(options.model)
     images, _ = read_all(sample_photos(options.folders, options.sample))
     pixels = [image.pixels for image in images]
-    flags, ratio = find(pixels)
+    flags, ratio = finder.find(pixels)
     print_table(
-        [f"{len(pixels)} photographs as they are", *(name(kind) for kind in KINDS)],
+        [f"{len(pixels)} photographs as they are", *(name(kind) for kind in finder.kinds)],
         [["found, %", *(100 * flags.mean(axis=0))]],
     )
     print(f"\ntime of a photograph, over that of `measure_quality`: {ratio:.2f}")
-    rows = (drawn_row(kind, draw, pixels, flags) for kind, draw in drawings().items())
+    rows = (drawn_row(finder, kind, draw, pixels, flags) for kind, draw in drawings().items())
     print_table(["drawn", "photographs", "found, 95 % interval", "another kind appeared"], rows)
     for path in options.labels:
         print_table(
@@ -66,7 +75,7 @@ def main() -> None:
                 "recall of 2",
                 "specificity of 0",
             ],
-            label_rows(Path(path)),
+            label_rows(finder, Path(path)),
         )
 
 
@@ -75,22 +84,36 @@ def name(kind: str) -> str:
     return kind.replace("_", " ")
 
 
-def find(images: list[np.ndarray]) -> tuple[np.ndarray, float]:
-    """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`, which
-    is half a millisecond on an idle core.
-    """
-    from lentigo.images.artefacts.artefact_detection import KINDS, find_artefacts
-    from lentigo.images.quality import measure_quality
+@dataclass(frozen=True)
+class Finder:
+    """What finds artefacts: image processing, and a learned head where there is one."""
 
-    flags, seconds = [], np.zeros(2)
-    for pixels in images:
-        started = time.thread_time()
-        found = find_artefacts(pixels).flags
-        between = time.thread_time()
-        measure_quality(pixels)
-        seconds += (between - started, time.thread_time() - between)
-        flags.append([found[kind] for kind in KINDS])
-    return np.array(flags), seconds[0] / seconds[1]
+    kinds: tuple[str, ...]
+    detector: ArtefactDetector | None
+
+    def find(self, images: list[np.ndarray]) -> tuple[np.ndarray, float]:
+        """The flags, bool (n, kinds), and the time this takes as a multiple of that of `measure_quality`,
+        which is half a millisecond on an idle core.
+        """
+        flags, seconds = [], np.zeros(2)
+        for pixels in images:
+            started = time.process_time()
+            found = flag_artefacts(pixels, self.detector)
+            between = time.process_time()
+            measure_quality(pixels)
+            seconds += (between - started, time.process_time() - between)
+            flags.append([found[kind] for kind in self.kinds])
+        return np.array(flags), seconds[0] / seconds[1]
+
+
+def open_finder(model: str | None) -> Finder:
+    """Image processing, and the head of a model where one is named."""
+    if model is None:
+        return Finder(tuple(list_detectors(None)), None)
+    detector = open_artefact_detector(model)
+    if detector is None:
+        raise SystemExit(f"{model}: has no head for artefacts; expected a RUN with artefacts.npz")
+    return Finder(tuple(list_detectors(detector.head)), detector)
 
 
 def drawings() -> dict[str, Draw]:
@@ -120,17 +143,15 @@ def add_cast(image: np.ndarray, rng: np.random.Generator) -> None:
     image *= np.float32(CASTS[rng.integers(len(CASTS))]).reshape(3, 1, 1)
 
 
-def drawn_row(kind: str, draw: Draw, images: list[np.ndarray], flags: np.ndarray) -> list:
+def drawn_row(finder: Finder, kind: str, draw: Draw, images: list[np.ndarray], flags: np.ndarray) -> list:
     """How often a drawing is found where nothing of its kind was, and how often it raises another flag."""
-    from lentigo.images.artefacts.artefact_detection import KINDS
-
-    which, rng, drawn = KINDS.index(kind), np.random.default_rng(0), []
+    which, rng, drawn = finder.kinds.index(kind), np.random.default_rng(0), []
     free = np.flatnonzero(~flags[:, which])
     for index in free:
         image = np.ascontiguousarray(images[index].transpose(2, 0, 1), np.float32)
         draw(image, rng)
         drawn.append(np.ascontiguousarray(np.clip(image, 0, 255).astype(np.uint8).transpose(1, 2, 0)))
-    found, _ = find(drawn)
+    found, _ = finder.find(drawn)
     others = np.delete(found & ~flags[free], which, axis=1)
     return [
         name(kind),
@@ -140,18 +161,17 @@ def drawn_row(kind: str, draw: Draw, images: list[np.ndarray], flags: np.ndarray
     ]
 
 
-def label_rows(path: Path) -> list[list]:
+def label_rows(finder: Finder, path: Path) -> list[list]:
     """Agreement with labels by hand."""
     import pandas as pd
 
-    from lentigo.images.artefacts.artefact_detection import KINDS
     from lentigo.images.photographs import read_image
 
     table = pd.read_csv(path)
-    flags, _ = find([read_image(image).pixels for image in table["image"]])
+    flags, _ = finder.find([read_image(image).pixels for image in table["image"]])
     return [
-        label_row(name(kind), table[kind].to_numpy(), flags[:, KINDS.index(kind)])
-        for kind in KINDS
+        label_row(name(kind), table[kind].to_numpy(), flags[:, finder.kinds.index(kind)])
+        for kind in finder.kinds
         if kind in table
     ]
 
