@@ -42,7 +42,6 @@ FLAG_TITLES = {
     "dark_corners": "Dark corners",
     "white_frame": "White frames",
     "colour_cast": "A cast of colour",
-    "gel_border": "Edges of the gel",
     "gel_bubbles": "Bubbles in the gel",
     "patches": "Coloured patches",
 }

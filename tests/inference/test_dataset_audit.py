@@ -22,39 +22,44 @@ def detector():
 
 
 @pytest.fixture(scope="module")
-def manifest(synthetic_lesions, tmp_path_factory):
-    """A dozen synthetic lesions of two sources."""
-    images = sorted(synthetic_lesions.glob("*/*.jpg"))[::4]
-    table = pd.DataFrame({"image": images, "label": [image.parent.name for image in images]})
-    table["source"] = np.where(np.arange(len(table)) % 2 == 0, "clinic", "archive")
-    path = tmp_path_factory.mktemp("manifest") / "manifest.csv"
-    table.to_csv(path, index=False)
-    return path
+def few(synthetic_lesions):
+    """Two synthetic lesions of each class."""
+    images = [
+        *sorted(synthetic_lesions.glob("benign/*.jpg"))[:2],
+        *sorted(synthetic_lesions.glob("malignant/*.jpg"))[:2],
+    ]
+    return pd.DataFrame({"image": list(map(str, images)), "label": [image.parent.name for image in images]})
+
+
+@pytest.fixture(scope="module")
+def found(few):
+    """The audit of four lesions of two sources."""
+    return lentigo.audit(few.assign(source=["clinic", "archive", "clinic", "archive"]))
 
 
 def test_the_bundled_head_goes_with_the_bundled_branch(detector):
     assert detector.embed(np.full((224, 224, 3), 128, np.uint8)).shape == (detector.head.embedding_size,)
 
 
-def test_learned_kinds_are_rated_by_class_and_by_source(manifest, detector):
-    facts = lentigo.audit(manifest).to_json()
+def test_learned_kinds_are_rated_by_class_and_by_source(found, detector):
+    facts = found.to_json()
     assert set(facts["artefacts"]) == {*KINDS, *detector.head.kinds} == set(facts["artefact_detectors"])
     assert set(facts["artefacts"]["hair"]) == {"all", "benign", "malignant"}
     assert set(facts["artefacts_by_source"]["hair"]) == {"all", "archive", "clinic"}
 
 
-def test_the_report_shows_what_finds_each_kind_and_the_sources(manifest):
-    page = write_audit(lentigo.audit(manifest))
+def test_the_report_shows_what_finds_each_kind_and_the_sources(found):
+    page = write_audit(found)
     assert "By source" in page and "a learned head" in page
 
 
-def test_without_a_model_image_processing_alone_is_used(manifest):
-    found = lentigo.audit(manifest, model="none")
+def test_without_a_model_image_processing_alone_is_used(few):
+    found = lentigo.audit(few, model="none")
     assert tuple(found.artefact_detectors) == KINDS and not found.notes
 
 
-def test_a_model_without_a_head_is_said(manifest, run):
-    found = lentigo.audit(manifest, model=run)
+def test_a_model_without_a_head_is_said(few, run):
+    found = lentigo.audit(few, model=run)
     assert tuple(found.artefact_detectors) == KINDS
     assert "has no head for artefacts" in found.notes[-1]
 
