@@ -58,8 +58,10 @@ def test_without_a_model_image_processing_alone_is_used(few):
     assert tuple(found.artefact_detectors) == KINDS and not found.notes
 
 
-def test_a_model_without_a_head_is_said(few, run):
-    found = lentigo.audit(few, model=run)
+def test_a_model_without_a_head_is_said(few, tmp_path):
+    folder = shutil.copytree(BUNDLED, tmp_path / "copy")
+    bundle = amend_bundle(open_bundle(folder), [], drop=[ARTEFACT_HEAD])
+    found = lentigo.audit(few, model=bundle.folder)
     assert tuple(found.artefact_detectors) == KINDS
     assert "has no head for artefacts" in found.notes[-1]
 
