@@ -220,8 +220,9 @@ def write_joined(
         },
         "files": {name: hash_file(out / name) for name in (GRAPH, REFERENCE, HISTORY, LEARNED)},
     }
-    for name in ("measured", "halved", "packed_from", "bf16"):
+    for name in ("measured", "halved", "packed_from"):
         card.pop(name, None)
+    card["bf16"] = None  # not measured
     whole = finish_bundle(Bundle(out, card), {"validation": validation})
     write_text(out / MODEL_CARD, write_card(whole))
 

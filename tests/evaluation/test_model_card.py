@@ -211,7 +211,7 @@ def test_a_recipe_that_trains_the_backbone_states_its_views(bundle):
 
 def test_the_report_holds_the_card_as_html(bundle, run, synthetic_lesions, tmp_path):
     html = write_report(bundle, evaluate(run, synthetic_lesions, split="all"), tmp_path)
-    section = html.split('<section class="card">')[1].split("</section>")[0]
+    section = html.split('<details class="card">')[1].split("</details>")[0]
     for part in build_card(bundle):
         assert f"<h3>{part.title}</h3>" in section
     rows = re.findall(r"<tr><td>(\w+)</td><td>[^<]*</td><td>", section)
@@ -223,7 +223,7 @@ def test_the_report_holds_the_card_as_html(bundle, run, synthetic_lesions, tmp_p
 
 
 def test_the_report_of_a_training_holds_its_results(run):
-    section = (run / "report.html").read_text(encoding="utf-8").split('<section class="card">')[1]
+    section = (run / "report.html").read_text(encoding="utf-8").split('<details class="card">')[1]
     assert "Results: not recorded" not in section and "optimistic" in section
 
 

@@ -13,6 +13,7 @@ from fastapi import Path as PathParameter
 from pydantic import BeforeValidator, WithJsonSchema
 
 from lentigo.errors import UsageError
+from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
 from lentigo.serving.http import schemas
 from lentigo.serving.http.access import require
 from lentigo.serving.http.problems import ProblemError
@@ -60,8 +61,8 @@ FORM_SCHEMA: dict[str, Any] = {
         },
         "mm_per_pixel": {
             "type": "number",
-            "exclusiveMinimum": 0,
-            "exclusiveMaximum": 10,
+            "minimum": MIN_MM_PER_PIXEL,
+            "maximum": MAX_MM_PER_PIXEL,
             "description": "Their scale, for measures in millimetres.",
         },
     },
