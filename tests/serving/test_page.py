@@ -865,7 +865,7 @@ def test_headings_are_in_order_controls_have_names_and_pictures_words(service, v
 def test_a_result_is_one_page_of_paper_in_a_dark_room_too(service, visit):
     page = visit(service, color_scheme="dark")
     result = show_result(page, draw())
-    result.get_by_label("Benign").check()
+    result.get_by_role("radio", name="Benign").check()
     result.get_by_label("Note").fill("a line\n" * 5)
     result.get_by_role("button", name="Save the verdict").click()
     expect(result).to_contain_text("Reader: benign.")
