@@ -40,9 +40,12 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=default, help="labelled photographs with lesion_id")
     parser.add_argument("--model", default="bundled", help="a RUN")
     parser.add_argument("--seed", type=int, default=0, help="of the lesions that are held out")
+    parser.add_argument("--sample", type=int, metavar="N", help="N lesions by chance (default: all)")
     options = parser.parse_args()
     print(describe_machine())
     dataset = drop_learned(load_dataset(options.data))
+    if options.sample:
+        dataset = sample_lesions(dataset, options.sample, options.seed)
     held_out = hold_out_lesions(dataset, options.seed)
     with tempfile.TemporaryDirectory() as folder:
         predictor = Predictor(options.model)
@@ -66,6 +69,13 @@ def drop_learned(dataset: Dataset) -> Dataset:
     table = dataset.table
     known = set(table.loc[table["also_in"].notna(), "lesion_id"])
     return dataset.take(~table["lesion_id"].isin(known).to_numpy())
+
+
+def sample_lesions(dataset: Dataset, count: int, seed: int) -> Dataset:
+    """The photographs of so many lesions, drawn by chance."""
+    lesions = np.unique(dataset.table["lesion_id"].astype(str))
+    drawn = np.random.default_rng(seed).permutation(lesions)[:count]
+    return dataset.take(dataset.table["lesion_id"].isin(set(drawn)).to_numpy())
 
 
 def hold_out_lesions(dataset: Dataset, seed: int) -> np.ndarray:
