@@ -130,8 +130,7 @@ def format_row(name: str, scores: pd.DataFrame, mean) -> list[str]:
     """A row of the table; the interval is of 1,000 resamples of lesions."""
     groups = pd.factorize(scores["lesion_id"])[0]
     resampled = []
-    for counts in resample_groups(groups, 1000):
-        rows = np.repeat(np.arange(len(scores)), counts)
+    for rows in resample_groups(groups, 1000):
         resampled.append(mean(scores.iloc[rows], "precision"))
     low, high = np.percentile(resampled, [2.5, 97.5])
     return [
