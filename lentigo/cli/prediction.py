@@ -85,7 +85,8 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.inference.prediction import Predictor, open_search, show_result
+    from lentigo.inference.prediction import Predictor, show_result
+    from lentigo.inference.similarity.case_search import open_search
     from lentigo.splits.leak_words import mark_leaks
 
     require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
@@ -109,7 +110,7 @@ def predict(
         "explained": clinical is not None or figures is not None or index is not None,
     }
     predictor = Predictor(model, device=device, count=count, **options)
-    search = open_search(predictor, similar, index, patient)
+    search = open_search(predictor.bundle, similar, index, patient)
     leak_mark = mark_leaks(predictor.bundle.card)
     if leak_mark:
         print_message(leak_mark)

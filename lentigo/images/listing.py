@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from lentigo.common.file_names import find_name, spell_name
@@ -16,9 +17,9 @@ from lentigo.errors import DataError, ImageError
 from lentigo.images.addresses import is_address, walk_address
 from lentigo.images.decoding.dicom_files import DIRECTORY, expand_file, is_dicom_file, may_be_dicom
 from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES, UNREAD
-from lentigo.images.held_images import HeldImage, ImageSource
+from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource, hold_images, is_single
 from lentigo.images.mask_names import find_masks
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
 
 NO_IMAGE = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 
@@ -229,3 +230,69 @@ def has_image_name(name: str) -> bool:
     """
     suffix = os.path.splitext(name)[1].lower()
     return suffix in SUFFIXES | UNREAD and not name.startswith(".")
+
+
+def collect_images(inputs: Iterable[ImageSource]) -> tuple[list[ImageSource], list[Problem]]:
+    """Lists the photographs that are to be predicted, without opening them.
+
+    Args:
+        inputs: Files, folders, addresses and photographs in memory.
+
+    Returns:
+        The photographs, and a problem for each folder that holds none.
+
+    Raises:
+        DataError: There is no photograph at all.
+    """
+    paths: list[ImageSource]
+    paths, problems, _ = separate_problems(list_images(inputs))
+    if paths:
+        return paths, problems
+    if problems:
+        raise DataError(f"{problems[0].image}: {problems[0].error}")
+    raise DataError("no photograph was named; give files, folders, addresses, or paths on standard input")
+
+
+@dataclass(frozen=True)
+class Request:
+    """The photographs that a caller of Python gave.
+
+    Attributes:
+        images: Paths, addresses and photographs in memory.
+        problems: Folders that hold none.
+        is_single: Whether one photograph was given, not several and no folder: its result comes alone.
+    """
+
+    images: list[ImageSource]
+    problems: list[Problem]
+    is_single: bool
+
+
+def read_request(inputs: ImageInputs) -> Request:
+    """Takes the photographs that a caller of Python gives.
+
+    Args:
+        inputs: One photograph, a folder, or several, as `predict` takes them.
+
+    Returns:
+        The photographs, without opening them.
+
+    Raises:
+        UsageError: One of them is no photograph.
+        DataError: There is no photograph at all.
+    """
+    sources = hold_images(inputs)
+    if not sources:
+        raise DataError("no photograph was given: the list is empty; expected one at least")
+    images, problems = collect_images(sources)
+    is_alone = is_single(inputs) and len(images) == 1 and not is_place(sources[0])
+    return Request(images, problems, is_alone)
+
+
+def is_place(source: ImageSource) -> bool:
+    """Whether a source may stand for several photographs: a folder, or an address below which they are."""
+    if isinstance(source, HeldImage):
+        return False
+    if is_address(source):
+        return not has_image_name(source.rpartition("/")[2])
+    return os.path.isdir(source)

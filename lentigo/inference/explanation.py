@@ -14,6 +14,7 @@ from PIL import Image
 from lentigo.errors import ImageError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 from lentigo.images.held_images import ImageInputs, ImageSource
+from lentigo.images.listing import read_request
 from lentigo.images.photographs import read_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.explanation_figures import draw_explanation, save_figure
@@ -21,7 +22,7 @@ from lentigo.inference.notebooks.notebook_figures import compress_image, frame_i
 from lentigo.inference.notebooks.notebook_tables import show_wide_picture
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.output_names import make_unique_names, refuse_overwriting
-from lentigo.inference.prediction import Predictor, read_request
+from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult, Prediction, Predictions
 
 if TYPE_CHECKING:

@@ -16,17 +16,13 @@ import numpy as np
 
 from lentigo.errors import ImageError, ModelError, UsageError
 from lentigo.images.held_images import ImageInputs, ImageSource
+from lentigo.images.listing import read_request
 from lentigo.images.photographs import stream_images
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.notebooks.result_sequence import take_single
-from lentigo.inference.prediction import (
-    PredictionSettings,
-    Predictor,
-    open_search,
-    read_request,
-    show_result,
-)
+from lentigo.inference.prediction import PredictionSettings, Predictor, show_result
 from lentigo.inference.results import Prediction, Predictions
+from lentigo.inference.similarity.case_search import open_search
 from lentigo.models.runtime import BATCH, InferenceSession
 
 CLASSES = ("benign", "malignant")  # as of `lentigo.datasets.dataset`, which would import pandas
@@ -121,7 +117,7 @@ class LoadedModel:
         request = read_request(images)
         predictor = self.choose_predictor(len(request.images))
         predictor.require_classifier()
-        search = open_search(predictor, similar, index, patient_id)
+        search = open_search(predictor.bundle, similar, index, patient_id)
         shown = (show_result(result, outline, search) for result in predictor.infer(request.images))
         predictions, unreadable, _ = separate_problems(shown)
         answers = Predictions(tuple(predictions), (*request.problems, *unreadable))

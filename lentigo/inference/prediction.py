@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,10 +17,9 @@ import numpy as np
 
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.diagnosis_words import DIAGNOSES
-from lentigo.errors import DataError, ModelError, UsageError
-from lentigo.images.addresses import is_address
-from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource, hold_images, is_single
-from lentigo.images.listing import has_image_name, list_images
+from lentigo.errors import ModelError, UsageError
+from lentigo.images.held_images import ImageInputs, ImageSource
+from lentigo.images.listing import read_request
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.images.quality import judge_quality, measure_quality
@@ -38,8 +36,7 @@ from lentigo.inference.prevalence import (
 )
 from lentigo.inference.refusal import load_reference
 from lentigo.inference.results import InferenceResult, Prediction, Predictions
-from lentigo.inference.similarity.case_index import CaseIndex, Query, open_index, require_count
-from lentigo.inference.similarity.known_cases import SimilarCase
+from lentigo.inference.similarity.case_search import CaseSearch, open_search
 from lentigo.inference.tta import TTA_VIEWS, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.networks.receptive_fields import place_cells
@@ -505,72 +502,6 @@ def check_meanwhile(bundle: Bundle | None) -> Iterator[None]:
             check.result()
 
 
-def collect_images(inputs: Iterable[ImageSource]) -> tuple[list[ImageSource], list[Problem]]:
-    """Lists the photographs that are to be predicted, without opening them.
-
-    Args:
-        inputs: Files, folders, addresses and photographs in memory.
-
-    Returns:
-        The photographs, and a problem for each folder that holds none.
-
-    Raises:
-        DataError: There is no photograph at all.
-    """
-    paths: list[ImageSource]
-    paths, problems, _ = separate_problems(list_images(inputs))
-    if paths:
-        return paths, problems
-    if problems:
-        raise DataError(f"{problems[0].image}: {problems[0].error}")
-    raise DataError("no photograph was named; give files, folders, addresses, or paths on standard input")
-
-
-@dataclass(frozen=True)
-class Request:
-    """The photographs that a caller of Python gave.
-
-    Attributes:
-        images: Paths, addresses and photographs in memory.
-        problems: Folders that hold none.
-        is_single: Whether one photograph was given, not several and no folder: its result comes alone.
-    """
-
-    images: list[ImageSource]
-    problems: list[Problem]
-    is_single: bool
-
-
-def read_request(inputs: ImageInputs) -> Request:
-    """Takes the photographs that a caller of Python gives.
-
-    Args:
-        inputs: One photograph, a folder, or several, as `predict` takes them.
-
-    Returns:
-        The photographs, without opening them.
-
-    Raises:
-        UsageError: One of them is no photograph.
-        DataError: There is no photograph at all.
-    """
-    sources = hold_images(inputs)
-    if not sources:
-        raise DataError("no photograph was given: the list is empty; expected one at least")
-    images, problems = collect_images(sources)
-    is_alone = is_single(inputs) and len(images) == 1 and not is_place(sources[0])
-    return Request(images, problems, is_alone)
-
-
-def is_place(source: ImageSource) -> bool:
-    """Whether a source may stand for several photographs: a folder, or an address below which they are."""
-    if isinstance(source, HeldImage):
-        return False
-    if is_address(source):
-        return not has_image_name(source.rpartition("/")[2])
-    return os.path.isdir(source)
-
-
 def predict(
     inputs: ImageInputs,
     model: str | Path = "bundled",
@@ -639,68 +570,12 @@ def predict(
     predictor.require_classifier()
     if outline:
         predictor.require_decoder()
-    search = open_search(predictor, similar, index, patient_id)
+    search = open_search(predictor.bundle, similar, index, patient_id)
     results = progress(predictor.infer(request.images), total=len(request.images), label="photographs")
     shown = (show_result(result, outline, search) for result in results)
     predictions, unreadable, _ = separate_problems(shown)
     answers = Predictions(tuple(predictions), (*request.problems, *unreadable))
     return take_single(answers) if request.is_single else answers
-
-
-@dataclass(frozen=True)
-class CaseSearch:
-    """The search for known lesions that are like those of a call.
-
-    Attributes:
-        index: Of known lesions.
-        count: How many are shown of each photograph.
-        patient_id: Of the photographs, whose own known lesions are left out; "" where it is not known.
-    """
-
-    index: CaseIndex
-    count: int
-    patient_id: str = ""
-
-    def find(self, result: InferenceResult, prediction: Prediction) -> tuple[SimilarCase, ...]:
-        """The nearest known lesions; none where the photograph shows no lesion.
-
-        Args:
-            result: What the network gave.
-            prediction: Of the result.
-        """
-        if prediction.in_distribution is False or result.embedding is None:
-            return ()
-        return self.index.search(Query(result.embedding, self.count, result.digest, self.patient_id))
-
-
-def open_search(
-    predictor: Predictor, similar: int, index: str | Path | None, patient_id: str = ""
-) -> CaseSearch | None:
-    """Opens the search of a call.
-
-    Args:
-        predictor: Whose embeddings are searched for.
-        similar: How many known lesions are to be shown; 0 for none.
-        index: The folder of the index.
-        patient_id: As of `CaseSearch`.
-
-    Returns:
-        The search; None where none is asked for.
-
-    Raises:
-        UsageError: One of `similar` and `index` is given without the other, or the RUN gives no embedding.
-        ModelError: The index cannot be used.
-    """
-    if not similar and index is None:
-        return None
-    if not similar or index is None:
-        raise UsageError(
-            "similar cases need both a number and an index: --similar 5 --index INDEX; `lentigo index DATA "
-            "--out INDEX` makes one"
-        )
-    if "embedding" not in predictor.session.names:
-        raise UsageError(f"{predictor.name}: gives no embedding to compare; leave --similar out")
-    return CaseSearch(open_index(index, predictor.bundle), require_count(similar), patient_id)
 
 
 def show_result(

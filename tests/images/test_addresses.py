@@ -14,10 +14,9 @@ from lentigo.datasets.tables.options import make_options
 from lentigo.errors import ImageError, MissingError
 from lentigo.images import addresses
 from lentigo.images.addresses import is_address, read_address, walk_address
-from lentigo.images.listing import list_images
+from lentigo.images.listing import collect_images, list_images
 from lentigo.images.photographs import read_image, try_image
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import collect_images
 from lentigo.splits.frozen_splits import write_manifest
 
 

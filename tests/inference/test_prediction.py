@@ -7,9 +7,10 @@ import pytest
 from PIL import Image, ImageFilter
 
 from lentigo.errors import DataError, ModelError
+from lentigo.images.listing import collect_images
 from lentigo.images.photographs import read_all
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor, collect_images, predict
+from lentigo.inference.prediction import Predictor, predict
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES

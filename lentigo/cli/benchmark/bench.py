@@ -69,8 +69,8 @@ def bench(
     )
     from lentigo.common.files import write_json
     from lentigo.datasets.manifests import load_dataset
+    from lentigo.images.listing import collect_images
     from lentigo.inference.performance.benchmark import measure_machine
-    from lentigo.inference.prediction import collect_images
     from lentigo.models.bundle import open_bundle
 
     with ExitStack() as stack:

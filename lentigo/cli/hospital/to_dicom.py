@@ -33,10 +33,10 @@ def data_to_dicom(
     from lentigo.clinical.photograph_object import Subject, encode_object, make_photograph
     from lentigo.common.files import write_whole
     from lentigo.errors import ImageError
+    from lentigo.images.listing import collect_images
     from lentigo.images.photographs import read_content
     from lentigo.images.problems import Problem
     from lentigo.inference.output_names import name_files
-    from lentigo.inference.prediction import collect_images
 
     paths, problems = collect_images(images)
     files: dict[str, tuple[Path, ...]] = {str(paths[0]): (out,)}

@@ -33,8 +33,7 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
     Returns:
         Photographs and problems, and their number; None where they are taken as they come.
     """
-    from lentigo.images.listing import list_images
-    from lentigo.inference.prediction import collect_images
+    from lentigo.images.listing import collect_images, list_images
 
     if "-" in images and not whole:
         return list_images(read_names(images)), None

@@ -13,6 +13,7 @@ from PIL import Image
 
 from lentigo.errors import ImageError
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
+from lentigo.images.listing import read_request
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.box_figures import draw_boxes
@@ -25,7 +26,7 @@ from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Predictor, read_request
+from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult
 
 if TYPE_CHECKING:
