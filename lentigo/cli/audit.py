@@ -30,7 +30,9 @@ def audit(
     data: Annotated[str, Argument(help="Labelled photographs, or a folder of photographs without classes.")],
     against: Annotated[
         str | None,
-        Option("--against", help="Another set, in which copies of these photographs are looked for, too."),
+        Option(
+            "--against", help="Another set, in which duplicates of these photographs are looked for, too."
+        ),
     ] = None,
     out: Annotated[
         Path | None, Option("--out", help="Writes a report (HTML) with the pairs side by side.")
@@ -46,7 +48,7 @@ def audit(
     as_json: Json = False,
     columns: Any = None,
 ) -> None:
-    """Finds copies, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
+    """Finds duplicates, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.inference.auditing.dataset_audit import audit as audit_dataset
 
     require_ending("--out", out, PAGE_SUFFIXES, "a report in HTML")

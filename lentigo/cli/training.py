@@ -115,6 +115,8 @@ def train(
         from lentigo.training.loop.devices import use_devices
         from lentigo.training.trainer import train as train_classifier
         from lentigo.training.training_set import LeakPolicy
+        from lentigo.training.weights import take_backbone
+    changes = take_backbone(recipe, weights, changes)
     if folds is not None and masks:
         raise UsageError(
             "--folds and --masks: expected one of them; train the RUN with --folds first, then add a "

@@ -19,7 +19,7 @@ from lentigo.images.decoding.dicom_files import DIRECTORY, expand_file, is_dicom
 from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES, UNREAD
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource, hold_images, is_single
 from lentigo.images.mask_names import find_masks
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import MASK_BESIDE, Problem, SkippedMask, separate_problems
 
 NO_IMAGE = f"holds no photograph; expected files ending in {', '.join(sorted(SUFFIXES))}"
 
@@ -119,7 +119,7 @@ def scan_images(folder: Path) -> tuple[list[Path], list[Problem]]:
     files, problems = scan_folder(folder)
     masks = find_masks(files, Path(spell_name(folder)))
     for mask, image in masks.items():
-        problems.append(Problem(str(mask), f"a mask of {image.name} by its name, beside it: left out"))
+        problems.append(SkippedMask(str(mask), f"a mask of {image.name} {MASK_BESIDE}"))
     return [file for file in files if file not in masks], problems
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from lentigo.common.parallel.work_batches import Lost
 
 Result = TypeVar("Result")
+MASK_BESIDE = "by its name, beside it: left out"  # ends the error of each such mask
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,25 @@ class Problem:
 
     image: str
     error: str
+
+
+@dataclass(frozen=True)
+class SkippedMask(Problem):
+    """A mask beside its photograph: listed, since only its name says so, but nothing has failed."""
+
+
+def restore_problem(image: str, error: str) -> Problem:
+    """A problem as it was before it was written to a file.
+
+    Args:
+        image: The path or address, as text.
+        error: Its words.
+
+    >>> restore_problem("a_mask.png", "a mask of a.jpg by its name, beside it: left out")
+    SkippedMask(image='a_mask.png', error='a mask of a.jpg by its name, beside it: left out')
+    """
+    kind = SkippedMask if error.endswith(MASK_BESIDE) else Problem
+    return kind(image, error)
 
 
 def separate_problems(results: Iterable[Result | Problem]) -> tuple[list[Result], list[Problem], list[bool]]:

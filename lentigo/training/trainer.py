@@ -35,6 +35,7 @@ from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, keep_set
 from lentigo.training.stage_builders import TrainingJob, run_job
 from lentigo.training.training_set import LeakPolicy, TrainingSet, load_labelled
 from lentigo.training.validation import find_start, split_or_read
+from lentigo.training.weights import take_backbone
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ def train(
     """
     started = time.perf_counter()
     out = Path(out)
-    recipe = find_recipe(recipe, **fields)
+    recipe = find_recipe(recipe, **take_backbone(recipe, weights, fields))
     check_call(out, recipe, resume)
     watch = EpochWatch(build_callbacks(callbacks, out))
     labelled = load_labelled(data)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError, UsageError
-from lentigo.models.bundle import find_bundle
+from lentigo.models.bundle import find_bundle, is_run, open_bundle
 from lentigo.models.networks.backbones import Backbone
+from lentigo.training.recipes import RECIPES, Recipe
 
 
 def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
@@ -38,6 +40,27 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
         names = ", ".join(path.name for path in found)
         raise ModelError(f"{folder}: {names} are all for {backbone.name}; expected one: move the others away")
     return found[0] if found else "imagenet"
+
+
+def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict[str, Any]) -> dict[str, Any]:
+    """Changes of a recipe for a training that starts from some weights: where they are a RUN's, the backbone
+    is that RUN's, unless one was asked for.
+
+    Args:
+        recipe: "best" or "seed", whose backbone is a default; a file or a recipe has its own.
+        weights: A word, a file, or a RUN.
+        fields: Fields of the recipe that are to differ.
+
+    Returns:
+        The fields, and maybe the backbone.
+
+    Raises:
+        ModelError: The RUN cannot be used.
+    """
+    asked = fields.get("backbone") is not None or str(recipe) not in RECIPES
+    if asked or not is_run(weights):
+        return fields
+    return {**fields, "backbone": open_bundle(weights).card["backbone"]}
 
 
 def name_source(weights: str | Path) -> str:

@@ -8,9 +8,18 @@ import threading
 from pathlib import Path
 
 import pytest
+import typer
 
-from lentigo.cli.output.terminal import PAGE_SUFFIXES, TABLE_SUFFIXES, require_ending
+from lentigo.cli.output.evaluations import explain_missing
+from lentigo.cli.output.terminal import (
+    FAILED_INPUTS,
+    PAGE_SUFFIXES,
+    TABLE_SUFFIXES,
+    report_problems,
+    require_ending,
+)
 from lentigo.errors import UsageError
+from lentigo.images.problems import Problem, SkippedMask
 
 pty = pytest.importorskip("pty", reason="no pseudo-terminal on this system")
 
@@ -184,3 +193,29 @@ def test_a_folder_in_place_of_a_file_is_refused(tmp_path):
     (tmp_path / "report.html").mkdir()
     with pytest.raises(UsageError, match="is a folder; expected a file's name"):
         require_ending("--out", tmp_path / "report.html", PAGE_SUFFIXES, "a report")
+
+
+# --- masks beside photographs, and metrics without a value
+
+
+def test_masks_beside_photographs_are_named_and_are_no_failure(capsys):
+    masks = [SkippedMask(f"{number}_mask.png", "a mask") for number in range(5)]
+    report_problems(masks)
+    assert capsys.readouterr().err == (
+        "5 masks beside the photographs left out, by name: 0_mask.png, 1_mask.png, 2_mask.png, ...\n"
+    )
+
+
+def test_a_failure_beside_masks_is_one(capsys):
+    with pytest.raises(typer.Exit) as ending:
+        report_problems([SkippedMask("a_mask.png", "a mask"), Problem("b.jpg", "is empty")])
+    assert ending.value.exit_code == FAILED_INPUTS
+    assert "1 left out:\n  b.jpg: is empty\n" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("n_malignant", "auroc", "reason"),
+    [(0, None, "one class is missing"), (3, 1.0, "told apart without error"), (3, 0.7, "too few groups")],
+)
+def test_a_metric_without_a_value_says_why(n_malignant, auroc, reason):
+    assert reason in explain_missing({"n": 5, "n_malignant": n_malignant, "auroc": auroc})

@@ -21,6 +21,7 @@ from lentigo.training.recipes import SEED, find_recipe
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy, check_training_set, load_labelled
 from lentigo.training.validation import MIN_NEW_GROUPS, draw_validation, find_start, refuse_learned
+from lentigo.training.weights import take_backbone
 
 ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 
@@ -359,3 +360,19 @@ def test_what_the_start_of_a_start_knew_goes_along(run, tmp_path):
         with pytest.raises(DataError, match="has learned from 6 of the 6"):
             refuse_learned(taken, start)
     assert len(find_contamination(open_bundle(second), Dataset("gone", gone[["image", "label"]])).images) == 6
+
+
+# --- the backbone of the weights
+
+
+def test_a_named_recipe_takes_the_backbone_of_the_run_that_it_starts_from():
+    backbone = open_bundle("bundled").card["backbone"]
+    assert backbone != find_recipe("best").backbone
+    for recipe in ("best", "seed"):
+        assert take_backbone(recipe, "bundled", {"epochs": 3}) == {"epochs": 3, "backbone": backbone}
+
+
+def test_a_backbone_that_was_asked_for_stays():
+    own = find_recipe("seed", backbone="xception")
+    assert take_backbone("best", "bundled", {"backbone": "xception"}) == {"backbone": "xception"}
+    assert take_backbone(own, "bundled", {}) == {} and take_backbone("best", "imagenet", {}) == {}

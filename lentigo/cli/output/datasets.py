@@ -20,7 +20,7 @@ def print_audit(facts: dict[str, Any]) -> None:
     print_line(f"{facts['name']}: {format_count(facts['n'], 'photograph')}{against}")
     duplicates = facts["duplicates"]
     print_line(
-        f"  copies: {format_count(len(duplicates), 'pair')} ({count_duplicate_kinds(duplicates) or 'none'}), "
+        f"  duplicates: {format_count(len(duplicates), 'pair')} ({count_duplicate_kinds(duplicates) or 'none'}), "
         f"{format_count(facts['groups'], 'group')}"
     )
     print_line(

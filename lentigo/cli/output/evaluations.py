@@ -20,8 +20,9 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
         scores: `Assessment.to_json()`.
     """
     print_line(f"{title}: {format_count(scores['n'], 'photograph')}, {scores['n_malignant']} malignant")
+    missing = f"not defined ({explain_missing(scores)})"
     for name, interval in scores["ci"].items():
-        print_metric(name, scores[name], interval, missing="not defined (one class is missing)")
+        print_metric(name, scores[name], interval, missing=missing)
     (true_negative, false_positive), (false_negative, true_positive) = scores["confusion"]
     print_line(
         f"  at the threshold {scores['threshold']:.3f}: {true_positive} malignant found, {false_negative} "
@@ -32,6 +33,19 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
             print_line(f"  {note}")
     print_diagnosis_scores(scores.get("diagnoses"))
     print_exposure(scores["evaluated_before"])
+
+
+def explain_missing(scores: dict[str, Any]) -> str:
+    """Why metrics of a set have no value: with both classes there only the calibration has none.
+
+    >>> explain_missing({"n": 5, "n_malignant": 5})
+    'one class is missing'
+    """
+    if scores["n_malignant"] in (0, scores["n"]):
+        return "one class is missing"
+    if scores["auroc"] in (0, 1):
+        return "the classes are told apart without error"
+    return "too few groups, or all probabilities are alike"
 
 
 def print_metric(

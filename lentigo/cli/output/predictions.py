@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lentigo.cli.output.bars import choose_bars
-from lentigo.cli.output.terminal import format_count, print_json, print_line, print_message
+from lentigo.cli.output.terminal import format_count, pass_over_masks, print_json, print_line, print_message
 from lentigo.common.file_names import spell_controls
 from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.errors import DataError
@@ -36,8 +36,9 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
     from lentigo.images.listing import collect_images, list_images
 
     if "-" in images and not whole:
-        return list_images(read_names(images)), None
-    paths, problems = collect_images(read_names(images))
+        return pass_over_masks(list_images(read_names(images))), None
+    paths, found = collect_images(read_names(images))
+    problems = list(pass_over_masks(found))
     return [*problems, *paths], len(problems) + len(paths)
 
 

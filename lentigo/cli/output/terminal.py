@@ -22,6 +22,7 @@ FAILED_INPUTS = 3  # exit code: done, but some inputs failed
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt", "")  # endings of a table's name that a spreadsheet takes for text
 PAGE_SUFFIXES = (".html", ".htm")  # endings of a report's name
 QUIET_LOGS = ("PIL", "retrying", "pydicom")  # of libraries that log what also comes as an exception
+MAX_MASKS_NAMED = 3  # of those that were left out
 LAYOUT = "\n\t"  # of the letters that command a terminal those that lay out a text of ours
 
 
@@ -197,9 +198,34 @@ def report_problems(results: Iterable[Any]) -> None:
     from lentigo.images.problems import Problem
 
     problems = [result for result in results if isinstance(result, Problem)]
+    problems = list(pass_over_masks(problems))
     if problems:
         print_problems(problems)
         raise typer.Exit(FAILED_INPUTS)
+
+
+def pass_over_masks(images: Iterable[Any]) -> Iterator[Any]:
+    """Leaves out masks that lie beside their photographs, and says at the end which: they are no failures.
+
+    Args:
+        images: Photographs, results and problems.
+
+    Yields:
+        All others, as they come.
+    """
+    from lentigo.images.problems import SkippedMask
+
+    masks = []
+    for image in images:
+        if isinstance(image, SkippedMask):
+            masks.append(image.image)
+        else:
+            yield image
+    if masks:
+        names = ", ".join(spell_controls(mask) for mask in masks[:MAX_MASKS_NAMED])
+        more = ", ..." if len(masks) > MAX_MASKS_NAMED else ""
+        count = format_count(len(masks), "mask")
+        print_message(f"{count} beside the photographs left out, by name: {names}{more}")
 
 
 def print_problems(problems: Iterable[Any]) -> None:

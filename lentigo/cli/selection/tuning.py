@@ -88,10 +88,11 @@ def tune(
         from lentigo.training.selection.tuning import Plan
         from lentigo.training.selection.tuning import tune as search_recipe
     from lentigo.training.recipes import find_head_recipe
+    from lentigo.training.weights import take_backbone
 
     mute_tensorflow()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
-    base = find_head_recipe(recipe, **changes)
+    base = find_head_recipe(recipe, **take_backbone(recipe, weights, changes))
     plan = Plan(base, trials, folds, weights, storage, duplicates, fp32, confirm_share)
     # Keras says on stdout that it downloads
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):

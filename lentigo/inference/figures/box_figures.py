@@ -11,7 +11,7 @@ from lentigo.inference.figures.lettering import load_font
 from lentigo.inference.figures.overlays import HALO, LINE, LINE_WIDTH, enlarge_small
 
 MAX_SIDE = 1600  # pixels, of the longer side of a figure
-MIN_LETTER_PIXELS = 11
+MIN_LETTER_PIXELS = 18
 LETTERS_PER_SIDE = 70  # heights of a letter in the longer side of a figure
 Rectangle = tuple[float, float, float, float]  # left, top, right, bottom in pixels
 

@@ -30,6 +30,7 @@ from lentigo.training.fitting.study_steps import (
 from lentigo.training.loop.callbacks import check_callbacks
 from lentigo.training.recipes import Recipe, find_recipe
 from lentigo.training.training_set import LeakPolicy
+from lentigo.training.weights import take_backbone
 
 Facts = dict[str, Any]
 
@@ -123,7 +124,8 @@ def fit(
         ModelError: The weights cannot be used, the training has diverged, or a file of the study is damaged.
         SpaceError: The disk is full.
     """
-    plan = StudyPlan(find_recipe(recipe, **fields), str(weights), test, leak_policy, fp32, options)
+    recipe = find_recipe(recipe, **take_backbone(recipe, weights, fields))
+    plan = StudyPlan(recipe, str(weights), test, leak_policy, fp32, options)
     callbacks = list(callbacks)
     check_callbacks(callbacks)
     folder = StudyFolder(Path(out))

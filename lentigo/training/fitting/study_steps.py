@@ -19,7 +19,7 @@ from lentigo.errors import DataError
 from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, restore_problem
 from lentigo.inference.auditing.dataset_audit import audit
 from lentigo.inference.prediction import Predictor
 from lentigo.models.bundle import CARD, open_bundle
@@ -251,5 +251,5 @@ def list_problems(facts: Iterable[dict[str, Any] | None]) -> tuple[Problem, ...]
     found: dict[str, Problem] = {}
     for step in facts:
         for problem in (step or {}).get("problems", []):
-            found.setdefault(problem["image"], Problem(**problem))
+            found.setdefault(problem["image"], restore_problem(**problem))
     return tuple(found.values())

@@ -61,7 +61,7 @@ from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, check_fo
 from lentigo.training.trainer import Training, train
 from lentigo.training.training_set import LeakPolicy, check_training_set
 from lentigo.training.validation import Start, draw_validation, find_given_validation
-from lentigo.training.weights import name_source
+from lentigo.training.weights import name_source, take_backbone
 
 DECODER_WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 
@@ -176,7 +176,7 @@ def train_masks(
     """
     started = time.perf_counter()
     out = Path(out)
-    recipe = find_recipe(recipe)
+    recipe = find_recipe(recipe, **take_backbone(recipe, weights, {}))
     listed = list_masks(data)
     is_finished = (out / CARD).is_file()
     if finetune and (listed.labelled or is_finished):

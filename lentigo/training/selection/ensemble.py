@@ -40,6 +40,7 @@ from lentigo.training.stage_builders import TrainingJob
 from lentigo.training.trainer import Training
 from lentigo.training.training_set import LeakPolicy, load_labelled
 from lentigo.training.validation import find_start, refuse_learned, split_or_read, write_splits
+from lentigo.training.weights import take_backbone
 
 
 def train_folds(
@@ -80,7 +81,8 @@ def train_folds(
     """
     started = time.perf_counter()
     out = Path(out)
-    recipe = find_head_recipe(recipe) if isinstance(recipe, str) else recipe
+    if isinstance(recipe, str):
+        recipe = find_head_recipe(recipe, **take_backbone(recipe, weights, {}))
     if recipe.finetune:
         raise UsageError(
             "--folds with --finetune: an ensemble has one frozen backbone and a head for each fold; leave "
