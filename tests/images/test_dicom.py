@@ -163,6 +163,13 @@ def test_signed_levels_are_rescaled():
     assert np.abs(read(encode(dataset))[..., 0].astype(int) - GREY).max() <= 1
 
 
+@pytest.mark.parametrize("name", ["RescaleSlope", "RescaleIntercept", "WindowCenter", "WindowWidth"])
+def test_a_number_that_no_grey_level_reaches_is_named(name):
+    numbers = {"WindowCenter": 128, "WindowWidth": 256} | {name: 1e38}
+    with pytest.raises(ImageError, match=f"damaged .*{name} is 1e[+]38"):
+        read(encode(make_dataset(GREY, **numbers)))
+
+
 def test_colours_of_a_palette():
     indices = (GREY // 32).astype(np.uint8)
     dataset = make_dataset(indices, PhotometricInterpretation="PALETTE COLOR")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from PIL import Image
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 Missing = TypeVar("Missing", float, None)
 WHITE = 255
+MAX_LEVEL = 1e9  # of a grey level, rescaled or of a window: no file of 32 bits holds more
 
 
 def decode_frame(dataset: Dataset, frame: Frame, name: str) -> np.ndarray:
@@ -167,11 +168,11 @@ def show_levels(levels: np.ndarray, dataset: Dataset, frame: Frame) -> np.ndarra
     values = levels.astype(np.float32)
     low = -float(1 << (frame.stored - 1)) if frame.signed else 0.0
     high = low + float((1 << frame.stored) - 1)
-    slope = read_number(find_value(dataset, "RescaleSlope"), 1.0)
-    intercept = read_number(find_value(dataset, "RescaleIntercept"), 0.0)
+    slope = read_number(dataset, "RescaleSlope", 1.0)
+    intercept = read_number(dataset, "RescaleIntercept", 0.0)
     values = values * slope + intercept
-    centre = read_number(find_value(dataset, "WindowCenter"), None)
-    width = read_number(find_value(dataset, "WindowWidth"), None)
+    centre = read_number(dataset, "WindowCenter", None)
+    width = read_number(dataset, "WindowWidth", None)
     if centre is not None and width is not None and width >= 1:
         low = centre - 0.5 - (width - 1) / 2
         high = centre - 0.5 + (width - 1) / 2
@@ -183,11 +184,17 @@ def show_levels(levels: np.ndarray, dataset: Dataset, frame: Frame) -> np.ndarra
     return WHITE - shown if frame.photometric == "MONOCHROME1" else shown
 
 
-def read_number(value: Any, otherwise: Missing) -> float | Missing:
-    """The first number of an attribute."""
+def read_number(dataset: Dataset, name: str, otherwise: Missing) -> float | Missing:
+    """The first number of an attribute. Raises `ValueError` for one that no grey level reaches."""
+    value = find_value(dataset, name)
     if value is None or value == "":
         return otherwise
     try:
-        return float(value)
+        number = float(value)
     except TypeError:  # several windows: the first is the one that is shown
-        return float(value[0]) if len(value) else otherwise
+        if not len(value):
+            return otherwise
+        number = float(value[0])
+    if not abs(number) <= MAX_LEVEL:  # nor is what is no number
+        raise ValueError(f"{name} is {number:g}; expected at most {MAX_LEVEL:g} grey levels")
+    return number
