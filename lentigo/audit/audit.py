@@ -6,7 +6,7 @@ It finds duplicates, leaks, labels that disagree, shortcuts, artefacts, skin ton
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class Audit:
 
     name: str
     against: str | None
-    images: pd.DataFrame
+    images: pd.DataFrame = field(repr=False)
     duplicates: Duplicates
     leaks: tuple[Leak, ...]
     conflicts: tuple[Conflict, ...]

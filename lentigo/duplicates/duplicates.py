@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import combinations, product
 from typing import Any
 
@@ -88,7 +88,7 @@ class Duplicates:
 
     images: tuple[str, ...]
     pairs: tuple[Duplicate, ...]
-    groups: np.ndarray
+    groups: np.ndarray = field(repr=False)
     problems: tuple[Problem, ...] = ()
     blank: tuple[int, ...] = ()
     compared: int = 0

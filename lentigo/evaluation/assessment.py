@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,8 +70,8 @@ class Assessment:
     model: str
     data_fingerprint: str
     times_test_opened: int
-    table: pd.DataFrame
-    dataset: Dataset
+    table: pd.DataFrame = field(repr=False)
+    dataset: Dataset = field(repr=False)
     problems: tuple[Problem, ...]
     decisions: tuple[Decisions, ...]
     refusals: Refusals

@@ -175,7 +175,7 @@ def plot_probabilities(axes: Any, malignant: np.ndarray, probability: np.ndarray
     axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
     axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
     axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label="threshold")
-    tidy_axes(axes, "Answers by truth", "P(malignant)", "photographs")
+    tidy_axes(axes, "Predictions by truth", "P(malignant)", "photographs")
     axes.legend(frameon=False)
 
 

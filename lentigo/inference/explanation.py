@@ -47,7 +47,7 @@ class Explanation:
 
     image: str
     prediction: Prediction
-    heatmap: np.ndarray
+    heatmap: np.ndarray = field(repr=False)
     figure_file: Path | None
     centres: tuple[float, ...] = ()
     result: InferenceResult | None = field(default=None, repr=False, compare=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +53,7 @@ class Bundle:
     """A finished RUN: its folder and what `card.json` says of it."""
 
     folder: Path
-    card: dict[str, Any]
+    card: dict[str, Any] = field(repr=False)
 
     @property
     def name(self) -> str:

@@ -55,7 +55,7 @@ class Training:
     validation: Assessment
     problems: tuple[Problem, ...]
     seconds: float
-    training_set: TrainingSet
+    training_set: TrainingSet = field(repr=False)
     holdouts: dict[str, Assessment] = field(default_factory=dict)
 
     def figure(self) -> ShownFigure:

@@ -1,5 +1,6 @@
 """Results in a notebook: sequences, tables, pictures and figures."""
 
+import dataclasses
 import shutil
 
 import numpy as np
@@ -7,7 +8,12 @@ import pytest
 from PIL import Image
 
 import lentigo
+from lentigo.audit.audit import Audit
+from lentigo.duplicates.duplicates import Duplicates
 from lentigo.errors import DataError, ImageError, UsageError
+from lentigo.evaluation.assessment import Assessment
+from lentigo.inference.explanation import Explanation
+from lentigo.inference.lesions.segmentation import Segmentation
 from lentigo.inference.results import Prediction, Predictions
 
 
@@ -159,3 +165,13 @@ def test_a_pipeline_of_scikit_learn_learns_on_embeddings(run, synthetic_lesions)
     assert alone.fit(images, labels).predict_proba(images[:2]).shape == (2, 2)
     assert 0 <= accuracy_score(labels, model.predict(images)) <= 1
     assert model.set_params(alpha=0.0).get_params()["alpha"] == 0.0
+
+
+# --- on a terminal
+
+
+def test_no_result_prints_its_arrays_and_tables():
+    for kind in (Assessment, Audit, Duplicates, Explanation, Segmentation):
+        for one in dataclasses.fields(kind):
+            is_large = any(word in str(one.type) for word in ("ndarray", "DataFrame", "Dataset"))
+            assert not (is_large and one.repr), f"{kind.__name__}.{one.name}"

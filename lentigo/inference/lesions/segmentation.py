@@ -59,7 +59,7 @@ class Segmentation:
     image: str
     width: int
     height: int
-    probability: np.ndarray
+    probability: np.ndarray = field(repr=False)
     box: Box | None
     measures: Measures | None
     prediction: Prediction | None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -51,7 +51,7 @@ class Study:
     folder: Path
     index: Path
     run: Path
-    steps: dict[str, Facts]
+    steps: dict[str, Facts] = field(repr=False)
     commands: dict[str, str]
     problems: tuple[Problem, ...]
 
