@@ -124,9 +124,8 @@ class Contamination:
         elif self.not_known:
             notes.append(
                 f"not known for {self.not_known:,} of the {self.learned_from:,} photographs that "
-                f"{self.model} has learned from: copies of them in other files are not recognised, and may "
-                "be "
-                "among these"
+                f"{self.model} has learned from, since no hash of them was kept: duplicates of them in other "
+                "files are not recognised, and may be among these"
             )
         if self.by_content and self.searched < self.learned_from:
             notes.append(

@@ -97,7 +97,7 @@ def print_training_set(facts: dict[str, Any]) -> None:
 
 
 def print_start(facts: dict[str, int] | None) -> None:
-    """Prints what the start of a training has learned from, and for how many photographs copies are not
+    """Prints what the start of a training has learned from, and for how many photographs duplicates are not
     recognised.
 
     Args:
