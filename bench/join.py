@@ -21,7 +21,6 @@ import numpy as np
 import onnx
 import pandas as pd
 from onnx import TensorProto, helper, numpy_helper
-from packing import gather_learned
 from rejudge import rejudge
 from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
@@ -48,8 +47,6 @@ from lentigo.models.bundle import (
     finish_bundle,
     open_bundle,
 )
-from lentigo.models.graphs.frozen_branch import rename_nodes
-from lentigo.models.graphs.graph_weights import halve_weights
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.models.training_record import USES, TrainingRecord
 from lentigo.training.loop.sampling import average_auroc
@@ -108,6 +105,8 @@ def main() -> None:
 
 def choose_judged(dataset: Dataset, first: Bundle, second: Bundle) -> Dataset:
     """The validation photographs of the second RUN that the first has not learned from."""
+    from packing import gather_learned
+
     splits = pd.read_csv(second.folder / "splits.csv", dtype=str)
     names = set(splits.loc[splits["split"] == "validation", "image"])
     validation = dataset.take(dataset.table["image"].isin(names).to_numpy())
@@ -183,6 +182,10 @@ def write_joined(
     out: Path,
 ) -> None:
     """Writes the joined RUN, not yet calibrated: its scores are the sigmoids of the joined logits."""
+    from packing import gather_learned
+
+    from lentigo.models.graphs.graph_weights import halve_weights
+
     out.mkdir(parents=True, exist_ok=True)
     graph = join_graphs(onnx.load(first.graph), halve_weights(onnx.load(second.graph)), factors, head)
     with write_whole(out / GRAPH) as temporary:
@@ -292,6 +295,8 @@ def join_graphs(
     Returns:
         The joined graph.
     """
+    from lentigo.models.graphs.frozen_branch import rename_nodes
+
     image = first.graph.input[0].name
     other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in (*JOINED, "embedding")])
     joined = onnx.ModelProto()

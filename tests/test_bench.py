@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 BENCH = Path(__file__).parents[1] / "bench"
-SHARED = ("packing.py", "tables.py")  # imported by programs, none themselves
+SHARED = ("packing.py", "structures.py", "tables.py")  # imported by programs, none themselves
 PROGRAMS = sorted(path for path in BENCH.glob("*.py") if path.name not in SHARED)
 HEAVY = ("keras", "tensorflow", "torch", "jax")
 

@@ -685,7 +685,7 @@ def test_other_columns_of_a_manifest_stay(tmp_path):
     assert (
         table["source"].tolist() == ["a", "b"]
         and table["also_in"].tolist()[0] == "set/train;other"
-        and table["mask"].tolist()[0] == "m.png"
+        and table["mask"].tolist()[0] == str(tmp_path / "m.png")
     )
     assert table["skin_type"].tolist()[0] == "2" and table["skin_type"].isna().tolist() == [False, True]
 

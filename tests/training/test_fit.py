@@ -32,7 +32,11 @@ def make_study(synthetic_lesions, weight_file):
 
 @pytest.fixture(scope="module")
 def study(make_study, tmp_path_factory):
-    return make_study(tmp_path_factory.mktemp("studies") / "study")
+    folder = tmp_path_factory.mktemp("studies")
+    with pytest.MonkeyPatch.context() as patch:
+        # Other tests evaluate the same photographs, which the ledger of the session counts
+        patch.setenv("LENTIGO_LEDGER", str(folder / "ledger.jsonl"))
+        return make_study(folder / "study")
 
 
 def test_a_study_holds_model_reports_splits_and_page(study):
