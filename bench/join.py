@@ -269,7 +269,9 @@ def move_prevalence(folder: Path, prevalence: float) -> None:
 
 def describe_network(bundle: Bundle, factor: float) -> dict:
     """What the joined card says of one of its networks."""
-    card = bundle.card
+    from packing import forget_photographs
+
+    card = forget_photographs(bundle.card)
     return {
         "model": bundle.name,
         "backbone": card["backbone"],
