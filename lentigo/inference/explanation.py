@@ -18,7 +18,7 @@ from lentigo.images.listing import read_request
 from lentigo.images.photographs import read_image
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.figures.explanation_figures import draw_explanation, save_figure
-from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import show_wide_picture
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.output_names import make_unique_names, refuse_overwriting
@@ -26,13 +26,13 @@ from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult, Prediction, Predictions
 
 if TYPE_CHECKING:
-    from lentigo.common.plots import Figure
+    pass
 
 MAX_SHOWN_PIXELS = 1400  # of the longer side of a figure in a notebook
 
 
 @dataclass(frozen=True)
-class Explanation:
+class Explanation(DrawnResult):
     """The prediction for one photograph, and where in it the prediction comes from.
 
     Attributes:
@@ -63,20 +63,10 @@ class Explanation:
         pixels = read_image(self.result.source, side=None).pixels
         return draw_explanation(pixels, self.result)
 
-    def figure(self) -> Figure:
-        """The drawing as a Matplotlib figure.
-
-        Raises:
-            ImageError: The photograph cannot be read any more.
-            MissingError: Matplotlib is not installed.
-        """
-        return frame_image(self.draw())
-
     def list_cells(self) -> dict[str, str]:
         """The cells of a table in a notebook, HTML by column."""
-        try:
-            drawing = compress_image(self.draw(), MAX_SHOWN_PIXELS)
-        except ImageError:
+        drawing = self.try_drawing(MAX_SHOWN_PIXELS)
+        if not drawing:
             return {"explanation": escape(self.image)}
         return {"explanation": show_wide_picture(drawing, f"explanation of {self.image}")}
 

@@ -21,7 +21,7 @@ from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.lesions.mask_cleaning import Box
 from lentigo.inference.lesions.search import LesionCandidate, SearchedImage, SearchSettings, find_candidates
 from lentigo.inference.lesions.verification import verify_candidates
-from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
@@ -30,7 +30,7 @@ from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult
 
 if TYPE_CHECKING:
-    from lentigo.common.plots import Figure
+    pass
 
 MAX_SHOWN_PIXELS = 2_000_000  # of a photograph that is drawn on for a notebook
 ENDING = "_boxes.jpg"  # of the names of figures
@@ -58,7 +58,7 @@ class DetectedLesion:
 
 
 @dataclass(frozen=True)
-class Detection:
+class Detection(DrawnResult):
     """The lesions of one photograph.
 
     Attributes:
@@ -97,21 +97,9 @@ class Detection:
             captions.append(((box.x * across, box.y * down, right, bottom), caption))
         return draw_boxes(pixels, captions)
 
-    def figure(self) -> Figure:
-        """The drawing as a Matplotlib figure.
-
-        Raises:
-            ImageError: The photograph cannot be read any more.
-            MissingError: Matplotlib is not installed.
-        """
-        return frame_image(self.draw())
-
     def list_cells(self) -> dict[str, str]:
         """The cells of a table in a notebook, HTML by column."""
-        try:
-            drawing = compress_image(self.draw(), LONGER_SIDE * 2)
-        except ImageError:
-            drawing = b""
+        drawing = self.try_drawing(LONGER_SIDE * 2)
         found = []
         for lesion in self.lesions:
             box = lesion.box

@@ -20,7 +20,7 @@ from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
-from lentigo.inference.notebooks.notebook_figures import compress_image, frame_image
+from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
 from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
@@ -29,7 +29,7 @@ from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
 
 if TYPE_CHECKING:
-    from lentigo.common.plots import Figure
+    pass
 
 VIEW = 1_000_000  # pixels at most of the photograph that is drawn upon
 MEASURED_SIDE = 512  # pixels at most of the longer side of the mask that is measured
@@ -39,7 +39,7 @@ Scales = float | Mapping[str, float] | None
 
 
 @dataclass(frozen=True)
-class Segmentation:
+class Segmentation(DrawnResult):
     """The lesion of one photograph.
 
     Attributes:
@@ -94,21 +94,9 @@ class Segmentation:
         pixels, _ = view_image(self.held or self.image, VIEW)
         return draw_outline(pixels, self.draw_mask(pixels.shape[1], pixels.shape[0]) > 0)
 
-    def figure(self) -> Figure:
-        """The drawing as a Matplotlib figure.
-
-        Raises:
-            ImageError: The photograph cannot be read any more.
-            MissingError: Matplotlib is not installed.
-        """
-        return frame_image(self.draw())
-
     def list_cells(self) -> dict[str, str]:
         """The cells of a table in a notebook, HTML by column."""
-        try:
-            drawing = compress_image(self.draw(), LONGER_SIDE * 2)
-        except ImageError:
-            drawing = b""
+        drawing = self.try_drawing(LONGER_SIDE * 2)
         return {"photograph": show_picture(drawing, self.image), **show_measures(self.measures)}
 
     def _repr_html_(self) -> str:

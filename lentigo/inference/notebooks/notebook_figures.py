@@ -8,13 +8,41 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from lentigo.errors import explain_missing
+from lentigo.errors import ImageError, explain_missing
 
 if TYPE_CHECKING:
     from lentigo.common.plots import Figure
 
 PIXELS_PER_INCH = 100  # of a drawn image in a figure
 JPEG_QUALITY = 88
+
+
+class DrawnResult:
+    """A result that can be drawn upon its photograph."""
+
+    def draw(self) -> Image.Image:
+        """Draws the result. Raises `ImageError` where the photograph cannot be read any more."""
+        raise NotImplementedError
+
+    def figure(self) -> Figure:
+        """The drawing as a Matplotlib figure.
+
+        Raises:
+            ImageError: The photograph cannot be read any more.
+            MissingError: Matplotlib is not installed.
+        """
+        return frame_image(self.draw())
+
+    def try_drawing(self, max_side: int) -> bytes:
+        """The drawing as a JPEG for a notebook; empty where the photograph cannot be read any more.
+
+        Args:
+            max_side: Pixels of the longer side at most.
+        """
+        try:
+            return compress_image(self.draw(), max_side)
+        except ImageError:
+            return b""
 
 
 def frame_image(image: Image.Image) -> Figure:
