@@ -138,7 +138,7 @@ def train(
                 "--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: "
                 "leave them out with --masks"
             )
-        options["unfreeze"] = unfreeze
+        options["finetune"] = unfreeze
         pairs = load_mask_pairs(data, columns)
         return train_mask_decoder(pairs, out, find_recipe(recipe, **changes), options, as_json)
     if folds is not None and (holdout_source or not_lesions):

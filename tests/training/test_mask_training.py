@@ -1,6 +1,7 @@
 """Training with masks: a decoder for a finished RUN, for one trained on the way, and alone."""
 
 import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -87,6 +88,16 @@ def answer(folder, synthetic_lesions):
 
 
 # --- for a finished RUN
+
+
+def test_the_command_adds_a_decoder(lentigo, run, bare, tmp_path):
+    folder = tmp_path / "run"
+    shutil.copytree(run, folder)
+    short = ("--mask-epochs", 1, "--batch-size", 16)
+    result = lentigo("train", bare, "--masks", "--out", folder, "--recipe", "seed", *short, "--json")
+    assert result.returncode == 0, result.stderr
+    measured = json.loads(result.stdout)["masks"]["jaccard"]
+    assert measured == open_bundle(folder).card["decoder"]["validation"]["jaccard"]
 
 
 def test_the_classifier_stays_as_it_was_bit_for_bit(run, extended, synthetic_lesions):
