@@ -21,7 +21,9 @@ from lentigo.inference.operating_point import check_rule
 from lentigo.models.bundle import find_bundle, is_run
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.feature_extractor import fit_batch_norms
+from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.networks.network import Network, attach_diagnosis
 from lentigo.training.calibration.precision_check import PrecisionCheck
 from lentigo.training.features import Features, extract_features, find_readable, refuse_frozen_features
@@ -70,11 +72,16 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
     Raises:
         UsageError: The recipe contradicts itself, or the folder cannot be used.
     """
-    needs_backbone = recipe.balance != "none" or recipe.diagnosis or recipe.background_swap
+    needs_masks = recipe.background_swap or recipe.outline_weight
+    needs_backbone = recipe.balance != "none" or recipe.diagnosis or needs_masks
     if needs_backbone and not recipe.finetune:
         raise UsageError(
-            "--balance source, --diagnosis and --background-swap are for a backbone that learns; expected a "
-            "recipe with --finetune, or leave them out"
+            "--balance source, --diagnosis, --background-swap and --outline-weight are for a backbone that "
+            "learns; expected a recipe with --finetune, or leave them out"
+        )
+    if recipe.outline_weight and recipe.mixup:
+        raise UsageError(
+            "--outline-weight and --mixup: a blend of two lesions has no outline; leave one of them out"
         )
     check_rule(recipe.operating_point)
     check_batch(recipe.batch_size)
@@ -112,7 +119,7 @@ def prepare_training(
     training_set = check_training_set(labelled, leak_policy, progress)
     dataset = training_set.dataset
     dataset.require_both_classes()
-    if recipe.background_swap:
+    if recipe.background_swap or recipe.outline_weight:
         dataset = keep_usable_masks(dataset, progress)
     settle_random(network, weights, dataset)
     settings = {
@@ -166,9 +173,13 @@ def make_job(
     Returns:
         The training.
     """
+    outline = None
+    if recipe.outline_weight:
+        outline = build_outline(prepared.network, recipe)
     return TrainingJob(
         recipe=recipe,
         network=prepared.network,
+        outline=outline,
         training=prepared.dataset.take(~held_out),
         validation=prepared.dataset.take(held_out),
         features=prepared.features[~held_out],
@@ -179,6 +190,24 @@ def make_job(
         refusal_output=prepared.refusal_output,
         not_lesions=not_lesions,
     )
+
+
+def build_outline(network: Network, recipe: Recipe) -> keras.KerasTensor:
+    """Builds a mask decoder that the backbone learns with, and that is not written.
+
+    Args:
+        network: The classifier.
+        recipe: Names the decoder's width and the seed.
+
+    Returns:
+        Logits of the outline, (n, side, side).
+
+    Raises:
+        ModelError: The backbone has no feature maps for a decoder.
+    """
+    skips = find_skips(network)
+    decoder = build_decoder(skips, recipe.mask_width or choose_width(network), recipe.seed)
+    return attach_decoder(network, decoder).mask_logit
 
 
 def build_start(recipe: Recipe, weights: str | Path) -> Network:

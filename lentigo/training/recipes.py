@@ -192,6 +192,13 @@ class Recipe:
         1,
         search_views(0.5),
     )
+    outline_weight: float = number(
+        0.0,
+        "photographs with masks: weight of the outline's loss, which the backbone learns beside the class; 0: "
+        "it learns none",
+        0,
+        10,
+    )
     amelanosis: float = number(0.0, "views with masks: probability that the lesion loses its pigment", 0, 1)
     mosaic: float = number(
         0.0, "views with masks: probability that four are shown as one, each at half its size", 0, 1

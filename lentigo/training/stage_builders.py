@@ -12,7 +12,6 @@ import pandas as pd
 
 from lentigo.common.progress import Progress
 from lentigo.datasets.dataset import Dataset
-from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.images.photographs import SIDE
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.deep_learning import keras
@@ -23,13 +22,12 @@ from lentigo.models.runtime import Session
 from lentigo.training.calibration.precision_check import measure_served
 from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logits, weigh_classes
 from lentigo.training.holdout import list_sources
-from lentigo.training.loop.augmentation import augment_image, find_augmentation, view_generator
-from lentigo.training.loop.background_swap import plan_swap
 from lentigo.training.loop.callbacks import SILENT, EpochWatch
-from lentigo.training.loop.losses import AnswerLoss
-from lentigo.training.loop.mixing import Mixed, mix_views
+from lentigo.training.loop.losses import AnswerLoss, OutlineLoss
+from lentigo.training.loop.mixing import Mixed
 from lentigo.training.loop.sampling import average_auroc, plan_cells
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate, run_stages
+from lentigo.training.loop.views import count_label_columns, load_views
 from lentigo.training.recipes import Recipe
 
 
@@ -49,6 +47,7 @@ class TrainingJob:
         progress: Watches epochs and steps go by.
         refusal_output: The output of the graph by which the RUN is to refuse.
         not_lesions: A folder of pictures of other things, or None.
+        outline: Logits of the mask, (n, 224, 224), where the backbone learns it beside the class.
         watch: Tells callbacks of Keras of each epoch.
     """
 
@@ -63,6 +62,7 @@ class TrainingJob:
     progress: Progress
     refusal_output: str = "embedding"
     not_lesions: str | Path | None = None
+    outline: keras.KerasTensor | None = None
     watch: EpochWatch = SILENT
 
 
@@ -132,7 +132,7 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     recipe = job.recipe
     network = job.network
     unfreeze_backbone(network)
-    model = build_training_model(network, side)
+    model = build_training_model(network, side, job.outline)
     classifier = keras.Model(model.input, {"logit": model.outputs[0]})
     learner = join_outputs(model)
     session = None
@@ -140,14 +140,13 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
         frozen_layers, learner = cut_network(learner, recipe.freeze)
         graph = to_onnx(frozen_layers).SerializeToString()
         session = Session(graph, precision="f32" if job.fp32 else None)
-    loss = None
-    if network.diagnosis is not None:
-        loss = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing)
     cells = None
     if recipe.balance == "source":
         cells = plan_cells(list_sources(job.training), job.training.malignant)
     steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
-    compile_model(learner, recipe, plan_rate(recipe, max_rate, epochs, steps), recipe.ema, loss)
+    compile_model(
+        learner, recipe, plan_rate(recipe, max_rate, epochs, steps), recipe.ema, choose_loss(job, side)
+    )
     weights = weigh_classes(job.training.malignant, recipe)
 
     def load_batch(epoch: int, rows: np.ndarray) -> Mixed:
@@ -179,6 +178,19 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     )
 
 
+def choose_loss(job: TrainingJob, side: int) -> keras.losses.Loss | None:
+    """The loss of what a training learns on views of a side; None for the class alone."""
+    recipe = job.recipe
+    if job.network.diagnosis is None and job.outline is None:
+        return None
+    answers = AnswerLoss(recipe.diagnosis_weight, recipe.label_smoothing)
+    if job.network.diagnosis is None:
+        answers = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
+    if job.outline is None:
+        return answers
+    return OutlineLoss(answers, count_label_columns(recipe), side, recipe.outline_weight)
+
+
 def measure_validation(job: TrainingJob, model: keras.Model) -> np.ndarray:
     """Predicts the validation photographs with the network as it is now.
 
@@ -194,52 +206,3 @@ def measure_validation(job: TrainingJob, model: keras.Model) -> np.ndarray:
         graph, job.validation, job.recipe.operating_point, fp32=job.fp32, side=model.input.shape[1]
     )
     return served.logits
-
-
-def load_views(
-    dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE
-) -> Mixed:
-    """Loads random views of some photographs.
-
-    Args:
-        dataset: The training photographs.
-        recipe: Says how views are drawn and mixed.
-        epoch: From 0; each epoch has views of its own.
-        rows: Which photographs, int (n,).
-        weights: What each of them weighs before views are mixed, float32 (n,).
-        side: Of the views, in pixels.
-
-    Returns:
-        Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,).
-    """
-    augmentation = find_augmentation(recipe)
-    swap = plan_swap(dataset, recipe.background_swap)
-    views = []
-    for row in rows:
-        generator = view_generator(recipe.seed, epoch, row)
-        image = swap.read_view(row, side, generator)
-        views.append(augment_image(image, augmentation, generator))
-    batch = np.stack(views)
-    labels = encode_labels(dataset, recipe, rows)
-    if not recipe.mixup:
-        return batch, labels, weights
-    return mix_views(batch, labels, weights, recipe.mixup, view_generator(recipe.seed, epoch, *rows))
-
-
-def encode_labels(dataset: Dataset, recipe: Recipe, rows: np.ndarray) -> np.ndarray:
-    """Encodes what is to be learned of some photographs.
-
-    Args:
-        dataset: The training photographs.
-        recipe: Names the column of the diagnosis, if it is learned.
-        rows: Which photographs, int (n,).
-
-    Returns:
-        Malignant, float32 (n, 1); with a diagnosis also that, (n, 1 + 7), all 0 where it is not known.
-    """
-    malignant = dataset.malignant[rows, None].astype(np.float32)
-    if not recipe.diagnosis:
-        return malignant
-    words = dataset.table[recipe.diagnosis].to_numpy(dtype=object)[rows]
-    one_hot = words[:, None] == np.array(DIAGNOSES, dtype=object)
-    return np.concatenate([malignant, one_hot.astype(np.float32)], axis=1)

@@ -10,9 +10,9 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import read_image
 from lentigo.training.loop.background_swap import keep_usable_masks, match_light, plan_swap, swap_background
+from lentigo.training.loop.views import load_views
 from lentigo.training.preparation import check_call
 from lentigo.training.recipes import find_recipe
-from lentigo.training.stage_builders import load_views
 
 SIDE = 128
 PALE = np.array([230, 190, 170])
@@ -107,7 +107,7 @@ def test_an_empty_mask_is_listed_and_its_photograph_keeps_its_skin(synthetic_les
     checked = keep_usable_masks(replace(dataset, table=table))
     assert checked.table["mask"].isna().tolist() == [True] + [False] * (len(dataset) - 1)
     assert [problem.image for problem in checked.problems] == [table["image"][0]]
-    assert "keeps its own skin" in checked.problems[0].error and "empty" in checked.problems[0].error
+    assert "used without its mask" in checked.problems[0].error and "empty" in checked.problems[0].error
 
 
 def test_without_masks_a_swap_is_an_error(synthetic_lesions):
@@ -119,5 +119,5 @@ def test_without_masks_a_swap_is_an_error(synthetic_lesions):
 
 def test_a_swap_with_a_frozen_backbone_is_an_error(tmp_path):
     recipe = find_recipe("seed", background_swap=0.5)
-    with pytest.raises(UsageError, match="--background-swap are for a backbone that learns"):
+    with pytest.raises(UsageError, match="--background-swap and --outline-weight are for a backbone"):
         check_call(tmp_path / "run", recipe, resume=False)

@@ -10,20 +10,25 @@ from lentigo.models.networks.layers import GradientMap
 from lentigo.models.networks.network import Network
 
 
-def build_training_model(network: Network, side: int) -> keras.Model:
+def build_training_model(
+    network: Network, side: int, outline: keras.KerasTensor | None = None
+) -> keras.Model:
     """Builds the whole network as it learns.
 
     Args:
         network: A classifier.
         side: Pixels along the side of its photographs.
+        outline: Logits of the mask, (n, 224, 224), where it is learned with the class.
 
     Returns:
-        A model from photographs, uint8 (n, side, side, 3), to the logit and, where the network tells them
-        apart, to the logits of the diagnoses.
+        A model from photographs, uint8 (n, side, side, 3), to the logit, where the network tells them apart
+        to the logits of the diagnoses, and to those of the mask, (n, side * side).
     """
     outputs = [network.logit]
     if network.diagnosis is not None:
         outputs.append(network.diagnosis_logits)
+    if outline is not None:
+        outputs.append(layers.Flatten(name="outline")(outline))
     model = keras.Model(network.feature_extractor.input, outputs, name="learner")
     if side == SIDE:
         return model

@@ -64,9 +64,22 @@ class BackgroundSwap:
             return image
         other = rng.choice(self.masked_rows)
         other_image = read_image(self.images[other], side).pixels
-        mask = read_mask(self.masks[row], side)
         other_mask = read_mask(self.masks[other], side)
-        return swap_background(image, mask, other_image, other_mask)
+        return swap_background(image, self.read_outline(row, side), other_image, other_mask)
+
+    def read_outline(self, row: int, side: int) -> np.ndarray | None:
+        """Reads the mask of a photograph. It holds on other skin, too.
+
+        Args:
+            row: Of the photograph.
+            side: Of the mask, in pixels.
+
+        Returns:
+            1 where the lesion is, uint8 (side, side); None where the photograph has no mask.
+        """
+        if self.masks[row] is None:
+            return None
+        return read_mask(self.masks[row], side)
 
 
 def plan_swap(dataset: Dataset, probability: float) -> BackgroundSwap:
@@ -88,7 +101,7 @@ def plan_swap(dataset: Dataset, probability: float) -> BackgroundSwap:
 
 
 def keep_usable_masks(dataset: Dataset, progress: Progress = show_nothing) -> Dataset:
-    """Looks at the masks of a data set before lesions are cut out by them.
+    """Looks at the masks of a data set before lesions are cut out by them, or outlines learned from them.
 
     Args:
         dataset: Photographs, of which some name a mask in the column `mask`.
@@ -112,13 +125,13 @@ def keep_usable_masks(dataset: Dataset, progress: Progress = show_nothing) -> Da
     for row, image, fault in zip(rows, pairs.table["image"].tolist(), faults, strict=True):
         if fault is not None:
             usable[row] = None
-            problems.append(Problem(image, f"keeps its own skin: {fault}"))
+            problems.append(Problem(image, f"used without its mask: {fault}"))
     n_usable = len(rows) - len(problems)
     if n_usable < 2:
         first = f"; the first: {problems[0].image}: {problems[0].error}" if problems else ""
         raise DataError(
-            f"{dataset.name}: --background-swap lays lesions onto other skin by their masks, and {n_usable} "
-            f"can be used; expected two at least in a column `mask`, or leave it out{first}"
+            f"{dataset.name}: --background-swap and --outline-weight need the masks of lesions, and {n_usable} "
+            f"can be used; expected two at least in a column `mask`, or leave them out{first}"
         )
     table = dataset.table.assign(mask=usable)
     checked = replace(dataset, table=table, problems=dataset.problems + tuple(problems))

@@ -6,7 +6,7 @@ from typing import Any
 
 from lentigo.models.networks.deep_learning import keras, ops
 
-MIN_DIAGNOSED_SHARE = 1e-6  # of a batch; keeps the division finite where no photograph has a diagnosis
+MIN_KNOWN_SHARE = 1e-6  # of a batch; keeps the division finite where no photograph has a diagnosis, or a mask
 SMOOTHING_PIXELS = 1.0  # added to areas, so that an empty mask has a loss too
 
 
@@ -42,9 +42,7 @@ class AnswerLoss(keras.losses.Loss):
         entropy = ops.relu(score) - score * malignant + ops.log1p(ops.exp(-ops.abs(score)))
         likelihood = ops.sum(truth[:, 1:] * ops.log_softmax(logits[:, 1:], axis=-1), axis=-1)
         diagnosed_share = ops.mean(ops.sum(truth[:, 1:], axis=-1))
-        return entropy - self.diagnosis_weight * likelihood / ops.maximum(
-            diagnosed_share, MIN_DIAGNOSED_SHARE
-        )
+        return entropy - self.diagnosis_weight * likelihood / ops.maximum(diagnosed_share, MIN_KNOWN_SHARE)
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {
@@ -77,3 +75,43 @@ class MaskLoss(keras.losses.Loss):
         intersection = ops.sum(probability * truth, axis=(1, 2))
         union = ops.sum(probability + truth, axis=(1, 2)) - intersection
         return entropy + 1 - (intersection + SMOOTHING_PIXELS) / (union + SMOOTHING_PIXELS)
+
+
+@keras.saving.register_keras_serializable("lentigo")
+class OutlineLoss(keras.losses.Loss):
+    """A loss of columns plus, where there is a mask, `MaskLoss` of its outline: (n, k + side * side) to (n,).
+
+    The last `side * side` columns are the mask, row by row: in `y_true` 1 where the lesion is, or all below 0
+    where the photograph has no mask; in `y_pred` logits. A photograph without a mask adds nothing to the
+    second part; the others count as much as the whole batch would.
+
+    Args:
+        first: Of the first k columns.
+        columns: k, as many as `first` takes.
+        side: Of the mask, in pixels.
+        weight: Of the second part; that of the first is 1.
+    """
+
+    def __init__(self, first: keras.losses.Loss, columns: int, side: int, weight: float, **options: Any):
+        super().__init__(**options)
+        self.first = first
+        self.columns = columns
+        self.side = side
+        self.weight = weight
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """The loss of each photograph, (n,).
+
+        Args:
+            y_true: What `first` takes, then the mask, (n, k + side * side).
+            y_pred: Logits of the same columns.
+        """
+        truth = ops.cast(y_true, "float32")
+        logits = ops.cast(y_pred, "float32")
+        loss = self.first.call(truth[:, : self.columns], logits[:, : self.columns])
+        square = (-1, self.side, self.side)
+        masks = ops.reshape(truth[:, self.columns :], square)
+        has_mask = ops.cast(masks[:, 0, 0] >= 0, "float32")
+        outline = MaskLoss().call(ops.relu(masks), ops.reshape(logits[:, self.columns :], square))
+        masked_share = ops.maximum(ops.mean(has_mask), MIN_KNOWN_SHARE)
+        return loss + self.weight * has_mask * outline / masked_share
