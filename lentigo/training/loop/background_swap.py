@@ -60,12 +60,13 @@ class BackgroundSwap:
             uint8 (side, side, 3).
         """
         image = read_image(self.images[row], side).pixels
-        if not self.probability or self.masks[row] is None or rng.random() >= self.probability:
+        mask = self.read_outline(row, side) if self.probability else None
+        if mask is None or rng.random() >= self.probability:
             return image
         other = rng.choice(self.masked_rows)
         other_image = read_image(self.images[other], side).pixels
         other_mask = read_mask(self.masks[other], side)
-        return swap_background(image, self.read_outline(row, side), other_image, other_mask)
+        return swap_background(image, mask, other_image, other_mask)
 
     def read_outline(self, row: int, side: int) -> np.ndarray | None:
         """Reads the mask of a photograph. It holds on other skin, too.
