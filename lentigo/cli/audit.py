@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -20,6 +20,10 @@ from lentigo.cli.output.terminal import (
     report_problems,
     require_ending,
 )
+
+if TYPE_CHECKING:
+    from lentigo.datasets.dataset import Dataset
+    from lentigo.datasets.tables.options import TableOptions
 
 audit_app = typer.Typer(rich_markup_mode=None)
 
@@ -46,14 +50,14 @@ def audit(
     ] = "bundled",
     cluster: OnCluster = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Finds duplicates, leaks, labels that disagree, shortcuts, artefacts and flawed photographs."""
     from lentigo.inference.auditing.dataset_audit import audit as audit_dataset
 
     require_ending("--out", out, PAGE_SUFFIXES, "a report in HTML")
     dataset = open_audited(data, columns)
-    other = open_audited(against, columns)
+    other = None if against is None else open_audited(against, columns)
     with open_cluster(cluster) as joined, Bars() as bars:
         result = audit_dataset(dataset, against=other, model=model, cluster=joined, progress=bars)
     if as_json:
@@ -70,9 +74,9 @@ def audit(
     report_problems(result.problems)
 
 
-def open_audited(data: str | None, columns: Any) -> Any:
-    """A data set where options say how it is read, else its name; None stays None."""
-    if columns is None or not data:
+def open_audited(data: str, columns: TableOptions | None) -> str | Dataset:
+    """A data set where options say how it is read, else its name."""
+    if columns is None:
         return data
     from lentigo.audit.audited_set import open_set
 

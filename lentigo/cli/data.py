@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -21,6 +21,9 @@ from lentigo.cli.output.terminal import (
 from lentigo.common.files import require_writable
 from lentigo.errors import UsageError
 
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+
 data_app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
@@ -34,7 +37,7 @@ def data_info(
     data: Annotated[Path, Argument(help="Labelled photographs.")],
     out: Annotated[Path | None, Option("--out", help="Folder for two pictures: samples and counts.")] = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Counts by split and class, sizes, groups."""
     from lentigo.datasets.description import describe_dataset, draw_counts, draw_samples
@@ -84,7 +87,7 @@ def data_split(
         bool, Option("--drop-conflicts", help="Leaves out lesions and pictures that have both labels.")
     ] = False,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Splits photographs in three, patients, lesions and duplicates on one side, and writes a manifest."""
     from lentigo.splits.frozen_splits import require_new, write_manifest
@@ -158,7 +161,7 @@ def data_import(
         bool, Option("--splits/--no-splits", help="Keep the published train, validation and test.")
     ] = True,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Turns public data sets into one manifest, by a recorded policy of what is malignant."""
     from lentigo.datasets.published.imports import import_datasets

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -18,6 +18,7 @@ from lentigo.cli.options import (
     TestTimeAugmentation,
     load_data,
     load_mask_pairs,
+    refuse_beside,
     table_options,
 )
 from lentigo.cli.output.bars import Bars
@@ -29,6 +30,11 @@ from lentigo.cli.output.terminal import (
     report_problems,
     require_ending,
 )
+
+if TYPE_CHECKING:
+    from lentigo.datasets.masks import MaskSet
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.inference.prediction import Predictor
 
 evaluation_app = typer.Typer(rich_markup_mode=None)
 
@@ -75,23 +81,32 @@ def evaluate(
     fp32: Fp32 = False,
     device: Device = "cpu",
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Measures a model, with 95 % intervals. Each call is one look at the set, and is counted."""
     require_ending("--out", out, PAGE_SUFFIXES, "a report in HTML")
-    computing: dict[str, Any] = {"tta": tta, "fp32": fp32, "device": device}
-    if masks:
-        return evaluate_decoder(run, load_mask_pairs(data, columns), split, out, computing, as_json)
     from lentigo.common.files import write_text
     from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure
     from lentigo.evaluation.report import write_report
     from lentigo.inference.prediction import Predictor
 
-    predictor = Predictor(run, **computing, operating_point=operating_point, alpha=alpha)
+    if masks:
+        others = {
+            "--stress": stress,
+            "--against": against is not None,
+            "--operating-point": operating_point is not None,
+            "--alpha": alpha is not None,
+        }
+        refuse_beside("--masks", others)
+    predictor = Predictor(
+        run, tta=tta, fp32=fp32, device=device, operating_point=operating_point, alpha=alpha
+    )
+    if masks:
+        return evaluate_decoder(predictor, run, load_mask_pairs(data, columns), split, out, as_json)
     other = None
     if against is not None:
-        other = Predictor(against, **computing)
+        other = Predictor(against, tta=tta, fp32=fp32, device=device)
     with Bars() as bars:
         dataset = load_data(data, columns)
         assessment = measure(predictor, dataset, split=split, duplicates=duplicates, progress=bars)
@@ -110,17 +125,22 @@ def evaluate(
 
 
 def evaluate_decoder(
-    run: str, data: Any, split: str, out: Path | None, computing: dict[str, Any], as_json: bool
+    predictor: Predictor, run: str, data: Path | MaskSet, split: str, out: Path | None, as_json: bool
 ) -> None:
-    """`lentigo evaluate --masks`: masks and boxes against those drawn by hand; `computing` are options of
-    `Predictor`.
+    """`lentigo evaluate --masks`: masks and boxes against those drawn by hand.
+
+    Args:
+        predictor: The RUN.
+        run: Its name as it was given.
+        data: Photographs and their masks.
+        split: Which of them.
+        out: The report; None for none.
+        as_json: Whether machines read the answer.
     """
     from lentigo.common.files import write_text
     from lentigo.evaluation.masks.mask_assessment import evaluate_masks
     from lentigo.evaluation.masks.mask_report import write_mask_report
-    from lentigo.inference.prediction import Predictor
 
-    predictor = Predictor(run, **computing)
     with Bars() as bars:
         assessment = evaluate_masks(predictor, data, split=split, progress=bars)
     if as_json:

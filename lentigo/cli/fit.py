@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -30,6 +30,10 @@ from lentigo.cli.output.terminal import (
     report_problems,
 )
 
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.training.fitting.fit import Study
+
 fit_app = typer.Typer(rich_markup_mode=None)
 
 
@@ -55,7 +59,7 @@ def fit(
     leaks: Leaks = "drop",
     callback: Callbacks = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
     **changes: Any,
 ) -> None:
     """Reads or imports, audits, splits without leaks, trains, evaluates once, and writes a page of it all."""
@@ -85,7 +89,7 @@ def fit(
     report_problems(study.problems)
 
 
-def print_study(study: Any) -> None:
+def print_study(study: Study) -> None:
     """A study for people: what was found, the scores on the test split, and the single commands."""
     read = study.steps["read"]
     audit = study.steps["audit"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 from typer import Option
@@ -16,6 +16,12 @@ from lentigo.cli.output.terminal import format_count, print_json, print_line, re
 from lentigo.common.file_names import spell_controls
 from lentigo.errors import UsageError
 
+if TYPE_CHECKING:
+    from lentigo.images.problems import Problem
+    from lentigo.inference.lesions.detection import DetectedLesion, Detection
+    from lentigo.inference.lesions.segmentation import Segmentation
+
+Found = TypeVar("Found", bound="Segmentation | Detection")
 lesions_app = typer.Typer(rich_markup_mode=None)
 
 
@@ -91,17 +97,20 @@ def detect(
 
 
 def print_results(
-    results: Iterable[Any], format_result: Callable[[Any], str], count: int | None, as_json: bool
+    results: Iterable[Found | Problem],
+    format_result: Callable[[Found], str],
+    count: int | None,
+    as_json: bool,
 ) -> None:
     """Prints each result as it comes, and lists the problems at the end."""
-    collected: list[Any] = []
+    collected: list[ResultLine | Problem] = []
     print_predictions(collected, shorten_results(results, format_result), count, as_json, print_result)
     report_problems(collected)
 
 
 def shorten_results(
-    results: Iterable[Any], format_result: Callable[[Any], str]
-) -> Iterator[tuple[Any, dict[str, Any]]]:
+    results: Iterable[Found | Problem], format_result: Callable[[Found], str]
+) -> Iterator[tuple[ResultLine | Problem, dict[str, Any]]]:
     """The line of each result; problems stay as they are."""
     from lentigo.images.problems import Problem
 
@@ -112,7 +121,7 @@ def shorten_results(
             yield ResultLine(result.to_json(), format_result(result)), {}
 
 
-def print_result(result: Any, added: dict[str, Any], as_json: bool) -> None:
+def print_result(result: ResultLine | Problem, added: dict[str, Any], as_json: bool) -> None:
     """One line, or a problem as JSON; for people problems come at the end."""
     if isinstance(result, ResultLine):
         if as_json:
@@ -123,12 +132,12 @@ def print_result(result: Any, added: dict[str, Any], as_json: bool) -> None:
         print_json(asdict(result))
 
 
-def format_lesion(lesion: Any) -> str:
+def format_lesion(lesion: Segmentation) -> str:
     """A segmented lesion in a line: size, border, colours, photograph and figure."""
     image = spell_controls(lesion.image)
-    if not lesion.found:
-        return f"no lesion found  {image}"
     measures = lesion.measures
+    if measures is None:
+        return f"no lesion found  {image}"
     size = f"{measures.diameter_px:.0f} px"
     if measures.diameter_mm is not None:
         size = f"{measures.diameter_mm:.1f} mm"
@@ -143,7 +152,7 @@ def format_lesion(lesion: Any) -> str:
     return f"{', '.join(facts)}  {image}  {spell_controls(str(lesion.overlay))}"
 
 
-def format_detection(detection: Any) -> str:
+def format_detection(detection: Detection) -> str:
     """The lesions of a photograph in lines: their number, then one for each."""
     names = detection.image
     if detection.figure_file is not None:
@@ -157,7 +166,7 @@ def format_detection(detection: Any) -> str:
     return "\n".join(lines)
 
 
-def format_spot(spot: Any) -> str:
+def format_spot(spot: DetectedLesion) -> str:
     """A box in a line."""
     box = spot.box
     words = f"{box.width} x {box.height} at {box.x}, {box.y}: score {spot.score:.2f}"

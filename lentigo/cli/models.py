@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -13,6 +13,9 @@ from lentigo._version import __version__
 from lentigo.cli.options import Json, Run
 from lentigo.cli.output.evaluations import print_run
 from lentigo.cli.output.terminal import mute_stderr, print_json, print_line
+
+if TYPE_CHECKING:
+    from lentigo.models.export import Export
 
 models_app = typer.Typer(rich_markup_mode=None)
 
@@ -48,7 +51,7 @@ def export(
         print_export(artefact, "fp32" if int8 else "model.keras")
 
 
-def print_export(artefact: Any, reference: str) -> None:
+def print_export(artefact: Export, reference: str) -> None:
     """What was exported, and how far it is from its reference, for people."""
     print_line(
         f"{artefact.path}: {artefact.format}, {artefact.megabytes:.1f} MB; "

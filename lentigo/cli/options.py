@@ -8,9 +8,16 @@ import inspect
 from collections.abc import Callable
 from inspect import Parameter
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 from typer import Argument, Option
+
+from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.datasets.dataset import Dataset
+    from lentigo.datasets.masks import MaskSet
+    from lentigo.datasets.tables.options import TableOptions
 
 # What a command works on
 Images = Annotated[list[str], Argument(help="Photographs, folders, or '-' for paths on standard input.")]
@@ -195,7 +202,8 @@ def make_recipe_option(field: dataclasses.Field) -> Parameter:
 
 def split_parameters(command: Callable) -> tuple[list[Parameter], list[Parameter]]:
     """The named parameters of a command with their annotations resolved, and its `**changes`."""
-    hints = get_type_hints(command, include_extras=True)
+    # `columns` is no option; what it is would be slow to import
+    hints = get_type_hints(command, localns={"TableOptions": object}, include_extras=True)
     named = []
     changes = []
     for parameter in inspect.signature(command).parameters.values():
@@ -213,12 +221,27 @@ def replace_parameters(command: Any, parameters: list[Parameter]) -> Any:
     return command
 
 
-def load_data(data: Any, columns: Any) -> Any:
+def refuse_beside(option: str, others: dict[str, bool]) -> None:
+    """Refuses a call whose options do not go together.
+
+    Args:
+        option: The option that was given, such as "--masks".
+        others: Options that have no meaning beside it, by whether they were given.
+
+    Raises:
+        UsageError: One of them was given.
+    """
+    given = [name for name, is_given in others.items() if is_given]
+    if given:
+        raise UsageError(f"{option} does not go with {', '.join(given)}; leave one of them out")
+
+
+def load_data(data: Path, columns: TableOptions | None) -> Path | Dataset:
     """Reads a data set where options say how.
 
     Args:
-        data: DATA as it was named; None where it was not.
-        columns: A `TableOptions`, or None.
+        data: DATA as it was named.
+        columns: What the options say; None where none was given.
 
     Returns:
         The `Dataset` where `columns` is given, else `data` itself.
@@ -226,19 +249,19 @@ def load_data(data: Any, columns: Any) -> Any:
     Raises:
         DataError: It cannot be read.
     """
-    if columns is None or data is None:
+    if columns is None:
         return data
     from lentigo.datasets.manifests import load_dataset
 
     return load_dataset(data, columns)
 
 
-def load_mask_pairs(data: Path, columns: Any) -> Any:
+def load_mask_pairs(data: Path, columns: TableOptions | None) -> Path | MaskSet:
     """Reads a manifest of photographs and masks where options say how.
 
     Args:
         data: The manifest as it was named.
-        columns: A `TableOptions`, or None.
+        columns: What the options say; None where none was given.
 
     Returns:
         The `MaskSet` where `columns` is given, else `data` itself.

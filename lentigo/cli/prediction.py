@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -30,6 +30,7 @@ from lentigo.cli.options import (
 )
 from lentigo.cli.output.evaluations import format_predictive_values
 from lentigo.cli.output.predictions import (
+    Additions,
     PredictionRecord,
     draw_explanations,
     find_inputs,
@@ -46,6 +47,11 @@ from lentigo.cli.output.terminal import (
     require_ending,
 )
 from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.images.problems import Problem
+    from lentigo.inference.prediction import SettingFields
+    from lentigo.inference.results import Prediction
 
 prediction_app = typer.Typer(rich_markup_mode=None)
 
@@ -101,28 +107,29 @@ def predict(
     if index is not None and (cluster is not None or figures is not None or clinical is not None):
         raise UsageError("--index goes with none of --cluster, --explain, --sr, --seg, --fhir; leave one out")
     paths, count = find_inputs(images, whole=figures is not None or clinical is not None)
-    options: dict[str, Any] = {
+    settings: SettingFields = {
         "fp32": fp32,
         "tta": tta,
+        "device": device,
         "operating_point": operating_point,
         "alpha": alpha,
         "prevalence": prevalence,
         "explained": clinical is not None or figures is not None or index is not None,
     }
-    predictor = Predictor(model, device=device, count=count, **options)
+    predictor = Predictor(model, count=count, **settings)
     search = open_search(predictor.bundle, similar, index, patient)
     leak_mark = mark_leaks(predictor.bundle.card)
     if leak_mark:
         print_message(leak_mark)
     if prevalence is not None:
         print_message(format_predictive_values(predictor.estimate_values()))
-    stream: Iterator[tuple[Any, dict[str, Any]]]
+    stream: Iterator[tuple[Prediction | Problem, Additions]]
     more_columns = () if search is None else ("similar",)
     with PredictionRecord(csv_file, more_columns) as record, open_cluster(cluster) as joined:
         if joined is not None:
             from lentigo.inference.distributed import predict_on
 
-            predictions = predict_on(joined, predictor.bundle, paths, count=count, **options)
+            predictions = predict_on(joined, predictor.bundle, paths, count=count, **settings)
             stream = ((prediction, {}) for prediction in predictions)
         elif clinical is not None:
             stream = predict_reports(predictor, paths, clinical)
@@ -163,16 +170,16 @@ def explain(
     if out is None and not as_json:
         out = name_explanation(list_readable(paths))
     predictor = Predictor(model, fp32=fp32, count=count)
-    predictions: list[Any] = []
+    predictions: list[Prediction | Problem] = []
     stream = draw_explanations(predictor, paths, out, heatmaps=True)
     print_predictions(predictions, stream, count, as_json)
     report_problems(predictions)
 
 
-def name_explanation(images: list[Any]) -> Path:
+def name_explanation(images: list[str]) -> Path:
     """Where the figures go unless somebody says so: a file of a name of its own for one photograph, a folder
     for several.
     """
     if len(images) == 1:
-        return Path(f"{Path(str(images[0])).stem}_explained.png")
+        return Path(f"{Path(images[0]).stem}_explained.png")
     return Path("explained")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -11,6 +11,10 @@ from typer import Argument, Option
 from lentigo.cli.options import Json, Model, load_data, table_options
 from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.terminal import format_count, print_json, print_line, report_problems
+
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.inference.similarity.case_indexing import IndexedCases
 
 similarity_app = typer.Typer(rich_markup_mode=None)
 
@@ -25,7 +29,7 @@ def index(
         str | None, Option("--split", help="train, validation or test; all photographs without it.")
     ] = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
 ) -> None:
     """Makes an index of known lesions: `lentigo predict --similar 5 --index INDEX` shows the nearest."""
     from lentigo.inference.similarity.case_indexing import index_cases
@@ -39,7 +43,7 @@ def index(
     report_problems(indexed.problems)
 
 
-def print_index(indexed: Any) -> None:
+def print_index(indexed: IndexedCases) -> None:
     """An index for people: what it holds, and what may be shown."""
     print_line(
         f"{indexed.folder}: {format_count(indexed.n, 'photograph')}, {indexed.n_malignant} malignant; model "

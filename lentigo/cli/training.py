@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -20,6 +20,7 @@ from lentigo.cli.options import (
     load_data,
     load_mask_pairs,
     recipe_options,
+    refuse_beside,
     table_options,
 )
 from lentigo.cli.output.bars import Bars
@@ -36,7 +37,12 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
-from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.training.masks.mask_training import MaskTraining
+    from lentigo.training.recipes import Recipe as TrainingRecipe
+    from lentigo.training.trainer import Training
 
 training_app = typer.Typer(rich_markup_mode=None)
 
@@ -67,9 +73,6 @@ def train(
             "finished RUN too.",
         ),
     ] = False,
-    unfreeze: Annotated[
-        bool, Option("--finetune", help="With --masks and without labels: trains the backbone too.")
-    ] = False,
     holdout_source: Annotated[
         list[str] | None,
         Option(
@@ -99,62 +102,72 @@ def train(
     leaks: Leaks = "refuse",
     callback: Callbacks = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
     **changes: Any,
 ) -> None:
     """Trains a classifier, with --masks what outlines lesions; nothing is learned or chosen on the test
     split.
     """
-    from lentigo.training.recipes import find_recipe
-
-    if unfreeze and not masks:
-        raise UsageError(
-            "--finetune goes with --masks; the recipe says whether a classifier's backbone learns: --finetune"
-        )
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
+        from lentigo.training.masks.mask_training import train_masks
+        from lentigo.training.recipes import find_recipe
+        from lentigo.training.selection.ensemble import train_folds
         from lentigo.training.trainer import train as train_classifier
         from lentigo.training.training_set import LeakPolicy
         from lentigo.training.weights import take_backbone
     changes = take_backbone(recipe, weights, changes)
-    if folds is not None and masks:
-        raise UsageError(
-            "--folds and --masks: expected one of them; train the RUN with --folds first, then add a "
-            "decoder with --masks"
-        )
-    options: dict[str, Any] = {
-        "weights": weights,
-        "resume": resume,
-        "fp32": fp32,
-        "leak_policy": LeakPolicy(duplicates, leaks),
+    leak_policy = LeakPolicy(duplicates, leaks)
+    of_one_classifier = {
+        "--holdout-source": bool(holdout_source),
+        "--not-lesions": not_lesions is not None,
+        "--callback": bool(callback),
     }
-    if callback and (masks or folds is not None):
-        raise UsageError(
-            "--callback watches the training of one classifier; leave it out with --masks and --folds"
-        )
+    if folds is not None:
+        refuse_beside("--folds", {"--masks": masks, **of_one_classifier})
     if masks:
-        if devices != "1" or bf16:
-            raise UsageError(
-                "--devices and --bf16 are for classifiers; a decoder is trained on one device, in float32: "
-                "leave them out with --masks"
+        refuse_beside("--masks", {"--devices": devices != "1", "--bf16": bf16, **of_one_classifier})
+        with Bars() as bars:
+            decoder = train_masks(
+                load_mask_pairs(data, columns),
+                out,
+                find_recipe(recipe, **changes),
+                weights=weights,
+                finetune=bool(changes.get("finetune")),
+                resume=resume,
+                fp32=fp32,
+                leak_policy=leak_policy,
+                progress=bars,
             )
-        options["finetune"] = unfreeze
-        pairs = load_mask_pairs(data, columns)
-        return train_mask_decoder(pairs, out, find_recipe(recipe, **changes), options, as_json)
-    if folds is not None and (holdout_source or not_lesions):
-        raise UsageError(
-            "--folds goes with neither --holdout-source nor --not-lesions; leave one of them out"
-        )
+        return print_mask_training(decoder, out, as_json)
     dataset = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
-        options["progress"] = bars
         if folds is not None:
-            training = train_folds(dataset, out, recipe, folds, changes, options)
+            training = train_folds(
+                dataset,
+                out,
+                choose_head_recipe(recipe, changes),
+                folds=folds,
+                weights=weights,
+                resume=resume,
+                fp32=fp32,
+                leak_policy=leak_policy,
+                progress=bars,
+            )
         else:
-            options["holdout_sources"] = holdout_source or []
-            options["not_lesions"] = not_lesions
-            options["callbacks"] = callback or []
-            training = train_classifier(dataset, out, find_recipe(recipe, **changes), **options)
+            training = train_classifier(
+                dataset,
+                out,
+                find_recipe(recipe, **changes),
+                weights=weights,
+                resume=resume,
+                fp32=fp32,
+                leak_policy=leak_policy,
+                holdout_sources=holdout_source or [],
+                not_lesions=not_lesions,
+                callbacks=callback or [],
+                progress=bars,
+            )
     if as_json:
         print_json(describe_training(training, out))
     else:
@@ -162,30 +175,22 @@ def train(
     report_problems(training.problems)
 
 
-def train_folds(
-    data: Any, out: Path, recipe: str, folds: int, changes: dict[str, Any], options: dict[str, Any]
-) -> Any:
-    """`lentigo train --folds`: the training; `changes` are those of the recipe, `options` those of
-    `lentigo.training.selection.ensemble.train_folds`.
+def choose_head_recipe(recipe: str, changes: dict[str, Any]) -> TrainingRecipe:
+    """The recipe of `--folds`; says so where it leaves something of the named one out.
 
     Args:
-        data: The photographs.
-        out: The RUN to be made.
         recipe: Its name or file.
-        folds: How many heads.
-        changes: Of the recipe.
-        options: Of `lentigo.training.selection.ensemble.train_folds`.
+        changes: Of the recipe; None leaves a field as it is.
     """
     from lentigo.training.recipes import find_head_recipe, find_recipe
-    from lentigo.training.selection.ensemble import train_folds as train_ensemble
 
     mute_tensorflow()
     if find_recipe(recipe).finetune and not changes.get("finetune"):
         print_message(f"--folds: the backbone stays frozen; of recipe {recipe} the head's part is trained")
-    return train_ensemble(data, out, find_head_recipe(recipe, **changes), folds=folds, **options)
+    return find_head_recipe(recipe, **changes)
 
 
-def describe_training(training: Any, out: Path) -> dict[str, Any]:
+def describe_training(training: Training, out: Path) -> dict[str, Any]:
     """A training for machines.
 
     Args:
@@ -206,7 +211,7 @@ def describe_training(training: Any, out: Path) -> dict[str, Any]:
     }
 
 
-def print_training(training: Any, out: Path) -> None:
+def print_training(training: Training, out: Path) -> None:
     """A training for people."""
     print_scores(f"{out}, validation", training.validation.to_json())
     for source, assessment in training.holdouts.items():
@@ -216,15 +221,8 @@ def print_training(training: Any, out: Path) -> None:
     print_message(f"{training.seconds:.0f} s; report: {out / 'report.html'}; figures: {out / 'figures'}")
 
 
-def train_mask_decoder(data: Any, out: Path, recipe: Any, options: dict[str, Any], as_json: bool) -> None:
-    """`lentigo train --masks`: a decoder, and before it a classifier where the manifest has labels and the
-    RUN is new; `options` are those of `train_masks`.
-    """
-    with mute_stderr():  # TensorFlow greets whoever imports it
-        from lentigo.training.masks.mask_training import train_masks
-
-    with Bars() as bars:
-        training = train_masks(data, out, recipe, **options, progress=bars)
+def print_mask_training(training: MaskTraining, out: Path, as_json: bool) -> None:
+    """A decoder, and the classifier that was trained before it where there was one; then the problems."""
     mask_scores = training.validation.to_json()
     class_scores = None
     if training.classifier is not None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Unpack
 
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.inference.prediction import PredictionSettings, Predictor
+from lentigo.inference.prediction import PredictionSettings, Predictor, SettingFields
 from lentigo.inference.results import Prediction
 from lentigo.models.bundle import Bundle
 from lentigo.models.sent_bundle import SentBundle, pack_bundle
@@ -35,7 +35,7 @@ def predict_on(
     images: Iterable[str | Path | Problem],
     *,
     count: int | None = None,
-    **settings: Any,
+    **settings: Unpack[SettingFields],
 ) -> Iterator[Prediction | Problem]:
     """Predicts photographs on a cluster, as `Predictor.predict` does on one machine.
 

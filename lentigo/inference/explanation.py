@@ -131,7 +131,7 @@ def explain(
 
 
 def explain_images(
-    predictor: Predictor, paths: Iterable[ImageSource], figures: Mapping[str, Path]
+    predictor: Predictor, paths: Iterable[ImageSource | Problem], figures: Mapping[str, Path]
 ) -> Iterator[Explanation | Problem]:
     """Explains photographs, in order and in constant memory.
 
@@ -165,7 +165,7 @@ def explain_result(result: InferenceResult, figure: Path | None) -> Explanation:
     )
 
 
-def name_figures(paths: Iterable[ImageSource], out: str | Path) -> dict[str, Path]:
+def name_figures(paths: Iterable[ImageSource | Problem], out: str | Path) -> dict[str, Path]:
     """Says where the figure of each photograph goes.
 
     A figure has the name of its photograph; where two photographs share one, the folder's name comes before,

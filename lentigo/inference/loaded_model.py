@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from lentigo.images.listing import read_request
 from lentigo.images.photographs import stream_images
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.notebooks.result_sequence import take_single
-from lentigo.inference.prediction import PredictionSettings, Predictor, show_result
+from lentigo.inference.prediction import PredictionSettings, Predictor, SettingFields, show_result
 from lentigo.inference.results import Prediction, Predictions
 from lentigo.inference.similarity.case_search import open_search
 from lentigo.models.runtime import BATCH, InferenceSession
@@ -49,7 +49,7 @@ class LoadedModel:
 
     classes_ = np.array(CLASSES)
 
-    def __init__(self, model: str | Path = "bundled", **settings: Any):
+    def __init__(self, model: str | Path = "bundled", **settings: Unpack[SettingFields]):
         self.model = model
         self.settings = read_settings(settings)
         # By whether requests hold several photographs; that for one alone is opened when it is asked for
@@ -249,7 +249,7 @@ class LoadedModel:
         return f"LoadedModel({self.name}, {self.card['backbone']}, threshold {self.threshold:.3f})"
 
 
-def load_model(model: str | Path = "bundled", **settings: Any) -> LoadedModel:
+def load_model(model: str | Path = "bundled", **settings: Unpack[SettingFields]) -> LoadedModel:
     """Loads a RUN once, to be asked often.
 
     Args:
@@ -272,7 +272,7 @@ def load_model(model: str | Path = "bundled", **settings: Any) -> LoadedModel:
     return LoadedModel(model, **settings)
 
 
-def read_settings(settings: dict[str, Any]) -> PredictionSettings:
+def read_settings(settings: SettingFields) -> PredictionSettings:
     """The settings of a call. Raises `UsageError` for a name that is none of theirs."""
     known = PredictionSettings.__dataclass_fields__
     for name in settings:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, Unpack
 
 import numpy as np
 
@@ -78,6 +78,19 @@ class PredictionSettings:
     explained: bool = True
 
 
+class SettingFields(TypedDict, total=False):
+    """The fields of `PredictionSettings` as keyword arguments: a type checker knows their names and types."""
+
+    fp32: bool
+    tta: bool
+    device: str
+    operating_point: str | None
+    alpha: float | None
+    prevalence: float | None
+    threads: int | None
+    explained: bool
+
+
 @dataclass(frozen=True)
 class ViewsOutput:
     """What the network gives for a photograph: logit and mask, means over its views; all of the first."""
@@ -104,7 +117,9 @@ class Predictor:
         UsageError: A setting cannot be followed.
     """
 
-    def __init__(self, model: str | Path | Bundle, *, count: int | None = None, **settings: Any):
+    def __init__(
+        self, model: str | Path | Bundle, *, count: int | None = None, **settings: Unpack[SettingFields]
+    ):
         self.settings = PredictionSettings(**settings)
         self.bundle = model if isinstance(model, Bundle) else find_bundle(model)
         card = self.bundle.card
@@ -159,7 +174,7 @@ class Predictor:
             return PREDICTION_OUTPUTS
         return (*PREDICTION_OUTPUTS, self.reference.output)
 
-    def predict(self, images: Iterable[ImageSource]) -> Iterator[Prediction | Problem]:
+    def predict(self, images: Iterable[ImageSource | Problem]) -> Iterator[Prediction | Problem]:
         """Predicts photographs.
 
         Args:

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -86,16 +87,16 @@ def hash_request(contents: Iterable[bytes | bytearray], details: Details) -> str
 class InferencePool:
     """A model with two compiled graphs: one for a single image, one for batches."""
 
-    def __init__(self, model: Any, **options: Any) -> None:
+    def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
         """Loads the model. Raises `ModelError` where it cannot be used or has no classifier.
 
         Args:
             model: a RUN or "bundled".
-            options: those of `Predictor`.
+            threads: how many processors the network uses; None for all.
         """
-        self.single = Predictor(model, count=1, **options)
+        self.single = Predictor(model, count=1, threads=threads)
         self.single.require_classifier()
-        self.batched = Predictor(self.single.bundle, **options)
+        self.batched = Predictor(self.single.bundle, threads=threads)
         self.name = self.single.name
         self.bundle = self.single.bundle
         self.outlines = self.single.has_decoder

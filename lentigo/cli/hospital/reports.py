@@ -6,12 +6,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from typer import Option
 
 from lentigo.cli.output.predictions import list_readable
 from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.images.problems import Problem
+    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.results import Prediction
 
 StructuredReport = Annotated[
     Path | None,
@@ -63,8 +68,8 @@ def choose_output(
 
 
 def predict_reports(
-    predictor: Any, paths: Iterable[Any], output: ClinicalOutput
-) -> Iterator[tuple[Any, dict[str, Any]]]:
+    predictor: Predictor, paths: Iterable[str | Problem], output: ClinicalOutput
+) -> Iterator[tuple[Prediction | Problem, dict[str, Any]]]:
     """Predictions with the files that were written of them.
 
     Args:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.evaluations import count_duplicate_kinds, format_baselines
 from lentigo.cli.output.terminal import format_count, print_line
 
 MAX_WORDS = 10  # other diagnoses that are named
+
+if TYPE_CHECKING:
+    from lentigo.datasets.description import Description
+    from lentigo.datasets.published.imports import Imported
 
 
 def print_audit(facts: dict[str, Any]) -> None:
@@ -47,7 +51,7 @@ def format_counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
-def print_description(description: Any) -> None:
+def print_description(description: Description) -> None:
     """Prints what a data set holds.
 
     Args:
@@ -77,7 +81,7 @@ def print_diagnoses(diagnoses: dict[str, int], others: dict[str, int], indent: s
         print_line(f"{indent}none of the seven: {named}{more}; kept as written")
 
 
-def print_import(imported: Any) -> None:
+def print_import(imported: Imported) -> None:
     """Prints what was imported, which policy decided, and what to know before a training.
 
     Args:

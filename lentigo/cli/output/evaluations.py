@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.terminal import format_count, print_line
 from lentigo.splits.leak_words import describe_start, format_leaks, mark_leaks
 
 NAME_WIDTH = 31  # letters, of a metric
+
+if TYPE_CHECKING:
+    from lentigo.inference.prevalence import PredictiveValues
 
 
 def print_scores(title: str, scores: dict[str, Any]) -> None:
@@ -211,7 +214,7 @@ def count_duplicate_kinds(duplicates: list[dict[str, str]]) -> str:
     return ", ".join(f"{kind}: {count}" for kind, count in counts.items())
 
 
-def format_predictive_values(values: Any) -> str:
+def format_predictive_values(values: PredictiveValues) -> str:
     """PPV and NPV in a sentence.
 
     Args:

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.bars import choose_bars
 from lentigo.cli.output.terminal import format_count, pass_over_masks, print_json, print_line, print_message
@@ -17,12 +17,19 @@ from lentigo.common.file_names import spell_controls
 from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.errors import DataError
 
+if TYPE_CHECKING:
+    from lentigo.common.parallel.cluster import Cluster
+    from lentigo.images.problems import Problem
+    from lentigo.inference.explanation import Explanation
+    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.results import Prediction
+
 LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 LABEL_WIDTH = 10  # letters
 Additions = dict[str, Any]  # what an explanation adds to the JSON of a prediction
 
 
-def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int | None]:
+def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[str | Problem], int | None]:
     """Finds the photographs that a command line names.
 
     Args:
@@ -42,7 +49,7 @@ def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[Any], int |
     return [*problems, *paths], len(problems) + len(paths)
 
 
-def list_readable(images: Iterable[Any]) -> list[Any]:
+def list_readable(images: Iterable[str | Problem]) -> list[str]:
     """The photographs among photographs and problems.
 
     Args:
@@ -77,7 +84,7 @@ def read_names(images: Iterable[str]) -> Iterator[str]:
                 yield line.strip()
 
 
-def open_cluster(address: str | None) -> AbstractContextManager[Any]:
+def open_cluster(address: str | None) -> AbstractContextManager[Cluster | None]:
     """Joins a cluster.
 
     Args:
@@ -94,8 +101,8 @@ def open_cluster(address: str | None) -> AbstractContextManager[Any]:
 
 
 def draw_explanations(
-    predictor: Any, images: Iterable[Any], out: Path | None, *, heatmaps: bool = False
-) -> Iterator[tuple[Any, Additions]]:
+    predictor: Predictor, images: Iterable[str | Problem], out: Path | None, *, heatmaps: bool = False
+) -> Iterator[tuple[Prediction | Problem, Additions]]:
     """Predicts, explains and draws.
 
     Args:
@@ -114,7 +121,9 @@ def draw_explanations(
     return (unpack_explanation(explanation, heatmaps) for explanation in explanations)
 
 
-def unpack_explanation(explanation: Any, heatmaps: bool) -> tuple[Any, Additions]:
+def unpack_explanation(
+    explanation: Explanation | Problem, heatmaps: bool
+) -> tuple[Prediction | Problem, Additions]:
     """The prediction of an explanation and what it adds to the JSON; a problem adds nothing."""
     from lentigo.images.problems import Problem
 
@@ -165,17 +174,18 @@ def print_predictions(
         raise DataError("no photograph was named on standard input; expected a path a line")
 
 
-def print_prediction(prediction: Any, added: Additions, as_json: bool) -> None:
+def print_prediction(prediction: Prediction | Problem, added: Additions, as_json: bool) -> None:
     """A prediction or a problem with what its explanation adds, as JSON; for people a line for each
     prediction.
     """
     from lentigo.images.problems import Problem
 
-    failed = isinstance(prediction, Problem)
-    if as_json:
-        entries = dataclasses.asdict(prediction) if failed else prediction.to_json()
-        print_json(entries | added)
-    elif not failed:
+    if isinstance(prediction, Problem):
+        if as_json:
+            print_json(dataclasses.asdict(prediction) | added)
+    elif as_json:
+        print_json(prediction.to_json() | added)
+    else:
         print_line(format_prediction(prediction, added.get("figure")))
         for warning in prediction.warnings:
             print_line(f"{'':<{LABEL_WIDTH}}        {warning}")
@@ -183,7 +193,7 @@ def print_prediction(prediction: Any, added: Additions, as_json: bool) -> None:
             print_line(f"{'':<{LABEL_WIDTH}}        like {case.describe()}  {spell_controls(case.image)}")
 
 
-def format_prediction(prediction: Any, figure: str | None) -> str:
+def format_prediction(prediction: Prediction, figure: str | None) -> str:
     """A prediction as a line: label, probability, photograph, figure, and why it is uncertain or what it is
     like.
     """
@@ -192,7 +202,7 @@ def format_prediction(prediction: Any, figure: str | None) -> str:
         words.append(figure)
     if prediction.reason:
         words.append(prediction.reason)
-    elif prediction.likeliest:
+    elif prediction.diagnosis and prediction.likeliest:
         share = prediction.diagnosis[prediction.likeliest]
         words.append(f"like {prediction.likeliest.replace('_', ' ')} ({share:.2f})")
     return spell_controls("  ".join(words))
@@ -209,7 +219,7 @@ class PredictionRecord:
         self.path = path
         self.more_columns = more_columns
         self.count = 0  # predictions and problems
-        self.problems: list[Any] = []
+        self.problems: list[Problem] = []
         self.labels: Counter[str] = Counter()
         self.refused = 0  # predictions of photographs that are out of distribution
         self.threshold: float | None = None
@@ -226,11 +236,11 @@ class PredictionRecord:
     def __len__(self) -> int:
         return self.count
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[Problem]:
         """The problems."""
         return iter(self.problems)
 
-    def append(self, prediction: Any) -> None:
+    def append(self, prediction: Prediction | Problem) -> None:
         """A prediction or a problem more.
 
         Args:

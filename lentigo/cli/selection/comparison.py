@@ -6,7 +6,7 @@ import math
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -36,6 +36,12 @@ from lentigo.cli.output.terminal import (
     report_problems,
 )
 from lentigo.errors import UsageError
+
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.inference.performance.costs import Cost
+    from lentigo.training.selection.ranking import Missing, RankedBackbone, Ranking
+    from lentigo.training.selection.repeated_scores import Mean
 
 comparison_app = typer.Typer(rich_markup_mode=None)
 COST_TITLES = ["parameters", "multiplications", "ms alone", "ms of many", "memory MB", "disk MB"]
@@ -84,7 +90,7 @@ def compare(
     duplicates: Duplicates = True,
     cluster: OnCluster = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
     **changes: Any,
 ) -> None:
     """Compares backbones: the same photographs, folds, seeds and head; quality with intervals and tests,
@@ -131,7 +137,7 @@ def compare(
     report_problems(ranking.problems)
 
 
-def print_costs(costs: dict[str, Any], as_json: bool) -> None:
+def print_costs(costs: dict[str, Cost], as_json: bool) -> None:
     """Costs alone, the fastest first."""
     fastest_first = sorted(costs.items(), key=lambda item: item[1].milliseconds_among_many)
     if as_json:
@@ -141,7 +147,7 @@ def print_costs(costs: dict[str, Any], as_json: bool) -> None:
     print_columns(["backbone", *COST_TITLES], rows)
 
 
-def format_cost(cost: Any) -> list[str]:
+def format_cost(cost: Cost | None) -> list[str]:
     """A cost as the cells below `COST_TITLES`."""
     if cost is None:
         return [""] * len(COST_TITLES)
@@ -156,7 +162,7 @@ def format_cost(cost: Any) -> list[str]:
     ]
 
 
-def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
+def print_ranking(ranking: Ranking, out: Path, figure: Path) -> None:
     """The table for people, and how to read it."""
     titles = ["backbone", "AUROC (95 %)", "accuracy (95 %)", "behind the best", "p (Holm)", *COST_TITLES]
     rows = []
@@ -175,7 +181,7 @@ def print_ranking(ranking: Any, out: Path, figure: Path) -> None:
     print_message(f"table: {out / 'comparison.csv'}; figure: {figure}")
 
 
-def format_mean(mean: Any) -> str:
+def format_mean(mean: Mean) -> str:
     """A mean with its interval; the mean alone where one training more says nothing of it."""
     low, high = mean.ci
     if math.isnan(low):
@@ -183,15 +189,17 @@ def format_mean(mean: Any) -> str:
     return f"{mean.mean:.4f} ({low:.4f} to {high:.4f})"
 
 
-def format_gap(ranked: Any) -> tuple[str, str]:
+def format_gap(ranked: RankedBackbone) -> tuple[str, str]:
     """The difference from the best backbone, and its p."""
     if ranked.behind is None:
         return "the best", ""
-    p = "" if math.isnan(ranked.p_adjusted) else f"{ranked.p_adjusted:.3f}"
+    p = ""
+    if ranked.p_adjusted is not None and not math.isnan(ranked.p_adjusted):
+        p = f"{ranked.p_adjusted:.3f}"
     return f"{ranked.behind.mean:+.4f}", p
 
 
-def report_missing(missing: tuple[Any, ...]) -> None:
+def report_missing(missing: tuple[Missing, ...]) -> None:
     """Lists backbones that could not be compared, and ends with exit code 3 where there is any."""
     if not missing:
         return

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -34,6 +34,10 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
+
+if TYPE_CHECKING:
+    from lentigo.datasets.tables.options import TableOptions
+    from lentigo.training.selection.tuning import Tuning
 
 tuning_app = typer.Typer(rich_markup_mode=None)
 
@@ -76,7 +80,7 @@ def tune(
     duplicates: Duplicates = True,
     cluster: OnCluster = None,
     as_json: Json = False,
-    columns: Any = None,
+    columns: TableOptions | None = None,
     **changes: Any,
 ) -> None:
     """Searches a better recipe on folds, starting from the one given, and confirms what it gained on
@@ -107,7 +111,7 @@ def tune(
     report_problems(tuning.problems)
 
 
-def print_tuning(tuning: Any, data: Path, path: Path) -> None:
+def print_tuning(tuning: Tuning, data: Path, path: Path) -> None:
     """What was found, for people."""
     facts = tuning.to_json()
     states = ", ".join(f"{count} {state}" for state, count in facts["trials"].items())

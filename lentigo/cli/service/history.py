@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Option
@@ -24,6 +24,11 @@ from lentigo.cli.output.terminal import (
 )
 from lentigo.cli.service.options import AUDIT_NAME, Database, format_moment
 from lentigo.errors import LentigoError, UsageError
+
+if TYPE_CHECKING:
+    from lentigo.images.problems import Problem
+    from lentigo.serving.store.records import Forgotten, Lesion, Query, Record
+    from lentigo.serving.store.store import Store
 
 history_app = typer.Typer(rich_markup_mode=None)
 AGE_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
@@ -75,16 +80,8 @@ def history(
     """What the service answered, newest first; with --csv as a table, with --forget deleted by age."""
     from lentigo.serving.store.store import open_store
 
-    filters = {
-        "lesion": lesion,
-        "label": label,
-        "model": model,
-        "since": since,
-        "until": until,
-        "reviewed": reviewed,
-    }
-    given = [name for name, value in filters.items() if value is not None]
-    if forget is not None and (given or csv_file is not None or limit is not None):
+    filters = Filters(lesion, label, model, since, until, reviewed)
+    if forget is not None and (filters != Filters() or csv_file is not None or limit is not None):
         raise UsageError("--forget goes by age alone; expected no filter, --limit or --csv beside it")
     before = None if forget is None else read_limit(forget)
     with open_store(db) as store:
@@ -98,24 +95,35 @@ def history(
         show_records(store, islice(store.stream(query), limit), as_json)
 
 
-def make_query(store: Any, filters: dict[str, Any]) -> Any:
+@dataclass(frozen=True)
+class Filters:
+    """Which predictions are asked for, as the options say it; None asks for all."""
+
+    lesion: str | None = None
+    label: str | None = None
+    model: str | None = None
+    since: str | None = None
+    until: str | None = None
+    reviewed: bool | None = None
+
+
+def make_query(store: Store, filters: Filters) -> Query:
     """The query that the options mean. Raises `UsageError` where there is no such lesion, label or time."""
     from lentigo.serving.store.records import VERDICTS, Query
 
-    label = filters["label"]
-    if label is not None and label not in VERDICTS:
-        raise UsageError(f"--label {label!r}: expected {', '.join(VERDICTS)}")
+    if filters.label is not None and filters.label not in VERDICTS:
+        raise UsageError(f"--label {filters.label!r}: expected {', '.join(VERDICTS)}")
     return Query(
-        lesion=find_lesion_id(store, filters["lesion"]),
-        label=label,
-        model=filters["model"],
-        since=read_moment("--since", filters["since"]),
-        until=read_moment("--until", filters["until"]),
-        reviewed=filters["reviewed"],
+        lesion=find_lesion_id(store, filters.lesion),
+        label=filters.label,
+        model=filters.model,
+        since=read_moment("--since", filters.since),
+        until=read_moment("--until", filters.until),
+        reviewed=filters.reviewed,
     )
 
 
-def find_lesion_id(store: Any, lesion: str | None) -> str | None:
+def find_lesion_id(store: Store, lesion: str | None) -> str | None:
     """The id of the lesion with that name or id; None for None. Raises `UsageError` where there is none."""
     if lesion is None:
         return None
@@ -128,7 +136,7 @@ def find_lesion_id(store: Any, lesion: str | None) -> str | None:
     return found.id
 
 
-def show_records(store: Any, records: Iterable[Any], as_json: bool) -> None:
+def show_records(store: Store, records: Iterable[Record], as_json: bool) -> None:
     """One line for each record."""
     if as_json:
         from lentigo.serving.predictions import write_record
@@ -144,7 +152,7 @@ def show_records(store: Any, records: Iterable[Any], as_json: bool) -> None:
         print_message("nothing in the store matches")
 
 
-def tabulate_record(record: Any, find_lesion: Callable[[str], Any]) -> list[str]:
+def tabulate_record(record: Record, find_lesion: Callable[[str], Lesion | None]) -> list[str]:
     """A record as cells for people."""
     lesion = find_lesion(record.lesion) if record.lesion else None
     return [
@@ -158,7 +166,7 @@ def tabulate_record(record: Any, find_lesion: Callable[[str], Any]) -> list[str]
     ]
 
 
-def export_records(store: Any, records: Iterable[Any], path: Path, as_json: bool) -> None:
+def export_records(store: Store, records: Iterable[Record], path: Path, as_json: bool) -> None:
     """Writes a table, whole or not at all, and says so in the audit trail."""
     from lentigo.common.files import write_whole
     from lentigo.serving.store.exports import write_table
@@ -182,14 +190,14 @@ class Deletion:
     that no record named, `unfinished` counts files that a crash left half written.
     """
 
-    forgotten: Any
+    forgotten: Forgotten
     images: int
     strays: list[str]
     unfinished: int
-    problems: list[Any]
+    problems: list[Problem]
 
 
-def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
+def forget_records(store: Store, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
     """Deletes what is older, the photographs that were kept of it alone, and what a crash left of others
     without a record.
 
@@ -232,7 +240,7 @@ def forget_records(store: Any, before: datetime, yes: bool, photos: Path | None,
     report_problems(problems)
 
 
-def delete_records(store: Any, before: datetime, photos: Path | None) -> Deletion:
+def delete_records(store: Store, before: datetime, photos: Path | None) -> Deletion:
     """Deletes records made before a moment, and the files that then belong to none.
 
     No photograph is kept meanwhile, so what no record names now is nobody's.

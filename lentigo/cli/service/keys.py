@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -10,6 +11,9 @@ from typer import Argument, Option
 from lentigo.cli.options import Json
 from lentigo.cli.output.terminal import print_columns, print_json, print_line, print_message
 from lentigo.cli.service.options import AUDIT_NAME, Database, format_moment
+
+if TYPE_CHECKING:
+    from lentigo.serving.store.records import Key
 
 keys_app = typer.Typer(
     no_args_is_help=True, rich_markup_mode=None, help="Who may use the service, and for what."
@@ -71,7 +75,7 @@ def list_keys(db: Database = None, as_json: Json = False) -> None:
         print_message("no keys; make one: lentigo keys add NAME")
 
 
-def tabulate_key(key: Any) -> list[str]:
+def tabulate_key(key: Key) -> list[str]:
     """A key as cells for people."""
     return [
         key.name,
@@ -82,7 +86,7 @@ def tabulate_key(key: Any) -> list[str]:
     ]
 
 
-def describe_key(key: Any) -> dict[str, Any]:
+def describe_key(key: Key) -> dict[str, Any]:
     """A key as JSON; nothing of its secret."""
     return {
         "name": key.name,
@@ -93,10 +97,10 @@ def describe_key(key: Any) -> dict[str, Any]:
     }
 
 
-def write_moment(moment: Any) -> str | None:
+def write_moment(moment: datetime | None) -> str | None:
     """A moment as JSON has it; None where it never came.
 
     Args:
-        moment: A datetime, or None.
+        moment: With its time zone, or None.
     """
     return None if moment is None else moment.isoformat()

@@ -184,7 +184,7 @@ def detect(
 
 def detect_images(
     predictor: Predictor,
-    paths: Iterable[ImageSource],
+    paths: Iterable[ImageSource | Problem],
     figures: Mapping[str, tuple[Path, ...]],
     settings: SearchSettings = DEFAULT_SETTINGS,
 ) -> Iterator[Detection | Problem]:

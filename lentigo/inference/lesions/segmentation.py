@@ -202,7 +202,7 @@ def segment(
 
 def segment_images(
     predictor: Predictor,
-    paths: Iterable[ImageSource],
+    paths: Iterable[ImageSource | Problem],
     files: Mapping[str, tuple[Path, ...]],
     mm_per_pixel: Scales = None,
 ) -> Iterator[Segmentation | Problem]:

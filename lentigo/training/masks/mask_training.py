@@ -159,7 +159,8 @@ def train_masks(
         out: The RUN.
         recipe: "best", "seed", a JSON file, or a recipe.
         weights: Those of the backbone of a new RUN, as in `train`.
-        finetune: Whether the backbone of a RUN without a classifier learns, too.
+        finetune: Whether the backbone of a new RUN learns, too: with the classifier where one is trained, else
+            with the decoder.
         resume: Whether an unfinished training goes on.
         fp32: Whether feature maps are computed in fp32.
         leak_policy: What is done about leaks into the test split.
@@ -179,11 +180,14 @@ def train_masks(
     recipe = find_recipe(recipe, **take_backbone(recipe, weights, {}))
     listed = list_masks(data)
     is_finished = (out / CARD).is_file()
-    if finetune and (listed.labelled or is_finished):
+    if finetune and is_finished:
         raise UsageError(
-            "--finetune would change the classifier; expected a new RUN and a manifest without labels: "
-            "leave one of them out"
+            f"--finetune would change the classifier of {out}; expected a new RUN: leave --finetune out, or "
+            "name another --out"
         )
+    if finetune and listed.labelled:  # the backbone learns with the classifier
+        recipe = dataclasses.replace(recipe, finetune=True)
+        finetune = False
     training_set = check_training_set(listed, leak_policy, progress)
     masks = check_masks(training_set.dataset, progress=progress)
     facts = {"leak_policy": asdict(leak_policy), **training_set.describe()}
