@@ -47,3 +47,8 @@ def test_options_that_do_not_go_together_are_code_2(lentigo, toy_run, synthetic_
         assert result.returncode == 2, (call, result.stderr)
         assert f"does not go with {option};" in result.stderr, (call, result.stderr)
     assert not (tmp_path / "new").exists()
+
+
+def test_finetune_beside_masks_is_told_of_the_decoder(lentigo, run, synthetic_lesions):
+    result = lentigo("train", synthetic_lesions, "--masks", "--finetune", "--out", run)
+    assert result.returncode == 2 and "--finetune would change the classifier of" in result.stderr
