@@ -4,8 +4,8 @@ answers.
     python bench/join.py lentigo/models/bundled runs/weights --data sources.csv --not-lesions flowers \\
         --branch efficientnetlite2.npz --out runs/joined
 
-The first RUN gives the embedding, the mask and the features of the refusal. A head on both embeddings gives
-the diagnosis.
+The first RUN gives the embedding and the features of the refusal, the second the mask where it has a decoder.
+A head on both embeddings gives the diagnosis.
 The heatmap is the same mean as the logit: it is exact, since each heatmap is linear in its logit's gradient.
 Both RUNs are judged on the validation photographs of the second that the first has not learned from: they
 choose the mean's share, calibrate it and set its threshold.
@@ -56,6 +56,7 @@ MOST_EACH = 1400  # photographs of a diagnosis to fit its head on
 PENALTY = 0.001  # of its logistic regression, inverse
 SHARES = tuple(number / 10 for number in range(11))  # of the first network's logit, each in its own spread
 JOINED = ("logit", "heatmap")  # outputs that are weighted means
+MASK = "mask"  # the second RUN's, where both have one
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
 COPIED = (HISTORY, "LICENSE")
 
@@ -192,7 +193,10 @@ def write_joined(
         temporary.write_bytes(graph.SerializeToString())
     for name in COPIED:
         (out / name).write_bytes((first.folder / name).read_bytes())
-    add_records(gather_learned(first), gather_learned(second)).write(out / LEARNED)
+    records = [gather_learned(first), gather_learned(second)]
+    if MASK in second.outputs:
+        records[0] = records[0].replace_part("decoder")
+    add_records(*records).write(out / LEARNED)
     reference = load_reference(first.folder / REFERENCE)
     scores = expit(logits)
     changed = replace(
@@ -215,6 +219,7 @@ def write_joined(
         "architecture": f"{first.card['architecture']}; beside it {second.card['architecture']}",
         "parameters": first.card["parameters"] + second.card["parameters"],
         "outputs": sorted({*first.card["outputs"], "diagnosis"}),
+        "decoder": choose_decoder(first, second),
         "calibration": {"kind": "platt", "slope": 1.0, "intercept": 0.0, "n": len(judged)},
         "prevalence": float(judged.malignant.mean()),
         "joined": {
@@ -228,6 +233,14 @@ def write_joined(
     card["bf16"] = None  # not measured
     whole = finish_bundle(Bundle(out, card), {"validation": validation})
     write_text(out / MODEL_CARD, write_card(whole))
+
+
+def choose_decoder(first: Bundle, second: Bundle) -> dict | None:
+    """The card's entry on the decoder that gives the mask of two joined RUNs."""
+    from packing import forget_photographs
+
+    chosen = second if MASK in second.outputs else first
+    return forget_photographs(chosen.card.get("decoder"))
 
 
 def move_prevalence(folder: Path, prevalence: float) -> None:
@@ -300,9 +313,13 @@ def join_graphs(
     from lentigo.models.graphs.frozen_branch import rename_nodes
 
     image = first.graph.input[0].name
-    other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in (*JOINED, "embedding")])
+    taken = [*JOINED, "embedding"]
     joined = onnx.ModelProto()
     joined.CopyFrom(first)
+    if MASK in {output.name for output in second.graph.output}:
+        taken.append(MASK)
+        joined = prune(first, [output.name for output in first.graph.output if output.name != MASK])
+    other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in taken])
     for node in joined.graph.node:
         node.output[:] = [f"first/{name}" if name in JOINED else name for name in node.output]
         node.input[:] = [f"first/{name}" if name in JOINED else name for name in node.input]
@@ -317,6 +334,8 @@ def join_graphs(
             joined.graph.node.append(helper.make_node("Mul", [prefix + name, f"factor_{number}"], [part]))
             parts.append(part)
         joined.graph.node.append(helper.make_node("Add", parts, [name]))
+    if MASK in taken:
+        joined.graph.node.append(helper.make_node("Identity", [PREFIX + MASK], [MASK]))
     add_diagnosis(joined, head)
     shorten_matrices(joined)
     onnx.checker.check_model(joined)
