@@ -25,7 +25,7 @@ from tables import describe_machine, print_table
 
 from lentigo.audit.inspection import flag_artefacts
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
-from lentigo.images.quality import measure_quality
+from lentigo.images.measures.quality import measure_quality
 from lentigo.inference.auditing.artefact_embedding import open_artefact_detector
 
 Draw = Callable[[np.ndarray, np.random.Generator], None]

@@ -23,7 +23,7 @@ from overviews import Composer, Overview, weave_skin
 from PIL import Image
 from tables import describe_machine, print_table
 
-from lentigo.common.statistics.intervals import bootstrap
+from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import load_masks
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision

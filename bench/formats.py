@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.datasets.masks import list_masks
-from lentigo.images.photographs import measure_image
+from lentigo.images.image_sizes import measure_image
 
 
 def main() -> None:

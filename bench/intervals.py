@@ -22,7 +22,8 @@ from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
 from tables import print_table
 
-from lentigo.common.statistics.intervals import Ends, estimate_auroc, estimate_share, resample_groups
+from lentigo.common.statistics.intervals import Ends, estimate_auroc, estimate_share
+from lentigo.common.statistics.resampling import resample_groups
 
 SIZES = (20, 40, 100, 300, 1000)
 SHARES = (0.5, 0.8, 0.9, 0.97, 0.99)

@@ -87,8 +87,8 @@ def damages() -> list[tuple[str, Callable[[np.ndarray], np.ndarray]]]:
 
 def row(name: str, damage: Callable[[np.ndarray], np.ndarray], paths: list[Path]) -> list:
     """Shares flagged, and the milliseconds of processor time of measuring one photograph."""
+    from lentigo.images.measures.quality import judge_quality, measure_quality
     from lentigo.images.photographs import DecodedImage, stream_images
-    from lentigo.images.quality import judge_quality, measure_quality
 
     kinds, seconds = [], 0.0
     for image in stream_images(paths):
@@ -123,7 +123,7 @@ def compare(image, outline) -> tuple[float, bool]:
     """The share of the edge that the outlined lesion touches, and whether the gate calls it cut off."""
     from PIL import Image
 
-    from lentigo.images.quality import judge_quality, measure_quality
+    from lentigo.images.measures.quality import judge_quality, measure_quality
 
     pixels = np.asarray(image.resize((224, 224), Image.Resampling.BILINEAR, reducing_gap=3.0))
     return touch(np.asarray(outline.resize((224, 224))) > 127), any(

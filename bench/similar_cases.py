@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 from tables import describe_machine, print_table
 
-from lentigo.common.statistics.intervals import resample_groups
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.images.problems import Problem

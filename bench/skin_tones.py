@@ -14,12 +14,13 @@ import pandas as pd
 from scipy.stats import spearmanr
 from tables import describe_machine, print_table
 
-from lentigo.common.statistics.intervals import estimate_share, resample_groups
+from lentigo.common.statistics.intervals import estimate_share
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.scores.subgroups import ROMAN, Subgroup, tabulate_subgroups
+from lentigo.images.measures.skin_tone import UNKNOWN, classify_ita, estimate_ita
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.images.skin_tone import UNKNOWN, classify_ita, estimate_ita
 from lentigo.inference.prediction import Predictor
 from lentigo.inference.results import Prediction
 

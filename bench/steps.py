@@ -69,9 +69,9 @@ def measure_steps(folder: str, count: int, model: str) -> dict[str, float]:
     from lentigo.duplicates.pairing import pair_fingerprints
     from lentigo.images.artefacts.artefact_detection import find_artefacts
     from lentigo.images.listing import find_images
+    from lentigo.images.measures.quality import measure_quality
+    from lentigo.images.measures.skin_tone import estimate_ita
     from lentigo.images.photographs import develop_image
-    from lentigo.images.quality import measure_quality
-    from lentigo.images.skin_tone import estimate_ita
     from lentigo.inference.lesions.segmentation import segment_images
     from lentigo.inference.prediction import Predictor
 

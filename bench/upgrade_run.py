@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from lentigo.common.files import write_json
+from lentigo.common.json_values import write_json
 from lentigo.models.bundle import CARD, FORMAT, open_bundle
 from lentigo.models.card_schema import read_json
 

@@ -199,7 +199,7 @@ def toy_run(tmp_path_factory) -> Callable[..., Path]:
     def write(*outputs: str) -> Path:
         import onnx
 
-        from lentigo.common.files import write_json
+        from lentigo.common.json_values import write_json
         from lentigo.models.bundle import CARD, draft_bundle
 
         folder = tmp_path_factory.mktemp("toys") / "toy"

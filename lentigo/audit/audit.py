@@ -24,9 +24,9 @@ from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
+from lentigo.images.measures.quality import LIMITS
+from lentigo.images.measures.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.images.problems import Problem, separate_problems
-from lentigo.images.quality import LIMITS
-from lentigo.images.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 from lentigo.splits.partition import Conflict, find_conflicts
 

@@ -10,9 +10,10 @@ from PIL import Image
 from lentigo.errors import ImageError
 from lentigo.images.decoding.formats import FORMATS
 from lentigo.images.decoding.opening import name_damage, open_image
-from lentigo.images.photographs import SIDE, decode_image, read_content
+from lentigo.images.image_contents import read_content
+from lentigo.images.measures.skin_tone import mask_ring
+from lentigo.images.photographs import SIDE, decode_image
 from lentigo.images.problems import Problem
-from lentigo.images.skin_tone import mask_ring
 
 CELLS = 8  # along a side of the thumbnail
 RING = 1 / CELLS  # width of the border: the outermost cells of the thumbnail

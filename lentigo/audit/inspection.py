@@ -19,10 +19,11 @@ from lentigo.duplicates.fingerprints import Fingerprint, describe_pixels
 from lentigo.errors import ImageError
 from lentigo.images.artefacts.artefact_detection import find_artefacts
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector
-from lentigo.images.photographs import decode_image, hold_pixels, read_content
+from lentigo.images.image_contents import read_content
+from lentigo.images.measures.quality import Flaw, judge_quality, measure_quality
+from lentigo.images.measures.skin_tone import estimate_ita
+from lentigo.images.photographs import decode_image, hold_pixels
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.images.quality import Flaw, judge_quality, measure_quality
-from lentigo.images.skin_tone import estimate_ita
 
 MIN_SIDE_PIXELS = 64  # of the smaller side, below which a photograph is called tiny
 

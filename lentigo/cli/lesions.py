@@ -58,7 +58,7 @@ def segment(
     as_json: Json = False,
 ) -> None:
     """Outlines the lesion of each photograph and measures it: size, border, asymmetry, colours."""
-    from lentigo.images.scales import read_scales
+    from lentigo.images.measures.scales import read_scales
     from lentigo.inference.lesions.segmentation import ENDINGS, segment_images
     from lentigo.inference.output_names import name_files
     from lentigo.inference.prediction import Predictor

@@ -17,7 +17,7 @@ from PIL import Image
 from lentigo._version import __version__
 from lentigo.clinical.identifiers import derive_uid
 from lentigo.errors import UsageError
-from lentigo.images.decoding.decode_budget import keeps_coefficients, list_segments
+from lentigo.images.decoding.jpeg_segments import keeps_coefficients, list_segments
 from lentigo.images.photographs import decode_image
 
 if TYPE_CHECKING:

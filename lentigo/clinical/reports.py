@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from lentigo.clinical.findings import list_findings
 from lentigo.clinical.photograph_object import Subject, encode_object
 from lentigo.clinical.sources import Source, open_source
-from lentigo.common.files import write_json, write_whole
+from lentigo.common.files import write_whole
+from lentigo.common.json_values import write_json
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom_files import find_file_spacing
+from lentigo.images.dicom.dicom_files import find_file_spacing
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import segment_result
 from lentigo.inference.prediction import Predictor

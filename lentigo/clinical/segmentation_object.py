@@ -11,7 +11,7 @@ from lentigo._version import __version__
 from lentigo.clinical.codes import ABNORMAL, ARTIFICIAL_INTELLIGENCE, LESION, RESEARCH_ONLY
 from lentigo.clinical.identifiers import derive_uid
 from lentigo.clinical.sources import Source
-from lentigo.images.decoding.dicom import find_spacing
+from lentigo.images.dicom.dicom_attributes import find_spacing
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from lentigo.clinical.photograph_object import Subject, make_photograph
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom import clean_value, find_frame, is_dicom, mute_remarks, read_dataset
-from lentigo.images.photographs import read_content
+from lentigo.images.dicom.dicom_attributes import clean_value, is_dicom, mute_remarks, read_dataset
+from lentigo.images.dicom.dicom_frames import find_frame
+from lentigo.images.image_contents import read_content
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -18,7 +18,7 @@ from lentigo.clinical.identifiers import derive_uid
 from lentigo.clinical.photograph_object import KINDS, encode_object
 from lentigo.clinical.reports import make_reports
 from lentigo.errors import HospitalError, ImageError
-from lentigo.images.decoding.dicom import MAX_FRAMES
+from lentigo.images.dicom.dicom_frames import MAX_FRAMES
 from lentigo.images.problems import Problem
 from lentigo.inference.prediction import Predictor
 

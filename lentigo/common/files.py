@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import json
 import os
 import re
 import shutil
@@ -14,9 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-from lentigo.common.file_names import spell_all
 from lentigo.common.file_reading import open_at_once
 from lentigo.common.user_folders import CACHE_VARIABLE, cache_folder
 from lentigo.errors import SpaceError
@@ -116,38 +113,6 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with write_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", errors="backslashreplace")
-
-
-def write_json(path: str | Path, value: Any) -> None:
-    """Writes indented JSON, whole or not at all.
-
-    Args:
-        path: The file to be written.
-        value: Of dictionaries, lists, text, numbers, booleans and None.
-
-    Raises:
-        ValueError: For NaN, which JSON does not have: a file of ours is readable everywhere.
-        SpaceError: When the disk is full or not writable.
-    """
-    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
-
-
-def parse_json(text: str | bytes) -> Any:
-    """Reads a JSON text that somebody else may have written.
-
-    Args:
-        text: UTF-8, as text or bytes.
-
-    Returns:
-        The value.
-
-    Raises:
-        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
-    """
-    try:
-        return json.loads(text)
-    except RecursionError as error:
-        raise ValueError("lists or objects are nested too deeply") from error
 
 
 def is_stream(path: str | Path) -> bool:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any
+
+from lentigo.common.file_names import spell_all
+from lentigo.common.files import write_text
 
 
 def replace_nan(value: Any) -> Any:
@@ -45,3 +50,35 @@ def list_fields(results: Iterable[Any]) -> list[dict[str, Any]]:
         else:
             rows.append(asdict(result))
     return rows
+
+
+def write_json(path: str | Path, value: Any) -> None:
+    """Writes indented JSON, whole or not at all.
+
+    Args:
+        path: The file to be written.
+        value: Of dictionaries, lists, text, numbers, booleans and None.
+
+    Raises:
+        ValueError: For NaN, which JSON does not have: a file of ours is readable everywhere.
+        SpaceError: When the disk is full or not writable.
+    """
+    write_text(path, json.dumps(spell_all(value), indent=2, allow_nan=False) + "\n")
+
+
+def parse_json(text: str | bytes) -> Any:
+    """Reads a JSON text that somebody else may have written.
+
+    Args:
+        text: UTF-8, as text or bytes.
+
+    Returns:
+        The value.
+
+    Raises:
+        ValueError: For what is no JSON, and for lists and objects that are nested deeper than Python reads.
+    """
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError("lists or objects are nested too deeply") from error

@@ -33,7 +33,7 @@ CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
 class Dataset:
     """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
     `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's),
-    `skin_tone` (see `lentigo.images.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as
+    `skin_tone` (see `lentigo.images.measures.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as
     it is written), `diagnosis_word` (as written), `also_in` (where the same photograph stands in other sets),
     `mask`, and whatever else the manifest holds.
 

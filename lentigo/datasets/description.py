@@ -21,7 +21,8 @@ from lentigo.datasets.tables.cells import SUBJECT_COLUMNS
 from lentigo.datasets.tables.diagnosis_columns import count_diagnoses
 from lentigo.datasets.tables.options import TableReading
 from lentigo.errors import ImageError
-from lentigo.images.photographs import DecodedImage, measure_image, read_all
+from lentigo.images.image_sizes import measure_image
+from lentigo.images.photographs import DecodedImage, read_all
 from lentigo.images.problems import Problem
 
 ROWS = 3  # of samples, for each class

@@ -14,7 +14,7 @@ from PIL import Image
 from lentigo.errors import ImageError
 from lentigo.images.decoding.opening import hold_decoded, name_damage, open_image
 from lentigo.images.decoding.pixel_bands import UPRIGHT
-from lentigo.images.photographs import read_content
+from lentigo.images.image_contents import read_content
 
 HALF = 128  # of 255: from here on a grey level is lesion
 MIN_WHITE = 0.75  # of the whole range: a mask that reaches it uses all of it

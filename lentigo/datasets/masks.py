@@ -28,7 +28,7 @@ from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.table_files import read_table
 from lentigo.datasets.tables.words import quote
 from lentigo.errors import DataError, ImageError
-from lentigo.images.photographs import measure_image, measure_upright
+from lentigo.images.image_sizes import measure_image, measure_upright
 from lentigo.images.problems import Problem
 
 COLUMNS = "image,mask"  # of the manifest

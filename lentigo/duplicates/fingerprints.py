@@ -15,7 +15,8 @@ import numpy as np
 
 from lentigo.common.statistics.percentiles import find_percentile
 from lentigo.errors import ImageError
-from lentigo.images.photographs import hold_pixels, read_content
+from lentigo.images.image_contents import read_content
+from lentigo.images.photographs import hold_pixels
 from lentigo.images.problems import Problem
 
 AREA = 160 * 160  # pixels of the reduced image

@@ -29,8 +29,8 @@ from lentigo.evaluation.scores.curves import (
 )
 from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
+from lentigo.images.measures.skin_tone import read_tones
 from lentigo.images.problems import Problem
-from lentigo.images.skin_tone import read_tones
 from lentigo.inference.prediction import Predictor
 
 MAX_MISTAKES = 6  # shown of each kind

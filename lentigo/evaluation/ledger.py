@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.files import parse_json
+from lentigo.common.json_values import parse_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.user_folders import NO_HOME, data_folder
 from lentigo.datasets.dataset import Dataset

@@ -15,8 +15,8 @@ from pathlib import Path
 from lentigo.common.file_names import find_name, spell_name
 from lentigo.errors import DataError, ImageError
 from lentigo.images.addresses import is_address, walk_address
-from lentigo.images.decoding.dicom_files import DIRECTORY, expand_file, is_dicom_file, may_be_dicom
 from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES, UNREAD
+from lentigo.images.dicom.dicom_files import DIRECTORY, expand_file, is_dicom_file, may_be_dicom
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource, hold_images, is_single
 from lentigo.images.mask_names import find_masks
 from lentigo.images.problems import MASK_BESIDE, Problem, SkippedMask, separate_problems

@@ -6,7 +6,6 @@ people train on were made the same way.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -18,23 +17,19 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from lentigo.common.file_reading import read_regular
-from lentigo.common.hashing import hash_frame
 from lentigo.errors import ImageError
-from lentigo.images.addresses import is_address, read_address
 from lentigo.images.decoding.colour_profiles import to_srgb
-from lentigo.images.decoding.decode_budget import DecodeLimits
-from lentigo.images.decoding.dicom import find_frame, is_dicom
 from lentigo.images.decoding.opening import (
     UPRIGHT_ORIENTATION,
     hold_decoded,
     name_damage,
     open_image,
-    read_stored_orientation,
     release_pixels,
 )
-from lentigo.images.decoding.pixel_bands import TURNED, resize_upright
+from lentigo.images.decoding.pixel_bands import resize_upright
 from lentigo.images.held_images import HeldImage, ImageSource
+from lentigo.images.image_contents import hash_content, read_content
+from lentigo.images.image_sizes import turn_size
 from lentigo.images.problems import Problem
 
 SIDE = 224  # pixels along the square that the networks see
@@ -109,12 +104,6 @@ def develop_image(content: bytes, name: str, side: int | None = SIDE) -> Decoded
         digest = hash_content(content, name)
         scale = image.info.get("mm_per_pixel")
         return DecodedImage(name, pixels, digest, size, notes, orientation, mm_per_pixel=scale)
-
-
-def hash_content(content: bytes, name: str) -> str:
-    """The SHA-256 of a photograph's file; of a frame of a file of several, one of its own."""
-    frame = find_frame(name) if is_dicom(content) else None
-    return hash_frame(hashlib.sha256(content).hexdigest(), frame)
 
 
 def decode_image(content: bytes, name: str, side: int | None = SIDE) -> np.ndarray:
@@ -211,110 +200,6 @@ def hold_pixels(content: bytes, name: str) -> Iterator[np.ndarray]:
         release_pixels(image)
         reservation.shrink(2 * pixels.nbytes)  # the pixels, and as much for what is measured of them
         yield pixels
-
-
-def measure_image(path: str | Path) -> tuple[int, int]:
-    """Measures a photograph as it is stored, without decoding it.
-
-    Args:
-        path: A file or an address.
-
-    Returns:
-        (width, height) in pixels.
-
-    Raises:
-        ImageError: Where the file is no photograph.
-    """
-    return measure_content(read_content(path), str(path))
-
-
-def measure_content(content: bytes, name: str) -> tuple[int, int]:
-    """Measures a photograph that is in memory, as `measure_image` does.
-
-    Args:
-        content: The file.
-        name: Stands for its path.
-
-    Returns:
-        (width, height) in pixels, as stored.
-
-    Raises:
-        ImageError: Where the file is no photograph.
-    """
-    with name_damage(content, name), open_image(content, name) as image:
-        return image.size
-
-
-def measure_upright(path: str | Path) -> tuple[int, int]:
-    """Measures a photograph as it is shown: turned upright where EXIF says so.
-
-    Args:
-        path: A file or an address.
-
-    Returns:
-        (width, height) in pixels.
-
-    Raises:
-        ImageError: Where the file is no photograph.
-    """
-    content = read_content(path)
-    name = str(path)
-    with name_damage(content, name), open_image(content, name) as image:
-        size = image.size
-        return turn_size(size, read_stored_orientation(image, content, name))
-
-
-def turn_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """The (width, height) upright of an image stored with `size`."""
-    width, height = size
-    if orientation in TURNED:
-        return height, width
-    return width, height
-
-
-def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, int]:
-    """Checks the header of a file that somebody sent, before any of it is decoded.
-
-    Decoding it afterwards (`develop_image`, `view_content`, `decode_image`) waits for its share of
-    `DECODE_BUDGET` by itself.
-
-    Args:
-        content: The file.
-        name: For the error.
-        limits: What it may have.
-
-    Returns:
-        (width, height) in pixels, as stored.
-
-    Raises:
-        ImageError: For what is no photograph, animated, a strip, or beyond the limits.
-    """
-    with name_damage(content, name), open_image(content, name) as image:
-        limits.check(image, content, name)
-        return image.size
-
-
-def read_content(path: ImageSource) -> bytes:
-    """Reads the bytes of a file, or of what stands at an address.
-
-    Args:
-        path: A file, an address, or a photograph in memory.
-
-    Returns:
-        The bytes, not decoded.
-
-    Raises:
-        ImageError: Where it cannot be read, is no regular file, or is too large.
-    """
-    if isinstance(path, HeldImage):
-        return path.read()
-    if is_address(path):
-        return read_address(path)
-    try:
-        return read_regular(path)
-    except (OSError, ValueError) as error:  # a ValueError is a zero byte in the name
-        reason = getattr(error, "strerror", None) or error
-        raise ImageError(f"{path}: cannot be read ({reason}); expected a photograph") from error
 
 
 def try_image(path: ImageSource | Problem, side: int | None = SIDE) -> DecodedImage | Problem:

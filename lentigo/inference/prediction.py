@@ -20,9 +20,9 @@ from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import ModelError, UsageError
 from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.listing import read_request
+from lentigo.images.measures.quality import judge_quality, measure_quality
 from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem, separate_problems
-from lentigo.images.quality import judge_quality, measure_quality
 from lentigo.inference.calibration import Calibration, read_calibration
 from lentigo.inference.decision import Decision, DecisionRule
 from lentigo.inference.notebooks.result_sequence import take_single

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lentigo.common.files import write_json
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
 from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
 from lentigo.models.external_data import list_external_files

@@ -16,8 +16,10 @@ from uuid import uuid4
 
 from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ImageError
-from lentigo.images.decoding.decode_budget import DecodeLimits, keeps_coefficients
-from lentigo.images.photographs import DecodedImage, check_upload, develop_image
+from lentigo.images.decoding.decode_costs import DecodeLimits
+from lentigo.images.decoding.jpeg_segments import keeps_coefficients
+from lentigo.images.image_sizes import check_upload
+from lentigo.images.photographs import DecodedImage, develop_image
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.outlines import trace_outline
 from lentigo.inference.lesions.segmentation import Segmentation, segment_result

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lentigo.common.files import parse_json
+from lentigo.common.json_values import parse_json
 from lentigo.errors import UsageError
 
 

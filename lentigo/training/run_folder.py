@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import parse_json, require_writable, write_json, write_text, write_whole
+from lentigo.common.files import require_writable, write_text, write_whole
+from lentigo.common.json_values import parse_json, write_json
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess

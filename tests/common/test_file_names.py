@@ -14,8 +14,9 @@ from lentigo.cli.app import app
 from lentigo.cli.output.predictions import read_names
 from lentigo.cli.output.terminal import print_json, print_line, print_message, print_problems
 from lentigo.common.file_names import find_name, is_file, resolve_name, spell_all, spell_controls, spell_name
-from lentigo.common.files import write_json, write_text
+from lentigo.common.files import write_text
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import write_json
 from lentigo.datasets.description import describe_dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.datasets.published.imports import import_datasets

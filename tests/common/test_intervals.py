@@ -6,7 +6,6 @@ from sklearn.metrics import roc_auc_score
 from lentigo.common.statistics.aurocs import covary_aurocs
 from lentigo.common.statistics.intervals import (
     SCORES,
-    bootstrap,
     bound_difference,
     bound_share,
     compare_aurocs,
@@ -14,9 +13,9 @@ from lentigo.common.statistics.intervals import (
     estimate_auroc,
     estimate_share,
     measure_scores,
-    resample_groups,
     widen,
 )
+from lentigo.common.statistics.resampling import bootstrap, resample_groups
 
 RNG = np.random.default_rng(0)
 GROUPS = np.repeat(np.arange(120), 3)

@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import binomtest
 
 from lentigo.common.statistics.aurocs import covary_aurocs
-from lentigo.common.statistics.intervals import resample_groups
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.comparison import compare_models, judge_decisions
 

@@ -12,16 +12,11 @@ import pytest
 from PIL import Image
 
 from lentigo.errors import ImageError
-from lentigo.images.decoding.decode_budget import (
-    DECODE_BUDGET,
-    SMALL_BYTES,
-    DecodeBudget,
-    DecodeLimits,
-    count_tiles,
-    estimate_bytes,
-    keeps_coefficients,
-)
-from lentigo.images.photographs import DecodedImage, check_upload, decode_image, hold_pixels, stream_images
+from lentigo.images.decoding.decode_budget import DECODE_BUDGET, SMALL_BYTES, DecodeBudget
+from lentigo.images.decoding.decode_costs import DecodeLimits, count_tiles, estimate_bytes
+from lentigo.images.decoding.jpeg_segments import keeps_coefficients
+from lentigo.images.image_sizes import check_upload
+from lentigo.images.photographs import DecodedImage, decode_image, hold_pixels, stream_images
 
 MB = 1_000_000
 

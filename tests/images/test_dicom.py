@@ -14,14 +14,13 @@ from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom_files import find_file_spacing
+from lentigo.images.dicom.dicom_files import find_file_spacing
+from lentigo.images.image_sizes import check_upload, measure_content
 from lentigo.images.listing import find_images, list_images
 from lentigo.images.photographs import (
-    check_upload,
     decode_image,
     develop_image,
     hold_pixels,
-    measure_content,
     read_image,
     try_image,
     view_content,
@@ -253,7 +252,7 @@ def test_quotation_marks_inside_values_are_noted():
 
 def test_every_door_opens_dicom():
     content = encode(make_dataset(PIXELS))
-    from lentigo.images.decoding.decode_budget import DecodeLimits
+    from lentigo.images.decoding.decode_costs import DecodeLimits
 
     assert check_upload(content, "toy.dcm", DecodeLimits()) == (64, 48)
     assert measure_content(content, "toy.dcm") == (64, 48)
@@ -288,7 +287,7 @@ def bomb_of_dimensions():
 def deflated_bomb():
     dataset = make_dataset(PIXELS, uid.DeflatedExplicitVRLittleEndian)
     content = encode(dataset)
-    from lentigo.images.decoding.dicom import find_meta_end
+    from lentigo.images.dicom.dicom_attributes import find_meta_end
 
     packer = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
     zeros = packer.compress(bytes(MAX_INFLATED + 1))
@@ -347,7 +346,7 @@ BAD = {
 
 @pytest.mark.parametrize("case", BAD)
 def test_bad_files_are_one_line(case, monkeypatch):
-    monkeypatch.setattr("lentigo.images.decoding.dicom.MAX_INFLATED_BYTES", MAX_INFLATED)
+    monkeypatch.setattr("lentigo.images.dicom.dicom_attributes.MAX_INFLATED_BYTES", MAX_INFLATED)
     make, words = BAD[case]
     with pytest.raises(ImageError) as caught:
         read(make())

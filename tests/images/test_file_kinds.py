@@ -11,7 +11,8 @@ import pytest
 from PIL import Image, TiffImagePlugin
 
 from lentigo.errors import ImageError
-from lentigo.images.photographs import decode_image, measure_content
+from lentigo.images.image_sizes import measure_content
+from lentigo.images.photographs import decode_image
 
 NOISE = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
 

@@ -14,11 +14,11 @@ from PIL import Image
 
 from lentigo.errors import DataError, ImageError
 from lentigo.images.decoding import formats
+from lentigo.images.image_sizes import measure_image
 from lentigo.images.listing import find_images, list_images, scan_folder, scan_images
 from lentigo.images.photographs import (
     DecodedImage,
     decode_image,
-    measure_image,
     read_all,
     read_image,
     stream_images,

@@ -6,16 +6,8 @@ from PIL import Image, ImageDraw, ImageFilter
 
 from lentigo.errors import UsageError
 from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_ruler
-from lentigo.images.quality import (
-    LIMITS,
-    Quality,
-    find_outside,
-    judge_quality,
-    measure_cut,
-    measure_quality,
-    split_otsu,
-    spread,
-)
+from lentigo.images.measures.areas import find_outside, measure_cut, split_otsu, spread
+from lentigo.images.measures.quality import LIMITS, Quality, judge_quality, measure_quality
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 SKIN, PIGMENT = (214, 166, 142), (96, 62, 48)

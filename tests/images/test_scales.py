@@ -1,7 +1,7 @@
 import pytest
 
 from lentigo.errors import DataError, UsageError
-from lentigo.images.scales import find_scale, read_scales, require_scale
+from lentigo.images.measures.scales import find_scale, read_scales, require_scale
 
 
 def write(tmp_path, text):

@@ -3,8 +3,8 @@ import pytest
 from PIL import Image
 
 from lentigo.images.artefacts.drawn_artefacts import add_dark_corners, add_hairs, add_ruler, blend, grid, rise
-from lentigo.images.skin_tone import classify_ita, convert_lab, estimate_ita, mask_ring, read_tones
-from lentigo.images.synthetic_lesions import _SKIN as TYPES  # colours of the Fitzpatrick types I to VI
+from lentigo.images.measures.skin_tone import classify_ita, convert_lab, estimate_ita, mask_ring, read_tones
+from lentigo.images.synthetic.lesion_signs import SKIN as TYPES
 
 
 def photograph(skin, *artefacts, seed=0):

@@ -167,7 +167,7 @@ def run_without_numbers(toy_run, tmp_path):
     import onnx
     from onnx import numpy_helper
 
-    from lentigo.common.files import write_json
+    from lentigo.common.json_values import write_json
     from lentigo.models.bundle import draft_bundle, open_bundle
 
     folder = shutil.copytree(toy_run(), tmp_path / "toy")

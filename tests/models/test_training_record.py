@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from lentigo.common.files import write_json
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
 from lentigo.models.bundle import find_bundle
 from lentigo.models.training_record import (

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lentigo.common.statistics.intervals import resample_groups
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.groups import find_leaks, group_images
 from lentigo.errors import DataError
 from lentigo.splits.splits import split_validation

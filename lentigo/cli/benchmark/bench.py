@@ -67,7 +67,7 @@ def bench(
         measure_commands,
         tabulate_commands,
     )
-    from lentigo.common.files import write_json
+    from lentigo.common.json_values import write_json
     from lentigo.datasets.manifests import load_dataset
     from lentigo.images.listing import collect_images
     from lentigo.inference.performance.benchmark import measure_machine

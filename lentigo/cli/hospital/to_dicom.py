@@ -33,8 +33,8 @@ def data_to_dicom(
     from lentigo.clinical.photograph_object import Subject, encode_object, make_photograph
     from lentigo.common.files import write_whole
     from lentigo.errors import ImageError
+    from lentigo.images.image_contents import read_content
     from lentigo.images.listing import collect_images
-    from lentigo.images.photographs import read_content
     from lentigo.images.problems import Problem
     from lentigo.inference.output_names import name_files
 

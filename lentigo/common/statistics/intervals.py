@@ -1,13 +1,11 @@
-"""Intervals of 95 % for every number that is reported: one way for shares, one for AUROCs, one bootstrap for
-all others.
+"""Intervals of 95 % for every number that is reported: one way for shares, one for AUROCs, and a bootstrap
+(`resampling`) for all others.
 
 Whole groups (patient, lesion, duplicate group or file) count, not photographs. No interval ends beyond 0 and
 1, and none shrinks to a point because every photograph that happened to be there was decided alike.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy.stats import beta, norm, rankdata
@@ -16,10 +14,8 @@ from lentigo.common.statistics.aurocs import covary_aurocs, measure_within
 
 LEVEL = 0.95  # of confidence
 TAIL = (1 - LEVEL) / 2  # share beyond each end
-RESAMPLES = 1000  # of a bootstrap
 MIN_DEVIATION = 1e-12  # what is smaller is rounding
 SCORES = ("accuracy", "auroc", "sensitivity", "specificity")
-
 Ends = tuple[float, float]  # of an interval
 UNKNOWN: Ends = (float("nan"), float("nan"))
 
@@ -198,59 +194,6 @@ def measure_scores(
     return values, intervals
 
 
-def bootstrap(
-    statistic: Callable[[np.ndarray], dict[str, float]],
-    groups: np.ndarray,
-    *,
-    biased: Sequence[str] = (),
-    unbounded: Sequence[str] = (),
-    resamples: int = RESAMPLES,
-    seed: int = 0,
-) -> dict[str, Ends]:
-    """Gives percentile intervals of numbers that are neither shares nor AUROCs.
-
-    Whole groups are drawn with replacement (Field and Welsh 2007, Journal of the Royal Statistical Society B
-    69:369). Values between 0 and 1 have intervals as wide at least as the rule of three wants (`widen`).
-
-    Args:
-        statistic: Gives the numbers by name, NaN for one that does not exist, where each photograph counts so
-            often, int (n,).
-        groups: Group numbers, int (n,).
-        biased: Names of sums of absolute noise, which the noise of resampling only makes larger: their
-            intervals are moved down by the estimate of that bias, the mean of the resamples less the value
-            (Efron and Tibshirani 1993, section 10.2).
-        unbounded: Names of numbers that are not between 0 and 1.
-        resamples: How many.
-        seed: Of the draws.
-
-    Returns:
-        Both ends by name; NaN where a number does not exist.
-    """
-    n = len(groups)
-    values = statistic(np.ones(n, int))
-    draws = []
-    for rows in resample_groups(groups, resamples, seed):
-        times_drawn = np.bincount(rows, minlength=n)
-        draws.append(statistic(times_drawn))
-    cases = count_cases(groups)
-    intervals: dict[str, Ends] = {}
-    for name, value in values.items():
-        drawn = np.array([draw[name] for draw in draws])
-        drawn = drawn[~np.isnan(drawn)]
-        if np.isnan(value) or len(drawn) == 0:
-            intervals[name] = UNKNOWN
-            continue
-        if name in biased:
-            bias = drawn.mean() - value
-            drawn = drawn - bias
-        low, high = np.quantile(drawn, [TAIL, 1 - TAIL])
-        ends = (float(low), float(high))
-        if name not in unbounded:
-            ends = widen(value, ends, cases)
-        intervals[name] = ends
-    return intervals
-
-
 def bound_difference(difference: float, variance: float) -> tuple[Ends, float]:
     """Gives the 95 % interval and the p of a normal difference of two values between 0 and 1.
 
@@ -299,27 +242,3 @@ def compare_aurocs(
         _, (low, high) = estimate_auroc(sick, first, groups)
         ends = (low - high, high - low)
     return aurocs, ends, p
-
-
-def resample_groups(groups: np.ndarray, resamples: int, seed: int = 0) -> Iterator[np.ndarray]:
-    """Draws whole groups with replacement (cluster bootstrap, Field and Welsh 2007).
-
-    Args:
-        groups: Group numbers, int (n,).
-        resamples: How many.
-        seed: Of the draws.
-
-    Yields:
-        Row numbers with repeats, int (m,); m differs where groups have different sizes.
-    """
-    rng = np.random.default_rng(seed)
-    order = np.argsort(groups, kind="stable")  # rows, group by group
-    borders = np.flatnonzero(np.diff(groups[order])) + 1
-    starts = np.concatenate([[0], borders])  # of each group in `order`
-    sizes = np.diff([*starts, len(order)])
-    for _ in range(resamples):
-        drawn = rng.integers(0, len(starts), len(starts))
-        drawn_sizes = sizes[drawn]
-        ends = np.cumsum(drawn_sizes)  # of each drawn group in the resample
-        shifts = starts[drawn] - ends + drawn_sizes  # from a place in the resample to one in `order`
-        yield order[np.arange(ends[-1]) + np.repeat(shifts, drawn_sizes)]

@@ -15,7 +15,7 @@ from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from lentigo.common.files import parse_json
+from lentigo.common.json_values import parse_json
 from lentigo.datasets.archive.transport import ContentFault, Refusal, Transport
 from lentigo.errors import ArchiveError, UsageError
 

@@ -23,8 +23,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from lentigo.common.files import name_full_disk, parse_json, write_text, write_whole
+from lentigo.common.files import name_full_disk, write_text, write_whole
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import parse_json
 from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
 from lentigo.errors import DataError, SpaceError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES

@@ -24,7 +24,7 @@ from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive, Archiv
 from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt
 from lentigo.datasets.archive.transport import ContentFault, Patience, Refusal, Transport, name_place
 from lentigo.errors import ArchiveError, ImageError, UsageError
-from lentigo.images.photographs import measure_image
+from lentigo.images.image_sizes import measure_image
 from lentigo.images.problems import Problem
 
 MAX_THREADS = 64

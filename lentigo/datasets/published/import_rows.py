@@ -18,7 +18,7 @@ from lentigo.datasets.published.layouts import fill_missing, read_numbers
 from lentigo.datasets.tables.cells import spell_skin_type
 from lentigo.errors import ImageError
 from lentigo.images.decoding.opening import name_damage, open_image
-from lentigo.images.photographs import read_content
+from lentigo.images.image_contents import read_content
 from lentigo.images.problems import Problem
 
 FIRST_COLUMNS = (  # in the order of the manifest

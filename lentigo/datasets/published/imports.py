@@ -14,8 +14,9 @@ from typing import Any
 import pandas as pd
 
 from lentigo._version import __version__
-from lentigo.common.files import remove_leftovers, write_json, write_whole
+from lentigo.common.files import remove_leftovers, write_whole
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import write_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.diagnoses import DECIDED, DEFAULT_POLICY, Policy, find_policy

@@ -21,9 +21,9 @@ from lentigo.common.file_names import find_name
 from lentigo.common.user_folders import data_folder
 from lentigo.datasets.tables.placeholders import blank_ids
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom import clean_value, load_pydicom, mute_remarks, name_dicom_damage
-from lentigo.images.decoding.dicom_files import is_dicom_file
 from lentigo.images.decoding.formats import DICOM, DICOM_SUFFIXES, SUFFIXES
+from lentigo.images.dicom.dicom_attributes import clean_value, load_pydicom, mute_remarks, name_dicom_damage
+from lentigo.images.dicom.dicom_files import is_dicom_file
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -13,7 +13,7 @@ import pandas as pd
 
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.statistics.intervals import bootstrap
+from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.dataset import name_split
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import MaskSet, load_masks

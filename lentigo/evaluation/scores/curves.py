@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.json_values import list_fields
-from lentigo.common.statistics.intervals import estimate_share, resample_groups
+from lentigo.common.statistics.intervals import estimate_share
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.metrics import assign_bins
 

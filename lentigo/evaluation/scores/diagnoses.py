@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.json_values import replace_nan
-from lentigo.common.statistics.intervals import Ends, bootstrap, estimate_auroc, estimate_share
+from lentigo.common.statistics.intervals import Ends, estimate_auroc, estimate_share
+from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 
 BALANCED_ACCURACY = "balanced_accuracy"

@@ -7,14 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
-from lentigo.common.statistics.intervals import (
-    Ends,
-    bootstrap,
-    count_cases,
-    estimate_share,
-    measure_scores,
-    widen,
-)
+from lentigo.common.statistics.intervals import Ends, count_cases, estimate_share, measure_scores, widen
+from lentigo.common.statistics.resampling import bootstrap
 
 BINS = 15  # of the calibration error
 HIGH_SENSITIVITY = 0.95  # at which a specificity is measured
@@ -234,7 +228,7 @@ def estimate_intervals(
 ) -> dict[str, Ends]:
     """Gives the 95 % interval of each of `Metrics`.
 
-    Shares and the AUROC are those of `lentigo.common.intervals`, so that a number has one interval wherever
+    Shares and the AUROC are those of `lentigo.common.statistics.intervals`, so that a number has one interval wherever
     it is reported; the others are bootstrapped by group.
 
     Args:

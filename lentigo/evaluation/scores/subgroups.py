@@ -10,7 +10,7 @@ import pandas as pd
 
 from lentigo.common.json_values import replace_nan
 from lentigo.common.statistics.intervals import measure_scores
-from lentigo.images.skin_tone import TONES
+from lentigo.images.measures.skin_tone import TONES
 
 COLUMNS = ("source", "site", "age", "sex", "skin_type", "skin_tone")
 SHOWN = ("auroc", "sensitivity", "specificity")

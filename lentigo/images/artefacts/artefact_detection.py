@@ -17,9 +17,9 @@ import numpy as np
 from lentigo.errors import UsageError
 from lentigo.images.artefacts.lines import find_hairs, measure_lengths
 from lentigo.images.artefacts.rulers import measure_bases, measure_rows
+from lentigo.images.measures.areas import CELL, find_outside, spread_corners
+from lentigo.images.measures.skin_tone import PLAUSIBLE, measure_skin
 from lentigo.images.photographs import SIDE
-from lentigo.images.quality import CELL, find_outside, spread_corners
-from lentigo.images.skin_tone import PLAUSIBLE, measure_skin
 
 # A value at or above is flagged
 LIMITS = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from lentigo.errors import tell_install
-from lentigo.images.decoding.decode_budget import list_segments
+from lentigo.images.decoding.jpeg_segments import list_segments
 
 EXPECTED = "expected JPEG, PNG, TIFF, WebP or BMP"
 AGAIN = "copy it again from its source"

@@ -15,13 +15,15 @@ from contextlib import contextmanager
 from PIL import Image, UnidentifiedImageError
 
 from lentigo.errors import ImageError, LentigoError
-from lentigo.images.decoding.decode_budget import DECODE_BUDGET, Reservation, check_scans, require_budget
-from lentigo.images.decoding.dicom import WARNING_FILTERS, is_dicom
-from lentigo.images.decoding.dicom_images import is_dicom_image, open_dicom
+from lentigo.images.decoding.decode_budget import DECODE_BUDGET, Reservation
+from lentigo.images.decoding.decode_costs import require_budget
 from lentigo.images.decoding.file_kinds import describe_other, is_heic
 from lentigo.images.decoding.formats import DICOM, FORMATS, HEIC, HEIF
+from lentigo.images.decoding.jpeg_segments import check_scans
 from lentigo.images.decoding.png_chunks import SIGNATURE, check_png
 from lentigo.images.decoding.tiff_pages import mute_libtiff, select_page
+from lentigo.images.dicom.dicom_attributes import WARNING_FILTERS, is_dicom
+from lentigo.images.dicom.dicom_images import is_dicom_image, open_dicom
 
 MAX_PIXELS = 178_956_970  # Pillow's own limit for a decompression bomb: 512 MiB of RGB
 MAX_ASPECT_RATIO = 200  # what is longer by its shorter side is a strip, not a photograph

@@ -12,7 +12,7 @@ from functools import cache
 
 import numpy as np
 
-from lentigo.images.skin_tone import convert_lab
+from lentigo.images.measures.skin_tone import convert_lab
 from lentigo.inference.lesions.shapes import (
     measure_area,
     measure_asymmetry,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from lentigo.images.skin_tone import convert_lab
+from lentigo.images.measures.skin_tone import convert_lab
 from lentigo.inference.lesions.mask_cleaning import SHARE
 from lentigo.inference.lesions.regions import find_regions, open_mask
 

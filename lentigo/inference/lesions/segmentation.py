@@ -11,12 +11,12 @@ import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom_files import find_file_spacing
+from lentigo.images.dicom.dicom_files import find_file_spacing
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.listing import read_request
+from lentigo.images.measures.scales import find_scale, require_scale
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem, separate_problems
-from lentigo.images.scales import find_scale, require_scale
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
@@ -175,7 +175,7 @@ def segment(
         inputs: A photograph, a folder, or several, as `lentigo.predict` takes them.
         model: The folder of a RUN, or "bundled".
         out: A folder for two files a photograph, a mask and an outline; without it no file is written.
-        mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.scales.read_scales` has
+        mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.measures.scales.read_scales` has
             them.
         tta: Averages over four mirrored views.
         fp32: Computes in fp32, also where a faster precision is as good.

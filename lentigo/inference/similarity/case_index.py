@@ -15,8 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from lentigo.common.files import parse_json
 from lentigo.common.hashing import hash_file
+from lentigo.common.json_values import parse_json
 from lentigo.errors import ModelError, UsageError, explain_missing
 from lentigo.inference.similarity.known_cases import KnownCase, SimilarCase
 from lentigo.models.bundle import GRAPH, Bundle

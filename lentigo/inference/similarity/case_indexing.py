@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from lentigo._version import __version__
-from lentigo.common.files import require_writable, write_json, write_whole
+from lentigo.common.files import require_writable, write_whole
 from lentigo.common.hashing import hash_file
-from lentigo.common.json_values import list_fields
+from lentigo.common.json_values import list_fields, write_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset

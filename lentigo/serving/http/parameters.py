@@ -13,7 +13,7 @@ from fastapi import Path as PathParameter
 from pydantic import BeforeValidator, WithJsonSchema
 
 from lentigo.errors import UsageError
-from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
+from lentigo.images.measures.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
 from lentigo.serving.http import schemas
 from lentigo.serving.http.access import require
 from lentigo.serving.http.problems import ProblemError

@@ -13,7 +13,7 @@ from python_multipart.exceptions import MultipartParseError
 from python_multipart.multipart import MultipartParser, parse_options_header
 
 from lentigo.errors import UsageError
-from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
+from lentigo.images.measures.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.settings import Settings
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lentigo.common.files import parse_json, require_writable, write_json
+from lentigo.common.files import require_writable
+from lentigo.common.json_values import parse_json, write_json
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.run_folder import keep_settings
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 
-from lentigo.common.files import parse_json, write_json
+from lentigo.common.json_values import parse_json, write_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.inference.performance.costs import Cost, measure_cost, name_machine
 from lentigo.models.compilation import fastest_precision

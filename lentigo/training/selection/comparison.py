@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.cache import shared_folder
-from lentigo.common.files import parse_json, require_writable, write_json
+from lentigo.common.files import require_writable
 from lentigo.common.hashing import hash_bytes
+from lentigo.common.json_values import parse_json, write_json
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.parallel.work_batches import Lost
 from lentigo.common.progress import Progress, show_nothing

@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 from scipy.stats import rankdata
 
-from lentigo.common.files import parse_json, write_json
-from lentigo.common.json_values import replace_nan
-from lentigo.common.statistics.intervals import TAIL, resample_groups
+from lentigo.common.json_values import parse_json, replace_nan, write_json
+from lentigo.common.statistics.intervals import TAIL
+from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.repeated_scores import Mean

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import write_json, write_whole
-from lentigo.common.json_values import replace_nan
+from lentigo.common.files import write_whole
+from lentigo.common.json_values import replace_nan, write_json
 from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.images.problems import Problem
 from lentigo.inference.performance.costs import Cost

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lentigo.common.files import require_writable, write_json, write_whole
+from lentigo.common.files import require_writable, write_whole
+from lentigo.common.json_values import write_json
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.progress import Progress, show_nothing

@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom import (
+from lentigo.images.dicom.dicom_attributes import find_value, load_pydicom
+from lentigo.images.dicom.dicom_frames import (
     BIG_ENDIAN,
     JPEG_8_BIT,
     JPEG_12_BIT,
@@ -22,8 +23,6 @@ from lentigo.images.decoding.dicom import (
     PALETTE,
     RLE,
     Frame,
-    find_value,
-    load_pydicom,
     read_encoded,
 )
 

@@ -8,13 +8,11 @@ from pathlib import Path
 from lentigo.common.file_names import find_name
 from lentigo.common.file_reading import read_regular
 from lentigo.errors import ImageError
-from lentigo.images.decoding.dicom import (
+from lentigo.images.decoding.formats import DICOM
+from lentigo.images.dicom.dicom_attributes import (
     MARK,
-    MAX_FRAMES,
     PREAMBLE_BYTES,
     clean_value,
-    count_frames,
-    find_frame,
     find_spacing,
     is_dicom,
     load_pydicom,
@@ -22,7 +20,7 @@ from lentigo.images.decoding.dicom import (
     name_dicom_damage,
     read_dataset,
 )
-from lentigo.images.decoding.formats import DICOM
+from lentigo.images.dicom.dicom_frames import MAX_FRAMES, count_frames, find_frame
 
 DIRECTORY = "DICOMDIR"
 FRAME_COUNT_TAG = b"\x28\x00\x08\x00"

@@ -8,23 +8,25 @@ from typing import TYPE_CHECKING, Any
 from PIL import Image
 
 from lentigo.errors import ImageError
-from lentigo.images.decoding.decode_budget import check_scans
-from lentigo.images.decoding.dicom import (
+from lentigo.images.decoding.jpeg_segments import check_scans
+from lentigo.images.dicom.dicom_attributes import (
+    find_spacing,
+    list_notes,
+    mute_remarks,
+    name_dicom_damage,
+    read_dataset,
+)
+from lentigo.images.dicom.dicom_frames import (
     JPEG_8_BIT,
     JPEG_12_BIT,
     MONOCHROME,
     PALETTE,
     Frame,
     describe_frame,
-    find_spacing,
-    list_notes,
-    mute_remarks,
-    name_dicom_damage,
     needs_window,
-    read_dataset,
     read_encoded,
 )
-from lentigo.images.decoding.dicom_pixels import decode_frame
+from lentigo.images.dicom.dicom_pixels import decode_frame
 
 if TYPE_CHECKING:
     from pydicom import Dataset

@@ -1,4 +1,4 @@
-"""DICOM files as images: one frame of a file, decoded when its pixels are asked for.
+"""One frame of a DICOM file: which the name asks for, how its pixels are stored, and its compressed bytes.
 
 The extra `dicom` brings pydicom, which reads the attributes, and the codecs. JPEG Baseline, which is what
 cameras send, is handed to Pillow as it is, and costs what the same JPEG costs.
@@ -6,38 +6,27 @@ cameras send, is handed to Pillow as it is, and costs what the same JPEG costs.
 
 from __future__ import annotations
 
-import io
-import math
 import re
-import struct
-import threading
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from lentigo.errors import ImageError, tell_install
-from lentigo.images.decoding.formats import DICOM
-from lentigo.images.scales import MAX_MM_PER_PIXEL, MIN_MM_PER_PIXEL
+from lentigo.errors import ImageError
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-
-PREAMBLE_BYTES = 128  # before the mark
-MARK = b"DICM"
+from lentigo.images.dicom.dicom_attributes import (
+    DEFLATED,
+    EXPLICIT_LITTLE_ENDIAN,
+    clean_value,
+    find_value,
+    load_pydicom,
+)
 
 MAX_FRAMES = 1000  # of one file, each of which is an image
-MAX_INFLATED_BYTES = 512 << 20  # of a deflated file: a small one may hold gigabytes of zeros
 MAX_PIXELS = 178_956_970  # as for other photographs
-
-DEFLATED = "1.2.840.10008.1.2.1.99"
 BIG_ENDIAN = "1.2.840.10008.1.2.2"
 RLE = "1.2.840.10008.1.2.5"
-NATIVE = ("1.2.840.10008.1.2", "1.2.840.10008.1.2.1", DEFLATED, BIG_ENDIAN)
+NATIVE = ("1.2.840.10008.1.2", EXPLICIT_LITTLE_ENDIAN, DEFLATED, BIG_ENDIAN)
 JPEG_8_BIT = "1.2.840.10008.1.2.4.50"
 JPEG_12_BIT = "1.2.840.10008.1.2.4.51"
 JPEG_LOSSLESS = ("1.2.840.10008.1.2.4.57", "1.2.840.10008.1.2.4.70")
@@ -50,30 +39,18 @@ JPEG_2000 = (
     "1.2.840.10008.1.2.4.203",
 )
 ENCAPSULATED = (RLE, JPEG_8_BIT, JPEG_12_BIT, *JPEG_LOSSLESS, *JPEG_LS, *JPEG_2000)
-
 MONOCHROME = ("MONOCHROME1", "MONOCHROME2")
 PALETTE = "PALETTE COLOR"
 CODED_RGB = ("YBR_ICT", "YBR_RCT")  # JPEG 2000's own transforms, which its decoder undoes
 LUMINANCE = ("YBR_FULL", "YBR_FULL_422")
 COLOURS = ("RGB", *LUMINANCE, *CODED_RGB)
-
 NOT_IMAGES = {  # SOP classes that are no photographs, whatever they hold
     "1.2.840.10008.1.3.10": "a DICOMDIR, which lists other files; name the folder instead",
     "1.2.840.10008.5.1.4.1.1.104.1": "a PDF in DICOM; expected a photograph: save its pictures as JPEG",
     "1.2.840.10008.5.1.4.1.1.66.4": "a DICOM segmentation; expected the photograph that it was made of",
     "1.2.840.10008.5.1.4.1.1.66.7": "a DICOM segmentation; expected the photograph that it was made of",
 }
-QUOTED = {
-    0x00080018: "SOPInstanceUID",
-    0x0020000D: "StudyInstanceUID",
-    0x0020000E: "SeriesInstanceUID",
-    0x00100020: "PatientID",
-    0x00080060: "Modality",
-}
-QUOTES = "\"'"
 FRAME_NAME = re.compile(r"#([1-9]\d{0,8})$")
-
-WARNING_FILTERS = threading.Lock()  # they belong to the whole process
 
 
 @dataclass(frozen=True)
@@ -111,162 +88,6 @@ class Frame:
         """Bytes of this frame where it is not compressed."""
         samples = 2 if self.photometric == "YBR_FULL_422" else self.samples
         return self.rows * self.columns * samples * self.allocated // 8
-
-
-def is_dicom(content: bytes) -> bool:
-    """Whether a file begins as DICOM files do.
-
-    Args:
-        content: The first 132 bytes of a file, or more.
-
-    >>> is_dicom(bytes(128) + b"DICM"), is_dicom(b"\\xff\\xd8\\xff")
-    (True, False)
-    """
-    return content[PREAMBLE_BYTES : PREAMBLE_BYTES + len(MARK)] == MARK
-
-
-@cache
-def load_pydicom() -> ModuleType:
-    """pydicom, told to read values that break the rules of their types: many archives hold them.
-
-    Raises:
-        ImageError: where the extra is not installed.
-    """
-    if not DICOM:
-        raise ImageError(f"DICOM needs a decoder of its own: {tell_install('dicom')}, or save it as JPEG")
-    import pydicom
-    import pydicom.config
-    import pydicom.encaps
-    import pydicom.pixels
-
-    pydicom.config.settings.reading_validation_mode = pydicom.config.IGNORE
-    return pydicom
-
-
-@contextmanager
-def name_dicom_damage(name: str) -> Iterator[None]:
-    """Turns what pydicom and the codecs raise on damaged files into an `ImageError`.
-
-    Args:
-        name: Of the file, for the error.
-    """
-    try:
-        yield
-    except ImageError:
-        raise
-    except (zlib.error, EOFError, struct.error) as error:
-        raise ImageError(f"{name}: damaged or truncated DICOM; copy it again from its source") from error
-    except Exception as error:
-        # Codecs have error classes of their own, some plain Exceptions; a bug here is one file's problem too.
-        words = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ImageError(
-            f"{name}: damaged or truncated DICOM ({words}); copy it again from its source"
-        ) from error
-
-
-def read_dataset(content: bytes, name: str) -> Dataset:
-    """The attributes of a DICOM file, pixels included.
-
-    Args:
-        content: the file.
-        name: for the error.
-
-    Returns:
-        pydicom's data set, with `file_meta`.
-
-    Raises:
-        ImageError: where it is damaged, or inflates to more than `MAX_INFLATED_BYTES`.
-    """
-    pydicom = load_pydicom()
-    with name_dicom_damage(name), mute_remarks():
-        return pydicom.dcmread(io.BytesIO(inflate(content, name)))
-
-
-@contextmanager
-def mute_remarks() -> Iterator[None]:
-    """Without pydicom's warnings on values that break the rules; `list_notes` says what matters."""
-    with WARNING_FILTERS, warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
-def inflate(content: bytes, name: str) -> bytes:
-    """A deflated file as explicit little endian, others as they are. Raises `ImageError` for a bomb."""
-    meta_end = find_meta_end(content)
-    if DEFLATED.encode() not in content[:meta_end]:
-        return content
-    unpacked = zlib.decompressobj(-zlib.MAX_WBITS).decompress(content[meta_end:], MAX_INFLATED_BYTES + 1)
-    if len(unpacked) > MAX_INFLATED_BYTES:
-        raise ImageError(
-            f"{name}: inflates to more than {MAX_INFLATED_BYTES >> 20} MiB; expected a photograph"
-        )
-    meta = content[:meta_end].replace(DEFLATED.encode(), NATIVE[1].encode().ljust(len(DEFLATED), b"\0"))
-    return meta + unpacked
-
-
-def find_meta_end(content: bytes) -> int:
-    """Where the file's meta information ends, by its own first element."""
-    start = PREAMBLE_BYTES + len(MARK)
-    head = content[start : start + 12]
-    if len(head) < 12 or head[:6] != b"\x02\x00\x00\x00UL":
-        return min(len(content), 2048)
-    return min(len(content), start + 12 + struct.unpack("<I", head[8:])[0])
-
-
-def clean_value(value: Any) -> str:
-    """A value as words, without the quotation marks that some archives write inside it.
-
-    Args:
-        value: Of an attribute.
-
-    >>> clean_value('"DMS"'), clean_value(None)
-    ('DMS', '')
-    """
-    return "" if value is None else str(value).strip(" \0").strip(QUOTES).strip(" \0")
-
-
-def is_quoted(dataset: Dataset, tag: int) -> bool:
-    """Whether a value stands in quotation marks, told without decoding it."""
-    element = dataset.get_item(tag)
-    value = element.value if element is not None else None
-    if isinstance(value, bytes):
-        value = value.decode("latin-1")
-    return value is not None and str(value).strip(" \0") != clean_value(value)
-
-
-def list_notes(dataset: Dataset) -> tuple[str, ...]:
-    """What is unusual in a file's attributes, in words that hold no value of them.
-
-    Args:
-        dataset: The file as pydicom reads it.
-    """
-    notes = []
-    quoted = [keyword for tag, keyword in QUOTED.items() if is_quoted(dataset, tag)]
-    if quoted:
-        notes.append(f"DICOM: quotation marks inside {', '.join(quoted)}; read without them")
-    if "EncryptedAttributesSequence" in dataset:
-        notes.append("DICOM: some attributes are encrypted, and not read")
-    sop_class = clean_value(dataset.get("SOPClassUID"))
-    if sop_class and not sop_class.startswith("1.2.840.10008."):
-        notes.append("DICOM: a private SOP class; its pixels are read as an image's")
-    return tuple(notes)
-
-
-def find_value(dataset: Dataset, keyword: str) -> Any:
-    """An attribute of a file, or of what its frames share; None where there is none.
-
-    Args:
-        dataset: The file as pydicom reads it.
-        keyword: DICOM's, such as PixelSpacing.
-    """
-    if keyword in dataset:
-        return dataset.get(keyword)
-    for group in dataset.get("SharedFunctionalGroupsSequence") or ():
-        for element in group:
-            for item in element.value if element.VR == "SQ" else ():
-                if keyword in item:
-                    return item.get(keyword)
-    return None
 
 
 def find_frame(name: str) -> int | None:
@@ -415,20 +236,3 @@ def read_encoded(dataset: Dataset, frame: Frame) -> bytes:
     """
     pydicom = load_pydicom()
     return pydicom.encaps.get_frame(dataset.PixelData, frame.number, number_of_frames=frame.count)
-
-
-def find_spacing(dataset: Dataset) -> float | None:
-    """Millimetres of a pixel, where the file says it in the patient's own space; None where it does not.
-
-    Pixels that are not square count as squares of the same area.
-
-    Args:
-        dataset: The file as pydicom reads it.
-    """
-    spacing = find_value(dataset, "PixelSpacing")
-    try:
-        down, across = (float(part) for part in spacing)
-        scale = math.sqrt(down * across)
-    except (TypeError, ValueError):
-        return None
-    return scale if MIN_MM_PER_PIXEL <= scale <= MAX_MM_PER_PIXEL else None

@@ -1,0 +1,1 @@
+"""What is measured on a photograph: its quality, the skin's tone, the length of a pixel."""

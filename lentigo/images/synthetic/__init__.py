@@ -1,0 +1,1 @@
+"""How synthetic lesions are drawn: their signs, the camera's view, their colours."""
