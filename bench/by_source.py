@@ -19,7 +19,7 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import assess
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 
 HEADINGS = (

@@ -26,8 +26,8 @@ from tables import describe_machine, print_table
 
 from lentigo.evaluation.scores.calibration_slope import measure_calibration
 from lentigo.evaluation.scores.metrics import calibration_error
-from lentigo.inference.calibration import Calibration
-from lentigo.inference.decision import DecisionRule
+from lentigo.inference.decisions.calibration import Calibration
+from lentigo.inference.decisions.decision_rule import DecisionRule
 from lentigo.models.bundle import REFERENCE, open_bundle
 from lentigo.training.calibration.calibration_fit import fit_platt
 
@@ -122,7 +122,7 @@ def show_decisions(run: str) -> None:
     """Of a RUN's own validation photographs: answers that its conformal set contradicts, and how many of them
     are wrong.
     """
-    from lentigo.inference.refusal import load_reference
+    from lentigo.inference.decisions.refusal import load_reference
 
     bundle = open_bundle(run)
     reference = load_reference(bundle.folder / REFERENCE)

@@ -57,7 +57,7 @@ def main() -> None:
 
 def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
     """Photographs a second by `Predictor` on so many threads, once it is loaded."""
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     predictor = Predictor(run, threads=threads)
     return time_answers(predictor.predict(paths), len(paths))[1]

@@ -30,7 +30,7 @@ from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import find_box
 from lentigo.inference.lesions.search import SearchSettings
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 SKINS = 10  # composed pictures without a lesion
 

@@ -35,8 +35,8 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.scores.diagnoses import measure_diagnoses
 from lentigo.images.photographs import stream_images
-from lentigo.inference.prevalence import shift_prevalence
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.prevalence import shift_prevalence
+from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.bundle import (
     GRAPH,
     HISTORY,

@@ -397,7 +397,7 @@ class Upload:
         from starlette.testclient import TestClient
 
         from lentigo.serving.http.app import make_app
-        from lentigo.serving.predictions import InferencePool
+        from lentigo.serving.predictions.inference_pool import InferencePool
         from lentigo.serving.service import Service
         from lentigo.serving.settings import Settings
         from lentigo.serving.store.store import open_store

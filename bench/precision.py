@@ -42,7 +42,7 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
     import numpy as np
     from sklearn.metrics import roc_auc_score
 
-    from lentigo.inference.calibration import read_calibration
+    from lentigo.inference.decisions.calibration import read_calibration
     from lentigo.models.bundle import INT8_GRAPH, open_bundle
     from lentigo.models.runtime import Session, measure_logits
 

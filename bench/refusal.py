@@ -20,7 +20,7 @@ from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import DRAWINGS, draw_no_lesions
 from lentigo.images.photographs import SIDE
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 
 SEED = 77  # other pictures than those that set the limit

@@ -27,9 +27,9 @@ from lentigo.evaluation.scores.metrics import estimate_intervals, measure
 from lentigo.images.listing import list_images
 from lentigo.images.non_lesions import draw_no_lesions
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
-from lentigo.inference.decision import DecisionRule
-from lentigo.inference.operating_point import choose_threshold
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.decision_rule import DecisionRule
+from lentigo.inference.decisions.operating_point import choose_threshold
+from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.bundle import (
     ARTEFACT_HEAD,
     BUNDLED,

@@ -30,7 +30,7 @@ from lentigo.images.problems import Problem
 from lentigo.inference.lesions.mask_cleaning import HALF, clean_mask
 from lentigo.inference.lesions.tiles import shrink_square
 from lentigo.inference.lesions.verification import surround
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
 
 AGREE = 0.8  # Jaccard of both looks

@@ -129,13 +129,10 @@ def compare_waits(
 def measure_steps(run: str, contents: Sequence[bytes], rounds: int = 5) -> None:
     """Processor time, the median of some rounds, of what an answer is made of."""
     from lentigo.serving.http.uploads import Details
-    from lentigo.serving.predictions import (
-        InferencePool,
-        RequestContext,
-        inspect_upload,
-        make_record,
-        read_upload,
-    )
+    from lentigo.serving.predictions.inference_pool import InferencePool
+    from lentigo.serving.predictions.recording import make_record
+    from lentigo.serving.predictions.request_context import RequestContext
+    from lentigo.serving.predictions.upload_decoding import inspect_upload, read_upload
     from lentigo.serving.settings import Settings
 
     pool = InferencePool(run)

@@ -23,7 +23,7 @@ from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.similarity.case_index import CaseIndex, Query, open_index
 from lentigo.inference.similarity.case_indexing import index_cases
 

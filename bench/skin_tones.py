@@ -21,7 +21,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.scores.subgroups import ROMAN, Subgroup, tabulate_subgroups
 from lentigo.images.measures.skin_tone import UNKNOWN, classify_ita, estimate_ita
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 
 TYPE_GROUPS = {"I": "I-II", "II": "I-II", "III": "III-IV", "IV": "III-IV", "V": "V-VI", "VI": "V-VI"}

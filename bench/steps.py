@@ -73,7 +73,7 @@ def measure_steps(folder: str, count: int, model: str) -> dict[str, float]:
     from lentigo.images.measures.skin_tone import estimate_ita
     from lentigo.images.photographs import develop_image
     from lentigo.inference.lesions.segmentation import segment_images
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     found = find_images(folder)
     paths = [str(path) for path in found[:: max(1, len(found) // count)]][:count]
@@ -108,7 +108,7 @@ def measure_steps(folder: str, count: int, model: str) -> dict[str, float]:
 
 def load_plain(model: str) -> Any:
     """The RUN as `lentigo predict` loads it; versions before 2026-11-29 compute heatmap and mask, too."""
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     try:
         return Predictor(model, explained=False)

@@ -26,7 +26,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=100_000)
     options = parser.parse_args()
     from lentigo.images.listing import find_images
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     answers = Predictor(options.run).predict(islice(cycle(find_images(options.images)), options.count))
     started, rows = time.perf_counter(), []

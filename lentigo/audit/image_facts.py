@@ -35,7 +35,7 @@ def read_facts(path: str) -> dict[str, np.ndarray] | Problem:
         content = read_content(path)
         return describe_facts(content, decode_image(content, path), path)
     except ImageError as error:
-        return Problem(path, str(error).removeprefix(f"{path}: "))
+        return Problem.from_error(path, error)
 
 
 def describe_facts(content: bytes, pixels: np.ndarray, name: str) -> dict[str, np.ndarray]:

@@ -68,7 +68,7 @@ def inspect_image(path: str, detector: ArtefactDetector | None = None) -> Inspec
         with hold_pixels(content, path) as full_size:
             fingerprint = describe_pixels(full_size)
     except ImageError as error:
-        return Problem(path, str(error).removeprefix(f"{path}: "))
+        return Problem.from_error(path, error)
     return Inspection(
         fingerprint=fingerprint,
         facts=facts,

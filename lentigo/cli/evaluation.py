@@ -34,7 +34,7 @@ from lentigo.cli.output.terminal import (
 if TYPE_CHECKING:
     from lentigo.datasets.masks import MaskSet
     from lentigo.datasets.tables.options import TableOptions
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
 evaluation_app = typer.Typer(rich_markup_mode=None)
 
@@ -89,7 +89,7 @@ def evaluate(
     from lentigo.evaluation.analysis import analyse
     from lentigo.evaluation.assessment import evaluate as measure
     from lentigo.evaluation.report import write_report
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     if masks:
         others = {

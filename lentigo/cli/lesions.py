@@ -61,7 +61,7 @@ def segment(
     from lentigo.images.measures.scales import read_scales
     from lentigo.inference.lesions.segmentation import ENDINGS, segment_images
     from lentigo.inference.output_names import name_files
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     if mm_per_pixel is not None and scales is not None:
         raise UsageError("--mm-per-pixel and --scales: expected one of them")
@@ -87,7 +87,7 @@ def detect(
     """
     from lentigo.inference.lesions.detection import ENDING, detect_images
     from lentigo.inference.output_names import name_files
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     paths, count = find_inputs(images, whole=True)
     files = {} if out is None else name_files(list_readable(paths), out, ENDING)

@@ -50,7 +50,7 @@ from lentigo.errors import UsageError
 
 if TYPE_CHECKING:
     from lentigo.images.problems import Problem
-    from lentigo.inference.prediction import SettingFields
+    from lentigo.inference.predictor import SettingFields
     from lentigo.inference.results import Prediction
 
 prediction_app = typer.Typer(rich_markup_mode=None)
@@ -91,7 +91,8 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.inference.prediction import Predictor, show_result
+    from lentigo.inference.prediction import show_result
+    from lentigo.inference.predictor import Predictor
     from lentigo.inference.similarity.case_search import open_search
     from lentigo.splits.leak_words import mark_leaks
 
@@ -122,7 +123,7 @@ def predict(
     if leak_mark:
         print_message(leak_mark)
     if prevalence is not None:
-        print_message(format_predictive_values(predictor.estimate_values()))
+        print_message(format_predictive_values(predictor.decider.estimate_values()))
     stream: Iterator[tuple[Prediction | Problem, Additions]]
     more_columns = () if search is None else ("similar",)
     with PredictionRecord(csv_file, more_columns) as record, open_cluster(cluster) as joined:
@@ -164,7 +165,7 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Draws what in a photograph speaks for malignant, and what against."""
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     paths, count = find_inputs(images, whole=True)
     if out is None and not as_json:

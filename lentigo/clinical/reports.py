@@ -16,7 +16,7 @@ from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_files import find_file_spacing
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import segment_result
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def write_reports(
         try:
             report = make_reports(result, predictor, subject)
         except ImageError as error:
-            yield Problem(result.image, str(error).removeprefix(f"{result.image}: ")), {}
+            yield Problem.from_error(result.image, error), {}
             continue
         yield result.get_prediction(), write_files(report, files.get(result.image, {}))
 

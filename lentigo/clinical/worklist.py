@@ -20,7 +20,7 @@ from lentigo.clinical.reports import make_reports
 from lentigo.errors import HospitalError, ImageError
 from lentigo.images.dicom.dicom_frames import MAX_FRAMES
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 MAX_COUNT_DIGITS = 9  # of a number of frames
 PHOTOGRAPHS = tuple(kind.sop_class for kind in KINDS.values())

@@ -105,7 +105,7 @@ def describe_dataset(data: DataSource, *, progress: Progress = show_nothing) -> 
         try:
             width, height = measure_image(image)
         except ImageError as error:
-            problems.append(Problem(image, str(error).removeprefix(f"{image}: ")))
+            problems.append(Problem.from_error(image, error))
         else:
             sizes[f"{width}x{height}"] += 1
     splits = dataset.table["split"].fillna("unsplit")

@@ -76,7 +76,7 @@ def take_fingerprint(path: str) -> Fingerprint | Problem:
         with hold_pixels(read_content(path), str(path)) as pixels:
             return describe_pixels(pixels)
     except ImageError as error:
-        return Problem(str(path), str(error).removeprefix(f"{path}: "))
+        return Problem.from_error(str(path), error)
 
 
 def describe_pixels(pixels: np.ndarray) -> Fingerprint:

@@ -31,7 +31,7 @@ from lentigo.evaluation.scores.subgroups import Subgroup, tabulate_subgroups
 from lentigo.evaluation.stress import Stress, stress_model
 from lentigo.images.measures.skin_tone import read_tones
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 MAX_MISTAKES = 6  # shown of each kind
 MIN_PROBABILITY = 1e-9  # nearer to 0 or 1 the log-odds are not computed
@@ -179,7 +179,7 @@ def compare_with(
         np.array(probabilities),
         assessment.table["probability"].to_numpy(),
         names=(other.name, predictor.name),
-        thresholds=(other.threshold, predictor.threshold),
+        thresholds=(other.decider.threshold, predictor.decider.threshold),
         groups=dataset.groups,
     )
 

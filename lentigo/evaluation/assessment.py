@@ -23,7 +23,7 @@ from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnos
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import MIN_IMAGES
 from lentigo.images.problems import Problem, separate_problems
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.splits.leak_words import mark_leaks
 
@@ -221,13 +221,13 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
     """
     truth = dataset.malignant
     groups = dataset.groups
-    threshold = predictor.threshold
+    threshold = predictor.decider.threshold
     probability = np.array([prediction.probability for prediction in predictions])
     labels = [prediction.label for prediction in predictions]
     in_distribution = [prediction.in_distribution for prediction in predictions]
     answered = np.array(labels) != "uncertain"
     decisions = []
-    for rule, point in predictor.list_thresholds().items():
+    for rule, point in predictor.decider.list_thresholds().items():
         decisions.append(measure_decisions(rule, point, truth, probability, groups))
     answered_decisions = None
     if answered.any():
@@ -239,7 +239,7 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         n_malignant=int(truth.sum()),
         metrics=measure(truth, probability, threshold, answered),
         threshold=threshold,
-        threshold_rule=predictor.threshold_rule,
+        threshold_rule=predictor.decider.threshold_rule,
         ci=estimate_intervals(truth, probability, threshold, groups, answered),
         confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
         split=split,
@@ -250,7 +250,7 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         dataset=dataset,
         problems=(),
         decisions=tuple(decisions),
-        refusals=count_refusals(labels, in_distribution, predictor.alpha, answered_decisions),
+        refusals=count_refusals(labels, in_distribution, predictor.decider.alpha, answered_decisions),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
         diagnoses=assess_diagnoses(dataset, predictions),

@@ -32,7 +32,7 @@ from lentigo.images.problems import Problem
 from lentigo.inference.explanation import name_figures
 from lentigo.inference.figures.explanation_figures import draw_pair
 from lentigo.inference.figures.overlays import save_image
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import HISTORY, Bundle
 from lentigo.splits.leak_words import mark_leaks
 

@@ -101,7 +101,7 @@ def list_addresses(address: str) -> Iterator[str | Problem]:
                 count += 1
                 yield found
     except ImageError as error:
-        yield Problem(address, str(error).removeprefix(f"{address}: "))
+        yield Problem.from_error(address, error)
         return
     if count == 0:
         yield Problem(address, NO_IMAGE)

@@ -217,7 +217,7 @@ def try_image(path: ImageSource | Problem, side: int | None = SIDE) -> DecodedIm
     try:
         return read_image(path, side)
     except ImageError as error:
-        return Problem(str(path), str(error).removeprefix(f"{path}: "))
+        return Problem.from_error(str(path), error)
 
 
 def stream_images(

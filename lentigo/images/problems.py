@@ -24,6 +24,19 @@ class Problem:
     image: str
     error: str
 
+    @classmethod
+    def from_error(cls, image: str, error: Exception) -> Problem:
+        """The problem that an error tells of.
+
+        Args:
+            image: The path or address, as text; the error may begin with it.
+            error: Of the image.
+
+        >>> Problem.from_error("a.jpg", ValueError("a.jpg: is no photograph"))
+        Problem(image='a.jpg', error='is no photograph')
+        """
+        return cls(image, str(error).removeprefix(f"{image}: "))
+
 
 @dataclass(frozen=True)
 class SkippedMask(Problem):

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,17 +16,14 @@ from lentigo.images.decoding.formats import SUFFIXES
 from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.listing import read_request
 from lentigo.images.photographs import read_image
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem
 from lentigo.inference.figures.explanation_figures import draw_explanation, save_figure
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import show_wide_picture
-from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
+from lentigo.inference.notebooks.result_sequence import ResultSequence, collect_results
 from lentigo.inference.output_names import make_unique_names, refuse_overwriting
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult, Prediction, Predictions
-
-if TYPE_CHECKING:
-    pass
 
 MAX_SHOWN_PIXELS = 1400  # of the longer side of a figure in a notebook
 
@@ -124,10 +121,7 @@ def explain(
     request = read_request(inputs)
     predictor = Predictor(model, fp32=fp32, count=len(request.images))
     figures = {} if out is None else name_figures(request.images, out)
-    explained = explain_images(predictor, request.images, figures)
-    explanations, unreadable, _ = separate_problems(explained)
-    answers = Explanations(tuple(explanations), (*request.problems, *unreadable))
-    return take_single(answers) if request.is_single else answers
+    return collect_results(Explanations, request, explain_images(predictor, request.images, figures))
 
 
 def explain_images(
@@ -151,7 +145,7 @@ def explain_images(
         try:
             yield explain_result(result, figures.get(result.image))
         except ImageError as error:  # it was there a moment ago
-            yield Problem(result.image, str(error).removeprefix(f"{result.image}: "))
+            yield Problem.from_error(result.image, error)
 
 
 def explain_result(result: InferenceResult, figure: Path | None) -> Explanation:

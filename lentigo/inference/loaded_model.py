@@ -18,9 +18,10 @@ from lentigo.errors import ImageError, ModelError, UsageError
 from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.listing import read_request
 from lentigo.images.photographs import stream_images
-from lentigo.images.problems import Problem, separate_problems
-from lentigo.inference.notebooks.result_sequence import take_single
-from lentigo.inference.prediction import PredictionSettings, Predictor, SettingFields, show_result
+from lentigo.images.problems import Problem
+from lentigo.inference.notebooks.result_sequence import collect_results
+from lentigo.inference.prediction import show_result
+from lentigo.inference.predictor import PredictionSettings, Predictor, SettingFields
 from lentigo.inference.results import Prediction, Predictions
 from lentigo.inference.similarity.case_search import open_search
 from lentigo.models.runtime import BATCH, InferenceSession
@@ -78,7 +79,7 @@ class LoadedModel:
     @property
     def threshold(self) -> float:
         """Malignant is said from this P(malignant) on, in the population in which the model is used."""
-        return self.predictor.shift(self.predictor.threshold)
+        return self.predictor.decider.shift(self.predictor.decider.threshold)
 
     def choose_predictor(self, count: int) -> Predictor:
         """The predictor for so many photographs: few are faster one at a time."""
@@ -119,9 +120,7 @@ class LoadedModel:
         predictor.require_classifier()
         search = open_search(predictor.bundle, similar, index, patient_id)
         shown = (show_result(result, outline, search) for result in predictor.infer(request.images))
-        predictions, unreadable, _ = separate_problems(shown)
-        answers = Predictions(tuple(predictions), (*request.problems, *unreadable))
-        return take_single(answers) if request.is_single else answers
+        return collect_results(Predictions, request, shown)
 
     def predict_proba(self, images: ImageInputs) -> np.ndarray:
         """Predicts the probabilities of both classes.
@@ -254,7 +253,7 @@ def load_model(model: str | Path = "bundled", **settings: Unpack[SettingFields])
 
     Args:
         model: The folder of a RUN, or "bundled".
-        **settings: Fields of `lentigo.inference.prediction.PredictionSettings`: `fp32`, `tta`, `device`,
+        **settings: Fields of `lentigo.inference.predictor.PredictionSettings`: `fp32`, `tta`, `device`,
             `operating_point`, `alpha`, `prevalence`, `threads`.
 
     Returns:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import MODEL_CARD, Bundle, describe_bundle
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
@@ -53,8 +53,8 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
         "disclaimer": card.get("disclaimer", DISCLAIMER),
         "not_for": list(NOT_FOR),
         "architecture": card.get("architecture"),
-        "threshold": predictor.threshold,
-        "threshold_rule": predictor.threshold_rule,
+        "threshold": predictor.decider.threshold,
+        "threshold_rule": predictor.decider.threshold_rule,
         "prevalence": card.get("prevalence"),
         "calibration": calibration,
         "refusal": card.get("refusal") or {},

@@ -7,10 +7,10 @@ from __future__ import annotations
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -18,20 +18,17 @@ import numpy as np
 
 from lentigo.errors import StoreError, UsageError
 from lentigo.images.photographs import SIDE, DecodedImage
-from lentigo.images.problems import Problem
+from lentigo.images.problems import Problem, separate_problems
+from lentigo.serving.admission import Admission
 from lentigo.serving.batching import Batcher
 from lentigo.serving.fair_pool import FairPool
 from lentigo.serving.group_commit import GroupCommit
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.metrics import Metrics
-from lentigo.serving.predictions import (
-    InferencePool,
-    RequestContext,
-    Upload,
-    make_record,
-    read_light,
-    read_upload,
-)
+from lentigo.serving.predictions.inference_pool import InferencePool
+from lentigo.serving.predictions.recording import make_record
+from lentigo.serving.predictions.request_context import Outcome, RequestContext
+from lentigo.serving.predictions.upload_decoding import Upload, read_light, read_upload
 from lentigo.serving.settings import Settings
 from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.records import Record
@@ -41,21 +38,6 @@ MAX_FORGET_SECONDS = 60.0  # that a request waits while photographs are being fo
 POLL_SECONDS = 0.02  # between two looks at that lock
 STORE_THREADS = 8  # as many as the store has connections at hand
 RECORD_THREADS = 2  # making records is mostly Python: more threads would hinder each other
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a request.
-
-    Args:
-        records: of the photographs that were answered.
-        problems: of the others.
-        is_new: False where the same request had been answered before.
-    """
-
-    records: tuple[Record, ...]
-    problems: tuple[Problem, ...]
-    is_new: bool
 
 
 class Service:
@@ -79,8 +61,7 @@ class Service:
         self.decode_pool = FairPool(cores + 1, max(1, cores - 1), "decoding")
         self.record_pool = FairPool(RECORD_THREADS, 1, "records")
         self.store_threads = ThreadPoolExecutor(STORE_THREADS, "store")
-        self.waiting_images = 0
-        self.pending_bytes = 0
+        self.admission = Admission(settings, self.metrics)
 
     def start(self) -> None:
         """Begins to answer; to be called in the event loop that the service will be used in."""
@@ -114,48 +95,6 @@ class Service:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.store_threads, partial(function, *arguments))
 
-    @contextmanager
-    def limit_pending_bytes(self) -> Iterator[Callable[[int], None]]:
-        """Counts the bytes that a request holds in memory, until the context ends.
-
-        Yields:
-            A function to be called with the size of each piece. It raises `ProblemError` where the requests
-            hold too much together.
-        """
-        own_bytes = 0
-
-        def count(size: int) -> None:
-            nonlocal own_bytes
-            if self.pending_bytes + size > self.settings.max_pending_bytes:
-                raise ProblemError("busy", "too many bytes of photographs are being sent at once; try again")
-            own_bytes += size
-            self.pending_bytes += size
-
-        try:
-            yield count
-        finally:
-            self.pending_bytes -= own_bytes
-
-    @contextmanager
-    def reserve_places(self, count: int) -> Iterator[None]:
-        """Takes places in the queue for the photographs of a request.
-
-        Args:
-            count: how many photographs there are.
-
-        Raises:
-            ProblemError: there are not that many places.
-        """
-        if self.waiting_images + count > self.settings.max_waiting:
-            raise ProblemError("busy", f"{self.waiting_images} photographs wait already; try again")
-        self.waiting_images += count
-        self.metrics.waiting.set(self.waiting_images)
-        try:
-            yield
-        finally:
-            self.waiting_images -= count
-            self.metrics.waiting.set(self.waiting_images)
-
     async def predict(self, contents: Sequence[bytes], context: RequestContext) -> Outcome:
         """Predicts photographs and records it, or finds the records of the same request.
 
@@ -179,13 +118,11 @@ class Service:
         if lesion and await self.call(self.store.get_lesion, lesion) is None:
             raise UsageError("lesion: there is no lesion with that id; expected one of GET /v1/lesions")
         tasks = [self.predict_one(content, position, context) for position, content in enumerate(contents)]
-        results = await asyncio.gather(*tasks)
-        records = tuple(result for result in results if isinstance(result, Record))
-        problems = tuple(result for result in results if isinstance(result, Problem))
+        records, problems, _ = separate_problems(await asyncio.gather(*tasks))
         if not records:
-            return Outcome((), problems, is_new=True)
+            return Outcome((), tuple(problems), is_new=True)
         # Once begun, recording is finished, also when the client has left.
-        return await asyncio.shield(self.save(contents, context, records, problems))
+        return await asyncio.shield(self.save(contents, context, tuple(records), tuple(problems)))
 
     async def predict_one(self, content: bytes, position: int, context: RequestContext) -> Record | Problem:
         """The record of one photograph, not yet stored, or its problem.
@@ -332,7 +269,7 @@ class Service:
             await self.call(self.store.ping)
         except StoreError:
             return "the store does not answer"
-        if self.waiting_images >= self.settings.max_waiting:
+        if self.admission.is_full:
             return "the queue is full"
         return ""
 

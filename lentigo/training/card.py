@@ -13,7 +13,7 @@ import lentigo
 from lentigo.datasets.dataset import CLASSES
 from lentigo.datasets.description import describe_sides
 from lentigo.images.photographs import SIDE
-from lentigo.inference.calibration import explain_calibration, read_calibration
+from lentigo.inference.decisions.calibration import explain_calibration, read_calibration
 from lentigo.models.bundle import DEFAULT_OUTPUTS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.devices import count_devices

@@ -10,7 +10,7 @@ import pandas as pd
 from lentigo.datasets.dataset import CLASSES, Dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.models.bundle import Bundle
 

@@ -17,7 +17,7 @@ from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import read_all
 from lentigo.images.problems import Problem
-from lentigo.inference.operating_point import check_rule
+from lentigo.inference.decisions.operating_point import check_rule
 from lentigo.models.bundle import find_bundle, is_run
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone

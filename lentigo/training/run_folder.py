@@ -18,7 +18,7 @@ from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.history_figures import draw_history
 from lentigo.evaluation.report import write_report
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.models.bundle import (
     CARD,

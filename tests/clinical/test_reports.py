@@ -16,7 +16,7 @@ from lentigo.clinical.reports import make_reports
 from lentigo.errors import UsageError
 from lentigo.images.photographs import decode_image
 from lentigo.images.synthetic_lesions import write_synthetic_lesions
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ from lentigo.clinical.worklist import name_report, work_through
 from lentigo.errors import HospitalError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.images.synthetic_lesions import write_synthetic_lesions
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 PLUGIN = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
 needs_orthanc = pytest.mark.skipif(

@@ -10,7 +10,7 @@ from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.ledger import read_ledger
 from lentigo.evaluation.report import write_report
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 
 @pytest.fixture(scope="module")

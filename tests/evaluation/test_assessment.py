@@ -11,7 +11,7 @@ from lentigo.evaluation import report
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 
 KEYS = {

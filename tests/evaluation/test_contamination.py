@@ -17,7 +17,7 @@ from lentigo.evaluation.analysis import analyse
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.contamination import Contamination, search_training_duplicates
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 
 

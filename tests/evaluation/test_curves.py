@@ -12,7 +12,7 @@ from lentigo.evaluation.scores.curves import (
     trace_risk,
 )
 from lentigo.evaluation.scores.metrics import calibration_error
-from lentigo.inference.prevalence import shift_prevalence
+from lentigo.inference.decisions.prevalence import shift_prevalence
 
 RNG = np.random.default_rng(0)
 PROBABILITY = RNG.beta(0.6, 0.8, 500)

@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw
 from lentigo.errors import DataError, ModelError
 from lentigo.evaluation.masks.mask_assessment import TITLES, evaluate_masks
 from lentigo.evaluation.masks.mask_report import choose_rows, write_mask_report
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 SKIN, BROWN, PALE = (
     (225, 195, 180),

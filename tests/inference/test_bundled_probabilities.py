@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import GRAPH, open_bundle
 
 # Of the graph whose hash begins so, in fp32, by class, for seeds 0 to 3; other weights need other numbers

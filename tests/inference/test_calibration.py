@@ -3,7 +3,12 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from lentigo.errors import ModelError
-from lentigo.inference.calibration import Calibration, explain_calibration, read_calibration, sigmoid
+from lentigo.inference.decisions.calibration import (
+    Calibration,
+    explain_calibration,
+    read_calibration,
+    sigmoid,
+)
 from lentigo.training.calibration.calibration_fit import fit_beta, fit_calibration, fit_isotonic, fit_platt
 
 

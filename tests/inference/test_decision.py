@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from lentigo.inference.decision import DecisionRule
-from lentigo.inference.refusal import Reference
+from lentigo.inference.decisions.decision_rule import DecisionRule
+from lentigo.inference.decisions.refusal import Reference
 
 ORDER = {"benign": 0, "uncertain": 1, "malignant": 2}
 

@@ -10,7 +10,7 @@ from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.detection import detect, detect_images, find_lesions
 from lentigo.inference.lesions.search import outline_close_up
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)
 MANY = [

@@ -11,7 +11,7 @@ from lentigo.errors import UsageError
 from lentigo.images.photographs import read_image
 from lentigo.images.problems import Problem
 from lentigo.inference.explanation import explain, explain_images, name_figures
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session

@@ -10,13 +10,10 @@ from lentigo.inference.figures.explanation_figures import (
     arrange,
     describe,
     draw_explanation,
-    enlarge,
-    interpolate,
     list_ticks,
     save_figure,
-    tint,
-    trace,
 )
+from lentigo.inference.figures.heatmaps import enlarge, interpolate, tint, trace
 from lentigo.inference.figures.lettering import load_font, shorten, spell
 from lentigo.inference.results import InferenceResult, Prediction
 

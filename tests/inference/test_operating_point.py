@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.decisions.operating_point import choose_threshold
 
 RNG = np.random.default_rng(0)
 TRUTH = RNG.integers(0, 2, 400)

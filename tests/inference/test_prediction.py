@@ -10,7 +10,8 @@ from lentigo.errors import DataError, ModelError
 from lentigo.images.listing import collect_images
 from lentigo.images.photographs import read_all
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor, predict
+from lentigo.inference.prediction import predict
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.models.bundle import Bundle, open_bundle
 from lentigo.models.networks.backbones import BACKBONES
@@ -77,16 +78,16 @@ def test_flips_average_the_logit_over_four_views(run, paths):
 def test_the_mean_over_the_views_has_its_own_calibration_threshold_and_scores(run, synthetic_lesions):
     plain, flipped = Predictor(run), Predictor(run, tta=True)
     assert (
-        flipped.threshold == flipped.bundle.card["tta"]["threshold"]
-        and plain.threshold == plain.bundle.card["threshold"]
+        flipped.decider.threshold == flipped.bundle.card["tta"]["threshold"]
+        and plain.decider.threshold == plain.bundle.card["threshold"]
     )
     sides = pd.read_csv(run / "splits.csv")
     validation = sides.loc[sides["split"] == "validation", "image"]
     for predictor in (plain, flipped):
-        stored = np.concatenate([predictor.reference.benign, predictor.reference.malignant])
+        stored = np.concatenate([predictor.decider.reference.benign, predictor.decider.reference.malignant])
         served = [answer.probability for answer in predictor.predict(validation)]
         np.testing.assert_allclose(np.sort(served), np.sort(stored), atol=1e-4)
-    assert not np.allclose(plain.reference.malignant, flipped.reference.malignant)
+    assert not np.allclose(plain.decider.reference.malignant, flipped.decider.reference.malignant)
 
 
 def test_photographs_in_memory_are_rated_as_those_on_disk_are_answered(run, paths):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.inference.prevalence import estimate_predictive_values, shift_prevalence
+from lentigo.inference.decisions.prevalence import estimate_predictive_values, shift_prevalence
 
 
 def test_a_shifted_probability_is_that_of_bayes_theorem():

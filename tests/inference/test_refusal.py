@@ -5,8 +5,8 @@ import pytest
 from sklearn.covariance import LedoitWolf
 
 from lentigo.errors import ModelError, UsageError
-from lentigo.inference.prediction import Predictor
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.refusal import load_reference
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import REFERENCE
 from lentigo.training.calibration.reference_fit import find_whitening, fit_reference
 
@@ -105,16 +105,21 @@ def test_a_damaged_reference_is_named(tmp_path):
         load_reference(tmp_path / REFERENCE)
 
 
+def change_reference(predictor, **changes):
+    reference = dataclasses.replace(predictor.decider.reference, **changes)
+    predictor.decider = dataclasses.replace(predictor.decider, reference=reference)
+
+
 def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, image):
     predictor = Predictor(run)
-    predictor.reference = dataclasses.replace(predictor.reference, limit=0.0)
+    change_reference(predictor, limit=0.0)
     (answer,) = predictor.predict([image])
     assert (
         answer.label == "uncertain"
         and answer.in_distribution is False
         and "unlike the photographs" in answer.reason
     )
-    predictor.reference = dataclasses.replace(predictor.reference, limit=np.inf)
+    change_reference(predictor, limit=np.inf)
     (answer,) = predictor.predict([image])
     assert answer.label in ("benign", "malignant") and answer.in_distribution is True and answer.reason == ""
 
@@ -122,21 +127,19 @@ def test_a_photograph_beyond_the_limit_is_uncertain_and_the_reason_is_told(run, 
 def test_a_photograph_on_the_fence_is_uncertain_at_a_risk(run, image):
     predictor = Predictor(run, alpha=0.1)
     scores = np.linspace(0, 1, 200)
-    predictor.reference = dataclasses.replace(
-        predictor.reference, limit=np.inf, benign=scores, malignant=scores
-    )
+    change_reference(predictor, limit=np.inf, benign=scores, malignant=scores)
     (answer,) = predictor.predict([image])
     p = answer.probability
     assert (answer.label == "uncertain") == (0.1 < p < 0.9)
 
 
 def test_another_operating_point_moves_the_threshold(run):
-    predictor = Predictor(run, operating_point="0.2")
-    assert predictor.threshold == 0.2
-    assert Predictor(run, operating_point="sensitivity=0.9").threshold <= predictor.reference.malignant.max()
-    predictor.reference = None
+    decider = Predictor(run, operating_point="0.2").decider
+    assert decider.threshold == 0.2
+    sensitive = Predictor(run, operating_point="sensitivity=0.9").decider
+    assert sensitive.threshold <= decider.reference.malignant.max()
     with pytest.raises(UsageError, match="no validation scores"):
-        predictor.find_threshold("youden")
+        dataclasses.replace(decider, reference=None).find_threshold("youden")
 
 
 def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run, image):
@@ -151,7 +154,7 @@ def test_another_prevalence_shifts_probability_and_threshold_but_no_decision(run
 
 def test_predictive_values_follow_the_prevalence(run):
     rare, common = (
-        Predictor(run, prevalence=prevalence, operating_point="youden").estimate_values()
+        Predictor(run, prevalence=prevalence, operating_point="youden").decider.estimate_values()
         for prevalence in (0.01, 0.5)
     )
     assert rare.ppv <= common.ppv and rare.npv >= common.npv

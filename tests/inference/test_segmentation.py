@@ -9,7 +9,7 @@ from lentigo.errors import ModelError, SpaceError, UsageError
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.lesions.segmentation import segment
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
 
 SKIN, BROWN = (225, 195, 180), (85, 55, 45)

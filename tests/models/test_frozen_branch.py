@@ -5,7 +5,7 @@ import onnx
 import pytest
 
 from lentigo.errors import ModelError
-from lentigo.inference.refusal import PART_SIZES, load_reference
+from lentigo.inference.decisions.refusal import PART_SIZES, load_reference
 from lentigo.models.bundle import BUNDLED, open_bundle
 from lentigo.models.graphs.frozen_branch import OUTPUT, add_branch
 from lentigo.models.runtime import Session

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError
 from lentigo.evaluation.card.model_card import write_card
-from lentigo.inference.calibration import read_calibration
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.calibration import read_calibration
+from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.bundle import (
     BUNDLED,
     CARD,

@@ -11,7 +11,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError
 from lentigo.evaluation.contamination import find_contamination, list_training_images
 from lentigo.images.photographs import read_image
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import BACKBONES

@@ -19,7 +19,7 @@ from PIL import Image
 import lentigo
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.serving.http.app import make_app
-from lentigo.serving.predictions import InferencePool
+from lentigo.serving.predictions.inference_pool import InferencePool
 from lentigo.serving.server import make_config
 from lentigo.serving.service import Service
 from lentigo.serving.settings import Settings

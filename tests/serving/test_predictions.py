@@ -384,7 +384,7 @@ def test_too_many_bytes_held_at_once(tmp_path, paused_pool):
         assert (
             is_problem(refused, 503, "busy")
             and first.result().status_code == 201
-            and served.service.pending_bytes == 0
+            and served.service.admission.pending_bytes == 0
         )
 
 
@@ -394,7 +394,7 @@ def test_work_of_a_client_that_left_is_dropped(tmp_path, paused_pool):
         paused_pool.begun.wait(30)
         with contextlib.suppress(Exception):
             served.call("POST", "/v1/predictions", files={"photos": draw_image(2)}, timeout=0.3)
-        while served.service.waiting_images > 1:  # until the service has noticed
+        while served.service.admission.waiting_images > 1:  # until the service has noticed
             threading.Event().wait(0.01)
         paused_pool.go.set()
         assert first.result().status_code == 201 and served.send(draw_image(3)).status_code == 201
@@ -455,7 +455,7 @@ def test_bombs_and_truncated_files_leave_the_other_photographs_answered(served):
     "options, is_heavy", [({"format": "PNG"}, True), ({"progressive": True}, True), ({}, False)], ids=str
 )
 def test_what_is_decoded_whole_is_heavy(options, is_heavy):
-    from lentigo.serving.predictions import inspect_upload
+    from lentigo.serving.predictions.upload_decoding import inspect_upload
     from lentigo.serving.settings import Settings
 
     assert inspect_upload(encode(Image.new("L", (3000, 3000)), **options), 0, Settings()).is_heavy == is_heavy

@@ -94,7 +94,7 @@ def test_a_slow_upload_is_ended(database):
             b"boundary=x\r\nContent-Length: 1000\r\n\r\n--x\r\n"
         )
         assert slow.recv(4000).startswith(b"HTTP/1.1 408 ")
-        assert served.send(draw_image(1)).status_code == 201 and served.service.pending_bytes == 0
+        assert served.send(draw_image(1)).status_code == 201 and served.service.admission.pending_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -223,7 +223,7 @@ def test_a_client_that_leaves_while_sending_holds_nothing(database):
             )
         while 'status="499"' not in served.get("/metrics").text:
             time.sleep(0.01)
-        assert served.service.pending_bytes == served.service.waiting_images == 0
+        assert served.service.admission.pending_bytes == served.service.admission.waiting_images == 0
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,9 @@ from sqlalchemy import text
 from toys import make_record
 
 from lentigo.errors import StoreError, UsageError
+from lentigo.serving.store.database import default_url
 from lentigo.serving.store.records import Query
-from lentigo.serving.store.store import default_url, open_store
+from lentigo.serving.store.store import open_store
 
 HERE = Path(__file__).parent
 

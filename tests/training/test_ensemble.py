@@ -9,8 +9,8 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
 from lentigo.evaluation.scores.calibration_slope import measure_calibration
 from lentigo.images.photographs import read_image
-from lentigo.inference.prediction import Predictor
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.refusal import load_reference
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.models.bundle import open_bundle
 from lentigo.models.networks.backbones import BACKBONES
@@ -155,12 +155,16 @@ def test_calibration_threshold_and_scores_are_those_of_the_mean_that_is_served(e
     predictor = Predictor(open_bundle(out), tta=tta)
     answers = list(predictor.infer(images))
     fitted = fit_platt(np.array([answer.logit for answer in answers]), malignant.astype(int))
-    assert predictor.calibration.kind == "platt"
-    assert predictor.calibration.slope == pytest.approx(fitted.slope, rel=1e-3)
-    assert predictor.calibration.intercept == pytest.approx(fitted.intercept, abs=1e-3)
+    assert predictor.decider.calibration.kind == "platt"
+    assert predictor.decider.calibration.slope == pytest.approx(fitted.slope, rel=1e-3)
+    assert predictor.decider.calibration.intercept == pytest.approx(fitted.intercept, abs=1e-3)
     probability = np.array([answer.prediction.probability for answer in answers])
-    np.testing.assert_allclose(np.sort(probability[~malignant]), predictor.reference.benign, atol=1e-4)
-    np.testing.assert_allclose(np.sort(probability[malignant]), predictor.reference.malignant, atol=1e-4)
+    np.testing.assert_allclose(
+        np.sort(probability[~malignant]), predictor.decider.reference.benign, atol=1e-4
+    )
+    np.testing.assert_allclose(
+        np.sort(probability[malignant]), predictor.decider.reference.malignant, atol=1e-4
+    )
 
 
 def test_validation_scores_are_those_of_what_is_served(ensemble):

@@ -13,7 +13,7 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 from lentigo.training.holdout import set_aside
 from lentigo.training.recipes import find_recipe

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lentigo.datasets.manifests import load_dataset
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import draft_bundle, open_bundle
 from lentigo.training.calibration.decisions import fit_decisions
 from lentigo.training.calibration.graph_outputs import measure_images
@@ -33,9 +33,9 @@ def test_what_is_stored_is_what_is_served(judged, tta):
     bundle, dataset = judged
     predictor = Predictor(bundle, tta=tta)
     served = np.array([answer.probability for answer in predictor.predict(dataset.table["image"])])
-    stored = np.concatenate([predictor.reference.benign, predictor.reference.malignant])
+    stored = np.concatenate([predictor.decider.reference.benign, predictor.decider.reference.malignant])
     np.testing.assert_allclose(np.sort(served), np.sort(stored), atol=1e-6)
-    assert (served[dataset.malignant == 1] >= predictor.threshold).mean() >= 0.95
+    assert (served[dataset.malignant == 1] >= predictor.decider.threshold).mean() >= 0.95
 
 
 def test_the_card_says_in_which_precision_and_from_which_logit_on(judged):

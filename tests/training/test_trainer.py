@@ -15,8 +15,8 @@ import pytest
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.photographs import read_image
-from lentigo.inference.calibration import explain_calibration, read_calibration
-from lentigo.inference.refusal import load_reference
+from lentigo.inference.decisions.calibration import explain_calibration, read_calibration
+from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.network import open_network

@@ -15,7 +15,7 @@ from lentigo.errors import UsageError
 
 if TYPE_CHECKING:
     from lentigo.images.problems import Problem
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
     from lentigo.inference.results import Prediction
 
 StructuredReport = Annotated[

@@ -47,7 +47,7 @@ def data_to_dicom(
         try:
             made = make_photograph(read_content(path), path, kind, Subject(study_uid, patient_id))
         except ImageError as error:
-            results.append(Problem(path, str(error).removeprefix(f"{path}: ")))
+            results.append(Problem.from_error(path, error))
             continue
         with write_whole(files[path][0]) as temporary:
             temporary.write_bytes(encode_object(made))

@@ -53,7 +53,7 @@ def worklist(
     from lentigo.clinical.dicomweb import Access, DicomWebServer
     from lentigo.clinical.worklist import PHOTOGRAPHS, work_through
     from lentigo.images.problems import Problem
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     access = Access(dicomweb, read_token(token_file), certificate, key, authority)
     day = read_day(since)

@@ -12,7 +12,7 @@ from lentigo.splits.leak_words import describe_start, format_leaks, mark_leaks
 NAME_WIDTH = 31  # letters, of a metric
 
 if TYPE_CHECKING:
-    from lentigo.inference.prevalence import PredictiveValues
+    from lentigo.inference.decisions.prevalence import PredictiveValues
 
 
 def print_scores(title: str, scores: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from lentigo.common.parallel.cluster import Cluster
     from lentigo.images.problems import Problem
     from lentigo.inference.explanation import Explanation
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
     from lentigo.inference.results import Prediction
 
 LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 from pathlib import Path
@@ -16,22 +13,16 @@ import typer
 from typer import Option
 
 from lentigo.cli.options import Json
-from lentigo.cli.output.terminal import (
-    print_columns,
-    print_json,
-    print_message,
-    report_problems,
-)
-from lentigo.cli.service.options import AUDIT_NAME, Database, format_moment
-from lentigo.errors import LentigoError, UsageError
+from lentigo.cli.output.terminal import print_columns, print_json, print_message
+from lentigo.cli.service.moments import format_moment, read_limit, read_moment
+from lentigo.cli.service.options import AUDIT_NAME, Database
+from lentigo.errors import UsageError
 
 if TYPE_CHECKING:
-    from lentigo.images.problems import Problem
-    from lentigo.serving.store.records import Forgotten, Lesion, Query, Record
+    from lentigo.serving.store.records import Lesion, Query, Record
     from lentigo.serving.store.store import Store
 
 history_app = typer.Typer(rich_markup_mode=None)
-AGE_UNITS = {"h": "hours", "d": "days", "w": "weeks"}
 MAX_SHOWN = 50  # predictions, to people
 
 
@@ -86,6 +77,8 @@ def history(
     before = None if forget is None else read_limit(forget)
     with open_store(db) as store:
         if before is not None:
+            from lentigo.cli.service.forgetting import forget_records
+
             return forget_records(store, before, yes, photos, as_json)
         query = make_query(store, filters)
         if csv_file is not None:
@@ -139,7 +132,7 @@ def find_lesion_id(store: Store, lesion: str | None) -> str | None:
 def show_records(store: Store, records: Iterable[Record], as_json: bool) -> None:
     """One line for each record."""
     if as_json:
-        from lentigo.serving.predictions import write_record
+        from lentigo.serving.predictions.record_json import write_record
 
         for record in records:
             print_json(write_record(record))
@@ -182,145 +175,3 @@ def export_records(store: Store, records: Iterable[Record], path: Path, as_json:
         print_json({"csv": str(path), "n": count})
     else:
         print_message(f"{path}: {count} predictions")
-
-
-@dataclass(frozen=True)
-class Deletion:
-    """What `--forget` deleted. `images` counts the photographs of deleted predictions, `strays` are files
-    that no record named, `unfinished` counts files that a crash left half written.
-    """
-
-    forgotten: Forgotten
-    images: int
-    strays: list[str]
-    unfinished: int
-    problems: list[Problem]
-
-
-def forget_records(store: Store, before: datetime, yes: bool, photos: Path | None, as_json: bool) -> None:
-    """Deletes what is older, the photographs that were kept of it alone, and what a crash left of others
-    without a record.
-
-    Without `yes` says what would go, as a `UsageError`.
-    """
-    from lentigo.images.problems import Problem
-
-    count, kept = store.count_old(before)
-    if not yes:
-        raise UsageError(
-            f"--forget would delete {count} predictions made before {format_moment(before)}, {kept} of them "
-            "with a kept photograph; add --yes"
-        )
-    if kept and photos is None:
-        raise UsageError(
-            f"--forget: of {kept} of {count} predictions a photograph is kept; name its folder by "
-            "--keep-photos, as `serve` was given it"
-        )
-    deletion = delete_records(store, before, photos)
-    problems = list(deletion.problems)
-    misdated = store.count_future()
-    if misdated:
-        reason = (
-            "dated after now: a clock was wrong then, or this one is now; set it, and they go as soon as "
-            "younger ones do"
-        )
-        problems.append(Problem(f"{misdated} predictions", reason))
-    if as_json:
-        print_json(
-            {
-                **asdict(deletion.forgotten),
-                "strays": deletion.strays,
-                "parts": deletion.unfinished,
-                "before": before.isoformat(),
-                "problems": [asdict(problem) for problem in problems],
-            }
-        )
-    else:
-        print_deletion(deletion, before)
-    report_problems(problems)
-
-
-def delete_records(store: Store, before: datetime, photos: Path | None) -> Deletion:
-    """Deletes records made before a moment, and the files that then belong to none.
-
-    No photograph is kept meanwhile, so what no record names now is nobody's.
-    """
-    from lentigo.images.problems import Problem
-    from lentigo.serving.store.kept_images import ImageFolder
-
-    folder = None if photos is None else ImageFolder(photos)
-    strays: list[str] = []
-    unfinished = 0
-    images = 0
-    problems: list[Problem] = []
-    with nullcontext() if folder is None else folder.lock_alone():
-        forgotten = store.forget(before)
-        words = f"{forgotten.predictions} predictions and {forgotten.lesions} lesions before"
-        store.log(AUDIT_NAME, "forget", f"{words} {before.isoformat()}")
-        if folder is not None:
-            strays = folder.find_strays(store.list_images() | set(forgotten.photos))
-            unfinished, problems = folder.remove_parts()
-            for sha256 in (*forgotten.photos, *strays):
-                try:
-                    images += folder.remove(sha256)
-                except LentigoError as error:
-                    problems.append(Problem(sha256, str(error)))
-    return Deletion(forgotten, images, strays, unfinished, problems)
-
-
-def print_deletion(deletion: Deletion, before: datetime) -> None:
-    """What was deleted, for people."""
-    forgotten = deletion.forgotten
-    print_message(
-        f"deleted {forgotten.predictions} predictions, {deletion.images} kept photographs and "
-        f"{forgotten.lesions} empty lesions from before {format_moment(before)}"
-    )
-    if deletion.unfinished:
-        print_message(f"and {deletion.unfinished} files that were not finished")
-
-
-def read_limit(words: str) -> datetime:
-    """The moment before which all is forgotten: so long ago by this machine's clock, or a date. Raises
-    `UsageError`.
-    """
-    if re.fullmatch(r"\d{4}-\d\d-\d\d", words):
-        return parse_moment("--forget", words)
-    return datetime.now(UTC) - read_age(words)
-
-
-def read_age(words: str) -> timedelta:
-    """How long ago. Raises `UsageError`.
-
-    >>> read_age("365d").days, read_age("52w").days, read_age("36h").days
-    (365, 364, 1)
-    """
-    match = re.fullmatch(r"(\d{1,4})([hdw])", words.strip().lower())
-    if match is None:
-        raise UsageError(
-            f"age {words!r}: expected hours, days or weeks, such as 36h, 365d or 52w, or a date such as "
-            "2025-12-31"
-        )
-    number, unit = match.groups()
-    return timedelta(**{AGE_UNITS[unit]: int(number)})
-
-
-def read_moment(option: str, words: str | None) -> datetime | None:
-    """A moment as `parse_moment` reads it; None for None.
-
-    Args:
-        option: Its name, for the error.
-        words: What was written.
-    """
-    return None if words is None else parse_moment(option, words)
-
-
-def parse_moment(option: str, words: str) -> datetime:
-    """A date, or a date and time, in this machine's time zone unless it names another. Raises
-    `UsageError`.
-    """
-    try:
-        return datetime.fromisoformat(words).astimezone()
-    except (ValueError, OverflowError) as error:
-        raise UsageError(
-            f"{option} {words!r}: expected a date such as 2026-01-31, or 2026-01-31T14:30"
-        ) from error

@@ -10,7 +10,8 @@ from typer import Argument, Option
 
 from lentigo.cli.options import Json
 from lentigo.cli.output.terminal import print_columns, print_json, print_line, print_message
-from lentigo.cli.service.options import AUDIT_NAME, Database, format_moment
+from lentigo.cli.service.moments import format_moment
+from lentigo.cli.service.options import AUDIT_NAME, Database
 
 if TYPE_CHECKING:
     from lentigo.serving.store.records import Key

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated
 
 from typer import Option
@@ -16,17 +15,3 @@ Database = Annotated[
     ),
 ]
 AUDIT_NAME = "command line"  # who acted, in the audit trail
-
-
-def format_moment(moment: datetime | None) -> str:
-    """A moment for people.
-
-    Args:
-        moment: A moment with its time zone; None where it never came.
-
-    Returns:
-        Date and time to the minute in this machine's time zone; "" for None.
-    """
-    if moment is None:
-        return ""
-    return moment.astimezone().strftime("%Y-%m-%d %H:%M")

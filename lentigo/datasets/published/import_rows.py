@@ -120,7 +120,7 @@ def inspect_image(path: str) -> str | Problem:
         with name_damage(content, path), open_image(content, path):
             return hashlib.sha256(content).hexdigest()
     except ImageError as error:
-        return Problem(path, str(error).removeprefix(f"{path}: "))
+        return Problem.from_error(path, error)
 
 
 def merge_places(rows: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:

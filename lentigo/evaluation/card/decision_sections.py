@@ -12,7 +12,7 @@ from lentigo.evaluation.card.sections import (
     format_fact,
     format_score,
 )
-from lentigo.inference.calibration import Calibration, read_calibration
+from lentigo.inference.decisions.calibration import Calibration, read_calibration
 
 FEATURE_WORDS = {  # what the distance to the training photographs is measured in
     "embedding": "the embedding",

@@ -25,7 +25,7 @@ from lentigo.evaluation.masks.mask_scores import compare_masks
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask, find_box
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
 
 # Distances: 1 is none that occurs

@@ -13,7 +13,7 @@ from lentigo.evaluation.masks.mask_assessment import TITLES, MaskAssessment
 from lentigo.images.photographs import view_image
 from lentigo.inference.figures.overlays import draw_outline
 from lentigo.inference.lesions.segmentation import Segmentation, segment_images
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 MAX_SHOWN = 4  # photographs of each kind
 MAX_PIXELS = 120_000  # of each in a figure

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, field
 from itertools import islice
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from PIL import Image
 
@@ -15,7 +15,7 @@ from lentigo.errors import ImageError
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.listing import read_request
 from lentigo.images.photographs import view_image
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem
 from lentigo.inference.figures.box_figures import draw_boxes
 from lentigo.inference.figures.overlays import save_image
 from lentigo.inference.lesions.mask_cleaning import Box
@@ -23,14 +23,11 @@ from lentigo.inference.lesions.search import LesionCandidate, SearchedImage, Sea
 from lentigo.inference.lesions.verification import verify_candidates
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import show_picture, show_rows
-from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
+from lentigo.inference.notebooks.result_sequence import ResultSequence, collect_results
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
-
-if TYPE_CHECKING:
-    pass
 
 MAX_SHOWN_PIXELS = 2_000_000  # of a photograph that is drawn on for a notebook
 ENDING = "_boxes.jpg"  # of the names of figures
@@ -176,10 +173,7 @@ def detect(
     request = read_request(inputs)
     predictor = Predictor(model, fp32=fp32, device=device, count=len(request.images))
     figures = {} if out is None else name_files(request.images, out, ENDING)
-    found = detect_images(predictor, request.images, figures)
-    detections, unreadable, _ = separate_problems(found)
-    answers = Detections(tuple(detections), (*request.problems, *unreadable))
-    return take_single(answers) if request.is_single else answers
+    return collect_results(Detections, request, detect_images(predictor, request.images, figures))
 
 
 def detect_images(
@@ -242,7 +236,7 @@ def try_search(
     try:
         return find_candidates(predictor, result, settings)
     except ImageError as error:  # it was there a moment ago
-        return Problem(result.image, str(error).removeprefix(f"{result.image}: "))
+        return Problem.from_error(result.image, error)
 
 
 def report_lesions(

@@ -20,7 +20,7 @@ from lentigo.inference.lesions.rectangles import Rectangle, is_near, measure_iou
 from lentigo.inference.lesions.regions import find_regions
 from lentigo.inference.lesions.scoring import score_lesion, trim_lesion
 from lentigo.inference.lesions.tiles import CELLS, cut_tiles, lay_grid, merge_tiles
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
 
 MAX_SEARCHED_PIXELS = 16_000_000  # of a photograph that is searched; a larger one is reduced

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -16,20 +16,17 @@ from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.listing import read_request
 from lentigo.images.measures.scales import find_scale, require_scale
 from lentigo.images.photographs import view_image
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
 from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
-from lentigo.inference.notebooks.result_sequence import ResultSequence, take_single
+from lentigo.inference.notebooks.result_sequence import ResultSequence, collect_results
 from lentigo.inference.notebooks.thumbnails import LONGER_SIDE
 from lentigo.inference.output_names import name_files
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult, Prediction
-
-if TYPE_CHECKING:
-    pass
 
 VIEW = 1_000_000  # pixels at most of the photograph that is drawn upon
 MEASURED_SIDE = 512  # pixels at most of the longer side of the mask that is measured
@@ -175,8 +172,8 @@ def segment(
         inputs: A photograph, a folder, or several, as `lentigo.predict` takes them.
         model: The folder of a RUN, or "bundled".
         out: A folder for two files a photograph, a mask and an outline; without it no file is written.
-        mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.measures.scales.read_scales` has
-            them.
+        mm_per_pixel: A scale for all photographs, or one for each as `lentigo.images.measures.scales.read_scales`
+            has them.
         tta: Averages over four mirrored views.
         fp32: Computes in fp32, also where a faster precision is as good.
         device: One of `lentigo.models.runtime.DEVICES`.
@@ -195,9 +192,7 @@ def segment(
     predictor = Predictor(model, fp32=fp32, tta=tta, device=device, count=len(request.images))
     files = {} if out is None else name_files(request.images, out, *ENDINGS)
     found = segment_images(predictor, request.images, files, mm_per_pixel)
-    segmentations, unreadable, _ = separate_problems(found)
-    answers = Segmentations(tuple(segmentations), (*request.problems, *unreadable))
-    return take_single(answers) if request.is_single else answers
+    return collect_results(Segmentations, request, found)
 
 
 def segment_images(
@@ -230,7 +225,7 @@ def segment_images(
         try:
             yield outline_lesion(result, predictor.name, files.get(result.image, ()), scale)
         except ImageError as error:  # it was there a moment ago
-            yield Problem(result.image, str(error).removeprefix(f"{result.image}: "))
+            yield Problem.from_error(result.image, error)
 
 
 def outline_lesion(

@@ -21,7 +21,7 @@ from lentigo.inference.lesions.search import (
     suppress_overlapping,
 )
 from lentigo.inference.lesions.tiles import shrink_square
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.runtime import Outputs
 
 Square = tuple[int, int, int]  # left, top and side in pixels
@@ -76,7 +76,7 @@ def verify_candidate(
         return None
     if not predictor.has_classifier:
         return replace(refined, malignant=None)
-    return replace(refined, malignant=predictor.read_probability(outputs["logit"]))
+    return replace(refined, malignant=predictor.decider.read_probability(float(outputs["logit"][0])))
 
 
 def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> Square:
@@ -130,9 +130,7 @@ def is_out_of_distribution(predictor: Predictor, outputs: Outputs, settings: Sea
     """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in
     a flower too. Needs a classifier.
     """
-    reference = predictor.reference
+    reference = predictor.decider.reference
     if reference is None:
         return False
-    point = outputs[reference.output][None]  # (1, d)
-    distance = float(reference.measure_distance(point)[0])
-    return distance > settings.ood_factor * reference.limit
+    return predictor.decider.measure_distance(outputs) > settings.ood_factor * reference.limit

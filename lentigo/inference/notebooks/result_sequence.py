@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 from lentigo.errors import ImageError, explain_missing
-from lentigo.images.problems import Problem
+from lentigo.images.listing import Request
+from lentigo.images.problems import Problem, separate_problems
 from lentigo.inference.notebooks.notebook_tables import show_results
 
 if TYPE_CHECKING:
@@ -81,6 +82,26 @@ def make_frame(rows: list[dict[str, Any]]) -> pd.DataFrame:
             raise
         raise missing from error
     return pd.DataFrame(rows)
+
+
+def collect_results(
+    kind: Callable[[tuple[Result, ...], tuple[Problem, ...]], ResultSequence[Result]],
+    request: Request,
+    results: Iterable[Result | Problem],
+) -> Any:
+    """What a caller of Python gets: the one result for one photograph, a sequence for several.
+
+    Args:
+        kind: The class of the sequence.
+        request: What the caller gave.
+        results: One for each of its photographs, in order.
+
+    Raises:
+        ImageError: The only photograph cannot be used.
+    """
+    usable, unreadable, _ = separate_problems(results)
+    sequence = kind(tuple(usable), (*request.problems, *unreadable))
+    return take_single(sequence) if request.is_single else sequence
 
 
 def take_single(results: ResultSequence[Result]) -> Result:

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import math
 import statistics
-import subprocess
-import sys
-import time
-from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,48 +14,27 @@ import numpy as np
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.inference.prediction import Predictor
-from lentigo.models.bundle import CLASSIFIER, GRAPH, INT8_GRAPH, Bundle
-from lentigo.models.compilation import fastest_precision
-from lentigo.models.engine import openvino
-from lentigo.models.runtime import BATCH, InferenceSession, Session
+from lentigo.inference.performance.cold_start import (
+    measure_cold_keras,
+    measure_cold_parts,
+    measure_cold_start,
+)
+from lentigo.inference.performance.contenders import (
+    FILES_ROW,
+    IN_MEMORY,
+    KERAS_ROW,
+    has_network,
+    list_contenders,
+)
+from lentigo.inference.performance.machine_limits import count_flops, list_precisions, measure_gemm
+from lentigo.inference.performance.timing import REPEATS, time_each
+from lentigo.inference.predictor import Predictor
+from lentigo.models.bundle import GRAPH, Bundle
+from lentigo.models.runtime import InferenceSession
 
-KERAS_ROW = "Keras predict, fp32"
-IN_MEMORY = "in memory, as predict"  # how the name of that row begins
-DECODER_ROW = "limit: decoding alone"
-FILES_ROW = "files, from disk to answer"
-REPEATS = 5  # of each measurement, all of them in turn, so that a busy minute hurts none alone
 MAX_IN_MEMORY = 256  # photographs
-KERAS_IMAGES = 64
-KERAS_BATCH = 32
 WARM_UP_CALLS = 10  # single photographs before those that are timed
 TIMED_CALLS = 300  # single photographs for the percentiles
-GEMM_SIDE = 2048  # rows and columns of the matrices
-
-opset = openvino.opset13
-
-# A cold `lentigo predict` in parts; prints the seconds of each as JSON
-COLD_PARTS = """
-import json, sys, time
-laps, last = {}, time.perf_counter()
-def lap(name):
-    global last
-    laps[name], last = time.perf_counter() - last, time.perf_counter()
-import lentigo.cli.app; lap("import lentigo.cli.app")
-import numpy, PIL.Image; lap("import numpy, pillow")
-import lentigo.models.engine; lap("import openvino")
-from lentigo.inference.prediction import Predictor; lap("import the rest")
-predictor = Predictor(sys.argv[1], count=1, explained=False); lap("load the compiled graph, check the hashes meanwhile")
-list(predictor.predict([sys.argv[2]])); lap("read and answer")
-print(json.dumps(laps))
-"""
-# The least that a script with Keras does for one photograph
-COLD_KERAS = """
-import sys, keras, numpy as np
-model = keras.models.load_model(sys.argv[1])
-image = keras.utils.load_img(sys.argv[2], target_size=(224, 224))
-print(model.predict(np.array(image)[None], verbose=0))
-"""
 
 
 @dataclass(frozen=True)
@@ -181,19 +155,17 @@ def measure_machine(
     pixels = [image.pixels for image in decoded if isinstance(image, DecodedImage)]
     if not pixels:
         raise ModelError("none of the photographs can be read; expected some to measure with")
-    with_keras = keras and can_import("keras")
-    contenders = list_contenders(bundle, pixels, images, with_keras)
-    seconds: dict[str, list[float]] = {what: [] for what in contenders}
-    rounds = list(contenders.items()) * REPEATS
-    for what, run in progress(rounds, total=len(rounds), label="measurements"):
-        seconds[what].append(run())
+    with_keras = keras and find_spec("keras") is not None
+    seconds = time_contenders(bundle, pixels, images, with_keras, progress)
     gemm = {precision: measure_gemm(precision) for precision in list_precisions()}
     flops = count_flops(bundle.folder / GRAPH)
     rates = []
-    for what, times in seconds.items():
-        median = statistics.median(times)
+    for what, median in seconds.items():
         rates.append(Rate(what, 1 / median, share_of_limit(what, median, gemm, flops)))
     latency_p50, latency_p99 = measure_latency(Predictor(bundle, count=1).session, pixels[0])
+    cold_keras = None
+    if with_keras and has_network(bundle):
+        cold_keras = measure_cold_keras(bundle, images[0])
     return Benchmark(
         model=bundle.name,
         rates=tuple(rates),
@@ -203,100 +175,24 @@ def measure_machine(
         latency_p99=latency_p99,
         cold=measure_cold_start(bundle, images[0]),
         cold_parts=measure_cold_parts(bundle, images[0]),
-        cold_keras=measure_cold_keras(bundle, images[0]) if with_keras and has_network(bundle) else None,
+        cold_keras=cold_keras,
     )
 
 
-def has_network(bundle: Bundle) -> bool:
-    """Whether a RUN has its Keras model, for further training."""
-    return (bundle.folder / CLASSIFIER).is_file()
-
-
-def measure_cold_start(bundle: Bundle, image: str | Path) -> float:
-    """Seconds of `lentigo predict` for one photograph, the median of several."""
-    command = [sys.executable, "-m", "lentigo", "predict", str(image), "--model", str(bundle.folder)]
-    return statistics.median(time_command(command) for _ in range(REPEATS))
-
-
-def measure_cold_parts(bundle: Bundle, image: str | Path) -> dict[str, float]:
-    """Seconds of each part of a cold start."""
-    printed = run_quietly([sys.executable, "-c", COLD_PARTS, str(bundle.folder), str(image)])
-    return json.loads(printed)
-
-
-def measure_cold_keras(bundle: Bundle, image: str | Path) -> float:
-    """Seconds of a minimal Keras script for one photograph."""
-    return time_command([sys.executable, "-c", COLD_KERAS, str(bundle.folder / CLASSIFIER), str(image)])
-
-
-def list_contenders(
-    bundle: Bundle, pixels: list[np.ndarray], images: Sequence[str | Path], keras: bool
-) -> dict[str, Callable[[], float]]:
-    """By its name each way to predict: a function that predicts and gives the seconds a photograph took."""
-    graph = bundle.folder / GRAPH
-    contenders: dict[str, Callable[[], float]] = {}
-    if keras:
-        contenders[KERAS_ROW] = prepare_keras(bundle, np.stack(pixels[:KERAS_IMAGES]))
-    for precision in list_precisions():
-        session = Session(graph, precision=precision)
-        contenders[f"in memory, {precision}"] = prepare_session(session, pixels)
-    if INT8_GRAPH in bundle.card["files"]:
-        contenders["in memory, int8"] = prepare_session(Session(bundle.folder / INT8_GRAPH), pixels)
-    predictor = Predictor(bundle, explained=False)
-    as_served = f"{IN_MEMORY} does ({predictor.session.precision})"
-    contenders[DECODER_ROW] = lambda: time_each(lambda: exhaust(stream_images(images)), len(images))
-    contenders[as_served] = prepare_session(predictor.session, pixels)
-    contenders[FILES_ROW] = lambda: time_each(lambda: exhaust(predictor.predict(images)), len(images))
-    return contenders
-
-
-def exhaust(iterator: Iterable[Any]) -> None:
-    """Draws everything, and keeps nothing."""
-    deque(iterator, maxlen=0)
-
-
-def prepare_session(session: InferenceSession, pixels: list[np.ndarray]) -> Callable[[], float]:
-    """A warm session as a contender."""
-    session.run(np.stack(pixels[: 4 * BATCH]))
-    return lambda: time_each(lambda: exhaust(session.stream(pixels)), len(pixels))
-
-
-def prepare_keras(bundle: Bundle, pixels: np.ndarray) -> Callable[[], float]:
-    """The RUN's Keras model, warm, as a contender; where it has none, the same network with random weights,
-    which is as fast.
-    """
-    from lentigo.models.networks.backbones import find_backbone
-    from lentigo.models.networks.network import build_network, open_network
-
-    backbone = find_backbone(bundle.card["backbone"])
-    if has_network(bundle):
-        network = open_network(bundle.folder / CLASSIFIER, backbone)
-    else:
-        network = build_network(backbone, "none")
-    # A RUN without a classifier has no logit
-    model = network.classifier or network.feature_extractor
-    model.predict(pixels[:KERAS_BATCH], verbose=0)
-    return lambda: time_each(lambda: model.predict(pixels, batch_size=KERAS_BATCH, verbose=0), len(pixels))
-
-
-def time_each(call: Callable[[], Any], count: int) -> float:
-    """Times a call that predicts several photographs.
-
-    Args:
-        call: Predicts them.
-        count: Their number.
-
-    Returns:
-        Seconds for each.
-    """
-    started = time.perf_counter()
-    call()
-    return (time.perf_counter() - started) / count
-
-
-def list_precisions() -> list[str]:
-    """ "f32", and "bf16" where the processor has it."""
-    return sorted({"f32", fastest_precision()}, reverse=True)
+def time_contenders(
+    bundle: Bundle,
+    pixels: list[np.ndarray],
+    images: Sequence[str | Path],
+    with_keras: bool,
+    progress: Progress,
+) -> dict[str, float]:
+    """By its name the seconds that a photograph takes each way to predict: the median of several rounds."""
+    contenders = list_contenders(bundle, pixels, images, with_keras)
+    seconds: dict[str, list[float]] = {what: [] for what in contenders}
+    rounds = list(contenders.items()) * REPEATS  # all in turn: a busy minute hurts none alone
+    for what, run in progress(rounds, total=len(rounds), label="measurements"):
+        seconds[what].append(run())
+    return {what: statistics.median(times) for what, times in seconds.items()}
 
 
 def share_of_limit(what: str, seconds: float, gemm: dict[str, float], flops: float) -> float | None:
@@ -312,88 +208,3 @@ def measure_latency(session: InferenceSession, image: np.ndarray) -> tuple[float
     times = [time_each(lambda: session.run(image[None]), 1) for _ in range(WARM_UP_CALLS + TIMED_CALLS)]
     median, late = np.percentile(times[WARM_UP_CALLS:], [50, 99])
     return float(median), float(late)
-
-
-def measure_gemm(precision: str) -> float:
-    """FLOP/s of a product of two square matrices, the most that a network could reach: the best of
-    several.
-    """
-    numbers = np.random.default_rng(0).standard_normal((GEMM_SIDE, GEMM_SIDE)).astype(np.float32)
-    left = opset.parameter([GEMM_SIDE, GEMM_SIDE], np.float32)
-    right = opset.constant(numbers)
-    model = openvino.Model([opset.matmul(left, right, False, False)], [left])
-    options = {"INFERENCE_PRECISION_HINT": precision, "PERFORMANCE_HINT": "LATENCY"}
-    request = openvino.Core().compile_model(model, "CPU", options).create_infer_request()
-    ones = np.ones((GEMM_SIDE, GEMM_SIDE), np.float32)
-    times = [time_each(lambda: request.infer({0: ones}, share_inputs=True), 1) for _ in range(4 * REPEATS)]
-    operations = 2 * GEMM_SIDE**3  # a product and a sum for each
-    return operations / min(times)
-
-
-def count_flops(graph: Path) -> float:
-    """Counts the floating-point operations of one photograph in convolutions and matrix products.
-
-    Args:
-        graph: The file of an ONNX graph.
-
-    Returns:
-        Two for each multiplication.
-    """
-    model = openvino.Core().read_model(graph)
-    model.reshape([1, *list(model.inputs[0].partial_shape)[1:]])
-    flops = 0
-    for operation in model.get_ordered_ops():
-        flops += 2 * math.prod(operation.get_output_shape(0)) * count_products(operation)
-    return float(flops)
-
-
-def count_products(operation: openvino.Node) -> int:
-    """Multiplications for each number that an operation gives; 0 for those that do not count."""
-    kind = operation.get_type_name()
-    if kind not in ("Convolution", "GroupConvolution", "MatMul"):
-        return 0
-    shape = operation.get_input_shape(1)
-    if kind == "Convolution":  # (outputs, inputs, height, width)
-        return math.prod(shape[1:])
-    if kind == "GroupConvolution":  # (groups, outputs, inputs, height, width)
-        return math.prod(shape[2:])
-    if operation.get_attributes().get("transpose_b"):
-        return shape[-1]
-    return shape[-2] if len(shape) > 1 else shape[0]
-
-
-def can_import(name: str) -> bool:
-    """Whether a package is installed, without importing it."""
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
-
-
-def time_command(command: list[str]) -> float:
-    """Seconds from the start of a process to its end.
-
-    Args:
-        command: Program and arguments.
-    """
-    started = time.perf_counter()
-    run_quietly(command)
-    return time.perf_counter() - started
-
-
-def run_quietly(command: list[str]) -> str:
-    """Runs a process and catches what it prints.
-
-    Args:
-        command: Its words.
-
-    Returns:
-        Its standard output.
-
-    Raises:
-        ModelError: It fails; the message has its last words.
-    """
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ["no message"]
-        raise ModelError(f"{' '.join(command[:4])} ... failed: {lines[-1]}")
-    return done.stdout

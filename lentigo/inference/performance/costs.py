@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 from lentigo.images.photographs import SIDE
-from lentigo.inference.performance.benchmark import count_flops, run_quietly
+from lentigo.inference.performance.machine_limits import count_flops
+from lentigo.inference.performance.timing import run_quietly
 from lentigo.models.engine import openvino
 from lentigo.models.runtime import BATCH, Session
 

@@ -122,7 +122,7 @@ def index_cases(
             try:
                 thumbnails.writestr(f"{len(cases)}.jpg", draw_thumbnail(image.image))
             except ImageError as error:  # it was there a moment ago
-                problems.append(Problem(image.image, str(error).removeprefix(f"{image.image}: ")))
+                problems.append(Problem.from_error(image.image, error))
                 continue
             cases.append(describe_case(dataset, row, image))
             vectors.append(vector)

@@ -7,16 +7,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import re
 import time
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lentigo.serving.http.access import AccessControl
+from lentigo.serving.http.origins import check_origin
 from lentigo.serving.http.problems import ProblemError, make_problem_response, translate
+from lentigo.serving.metrics import Metrics
 from lentigo.serving.settings import Settings
 
 log = logging.getLogger("lentigo.serving")
@@ -24,46 +25,8 @@ WEBSOCKET_REFUSED = 1008  # RFC 6455: against the policy of the server
 MAX_SMALL_BODY_BYTES = 64_000  # of a request that holds no photographs
 MAX_LENGTH_DIGITS = 20  # of a Content-Length that are read
 UPLOAD_PATH = "/v1/predictions"
-PAGE_PATH = "/"  # where a link from another site may lead
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # that the log names
-PROBE_PATHS = frozenset({"/healthz", "/readyz"})
-LOCAL_NAMES = frozenset(
-    {"localhost", "127.0.0.1", "[::1]"}
-)  # in the Host header of requests from this machine
-OWN_SITES = frozenset({"same-origin", "none"})  # of Sec-Fetch-Site: the page itself, and what its user typed
-PROXY_HEADERS = frozenset(
-    {
-        "forwarded",
-        "via",
-        "x-real-ip",
-        "x-client-ip",
-        "x-cluster-client-ip",
-        "true-client-ip",
-        "client-ip",
-        "x-host",
-        "x-scheme",
-        "x-request-start",
-        "x-varnish",
-        "cdn-loop",
-    }
-)
-PROXY_HEADER_PREFIXES = (
-    "x-forwarded",
-    "x-original-",
-    "x-envoy-",
-    "x-proxy",
-    "cf-",
-    "fly-",
-    "x-azure-",
-    "x-amzn-",
-    "x-arr-",
-    "x-appengine-",
-    "x-akamai-",
-    "fastly-",
-    "tailscale-",
-)  # added by proxies and balancers
 SINGLE_HEADERS = ("idempotency-key", "authorization", "content-type")  # of which one alone can be meant
-HOST_PORT = re.compile(r":[0-9]{1,5}$")
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src "
     "'self'; "
@@ -128,9 +91,8 @@ class ServiceMiddleware:
             await check_origin(scope, scope["app"].state.access)
             body = LimitedBody(receive, max_bytes, settings.upload_seconds)
             await self.app(scope, body, send_with_headers)
-        except (
-            Exception
-        ) as error:  # the outermost: a bug is logged and answered with 500, and the service lives
+        except Exception as error:
+            # The outermost: a bug is logged and answered with 500, and the service lives
             info.error = error
             if info.status:
                 raise  # half a response is out: the connection breaks
@@ -199,74 +161,16 @@ def check_size(headers: Headers, max_bytes: int) -> None:
 
 
 def explain_size(max_bytes: int) -> ProblemError:
-    """The problem of a body that is too large."""
+    """The problem of a body that is too large.
+
+    Args:
+        max_bytes: that it may have.
+    """
     return ProblemError(
         "too-large",
         f"more than {max_bytes} bytes; send less in one request",
         headers={"Connection": "close"},
     )
-
-
-async def check_origin(scope: Scope, access: AccessControl) -> None:
-    """Refuses requests of another site's page; and where no key is needed, also requests that may come from
-    elsewhere than this machine.
-
-    The browser says where a request comes from (Sec-Fetch-Site, Origin). The Host header is checked because
-    the name of a hostile site may lead to this machine (DNS rebinding), the marks of a proxy because it may
-    let everybody in. Other headers, such as Authorization, open nothing here: a rebound page may send them
-    too.
-    """
-    if scope["path"] in PROBE_PATHS:  # a balancer sends these with any name
-        return
-    headers = Headers(scope=scope)
-    is_link = scope["method"] == "GET" and scope["path"] == PAGE_PATH
-    sites = set(headers.getlist("sec-fetch-site"))
-    if not is_link and not sites <= OWN_SITES:
-        raise ProblemError("cross-site", "a page of another site may not use the service")
-    if not await access.is_open():
-        return
-    if is_forwarded(scope, headers):
-        raise ProblemError(
-            "cross-site",
-            "without keys the service answers nobody behind a proxy, who may be anybody; make a key: "
-            "`lentigo keys add NAME`",
-        )
-    names = headers.getlist("host")
-    if len(names) != 1 or strip_port(names[0]) not in LOCAL_NAMES:
-        raise ProblemError(
-            "cross-site",
-            "without keys the service answers to the names localhost and 127.0.0.1 only; make a key: "
-            "`lentigo keys add NAME`",
-        )
-    own_origin = f"http://{names[0].lower()}"
-    if any(origin.lower() != own_origin for origin in headers.getlist("origin")):
-        raise ProblemError("cross-site", "a page of another site may not use the service")
-
-
-def is_forwarded(scope: Scope, headers: Headers) -> bool:
-    """Whether a request shows the marks of a proxy: headers that proxies add, or HTTP/1.0, which nginx speaks
-    unless it is told otherwise.
-    """
-    if scope.get("http_version") == "1.0":
-        return True
-    for name in headers:
-        spelled = name.replace("_", "-")  # which some servers take for the same
-        if spelled in PROXY_HEADERS or spelled.startswith(PROXY_HEADER_PREFIXES):
-            return True
-    return False
-
-
-def strip_port(host: str) -> str:
-    """The name in a Host header, in lower case; all of it where what follows is no port.
-
-    >>> strip_port("LOCALHOST:8000")
-    'localhost'
-    >>> strip_port("[::1]:80")
-    '[::1]'
-    >>> strip_port("localhost:80@evil.example")
-    'localhost:80@evil.example'
-    """
-    return HOST_PORT.sub("", host).lower()
 
 
 def add_headers(headers: MutableHeaders, info: RequestInfo) -> None:
@@ -282,29 +186,33 @@ def log_request(scope: Scope, info: RequestInfo) -> None:
 
     Of a failure of the service the log also says where it arose.
     """
-    route = getattr(scope.get("route"), "path", "-")
-    metrics = scope["app"].state.service.metrics
     seconds = time.perf_counter() - info.began
-    method = scope["method"] if scope["method"] in METHODS else "-"
-    metrics.requests.labels(method, route, info.status).inc()
-    metrics.seconds.labels(route).observe(seconds)
+    problem = None if info.error is None else translate(info.error)
     facts = {
-        "method": method,
-        "route": route,
+        # Only what is known beforehand: a client may send any method and any path
+        "method": scope["method"] if scope["method"] in METHODS else "-",
+        "route": getattr(scope.get("route"), "path", "-"),
         "status": info.status,
         "ms": round(1000 * seconds, 1),
         "who": info.who,
         "request": info.id,
     }
-    problem = None if info.error is None else translate(info.error)
     if problem is not None:
         facts["problem"] = problem.kind
-        metrics.problems.labels(problem.kind).inc()
+    count_request(scope["app"].state.service.metrics, facts, seconds)
     # Each key has a limit of requests. All requests without one share a limit of log lines.
     kind = None if info.who else "nobody known"
     log.info(json.dumps(facts), extra={"kind": kind})
     if problem is not None and problem.status_code >= 500 and problem.kind != "busy":
         log_failure(info, problem)
+
+
+def count_request(metrics: Metrics, facts: dict[str, Any], seconds: float) -> None:
+    """Counts a request by what its line in the log says."""
+    metrics.requests.labels(facts["method"], facts["route"], facts["status"]).inc()
+    metrics.seconds.labels(facts["route"]).observe(seconds)
+    if "problem" in facts:
+        metrics.problems.labels(facts["problem"]).inc()
 
 
 def log_failure(info: RequestInfo, problem: ProblemError) -> None:

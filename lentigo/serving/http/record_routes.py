@@ -12,7 +12,7 @@ from fastapi.responses import JSONResponse, Response
 from lentigo.serving.http import schemas
 from lentigo.serving.http.parameters import CurrentService, Id, MayRead, MayReview, refuse_unknown
 from lentigo.serving.http.problems import ProblemError
-from lentigo.serving.predictions import write_record
+from lentigo.serving.predictions.record_json import write_record
 from lentigo.serving.service import Service
 from lentigo.serving.store.kept_images import shrink_image
 from lentigo.serving.store.records import Record, Review

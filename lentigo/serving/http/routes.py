@@ -36,15 +36,9 @@ from lentigo.serving.http.problems import ProblemError, describe_problem
 from lentigo.serving.http.record_routes import read_now
 from lentigo.serving.http.uploads import Details, Form, read_details, read_form
 from lentigo.serving.model_facts import describe_model, read_model_card
-from lentigo.serving.predictions import (
-    RequestContext,
-    find_moment,
-    hash_request,
-    list_changes,
-    write_lesion,
-    write_moment,
-    write_record,
-)
+from lentigo.serving.predictions.lesion_changes import find_moment, list_changes
+from lentigo.serving.predictions.record_json import write_lesion, write_moment, write_record
+from lentigo.serving.predictions.request_context import RequestContext, hash_request
 from lentigo.serving.service import Service
 from lentigo.serving.store.exports import write_table
 from lentigo.serving.store.records import Lesion, Query, Record
@@ -74,7 +68,7 @@ async def create_predictions(
     `problems`.
     """
     content_type = request.headers.get("content-type", "")
-    with service.limit_pending_bytes() as count:
+    with service.admission.limit_pending_bytes() as count:
         form = await read_form(content_type, stream_body(request, count), service.settings)
         details = read_details(form.fields)
         context = RequestContext(
@@ -86,7 +80,7 @@ async def create_predictions(
             is_named=key is not None,
         )
         contents: Sequence[Any] = form.images
-        with service.reserve_places(len(contents)):
+        with service.admission.reserve_places(len(contents)):
             outcome = await cancel_on_disconnect(request, service.predict(contents, context))
     problems = [write_problem(problem) for problem in outcome.problems]
     service.metrics.problems.labels(UNREADABLE).inc(len(problems))

@@ -1,5 +1,5 @@
 """Schemas: what goes in and comes out, as OpenAPI describes it. The JSON itself is written by
-`lentigo.serving.predictions`; tests hold the two together.
+`lentigo.serving.predictions.record_json`; tests hold the two together.
 """
 
 from __future__ import annotations

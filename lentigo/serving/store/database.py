@@ -17,6 +17,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, DisconnectionError, Statem
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from lentigo.common.files import name_full_disk
+from lentigo.common.user_folders import data_folder
 from lentigo.errors import LentigoError, StoreError, UsageError
 from lentigo.serving.store.migrations import REVISION, move_forward, read_revision
 
@@ -26,6 +27,18 @@ CONNECTION_POOL = {"pool_size": 8, "max_overflow": 32, "pool_timeout": LOCK_SECO
 IMMEDIATE = "lentigo_immediate"  # an execution option: a transaction that will write takes its lock at once
 MIGRATION_LOCK = 0x6C656E7469676F  # of PostgreSQL, "lentigo"
 SERVER_OPTIONS = f"-c timezone=UTC -c synchronous_commit=on -c lock_timeout={LOCK_SECONDS}s"
+
+
+def default_url() -> str:
+    """Finds where the store is unless somebody says otherwise.
+
+    Returns:
+        $LENTIGO_DB, else the URL of a file in the user's own data folder.
+    """
+    given = os.environ.get("LENTIGO_DB")
+    if given:
+        return given
+    return URL.create("sqlite", database=str(data_folder() / "lentigo.db")).render_as_string()
 
 
 class Database:

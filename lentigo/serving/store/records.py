@@ -13,6 +13,8 @@ from typing import Any
 
 SCOPES = ("read", "predict", "review")
 VERDICTS = ("benign", "malignant", "uncertain")
+# What the cells of the heatmap look at, kept with the answer; records from before 2026-11-29 have none
+CENTRES = "heatmap_centres"
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ transaction.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, Table, func, literal, select, tuple_
@@ -230,3 +231,23 @@ def to_key(row: Row) -> Key:
     """
     scopes = tuple(row.scopes.split(","))
     return Key(row.id, row.name, row.created, scopes, row.revoked, row.used)
+
+
+def group_requests(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
+    """Groups records by their requests, each in the order of the positions; of two at one position the first
+    stays. Their reviews are left out.
+
+    Args:
+        records: of one request or several.
+
+    Returns:
+        By (who, request) its records.
+    """
+    by_position: dict[tuple[str, str], dict[int, Record]] = {}
+    for record in records:
+        group = by_position.setdefault((record.who, record.request), {})
+        group.setdefault(record.position, replace(record, review=None))
+    requests = {}
+    for request, group in by_position.items():
+        requests[request] = [group[position] for position in sorted(group)]
+    return requests

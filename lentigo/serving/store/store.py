@@ -6,17 +6,15 @@ again with the same request.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import URL, Connection, Select, func, insert, select, text
+from sqlalchemy import Connection, Select, func, insert, select, text
 
-from lentigo.common.user_folders import data_folder
 from lentigo.errors import UsageError
-from lentigo.serving.store.database import Database
+from lentigo.serving.store.database import Database, default_url
 from lentigo.serving.store.key_store import KeyStore
 from lentigo.serving.store.records import VERDICTS, Lesion, LesionPage, Page, Query, Record, Review
 from lentigo.serving.store.retention import Retention
@@ -27,6 +25,7 @@ from lentigo.serving.store.rows import (
     filter_records,
     find_record,
     find_requests,
+    group_requests,
     require_lesions,
     select_page,
     to_lesion,
@@ -42,18 +41,6 @@ STREAM_ROWS = MAX_PAGE_ROWS // 4  # that `stream` holds at a time
 def read_clock() -> datetime:
     """Now, in UTC."""
     return datetime.now(UTC)
-
-
-def default_url() -> str:
-    """Finds where the store is unless somebody says otherwise.
-
-    Returns:
-        $LENTIGO_DB, else the URL of a file in the user's own data folder.
-    """
-    given = os.environ.get("LENTIGO_DB")
-    if given:
-        return given
-    return URL.create("sqlite", database=str(data_folder() / "lentigo.db")).render_as_string()
 
 
 def open_store(url: str | None = None, now: Callable[[], datetime] = read_clock) -> Store:
@@ -301,15 +288,3 @@ class Store(KeyStore, Retention):
             rows = connection.execute(statement).all()
         shown, next_cursor = cut_page(rows, limit)
         return LesionPage(tuple(to_lesion(row) for row in shown), next_cursor)
-
-
-def group_requests(records: Iterable[Record]) -> dict[tuple[str, str], list[Record]]:
-    """Records by their requests, each in the order of the positions; of two at one position the first."""
-    by_position: dict[tuple[str, str], dict[int, Record]] = {}
-    for record in records:
-        group = by_position.setdefault((record.who, record.request), {})
-        group.setdefault(record.position, replace(record, review=None))
-    requests = {}
-    for request, group in by_position.items():
-        requests[request] = [group[position] for position in sorted(group)]
-    return requests

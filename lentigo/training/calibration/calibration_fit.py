@@ -9,7 +9,7 @@ from scipy.optimize import minimize
 from scipy.special import log_expit
 from sklearn.isotonic import IsotonicRegression
 
-from lentigo.inference.calibration import Calibration
+from lentigo.inference.decisions.calibration import Calibration
 
 MIN_PER_CLASS = 30  # photographs; with fewer of one class nothing is fitted
 MIN_PER_CLASS_FREE = 1000  # photographs; from here on a map of more than two parameters may be worth it

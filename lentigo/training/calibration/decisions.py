@@ -13,9 +13,9 @@ import numpy as np
 
 from lentigo.common.files import write_whole
 from lentigo.common.json_values import replace_nan
-from lentigo.inference.calibration import Calibration
-from lentigo.inference.operating_point import choose_threshold
-from lentigo.inference.refusal import Reference
+from lentigo.inference.decisions.calibration import Calibration
+from lentigo.inference.decisions.operating_point import choose_threshold
+from lentigo.inference.decisions.refusal import Reference
 from lentigo.models.bundle import REFERENCE
 from lentigo.training.calibration.calibration_fit import MIN_PER_CLASS, fit_calibration
 from lentigo.training.calibration.graph_outputs import GraphOutputs

@@ -9,7 +9,7 @@ import numpy as np
 
 from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
-from lentigo.inference.operating_point import choose_threshold
+from lentigo.inference.decisions.operating_point import choose_threshold
 from lentigo.models.agreement import compare_predictions
 from lentigo.models.compilation import fastest_precision
 from lentigo.models.runtime import Session, measure_logits

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from sklearn.covariance import ledoit_wolf_shrinkage
 
-from lentigo.inference.refusal import Reference, list_parts, scale
+from lentigo.inference.decisions.refusal import Reference, list_parts, scale
 
 UNIT_QUANTILE = 0.95  # of the training photographs' distances in a part of the output: that part's unit
 SHIFTED_SHARE = 0.015  # of the validation lesions, which are called shifted

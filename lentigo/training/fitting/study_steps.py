@@ -21,7 +21,7 @@ from lentigo.evaluation.assessment import evaluate
 from lentigo.evaluation.report import write_report
 from lentigo.images.problems import Problem, restore_problem
 from lentigo.inference.auditing.dataset_audit import audit
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import CARD, open_bundle
 from lentigo.splits.frozen_splits import write_manifest
 from lentigo.splits.partition import Shares, split_dataset

@@ -14,7 +14,7 @@ from lentigo.common.files import write_text, write_whole
 from lentigo.evaluation.card.model_card import add_section, write_card
 from lentigo.evaluation.history_figures import MASK_SCORES, draw_history
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment, assess_masks
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MODEL_CARD, Bundle, draft_bundle
 from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.mask_decoder import GRIDS

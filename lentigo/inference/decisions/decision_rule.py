@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lentigo.inference.refusal import Reference
+from lentigo.inference.decisions.refusal import Reference
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""From what the network gives to a decision: calibration, threshold, prevalence, refusal."""

@@ -1,0 +1,49 @@
+"""The model of the service: one graph for single photographs, one for batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lentigo.images.photographs import DecodedImage
+from lentigo.inference.predictor import Predictor
+from lentigo.inference.results import InferenceResult
+
+MAX_SINGLE_IMAGES = 2  # so many images beyond full batches are computed one by one
+
+
+class InferencePool:
+    """A model with two compiled graphs: one for a single image, one for batches."""
+
+    def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
+        """Loads the model. Raises `ModelError` where it cannot be used or has no classifier.
+
+        Args:
+            model: a RUN or "bundled".
+            threads: how many processors the network uses; None for all.
+        """
+        self.single = Predictor(model, count=1, threads=threads)
+        self.single.require_classifier()
+        self.batched = Predictor(self.single.bundle, threads=threads)
+        self.name = self.single.name
+        self.bundle = self.single.bundle
+        self.outlines = self.single.has_decoder
+
+    def predict(self, images: Sequence[DecodedImage]) -> list[InferenceResult]:
+        """Puts images through the network. A batch costs what it holds when full, so one or two images beyond
+        full batches are computed singly.
+
+        Args:
+            images: decoded images, (side, side, 3) each.
+
+        Returns:
+            One answer for each image, in order.
+        """
+        rest = len(images) % self.batched.session.batch
+        batched_count = len(images)
+        if rest <= MAX_SINGLE_IMAGES:
+            batched_count -= rest
+        answers: list[Any] = list(self.batched.infer_images(iter(images[:batched_count])))
+        answers.extend(self.single.infer_images(iter(images[batched_count:])))
+        return answers
