@@ -19,6 +19,7 @@ from lentigo.audit.shortcut_baselines import Baseline, ShortcutBaselines, measur
 from lentigo.common.json_values import list_fields
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import Dataset, DataSource, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
@@ -38,8 +39,8 @@ FLAWS = ("empty", "tiny", *QUALITY_FLAWS)
 UNLABELLED = "unlabelled"
 
 
-@dataclass(frozen=True)
-class Audit:
+@dataclass(frozen=True, repr=False, eq=False)
+class Audit(Summarized):
     """What an audit found.
 
     Attributes:
@@ -67,6 +68,17 @@ class Audit:
     problems: tuple[Problem, ...]
     artefact_detectors: dict[str, str]
     notes: tuple[str, ...] = ()
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        words = [
+            repr(self.name),
+            format_count(len(self.images), "photograph"),
+            format_count(self.groups, "group of duplicates", "groups of duplicates"),
+            format_count(len(self.leaks), "leak"),
+            format_count(len(self.conflicts), "label conflict"),
+        ]
+        return add_problems(", ".join(words), self.problems)
 
     @property
     def groups(self) -> int:

@@ -12,13 +12,13 @@ from lentigo.cli.options import Json, load_data, table_options
 from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.datasets import print_description, print_import, print_partition
 from lentigo.cli.output.terminal import (
-    format_count,
     print_json,
     print_line,
     print_message,
     report_problems,
 )
 from lentigo.common.files import require_writable
+from lentigo.common.results.summaries import format_count
 from lentigo.errors import UsageError
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from lentigo.cli.options import (
 from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.evaluations import print_scores
 from lentigo.cli.output.terminal import (
-    format_count,
     mute_stderr,
     print_json,
     print_line,
     print_message,
     report_problems,
 )
+from lentigo.common.results.summaries import format_count
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions

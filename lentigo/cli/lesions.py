@@ -12,8 +12,9 @@ from typer import Option
 
 from lentigo.cli.options import Device, Fp32, Images, Json, Model, TestTimeAugmentation
 from lentigo.cli.output.predictions import find_inputs, list_readable, print_predictions
-from lentigo.cli.output.terminal import format_count, print_json, print_line, report_problems
+from lentigo.cli.output.terminal import print_json, print_line, report_problems
 from lentigo.common.file_names import spell_controls
+from lentigo.common.results.summaries import format_count
 from lentigo.errors import UsageError
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from typer import Argument, Option
 
 from lentigo.cli.options import Json, Model, load_data, table_options
 from lentigo.cli.output.bars import Bars
-from lentigo.cli.output.terminal import format_count, print_json, print_line, report_problems
+from lentigo.cli.output.terminal import print_json, print_line, report_problems
+from lentigo.common.results.summaries import format_count
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions

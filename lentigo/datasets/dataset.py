@@ -14,6 +14,7 @@ import pandas as pd
 
 from lentigo.common.file_names import find_name, is_file, spell_name
 from lentigo.common.hashing import hash_bytes, hash_readable
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.datasets.groups import GROUP_COLUMNS, SPLIT_NAMES, SPLITS, group_images
 from lentigo.datasets.tables.cells import rename_subjects, tidy_cells
@@ -29,8 +30,8 @@ from lentigo.images.problems import Problem
 CLASSES = ("benign", "malignant")  # the order of the network's output: 0, 1
 
 
-@dataclass(frozen=True)
-class Dataset:
+@dataclass(frozen=True, repr=False, eq=False)
+class Dataset(Summarized):
     """Labelled photographs. `table` has a row for each: `image` (path), `label`, and where known `split`,
     `patient_id`, `lesion_id`, `source`, `license`, `age` (years), `sex`, `site`, `skin_type` (Fitzpatrick's),
     `skin_tone` (see `lentigo.images.measures.skin_tone`), `diagnosis` (one of the seven `DIAGNOSES`, else the word as
@@ -50,6 +51,12 @@ class Dataset:
     problems: tuple[Problem, ...] = field(default=())
     reading: TableReading | None = field(default=None)
     notes: tuple[str, ...] = field(default=())
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        malignant = int(self.malignant.sum())
+        words = f"{self.name!r}: {format_count(len(self), 'photograph')}, {malignant:,} malignant"
+        return add_problems(words, self.problems)
 
     def __len__(self) -> int:
         return len(self.table)

@@ -12,6 +12,7 @@ from sklearn.metrics import confusion_matrix
 
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource, name_split, select_split
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     from lentigo.common.plots import ShownFigure
 
 
-@dataclass(frozen=True)
-class Assessment:
+@dataclass(frozen=True, repr=False, eq=False)
+class Assessment(Summarized):
     """How a model did on a set.
 
     Attributes:
@@ -80,6 +81,18 @@ class Assessment:
     exposure: Exposure | None = None
     contamination: Contamination | None = None
     diagnoses: DiagnosisScores | None = None
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        low, high = self.ci["auroc"]
+        words = [
+            f"{self.model} on {self.split}",
+            f"{format_count(self.n, 'photograph')} ({self.n_malignant:,} malignant)",
+            f"AUROC {self.metrics.auroc:.3f} ({low:.3f} to {high:.3f})",
+            f"sensitivity {self.metrics.sensitivity:.3f}",
+            f"specificity {self.metrics.specificity:.3f}",
+        ]
+        return add_problems(", ".join(words), self.problems)
 
     @property
     def notes(self) -> tuple[str, ...]:

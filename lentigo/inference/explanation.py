@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lentigo.common.results.summaries import Summarized
 from lentigo.errors import ImageError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 from lentigo.images.held_images import ImageInputs, ImageSource
@@ -28,8 +29,8 @@ from lentigo.inference.results import InferenceResult, Prediction, Predictions
 MAX_SHOWN_PIXELS = 1400  # of the longer side of a figure in a notebook
 
 
-@dataclass(frozen=True)
-class Explanation(DrawnResult):
+@dataclass(frozen=True, repr=False)
+class Explanation(DrawnResult, Summarized):
     """The prediction for one photograph, and where in it the prediction comes from.
 
     Attributes:
@@ -44,10 +45,14 @@ class Explanation(DrawnResult):
 
     image: str
     prediction: Prediction
-    heatmap: np.ndarray = field(repr=False)
+    heatmap: np.ndarray = field(compare=False)
     figure_file: Path | None
     centres: tuple[float, ...] = ()
     result: InferenceResult | None = field(default=None, repr=False, compare=False)
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        return self.prediction.summarize()
 
     def draw(self) -> Image.Image:
         """Draws the photograph, and beside it the same in grey with the heatmap over it.
@@ -72,7 +77,7 @@ class Explanation(DrawnResult):
         return self.list_cells()["explanation"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Explanations(ResultSequence[Explanation]):
     """The explanations in order, and beside them what could not be explained.
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import asdict, dataclass, field, fields, replace
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.errors import ModelError
 from lentigo.images.held_images import HeldImage, ImageSource
@@ -27,8 +29,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-@dataclass(frozen=True)
-class Prediction:
+LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
+
+
+@dataclass(frozen=True, repr=False)
+class Prediction(Summarized):
     """What a model says of one photograph.
 
     Attributes:
@@ -59,9 +64,16 @@ class Prediction:
     reason: str = ""
     warnings: tuple[str, ...] = ()
     shifted: bool | None = None
-    diagnosis: dict[str, float] | None = None
+    diagnosis: dict[str, float] | None = field(default=None, hash=False)
     similar: tuple[SimilarCase, ...] | None = None
     thumbnail: bytes = field(default=b"", repr=False, compare=False)
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        if self.in_distribution is False:
+            return f"{self.image!r}: refused, {self.reason}"
+        words = f"{self.image!r}: {self.label}, P(malignant) {self.probability:.3f}, threshold {self.threshold:.3f}"
+        return f"{words}; {self.reason}" if self.reason else words
 
     def to_json(self) -> dict[str, Any]:
         """The entries that `predict --json` writes, without what the RUN cannot tell."""
@@ -139,7 +151,7 @@ ROW_COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Predictions(ResultSequence[Prediction]):
     """The predictions in order, and beside them the photographs that have none.
 
@@ -150,6 +162,13 @@ class Predictions(ResultSequence[Prediction]):
 
     predictions: tuple[Prediction, ...]
     problems: tuple[Problem, ...]
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        labels = Counter(prediction.label for prediction in self.predictions)
+        words = [format_count(len(self), "photograph")]
+        words += [f"{labels[label]:,} {label}" for label in LABELS if labels[label]]
+        return add_problems(", ".join(words), self.problems)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
         """The labels, as metrics of scikit-learn take them."""
@@ -167,7 +186,7 @@ class Predictions(ResultSequence[Prediction]):
         return rows
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class InferenceResult:
     """All that one pass of the network gives for a photograph.
 

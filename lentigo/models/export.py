@@ -24,6 +24,7 @@ from scipy.special import expit
 
 from lentigo.common.files import stage_folder
 from lentigo.common.json_values import replace_nan
+from lentigo.common.results.summaries import Summarized, format_count
 from lentigo.datasets.dataset import CLASSES
 from lentigo.errors import DataError, ModelError, UsageError, tell_install
 from lentigo.images.listing import find_images
@@ -47,8 +48,8 @@ BATCH = 16
 Outputs = dict[str, np.ndarray]  # of a model, by name
 
 
-@dataclass(frozen=True)
-class Export:
+@dataclass(frozen=True, repr=False, eq=False)
+class Export(Summarized):
     """A model that was exported.
 
     With int8 the differences are between int8 and fp32, over all validation photographs.
@@ -71,6 +72,13 @@ class Export:
     megabytes: float
     deviations: dict[str, float]
     int8: QuantizationLoss | None = None
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        return (
+            f"{str(self.path)!r}: {self.format}, {self.megabytes:.1f} MB, at most {self.largest_difference:.2g} off on "
+            f"{format_count(self.photographs, 'photograph')}"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The fields, paths as text."""

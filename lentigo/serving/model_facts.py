@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import MODEL_CARD, Bundle, describe_bundle
+from lentigo.serving.predictions.inference_pool import InferencePool
+from lentigo.serving.predictions.known_cases import describe_index
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."
 NOT_FOR = (
@@ -32,16 +33,18 @@ TEST_ENTRIES = (  # of what was measured on test photographs
 )
 
 
-def describe_model(predictor: Predictor) -> dict[str, Any]:
+def describe_model(pool: InferencePool) -> dict[str, Any]:
     """Collects what a reader of predictions must know of the model.
 
     Args:
-        predictor: the model in use.
+        pool: the model in use.
 
     Returns:
-        Name, licence, results, the operating point and its rule, the calibration, the limits of refusal, and
-        what the model must not be used for; the keys are those of the schema `Model`.
+        Name, licence, results, the operating point and its rule, the calibration, the limits of refusal,
+        what the model must not be used for, and which known lesions are shown; the keys are those of the
+        schema `Model`.
     """
+    predictor = pool.single
     card = predictor.bundle.card
     calibration = dict(card.get("calibration") or {})
     for name in CURVE_ENTRIES:
@@ -60,6 +63,7 @@ def describe_model(predictor: Predictor) -> dict[str, Any]:
         "refusal": card.get("refusal") or {},
         "metrics": describe_bundle(predictor.bundle)["results"],
         "test": pick_test_results(card),
+        "known_cases": describe_index(pool),
     }
 
 

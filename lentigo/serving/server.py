@@ -31,6 +31,7 @@ def serve(
     port: int = 8000,
     db: str | None = None,
     keep_images: str | Path | None = None,
+    index: str | Path | None = None,
     on_ready: Callable[[dict[str, Any]], None] = lambda facts: None,
     **limits: Any,
 ) -> None:
@@ -42,11 +43,13 @@ def serve(
         port: the port; 0 for any that is free.
         db: the URL of the store; None for the usual one.
         keep_images: the folder to keep photographs in; None to keep none.
+        index: the folder of `lentigo.index_cases`, of which the nearest known lesions are shown beside each
+            photograph; None for none.
         on_ready: called with address, model and store once requests are taken.
         limits: further fields of `lentigo.serving.settings.Settings`.
 
     Raises:
-        ModelError: the model cannot be used.
+        ModelError: the model or the index cannot be used.
         StoreError: the store does not answer.
         UsageError: the port is taken, or others can reach the host while the store has no key.
     """
@@ -54,6 +57,7 @@ def serve(
         model=model,
         database=db,
         image_folder=Path(keep_images) if keep_images else None,
+        index=Path(index) if index else None,
         host=host,
         port=port,
         **limits,
@@ -89,16 +93,20 @@ def serve_here(
 
 
 def describe_service(service: Service, listener: socket.socket) -> dict[str, Any]:
-    """Address, model, store and folder of photographs, for whoever started the service."""
+    """Address, model, store, folders of photographs and of known lesions, for whoever started the
+    service.
+    """
     name, number = listener.getsockname()[:2]
     if ":" in name:  # IPv6
         name = f"[{name}]"
     folder = service.settings.image_folder
+    index = service.settings.index
     return {
         "url": f"http://{name}:{number}",
         "model": service.pool.name,
         "store": service.store.database.place,
         "photographs": None if folder is None else str(folder),
+        "known_cases": None if index is None else str(index),
     }
 
 

@@ -291,7 +291,8 @@ def open_service(settings: Settings) -> Service:
     blank = DecodedImage("0", np.zeros((SIDE, SIDE, 3), np.uint8), "", (SIDE, SIDE))
     with ThreadPoolExecutor(1) as thread:
         store = thread.submit(open_store, settings.database)
-        pool = InferencePool(settings.model, threads=settings.threads)
+        similar = 0 if settings.index is None else settings.similar
+        pool = InferencePool(settings.model, similar=similar, index=settings.index, threads=settings.threads)
         pool.predict([blank])  # the first prediction takes longer
         service = Service(settings, pool, store.result())
     if service.image_folder is not None:

@@ -37,6 +37,8 @@ class Settings:
         model: a RUN or "bundled".
         database: a URL as `open_store` takes it; None for the usual one.
         image_folder: the folder in which photographs are kept; None to keep none.
+        index: the folder of known lesions, of `lentigo index`, of which the nearest are shown; None for none.
+        similar: how many of them are shown beside a photograph.
         host: the name or address to listen at.
         port: the port to listen at; 0 for any that is free.
         max_images: photographs of one request.
@@ -63,6 +65,8 @@ class Settings:
     model: str | Path = "bundled"
     database: str | None = None
     image_folder: Path | None = None
+    index: Path | None = None
+    similar: int = 5
     host: str = "127.0.0.1"
     port: int = 8000
     max_images: int = 20

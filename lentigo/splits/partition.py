@@ -15,6 +15,7 @@ import pandas as pd
 
 from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
 from lentigo.datasets.groups import SPLITS, group_images
 from lentigo.datasets.manifests import load_dataset
@@ -79,8 +80,8 @@ class Conflict:
     labels: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Partition:
+@dataclass(frozen=True, repr=False, eq=False)
+class Partition(Summarized):
     """A data set whose table has the `split`, the `duplicate_group` and the `sha256` of each photograph.
 
     Attributes:
@@ -105,6 +106,12 @@ class Partition:
     kept: int = 0
     moved: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        splits = self.dataset.table["split"].value_counts()
+        counts = [f"{name} {splits.get(name, 0):,}" for name in self.wanted]
+        return add_problems(f"{self.dataset.name!r}: {', '.join(counts)}", self.problems)
 
     def count(self) -> pd.DataFrame:
         """Photographs by split, class and source: columns `split`, `label`, `source`, `n`."""

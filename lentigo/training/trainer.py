@@ -14,6 +14,7 @@ import pandas as pd
 
 from lentigo.common.plots import ShownFigure
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.datasets.dataset import DataSource
 from lentigo.evaluation.assessment import Assessment
 from lentigo.images.problems import Problem
@@ -38,8 +39,8 @@ from lentigo.training.validation import find_start, split_or_read
 from lentigo.training.weights import take_backbone
 
 
-@dataclass(frozen=True)
-class Training:
+@dataclass(frozen=True, repr=False, eq=False)
+class Training(Summarized):
     """A finished training.
 
     Attributes:
@@ -57,6 +58,13 @@ class Training:
     seconds: float
     training_set: TrainingSet = field(repr=False)
     holdouts: dict[str, Assessment] = field(default_factory=dict)
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        words = (
+            f"{str(self.bundle.folder)!r}, {self.seconds:.0f} s; validation: {self.validation.summarize()}"
+        )
+        return add_problems(words, self.problems)
 
     def figure(self) -> ShownFigure:
         """The figure of its scores on validation."""

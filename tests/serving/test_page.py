@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import re
 import socket
 import threading
@@ -15,9 +16,11 @@ import httpx
 import numpy as np
 import pytest
 import uvicorn
+from pandas import DataFrame
 from PIL import Image
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
+from lentigo.inference.similarity.case_indexing import index_cases
 from lentigo.serving.http.app import make_app
 from lentigo.serving.settings import Settings
 from lentigo.serving.store.store import open_store
@@ -89,8 +92,24 @@ class Running:
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory) -> Iterator[Running]:
-    with Running(tmp_path_factory.mktemp("service")) as running:
+    """A service that keeps photographs and shows known lesions."""
+    folder = tmp_path_factory.mktemp("service")
+    make_index(folder / "known")
+    with Running(folder, index=folder / "known", similar=3) as running:
         yield running
+
+
+def make_index(folder: Path) -> None:
+    """Known lesions: four malignant ones of the patients 0 to 3, and a benign one."""
+    paths, rows = folder.with_name("cases"), []
+    paths.mkdir()
+    for seed, label in enumerate(["malignant"] * 4 + ["benign"]):
+        path = paths / f"{label}{seed}.jpg"
+        path.write_bytes(draw(label, seed, size=96))
+        diagnosis = "melanoma" if label == "malignant" else "nevus"
+        rows.append([str(path), label, diagnosis, f"patient {seed}", "CC-0", "drawings"])
+    columns = ["image", "label", "diagnosis", "patient_id", "license", "source"]
+    index_cases(DataFrame(rows, columns=columns), folder)
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +202,7 @@ def test_a_photograph_is_answered_with_decision_probability_outline_and_measures
     )
     expect(result.locator(".scale")).to_have_attribute("aria-label", words)
     expect(page.get_by_role("status")).to_contain_text(record["label"].capitalize())
-    expect(result.locator("img")).to_be_visible()
+    expect(result.locator(".stage img")).to_be_visible()
     expect(result.locator("svg.outline polygon.line")).to_have_count(len(record["outline"]))
     expect(result).to_contain_text(f"{record['measures']['border_irregularity']:.2f} (a disc: 1)")
     expect(result).to_contain_text(record["model"])
@@ -250,7 +269,7 @@ def test_what_the_model_does_not_know_is_refused_with_the_reason(service, visit)
 def test_a_refused_photograph_shows_no_probability_outline_or_measures(service, visit):
     page = visit(service)
     result = show_result(page, make_noise())
-    expect(result.locator("img")).to_be_visible()
+    expect(result.locator(".stage img")).to_be_visible()
     for part in (".scale", ".outline", ".heat", ".slider", ".diagnosis"):
         expect(result.locator(part)).to_have_count(0)
     expect(result).not_to_contain_text("Measures of the lesion")
@@ -265,6 +284,21 @@ def test_a_photograph_that_the_browser_cannot_show_is_answered_and_outlined(serv
     result = show_result(visit(service), draw(kind="TIFF"))
     expect(result).to_contain_text("This browser cannot show this kind of photograph.")
     expect(result.locator("svg.outline")).to_be_visible()
+
+
+def test_similar_known_lesions_are_shown_but_for_those_of_the_patient(service, visit):
+    page = visit(service)
+    cases = show_result(page, draw("malignant", 3)).locator(".cases li")
+    expect(cases).to_have_count(3)
+    expect(cases.first.get_by_role("img", name="melanoma, malignant, similarity")).to_be_visible()
+    expect(cases.first).to_contain_text("licence CC-0")
+    page.get_by_text("About the next photographs").click()
+    page.get_by_label("Patient id in the index").fill(" patient 3 ")
+    with page.expect_response("**/v1/predictions") as answer:
+        choose(page, name_file(draw("malignant", 3), "again.jpg"))
+    others = [case["sha256"] for case in answer.value.json()["predictions"][0]["similar"]]
+    assert hashlib.sha256(draw("malignant", 3, size=96)).hexdigest() not in others
+    assert len(others) == 3 and service.records(limit=1)[0]["similar"][0]["sha256"] == others[0]
 
 
 @pytest.mark.check
@@ -378,7 +412,7 @@ def test_a_reload_keeps_the_list_but_no_name_of_a_file(service, visit):
     page.reload()
     rows = page.get_by_role("list", name="Photographs of this visit").get_by_role("listitem")
     expect(rows.locator(".answer")).to_have_count(2)
-    expect(page.get_by_role("article").locator("img")).to_be_visible()
+    expect(page.get_by_role("article").locator(".stage img")).to_be_visible()
     expect(rows.locator("img").first).to_be_visible()
     assert "Mustermann" not in page.evaluate("() => JSON.stringify(sessionStorage)")
     page.get_by_role("button", name="Remove").first.click()
@@ -880,7 +914,7 @@ def test_a_result_is_one_page_of_paper_in_a_dark_room_too(service, visit):
 def test_nothing_jumps_while_a_record_loads(service, visit):
     id = service.send(draw("malignant", 61))[0]["id"]
     page = visit(service, f"#/records/{id}")
-    expect(page.get_by_role("article").locator("img")).to_be_visible()
+    expect(page.get_by_role("article").locator(".stage img")).to_be_visible()
     script = """() => new Promise((resolve) => {
       let sum = 0;
       new PerformanceObserver((list) => list.getEntries().forEach((entry) => { sum += entry.value; })).observe({ type: "layout-shift", buffered: true });

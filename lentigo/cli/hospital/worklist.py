@@ -11,7 +11,8 @@ import typer
 from typer import Option
 
 from lentigo.cli.options import Fp32, Json, Model
-from lentigo.cli.output.terminal import format_count, print_json, print_line, print_message, report_problems
+from lentigo.cli.output.terminal import print_json, print_line, print_message, report_problems
+from lentigo.common.results.summaries import format_count
 from lentigo.errors import UsageError
 
 worklist_app = typer.Typer(rich_markup_mode=None)

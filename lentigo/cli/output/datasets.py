@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.evaluations import count_duplicate_kinds, format_baselines
-from lentigo.cli.output.terminal import format_count, print_line
+from lentigo.cli.output.terminal import print_line
+from lentigo.common.results.summaries import format_count
 
 MAX_WORDS = 10  # other diagnoses that are named
 

@@ -6,7 +6,8 @@ import math
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from lentigo.cli.output.terminal import format_count, print_line
+from lentigo.cli.output.terminal import print_line
+from lentigo.common.results.summaries import format_count
 from lentigo.splits.leak_words import describe_start, format_leaks, mark_leaks
 
 NAME_WIDTH = 31  # letters, of a metric

@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.bars import choose_bars
-from lentigo.cli.output.terminal import format_count, pass_over_masks, print_json, print_line, print_message
+from lentigo.cli.output.terminal import pass_over_masks, print_json, print_line, print_message
 from lentigo.common.file_names import spell_controls
+from lentigo.common.results.summaries import format_count
 from lentigo.common.spreadsheet_cells import neutralise
 from lentigo.errors import DataError
 

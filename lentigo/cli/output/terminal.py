@@ -16,6 +16,7 @@ import typer
 
 from lentigo.common.file_names import spell_all, spell_controls, spell_name
 from lentigo.common.files import require_writable
+from lentigo.common.results.summaries import format_count
 from lentigo.errors import SpaceError, UsageError
 
 FAILED_INPUTS = 3  # exit code: done, but some inputs failed
@@ -238,24 +239,6 @@ def print_problems(problems: Iterable[Any]) -> None:
     print_message(f"{len(problems)} left out:")
     for problem in problems:
         print_message(spell_controls(f"  {problem.image}: {problem.error}"))
-
-
-def format_count(number: int, one: str, many: str = "") -> str:
-    """A number of things in words.
-
-    Args:
-        number: How many.
-        one: The word for one of them.
-        many: The word for several, where it is not made with an s.
-
-    Returns:
-        Number and word.
-
-    >>> format_count(1, "pair"), format_count(0, "copy", "copies"), format_count(1200, "photograph")
-    ('1 pair', '0 copies', '1,200 photographs')
-    """
-    word = one if number == 1 else many or f"{one}s"
-    return f"{number:,} {word}"
 
 
 def print_columns(columns: list[str], rows: list[list[str]]) -> None:

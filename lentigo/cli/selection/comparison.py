@@ -26,7 +26,6 @@ from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.predictions import open_cluster
 from lentigo.cli.output.terminal import (
     FAILED_INPUTS,
-    format_count,
     mute_stderr,
     mute_tensorflow,
     print_columns,
@@ -35,6 +34,7 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
+from lentigo.common.results.summaries import format_count
 from lentigo.errors import UsageError
 
 if TYPE_CHECKING:

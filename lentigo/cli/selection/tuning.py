@@ -26,7 +26,6 @@ from lentigo.cli.output.evaluations import print_start
 from lentigo.cli.output.predictions import open_cluster
 from lentigo.cli.output.terminal import (
     FAILED_INPUTS,
-    format_count,
     mute_stderr,
     mute_tensorflow,
     print_json,
@@ -34,6 +33,7 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
+from lentigo.common.results.summaries import format_count
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions

@@ -28,6 +28,11 @@ def serve(
         Path | None,
         Option("--keep-photos", help="Folder to keep photographs in: pixels alone. Without it none is kept."),
     ] = None,
+    index: Annotated[
+        Path | None,
+        Option("--index", help="Known lesions, made by `lentigo index`: the nearest are shown."),
+    ] = None,
+    similar: Annotated[int, Option("--similar", help="How many of them, beside each photograph.")] = 5,
     queue: Annotated[int, Option("--queue", help="Photographs that may wait; more are refused.")] = 128,
     wait_ms: Annotated[
         float, Option("--wait-ms", help="How long a photograph waits for others to be answered with.")
@@ -61,6 +66,8 @@ def serve(
         port=port,
         db=db,
         keep_images=keep_images,
+        index=index,
+        similar=similar,
         max_waiting=queue,
         wait_ms=wait_ms,
         rate=rate,

@@ -13,6 +13,7 @@ import pandas as pd
 
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.dataset import name_split
 from lentigo.datasets.mask_reading import read_mask
@@ -60,8 +61,8 @@ class Sample:
     boxes: int
 
 
-@dataclass(frozen=True)
-class MaskAssessment:
+@dataclass(frozen=True, repr=False, eq=False)
+class MaskAssessment(Summarized):
     """How a decoder did on a set.
 
     Attributes:
@@ -93,6 +94,16 @@ class MaskAssessment:
     problems: tuple[Problem, ...]
     exposure: Exposure | None = None
     contamination: Contamination | None = None
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        low, high = self.ci["jaccard"]
+        words = [
+            f"{self.model} on {self.split}",
+            format_count(self.n, "photograph"),
+            f"Jaccard index {self.metrics['jaccard']:.3f} ({low:.3f} to {high:.3f})",
+        ]
+        return add_problems(", ".join(words), self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """One object; a value that does not exist is null."""

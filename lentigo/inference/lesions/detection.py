@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from lentigo.common.results.summaries import Summarized, format_count
 from lentigo.errors import ImageError
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
 from lentigo.images.listing import read_request
@@ -54,8 +55,8 @@ class DetectedLesion:
         return asdict(self.box) | {"score": self.score, "malignant_probability": self.malignant_probability}
 
 
-@dataclass(frozen=True)
-class Detection(DrawnResult):
+@dataclass(frozen=True, repr=False)
+class Detection(DrawnResult, Summarized):
     """The lesions of one photograph.
 
     Attributes:
@@ -75,6 +76,10 @@ class Detection(DrawnResult):
     model: str
     figure_file: Path | None = None
     held: HeldImage | None = field(default=None, repr=False, compare=False)
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        return f"{self.image!r}: {format_count(len(self.lesions), 'lesion')}"
 
     def draw(self) -> Image.Image:
         """Draws the boxes on the photograph, each with P(malignant).
@@ -123,7 +128,7 @@ class Detection(DrawnResult):
         return entries
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Detections(ResultSequence[Detection]):
     """The detections in order, and beside them the photographs that could not be searched.
 

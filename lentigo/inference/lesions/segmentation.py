@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lentigo.common.results.summaries import Summarized
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_files import find_file_spacing
 from lentigo.images.held_images import HeldImage, ImageInputs, ImageSource
@@ -35,8 +36,8 @@ ENDINGS = ("_mask.png", "_outline.jpg")  # of the names of files
 Scales = float | Mapping[str, float] | None
 
 
-@dataclass(frozen=True)
-class Segmentation(DrawnResult):
+@dataclass(frozen=True, repr=False)
+class Segmentation(DrawnResult, Summarized):
     """The lesion of one photograph.
 
     Attributes:
@@ -56,7 +57,7 @@ class Segmentation(DrawnResult):
     image: str
     width: int
     height: int
-    probability: np.ndarray = field(repr=False)
+    probability: np.ndarray = field(compare=False)
     box: Box | None
     measures: Measures | None
     prediction: Prediction | None
@@ -64,6 +65,15 @@ class Segmentation(DrawnResult):
     mask: Path | None = None
     overlay: Path | None = None
     held: HeldImage | None = field(default=None, repr=False, compare=False)
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        if self.measures is None:
+            return f"{self.image!r}: no lesion found"
+        size = f"{self.measures.diameter_px:.0f} px"
+        if self.measures.diameter_mm is not None:
+            size = f"{self.measures.diameter_mm:.1f} mm"
+        return f"{self.image!r}: a lesion of {size}, {self.measures.area_share:.1%} of the photograph"
 
     @property
     def found(self) -> bool:
@@ -139,7 +149,7 @@ def show_measures(measures: Measures | None) -> dict[str, str]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Segmentations(ResultSequence[Segmentation]):
     """The segmentations in order, and beside them the photographs that have none.
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.errors import ImageError, explain_missing
 from lentigo.images.listing import Request
 from lentigo.images.problems import Problem, separate_problems
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True)
-class ResultSequence(Sequence[Result], Generic[Result]):
+@dataclass(frozen=True, repr=False)
+class ResultSequence(Summarized, Sequence[Result], Generic[Result]):
     """Results with a length, an order, slices and a table; a base of frozen dataclasses.
 
     The first field of a subclass holds the results as a tuple, another, `problems`, the inputs without one.
@@ -28,6 +29,11 @@ class ResultSequence(Sequence[Result], Generic[Result]):
     def results(self) -> tuple[Result, ...]:
         """The results, in the order of the inputs."""
         return getattr(self, fields(self)[0].name)
+
+    def summarize(self) -> str:
+        """How many photographs have a result, and how many have none."""
+        problems: Sequence[Problem] = self.problems  # type: ignore[attr-defined]
+        return add_problems(format_count(len(self), "photograph"), problems)
 
     def __len__(self) -> int:
         return len(self.results)

@@ -6,16 +6,18 @@ usearch), `cases.json` (a row for each) and `thumbnails.zip`. `index.json` is wr
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import threading
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import parse_json
 from lentigo.errors import ModelError, UsageError, explain_missing
 from lentigo.inference.similarity.known_cases import KnownCase, SimilarCase
@@ -26,6 +28,7 @@ VECTORS = "vectors.usearch"
 CASES = "cases.json"
 THUMBNAILS = "thumbnails.zip"
 FILES = (VECTORS, CASES, THUMBNAILS)
+DESCRIPTION = ("data", "n", "n_malignant", "diagnoses", "licenses", "dimensions", "model", "graph_sha256")
 MAX_EXACT = 50_000  # cases up to which every one is compared; beyond, usearch's graph finds nearly all
 MAX_SIMILAR = 100  # cases that may be asked for
 
@@ -55,24 +58,37 @@ class CaseIndex:
         folder: Where it is.
         card: What `index.json` says.
         cases: In the order of the vectors.
+        vectors: The embeddings as usearch has them.
+        thumbnails: By the numbers of their cases.
+        lock: Held by a search: usearch has as many places for searches as there are processors.
     """
 
     folder: Path
     card: dict[str, Any]
-    cases: tuple[KnownCase, ...]
+    cases: tuple[KnownCase, ...] = field(repr=False)
+    vectors: Any = field(repr=False)
+    thumbnails: zipfile.ZipFile = field(repr=False)
+    lock: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.cases)
 
     @cached_property
-    def vectors(self) -> Any:
-        """The embeddings as usearch has them."""
-        return import_usearch().Index.restore(str(self.folder / VECTORS))
+    def numbers(self) -> dict[str, int]:
+        """The number of a case by the SHA-256 of its photograph."""
+        return {case.sha256: number for number, case in enumerate(self.cases)}
 
-    @cached_property
-    def thumbnails(self) -> zipfile.ZipFile:
-        """The thumbnails by the numbers of their cases."""
-        return zipfile.ZipFile(self.folder / THUMBNAILS)
+    def read_thumbnail(self, sha256: str) -> bytes | None:
+        """A small JPEG of a known case.
+
+        Args:
+            sha256: Of its photograph.
+
+        Returns:
+            The JPEG; None where the index has no such case.
+        """
+        number = self.numbers.get(sha256)
+        return None if number is None else self.thumbnails.read(f"{number}.jpg")
 
     def search(self, query: Query) -> tuple[SimilarCase, ...]:
         """Finds the nearest known lesions.
@@ -88,7 +104,8 @@ class CaseIndex:
         """
         wanted = min(len(self), 4 * query.count + 16)
         while True:
-            found = self.vectors.search(query.embedding, wanted, exact=len(self) <= MAX_EXACT)
+            with self.lock:
+                found = self.vectors.search(query.embedding, wanted, exact=len(self) <= MAX_EXACT)
             chosen = self.choose(found, query)
             if len(chosen) >= query.count or wanted == len(self):
                 break
@@ -131,12 +148,15 @@ class CaseIndex:
             similarity=1 - distance,
             source=case.source,
             license=case.license,
+            sha256=case.sha256,
             thumbnail=self.thumbnails.read(f"{number}.jpg"),
         )
 
 
 def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
     """Opens an index for the searches of a model.
+
+    Each file is read once: what is searched is what was checked, also where the folder is replaced meanwhile.
 
     Args:
         folder: Of the index.
@@ -150,26 +170,43 @@ def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
         MissingError: usearch is not installed.
     """
     folder = Path(folder)
+    usearch = import_usearch()
     command = f"lentigo index DATA --out {folder} --model RUN"
     cure = f"make one: `{command}`"
     if not (folder / CARD).is_file():
         raise ModelError(f"{folder}: holds no index of known cases ({CARD} is missing); {cure}")
     try:
         card = parse_json((folder / CARD).read_bytes())
-        for name in FILES:
-            if hash_file(folder / name) != card["files"][name]:
+        contents = {name: (folder / name).read_bytes() for name in FILES}
+        for name, content in contents.items():
+            if hashlib.sha256(content).hexdigest() != card["files"][name]:
                 raise ValueError(f"{name} has changed")
-        rows = json.loads((folder / CASES).read_bytes())
-        cases = tuple(KnownCase(**row) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        cases = tuple(KnownCase(**row) for row in json.loads(contents[CASES]))
+        vectors = usearch.Index.restore(contents[VECTORS])
+        thumbnails = zipfile.ZipFile(io.BytesIO(contents[THUMBNAILS]))
+        require_whole(card, cases, vectors, thumbnails)
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError, zipfile.BadZipFile) as error:
         raise ModelError(f"{folder}: the index is damaged ({error}); remove it, and {cure}") from error
     if card["graph_sha256"] != bundle.card["files"][GRAPH]:
         raise ModelError(
             f"{folder}: was made with the model {card['model']}, not with {bundle.name}; expected the same "
             f"model, since embeddings of two models cannot be compared: make another: `{command}`"
         )
-    import_usearch()
-    return CaseIndex(folder, card, cases)
+    return CaseIndex(folder, card, cases, vectors, thumbnails)
+
+
+def require_whole(
+    card: dict[str, Any], cases: tuple[KnownCase, ...], vectors: Any, thumbnails: zipfile.ZipFile
+) -> None:
+    """Checks that every case has a vector and a thumbnail, and that the card describes them. Raises
+    `ValueError` and `KeyError`: hashes say that files are as they were written, not that they belong together.
+    """
+    missing = [name for name in DESCRIPTION if name not in card]
+    if missing:
+        raise ValueError(f"{CARD} has no {', '.join(missing)}")
+    counts = (len(vectors), len(thumbnails.namelist()), card["n"])
+    if not cases or set(counts) != {len(cases)} or vectors.ndim != card["dimensions"]:
+        raise ValueError("cases, vectors, thumbnails and what it says of them do not belong together")
 
 
 def import_usearch() -> Any:

@@ -16,6 +16,7 @@ from lentigo.common.files import require_writable, write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import list_fields, write_json
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, ImageError, ModelError, UsageError
@@ -37,8 +38,8 @@ from lentigo.models.runtime import open_session
 COLUMNS = ("diagnosis", "source", "license", "patient_id", "lesion_id")  # kept where the data set has them
 
 
-@dataclass(frozen=True)
-class IndexedCases:
+@dataclass(frozen=True, repr=False, eq=False)
+class IndexedCases(Summarized):
     """An index that was made.
 
     Attributes:
@@ -58,6 +59,11 @@ class IndexedCases:
     licenses: dict[str, int]
     model: str
     problems: tuple[Problem, ...]
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        words = f"{str(self.folder)!r}: {format_count(self.n, 'photograph')}, {self.n_malignant:,} malignant"
+        return add_problems(words, self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """The object that `lentigo index --json` writes."""

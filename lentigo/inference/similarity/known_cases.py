@@ -43,6 +43,7 @@ class SimilarCase:
         similarity: The cosine of the angle between both embeddings, 1 for equal ones.
         source: Where it is from; "" where that is not known.
         license: Its licence; "" where that is not known.
+        sha256: Of its file.
         thumbnail: A small JPEG of it.
     """
 
@@ -52,12 +53,13 @@ class SimilarCase:
     similarity: float
     source: str
     license: str
+    sha256: str = field(default="", repr=False)
     thumbnail: bytes = field(default=b"", repr=False, compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `predict --similar --json`: no ids of patients."""
         entries = asdict(self)
-        del entries["thumbnail"]
+        del entries["thumbnail"], entries["sha256"]
         return entries
 
     def describe(self) -> str:

@@ -77,7 +77,7 @@ def list_statuses(path: str, method: str, operation: dict[str, Any]) -> set[int]
         statuses.add(503)
     if path.startswith("/v1"):
         statuses.add(422)
-    if "{id}" in path:
+    if "{id}" in path or "{sha256}" in path:
         statuses.add(404)
     if method in ("post", "delete"):
         statuses.add(409)

@@ -27,6 +27,9 @@ MayPredict = Annotated[str, require("predict")]
 MayReview = Annotated[str, require("review")]
 
 Id = Annotated[UUID, PathParameter(description="As the interface gave it.")]
+Sha256 = Annotated[
+    str, PathParameter(pattern="^[0-9a-f]{64}$", description="Of a photograph, as `similar` has it.")
+]
 Limit = Annotated[int, Query(ge=1, le=500, description="The most that are given at once.")]
 Cursor = Annotated[str | None, Query(description="`next` of the page before.", max_length=500)]
 IdempotencyKey = Annotated[
@@ -64,6 +67,12 @@ FORM_SCHEMA: dict[str, Any] = {
             "minimum": MIN_MM_PER_PIXEL,
             "maximum": MAX_MM_PER_PIXEL,
             "description": "Their scale, for measures in millimetres.",
+        },
+        "patient_id": {
+            "type": "string",
+            "maxLength": 200,
+            "description": "As the index of known lesions has it: those of this patient are left out of "
+            "`similar`. It is not recorded.",
         },
     },
 }

@@ -1,4 +1,6 @@
-"""The routes of one record: the prediction, its photograph, a reader's verdict, its end."""
+"""The routes of one record: the prediction, its photograph, a reader's verdict, its end; and of a known lesion
+that is like it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,14 @@ from fastapi import APIRouter, Body, Depends
 from fastapi.responses import JSONResponse, Response
 
 from lentigo.serving.http import schemas
-from lentigo.serving.http.parameters import CurrentService, Id, MayRead, MayReview, refuse_unknown
+from lentigo.serving.http.parameters import (
+    CurrentService,
+    Id,
+    MayRead,
+    MayReview,
+    Sha256,
+    refuse_unknown,
+)
 from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.predictions.record_json import write_record
 from lentigo.serving.service import Service
@@ -79,6 +88,24 @@ async def review_prediction(
     record = await service.call(service.store.review, str(id), review)
     await service.call(service.store.log, who, "review", record.id)
     return JSONResponse(write_record(record))
+
+
+@record_router.get(
+    "/cases/{sha256}/thumbnail",
+    response_class=Response,
+    responses={200: {"content": {"image/jpeg": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def get_case_thumbnail(service: CurrentService, who: MayRead, sha256: Sha256) -> Response:
+    """A small copy of a known lesion's photograph, as the index has it."""
+    search = service.pool.search
+    thumbnail = None if search is None else search.index.read_thumbnail(sha256)
+    if thumbnail is None:
+        raise ProblemError(
+            "not-found",
+            "the index of known lesions has no photograph with that hash; it may be another index",
+        )
+    await service.call(service.store.log, who, "known case", sha256)
+    return Response(thumbnail, media_type="image/jpeg")
 
 
 def read_now(service: Service) -> datetime:

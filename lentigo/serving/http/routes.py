@@ -167,7 +167,7 @@ async def get_lesion(service: CurrentService, who: MayRead, id: Id) -> Response:
 @router.get("/models", response_model=schemas.Models)
 async def list_models(service: CurrentService, who: MayRead) -> Response:
     """The model in use, and what it must not be used for."""
-    return JSONResponse({"models": [describe_model(service.pool.single)]})
+    return JSONResponse({"models": [describe_model(service.pool)]})
 
 
 @router.get(

@@ -90,10 +90,24 @@ class Measures(BaseModel):
     cut_off: bool
 
 
+class SimilarCase(BaseModel):
+    """A known lesion that is near a photograph. `similarity` is the cosine of the angle between both
+    embeddings; `sha256` names its photograph, see `GET /v1/cases/{sha256}/thumbnail`.
+    """
+
+    sha256: str
+    label: Label
+    diagnosis: str
+    similarity: float
+    source: str
+    license: str
+
+
 class Prediction(BaseModel):
     """What the model says of one photograph. `probability` is P(malignant), calibrated; `heatmap` what each
     cell of a grid over the photograph adds to the logit; `heatmap_centres` what its columns, and its rows,
-    look at, as shares of the side; `outline` polygons (x, y) in pixels of the upright photograph."""
+    look at, as shares of the side; `outline` polygons (x, y) in pixels of the upright photograph; `similar`
+    the nearest known lesions, none for a refused photograph, null where the service had no index."""
 
     id: Id
     created: datetime
@@ -118,6 +132,7 @@ class Prediction(BaseModel):
     heatmap: list[list[float]] | None
     heatmap_centres: list[float] | None
     outline: list[list[list[float]]] | None
+    similar: list[SimilarCase] | None
     kept: bool
     review: Review | None
 
@@ -184,6 +199,16 @@ class LesionHistory(Lesion):
     changes: list[Change]
 
 
+class KnownCases(BaseModel):
+    """The index of known lesions: counts by diagnosis and by licence, "" for those not known."""
+
+    data: str
+    n: int
+    n_malignant: int
+    diagnoses: dict[str, int]
+    licenses: dict[str, int]
+
+
 class Model(BaseModel):
     """The facts of a model's card; `GET /v1/models/card` gives the whole card."""
 
@@ -200,6 +225,7 @@ class Model(BaseModel):
     refusal: dict[str, Any]
     metrics: dict[str, Any]
     test: dict[str, Any] | None
+    known_cases: KnownCases | None
 
 
 class Models(BaseModel):

@@ -18,7 +18,7 @@ from lentigo.serving.http.problems import ProblemError
 from lentigo.serving.settings import Settings
 
 PHOTOS = "photos"  # the field of the form that holds the images
-FIELDS = ("lesion", "taken", "mm_per_pixel")  # the other fields, once at most
+FIELDS = ("lesion", "taken", "mm_per_pixel", "patient_id")  # the other fields, once at most
 DATE_START = re.compile(r"\d{4}-\d\d-\d\d([Tt ]|$)", re.ASCII)  # of RFC 3339; Python reads other dates too
 MAX_FIELD_BYTES = 200
 MAX_HEAD_BYTES = 4_000  # of a part's headers
@@ -46,11 +46,14 @@ class Details:
         lesion: the id of the lesion that they show.
         taken: when they were taken.
         mm_per_pixel: their scale, in millimetres of a pixel.
+        patient_id: whose they are, as the index of known lesions has it; "" where that is not known. It is
+            not recorded.
     """
 
     lesion: str | None = None
     taken: datetime | None = None
     mm_per_pixel: float | None = None
+    patient_id: str = ""
 
 
 class FormParser:
@@ -214,6 +217,7 @@ def read_details(fields: dict[str, str]) -> Details:
         lesion=fields.get("lesion") or None,
         taken=read_moment(taken) if taken else None,
         mm_per_pixel=read_scale(scale) if scale else None,
+        patient_id=fields.get("patient_id", "").strip(),
     )
 
 

@@ -9,18 +9,31 @@ from typing import Any
 from lentigo.images.photographs import DecodedImage
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import InferenceResult
+from lentigo.inference.similarity.case_search import open_search
 
 MAX_SINGLE_IMAGES = 2  # so many images beyond full batches are computed one by one
 
 
 class InferencePool:
-    """A model with two compiled graphs: one for a single image, one for batches."""
+    """A model with two compiled graphs, one for a single image, one for batches, and the known lesions among
+    which similar ones are searched.
+    """
 
-    def __init__(self, model: str | Path, *, threads: int | None = None) -> None:
-        """Loads the model. Raises `ModelError` where it cannot be used or has no classifier.
+    def __init__(
+        self,
+        model: str | Path,
+        *,
+        similar: int = 0,
+        index: str | Path | None = None,
+        threads: int | None = None,
+    ) -> None:
+        """Loads the model. Raises `ModelError` where it cannot be used or has no classifier, or where the
+        index is of another one.
 
         Args:
             model: a RUN or "bundled".
+            similar: how many known lesions are shown beside a photograph; 0 for none.
+            index: the folder of the index in which they are searched; None for none.
             threads: how many processors the network uses; None for all.
         """
         self.single = Predictor(model, count=1, threads=threads)
@@ -29,6 +42,7 @@ class InferencePool:
         self.name = self.single.name
         self.bundle = self.single.bundle
         self.outlines = self.single.has_decoder
+        self.search = open_search(self.bundle, similar, index)
 
     def predict(self, images: Sequence[DecodedImage]) -> list[InferenceResult]:
         """Puts images through the network. A batch costs what it holds when full, so one or two images beyond

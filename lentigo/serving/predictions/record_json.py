@@ -6,7 +6,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from lentigo.serving.store.records import CENTRES, Lesion, Record, Review
+from lentigo.serving.store.records import CENTRES, SIMILAR, Lesion, Record, Review
 
 PREDICTION_KEYS = (  # of a prediction, as `predict --json` has them
     "label",
@@ -46,6 +46,7 @@ def write_record(record: Record) -> dict[str, Any]:
         "measures": record.measures,
         "heatmap": record.heatmap,
         CENTRES: record.answer.get(CENTRES) or None,
+        SIMILAR: record.answer.get(SIMILAR),
         "outline": record.outline,
         "kept": record.kept,
         "review": None if record.review is None else write_review(record.review),

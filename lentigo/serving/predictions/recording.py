@@ -11,6 +11,7 @@ from lentigo.inference.lesions.outlines import trace_outline
 from lentigo.inference.lesions.segmentation import segment_result
 from lentigo.inference.results import InferenceResult
 from lentigo.serving.predictions.inference_pool import InferencePool
+from lentigo.serving.predictions.known_cases import describe_similar
 from lentigo.serving.predictions.request_context import RequestContext
 from lentigo.serving.store.records import CENTRES, Record
 
@@ -46,7 +47,7 @@ def make_record(
         height=result.size[1],
         model=pool.name,
         model_sha256=pool.bundle.card["files"]["model.onnx"],
-        answer=describe_prediction(result),
+        answer=describe_prediction(result) | describe_similar(result, pool, context.details.patient_id),
         measures=measures,
         heatmap=heatmap,
         outline=outline,

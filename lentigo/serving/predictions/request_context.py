@@ -61,6 +61,9 @@ def hash_request(contents: Iterable[bytes | bytearray], details: Details) -> str
         SHA-256 as 64 hexadecimal digits.
     """
     taken = None if details.taken is None else details.taken.isoformat()
-    head = json.dumps([details.lesion, taken, details.mm_per_pixel]).encode()
+    facts = [details.lesion, taken, details.mm_per_pixel]
+    if details.patient_id:
+        facts.append(details.patient_id)
+    head = json.dumps(facts).encode()
     digests = [hashlib.sha256(content).digest() for content in contents]
     return hash_bytes(head, *digests)

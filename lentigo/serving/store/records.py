@@ -15,6 +15,7 @@ SCOPES = ("read", "predict", "review")
 VERDICTS = ("benign", "malignant", "uncertain")
 # What the cells of the heatmap look at, kept with the answer; records from before 2026-11-29 have none
 CENTRES = "heatmap_centres"
+SIMILAR = "similar"  # of a prediction: known lesions, where the service had an index of them
 
 
 @dataclass(frozen=True)

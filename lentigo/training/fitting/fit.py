@@ -12,6 +12,7 @@ import pandas as pd
 
 from lentigo.common.files import write_text
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.datasets.dataset import DataSource
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.evaluation.overview import show_scores, tabulate_scores
@@ -35,8 +36,8 @@ from lentigo.training.weights import take_backbone
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True)
-class Study:
+@dataclass(frozen=True, repr=False, eq=False)
+class Study(Summarized):
     """A finished study.
 
     Attributes:
@@ -54,6 +55,12 @@ class Study:
     steps: dict[str, Facts] = field(repr=False)
     commands: dict[str, str]
     problems: tuple[Problem, ...]
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        auroc = self.evaluation.get("auroc")
+        words = f"{str(self.folder)!r}: model {str(self.run)!r}, AUROC {auroc:.3f} on test"
+        return add_problems(words, self.problems)
 
     @property
     def evaluation(self) -> Facts:

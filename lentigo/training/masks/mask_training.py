@@ -17,6 +17,7 @@ import pandas as pd
 
 from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.masks import MaskSet, check_masks, list_masks
 from lentigo.errors import DataError, UsageError
@@ -66,8 +67,8 @@ from lentigo.training.weights import name_source, take_backbone
 DECODER_WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 
 
-@dataclass(frozen=True)
-class MaskTraining:
+@dataclass(frozen=True, repr=False, eq=False)
+class MaskTraining(Summarized):
     """A finished training of a decoder.
 
     Attributes:
@@ -83,6 +84,13 @@ class MaskTraining:
     classifier: Training | None
     problems: tuple[Problem, ...]
     seconds: float
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        words = (
+            f"{str(self.bundle.folder)!r}, {self.seconds:.0f} s; validation: {self.validation.summarize()}"
+        )
+        return add_problems(words, self.problems)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ import pandas as pd
 from lentigo.common.files import write_whole
 from lentigo.common.json_values import replace_nan, write_json
 from lentigo.common.plots import ShownFigure, new_figure
+from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.images.problems import Problem
 from lentigo.inference.performance.costs import Cost
 from lentigo.training.heads import Score
@@ -103,8 +104,8 @@ class RankedBackbone:
         }
 
 
-@dataclass(frozen=True)
-class Ranking:
+@dataclass(frozen=True, repr=False, eq=False)
+class Ranking(Summarized):
     """A finished comparison.
 
     Attributes:
@@ -118,6 +119,12 @@ class Ranking:
     missing: tuple[Missing, ...]
     problems: tuple[Problem, ...]
     facts: dict[str, Any]
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        ranked = [f"{one.backbone} {one.auroc.mean:.3f}" for one in self.ranked]
+        missing = [f"{one.backbone} not compared" for one in self.missing]
+        return add_problems(f"AUROC: {', '.join([*ranked, *missing])}", self.problems)
 
     def to_json(self) -> dict[str, Any]:
         """Every number, and the method of intervals and tests."""

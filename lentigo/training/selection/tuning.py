@@ -16,6 +16,7 @@ from lentigo.common.json_values import write_json
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.errors import UsageError
 from lentigo.images.problems import Problem
@@ -103,8 +104,8 @@ class Plan:
         }
 
 
-@dataclass(frozen=True)
-class Tuning:
+@dataclass(frozen=True, repr=False, eq=False)
+class Tuning(Summarized):
     """A finished search.
 
     Attributes:
@@ -128,6 +129,11 @@ class Tuning:
     searched: tuple[str, ...]
     problems: tuple[Problem, ...]
     facts: dict[str, Any]
+
+    def summarize(self) -> str:
+        """What matters most, in a few words."""
+        words = f"{format_count(len(self.table), 'recipe')}, AUROC {self.auroc:.3f}, default recipe {self.default_auroc:.3f}"
+        return add_problems(words, self.problems)
 
     @property
     def failed(self) -> list[dict[str, Any]]:

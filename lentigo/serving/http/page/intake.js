@@ -3,6 +3,7 @@
 import { openCamera } from "./camera.js";
 import { announce, choose, describeProblem, labelled, make } from "./elements.js";
 import { listLesions } from "./lesions.js";
+import { listModels } from "./model.js";
 import { exportVisit } from "./export.js";
 import { fillThumbnails } from "./photographs.js";
 import { describeResult, showResult } from "./result.js";
@@ -12,7 +13,8 @@ import { showStart } from "./start.js";
 
 const WIDE = 600; // pixels, from which on there is room for what few need
 const STARTED = ["waiting", "sending", "pausing"];
-const choice = { lesion: "", taken: "", mm_per_pixel: "" }; // what is said of the photographs to come
+const MAX_ID = 200; // characters of an id of a patient
+const choice = { lesion: "", taken: "", mm_per_pixel: "", patient_id: "" }; // what is said of the photographs to come
 let shown = null; // the item whose result is shown
 
 /** Takes photographs in, with what was chosen for them. */
@@ -142,10 +144,22 @@ function makeChoices(signal) {
     lesion.value = choice.lesion;
     if (lesion.selectedIndex < 0) lesion.value = choice.lesion = "";
   }, () => {});
+  const patient = makePatient(signal);
   return make("details", { class: "choices", open: window.innerWidth >= WIDE || Object.values(choice).some(Boolean) },
-    make("summary", {}, "Lesion, date and scale of the next photographs"),
-    make("div", {}, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale),
+    make("summary", {}, "About the next photographs: lesion, date, scale"),
+    make("div", {}, labelled("Lesion", lesion), labelled("Taken on", taken), labelled("Scale, mm per pixel", scale), patient,
       make("a", { href: "#/lesions" }, "New lesion")));
+}
+
+/** Whose the photographs are, where the service shows known lesions: those of the same patient are left out. */
+function makePatient(signal) {
+  const input = make("input", { id: "patient", type: "text", maxlength: MAX_ID, autocomplete: "off", spellcheck: "false", value: choice.patient_id });
+  input.addEventListener("input", () => { choice.patient_id = input.value.trim(); });
+  const field = labelled("Patient id in the index", input);
+  field.title = "Known lesions of this patient are left out of the similar ones. It is not recorded.";
+  field.hidden = true;
+  listModels().then((models) => { field.hidden = signal.aborted || !models.some((model) => model.known_cases); }, () => {});
+  return field;
 }
 
 function showItem(item, select) {

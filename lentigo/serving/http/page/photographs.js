@@ -31,13 +31,26 @@ async function findThumbnail(prediction) {
   return fetched.get(name);
 }
 
-/** Puts small pictures into images, `[prediction, image]` each, a few at a time; an image that has none stays hidden. */
-export async function fillThumbnails(pairs, signal) {
+/** The address of a known lesion's small picture. Raises `Problem`. */
+export async function findCase(sha256) {
+  if (!fetched.has(sha256)) {
+    fetched.set(sha256, URL.createObjectURL(await fetchFile(`v1/cases/${encodeURIComponent(sha256)}/thumbnail`)));
+  }
+  return fetched.get(sha256);
+}
+
+/** Puts small pictures of predictions into images, `[prediction, image]` each. */
+export function fillThumbnails(pairs, signal) {
+  return fillImages(pairs.map(([prediction, image]) => [() => findThumbnail(prediction), image]), signal);
+}
+
+/** Puts pictures into images, `[find, image]` each, a few at a time; an image that has none stays hidden. */
+export async function fillImages(pairs, signal) {
   const waiting = [...pairs];
   const work = async () => {
     while (waiting.length && !signal?.aborted) {
-      const [prediction, image] = waiting.shift();
-      const url = await findThumbnail(prediction).catch(() => null);
+      const [find, image] = waiting.shift();
+      const url = await find().catch(() => null);
       if (url) Object.assign(image, { src: url, hidden: false });
     }
   };

@@ -5,6 +5,7 @@ import { findModel } from "./model.js";
 import { showPicture } from "./picture.js";
 import { showReview } from "./review.js";
 import { drawSign, showScale } from "./scale.js";
+import { showSimilar } from "./similar.js";
 import { day, describeMeasures, explain, interpret, isRefused, moment, nameDecision, percent, shorten, summarize } from "./words.js";
 
 const DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."; // until the card has said its own
@@ -29,6 +30,7 @@ export function showResult(prediction, { name = "", changed = () => {} } = {}) {
       answered && section("Probability of malignant", showScale(prediction), meaning),
       listWarnings(prediction),
       answered && showDiagnosis(prediction),
+      answered && showSimilar(prediction),
       answered && showMeasures(prediction),
       section("A reader’s verdict", showReview(prediction, changed)),
       section("Record", listFacts(listRecord(prediction)), disclaimer, showActions(prediction))));

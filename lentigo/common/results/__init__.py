@@ -1,0 +1,1 @@
+"""What results have in common, whatever they are of."""
