@@ -30,17 +30,9 @@ from tables import describe_machine, print_table
 
 from lentigo.duplicates.candidates import MIRRORED
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
-from lentigo.duplicates.pairing import compare_row
-from lentigo.duplicates.perceptual_hashes import (
-    BYTES,
-    TURNED,
-    UPRIGHT,
-    HashIndex,
-    find_limit,
-    hash_images,
-    read_frame,
-    reduce_pixels,
-)
+from lentigo.duplicates.hash_search import TURNED, UPRIGHT, HashIndex, find_limit
+from lentigo.duplicates.pair_comparison import compare_row
+from lentigo.duplicates.perceptual_hashes import BYTES, hash_images, read_frame, reduce_pixels
 from lentigo.images.listing import find_images
 from lentigo.images.photographs import read_image
 

@@ -23,8 +23,8 @@ from tables import print_table
 
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.dataset import Dataset
+from lentigo.splits.conflicts import find_conflicts
 from lentigo.splits.leaks import join_duplicates, search_dataset
-from lentigo.splits.partition import find_conflicts
 
 DIAGNOSES = {
     "mel": "melanoma",

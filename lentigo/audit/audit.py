@@ -28,8 +28,8 @@ from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_de
 from lentigo.images.measures.quality import LIMITS
 from lentigo.images.measures.skin_tone import TONES, UNKNOWN, classify_ita
 from lentigo.images.problems import Problem, separate_problems
+from lentigo.splits.conflicts import Conflict, find_conflicts
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
-from lentigo.splits.partition import Conflict, find_conflicts
 
 if TYPE_CHECKING:
     from lentigo.common.plots import ShownFigure

@@ -2,32 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import chain, zip_longest
 from pathlib import PurePath
-from typing import Any
 
 import numpy as np
-import pandas as pd
-from PIL import Image, ImageDraw
 
 from lentigo.audit.audit import FLAWS, Audit
+from lentigo.audit.pair_views import name_images, show_pair
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
+from lentigo.audit.thumbnails import show_image
 from lentigo.common.html import render_page
-from lentigo.duplicates.duplicates import KINDS, Duplicate, Transformation
-from lentigo.images.photographs import DecodedImage, try_image
-from lentigo.images.problems import Problem
-from lentigo.splits.partition import Conflict
+from lentigo.duplicates.duplicates import KINDS, Duplicate
+from lentigo.splits.conflicts import Conflict
 
-TILE_PIXELS = 168  # the longer side of a thumbnail
-JPEG_QUALITY = 80
 MAX_PAIRS = 48  # shown in a section: the others are in the JSON
 MAX_GRID = 24  # photographs shown of a flaw, or conflicts
-FRAME_COLOUR = "#ffd54f"
 FLAG_TITLES = {
     "empty": "Empty: one even surface",
     "tiny": "Tiny",
@@ -62,35 +53,6 @@ ADVICE = {  # by finding: what to do about it
     "will meet them.",
     "unreadable": "copy the files again from their source, or take them out of the data set.",
 }
-# What is small enough to leave out of a transformation's words
-MIN_DEGREES = 1
-MIN_SCALE_CHANGE = 0.01
-MIN_SQUEEZE = 1.02
-MIN_SHIFT = 0.01
-MIN_WHOLE_OVERLAP = 0.995
-
-Corners = list[tuple[float, float]]  # x and y in pixels
-
-
-@dataclass(frozen=True)
-class Pair:
-    """Two photographs as they are shown.
-
-    Attributes:
-        kind: How they are duplicates.
-        score: Of the pair.
-        words: What makes the second out of the first.
-        images: Both paths.
-        thumbnails: JPEGs, base64; "" for what cannot be read.
-        facts: Label and split of each.
-    """
-
-    kind: str
-    score: float
-    words: str
-    images: tuple[str, str]
-    thumbnails: tuple[str, str]
-    facts: tuple[str, str]
 
 
 def write_audit(audit: Audit) -> str:
@@ -147,11 +109,6 @@ def part_leaking(audit: Audit) -> tuple[list[Duplicate], list[Duplicate]]:
     return leaking, others
 
 
-def name_images(audit: Audit, duplicate: Duplicate) -> tuple[str, str]:
-    """The paths of a pair."""
-    return audit.duplicates.images[duplicate.a], audit.duplicates.images[duplicate.b]
-
-
 def count_kind(duplicates: Iterable[Duplicate], kind: str) -> int:
     """How many pairs are of a kind."""
     return sum(duplicate.kind == kind for duplicate in duplicates)
@@ -184,85 +141,6 @@ def spread_out(images: list[str]) -> list[str]:
     return np.array(images, dtype=object)[np.unique(places.round().astype(int))].tolist()
 
 
-def show_pair(audit: Audit, table: pd.DataFrame, duplicate: Duplicate) -> Pair:
-    """A pair with its thumbnails; where one shows a part of the other, its frame is drawn there.
-
-    `table` is `Audit.images`, by image.
-    """
-    images = name_images(audit, duplicate)
-    first = try_image(images[0], None)
-    second = try_image(images[1], None)
-    frames: list[Corners] = [[], []]
-    may_be_part = duplicate.kind in ("partial", "same lesion")
-    if may_be_part and isinstance(first, DecodedImage) and isinstance(second, DecodedImage):
-        sizes = (get_size(first), get_size(second))
-        frames = [frame_back(duplicate.transformation, *sizes), frame_onto(duplicate.transformation, *sizes)]
-    return Pair(
-        kind=duplicate.kind,
-        score=duplicate.score,
-        words=describe_transformation(duplicate.transformation),
-        images=images,
-        thumbnails=(draw_image(first, frames[0]), draw_image(second, frames[1])),
-        facts=(describe_image(images[0], table), describe_image(images[1], table)),
-    )
-
-
-def get_size(image: DecodedImage) -> tuple[int, int]:
-    """Width and height in pixels."""
-    height, width = image.pixels.shape[:2]
-    return width, height
-
-
-def describe_image(image: str, table: pd.DataFrame) -> str:
-    """The label and the split of a photograph, as far as they are known."""
-    if image not in table.index:
-        return ""
-    words = []
-    for column in ("label", "split"):
-        word: Any = table.at[image, column]
-        if pd.notna(word):
-            words.append(str(word))
-    return ", ".join(words)
-
-
-def describe_transformation(transformation: Transformation) -> str:
-    """Says what makes the second photograph of a pair out of the first.
-
-    Args:
-        transformation: Of the pair.
-
-    Returns:
-        Words; degrees are counterclockwise.
-
-    >>> describe_transformation(Transformation(1.25, 1.0, 30.2, True, (0.1, 0.0), 0.8))
-    'mirrored, turned by 30 degrees, 1.25 times as large, shifted by 10 % and 0 %, 80 % in common'
-    """
-    changes = []
-    if transformation.mirrored:
-        changes.append("mirrored")
-    if abs(transformation.angle) >= MIN_DEGREES:
-        changes.append(f"turned by {round(transformation.angle) % 360} degrees")
-    if abs(transformation.scale - 1) >= MIN_SCALE_CHANGE:
-        changes.append(f"{transformation.scale:.2f} times as large")
-    if transformation.squeeze >= MIN_SQUEEZE:
-        changes.append(f"squeezed {transformation.squeeze:.2f} times")
-    right, down = transformation.shift
-    if max(abs(right), abs(down)) >= MIN_SHIFT:
-        changes.append(f"shifted by {format_percent(right)} and {format_percent(down)}")
-    if transformation.overlap < MIN_WHOLE_OVERLAP:
-        changes.append(f"{format_percent(transformation.overlap)} in common")
-    return ", ".join(changes) or "as it is"
-
-
-def format_percent(share: float) -> str:
-    """A share in whole percent, with a space before the sign.
-
-    >>> format_percent(0.1)
-    '10 %'
-    """
-    return f"{share:.0%}".replace("%", " %")
-
-
 def shorten(folder: str, image: str) -> str:
     """The name of a photograph below the folder of its set.
 
@@ -284,58 +162,6 @@ def show_conflict(conflict: Conflict) -> list[tuple[str, str, str]]:
     for image, label in zip(conflict.images, conflict.labels, strict=True):
         rows.append((image, label, show_image(image)))
     return rows
-
-
-def show_image(image: str) -> str:
-    """A photograph as a small JPEG, base64; "" where it cannot be read any more."""
-    return draw_image(try_image(image, None), [])
-
-
-def draw_image(image: DecodedImage | Problem, frame: Corners) -> str:
-    """A small JPEG, base64, with a quadrilateral in pixels of the photograph drawn on it."""
-    if isinstance(image, Problem):
-        return ""
-    canvas = Image.fromarray(image.pixels)
-    scale = TILE_PIXELS / max(canvas.size)
-    size = [max(1, round(scale * side)) for side in canvas.size]
-    small = canvas.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
-    if frame:
-        corners = [(scale * x, scale * y) for x, y in frame]
-        ImageDraw.Draw(small).line([*corners, corners[0]], fill=FRAME_COLOUR, width=2)
-    buffer = io.BytesIO()
-    small.save(buffer, "JPEG", quality=JPEG_QUALITY)
-    return base64.b64encode(buffer.getvalue()).decode()
-
-
-def build_map(transformation: Transformation, a: tuple[int, int], b: tuple[int, int]) -> np.ndarray:
-    """The map, float (3, 3), from pixels of a photograph of size (width, height) `a` to those of `b`.
-
-    The squeeze, whose direction is not kept, is left out.
-    """
-    angle = np.radians(transformation.angle)
-    rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    linear = transformation.scale * rotation @ np.diag([-1 if transformation.mirrored else 1, 1])
-    middle_of_a = np.array(a) / 2
-    middle_of_b = np.array(b) / 2
-    shift = middle_of_b + np.array(transformation.shift) * b - linear @ middle_of_a
-    return np.vstack([np.hstack([linear, shift[:, None]]), [0, 0, 1]])
-
-
-def frame_onto(transformation: Transformation, a: tuple[int, int], b: tuple[int, int]) -> Corners:
-    """Where the corners of the first photograph lie on the second, pixels."""
-    return lay_corners(build_map(transformation, a, b), a)
-
-
-def frame_back(transformation: Transformation, a: tuple[int, int], b: tuple[int, int]) -> Corners:
-    """Where the corners of the second photograph lie on the first, pixels."""
-    return lay_corners(np.linalg.inv(build_map(transformation, a, b)), b)
-
-
-def lay_corners(matrix: np.ndarray, size: tuple[int, int]) -> Corners:
-    """The corners of a photograph of a size (width, height), laid by a map (3, 3)."""
-    width, height = size
-    corners = np.array([[0, 0, 1], [width, 0, 1], [width, height, 1], [0, height, 1]], float)
-    return [(float(x), float(y)) for x, y, _ in corners @ matrix.T]
 
 
 def list_bars(audit: Audit) -> list[tuple[str, float, float, float]]:

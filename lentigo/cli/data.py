@@ -220,9 +220,10 @@ def data_get(
     """Downloads public photographs with metadata and licences; the same command again completes the
     folder.
     """
-    from lentigo.datasets.archive.archive_client import ARCHIVE_URL, make_selection
+    from lentigo.datasets.archive.archive_client import ARCHIVE_URL
     from lentigo.datasets.archive.archive_folder import format_bytes
     from lentigo.datasets.archive.downloads import download_archive
+    from lentigo.datasets.archive.selection import make_selection
 
     if archive != "isic":
         raise UsageError(f"archive {archive!r} is unknown; expected isic")

@@ -20,9 +20,10 @@ from lentigo.common.file_names import spell_name
 from lentigo.common.hashing import hash_bytes, hash_readable
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import CLASSES, Dataset, make_dataset, select_split
-from lentigo.datasets.manifests import MANIFESTS, place_images
+from lentigo.datasets.manifests import MANIFESTS
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.tables.columns import CLASS_COLUMNS, choose_column, find_image_column
+from lentigo.datasets.tables.image_rows import place_images
 from lentigo.datasets.tables.labels import read_labels
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.table_files import read_table

@@ -14,8 +14,7 @@ bench/contamination.py.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -30,10 +29,6 @@ from lentigo.images.photographs import view_image
 METHOD = 1
 BITS = 192
 BYTES = BITS // 8
-LIMIT = 0.8  # the likeness from which two photographs show the same picture
-SPOT_LIMIT = 0.93  # the same of a small dark spot on even skin, since all such photographs are alike
-# Kurtosis of the window's grey levels, from which it shows a small spot; one of nine photographs does
-SPOT_KURTOSIS = 10.0
 MAX_PIXELS = 256 * 256  # that a photograph is reduced to first
 FRAME_SIDE = 96  # pixels of the whole photograph, squeezed to a square
 GRID = 32  # pixels of the window, a square
@@ -44,26 +39,6 @@ FALL = 1.6  # photographs of skin lose strength with frequency to this power
 COMMON = ((0, 0), (0, 2), (2, 0), (2, 2))
 MIN_DEVIATION = 1.0  # standard deviation of grey levels, below which a window shows nothing
 FRAME_BLUR = 0.8  # pixels of the frame: removes what the window's coarser grid cannot show
-STRETCHES = ((1.0, 1.0), (4 / 3, 1.0), (3 / 4, 1.0), (1.0, 4 / 3), (1.0, 3 / 4))  # of width and height
-ANGLES = range(6, 90, 6)  # degrees; quarter turns need no window of their own
-
-# A window: how it is stretched, and by how many degrees it is rotated
-Place = tuple[tuple[float, float], float]
-UPRIGHT: tuple[Place, ...] = tuple((stretch, 0.0) for stretch in STRETCHES)
-TURNED: tuple[Place, ...] = tuple(((1.0, 1.0), float(angle)) for angle in ANGLES)
-
-
-@dataclass(frozen=True)
-class HashMatch:
-    """A kept photograph that shows the same image.
-
-    Attributes:
-        row: Its number among those that were searched.
-        likeness: From `LIMIT` to 1. Duplicates have 0.9 and more, other photographs seldom more than 0.6.
-    """
-
-    row: int
-    likeness: float
 
 
 def hash_images(
@@ -84,33 +59,6 @@ def hash_images(
         results = pool.map(hash_image, images)
         hashes = list(progress(results, total=len(images), label="picture hashes"))
     return np.array(hashes, dtype=np.uint8).reshape(-1, BYTES)
-
-
-def find_similar_hashes(
-    images: Sequence[str],
-    hashes: np.ndarray,
-    *,
-    threads: int | None = None,
-    progress: Progress = show_nothing,
-) -> list[tuple[HashMatch, ...]]:
-    """Looks for photographs among hashed ones.
-
-    Args:
-        images: Paths or addresses of n photographs.
-        hashes: uint8 (m, `BYTES`) from `hash_images`; rows of zeros match nothing.
-        threads: How many work side by side; None for as many as there are processors.
-        progress: Shows how many have been searched for.
-
-    Returns:
-        For each image the kept photographs that show the same, the most similar first; none where it cannot
-        be read.
-    """
-    index = HashIndex(hashes)
-    if not index.size:
-        return [()] * len(images)
-    with open_pool(threads) as pool:
-        results = pool.map(index.find_image, images)
-        return list(progress(results, total=len(images), label="known pictures"))
 
 
 def hash_image(image: str) -> np.ndarray:
@@ -193,20 +141,6 @@ def transform_window(window: np.ndarray) -> np.ndarray:
     return cv2.dct(window)[:FREQUENCIES, :FREQUENCIES]
 
 
-def turn_waves(waves: np.ndarray) -> np.ndarray:
-    """Frequencies (n, k, k) of images in all orientations, (8 n, k, k).
-
-    The waves of a mirrored or rotated image have other signs and places.
-    """
-    signs = np.where(np.arange(FREQUENCIES) % 2, -1, 1).astype(np.float32)
-    turned = []
-    for quarters in (waves, waves * signs):
-        for _ in range(4):
-            turned.append(quarters)
-            quarters = (quarters * signs).transpose(0, 2, 1)
-    return np.concatenate(turned)
-
-
 @cache
 def list_waves() -> tuple[np.ndarray, np.ndarray]:
     """Which frequencies are kept, flat numbers, int (`BITS`,), and their expected strength, float32
@@ -224,78 +158,3 @@ def pick_waves(waves: np.ndarray) -> np.ndarray:
     """The kept frequencies of (n, k, k), weighted to about equal strength, float32 (n, `BITS`)."""
     chosen, strength = list_waves()
     return waves.reshape(len(waves), -1)[:, chosen] * strength
-
-
-def describe_views(frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
-    """Queries, float32 (8 places, `BITS`), of a frame: its window in some places, in all orientations.
-
-    Absolute values of a row sum to 1, and none counts for more than the typical one. So its product with
-    bits, written as -1 and 1, is a likeness from -1 to 1.
-    """
-    waves = [transform_window(cut_window(frame, stretch, angle)) for stretch, angle in places]
-    values = pick_waves(turn_waves(np.array(waves, dtype=np.float32)))
-    typical = np.median(np.abs(values), axis=1, keepdims=True)
-    clipped = np.clip(values, -typical, typical)
-    return clipped / np.maximum(np.abs(clipped).sum(axis=1, keepdims=True), 1e-9)
-
-
-def find_limit(frame: np.ndarray) -> float:
-    """Gives the likeness from which a photograph shows the same image as a frame.
-
-    Args:
-        frame: Of `reduce_pixels`.
-
-    Returns:
-        `SPOT_LIMIT` for a small dark spot on even skin, else `LIMIT`.
-    """
-    window = cut_window(frame, (1.0, 1.0), 0.0)
-    excess = window - window.mean()
-    variance = float(np.mean(excess**2))
-    kurtosis = float(np.mean(excess**4)) / max(variance**2, 1e-9)
-    return SPOT_LIMIT if kurtosis > SPOT_KURTOSIS else LIMIT
-
-
-class HashIndex:
-    """Hashed photographs to be searched.
-
-    Args:
-        hashes: uint8 (m, `BYTES`); rows of zeros are left out.
-    """
-
-    def __init__(self, hashes: np.ndarray) -> None:
-        self.rows = np.flatnonzero(hashes.any(axis=1))
-        bits = np.unpackbits(hashes[self.rows], axis=1)
-        self.signs = (2.0 * bits - 1).astype(np.float32).T.copy()  # (BITS, m)
-
-    @property
-    def size(self) -> int:
-        """How many photographs can be found."""
-        return len(self.rows)
-
-    def find_image(self, image: str) -> tuple[HashMatch, ...]:
-        """The kept photographs that show the same image as a file, the most similar first."""
-        frame = read_frame(image)
-        if frame is None:
-            return ()
-        return self.find_frame(frame)
-
-    def find_frame(self, frame: np.ndarray) -> tuple[HashMatch, ...]:
-        """The kept photographs that show the same image as a frame of `reduce_pixels`, the most similar
-        first.
-
-        The frame is rotated freely only where nothing else is found: that is three times the work.
-        """
-        if not self.size or cut_window(frame, (1.0, 1.0), 0.0).std() < MIN_DEVIATION:
-            return ()
-        limit = find_limit(frame)
-        for places in (UPRIGHT, TURNED):
-            likeness = self.compare_frame(frame, places)
-            close = np.flatnonzero(likeness >= limit)
-            if len(close) > 0:
-                order = close[np.argsort(-likeness[close], kind="stable")]
-                return tuple(HashMatch(int(self.rows[column]), float(likeness[column])) for column in order)
-        return ()
-
-    def compare_frame(self, frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
-        """The highest likeness of a frame to each photograph of `rows`, float32 (`size`,)."""
-        return (describe_views(frame, places) @ self.signs).max(axis=0)

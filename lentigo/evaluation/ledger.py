@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import json
 import os
-from base64 import b64decode, b64encode
-from collections import Counter
+from base64 import b64encode
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -25,12 +24,11 @@ from lentigo.common.json_values import parse_json
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.user_folders import NO_HOME, data_folder
 from lentigo.datasets.dataset import Dataset
-from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, hash_images
 from lentigo.errors import SpaceError
+from lentigo.evaluation.ledger_entries import ID_BYTES, Ledger
 
 LEDGER_VARIABLE = "LENTIGO_LEDGER"
-ID_BYTES = 8  # of a SHA-256
-NEW_BYTES = 2 * ID_BYTES + BYTES
 
 
 @dataclass(frozen=True)
@@ -80,71 +78,6 @@ class Exposure:
             "same_set": self.same_set,
             "note": self.note,
         }
-
-
-@dataclass
-class Ledger:
-    """What the ledger says.
-
-    Attributes:
-        sets: How often each set was evaluated, by its fingerprint.
-        unnamed: The same of evaluations by earlier versions, which did not name their photographs.
-        counts: How often each photograph was evaluated, by its identity.
-        identities: Of each file the identity of its photograph.
-        hashes: The perceptual hash of each identity, where one is known.
-        damaged: The numbers of lines that cannot be read, from 1.
-    """
-
-    sets: Counter[str] = field(default_factory=Counter)
-    unnamed: Counter[str] = field(default_factory=Counter)
-    counts: Counter[bytes] = field(default_factory=Counter)
-    identities: dict[bytes, bytes] = field(default_factory=dict)
-    hashes: dict[bytes, bytes] = field(default_factory=dict)
-    damaged: list[int] = field(default_factory=list)
-
-    def read_entry(self, entry: dict[str, Any]) -> None:
-        """Adds one evaluation.
-
-        Where it is damaged, raises `ValueError`, `KeyError` or `TypeError`, and adds nothing.
-        """
-        fingerprint = str(entry["fingerprint"])
-        if "photographs" not in entry:
-            self.sets[fingerprint] += 1
-            self.unnamed[fingerprint] += 1
-            return
-        photographs = cut_bytes(entry["photographs"], ID_BYTES)
-        new = cut_bytes(entry["new"], NEW_BYTES)
-        same_method = entry["method"] == METHOD
-        self.sets[fingerprint] += 1
-        self.counts.update(set(photographs))
-        for each in new:
-            digest = each[:ID_BYTES]
-            identity = each[ID_BYTES : 2 * ID_BYTES]
-            perceptual_hash = each[2 * ID_BYTES :]
-            self.identities[digest] = identity
-            if same_method and any(perceptual_hash):
-                self.hashes.setdefault(identity, perceptual_hash)
-
-    def identify(self, images: Sequence[str], digests: Sequence[bytes], progress: Progress) -> list[bytes]:
-        """The identities of photographs whose files are not in the ledger.
-
-        A photograph that the ledger has in another file has that one's identity, another its own digest.
-        """
-        identities = list(self.hashes)
-        hashes = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)
-        matches = find_similar_hashes(images, hashes, progress=progress)
-        found = []
-        for digest, similar in zip(digests, matches, strict=True):
-            found.append(identities[similar[0].row] if similar else digest)
-        return found
-
-
-def cut_bytes(text: str, size: int) -> list[bytes]:
-    """Base64 as pieces of `size` bytes. Raises `ValueError` where the last one is shorter."""
-    content = b64decode(text, validate=True)
-    if len(content) % size:
-        raise ValueError(f"{len(content)} bytes, expected a multiple of {size}")
-    return [content[start : start + size] for start in range(0, len(content), size)]
 
 
 def ledger_path() -> Path:

@@ -15,13 +15,12 @@ from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.card.diagnosis_section import describe_diagnoses
 from lentigo.evaluation.card.model_card import build_card
+from lentigo.evaluation.decision_figures import draw_decision_curve, draw_risk_coverage
 from lentigo.evaluation.figures import (
     draw_confusion,
-    draw_decision_curve,
     draw_precision_recall,
     draw_probabilities,
     draw_reliability,
-    draw_risk_coverage,
     draw_roc,
 )
 from lentigo.evaluation.history_figures import draw_history

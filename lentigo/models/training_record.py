@@ -20,7 +20,8 @@ import numpy as np
 from lentigo.common.array_files import read_arrays
 from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, find_similar_hashes, hash_images
+from lentigo.duplicates.hash_search import find_similar_hashes
+from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, hash_images
 from lentigo.errors import ModelError
 from lentigo.models.bundle import LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle, is_run
 

@@ -17,19 +17,16 @@ from lentigo.common.json_values import list_fields
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
-from lentigo.datasets.groups import SPLITS, group_images
+from lentigo.datasets.groups import SPLITS
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
-from lentigo.splits.balance import fill_splits, order_groups, spread_groups
+from lentigo.splits.conflicts import Conflict, find_conflicts, list_conflicting
 from lentigo.splits.frozen_splits import DIGEST, find_moved, read_earlier, recall_splits
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
-from lentigo.splits.strata import UNKNOWN, count_groups, list_strata, measure_distance
+from lentigo.splits.split_choice import choose_splits
+from lentigo.splits.strata import UNKNOWN, list_strata, measure_distance
 
-# How much a split's share of all photographs, of each class, and of each source, site or skin tone matters
-SHARE_WEIGHT = 4.0
-CLASS_WEIGHT = 2.0
-STRATUM_WEIGHT = 1.0
 FREE = -1  # the number of the split of a photograph that has none yet
 
 
@@ -65,19 +62,6 @@ class Shares:
         train = round(1 - self.validation - self.test, 9)
         shares = {"train": train, "validation": self.validation, "test": self.test}
         return {name: shares[name] for name in SPLITS if shares[name] > 0}
-
-
-@dataclass(frozen=True)
-class Conflict:
-    """Photographs of one lesion or image that have both labels.
-
-    Attributes:
-        images: Their paths.
-        labels: Their labels, in the same order.
-    """
-
-    images: tuple[str, ...]
-    labels: tuple[str, ...]
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -236,101 +220,3 @@ def take_readable(dataset: Dataset, unreadable: Sequence[Problem]) -> tuple[Data
             f"{dataset.name}: none of its {len(dataset)} photographs can be read ({problems[0].error})"
         )
     return dataset.take(readable), (*dataset.problems, *problems)
-
-
-def find_conflicts(dataset: Dataset) -> tuple[Conflict, ...]:
-    """Finds lesions and images with both labels; a patient may well have lesions of both kinds.
-
-    Args:
-        dataset: With `lesion_id` and `duplicate_group` where they are known.
-
-    Returns:
-        A conflict for each such lesion or image.
-    """
-    hashed = dataset.table.assign(**{DIGEST: dataset.digests})
-    lesions = group_images(hashed, ("lesion_id", "duplicate_group", DIGEST))
-    table = dataset.table[["image", "label"]].assign(lesion=lesions)
-    mixed = table[table.groupby("lesion")["label"].transform("nunique") > 1]
-    conflicts = []
-    for _, rows in mixed.groupby("lesion"):
-        conflicts.append(Conflict(tuple(rows["image"]), tuple(rows["label"])))
-    return tuple(conflicts)
-
-
-def list_conflicting(conflicts: Sequence[Conflict]) -> set[str]:
-    """The photographs of all conflicts."""
-    images: set[str] = set()
-    for conflict in conflicts:
-        images.update(conflict.images)
-    return images
-
-
-def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray, seed: int) -> np.ndarray:
-    """Chooses the split of each photograph, whole groups together.
-
-    Args:
-        dataset: The photographs, with their groups.
-        shares: The share of each split, by name, 1 in all.
-        before: The number of the split that a photograph must have, or -1, int (n,).
-        seed: Decides the order of groups of like size.
-
-    Returns:
-        Names of splits, object (n,).
-
-    Raises:
-        DataError: A class has too few groups.
-    """
-    names = list(shares)
-    groups = dataset.groups
-    require_groups(dataset, groups, len(names))
-    everything = pd.Series("all", index=dataset.table.index)
-    strata = [everything, *list_strata(dataset.table).values()]
-    counts_by_group, _ = count_strata(strata, groups)
-    place = order_groups(groups, dataset.digests, counts_by_group, seed)
-    given = pd.Series(before).groupby(place).max().to_numpy()
-    counts, widths = count_strata(strata, place)
-    stratum_weights = [SHARE_WEIGHT, CLASS_WEIGHT]
-    stratum_weights += [STRATUM_WEIGHT] * (len(strata) - len(stratum_weights))
-    weights = np.repeat(stratum_weights, widths)
-    splits = spread_groups(counts, np.array(list(shares.values())), given, weights)
-    class_counts = count_groups(dataset.table["label"], place)
-    splits = fill_splits(splits, class_counts, len(names), given < 0)
-    chosen = np.array(names, dtype=object)[splits[place]]
-    require_classes(dataset, chosen, names)
-    return chosen
-
-
-def count_strata(strata: Sequence[pd.Series], groups: np.ndarray) -> tuple[np.ndarray, list[int]]:
-    """Photographs of each group by the values of all strata, int (groups, values), and values of each
-    stratum.
-    """
-    tables = [count_groups(values, groups) for values in strata]
-    widths = [table.shape[1] for table in tables]
-    return np.concatenate(tables, axis=1), widths
-
-
-def require_groups(dataset: Dataset, groups: np.ndarray, n_splits: int) -> None:
-    """Raises `DataError` where a class has fewer groups than there are splits."""
-    for name in CLASSES:
-        count = len(np.unique(groups[(dataset.table["label"] == name).to_numpy()]))
-        if count < n_splits:
-            noun = "group" if count == 1 else "groups"
-            raise DataError(
-                f"{dataset.name}: {count} {noun} (patients, lesions or images) of the class {name}; expected "
-                f"{n_splits} at least, one for each split: add photographs, or ask for fewer splits "
-                "(--validation 0 or --test 0)"
-            )
-
-
-def require_classes(dataset: Dataset, chosen: np.ndarray, splits: list[str]) -> None:
-    """Raises `DataError` where a split lacks a class."""
-    for split in splits:
-        for name in CLASSES:
-            in_class = (dataset.table["label"] == name).to_numpy()
-            if not ((chosen == split) & in_class).any():
-                raise DataError(
-                    f"{dataset.name}: no {name} photograph is left for {split}, so large are the groups or "
-                    "so "
-                    "many have a split already; expected some for each split: add photographs, ask for fewer "
-                    "splits (--validation 0 or --test 0), or split without --keep"
-                )

@@ -13,7 +13,8 @@ from PIL import Image
 
 import lentigo
 from lentigo.audit.audit import audit
-from lentigo.audit.report import describe_transformation, frame_back, frame_onto, write_audit
+from lentigo.audit.pair_views import describe_transformation, frame_back, frame_onto
+from lentigo.audit.report import write_audit
 from lentigo.datasets.manifests import load_dataset
 from lentigo.duplicates.duplicates import Transformation
 from lentigo.errors import DataError

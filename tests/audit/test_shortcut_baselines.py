@@ -6,13 +6,9 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
+from lentigo.audit.baseline_models import BASELINES, cross_validate
 from lentigo.audit.image_facts import describe_colours, read_facts
-from lentigo.audit.shortcut_baselines import (
-    BASELINES,
-    cross_validate,
-    measure_shortcut_baselines,
-    read_set,
-)
+from lentigo.audit.shortcut_baselines import measure_shortcut_baselines, read_set
 from lentigo.common.progress import show_nothing
 from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset

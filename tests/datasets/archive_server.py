@@ -14,9 +14,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 import numpy as np
 from PIL import Image
 
-from lentigo.datasets.archive.archive_client import Selection
 from lentigo.datasets.archive.downloads import download_archive
-from lentigo.datasets.archive.transport import Patience
+from lentigo.datasets.archive.faults import Patience
+from lentigo.datasets.archive.selection import Selection
 
 LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")
 LABELS = ("Benign", "Malignant", "Indeterminate")

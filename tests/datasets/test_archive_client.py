@@ -5,7 +5,9 @@ import json
 import pytest
 from archive_server import LICENSES, QUICK, Answer, ArchiveServer, say_json
 
-from lentigo.datasets.archive.archive_client import Archive, Selection, make_selection, parse_image
+from lentigo.datasets.archive.archive_client import Archive
+from lentigo.datasets.archive.archive_images import parse_image
+from lentigo.datasets.archive.selection import Selection, make_selection
 from lentigo.datasets.archive.transport import Transport
 from lentigo.errors import ArchiveError, UsageError
 

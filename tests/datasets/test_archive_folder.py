@@ -7,8 +7,10 @@ import pytest
 from archive_server import ArchiveServer
 
 from lentigo.common.hashing import hash_file
-from lentigo.datasets.archive.archive_client import ArchiveImage, Selection, parse_image
-from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt, read_receipts
+from lentigo.datasets.archive.archive_folder import ArchiveFolder
+from lentigo.datasets.archive.archive_images import ArchiveImage, parse_image
+from lentigo.datasets.archive.receipts import Receipt, read_receipts
+from lentigo.datasets.archive.selection import Selection
 from lentigo.errors import DataError, SpaceError, UsageError
 
 URL = "https://api.isic-archive.com/api/v2/"

@@ -9,9 +9,11 @@ import pytest
 from archive_server import Answer, ArchiveServer, draw_image, get, hidden, images
 
 from lentigo.common.hashing import hash_file
-from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
-from lentigo.datasets.archive.archive_folder import ArchiveFolder, read_receipts
+from lentigo.datasets.archive.archive_folder import ArchiveFolder
+from lentigo.datasets.archive.archive_images import ArchiveImage
 from lentigo.datasets.archive.downloads import MAX_FAILURES_IN_A_ROW
+from lentigo.datasets.archive.receipts import read_receipts
+from lentigo.datasets.archive.selection import Selection
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ArchiveError, DataError, UsageError
 from lentigo.images.problems import Problem

@@ -13,14 +13,14 @@ from contextlib import contextmanager, suppress
 import pytest
 from archive_server import Answer, ArchiveServer, draw_image, get, hidden, images
 
-from lentigo.datasets.archive.archive_folder import read_receipts
+from lentigo.datasets.archive.receipts import read_receipts
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import SpaceError
 
 RUN_QUICK = """
 import sys
 from lentigo.datasets.archive.downloads import download_archive
-from lentigo.datasets.archive.transport import Patience
+from lentigo.datasets.archive.faults import Patience
 print(download_archive(sys.argv[1], url=sys.argv[2], threads=2, patience=Patience(attempts=2, first_wait=0.01)))
 """
 

@@ -7,18 +7,18 @@ import httpx
 import pytest
 from archive_server import QUICK, Answer, ArchiveServer
 
-from lentigo.datasets.archive.transport import (
+from lentigo.datasets.archive.faults import (
     ContentFault,
     Fault,
     Patience,
     Refusal,
     Stopped,
-    Transport,
     Unreachable,
     judge_status,
     name_fault,
     read_retry_after,
 )
+from lentigo.datasets.archive.transport import Transport
 from lentigo.errors import ArchiveError, UsageError
 
 

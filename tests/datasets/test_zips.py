@@ -10,7 +10,8 @@ from collections import namedtuple
 import pytest
 
 from lentigo.datasets.published import zips
-from lentigo.datasets.published.zips import MARK, Limits, unpack
+from lentigo.datasets.published.zip_limits import Limits
+from lentigo.datasets.published.zips import MARK, unpack
 from lentigo.errors import DataError, SpaceError
 
 SMALL = Limits(free_bytes=0, spare_bytes=0)

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
-from lentigo.duplicates.perceptual_hashes import BYTES, LIMIT, HashIndex, find_similar_hashes, hash_images
+from lentigo.duplicates.hash_search import LIMIT, HashIndex, find_similar_hashes
+from lentigo.duplicates.perceptual_hashes import BYTES, hash_images
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
 

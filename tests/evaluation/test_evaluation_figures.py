@@ -4,12 +4,8 @@ import pytest
 from PIL import Image
 from sklearn.metrics import roc_curve
 
-from lentigo.evaluation.figures import (
-    draw_decision_curve,
-    draw_reliability,
-    draw_risk_coverage,
-    draw_roc,
-)
+from lentigo.evaluation.decision_figures import draw_decision_curve, draw_risk_coverage
+from lentigo.evaluation.figures import draw_reliability, draw_roc
 from lentigo.evaluation.history_figures import draw_history
 from lentigo.evaluation.scores.curves import tabulate_reliability, trace_bands, trace_net_benefit, trace_risk
 

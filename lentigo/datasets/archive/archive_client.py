@@ -7,146 +7,28 @@ for: there is no login.
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain, islice
 from typing import Any
 from urllib.parse import quote, urlencode
 
 from lentigo.common.json_values import parse_json
-from lentigo.datasets.archive.transport import ContentFault, Refusal, Transport
+from lentigo.datasets.archive.archive_images import (
+    NEW_INTERFACE,
+    ArchiveImage,
+    choose_images,
+    parse_image,
+    take,
+)
+from lentigo.datasets.archive.faults import ContentFault, Refusal
+from lentigo.datasets.archive.selection import EXAMPLE_QUERY, Selection
+from lentigo.datasets.archive.transport import Transport
 from lentigo.errors import ArchiveError, UsageError
 
 ARCHIVE_URL = "https://api.isic-archive.com/api/v2/"
-LICENSES = ("CC-0", "CC-BY", "CC-BY-NC")  # the freest first
 PAGE_IMAGES = 100  # the archive gives no more at once
 MAX_BYTES = 64 << 20  # of an answer that is no photograph
-EXAMPLE_QUERY = "diagnosis_1:Malignant AND image_type:dermoscopic AND age_approx:[40 TO 60]"
-FORMER_FIELDS = {  # fields that the archive had, and what says the same today
-    "diagnosis": 'diagnosis_1:Malignant, or deeper, diagnosis_3:"Melanoma Invasive"',
-    "benign_malignant": "diagnosis_1:Malignant or diagnosis_1:Benign",
-}
 NO_ARCHIVE = "expected the archive's interface: check --url and whether a proxy answers in its place"
-NEW_INTERFACE = (
-    "expected version 2 of the ISIC archive's interface: it may have changed, look for a newer Lentigo"
-)
-IDENTIFIER = re.compile(r"ISIC_\d{7,}")
-LICENSE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
-
-
-@dataclass(frozen=True)
-class Selection:
-    """Which photographs: a `query` in the archive's own language, the numbers of `collections` (any of them),
-    `licenses` (any of them; none means all), and how many at most. Raises `UsageError` for what cannot be
-    meant."""
-
-    query: str = ""
-    collections: tuple[int, ...] = ()
-    licenses: tuple[str, ...] = ()
-    limit: int | None = None
-
-    def __post_init__(self) -> None:
-        for name in self.licenses:
-            if name not in LICENSES:
-                raise UsageError(f"license {name!r} is unknown; expected {', '.join(LICENSES)}")
-        for number in self.collections:
-            if number < 1:
-                raise UsageError(
-                    f"collection {number} is unknown; expected the number of one, such as 70 (ISIC 2020)"
-                )
-        if self.limit is not None and self.limit < 1:
-            raise UsageError(f"limit {self.limit} leaves nothing; expected 1 or more")
-        check_query(self.query)
-
-    def describe(self) -> str:
-        """In words, for messages.
-
-        >>> Selection("sex:male", collections=(70, 218), limit=5).describe()
-        "query 'sex:male', collections 70 and 218, at most 5"
-        """
-        parts = []
-        if self.query:
-            parts.append(f"query {self.query!r}")
-        if self.collections:
-            parts.append(f"collections {' and '.join(map(str, self.collections))}")
-        if self.licenses:
-            parts.append(f"licences {' and '.join(self.licenses)}")
-        if self.limit:
-            parts.append(f"at most {self.limit}")
-        return ", ".join(parts) or "everything"
-
-
-def make_selection(
-    query: str = "", collections: Iterable[str] = (), licenses: Iterable[str] = (), limit: int | None = None
-) -> Selection:
-    """A selection of words as people type them.
-
-    Args:
-        query: In the archive's own language.
-        collections: Numbers, such as `70` or `70,218`.
-        licenses: Names, such as `cc-by`.
-        limit: Photographs at most.
-
-    Returns:
-        The selection.
-
-    Raises:
-        UsageError: A word cannot be meant.
-
-    >>> make_selection(collections=["218,70"], licenses=["cc-0"])
-    Selection(query='', collections=(70, 218), licenses=('CC-0',), limit=None)
-    """
-    numbers = set()
-    for word in split_commas(collections):
-        if not word.isdecimal():
-            raise UsageError(f"collection {word!r} is no number; expected one, such as 70 (ISIC 2020)")
-        numbers.add(int(word))
-    names = {name.upper() for name in split_commas(licenses)}
-    return Selection(query.strip(), tuple(sorted(numbers)), tuple(sorted(names)), limit)
-
-
-def split_commas(texts: Iterable[str]) -> list[str]:
-    """The words of several texts, in which commas part them."""
-    words = []
-    for text in texts:
-        words += [word.strip() for word in text.split(",")]
-    return words
-
-
-def check_query(query: str) -> None:
-    """Raises `UsageError` for a query with a field that the archive no longer has."""
-    outside = re.sub(r'"[^"]*"', '""', query)  # of quotation marks
-    for field, cure in FORMER_FIELDS.items():
-        if re.search(rf"(?<!\w){field}\s*:", outside):
-            raise UsageError(f"query {query!r}: the archive has no field {field!r} any more; expected {cure}")
-
-
-@dataclass(frozen=True)
-class ArchiveImage:
-    """One photograph as the archive lists it. `size` is that of its file in bytes, `fields` what is known of
-    acquisition and patient.
-    """
-
-    isic_id: str
-    license: str
-    attribution: str
-    url: str
-    size: int
-    fields: dict[str, Any]
-
-    @property
-    def row(self) -> dict[str, Any]:
-        """A row of metadata.csv."""
-        cells = {}
-        for name, value in self.fields.items():
-            cells[name] = json.dumps(value) if isinstance(value, dict | list) else value
-        return cells | {
-            "isic_id": self.isic_id,
-            "attribution": self.attribution,
-            "copyright_license": self.license,
-        }
 
 
 class Archive:
@@ -288,71 +170,3 @@ def parse_answer(text: str, address: str) -> dict[str, Any]:
 def shorten_detail(detail: str) -> str:
     """What a refusal says, in one line that is not too long."""
     return " ".join(detail.split())[:200] or "no reason given"
-
-
-def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
-    """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring
-    nothing new.
-    """
-    seen: set[str] = set()
-    for page in pages:
-        images = {}
-        for record in page["results"]:
-            image = parse_image(record)
-            if image.isic_id not in seen:
-                images[image.isic_id] = image
-        if not images and page["next"]:
-            raise ArchiveError(
-                "the archive's pages bring nothing new and do not end; expected further photographs: run "
-                "the same command later"
-            )
-        seen.update(images)
-        for image in images.values():
-            if not licenses or image.license in licenses:
-                yield image
-
-
-def parse_image(record: Any) -> ArchiveImage:
-    """One photograph of a page. Raises `ArchiveError` where a field is missing or of another kind."""
-    name = take(record, "isic_id", str)
-    if not IDENTIFIER.fullmatch(name):
-        raise ArchiveError(
-            f"the archive lists {name!r}; expected a name such as ISIC_0024306: {NEW_INTERFACE}"
-        )
-    license_name = take(record, "copyright_license", str)
-    size = take(record, "files.full.size", int)
-    if not LICENSE_NAME.fullmatch(license_name) or size < 1:
-        raise ArchiveError(
-            f"the archive lists {name} with the licence {license_name!r} and {size} bytes; {NEW_INTERFACE}"
-        )
-    metadata = take(record, "metadata", dict)
-    fields: dict[str, Any] = {}
-    for part in ("acquisition", "clinical"):
-        if part in metadata:
-            fields |= take(metadata, part, dict)
-    return ArchiveImage(
-        isic_id=name,
-        license=license_name,
-        attribution=take(record, "attribution", str),
-        url=take(record, "files.full.url", str),
-        size=size,
-        fields=fields,
-    )
-
-
-def take(record: Any, path: str, kind: type) -> Any:
-    """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that
-    type.
-
-    >>> take({"files": {"full": {"size": 5}}}, "files.full.size", int)
-    5
-    """
-    value = record
-    for key in path.split("."):
-        value = value.get(key) if isinstance(value, dict) else None
-    if not isinstance(value, kind) or isinstance(value, bool):
-        entry = "an entry"
-        if isinstance(record, dict) and isinstance(record.get("isic_id"), str):
-            entry = repr(record["isic_id"])
-        raise ArchiveError(f"the archive lists {entry} with {path} = {value!r:.60}; {NEW_INTERFACE}")
-    return value

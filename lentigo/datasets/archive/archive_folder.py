@@ -13,47 +13,31 @@ from __future__ import annotations
 import csv
 import json
 import math
-import os
 import shutil
 import threading
-from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from lentigo.common.files import name_full_disk, write_text, write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import parse_json
-from lentigo.datasets.archive.archive_client import ArchiveImage, Selection
+from lentigo.datasets.archive.archive_images import ArchiveImage
+from lentigo.datasets.archive.listing import (
+    Listing,
+    describe_header,
+    make_header,
+    order_attributions,
+    summarise,
+)
+from lentigo.datasets.archive.receipts import Receipt, end_line, lock, read_receipts
+from lentigo.datasets.archive.selection import Selection
 from lentigo.errors import DataError, SpaceError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
 
-BASE_COLUMNS = ("isic_id", "attribution", "copyright_license")
 BLOCK_BYTES = 4096  # of most file systems: a file takes whole ones
-
-
-@dataclass(frozen=True, slots=True)  # there may be half a million
-class Receipt:
-    """A file that is there: its name below the folder, its size in bytes and its SHA-256."""
-
-    isic_id: str
-    file: str
-    size: int
-    sha256: str
-
-
-@dataclass(frozen=True)
-class Listing:
-    """What tables say of all photographs together: their number, the fields that any of them has, and how
-    often each licence and attribution occurs.
-    """
-
-    n: int
-    columns: tuple[str, ...]
-    licenses: Counter[str]
-    attributions: Counter[str]
 
 
 class ArchiveFolder:
@@ -258,94 +242,6 @@ class ArchiveFolder:
             return header if isinstance(header, dict) and "limit" in header else None
         except (OSError, ValueError, StopIteration):
             return None
-
-
-def make_header(url: str, selection: Selection) -> dict[str, Any]:
-    """The first line of a listing: which archive, and what was asked for."""
-    return {
-        "archive": url,
-        "query": selection.query.strip(),
-        "collections": sorted(set(selection.collections)),
-        "licenses": sorted(set(selection.licenses)),
-        "limit": selection.limit,
-    }
-
-
-def describe_header(header: dict[str, Any]) -> str:
-    """What was asked for, in words."""
-    collections = tuple(header["collections"])
-    licenses = tuple(header["licenses"])
-    selection = Selection(header["query"], collections, licenses, header["limit"])
-    return f"{header['archive']}: {selection.describe()}"
-
-
-def read_receipts(path: Path) -> dict[str, Receipt]:
-    """The receipts of a file, the last of each photograph; a line that a killed process left unfinished is
-    passed over.
-    """
-    receipts = {}
-    # An error: there is none yet; or whoever opens it to write will be told
-    with suppress(OSError), path.open("rb") as file:
-        for line in file:
-            with suppress(ValueError, TypeError):
-                receipt = Receipt(**parse_json(line))
-                receipts[receipt.isic_id] = receipt
-    return receipts
-
-
-def end_line(file: BinaryIO) -> None:
-    """Ends the last line of a file open for appending, where a killed process did not."""
-    if file.seek(0, os.SEEK_END):
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            file.write(b"\n")
-            file.flush()
-
-
-def lock(file: BinaryIO, out: Path) -> None:
-    """Locks a file until it is closed or the process ends. Raises `UsageError` where another process has it;
-    elsewhere than on POSIX it does nothing.
-    """
-    try:
-        import fcntl
-    except ImportError:
-        return
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError as error:
-        raise UsageError(
-            f"{out}: another download is at work there; expected to be the only one: wait for it, or choose "
-            "another --out"
-        ) from error
-    except OSError:  # some network file systems have no locks
-        return
-
-
-def summarise(images: Iterable[ArchiveImage]) -> Listing:
-    """Counts photographs and gathers their fields.
-
-    Args:
-        images: Those of a listing; they are read once.
-    """
-    fields: set[str] = set()
-    licenses: Counter[str] = Counter()
-    attributions: Counter[str] = Counter()
-    for image in images:
-        fields.update(image.fields)
-        licenses[image.license] += 1
-        attributions[image.attribution] += 1
-    columns = (*BASE_COLUMNS, *sorted(fields - set(BASE_COLUMNS)))
-    return Listing(licenses.total(), columns, licenses, attributions)
-
-
-def order_attributions(counts: Counter[str]) -> list[str]:
-    """Whom to name: the most photographs first, then by name, the anonymous last, as the archive's own tool
-    does.
-
-    >>> order_attributions(Counter({"Anonymous": 9, "B": 2, "A": 2, "C": 3}))
-    ['C', 'A', 'B', 'Anonymous']
-    """
-    return sorted(counts, key=lambda name: (name == "Anonymous", -counts[name], name))
 
 
 def format_bytes(count: float) -> str:

@@ -20,9 +20,14 @@ import httpx
 
 from lentigo.common.files import write_text, write_whole
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive, ArchiveImage, Selection
-from lentigo.datasets.archive.archive_folder import ArchiveFolder, Receipt
-from lentigo.datasets.archive.transport import ContentFault, Patience, Refusal, Transport, name_place
+from lentigo.datasets.archive.archive_addresses import name_place
+from lentigo.datasets.archive.archive_client import ARCHIVE_URL, Archive
+from lentigo.datasets.archive.archive_folder import ArchiveFolder
+from lentigo.datasets.archive.archive_images import ArchiveImage
+from lentigo.datasets.archive.faults import ContentFault, Patience, Refusal
+from lentigo.datasets.archive.receipts import Receipt
+from lentigo.datasets.archive.selection import Selection
+from lentigo.datasets.archive.transport import Transport
 from lentigo.errors import ArchiveError, ImageError, UsageError
 from lentigo.images.image_sizes import measure_image
 from lentigo.images.problems import Problem

@@ -10,7 +10,7 @@ import pandas as pd
 
 from lentigo.datasets.published.catalogue import Archive
 from lentigo.datasets.published.layouts import CLASS_WORDS, HEADLESS, PH2
-from lentigo.datasets.published.zips import is_table
+from lentigo.datasets.published.zip_members import is_table
 from lentigo.datasets.tables.delimited import (
     guess_separator,
     read_delimited,

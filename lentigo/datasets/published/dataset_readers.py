@@ -16,15 +16,9 @@ from lentigo.datasets.file_lookup import FileLookup
 from lentigo.datasets.folders import list_tree
 from lentigo.datasets.manifests import follow_any_path, load_manifest
 from lentigo.datasets.published.archive_files import find_tables, peek_columns
-from lentigo.datasets.published.archive_tables import (
-    LESION_COLUMN,
-    add_facts,
-    expand_lesions,
-    label_rows,
-    locate_rows,
-    read_rows,
-)
+from lentigo.datasets.published.archive_tables import label_rows, locate_rows, read_rows
 from lentigo.datasets.published.catalogue import ARCHIVES, RESEARCH, Archive
+from lentigo.datasets.published.further_tables import LESION_COLUMN, add_facts, expand_lesions
 from lentigo.datasets.published.layouts import describe, fill_missing
 from lentigo.datasets.published.places import KINDS, Place, is_same_file, list_kinds
 from lentigo.datasets.tables.cells import rename_subjects

@@ -14,7 +14,8 @@ from lentigo.datasets.groups import SPLIT_NAMES
 from lentigo.datasets.manifests import MANIFESTS
 from lentigo.datasets.published.archive_files import MAX_DEPTH, find_tables, peek_columns
 from lentigo.datasets.published.catalogue import ARCHIVES, find_archive
-from lentigo.datasets.published.zips import is_table, is_zip, unpack
+from lentigo.datasets.published.zip_members import is_table, is_zip
+from lentigo.datasets.published.zips import unpack
 from lentigo.datasets.tables.columns import describe_images
 from lentigo.datasets.tables.options import TableOptions
 from lentigo.datasets.tables.words import spell_word

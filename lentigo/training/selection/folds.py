@@ -12,7 +12,7 @@ from lentigo.datasets.dataset import CLASSES, Dataset, DataSource
 from lentigo.errors import DataError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.splits.leaks import count_joined, join_duplicates, search_dataset
-from lentigo.splits.partition import choose_splits
+from lentigo.splits.split_choice import choose_splits
 from lentigo.training.training_set import drop_test, load_labelled
 
 MAX_FOLDS = 20

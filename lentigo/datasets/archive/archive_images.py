@@ -1,0 +1,111 @@
+"""Photographs as the ISIC archive lists them, each field checked."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from lentigo.errors import ArchiveError
+
+NEW_INTERFACE = (
+    "expected version 2 of the ISIC archive's interface: it may have changed, look for a newer Lentigo"
+)
+IDENTIFIER = re.compile(r"ISIC_\d{7,}")
+LICENSE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.+-]*")
+
+
+@dataclass(frozen=True)
+class ArchiveImage:
+    """One photograph as the archive lists it. `size` is that of its file in bytes, `fields` what is known of
+    acquisition and patient.
+    """
+
+    isic_id: str
+    license: str
+    attribution: str
+    url: str
+    size: int
+    fields: dict[str, Any]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """A row of metadata.csv."""
+        cells = {}
+        for name, value in self.fields.items():
+            cells[name] = json.dumps(value) if isinstance(value, dict | list) else value
+        return cells | {
+            "isic_id": self.isic_id,
+            "attribution": self.attribution,
+            "copyright_license": self.license,
+        }
+
+
+def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
+    """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring
+    nothing new.
+    """
+    seen: set[str] = set()
+    for page in pages:
+        images = {}
+        for record in page["results"]:
+            image = parse_image(record)
+            if image.isic_id not in seen:
+                images[image.isic_id] = image
+        if not images and page["next"]:
+            raise ArchiveError(
+                "the archive's pages bring nothing new and do not end; expected further photographs: run "
+                "the same command later"
+            )
+        seen.update(images)
+        for image in images.values():
+            if not licenses or image.license in licenses:
+                yield image
+
+
+def parse_image(record: Any) -> ArchiveImage:
+    """One photograph of a page. Raises `ArchiveError` where a field is missing or of another kind."""
+    name = take(record, "isic_id", str)
+    if not IDENTIFIER.fullmatch(name):
+        raise ArchiveError(
+            f"the archive lists {name!r}; expected a name such as ISIC_0024306: {NEW_INTERFACE}"
+        )
+    license_name = take(record, "copyright_license", str)
+    size = take(record, "files.full.size", int)
+    if not LICENSE_NAME.fullmatch(license_name) or size < 1:
+        raise ArchiveError(
+            f"the archive lists {name} with the licence {license_name!r} and {size} bytes; {NEW_INTERFACE}"
+        )
+    metadata = take(record, "metadata", dict)
+    fields: dict[str, Any] = {}
+    for part in ("acquisition", "clinical"):
+        if part in metadata:
+            fields |= take(metadata, part, dict)
+    return ArchiveImage(
+        isic_id=name,
+        license=license_name,
+        attribution=take(record, "attribution", str),
+        url=take(record, "files.full.url", str),
+        size=size,
+        fields=fields,
+    )
+
+
+def take(record: Any, path: str, kind: type) -> Any:
+    """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that
+    type.
+
+    >>> take({"files": {"full": {"size": 5}}}, "files.full.size", int)
+    5
+    """
+    value = record
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    if not isinstance(value, kind) or isinstance(value, bool):
+        entry = "an entry"
+        if isinstance(record, dict) and isinstance(record.get("isic_id"), str):
+            entry = repr(record["isic_id"])
+        raise ArchiveError(f"the archive lists {entry} with {path} = {value!r:.60}; {NEW_INTERFACE}")
+    return value
