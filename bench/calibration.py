@@ -175,7 +175,7 @@ def load_features(options: argparse.Namespace):
     from lentigo.datasets.manifests import load_dataset
     from lentigo.models.graphs.graph_weights import start_network
     from lentigo.models.networks.backbones import find_backbone
-    from lentigo.training.features import extract_features
+    from lentigo.training.start.features import extract_features
 
     network = start_network(find_backbone(options.backbone), options.start, (0.8, 0.5), 0)
     dataset = load_dataset(options.source).of_split("train")
@@ -195,7 +195,7 @@ def load_features(options: argparse.Namespace):
 
 def make_recipe(options: argparse.Namespace):
     """The recipe of a head."""
-    from lentigo.training.recipes import find_head_recipe
+    from lentigo.training.recipe_lookup import find_head_recipe
 
     return find_head_recipe("seed", backbone=options.backbone, epochs=options.epochs)
 

@@ -27,7 +27,8 @@ from statistics import mean, stdev
 from tables import describe_machine, print_table
 
 from lentigo.errors import UsageError
-from lentigo.training.recipes import RECIPES, Recipe, find_recipe
+from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.recipes import RECIPES, Recipe
 
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 READERS = {"str": str, "int": int, "float": float, "bool": lambda text: SWITCH[text.lower()]}

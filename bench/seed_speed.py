@@ -66,7 +66,7 @@ def time_lentigo(options: argparse.Namespace, folder: Path) -> tuple[float, dict
     """Seconds of `lentigo.train` with an empty cache, and of its parts by their label. Imports are over
     before.
     """
-    from lentigo.training.recipes import find_recipe
+    from lentigo.training.recipe_lookup import find_recipe
     from lentigo.training.trainer import train
     from lentigo.training.training_set import LeakPolicy
 

@@ -41,7 +41,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=60)
     options = parser.parse_args()
     from lentigo.models.graphs.graph_weights import start_network
-    from lentigo.training.features import extract_features
+    from lentigo.training.start.features import extract_features
 
     print(describe_machine())
     dataset, groups = load_pool(options.run)
@@ -90,7 +90,7 @@ def score_start(
 ) -> float:
     """The AUROC on the others of a head that has learned from a few."""
     from lentigo.models.graphs.graph_weights import start_network
-    from lentigo.training.loop.stages import run_stages
+    from lentigo.training.loop.stage_runs import run_stages
     from lentigo.training.stage_builders import TrainingJob, build_head_stage
 
     recipe = dataclasses.replace(SEED, backbone=options.backbone, epochs=options.epochs, seed=seed)

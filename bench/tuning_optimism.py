@@ -20,8 +20,8 @@ from tables import print_table
 
 from lentigo.datasets.dataset import Dataset
 from lentigo.splits.splits import split_validation
-from lentigo.training.selection.confirmation import measure_auroc
 from lentigo.training.selection.folds import assign_folds
+from lentigo.training.selection.tuning.confirmation import measure_auroc
 
 FEATURES = 60
 FOLDS = 5

@@ -144,7 +144,7 @@ def run(synthetic_lesions, weight_file, make_once, tmp_path_factory) -> Path:
     """
 
     def fill(folder: Path) -> None:
-        from lentigo.training.recipes import find_recipe
+        from lentigo.training.recipe_lookup import find_recipe
         from lentigo.training.trainer import train
 
         recipe = find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True)

@@ -10,7 +10,7 @@ import pytest
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.evaluation.assessment import evaluate
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy
 

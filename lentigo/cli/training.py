@@ -111,11 +111,11 @@ def train(
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
         from lentigo.training.masks.mask_training import train_masks
-        from lentigo.training.recipes import find_recipe
+        from lentigo.training.recipe_lookup import find_recipe
         from lentigo.training.selection.ensemble import train_folds
+        from lentigo.training.start.weights import take_backbone
         from lentigo.training.trainer import train as train_classifier
         from lentigo.training.training_set import LeakPolicy
-        from lentigo.training.weights import take_backbone
     changes = take_backbone(recipe, weights, changes)
     leak_policy = LeakPolicy(duplicates, leaks)
     of_one_classifier = {
@@ -182,7 +182,7 @@ def choose_head_recipe(recipe: str, changes: dict[str, Any]) -> TrainingRecipe:
         recipe: Its name or file.
         changes: Of the recipe; None leaves a field as it is.
     """
-    from lentigo.training.recipes import find_head_recipe, find_recipe
+    from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
 
     mute_tensorflow()
     if find_recipe(recipe).finetune and not changes.get("finetune"):

@@ -17,7 +17,7 @@ from lentigo.inference.decisions.calibration import explain_calibration, read_ca
 from lentigo.models.bundle import DEFAULT_OUTPUTS
 from lentigo.models.networks.deep_learning import keras
 from lentigo.training.loop.devices import count_devices
-from lentigo.training.loop.stages import find_best_epoch, select_last_stage
+from lentigo.training.loop.stage_runs import find_best_epoch, select_last_stage
 from lentigo.training.stage_builders import TrainingJob
 
 DISCLAIMER = "A research tool, not a medical device: no diagnosis, no treatment decision."

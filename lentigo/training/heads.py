@@ -17,7 +17,8 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.errors import ModelError
 from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.heads import build_head
-from lentigo.training.loop.stages import Stage, compile_model, find_best_epoch, run_stages, select_last_stage
+from lentigo.training.loop.stage_runs import find_best_epoch, run_stages, select_last_stage
+from lentigo.training.loop.stages import Stage, compile_model
 from lentigo.training.recipes import Recipe
 
 

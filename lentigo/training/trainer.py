@@ -23,7 +23,7 @@ from lentigo.training.calibration.precision_check import PrecisionCheck, check_p
 from lentigo.training.card import describe_training
 from lentigo.training.holdout import list_holdouts, measure_holdouts, set_aside
 from lentigo.training.loop.callbacks import EpochWatch, build_callbacks
-from lentigo.training.loop.stages import copy_variables
+from lentigo.training.loop.epochs import copy_variables
 from lentigo.training.preparation import (
     check_call,
     extract_in_fp32,
@@ -31,12 +31,13 @@ from lentigo.training.preparation import (
     needs_fp32_features,
     prepare_training,
 )
-from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, keep_settings, write_model, write_run
 from lentigo.training.stage_builders import TrainingJob, run_job
+from lentigo.training.start.weights import take_backbone
 from lentigo.training.training_set import LeakPolicy, TrainingSet, load_labelled
 from lentigo.training.validation import find_start, split_or_read
-from lentigo.training.weights import take_backbone
 
 
 @dataclass(frozen=True, repr=False, eq=False)

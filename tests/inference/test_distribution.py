@@ -16,11 +16,11 @@ from lentigo.images.problems import Problem
 from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import build_network
-from lentigo.training.features import FeatureExtraction, extract_features
-from lentigo.training.recipes import find_head_recipe
-from lentigo.training.selection.comparison import Unit, UnitScorer
+from lentigo.training.recipe_lookup import find_head_recipe
+from lentigo.training.selection.comparison_units import Unit, UnitScorer
 from lentigo.training.selection.fold_evaluation import FeaturedDataset
-from lentigo.training.selection.tuning import Plan, check_storage
+from lentigo.training.selection.tuning.tuning import Plan, check_storage
+from lentigo.training.start.features import FeatureExtraction, extract_features
 
 
 def test_a_worker_gives_the_features_that_this_machine_computes(synthetic_lesions, weight_file, bad):

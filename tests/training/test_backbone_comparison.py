@@ -9,7 +9,7 @@ from lentigo.errors import ModelError, UsageError
 from lentigo.inference.performance.costs import Cost
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.training.heads import Score
-from lentigo.training.recipes import find_head_recipe
+from lentigo.training.recipe_lookup import find_head_recipe
 from lentigo.training.selection import backbone_costs, comparison
 from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
 from lentigo.training.selection.ranking import rank_backbones

@@ -12,7 +12,7 @@ from lentigo.images.photographs import read_image
 from lentigo.training.loop.background_swap import keep_usable_masks, match_light, plan_swap, swap_background
 from lentigo.training.loop.views import load_views
 from lentigo.training.preparation import check_call
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 
 SIDE = 128
 PALE = np.array([230, 190, 170])

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo.common.plots import new_figure
-from lentigo.training.selection.charts import draw_slice, plot_progress
+from lentigo.training.selection.tuning.tuning_charts import draw_slice, plot_progress
 
 TRIALS = pd.DataFrame(
     {"number": range(4), "auroc": [0.8, 0.9, 0.85, 0.95], "learning_rate": [1e-3, 1e-4, 1e-2, 1e-5]}

@@ -6,7 +6,7 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from lentigo.datasets.dataset import Dataset
-from lentigo.training.selection.confirmation import compare_logits, measure_auroc
+from lentigo.training.selection.tuning.confirmation import compare_logits, measure_auroc
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from lentigo.models.graphs.onnx_graph import to_onnx
 from lentigo.models.runtime import Session
 from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
 from lentigo.training.loop.devices import count_devices, use_devices
-from lentigo.training.recipes import find_head_recipe
+from lentigo.training.recipe_lookup import find_head_recipe
 
 RECIPE = find_head_recipe("best", epochs=4, batch_size=16, dropout_1=0.0, dropout_2=0.0)
 with_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is not installed")

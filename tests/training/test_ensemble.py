@@ -22,7 +22,7 @@ from lentigo.models.training_record import read_training_record
 from lentigo.training.calibration import calibration_fit as calibration_module
 from lentigo.training.calibration.calibration_fit import fit_platt
 from lentigo.training.heads import LabelledFeatures, predict_logits, train_head
-from lentigo.training.recipes import find_head_recipe
+from lentigo.training.recipe_lookup import find_head_recipe
 from lentigo.training.selection.ensemble import train_folds
 from lentigo.training.selection.folds import assign_folds, gather_pool
 

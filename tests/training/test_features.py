@@ -11,14 +11,10 @@ from lentigo.errors import ModelError
 from lentigo.images.photographs import read_all
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.models.networks.network import build_network
-from lentigo.training import features as cache
-from lentigo.training.features import (
-    Features,
-    extract_features,
-    features_folder,
-    load_shards,
-    refuse_frozen_features,
-)
+from lentigo.training.start import feature_shards
+from lentigo.training.start import features as extraction
+from lentigo.training.start.feature_shards import features_folder, load_shards
+from lentigo.training.start.features import Features, extract_features, refuse_frozen_features
 
 
 @pytest.fixture
@@ -37,8 +33,8 @@ def network():
 def asked(monkeypatch):
     """The number of photographs that the trunk was run on."""
     seen = []
-    original = cache.stream_images
-    monkeypatch.setattr(cache, "stream_images", lambda paths: original(seen.extend(paths) or paths))
+    original = extraction.stream_images
+    monkeypatch.setattr(extraction, "stream_images", lambda paths: original(seen.extend(paths) or paths))
     return seen
 
 
@@ -96,8 +92,8 @@ def test_only_the_shards_of_a_data_set_are_read(network, dataset, monkeypatch):
     for rows in ([0, 1, 2], [3, 4, 5]):
         extract_features(network, dataset.take(np.array(rows)))
     read = []
-    original = cache.read_values
-    monkeypatch.setattr(cache, "read_values", lambda path: read.append(path) or original(path))
+    original = feature_shards.read_values
+    monkeypatch.setattr(feature_shards, "read_values", lambda path: read.append(path) or original(path))
     assert (
         set(load_shards(features_folder(network, False), {dataset.digests[0]})) == {dataset.digests[0]}
         and len(read) == 1

@@ -16,7 +16,7 @@ from lentigo.evaluation.report import write_report
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import open_bundle
 from lentigo.training.holdout import set_aside
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.trainer import train
 
 LINEAR = {"head": "linear", "freeze": 0.3}

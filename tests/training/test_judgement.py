@@ -9,7 +9,7 @@ from lentigo.models.bundle import draft_bundle, open_bundle
 from lentigo.training.calibration.decisions import fit_decisions
 from lentigo.training.calibration.graph_outputs import measure_images
 from lentigo.training.calibration.precision_check import PrecisionCheck
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 
 IN_F32 = PrecisionCheck(48, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
 

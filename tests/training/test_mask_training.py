@@ -16,7 +16,7 @@ from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
 from lentigo.models.training_record import forget_everything, read_training_record
 from lentigo.training.masks.mask_training import choose_validation, train_masks
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.training_set import LeakPolicy
 
 QUICK = find_recipe(

@@ -17,11 +17,12 @@ from lentigo.errors import DataError, UsageError
 from lentigo.evaluation.card.model_card import write_card
 from lentigo.evaluation.contamination import find_contamination
 from lentigo.models.bundle import open_bundle
-from lentigo.training.recipes import SEED, find_recipe
+from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.recipes import SEED
+from lentigo.training.start.weights import take_backbone
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy, check_training_set, load_labelled
 from lentigo.training.validation import MIN_NEW_GROUPS, draw_validation, find_start, refuse_learned
-from lentigo.training.weights import take_backbone
 
 ALLOW, DROP = LeakPolicy(leaks="allow"), LeakPolicy(leaks="drop")
 

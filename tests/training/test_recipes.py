@@ -5,7 +5,8 @@ import pytest
 
 from lentigo.errors import UsageError
 from lentigo.training.loop.augmentation import Augmentation
-from lentigo.training.recipes import BEST, SEED, Recipe, find_head_recipe, find_recipe
+from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
+from lentigo.training.recipes import BEST, SEED, Recipe
 from lentigo.training.stage_builders import build_lowres_stage, list_builders
 
 

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lentigo.errors import DataError, UsageError
+from lentigo.training.loop.epochs import order_rows
 from lentigo.training.loop.sampling import average_auroc, draw_balanced, plan_cells, share_out
-from lentigo.training.loop.stages import order_rows
 from lentigo.training.recipes import Recipe
 
 SOURCES = np.array(["clinic"] * 900 + ["phone"] * 100 + ["screening"] * 1000, dtype=object)

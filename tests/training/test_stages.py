@@ -7,8 +7,8 @@ import pytest
 
 from lentigo.errors import ModelError, UsageError
 from lentigo.training.heads import LabelledFeatures, score_head, score_logits
-from lentigo.training.loop.stages import order_rows
-from lentigo.training.recipes import find_head_recipe, find_recipe
+from lentigo.training.loop.epochs import order_rows
+from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
 
 RECIPE = find_head_recipe("best", epochs=2, batch_size=16)
 

@@ -6,7 +6,7 @@ import pytest
 
 from lentigo.training.loop.stages import compile_model
 from lentigo.training.loop.steps import FusedAdamW, make_epoch, make_keras_step, make_tensorflow_step
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 
 RNG = np.random.default_rng(0)
 INPUTS, LABELS = RNG.normal(size=(50, 12)).astype(np.float32), RNG.integers(0, 2, (50, 1)).astype(np.float32)

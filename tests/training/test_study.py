@@ -8,22 +8,21 @@ import pytest
 from optuna.trial import TrialState
 
 from lentigo.errors import StoreError, UsageError
-from lentigo.training.recipes import BEST, Recipe, find_head_recipe
-from lentigo.training.selection.study import (
+from lentigo.training.recipe_lookup import find_head_recipe
+from lentigo.training.recipes import BEST, Recipe
+from lentigo.training.selection.tuning.sampling import list_searched
+from lentigo.training.selection.tuning.study import (
     DEFAULT,
     ERROR,
     FOLDS,
     WORKER,
-    StudyAddress,
     advance_study,
     begin_study,
     count_finished,
-    explain_failure,
     find_default,
-    list_searched,
-    open_study,
     rate_importance,
 )
+from lentigo.training.selection.tuning.study_database import StudyAddress, explain_failure, open_study
 
 HEAD = find_head_recipe("best")
 DIFFICULTY = (0.3, 0.0, 0.2)  # of each fold

@@ -25,7 +25,7 @@ from lentigo.training import preparation, trainer
 from lentigo.training.calibration.precision_check import PrecisionCheck
 from lentigo.training.heads import weigh_classes
 from lentigo.training.preparation import choose_refusal_output
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.run_folder import keep_settings
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy

@@ -10,12 +10,12 @@ import pytest
 
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import ModelError, UsageError
-from lentigo.training.features import Features
-from lentigo.training.recipes import find_head_recipe, find_recipe
+from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
 from lentigo.training.selection.fold_evaluation import FoldEvaluator
-from lentigo.training.selection.study import StudyAddress, open_study
-from lentigo.training.selection.trials import choose_best, run_trials, tabulate
-from lentigo.training.selection.tuning import Plan, set_apart, tune
+from lentigo.training.selection.tuning.study_database import StudyAddress, open_study
+from lentigo.training.selection.tuning.trials import choose_best, run_trials, tabulate
+from lentigo.training.selection.tuning.tuning import Plan, set_apart, tune
+from lentigo.training.start.features import Features
 
 RECIPE = find_head_recipe("best", backbone="mobilenetv3small", epochs=1)
 POSTGRES = Path("/usr/lib/postgresql/15/bin")

@@ -100,7 +100,7 @@ def compare(
         from lentigo.models.networks.backbones import BACKBONES
         from lentigo.training.selection.backbone_costs import measure_costs
         from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
-    from lentigo.training.recipes import find_head_recipe
+    from lentigo.training.recipe_lookup import find_head_recipe
 
     mute_tensorflow()
     names = backbones.split(",") if backbones else list(BACKBONES)

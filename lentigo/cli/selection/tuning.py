@@ -37,7 +37,7 @@ from lentigo.common.results.summaries import format_count
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions
-    from lentigo.training.selection.tuning import Tuning
+    from lentigo.training.selection.tuning.tuning_results import Tuning
 
 tuning_app = typer.Typer(rich_markup_mode=None)
 
@@ -89,10 +89,10 @@ def tune(
     with mute_stderr():  # TensorFlow greets whoever imports it
         import optuna
 
-        from lentigo.training.selection.tuning import Plan
-        from lentigo.training.selection.tuning import tune as search_recipe
-    from lentigo.training.recipes import find_head_recipe
-    from lentigo.training.weights import take_backbone
+        from lentigo.training.selection.tuning.tuning import Plan
+        from lentigo.training.selection.tuning.tuning import tune as search_recipe
+    from lentigo.training.recipe_lookup import find_head_recipe
+    from lentigo.training.start.weights import take_backbone
 
     mute_tensorflow()
     optuna.logging.set_verbosity(optuna.logging.ERROR)

@@ -29,9 +29,10 @@ from lentigo.training.fitting.study_steps import (
     train_model,
 )
 from lentigo.training.loop.callbacks import check_callbacks
-from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.recipes import Recipe
+from lentigo.training.start.weights import take_backbone
 from lentigo.training.training_set import LeakPolicy
-from lentigo.training.weights import take_backbone
 
 Facts = dict[str, Any]
 

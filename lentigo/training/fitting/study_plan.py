@@ -12,8 +12,8 @@ from lentigo.datasets.tables.options import TableOptions
 from lentigo.errors import UsageError
 from lentigo.training.fitting.study_folder import StudyFolder
 from lentigo.training.recipes import FIELDS, RECIPES, Recipe
+from lentigo.training.start.weights import name_source
 from lentigo.training.training_set import LeakPolicy
-from lentigo.training.weights import name_source
 
 
 @dataclass(frozen=True)

@@ -21,8 +21,9 @@ from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
 from lentigo.models.training_record import TrainingRecord, write_training_record
 from lentigo.training.card import describe_making
-from lentigo.training.loop.stages import find_best_epoch, select_last_stage
-from lentigo.training.masks.mask_stages import MaskJob, compare_precisions
+from lentigo.training.loop.stage_runs import find_best_epoch, select_last_stage
+from lentigo.training.masks.mask_stages import MaskJob
+from lentigo.training.masks.mask_validation import compare_precisions
 from lentigo.training.validation import write_splits
 
 MASK_DOC = "mask is P(lesion) of each pixel; lesion from 0.5 on."  # in the graph's own description

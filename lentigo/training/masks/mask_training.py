@@ -56,13 +56,14 @@ from lentigo.training.masks.mask_files import (
     write_pages,
 )
 from lentigo.training.masks.mask_stages import MaskJob, build_decoder_stage, build_whole_stage
-from lentigo.training.preparation import start_training
-from lentigo.training.recipes import Recipe, find_recipe
+from lentigo.training.recipe_lookup import find_recipe
+from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, check_folder, keep_settings
+from lentigo.training.start.starting_network import start_training
+from lentigo.training.start.weights import name_source, take_backbone
 from lentigo.training.trainer import Training, train
 from lentigo.training.training_set import LeakPolicy, check_training_set
 from lentigo.training.validation import Start, draw_validation, find_given_validation
-from lentigo.training.weights import name_source, take_backbone
 
 DECODER_WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 

@@ -1,1 +1,1 @@
-"""Choosing by cross-validation: tuning, comparison of backbones, folds, ensembles."""
+"""Choosing by cross-validation: comparison of backbones, folds, ensembles; tuning in a room of its own."""

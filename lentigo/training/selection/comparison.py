@@ -6,37 +6,41 @@ a file of its own: what is finished is not done again.
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from lentigo.common.cache import shared_folder
 from lentigo.common.files import require_writable
 from lentigo.common.hashing import hash_bytes
-from lentigo.common.json_values import parse_json, write_json
 from lentigo.common.parallel.cluster import Cluster
-from lentigo.common.parallel.work_batches import Lost
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset, DataSource
-from lentigo.errors import ClusterError, ModelError, UsageError
+from lentigo.errors import ModelError, UsageError
 from lentigo.images.problems import Problem
 from lentigo.inference.performance.costs import name_machine
 from lentigo.models.networks.backbones import BACKBONES, Backbone, find_backbone
-from lentigo.splits.splits import split_validation
-from lentigo.training.heads import Score, score_head
-from lentigo.training.loop.devices import set_threads
-from lentigo.training.preparation import start_with_features
-from lentigo.training.recipes import Recipe, find_head_recipe
+from lentigo.training.heads import Score
+from lentigo.training.recipe_lookup import find_head_recipe
+from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import keep_settings
 from lentigo.training.selection.backbone_costs import measure_costs
-from lentigo.training.selection.fold_evaluation import FeaturedDataset, score_network
-from lentigo.training.selection.folds import Pool, assign_folds, check_folds, gather_pool
+from lentigo.training.selection.comparison_units import (
+    Unit,
+    UnitScorer,
+    hold_out,
+    name_unit,
+    read_unit,
+    score_units,
+    write_unit,
+)
+from lentigo.training.selection.fold_evaluation import FeaturedDataset
+from lentigo.training.selection.folds import Pool, check_folds, gather_pool
 from lentigo.training.selection.ranking import Missing, Ranking, rank_backbones
-from lentigo.training.weights import find_weights, name_source
+from lentigo.training.start.starting_network import start_with_features
+from lentigo.training.start.weights import find_weights, name_source
 
 COMPARISON_SETTINGS = Path("units") / "settings.json"  # within the folder of a comparison
 
@@ -241,124 +245,3 @@ def score_backbone(
             write_unit(folder, backbone, unit, source, score)
             scores[unit] = score
     return [scores[unit] for unit in protocol.units], unread
-
-
-@dataclass(frozen=True)
-class Unit:
-    """One training of a comparison.
-
-    Attributes:
-        recipe: Of the training.
-        held_out: The photographs that it does not learn from, bool (n,).
-    """
-
-    recipe: Recipe
-    held_out: np.ndarray
-
-
-@dataclass(frozen=True)
-class UnitScorer:
-    """Photographs on which units are trained; also the work of a cluster.
-
-    Attributes:
-        photographs: n photographs with their features by one backbone.
-        work: A folder for what a training of a whole network keeps meanwhile.
-    """
-
-    photographs: FeaturedDataset
-    work: Path
-
-    def open(self, cores: int) -> Callable[[list[Unit]], list[Score]]:
-        """Makes a worker ready.
-
-        Args:
-            cores: That the worker may use.
-
-        Returns:
-            What scores some units.
-        """
-        set_threads(cores)
-        here = replace(self, work=shared_folder("work") / self.work.name)
-        return lambda units: [here.score(unit) for unit in units]
-
-    def score(self, unit: Unit, progress: Progress = show_nothing) -> Score:
-        """Trains a unit and scores it on what was held out of it.
-
-        Args:
-            unit: Recipe and photographs.
-            progress: Watches epochs and steps go by.
-
-        Returns:
-            The score.
-        """
-        if unit.recipe.finetune:
-            work = self.work.with_name(f"{self.work.name}-seed{unit.recipe.seed}")
-            return score_network(self.photographs, unit.recipe, unit.held_out, work, progress)
-        return score_head(unit.recipe, self.photographs.labelled_features, unit.held_out)
-
-
-def score_units(
-    scorer: UnitScorer, units: list[Unit], cluster: Cluster | None, progress: Progress
-) -> Iterable[Score]:
-    """The scores of units, in order, here or by the workers of a cluster."""
-    if cluster is None:
-        return (scorer.score(unit, progress) for unit in units)
-    return score_on_cluster(cluster, scorer, units)
-
-
-def score_on_cluster(cluster: Cluster, scorer: UnitScorer, units: list[Unit]) -> Iterator[Score]:
-    """The scores of units by the workers of a cluster, in order. Raises `ClusterError` where a unit ends
-    every worker.
-    """
-
-    def give_up(unit: Unit, lost: Lost) -> Score:
-        raise ClusterError(
-            f"{unit.recipe.backbone}, seed {unit.recipe.seed}: ends every worker that trains it ({lost}); "
-            "expected nodes with more memory, or leave it out"
-        )
-
-    yield from cluster.map(scorer, units, size=1, give_up=give_up)
-
-
-def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndarray:
-    """The photographs, bool (n,), that a unit does not learn from: the same for every backbone."""
-    if recipe.finetune:
-        return split_validation(
-            dataset.malignant, dataset.groups, dataset.digests, recipe.validation_split, recipe.seed
-        )
-    return assign_folds(dataset, folds, recipe.seed) == fold
-
-
-def name_unit(folder: Path, backbone: Backbone, unit: tuple[int, int]) -> Path:
-    """The file of a unit's score."""
-    seed, fold = unit
-    return folder / "units" / f"{backbone.name}-seed{seed}-fold{fold}.json"
-
-
-def write_unit(folder: Path, backbone: Backbone, unit: tuple[int, int], source: str, score: Score) -> None:
-    """Keeps the score of a finished unit."""
-    seed, fold = unit
-    facts = {"backbone": backbone.name, "seed": seed, "fold": fold, "weights": source, **score.to_json()}
-    write_json(name_unit(folder, backbone, unit), facts)
-
-
-def read_unit(path: Path, source: str) -> Score | None:
-    """The score of a finished unit, None where it is not. Raises `UsageError` where it had other weights,
-    `ModelError` where it is damaged.
-    """
-    if not path.is_file():
-        return None
-    try:
-        facts = parse_json(path.read_bytes())
-        before = facts["weights"]
-        score = Score(**{item.name: facts[item.name] for item in dataclasses.fields(Score)})
-    except (ValueError, KeyError, TypeError) as error:
-        raise ModelError(
-            f"{path}: is damaged ({error}); remove it, and the same call makes it again"
-        ) from error
-    if before != source:
-        raise UsageError(
-            f"{path}: was made with the weights {before}, not {source}; expected the same for a whole "
-            "comparison: choose another --out"
-        )
-    return score

@@ -25,7 +25,7 @@ from lentigo.models.networks.network import join_heads
 from lentigo.training.calibration.precision_check import PrecisionCheck, check_precision
 from lentigo.training.card import describe_training
 from lentigo.training.heads import LabelledFeatures, train_head
-from lentigo.training.loop.stages import find_best_epoch
+from lentigo.training.loop.stage_runs import find_best_epoch
 from lentigo.training.preparation import (
     check_call,
     extract_in_fp32,
@@ -33,14 +33,15 @@ from lentigo.training.preparation import (
     needs_fp32_features,
     prepare_training,
 )
-from lentigo.training.recipes import Recipe, find_head_recipe
+from lentigo.training.recipe_lookup import find_head_recipe
+from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import CHECKPOINTS, TRAINING_SETTINGS, keep_settings, write_model, write_run
 from lentigo.training.selection.folds import assign_folds, check_folds
 from lentigo.training.stage_builders import TrainingJob
+from lentigo.training.start.weights import take_backbone
 from lentigo.training.trainer import Training
 from lentigo.training.training_set import LeakPolicy, load_labelled
 from lentigo.training.validation import find_start, refuse_learned, split_or_read, write_splits
-from lentigo.training.weights import take_backbone
 
 
 def train_folds(

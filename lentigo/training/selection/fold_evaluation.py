@@ -22,10 +22,10 @@ from lentigo.training.heads import (
     score_head,
     train_head,
 )
-from lentigo.training.preparation import start_training
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.folds import Watch
 from lentigo.training.stage_builders import TrainingJob, measure_validation, run_job
+from lentigo.training.start.starting_network import start_training
 
 
 @dataclass(frozen=True)

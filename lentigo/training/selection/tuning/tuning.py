@@ -9,35 +9,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from lentigo.common.files import require_writable, write_whole
-from lentigo.common.json_values import write_json
+from lentigo.common.files import require_writable
 from lentigo.common.parallel.cluster import Cluster
-from lentigo.common.plots import ShownFigure, new_figure
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.errors import UsageError
-from lentigo.images.problems import Problem
 from lentigo.splits.splits import split_validation
-from lentigo.training.features import Features
-from lentigo.training.preparation import start_with_features
 from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import keep_settings
-from lentigo.training.selection.charts import draw_importance, draw_progress, draw_slices, plot_progress
-from lentigo.training.selection.confirmation import Confirmation, confirm
 from lentigo.training.selection.fold_evaluation import FeaturedDataset, FoldEvaluator
 from lentigo.training.selection.folds import Pool, assign_folds, gather_pool
-from lentigo.training.selection.study import (
-    DEFAULT,
-    find_default,
-    list_searched,
-    open_study,
-    rate_importance,
-    read_value,
-)
-from lentigo.training.selection.trials import (
+from lentigo.training.selection.tuning.confirmation import confirm
+from lentigo.training.selection.tuning.sampling import list_searched
+from lentigo.training.selection.tuning.study import DEFAULT, find_default, rate_importance, read_value
+from lentigo.training.selection.tuning.study_database import open_study
+from lentigo.training.selection.tuning.trials import (
     TrialWork,
     choose_best,
     find_address,
@@ -45,8 +32,11 @@ from lentigo.training.selection.trials import (
     run_trials_on_cluster,
     tabulate,
 )
+from lentigo.training.selection.tuning.tuning_results import Tuning
+from lentigo.training.start.features import Features
+from lentigo.training.start.starting_network import start_with_features
+from lentigo.training.start.weights import name_source
 from lentigo.training.validation import find_start, refuse_learned
-from lentigo.training.weights import name_source
 
 TUNING_SETTINGS = Path("study") / "settings.json"  # within the folder of a search
 
@@ -102,105 +92,6 @@ class Plan:
             "data_fingerprint": pool.dataset.fingerprint,
             "groups": len(np.unique(pool.dataset.groups)),
         }
-
-
-@dataclass(frozen=True, repr=False, eq=False)
-class Tuning(Summarized):
-    """A finished search.
-
-    Attributes:
-        recipe: The best.
-        auroc: Its mean over folds.
-        default_auroc: That of the default recipe.
-        confirmation: Of its gain; None where the default recipe is best.
-        importance: The share of each field in what the trials differ by.
-        table: A row for each trial, the default recipe first.
-        searched: The fields that were searched.
-        problems: The photographs that could not be read.
-        facts: Of photographs and plan.
-    """
-
-    recipe: Recipe
-    auroc: float
-    default_auroc: float
-    confirmation: Confirmation | None
-    importance: dict[str, float]
-    table: pd.DataFrame
-    searched: tuple[str, ...]
-    problems: tuple[Problem, ...]
-    facts: dict[str, Any]
-
-    def summarize(self) -> str:
-        """What matters most, in a few words."""
-        words = f"{format_count(len(self.table), 'recipe')}, AUROC {self.auroc:.3f}, default recipe {self.default_auroc:.3f}"
-        return add_problems(words, self.problems)
-
-    @property
-    def failed(self) -> list[dict[str, Any]]:
-        """Number and error of each trial that failed."""
-        rows = self.table[self.table["state"] == "fail"]
-        failed = []
-        for number, error in zip(rows["number"], rows["error"], strict=True):
-            failed.append({"trial": int(number), "error": error})
-        return failed
-
-    def to_json(self) -> dict[str, Any]:
-        """Every number; the trials themselves are in the table."""
-        counts = self.table["state"].value_counts()
-        return {
-            **self.facts,
-            "recipe": asdict(self.recipe),
-            "auroc": self.auroc,
-            "default_auroc": self.default_auroc,
-            "gain": self.auroc - self.default_auroc,
-            "confirmation": self.confirmation and self.confirmation.to_json(),
-            "importance": self.importance,
-            "trials": {state: int(count) for state, count in counts.items()},
-            "failed": self.failed,
-            "problems": [asdict(problem) for problem in self.problems],
-        }
-
-    def to_frame(self) -> pd.DataFrame:
-        """The table of the trials."""
-        return self.table.copy()
-
-    def figure(self) -> ShownFigure:
-        """The AUROC of each finished trial and the best so far, as a Matplotlib figure."""
-        figure = new_figure(6.0, 3.8)
-        plot_progress(figure.subplots(), self.table[self.table["state"] == "complete"])
-        return figure
-
-    def _repr_html_(self) -> str:
-        """What a notebook shows."""
-        words = (
-            f"<p><b>best recipe: AUROC {self.auroc:.4f}</b>, the default {self.default_auroc:.4f}; "
-            f"{len(self.table)} trials</p>"
-        )
-        searched = [name for name in self.searched if name in self.table]
-        best = self.table.sort_values("auroc", ascending=False).head(10)[["number", "auroc", *searched]]
-        table = best.to_html(index=False, float_format="{:.4g}".format)
-        return words + table + self.figure().to_html()
-
-    def save(self, out: str | Path) -> Path:
-        """Writes `recipe.json`, `trials.csv`, `tuning.json` and the figures into a folder.
-
-        Args:
-            out: The folder.
-
-        Returns:
-            The recipe's path.
-        """
-        folder = Path(out)
-        write_json(folder / "recipe.json", asdict(self.recipe))
-        write_json(folder / "tuning.json", self.to_json())
-        with write_whole(folder / "trials.csv") as temporary:
-            self.table.to_csv(temporary, index=False)
-        complete = self.table[self.table["state"] == "complete"]
-        draw_progress(complete, folder / "figures" / "trials.png")
-        draw_slices(complete, self.searched, folder / "figures" / "slices.png")
-        if self.importance:
-            draw_importance(self.importance, folder / "figures" / "importance.png")
-        return folder / "recipe.json"
 
 
 def tune(

@@ -1,13 +1,10 @@
 """The frozen backbone's features, computed once and kept on disk.
 
-A frozen backbone without augmentation gives the same features at every epoch. A shard of the cache holds some
-photographs' features under the hashes of their files, in a folder named after everything else that decides
-them: backbone, weights, preprocessing, precision. A changed photograph is simply not found.
+A frozen backbone without augmentation gives the same features at every epoch.
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -15,23 +12,17 @@ from pathlib import Path
 
 import numpy as np
 
-from lentigo.common.cache import keep_in_cache, list_cache, read_from_cache, remove_from_cache
-from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.common.user_folders import cache_folder
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError
-from lentigo.images.photographs import SIDE, DecodedImage, stream_images
+from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.models.compilation import fastest_precision
 from lentigo.models.graphs.onnx_graph import to_onnx
-from lentigo.models.networks.network import Network, hash_weights
+from lentigo.models.networks.network import Network
 from lentigo.models.runtime import Session
+from lentigo.training.start.feature_shards import Extracted, features_folder, gather_shards, load_shards
 
-SHARD_SUFFIX = ".sealed"  # of a file with the features of some photographs
-LIST_SUFFIX = ".photographs"  # of the file beside it that lists the hashes of these photographs
-SHARD_IMAGES = 1024  # what a killed extraction loses at most
 # Of the feature that varies most; below it a head gives every photograph the same logit (LOG.md, 2026-11-24)
 MIN_FEATURE_RANGE = 1e-6
 
@@ -49,10 +40,6 @@ class Features:
     values: np.ndarray
     readable: np.ndarray
     problems: tuple[Problem, ...]
-
-
-# Of a photograph: the hash of its file and its features, float32 (d,); or why it cannot be read.
-Extracted = tuple[str, np.ndarray] | Problem
 
 
 @dataclass(frozen=True)
@@ -192,21 +179,6 @@ def refuse_frozen_features(features: Features, backbone: str, weights: str | Pat
         )
 
 
-def features_folder(network: Network, fp32: bool) -> Path:
-    """Names the cache folder of one feature extractor at one precision.
-
-    Args:
-        network: Its backbone, weights and preprocessing decide the folder.
-        fp32: Whether features are computed in fp32.
-
-    Returns:
-        The folder, which may not exist yet.
-    """
-    precision = "f32" if fp32 else fastest_precision()
-    key = hash_bytes(hash_weights(network).encode(), precision.encode(), str(SIDE).encode())
-    return cache_folder() / "features" / key[:32]
-
-
 def compute_shards(
     session: Session, images: Iterable[DecodedImage | Problem], folder: Path, cached: dict[str, np.ndarray]
 ) -> list[Problem]:
@@ -230,75 +202,3 @@ def compute_shards(
 
     gather_shards(extract(), folder, cached)
     return problems
-
-
-def gather_shards(
-    extracted: Iterable[Extracted], folder: Path, cached: dict[str, np.ndarray]
-) -> list[Problem]:
-    """Adds features to `cached`, by the hash of their file, and writes a shard each time one is full; gives
-    what could not be read.
-    """
-    problems: list[Problem] = []
-    shard: dict[str, np.ndarray] = {}
-    for item in extracted:
-        if isinstance(item, Problem):
-            problems.append(item)
-            continue
-        digest, features = item
-        shard[digest] = features
-        if len(shard) == SHARD_IMAGES:
-            keep_shard(folder, shard, cached)
-            shard = {}
-    if shard:
-        keep_shard(folder, shard, cached)
-    return problems
-
-
-def keep_shard(folder: Path, shard: dict[str, np.ndarray], cached: dict[str, np.ndarray]) -> None:
-    """Writes a shard and the list of its photographs, both under the hash of that list, and adds it to what is
-    cached.
-    """
-    cached.update(shard)
-    listed = "\n".join(shard).encode()
-    content = io.BytesIO()
-    np.save(content, np.stack(list(shard.values())))
-    path = folder / f"{hash_bytes(listed)[:16]}{SHARD_SUFFIX}"
-    # The list comes last: a shard without its list is never read.
-    if keep_in_cache(path, content.getvalue()):
-        keep_in_cache(path.with_suffix(LIST_SUFFIX), listed)
-
-
-def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
-    """The features of some photographs, by the hash of their files, as far as a cache folder has them.
-
-    Of a shard that holds none of them only the list of its photographs is read: a cache grows with every data
-    set. A shard that is torn or foreign is removed, to be computed again.
-    """
-    cached: dict[str, np.ndarray] = {}
-    for path in list_cache(folder, LIST_SUFFIX):
-        listed = read_from_cache(path)
-        digests = [] if listed is None else listed.decode().split()
-        if wanted.isdisjoint(digests):
-            continue
-        values = read_values(path.with_suffix(SHARD_SUFFIX))
-        if values is None or len(values) != len(digests):
-            remove_from_cache(path)
-            continue
-        for digest, row in zip(digests, values, strict=True):
-            if digest in wanted:
-                cached[digest] = row
-    return cached
-
-
-def read_values(path: Path) -> np.ndarray | None:
-    """The features of a shard, float32 (n, d); None where they are not there any more, or not as they were
-    kept.
-    """
-    content = read_from_cache(path)
-    if content is None:
-        return None
-    try:
-        return np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, EOFError):
-        remove_from_cache(path)
-        return None

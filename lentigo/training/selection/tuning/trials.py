@@ -20,19 +20,18 @@ from lentigo.errors import ModelError
 from lentigo.training.loop.devices import set_threads
 from lentigo.training.recipes import Recipe
 from lentigo.training.selection.fold_evaluation import FoldEvaluator
-from lentigo.training.selection.study import (
+from lentigo.training.selection.tuning.study import (
     DEFAULT,
     ERROR,
     FOLDS,
     Measure,
-    StudyAddress,
     advance_study,
     begin_study,
     count_finished,
     find_default,
     list_finished,
-    open_study,
 )
+from lentigo.training.selection.tuning.study_database import StudyAddress, open_study
 
 
 def find_address(out: Path, storage: str | None, settings: dict[str, Any]) -> StudyAddress:

@@ -1,0 +1,147 @@
+"""One epoch of a stage: the order of the photographs, steps over batches, scores on validation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+
+import numpy as np
+
+from lentigo.common.progress import Progress
+from lentigo.errors import ModelError
+from lentigo.models.networks.deep_learning import keras
+from lentigo.training.loop.checkpoints import Progression
+from lentigo.training.loop.devices import count_devices
+from lentigo.training.loop.sampling import Cell, draw_balanced
+from lentigo.training.loop.stages import Batch, Stage
+from lentigo.training.loop.steps import Step, make_epoch, make_step
+from lentigo.training.recipes import Recipe
+
+# By stage, the field of the recipe that holds its rate; of other stages it is `learning_rate`.
+RATE_FIELDS = {
+    "head": "head_learning_rate",
+    "finetune lowres": "lowres_learning_rate",
+    "decoder": "mask_learning_rate",
+}
+# Of an epoch and the rows of its batches the sums of loss and accuracy over photographs, (2,)
+TrainEpoch = Callable[[int, list[np.ndarray]], np.ndarray]
+
+
+def order_rows(
+    n: int, recipe: Recipe, stage: str, epoch: int, cells: list[Cell] | None = None, views: int = 0
+) -> list[np.ndarray]:
+    """Orders the photographs of an epoch in batches: a function of seed, stage and epoch alone.
+
+    A last batch of one photograph would pass the head's batch norms, where one photograph has no variance: it
+    goes with the batch before. On several devices a batch is cut to what they can share out evenly: a few
+    rows of the last one wait for an epoch that draws them earlier.
+
+    Args:
+        n: Training photographs.
+        recipe: Says the seed and the batch size.
+        stage: Its name.
+        epoch: From 0.
+        cells: To draw from; None: each photograph once.
+        views: How many are drawn; 0: `n`.
+
+    Returns:
+        The rows of each batch, int.
+    """
+    rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
+    count = views or n
+    if cells is None:
+        rounds = -(-count // n)
+        rows = np.tile(rng.permutation(n), rounds)[:count]
+    else:
+        rows = draw_balanced(cells, count, rng)
+    batches = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)]
+    if len(batches) > 1 and len(batches[-1]) == 1:
+        batches[-2:] = [np.concatenate(batches[-2:])]
+    devices = count_devices()
+    return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
+
+
+def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:
+    """Batches in order, the next one made while this one is used."""
+    with ThreadPoolExecutor(1) as worker:
+        pending = worker.submit(stage.load_batch, epoch, orders[0])
+        for rows, next_rows in zip(orders, [*orders[1:], None], strict=True):
+            inputs, labels, *own_weights = pending.result()
+            if next_rows is not None:
+                pending = worker.submit(stage.load_batch, epoch, next_rows)
+            yield inputs, labels, own_weights[0] if own_weights else stage.weights[rows]
+
+
+def choose_training(stage: Stage, recipe: Recipe, progress: Progress) -> TrainEpoch:
+    """What trains a stage for an epoch: one function for all batches where its inputs are in memory, else
+    step by step.
+    """
+    is_alone = keras.backend.backend() == "tensorflow" and count_devices() == 1
+    if stage.held is not None and is_alone:
+        inputs, labels = stage.held
+        train = make_epoch(stage.model, inputs, labels, stage.weights)
+        return lambda epoch, orders: train(orders)
+    step = make_step(stage.model)
+    return partial(train_by_steps, stage, step, recipe, progress)
+
+
+def train_by_steps(
+    stage: Stage, step: Step, recipe: Recipe, progress: Progress, epoch: int, orders: list[np.ndarray]
+) -> np.ndarray:
+    """One pass over the training photographs in the order of the batches' rows; the sums of loss and accuracy
+    over photographs, (2,).
+    """
+    batches: Iterable[Batch] = load_ahead(stage, epoch, orders)
+    if stage.watched:
+        batches = progress(batches, total=len(orders), label=f"epoch {epoch + 1}/{stage.epochs}, steps")
+    sums = np.zeros(2)
+    for inputs, labels, weights in batches:
+        loss, accuracy = step(inputs, labels, weights)
+        require_finite(loss, stage, recipe, epoch)
+        sums += len(labels) * np.array([loss, accuracy])
+    return sums
+
+
+def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> None:
+    """Raises `ModelError` where a loss is no number: from there on every weight is none either."""
+    if np.isfinite(loss):
+        return
+    name = RATE_FIELDS.get(stage.name, "learning_rate")
+    if not getattr(recipe, name):  # 0: as at full size
+        name = "learning_rate"
+    raise ModelError(
+        f"{stage.name}, epoch {epoch + 1}: the loss is {loss:g}; expected a number: the training has "
+        f"diverged, lower --{name.replace('_', '-')} (it is {getattr(recipe, name):g}) and train into a new "
+        "folder"
+    )
+
+
+def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:
+    """Validation scores, with the moving average of the weights where there is one; the best are kept."""
+    model = stage.model
+    trained = None
+    if model.optimizer.use_ema:
+        trained = copy_variables(model.trainable_variables)
+        model.optimizer.finalize_variable_values(model.trainable_variables)
+    scores = stage.validate()
+    if scores[stage.decides] > progression.best_score:
+        progression.best_score = scores[stage.decides]
+        progression.best_epoch = epoch
+        progression.best = copy_variables(model.weights)
+    if trained is not None:  # training goes on from the weights themselves, not from their average
+        for variable, array in zip(model.trainable_variables, trained, strict=True):
+            variable.assign(array)
+    return scores
+
+
+def copy_variables(variables: Iterable[keras.Variable]) -> list[np.ndarray]:
+    """Copies the values of variables.
+
+    Args:
+        variables: Of a model.
+
+    Returns:
+        An array for each.
+    """
+    return [keras.ops.convert_to_numpy(variable) for variable in variables]
