@@ -10,7 +10,7 @@ from lentigo.inference.performance.costs import Cost
 from lentigo.models.networks.backbones import BACKBONES
 from lentigo.training.heads import Score
 from lentigo.training.recipe_lookup import find_head_recipe
-from lentigo.training.selection import backbone_costs, comparison
+from lentigo.training.selection import backbone_costs, comparison_units
 from lentigo.training.selection.comparison import Protocol, compare_backbones, list_backbones
 from lentigo.training.selection.ranking import rank_backbones
 
@@ -91,7 +91,7 @@ def test_a_backbone_without_usable_weights_is_named_and_the_others_go_on(finishe
 
 def test_what_is_finished_is_not_trained_again(finished, synthetic_lesions, weights, monkeypatch):
     out, before = finished
-    monkeypatch.setattr(comparison, "score_head", None)
+    monkeypatch.setattr(comparison_units, "score_head", None)
     again = compare_backbones(
         synthetic_lesions, out, ["mobilenetv3small"], Protocol(RECIPE, 2, 1, weights, costs=False)
     )

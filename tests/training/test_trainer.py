@@ -27,6 +27,7 @@ from lentigo.training.heads import weigh_classes
 from lentigo.training.preparation import choose_refusal_output
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.run_folder import keep_settings
+from lentigo.training.start import starting_network
 from lentigo.training.trainer import train
 from lentigo.training.training_set import LeakPolicy
 
@@ -299,6 +300,8 @@ def noisy_bf16(monkeypatch):
         return replace(features, values=(features.values + noise).astype(np.float32))
 
     failed = PrecisionCheck(10, 0.9, 0.9, 0.8, (0.0, 0.2), 0.3, 0.1, False)
+    monkeypatch.setattr(starting_network, "extract_features", extract)
+    monkeypatch.setattr(starting_network, "extract_features", extract)
     monkeypatch.setattr(preparation, "extract_features", extract)
     monkeypatch.setattr(trainer, "check_precision", lambda *_, fp32: None if fp32 else failed)
 
