@@ -21,7 +21,6 @@ from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.networks.network import Network, attach_diagnosis
 from lentigo.training.calibration.precision_check import PrecisionCheck
-from lentigo.training.loop.background_swap import keep_usable_masks
 from lentigo.training.loop.devices import check_batch
 from lentigo.training.recipes import Recipe
 from lentigo.training.run_folder import CHECKPOINTS, check_folder
@@ -30,6 +29,7 @@ from lentigo.training.start.features import extract_features, find_readable
 from lentigo.training.start.starting_network import build_start, extract_start_features, settle_random
 from lentigo.training.start.weights import name_source
 from lentigo.training.training_set import LeakPolicy, TrainingSet, check_training_set
+from lentigo.training.views.background_swap import keep_usable_masks
 
 
 @dataclass(frozen=True)

@@ -24,12 +24,12 @@ from lentigo.training.heads import LabelledFeatures, make_head_stage, score_logi
 from lentigo.training.holdout import list_sources
 from lentigo.training.loop.callbacks import SILENT, EpochWatch
 from lentigo.training.loop.losses import AnswerLoss, OutlineLoss
-from lentigo.training.loop.mixing import Mixed
 from lentigo.training.loop.sampling import average_auroc, plan_cells
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
 from lentigo.training.loop.views import count_label_columns, load_views
 from lentigo.training.recipes import Recipe
+from lentigo.training.views.mixing import Mixed
 
 
 @dataclass(frozen=True)

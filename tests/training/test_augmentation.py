@@ -5,14 +5,14 @@ import numpy as np
 import pytest
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
-from lentigo.training.loop.augmentation import (
+from lentigo.training.views.augmentation import (
     Augmentation,
     augment_image,
     augment_pair,
     bleach_lesion,
     view_generator,
 )
-from lentigo.training.loop.mixing import lay_mosaics, mix_views
+from lentigo.training.views.mixing import lay_mosaics, mix_views
 
 PHOTO = draw_synthetic_lesion("malignant", 3).image
 NONE = Augmentation(*[0.0] * 11)

@@ -4,10 +4,10 @@ import json
 import pytest
 
 from lentigo.errors import UsageError
-from lentigo.training.loop.augmentation import Augmentation
 from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
 from lentigo.training.recipes import BEST, SEED, Recipe
 from lentigo.training.stage_builders import build_lowres_stage, list_builders
+from lentigo.training.views.augmentation import Augmentation
 
 
 def test_seed_is_the_recipe_of_the_original():

@@ -1,1 +1,1 @@
-"""The loop of a training: stages, steps, batches, augmentation, checkpoints."""
+"""The loop of a training: stages, epochs, steps, batches, checkpoints."""

@@ -7,10 +7,10 @@ import numpy as np
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.diagnosis_words import DIAGNOSES
 from lentigo.images.photographs import SIDE
-from lentigo.training.loop.augmentation import augment_image, augment_pair, find_augmentation, view_generator
-from lentigo.training.loop.background_swap import plan_swap
-from lentigo.training.loop.mixing import Mixed, mix_views
 from lentigo.training.recipes import Recipe
+from lentigo.training.views.augmentation import augment_image, augment_pair, find_augmentation, view_generator
+from lentigo.training.views.background_swap import plan_swap
+from lentigo.training.views.mixing import Mixed, mix_views
 
 NO_MASK = -1.0  # in place of each pixel of a mask that a photograph has not
 

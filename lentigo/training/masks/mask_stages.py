@@ -19,13 +19,13 @@ from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.mask_decoder import find_skips
 from lentigo.models.networks.network import Network, unfreeze_backbone
 from lentigo.models.runtime import Session
-from lentigo.training.loop.augmentation import augment_pair, find_augmentation, view_generator
 from lentigo.training.loop.losses import MaskLoss
-from lentigo.training.loop.mixing import lay_mosaics
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
 from lentigo.training.masks.mask_validation import open_predictor, score_masks
 from lentigo.training.recipes import Recipe
+from lentigo.training.views.augmentation import augment_pair, find_augmentation, view_generator
+from lentigo.training.views.mixing import lay_mosaics
 
 
 @dataclass(frozen=True)

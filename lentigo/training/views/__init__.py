@@ -1,0 +1,1 @@
+"""Augmented views of photographs: geometry, colour, artefacts, other backgrounds, mixtures."""
