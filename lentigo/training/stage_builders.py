@@ -27,9 +27,9 @@ from lentigo.training.loop.losses import AnswerLoss, OutlineLoss
 from lentigo.training.loop.sampling import average_auroc, plan_cells
 from lentigo.training.loop.stage_runs import run_stages
 from lentigo.training.loop.stages import Stage, compile_model, count_steps, plan_rate
-from lentigo.training.loop.views import count_label_columns, load_views
 from lentigo.training.recipes import Recipe
 from lentigo.training.views.mixing import Mixed
+from lentigo.training.views.view_batches import count_label_columns, load_views
 
 
 @dataclass(frozen=True)

@@ -9,10 +9,10 @@ import pytest
 from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import DataError, UsageError
 from lentigo.images.photographs import read_image
-from lentigo.training.loop.views import load_views
 from lentigo.training.preparation import check_call
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.views.background_swap import keep_usable_masks, match_light, plan_swap, swap_background
+from lentigo.training.views.view_batches import load_views
 
 SIDE = 128
 PALE = np.array([230, 190, 170])

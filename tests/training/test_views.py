@@ -9,11 +9,11 @@ from lentigo.datasets.manifests import load_dataset
 from lentigo.errors import UsageError
 from lentigo.models.bundle import open_bundle
 from lentigo.models.networks.output_models import build_training_model
-from lentigo.training.loop.views import NO_MASK, load_views
 from lentigo.training.preparation import build_outline, check_call
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.start.starting_network import build_start
 from lentigo.training.trainer import train
+from lentigo.training.views.view_batches import NO_MASK, load_views
 
 SIDE = 64
 WEIGHTS = np.ones(4, np.float32)
