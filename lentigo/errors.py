@@ -9,7 +9,7 @@
           ├── SpaceError     the disk is full or not writable
           ├── ArchiveError   a public archive does not answer, or not as it should
           ├── StoreError     the service's database does not answer, or cannot be written
-          ├── HospitalError  a DICOMweb server that does not answer, or refuses
+          ├── HospitalError  a hospital's server that does not answer, or refuses
           ├── ClusterError   machines that do not answer, or have other versions
           └── MissingError   a package that the plain install leaves out
 
@@ -52,6 +52,7 @@ EXTRAS = {  # modules that the plain install leaves out, by the extra of pyproje
         "jpeg_ls",
         "openjpeg",
         "pydicom",
+        "pynetdicom",
         "requests",
         "rle",
     ),
@@ -107,7 +108,7 @@ class StoreError(UnusableError):
 
 
 class HospitalError(UnusableError):
-    """A DICOMweb server that does not answer, refuses, or answers something else than it should."""
+    """A server of a hospital that does not answer, refuses, or answers something else than it should."""
 
 
 class ClusterError(UnusableError):

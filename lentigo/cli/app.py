@@ -19,6 +19,7 @@ from lentigo.cli.completion import complete, find_completion
 from lentigo.cli.data import data_app
 from lentigo.cli.evaluation import evaluation_app
 from lentigo.cli.fit import fit_app
+from lentigo.cli.hospital.receive import receive_app
 from lentigo.cli.hospital.to_dicom import to_dicom_app
 from lentigo.cli.hospital.worklist import worklist_app
 from lentigo.cli.lesions import lesions_app
@@ -90,6 +91,7 @@ app.add_typer(audit_app)
 data_app.add_typer(to_dicom_app)
 app.add_typer(data_app, name="data")
 app.add_typer(worklist_app)
+app.add_typer(receive_app)
 app.add_typer(comparison_app)
 app.add_typer(tuning_app)
 app.add_typer(models_app)

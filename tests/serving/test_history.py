@@ -7,6 +7,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from json_schemas import hold_schema
 from PIL import Image
 from toys import make_lesion, make_record, make_review
 
@@ -74,14 +75,16 @@ def test_a_key_is_shown_once_on_stdout(lentigo, db):
 
 def test_keys_as_json(lentigo, db):
     made = json.loads(lentigo("keys", "add", "clinic", "--json")[1])
+    hold_schema("keys_add", "lentigo keys add --json", [made])
     assert (
         made["name"] == "clinic"
         and made["scopes"] == ["read", "predict"]
         and made["key"].startswith("lentigo_")
     )
     (listed,) = [json.loads(line) for line in lentigo("keys", "list", "--json")[1].splitlines()]
-    assert set(listed) == {"name", "scopes", "created", "used", "revoked"} and listed["revoked"] is None
-    assert json.loads(lentigo("keys", "revoke", "clinic", "--json")[1])["revoked"] is not None
+    revoked = json.loads(lentigo("keys", "revoke", "clinic", "--json")[1])
+    hold_schema("keys", "lentigo keys list --json", [listed, revoked])
+    assert listed["revoked"] is None and revoked["revoked"] is not None
 
 
 def test_a_revoked_key_ends_and_is_listed(lentigo, db):
@@ -144,8 +147,10 @@ def test_history_for_people(lentigo, filled):
 
 def test_history_as_json_is_one_object_a_line(lentigo, filled):
     code, out, _ = lentigo("history", "--json")
-    first = json.loads(out.splitlines()[0])
-    assert code == 0 and len(out.splitlines()) == 3
+    records = [json.loads(line) for line in out.splitlines()]
+    hold_schema("history", "lentigo history --json", records)
+    first = records[0]
+    assert code == 0 and len(records) == 3
     assert (first["id"], first["label"], first["review"]["verdict"], first["lesion"]) == (
         filled[0].id,
         "malignant",
@@ -186,9 +191,11 @@ def test_an_export_holds_everything_that_matches_and_no_formula(lentigo, filled,
         and {row["id"] for row in rows} == {record.id for record in filled}
     )
     assert rows[0]["review_note"] == "'=grown" and {row["model"] for row in rows} == {"toy", "'=other"}
-    assert json.loads(
+    exported = json.loads(
         lentigo("history", "--csv", tmp_path / "some.csv", "--label", "benign", "--json")[1]
-    ) == {"csv": str(tmp_path / "some.csv"), "n": 2}
+    )
+    hold_schema("history_csv", "lentigo history --csv FILE --json", [exported])
+    assert exported == {"csv": str(tmp_path / "some.csv"), "n": 2}
     with open_store(db) as store:
         assert store.list_events().events[0].action == "export"
 
@@ -248,6 +255,7 @@ def test_what_a_crash_left_without_a_record_goes_too(lentigo, filled, db, tmp_pa
         "history", "--forget", "365d", "--yes", "--keep-photos", tmp_path / "kept", "--json"
     )
     said = json.loads(out)
+    hold_schema("history_forget", "lentigo history --forget --json", [said])
     assert code == 0 and said["strays"] == [stray, fresh] and said["parts"] == 1
     assert sorted(path.name for path in (tmp_path / "kept").glob("*.jpg")) == sorted(
         [f"{known.sha256}.jpg", "notes.jpg"]

@@ -1,11 +1,13 @@
 """A whole study in one call: what it leaves, that it goes on where it stopped, and the commands that it names."""
 
+import json
 import re
 import shlex
 import shutil
 
 import pandas as pd
 import pytest
+from json_schemas import hold_schema
 
 import lentigo
 from lentigo.errors import DataError, ModelError, UsageError
@@ -52,6 +54,10 @@ def test_a_study_holds_model_reports_splits_and_page(study):
     assert not (study.run / "checkpoint").exists()
     assert study.evaluation["n"] > 5 and study.evaluation["times_test_opened"] == 1
     assert study.evaluation["split"] == "test"
+
+
+def test_its_json_is_recorded(study):
+    hold_schema("fit", "lentigo fit --json", [json.loads(json.dumps(study.to_json()))])
 
 
 def test_every_link_of_the_page_leads_somewhere(study):
