@@ -17,15 +17,8 @@ from lentigo.clinical.sources import complete_source
 from lentigo.clinical.worklist import PHOTOGRAPHS, Instance, name_report
 from lentigo.common.file_reading import MAX_FILE_BYTES
 from lentigo.errors import HospitalError, ImageError, SpaceError
-from lentigo.images.decoding.dicom import (
-    ENCAPSULATED,
-    MAX_FRAMES,
-    NATIVE,
-    clean_value,
-    describe_frame,
-    mute_remarks,
-    read_dataset,
-)
+from lentigo.images.dicom.dicom_attributes import clean_value, mute_remarks, read_dataset
+from lentigo.images.dicom.dicom_frames import ENCAPSULATED, MAX_FRAMES, NATIVE, describe_frame
 from lentigo.images.problems import Problem
 
 if TYPE_CHECKING:
