@@ -18,6 +18,7 @@ WORD = re.compile(r"[a-z][a-z0-9_]*")
 MAPPINGS = {  # objects whose keys are data
     "known", "libraries", "licenses", "photographs", "of", "kinds", "sizes", "files", "sources", "without",
     "classes", "labels", "splits", "figures", "columns", "importance", "values", "metrics", "counts",
+    "diagnoses",
 }  # fmt: skip
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 
@@ -27,6 +28,8 @@ def infer_schema(values: list, name: str = "") -> dict:
 
     >>> infer_schema([{"a": 1}, {"a": None, "b": "x"}])["required"]
     ['a']
+    >>> infer_schema([None]), infer_schema([None, 1])
+    ({}, {'type': ['integer', 'null']})
     """
     kinds = set()
     objects = []
@@ -42,6 +45,8 @@ def infer_schema(values: list, name: str = "") -> dict:
             kinds.add(TYPES[type(value)])
     if "number" in kinds:
         kinds.discard("integer")
+    if kinds == {"null"}:
+        kinds = set()  # the toys have no value here: a schema of null alone would refuse those who have one
     ordered = sorted(kinds)
     schema: dict = {"type": ordered[0] if len(ordered) == 1 else ordered} if ordered else {}
     if items:

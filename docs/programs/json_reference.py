@@ -73,7 +73,7 @@ def list_keys(schema: dict[str, Any], place: str) -> Iterator[tuple[str, dict[st
 
 
 def name_type(schema: dict[str, Any]) -> str:
-    """The type of a value in words."""
+    """The type of a value in words; none where the toys of the tests have no value."""
     kinds = schema.get("type", [])
     return " or ".join([kinds] if isinstance(kinds, str) else kinds)
 

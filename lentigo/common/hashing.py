@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
-from lentigo.common.file_names import FRAME
+from lentigo.common.file_names import FRAME, find_name
 from lentigo.common.file_reading import open_regular
+
+MAX_VERSIONS = 64  # of files of several frames whose hashes are remembered
 
 
 def hash_bytes(*parts: bytes) -> str:
@@ -51,14 +54,33 @@ def hash_readable(path: str | Path) -> str:
     Returns:
         64 hexadecimal digits; "" where the file cannot be read.
     """
+    frame = FRAME.search(str(path))
     try:
-        digest = hash_file(path)
+        if frame is None or os.path.lexists(path):
+            return hash_file(path)
+        name = os.path.abspath(find_name(path))
+        status = os.stat(name)
+        digest = hash_version(name, (status.st_mtime_ns, status.st_size, status.st_ino))
     except (OSError, ValueError):
         return ""
-    frame = FRAME.search(str(path))
-    if frame is None or os.path.lexists(path):
-        return digest
     return hash_frame(digest, int(frame[0][1:]))
+
+
+@lru_cache(maxsize=MAX_VERSIONS)
+def hash_version(path: str, version: tuple[int, int, int]) -> str:
+    """Hashes a file of several frames once, and not for each of them.
+
+    Args:
+        path: Absolute, of a regular file.
+        version: The time of its last change, its size and its inode; another version is hashed anew.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: As `open_regular`.
+    """
+    return hash_file(path)
 
 
 def hash_frame(digest: str, frame: int | None) -> str:

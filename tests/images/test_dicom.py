@@ -1,6 +1,7 @@
 """DICOM files are read as the photographs that they hold, and what is no photograph gets one clear line."""
 
 import io
+import os
 import zlib
 
 import numpy as np
@@ -13,8 +14,11 @@ from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
 
+from lentigo.common.hashing import hash_readable
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_files import find_file_spacing
+from lentigo.images.dicom.frame_reading import read_frame
+from lentigo.images.image_contents import hash_content
 from lentigo.images.image_sizes import check_upload, measure_content
 from lentigo.images.listing import find_images, list_images
 from lentigo.images.photographs import (
@@ -197,6 +201,69 @@ def test_frames_have_names(tmp_path):
     assert np.array_equal(second.pixels, 255 - PIXELS) and first.digest != second.digest
     assert "no such frame" in try_image(f"{path}#3").error
     assert "#1 to #2" in try_image(path).error
+
+
+def write_frames(kind, path):
+    """A file of three frames, brighter from one to the next, with attributes of each frame."""
+    frames = np.stack([PIXELS // 2, PIXELS // 2 + 40, PIXELS // 2 + 80])
+    syntaxes = {"implicit": uid.ImplicitVRLittleEndian, "big endian": uid.ExplicitVRBigEndian}
+    dataset = make_dataset(frames, syntaxes.get(kind, uid.ExplicitVRLittleEndian), frames=3)
+    jpegs = [encode_jpeg(frame) for frame in frames]
+    if kind in ("a fragment each", "split fragments"):
+        size = 2 if kind == "split fragments" else 1
+        dataset.PhotometricInterpretation = "YBR_FULL_422"
+        dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+        dataset.PixelData = encapsulate(jpegs, fragments_per_frame=size)
+        dataset["PixelData"].is_undefined_length = True
+    elif kind == "run lengths":
+        dataset.compress(uid.RLELossless, generate_instance_uid=False)
+    place = Dataset()
+    place.FrameComments = "one of three"
+    dataset.PerFrameFunctionalGroupsSequence = Sequence([place] * 3)
+    path.write_bytes(encode(dataset))
+
+
+FRAMED = ["explicit", "implicit", "big endian", "a fragment each", "split fragments", "run lengths"]
+
+
+@pytest.mark.parametrize("kind", FRAMED)
+def test_a_frame_is_read_alone_and_is_the_same(kind, tmp_path):
+    path = tmp_path / "film.dcm"
+    write_frames(kind, path)
+    content = path.read_bytes()
+    for number in (1, 2, 3):
+        name = f"{path}#{number}"
+        excerpt = read_frame(name)
+        assert excerpt is not None and len(excerpt) < 0.6 * len(content)
+        assert np.array_equal(read(excerpt, name), read(content, name))
+        frame = read_image(name, None)
+        assert frame.digest == hash_readable(name) == hash_content(content, name)
+
+
+def test_frames_of_a_file_that_changes_are_found_anew(tmp_path):
+    path = tmp_path / "film.dcm"
+    for pixels in (PIXELS, 255 - PIXELS):
+        path.unlink(missing_ok=True)
+        path.write_bytes(encode(make_dataset(np.stack([pixels, pixels]), frames=2)))
+        os.utime(path, ns=(0, int(pixels[0, 0, 0])))
+        assert np.array_equal(read_image(f"{path}#2", None).pixels, pixels)
+
+
+def test_frames_that_cannot_be_found_are_read_with_their_whole_file(tmp_path):
+    """Two frames in three fragments, and no table that says where the second begins."""
+    path = tmp_path / "film.dcm"
+    first, second = encode_jpeg(PIXELS), encode_jpeg(255 - PIXELS)
+    half = len(second) // 2 // 2 * 2
+    dataset = pydicom.dcmread(io.BytesIO(wrap_jpeg(first, second)))
+    dataset.PixelData = encapsulate([first, second[:half], second[half:]], has_bot=False)
+    path.write_bytes(encode(dataset))
+    assert read_frame(f"{path}#2") is None
+    assert np.abs(read_image(f"{path}#2", None).pixels.astype(int) - (255 - PIXELS)).max() <= LOSSY
+
+
+def test_a_frame_beyond_the_last_is_one_line(tmp_path):
+    write_frames("explicit", tmp_path / "film.dcm")
+    assert "the file holds 3" in try_image(f"{tmp_path / 'film.dcm'}#4").error
 
 
 def test_compressed_frames():

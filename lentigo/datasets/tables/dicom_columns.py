@@ -50,8 +50,11 @@ def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
     if not DICOM or not any(is_dicom_path(str(image)) for image in table["image"]):
         return table
     key = find_key()
+    files = [find_name(str(image)) for image in table["image"]]
+    names = sorted(set(files))  # a file of several frames is read once
     with ThreadPoolExecutor() as pool:
-        rows = list(pool.map(lambda image: read_columns(str(image)), table["image"]))
+        by_file = dict(zip(names, pool.map(read_columns, names), strict=True))
+    rows = [by_file[file] for file in files]
     columns = {}
     for name in COLUMNS:
         values = pd.Series([row.get(name) for row in rows], index=table.index, dtype=object)

@@ -63,7 +63,7 @@ def open_image(content: bytes, name: str) -> Image.Image:
         ImageError: For an animation, for several pages, and for a strip.
     """
     if DICOM and is_dicom(content):
-        image = open_dicom(bytes(content), name)
+        image = open_dicom(content if isinstance(content, bytes) else bytes(content), name)
         refuse_strip(image, name)
         return image
     profile = None

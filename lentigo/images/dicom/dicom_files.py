@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lentigo.common.file_names import find_name
-from lentigo.common.file_reading import read_regular
+from lentigo.common.file_reading import open_regular, read_regular
 from lentigo.errors import ImageError
 from lentigo.images.decoding.formats import DICOM
 from lentigo.images.dicom.dicom_attributes import (
+    DEFLATED,
     MARK,
     PREAMBLE_BYTES,
     clean_value,
+    find_meta_end,
     find_spacing,
     is_dicom,
     load_pydicom,
@@ -21,6 +24,9 @@ from lentigo.images.dicom.dicom_attributes import (
     read_dataset,
 )
 from lentigo.images.dicom.dicom_frames import MAX_FRAMES, count_frames, find_frame
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
 
 DIRECTORY = "DICOMDIR"
 FRAME_COUNT_TAG = b"\x28\x00\x08\x00"
@@ -92,12 +98,23 @@ def expand_frames(path: str, start: bytes) -> list[str]:
     if not is_dicom(start) or FRAME_COUNT_TAG not in start:
         return [path]
     try:
-        count = count_frames(read_dataset(read_regular(path), path))
+        count = count_frames(read_attributes(path, start))
     except (ImageError, OSError, ValueError):
         return [path]
     if count == 1 or count > MAX_FRAMES:
         return [path]
     return [f"{path}#{number}" for number in range(1, count + 1)]
+
+
+def read_attributes(path: str, start: bytes) -> Dataset:
+    """The attributes of a file that begins with `start`, without its pixels where they need not be read.
+
+    A deflated file is read as a whole, within the limit of what it may inflate to.
+    """
+    if DEFLATED.encode() in start[: find_meta_end(start)]:
+        return read_dataset(read_regular(path), path)
+    with name_dicom_damage(path), mute_remarks(), open_regular(path) as file:
+        return load_pydicom().dcmread(file, stop_before_pixels=True)
 
 
 def list_directory(path: str) -> list[str]:

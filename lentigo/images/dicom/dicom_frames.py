@@ -7,7 +7,7 @@ cameras send, is handed to Pillow as it is, and costs what the same JPEG costs.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from lentigo.errors import ImageError
@@ -103,21 +103,40 @@ def find_frame(name: str) -> int | None:
     return None if found is None else int(found[1])
 
 
-def describe_frame(dataset: Dataset, name: str) -> Frame:
+def describe_frame(dataset: Dataset, name: str, *, is_excerpt: bool = False) -> Frame:
     """How the frame that `name` asks for is stored.
 
     Args:
         dataset: The file as pydicom reads it.
         name: Of the file, and of the frame where it has several.
+        is_excerpt: Whether the named frame is the only one that was taken from its file.
 
     Raises:
         ImageError: for a file that holds no pixels, several frames where none was named, or pixels of a kind
             that is not read.
     """
+    frame = describe_layout(dataset, name, has_pixels="PixelData" in dataset)
+    if is_excerpt:
+        frame = replace(frame, number=0)
+    require_readable(frame, dataset, name)
+    return frame
+
+
+def describe_layout(dataset: Dataset, name: str, *, has_pixels: bool = True) -> Frame:
+    """How a frame is stored, by a file's attributes alone.
+
+    Args:
+        dataset: The file as pydicom reads it; its pixels are not needed.
+        name: Of the file, and of the frame where it has several.
+        has_pixels: Whether the file has any.
+
+    Raises:
+        ImageError: for a file that holds no pixels, or pixels of a kind that is not read.
+    """
     sop_class = clean_value(dataset.get("SOPClassUID"))
     if sop_class in NOT_IMAGES:
         raise ImageError(f"{name}: {NOT_IMAGES[sop_class]}")
-    if "PixelData" not in dataset:
+    if not has_pixels:
         raise ImageError(f"{name}: {describe_absence(dataset)}")
     syntax = clean_value(dataset.file_meta.get("TransferSyntaxUID")) or NATIVE[0]
     if syntax not in (*NATIVE, *ENCAPSULATED):
@@ -133,7 +152,7 @@ def describe_frame(dataset: Dataset, name: str) -> Frame:
         raise ImageError(
             f"{name}: more than {MAX_PIXELS / 1e6:.0f} million pixels; expected a photograph, save it smaller"
         )
-    frame = Frame(
+    return Frame(
         syntax=syntax,
         photometric=clean_value(dataset.get("PhotometricInterpretation")).upper(),
         rows=rows,
@@ -146,8 +165,6 @@ def describe_frame(dataset: Dataset, name: str) -> Frame:
         count=count_frames(dataset),
         number=(find_frame(name) or 1) - 1,
     )
-    require_readable(frame, dataset, name)
-    return frame
 
 
 def count_frames(dataset: Dataset) -> int:

@@ -27,6 +27,7 @@ from lentigo.images.dicom.dicom_frames import (
     read_encoded,
 )
 from lentigo.images.dicom.dicom_pixels import decode_frame
+from lentigo.images.dicom.frame_reading import FrameContent
 
 if TYPE_CHECKING:
     from pydicom import Dataset
@@ -78,7 +79,7 @@ def open_dicom(content: bytes, name: str) -> Image.Image:
     """
     dataset = read_dataset(content, name)
     with name_dicom_damage(name), mute_remarks():
-        frame = describe_frame(dataset, name)
+        frame = describe_frame(dataset, name, is_excerpt=isinstance(content, FrameContent))
         image = open_frame(dataset, frame, name)
         profile = find_profile(dataset)
         if profile:
