@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from json_schemas import hold_schema
 from typer.testing import CliRunner
 
 from lentigo.cli.app import app
@@ -60,10 +59,8 @@ def test_a_command_that_fails_is_named(tmp_path):
 @pytest.mark.check
 def test_everything_is_measured_and_written(tmp_path):
     out = tmp_path / "speed.json"
-    result = CliRunner().invoke(app, ["bench", "--no-keras", "--out", str(out), "--json"])
+    result = CliRunner().invoke(app, ["bench", "--no-keras", "--out", str(out)])
     assert result.exit_code == 0, result.output
     facts = json.loads(out.read_text())
-    assert json.loads(result.stdout) == facts
-    hold_schema("bench", "lentigo bench --json", [facts])
     assert facts["gemm"] and len(facts["commands"]["now"]) == 6
     assert all(entry["rate"] > 0 for entry in facts["commands"]["now"].values())

@@ -9,7 +9,6 @@ import time
 from itertools import chain
 
 import pytest
-from json_schemas import hold_schema
 
 from lentigo.cli.completion import complete, find_completion
 
@@ -375,7 +374,6 @@ def test_train_speaks_json_and_says_nothing_else(synthetic_lesions, weight_file,
     result = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert result.returncode == 0, result.stderr
     facts = json.loads(result.stdout)
-    hold_schema("train", "lentigo train --json", [facts])
     assert facts["run"] == str(tmp_path / "run") and facts["validation"]["n"] > 0
     assert result.stderr == ""
 
@@ -389,7 +387,15 @@ def test_export_says_how_far_the_answers_differ(lentigo, run, tmp_path):
     )
     result = lentigo("export", run, "--format", "onnx", "--out", tmp_path / "lesions.onnx", "--json")
     facts = json.loads(result.stdout)
-    hold_schema("export", "lentigo export --json", [facts])
+    assert set(facts) == {
+        "path",
+        "format",
+        "largest_difference",
+        "photographs",
+        "megabytes",
+        "deviations",
+        "int8",
+    }
     assert facts["path"] == str(tmp_path / "lesions.onnx") and facts["largest_difference"] < 1e-3
 
 

@@ -7,7 +7,6 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from json_schemas import hold_schema
 
 from lentigo.datasets.masks import load_masks
 from lentigo.errors import DataError, ModelError, UsageError
@@ -97,9 +96,7 @@ def test_the_command_adds_a_decoder(lentigo, run, bare, tmp_path):
     short = ("--mask-epochs", 1, "--batch-size", 16)
     result = lentigo("train", bare, "--masks", "--out", folder, "--recipe", "seed", *short, "--json")
     assert result.returncode == 0, result.stderr
-    facts = json.loads(result.stdout)
-    hold_schema("train_masks", "lentigo train --masks --json", [facts])
-    measured = facts["masks"]["jaccard"]
+    measured = json.loads(result.stdout)["masks"]["jaccard"]
     assert measured == open_bundle(folder).card["decoder"]["validation"]["jaccard"]
 
 
