@@ -22,8 +22,8 @@ from tables import describe_machine, print_table
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models.compilation import fastest_precision
+from lentigo.models.inference_session import BATCH
 from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.runtime import BATCH
 
 if TYPE_CHECKING:
     import keras

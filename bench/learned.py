@@ -20,12 +20,8 @@ from lentigo.common.hashing import hash_file
 from lentigo.duplicates.perceptual_hashes import hash_images
 from lentigo.images.listing import find_images
 from lentigo.models.bundle import LEARNED, PAST, SPLITS, amend_bundle, open_bundle
-from lentigo.models.training_record import (
-    BYTES_EACH,
-    TrainingRecord,
-    list_training_record,
-    read_training_record,
-)
+from lentigo.models.training_record import BYTES_EACH, TrainingRecord, list_training_record
+from lentigo.models.training_record_files import read_training_record
 
 
 def main() -> None:

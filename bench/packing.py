@@ -29,7 +29,8 @@ from lentigo.models.bundle import (
     finish_bundle,
 )
 from lentigo.models.graphs.graph_weights import halve_weights
-from lentigo.models.training_record import TrainingRecord, read_training_record
+from lentigo.models.training_record import TrainingRecord
+from lentigo.models.training_record_files import read_training_record
 
 PATH = re.compile(
     r"(?<![\w./:])(?:/[^\s/,;:|`'\"<>]+){2,}"

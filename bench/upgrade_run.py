@@ -15,7 +15,7 @@ from typing import Any
 
 from lentigo.common.json_values import write_json
 from lentigo.models.bundle import CARD, FORMAT, open_bundle
-from lentigo.models.card_schema import read_json
+from lentigo.models.card_kinds import read_json
 
 NAMES = {  # of entries, whatever they stand in
     "twins": "duplicates",

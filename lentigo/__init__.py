@@ -30,7 +30,7 @@ _PLACES = {  # each verb is imported when it is first asked for: importing Lenti
     "explain": "lentigo.inference.explanation",
     "segment": "lentigo.inference.lesions.segmentation",
     "detect": "lentigo.inference.lesions.detection",
-    "export": "lentigo.models.export",
+    "export": "lentigo.models.exports.export",
     "serve": "lentigo.serving.server",
     "show_progress": "lentigo.common.progress",
 }

@@ -6,7 +6,8 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-from lentigo.models.card_schema import CARD, Entries, ListOf
+from lentigo.models.card_kinds import Entries, ListOf
+from lentigo.models.card_schema import CARD
 from lentigo.training.recipes import FIELDS
 
 INTRODUCTION = """# card.json

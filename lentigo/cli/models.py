@@ -15,7 +15,7 @@ from lentigo.cli.output.evaluations import print_run
 from lentigo.cli.output.terminal import mute_stderr, print_json, print_line
 
 if TYPE_CHECKING:
-    from lentigo.models.export import Export
+    from lentigo.models.exports.export import Export
 
 models_app = typer.Typer(rich_markup_mode=None)
 
@@ -42,7 +42,7 @@ def export(
 ) -> None:
     """Writes a RUN for another runtime, and compares its answers with the RUN's on photographs."""
     with mute_stderr():  # converters talk
-        from lentigo.models.export import export as export_run
+        from lentigo.models.exports.export import export as export_run
 
         artefact = export_run(run, format, out, int8=int8)
     if as_json:

@@ -22,7 +22,7 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.searches import search_duplicates
 from lentigo.models.bundle import SPLITS, Bundle
-from lentigo.models.training_record import read_training_record
+from lentigo.models.training_record_files import read_training_record
 from lentigo.splits.leaks import join_duplicates
 
 

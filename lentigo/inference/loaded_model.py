@@ -24,7 +24,7 @@ from lentigo.inference.prediction import show_result
 from lentigo.inference.predictor import PredictionSettings, Predictor, SettingFields
 from lentigo.inference.results import Prediction, Predictions
 from lentigo.inference.similarity.case_search import open_search
-from lentigo.models.runtime import BATCH, InferenceSession
+from lentigo.models.inference_session import BATCH, InferenceSession
 
 CLASSES = ("benign", "malignant")  # as of `lentigo.datasets.dataset`, which would import pandas
 

@@ -52,7 +52,7 @@ def predict(
         patient_id: Of the photographs, whose own known lesions are left out; "" where it is not known.
         fp32: Computes in fp32, also where a faster precision is as good.
         tta: Averages over four mirrored views.
-        device: One of `lentigo.models.runtime.DEVICES`.
+        device: One of `lentigo.models.inference_session.DEVICES`.
         progress: Watches the photographs go by, such as `lentigo.show_progress`.
 
     Returns:

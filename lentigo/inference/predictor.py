@@ -24,8 +24,9 @@ from lentigo.inference.decisions.refusal import Reference, load_reference
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.inference.tta import TTA_VIEWS, ViewsOutput, average_logit, average_mask, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
+from lentigo.models.inference_session import BATCH, InferenceSession, Outputs
 from lentigo.models.networks.receptive_fields import place_cells
-from lentigo.models.runtime import BATCH, InferenceSession, Outputs, open_session
+from lentigo.models.runtime import open_session
 
 PREDICTION_OUTPUTS = ("logit", "diagnosis")  # that a prediction is made of, beside that of the reference
 
@@ -38,7 +39,7 @@ class PredictionSettings:
         fp32: Computes in fp32, also where a faster precision is as good.
         tta: Averages mask and logit over four mirrored views, the logit where the RUN has a calibration for
             that mean.
-        device: One of `lentigo.models.runtime.DEVICES`.
+        device: One of `lentigo.models.inference_session.DEVICES`.
         operating_point: The rule of the threshold; None for the card's.
         alpha: The share of each class that the conformal set may miss; None for the card's.
         prevalence: The share of malignant lesions where the model is used: probabilities and threshold are

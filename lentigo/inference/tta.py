@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lentigo.models.runtime import Outputs
+from lentigo.models.inference_session import Outputs
 
 View = Callable[[np.ndarray], np.ndarray]  # from a photograph or a mask, (h, w, ...), to a view of it
 

@@ -11,7 +11,8 @@ from typing import Any
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
-from lentigo.models.card_schema import LARGEST_CARD, find_fault, is_count, read_json
+from lentigo.models.card_kinds import is_count, read_json
+from lentigo.models.card_schema import LARGEST_CARD, find_fault
 from lentigo.models.external_data import list_external_files
 
 FORMAT = 2  # of the card; another one is refused

@@ -8,22 +8,17 @@ That is `BYTES_EACH` bytes a photograph, no names, no pixels.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from lentigo.common.array_files import read_arrays
 from lentigo.common.files import write_whole
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.duplicates.hash_search import find_similar_hashes
 from lentigo.duplicates.perceptual_hashes import BYTES, METHOD, hash_images
-from lentigo.errors import ModelError
-from lentigo.models.bundle import LEARNED, MASKS, PAST, SPLITS, Bundle, find_bundle, is_run
 
 USES = ("none", "train", "validation")  # what a photograph was used for, by number
 PARTS = ("classifier", "decoder")  # of a RUN: the backbone with its head, and what outlines lesions
@@ -81,6 +76,10 @@ class TrainingRecord:
         """The row of each file by the start of its SHA-256."""
         return {digest.tobytes(): row for row, digest in enumerate(self.digests)}
 
+    def find_row(self, digest: str) -> int | None:
+        """The row of a file by its SHA-256; None where the file is not known, or the hash is ""."""
+        return self.rows.get(shorten_digest(digest)) if digest else None
+
     def of_part(self, part: str) -> TrainingRecord:
         """The photographs that one of `PARTS` knows.
 
@@ -117,14 +116,15 @@ class TrainingRecord:
         digests = np.concatenate([later.digests, self.digests])
         hashes = np.concatenate([later.hashes, self.hashes])
         uses = np.concatenate([later.uses, self.uses])
-        unique, first, where = np.unique(digests, axis=0, return_index=True, return_inverse=True)
-        where = where.ravel()
-        merged_hashes, merged_uses = hashes[first], uses[first]
-        for row in range(len(later), len(digests)):  # the earlier ones fill what the later ones leave open
-            place = where[row]
-            merged_uses[place] = np.where(merged_uses[place] > 0, merged_uses[place], uses[row])
+        # Of each file the first row stays: that of `later`, where it has one
+        unique, first, places = np.unique(digests, axis=0, return_index=True, return_inverse=True)
+        merged_hashes = hashes[first]
+        merged_uses = uses[first]
+        earlier_places = places.ravel()[len(later) :]  # NumPy 2.0 gives them in two dimensions
+        for row, place in enumerate(earlier_places):  # the earlier ones fill what the later ones leave open
+            merged_uses[place] = np.where(merged_uses[place] > 0, merged_uses[place], self.uses[row])
             if not merged_hashes[place].any():
-                merged_hashes[place] = hashes[row]
+                merged_hashes[place] = self.hashes[row]
         return TrainingRecord(unique, merged_hashes, merged_uses, self.unlisted + later.unlisted)
 
     def fill(
@@ -141,7 +141,7 @@ class TrainingRecord:
         lacking = np.asarray(~self.hashes.any(axis=1))
         found = {}
         for image, digest in zip(images, digests, strict=True):
-            row = self.rows.get(shorten_digest(digest)) if digest else None
+            row = self.find_row(digest)
             if row is not None and lacking[row]:
                 found[row] = image
         hashes = self.hashes.copy()
@@ -170,18 +170,21 @@ class TrainingRecord:
             For each photograph how it is known, or None.
         """
         known = self.of_part(part)
-        uses = known.uses[:, PARTS.index(part)]
-        rows = [known.rows.get(shorten_digest(digest)) if digest else None for digest in digests]
-        answers = [None if row is None else RecognisedImage(USES[uses[row]], "file", 1.0) for row in rows]
+        splits = [USES[use] for use in known.uses[:, PARTS.index(part)]]
+        recognised: list[RecognisedImage | None] = []
+        for digest in digests:
+            row = known.find_row(digest)
+            recognised.append(None if row is None else RecognisedImage(splits[row], "file", 1.0))
         if not by_content:
-            return answers
-        strangers = [place for place, answer in enumerate(answers) if answer is None]
+            return recognised
+        strangers = [place for place, found in enumerate(recognised) if found is None]
         matches = find_similar_hashes([images[place] for place in strangers], known.hashes, progress=progress)
         for place, found in zip(strangers, matches, strict=True):
             if found:
-                split = USES[min(uses[match.row] for match in found)]
-                answers[place] = RecognisedImage(split, "picture", found[0].likeness)
-        return answers
+                # "train" outweighs "validation"
+                split = min((splits[match.row] for match in found), key=USES.index)
+                recognised[place] = RecognisedImage(split, "picture", found[0].likeness)
+        return recognised
 
     def describe(self) -> dict[str, int]:
         """What a card says of it."""
@@ -200,7 +203,11 @@ class TrainingRecord:
 
 
 def shorten_digest(digest: str) -> bytes:
-    """The start of a SHA-256 in hexadecimal digits."""
+    """The start of a SHA-256, `DIGEST_BYTES` bytes.
+
+    Args:
+        digest: In hexadecimal digits.
+    """
     return bytes.fromhex(digest[: 2 * DIGEST_BYTES])
 
 
@@ -229,127 +236,15 @@ def list_training_record(
     Returns:
         The photographs, each file once.
     """
-    rows = [row for row, digest in enumerate(digests) if digest]
-    numbers = np.array([USES.index(split) for split in splits], dtype=np.uint8)
-    hashes = np.zeros((len(digests), BYTES), np.uint8) if hashes is None else hashes
+    if hashes is None:
+        hashes = np.zeros((len(digests), BYTES), np.uint8)
     uses = np.zeros((len(digests), len(PARTS)), np.uint8)
+    numbers = [USES.index(split) for split in splits]
     for part in parts:
         uses[:, PARTS.index(part)] = numbers
-    shortened = np.frombuffer(b"".join(shorten_digest(digests[row]) for row in rows), np.uint8).reshape(
-        -1, DIGEST_BYTES
-    )
+    rows = [row for row, digest in enumerate(digests) if digest]
+    joined = b"".join(shorten_digest(digests[row]) for row in rows)
+    shortened = np.frombuffer(joined, np.uint8).reshape(-1, DIGEST_BYTES)  # (m, `DIGEST_BYTES`)
     unique, first = np.unique(shortened, axis=0, return_index=True)
     kept = np.array(rows, dtype=int)[first]
     return TrainingRecord(unique, hashes[kept], uses[kept], unlisted)
-
-
-def find_training_record(weights: str | Path) -> TrainingRecord:
-    """The photographs that weights know: of a RUN as `read_training_record` tells, of other weights none.
-
-    Args:
-        weights: A RUN, "bundled", a file, or the name of published weights.
-    """
-    return read_training_record(find_bundle(weights)) if is_run(weights) else forget_everything()
-
-
-def read_training_record(bundle: Bundle) -> TrainingRecord:
-    """The photographs that a RUN knows. One that was made without `learned.npz` knows files alone.
-
-    Args:
-        bundle: The RUN.
-
-    Raises:
-        ModelError: the file is damaged.
-    """
-    path = bundle.folder / LEARNED
-    if not path.is_file():
-        return read_tables(bundle)
-    try:
-        arrays = read_arrays(path)
-        digests = arrays["digests"]
-        hashes = arrays["hashes"]
-        uses = arrays["uses"]
-        method = int(arrays["method"])
-        unlisted = int(arrays["unlisted"])
-        require_rows(digests, hashes, uses)
-    except (ValueError, KeyError, TypeError, IndexError) as error:
-        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-    if method != METHOD or hashes.shape[1:] != (BYTES,):
-        hashes = np.zeros(
-            (len(digests), BYTES), np.uint8
-        )  # made by another version: what they show is not known
-    return TrainingRecord(digests, hashes, uses, unlisted)
-
-
-def require_rows(digests: np.ndarray, hashes: np.ndarray, uses: np.ndarray) -> None:
-    """Raises `ValueError` where the arrays of a record do not go together."""
-    are_bytes = digests.dtype == hashes.dtype == uses.dtype == np.uint8
-    has_rows = digests.ndim == hashes.ndim == uses.ndim == 2 and len(digests) == len(hashes) == len(uses)
-    is_wide = has_rows and digests.shape[1] == DIGEST_BYTES and uses.shape[1] == len(PARTS)
-    if not are_bytes or not is_wide or uses.max(initial=0) >= len(USES):
-        raise ValueError(f"arrays of {digests.shape}, {hashes.shape}, {uses.shape}")
-
-
-def read_tables(bundle: Bundle) -> TrainingRecord:
-    """What the tables of a RUN say that has no `learned.npz`; where it has none, how many photographs its
-    card counts.
-    """
-    learned = forget_everything()
-    for name, part in ((PAST, "classifier"), (SPLITS, "classifier"), (MASKS, "decoder")):
-        path = bundle.folder / name
-        if path.is_file():
-            listed = list_table(path, part)
-            learned = learned.add(listed)
-    if not len(learned.of_part("classifier")):
-        learned = replace(learned, unlisted=count_images(bundle.card.get("data")))
-    return learned
-
-
-def list_table(path: Path, part: str) -> TrainingRecord:
-    """What one table of a RUN says. Raises `ModelError` where it is damaged."""
-    try:
-        with open(path, newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-        digests = [row["sha256"] for row in rows]
-        splits = [row["split"] for row in rows]
-        return list_training_record(digests, splits, parts=(part,))
-    except (ValueError, KeyError, TypeError, AttributeError, csv.Error) as error:
-        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
-
-
-def count_images(data: Any) -> int:
-    """How many photographs a card's entry on the data counts; 0 where it says nothing."""
-    facts = data if isinstance(data, dict) else {}
-    numbers = {side: int(facts.get(side) or 0) for side in ("training", "validation")}
-    return sum(numbers.values())
-
-
-def write_training_record(
-    path: Path,
-    images: Sequence[str],
-    digests: Sequence[str],
-    held_out: np.ndarray,
-    *,
-    start: TrainingRecord,
-    parts: Sequence[str] = ("classifier",),
-    progress: Progress = show_nothing,
-) -> TrainingRecord:
-    """Writes what a RUN knows once it is trained: its own photographs, and those that its start knows.
-
-    Args:
-        path: of the `learned.npz` to be written.
-        images: paths of the n photographs of the training, those of validation among them.
-        digests: the SHA-256 of each file.
-        held_out: bool (n,), the validation photographs.
-        start: what the weights know that the training starts from.
-        parts: which of `PARTS` learn from these.
-        progress: watches the photographs go by.
-
-    Returns:
-        What was written.
-    """
-    hashes = hash_images(images, progress=progress)
-    splits = np.where(held_out, "validation", "train")
-    learned = start.add(list_training_record(digests, splits, hashes, parts=parts))
-    learned.write(path)
-    return learned

@@ -13,7 +13,8 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import DataError
 from lentigo.models.bundle import LEARNED
-from lentigo.models.training_record import TrainingRecord, find_training_record, write_training_record
+from lentigo.models.training_record import TrainingRecord
+from lentigo.models.training_record_files import find_training_record, write_training_record
 from lentigo.splits.splits import hold_out_share, split_validation
 from lentigo.training.recipes import Recipe
 

@@ -12,12 +12,13 @@ import lentigo
 from lentigo.common.hashing import hash_file
 from lentigo.errors import DataError, ModelError, UsageError
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
-from lentigo.models import agreement, quantization
-from lentigo.models import export as exporting
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, open_bundle
 from lentigo.models.compilation import choose_precision
-from lentigo.models.export import FORMATS, choose_pixels, compare, export
-from lentigo.models.quantization import list_validation, quantize_graph
+from lentigo.models.exports import agreement, quantization
+from lentigo.models.exports.export import export
+from lentigo.models.exports.formats import FORMATS
+from lentigo.models.exports.output_comparison import MAX_IMAGES, choose_pixels, compare
+from lentigo.models.exports.quantization import list_validation, quantize_graph
 from lentigo.models.runtime import Session
 
 NAMES = {
@@ -75,7 +76,7 @@ def test_an_empty_folder_is_filled(run, out):
 
 def test_real_photographs_give_the_same_probability(run, out, photographs):
     artefact = export(run, "openvino", out, images=photographs)
-    assert artefact.photographs == exporting.MAX_IMAGES and artefact.largest_difference < 1e-4
+    assert artefact.photographs == MAX_IMAGES and artefact.largest_difference < 1e-4
 
 
 def test_an_artefact_that_answers_otherwise_does_not_stay(copy, out):

@@ -13,10 +13,10 @@ from lentigo.evaluation.contamination import find_contamination, list_training_i
 from lentigo.images.photographs import read_image
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import describe_bundle, find_bundle, open_bundle
+from lentigo.models.exports.quantization import list_validation
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import BACKBONES
-from lentigo.models.quantization import list_validation
-from lentigo.models.training_record import read_training_record
+from lentigo.models.training_record_files import read_training_record
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,9 @@ from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
 from lentigo.models.bundle import find_bundle
-from lentigo.models.training_record import (
-    BYTES_EACH,
+from lentigo.models.training_record import BYTES_EACH, forget_everything, list_training_record
+from lentigo.models.training_record_files import (
     find_training_record,
-    forget_everything,
-    list_training_record,
     read_training_record,
     write_training_record,
 )

@@ -18,7 +18,7 @@ from lentigo.models.networks.heads import list_head_prefixes
 from lentigo.models.networks.network import build_network, join_heads, open_network
 from lentigo.models.networks.output_models import build_export_model
 from lentigo.models.runtime import Session
-from lentigo.models.training_record import read_training_record
+from lentigo.models.training_record_files import read_training_record
 from lentigo.training.calibration import calibration_fit as calibration_module
 from lentigo.training.calibration.calibration_fit import fit_platt
 from lentigo.training.heads import LabelledFeatures, predict_logits, train_head

@@ -14,7 +14,8 @@ from lentigo.images.photographs import read_all
 from lentigo.inference.prediction import predict
 from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
-from lentigo.models.training_record import forget_everything, read_training_record
+from lentigo.models.training_record import forget_everything
+from lentigo.models.training_record_files import read_training_record
 from lentigo.training.masks.mask_training import choose_validation, train_masks
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.training_set import LeakPolicy

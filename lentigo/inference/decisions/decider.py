@@ -25,7 +25,7 @@ from lentigo.inference.decisions.prevalence import (
 from lentigo.inference.decisions.refusal import Reference
 from lentigo.inference.results import Prediction
 from lentigo.inference.tta import ViewsOutput
-from lentigo.models.runtime import Outputs
+from lentigo.models.inference_session import Outputs
 
 OVERFLOW_CURE = "compute in fp32 (--fp32), or copy the RUN again from its source"
 OPERATING_POINTS = ("0.5", "youden", "sensitivity=0.95")  # shown beside the one in use

@@ -163,7 +163,7 @@ def detect(
         model: The folder of a RUN, or "bundled".
         out: A folder for one figure a photograph; without it no file is written.
         fp32: Computes in fp32, also where a faster precision is as good.
-        device: One of `lentigo.models.runtime.DEVICES`.
+        device: One of `lentigo.models.inference_session.DEVICES`.
 
     Returns:
         A `Detection` for one photograph; for several and for a folder `Detections`: a sequence, with the

@@ -186,7 +186,7 @@ def segment(
             has them.
         tta: Averages over four mirrored views.
         fp32: Computes in fp32, also where a faster precision is as good.
-        device: One of `lentigo.models.runtime.DEVICES`.
+        device: One of `lentigo.models.inference_session.DEVICES`.
 
     Returns:
         A `Segmentation` for one photograph; for several and for a folder `Segmentations`: a sequence, with

@@ -22,7 +22,7 @@ from lentigo.inference.lesions.search import (
 )
 from lentigo.inference.lesions.tiles import shrink_square
 from lentigo.inference.predictor import Predictor
-from lentigo.models.runtime import Outputs
+from lentigo.models.inference_session import Outputs
 
 Square = tuple[int, int, int]  # left, top and side in pixels
 

@@ -30,7 +30,7 @@ from lentigo.inference.performance.machine_limits import count_flops, list_preci
 from lentigo.inference.performance.timing import REPEATS, time_each
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import GRAPH, Bundle
-from lentigo.models.runtime import InferenceSession
+from lentigo.models.inference_session import InferenceSession
 
 MAX_IN_MEMORY = 256  # photographs
 WARM_UP_CALLS = 10  # single photographs before those that are timed

@@ -16,7 +16,8 @@ from lentigo.inference.performance.machine_limits import list_precisions
 from lentigo.inference.performance.timing import time_each
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, INT8_GRAPH, Bundle
-from lentigo.models.runtime import BATCH, InferenceSession, Session
+from lentigo.models.inference_session import BATCH, InferenceSession
+from lentigo.models.runtime import Session
 
 KERAS_ROW = "Keras predict, fp32"
 IN_MEMORY = "in memory, as predict"  # how the name of that row begins

@@ -18,7 +18,8 @@ from lentigo.images.photographs import SIDE
 from lentigo.inference.performance.machine_limits import count_flops
 from lentigo.inference.performance.timing import run_quietly
 from lentigo.models.engine import openvino
-from lentigo.models.runtime import BATCH, Session
+from lentigo.models.inference_session import BATCH
+from lentigo.models.runtime import Session
 
 WARM_UP_CALLS = 3  # single photographs before those that are timed
 MAX_TIMED_CALLS = 30  # single photographs

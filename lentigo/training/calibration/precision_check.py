@@ -10,8 +10,8 @@ import numpy as np
 from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
 from lentigo.inference.decisions.operating_point import choose_threshold
-from lentigo.models.agreement import compare_predictions
 from lentigo.models.compilation import fastest_precision
+from lentigo.models.exports.agreement import compare_predictions
 from lentigo.models.runtime import Session, measure_logits
 from lentigo.training.calibration.calibration_fit import fit_calibration
 
@@ -28,7 +28,7 @@ class PrecisionCheck:
         auroc_loss_ci: The 95 % interval of what bf16 loses of it.
         largest_difference: Of calibrated P(malignant).
         mean_difference: Of it, without its sign.
-        neutral: Whether the rule of `lentigo.models.agreement` holds: bf16 may be used by default.
+        neutral: Whether the rule of `lentigo.models.exports.agreement` holds: bf16 may be used by default.
     """
 
     n: int

@@ -19,7 +19,8 @@ from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MO
 from lentigo.models.graphs.onnx_graph import save_onnx
 from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
-from lentigo.models.training_record import TrainingRecord, write_training_record
+from lentigo.models.training_record import TrainingRecord
+from lentigo.models.training_record_files import write_training_record
 from lentigo.training.card import describe_making
 from lentigo.training.loop.stage_runs import find_best_epoch, select_last_stage
 from lentigo.training.masks.mask_stages import MaskJob

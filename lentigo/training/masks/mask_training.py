@@ -40,13 +40,8 @@ from lentigo.models.networks.backbones import find_backbone
 from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, choose_width, find_skips
 from lentigo.models.networks.network import Network, open_network
 from lentigo.models.networks.output_models import build_export_model
-from lentigo.models.training_record import (
-    PARTS,
-    TrainingRecord,
-    find_training_record,
-    forget_everything,
-    read_training_record,
-)
+from lentigo.models.training_record import PARTS, TrainingRecord, forget_everything
+from lentigo.models.training_record_files import find_training_record, read_training_record
 from lentigo.training.card import DISCLAIMER
 from lentigo.training.masks.mask_files import (
     assess_decoder,

@@ -18,9 +18,9 @@ from lentigo.common.hashing import hash_file
 from lentigo.common.statistics.intervals import estimate_auroc
 from lentigo.errors import ModelError, tell_install
 from lentigo.images.photographs import DecodedImage, stream_images
-from lentigo.models.agreement import compare_predictions
 from lentigo.models.bundle import INT8_GRAPH, SPLITS, Bundle
 from lentigo.models.engine import block_telemetry, openvino
+from lentigo.models.exports.agreement import compare_predictions
 from lentigo.models.runtime import Session, measure_logits
 
 CALIBRATION_IMAGES = 300  # NNCF's own default
@@ -45,7 +45,7 @@ class QuantizationLoss:
         mean_difference: The same, without its sign.
         nncf: The version of NNCF.
         decisions_equal: The share of the photographs that both decide alike at the RUN's threshold.
-        neutral: Whether the int8 form may be what the RUN predicts with (`lentigo.models.agreement`).
+        neutral: Whether the int8 form may be what the RUN predicts with (`lentigo.models.exports.agreement`).
     """
 
     n: int
@@ -93,8 +93,14 @@ def quantize_bundle(bundle: Bundle, folder: Path) -> QuantizationLoss:
     save_model(quantize_graph(bundle.graph, calibration), int8_graph)
     before = measure_logits(Session(bundle.graph, precision="f32"), table["image"])
     after = measure_logits(Session(int8_graph), table["image"])
-    facts = {"calibration": len(calibration), "nncf": nncf.__version__}
-    return compare(table, before, after, bundle.card["logit_threshold"], **facts)
+    return compare(
+        table,
+        before,
+        after,
+        bundle.card["logit_threshold"],
+        calibration=len(calibration),
+        nncf=nncf.__version__,
+    )
 
 
 def save_model(model: openvino.Model, path: Path) -> None:
@@ -207,7 +213,7 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
 
 
 def compare(
-    table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: float, **facts: Any
+    table: pd.DataFrame, before: np.ndarray, after: np.ndarray, cut: float, *, calibration: int, nncf: str
 ) -> QuantizationLoss:
     """Compares two sets of logits of the same photographs, with intervals by groups.
 
@@ -216,7 +222,8 @@ def compare(
         before: Logits in fp32, float (n,); NaN for a photograph that cannot be read.
         after: Logits in int8.
         cut: A photograph is malignant from this logit on.
-        **facts: `calibration` and `nncf` of the result.
+        calibration: Photographs that the int8 form was calibrated on.
+        nncf: The version of NNCF.
     """
     is_measured = ~np.isnan(before) & ~np.isnan(after)
     before = before[is_measured]
@@ -229,7 +236,7 @@ def compare(
     return QuantizationLoss(
         n=found.n,
         n_malignant=int(malignant.sum()),
-        calibration=facts["calibration"],
+        calibration=calibration,
         auroc_before=found.auroc_before,
         auroc_after=found.auroc_after,
         loss=found.auroc_before - found.auroc_after,
@@ -238,7 +245,7 @@ def compare(
         ci_loss=found.loss_ci,
         largest_difference=found.largest_difference,
         mean_difference=found.mean_difference,
-        nncf=facts["nncf"],
+        nncf=nncf,
         decisions_equal=found.decisions_equal,
         neutral=found.neutral,
     )
