@@ -50,7 +50,7 @@ from lentigo.errors import UsageError
 
 if TYPE_CHECKING:
     from lentigo.images.problems import Problem
-    from lentigo.inference.predictor import SettingFields
+    from lentigo.inference.prediction_settings import SettingFields
     from lentigo.inference.results import Prediction
 
 prediction_app = typer.Typer(rich_markup_mode=None)

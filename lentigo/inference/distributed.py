@@ -9,7 +9,8 @@ from typing import Unpack
 
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.images.problems import Problem, give_up_image
-from lentigo.inference.predictor import PredictionSettings, Predictor, SettingFields
+from lentigo.inference.prediction_settings import PredictionSettings, SettingFields
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.models.bundle import Bundle
 from lentigo.models.sent_bundle import SentBundle, pack_bundle

@@ -14,14 +14,15 @@ from typing import Any, Self, Unpack
 
 import numpy as np
 
-from lentigo.errors import ImageError, ModelError, UsageError
+from lentigo.errors import ImageError, ModelError
 from lentigo.images.held_images import ImageInputs, ImageSource
 from lentigo.images.listing import read_request
 from lentigo.images.photographs import stream_images
 from lentigo.images.problems import Problem
 from lentigo.inference.notebooks.result_sequence import collect_results
 from lentigo.inference.prediction import show_result
-from lentigo.inference.predictor import PredictionSettings, Predictor, SettingFields
+from lentigo.inference.prediction_settings import SettingFields, read_settings
+from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction, Predictions
 from lentigo.inference.similarity.case_search import open_search
 from lentigo.models.inference_session import BATCH, InferenceSession
@@ -253,7 +254,7 @@ def load_model(model: str | Path = "bundled", **settings: Unpack[SettingFields])
 
     Args:
         model: The folder of a RUN, or "bundled".
-        **settings: Fields of `lentigo.inference.predictor.PredictionSettings`: `fp32`, `tta`, `device`,
+        **settings: Fields of `lentigo.inference.prediction_settings.PredictionSettings`: `fp32`, `tta`, `device`,
             `operating_point`, `alpha`, `prevalence`, `threads`.
 
     Returns:
@@ -269,15 +270,6 @@ def load_model(model: str | Path = "bundled", **settings: Unpack[SettingFields])
     (2, 2)
     """
     return LoadedModel(model, **settings)
-
-
-def read_settings(settings: SettingFields) -> PredictionSettings:
-    """The settings of a call. Raises `UsageError` for a name that is none of theirs."""
-    known = PredictionSettings.__dataclass_fields__
-    for name in settings:
-        if name not in known:
-            raise UsageError(f"{name!r} is no setting of a model; expected one of {', '.join(known)}")
-    return PredictionSettings(**settings)
 
 
 def read_sources(images: ImageInputs) -> list[ImageSource]:

@@ -8,10 +8,9 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import TypedDict, Unpack
+from typing import Unpack
 
 import numpy as np
 
@@ -21,6 +20,7 @@ from lentigo.images.photographs import DecodedImage, stream_images
 from lentigo.images.problems import Problem
 from lentigo.inference.decisions.decider import OVERFLOW_CURE, make_decider
 from lentigo.inference.decisions.refusal import Reference, load_reference
+from lentigo.inference.prediction_settings import PredictionSettings, SettingFields
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.inference.tta import TTA_VIEWS, ViewsOutput, average_logit, average_mask, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
@@ -29,47 +29,6 @@ from lentigo.models.networks.receptive_fields import place_cells
 from lentigo.models.runtime import open_session
 
 PREDICTION_OUTPUTS = ("logit", "diagnosis")  # that a prediction is made of, beside that of the reference
-
-
-@dataclass(frozen=True)
-class PredictionSettings:
-    """How a RUN predicts.
-
-    Attributes:
-        fp32: Computes in fp32, also where a faster precision is as good.
-        tta: Averages mask and logit over four mirrored views, the logit where the RUN has a calibration for
-            that mean.
-        device: One of `lentigo.models.inference_session.DEVICES`.
-        operating_point: The rule of the threshold; None for the card's.
-        alpha: The share of each class that the conformal set may miss; None for the card's.
-        prevalence: The share of malignant lesions where the model is used: probabilities and threshold are
-            shifted to it, decisions stay. None for that of validation.
-        threads: How many processors are used; None for all.
-        explained: Whether a pass gives heatmap and mask beside the prediction. Without them it is cheaper:
-            nothing is computed that only they need.
-    """
-
-    fp32: bool = False
-    tta: bool = False
-    device: str = "cpu"
-    operating_point: str | None = None
-    alpha: float | None = None
-    prevalence: float | None = None
-    threads: int | None = None
-    explained: bool = True
-
-
-class SettingFields(TypedDict, total=False):
-    """The fields of `PredictionSettings` as keyword arguments: a type checker knows their names and types."""
-
-    fp32: bool
-    tta: bool
-    device: str
-    operating_point: str | None
-    alpha: float | None
-    prevalence: float | None
-    threads: int | None
-    explained: bool
 
 
 class Predictor:

@@ -117,3 +117,26 @@ def find_box(mask: np.ndarray) -> Box | None:
     left = int(columns[0])
     top = int(rows[0])
     return Box(left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1)
+
+
+def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:
+    """Turns a box of a reduced photograph into one of the original.
+
+    Args:
+        box: In pixels of the reduced photograph; None for none.
+        shape: Of the reduced photograph, (height, width, ...).
+        width: Pixels of the original.
+        height: Pixels of the original.
+
+    Returns:
+        In pixels of the original, one across and one down at least.
+    """
+    if box is None:
+        return None
+    across = width / shape[1]
+    down = height / shape[0]
+    left = round(box.x * across)
+    top = round(box.y * down)
+    right = round((box.x + box.width) * across)
+    bottom = round((box.y + box.height) * down)
+    return Box(left, top, max(1, right - left), max(1, bottom - top))

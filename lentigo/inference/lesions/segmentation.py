@@ -19,7 +19,7 @@ from lentigo.images.measures.scales import find_scale, require_scale
 from lentigo.images.photographs import view_image
 from lentigo.images.problems import Problem
 from lentigo.inference.figures.overlays import draw_outline, enlarge_small, save_image
-from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box
+from lentigo.inference.lesions.mask_cleaning import HALF, Box, clean_mask, enlarge_mask, find_box, scale_box
 from lentigo.inference.lesions.measures import Measures, measure_lesion, sample_colours
 from lentigo.inference.notebooks.notebook_figures import DrawnResult
 from lentigo.inference.notebooks.notebook_tables import format_number, show_picture, show_rows
@@ -297,16 +297,3 @@ def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | No
         model=model,
         held=result.held,
     )
-
-
-def scale_box(box: Box | None, shape: tuple[int, ...], width: int, height: int) -> Box | None:
-    """A box of a reduced photograph of that shape, (height, width, ...), in pixels of the original."""
-    if box is None:
-        return None
-    across = width / shape[1]
-    down = height / shape[0]
-    left = round(box.x * across)
-    top = round(box.y * down)
-    right = round((box.x + box.width) * across)
-    bottom = round((box.y + box.height) * down)
-    return Box(left, top, max(1, right - left), max(1, bottom - top))
