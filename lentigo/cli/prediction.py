@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,7 +30,7 @@ from lentigo.cli.options import (
 )
 from lentigo.cli.output.evaluations import format_predictive_values
 from lentigo.cli.output.predictions import (
-    Additions,
+    Answer,
     PredictionRecord,
     draw_explanations,
     find_inputs,
@@ -51,7 +51,9 @@ from lentigo.errors import UsageError
 if TYPE_CHECKING:
     from lentigo.images.problems import Problem
     from lentigo.inference.prediction_settings import SettingFields
+    from lentigo.inference.predictor import Predictor
     from lentigo.inference.results import Prediction
+    from lentigo.inference.similarity.case_search import CaseSearch
 
 prediction_app = typer.Typer(rich_markup_mode=None)
 
@@ -91,23 +93,25 @@ def predict(
     as_json: Json = False,
 ) -> None:
     """Says what a model thinks of photographs."""
-    from lentigo.inference.prediction import show_result
     from lentigo.inference.predictor import Predictor
     from lentigo.inference.similarity.case_search import open_search
-    from lentigo.splits.leak_words import mark_leaks
 
     require_ending("--csv", csv_file, TABLE_SUFFIXES, "a table as text (CSV)")
     clinical = choose_output(sr, seg, fhir, study_uid)
-    if clinical is not None and (cluster is not None or figures is not None):
+    has_clinical = clinical is not None
+    has_figures = figures is not None
+    has_index = index is not None
+    if has_clinical and (cluster is not None or has_figures):
         raise UsageError("--sr, --seg and --fhir go with neither --cluster nor --explain; leave one out")
-    if cluster is not None and (figures is not None or device != "cpu"):
+    if cluster is not None and (has_figures or device != "cpu"):
         raise UsageError(
             "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
             "on one machine"
         )
-    if index is not None and (cluster is not None or figures is not None or clinical is not None):
+    if has_index and (cluster is not None or has_figures or has_clinical):
         raise UsageError("--index goes with none of --cluster, --explain, --sr, --seg, --fhir; leave one out")
-    paths, count = find_inputs(images, whole=figures is not None or clinical is not None)
+    # Files are named before the first photograph, so that no two have one name
+    paths, count = find_inputs(images, whole=has_figures or has_clinical)
     settings: SettingFields = {
         "fp32": fp32,
         "tta": tta,
@@ -115,33 +119,62 @@ def predict(
         "operating_point": operating_point,
         "alpha": alpha,
         "prevalence": prevalence,
-        "explained": clinical is not None or figures is not None or index is not None,
+        "explained": has_clinical or has_figures or has_index,
     }
     predictor = Predictor(model, count=count, **settings)
     search = open_search(predictor.bundle, similar, index, patient)
-    leak_mark = mark_leaks(predictor.bundle.card)
-    if leak_mark:
-        print_message(leak_mark)
-    if prevalence is not None:
-        print_message(format_predictive_values(predictor.decider.estimate_values()))
-    stream: Iterator[tuple[Prediction | Problem, Additions]]
+    print_caveats(predictor)
     more_columns = () if search is None else ("similar",)
     with PredictionRecord(csv_file, more_columns) as record, open_cluster(cluster) as joined:
+        stream: Iterable[Answer]
         if joined is not None:
             from lentigo.inference.distributed import predict_on
 
-            predictions = predict_on(joined, predictor.bundle, paths, count=count, **settings)
-            stream = ((prediction, {}) for prediction in predictions)
+            stream = add_nothing(predict_on(joined, predictor.bundle, paths, count=count, **settings))
         elif clinical is not None:
             stream = predict_reports(predictor, paths, clinical)
         elif figures is not None:
             stream = draw_explanations(predictor, paths, figures)
         elif search is not None:
-            predictor.require_classifier()
-            stream = ((show_result(result, search=search), {}) for result in predictor.infer(paths))
+            stream = add_nothing(find_similar_cases(predictor, paths, search))
         else:
-            stream = ((prediction, {}) for prediction in predictor.predict(paths))
+            stream = add_nothing(predictor.predict(paths))
         print_predictions(record, stream, count, as_json)
+    end_predictions(record)
+
+
+def print_caveats(predictor: Predictor) -> None:
+    """What a reader of predictions should know of a model beforehand: that its training leaked, and what its
+    answers are worth at the prevalence that was asked for.
+    """
+    from lentigo.splits.leak_words import mark_leaks
+
+    leak_mark = mark_leaks(predictor.bundle.card)
+    if leak_mark:
+        print_message(leak_mark)
+    if predictor.decider.prevalence is not None:
+        print_message(format_predictive_values(predictor.decider.estimate_values()))
+
+
+def find_similar_cases(
+    predictor: Predictor, images: Iterable[str | Problem], search: CaseSearch
+) -> Iterator[Prediction | Problem]:
+    """Predictions with similar cases."""
+    from lentigo.inference.prediction import show_result
+
+    predictor.require_classifier()
+    for result in predictor.infer(images):
+        yield show_result(result, search=search)
+
+
+def add_nothing(predictions: Iterable[Prediction | Problem]) -> Iterator[Answer]:
+    """Predictions beside which nothing goes into the JSON."""
+    for prediction in predictions:
+        yield prediction, {}
+
+
+def end_predictions(record: PredictionRecord) -> None:
+    """The problems, the summary, and the exit code where there were problems."""
     if record.problems:
         print_problems(record.problems)
     record.print_summary()

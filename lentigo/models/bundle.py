@@ -109,19 +109,23 @@ def find_bundle(folder: str | Path) -> Bundle:
     if GRAPH not in card["files"]:
         raise ModelError(f"{folder}: has no {GRAPH}; finish the training with `lentigo train ... --resume`")
     bundle = Bundle(folder, card)
+    require_own_weights(bundle)
+    return bundle
+
+
+def require_own_weights(bundle: Bundle) -> None:
+    """Raises `ModelError` where the graph of a RUN takes weights from a file that its card does not name."""
     try:
-        outside = sorted(list_external_files(folder / GRAPH))
+        outside = sorted(list_external_files(bundle.graph))
     except ModelError:
         check_hashes(bundle)  # that it was altered says more
         raise
     for name in outside:
-        if name not in card["files"]:
+        if name not in bundle.card["files"]:
             raise ModelError(
-                f"{folder / GRAPH}: takes weights from {name[:80]!a}, which the RUN's card does not name; "
-                "expected all of them in files of the RUN: "
-                "copy it again from its source"
+                f"{bundle.graph}: takes weights from {name[:80]!a}, which the RUN's card does not name; "
+                "expected all of them in files of the RUN: copy it again from its source"
             )
-    return bundle
 
 
 def is_run(weights: str | Path) -> bool:
@@ -140,8 +144,9 @@ def check_hashes(bundle: Bundle) -> None:
     Args:
         bundle: The RUN.
     """
+    coming = bundle.card.get("coming", {})  # of a RUN that was being amended when its process ended
     for name, expected in bundle.card["files"].items():
-        if hash_file(bundle.folder / name) not in (expected, bundle.card.get("coming", {}).get(name)):
+        if hash_file(bundle.folder / name) not in (expected, coming.get(name)):
             raise ModelError(
                 f"{bundle.folder / name}: was altered (its hash differs from card.json); copy the RUN again "
                 "from its source"
@@ -156,38 +161,42 @@ def read_card(folder: Path) -> dict[str, Any]:
         cure = "finish it with --resume" if has_checkpoint else "give a folder that `lentigo train` wrote"
         raise ModelError(f"{folder}: is no finished RUN (no {CARD}); {cure}")
     try:
-        if path.stat().st_size > LARGEST_CARD:
+        if path.stat().st_size > LARGEST_CARD:  # a RUN may come from anybody
             raise ValueError(f"more than {LARGEST_CARD >> 20} MB")
         card = read_json(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise ModelError(f"{path}: is damaged ({error}); copy the RUN again from its source") from error
+        raise damaged_card(path, str(error)) from error
     if not isinstance(card, dict) or not is_count(card.get("format")):
-        raise ModelError(
-            f"{path}: is damaged (no card, or one without a format); copy the RUN again from its source"
-        )
-    if card["format"] > FORMAT:
-        raise ModelError(
-            f"{path}: was made by a newer Lentigo (format {card['format']}, this one reads {FORMAT}); "
-            "update Lentigo"
-        )
-    if card["format"] < FORMAT:
-        raise ModelError(
-            f"{path}: has format {card['format']}, expected {FORMAT}; train again, or run `python "
-            f"bench/upgrade_run.py {folder}`"
-        )
+        raise damaged_card(path, "no card, or one without a format")
+    require_format(path, card["format"])
     fault = find_fault(card)
     if fault:
-        raise ModelError(f"{path}: is damaged ({fault}); copy the RUN again from its source")
+        raise damaged_card(path, fault)
     required = ["files", "backbone"]
     if "logit" in card.get("outputs", DEFAULT_OUTPUTS):
         required += ["threshold", "calibration"]
     missing = [name for name in required if name not in card]
     if missing:
-        raise ModelError(
-            f"{path}: is damaged (entries are missing: {', '.join(missing)}); copy the RUN again from its "
-            "source"
-        )
+        raise damaged_card(path, f"entries are missing: {', '.join(missing)}")
     return card
+
+
+def damaged_card(path: Path, reason: str) -> ModelError:
+    """The error of a card that cannot be used."""
+    return ModelError(f"{path}: is damaged ({reason}); copy the RUN again from its source")
+
+
+def require_format(path: Path, number: int) -> None:
+    """Raises `ModelError` for a card of another format than `FORMAT`."""
+    if number > FORMAT:
+        raise ModelError(
+            f"{path}: was made by a newer Lentigo (format {number}, this one reads {FORMAT}); update Lentigo"
+        )
+    if number < FORMAT:
+        raise ModelError(
+            f"{path}: has format {number}, expected {FORMAT}; train again, or run `python "
+            f"bench/upgrade_run.py {path.parent}`"
+        )
 
 
 def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:
@@ -197,7 +206,10 @@ def draft_bundle(folder: Path, card: dict[str, Any]) -> Bundle:
         folder: Where the files are.
         card: Its entries, without hashes.
     """
-    files = {name: hash_file(folder / name) for name in HASHED if (folder / name).is_file()}
+    files = {}
+    for name in HASHED:
+        if (folder / name).is_file():
+            files[name] = hash_file(folder / name)
     return Bundle(folder, {"format": FORMAT, **card, "files": files})
 
 
@@ -229,28 +241,35 @@ def amend_bundle(
         entries: Of the card, new or changed.
     """
     files = list(files)
-    going = {*drop, INT8_GRAPH, INT8_WEIGHTS}
+    before = dict(bundle.card)
+    before.pop("coming", None)
     coming = {file.name: hash_file(file) for file in files}
-    kept = {
-        name: digest
-        for name, digest in bundle.card["files"].items()
-        if name not in drop and not (name in coming and name in going)
-    }
-    meanwhile = {
-        key: value for key, value in bundle.card.items() if kept == bundle.card["files"] or key not in entries
-    }
-    write_json(bundle.folder / CARD, {**meanwhile, "files": kept, "coming": coming})
+    kept = {}
+    for name, digest in before["files"].items():
+        is_replaced_int8 = name in coming and name in (INT8_GRAPH, INT8_WEIGHTS)
+        if name not in drop and not is_replaced_int8:
+            kept[name] = digest
+    meanwhile = before | {"files": kept, "coming": coming}
+    if kept != before["files"]:
+        # What the card said of files that go is no longer true, and what comes is not there yet
+        meanwhile = {key: value for key, value in meanwhile.items() if key not in entries}
+    write_json(bundle.folder / CARD, meanwhile)
     for name in drop:
         (bundle.folder / name).unlink(missing_ok=True)
     for file in files:
         os.replace(file, bundle.folder / file.name)
-    card = {
-        **{key: value for key, value in bundle.card.items() if key != "coming"},
-        **entries,
-        "files": {**kept, **coming},
-    }
+    card = {**before, **entries, "files": {**kept, **coming}}
     write_json(bundle.folder / CARD, card)
     return Bundle(bundle.folder, card)
+
+
+def pick_results(metrics: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """Of the metrics of each set those of `RESULTS`; a set without any is left out."""
+    results = {}
+    for split, found in metrics.items():
+        if found:
+            results[split] = {name: found[name] for name in RESULTS if name in found}
+    return results
 
 
 def describe_bundle(bundle: Bundle) -> dict[str, Any]:
@@ -260,20 +279,15 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
     Args:
         bundle: The RUN.
     """
-    megabytes = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"]) / 1e6
-    results = {
-        split: {name: found[name] for name in RESULTS if name in found}
-        for split, found in bundle.card.get("metrics", {}).items()
-        if found
-    }
+    size = sum((bundle.folder / name).stat().st_size for name in bundle.card["files"])
     return {
         "name": bundle.name,
         "folder": str(bundle.folder),
         "backbone": bundle.card["backbone"],
         "licence": bundle.card.get("licence"),
-        "megabytes": round(megabytes, 1),
+        "megabytes": round(size / 1e6, 1),
         "outputs": list(bundle.outputs),
-        "results": results,
+        "results": pick_results(bundle.card.get("metrics", {})),
         "lentigo": bundle.card.get("lentigo"),
         "threshold": bundle.card.get("threshold"),
         "threshold_rule": bundle.card.get("threshold_rule"),

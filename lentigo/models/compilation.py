@@ -29,15 +29,19 @@ def choose_precision(bundle: Bundle, *, fp32: bool = False) -> str:
     if fp32:
         return "f32"
     capabilities = list_capabilities()
-    card = bundle.card
-    has_int8 = INT8_GRAPH in card["files"] and INT8_WEIGHTS in card["files"]
-    int8_is_neutral = (card.get("int8") or {}).get("neutral", False)
-    if int8_is_neutral and has_int8 and "INT8" in capabilities:
+    files = bundle.card["files"]
+    has_int8 = INT8_GRAPH in files and INT8_WEIGHTS in files
+    if has_int8 and is_neutral(bundle, "int8") and "INT8" in capabilities:
         return "int8"
-    bf16_is_neutral = (card.get("bf16") or {}).get("neutral", False)
-    if bf16_is_neutral and "BF16" in capabilities:
+    if is_neutral(bundle, "bf16") and "BF16" in capabilities:
         return "bf16"
     return "f32"
+
+
+def is_neutral(bundle: Bundle, precision: str) -> bool:
+    """Whether the card of a RUN vouches that a precision predicts as fp32 does."""
+    entry = bundle.card.get(precision) or {}  # null, where it could not be measured
+    return entry.get("neutral", False)
 
 
 def fastest_precision(core: openvino.Core | None = None) -> str:
@@ -89,7 +93,7 @@ def compile_graph(
     """
     graph = core.read_model(model)
     first_input = graph.inputs[0]
-    shape = [size.get_length() if size.is_static else 0 for size in first_input.partial_shape]
+    shape = list_sizes(first_input)
     takes_pixels = len(shape) == 4 and shape[3] == 3 and first_input.element_type == openvino.Type.u8
     if len(graph.inputs) != 1 or not takes_pixels:
         raise explain_failure(
@@ -99,8 +103,16 @@ def compile_graph(
         )
     if outputs is not None:
         drop_outputs(graph, outputs)
-    graph.reshape([batch, *shape[1:]])
+    graph.reshape([batch, *shape[1:]])  # the code is made for requests of this size
     return core.compile_model(graph, "CPU", options)
+
+
+def list_sizes(graph_input: openvino.Output) -> list[int]:
+    """The shape of an input; 0 for a size that stays open, as that of the batch does."""
+    sizes = []
+    for size in graph_input.partial_shape:
+        sizes.append(size.get_length() if size.is_static else 0)
+    return sizes
 
 
 def drop_outputs(graph: openvino.Model, wanted: Collection[str]) -> None:
@@ -143,7 +155,7 @@ def recall_graph(
         with suppress(RuntimeError):  # of another build
             compiled = core.import_model(kept, "CPU", options)
             with suppress(OSError):  # a cache that can only be read
-                blob.touch()
+                blob.touch()  # the graphs that were not used for longest go first
             return compiled
     compiled = compile_graph(core, path, batch, options, outputs)
     if keep_in_cache(blob, compiled.export_model().getvalue()):

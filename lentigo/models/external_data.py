@@ -13,9 +13,13 @@ from pathlib import Path
 
 from lentigo.errors import ModelError
 
-VARINT, FIXED64, LENGTH, FIXED32 = 0, 1, 2, 5  # how a field is encoded
+# How a field of a protocol buffer is encoded
+VARINT = 0
+FIXED64 = 1
+LENGTH = 2
+FIXED32 = 5
 DEPTH = 64  # of graphs within nodes
-# by message: the fields that lead to tensors, and what they are
+# By message: the fields that lead to tensors, and what they are
 PATHS = {
     "model": {7: "graph", 20: "training", 25: "function"},
     "training": {1: "graph", 2: "graph"},
@@ -26,7 +30,8 @@ PATHS = {
     "attribute": {5: "tensor", 6: "graph", 10: "tensor", 11: "graph", 22: "sparse", 23: "sparse"},
     "tensor": {13: "entry"},
 }
-KEY, VALUE = 1, 2  # fields of an entry
+KEY = 1  # fields of an entry
+VALUE = 2
 LOCATION = b"location"
 
 
@@ -39,14 +44,13 @@ def list_external_files(path: Path) -> set[str]:
     """
     try:
         with path.open("rb") as file:
-            content = mmap.mmap(
-                file.fileno(), 0, access=mmap.ACCESS_READ
-            )  # of hundreds of megabytes few pages are looked at
-        return {
-            value.decode("utf-8", "surrogateescape")
-            for key, value in walk(memoryview(content), "model", 0)
-            if key == LOCATION
-        }
+            # Of hundreds of megabytes few pages are looked at
+            content = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+        names = set()
+        for key, value in walk(memoryview(content), "model", 0):
+            if key == LOCATION:
+                names.add(value.decode("utf-8", "surrogateescape"))
+        return names
     except (ValueError, IndexError) as error:
         raise ModelError(f"{path}: is no ONNX graph ({error}); copy the RUN again from its source") from error
     except OSError as error:
@@ -78,7 +82,8 @@ def list_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
     place = 0
     while place < len(message):
         tag, place = read_varint(message, place)
-        number, encoding = tag >> 3, tag & 7
+        number = tag >> 3
+        encoding = tag & 7  # the lowest three bits
         if encoding == VARINT:
             _, place = read_varint(message, place)
         elif encoding == FIXED64:
@@ -97,12 +102,13 @@ def list_fields(message: memoryview) -> Iterator[tuple[int, memoryview]]:
 
 def read_varint(message: memoryview, place: int) -> tuple[int, int]:
     """A number of seven bits a byte, and where it ends."""
-    value = shift = 0
+    value = 0
+    shift = 0
     while True:
         byte = message[place]
         place += 1
-        value |= (byte & 0x7F) << shift
-        if byte < 0x80:
+        value |= (byte & 0x7F) << shift  # the lowest seven bits come first
+        if byte < 0x80:  # the highest bit says that more follow
             return value, place
         shift += 7
         if shift > 63:

@@ -65,9 +65,9 @@ class InferenceSession(ABC):
     def graph(self) -> Any:
         """The opened graph of this process."""
         if self._process != os.getpid():
-            if self._graph is not None:
+            if self._graph is not None:  # of the process that this one was forked from
                 _GRAPHS_OF_PARENT.append(self._graph)
-            if self.bundle is not None:
+            if self.bundle is not None:  # its file may be another one by now
                 check_hashes(self.bundle)
             self._graph = self.open_graph()
             self._process = os.getpid()
@@ -87,7 +87,10 @@ class InferenceSession(ABC):
             The outputs by name, (n, ...) each.
         """
         rows = list(self.stream(images))
-        return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+        outputs = {}
+        for name in rows[0]:
+            outputs[name] = np.stack([row[name] for row in rows])
+        return outputs
 
 
 def batch_images(images: Iterable[np.ndarray], size: int) -> Iterator[tuple[np.ndarray, int]]:

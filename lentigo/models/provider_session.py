@@ -55,8 +55,10 @@ class ProviderSession(InferenceSession):
         self.model = Path(os.path.abspath(model))
         self.device = device
         self.batch = batch
-        names = [output.name for output in self.graph.get_outputs()]
-        self.names = [name for name in names if outputs is None or name in outputs]
+        self.names = []
+        for output in self.graph.get_outputs():
+            if outputs is None or output.name in outputs:
+                self.names.append(output.name)
 
     def open_graph(self) -> Any:
         """The graph opened by ONNX Runtime in this process."""

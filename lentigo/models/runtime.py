@@ -67,6 +67,7 @@ class Session(InferenceSession):
         self.model = model if isinstance(model, bytes) else Path(os.path.abspath(model))
         self.batch = batch
         self.precision = precision or fastest_precision()
+        # Many photographs are computed side by side, each by few threads; one by all of them
         hint = "THROUGHPUT" if batch > 1 else "LATENCY"
         self.options = {"PERFORMANCE_HINT": hint, "INFERENCE_PRECISION_HINT": self.precision}
         if threads:
@@ -114,6 +115,7 @@ class Session(InferenceSession):
         """Waits for the request that began first, and frees it."""
         request, _, count = busy.popleft()
         request.wait()
+        # Copied: the next photographs of this request are written to the same memory
         outputs = {name: request.get_tensor(name).data.copy() for name in self.names}
         free.append(request)
         return outputs, count
@@ -161,6 +163,7 @@ def open_cpu_session(bundle: Bundle, precision: str, options: dict[str, Any]) ->
     files = bundle.card["files"]
     if precision != "int8":
         return Session(bundle.graph, precision=precision, digest=files[GRAPH], **options)
+    # Two files make one compiled graph, hence one name in the cache
     digest = hash_bytes(files[INT8_GRAPH].encode(), files[INT8_WEIGHTS].encode())
     session = Session(bundle.folder / INT8_GRAPH, digest=digest, **options)
     session.precision = "int8"
@@ -186,7 +189,9 @@ def measure_logits(session: InferenceSession, images: Iterable[str], side: int =
             if isinstance(image, DecodedImage):
                 yield image.pixels
 
-    found = [float(outputs["logit"][0]) for outputs in session.stream(read_pixels())]
+    found = []
+    for outputs in session.stream(read_pixels()):
+        found.append(float(outputs["logit"][0]))
     logits = np.full(len(is_readable), np.nan)
     logits[is_readable] = found
     return logits
@@ -195,4 +200,7 @@ def measure_logits(session: InferenceSession, images: Iterable[str], side: int =
 def name_output(output: openvino.ConstOutput) -> str:
     """The public name of an output; the compiler may have added names of what it merged with it."""
     names = output.get_names()
-    return next((name for name in OUTPUT_NAMES if name in names), output.get_any_name())
+    for name in OUTPUT_NAMES:
+        if name in names:
+            return name
+    return output.get_any_name()

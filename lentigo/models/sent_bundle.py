@@ -97,7 +97,11 @@ def pack_bundle(bundle: Bundle) -> SentBundle:
     Args:
         bundle: The RUN.
     """
-    files = {name: digest for name, digest in bundle.card["files"].items() if name not in NOT_SENT}
-    card = json.dumps({**bundle.card, "files": files}, allow_nan=False).encode()
-    contents = {name: (bundle.folder / name).read_bytes() for name in files}
+    digests = {}
+    contents = {}
+    for name, digest in bundle.card["files"].items():
+        if name not in NOT_SENT:
+            digests[name] = digest
+            contents[name] = (bundle.folder / name).read_bytes()
+    card = json.dumps({**bundle.card, "files": digests}, allow_nan=False).encode()
     return SentBundle(bundle.folder.resolve().name, {CARD: card, **contents})

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from lentigo.cli.output.bars import choose_bars
 from lentigo.cli.output.terminal import pass_over_masks, print_json, print_line, print_message
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 LABELS = ("malignant", "benign", "uncertain")  # in the order of a summary
 LABEL_WIDTH = 10  # letters
 Additions = dict[str, Any]  # what an explanation adds to the JSON of a prediction
+# A prediction or a problem, and what goes beside it into the JSON
+Answer: TypeAlias = "tuple[Prediction | Problem, Additions]"
 
 
 def find_inputs(images: list[str], *, whole: bool) -> tuple[Iterable[str | Problem], int | None]:
@@ -103,7 +105,7 @@ def open_cluster(address: str | None) -> AbstractContextManager[Cluster | None]:
 
 def draw_explanations(
     predictor: Predictor, images: Iterable[str | Problem], out: Path | None, *, heatmaps: bool = False
-) -> Iterator[tuple[Prediction | Problem, Additions]]:
+) -> Iterator[Answer]:
     """Predicts, explains and draws.
 
     Args:
@@ -119,12 +121,11 @@ def draw_explanations(
 
     figures = {} if out is None else name_figures(list_readable(images), out)
     explanations = explain_images(predictor, images, figures)
-    return (unpack_explanation(explanation, heatmaps) for explanation in explanations)
+    for explanation in explanations:
+        yield unpack_explanation(explanation, heatmaps)
 
 
-def unpack_explanation(
-    explanation: Explanation | Problem, heatmaps: bool
-) -> tuple[Prediction | Problem, Additions]:
+def unpack_explanation(explanation: Explanation | Problem, heatmaps: bool) -> Answer:
     """The prediction of an explanation and what it adds to the JSON; a problem adds nothing."""
     from lentigo.images.problems import Problem
 

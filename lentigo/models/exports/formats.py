@@ -155,8 +155,13 @@ def run_tensorflow(path: Path, pixels: np.ndarray) -> Outputs:
 
 def run_batches(run: Callable[[np.ndarray], Outputs], pixels: np.ndarray) -> Outputs:
     """Outputs batch by batch, joined."""
-    batches = [run(pixels[start : start + BATCH]) for start in range(0, len(pixels), BATCH)]
-    return {name: np.concatenate([outputs[name] for outputs in batches]) for name in batches[0]}
+    batches = []
+    for start in range(0, len(pixels), BATCH):
+        batches.append(run(pixels[start : start + BATCH]))
+    joined = {}
+    for name in batches[0]:
+        joined[name] = np.concatenate([outputs[name] for outputs in batches])
+    return joined
 
 
 FORMATS: dict[str, Format] = {

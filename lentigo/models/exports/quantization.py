@@ -147,7 +147,9 @@ def list_validation(bundle: Bundle) -> pd.DataFrame:
     if "image" not in table:  # a packed RUN's
         return table.iloc[:0].reindex(columns=["image", "label", "group"])
     table = table[table["split"] == "validation"]
-    same = [is_same(image, digest) for image, digest in zip(table["image"], table["sha256"], strict=True)]
+    same = []
+    for image, digest in zip(table["image"], table["sha256"], strict=True):
+        same.append(is_same(image, digest))
     return table[np.array(same, dtype=bool)].reset_index(drop=True)
 
 
@@ -190,8 +192,10 @@ def quantize_graph(graph: Path, images: list[np.ndarray]) -> openvino.Model:
     apply_moc_transformations(model, cf=False)
     embedding = model.output("embedding").get_node()
     extractor = {operation.get_friendly_name() for operation in walk_back(embedding)}
-    names = [operation.get_friendly_name() for operation in model.get_ordered_ops()]
-    others = [name for name in names if name not in extractor]
+    others = []
+    for operation in model.get_ordered_ops():
+        if operation.get_friendly_name() not in extractor:
+            others.append(operation.get_friendly_name())
     scope = nncf.IgnoredScope(names=others, validate=False)
     data = nncf.Dataset([image[None] for image in images])
     with redirect_stdout(io.StringIO()):  # its progress bar
@@ -208,7 +212,8 @@ def walk_back(operation: openvino.Node) -> Iterator[openvino.Node]:
         node = stack.pop()
         if node.get_name() not in seen:
             seen.add(node.get_name())
-            stack += [source.get_node() for source in node.input_values()]
+            for source in node.input_values():
+                stack.append(source.get_node())
             yield node
 
 

@@ -44,7 +44,7 @@ def build_frozen_branch(weights: str | Path) -> keras.Model:
     small = layers.AveragePooling2D(SHRINK, name="shrink")(pixels)
     backbone = build_efficientnet_lite2(small)
     load_efficientnet_lite2(backbone, weights)
-    means = []
+    means = []  # of the three maps, (n, 48), (n, 88) and (n, 120)
     for name in BLOCKS:
         block = backbone.get_layer(name).output
         means.append(layers.GlobalAveragePooling2D(name=f"{name}_mean")(block))
@@ -91,8 +91,8 @@ def rename_nodes(model: onnx.ModelProto, kept: set[str], prefix: str = PREFIX) -
     unchanged = kept | {""}
     for node in renamed.graph.node:
         node.name = prefix + node.name
-        node.input[:] = [name if name in unchanged else prefix + name for name in node.input]
-        node.output[:] = [name if name in unchanged else prefix + name for name in node.output]
+        for names in (node.input, node.output):
+            names[:] = [name if name in unchanged else prefix + name for name in names]
     for constant in renamed.graph.initializer:
         constant.name = prefix + constant.name
     return renamed

@@ -98,18 +98,15 @@ def load_backbone(network: Network, path: str | Path) -> None:
         ) from error
     constants = read_constants(graph)
     nodes = {node.name: node for node in graph.node}
+    # The names of nodes depend on the name of their layer alone: those of the file are those of this network
     nodes_by_layer = trace_onnx(network.feature_extractor).nodes_by_layer
     for layer in network.feature_extractor.layers:
         read_weights = LAYER_READERS.get(type(layer).__name__)
         if read_weights is None or not layer.weights:
             continue
         try:
-            values = []
-            for node_name in nodes_by_layer[layer.name]:
-                arrays = [constants[name] for name in nodes[node_name].input if name in constants]
-                if arrays:
-                    values.append(arrays)
-            layer.set_weights(read_weights(layer, values))
+            layer_nodes = [nodes[name] for name in nodes_by_layer[layer.name]]
+            layer.set_weights(read_weights(layer, list_node_constants(layer_nodes, constants)))
         except (KeyError, ValueError, IndexError) as error:
             raise ModelError(
                 f"{path}: does not hold a {network.backbone.name} (layer {layer.name}); name its own "
@@ -117,14 +114,28 @@ def load_backbone(network: Network, path: str | Path) -> None:
             ) from error
 
 
+def list_node_constants(
+    nodes: list[onnx.NodeProto], constants: dict[str, np.ndarray]
+) -> list[list[np.ndarray]]:
+    """The constants that each node takes, of the nodes that take any."""
+    values = []
+    for node in nodes:
+        arrays = [constants[name] for name in node.input if name in constants]
+        if arrays:
+            values.append(arrays)
+    return values
+
+
 def read_constants(graph: onnx.GraphProto) -> dict[str, np.ndarray]:
     """The constants of a graph, float32, by the names under which nodes use them."""
-    constants = {constant.name: numpy_helper.to_array(constant) for constant in graph.initializer}
+    constants = {}
+    for constant in graph.initializer:
+        constants[constant.name] = np.asarray(numpy_helper.to_array(constant), np.float32)
     for node in graph.node:
         # A constant in 16 bits is used under the name of its cast
         if node.op_type == "Cast" and node.input[0] in constants:
             constants[node.output[0]] = constants[node.input[0]]
-    return {name: np.asarray(array, np.float32) for name, array in constants.items()}
+    return constants
 
 
 # The readers below take a Keras layer and, for each of its nodes, the node's constants. ONNX has kernels as

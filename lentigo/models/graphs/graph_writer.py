@@ -41,7 +41,10 @@ class GraphWriter:
         Returns:
             The name of its output.
         """
-        names = [self.add_constant(each) if isinstance(each, np.ndarray) else each for each in inputs]
+        names = []
+        for given in inputs:
+            names.append(self.add_constant(given) if isinstance(given, np.ndarray) else given)
+        # Numbered within the layer: the names of a layer's nodes do not depend on what stands before it
         siblings = self.nodes_by_layer.setdefault(self.layer, [])
         output = f"{self.layer}/{kind.lower()}_{len(siblings)}"
         siblings.append(output)
@@ -82,11 +85,11 @@ class GraphWriter:
         """
         public_names = {inner: name for name, inner in outputs.items()}
         for node in self.nodes:
-            node.input[:] = [public_names.get(name, name) for name in node.input]
-            node.output[:] = [public_names.get(name, name) for name in node.output]
+            rename(node.input, public_names)
+            rename(node.output, public_names)
         infos = []
         for name in outputs:
-            shape = ["n", *shapes[name][1:]]
+            shape = ["n", *shapes[name][1:]]  # any number of photographs
             infos.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, shape))
         constants = list(self.constants.values())
         graph = helper.make_graph(self.nodes, "lentigo", inputs, infos, initializer=constants)
@@ -94,3 +97,13 @@ class GraphWriter:
         model = helper.make_model(graph, opset_imports=[opset], producer_name="lentigo", doc_string=doc)
         model.ir_version = IR_VERSION
         return model
+
+
+def rename(names: Any, new_names: dict[str, str]) -> None:
+    """Replaces names in place; those without a new one stay.
+
+    Args:
+        names: Inputs or outputs of a node.
+        new_names: By the old ones.
+    """
+    names[:] = [new_names.get(name, name) for name in names]

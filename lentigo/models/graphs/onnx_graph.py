@@ -8,6 +8,7 @@ channels first, as ONNX has it; a photograph comes in as a camera gives it, uint
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,20 +71,29 @@ def trace_onnx(model: keras.Model, doc: str = "") -> TracedGraph:
     names = {id(source): write_input(writer, source)}  # of the tensors in ONNX, by the `id` of Keras' own
     for tensor in walk_tensors(outputs.values(), names):
         layer, node = find_origin(tensor)
-        write = LAYER_WRITERS.get(type(layer).__name__)
-        if write is None:
-            raise ModelError(
-                f"layer {layer.name} is a {type(layer).__name__}, which has no ONNX form here; expected "
-                f"{', '.join(sorted(LAYER_WRITERS))}"
-            )
+        write = find_layer_writer(layer)
         writer.layer = layer.name
         names[id(tensor)] = write(writer, layer, *list_arguments(layer, node, names))
 
     writer.layer = "output"
-    shapes = {name: tuple(tensor.shape) for name, tensor in outputs.items()}
-    inner_names = {name: write_output(writer, tensor, names[id(tensor)]) for name, tensor in outputs.items()}
+    shapes = {}
+    inner_names = {}
+    for name, tensor in outputs.items():
+        shapes[name] = tuple(tensor.shape)
+        inner_names[name] = write_output(writer, tensor, names[id(tensor)])
     graph = writer.finish([input_info], inner_names, shapes, doc)
     return TracedGraph(graph, writer.nodes_by_layer)
+
+
+def find_layer_writer(layer: Any) -> Callable[..., str]:
+    """The table's function for a layer. Raises `ModelError` where it has none."""
+    kind = type(layer).__name__
+    if kind not in LAYER_WRITERS:
+        raise ModelError(
+            f"layer {layer.name} is a {kind}, which has no ONNX form here; expected "
+            f"{', '.join(sorted(LAYER_WRITERS))}"
+        )
+    return LAYER_WRITERS[kind]
 
 
 def save_onnx(model: keras.Model, path: str | Path, doc: str = "") -> None:

@@ -36,6 +36,7 @@ def per_channel(number: Any) -> np.ndarray:
         Float32, () or (1, channels, 1, 1).
     """
     array = to_array(number).reshape(-1)
+    # A scalar has no axes, so that it goes with vectors (n, d) too
     return array.reshape(1, -1, 1, 1) if array.size > 1 else array.reshape(())
 
 
@@ -47,10 +48,10 @@ def write_activation(writer: GraphWriter, function: Any, x: str) -> str:
         return x
     if name == "relu6":
         return writer.add("Clip", x, per_channel(0.0), per_channel(6.0))
-    if name in ("silu", "swish"):
+    if name in ("silu", "swish"):  # no operator of opset 17
         return writer.add("Mul", x, writer.add("Sigmoid", x))
     if name == "hard_sigmoid":
-        return writer.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)
+        return writer.add("HardSigmoid", x, alpha=1 / 6, beta=0.5)  # Keras' slope; that of ONNX is 0.2
     if name in ("hard_silu", "hard_swish"):
         return writer.add("HardSwish", x)
     if name == "softmax":
@@ -82,6 +83,7 @@ def arrange_depthwise_kernel(kernel: Any) -> np.ndarray:
 
 
 def write_conv(writer: GraphWriter, layer: Any, x: str) -> str:
+    # Keras has (height, width, inputs, outputs), ONNX (outputs, inputs, height, width)
     kernel = to_array(layer.kernel).transpose(3, 2, 0, 1)
     window = list_window_attributes(layer)
     convolved = writer.add("Conv", x, kernel, *list_bias(layer), group=layer.groups, **window)
@@ -108,6 +110,7 @@ def write_separable(writer: GraphWriter, layer: Any, x: str) -> str:
 def write_norm(writer: GraphWriter, layer: Any, x: str) -> str:
     mean = to_array(layer.moving_mean)
     variance = to_array(layer.moving_variance)
+    # ONNX wants scale and shift, also where Keras has none
     gamma = to_array(layer.gamma) if layer.scale else np.ones_like(mean)
     beta = to_array(layer.beta) if layer.center else np.zeros_like(mean)
     return writer.add("BatchNormalization", x, gamma, beta, mean, variance, epsilon=float(layer.epsilon))
@@ -120,6 +123,7 @@ def write_dense(writer: GraphWriter, layer: Any, x: str) -> str:
 
 def write_pad(writer: GraphWriter, layer: Any, x: str) -> str:
     (top, bottom), (left, right) = layer.padding
+    # All beginnings by axis, then all ends; batch and channels get nothing
     return writer.add("Pad", x, np.array([0, 0, top, left, 0, 0, bottom, right]))
 
 
@@ -128,7 +132,7 @@ def write_crop(writer: GraphWriter, layer: Any, x: str) -> str:
     to_the_end = np.iinfo(np.int64).max  # where nothing is cut off
     lower_end = -bottom if bottom else to_the_end
     right_end = -right if right else to_the_end
-    axes = np.array([2, 3])
+    axes = np.array([2, 3])  # height and width
     return writer.add("Slice", x, np.array([top, left]), np.array([lower_end, right_end]), axes)
 
 
@@ -143,6 +147,7 @@ def write_relu(writer: GraphWriter, layer: Any, x: str) -> str:
 
 def write_mean_pool(writer: GraphWriter, layer: Any, x: str) -> str:
     window = list_window_attributes(layer)
+    # Keras divides by the pixels that are there, not by those of the window
     return writer.add("AveragePool", x, kernel_shape=list(layer.pool_size), count_include_pad=0, **window)
 
 
@@ -160,6 +165,7 @@ def write_rescaling(writer: GraphWriter, layer: Any, x: str) -> str:
 
 
 def write_standardise(writer: GraphWriter, layer: Any, x: str) -> str:
+    # As Keras does it: a channel that never varies is not divided by zero
     deviation = np.maximum(np.sqrt(per_channel(layer.variance)), keras.config.epsilon())
     centred = writer.add("Sub", x, per_channel(layer.mean))
     return writer.add("Div", centred, deviation)
@@ -167,6 +173,8 @@ def write_standardise(writer: GraphWriter, layer: Any, x: str) -> str:
 
 def write_reshape(writer: GraphWriter, layer: Any, x: str) -> str:
     height, width, channels = layer.target_shape
+    # 0 keeps the size of the batch. Right for the (1, 1, channels) of squeeze-and-excitation alone: a larger
+    # map would be laid out in another order
     return writer.add("Reshape", x, np.array([0, channels, height, width]))
 
 
@@ -218,7 +226,18 @@ def write_reversed_channels(writer: GraphWriter, layer: Any, x: str) -> str:
 
 def write_gradient_map(writer: GraphWriter, layer: GradientMap, features: str, pooled: str) -> str:
     """The closed form of `GradientMap.call`, channels first."""
-    # Forwards through the head: the slope of each hidden layer at this photograph
+    slopes = write_slopes(writer, layer, pooled)
+    gradient = write_gradient(writer, layer, slopes)  # (n, d)
+    # The gradient weighs the channels of the feature map
+    weights = writer.add("Unsqueeze", gradient, np.array([2, 3]))  # (n, d, 1, 1)
+    weighted = writer.add("Mul", features, weights)  # (n, d, h, w)
+    total = writer.add("ReduceSum", weighted, np.array([1]), keepdims=0)  # (n, h, w)
+    _, height, width, _ = layer.input[0].shape
+    return writer.add("Div", total, per_channel(height * width))
+
+
+def write_slopes(writer: GraphWriter, layer: GradientMap, pooled: str) -> list[str]:
+    """Forwards through the head: the slope of each hidden layer at this photograph, (n, units)."""
     slopes = []
     x = pooled
     for dense, norm in layer.blocks:
@@ -227,19 +246,18 @@ def write_gradient_map(writer: GraphWriter, layer: GradientMap, features: str, p
         is_active = writer.add("Greater", before, per_channel(0.0))
         slopes.append(writer.add("Mul", writer.add("Cast", is_active, to=TensorProto.FLOAT), scale))
         x = write_norm(writer, norm, writer.add("Relu", before))
-    # Backwards: the gradient of the logit with respect to the pooled features, (n, d)
+    return slopes
+
+
+def write_gradient(writer: GraphWriter, layer: GradientMap, slopes: list[str]) -> str | np.ndarray:
+    """Backwards: the gradient of the logit with respect to the pooled features, (n, d)."""
     gradient: str | np.ndarray = to_array(layer.last.kernel).T
     for (dense, _), slope in zip(reversed(layer.blocks), reversed(slopes), strict=True):
         column = writer.add("Transpose", writer.add("Mul", slope, gradient), perm=[1, 0])
         # The kernel stands first, as it is: see LOG.md, 2026-11-25
         product = writer.add("MatMul", to_array(dense.kernel), column)
         gradient = writer.add("Transpose", product, perm=[1, 0])
-    # The gradient weighs the channels of the feature map
-    weights = writer.add("Unsqueeze", gradient, np.array([2, 3]))
-    weighted = writer.add("Mul", features, weights)
-    total = writer.add("ReduceSum", weighted, np.array([1]), keepdims=0)
-    _, height, width, _ = layer.input[0].shape
-    return writer.add("Div", total, per_channel(height * width))
+    return gradient
 
 
 LAYER_WRITERS: dict[str, Callable[..., str]] = {

@@ -12,7 +12,7 @@ from typing import Any
 from lentigo.errors import UsageError
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB 0..255
-IMAGENET_DEVIATION = (58.395, 57.12, 57.375)
+IMAGENET_DEVIATION = (58.395, 57.12, 57.375)  # the same
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
 
 
@@ -89,14 +89,17 @@ def preprocess(backbone: Backbone, image: Any) -> Any:
     """
     from lentigo.models.networks.deep_learning import layers
 
+    # From uint8 to float32, also where the rest of the network computes in 16 bits
     pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(image)
     if backbone.sees == "standardised":
-        scale = [1 / deviation for deviation in IMAGENET_DEVIATION]
-        offset = [
-            -mean / deviation for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True)
-        ]
+        # (pixel - mean) / deviation, as the multiplication and the addition that `Rescaling` does
+        scale = []
+        offset = []
+        for mean, deviation in zip(IMAGENET_MEAN, IMAGENET_DEVIATION, strict=True):
+            scale.append(1 / deviation)
+            offset.append(-mean / deviation)
         return layers.Rescaling(scale, offset, name="standardise")(pixels)
-    if backbone.sees == "symmetric":
+    if backbone.sees == "symmetric":  # 0..255 to -1..1
         return layers.Rescaling(1 / 127.5, offset=-1.0, name="centre")(pixels)
     if backbone.sees == "lite":
         return layers.Rescaling(1 / 128, offset=-127 / 128, name="centre")(pixels)

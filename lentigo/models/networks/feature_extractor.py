@@ -135,10 +135,11 @@ def fit_batch_norms(feature_extractor: keras.Model, images: np.ndarray) -> None:
         images: Photographs, uint8 (n, side, side, 3).
     """
     norms = list_batch_norms(feature_extractor)
-    momenta = [norm.momentum for norm in norms]
+    momenta = []
     for norm in norms:
-        norm.trainable = True
-        norm.momentum = 0.0
+        momenta.append(norm.momentum)
+        norm.trainable = True  # a frozen one takes no means, also in training
+        norm.momentum = 0.0  # nothing is left of the means before
     feature_extractor(images, training=True)
     for norm, momentum in zip(norms, momenta, strict=True):
         norm.trainable = False

@@ -53,6 +53,7 @@ def build_head(
         x = dense(x)
         x = layers.BatchNormalization(name=f"{prefix}head_norm_{number}")(x)
         x = layers.Dropout(dropout, seed=seed + number, name=f"{prefix}head_dropout_{number}")(x)
+    # In float32 also where the network computes in 16 bits, as Keras asks of outputs in mixed precision
     last = layers.Dense(
         1,
         dtype="float32",
@@ -90,7 +91,7 @@ class MeanLogit:
 
     def __call__(self, embedding: keras.KerasTensor) -> keras.KerasTensor:
         """The mean logit, (n, 1), of an embedding, (n, d)."""
-        logits = [chain_layers(head, embedding) for head in self.heads]
+        logits = [chain_layers(head, embedding) for head in self.heads]  # (n, 1) each
         return self.mean(self.total(logits))
 
 
@@ -104,4 +105,8 @@ def list_head_prefixes(model: keras.Model) -> list[str]:
         One prefix that is empty, or one for each of the heads that were joined, in order.
     """
     ending = "head_dropout_1"  # the layer that every head has
-    return sorted(layer.name.removesuffix(ending) for layer in model.layers if layer.name.endswith(ending))
+    prefixes = []
+    for layer in model.layers:
+        if layer.name.endswith(ending):
+            prefixes.append(layer.name.removesuffix(ending))
+    return sorted(prefixes)

@@ -34,7 +34,7 @@ def walk_tensors(
     """
     seen = set(computed)
     stack = [(tensor, False) for tensor in outputs]
-    while stack:
+    while stack:  # depth first, without recursion: a backbone is hundreds of layers deep
         tensor, inputs_are_done = stack.pop()
         if inputs_are_done:
             yield tensor
@@ -143,7 +143,10 @@ def find_cuts(model: keras.Model, share: float) -> list[keras.KerasTensor]:
     cuts = []
     for place, tensor in enumerate(tensors[: int(share * len(tensors)) + 1]):
         # Tensors that are made by now and still needed later: a cut is where there is only one
-        needed_later = sum(last_use.get(id(made), 0) > place for made in tensors[: place + 1])
+        needed_later = 0
+        for made in tensors[: place + 1]:
+            if last_use.get(id(made), 0) > place:
+                needed_later += 1
         if needed_later == 1 and len(tensor.shape) == 4 and tensor.dtype != "uint8":
             cuts.append(tensor)
     return cuts

@@ -47,6 +47,7 @@ class SpreadPixels(keras.layers.Layer):
             x: (n, h, w, factor * factor).
         """
         _, height, width, _ = x.shape
+        # (n, height, width, factor, factor)
         squares = ops.reshape(x, (-1, height, width, self.factor, self.factor))
         rows = ops.transpose(squares, (0, 1, 3, 2, 4))  # (n, height, factor, width, factor)
         return ops.reshape(rows, (-1, height * self.factor, width * self.factor))
@@ -91,12 +92,13 @@ class GradientMap(keras.layers.Layer):
         for dense, norm in self.blocks:
             x = ops.matmul(x, ops.convert_to_tensor(dense.kernel)) + dense.bias
             scale = norm.gamma / ops.sqrt(norm.moving_variance + norm.epsilon)
-            slopes.append(ops.cast(x > 0, "float32") * scale)
+            slopes.append(ops.cast(x > 0, "float32") * scale)  # (n, units)
+            # The batch norm at inference: its moving mean and variance
             x = ops.relu(x) * scale + (norm.beta - norm.moving_mean * scale)
         # Backwards: the gradient of the logit with respect to the pooled features
         gradient = ops.transpose(self.last.kernel)  # (1, units)
         for (dense, _), slope in zip(reversed(self.blocks), reversed(slopes), strict=True):
-            gradient = ops.matmul(gradient * slope, ops.transpose(dense.kernel))
-        weighted = features * gradient[:, None, None, :]
+            gradient = ops.matmul(gradient * slope, ops.transpose(dense.kernel))  # (n, units before)
+        weighted = features * gradient[:, None, None, :]  # (n, h, w, d)
         cells = features.shape[1] * features.shape[2]
         return ops.sum(weighted, axis=-1) / cells

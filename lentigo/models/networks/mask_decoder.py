@@ -45,10 +45,11 @@ def find_skips(network: Network) -> list[keras.KerasTensor]:
         shape = layer.output.shape
         if len(shape) == 4 and shape[1] == shape[2]:
             last_map[shape[1]] = layer.output
-    missing = [str(side) for side in GRIDS if side not in last_map]
+    missing = set(GRIDS) - set(last_map)
     if missing:
         raise ModelError(
-            f"backbone {network.backbone.name}: has no feature map of side {', '.join(missing)}; expected "
+            f"backbone {network.backbone.name}: has no feature map of side "
+            f"{', '.join(map(str, sorted(missing)))}; expected "
             f"{', '.join(map(str, GRIDS))}: "
             f"choose another backbone for masks, such as densenet121, mobilenetv2, resnet50 or efficientnetb0"
         )
@@ -102,12 +103,12 @@ def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> 
         A model from the maps to logits of P(lesion), (n, 224, 224).
     """
     inputs = [keras.Input(skip.shape[1:], name=f"skip_{skip.shape[1]}") for skip in skips]
-    coarsest = inputs[0]
+    coarsest = inputs[0]  # (n, 7, 7, d)
     x = convolve(coarsest, width, 1, seed, f"mask_{coarsest.shape[1]}_project")
     x = layers.Activation("relu", name=f"mask_{coarsest.shape[1]}_relu")(x)
     for number, skip in enumerate(inputs[1:], 1):
         x = add_level(x, skip, width, seed + 2 * number)
-    factor = SIDE // x.shape[1]
+    factor = SIDE // x.shape[1]  # pixels of the photograph along a cell of the finest map
     initializer = keras.initializers.GlorotUniform(seed=seed + 2 * len(inputs))
     x = layers.Conv2D(factor**2, 1, kernel_initializer=initializer, name="mask_pixels")(x)
     return keras.Model(inputs, SpreadPixels(factor, name="mask_logit")(x), name="decoder")

@@ -209,7 +209,7 @@ def open_network(path: str | Path, backbone: Backbone) -> Network:
 
 def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
     """The network of layers that were saved."""
-    saved_layers = {layer.name: layer for layer in saved.layers}
+    saved_layers = index_layers(saved)
     embedding = saved_layers["embedding"].output
     feature_extractor = keras.Model(saved.input, embedding, name="feature_extractor")
     mask = saved_layers["mask"].output if "mask" in saved_layers else None
@@ -221,14 +221,23 @@ def rebuild_network(saved: keras.Model, backbone: Backbone) -> Network:
     return Network(backbone, classifier, feature_extractor, head, mask, diagnosis)
 
 
+def index_layers(model: keras.Model) -> dict[str, keras.layers.Layer]:
+    """The layers of a model by their names, which do not change when it is saved.
+
+    Args:
+        model: Any model.
+    """
+    return {layer.name: layer for layer in model.layers}
+
+
 def rebuild_head(saved: keras.Model, backbone: Backbone) -> keras.Model:
     """The head of layers that were saved, or the mean of several."""
-    saved_layers = {layer.name: layer for layer in saved.layers}
+    saved_layers = index_layers(saved)
     pooled = keras.Input((backbone.features,), name="pooled")
     logits = []
     for prefix in list_head_prefixes(saved):
         x = pooled
-        for name in HEAD_LAYERS:
+        for name in HEAD_LAYERS:  # a linear head has some of them
             if prefix + name in saved_layers:
                 x = saved_layers[prefix + name](x)
         logits.append(x)

@@ -7,7 +7,7 @@ from lentigo.models.networks.deep_learning import keras, layers
 from lentigo.models.networks.heads import list_head_prefixes
 from lentigo.models.networks.keras_graph import find_cuts, resize_input
 from lentigo.models.networks.layers import GradientMap
-from lentigo.models.networks.network import Network
+from lentigo.models.networks.network import Network, index_layers
 
 
 def build_training_model(
@@ -58,8 +58,12 @@ def build_saved_model(network: Network) -> keras.Model:
 
 def list_optional_outputs(network: Network) -> dict[str, keras.KerasTensor]:
     """Mask and diagnosis by name, as far as the network has them."""
-    optional = {"mask": network.mask, "diagnosis": network.diagnosis}
-    return {name: tensor for name, tensor in optional.items() if tensor is not None}
+    outputs = {}
+    if network.mask is not None:
+        outputs["mask"] = network.mask
+    if network.diagnosis is not None:
+        outputs["diagnosis"] = network.diagnosis
+    return outputs
 
 
 def build_export_model(network: Network) -> keras.Model:
@@ -94,7 +98,7 @@ def build_runtime_model(network: Network) -> keras.Model:
         return exported
     mid_level = find_mid_level_map(network)
     squares = layers.Multiply(name="middle_squares")([mid_level, mid_level])
-    mean = layers.GlobalAveragePooling2D(name="middle_mean_1")(mid_level)
+    mean = layers.GlobalAveragePooling2D(name="middle_mean_1")(mid_level)  # (n, m)
     mean_square = layers.GlobalAveragePooling2D(name="middle_mean_2")(squares)
     features = layers.Concatenate(name="middle")([mean, mean_square])
     return keras.Model(exported.input, {**exported.output, "middle": features})
@@ -132,9 +136,9 @@ def build_heatmap(network: Network) -> keras.KerasTensor:
 
 def build_head_heatmap(network: Network, prefix: str) -> keras.KerasTensor:
     """The heatmap (n, h, w) of the logit of one head, by the prefix of its layers."""
-    head_layers = {layer.name: layer for layer in network.require_head().layers}
+    head_layers = index_layers(network.require_head())
     blocks = []
-    for number in (1, 2):
+    for number in (1, 2):  # a linear head has neither
         if f"{prefix}head_dense_{number}" in head_layers:
             dense = head_layers[f"{prefix}head_dense_{number}"]
             norm = head_layers[f"{prefix}head_norm_{number}"]
