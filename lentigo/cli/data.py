@@ -236,10 +236,8 @@ def data_get(
         print_json(download.to_json())
     else:
         licences = ", ".join(f"{count} {name}" for name, count in download.licenses.items())
-        print_line(
-            f"{out}: {format_count(download.n, 'photograph')}, {format_bytes(download.size)}, "
-            f"{download.fetched} "
-            f"of them fetched now; {licences}"
-        )
+        photographs = format_count(download.n, "photograph")
+        size = format_bytes(download.size)
+        print_line(f"{out}: {photographs}, {size}, {download.fetched} of them fetched now; {licences}")
         print_message("whoever passes them on names whom attribution.txt names, on the terms in licenses/")
     report_problems(download.problems)

@@ -28,7 +28,7 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
-from lentigo.common.results.summaries import format_count
+from lentigo.common.results.summaries import format_count, format_counts
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions
@@ -98,8 +98,7 @@ def print_study(study: Study) -> None:
         f"{format_count(audit['groups'], 'group')} of duplicates, {audit['leaks']} leaks, "
         f"{audit['label_conflicts']} lesions with both labels"
     )
-    parts = ", ".join(f"{name} {count}" for name, count in study.steps["split"]["splits"].items())
-    print_line(f"split: {parts}")
+    print_line(f"split: {format_counts(study.steps['split']['splits'])}")
     print_scores(f"{study.run}, test", study.evaluation)
     print_message("the same, one command at a time:")
     for command in study.commands.values():

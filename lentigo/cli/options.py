@@ -165,11 +165,10 @@ def table_options(command: Callable) -> Callable:
         return command(**values, columns=columns)
 
     own, changes = split_parameters(command)
-    own = [parameter for parameter in own if parameter.name != "columns"]
-    added = []
+    shown = [parameter for parameter in own if parameter.name != "columns"]
     for name, (annotation, default) in TABLE_OPTIONS.items():
-        added.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
-    return replace_parameters(run, [*own, *added, *changes])
+        shown.append(Parameter(name, Parameter.KEYWORD_ONLY, default=default, annotation=annotation))
+    return replace_parameters(run, [*shown, *changes])
 
 
 def recipe_options(command: Callable) -> Callable:
@@ -185,8 +184,11 @@ def recipe_options(command: Callable) -> Callable:
     from lentigo.training import recipes
 
     own, _ = split_parameters(command)
-    fields = [field for field in dataclasses.fields(recipes.Recipe) if field.name != "name"]
-    return replace_parameters(command, [*own, *map(make_recipe_option, fields)])
+    added = []
+    for field in dataclasses.fields(recipes.Recipe):
+        if field.name != "name":
+            added.append(make_recipe_option(field))
+    return replace_parameters(command, [*own, *added])
 
 
 def make_recipe_option(field: dataclasses.Field) -> Parameter:

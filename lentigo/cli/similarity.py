@@ -11,7 +11,7 @@ from typer import Argument, Option
 from lentigo.cli.options import Json, Model, load_data, table_options
 from lentigo.cli.output.bars import Bars
 from lentigo.cli.output.terminal import print_json, print_line, report_problems
-from lentigo.common.results.summaries import format_count
+from lentigo.common.results.summaries import format_count, format_counts
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions
@@ -51,7 +51,6 @@ def print_index(indexed: IndexedCases) -> None:
         f"{indexed.model}"
     )
     if indexed.diagnoses:
-        counts = ", ".join(f"{name} {count}" for name, count in indexed.diagnoses.items())
-        print_line(f"  diagnoses: {counts}")
-    licences = ", ".join(f"{name or 'not known'} {count}" for name, count in indexed.licenses.items())
-    print_line(f"  licences: {licences}")
+        print_line(f"  diagnoses: {format_counts(indexed.diagnoses)}")
+    licences = {name or "not known": count for name, count in indexed.licenses.items()}
+    print_line(f"  licences: {format_counts(licences)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -37,6 +36,7 @@ from lentigo.cli.output.terminal import (
     print_message,
     report_problems,
 )
+from lentigo.common.json_values import list_fields
 
 if TYPE_CHECKING:
     from lentigo.datasets.tables.options import TableOptions
@@ -207,7 +207,7 @@ def describe_training(training: Training, out: Path) -> dict[str, Any]:
         "seconds": training.seconds,
         "start": training.bundle.card.get("start"),
         **training.training_set.describe(),
-        "problems": [dataclasses.asdict(problem) for problem in training.problems],
+        "problems": list_fields(training.problems),
     }
 
 
@@ -234,7 +234,7 @@ def print_mask_training(training: MaskTraining, out: Path, as_json: bool) -> Non
                 "masks": mask_scores,
                 "validation": class_scores,
                 "seconds": training.seconds,
-                "problems": [dataclasses.asdict(problem) for problem in training.problems],
+                "problems": list_fields(training.problems),
             }
         )
     else:

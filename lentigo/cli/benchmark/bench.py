@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
@@ -16,7 +16,13 @@ from lentigo.cli.output.terminal import mute_stderr, print_columns, print_json, 
 
 SYNTHETIC_COUNT = 60  # of each class, drawn where no photographs are named
 MAX_IMAGES = 300  # of those named, that are measured with
-NOW, BEFORE = "", ", before"  # names of the two versions, as the columns have them
+# Names of the two versions, as the columns have them
+NOW = ""
+BEFORE = ", before"
+
+if TYPE_CHECKING:
+    from lentigo.cli.benchmark.timing import Measurement
+    from lentigo.inference.performance.benchmark import Benchmark
 
 bench_app = typer.Typer(rich_markup_mode=None)
 
@@ -65,7 +71,6 @@ def bench(
         Job,
         list_measurements,
         measure_commands,
-        tabulate_commands,
     )
     from lentigo.common.json_values import write_json
     from lentigo.datasets.manifests import load_dataset
@@ -84,7 +89,7 @@ def bench(
         bars = stack.enter_context(Bars())
         bundle = open_bundle(model)
         result = measure_machine(bundle, paths, keras=keras, progress=bars)
-        measured: dict[str, Any] = {}
+        measured: dict[str, list[Measurement]] = {}
         if commands:
             trees: dict[str, Path | None] = {} if against is None else {BEFORE: against}
             start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
@@ -96,11 +101,18 @@ def bench(
     if as_json:
         print_json(facts)
     else:
-        print_columns(*result.tabulate_rates())
-        print_columns(*result.tabulate_times())
-        if measured:
-            print_columns(*tabulate_commands(measured, result.list_limits()))
+        print_benchmark(result, measured)
     report_problems(problems)
+
+
+def print_benchmark(result: Benchmark, measured: dict[str, list[Measurement]]) -> None:
+    """What was measured, for people: a table each of rates, of times and of whole commands."""
+    from lentigo.cli.benchmark.whole_commands import tabulate_commands
+
+    print_columns(*result.tabulate_rates())
+    print_columns(*result.tabulate_times())
+    if measured:
+        print_columns(*tabulate_commands(measured, result.list_limits()))
 
 
 def draw_photographs(folder: Path) -> Path:

@@ -5,10 +5,10 @@ service, the audit, a training. Two versions of the package can be timed in turn
 from __future__ import annotations
 
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import median
 from typing import Any
 
 from lentigo.cli.benchmark.service_load import measure_service
@@ -19,13 +19,12 @@ ROUNDS = 3  # of each command, all of them in turn, so that a busy minute hurts 
 COLD_ROUNDS = 7  # of the one photograph, whose time is short
 SERVICE_PHOTOGRAPHS = 400  # sent to the service
 TRAINING_EPOCHS = 150  # of the recipe `seed`
-FOLDER, ONE, SEGMENT, AUDIT, SEED = (
-    "lentigo predict PHOTOGRAPHS",
-    "lentigo predict one.jpg",
-    "lentigo segment PHOTOGRAPHS",
-    "lentigo audit DATA",
-    "lentigo train --recipe seed",
-)
+# Names of the commands, as the table has them
+FOLDER = "lentigo predict PHOTOGRAPHS"
+ONE = "lentigo predict one.jpg"
+SEGMENT = "lentigo segment PHOTOGRAPHS"
+AUDIT = "lentigo audit DATA"
+SEED = "lentigo train --recipe seed"
 
 
 @dataclass(frozen=True)
@@ -62,31 +61,65 @@ def measure_commands(job: Job, progress: Progress = show_nothing) -> dict[str, l
         By the name of the version its measurements.
     """
     commands = list_commands(job)
-    rounds = []
-    for what, (_, count) in commands.items():
-        for _ in range(COLD_ROUNDS if count == 1 else ROUNDS):
-            rounds += [(what, name) for name in job.trees]
-    runs: dict[tuple[str, str], list[Timed]] = {}
-    for what, name in progress(rounds, total=len(rounds), label="commands"):
-        words = commands[what][0]()
-        runs.setdefault((what, name), []).append(time_command(words, job.trees[name]))
-    contents = [Path(image).read_bytes() for image in job.images]
-    services: dict[str, list[Measurement]] = {name: [] for name in job.trees}
-    rounds = [("serve", name) for _ in range(ROUNDS) for name in job.trees]
-    for _, name in progress(rounds, total=len(rounds), label="service"):
-        services[name].append(measure_service(job.model, contents, SERVICE_PHOTOGRAPHS, job.trees[name]))
+    runs = time_commands(commands, job, progress)
+    services = time_services(job, progress)
     measured: dict[str, list[Measurement]] = {}
     for name in job.trees:
-        rows = [summarise(what, count, runs[what, name]) for what, (_, count) in commands.items()]
-        middle = median(service.seconds for service in services[name])
-        rows.append(next(service for service in services[name] if service.seconds == middle))
+        rows = []
+        for what, command in commands.items():
+            rows.append(summarise(what, command.photographs, runs[what, name]))
+        rows.append(take_middle(services[name]))
         measured[name] = rows
     return measured
 
 
-def list_commands(job: Job) -> dict[str, tuple[Callable[[], list[str]], int]]:
-    """By its name each command: what gives its words, with nothing kept from the run before, and how many
-    photographs it works on.
+@dataclass(frozen=True)
+class Command:
+    """A command that is timed.
+
+    Attributes:
+        make_words: Gives its words, with nothing kept from the run before.
+        photographs: How many it works on.
+    """
+
+    make_words: Callable[[], list[str]]
+    photographs: int
+
+
+def time_commands(
+    commands: dict[str, Command], job: Job, progress: Progress
+) -> dict[tuple[str, str], list[Timed]]:
+    """Several runs of each command in each version, by both names."""
+    rounds = []
+    for what, command in commands.items():
+        for _ in range(COLD_ROUNDS if command.photographs == 1 else ROUNDS):
+            for name in job.trees:  # the versions in turn: a busy minute hurts none alone
+                rounds.append((what, name))
+    runs: dict[tuple[str, str], list[Timed]] = defaultdict(list)
+    for what, name in progress(rounds, total=len(rounds), label="commands"):
+        words = commands[what].make_words()
+        runs[what, name].append(time_command(words, job.trees[name]))
+    return runs
+
+
+def time_services(job: Job, progress: Progress) -> dict[str, list[Measurement]]:
+    """Several runs of the service of each version, by its name."""
+    contents = [Path(image).read_bytes() for image in job.images]
+    rounds = list(job.trees) * ROUNDS
+    services: dict[str, list[Measurement]] = defaultdict(list)
+    for name in progress(rounds, total=len(rounds), label="service"):
+        services[name].append(measure_service(job.model, contents, SERVICE_PHOTOGRAPHS, job.trees[name]))
+    return services
+
+
+def take_middle(measurements: Sequence[Measurement]) -> Measurement:
+    """The run of the median time, whose percentiles belong together; of an odd number."""
+    by_time = sorted(measurements, key=lambda measurement: measurement.seconds)
+    return by_time[len(by_time) // 2]
+
+
+def list_commands(job: Job) -> dict[str, Command]:
+    """By its name each command.
 
     Args:
         job: Model, photographs and folders.
@@ -103,11 +136,11 @@ def list_commands(job: Job) -> dict[str, tuple[Callable[[], list[str]], int]]:
         return ["train", job.data, "--out", str(out), *recipe, "--no-duplicates", "--json"]
 
     return {
-        FOLDER: (lambda: ["predict", *job.images, "--model", job.model, "--json"], count),
-        ONE: (lambda: ["predict", job.images[0], "--model", job.model, "--json"], 1),
-        SEGMENT: (segment, count),
-        AUDIT: (lambda: ["audit", job.data, "--json"], job.data_count),
-        SEED: (train, job.data_count),
+        FOLDER: Command(lambda: ["predict", *job.images, "--model", job.model, "--json"], count),
+        ONE: Command(lambda: ["predict", job.images[0], "--model", job.model, "--json"], 1),
+        SEGMENT: Command(segment, count),
+        AUDIT: Command(lambda: ["audit", job.data, "--json"], job.data_count),
+        SEED: Command(train, job.data_count),
     }
 
 

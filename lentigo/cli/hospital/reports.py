@@ -60,8 +60,10 @@ def choose_output(
         fhir: Where the FHIR bundle goes.
         study_uid: Of the study; "" for a new one.
     """
-    wanted = {"sr": sr, "seg": seg, "fhir": fhir}
-    places = {kind: place for kind, place in wanted.items() if place is not None}
+    places = {}
+    for kind, place in (("sr", sr), ("seg", seg), ("fhir", fhir)):
+        if place is not None:
+            places[kind] = place
     if study_uid and not places:
         raise UsageError("--study-uid goes with --sr, --seg or --fhir; name one of them")
     return ClinicalOutput(places, study_uid) if places else None

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer import Argument, Option
 
 from lentigo.cli.options import Json
 from lentigo.cli.output.terminal import print_json, print_line, report_problems
+
+if TYPE_CHECKING:
+    from lentigo.clinical.photograph_object import Subject
 
 to_dicom_app = typer.Typer(rich_markup_mode=None)
 
@@ -30,10 +33,8 @@ def data_to_dicom(
     as_json: Json = False,
 ) -> None:
     """Writes photographs as DICOM objects, without what EXIF says of place and person."""
-    from lentigo.clinical.photograph_object import Subject, encode_object, make_photograph
-    from lentigo.common.files import write_whole
+    from lentigo.clinical.photograph_object import Subject
     from lentigo.errors import ImageError
-    from lentigo.images.image_contents import read_content
     from lentigo.images.listing import collect_images
     from lentigo.images.problems import Problem
     from lentigo.inference.output_names import name_files
@@ -42,28 +43,34 @@ def data_to_dicom(
     files: dict[str, tuple[Path, ...]] = {str(paths[0]): (out,)}
     if len(paths) > 1 or out.is_dir():
         files = name_files(paths, out, ".dcm")
-    results: list[Any] = list(problems)
     for path in map(str, paths):
         try:
-            made = make_photograph(read_content(path), path, kind, Subject(study_uid, patient_id))
+            facts = write_photograph(path, files[path][0], kind, Subject(study_uid, patient_id))
         except ImageError as error:
-            results.append(Problem.from_error(path, error))
+            problems.append(Problem.from_error(path, error))
             continue
-        with write_whole(files[path][0]) as temporary:
-            temporary.write_bytes(encode_object(made))
-        facts = {
-            "image": path,
-            "file": str(files[path][0]),
-            "study_uid": made.StudyInstanceUID,
-            "sop_instance_uid": made.SOPInstanceUID,
-        }
-        results.append(facts)
         if as_json:
             print_json(facts)
         else:
-            print_line(f"{facts['file']}  {made.SOPInstanceUID}")
+            print_line(f"{facts['file']}  {facts['sop_instance_uid']}")
     if as_json:
-        for problem in results:
-            if isinstance(problem, Problem):
-                print_json(asdict(problem))
-    report_problems(results)
+        for problem in problems:
+            print_json(asdict(problem))
+    report_problems(problems)
+
+
+def write_photograph(path: str, file: Path, kind: str, subject: Subject) -> dict[str, str]:
+    """Writes a photograph as a DICOM object, whole or not at all; says where, and which."""
+    from lentigo.clinical.photograph_object import encode_object, make_photograph
+    from lentigo.common.files import write_whole
+    from lentigo.images.image_contents import read_content
+
+    made = make_photograph(read_content(path), path, kind, subject)
+    with write_whole(file) as temporary:
+        temporary.write_bytes(encode_object(made))
+    return {
+        "image": path,
+        "file": str(file),
+        "study_uid": made.StudyInstanceUID,
+        "sop_instance_uid": made.SOPInstanceUID,
+    }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from lentigo.cli.output.evaluations import count_duplicate_kinds, format_baselines
 from lentigo.cli.output.terminal import print_line
-from lentigo.common.results.summaries import format_count
+from lentigo.common.results.summaries import format_count, format_counts
 
 MAX_WORDS = 10  # other diagnoses that are named
 
@@ -34,22 +35,17 @@ def print_audit(facts: dict[str, Any]) -> None:
     )
     if facts["shortcut_baselines"]:
         print_line(f"  AUROC without the lesion: {format_baselines(facts['shortcut_baselines'])}")
+    print_artefacts(facts)
+
+
+def print_artefacts(facts: dict[str, Any]) -> None:
+    """How many photographs have each artefact, each flaw and each tone of skin."""
     artefacts = {name: rates["all"]["found"] for name, rates in facts["artefacts"].items()}
     flaws = {name: len(images) for name, images in facts["quality"].items()}
-    tones = {tone: sum(counts.values()) for tone, counts in facts["skin_tone"].items()}
-    print_counts("  artefacts", artefacts)
-    print_counts("  flaws", flaws)
+    tones = {tone: sum(counts.values()) for tone, counts in facts["skin_tone"].items()}  # over both classes
+    print_line(f"  artefacts: {format_counts(artefacts)}".replace("_", " "))
+    print_line(f"  flaws: {format_counts(flaws)}".replace("_", " "))
     print_line(f"  skin: {format_counts(tones)}")
-
-
-def print_counts(title: str, counts: dict[str, int]) -> None:
-    """Names with their counts, on one line."""
-    print_line(f"{title}: {format_counts(counts)}".replace("_", " "))
-
-
-def format_counts(counts: dict[str, int]) -> str:
-    """Names with their counts, and commas between."""
-    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def print_description(description: Description) -> None:
@@ -156,9 +152,9 @@ def print_split(facts: dict[str, Any], split: str) -> None:
     several.
     """
     rows = [row for row in facts["counts"] if row["split"] == split]
-    by_label: dict[str, int] = {}
+    by_label: Counter[str] = Counter()
     for row in rows:
-        by_label[row["label"]] = by_label.get(row["label"], 0) + row["n"]
+        by_label[row["label"]] += row["n"]
     labels = ", ".join(f"{count} {label}" for label, count in by_label.items())
     share = f"{100 * facts['shares'][split]:.2f} % ({100 * facts['wanted'][split]:g} % asked)"
     print_line(f"  {split:<11}{sum(by_label.values()):>7}  {share}  {labels}")

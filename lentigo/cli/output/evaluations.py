@@ -139,16 +139,20 @@ def print_limits(facts: dict[str, Any]) -> None:
     print_line(f"  AUROC without the lesion: {format_baselines(baselines)}")
     print_line(f"  accuracy of always naming the larger class: {baselines['majority_accuracy']:.3f}")
     print_contamination(facts["contamination"])
-    duplicates = (facts["contamination"] or {}).get("duplicates")
+    print_training_duplicates((facts["contamination"] or {}).get("duplicates"))
+    if facts["comparison"]:
+        print_comparison(facts["comparison"])
+        print_contamination(facts["contamination_of_other"])
+
+
+def print_training_duplicates(duplicates: list[dict[str, str]] | None) -> None:
+    """How many photographs of a set show what one of the training shows; nothing where none does."""
     if duplicates:
-        contaminated = {duplicate["image"] for duplicate in duplicates}
+        contaminated = {duplicate["image"] for duplicate in duplicates}  # one may show what several show
         print_line(
             f"  {len(contaminated)} show what a photograph of the training shows "
             f"({count_duplicate_kinds(duplicates)}): the numbers above are too good"
         )
-    if facts["comparison"]:
-        print_comparison(facts["comparison"])
-        print_contamination(facts["contamination_of_other"])
 
 
 def print_comparison(facts: dict[str, Any]) -> None:
@@ -157,8 +161,7 @@ def print_comparison(facts: dict[str, Any]) -> None:
     print_line(
         f"  AUROC beside {facts['names'][0]}: {or_nan(facts['second_auroc']):.4f} and "
         f"{or_nan(facts['first_auroc']):.4f}, {or_nan(facts['difference']):+.4f} "
-        f"({or_nan(low):+.4f} to {or_nan(high):+.4f}), p {or_nan(facts['p']):.3f}; decisions that it alone "
-        "got "
+        f"({or_nan(low):+.4f} to {or_nan(high):+.4f}), p {or_nan(facts['p']):.3f}; decisions that it alone got "
         f"right {facts['only_first_right']}, this one alone {facts['only_second_right']}, p "
         f"{or_nan(facts['p_decisions']):.3f}"
     )
@@ -251,9 +254,13 @@ def print_run(facts: dict[str, Any], title: str = "RUN") -> None:
     if facts["leaks"]:
         print_line(f"  {mark_leaks(facts)}")
     for split, scores in facts["results"].items():
-        if "auroc" not in scores:  # of masks
-            continue
-        low, high = scores["ci"]["auroc"]
-        auroc = f"AUROC {scores['auroc']:.3f} ({low:.3f} to {high:.3f})"
-        photographs = format_count(scores["n"], "photograph")
-        print_line(f"  {split}, {photographs}: {auroc}, accuracy {scores['accuracy']:.3f}")
+        if "auroc" in scores:  # those of masks have none
+            print_line(f"  {split}, {format_result(scores)}")
+
+
+def format_result(scores: dict[str, Any]) -> str:
+    """What was measured on one set, as `print_run` shows it."""
+    low, high = scores["ci"]["auroc"]
+    auroc = f"AUROC {scores['auroc']:.3f} ({low:.3f} to {high:.3f})"
+    photographs = format_count(scores["n"], "photograph")
+    return f"{photographs}: {auroc}, accuracy {scores['accuracy']:.3f}"

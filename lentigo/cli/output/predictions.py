@@ -169,6 +169,7 @@ def print_predictions(
                 collected.append(prediction)
                 show(prediction, added, as_json)
     except KeyboardInterrupt:
+        # Of a `PredictionRecord` only its problems are iterated over: it keeps no predictions
         failed = sum(isinstance(prediction, Problem) for prediction in collected)
         of_all = f"of {count} " if count else ""
         raise KeyboardInterrupt(f"; {len(collected) - failed} {of_all}photographs answered") from None
@@ -251,6 +252,7 @@ class PredictionRecord:
         from lentigo.images.problems import Problem
 
         self.count += 1
+        # Opened with the first one: a call that fails before it leaves no table
         if self.path is not None and self._writer is None:
             self._writer = self._open_table(self.path)
         if isinstance(prediction, Problem):
@@ -262,6 +264,7 @@ class PredictionRecord:
         self.threshold = prediction.threshold
         self.model = prediction.model
         if self._writer is not None:
+            # A name of a file may look like a formula to a spreadsheet
             cells = prediction.to_row()
             self._writer.writerow({name: neutralise(value) for name, value in cells.items()})
 

@@ -198,8 +198,8 @@ def report_problems(results: Iterable[Any]) -> None:
     """
     from lentigo.images.problems import Problem
 
-    problems = [result for result in results if isinstance(result, Problem)]
-    problems = list(pass_over_masks(problems))
+    found = [result for result in results if isinstance(result, Problem)]
+    problems = list(pass_over_masks(found))
     if problems:
         print_problems(problems)
         raise typer.Exit(FAILED_INPUTS)
@@ -223,7 +223,7 @@ def pass_over_masks(images: Iterable[Any]) -> Iterator[Any]:
         else:
             yield image
     if masks:
-        names = ", ".join(spell_controls(mask) for mask in masks[:MAX_MASKS_NAMED])
+        names = ", ".join(map(spell_controls, masks[:MAX_MASKS_NAMED]))
         more = ", ..." if len(masks) > MAX_MASKS_NAMED else ""
         count = format_count(len(masks), "mask")
         print_message(f"{count} beside the photographs left out, by name: {names}{more}")
@@ -253,7 +253,7 @@ def print_columns(columns: list[str], rows: list[list[str]]) -> None:
     for cells in zip(*table, strict=True):
         widths.append(max(map(len, cells)))
     for row in table:
-        padded = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
+        padded = map(str.ljust, row, widths)
         print_line("  ".join(padded).rstrip())
     print_line("")
 
@@ -262,7 +262,7 @@ def print_columns(columns: list[str], rows: list[list[str]]) -> None:
 def mute_stderr() -> Iterator[None]:
     """Drops what native libraries write to stderr meanwhile; Python's errors still come out as exceptions."""
     sys.stderr.flush()
-    kept = os.dup(2)
+    kept = os.dup(2)  # native code writes to the descriptor itself, past `sys.stderr`
     with open(os.devnull, "w") as nothing:
         os.dup2(nothing.fileno(), 2)
     try:

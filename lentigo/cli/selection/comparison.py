@@ -140,11 +140,15 @@ def compare(
 def print_costs(costs: dict[str, Cost], as_json: bool) -> None:
     """Costs alone, the fastest first."""
     fastest_first = sorted(costs.items(), key=lambda item: item[1].milliseconds_among_many)
+    entries = []
+    rows = []
+    for name, cost in fastest_first:
+        entries.append({"backbone": name, "cost": cost.to_json()})
+        rows.append([name, *format_cost(cost)])
     if as_json:
-        entries = [{"backbone": name, "cost": cost.to_json()} for name, cost in fastest_first]
-        return print_json({"backbones": entries})
-    rows = [[name, *format_cost(cost)] for name, cost in fastest_first]
-    print_columns(["backbone", *COST_TITLES], rows)
+        print_json({"backbones": entries})
+    else:
+        print_columns(["backbone", *COST_TITLES], rows)
 
 
 def format_cost(cost: Cost | None) -> list[str]:

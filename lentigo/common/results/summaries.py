@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 DECIMALS = 3  # of probabilities and metrics
@@ -38,6 +38,21 @@ def format_count(number: int, one: str, many: str = "") -> str:
     if number == 1:
         return f"1 {one}"
     return f"{number:,} {many or one + 's'}"
+
+
+def format_counts(counts: Mapping[str, int]) -> str:
+    """Names with their counts, in words.
+
+    Args:
+        counts: By name.
+
+    Returns:
+        Names and counts with commas between; "" for none.
+
+    >>> format_counts({"nevus": 12, "melanoma": 3})
+    'nevus 12, melanoma 3'
+    """
+    return ", ".join(f"{name} {count}" for name, count in counts.items())
 
 
 def add_problems(words: str, problems: Sequence[Any]) -> str:
