@@ -13,6 +13,7 @@ import pandas as pd
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_shortcut_baselines
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.contamination import Contamination, find_contamination
@@ -124,8 +125,9 @@ def analyse(
     probability = assessment.table["probability"].to_numpy()
     decided = probability >= threshold
     decision_curve = None
-    if 0 < truth.sum() < len(truth):
+    if 0 < truth.sum() < len(truth):  # with one class there is nothing to weigh
         decision_curve = trace_net_benefit(truth, probability)
+    # Confidence in log-odds: 0.98 and 0.99 differ as much as 0.5 and 0.66
     distance_to_threshold = np.abs(logit(probability) - logit(threshold))
     stresses: tuple[Stress, ...] = ()
     if stress:
@@ -163,25 +165,33 @@ def compare_with(
 ) -> Comparison:
     """Compares another model, first, with the assessed one, on the photographs that were assessed."""
     dataset = assessment.dataset
-    results = progress(other.predict(dataset.table["image"]), total=len(dataset), label=other.bundle.name)
-    probabilities = []
-    for result in results:
-        if isinstance(result, Problem):
-            raise ModelError(
-                f"{other.bundle.folder}: gives no prediction for {result.image} ({result.error}); expected "
-                "predictions for all photographs that are compared"
-            )
-        probabilities.append(result.probability)
+    probabilities = predict_all(other, dataset, progress)
     by_content = assessment.contamination is None or is_by_content(assessment)
     record_evaluation(dataset, assessment.split, other.bundle.name, by_content=by_content)
     return compare_models(
         dataset.malignant,
-        np.array(probabilities),
+        probabilities,
         assessment.table["probability"].to_numpy(),
         names=(other.name, predictor.name),
         thresholds=(other.decider.threshold, predictor.decider.threshold),
         groups=dataset.groups,
     )
+
+
+def predict_all(predictor: Predictor, dataset: Dataset, progress: Progress) -> np.ndarray:
+    """P(malignant) of each photograph, float (n,). Raises `ModelError` where one has no prediction: the
+    comparison is paired.
+    """
+    answers = predictor.predict(dataset.table["image"])
+    probabilities = []
+    for result in progress(answers, total=len(dataset), label=predictor.bundle.name):
+        if isinstance(result, Problem):
+            raise ModelError(
+                f"{predictor.bundle.folder}: gives no prediction for {result.image} ({result.error}); "
+                "expected predictions for all photographs that are compared"
+            )
+        probabilities.append(result.probability)
+    return np.array(probabilities)
 
 
 def logit(probability: np.ndarray | float) -> Any:
@@ -210,10 +220,12 @@ def find_mistakes(
     """The most confident mistakes of each kind: malignant called benign first, then benign called
     malignant.
     """
-    ascending = np.argsort(probability)
-    descending = np.argsort(-probability)
-    missed = [row for row in ascending if truth[row] and not decided[row]]
-    alarms = [row for row in descending if not truth[row] and decided[row]]
+    is_missed = (truth == 1) & ~decided
+    is_alarm = (truth == 0) & decided
+    ascending = np.argsort(probability)  # the surest of benign first
+    descending = np.argsort(-probability)  # the surest of malignant first
+    missed = ascending[is_missed[ascending]]
+    alarms = descending[is_alarm[descending]]
     images = table["image"].to_numpy()
     labels = table["label"].to_numpy()
     mistakes = []

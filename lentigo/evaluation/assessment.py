@@ -199,13 +199,8 @@ def evaluate(
     dataset = load_dataset(data)
     chosen = select_split(dataset, split)
     split = name_split(dataset, split)
-    results = list(progress(predictor.predict(chosen.table["image"]), total=len(chosen), label="photographs"))
-    predictions, problems, readable = separate_problems(results)
-    if not predictions:
-        raise DataError(
-            f"{dataset.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
-        )
-    kept = chosen.take(np.array(readable))
+    kept, predictions, problems = predict_readable(predictor, chosen, progress)
+    # Recorded before anything is shown: whoever stops it here has looked at the predictions all the same
     exposure = record_evaluation(kept, split, bundle.name, by_content=duplicates, progress=progress)
     if duplicates:
         kept, contamination = search_contamination(bundle, kept, progress)
@@ -218,6 +213,22 @@ def evaluate(
         problems=(*dataset.problems, *problems),
         contamination=contamination,
     )
+
+
+def predict_readable(
+    predictor: Predictor, dataset: Dataset, progress: Progress
+) -> tuple[Dataset, list[Prediction], list[Problem]]:
+    """The photographs that can be read with their predictions, and the problems of the others. Raises
+    `DataError` where none can be read.
+    """
+    answers = predictor.predict(dataset.table["image"])
+    results = list(progress(answers, total=len(dataset), label="photographs"))
+    predictions, problems, readable = separate_problems(results)
+    if not predictions:
+        raise DataError(
+            f"{dataset.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
+        )
+    return dataset.take(np.array(readable)), predictions, problems
 
 
 def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str) -> Assessment:
@@ -238,7 +249,7 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
     probability = np.array([prediction.probability for prediction in predictions])
     labels = [prediction.label for prediction in predictions]
     in_distribution = [prediction.in_distribution for prediction in predictions]
-    answered = np.array(labels) != "uncertain"
+    answered = np.array(labels) != "uncertain"  # a prediction that is refused has no label
     decisions = []
     for rule, point in predictor.decider.list_thresholds().items():
         decisions.append(measure_decisions(rule, point, truth, probability, groups))
@@ -247,6 +258,7 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         answered_decisions = measure_decisions(
             "answered", threshold, truth[answered], probability[answered], groups[answered]
         )
+    predicted = probability >= threshold
     return Assessment(
         n=len(truth),
         n_malignant=int(truth.sum()),
@@ -254,11 +266,11 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         threshold=threshold,
         threshold_rule=predictor.decider.threshold_rule,
         ci=estimate_intervals(truth, probability, threshold, groups, answered),
-        confusion=confusion_matrix(truth, probability >= threshold, labels=range(len(CLASSES))).tolist(),
+        confusion=confusion_matrix(truth, predicted, labels=range(len(CLASSES))).tolist(),
         split=split,
         model=predictions[0].model,
         data_fingerprint=dataset.fingerprint,
-        times_test_opened=0,
+        times_test_opened=0,  # who counts the evaluation fills it in
         table=dataset.table.assign(probability=probability, decision=labels),
         dataset=dataset,
         problems=(),

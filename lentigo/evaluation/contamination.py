@@ -242,14 +242,19 @@ def search_training_duplicates(
     training_images = list_training_images(bundle, without=images)
     digests = [*dataset.digests, *map(hash_readable, training_images)]
     duplicates = search_duplicates([*images, *training_images], digests, wider=True, progress=progress)
-    n = len(dataset)
-    of_training = [row >= n for row in range(len(digests))]
+    found = list_across(duplicates, len(dataset))
+    return group_duplicates(dataset, duplicates, digests), found
+
+
+def list_across(duplicates: Duplicates, n: int) -> tuple[TrainingDuplicate, ...]:
+    """The duplicates between the first n photographs of a search, those of an evaluation, and the others."""
+    of_training = [row >= n for row in range(len(duplicates.images))]
     found = []
     for pair in duplicates.across(of_training):
         here = min(pair.a, pair.b)
         there = max(pair.a, pair.b)
         found.append(TrainingDuplicate(duplicates.images[here], duplicates.images[there], pair.kind))
-    return group_duplicates(dataset, duplicates, digests), tuple(found)
+    return tuple(found)
 
 
 def group_duplicates(dataset: Dataset, duplicates: Duplicates, digests: list[str]) -> Dataset:

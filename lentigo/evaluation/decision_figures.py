@@ -73,6 +73,7 @@ def draw_risk_coverage(curve: RiskCoverage, path: Path, answered: tuple[float, f
         linewidth=2,
         label=f"nearest to the threshold refused first, area {curve.aurc:.3f}",
     )
+    # The first fifth is of few photographs, where one error is a peak: it may leave the picture
     highest = max(0.02, 1.6 * max(curve.error[-1], curve.error[len(curve.error) // 5 :].max()))
     if answered is not None:
         coverage, error = answered

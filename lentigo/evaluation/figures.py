@@ -151,7 +151,7 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
     axes.pcolormesh(places, places, shares, cmap="Blues", vmin=0, vmax=1, shading="nearest")
     axes.invert_yaxis()
     for row, column in np.ndindex(counts.shape):
-        share = shares[row, column]
+        share = shares[row, column]  # of its row: of the photographs with this truth
         colour = CELL_INKS[int(share > 0.5)]
         words = f"{counts[row, column]}\n{share:.0%}"
         axes.text(column, row, words, ha="center", va="center", color=colour)

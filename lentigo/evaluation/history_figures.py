@@ -46,17 +46,24 @@ def draw_history(
     (first, first_word), (second, second_word) = scores
     lines = ((first, first_word, BENIGN), (second, second_word, MALIGNANT))
     best = find_best_row(history, second)
-    for axes, columns, title, name in ((left, losses, "Loss", "loss"), (right, lines, "Validation", "score")):
-        draw_columns(axes, history, columns)
-        mark_stages(axes, history["stage"].to_numpy())
-        if best is not None:
-            axes.axvline(
-                best + 1, color=ACCENT, linestyle=":", linewidth=1.5, label=name_epoch(history, best)
-            )
-            axes.legend(frameon=False, loc="best")
-        tidy_axes(axes, title, "epoch", name)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    draw_panel(left, history, losses, best)
+    tidy_axes(left, "Loss", "epoch", "loss")
+    draw_panel(right, history, lines, best)
+    tidy_axes(right, "Validation", "epoch", "score")
     return save_vectors(figure, path)
+
+
+def draw_panel(
+    axes: Any, history: pd.DataFrame, columns: Iterable[tuple[str, str, str]], best: int | None
+) -> None:
+    """Draws columns by epoch, the ends of stages, and the epoch that was kept, by its row."""
+    draw_columns(axes, history, columns)
+    mark_stages(axes, history["stage"].to_numpy())
+    if best is not None:
+        name = name_epoch(history, best)
+        axes.axvline(best + 1, color=ACCENT, linestyle=":", linewidth=1.5, label=name)  # epochs count from 1
+        axes.legend(frameon=False, loc="best")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
 
 
 def find_best_row(history: pd.DataFrame, score: str) -> int | None:

@@ -151,10 +151,7 @@ def record_evaluation(
         SpaceError: The ledger cannot be read or written.
     """
     ledger = read_ledger()
-    files: dict[bytes, str] = {}  # by the start of the SHA-256
-    for file_digest, image in zip(dataset.digests, dataset.table["image"], strict=True):
-        if file_digest:
-            files[bytes.fromhex(file_digest[: 2 * ID_BYTES])] = str(image)
+    files = list_files(dataset)
     new = [digest for digest in files if digest not in ledger.identities]
     images = list(map(files.__getitem__, new))
     new_identities = new
@@ -165,9 +162,6 @@ def record_evaluation(
     identities = ledger.identities | dict(zip(new, new_identities, strict=True))
     photographs = list(map(identities.__getitem__, files))
     exposure = count_evaluations(ledger, dataset.fingerprint, photographs)
-    rows = []
-    for digest, identity, perceptual_hash in zip(new, new_identities, hashes, strict=True):
-        rows.append(digest + identity + perceptual_hash.tobytes())
     append_entry(
         {
             "fingerprint": dataset.fingerprint,
@@ -176,15 +170,36 @@ def record_evaluation(
             "when": datetime.now(UTC).isoformat(timespec="seconds"),
             "method": METHOD,
             "photographs": b64encode(b"".join(photographs)).decode(),
-            "new": b64encode(b"".join(rows)).decode(),
+            "new": b64encode(pack_new(new, new_identities, hashes)).decode(),
         }
     )
     return exposure
 
 
+def list_files(dataset: Dataset) -> dict[bytes, str]:
+    """The path of each photograph that can be read, by the start of the SHA-256 of its file; equal files
+    once.
+    """
+    files = {}
+    for file_digest, image in zip(dataset.digests, dataset.table["image"], strict=True):
+        if file_digest:
+            start = file_digest[: 2 * ID_BYTES]  # two hexadecimal digits a byte
+            files[bytes.fromhex(start)] = str(image)
+    return files
+
+
+def pack_new(digests: list[bytes], identities: list[bytes], hashes: np.ndarray) -> bytes:
+    """The field `new` of an entry: `NEW_BYTES` of each file that was not in the ledger."""
+    rows = []
+    for digest, identity, perceptual_hash in zip(digests, identities, hashes, strict=True):
+        rows.append(digest + identity + perceptual_hash.tobytes())
+    return b"".join(rows)
+
+
 def count_evaluations(ledger: Ledger, fingerprint: str, identities: Sequence[bytes]) -> Exposure:
     """How often photographs, by their identities, and a set, by its fingerprint, were evaluated."""
     unnamed = ledger.unnamed[fingerprint]
+    # Which photographs an unnamed evaluation held is known by its fingerprint alone: all of this very set
     counts = [ledger.counts[identity] + unnamed for identity in identities]
     return Exposure(
         photographs=len(identities),

@@ -15,6 +15,7 @@ from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.card.diagnosis_section import describe_diagnoses
 from lentigo.evaluation.card.model_card import build_card
+from lentigo.evaluation.contamination import Contamination
 from lentigo.evaluation.decision_figures import draw_decision_curve, draw_risk_coverage
 from lentigo.evaluation.figures import (
     draw_confusion,
@@ -109,6 +110,7 @@ def explain_mistakes(
         Each mistake and its picture, a WebP; photographs that cannot be read any more are left out.
     """
     by_image = {mistake.image: mistake for mistake in analysis.mistakes}
+    # The names of the figures, in order, are also the order in which photographs are predicted
     figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
     explained = []
     for result in predictor.infer(list(figures)):
@@ -141,16 +143,8 @@ def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | N
     mark = mark_leaks(bundle.card)
     if mark:
         warnings.append(mark)
-    contamination = assessment.contamination
-    if contamination is not None:
-        if contamination.duplicates:
-            images = {copy.image for copy in contamination.duplicates}
-            warnings.append(
-                f"{len(images)} of these photographs show what a photograph of the training shows, in another "
-                "file, cut, turned or from another side: the numbers here are too good. They are listed at "
-                "the end"
-            )
-        warnings.extend(contamination.notes)
+    if assessment.contamination is not None:
+        warnings.extend(warn_of_contamination(assessment.contamination))
     if analysis is not None and analysis.contamination_of_other is not None:
         warnings.extend(analysis.contamination_of_other.notes)
     warnings.extend(assessment.notes)
@@ -164,6 +158,20 @@ def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | N
         total = count + assessment.n
         warnings.append(f"{count} of {total} files could not be read and are left out: see the end")
     return [f"{warning.rstrip('.')}." for warning in warnings]
+
+
+def warn_of_contamination(contamination: Contamination) -> list[str]:
+    """Sentences on photographs that the RUN has learned from, duplicates of them first."""
+    warnings = []
+    if contamination.duplicates:
+        images = {duplicate.image for duplicate in contamination.duplicates}  # one may have several
+        warnings.append(
+            f"{len(images)} of these photographs show what a photograph of the training shows, in another "
+            "file, cut, turned or from another side: the numbers here are too good. They are listed at "
+            "the end"
+        )
+    warnings.extend(contamination.notes)
+    return warnings
 
 
 def write_report(
@@ -198,7 +206,11 @@ def write_report(
     diagnoses = None
     if answers["diagnoses"]:
         diagnoses = describe_diagnoses(answers["diagnoses"], "The seven diagnoses")
-    own_validation = None  # of a RUN whose card is not written yet
+    rows = []
+    for name, title in TITLES.items():
+        rows.append((title, answers[name], answers["ci"][name]))
+    own_validation = None
+    # At the end of a training the report comes before the card: the numbers of its sections are these
     if assessment.split == "validation" and "metrics" not in bundle.card:
         own_validation = assessment
     return render_page(
@@ -209,7 +221,7 @@ def write_report(
         warnings=list_warnings(bundle, assessment, analysis),
         answers=answers,
         diagnoses=diagnoses,
-        rows=[(title, answers[name], answers["ci"][name]) for name, title in TITLES.items()],
+        rows=rows,
         figures={name: inline_vectors(path) for name, path in figures.items()},
         shortcut_baselines=BASELINE_TITLES,
         analysis=analysis and analysis.to_json(),

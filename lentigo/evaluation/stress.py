@@ -83,6 +83,7 @@ def stress_model(
     """
     changes: dict[str, Change] = {"unchanged": lambda pixels, rng: pixels, **dict(STRESSES)}
     images = stream_images(dataset.table["image"])
+    # Read once to know which can be read: the changes then stream through, never all in memory
     readable = dataset.take(np.array([isinstance(image, DecodedImage) for image in images], bool))
     if len(readable) == 0:
         raise DataError(
@@ -111,7 +112,7 @@ def compare_changes(
     probabilities: dict[str, np.ndarray], malignant: np.ndarray, groups: np.ndarray, threshold: float
 ) -> tuple[Stress, ...]:
     """A `Stress` for each change, of probabilities, float (n,); the first is that of no change."""
-    unchanged = next(iter(probabilities.values()))
+    unchanged = next(iter(probabilities.values()))  # dictionaries keep their order
     rows = []
     for name, probability in probabilities.items():
         rows.append(compare_change(name, probability, unchanged, malignant, groups, threshold))

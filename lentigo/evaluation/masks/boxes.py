@@ -103,14 +103,18 @@ def measure_precision(matches: Sequence[Match], weights: np.ndarray | None = Non
     """
     if weights is None:
         weights = np.ones(len(matches))
-    truths = sum(weight * match.truths for weight, match in zip(weights, matches, strict=True))
+    truths = float(weights @ [match.truths for match in matches])
     if truths == 0:
         return np.full(len(THRESHOLDS), np.nan)
     score = np.concatenate([match.score for match in matches])
-    weight_of_box = np.repeat(weights, [len(match.score) for match in matches])
-    right = np.concatenate([match.right for match in matches], axis=1)
-    order = np.argsort(-score, kind="stable")
-    return np.array([average_precision(row[order], weight_of_box[order], truths) for row in right])
+    boxes_of_image = [len(match.score) for match in matches]
+    weight_of_box = np.repeat(weights, boxes_of_image)
+    right = np.concatenate([match.right for match in matches], axis=1)  # (thresholds, boxes)
+    order = np.argsort(-score, kind="stable")  # the boxes of all photographs in one order, as COCO has them
+    precisions = []
+    for row in right:
+        precisions.append(average_precision(row[order], weight_of_box[order], truths))
+    return np.array(precisions)
 
 
 def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> float:
@@ -121,8 +125,10 @@ def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> 
     counted = weights > 0
     found = np.cumsum(weights * right)[counted]
     called = np.cumsum(weights)[counted]
-    # The best precision at each recall or beyond
+    # The best precision at each recall or beyond, so that it never rises with recall
     precision = np.maximum.accumulate((found / called)[::-1])[::-1]
-    place = np.searchsorted(found / truths, RECALLS - 1e-12, "left")
+    place = np.searchsorted(
+        found / truths, RECALLS - 1e-12, "left"
+    )  # a recall of 0.3 may be 0.30000000000000004
     at_recalls = np.append(precision, 0.0)[np.minimum(place, len(precision))]
     return float(at_recalls.mean())

@@ -226,6 +226,7 @@ def judge(answer: InferenceResult, truth: np.ndarray, found: Detection) -> Sampl
     height, width = truth.shape
     mask = enlarge_mask(clean_mask(answer.get_mask()), width, height) > 0
     scores = compare_masks(truth, mask)
+    # Boxes are in pixels of the photograph, which may have another size than its mask
     zoom_x = width / found.width
     zoom_y = height / found.height
     boxes = np.array([list_sides(spot.box) for spot in found.lesions]).reshape(-1, 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,25 +75,22 @@ def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray
     for place in axes.flat:
         place.axis("off")
     answers = segment_images(predictor, chosen["image"], {})
-    for column, (answer, mask, jaccard) in enumerate(
-        zip(answers, chosen["mask"], chosen["jaccard"], strict=True)
-    ):
-        if isinstance(answer, Segmentation):
-            for row, image in enumerate(draw_column(answer, mask)):
-                axes[row, column].imshow(image)
-            axes[0, column].set_title(f"Jaccard {jaccard:.3f}\n{Path(answer.image).name[:28]}", fontsize=9)
+    columns = zip(answers, chosen["mask"], chosen["jaccard"], strict=True)
+    for column, (answer, mask, jaccard) in enumerate(columns):
+        if not isinstance(answer, Segmentation):  # its photograph is not there any more
+            continue
+        for row, image in enumerate(draw_column(answer, mask)):
+            axes[row, column].imshow(image)
+        name = Path(answer.image).name[:28]  # letters that fit above a column
+        axes[0, column].set_title(f"Jaccard {jaccard:.3f}\n{name}", fontsize=9)
     for row, name in enumerate(ROWS):
-        axes[row, 0].text(
-            -0.04,
-            0.5,
-            name,
-            rotation=90,
-            ha="right",
-            va="center",
-            transform=axes[row, 0].transAxes,
-            fontsize=9,
-        )
+        name_row(axes[row, 0], name)
     return save_figure(figure, path)
+
+
+def name_row(axes: Any, name: str) -> None:
+    """Writes the name of a row to the left of its first picture, upwards."""
+    axes.text(-0.04, 0.5, name, rotation=90, ha="right", va="center", transform=axes.transAxes, fontsize=9)
 
 
 def draw_column(answer: Segmentation, mask: str) -> list[np.ndarray]:

@@ -97,8 +97,10 @@ def measure_distances(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """
     if not (a.any() and b.any()):
         return float("nan"), float("nan")
+    # The border is the outermost layer of pixels within a mask
     border_a = a & ~binary_erosion(a)
     border_b = b & ~binary_erosion(b)
+    # From each pixel of one border to the nearest of the other, pixels
     a_to_b = distance_transform_edt(~border_b)[border_a]
     b_to_a = distance_transform_edt(~border_a)[border_b]
     mean = (a_to_b.sum() + b_to_a.sum()) / (len(a_to_b) + len(b_to_a))

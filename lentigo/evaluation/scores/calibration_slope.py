@@ -64,28 +64,51 @@ def measure_calibration(malignant: np.ndarray, probability: np.ndarray, groups: 
 def fit_logistic(
     columns: np.ndarray, malignant: np.ndarray, groups: np.ndarray, offset: np.ndarray
 ) -> list[Coefficient]:
-    """Coefficients of a logistic regression by Newton's method; `columns` are float (n, k)."""
+    """Coefficients of a logistic regression with their intervals; `columns` are float (n, k)."""
     undefined = [(NAN, (NAN, NAN))] * columns.shape[1]
     _, group = np.unique(groups, return_inverse=True)
-    count = int(group.max(initial=-1)) + 1
-    if not 0 < malignant.sum() < len(malignant) or count < 2:
+    has_both_classes = 0 < malignant.sum() < len(malignant)
+    if not has_both_classes or group.max() == 0:
         return undefined
+    fitted = climb_likelihood(columns, malignant, offset)
+    if fitted is None:
+        return undefined
+    coefficients, information = fitted
+    residuals = columns * (malignant - expit(columns @ coefficients + offset))[:, None]  # (n, k)
+    deviations = find_deviations(residuals, information, group)
+    reach = norm.ppf(0.975) * deviations
+    ends = zip((coefficients - reach).tolist(), (coefficients + reach).tolist(), strict=True)
+    return list(zip(coefficients.tolist(), ends, strict=True))
+
+
+def climb_likelihood(
+    columns: np.ndarray, malignant: np.ndarray, offset: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Newton's method: the coefficients, float (k,), and Fisher's information, float (k, k), before its last
+    step. None where the likelihood has no single highest point.
+    """
     coefficients = np.zeros(columns.shape[1])
     for _ in range(MAX_STEPS):
         expected = expit(columns @ coefficients + offset)
-        information = columns.T @ (columns * (expected * (1 - expected))[:, None])
+        variance = expected * (1 - expected)
+        information = columns.T @ (columns * variance[:, None])
         if np.linalg.cond(information) > MAX_CONDITION:
-            return undefined
+            return None
         step = np.linalg.solve(information, columns.T @ (malignant - expected))
         coefficients += step
         if np.abs(coefficients).max() > MAX_COEFFICIENT:
-            return undefined
+            return None
         if np.abs(step).max() < MIN_STEP:
             break
-    residuals = columns * (malignant - expit(columns @ coefficients + offset))[:, None]  # (n, k)
+    return coefficients, information
+
+
+def find_deviations(residuals: np.ndarray, information: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Standard errors, float (k,), robust against photographs of one group being alike: the sandwich of Liang
+    and Zeger 1986, with the usual factor for few groups.
+    """
+    count = int(group.max()) + 1
     sums = np.stack([np.bincount(group, weights=column) for column in residuals.T])  # (k, groups)
     inverse = np.linalg.inv(information)
     covariance = count / (count - 1) * inverse @ (sums @ sums.T) @ inverse
-    reach = norm.ppf(0.975) * np.sqrt(np.diag(covariance))
-    ends = zip((coefficients - reach).tolist(), (coefficients + reach).tolist(), strict=True)
-    return list(zip(coefficients.tolist(), ends, strict=True))
+    return np.sqrt(np.diag(covariance))

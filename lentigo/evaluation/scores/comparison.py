@@ -86,10 +86,7 @@ def compare_models(
     malignant = np.asarray(malignant)
     first = np.asarray(first, float)
     second = np.asarray(second, float)
-    if groups is None:
-        groups = np.arange(len(malignant))
-    else:
-        _, groups = np.unique(groups, return_inverse=True)
+    groups = number_groups(groups, len(malignant))
     if not len(malignant) == len(first) == len(second) == len(groups):
         raise UsageError(
             f"{len(malignant)} labels, {len(first)} and {len(second)} answers, {len(groups)} groups: "
@@ -102,7 +99,7 @@ def compare_models(
     return Comparison(
         n=len(malignant),
         n_malignant=int(malignant.sum()),
-        groups=int(groups.max(initial=-1) + 1),
+        groups=int(groups.max(initial=-1) + 1),  # 0 without photographs
         first_auroc=float(aurocs[0]),
         second_auroc=float(aurocs[1]),
         difference=float(aurocs[1] - aurocs[0]),
@@ -117,6 +114,13 @@ def compare_models(
     )
 
 
+def number_groups(groups: np.ndarray | None, n: int) -> np.ndarray:
+    """Groups as numbers from 0 on, int (n,); without any, each of the n photographs is its own."""
+    if groups is None:
+        return np.arange(n)
+    return np.unique(groups, return_inverse=True)[1]
+
+
 def judge_decisions(first_right: np.ndarray, second_right: np.ndarray, groups: np.ndarray) -> float:
     """The exact p of a difference in accuracy as large as this, had chance dealt out the models' names by
     group.
@@ -129,11 +133,22 @@ def judge_decisions(first_right: np.ndarray, second_right: np.ndarray, groups: n
     0.125
     """
     differences = np.bincount(groups, weights=second_right.astype(float) - first_right).round().astype(int)
-    sizes, counts = np.unique(np.abs(differences[differences != 0]), return_counts=True)
-    chances = np.ones(1)  # of each sum from -total to total
+    chances = distribute_sums(np.abs(differences[differences != 0]))
+    sums = np.arange(len(chances)) - len(chances) // 2
+    reached = np.abs(sums) >= abs(differences.sum())  # as far from 0, to either side
+    return float(np.clip(chances[reached].sum(), 0.0, 1.0))
+
+
+def distribute_sums(differences: np.ndarray) -> np.ndarray:
+    """The chance of each sum of differences with signs by a coin, float (2 total + 1,): from -total to total.
+
+    Groups with the same difference are one binomial distribution, which steps by twice that difference; the
+    sum of independent ones has the convolution of their distributions.
+    """
+    sizes, counts = np.unique(differences, return_counts=True)
+    chances = np.ones(1)
     for size, count in zip(sizes, counts, strict=True):
         of_size = np.zeros(2 * size * count + 1)
         of_size[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
         chances = convolve(chances, of_size)
-    reached = np.abs(np.arange(len(chances)) - len(chances) // 2) >= abs(differences.sum())
-    return float(np.clip(chances[reached].sum(), 0.0, 1.0))
+    return chances

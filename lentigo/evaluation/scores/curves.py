@@ -165,21 +165,34 @@ def trace_bands(malignant: np.ndarray, probability: np.ndarray, groups: np.ndarr
     # The last photograph of each value: a threshold takes equal values together
     ends = np.flatnonzero(np.append(np.diff(probability[order]) != 0, True))
     grid = np.linspace(0, 1, BAND_POINTS)
-    sensitivities = []
+    sensitivities = []  # float (k,) of each resample
     precisions = []
     for rows in resample_groups(groups, BAND_RESAMPLES):
         counts = np.bincount(rows, minlength=len(truth))[order]  # how often each photograph was drawn
         hits = np.cumsum(counts * truth)[ends]
         alarms = np.cumsum(counts * (1 - truth))[ends]
-        if hits[-1] == 0 or alarms[-1] == 0:
+        if hits[-1] == 0 or alarms[-1] == 0:  # a resample without one of the classes has no curve
             continue
-        sensitivity = hits / hits[-1]
-        shares = hits / np.maximum(hits + alarms, 1)
-        sensitivities.append(np.interp(grid, [0, *(alarms / alarms[-1])], [0, *sensitivity]))
-        precisions.append(np.interp(grid, sensitivity, shares))
-    precision = np.quantile(precisions, BAND_SHARES, axis=0)
-    precision[:, grid * truth.sum() < MIN_FOUND] = np.nan
-    return CurveBands(grid, np.quantile(sensitivities, BAND_SHARES, axis=0), precision)
+        sensitivity, precision = trace_resample(hits, alarms, grid)
+        sensitivities.append(sensitivity)
+        precisions.append(precision)
+    sensitivity_ends = np.quantile(sensitivities, BAND_SHARES, axis=0)
+    precision_ends = np.quantile(precisions, BAND_SHARES, axis=0)
+    precision_ends[:, grid * truth.sum() < MIN_FOUND] = np.nan
+    return CurveBands(grid, sensitivity_ends, precision_ends)
+
+
+def trace_resample(hits: np.ndarray, alarms: np.ndarray, grid: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The sensitivity by 1 - specificity, and the precision by recall, of one resample at the points of
+    `grid`, float (k,) each. `hits` and `alarms` are counted from the highest threshold down, int (t,).
+    """
+    sensitivity = hits / hits[-1]
+    false_alarm_rate = alarms / alarms[-1]
+    precision = hits / np.maximum(hits + alarms, 1)
+    # The ROC curve begins at (0, 0), above every threshold
+    by_alarms = np.interp(grid, [0, *false_alarm_rate], [0, *sensitivity])
+    by_recall = np.interp(grid, sensitivity, precision)
+    return by_alarms, by_recall
 
 
 def trace_net_benefit(
@@ -251,7 +264,7 @@ def trace_risk(right: np.ndarray, confidence: np.ndarray) -> RiskCoverage:
     n = len(right)
     errors = count_errors(right, confidence)
     kept = np.arange(1, n + 1)
-    best = np.maximum(0, kept - right.sum())
+    best = np.maximum(0, kept - right.sum())  # no error before all right decisions are kept
     points = np.unique(np.linspace(1, n, min(n, MAX_POINTS)).round().astype(int)) - 1
     return RiskCoverage(
         n=n,

@@ -100,7 +100,7 @@ def measure_diagnoses(
     groups = groups[known]
     likeliest = probability.argmax(axis=1)
     confusion = np.zeros((len(DIAGNOSES), len(DIAGNOSES)), int)
-    np.add.at(confusion, (truth, likeliest), 1)
+    np.add.at(confusion, (truth, likeliest), 1)  # `confusion[truth, likeliest] += 1` would count pairs once
 
     def weigh(counts: np.ndarray) -> dict[str, float]:
         return {BALANCED_ACCURACY: average_sensitivity(truth, likeliest, counts)}

@@ -132,20 +132,22 @@ class Ranked:
         called = np.cumsum(all_at[::-1])
         n = called[-1]
         n_sick = found[-1]
-        values = {
-            "brier": float(weights @ (self.probability - self.malignant) ** 2 / n),
-            "ece": self.measure_calibration_error(weights, all_at),
-            "average_precision": float("nan"),
-            "specificity_at_95_sensitivity": float("nan"),
-        }
+        squared_errors = (self.probability - self.malignant) ** 2
+        average_precision = float("nan")
         if n_sick > 0:
             precision = np.divide(found, called, out=np.zeros(len(called)), where=called > 0)
-            values["average_precision"] = float(precision @ sick_at[::-1] / n_sick)
+            average_precision = float(precision @ sick_at[::-1] / n_sick)
+        specificity = float("nan")
         if 0 < n_sick < n:
             reached = int(np.argmax(found / n_sick >= HIGH_SENSITIVITY))  # the highest such threshold
             alarms = called[reached] - found[reached]
-            values["specificity_at_95_sensitivity"] = float(1 - alarms / (n - n_sick))
-        return values
+            specificity = float(1 - alarms / (n - n_sick))
+        return {
+            "brier": float(weights @ squared_errors / n),
+            "ece": self.measure_calibration_error(weights, all_at),
+            "average_precision": average_precision,
+            "specificity_at_95_sensitivity": specificity,
+        }
 
     def measure_calibration_error(self, weights: np.ndarray, all_at: np.ndarray, bins: int = BINS) -> float:
         """See `calibration_error`; `all_at` is the weight of each level."""
@@ -228,8 +230,8 @@ def estimate_intervals(
 ) -> dict[str, Ends]:
     """Gives the 95 % interval of each of `Metrics`.
 
-    Shares and the AUROC are those of `lentigo.common.statistics.intervals`, so that a number has one interval wherever
-    it is reported; the others are bootstrapped by group.
+    Shares and the AUROC are those of `lentigo.common.statistics.intervals`, so that a number has one interval
+    wherever it is reported; the others are bootstrapped by group.
 
     Args:
         malignant: The truth, 0 or 1, (n,).
@@ -248,6 +250,7 @@ def estimate_intervals(
     intervals["coverage"] = estimate_share(answered, groups)
     ranked = rank_images(malignant, probability)
     intervals |= bootstrap(ranked.measure, groups, biased=BIASED)
+    # What ranks photographs rests on the smaller class: its groups are the cases that count
     sick = malignant == 1
     cases = min(count_cases(groups[sick]), count_cases(groups[~sick]))
     observed = ranked.measure(np.ones(len(malignant)))
