@@ -121,7 +121,11 @@ class Audit(Summarized):
         return "source" in self.images and self.images["source"].nunique() > 1
 
     def rate_artefacts(self, by: str) -> dict[str, dict[str, dict[str, Any]]]:
-        """The rates of every artefact, as JSON; `by` as for `rate`."""
+        """The rates of every artefact, as JSON; `by` as for `rate`.
+
+        Args:
+            by: What `rate` takes: the column whose values the rates are of.
+        """
         rates = {}
         for name in self.artefact_detectors:
             rates[name] = {value: asdict(rate) for value, rate in self.rate(name, by).items()}

@@ -1,4 +1,6 @@
-"""The models of the shortcut baselines, and their predictions for photographs that they were not fitted to."""
+"""The models of the shortcut baselines, and their predictions for photographs that they were not fitted
+to.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,10 @@ def count_folds(dataset: Dataset) -> int:
 def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
     """The fold of each photograph, int (n,), stratified by class, a group in one fold; None for too few
     groups.
+
+    Args:
+        dataset: The n photographs.
+        seed: Of the shuffle.
     """
     count = count_folds(dataset)
     if count == 0:
@@ -48,7 +54,16 @@ def divide(dataset: Dataset, seed: int) -> np.ndarray | None:
 
 
 def cross_validate(dataset: Dataset, facts: Facts, seed: int) -> Predictions:
-    """P(malignant), float (n,), of each photograph by models fitted to other groups."""
+    """P(malignant), float (n,), of each photograph by models fitted to other groups.
+
+    Args:
+        dataset: The n photographs.
+        facts: A table for each of `BASELINES`.
+        seed: Of the folds and of the trees.
+
+    Returns:
+        Predictions for each of `BASELINES`; None where there are no facts, or too few groups.
+    """
     folds = divide(dataset, seed)
     predictions: Predictions = dict.fromkeys(BASELINES)
     if folds is None:
@@ -81,6 +96,13 @@ def fit_once(
     """P(malignant), float (m,), of `others` by a model fitted to `facts`, (n, d).
 
     None where either is None, or a class is missing.
+
+    Args:
+        name: One of `BASELINES`.
+        facts: Of the photographs that the model is fitted to, (n, d).
+        malignant: Their truth, 0 or 1, (n,).
+        others: Facts of the photographs that are predicted, (m, d).
+        seed: Of the trees.
     """
     if facts is None or others is None or len(np.unique(malignant)) < 2:
         return None

@@ -80,6 +80,9 @@ def describe_header(image: Image.Image) -> np.ndarray:
     """What a file says of itself, float32 (d,).
 
     That is size in pixels, format, quantisation tables of a JPEG, subsampling and metadata.
+
+    Args:
+        image: As Pillow opened it; it need not be decoded.
     """
     tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
     while len(tables) < 2:

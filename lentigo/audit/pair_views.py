@@ -45,14 +45,22 @@ class Pair:
 
 
 def name_images(audit: Audit, duplicate: Duplicate) -> tuple[str, str]:
-    """The paths of a pair."""
+    """The paths of a pair.
+
+    Args:
+        audit: What was found.
+        duplicate: One of its pairs.
+    """
     return audit.duplicates.images[duplicate.a], audit.duplicates.images[duplicate.b]
 
 
 def show_pair(audit: Audit, table: pd.DataFrame, duplicate: Duplicate) -> Pair:
     """A pair with its thumbnails; where one shows a part of the other, its frame is drawn there.
 
-    `table` is `Audit.images`, by image.
+    Args:
+        audit: What was found.
+        table: `Audit.images`, by image.
+        duplicate: One of its pairs.
     """
     images = name_images(audit, duplicate)
     first = try_image(images[0], None)

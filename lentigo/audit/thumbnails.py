@@ -17,12 +17,24 @@ Corners = list[tuple[float, float]]  # x and y in pixels
 
 
 def show_image(image: str) -> str:
-    """A photograph as a small JPEG, base64; "" where it cannot be read any more."""
+    """A photograph as a small JPEG, base64; "" where it cannot be read any more.
+
+    Args:
+        image: Its path.
+    """
     return draw_image(try_image(image, None), [])
 
 
 def draw_image(image: DecodedImage | Problem, frame: Corners) -> str:
-    """A small JPEG, base64, with a quadrilateral in pixels of the photograph drawn on it."""
+    """A small JPEG, base64, with a quadrilateral in pixels of the photograph drawn on it.
+
+    Args:
+        image: The photograph at its own size, or why there is none.
+        frame: The corners in order, x and y in pixels of the photograph; none for no frame.
+
+    Returns:
+        The JPEG; "" where there is no photograph.
+    """
     if isinstance(image, Problem):
         return ""
     canvas = Image.fromarray(image.pixels)

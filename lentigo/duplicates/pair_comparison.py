@@ -30,7 +30,11 @@ Proposal = tuple[Pair, tuple[int, ...]]  # a pair, and the ways in which its fir
 
 
 def get_first(proposal: Proposal) -> int:
-    """The row of the first photograph of a proposed pair."""
+    """The row of the first photograph of a proposed pair.
+
+    Args:
+        proposal: A pair of rows and the ways to try.
+    """
     return proposal[0][0]
 
 

@@ -123,6 +123,11 @@ def cut_window(frame: np.ndarray, stretch: tuple[float, float], angle: float) ->
     """The middle of a frame, float32 (`GRID`, `GRID`), stretched in width and height and rotated by degrees.
 
     What lies beyond the edge is filled with its mirror image.
+
+    Args:
+        frame: Of `reduce_pixels`.
+        stretch: Of width and height; above 1 the window covers more.
+        angle: Degrees.
     """
     pixels_per_cell = WINDOW * FRAME_SIDE / GRID
     step_x = pixels_per_cell * stretch[0]
@@ -137,7 +142,11 @@ def cut_window(frame: np.ndarray, stretch: tuple[float, float], angle: float) ->
 
 
 def transform_window(window: np.ndarray) -> np.ndarray:
-    """The lowest frequencies of a window, float32 (`FREQUENCIES`, `FREQUENCIES`)."""
+    """The lowest frequencies of a window, float32 (`FREQUENCIES`, `FREQUENCIES`).
+
+    Args:
+        window: Of `cut_window`.
+    """
     return cv2.dct(window)[:FREQUENCIES, :FREQUENCIES]
 
 
@@ -155,6 +164,10 @@ def list_waves() -> tuple[np.ndarray, np.ndarray]:
 
 
 def pick_waves(waves: np.ndarray) -> np.ndarray:
-    """The kept frequencies of (n, k, k), weighted to about equal strength, float32 (n, `BITS`)."""
+    """The kept frequencies of (n, k, k), weighted to about equal strength, float32 (n, `BITS`).
+
+    Args:
+        waves: Frequencies of n windows, float32 (n, k, k) with k = `FREQUENCIES`.
+    """
     chosen, strength = list_waves()
     return waves.reshape(len(waves), -1)[:, chosen] * strength

@@ -48,6 +48,9 @@ class Ledger:
         """Adds one evaluation.
 
         Where it is damaged, raises `ValueError`, `KeyError` or `TypeError`, and adds nothing.
+
+        Args:
+            entry: A line of the ledger.
         """
         fingerprint = str(entry["fingerprint"])
         if "photographs" not in entry:
@@ -71,6 +74,11 @@ class Ledger:
         """The identities of photographs whose files are not in the ledger.
 
         A photograph that the ledger has in another file has that one's identity, another its own digest.
+
+        Args:
+            images: Paths of n photographs.
+            digests: The start of the SHA-256 of each file, `ID_BYTES` bytes.
+            progress: Shows how many have been searched for.
         """
         identities = list(self.hashes)
         hashes = np.frombuffer(b"".join(self.hashes.values()), np.uint8).reshape(-1, BYTES)

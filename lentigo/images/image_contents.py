@@ -40,7 +40,12 @@ def read_content(path: ImageSource) -> bytes:
 
 
 def hash_content(content: bytes, name: str) -> str:
-    """The SHA-256 of a photograph's file; of a frame of a file of several, one of its own."""
+    """The SHA-256 of a photograph's file; of a frame of a file of several, one of its own.
+
+    Args:
+        content: The file.
+        name: Its name, with `#2` for the second frame.
+    """
     frame = find_frame(name) if is_dicom(content) else None
     if isinstance(content, FrameContent):
         return hash_frame(content.file_digest, frame)

@@ -88,7 +88,12 @@ def check_upload(content: bytes, name: str, limits: DecodeLimits) -> tuple[int, 
 
 
 def turn_size(size: tuple[int, int], orientation: int) -> tuple[int, int]:
-    """The (width, height) upright of an image stored with `size`."""
+    """The (width, height) upright of an image stored with `size`.
+
+    Args:
+        size: (width, height) in pixels, as stored.
+        orientation: As EXIF has it.
+    """
     width, height = size
     if orientation in TURNED:
         return height, width

@@ -45,7 +45,12 @@ def draw_blank(side: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def draw_noise(side: int, rng: np.random.Generator) -> np.ndarray:
-    """Random colours in grains of a random size."""
+    """Random colours in grains of a random size.
+
+    Args:
+        side: Pixels along an edge.
+        rng: What it is drawn from.
+    """
     grains = int(rng.choice([side, side // 2, side // 8, side // 24]))
     noise = rng.integers(0, 256, (grains, grains, 3)).astype(np.float32)
     return cv2.resize(noise, (side, side), interpolation=cv2.INTER_NEAREST)

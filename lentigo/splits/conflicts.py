@@ -43,7 +43,11 @@ def find_conflicts(dataset: Dataset) -> tuple[Conflict, ...]:
 
 
 def list_conflicting(conflicts: Sequence[Conflict]) -> set[str]:
-    """The photographs of all conflicts."""
+    """The photographs of all conflicts.
+
+    Args:
+        conflicts: Of `find_conflicts`.
+    """
     images: set[str] = set()
     for conflict in conflicts:
         images.update(conflict.images)

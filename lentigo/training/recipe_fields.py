@@ -32,22 +32,45 @@ class Search:
 def number(
     default: float, text: str, low: float = 0.0, high: float = math.inf, search: Search | None = None
 ) -> Any:
-    """A field with its explanation and its range, ends included, and where it is worth searching."""
+    """A field with its explanation and its range, ends included, and where it is worth searching.
+
+    Args:
+        default: Its value unless another is given.
+        text: What it decides, for `--help`.
+        low: The least that it may be.
+        high: The most.
+        search: Where `lentigo tune` looks; None: it is not searched.
+    """
     return field(default=default, metadata={"help": text, "low": low, "high": high, "search": search})
 
 
 def switch(default: bool, text: str, search: Search | None = None) -> Any:
-    """A field that is on or off."""
+    """A field that is on or off.
+
+    Args:
+        default: Its value unless another is given.
+        text: What it decides, for `--help`.
+        search: As for `number`.
+    """
     return field(default=default, metadata={"help": text, "search": search})
 
 
 def search_views(high: float) -> Search:
-    """Where a half-width or a probability of views is searched: from 0 up."""
+    """Where a half-width or a probability of views is searched: from 0 up.
+
+    Args:
+        high: The highest value that is tried.
+    """
     return Search(0.0, high, whole=True)
 
 
 def check_range(recipe_field: dataclasses.Field[Any], value: Any) -> None:
-    """Raises `UsageError` for a value that is none of its field's choices, or outside its range."""
+    """Raises `UsageError` for a value that is none of its field's choices, or outside its range.
+
+    Args:
+        recipe_field: Of `Recipe`.
+        value: Of its type.
+    """
     name = recipe_field.name.replace("_", "-")
     choices = recipe_field.metadata.get("choices")
     if choices and value not in choices:
@@ -67,7 +90,12 @@ TYPE_WORDS = {"str": "a word", "int": "a whole number", "float": "a number", "bo
 
 
 def check_type(recipe_field: dataclasses.Field[Any], value: Any) -> None:
-    """Raises `UsageError` for a value of another type than its field's."""
+    """Raises `UsageError` for a value of another type than its field's.
+
+    Args:
+        recipe_field: Of `Recipe`.
+        value: Any.
+    """
     kind = str(recipe_field.type)
     is_misplaced_bool = isinstance(value, bool) and kind != "bool"  # a bool is an int to Python
     if not isinstance(value, TYPES[kind]) or is_misplaced_bool:

@@ -13,6 +13,9 @@ from lentigo.errors import ArchiveError, UsageError
 def check_base(base: str) -> httpx.URL:
     """The address of an archive's interface, ending in a slash. Raises `UsageError` where it may not be
     asked.
+
+    Args:
+        base: As a person typed it.
     """
     url = httpx.URL("")
     with suppress(httpx.InvalidURL):
@@ -37,6 +40,9 @@ def check_base(base: str) -> httpx.URL:
 def is_loopback(host: str) -> bool:
     """Whether a host is this machine.
 
+    Args:
+        host: A name or a number.
+
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("isic-archive.com")
     (True, True, False)
     """
@@ -47,7 +53,11 @@ def is_loopback(host: str) -> bool:
 
 
 def parse_url(url: str) -> httpx.URL:
-    """An address that a server gave. Raises `ArchiveError` where it is none."""
+    """An address that a server gave. Raises `ArchiveError` where it is none.
+
+    Args:
+        url: As the server wrote it.
+    """
     try:
         return httpx.URL(url)
     except httpx.InvalidURL as error:
@@ -57,7 +67,11 @@ def parse_url(url: str) -> httpx.URL:
 
 
 def name_origin(url: httpx.URL) -> str:
-    """Scheme, host and port, for messages."""
+    """Scheme, host and port, for messages.
+
+    Args:
+        url: Any address.
+    """
     return f"{url.scheme}://{url.netloc.decode()}"
 
 

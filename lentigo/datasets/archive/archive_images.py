@@ -46,6 +46,10 @@ class ArchiveImage:
 def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) -> Iterator[ArchiveImage]:
     """The photographs of pages, each once, of the given licences. Raises `ArchiveError` where pages bring
     nothing new.
+
+    Args:
+        pages: Of the archive, in order, with `results` and `next`.
+        licenses: Those that are wanted; none for all.
     """
     seen: set[str] = set()
     for page in pages:
@@ -66,7 +70,11 @@ def choose_images(pages: Iterable[dict[str, Any]], licenses: tuple[str, ...]) ->
 
 
 def parse_image(record: Any) -> ArchiveImage:
-    """One photograph of a page. Raises `ArchiveError` where a field is missing or of another kind."""
+    """One photograph of a page. Raises `ArchiveError` where a field is missing or of another kind.
+
+    Args:
+        record: What the archive says of it.
+    """
     name = take(record, "isic_id", str)
     if not IDENTIFIER.fullmatch(name):
         raise ArchiveError(
@@ -96,6 +104,11 @@ def parse_image(record: Any) -> ArchiveImage:
 def take(record: Any, path: str, kind: type) -> Any:
     """The value at a dotted path of nested objects. Raises `ArchiveError` where it is missing or not of that
     type.
+
+    Args:
+        record: A JSON value from the archive.
+        path: Keys with dots between them.
+        kind: The type that the value must have.
 
     >>> take({"files": {"full": {"size": 5}}}, "files.full.size", int)
     5

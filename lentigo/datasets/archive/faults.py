@@ -70,7 +70,12 @@ def find_fault(state: RetryCallState) -> Fault | None:
 
 
 def judge_status(response: httpx.Response, patience: Patience) -> None:
-    """Raises `Fault` for a status that may pass, `Refusal` for another that is not 200."""
+    """Raises `Fault` for a status that may pass, `Refusal` for another that is not 200.
+
+    Args:
+        response: Its body is not read yet.
+        patience: Says how long a server may ask to be left alone.
+    """
     status = response.status_code
     place = name_place(response.url)
     if status == 200:
@@ -103,7 +108,12 @@ def read_retry_after(value: str | None) -> float | None:
 
 
 def name_fault(error: httpx.HTTPError, url: httpx.URL) -> ArchiveError:
-    """What went wrong on the way, as a fault that may pass, or one that will not."""
+    """What went wrong on the way, as a fault that may pass, or one that will not.
+
+    Args:
+        error: Of httpx.
+        url: That was asked.
+    """
     what = f"{type(error).__name__}: {error}".removesuffix(": ")
     if "CERTIFICATE_VERIFY_FAILED" in what:
         return ArchiveError(

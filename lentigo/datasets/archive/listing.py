@@ -26,7 +26,12 @@ class Listing:
 
 
 def make_header(url: str, selection: Selection) -> dict[str, Any]:
-    """The first line of a listing: which archive, and what was asked for."""
+    """The first line of a listing: which archive, and what was asked for.
+
+    Args:
+        url: Of the archive.
+        selection: What was asked for.
+    """
     return {
         "archive": url,
         "query": selection.query.strip(),
@@ -37,7 +42,11 @@ def make_header(url: str, selection: Selection) -> dict[str, Any]:
 
 
 def describe_header(header: dict[str, Any]) -> str:
-    """What was asked for, in words."""
+    """What was asked for, in words.
+
+    Args:
+        header: Of `make_header`.
+    """
     collections = tuple(header["collections"])
     licenses = tuple(header["licenses"])
     selection = Selection(header["query"], collections, licenses, header["limit"])
@@ -64,6 +73,9 @@ def summarise(images: Iterable[ArchiveImage]) -> Listing:
 def order_attributions(counts: Counter[str]) -> list[str]:
     """Whom to name: the most photographs first, then by name, the anonymous last, as the archive's own tool
     does.
+
+    Args:
+        counts: Photographs of each attribution.
 
     >>> order_attributions(Counter({"Anonymous": 9, "B": 2, "A": 2, "C": 3}))
     ['C', 'A', 'B', 'Anonymous']

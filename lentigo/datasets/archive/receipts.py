@@ -25,6 +25,9 @@ class Receipt:
 def read_receipts(path: Path) -> dict[str, Receipt]:
     """The receipts of a file, the last of each photograph; a line that a killed process left unfinished is
     passed over.
+
+    Args:
+        path: Of the file, which need not be there.
     """
     receipts = {}
     # An error: there is none yet; or whoever opens it to write will be told
@@ -37,7 +40,11 @@ def read_receipts(path: Path) -> dict[str, Receipt]:
 
 
 def end_line(file: BinaryIO) -> None:
-    """Ends the last line of a file open for appending, where a killed process did not."""
+    """Ends the last line of a file open for appending, where a killed process did not.
+
+    Args:
+        file: Open for reading and appending.
+    """
     if file.seek(0, os.SEEK_END):
         file.seek(-1, os.SEEK_END)
         if file.read(1) != b"\n":
@@ -48,6 +55,10 @@ def end_line(file: BinaryIO) -> None:
 def lock(file: BinaryIO, out: Path) -> None:
     """Locks a file until it is closed or the process ends. Raises `UsageError` where another process has it;
     elsewhere than on POSIX it does nothing.
+
+    Args:
+        file: The receipts of the folder.
+        out: The folder, for the error.
     """
     try:
         import fcntl

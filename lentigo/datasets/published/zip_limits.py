@@ -38,6 +38,11 @@ class Allowance:
     def take(self, path: Path, members: Sequence[zipfile.ZipInfo], wanted: Sequence[zipfile.ZipInfo]) -> None:
         """Takes what a ZIP declares. Raises `DataError`, and takes nothing, where that is more than any set
         of photographs would hold.
+
+        Args:
+            path: The ZIP, for the error.
+            members: All that it lists.
+            wanted: Those of them that are to be unpacked.
         """
         limits = self.limits
         count = self.members + len(members)
@@ -58,7 +63,14 @@ class Allowance:
 
 
 def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:
-    """Raises `SpaceError` where the disk of a folder has too little room."""
+    """Raises `SpaceError` where the disk of a folder has too little room.
+
+    Args:
+        path: The ZIP, for the error.
+        folder: Where it is unpacked; it need not be there yet.
+        total: Bytes that it unpacks to.
+        limits: Say how much of the disk is left free.
+    """
     there = next(parent for parent in (folder.absolute(), *folder.absolute().parents) if parent.exists())
     free = shutil.disk_usage(there).free
     if total + limits.spare_bytes > free:

@@ -38,6 +38,13 @@ def choose_members(
 ) -> tuple[list[zipfile.ZipInfo], list[Problem]]:
     """The photographs, tables and ZIPs among members, and those that lead outside. Raises `DataError` where
     one is encrypted.
+
+    Args:
+        path: The ZIP, for messages.
+        members: All that it lists.
+
+    Returns:
+        The members to unpack, and the problems of those that must not be.
     """
     wanted, problems = [], []
     for member in members:
@@ -103,6 +110,16 @@ def write_member(
 ) -> list[Problem]:
     """Writes one member of the ZIP called `name`, never more than it declares (`ZipFile` stops there); gives
     its problem, if any.
+
+    Args:
+        name: The ZIP, for messages.
+        archive: The open ZIP.
+        member: One of its members.
+        folder: Below which it is written.
+        limits: Say how large a member may be.
+
+    Returns:
+        Its problem, if any.
     """
     said, path = f"{name}/{member.filename}", PurePosixPath(member.filename.replace("\\", "/"))
     if member.file_size > limits.member_bytes and not is_zip(path):

@@ -1,4 +1,6 @@
-"""The rows of a table and their photographs: those that may be used, where their files are, each file once."""
+"""The rows of a table and their photographs: those that may be used, where their files are, each file
+once.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +27,13 @@ def drop_refused(
 ) -> tuple[pd.DataFrame, list[Problem]]:
     """The rows that have a class and whose path may be followed, and the problems of the others. Raises
     `DataError` where none is left.
+
+    Args:
+        path: Of the table, for the error.
+        table: With a column `image`.
+        reasons: Why a row has no class, None where it has one.
+        refuse: Gives the reason not to follow a path as it is written, or None.
+        options: Say whether addresses may be followed.
     """
     problems = []
     kept = []
@@ -54,7 +63,13 @@ def refuse_address(name: str, options: TableOptions) -> str | None:
 def locate_images(
     path: Path, table: pd.DataFrame, roots: Sequence[Path]
 ) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows with the paths of their photographs; those of which several may be meant are problems."""
+    """The rows with the paths of their photographs; those of which several may be meant are problems.
+
+    Args:
+        path: Of the table.
+        table: With a column `image`, paths as they are written.
+        roots: Further folders in which photographs are looked for.
+    """
     places = place_images(path, list(table["image"]), roots)
     problems = [place for place in places if isinstance(place, Problem)]
     clear = [not isinstance(place, Problem) for place in places]
@@ -63,7 +78,12 @@ def locate_images(
 
 
 def locate_mask(path: Path, mask: object) -> str | None:
-    """The path of a mask that a table names, relative to the table, or None where it names none."""
+    """The path of a mask that a table names, relative to the table, or None where it names none.
+
+    Args:
+        path: Of the table.
+        mask: A cell of its column `mask`.
+    """
     if not isinstance(mask, str) or not mask.strip():
         return None
     return spell_name(path.parent / mask.strip())
@@ -87,7 +107,11 @@ def place_images(path: Path, names: Sequence[str], roots: Sequence[Path] = ()) -
 
 
 def drop_repeats(table: pd.DataFrame) -> tuple[pd.DataFrame, list[Problem]]:
-    """The rows with each image once, those with two labels left out, and what was left out."""
+    """The rows with each image once, those with two labels left out, and what was left out.
+
+    Args:
+        table: With columns `image` and `label`.
+    """
     present = table["image"].map(lambda image: is_address(image) or is_file(image))
     repeated = table["image"].duplicated() & present
     contradictory = table.groupby("image")["label"].transform("nunique") > 1

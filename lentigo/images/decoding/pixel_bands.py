@@ -134,7 +134,12 @@ def list_tiles(size: tuple[int, int], factor: tuple[int, int]) -> Iterator[tuple
 
 
 def to_rgb(image: Image.Image, name: str) -> Image.Image:
-    """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white."""
+    """8-bit RGB from any mode: 16-bit is scaled, transparency laid on white.
+
+    Args:
+        image: Decoded.
+        name: Of its file, for the error.
+    """
     if image.mode == "F":
         raise ImageError(
             f"{name}: floating-point pixels, whose range is unknown; expected 8 or 16 bits a channel"

@@ -1,5 +1,5 @@
-"""Areas of a photograph in cells of a few pixels: the lesion, what lies outside the dermatoscope's circle, and
-how much of the edge the lesion touches.
+"""Areas of a photograph in cells of a few pixels: the lesion, what lies outside the dermatoscope's circle,
+and how much of the edge the lesion touches.
 """
 
 from __future__ import annotations
@@ -21,7 +21,11 @@ MAX_RAGGEDNESS = 6.5
 
 
 def average_squares(pixels: np.ndarray) -> np.ndarray:
-    """The means of squares of `CELL` pixels, rounded: uint8 (n, n, 3) of uint8 (n * CELL, n * CELL, 3)."""
+    """The means of squares of `CELL` pixels, rounded: uint8 (n, n, 3) of uint8 (n * CELL, n * CELL, 3).
+
+    Args:
+        pixels: RGB; the side is a multiple of `CELL`.
+    """
     n = len(pixels) // CELL
     sums_down = pixels.reshape(n, CELL, -1).sum(axis=1, dtype=np.uint16)  # (n, n * CELL * 3)
     sums = sums_down.reshape(n, n, CELL, 3).sum(axis=2, dtype=np.uint16)

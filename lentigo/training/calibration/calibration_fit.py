@@ -66,7 +66,14 @@ def choose_map(logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) ->
 
 
 def cross_validate(fit: Fit, logits: np.ndarray, malignant: np.ndarray, groups: np.ndarray) -> np.ndarray:
-    """The cross-entropy of each photograph, float (n,), by a map that was fitted without its group."""
+    """The cross-entropy of each photograph, float (n,), by a map that was fitted without its group.
+
+    Args:
+        fit: Fits a map to logits and the truth.
+        logits: What the graph gives, float (n,).
+        malignant: The truth, 0 or 1, int (n,).
+        groups: Photographs of one patient, lesion or scene share a number, int (n,).
+    """
     names, group = np.unique(groups, return_inverse=True)
     fold = np.random.default_rng(0).permutation(len(names))[group] % CALIBRATION_FOLDS
     probability = np.empty(len(logits))

@@ -76,6 +76,11 @@ def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[B
 def choose_training(stage: Stage, recipe: Recipe, progress: Progress) -> TrainEpoch:
     """What trains a stage for an epoch: one function for all batches where its inputs are in memory, else
     step by step.
+
+    Args:
+        stage: Its model is compiled.
+        recipe: Of the training.
+        progress: Watches the steps go by.
     """
     is_alone = keras.backend.backend() == "tensorflow" and count_devices() == 1
     if stage.held is not None and is_alone:
@@ -104,7 +109,14 @@ def train_by_steps(
 
 
 def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> None:
-    """Raises `ModelError` where a loss is no number: from there on every weight is none either."""
+    """Raises `ModelError` where a loss is no number: from there on every weight is none either.
+
+    Args:
+        loss: Of a batch or an epoch.
+        stage: Its name is in the message.
+        recipe: Says the rate, which the message names.
+        epoch: From 0.
+    """
     if np.isfinite(loss):
         return
     name = RATE_FIELDS.get(stage.name, "learning_rate")
@@ -118,7 +130,16 @@ def require_finite(loss: float, stage: Stage, recipe: Recipe, epoch: int) -> Non
 
 
 def validate_epoch(stage: Stage, progression: Progression, epoch: int) -> dict[str, float]:
-    """Validation scores, with the moving average of the weights where there is one; the best are kept."""
+    """Validation scores, with the moving average of the weights where there is one; the best are kept.
+
+    Args:
+        stage: Its model is what is scored.
+        progression: Keeps the best weights; it is changed.
+        epoch: From 1.
+
+    Returns:
+        The scores by name.
+    """
     model = stage.model
     trained = None
     if model.optimizer.use_ema:

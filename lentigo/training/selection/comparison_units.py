@@ -86,7 +86,14 @@ class UnitScorer:
 def score_units(
     scorer: UnitScorer, units: list[Unit], cluster: Cluster | None, progress: Progress
 ) -> Iterable[Score]:
-    """The scores of units, in order, here or by the workers of a cluster."""
+    """The scores of units, in order, here or by the workers of a cluster.
+
+    Args:
+        scorer: The photographs.
+        units: What is trained.
+        cluster: The workers; None: this machine.
+        progress: Watches epochs and steps go by.
+    """
     if cluster is None:
         return (scorer.score(unit, progress) for unit in units)
     return score_on_cluster(cluster, scorer, units)
@@ -107,7 +114,14 @@ def score_on_cluster(cluster: Cluster, scorer: UnitScorer, units: list[Unit]) ->
 
 
 def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndarray:
-    """The photographs, bool (n,), that a unit does not learn from: the same for every backbone."""
+    """The photographs, bool (n,), that a unit does not learn from: the same for every backbone.
+
+    Args:
+        dataset: The n photographs.
+        recipe: One that fine-tunes is held out a validation split, another a fold.
+        folds: Their number.
+        fold: Which of them, from 0.
+    """
     if recipe.finetune:
         return split_validation(
             dataset.malignant, dataset.groups, dataset.digests, recipe.validation_split, recipe.seed
@@ -116,13 +130,27 @@ def hold_out(dataset: Dataset, recipe: Recipe, folds: int, fold: int) -> np.ndar
 
 
 def name_unit(folder: Path, backbone: Backbone, unit: tuple[int, int]) -> Path:
-    """The file of a unit's score."""
+    """The file of a unit's score.
+
+    Args:
+        folder: Of the comparison.
+        backbone: Of the unit.
+        unit: Seed and fold.
+    """
     seed, fold = unit
     return folder / "units" / f"{backbone.name}-seed{seed}-fold{fold}.json"
 
 
 def write_unit(folder: Path, backbone: Backbone, unit: tuple[int, int], source: str, score: Score) -> None:
-    """Keeps the score of a finished unit."""
+    """Keeps the score of a finished unit.
+
+    Args:
+        folder: Of the comparison.
+        backbone: Of the unit.
+        unit: Seed and fold.
+        source: The weights that it started from, as `name_source` has them.
+        score: What it reached.
+    """
     seed, fold = unit
     facts = {"backbone": backbone.name, "seed": seed, "fold": fold, "weights": source, **score.to_json()}
     write_json(name_unit(folder, backbone, unit), facts)
@@ -131,6 +159,10 @@ def write_unit(folder: Path, backbone: Backbone, unit: tuple[int, int], source: 
 def read_unit(path: Path, source: str) -> Score | None:
     """The score of a finished unit, None where it is not. Raises `UsageError` where it had other weights,
     `ModelError` where it is damaged.
+
+    Args:
+        path: Of `name_unit`.
+        source: The weights that it must have started from.
     """
     if not path.is_file():
         return None
