@@ -23,6 +23,13 @@ class Recipe:
 
     name: str = field(default="best", metadata={"help": "best, seed, or a word of your own"})
     backbone: str = field(default="densenet121", metadata={"help": "a name of the backbone table"})
+    input_size: int = number(
+        224,
+        "pixels along the side at which the backbone sees a photograph, a multiple of 32; below 224 the "
+        "network shrinks it first",
+        64,
+        224,
+    )
     epochs: int = number(24, "epochs of the last stage; 0: smaller views are the last", 0)
     lowres_epochs: int = number(
         0, "epochs of the whole network on smaller views, before those of full size", 0
@@ -172,6 +179,8 @@ class Recipe:
     def __post_init__(self) -> None:
         for recipe_field in dataclasses.fields(self):
             check_range(recipe_field, getattr(self, recipe_field.name))
+        if self.input_size % 32:
+            raise UsageError(f"input-size is {self.input_size}; expected a multiple of 32")
         if self.epochs == 0 and not (self.finetune and self.lowres_epochs):
             raise UsageError("epochs is 0; expected 1 at least, or lowres-epochs of the whole network")
 

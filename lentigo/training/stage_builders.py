@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -135,6 +136,7 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     unfreeze_backbone(network)
     model = build_training_model(network, side, job.outline)
     classifier = keras.Model(model.input, {"logit": model.outputs[0]})
+    outline_side = math.isqrt(model.outputs[-1].shape[1])  # of the mask, where one is learned
     learner = join_outputs(model)
     session = None
     if recipe.freeze:
@@ -145,13 +147,14 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     if recipe.balance == "source":
         cells = plan_cells(list_sources(job.training), job.training.malignant)
     steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
-    compile_model(
-        learner, recipe, plan_rate(recipe, max_rate, epochs, steps), recipe.ema, choose_loss(job, side)
-    )
+    rate = plan_rate(recipe, max_rate, epochs, steps)
+    compile_model(learner, recipe, rate, recipe.ema, choose_loss(job, outline_side))
     weights = weigh_classes(job.training.malignant, recipe)
 
     def load_batch(epoch: int, rows: np.ndarray) -> Mixed:
-        views, labels, mixed_weights = load_views(job.training, recipe, epoch, rows, weights[rows], side)
+        views, labels, mixed_weights = load_views(
+            job.training, recipe, epoch, rows, weights[rows], side, outline_side
+        )
         if session is not None:
             views = session.run(views)["map"]
         return views, labels, mixed_weights
@@ -179,8 +182,8 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     )
 
 
-def choose_loss(job: TrainingJob, side: int) -> keras.losses.Loss | None:
-    """The loss of what a training learns on views of a side; None for the class alone."""
+def choose_loss(job: TrainingJob, outline_side: int) -> keras.losses.Loss | None:
+    """The loss of what a training learns, masks at a side; None for the class alone."""
     recipe = job.recipe
     if job.network.diagnosis is None and job.outline is None:
         return None
@@ -189,7 +192,7 @@ def choose_loss(job: TrainingJob, side: int) -> keras.losses.Loss | None:
         answers = keras.losses.BinaryCrossentropy(from_logits=True, label_smoothing=recipe.label_smoothing)
     if job.outline is None:
         return answers
-    return OutlineLoss(answers, count_label_columns(recipe), side, recipe.outline_weight)
+    return OutlineLoss(answers, count_label_columns(recipe), outline_side, recipe.outline_weight)
 
 
 def measure_validation(job: TrainingJob, model: keras.Model) -> np.ndarray:

@@ -33,7 +33,7 @@ def test_the_mask_moves_with_its_view(synthetic_lesions):
     masks = [None, *dataset.table["mask"][1:]]
     dataset = replace(dataset, table=dataset.table.assign(mask=masks))
     recipe = find_recipe("best", outline_weight=0.5, tint=0.0, brightness=0.0, contrast=0.0)
-    views, labels, _ = load_views(dataset, recipe, 0, np.arange(4), WEIGHTS, SIDE)
+    views, labels, _ = load_views(dataset, recipe, 0, np.arange(4), WEIGHTS, SIDE, SIDE)
     assert labels.shape == (4, 1 + SIDE * SIDE) and (labels[0, 1:] == NO_MASK).all()
     for view, mask in zip(views[1:], labels[1:, 1:].reshape(3, SIDE, SIDE), strict=True):
         green = view[:, :, 1]  # lesions are darker than skin
@@ -45,6 +45,9 @@ def test_the_learner_gives_the_outline_at_the_size_of_its_views():
     network = build_start(recipe, "none")
     model = build_training_model(network, 64, build_outline(network, recipe))
     assert [output.shape for output in model.outputs] == [(None, 1), (None, 64 * 64)]
+    smaller = build_start(find_recipe(recipe, input_size=160), "none")
+    model = build_training_model(smaller, 160, build_outline(smaller, recipe))
+    assert [output.shape for output in model.outputs] == [(None, 1), (None, 224 * 224)]
 
 
 @pytest.mark.check

@@ -13,6 +13,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lentigo.errors import ModelError
+from lentigo.images.photographs import SIDE
 from lentigo.models.bundle import is_run, open_bundle
 from lentigo.models.graphs.onnx_graph import trace_onnx
 from lentigo.models.networks.backbones import Backbone
@@ -54,6 +55,7 @@ def start_network(
     dropouts: tuple[float, float] = (0.8, 0.5),
     seed: int = 0,
     units: tuple[int, ...] = UNITS,
+    input_size: int = SIDE,
 ) -> Network:
     """Builds the network that a training starts from, from a RUN's backbone where one is given.
 
@@ -63,19 +65,20 @@ def start_network(
         dropouts: Shares that are dropped after the two hidden layers of the head.
         seed: Decides the random weights.
         units: Sizes of the hidden layers of the head.
+        input_size: Pixels along the side at which the backbone sees a photograph.
 
     Raises:
         ModelError: The weights cannot be had, or the RUN has another backbone.
     """
     if not is_run(weights):
-        return build_network(backbone, weights, dropouts, seed, units)
+        return build_network(backbone, weights, dropouts, seed, units, input_size)
     bundle = open_bundle(weights)
     if bundle.card["backbone"] != backbone.name:
         raise ModelError(
             f"{weights}: has the backbone {bundle.card['backbone']}, expected {backbone.name}; add "
             f"--backbone {bundle.card['backbone']}"
         )
-    network = build_network(backbone, "none", dropouts, seed, units)
+    network = build_network(backbone, "none", dropouts, seed, units, input_size)
     load_backbone(network, bundle.graph)
     return network
 

@@ -22,6 +22,7 @@ class GraphWriter:
         constants: The constants by the hash of their content.
         nodes_by_layer: By the name of each Keras layer the names of its nodes.
         layer: The layer whose nodes are being written.
+        input_shapes: Of the tensors that it takes there, as Keras has them, (n, h, w, d).
     """
 
     def __init__(self) -> None:
@@ -29,6 +30,7 @@ class GraphWriter:
         self.constants: dict[str, onnx.TensorProto] = {}
         self.nodes_by_layer: dict[str, list[str]] = {}
         self.layer = "input"
+        self.input_shapes: list[tuple[int | None, ...]] = []
 
     def add(self, kind: str, *inputs: str | np.ndarray, **attributes: Any) -> str:
         """Appends a node.

@@ -73,6 +73,7 @@ def trace_onnx(model: keras.Model, doc: str = "") -> TracedGraph:
         layer, node = find_origin(tensor)
         write = find_layer_writer(layer)
         writer.layer = layer.name
+        writer.input_shapes = [tuple(source.shape) for source in node.input_tensors]
         names[id(tensor)] = write(writer, layer, *list_arguments(layer, node, names))
 
     writer.layer = "output"

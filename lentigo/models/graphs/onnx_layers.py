@@ -192,8 +192,20 @@ def write_upsampling(writer: GraphWriter, layer: Any, x: str) -> str:
             f"layer {layer.name}: {layer.interpolation} upsampling has no ONNX form here; expected bilinear "
             "or nearest"
         )
+    return write_resize(writer, x, np.array([1, 1, *layer.size], dtype=np.float32), mode)
+
+
+def write_resizing(writer: GraphWriter, layer: Any, x: str) -> str:
+    """Another size; pixels are areas, as in `write_upsampling`."""
+    _, height, width, _ = writer.input_shapes[0]
+    scales = np.array([1, 1, layer.height / height, layer.width / width], dtype=np.float32)
+    # A size is rounded down after the product: the next larger number gives the whole one
+    scales[2:] = np.nextafter(scales[2:], np.float32(np.inf))
+    return write_resize(writer, x, scales, RESIZE_MODES[layer.interpolation])
+
+
+def write_resize(writer: GraphWriter, x: str, scales: np.ndarray, mode: str) -> str:
     region_of_interest = np.array([], dtype=np.float32)  # all of it
-    scales = np.array([1, 1, *layer.size], dtype=np.float32)
     return writer.add(
         "Resize", x, region_of_interest, scales, mode=mode, coordinate_transformation_mode="half_pixel"
     )
@@ -280,6 +292,7 @@ LAYER_WRITERS: dict[str, Callable[..., str]] = {
     "ReLU": write_relu,
     "Rescaling": write_rescaling,
     "Reshape": write_reshape,
+    "Resizing": write_resizing,
     "ReverseChannels": write_reversed_channels,
     "SeparableConv2D": write_separable,
     "SpreadPixels": write_spread_pixels,

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from lentigo.errors import UsageError
+from lentigo.images.photographs import SIDE
 
 IMAGENET_MEAN = (123.675, 116.28, 103.53)  # of RGB 0..255
 IMAGENET_DEVIATION = (58.395, 57.12, 57.375)  # the same
 CAFFE_MEAN = (103.939, 116.779, 123.68)  # of BGR 0..255
+SHRINK = "shrunk"  # name of the layer that shrinks a photograph, where a backbone sees it smaller
 
 
 @dataclass(frozen=True)
@@ -77,12 +79,13 @@ def find_backbone(name: str) -> Backbone:
         raise UsageError(f"backbone {name!r} is unknown; expected one of {', '.join(BACKBONES)}") from None
 
 
-def preprocess(backbone: Backbone, image: Any) -> Any:
+def preprocess(backbone: Backbone, image: Any, input_size: int = SIDE) -> Any:
     """Adds the layers from raw pixels to what the backbone was trained to see.
 
     Args:
         backbone: An entry of the table.
         image: A Keras tensor of RGB pixels 0..255, (n, side, side, 3).
+        input_size: Pixels along the side at which the backbone sees it; below `SIDE` it is shrunk first.
 
     Returns:
         A Keras tensor, float32 (n, side, side, 3).
@@ -91,6 +94,8 @@ def preprocess(backbone: Backbone, image: Any) -> Any:
 
     # From uint8 to float32, also where the rest of the network computes in 16 bits
     pixels = layers.Rescaling(1.0, dtype="float32", name="pixels")(image)
+    if input_size != SIDE:
+        pixels = layers.Resizing(input_size, input_size, interpolation="bilinear", name=SHRINK)(pixels)
     if backbone.sees == "standardised":
         # (pixel - mean) / deviation, as the multiplication and the addition that `Rescaling` does
         scale = []

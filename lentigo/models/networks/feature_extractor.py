@@ -12,18 +12,22 @@ from pathlib import Path
 import numpy as np
 
 from lentigo.errors import ModelError
+from lentigo.images.photographs import SIDE
 from lentigo.models.networks.backbones import Backbone, preprocess
 from lentigo.models.networks.deep_learning import find_keras_home, keras, layers
 from lentigo.models.networks.efficientnet_lite import build_efficientnet_lite2, load_efficientnet_lite2
 
 
-def build_feature_extractor(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+def build_feature_extractor(
+    backbone: Backbone, image: keras.KerasTensor, weights: str | Path, input_size: int = SIDE
+) -> keras.Model:
     """Builds preprocessing, backbone and pooling, with weights loaded.
 
     Args:
         backbone: An entry of the backbone table.
         image: The photograph, uint8 (n, side, side, 3).
         weights: "imagenet", "none" or a file of the backbone's weights.
+        input_size: Pixels along the side at which the backbone sees the photograph.
 
     Returns:
         A model from the photograph to its embedding, (n, d).
@@ -31,15 +35,16 @@ def build_feature_extractor(backbone: Backbone, image: keras.KerasTensor, weight
     Raises:
         ModelError: The weights cannot be had, or do not fit.
     """
+    pixels = preprocess(backbone, image, input_size)
     if backbone.name == "efficientnetlite2":
-        base = build_lite_backbone(backbone, image, weights)
+        base = build_lite_backbone(backbone, pixels, weights)
     else:
-        base = build_keras_backbone(backbone, image, weights)
+        base = build_keras_backbone(backbone, pixels, weights)
     embedding = layers.GlobalAveragePooling2D(name="embedding")(base.output)
     return keras.Model(image, embedding, name="feature_extractor")
 
 
-def build_keras_backbone(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+def build_keras_backbone(backbone: Backbone, pixels: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """A backbone of `keras.applications`, on its preprocessing, with weights loaded."""
     constructor = getattr(keras.applications, backbone.constructor)
     options = {}
@@ -50,7 +55,7 @@ def build_keras_backbone(backbone: Backbone, image: keras.KerasTensor, weights: 
         with warnings.catch_warnings(action="ignore", category=UserWarning), redirect_stdout(sys.stderr):
             base = constructor(
                 include_top=False,
-                input_tensor=preprocess(backbone, image),
+                input_tensor=pixels,
                 name=backbone.name,
                 weights="imagenet" if str(weights) == "imagenet" else None,
                 **options,
@@ -64,14 +69,14 @@ def build_keras_backbone(backbone: Backbone, image: keras.KerasTensor, weights: 
     return base
 
 
-def build_lite_backbone(backbone: Backbone, image: keras.KerasTensor, weights: str | Path) -> keras.Model:
+def build_lite_backbone(backbone: Backbone, pixels: keras.KerasTensor, weights: str | Path) -> keras.Model:
     """EfficientNet-Lite2 with weights loaded; Keras has no file of them to download."""
     if str(weights) == "imagenet":
         raise ModelError(
             "efficientnetlite2: Keras has no ImageNet weights of it; pass a file: --weights FILE.npz, or "
             "start from bundled or none"
         )
-    base = build_efficientnet_lite2(preprocess(backbone, image), backbone.name)
+    base = build_efficientnet_lite2(pixels, backbone.name)
     if str(weights) != "none":
         if not Path(weights).is_file():
             raise ModelError(

@@ -22,7 +22,8 @@ from lentigo.models.networks.keras_graph import chain_graph
 from lentigo.models.networks.layers import SpreadPixels
 from lentigo.models.networks.network import Network
 
-GRIDS = (7, 14, 28, 56)  # sides of the feature maps, in the order in which they are used
+SCALES = (1, 2, 4, 8)  # sides of the feature maps, in the order of use, in units of the last one's
+MASK_GRID = 56  # side of the map each of whose cells becomes a square of pixels
 WIDTHS = (96, 64, 48, 32, 24, 16, 8)  # channels to choose from
 # Of the backbone's multiplications that a decoder may add; in time a fifth at most (bench/decoder.py)
 MAX_SHARE = 0.15
@@ -35,7 +36,8 @@ def find_skips(network: Network) -> list[keras.KerasTensor]:
         network: Any network.
 
     Returns:
-        The backbone's last feature map of each side of `GRIDS`, (n, side, side, d).
+        The backbone's last feature map of each of four sides, (n, side, side, d), each twice the one before:
+        7, 14, 28 and 56 of a photograph of 224 pixels.
 
     Raises:
         ModelError: The backbone has no such maps: its convolutions cut borders off.
@@ -45,15 +47,17 @@ def find_skips(network: Network) -> list[keras.KerasTensor]:
         shape = layer.output.shape
         if len(shape) == 4 and shape[1] == shape[2]:
             last_map[shape[1]] = layer.output
-    missing = set(GRIDS) - set(last_map)
+    coarsest = network.features.shape[1]
+    sides = [scale * coarsest for scale in SCALES]
+    missing = set(sides) - set(last_map)
     if missing:
         raise ModelError(
             f"backbone {network.backbone.name}: has no feature map of side "
             f"{', '.join(map(str, sorted(missing)))}; expected "
-            f"{', '.join(map(str, GRIDS))}: "
+            f"{', '.join(map(str, sides))}: "
             f"choose another backbone for masks, such as densenet121, mobilenetv2, resnet50 or efficientnetb0"
         )
-    return [last_map[side] for side in GRIDS]
+    return [last_map[side] for side in sides]
 
 
 def choose_width(network: Network) -> int:
@@ -108,7 +112,9 @@ def build_decoder(skips: Sequence[keras.KerasTensor], width: int, seed: int) -> 
     x = layers.Activation("relu", name=f"mask_{coarsest.shape[1]}_relu")(x)
     for number, skip in enumerate(inputs[1:], 1):
         x = add_level(x, skip, width, seed + 2 * number)
-    factor = SIDE // x.shape[1]  # pixels of the photograph along a cell of the finest map
+    if x.shape[1] != MASK_GRID:
+        x = layers.Resizing(MASK_GRID, MASK_GRID, interpolation="bilinear", name="mask_larger")(x)
+    factor = SIDE // MASK_GRID  # pixels of the photograph along a cell of the finest map
     initializer = keras.initializers.GlorotUniform(seed=seed + 2 * len(inputs))
     x = layers.Conv2D(factor**2, 1, kernel_initializer=initializer, name="mask_pixels")(x)
     return keras.Model(inputs, SpreadPixels(factor, name="mask_logit")(x), name="decoder")

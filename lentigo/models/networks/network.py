@@ -18,7 +18,7 @@ import numpy as np
 from lentigo.common.hashing import hash_bytes
 from lentigo.errors import ModelError
 from lentigo.images.photographs import SIDE
-from lentigo.models.networks.backbones import Backbone
+from lentigo.models.networks.backbones import SHRINK, Backbone
 from lentigo.models.networks.deep_learning import keras, layers
 from lentigo.models.networks.feature_extractor import build_feature_extractor, seed_initializers
 from lentigo.models.networks.heads import (
@@ -101,6 +101,7 @@ def build_network(
     dropouts: tuple[float, float] = (0.8, 0.5),
     seed: int = 0,
     units: tuple[int, ...] = UNITS,
+    input_size: int = SIDE,
 ) -> Network:
     """Builds the network, its backbone frozen.
 
@@ -110,13 +111,14 @@ def build_network(
         dropouts: Shares that are dropped after the two hidden layers of the head.
         seed: The same seed gives the same head, the same dropout and, with "none", the same backbone.
         units: Sizes of the hidden layers of the head.
+        input_size: Pixels along the side at which the backbone sees a photograph.
 
     Raises:
         ModelError: The weights cannot be had.
     """
     image = keras.Input((SIDE, SIDE, 3), dtype="uint8", name="image")
     with seed_initializers(seed):
-        feature_extractor = build_feature_extractor(backbone, image, weights)
+        feature_extractor = build_feature_extractor(backbone, image, weights, input_size)
     head = build_head(backbone.features, dropouts, seed, units=units)
     classifier = keras.Model(image, chain_layers(head, feature_extractor.output), name="network")
     network = Network(backbone, classifier, feature_extractor, head)
@@ -185,7 +187,26 @@ def hash_weights(network: Network) -> str:
     """
     weights = network.feature_extractor.get_weights()
     arrays = [np.ascontiguousarray(value).tobytes() for value in weights]
-    return hash_bytes(repr(network.backbone).encode(), *arrays)
+    parts = [repr(network.backbone).encode(), *arrays]
+    input_size = find_input_size(network)
+    if input_size != SIDE:
+        parts.append(str(input_size).encode())
+    return hash_bytes(*parts)
+
+
+def find_input_size(network: Network) -> int:
+    """Finds at how many pixels along the side a backbone sees a photograph.
+
+    Args:
+        network: Any network.
+
+    Returns:
+        `SIDE`, or fewer where the network shrinks photographs.
+    """
+    for layer in network.feature_extractor.layers:
+        if layer.name == SHRINK:
+            return layer.height
+    return SIDE
 
 
 def open_network(path: str | Path, backbone: Backbone) -> Network:

@@ -17,7 +17,6 @@ from lentigo.evaluation.masks.mask_assessment import MaskAssessment, assess_mask
 from lentigo.inference.predictor import Predictor
 from lentigo.models.bundle import CLASSIFIER, GRAPH, HISTORY, LEARNED, MASKS, MODEL_CARD, Bundle, draft_bundle
 from lentigo.models.graphs.onnx_graph import save_onnx
-from lentigo.models.networks.mask_decoder import GRIDS
 from lentigo.models.networks.output_models import build_export_model, build_runtime_model, build_saved_model
 from lentigo.models.training_record import TrainingRecord
 from lentigo.models.training_record_files import write_training_record
@@ -110,8 +109,9 @@ def describe_decoder(
         The card's entry.
     """
     last_stage = select_last_stage(history)
-    grids = ", ".join(str(grid) for grid in GRIDS)
-    channels = job.decoder.get_layer(f"mask_{GRIDS[0]}_project").filters
+    sides = [feature_map.shape[1] for feature_map in job.decoder.inputs]
+    grids = ", ".join(map(str, sides))
+    channels = job.decoder.get_layer(f"mask_{sides[0]}_project").filters
     return {
         "architecture": f"feature pyramid on maps of {grids} pixels, {channels} channels",
         "parameters": job.decoder.count_params(),

@@ -37,7 +37,8 @@ def build_start(recipe: Recipe, weights: str | Path) -> Network:
         ModelError: The weights cannot be had, or are of another backbone.
     """
     dropouts = (recipe.dropout_1, recipe.dropout_2)
-    return start_network(find_backbone(recipe.backbone), weights, dropouts, recipe.seed, recipe.units)
+    backbone = find_backbone(recipe.backbone)
+    return start_network(backbone, weights, dropouts, recipe.seed, recipe.units, recipe.input_size)
 
 
 def start_training(recipe: Recipe, weights: str | Path, dataset: Dataset) -> Network:

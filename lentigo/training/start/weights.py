@@ -7,6 +7,7 @@ from typing import Any
 
 from lentigo.common.hashing import hash_file
 from lentigo.errors import ModelError, UsageError
+from lentigo.images.photographs import SIDE
 from lentigo.models.bundle import find_bundle, is_run, open_bundle
 from lentigo.models.networks.backbones import Backbone
 from lentigo.training.recipes import RECIPES, Recipe
@@ -44,7 +45,7 @@ def find_weights(backbone: Backbone, folder: str | Path | None) -> str | Path:
 
 def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict[str, Any]) -> dict[str, Any]:
     """Changes of a recipe for a training that starts from some weights: where they are a RUN's, the backbone
-    is that RUN's, unless one was asked for.
+    and the size at which it sees photographs are that RUN's, unless others were asked for.
 
     Args:
         recipe: "best" or "seed", whose backbone is a default; a file or a recipe has its own.
@@ -52,7 +53,7 @@ def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict
         fields: Fields of the recipe that are to differ.
 
     Returns:
-        The fields, and maybe the backbone.
+        The fields, and maybe backbone and input size.
 
     Raises:
         ModelError: The RUN cannot be used.
@@ -60,7 +61,11 @@ def take_backbone(recipe: str | Path | Recipe, weights: str | Path, fields: dict
     asked = fields.get("backbone") is not None or str(recipe) not in RECIPES
     if asked or not is_run(weights):
         return fields
-    return {**fields, "backbone": open_bundle(weights).card["backbone"]}
+    card = open_bundle(weights).card
+    taken = {**fields, "backbone": card["backbone"]}
+    if taken.get("input_size") is None:
+        taken["input_size"] = card["recipe"].get("input_size", SIDE)
+    return taken
 
 
 def name_source(weights: str | Path) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 
 from lentigo.datasets.dataset import Dataset
@@ -16,7 +17,13 @@ NO_MASK = -1.0  # in place of each pixel of a mask that a photograph has not
 
 
 def load_views(
-    dataset: Dataset, recipe: Recipe, epoch: int, rows: np.ndarray, weights: np.ndarray, side: int = SIDE
+    dataset: Dataset,
+    recipe: Recipe,
+    epoch: int,
+    rows: np.ndarray,
+    weights: np.ndarray,
+    side: int = SIDE,
+    outline_side: int = SIDE,
 ) -> Mixed:
     """Loads random views of some photographs.
 
@@ -27,10 +34,12 @@ def load_views(
         rows: Which photographs, int (n,).
         weights: What each of them weighs before views are mixed, float32 (n,).
         side: Of the views, in pixels.
+        outline_side: Of the masks that are learned beside the class, in pixels.
 
     Returns:
         Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,). Where outlines
-        are learned the last `side * side` labels are the mask of the view, `NO_MASK` without one.
+        are learned the last `outline_side * outline_side` labels are the mask of the view, `NO_MASK`
+        without one.
     """
     augmentation = find_augmentation(recipe)
     swap = plan_swap(dataset, recipe.background_swap)
@@ -42,9 +51,10 @@ def load_views(
         mask = swap.read_outline(row, side) if recipe.outline_weight else None
         if mask is None:
             view = augment_image(image, augmentation, generator)
-            outline = np.full((side, side), NO_MASK, np.float32)
+            outline = np.full((outline_side, outline_side), NO_MASK, np.float32)
         else:
-            view, outline = augment_pair(image, mask, augmentation, generator)
+            view, moved_mask = augment_pair(image, mask, augmentation, generator)
+            outline = cv2.resize(moved_mask, (outline_side, outline_side))
         views.append(view)
         outlines.append(outline.ravel())
     batch = np.stack(views)
