@@ -44,7 +44,7 @@ def load_views(
     augmentation = find_augmentation(recipe)
     swap = plan_swap(dataset, recipe.background_swap)
     views = []
-    outlines = []
+    outlines: list[np.ndarray] = []
     for place, row in enumerate(rows):
         generator = find_generator(recipe, epoch, rows, place)
         image = swap.read_view(row, side, generator)
@@ -54,7 +54,7 @@ def load_views(
             outline = np.full((outline_side, outline_side), NO_MASK, np.float32)
         else:
             view, moved_mask = augment_pair(image, mask, augmentation, generator)
-            outline = cv2.resize(moved_mask, (outline_side, outline_side))
+            outline = np.asarray(cv2.resize(moved_mask, (outline_side, outline_side)), np.float32)
         views.append(view)
         outlines.append(outline.ravel())
     batch = np.stack(views)
