@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lentigo.common.file_names import resolve_name
+from lentigo.common.file_names import resolve_name, take_path
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.folders import list_subfolders
 from lentigo.datasets.groups import SPLIT_NAMES
@@ -47,7 +47,7 @@ def open_set(data: DataSource, options: TableOptions = TableOptions()) -> Datase
         return data
     if is_address(data):
         return open_address(str(data))
-    path = Path(data)
+    path = take_path(data, "data", "a folder, a table's file, a pandas table or a data set")
     if not path.is_dir():
         return load_dataset(path, options)
     folders = [child.name for child in list_subfolders(path)]

@@ -12,11 +12,15 @@ import hashlib
 import os
 import re
 import unicodedata
+from pathlib import Path
 from typing import Any
+
+from lentigo.errors import UsageError
 
 SPELLED = re.compile(r"\\udc([89a-f][0-9a-f])")
 # Control letters, line ends and turns of direction in Unicode
 COMMANDS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]")
+MAX_SHOWN_LETTERS = 40  # of a value that an error names
 MAX_STEM_BYTES = 180  # of a name that is made of a photograph's: endings and temporary names are longer
 FRAME = re.compile(r"#[1-9]\d*$")  # of a file that holds several images, as in scan.dcm#2
 OLD_CODES = ("latin-1", "cp1252", "cp437")  # of ZIPs and disks before UTF-8
@@ -97,6 +101,46 @@ def resolve_name(name: str | os.PathLike[str]) -> str:
         return os.path.realpath(name)
     except (OSError, ValueError):
         return os.path.abspath(name)
+
+
+def take_path(value: Any, name: str, expected: str = "a path") -> Path:
+    """Takes a path as a caller gives it; `~` is the home folder, unless something of that name is there.
+
+    Args:
+        value: Text or a path.
+        name: Of the argument, for the error.
+        expected: What the error asks for.
+
+    Returns:
+        The path.
+
+    Raises:
+        UsageError: It is no path, or an empty one.
+
+    >>> take_path("runs/first", "model").name
+    'first'
+    """
+    if not isinstance(value, str | os.PathLike) or os.fspath(value) in ("", b""):
+        raise UsageError(f"{name} is {describe_value(value)}; expected {expected}")
+    text = os.fsdecode(value)
+    if text.startswith("~") and not os.path.lexists(text):
+        text = os.path.expanduser(text)
+    return Path(text)
+
+
+def describe_value(value: Any) -> str:
+    """A value in a few letters: itself where it is short, else its type.
+
+    Args:
+        value: Any.
+
+    >>> describe_value(None), describe_value("0.1"), describe_value(list(range(100)))
+    ('None', "'0.1'", 'a list')
+    """
+    spelled = repr(value)
+    if len(spelled) <= MAX_SHOWN_LETTERS and not spelled.startswith("<"):
+        return spelled
+    return f"a {type(value).__name__}"
 
 
 def find_name(name: str | os.PathLike[str]) -> str:

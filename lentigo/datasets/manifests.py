@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from lentigo.common.file_names import take_path
 from lentigo.datasets.class_folders import load_tree
 from lentigo.datasets.dataset import Dataset, DataSource, make_dataset
 from lentigo.datasets.folders import list_subfolders
@@ -51,7 +52,7 @@ def load_dataset(path: DataSource, options: TableOptions = TableOptions()) -> Da
         return path
     if isinstance(path, pd.DataFrame):
         return interpret_table(Path(NAME), read_frame(path, options), options=options)
-    path = Path(path)
+    path = take_path(path, "data", "a folder, a table's file, a pandas table or a data set")
     if os.path.isfile(path):
         return load_manifest(path, options=options)
     if not os.path.isdir(path):

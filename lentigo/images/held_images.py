@@ -17,6 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from PIL import Image
 
+from lentigo.common.file_names import take_path
 from lentigo.errors import ImageError, UsageError, first_line
 
 EXPECTED = (
@@ -78,8 +79,11 @@ def hold_image(image: ImageInput, number: int = 1) -> ImageSource:
         UsageError: It is something else.
     """
     name = f"photograph {number}"
-    if isinstance(image, str | Path | HeldImage):
+    image = unpack_array(image)
+    if isinstance(image, HeldImage):
         return image
+    if isinstance(image, str):
+        return find_home(image, name)
     if isinstance(image, bytes | bytearray | memoryview):
         return HeldImage(name, bytes(image))
     if isinstance(image, Image.Image):
@@ -90,8 +94,37 @@ def hold_image(image: ImageInput, number: int = 1) -> ImageSource:
     if hasattr(image, "read"):
         return HeldImage(find_file_name(getattr(image, "name", "")) or name, read_open_file(image, name))
     if isinstance(image, os.PathLike):
-        return Path(image)
+        return take_path(image, name, EXPECTED.removeprefix("expected "))
+    if image is None or image != image:  # NaN, or NaT, of a table
+        raise UsageError(f"{name} is missing ({image}); {EXPECTED}: leave its row out with dropna()")
     raise UsageError(f"{name} is of the type {name_type(image)}; {EXPECTED}")
+
+
+def unpack_array(image: Any) -> Any:
+    """An array of another library (a tensor, say) as one of NumPy; the value of an array without dimensions;
+    anything else as it is.
+    """
+    if is_foreign_array(image):
+        image = np.asarray(image)
+    if isinstance(image, np.ndarray | np.generic) and image.ndim == 0:
+        return image.item()
+    return image
+
+
+def is_foreign_array(image: Any) -> bool:
+    """Whether it is an array of another library: a tensor of PyTorch, TensorFlow or JAX. A column of a table
+    is none.
+    """
+    if isinstance(image, np.ndarray | np.generic) or hasattr(image, "iloc"):
+        return False
+    return hasattr(image, "__array__") and hasattr(image, "shape")
+
+
+def find_home(text: str, name: str) -> str | Path:
+    """A path or an address as it is written; `~` is the home folder. Raises `UsageError` where it is empty."""
+    if text.startswith("~") or not text:
+        return take_path(text, name, EXPECTED.removeprefix("expected "))
+    return text
 
 
 def hold_images(images: ImageInputs) -> list[ImageSource]:
@@ -124,8 +157,10 @@ def is_single(images: ImageInputs) -> bool:
     >>> is_single("mole.jpg"), is_single(["mole.jpg"]), is_single(np.zeros((2, 8, 8, 3), np.uint8))
     (True, False, False)
     """
+    if is_foreign_array(images):
+        return len(images.shape) < 4
     if isinstance(images, np.ndarray):
-        return images.ndim < 4 and images.dtype.kind not in "OUS"
+        return images.ndim == 0 or (images.ndim < 4 and images.dtype.kind not in "OUS")
     single = (str, bytes, bytearray, memoryview, os.PathLike, HeldImage, Image.Image)
     return isinstance(images, single) or hasattr(images, "read") or not isinstance(images, Iterable)
 
@@ -143,7 +178,7 @@ def list_items(images: Iterable[Any]) -> Iterator[Any]:
         return iter(images["image"])
     if isinstance(images, dict):
         raise UsageError("a dict names no photographs in an order; expected a list: list(images.values())")
-    return iter(images)
+    return iter(np.asarray(images) if is_foreign_array(images) else images)
 
 
 def rename_repeated(images: list[ImageSource]) -> list[ImageSource]:

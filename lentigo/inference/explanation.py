@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from lentigo.common.file_names import take_path
 from lentigo.common.results.summaries import Summarized
 from lentigo.errors import ImageError, UsageError
 from lentigo.images.decoding.formats import SUFFIXES
@@ -45,7 +46,7 @@ class Explanation(DrawnResult, Summarized):
 
     image: str
     prediction: Prediction
-    heatmap: np.ndarray = field(compare=False)
+    heatmap: np.ndarray = field(repr=False, compare=False)
     figure_file: Path | None
     centres: tuple[float, ...] = ()
     result: InferenceResult | None = field(default=None, repr=False, compare=False)
@@ -182,7 +183,7 @@ def name_figures(paths: Iterable[ImageSource | Problem], out: str | Path) -> dic
     ['a_mole.png', 'b_mole.png', 'spot.png']
     """
     images = {str(path): Path(str(path)) for path in paths}
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     if out.suffix.lower() in SUFFIXES and not out.is_dir():
         if len(images) > 1 or out.suffix.lower() != ".png":
             raise UsageError(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
 
-from lentigo.common.file_names import resolve_name, shorten_name
+from lentigo.common.file_names import resolve_name, shorten_name, take_path
 from lentigo.errors import UsageError
 from lentigo.images.held_images import ImageSource
 
@@ -33,7 +33,7 @@ def name_files(paths: Iterable[ImageSource], out: str | Path, *endings: str) -> 
     ['a_mole_mask.png', 'b_mole_mask.png', 'spot_mask.png']
     """
     images = {str(path): Path(str(path)) for path in paths}
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     if out.is_file():
         raise UsageError(f"{out}: is a file; expected a folder, or a name for one to be made")
     files: dict[str, tuple[Path, ...]] = {}

@@ -73,7 +73,7 @@ def predict(
     predictor = Predictor(
         model,
         count=len(request.images),
-        explained=outline or similar > 0,
+        explained=outline or bool(similar),
         operating_point=operating_point,
         alpha=alpha,
         prevalence=prevalence,

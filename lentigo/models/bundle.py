@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lentigo.common.file_names import take_path
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import write_json
 from lentigo.errors import ModelError
@@ -46,6 +47,7 @@ RESULTS = (
     "ece",
     "ci",
 )
+EXPECTED_MODEL = 'the folder of a RUN, or "bundled"; what `lentigo.load_model` gives predicts by itself: model.predict(...)'
 DEFAULT_OUTPUTS = ("logit", "embedding", "heatmap")  # outputs of a graph whose card does not list them
 
 
@@ -98,7 +100,7 @@ def find_bundle(folder: str | Path) -> Bundle:
     Args:
         folder: A RUN, or "bundled".
     """
-    folder = BUNDLED if str(folder) == "bundled" else Path(folder)
+    folder = BUNDLED if str(folder) == "bundled" else take_path(folder, "model", EXPECTED_MODEL)
     card = read_card(folder)
     for name in card["files"]:
         if not (folder / name).is_file():

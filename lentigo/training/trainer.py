@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lentigo.common.file_names import take_path
 from lentigo.common.plots import ShownFigure
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
@@ -123,7 +124,7 @@ def train(
         MissingError: The package of a tracker is not installed.
     """
     started = time.perf_counter()
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     recipe = find_recipe(recipe, **take_backbone(recipe, weights, fields))
     check_call(out, recipe, resume)
     watch = EpochWatch(build_callbacks(callbacks, out))

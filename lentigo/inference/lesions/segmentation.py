@@ -57,7 +57,7 @@ class Segmentation(DrawnResult, Summarized):
     image: str
     width: int
     height: int
-    probability: np.ndarray = field(compare=False)
+    probability: np.ndarray = field(repr=False, compare=False)
     box: Box | None
     measures: Measures | None
     prediction: Prediction | None

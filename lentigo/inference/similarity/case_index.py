@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.file_names import take_path
 from lentigo.common.json_values import parse_json
 from lentigo.errors import ModelError, UsageError, explain_missing
 from lentigo.inference.similarity.known_cases import KnownCase, SimilarCase
@@ -169,7 +170,7 @@ def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
         ModelError: There is none, it is damaged, or another model made it.
         MissingError: usearch is not installed.
     """
-    folder = Path(folder)
+    folder = take_path(folder, "index", "the folder of an index, made by `lentigo index DATA --out INDEX`")
     usearch = import_usearch()
     command = f"lentigo index DATA --out {folder} --model RUN"
     cure = f"make one: `{command}`"

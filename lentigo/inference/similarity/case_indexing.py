@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from lentigo._version import __version__
+from lentigo.common.file_names import take_path
 from lentigo.common.files import require_writable, write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.common.json_values import list_fields, write_json
@@ -106,7 +107,7 @@ def index_cases(
         SpaceError: The disk is full.
     """
     usearch = import_usearch()
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     if out.is_file() or (out.is_dir() and any(out.iterdir())):
         raise UsageError(f"{out}: is there already; expected a new folder for the index")
     require_writable(out)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from pathlib import Path
+from typing import Any
 
+from lentigo.common.file_names import describe_value
 from lentigo.errors import UsageError
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.inference.similarity.case_index import CaseIndex, Query, open_index, require_count
@@ -38,6 +41,12 @@ class CaseSearch:
         return self.index.search(Query(result.embedding, self.count, result.digest, self.patient_id))
 
 
+def require_whole_number(similar: Any) -> None:
+    """Raises `UsageError` where the number of cases is none."""
+    if not isinstance(similar, Integral) or isinstance(similar, bool):
+        raise UsageError(f"similar is {describe_value(similar)}; expected a number of cases such as 5")
+
+
 def open_search(
     bundle: Bundle, similar: int, index: str | Path | None, patient_id: str = ""
 ) -> CaseSearch | None:
@@ -56,6 +65,7 @@ def open_search(
         UsageError: One of `similar` and `index` is given without the other, or the RUN gives no embedding.
         ModelError: The index cannot be used.
     """
+    require_whole_number(similar)
     if not similar and index is None:
         return None
     if not similar or index is None:

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lentigo.common.file_names import take_path
 from lentigo.common.files import stage_folder
 from lentigo.common.json_values import replace_nan
 from lentigo.common.results.summaries import Summarized, format_count
@@ -84,7 +85,7 @@ def export(
         ModelError: The RUN cannot be used, a library is missing, or a probability differs by more than 1e-3.
     """
     kind = find_format(format, int8)
-    out = Path(out)
+    out = take_path(out, "out", "the name of a file or folder")
     out = out if out.name not in ("", "..") else out.resolve()
     place = find_place(out, kind)
     if int8 and images is not None:

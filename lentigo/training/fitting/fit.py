@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from lentigo.common.file_names import take_path
 from lentigo.common.files import write_text
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
@@ -136,7 +137,7 @@ def fit(
     plan = StudyPlan(recipe, str(weights), test, leak_policy, fp32, options)
     callbacks = list(callbacks)
     check_callbacks(callbacks)
-    folder = StudyFolder(Path(out))
+    folder = StudyFolder(take_path(out, "out", "the name of a folder"))
     folder.open(plan.describe(data))
     done: dict[str, Facts] = {}
 

@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 import pandas as pd
 
+from lentigo.common.file_names import take_path
 from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
@@ -180,7 +181,7 @@ def train_masks(
         SpaceError: The disk is full.
     """
     started = time.perf_counter()
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     recipe = find_recipe(recipe, **take_backbone(recipe, weights, {}))
     listed = list_masks(data)
     is_finished = (out / CARD).is_file()

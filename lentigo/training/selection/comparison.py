@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.file_names import take_path
 from lentigo.common.files import require_writable
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.parallel.cluster import Cluster
@@ -138,7 +139,7 @@ def compare_backbones(
         ModelError: The weights of no backbone can be had.
     """
     chosen = list_backbones(backbones)
-    folder = Path(out)
+    folder = take_path(out, "out", "the name of a folder")
     require_writable(folder)
     pool = gather_pool(data, protocol.duplicates, progress)
     keep_settings(folder / COMPARISON_SETTINGS, protocol.describe(pool))

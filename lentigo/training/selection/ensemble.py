@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lentigo.common.file_names import take_path
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.datasets.dataset import DataSource
 from lentigo.errors import UsageError
@@ -81,7 +82,7 @@ def train_folds(
         DataError: A class has fewer groups than folds, or what `train` raises.
     """
     started = time.perf_counter()
-    out = Path(out)
+    out = take_path(out, "out", "the name of a folder")
     if isinstance(recipe, str):
         recipe = find_head_recipe(recipe, **take_backbone(recipe, weights, {}))
     if recipe.finetune:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from lentigo.common.file_names import take_path
 from lentigo.common.files import require_writable
 from lentigo.common.parallel.cluster import Cluster
 from lentigo.common.progress import Progress, show_nothing
@@ -123,7 +124,7 @@ def tune(
         ModelError: No weights can be had, or every trial fails.
     """
     recipe = plan.recipe
-    folder = Path(out)
+    folder = take_path(out, "out", "the name of a folder")
     check_storage(plan, cluster)
     require_writable(folder)
     pool = gather_pool(data, plan.duplicates, progress)
