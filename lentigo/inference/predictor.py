@@ -22,7 +22,6 @@ from lentigo.inference.decisions.decider import OVERFLOW_CURE, make_decider
 from lentigo.inference.decisions.refusal import Reference, load_reference
 from lentigo.inference.prediction_settings import PredictionSettings, SettingFields
 from lentigo.inference.results import InferenceResult, Prediction
-from lentigo.inference.prediction_settings import PredictionSettings, SettingFields
 from lentigo.inference.tta import TTA_VIEWS, ViewsOutput, average_logit, average_mask, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
 from lentigo.models.inference_session import BATCH, InferenceSession, Outputs
