@@ -229,10 +229,11 @@ def format_predictive_values(values: PredictiveValues) -> str:
     """
     ppv_low, ppv_high = values.ppv_ci
     npv_low, npv_high = values.npv_ci
+    ppv = "an unknown share is" if math.isnan(values.ppv) else f"{values.ppv:.1%} are"
+    npv = "an unknown share" if math.isnan(values.npv) else f"{values.npv:.2%}"
     return (
-        f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant "
-        f"{values.ppv:.1%} are ({ppv_low:.1%} to {ppv_high:.1%}), of those called benign {values.npv:.2%} "
-        f"({npv_low:.2%} to {npv_high:.2%})"
+        f"at a prevalence of {values.prevalence:.1%}, from validation: of those called malignant {ppv} "
+        f"({ppv_low:.1%} to {ppv_high:.1%}), of those called benign {npv} ({npv_low:.2%} to {npv_high:.2%})"
     )
 
 

@@ -143,5 +143,8 @@ def build_head_heatmap(network: Network, prefix: str) -> keras.KerasTensor:
             dense = head_layers[f"{prefix}head_dense_{number}"]
             norm = head_layers[f"{prefix}head_norm_{number}"]
             blocks.append((dense, norm))
-    gradient_map = GradientMap(blocks, head_layers[f"{prefix}logit"], name=f"{prefix}heatmap")
+    # In float32 under mixed precision too: slopes and moving means are
+    gradient_map = GradientMap(
+        blocks, head_layers[f"{prefix}logit"], name=f"{prefix}heatmap", dtype="float32"
+    )
     return gradient_map([network.features, network.feature_extractor.output])
