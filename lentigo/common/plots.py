@@ -38,6 +38,7 @@ def place_font_list() -> Iterator[None]:
 with place_font_list():
     from matplotlib import font_manager, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogFormatter, MaxNLocator, NullFormatter
 
@@ -128,14 +129,16 @@ def save_figure(figure: Figure, path: str | Path) -> Path:
     Raises:
         SpaceError: When the disk is full or not writable.
     """
+    figure.set_dpi(DOTS_PER_INCH)
     with write_whole(path) as temporary:
-        figure.savefig(temporary, dpi=DOTS_PER_INCH)
+        # `figure.savefig` would draw it twice, the first time for a layout that drawing makes anyway
+        FigureCanvasAgg(figure).print_png(temporary)
     return Path(path)
 
 
 def save_vectors(figure: Figure, path: str | Path) -> Path:
     """Writes a figure as `save_figure` does, and beside it as an SVG whose colours follow the scheme of the
-    page that holds it.
+    page that holds it. The figure has no background then.
 
     Args:
         figure: As `new_figure` made it.
@@ -148,9 +151,13 @@ def save_vectors(figure: Figure, path: str | Path) -> Path:
         SpaceError: When the disk is full or not writable.
     """
     save_figure(figure, path)
+    figure.set_layout_engine("none")  # everything stands where the PNG has it
+    for patch in (figure.patch, *(axes.patch for axes in figure.axes)):
+        patch.set_facecolor("none")
+        patch.set_edgecolor("none")
     with write_whole(Path(path).with_suffix(".svg")) as temporary:
         with rc_context({"svg.fonttype": "none", "svg.hashsalt": Path(path).stem}):
-            figure.savefig(temporary, format="svg", transparent=True, metadata={"Date": None})
+            FigureCanvasSVG(figure).print_svg(temporary, metadata={"Date": None})
         temporary.write_text(theme_vectors(temporary.read_text("utf-8")), "utf-8")
     return Path(path)
 

@@ -16,7 +16,6 @@ from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError, UsageError
 from lentigo.evaluation.assessment import Assessment, assess
 from lentigo.evaluation.card.model_card import write_card
-from lentigo.evaluation.history_figures import draw_history
 from lentigo.evaluation.report import write_report
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
@@ -108,7 +107,7 @@ def read_settings(path: Path) -> dict[str, Any]:
 
 
 def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
-    """Writes the graph, the Keras model, the history and its figure.
+    """Writes the graph, the Keras model and the history.
 
     Args:
         out: The RUN.
@@ -120,7 +119,6 @@ def write_model(out: Path, network: Network, history: pd.DataFrame) -> None:
     save_onnx(build_runtime_model(network), out / GRAPH, DISCLAIMER)
     with write_whole(out / HISTORY) as temporary:
         history.to_csv(temporary, index=False)
-    draw_history(history, out / "figures" / "history.png")
 
 
 def write_run(
