@@ -135,11 +135,15 @@ def test_a_training_that_is_stopped_between_epochs_is_resumed(make_study, tmp_pa
                     raise Killed
             yield item
 
+    folder = shutil.copytree(study.folder, tmp_path / "study")
+    for step in ("train", "evaluate"):
+        (folder / "steps" / f"{step}.json").unlink()
+    shutil.rmtree(folder / "run")
     with pytest.raises(Killed):
-        make_study(tmp_path / "study", progress=stop)
-    assert (tmp_path / "study" / "run" / "checkpoint" / "state.npz").is_file()
-    assert "is not finished" in (tmp_path / "study" / "index.html").read_text()
-    again = make_study(tmp_path / "study")
+        make_study(folder, progress=stop)
+    assert (folder / "run" / "checkpoint" / "state.npz").is_file()
+    assert "is not finished" in (folder / "index.html").read_text()
+    again = make_study(folder)
     assert again.evaluation["auroc"] == pytest.approx(study.evaluation["auroc"])
 
 

@@ -19,6 +19,7 @@ from lentigo.inference.decisions.calibration import explain_calibration, read_ca
 from lentigo.inference.decisions.refusal import load_reference
 from lentigo.models.graphs.graph_weights import start_network
 from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.deep_learning import keras
 from lentigo.models.networks.network import open_network
 from lentigo.models.runtime import Session
 from lentigo.training import preparation, trainer
@@ -143,8 +144,47 @@ def test_a_killed_run_resumes_to_the_same_end(synthetic_lesions, weight_file, tm
     assert not (tmp_path / "killed" / "checkpoint").exists()
 
 
-# With small views first, the stage at full size follows; the stage alone is for `make check`.
-@pytest.mark.parametrize("lowres_epochs", [pytest.param(0, marks=pytest.mark.check), 1])
+class Finished(Exception):
+    """The epochs are over."""
+
+
+class Watch(keras.callbacks.Callback):
+    """Ends a training with its epochs, and keeps the models that learned."""
+
+    def __init__(self):
+        super().__init__()
+        self.models = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.models.append(self.model)
+
+    def on_train_end(self, logs=None):
+        raise Finished
+
+
+def test_the_first_layers_are_no_part_of_what_learns_at_any_size(synthetic_lesions, weight_file, tmp_path):
+    weights = weight_file("mobilenetv3small")
+    start = start_network(find_backbone("mobilenetv3small"), weights).feature_extractor
+    before = {layer.name: layer.kernel for layer in start.layers if hasattr(layer, "kernel")}
+    table = load_dataset(synthetic_lesions).table.groupby("label").head(10)
+    watch = Watch()
+    stages = {"head_epochs": 0, "lowres_epochs": 1, "epochs": 1, "batch_size": 8, "freeze": 0.5}
+    recipe = find_recipe("best", **SMALL | stages)
+    with pytest.raises(Finished):
+        train(table, tmp_path / "run", recipe, weights=weights, callbacks=[watch])
+    sizes = set()
+    for model in watch.models:
+        sizes.add(model.input_shape[1:3])
+        kernels = {layer.name: layer.kernel for layer in model.layers if layer.name in before}
+        assert list(kernels) == list(before)[-len(kernels) :] and 0 < len(kernels) < len(before)
+        last = list(kernels)[-1]
+        assert not np.array_equal(kernels[last], before[last])
+    assert len(sizes) == 2
+
+
+# With small views first, the stage at full size follows.
+@pytest.mark.check
+@pytest.mark.parametrize("lowres_epochs", [0, 1])
 def test_still_layers_stay_at_every_size_and_the_others_learn(
     synthetic_lesions, weight_file, tmp_path, lowres_epochs
 ):
