@@ -1,6 +1,4 @@
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pandas as pd
@@ -103,19 +101,8 @@ def test_the_report_holds_its_figures(toy_run, assessment, tmp_path):
     assert "Jaccard index" in html and "In 1 of the photographs no lesion was seen" in html
 
 
-def test_the_command_measures_and_writes_a_report(toy_run, masks, tmp_path):
-    command = [
-        sys.executable,
-        "-m",
-        "lentigo",
-        "evaluate",
-        toy_run(),
-        masks,
-        "--masks",
-        "--json",
-        "--out",
-        tmp_path / "report.html",
-    ]
-    result = subprocess.run(list(map(str, command)), capture_output=True, text=True)
+def test_the_command_measures_and_writes_a_report(lentigo, toy_run, masks, tmp_path):
+    report = tmp_path / "report.html"
+    result = lentigo("evaluate", toy_run(), masks, "--masks", "--json", "--out", report)
     assert result.returncode == 0, result.stderr
-    assert json.loads(result.stdout)["n"] == 10 and (tmp_path / "report.html").is_file()
+    assert json.loads(result.stdout)["n"] == 10 and report.is_file()

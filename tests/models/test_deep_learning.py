@@ -13,6 +13,7 @@ from keras.src.backend import config
 print(keras.config.image_data_format(), keras.config.floatx(), keras.config.epsilon(), keras.config.dtype_policy().name, keras.config.backend())
 print(config.keras_home())
 """
+OWN_SETTINGS = "channels_last float32 1e-07 float32 tensorflow"
 OLD = {
     "floatx": "float16",
     "epsilon": 1,
@@ -22,21 +23,28 @@ OLD = {
 }
 
 
+def test_settings_of_other_projects_change_nothing_and_nothing_is_written(tmp_path):
+    settings = tmp_path / ".keras" / "keras.json"
+    settings.parent.mkdir()
+    settings.write_text(json.dumps(OLD))
+    result = run_keras(HOME=str(tmp_path))
+    assert result.stdout.splitlines() == [OWN_SETTINGS, str(settings.parent)], result.stderr
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [settings]
+    assert settings.read_text() == json.dumps(OLD)
+
+
 # The file is not read at all: what it holds makes no difference.
-DAMAGED = pytest.param("[}", marks=pytest.mark.check)
-
-
-@pytest.mark.parametrize("settings", [json.dumps(OLD), DAMAGED], ids=["old project", "damaged"])
-def test_settings_of_other_projects_change_nothing(settings, tmp_path):
+@pytest.mark.check
+@pytest.mark.parametrize("settings", [json.dumps(OLD), "[}"], ids=["old project", "damaged"])
+def test_a_home_of_keras_that_was_named_changes_nothing(settings, tmp_path):
     (tmp_path / "keras.json").write_text(settings)
     result = run_keras(KERAS_HOME=str(tmp_path))
-    assert result.stdout.splitlines() == ["channels_last float32 1e-07 float32 tensorflow", str(tmp_path)], (
-        result.stderr
-    )
+    assert result.stdout.splitlines() == [OWN_SETTINGS, str(tmp_path)], result.stderr
     assert (tmp_path / "keras.json").read_text() == settings
 
 
-def test_nothing_is_written_into_the_home(tmp_path):
+@pytest.mark.check
+def test_a_home_without_settings_stays_empty(tmp_path):
     result = run_keras(HOME=str(tmp_path))
     assert result.stdout.splitlines()[1] == str(tmp_path / ".keras"), result.stderr
     assert list(tmp_path.iterdir()) == []

@@ -25,6 +25,7 @@ QUICK = find_recipe(
     backbone="mobilenetv3small",
     epochs=1,
     mask_epochs=2,
+    mask_width=8,
     batch_size=8,
     ema=0.5,
     mask_learning_rate=0.01,
