@@ -1,3 +1,5 @@
+from itertools import product
+
 import numpy as np
 import pytest
 
@@ -24,26 +26,27 @@ def draw_rule(seed):
     return DecisionRule(float(rng.uniform(0, 1)), alpha, make_reference(benign, malignant))
 
 
-@pytest.mark.parametrize("seed", range(100))
-def test_the_decision_is_monotone_in_the_probability(seed):
-    rule = draw_rule(seed)
-    scores = [rule.reference.benign, rule.reference.malignant, [rule.threshold]]
-    probabilities = np.unique(np.concatenate([np.linspace(0, 1, 201), *scores]))
-    ranks = [ORDER[rule.decide(probability).label] for probability in probabilities]
-    assert (np.diff(ranks) >= 0).all()
+RULES = [draw_rule(seed) for seed in range(100)]
 
 
-@pytest.mark.parametrize("seed", range(100))
-def test_an_answer_is_given_where_the_conformal_set_is_exactly_the_label_of_the_threshold(seed):
-    rule = draw_rule(seed)
-    for probability in np.linspace(0, 1, 101):
+def test_the_decision_is_monotone_in_the_probability():
+    for rule in RULES:
+        scores = [rule.reference.benign, rule.reference.malignant, [rule.threshold]]
+        probabilities = np.unique(np.concatenate([np.linspace(0, 1, 201), *scores]))
+        ranks = [ORDER[rule.decide(probability).label] for probability in probabilities]
+        assert (np.diff(ranks) >= 0).all(), rule
+
+
+def test_an_answer_is_given_where_the_conformal_set_is_exactly_the_label_of_the_threshold():
+    for rule, probability in product(RULES, np.linspace(0, 1, 101)):
         at_threshold = "malignant" if probability >= rule.threshold else "benign"
         possible = rule.reference.find_conformal_set(probability, rule.alpha)
         decision = rule.decide(probability)
         if rule.alpha == 0 or possible == (at_threshold,):
-            assert decision.label == at_threshold and decision.reason == ""
+            assert decision.label == at_threshold and decision.reason == "", (rule, probability)
         else:
-            assert decision.label == "uncertain" and decision.reason and decision.in_distribution
+            assert decision.label == "uncertain" and decision.reason, (rule, probability)
+            assert decision.in_distribution, (rule, probability)
 
 
 def test_a_set_that_is_empty_is_uncertain():
