@@ -82,6 +82,7 @@ def lentigo() -> Callable[..., subprocess.CompletedProcess]:
             warnings.catch_warnings(),
         ):
             warnings.simplefilter("default")
+            warnings.filterwarnings("ignore", category=DeprecationWarning, module="keras")
             show_own_warnings()
             code = run_command()
         return subprocess.CompletedProcess(arguments, code, stdout.getvalue(), stderr.getvalue())
