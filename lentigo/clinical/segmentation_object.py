@@ -14,6 +14,7 @@ from lentigo.clinical.sources import Source
 from lentigo.images.dicom.dicom_attributes import find_spacing
 
 if TYPE_CHECKING:
+    from highdicom.seg import SegmentDescription
     from pydicom import Dataset
 
 SERIES_NUMBER = 9001  # beyond those that cameras use
@@ -34,22 +35,9 @@ def make_segmentation(source: Source, mask: np.ndarray, model: str) -> Dataset:
         ValueError: where the mask is not as large as the source.
     """
     import highdicom
-    from highdicom.seg import Segmentation, SegmentDescription
+    from highdicom.seg import Segmentation
 
     dataset = source.stand_in()
-    algorithm = highdicom.AlgorithmIdentificationSequence(
-        name=f"Lentigo {model}"[:64],
-        family=highdicom.sr.CodedConcept(*ARTIFICIAL_INTELLIGENCE),
-        version=__version__,
-    )
-    description = SegmentDescription(
-        segment_number=1,
-        segment_label="lesion",
-        segmented_property_category=highdicom.sr.CodedConcept(*ABNORMAL),
-        segmented_property_type=highdicom.sr.CodedConcept(*LESION),
-        algorithm_type="AUTOMATIC",
-        algorithm_identification=algorithm,
-    )
     frame = str(source.frame or 1)
     spacing = find_spacing(dataset)
     scale = None
@@ -62,7 +50,7 @@ def make_segmentation(source: Source, mask: np.ndarray, model: str) -> Dataset:
             source_images=[dataset],
             pixel_array=(mask > 0).astype(np.uint8),
             segmentation_type="BINARY",
-            segment_descriptions=[description],
+            segment_descriptions=[describe_segment(model)],
             series_instance_uid=derive_uid("seg series", model, dataset.SeriesInstanceUID),
             series_number=SERIES_NUMBER,
             sop_instance_uid=derive_uid("seg", model, dataset.SOPInstanceUID, frame),
@@ -81,3 +69,23 @@ def make_segmentation(source: Source, mask: np.ndarray, model: str) -> Dataset:
     made.SeriesDescription = "Lesion; research output, unverified"
     made.ImageComments = RESEARCH_ONLY
     return made
+
+
+def describe_segment(model: str) -> SegmentDescription:
+    """The one segment: a lesion, drawn by this program."""
+    import highdicom
+    from highdicom.seg import SegmentDescription
+
+    algorithm = highdicom.AlgorithmIdentificationSequence(
+        name=f"Lentigo {model}"[:64],  # letters that the attribute holds
+        family=highdicom.sr.CodedConcept(*ARTIFICIAL_INTELLIGENCE),
+        version=__version__,
+    )
+    return SegmentDescription(
+        segment_number=1,
+        segment_label="lesion",
+        segmented_property_category=highdicom.sr.CodedConcept(*ABNORMAL),
+        segmented_property_type=highdicom.sr.CodedConcept(*LESION),
+        algorithm_type="AUTOMATIC",
+        algorithm_identification=algorithm,
+    )

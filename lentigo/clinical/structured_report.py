@@ -96,35 +96,7 @@ def make_group(
 
     dataset = source.stand_in()
     frames = None if source.frame is None else [source.frame]
-    measurements = []
-    for number in findings.numbers:
-        measurement = sr.Measurement(
-            name=sr.CodedConcept(*number.name),
-            value=shorten_number(number.value),
-            unit=sr.CodedConcept(*number.unit),
-        )
-        measurements.append(measurement)
-    evaluations = []
-    for evaluation in findings.evaluations:
-        judgement = sr.QualitativeEvaluation(
-            sr.CodedConcept(*evaluation.name), sr.CodedConcept(*evaluation.value)
-        )
-        evaluations.append(judgement)
-    common: dict[str, Any] = {
-        "tracking_identifier": sr.TrackingIdentifier(
-            uid=derive_uid("lesion", dataset.SOPInstanceUID, str(source.frame or 1)), identifier="lesion"
-        ),
-        "finding_type": sr.CodedConcept(*SKIN_LESION),
-        "finding_sites": [sr.FindingSite(sr.CodedConcept(*SKIN))],
-        "algorithm_id": sr.AlgorithmIdentification(
-            name=f"Lentigo {findings.model}"[:MAX_PARAMETER_LETTERS],
-            version=__version__,
-            family=sr.CodedConcept(*ARTIFICIAL_INTELLIGENCE),
-            manufacturer="Lentigo",
-        ),
-        "measurements": measurements,
-        "qualitative_evaluations": evaluations,
-    }
+    common = describe_lesion(dataset, source, findings)
     if segmentation is None:
         image = sr.SourceImageForMeasurementGroup(
             referenced_sop_class_uid=dataset.SOPClassUID,
@@ -146,6 +118,53 @@ def make_group(
     group = sr.PlanarROIMeasurementsAndQualitativeEvaluations(referenced_segment=segment, **common)
     drop_segment_numbers(group[0])
     return group
+
+
+def describe_lesion(dataset: Dataset, source: Source, findings: Findings) -> dict[str, Any]:
+    """What a group says of a lesion, whether or not it is outlined: as highdicom's arguments."""
+    from highdicom import sr
+
+    return {
+        "tracking_identifier": sr.TrackingIdentifier(
+            uid=derive_uid("lesion", dataset.SOPInstanceUID, str(source.frame or 1)), identifier="lesion"
+        ),
+        "finding_type": sr.CodedConcept(*SKIN_LESION),
+        "finding_sites": [sr.FindingSite(sr.CodedConcept(*SKIN))],
+        "algorithm_id": sr.AlgorithmIdentification(
+            name=f"Lentigo {findings.model}"[:MAX_PARAMETER_LETTERS],
+            version=__version__,
+            family=sr.CodedConcept(*ARTIFICIAL_INTELLIGENCE),
+            manufacturer="Lentigo",
+        ),
+        "measurements": list_measurements(findings),
+        "qualitative_evaluations": list_evaluations(findings),
+    }
+
+
+def list_measurements(findings: Findings) -> list[sr.Measurement]:
+    """The numbers of a finding, each with its name and unit in codes."""
+    from highdicom import sr
+
+    measurements = []
+    for number in findings.numbers:
+        measurement = sr.Measurement(
+            name=sr.CodedConcept(*number.name),
+            value=shorten_number(number.value),
+            unit=sr.CodedConcept(*number.unit),
+        )
+        measurements.append(measurement)
+    return measurements
+
+
+def list_evaluations(findings: Findings) -> list[sr.QualitativeEvaluation]:
+    """The judgements of a finding, in codes."""
+    from highdicom import sr
+
+    evaluations = []
+    for evaluation in findings.evaluations:
+        name = sr.CodedConcept(*evaluation.name)
+        evaluations.append(sr.QualitativeEvaluation(name, sr.CodedConcept(*evaluation.value)))
+    return evaluations
 
 
 def drop_segment_numbers(item: Dataset) -> None:

@@ -73,9 +73,10 @@ class Calibration:
         >>> round(Calibration("platt", slope=0.5, intercept=-1.0).invert(0.5), 6)
         2.0
         """
+        # By bisection: an isotonic map has steps, and no formula that could be turned round
         low = -MAX_LOGIT
         high = MAX_LOGIT
-        for _ in range(100):  # bisection, down to the last bit
+        for _ in range(100):  # down to the last bit
             middle = (low + high) / 2
             if self.apply(np.array([middle]))[0] >= probability:
                 high = middle

@@ -63,12 +63,12 @@ class DecisionRule:
         label = "malignant" if probability >= self.threshold else "benign"
         if self.reference is None:
             return Decision(label, None)
-        if not distance <= self.reference.limit:
+        if not distance <= self.reference.limit:  # NaN is beyond every limit
             limits = f"distance {distance:.1f}, limit {self.reference.limit:.1f}"
             return Decision(
                 "uncertain", False, f"unlike the photographs that the model knows ({limits})", False
             )
-        shifted = None
+        shifted = None  # a RUN of before has no such limit
         if np.isfinite(self.reference.shift_limit):
             shifted = bool(distance > self.reference.shift_limit)
         if self.alpha > 0:

@@ -35,21 +35,13 @@ def choose_threshold(rule: str, malignant: np.ndarray, probability: np.ndarray) 
         return read_share(rule, rule)
     points = list_points(malignant, probability)
     if name == "youden":
-        # Sensitivity + specificity, times both counts: whole numbers, so that equals are equal
-        n_malignant = points.found.max()
-        n_benign = points.cleared.max()
-        index = points.found * n_benign + points.cleared * n_malignant
-        return float(points.threshold[np.argmax(index)])
+        return points.find_youden()
     if name == "sensitivity":
         return float(points.threshold[points.sensitivity >= read_share(text, rule)].max())
     if name == "specificity":
         return float(points.threshold[points.specificity >= read_share(text, rule)].min())
     if name == "cost":
-        missed_cost, alarm_cost = read_costs(text, rule)
-        missed = points.found.max() - points.found
-        alarms = points.cleared.max() - points.cleared
-        cost = missed_cost * missed + alarm_cost * alarms
-        return float(points.threshold[np.argmin(cost)])
+        return points.find_cheapest(*read_costs(text, rule))
     raise UsageError(f"operating point {rule!r} is unknown; expected {RULES}")
 
 
@@ -86,6 +78,26 @@ class OperatingPoints:
         """As `sensitivity`."""
         return self.cleared / self.cleared.max()
 
+    def find_youden(self) -> float:
+        """The lowest threshold of the highest sensitivity + specificity (Youden 1950)."""
+        # Times both counts: whole numbers, so that equals are equal
+        n_malignant = self.found.max()
+        n_benign = self.cleared.max()
+        index = self.found * n_benign + self.cleared * n_malignant
+        return float(self.threshold[np.argmax(index)])
+
+    def find_cheapest(self, missed_cost: float, alarm_cost: float) -> float:
+        """The lowest of the thresholds that cost least.
+
+        Args:
+            missed_cost: Of a malignant lesion that is called benign.
+            alarm_cost: Of a benign lesion that is called malignant.
+        """
+        missed = self.found.max() - self.found
+        alarms = self.cleared.max() - self.cleared
+        cost = missed_cost * missed + alarm_cost * alarms
+        return float(self.threshold[np.argmin(cost)])
+
 
 def list_points(malignant: np.ndarray, probability: np.ndarray) -> OperatingPoints:
     """Lists all that a threshold can do: each distinct probability, the lowest of which calls all malignant,
@@ -103,6 +115,7 @@ def list_points(malignant: np.ndarray, probability: np.ndarray) -> OperatingPoin
     threshold = np.append(np.unique(probability), above_all)
     positive = np.sort(probability[malignant == 1])
     negative = np.sort(probability[malignant == 0])
+    # How many stand below each threshold
     missed = np.searchsorted(positive, threshold, "left")
     cleared = np.searchsorted(negative, threshold, "left")
     return OperatingPoints(threshold, len(positive) - missed, cleared)

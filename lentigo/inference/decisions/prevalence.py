@@ -115,9 +115,10 @@ def estimate_predictive_values(
     if not malignant or not benign:
         unknown = (float("nan"), float("nan"))
         return PredictiveValues(prevalence, sensitivity, specificity, *unknown, unknown, unknown)
+    # Bayes: true among all that are called so, weighed by how common the classes are
     ppv = find_share(sensitivity * prevalence, (1 - specificity) * (1 - prevalence))
     npv = find_share(specificity * (1 - prevalence), (1 - sensitivity) * prevalence)
-    z = NormalDist().inv_cdf(0.975)
+    z = NormalDist().inv_cdf(0.975)  # of a 95 % interval
     has_logits = 0 < flagged < malignant and 0 < cleared < benign
     added = 0.0 if has_logits else z**2  # Agresti and Coull's observations, half of them successes
     cases = malignant + added
@@ -154,6 +155,7 @@ def estimate_logit_intervals(
     ppv_variance = missed / sensitivity / cases + specificity / alarmed / controls
     npv_variance = sensitivity / missed / cases + alarmed / specificity / controls
     reach = z * np.sqrt(np.array([ppv_variance, npv_variance]))
+    # From logits back to shares
     low = 1 / (1 + np.exp(-(centre - reach)))
     high = 1 / (1 + np.exp(-(centre + reach)))
     return low, high

@@ -149,10 +149,12 @@ def scale(points: np.ndarray, output: str) -> np.ndarray:
     if output == "embedding":
         return normalise_length(points)
     if output == "reference":
+        # Each map's means by their direction alone, so that none outweighs the others
         parts = [normalise_length(points[:, part]) for part in list_parts(output, points.shape[1])]
         return np.concatenate(parts, axis=1)
+    # "middle": means of a map's channels, then means of their squares
     means, squares = np.split(points.astype(np.float64), 2, axis=1)
-    deviations = np.sqrt(np.maximum(squares - means**2, 0))
+    deviations = np.sqrt(np.maximum(squares - means**2, 0))  # rounding may make a variance negative
     return np.concatenate([means, deviations], axis=1)
 
 
@@ -189,7 +191,7 @@ def load_reference(path: Path, *, tta: bool = False) -> Reference:
 
 def make_reference(file: dict[str, np.ndarray], ending: str) -> Reference:
     """The reference of the arrays of its file; `ending` of the names of its probabilities."""
-    output = next((name for name, key in CENTRES.items() if key in file), "embedding")
+    output = find_output(file)
     arrays = {
         "centres": file[CENTRES[output]],
         "whitening": file["whitening"],
@@ -208,6 +210,14 @@ def make_reference(file: dict[str, np.ndarray], ending: str) -> Reference:
         output=output,
         shift_limit=float(arrays["shift_limit"]),
     )
+
+
+def find_output(file: dict[str, np.ndarray]) -> str:
+    """The output of the graph that a reference measures, by the name that its centres have in the file."""
+    for output, key in CENTRES.items():
+        if key in file:
+            return output
+    return "embedding"  # whose centres are missing: told by whoever looks for them
 
 
 DIMENSIONS = {"centres": 2, "whitening": 2, "benign": 1, "malignant": 1, "limit": 0, "shift_limit": 0}

@@ -75,20 +75,18 @@ def measure_lesion(
         mm_per_pixel: The scale of the original, where it is known.
     """
     height, width = mask.shape
+    # Pixels of the original along one of the mask: the root of the areas, since both sides were rounded
     zoom = 1.0 if size is None else (size[0] * size[1] / (width * height)) ** 0.5
-    edges = (mask[0], mask[-1], mask[:, 0], mask[:, -1])
     area_share = float(mask.mean())
-    # What is beside the lesion costs time and says nothing
-    rows = np.flatnonzero(mask.any(axis=1))
-    columns = np.flatnonzero(mask.any(axis=0))
-    around = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    mask = np.ascontiguousarray(mask[around])
+    cut_off = touches_edge(mask)
+    mask = crop_lesion(mask)
     pixels = measure_area(mask)
     area = pixels * zoom**2
     diameter = measure_diameter(mask) * zoom
+    # Of fewer pixels the shape is that of the grid
     has_shape = pixels >= MIN_SHAPE_PIXELS
     axes = measure_asymmetry(mask) if has_shape else None
-    lab = convert_lab(colours)
+    lab = convert_lab(colours)  # (n, 3)
     return Measures(
         area_px=area,
         area_share=area_share,
@@ -100,8 +98,21 @@ def measure_lesion(
         asymmetry_axes=axes,
         colours=name_colours(lab),
         colour_spread=measure_spread(lab),
-        cut_off=any(bool(edge.any()) for edge in edges),
+        cut_off=cut_off,
     )
+
+
+def touches_edge(mask: np.ndarray) -> bool:
+    """Whether a lesion reaches the edge of its photograph, beyond which it may go on."""
+    return bool(mask[0].any() or mask[-1].any() or mask[:, 0].any() or mask[:, -1].any())
+
+
+def crop_lesion(mask: np.ndarray) -> np.ndarray:
+    """The rectangle around a lesion: what is beside it costs time and says nothing."""
+    rows = np.flatnonzero(mask.any(axis=1))
+    columns = np.flatnonzero(mask.any(axis=0))
+    cropped = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    return np.ascontiguousarray(cropped)  # as OpenCV wants it
 
 
 def sample_colours(pixels: np.ndarray, lesion: np.ndarray) -> np.ndarray:

@@ -117,7 +117,7 @@ def is_close_up(mask: np.ndarray, settings: SearchSettings) -> bool:
     regions = find_regions(mask >= HALF)
     if not regions.count:
         return False
-    weights = np.sort(regions.sum_up(mask))[::-1]  # the heaviest first
+    weights = np.sort(regions.sum_up(mask))[::-1]  # sums of P(lesion), the heaviest first
     is_large = regions.areas.max() >= settings.close * mask.size
     is_alone = weights[1:].sum() <= settings.alone * weights[0]
     return bool(is_large and is_alone)

@@ -96,10 +96,11 @@ def trace_length(level: np.ndarray) -> float:
     case = cases.ravel()[cell]
     place = cell + cell // (width - 1)  # of the left upper corner: a row has one corner more than cells
     values = level.ravel()
+    # The values at the four corners of each cell that the line crosses, clockwise
     corners = values[place], values[place + 1], values[place + width + 1], values[place + width]
     length = np.float64(0)
     for first, second in ((0, 1), (2, 3)):
-        is_crossed = CROSSED_SIDES[case, second] >= 0  # only a saddle has four crossings
+        is_crossed = CROSSED_SIDES[case, second] >= 0  # only a saddle has four crossings, hence two lines
         start = cross_sides(corners, CROSSED_SIDES[case, first], is_crossed)
         end = cross_sides(corners, CROSSED_SIDES[case, second], is_crossed)
         length += np.hypot(start[0] - end[0], start[1] - end[1]).sum(dtype=np.float64)

@@ -57,7 +57,7 @@ def lay_grid(width: int, height: int, side: int) -> Grid:
 
 def place_tiles(size: int, side: int) -> np.ndarray:
     """Where tiles of a side begin along a side of the photograph, int (n,), at equal distances."""
-    free = size - side
+    free = size - side  # pixels that one tile leaves uncovered
     count = 1 + int(np.ceil(free / (STRIDE * side)))
     return np.rint(np.linspace(0, free, count)).astype(int)
 
@@ -101,12 +101,14 @@ def merge_tiles(masks: Iterable[np.ndarray], grid: Grid) -> np.ndarray:
     """
     merged = np.zeros(grid.shape, np.float32)
     height, width = grid.shape
+    # Not 0 at the edge: along the border of the photograph there is no other tile
     window = (0.05 + np.hanning(CELLS + 2)[1:-1]).astype(np.float32)
     rows = np.minimum(np.rint(grid.top / grid.cell).astype(int), height - CELLS)
     columns = np.minimum(np.rint(grid.left / grid.cell).astype(int), width - CELLS)
     places = product(rows, columns)
     for mask, (top, left) in zip(masks, places, strict=True):
         merged[top : top + CELLS, left : left + CELLS] += shrink_mask(mask) * window[:, None] * window
+    # The weights are a product of rows and columns, and so are their sums
     merged /= sum_windows(window, rows, height)[:, None]
     merged /= sum_windows(window, columns, width)
     return merged

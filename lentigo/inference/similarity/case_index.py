@@ -103,6 +103,7 @@ class CaseIndex:
         Returns:
             The nearest first; fewer than asked for where the index has no more.
         """
+        # More than asked for: photographs of one lesion or patient are left out
         wanted = min(len(self), 4 * query.count + 16)
         while True:
             with self.lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zipfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -116,25 +117,10 @@ def index_cases(
     dataset = load_dataset(data)
     if split is not None:
         dataset = take_split(dataset, split)
-    images = dataset.table["image"].tolist()
-    problems: list[Problem] = list(dataset.problems)
-    cases: list[KnownCase] = []
-    vectors: list[np.ndarray] = []
     with write_whole(out / THUMBNAILS) as temporary, zipfile.ZipFile(temporary, "w") as thumbnails:
-        embedded = embed_images(bundle, images)
-        for row, (image, vector) in enumerate(progress(embedded, total=len(images), label="photographs")):
-            if isinstance(image, Problem):
-                problems.append(image)
-                continue
-            try:
-                thumbnails.writestr(f"{len(cases)}.jpg", draw_thumbnail(image.image))
-            except ImageError as error:  # it was there a moment ago
-                problems.append(Problem.from_error(image.image, error))
-                continue
-            cases.append(describe_case(dataset, row, image))
-            vectors.append(vector)
+        cases, vectors, problems = embed_cases(dataset, bundle, thumbnails, progress)
     if not cases:
-        raise DataError(f"{dataset.name}: none of its {len(images)} photographs can be read; expected some")
+        raise DataError(f"{dataset.name}: none of its {len(dataset)} photographs can be read; expected some")
     matrix = np.stack(vectors).astype(np.float32)  # (n, d)
     vector_index = usearch.Index(ndim=matrix.shape[1], metric="cos", dtype="f32")
     vector_index.add(np.arange(len(matrix)), matrix)
@@ -144,6 +130,32 @@ def index_cases(
     indexed = count_cases(out, cases, bundle.name, tuple(problems))
     write_json(out / CARD, describe_index(indexed, bundle, dataset, matrix.shape[1]))
     return indexed
+
+
+def embed_cases(
+    dataset: Dataset, bundle: Bundle, thumbnails: zipfile.ZipFile, progress: Progress
+) -> tuple[list[KnownCase], list[np.ndarray], list[Problem]]:
+    """The cases of a data set, the embedding of each, float32 (d,), and the photographs that cannot be read.
+
+    Their thumbnails go into an archive, under the numbers of the cases.
+    """
+    images = dataset.table["image"].tolist()
+    cases: list[KnownCase] = []
+    vectors: list[np.ndarray] = []
+    problems: list[Problem] = list(dataset.problems)
+    embedded = embed_images(bundle, images)
+    for row, (image, vector) in enumerate(progress(embedded, total=len(images), label="photographs")):
+        if isinstance(image, Problem):
+            problems.append(image)
+            continue
+        try:
+            thumbnails.writestr(f"{len(cases)}.jpg", draw_thumbnail(image.image))
+        except ImageError as error:  # it was there a moment ago
+            problems.append(Problem.from_error(image.image, error))
+            continue
+        cases.append(describe_case(dataset, row, image))
+        vectors.append(vector)
+    return cases, vectors, problems
 
 
 def take_split(dataset: Dataset, split: str) -> Dataset:
@@ -170,6 +182,7 @@ def embed_images(bundle: Bundle, images: list[str]) -> Iterator[tuple[DecodedIma
                 yield image.pixels
 
     for outputs in session.stream(read_pixels()):
+        # Problems gave the network no pixels: they stand before the photograph of these outputs
         image = waiting.pop(0)
         while isinstance(image, Problem):
             yield image, np.empty(0, np.float32)
@@ -200,14 +213,15 @@ def count_cases(
         model: The name of the RUN.
         problems: Photographs that could not be read.
     """
-    table = pd.DataFrame([asdict(case) for case in cases])
-    diagnoses = table.loc[table["diagnosis"] != "", "diagnosis"].value_counts()
+    # The commonest first
+    diagnoses = Counter(case.diagnosis for case in cases if case.diagnosis)
+    licenses = Counter(case.license for case in cases)
     return IndexedCases(
         folder=folder,
         n=len(cases),
-        n_malignant=int((table["label"] == "malignant").sum()),
-        diagnoses={str(name): int(count) for name, count in diagnoses.items()},
-        licenses={str(name): int(count) for name, count in table["license"].value_counts().items()},
+        n_malignant=sum(case.label == "malignant" for case in cases),
+        diagnoses=dict(diagnoses.most_common()),
+        licenses=dict(licenses.most_common()),
         model=model,
         problems=problems,
     )

@@ -44,20 +44,8 @@ class KeyStore(StoreSession):
         Raises:
             UsageError: the name was used before, also by a revoked key, or a scope is unknown.
         """
-        scopes = tuple(scopes)
-        if normalise_name(name) in RESERVED_NAMES:
-            names = ", ".join(sorted(RESERVED_NAMES))
-            raise UsageError(
-                f"key {name!r}: expected a name that the audit trail itself does not use ({names})"
-            )
-        unknown = sorted(set(scopes) - set(SCOPES))
-        if unknown or not scopes or not name.strip():
-            given = ", ".join(unknown or scopes) or "nothing"
-            raise UsageError(
-                f"key {name!r} for {given}: expected a name and some of the scopes {', '.join(SCOPES)}"
-            )
+        ordered_scopes = check_key(name, tuple(scopes))
         secret = SECRET_PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        ordered_scopes = tuple(scope for scope in SCOPES if scope in scopes)
         key = Key(str(uuid.uuid4()), name, self.now().astimezone(UTC), ordered_scopes)
         row = {
             "id": key.id,
@@ -130,6 +118,22 @@ class KeyStore(StoreSession):
         with self._writing() as connection:
             connection.execute(update(keys).where(keys.c.id == key.id).values(used=now))
         return replace(key, used=now)
+
+
+def check_key(name: str, scopes: tuple[str, ...]) -> tuple[str, ...]:
+    """The scopes of a new key in the order of `SCOPES`. Raises `UsageError` for a name or a scope that cannot
+    be had.
+    """
+    if normalise_name(name) in RESERVED_NAMES:
+        names = ", ".join(sorted(RESERVED_NAMES))
+        raise UsageError(f"key {name!r}: expected a name that the audit trail itself does not use ({names})")
+    unknown = sorted(set(scopes) - set(SCOPES))
+    if unknown or not scopes or not name.strip():
+        given = ", ".join(unknown or scopes) or "nothing"
+        raise UsageError(
+            f"key {name!r} for {given}: expected a name and some of the scopes {', '.join(SCOPES)}"
+        )
+    return tuple(scope for scope in SCOPES if scope in scopes)
 
 
 def normalise_name(name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import nullcontext
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, FromClause, and_, delete, func, insert, or_, select, text
+from sqlalchemy import ColumnElement, FromClause, Select, and_, delete, func, insert, or_, select, text
 
 from lentigo.serving.store.kept_images import ImageFolder
 from lentigo.serving.store.records import Forgotten
@@ -60,26 +60,14 @@ class Retention(StoreSession):
                 them.
         """
         now = self.now()
-        is_old_prediction = is_old(predictions, before, now)
-        younger = predictions.alias()
-        is_needed = (
-            select(younger.c.number)
-            .where(younger.c.sha256 == predictions.c.sha256, younger.c.kept, ~is_old(younger, before, now))
-            .exists()
-        )
         is_used = select(predictions.c.number).where(predictions.c.lesion == lesions.c.id).exists()
-        unneeded = (
-            select(predictions.c.sha256)
-            .distinct()
-            .where(is_old_prediction, predictions.c.kept, ~is_needed)
-            .order_by(predictions.c.sha256)
-        )
         with self._writing() as connection:
             if not self.database.is_file:
                 # Nobody may add what is judged here.
                 connection.execute(text("LOCK TABLE predictions, lesions IN SHARE ROW EXCLUSIVE MODE"))
-            hashes = connection.scalars(unneeded).all()
-            old_predictions = connection.execute(delete(predictions).where(is_old_prediction))
+            # Before the rows go that name them
+            hashes = connection.scalars(select_unneeded(before, now)).all()
+            old_predictions = connection.execute(delete(predictions).where(is_old(predictions, before, now)))
             old_lesions = connection.execute(delete(lesions).where(is_old(lesions, before, now), ~is_used))
         self._overwrite_log()
         return Forgotten(old_predictions.rowcount, old_lesions.rowcount, tuple(hashes))
@@ -131,6 +119,22 @@ def is_old(table: FromClause, before: datetime, now: datetime) -> ColumnElement[
         select(later.c.number).where(later.c.number > table.c.number, later.c.created < before).exists()
     )
     return or_(table.c.created < before, and_(table.c.created > now, is_followed))
+
+
+def select_unneeded(before: datetime, now: datetime) -> Select:
+    """The hashes of the photographs that are kept for old predictions alone."""
+    younger = predictions.alias()
+    is_needed = (
+        select(younger.c.number)
+        .where(younger.c.sha256 == predictions.c.sha256, younger.c.kept, ~is_old(younger, before, now))
+        .exists()
+    )
+    return (
+        select(predictions.c.sha256)
+        .distinct()
+        .where(is_old(predictions, before, now), predictions.c.kept, ~is_needed)
+        .order_by(predictions.c.sha256)
+    )
 
 
 def delete_record(store: Retention, folder: ImageFolder | None, id: str, who: str) -> None:
