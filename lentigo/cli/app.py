@@ -119,7 +119,7 @@ def begin(
 
 def main() -> None:
     """Runs the command line; errors that a user can cause become one line and an exit code."""
-    open_closed_streams()
+    open_closed_streams()  # before any file is opened, which would take their place
     show_own_warnings()
     code = run_command()
     try:
@@ -127,6 +127,7 @@ def main() -> None:
     except SpaceError as error:
         print_message(f"lentigo: {error}")
         code = error.exit_code
+    # What is buffered is written by now: nothing is lost
     if len(sys.argv) > 1 and sys.argv[1] in RUNTIME_COMMANDS:
         leave_process(code)
     sys.exit(code)

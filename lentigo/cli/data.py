@@ -93,6 +93,7 @@ def data_split(
     from lentigo.splits.frozen_splits import require_new, write_manifest
     from lentigo.splits.partition import Shares, split_dataset
 
+    # Before the work: a large set takes minutes
     require_new(out, keep)
     require_writable(out)
     with Bars() as bars:

@@ -151,7 +151,7 @@ def table_options(command: Callable) -> Callable:
         The command with the options in place of `columns`.
     """
 
-    @functools.wraps(command)
+    @functools.wraps(command)  # its name and help stay
     def run(**values: Any) -> Any:
         image = values.pop("image_column")
         label = values.pop("label_column")
@@ -193,7 +193,7 @@ def recipe_options(command: Callable) -> Callable:
 
 def make_recipe_option(field: dataclasses.Field) -> Parameter:
     """The parameter for a field of `Recipe`; None means that the recipe's own value stays."""
-    flag = f"--{field.name.replace('_', '-')}"
+    flag = f"--{field.name.replace('_', '-')}"  # `head_epochs` is --head-epochs
     if field.type == "bool":
         flag = f"{flag}/--no-{flag[2:]}"
     option = Option(flag, help=f"{field.metadata['help']}; best: {field.default}", show_default=False)

@@ -185,6 +185,7 @@ def choose_head_recipe(recipe: str, changes: dict[str, Any]) -> TrainingRecipe:
     from lentigo.training.recipe_lookup import find_head_recipe, find_recipe
 
     mute_tensorflow()
+    # Folds train heads on cached features alone
     if find_recipe(recipe).finetune and not changes.get("finetune"):
         print_message(f"--folds: the backbone stays frozen; of recipe {recipe} the head's part is trained")
     return find_head_recipe(recipe, **changes)

@@ -60,7 +60,7 @@ def make_report(source: Source, findings: Findings, segmentation: Dataset | None
             instance_number=int(frame),
             manufacturer="Lentigo",
             is_complete=True,
-            is_final=False,
+            is_final=False,  # PRELIMINARY: a reader has to look at it
             is_verified=False,
         )
     source.name_class(made)

@@ -1,8 +1,9 @@
-"""A model that is loaded once and asked often, from Python, from a notebook, or inside a scikit-learn pipeline.
+"""A model that is loaded once and asked often, from Python, from a notebook, or inside a scikit-learn
+pipeline.
 
-Preprocessing is part of the model: a photograph is turned upright, brought to sRGB, squeezed to a square of the
-side that the graph takes (224 pixels unless the card's `input` says otherwise), and handed over as uint8 RGB,
-0 to 255. The scaling and normalisation of the backbone are layers of the graph itself.
+Preprocessing is part of the model: a photograph is turned upright, brought to sRGB, squeezed to a square of
+the side that the graph takes (224 pixels unless the card's `input` says otherwise), and handed over as uint8
+RGB, 0 to 255. The scaling and normalisation of the backbone are layers of the graph itself.
 """
 
 from __future__ import annotations
@@ -138,7 +139,7 @@ class LoadedModel:
         """
         sources = read_sources(images)
         predictor = self.choose_predictor(len(sources))
-        malignant = []
+        malignant = []  # P(malignant)
         for prediction in predictor.predict(sources):
             malignant.append(require_result(prediction).probability)
         column = np.array(malignant, dtype=np.float64)
@@ -221,7 +222,7 @@ class LoadedModel:
         Args:
             **params: As for the class.
         """
-        if params:
+        if params:  # without any nothing is loaded anew
             LoadedModel.__init__(self, **(self.get_params() | params))
         return self
 
@@ -254,8 +255,8 @@ def load_model(model: str | Path = "bundled", **settings: Unpack[SettingFields])
 
     Args:
         model: The folder of a RUN, or "bundled".
-        **settings: Fields of `lentigo.inference.prediction_settings.PredictionSettings`: `fp32`, `tta`, `device`,
-            `operating_point`, `alpha`, `prevalence`, `threads`.
+        **settings: Fields of `lentigo.inference.prediction_settings.PredictionSettings`: `fp32`, `tta`,
+            `device`, `operating_point`, `alpha`, `prevalence`, `threads`.
 
     Returns:
         The model: `predict`, `predict_proba`, `embed`, `preprocess`, `session`, `card`.

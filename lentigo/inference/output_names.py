@@ -65,6 +65,7 @@ def make_unique_names(paths: Iterable[Path]) -> Iterator[str]:
         paths: Their names are kept where they can be.
     """
     paths = list(paths)
+    # Without regard to case: on many systems `Mole.png` and `mole.png` are one file
     shared = Counter(path.stem.casefold() for path in paths)
     taken: set[str] = set()
     tries: Counter[str] = Counter()

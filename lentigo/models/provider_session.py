@@ -70,7 +70,11 @@ class ProviderSession(InferenceSession):
             raise explain_failure(self.model, str(error)) from error
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Outputs]:
-        """See `InferenceSession.stream`."""
+        """As `InferenceSession.stream`.
+
+        Args:
+            images: Photographs, uint8 (side, side, 3).
+        """
         graph = self.graph
         for pixels, count in batch_images(images, self.batch):
             arrays = graph.run(self.names, {"image": pixels})

@@ -1,7 +1,7 @@
 """The runtime: a graph, photographs in, the network's outputs out, no deep-learning framework.
 
-OpenVINO computes on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device is
-asked for.
+OpenVINO computes on CPUs, in the precision that `choose_precision` gives; ONNX Runtime where another device
+is asked for.
 """
 
 from __future__ import annotations
@@ -86,7 +86,11 @@ class Session(InferenceSession):
             raise explain_failure(self.model, str(error)) from error
 
     def stream(self, images: Iterable[np.ndarray]) -> Iterator[Outputs]:
-        """See `InferenceSession.stream`."""
+        """As `InferenceSession.stream`.
+
+        Args:
+            images: Photographs, uint8 (side, side, 3).
+        """
         for outputs, count in self._run_requests(batch_images(images, self.batch)):
             for row in range(count):
                 yield {name: array[row] for name, array in outputs.items()}

@@ -77,7 +77,11 @@ class TrainingRecord:
         return {digest.tobytes(): row for row, digest in enumerate(self.digests)}
 
     def find_row(self, digest: str) -> int | None:
-        """The row of a file by its SHA-256; None where the file is not known, or the hash is ""."""
+        """The row of a file; None where the file is not known.
+
+        Args:
+            digest: Its SHA-256; "" where it cannot be read.
+        """
         return self.rows.get(shorten_digest(digest)) if digest else None
 
     def of_part(self, part: str) -> TrainingRecord:

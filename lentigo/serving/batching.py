@@ -74,6 +74,7 @@ class Batcher:
         loop = asyncio.get_running_loop()
         while True:
             collected = await self.collect_batch()
+            # A result that is done already was cancelled: its caller has left
             batch = [item for item in collected if not item.result.done()]
             if not batch:
                 continue
@@ -96,6 +97,7 @@ class Batcher:
             self.has_waiting.clear()
             await self.has_waiting.wait()
         if len(self.waiting) == 1 and self.wait_seconds:
+            # Photographs of one request come one after the other, a moment apart
             await asyncio.sleep(self.wait_seconds)
         batch: list[BatchItem] = []
         while len(batch) < self.max_batch:

@@ -53,6 +53,7 @@ class FairQueue(Generic[T]):
         for owner, items in self.items_by_owner.items():
             if not is_allowed(items[0]):
                 continue
+            # The dict is changed while it is iterated over; the loop ends here
             item = items.popleft()
             del self.items_by_owner[owner]
             if items:
@@ -130,7 +131,7 @@ class FairPool:
             job = self.jobs.get(self._may_start)
             if job is None:
                 return
-            if job.result.done():
+            if job.result.done():  # its caller has left
                 continue
             self.running += 1
             self.running_heavy += job.is_heavy
@@ -141,7 +142,7 @@ class FairPool:
         """Hands a result to its caller, if it is still there, and starts the next job."""
         self.running -= 1
         self.running_heavy -= job.is_heavy
-        error = task.exception()
+        error = task.exception()  # asked for also where nobody waits: else asyncio complains of it
         if not job.result.done():
             if error is None:
                 job.result.set_result(task.result())

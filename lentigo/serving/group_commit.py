@@ -94,6 +94,7 @@ class GroupCommit:
         try:
             stored = await self.add_records(records)
         except Exception as error:  # whatever the store raises, the one that it concerns gets it
+            # Also where it was carried out after all: a request that is written twice is as good as once
             if len(group) > 1:
                 for writing in group:
                     await self._write_group([writing])

@@ -150,7 +150,7 @@ def divert_loggers(handler: logging.Handler) -> Iterator[None]:
         logger.handlers = [handler]
         logger.propagate = False
         logger.setLevel(level)
-    hook = threading.excepthook
+    hook = threading.excepthook  # by itself it writes a traceback to stderr
     threading.excepthook = report_thread
     logging.captureWarnings(True)
     try:
@@ -181,6 +181,7 @@ def copy_stderr() -> Iterator[TextIO]:
     except (AttributeError, OSError, ValueError):
         yield sys.stderr
         return
+    # Line by line: what a process that is killed has logged is not lost
     with os.fdopen(number, "w", encoding="utf-8", errors="backslashreplace", buffering=1) as stream:
         yield stream
 
@@ -212,6 +213,7 @@ def divert_stderr(stream: TextIO) -> Iterator[None]:
 def wrap_lines(number: int) -> None:
     """Logs each line that comes by a pipe, until it is closed."""
     with os.fdopen(number, "r", encoding="utf-8", errors="backslashreplace") as lines:
+        # A line that never ends is cut: it would fill the memory
         while line := lines.readline(MAX_MESSAGE_LENGTH):
             if line.strip():
                 stderr_log.warning(line.rstrip("\n"))

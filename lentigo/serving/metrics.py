@@ -14,7 +14,7 @@ class Metrics:
     """The counts of one service."""
 
     def __init__(self) -> None:
-        registry = CollectorRegistry()
+        registry = CollectorRegistry()  # of its own: two services in one process do not mix
         self.registry = registry
         self.requests = Counter(
             "lentigo_requests",

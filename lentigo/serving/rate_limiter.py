@@ -35,6 +35,7 @@ class RateLimiter:
             0 where there was one, else the seconds until there is.
         """
         now = self.now()
+        # Taken out and put back at the end: the names that were not used for longest come first
         left, since = self.tokens.pop(name, (float(self.burst), now))
         left = min(self.burst, left + (now - since) * self.rate)
         wait = 0.0
@@ -43,6 +44,6 @@ class RateLimiter:
         else:
             wait = (1 - left) / self.rate
         self.tokens[name] = (left, now)
-        if len(self.tokens) > MAX_NAMES:
+        if len(self.tokens) > MAX_NAMES:  # names may come from outside: memory stays bounded
             self.tokens.popitem(last=False)
         return wait

@@ -96,7 +96,7 @@ def describe_service(service: Service, listener: socket.socket) -> dict[str, Any
     """Address, model, store, folders of photographs and of known lesions, for whoever started the
     service.
     """
-    name, number = listener.getsockname()[:2]
+    name, number = listener.getsockname()[:2]  # of IPv6 two more follow
     if ":" in name:  # IPv6
         name = f"[{name}]"
     folder = service.settings.image_folder
@@ -124,8 +124,8 @@ def make_config(settings: Settings, app: Any) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         http=make_protocol(max_connections, settings.header_seconds, settings.read_seconds),
-        log_config=None,
-        access_log=False,
+        log_config=None,  # `capture_log` does it
+        access_log=False,  # the middleware writes one line a request, without addresses
         server_header=False,
         date_header=True,
         lifespan="on",
@@ -133,7 +133,7 @@ def make_config(settings: Settings, app: Any) -> uvicorn.Config:
         timeout_keep_alive=IDLE_SECONDS,
         timeout_graceful_shutdown=max(1, round(settings.stop_seconds)),
         backlog=min(MAX_BACKLOG, max_connections),
-        proxy_headers=False,
+        proxy_headers=False,  # whoever sends a request could write them
         port=settings.port,
     )
 
@@ -161,9 +161,10 @@ def listen(settings: Settings) -> socket.socket:
         with ExitStack() as stack:
             # asyncio sends at once (without Nagle's algorithm) only where the protocol is named.
             listener = stack.enter_context(socket.socket(family, proto=socket.IPPROTO_TCP))
+            # So that a service that was just ended can be started again
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
-            stack.pop_all()
+            stack.pop_all()  # from here on the caller closes it
             return listener
     except (OSError, UnicodeError) as error:
         reason = getattr(error, "strerror", None) or error

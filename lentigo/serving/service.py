@@ -132,7 +132,7 @@ class Service:
             position: Its place in the request, from 0.
             context: Of the request.
         """
-        owner = id(context)
+        owner = id(context)  # a request's photographs take turns with those of others
         image = await self.decode(content, position, owner)
         if isinstance(image, Problem):
             return image
@@ -177,6 +177,7 @@ class Service:
                 await self.keep_images(self.image_folder, contents, context, records)
                 records = tuple(replace(record, kept=True) for record in records)
             stored = await self.writer.add(records)
+        # Other ids: the same request was written by somebody else meanwhile
         if {record.id for record in stored} != {record.id for record in records}:
             return await self.replay(contents, context, stored)
         return Outcome(tuple(stored), problems, is_new=True)

@@ -94,6 +94,7 @@ class WorkerGroup:
                 facts = [worker.wait_until_ready() for worker in self.workers]
                 on_ready(facts[0])
                 while not self.is_ending:
+                    # A sentinel is readable when its process has ended
                     connection.wait([worker.process.sentinel for worker in self.workers])
                     self.replace_dead()
             except LentigoError:
@@ -109,7 +110,7 @@ class WorkerGroup:
         arguments = (self.serve, share_limits(self.settings), self.listener, other_end)
         process = context.Process(target=run_worker, args=arguments, name="lentigo-worker")
         process.start()
-        other_end.close()
+        other_end.close()  # else the pipe would not end with the worker
         return Worker(process, pipe)
 
     def replace_dead(self) -> None:
@@ -125,6 +126,7 @@ class WorkerGroup:
     def end_all(self) -> None:
         """Ends all workers and waits for them."""
         self.is_ending = True
+        # All are told before any is waited for: they finish what they have accepted side by side
         for worker in self.workers:
             worker.end()
         for worker in self.workers:
@@ -160,6 +162,7 @@ def share_limits(settings: Settings) -> Settings:
         rate=settings.rate / count,
         burst=max(1, settings.burst // count),
         max_connections=max(1, settings.max_connections // count),
+        # One request must fit, however small the share
         max_waiting=max(settings.max_images, settings.max_waiting // count),
         max_pending_bytes=max(settings.max_request_bytes, settings.max_pending_bytes // count),
     )

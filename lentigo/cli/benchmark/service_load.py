@@ -34,7 +34,7 @@ def measure_service(model: str, images: Sequence[bytes], count: int, tree: str |
     requests = [write_request(image) for image in images]
     with start_service(model, tree) as (port, pid):
         asyncio.run(send_requests(port, requests, WARM_UP))
-        before = read_process(pid)
+        before = read_process(pid)  # after the warm-up: loading is no part of an answer
         started = time.perf_counter()
         times = asyncio.run(send_requests(port, requests, count))
         seconds = time.perf_counter() - started
@@ -42,7 +42,7 @@ def measure_service(model: str, images: Sequence[bytes], count: int, tree: str |
     cpu_ms = None
     if before is not None and after is not None:
         cpu_ms = 1000 * (after - before) / count
-    ordered = sorted(times)
+    ordered = sorted(times)  # for the percentiles
     return Measurement(
         what=f"lentigo serve, {CLIENTS} clients",
         photographs=count,

@@ -71,7 +71,7 @@ def make_environment(tree: str | Path | None) -> dict[str, str]:
     Args:
         tree: A folder that holds another version of the package `lentigo`; None for this one.
     """
-    folder = Path(tree) if tree is not None else Path(__file__).parents[3]
+    folder = Path(tree) if tree is not None else Path(__file__).parents[3]  # above lentigo/cli/benchmark
     return os.environ | {"PYTHONPATH": str(folder.absolute())}
 
 
@@ -129,10 +129,13 @@ def read_process(pid: int) -> float | None:
         pid: Its number.
     """
     try:
+        # Behind the name of the program, which stands in brackets and may hold spaces
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return (int(fields[11]) + int(fields[12])) / os.sysconf(CLOCK_TICKS)
+    user_ticks = int(fields[11])
+    system_ticks = int(fields[12])
+    return (user_ticks + system_ticks) / os.sysconf(CLOCK_TICKS)
 
 
 def summarise(what: str, photographs: int, runs: Sequence[Timed]) -> Measurement:

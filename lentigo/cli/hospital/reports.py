@@ -91,7 +91,7 @@ def predict_reports(
     images = list_readable(paths)
     files: dict[str, dict[str, Path]] = {str(image): {} for image in images}
     for kind, place in output.places.items():
-        if len(images) == 1 and not place.is_dir():
+        if len(images) == 1 and not place.is_dir():  # a place is a file for one photograph alone
             files[str(images[0])][kind] = place
             continue
         for image, (file,) in name_files(images, place, ENDINGS[kind]).items():

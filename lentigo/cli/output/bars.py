@@ -61,6 +61,7 @@ class Bars:
         task = self.progress.add_task(label, total=total, rate="")
         for item in items:
             yield item
+            # Rich's own column of rates has no unit
             speed = self.progress.tasks[self.progress.task_ids.index(task)].speed
             rate = f"{speed:.1f}/s" if speed else ""
             self.progress.update(task, advance=1, rate=rate)

@@ -42,6 +42,9 @@ def print_scores(title: str, scores: dict[str, Any]) -> None:
 def explain_missing(scores: dict[str, Any]) -> str:
     """Why metrics of a set have no value: with both classes there only the calibration has none.
 
+    Args:
+        scores: `Assessment.to_json()`.
+
     >>> explain_missing({"n": 5, "n_malignant": 5})
     'one class is missing'
     """
@@ -161,7 +164,8 @@ def print_comparison(facts: dict[str, Any]) -> None:
     print_line(
         f"  AUROC beside {facts['names'][0]}: {or_nan(facts['second_auroc']):.4f} and "
         f"{or_nan(facts['first_auroc']):.4f}, {or_nan(facts['difference']):+.4f} "
-        f"({or_nan(low):+.4f} to {or_nan(high):+.4f}), p {or_nan(facts['p']):.3f}; decisions that it alone got "
+        f"({or_nan(low):+.4f} to {or_nan(high):+.4f}), p {or_nan(facts['p']):.3f}; decisions that it alone "
+        "got "
         f"right {facts['only_first_right']}, this one alone {facts['only_second_right']}, p "
         f"{or_nan(facts['p_decisions']):.3f}"
     )

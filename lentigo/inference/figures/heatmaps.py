@@ -17,8 +17,12 @@ MIN_SLOPE = 2e-4  # a pixel: what is flatter has no line
 
 
 def lay_over(image: Image.Image, shares: np.ndarray, centres: Sequence[float] = ()) -> Image.Image:
-    """The image in grey, with the heatmap in shares of its strongest cell, (h, w), over it; `centres` as in
-    `enlarge`.
+    """Draws an image in grey, with its heatmap over it.
+
+    Args:
+        image: The photograph.
+        shares: The heatmap in shares of its strongest cell, -1 to 1, (h, w).
+        centres: As in `enlarge`.
     """
     # Pale, so that the colours are the map's alone
     grey = 0.4 + 0.6 * np.asarray(image.convert("L")) / 255
@@ -27,7 +31,12 @@ def lay_over(image: Image.Image, shares: np.ndarray, centres: Sequence[float] = 
 
 
 def paint(grey: np.ndarray, shares: np.ndarray) -> Image.Image:
-    """Colours and lines for shares, (h, w), over grey, 0..1 (h, w)."""
+    """Paints colours and lines over grey.
+
+    Args:
+        grey: 0 to 1, (h, w).
+        shares: Of the strongest value, -1 to 1, (h, w).
+    """
     painted = tint(grey, shares) * (1 - LINE_OPACITY * trace(shares)[..., None])
     return Image.fromarray((painted * 255).round().astype(np.uint8))
 

@@ -1,4 +1,6 @@
-"""How fast this machine predicts: rates, latency and cold start, beside Keras and beside the processor's limit."""
+"""How fast this machine predicts: rates, latency and cold start, beside Keras and beside the processor's
+limit.
+"""
 
 from __future__ import annotations
 
@@ -101,7 +103,11 @@ class Benchmark:
         return ["what", "photographs/s", "of Keras", "of the limit", ""], rows
 
     def describe_rate(self, row: Rate) -> list[str]:
-        """A row of the table of rates."""
+        """A row of the table of rates, as text.
+
+        Args:
+            row: Of one way to predict.
+        """
         keras = self.find_rate(KERAS_ROW)
         in_memory = self.find_rate(IN_MEMORY)
         note = ""

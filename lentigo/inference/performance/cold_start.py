@@ -35,17 +35,32 @@ print(model.predict(np.array(image)[None], verbose=0))
 
 
 def measure_cold_start(bundle: Bundle, image: str | Path) -> float:
-    """Seconds of `lentigo predict` for one photograph, the median of several."""
+    """Seconds of `lentigo predict` for one photograph, the median of several.
+
+    Args:
+        bundle: The RUN.
+        image: The photograph.
+    """
     command = [sys.executable, "-m", "lentigo", "predict", str(image), "--model", str(bundle.folder)]
     return statistics.median(time_command(command) for _ in range(REPEATS))
 
 
 def measure_cold_parts(bundle: Bundle, image: str | Path) -> dict[str, float]:
-    """Seconds of each part of a cold start."""
+    """Seconds of each part of a cold start.
+
+    Args:
+        bundle: The RUN.
+        image: The photograph.
+    """
     printed = run_quietly([sys.executable, "-c", COLD_PARTS, str(bundle.folder), str(image)])
     return json.loads(printed)
 
 
 def measure_cold_keras(bundle: Bundle, image: str | Path) -> float:
-    """Seconds of a minimal Keras script for one photograph."""
+    """Seconds of a minimal Keras script for one photograph.
+
+    Args:
+        bundle: The RUN.
+        image: The photograph.
+    """
     return time_command([sys.executable, "-c", COLD_KERAS, str(bundle.folder / CLASSIFIER), str(image)])

@@ -66,7 +66,7 @@ def exhaust(iterator: Iterable[Any]) -> None:
 
 def prepare_session(session: InferenceSession, pixels: list[np.ndarray]) -> Contender:
     """A warm session as a contender."""
-    session.run(np.stack(pixels[: 4 * BATCH]))
+    session.run(np.stack(pixels[: 4 * BATCH]))  # warms up
     return lambda: time_each(lambda: exhaust(session.stream(pixels)), len(pixels))
 
 

@@ -73,7 +73,7 @@ def measure_cost(graph: Path, parameters: int, precision: str) -> Cost:
         ModelError: It cannot be run.
     """
     printed = run_quietly([sys.executable, "-c", PROGRAM, str(graph), precision])
-    use = json.loads(printed.splitlines()[-1])
+    use = json.loads(printed.splitlines()[-1])  # libraries may have said something before
     return Cost(
         parameters=parameters,
         multiplications=round(count_flops(graph) / 2),

@@ -1,4 +1,6 @@
-"""The limits of the machine: how fast it multiplies matrices, and how many multiplications a photograph takes."""
+"""The limits of the machine: how fast it multiplies matrices, and how many multiplications a photograph
+takes.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,10 @@ def list_precisions() -> list[str]:
 
 
 def measure_gemm(precision: str) -> float:
-    """FLOP/s of a product of two square matrices, the most that a network could reach: the best of
-    several.
+    """FLOP/s of a product of two square matrices, the most that a network could reach: the best of several.
+
+    Args:
+        precision: "f32" or "bf16".
     """
     numbers = np.random.default_rng(0).standard_normal((GEMM_SIDE, GEMM_SIDE)).astype(np.float32)
     left = opset.parameter([GEMM_SIDE, GEMM_SIDE], np.float32)

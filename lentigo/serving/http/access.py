@@ -29,7 +29,7 @@ class AccessControl:
     def __init__(self, service: Service) -> None:
         self.service = service
         self.rate_limiter = RateLimiter(service.settings.rate, service.settings.burst)
-        self.open_until = 0.0
+        self.open_until = 0.0  # by `time.monotonic`: until then the store is not asked for keys again
 
     async def is_open(self) -> bool:
         """Finds whether no key is needed.
@@ -40,6 +40,7 @@ class AccessControl:
         if not self.service.settings.is_local:
             return False
         if time.monotonic() >= self.open_until:
+            # Revoked ones count: a store that was closed once does not open again
             if await self.service.call(self.service.store.list_keys):
                 return False
             self.open_until = time.monotonic() + NO_KEY_SECONDS

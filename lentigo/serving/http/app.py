@@ -52,16 +52,16 @@ def make_app(settings: Settings = Settings(), service: Service | None = None) ->
     async def live(app: FastAPI) -> AsyncIterator[None]:
         app.state.service = service or await asyncio.to_thread(open_service, settings)
         app.state.access = AccessControl(app.state.service)
-        app.state.service.start()
+        app.state.service.start()  # within the event loop that answers
         yield
         await app.state.service.stop()
 
     app = FastAPI(
         title="Lentigo",
         version=__version__,
-        docs_url=None,
+        docs_url=None,  # its page would load scripts from elsewhere
         redoc_url=None,
-        openapi_url=None,
+        openapi_url=None,  # served below, with problems and keys in it
         redirect_slashes=False,
         lifespan=live,
     )

@@ -124,10 +124,11 @@ class LimitedProtocol(H11Protocol):
 
     def timeout_keep_alive_handler(self) -> None:
         super().timeout_keep_alive_handler()
+        # A client that does not close its end would keep the file open
         self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 
     def pause_writing(self) -> None:
-        super().pause_writing()
+        super().pause_writing()  # the client does not read, and the buffer is full
         if self.read_timer is None:
             self.read_timer = self.loop.call_later(self.read_seconds, self.transport.abort)
 
@@ -155,7 +156,7 @@ class LimitedProtocol(H11Protocol):
         self.header_timer = None
         if not self.is_waiting:
             return
-        if not self.conn.trailing_data[0]:
+        if not self.conn.trailing_data[0]:  # what h11 holds of a head that is not whole
             self.timeout_keep_alive_handler()
         else:
             self._respond(
@@ -179,6 +180,7 @@ class LimitedProtocol(H11Protocol):
         """Responds without the application, where nothing was sent yet, and closes."""
         if self.transport.is_closing():
             return
+        # In any other state part of a response is out already, and this would stand in its middle
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             body = json.dumps(problem).encode()
             all_headers = {

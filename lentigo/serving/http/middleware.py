@@ -77,6 +77,7 @@ class ServiceMiddleware:
         info = RequestInfo()
         scope.setdefault("state", {})["info"] = info
 
+        # Around every response, also those of problems that are raised here
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 info.status = message["status"]

@@ -20,7 +20,8 @@ DESCRIPTIONS = {
     403: "The key is not for that, or another site asks.",
     404: "There is none.",
     408: "The body did not arrive in time.",
-    409: "The name is taken, the Idempotency-Key belongs to another request, or the photograph is kept elsewhere.",
+    409: "The name is taken, the Idempotency-Key belongs to another request, or the photograph is kept "
+    "elsewhere.",
     413: "More bytes or photographs than are taken at once.",
     415: "The body is no form.",
     422: "A value is not as expected, or no photograph could be answered.",
@@ -59,7 +60,13 @@ def describe_interface(app: FastAPI) -> dict[str, Any]:
 
 
 def add_problems(path: str, method: str, operation: dict[str, Any]) -> None:
-    """Adds every problem that an operation may respond with."""
+    """Adds every problem that an operation may respond with.
+
+    Args:
+        path: of the operation.
+        method: in small letters.
+        operation: its entry in the document, which is changed.
+    """
     problem = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
     for status in sorted(list_statuses(path, method, operation)):
         response: dict[str, Any] = {"description": DESCRIPTIONS[status], "content": problem}

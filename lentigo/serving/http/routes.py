@@ -68,6 +68,7 @@ async def create_predictions(
     `problems`.
     """
     content_type = request.headers.get("content-type", "")
+    # The bytes are counted until the photographs are predicted: they stay in memory as long
     with service.admission.limit_pending_bytes() as count:
         form = await read_form(content_type, stream_body(request, count), service.settings)
         details = read_details(form.fields)

@@ -109,6 +109,7 @@ class FormParser:
 
     def add_head_field(self, data: bytes, start: int, end: int) -> None:
         self.count_head(end - start)
+        # A name, and a value too, may come in several pieces
         self.head_field += data[start:end]
 
     def add_head_value(self, data: bytes, start: int, end: int) -> None:
@@ -152,13 +153,12 @@ class FormParser:
                 )
             self.text += data[start:end]
             return
-        image = self.form.images[-1]
+        image = self.form.images[-1]  # `name_part` has begun it
         if len(image) + end - start > self.settings.max_image_bytes:
             raise ProblemError(
                 "too-large",
                 f"photograph {len(self.form.images) - 1}: more than {self.settings.max_image_bytes} bytes; "
-                "send "
-                "a smaller one",
+                "send a smaller one",
             )
         image += data[start:end]
 
@@ -238,7 +238,7 @@ def read_moment(text: str) -> datetime:
     """
     try:
         if not DATE_START.match(text):
-            raise ValueError(text)
+            raise ValueError(text)  # Python would also read 20260801 and 2026-W31
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             return moment.replace(tzinfo=UTC)

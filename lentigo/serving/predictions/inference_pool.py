@@ -54,7 +54,7 @@ class InferencePool:
         Returns:
             One answer for each image, in order.
         """
-        rest = len(images) % self.batched.session.batch
+        rest = len(images) % self.batched.session.batch  # beyond the last full batch
         batched_count = len(images)
         if rest <= MAX_SINGLE_IMAGES:
             batched_count -= rest

@@ -42,7 +42,7 @@ def compare_records(before: Record, after: Record) -> dict[str, Any]:
     area_before, area_after = get_areas("area_mm2", before, after)
     if area_before is not None and area_after is not None:
         change["area_mm2"] = area_after - area_before
-    if area_before and area_after is not None:
+    if area_before and area_after is not None:  # an area of 0 has no ratio
         change["area_ratio"] = area_after / area_before
     return change
 

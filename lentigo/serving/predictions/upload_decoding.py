@@ -51,6 +51,7 @@ def inspect_upload(content: bytes, position: int, settings: Settings) -> Upload 
     except ImageError as error:
         return Problem.from_error(name, error)
     pixels: float = width * height
+    # A progressive JPEG keeps all its coefficients in memory until its end
     if content.startswith(JPEG_START) and not keeps_coefficients(content):
         pixels /= JPEG_GAIN
     return Upload(content, position, pixels > HEAVY_PIXELS)

@@ -66,6 +66,7 @@ class Database:
             with self.engine.connect() as connection:
                 if read_revision(connection) == REVISION:
                     return
+            # Under the lock `move_forward` looks again: another process may have done it
             with self.writer.begin() as connection:
                 if not self.is_file:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
@@ -148,11 +149,12 @@ def open_server(url: URL) -> Engine:
     """PostgreSQL by psycopg 3. Connections that its restart broke are found and replaced before use."""
     defaults = {
         "connect_timeout": 10,
-        "keepalives_idle": 30,
-        "tcp_user_timeout": 1000 * LOCK_SECONDS,
+        "keepalives_idle": 30,  # seconds
+        "tcp_user_timeout": 1000 * LOCK_SECONDS,  # milliseconds
         "application_name": "lentigo",
         "client_encoding": "utf8",
     }
+    # What the URL says itself counts
     arguments = {key: value for key, value in defaults.items() if key not in url.query}
     given = url.query.get("options", "")
     arguments["options"] = f"{SERVER_OPTIONS} {given}".strip()
@@ -178,7 +180,7 @@ def open_file(path: Path) -> Engine:
         "sqlite:///",
         creator=lambda: connect_file(path),
         poolclass=QueuePool,
-        hide_parameters=True,
+        hide_parameters=True,  # an error's text may be logged
         json_serializer=dump,
         **CONNECTION_POOL,
     )
@@ -215,10 +217,10 @@ def connect_file(path: Path) -> sqlite3.Connection:
     overwritten.
     """
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw",
+        f"{path.as_uri()}?mode=rw",  # does not make a file that was deleted anew
         uri=True,
         timeout=LOCK_SECONDS,
-        isolation_level=None,
+        isolation_level=None,  # the driver begins no transactions by itself
         check_same_thread=False,
     )
     for pragma in ("foreign_keys=ON", "synchronous=FULL", "secure_delete=ON"):

@@ -46,17 +46,15 @@ def decode_cursor(cursor: str, timed: bool = False) -> tuple[int, datetime | Non
         UsageError: it is no cursor of such a list.
     """
     try:
-        padding = b"=" * (-len(cursor) % 4)
+        padding = b"=" * (-len(cursor) % 4)  # that `encode_cursor` took off
         content = base64.b64decode(cursor.encode("ascii") + padding, altchars=b"-_", validate=True)
         number, moment = json.loads(content)
+        # A bool is an int, too
         if type(number) is not int or not 0 <= number <= MAX_NUMBER:
             raise ValueError(cursor)
         return number, read_moment(moment, timed)
-    except (
-        ValueError,
-        TypeError,
-        RecursionError,
-    ) as error:  # Unicode, base64 and JSON raise kinds of ValueError
+    except (ValueError, TypeError, RecursionError) as error:
+        # Unicode, base64 and JSON raise kinds of ValueError
         raise UsageError(
             f"cursor {cursor[:80]!a} belongs to no page of this list; expected the one that the page before "
             "gave, or none to begin anew"

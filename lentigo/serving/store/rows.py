@@ -50,6 +50,7 @@ def find_record(connection: Connection, id: str, lock: bool = False) -> Record |
     """
     statement = RECORDS.where(predictions.c.id == id)
     if lock:
+        # In SQLite this is nothing: a transaction that writes has locked the whole file
         statement = statement.with_for_update(read=True, of=predictions)
     row = connection.execute(statement).first()
     return None if row is None else to_record(row)
@@ -139,6 +140,7 @@ def select_page(statement: Select, table: Table, limit: int, cursor: str | None)
     """
     if cursor is not None:
         number, created = decode_cursor(cursor, timed=True)
+        # Of rows of one time the number decides, so that none is on two pages, or on none
         place = tuple_(table.c.created, table.c.number)
         statement = statement.where(place < tuple_(literal(created, Moment), literal(number)))
     return statement.order_by(table.c.created.desc(), table.c.number.desc()).limit(check_limit(limit) + 1)
