@@ -25,6 +25,13 @@ WORDS = {
     507: "its disk is full",
 }
 
+# Tags of DICOM JSON
+SOP_CLASS = "00080016"
+SOP_INSTANCE_UID = "00080018"
+STUDY_UID = "0020000D"
+SERIES_UID = "0020000E"
+NUMBER_OF_FRAMES = "00280008"
+
 Value = TypeVar("Value")
 
 
@@ -66,7 +73,7 @@ class DicomWebServer:
             raise HospitalError(
                 f"{self.url}: {error}; expected an address such as http://host:8042/dicom-web"
             ) from error
-        self.client.set_http_retry_params(retry=False)
+        self.client.set_http_retry_params(retry=False)  # `call` does it, and says what was tried
 
     def list_studies(self, since: str) -> list[str]:
         """UIDs of the studies from a day on.
@@ -76,7 +83,12 @@ class DicomWebServer:
         """
         filters = {"StudyDate": f"{since}-"} if since else {}
         found = self.call(lambda: self.client.search_for_studies(search_filters=filters, get_remaining=True))
-        return [uid for uid in (read_value(study, "0020000D") for study in found) if uid]
+        uids = []
+        for study in found:
+            uid = read_value(study, STUDY_UID)
+            if uid:
+                uids.append(uid)
+        return uids
 
     def list_instances(self, study: str) -> list[dict[str, Any]]:
         """The attributes of a study's instances, as DICOM JSON.
@@ -98,7 +110,7 @@ class DicomWebServer:
             series: The UID of its series.
             instance: Its own UID.
         """
-        media = (("application/dicom", "*"),)
+        media = (("application/dicom", "*"),)  # else the server may convert the pixels
         return self.call(lambda: self.client.retrieve_instance(study, series, instance, media_types=media))
 
     def store(self, dataset: Dataset, study: str) -> None:
@@ -156,8 +168,7 @@ def explain_tls(error: Exception) -> str:
         return "a certificate or key is no PEM file; expected one that begins with -----BEGIN"
     return (
         "no secure connection; expected a server that speaks TLS, and one that wants a client's certificate "
-        "to be "
-        "given one with --client-cert FILE"
+        "to be given one with --client-cert FILE"
     )
 
 

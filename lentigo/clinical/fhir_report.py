@@ -39,6 +39,7 @@ def make_fhir_report(source: Source, findings: Findings, objects: tuple[Any, ...
     for evaluation in findings.evaluations:
         observations.append(common | describe_evaluation(evaluation))
     for place, observation in enumerate(observations, start=1):
+        # `#...` refers to what the report itself contains
         observation |= {
             "resourceType": "Observation",
             "id": f"observation-{place}",

@@ -13,7 +13,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from lentigo.clinical.dicomweb import DicomWebServer, read_value
+from lentigo.clinical.dicomweb import (
+    NUMBER_OF_FRAMES,
+    SERIES_UID,
+    SOP_CLASS,
+    SOP_INSTANCE_UID,
+    DicomWebServer,
+    read_value,
+)
 from lentigo.clinical.identifiers import derive_uid
 from lentigo.clinical.photograph_object import KINDS, encode_object
 from lentigo.clinical.reports import make_reports
@@ -113,13 +120,16 @@ def work_through(
         except HospitalError as error:
             yield Problem(study, str(error))
             continue
-        present = {read_value(attributes, "00080018") for attributes in listed}
+        present = {read_value(attributes, SOP_INSTANCE_UID) for attributes in listed}
         for instance in select_instances(listed, study, classes):
-            open_names = [
-                name for name in instance.list_names() if name_report(predictor.name, name) not in present
-            ]
+            open_names = []
+            for name in instance.list_names():
+                # The UID of a report follows from image and model: where it is there, the image is done
+                if name_report(predictor.name, name) not in present:
+                    open_names.append(name)
             if dry_run:
-                yield from (Stored(name, study) for name in open_names)
+                for name in open_names:
+                    yield Stored(name, study)
             elif open_names:
                 yield from answer_instance(server, predictor, instance, open_names)
 
@@ -130,14 +140,15 @@ def select_instances(
     """The images among a study's instances, each UID once."""
     seen = set()
     for attributes in listed:
-        uid = read_value(attributes, "00080018")
-        if not uid or uid in seen or read_value(attributes, "00080016") not in classes:
+        uid = read_value(attributes, SOP_INSTANCE_UID)
+        if not uid or uid in seen or read_value(attributes, SOP_CLASS) not in classes:
             continue
         seen.add(uid)
-        count = read_value(attributes, "00280008") or "1"
+        count = read_value(attributes, NUMBER_OF_FRAMES) or "1"
+        # The server may say anything there
         is_number = count.isdecimal() and len(count) <= MAX_COUNT_DIGITS
         frames = min(max(1, int(count)), MAX_FRAMES) if is_number else 1
-        yield Instance(study, read_value(attributes, "0020000E"), uid, frames)
+        yield Instance(study, read_value(attributes, SERIES_UID), uid, frames)
 
 
 def answer_instance(
