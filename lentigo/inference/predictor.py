@@ -91,7 +91,7 @@ class Predictor:
             reference: What the model has learned from: its output is needed to decide.
         """
         is_short = count is not None and count * len(self.views) <= BATCH
-        outputs = None  # all
+        outputs: tuple[str, ...] | None = None  # all
         if not self.settings.explained:
             outputs = PREDICTION_OUTPUTS
             if reference is not None:

@@ -170,11 +170,22 @@ def draw_scale(figure: Image.Image, box: Box, limit: float, cells: int) -> None:
     draw = ImageDraw.Draw(figure)
     draw.rectangle((left - 1, top - 1, right, bottom), outline=INK)
     draw_ticks(draw, box, limit)
-    words = {"font": load_font(16), "spacing": 2}
-    draw.text((left, top - 8), "speaks for\nmalignant", to_rgb(FOR_COLOUR), anchor="ld", **words)
-    draw.text((left, bottom + 8), "speaks against\nmalignant", to_rgb(AGAINST_COLOUR), anchor="la", **words)
+    draw_meaning(draw, (left, top - 8), "speaks for\nmalignant", FOR_COLOUR, anchor="ld")
+    draw_meaning(draw, (left, bottom + 8), "speaks against\nmalignant", AGAINST_COLOUR, anchor="la")
     middle = round((top + bottom) / 2)
     draw_upwards(figure, (right + 86, middle), f"change of the logit by one of {cells} cells", 15)
+
+
+def draw_meaning(
+    draw: ImageDraw.ImageDraw,
+    place: tuple[int, int],
+    words: str,
+    colour: tuple[float, float, float],
+    *,
+    anchor: str,
+) -> None:
+    """What a colour means, in that colour."""
+    draw.text(place, words, to_rgb(colour), load_font(16), anchor=anchor, spacing=2)
 
 
 def draw_ticks(draw: ImageDraw.ImageDraw, box: Box, limit: float) -> None:
