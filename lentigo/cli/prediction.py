@@ -101,15 +101,7 @@ def predict(
     has_clinical = clinical is not None
     has_figures = figures is not None
     has_index = index is not None
-    if has_clinical and (cluster is not None or has_figures):
-        raise UsageError("--sr, --seg and --fhir go with neither --cluster nor --explain; leave one out")
-    if cluster is not None and (has_figures or device != "cpu"):
-        raise UsageError(
-            "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
-            "on one machine"
-        )
-    if has_index and (cluster is not None or has_figures or has_clinical):
-        raise UsageError("--index goes with none of --cluster, --explain, --sr, --seg, --fhir; leave one out")
+    refuse_combinations(cluster, device, has_clinical, has_figures, has_index)
     # Files are named before the first photograph, so that no two have one name
     paths, count = find_inputs(images, whole=has_figures or has_clinical)
     settings: SettingFields = {
@@ -141,6 +133,21 @@ def predict(
             stream = add_nothing(predictor.predict(paths))
         print_predictions(record, stream, count, as_json)
     end_predictions(record)
+
+
+def refuse_combinations(
+    cluster: str | None, device: str, has_clinical: bool, has_figures: bool, has_index: bool
+) -> None:
+    """Raises `UsageError` for options of `predict` that do not go together."""
+    if has_clinical and (cluster is not None or has_figures):
+        raise UsageError("--sr, --seg and --fhir go with neither --cluster nor --explain; leave one out")
+    if cluster is not None and (has_figures or device != "cpu"):
+        raise UsageError(
+            "--cluster: expected neither --explain nor --device; figures are drawn and other devices asked "
+            "on one machine"
+        )
+    if has_index and (cluster is not None or has_figures or has_clinical):
+        raise UsageError("--index goes with none of --cluster, --explain, --sr, --seg, --fhir; leave one out")
 
 
 def print_caveats(predictor: Predictor) -> None:
