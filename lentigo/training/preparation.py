@@ -116,6 +116,7 @@ def prepare_training(
     if recipe.background_swap or recipe.outline_weight:
         dataset = keep_usable_masks(dataset, progress)
     settle_random(network, weights, dataset)
+    # All that decides the weights: a training that goes on must have the same
     settings = {
         "recipe": asdict(recipe),
         "weights": name_source(weights),

@@ -77,19 +77,24 @@ def keep_settings(path: Path, settings: dict[str, Any]) -> None:
         write_json(path, settings)
         return
     before = read_settings(path)
-    changed = []
-    for key, value in settings.items():
-        as_written = json.loads(json.dumps(value))  # a tuple is a list there
-        if as_written != before.get(key):
-            changed.append(key)
-    if "recipe" in changed:
-        recipe_before = before.get("recipe", {})
-        changed = [key for key, value in settings["recipe"].items() if value != recipe_before.get(key)]
+    changed = list_changed(settings, before)
+    if "recipe" in changed:  # its fields say more
+        changed = list_changed(settings["recipe"], before.get("recipe", {}))
     if changed:
         raise UsageError(
             f"{path.parent.parent}: was started with another {', '.join(changed)}; resume with the same "
             "call, or choose another folder"
         )
+
+
+def list_changed(settings: dict[str, Any], before: dict[str, Any]) -> list[str]:
+    """The keys whose values differ from those that were written before."""
+    changed = []
+    for key, value in settings.items():
+        as_written = json.loads(json.dumps(value))  # a tuple is a list there
+        if as_written != before.get(key):
+            changed.append(key)
+    return changed
 
 
 def read_settings(path: Path) -> dict[str, Any]:
@@ -165,7 +170,7 @@ def measure_decisions(out: Path, job: TrainingJob, check: PrecisionCheck | None)
     """
     graph = out / GRAPH
     output = job.refusal_output
-    if output == "embedding":
+    if output == "embedding":  # of a frozen backbone: the features that the head has learned from
         training = (job.features, job.training.malignant)
     else:
         measured = measure_images(graph, check, take_reference_images(job.training), output)

@@ -132,17 +132,11 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     faster than training could, and the other layers learn from those.
     """
     recipe = job.recipe
-    network = job.network
-    unfreeze_backbone(network)
-    model = build_training_model(network, side, job.outline)
-    classifier = keras.Model(model.input, {"logit": model.outputs[0]})
+    unfreeze_backbone(job.network)
+    model = build_training_model(job.network, side, job.outline)
+    classifier = keras.Model(model.input, {"logit": model.outputs[0]})  # validation asks for the class alone
     outline_side = math.isqrt(model.outputs[-1].shape[1])  # of the mask, where one is learned
-    learner = join_outputs(model)
-    session = None
-    if recipe.freeze:
-        frozen_layers, learner = cut_network(learner, recipe.freeze)
-        graph = to_onnx(frozen_layers).SerializeToString()
-        session = Session(graph, precision="f32" if job.fp32 else None)
+    learner, session = freeze_layers(job, join_outputs(model))
     cells = None
     if recipe.balance == "source":
         cells = plan_cells(list_sources(job.training), job.training.malignant)
@@ -162,7 +156,7 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     def validate() -> dict[str, float]:
         logits = measure_validation(job, classifier)
         scores = score_logits(logits, job.validation.malignant)
-        if cells is not None:
+        if cells is not None:  # the epoch is chosen by what a balanced training is for
             sources = list_sources(job.validation)
             scores["val_auroc"] = average_auroc(logits, job.validation.malignant, sources)
         return scores
@@ -180,6 +174,17 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
         views=recipe.views,
         cells=cells,
     )
+
+
+def freeze_layers(job: TrainingJob, learner: keras.Model) -> tuple[keras.Model, Session | None]:
+    """The layers that learn, and the session that computes the feature maps of those below; None where all of
+    them learn.
+    """
+    if not job.recipe.freeze:
+        return learner, None
+    frozen_layers, learner = cut_network(learner, job.recipe.freeze)
+    graph = to_onnx(frozen_layers).SerializeToString()
+    return learner, Session(graph, precision="f32" if job.fp32 else None)
 
 
 def choose_loss(job: TrainingJob, outline_side: int) -> keras.losses.Loss | None:

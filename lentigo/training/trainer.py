@@ -147,20 +147,26 @@ def train(
     job = replace(job, watch=watch)
     initial_head = copy_variables(job.network.require_head().variables)
     history, check = train_model(out, job)
-    if needs_fp32_features(job, check):
+    if needs_fp32_features(job, check):  # the check of before still says why the RUN is served in fp32
         job = restart_in_fp32(job, initial_head)
         history, _ = train_model(out, job)
     seconds = time.perf_counter() - started
     settings = {**prepared.settings, "start": start.describe(), "seconds": seconds}
     bundle, validation = write_run(out, job, describe_training(job, history, settings), check)
     assessments = measure_holdouts(bundle, holdouts, fp32)
-    if assessments:
-        metrics = dict(bundle.card["metrics"])
-        for name, assessment in assessments.items():
-            metrics[f"without {name}"] = assessment.to_json()
-        bundle = finish_bundle(bundle, metrics)
+    bundle = add_holdouts(bundle, assessments)
     shutil.rmtree(out / CHECKPOINTS)
     return Training(bundle, validation, prepared.problems, seconds, prepared.training_set, assessments)
+
+
+def add_holdouts(bundle: Bundle, assessments: dict[str, Assessment]) -> Bundle:
+    """The RUN with its scores on the sources that it was trained without in its card."""
+    if not assessments:
+        return bundle
+    metrics = dict(bundle.card["metrics"])
+    for name, assessment in assessments.items():
+        metrics[f"without {name}"] = assessment.to_json()
+    return finish_bundle(bundle, metrics)
 
 
 def train_model(out: Path, job: TrainingJob) -> tuple[pd.DataFrame, PrecisionCheck | None]:

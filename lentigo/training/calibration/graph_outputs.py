@@ -59,7 +59,7 @@ def measure_images(
         What the graph gives for them.
     """
     views = TTA_VIEWS if tta else TTA_VIEWS[:1]
-    readable: list[bool] = []
+    readable: list[bool] = []  # filled as the photographs stream by
 
     def read_pixels() -> Iterator[np.ndarray]:
         for image in stream_images(dataset.table["image"]):
@@ -74,6 +74,7 @@ def measure_images(
         logits.append(float(answer["logit"][0]))
         if number % len(views) == 0:  # the first view is the photograph itself
             points.append(answer[output].astype(np.float32))
+    # The views of a photograph come one after the other: (n, views)
     logits_by_view = np.array(logits).reshape(-1, len(views))
     return GraphOutputs(
         logits=logits_by_view[:, 0],

@@ -141,7 +141,7 @@ def compare_logits(
     calibration = fit_calibration(f32, malignant, groups)
     probability_f32 = calibration.apply(f32)
     probability_bf16 = calibration.apply(bf16)
-    both_classes = 0 < malignant.sum() < len(malignant)
+    both_classes = 0 < malignant.sum() < len(malignant)  # without, a rule has nothing to go by
     threshold = choose_threshold(rule if both_classes else "0.5", malignant, probability_f32)
     decided = (probability_f32 >= threshold, probability_bf16 >= threshold)
     agreement = compare_predictions(malignant, (probability_f32, probability_bf16), decided, groups)

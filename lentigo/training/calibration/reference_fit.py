@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,23 +46,28 @@ def fit_reference(
     """
     points = scale(points, output)
     centres = np.stack([points[malignant == label].mean(axis=0) for label in (0, 1)])  # (2, d)
-    whitening = np.zeros((points.shape[1], points.shape[1]), np.float32)
-    parts = list_parts(output, points.shape[1])
-    for part in parts:
-        residuals = points[:, part] - centres[malignant][:, part]
-        whitening[part, part] = find_whitening(residuals)
-        if len(parts) > 1:  # distances in spaces of other dimensions are made comparable
-            distance = np.linalg.norm(residuals @ whitening[part, part], axis=1)
-            whitening[part, part] /= np.quantile(distance, UNIT_QUANTILE)
+    residuals = points - centres[malignant]  # (n, d): what is left beside the class
     reference = Reference(
         centres=centres.astype(np.float32),
-        whitening=whitening,
+        whitening=whiten_parts(residuals, list_parts(output, points.shape[1])),
         limit=np.inf,
         benign=np.sort(probability[malignant_held_out == 0]),
         malignant=np.sort(probability[malignant_held_out == 1]),
         output=output,
     )
     return set_limits(reference, reference.measure_distance(held_out), no_lesions)
+
+
+def whiten_parts(residuals: np.ndarray, parts: Sequence[slice]) -> np.ndarray:
+    """What whitens residuals, float (n, d), in each part of an output by itself: float32 (d, d)."""
+    d = residuals.shape[1]
+    whitening = np.zeros((d, d), np.float32)
+    for part in parts:
+        whitening[part, part] = find_whitening(residuals[:, part])
+        if len(parts) > 1:  # distances in spaces of other dimensions are made comparable
+            distance = np.linalg.norm(residuals[:, part] @ whitening[part, part], axis=1)
+            whitening[part, part] /= np.quantile(distance, UNIT_QUANTILE)
+    return whitening
 
 
 def find_whitening(residuals: np.ndarray) -> np.ndarray:

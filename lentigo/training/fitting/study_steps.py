@@ -186,9 +186,8 @@ def train_model(
             progress=progress,
         )
         problems = list_fields(training.problems)
-    shutil.rmtree(
-        folder.run / CHECKPOINTS, ignore_errors=True
-    )  # of a RUN that was finished as it was stopped
+    # A RUN that was stopped between its card and the end of `train` still has its checkpoints
+    shutil.rmtree(folder.run / CHECKPOINTS, ignore_errors=True)
     bundle = open_bundle(folder.run)
     return {
         "model": bundle.name,

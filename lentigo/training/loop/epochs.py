@@ -48,17 +48,18 @@ def order_rows(
     Returns:
         The rows of each batch, int.
     """
+    # Nothing else enters: a training that goes on after a stop sees what it would have seen
     rng = np.random.default_rng([recipe.seed, epoch, *stage.encode()])
     count = views or n
     if cells is None:
-        rounds = -(-count // n)
+        rounds = -(-count // n)  # rounded up
         rows = np.tile(rng.permutation(n), rounds)[:count]
     else:
         rows = draw_balanced(cells, count, rng)
     batches = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)]
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [np.concatenate(batches[-2:])]
-    devices = count_devices()
+    devices = count_devices()  # each takes as many rows of a batch as the others
     return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
 
 

@@ -39,7 +39,9 @@ class AnswerLoss(keras.losses.Loss):
         logits = ops.cast(y_pred, "float32")
         malignant = truth[:, 0] * (1 - self.label_smoothing) + self.label_smoothing / 2
         score = logits[:, 0]
+        # The cross-entropy of the class, in the form that does not overflow: (n,)
         entropy = ops.relu(score) - score * malignant + ops.log1p(ops.exp(-ops.abs(score)))
+        # 0 of a photograph without a diagnosis, whose columns are all 0
         likelihood = ops.sum(truth[:, 1:] * ops.log_softmax(logits[:, 1:], axis=-1), axis=-1)
         diagnosed_share = ops.mean(ops.sum(truth[:, 1:], axis=-1))
         return entropy - self.diagnosis_weight * likelihood / ops.maximum(diagnosed_share, MIN_KNOWN_SHARE)

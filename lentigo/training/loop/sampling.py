@@ -54,7 +54,7 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
         benign = np.flatnonzero(of_source & (malignant == 0))
         cancers = np.flatnonzero(of_source & (malignant == 1))
         smaller_class = min(len(benign), len(cancers))
-        weight = np.sqrt(smaller_class or of_source.sum() / 10)
+        weight = np.sqrt(smaller_class or of_source.sum() / 10)  # shares are made of these at the end
         if smaller_class:
             cells.append(Cell(benign, weight / 2))
             cells.append(Cell(cancers, weight / 2))
@@ -129,7 +129,7 @@ def share_out(shares: np.ndarray, n: int) -> np.ndarray:
         Whole numbers, int (k,), that add up to `n`.
     """
     exact = shares * n
-    counts = np.floor(exact).astype(int)
+    counts = np.floor(exact).astype(int)  # too few by less than k together
     missing = n - counts.sum()
     largest_remainders = np.argsort(counts - exact, kind="stable")[:missing]
     counts[largest_remainders] += 1

@@ -47,6 +47,7 @@ def run_stage(
         if checkpoint is not None:
             save_checkpoint(checkpoint, stage.model, progression)
         watch.end_epoch(len(progression.history) - 1, row)
+    # The last epochs may be worse than the best one
     for variable, array in zip(stage.model.weights, progression.best, strict=True):
         variable.assign(array)
 
@@ -81,7 +82,7 @@ def run_stages(
         if number < progression.stage:
             continue
         stage = build()
-        if arrays is not None:
+        if arrays is not None:  # this stage was interrupted
             restore_state(stage.model, arrays)
             arrays = None
         elif number > progression.stage:

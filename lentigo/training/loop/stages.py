@@ -71,7 +71,7 @@ def compile_model(
         rate,
         weight_decay=recipe.weight_decay,
         use_ema=ema > 0,
-        ema_momentum=ema or 0.99,
+        ema_momentum=ema or 0.99,  # Keras asks for one between 0 and 1 even where it is not used
         global_clipnorm=recipe.clip_norm or None,
     )
     if loss is None:

@@ -31,7 +31,7 @@ class FusedAdamW(keras.optimizers.AdamW):
         import tensorflow as tf
 
         index = self._get_variable_index(variable)
-        number = tf.cast(self.iterations.value + 1, tf.float32)
+        number = tf.cast(self.iterations.value + 1, tf.float32)  # of this step, from 1
         tf.raw_ops.ResourceApplyAdam(
             var=find_handle(variable),
             m=find_handle(self._momentums[index]),
@@ -129,6 +129,7 @@ def make_epoch(model: keras.Model, inputs: np.ndarray, labels: np.ndarray, weigh
 
     def epoch(orders: list[np.ndarray]) -> np.ndarray:
         sums = np.zeros(2)
+        # A tensor has rows of one length: the last batch, which may be shorter, is a call of its own
         for size, batches in groupby(orders, key=len):
             rows = np.stack(list(batches)).astype(np.int32)
             sums += size * run_batches(tf.constant(rows)).numpy()

@@ -198,8 +198,9 @@ def train_masks(
     facts = {"leak_policy": asdict(leak_policy), **training_set.describe()}
     classifier = None
     if masks.labelled and not is_finished:
+        labelled = keep_labelled(data) if isinstance(data, MaskSet) else data
         classifier = train(
-            keep_labelled(data) if isinstance(data, MaskSet) else data,
+            labelled,
             out,
             recipe,
             weights=weights,
@@ -216,7 +217,7 @@ def train_masks(
     problems = [*masks.problems, *validation.problems]
     if classifier is not None:
         problems = [*classifier.problems, *problems]
-    unique_problems = tuple(dict.fromkeys(problems))
+    unique_problems = tuple(dict.fromkeys(problems))  # the classifier has read the same photographs
     return MaskTraining(bundle, validation, classifier, unique_problems, time.perf_counter() - started)
 
 

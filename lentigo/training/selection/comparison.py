@@ -216,33 +216,31 @@ def score_backbone(
     """
     weights = find_weights(backbone, protocol.weights)
     source = name_source(weights)
-    scores: dict[tuple[int, int], Score] = {}
-    unfinished = []
+    scores: dict[tuple[int, int], Score] = {}  # by seed and fold
     for unit in protocol.units:
         score = read_unit(name_unit(folder, backbone, unit), source)
-        if score is None:
-            unfinished.append(unit)
-        else:
+        if score is not None:
             scores[unit] = score
-    unread: tuple[Problem, ...] = ()
-    if unfinished:
-        recipe = replace(protocol.recipe, backbone=backbone.name)
-        _, features = start_with_features(
-            recipe, weights, dataset, fp32=protocol.fp32, cluster=cluster, progress=progress
-        )
-        unread = features.problems
-        work = folder / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}"
-        photographs = FeaturedDataset(
-            dataset.take(features.readable), features.values, str(weights), protocol.fp32
-        )
-        units = []
-        for seed, fold in unfinished:
-            unit_recipe = replace(recipe, seed=seed)
-            held_out = hold_out(dataset, unit_recipe, protocol.folds, fold)
-            units.append(Unit(unit_recipe, held_out[features.readable]))
-        results = score_units(UnitScorer(photographs, work), units, cluster, progress)
-        watched = progress(results, total=len(units), label=backbone.name)
-        for unit, score in zip(unfinished, watched, strict=True):
-            write_unit(folder, backbone, unit, source, score)
-            scores[unit] = score
-    return [scores[unit] for unit in protocol.units], unread
+    unfinished = [unit for unit in protocol.units if unit not in scores]
+    if not unfinished:
+        return list(scores.values()), ()
+    recipe = replace(protocol.recipe, backbone=backbone.name)
+    _, features = start_with_features(
+        recipe, weights, dataset, fp32=protocol.fp32, cluster=cluster, progress=progress
+    )
+    # Other weights of the same backbone begin checkpoints of their own
+    work = folder / "work" / f"{backbone.name}-{hash_bytes(source.encode())[:8]}"
+    readable = dataset.take(features.readable)
+    photographs = FeaturedDataset(readable, features.values, str(weights), protocol.fp32)
+    units = []
+    for seed, fold in unfinished:
+        unit_recipe = replace(recipe, seed=seed)
+        # Divided before reading: an unreadable photograph moves no other one to another fold
+        held_out = hold_out(dataset, unit_recipe, protocol.folds, fold)
+        units.append(Unit(unit_recipe, held_out[features.readable]))
+    results = score_units(UnitScorer(photographs, work), units, cluster, progress)
+    watched = progress(results, total=len(units), label=backbone.name)
+    for unit, score in zip(unfinished, watched, strict=True):
+        write_unit(folder, backbone, unit, source, score)
+        scores[unit] = score
+    return [scores[unit] for unit in protocol.units], features.problems

@@ -102,7 +102,7 @@ def train_folds(
         prepared.dataset, recipe, out / SPLITS, resume=resume, start=start, progress=progress
     )
     job = make_job(recipe, prepared, held_out, out, fp32=fp32, progress=progress)
-    fold_of = assign_folds(job.training, folds, recipe.seed)
+    fold_of = assign_folds(job.training, folds, recipe.seed)  # int (n,), of the training photographs
     write_splits(out / SPLITS, prepared.dataset, held_out, folds=fold_of)
     keep_settings(out / CHECKPOINTS / TRAINING_SETTINGS, {**prepared.settings, "folds": folds})
     heads = train_heads(out, job, fold_of)

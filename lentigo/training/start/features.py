@@ -126,6 +126,7 @@ def extract_features(
         else:
             images = progress(stream_images(paths), total=len(paths), label="features")
             problems = compute_shards(open_session(graph, fp32), images, folder, cached)
+    # Equal files have one digest: each of them has the features
     readable = np.array([digest in cached for digest in dataset.digests], dtype=bool)
     rows = [cached[digest] for digest in dataset.digests if digest in cached]
     values = np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32)

@@ -141,6 +141,7 @@ def settle_random(network: Network, weights: str | Path, dataset: Dataset) -> No
 
 def read_sample(dataset: Dataset) -> np.ndarray:
     """At most 64 photographs that are spread over the data set, uint8 (n, side, side, 3)."""
+    # Spread over the set, which may stand in order of class or source
     rows = np.unique(np.linspace(0, len(dataset) - 1, MAX_NORM_IMAGES).round().astype(int))
     images, problems = read_all(dataset.table["image"].iloc[rows])
     if not images:

@@ -43,6 +43,7 @@ def begin_study(study: optuna.Study, recipe: Recipe) -> None:
         study.enqueue_trial(values, user_attrs={DEFAULT: True})
     for trial in trials:
         if trial.state is TrialState.RUNNING and is_gone(trial):
+            # Its recipe is tried again under a new number, and the old trial counts for nothing
             study.tell(trial.number, state=TrialState.FAIL)
             attributes: dict[str, Any] = {REPLACES: trial.number}
             if DEFAULT in trial.user_attrs:
@@ -135,7 +136,7 @@ def make_watch(study: optuna.Study, trial: Trial) -> Watch:
         aurocs.append(auroc)
         trial.set_user_attr(FOLDS, aurocs)
         if DEFAULT in trial.user_attrs:
-            trial.report(0.0, fold)
+            trial.report(0.0, fold)  # its difference from itself: what the median is taken with
         elif default_aurocs:
             default_mean = sum(default_aurocs[: len(aurocs)]) / len(aurocs)
             trial.report(sum(aurocs) / len(aurocs) - default_mean, fold)

@@ -144,38 +144,44 @@ def tune(
     study = open_study(address)
     searched = list_searched(recipe)
     best = choose_best(study)  # complete, and the default recipe is, too
-    default_auroc = read_value(find_default(study))
-    chosen = replace(recipe, **{name: best.params[name] for name in searched}, name="tuned")
+    values = {name: best.params[name] for name in searched}
+    chosen = replace(recipe, **values, name="tuned")
     confirmation = None
-    if DEFAULT not in best.user_attrs:
+    if DEFAULT not in best.user_attrs:  # the default recipe has no gain to confirm
         path = folder / "study" / "confirmation.json"
         confirmation = confirm(
             path, reserve.dataset, recipe, chosen, lambda one: evaluator.predict(one, reserve)
         )
-    facts = {
-        "folds": plan.folds,
-        "seed": recipe.seed,
-        "n": len(pool.dataset),
-        "n_malignant": int(pool.dataset.malignant.sum()),
-        "n_searched": len(evaluator.photographs.dataset),
-        "n_confirming": len(reserve.dataset),
-        "duplicates": pool.duplicates,
-        "data_fingerprint": pool.dataset.fingerprint,
-        "weights": settings["weights"],
-        "start": start.describe(),
-        "study": address.name,
-    }
     return Tuning(
         recipe=chosen,
         auroc=read_value(best),
-        default_auroc=default_auroc,
+        default_auroc=read_value(find_default(study)),
         confirmation=confirmation,
         importance=rate_importance(study),
         table=tabulate(study, searched),
         searched=tuple(searched),
         problems=pool.problems + features.problems,
-        facts=facts,
+        facts={
+            **describe_search(plan, pool, len(reserve.dataset), len(evaluator.photographs.dataset)),
+            "weights": settings["weights"],
+            "start": start.describe(),
+            "study": address.name,
+        },
     )
+
+
+def describe_search(plan: Plan, pool: Pool, n_confirming: int, n_searched: int) -> dict[str, Any]:
+    """What a finished search says of its photographs and its folds."""
+    return {
+        "folds": plan.folds,
+        "seed": plan.recipe.seed,
+        "n": len(pool.dataset),
+        "n_malignant": int(pool.dataset.malignant.sum()),
+        "n_searched": n_searched,
+        "n_confirming": n_confirming,
+        "duplicates": pool.duplicates,
+        "data_fingerprint": pool.dataset.fingerprint,
+    }
 
 
 def set_apart(
@@ -199,7 +205,7 @@ def set_apart(
     """
     seed = plan.recipe.seed
     apart = split_validation(dataset.malignant, dataset.groups, dataset.digests, plan.confirm_share, seed)
-    folds = np.full(len(dataset), -1)
+    folds = np.full(len(dataset), -1)  # the photographs apart are in none
     folds[~apart] = assign_folds(dataset.take(~apart), plan.folds, seed)
     # From here on, of the photographs that can be read alone.
     readable = dataset.take(features.readable)
