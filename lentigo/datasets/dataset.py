@@ -82,7 +82,7 @@ class Dataset(Summarized):
         (n,).
         """
         digests = pd.Series(self.digests, index=self.table.index, dtype=object)
-        files = digests.where(digests != "", None)  # unreadable files are not copies of each other
+        files = digests.where(digests != "", None)  # unreadable files are no duplicates of each other
         return group_images(self.table.assign(file=files), (*GROUP_COLUMNS, "file"))
 
     @cached_property

@@ -114,7 +114,7 @@ class NamedFiles:
         parts = [part for part in re.split(r"[\\/]", name.strip()) if part not in ("", ".", "..")]
         if not parts:
             return None
-        *folders, last = [part.casefold() for part in parts]
+        *folders, last = map(str.casefold, parts)
         candidates = []
         for path in self.index.get(strip_suffix(last), []):
             if means(path.name, parts[-1]) and ends_with(path, folders):

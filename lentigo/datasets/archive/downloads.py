@@ -131,8 +131,8 @@ def complete_folder(
     folder.check_space()
     listing = folder.write_tables()  # whoever is interrupted has a data set, of what is there
     problems = fetch_licenses(archive, folder, sorted(listing.licenses))
-    present = 0
-    fetched = 0
+    present = 0  # photographs
+    fetched = 0  # of these, by this call
     size = 0  # bytes
     missing: list[Problem] = []
     results = fetch_images(archive, folder, threads)
@@ -182,7 +182,7 @@ def fetch_images(
     stops what is under way.
     """
     pool = ThreadPoolExecutor(threads)
-    ahead: deque = deque()
+    ahead: deque = deque()  # fetches under way, in the order of the listing
     try:
         for image in folder.read_images():
             ahead.append(pool.submit(keep_image, archive, folder, image))
@@ -271,6 +271,7 @@ def save_body(transport: Transport, response: httpx.Response, part: Path, size: 
     """
     place = name_place(response.url)
     declared = response.headers.get("content-length")
+    # A compressed body announces its compressed length
     if declared is not None and declared != str(size) and "content-encoding" not in response.headers:
         raise ContentFault(f"{place}: announces {declared} bytes; expected {size}, which the archive lists")
     digest = hashlib.sha256()

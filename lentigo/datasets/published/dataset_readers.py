@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PureWindowsPath
@@ -80,12 +80,16 @@ def read_place(place: Place, policy: Policy, kind: str | None, pools: Sequence[P
     readings = []
     archives = [archive for archive in ARCHIVES if archive.name in kinds]
     if archives:
-        roots = [place.root, *pools] if place.only is None else [*pools, place.root]
+        roots = [place.root, *pools]
+        if place.only is not None:  # a table that was named: what was named beside it comes first
+            roots = [*pools, place.root]
         files = FileLookup(roots)
-        readings = [read_tables(place, archive, policy, files) for archive in archives]
+        for archive in archives:
+            readings.append(read_tables(place, archive, policy, files))
         readings[0].problems.extend(files.problems)
     if "manifest" in kinds:
-        readings += [read_manifest(place, path, policy) for path in place.claimed.get("manifest", [])]
+        for path in place.claimed.get("manifest", []):
+            readings.append(read_manifest(place, path, policy))
     if kinds[0] in ("folders", "med-node") and place.class_root is not None:
         readings.append(read_folders(place, place.class_root, policy, kinds[0]))
     if not readings:
@@ -186,12 +190,17 @@ def read_manifest(place: Place, path: Path, policy: Policy) -> Reading:
     sources = fill_missing(rows["source"], source) if "source" in rows else source
     rows = describe(rows, words).assign(name=rows["image"], judged=rows["label"], source=sources)
     if "mask" in rows:
-        masks: list[str | None] = []
-        for mask in rows["mask"]:
-            followed = isinstance(mask, str) and refuse(mask) is None
-            masks.append(str(path.parent / mask) if followed else None)
-        rows = rows.assign(mask=pd.Series(masks, index=rows.index, dtype=object))
+        rows = rows.assign(mask=locate_masks(rows["mask"], path, refuse))
     return Reading("manifest", place.given, source, rows, count_words(rows), list(dataset.problems))
+
+
+def locate_masks(names: pd.Series, manifest: Path, refuse: Callable[[str], str | None]) -> pd.Series:
+    """The paths of masks that a manifest names; None for none, and for one that must not be followed."""
+    masks: list[str | None] = []
+    for name in names:
+        followed = isinstance(name, str) and refuse(name) is None
+        masks.append(str(manifest.parent / name) if followed else None)
+    return pd.Series(masks, index=names.index, dtype=object)
 
 
 def find_escape(image: str, foreign: bool) -> str | None:

@@ -98,13 +98,11 @@ def inspect_rows(rows: pd.DataFrame, progress: Progress) -> tuple[pd.DataFrame, 
     empty = tables.notna() & absent.groupby(tables.fillna("")).transform("all")
     problems = []
     for table, images in rows.loc[empty, "image"].groupby(tables[empty]):
-        problems.append(
-            Problem(
-                str(table),
-                f"none of its {len(images)} photographs is there; expected files such as "
-                f"{Path(images.iloc[0]).name}: name their folder or ZIP too",
-            )
+        reason = (
+            f"none of its {len(images)} photographs is there; expected files such as "
+            f"{Path(images.iloc[0]).name}: name their folder or ZIP too"
         )
+        problems.append(Problem(str(table), reason))
     for path in rows.loc[digests.isna() & ~empty, "image"].unique():
         problems.append(result_of[path])
     usable = digests.notna()
@@ -162,10 +160,7 @@ def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], 
     keys = [column for column in ("digest", "isic_id", "duplicate_group") if column in rows]
     groups = pd.Series(group_images(rows, keys), index=rows.index)
     several = groups.groupby(groups).transform("size") > 1
-    names = ("sha256:" + rows["digest"].str[:16]).astype(object)
-    if "isic_id" in rows:
-        names = fill_missing(rows["isic_id"].map(lambda value: f"isic:{value}", na_action="ignore"), names)
-    names = names.groupby(groups).transform("min")
+    names = name_groups(rows, groups)
     rows = rows.assign(duplicate_group=names.where(several, None))
     duplicates = rows[several]
     grouped = duplicates.groupby("duplicate_group")
@@ -180,6 +175,18 @@ def group_duplicates(rows: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int], 
         images = group["image"].tolist()
         conflicts.append({"duplicate_group": str(name), "images": images, "labels": group["label"].tolist()})
     return rows, counts, tuple(conflicts)
+
+
+def name_groups(rows: pd.DataFrame, groups: pd.Series) -> pd.Series:
+    """The name of each row's group, by contents alone: the first of its ISIC numbers, else of its hashes.
+
+    "isic" comes before "sha256" in the order of letters.
+    """
+    names = ("sha256:" + rows["digest"].str[:16]).astype(object)
+    if "isic_id" in rows:
+        numbers = rows["isic_id"].map(lambda value: f"isic:{value}", na_action="ignore")
+        names = fill_missing(numbers, names)
+    return names.groupby(groups).transform("min")
 
 
 def tidy_rows(rows: pd.DataFrame, out: Path) -> pd.DataFrame:

@@ -132,7 +132,9 @@ def import_datasets(
     refuse_overwriting(paths, out)
     remove_leftovers(out.parent)
     folder = Path(extract) if extract else out.parent
-    places = [open_place(path, folder, out, progress, columns) for path in paths]
+    places = []
+    for path in paths:
+        places.append(open_place(path, folder, out, progress, columns))
     readings, problems = read_places(places, chosen_policy, kind)
     return write_import(readings, problems, chosen_policy, out, splits=splits, progress=progress)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -46,7 +46,7 @@ class Allowance:
         """
         limits = self.limits
         count = self.members + len(members)
-        total = self.total + sum(member.file_size for member in wanted)
+        total = self.total + count_bytes(wanted)
         if count > limits.members:
             raise DataError(
                 f"{path}: holds {count} files; expected at most {limits.members}: unpack it yourself if you "
@@ -55,11 +55,20 @@ class Allowance:
         if total > limits.free_bytes and total / self.packed > limits.ratio:
             raise DataError(
                 f"{path}: unpacks to {total / 1e6:.0f} MB, {total / self.packed:.0f} times its size, as ZIP "
-                "bombs do; "
-                f"expected photographs, at most {limits.ratio:.0f} times: unpack it yourself if you trust it"
+                f"bombs do; expected photographs, at most {limits.ratio:.0f} times: unpack it yourself if you "
+                "trust it"
             )
         self.members = count
         self.total = total
+
+
+def count_bytes(members: Iterable[zipfile.ZipInfo]) -> int:
+    """The bytes that members declare to unpack to.
+
+    Args:
+        members: Of a ZIP.
+    """
+    return sum(member.file_size for member in members)
 
 
 def check_space(path: Path, folder: Path, total: int, limits: Limits) -> None:

@@ -18,6 +18,8 @@ from lentigo.images.listing import has_image_name
 from lentigo.images.problems import Problem
 
 TABLES = frozenset({".csv", ".tsv", ".tab", ".txt", ".parquet"})
+ENCRYPTED = 1  # the bit of a member's flags
+MAX_NAME_BYTES = 255  # of a file or folder, in most file systems
 MAX_REASON_LETTERS = 150  # of what a library says of a damaged member
 # What zipfile and the ways of packing raise on a damaged member
 MEMBER_ERRORS = (
@@ -46,17 +48,16 @@ def choose_members(
     Returns:
         The members to unpack, and the problems of those that must not be.
     """
-    wanted, problems = [], []
+    wanted = []
+    problems = []
     for member in members:
-        name = PurePosixPath(member.filename.replace("\\", "/"))
-        if member.flag_bits & 1:
+        name = read_name(member)
+        if member.flag_bits & ENCRYPTED:
             raise DataError(
                 f"{path}: is encrypted; expected a ZIP without a password: unpack it yourself and name the "
                 "folder"
             )
-        if member.is_dir() or any(
-            (part.startswith(".") and part != "..") or part == "__MACOSX" for part in name.parts
-        ):
+        if member.is_dir() or is_hidden(name):
             continue
         reason = find_danger(member, name)
         if reason:
@@ -68,15 +69,28 @@ def choose_members(
     return wanted, problems
 
 
+def read_name(member: zipfile.ZipInfo) -> PurePosixPath:
+    """The name of a member; some programs of Windows part folders by backslashes."""
+    return PurePosixPath(member.filename.replace("\\", "/"))
+
+
+def is_hidden(name: PurePosixPath) -> bool:
+    """Whether a name is that of something that systems keep for themselves: hidden, or of macOS."""
+    for part in name.parts:
+        if part == "__MACOSX" or (part.startswith(".") and part != ".."):
+            return True
+    return False
+
+
 def is_table(path: PurePath) -> bool:
     """Whether a name is that of a table; HAM10000's has no suffix.
 
     Args:
         path: The name of a file in a ZIP.
     """
-    return path.suffix.lower() in TABLES or (
-        not path.suffix and path.name.lower().startswith("ham10000_metadata")
-    )
+    if path.suffix:
+        return path.suffix.lower() in TABLES
+    return path.name.lower().startswith("ham10000_metadata")
 
 
 def is_zip(path: PurePath) -> bool:
@@ -90,18 +104,16 @@ def is_zip(path: PurePath) -> bool:
 
 def find_danger(member: zipfile.ZipInfo, name: PurePosixPath) -> str | None:
     """Why a member must not be written under its name, or None."""
-    if (
-        name.is_absolute()
-        or ".." in name.parts
-        or PureWindowsPath(member.filename).is_absolute()
-        or PureWindowsPath(member.filename).drive
-    ):
+    windows_name = PureWindowsPath(member.filename)
+    climbs = name.is_absolute() or ".." in name.parts
+    if climbs or windows_name.is_absolute() or windows_name.drive:
         return "the name leads outside"
-    mode = member.external_attr >> 16
+    mode = member.external_attr >> 16  # of POSIX, in the upper half; 0 from other systems
     if mode and not stat.S_ISREG(mode) and stat.S_IFMT(mode):
         return "a link or a device"
-    if any(len(part.encode("utf-8", "surrogateescape")) > 255 for part in name.parts):
-        return "the name is too long"
+    for part in name.parts:
+        if len(part.encode("utf-8", "surrogateescape")) > MAX_NAME_BYTES:
+            return "the name is too long"
     return None
 
 
@@ -121,15 +133,14 @@ def write_member(
     Returns:
         Its problem, if any.
     """
-    said, path = f"{name}/{member.filename}", PurePosixPath(member.filename.replace("\\", "/"))
+    shown = f"{name}/{member.filename}"
+    path = read_name(member)
     if member.file_size > limits.member_bytes and not is_zip(path):
-        return [
-            Problem(
-                said,
-                f"{member.file_size / 1e6:.0f} MB; expected a photograph or a table, at most "
-                f"{limits.member_bytes / 1e6:.0f} MB",
-            )
-        ]
+        reason = (
+            f"{member.file_size / 1e6:.0f} MB; expected a photograph or a table, at most "
+            f"{limits.member_bytes / 1e6:.0f} MB"
+        )
+        return [Problem(shown, reason)]
     target = folder.joinpath(*path.parts)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -137,16 +148,12 @@ def write_member(
             shutil.copyfileobj(source, file, 1 << 20)
         return []
     except (FileExistsError, NotADirectoryError):
-        return [Problem(said, "a second file of that name: left out; expected each name once")]
+        return [Problem(shown, "a second file of that name: left out; expected each name once")]
     except MEMBER_ERRORS as error:
         # Without a number it is bzip2's; EINVAL is a place before the ZIP's beginning; others are the disk's
         if isinstance(error, OSError) and error.errno not in (None, errno.EINVAL):
             raise
         target.unlink(missing_ok=True)
-        reason = str(error)[:MAX_REASON_LETTERS]
-        return [
-            Problem(
-                said,
-                f"cannot be unpacked ({reason}); copy the ZIP again from its source, or unpack it yourself",
-            )
-        ]
+        words = str(error)[:MAX_REASON_LETTERS]
+        reason = f"cannot be unpacked ({words}); copy the ZIP again from its source, or unpack it yourself"
+        return [Problem(shown, reason)]

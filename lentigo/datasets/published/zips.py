@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from lentigo.common.files import remove_leftovers, stage_folder
 from lentigo.common.hashing import hash_bytes
 from lentigo.common.progress import Progress, show_nothing
-from lentigo.datasets.published.zip_limits import Allowance, Limits, check_space
+from lentigo.datasets.published.zip_limits import Allowance, Limits, check_space, count_bytes
 from lentigo.datasets.published.zip_members import choose_members, is_zip, write_member
 from lentigo.errors import DataError
 from lentigo.images.problems import Problem
@@ -42,27 +42,33 @@ def unpack(
         wanted, problems = choose_members(path, archive.infolist())
         allowance = Allowance(path.stat().st_size, limits)
         allowance.take(path, archive.infolist(), wanted)
-        content = hash_bytes(
-            *(
-                f"{member.filename} {member.file_size} {member.CRC}".encode("utf-8", "surrogateescape")
-                for member in archive.infolist()
-            )
-        )
+        content = hash_listing(archive)
         target, done = choose_folder(folder, path.stem, content)
         if done:
             return target, problems
-        check_space(path, folder, sum(member.file_size for member in wanted), limits)
+        check_space(path, folder, count_bytes(wanted), limits)
         with stage_folder(target) as staged:
-            damage = [
-                problem
-                for member in progress(wanted, total=len(wanted), label=path.name)
-                for problem in write_member(str(path), archive, member, staged, limits)
-            ]
+            damage: list[Problem] = []
+            for member in progress(wanted, total=len(wanted), label=path.name):
+                damage += write_member(str(path), archive, member, staged, limits)
             damage += unpack_inner(str(path), staged, limits, allowance, progress)
-            (staged / MARK).write_text(f"{content}{TORN * bool(damage)}", encoding="utf-8")
+            # With damage the same call tries again, for the ZIP may have been copied anew
+            mark = f"{content}{TORN}" if damage else content
+            (staged / MARK).write_text(mark, encoding="utf-8")
             shutil.rmtree(target, ignore_errors=True)  # what was unpacked there in part
             os.replace(staged, target)
     return target, problems + damage
+
+
+def hash_listing(archive: zipfile.ZipFile) -> str:
+    """A hash of what a ZIP lists, by which it is recognised without reading all of it: names, sizes and
+    checksums.
+    """
+    rows = []
+    for member in archive.infolist():
+        row = f"{member.filename} {member.file_size} {member.CRC}"
+        rows.append(row.encode("utf-8", "surrogateescape"))
+    return hash_bytes(*rows)
 
 
 def open_zip(path: Path) -> zipfile.ZipFile:
@@ -82,7 +88,9 @@ def choose_folder(folder: Path, stem: str, content: str) -> tuple[Path, bool]:
     for target in (folder / stem, folder / f"{stem}-{content[:8]}"):
         if not os.path.lexists(target):
             return target, False
-        mark = (target / MARK).read_text(encoding="utf-8") if (target / MARK).is_file() else ""
+        mark = ""
+        if (target / MARK).is_file():
+            mark = (target / MARK).read_text(encoding="utf-8")
         if mark.removesuffix(TORN) == content:
             return target, mark == content
     raise DataError(
@@ -100,23 +108,35 @@ def unpack_inner(
     All of them together get what the outer ZIP has left of its `allowance`.
     """
     problems = []
-    for path in sorted(file for file in folder.rglob("*") if is_zip(file)):
-        said = f"{name}/{path.relative_to(folder).as_posix()}"
+    for path in sorted(filter(is_zip, folder.rglob("*"))):
+        shown = (
+            f"{name}/{path.relative_to(folder).as_posix()}"  # the temporary folder says nothing to anybody
+        )
         try:
-            with open_zip(path) as archive:
-                wanted, some = choose_members(said, archive.infolist())
-                allowance.take(path, archive.infolist(), wanted)
-                check_space(path, folder, sum(member.file_size for member in wanted), limits)
-                deeper = [member for member in wanted if is_zip(PurePosixPath(member.filename))]
-                for member in progress(
-                    [member for member in wanted if member not in deeper], label=path.name
-                ):
-                    some += write_member(said, archive, member, path.with_suffix(""), limits)
-            problems += some + [
-                Problem(f"{said}/{member.filename}", "a ZIP in a ZIP in a ZIP: left out; unpack it yourself")
-                for member in deeper
-            ]
+            problems += unpack_one(path, shown, limits, allowance, progress)
         except DataError as error:
-            problems.append(Problem(said, str(error).removeprefix(f"{path}: ").removeprefix(f"{said}: ")))
+            reason = str(error).removeprefix(f"{path}: ").removeprefix(f"{shown}: ")
+            problems.append(Problem(shown, reason))
         path.unlink()
     return problems
+
+
+def unpack_one(
+    path: Path, shown: str, limits: Limits, allowance: Allowance, progress: Progress
+) -> list[Problem]:
+    """Unpacks a ZIP, named `shown` in messages, into a folder beside it; gives what was left out."""
+    with open_zip(path) as archive:
+        wanted, problems = choose_members(shown, archive.infolist())
+        allowance.take(path, archive.infolist(), wanted)
+        check_space(path, path.parent, count_bytes(wanted), limits)
+        files = []
+        deeper = []
+        for member in wanted:
+            if is_zip(PurePosixPath(member.filename)):
+                reason = "a ZIP in a ZIP in a ZIP: left out; unpack it yourself"
+                deeper.append(Problem(f"{shown}/{member.filename}", reason))
+            else:
+                files.append(member)
+        for member in progress(files, label=path.name):
+            problems += write_member(shown, archive, member, path.with_suffix(""), limits)
+    return problems + deeper

@@ -22,6 +22,7 @@ from lentigo.datasets.tables.words import (
 )
 from lentigo.errors import DataError
 
+NOT_PLAIN = " '\"\\"  # signs that a shell would have to be told in quotation marks
 HAM10000_CODES = frozenset({"akiec", "bcc", "bkl", "df", "mel", "nv", "vasc"})
 
 
@@ -106,23 +107,32 @@ def refuse_unknown(meanings: Mapping[Any, str | None], counts: Mapping[Any, int]
         return
     understood = [shorten_word(word) for word, meaning in meanings.items() if meaning is not None]
     named = set(unknown[:MAX_QUOTED_WORDS])
-    quoted = ", ".join(
-        f"{shorten_word(word)!r} ({count})" for word, count in counts.items() if shorten_word(word) in named
-    )
+    quoted_words = []
+    for word, count in counts.items():
+        if shorten_word(word) in named:
+            quoted_words.append(f"{shorten_word(word)!r} ({count})")
+    quoted = ", ".join(quoted_words)
     more = ""
     if len(unknown) > MAX_QUOTED_WORDS:
         more = f" and {len(unknown) - MAX_QUOTED_WORDS} other words"
     beside = f", beside {quote(understood, MAX_QUOTED_WORDS)}" if understood else ""
-    example = f"{unknown[0]}={MALIGNANT}"
-    if len(unknown) > 1:
-        example += f",{unknown[1]}={BENIGN}"
-    if not example.isprintable() or any(sign in example for sign in " '\"\\"):
-        example = f"WORD={MALIGNANT}"  # which a shell would have to be told in quotation marks
+    example = write_example(unknown)
     raise DataError(
         f"{what}: not understood: {quoted}{more}{beside}; expected benign, malignant, 0, 1 or diagnoses such "
         f"as melanoma, nevus, bcc: say what they mean, such as --map {example}, or ={LEFT_OUT} to leave them "
         "out"
     )
+
+
+def write_example(unknown: list[str]) -> str:
+    """What to write after --map for the first of some words, to be copied from the message."""
+    example = f"{unknown[0]}={MALIGNANT}"
+    if len(unknown) > 1:
+        example += f",{unknown[1]}={BENIGN}"
+    needs_quotation = any(sign in example for sign in NOT_PLAIN)
+    if needs_quotation or not example.isprintable():
+        return f"WORD={MALIGNANT}"
+    return example
 
 
 def read_labels(table: pd.DataFrame, column: str, options: TableOptions, place: object) -> Labels:
