@@ -76,10 +76,7 @@ def read_name(member: zipfile.ZipInfo) -> PurePosixPath:
 
 def is_hidden(name: PurePosixPath) -> bool:
     """Whether a name is that of something that systems keep for themselves: hidden, or of macOS."""
-    for part in name.parts:
-        if part == "__MACOSX" or (part.startswith(".") and part != ".."):
-            return True
-    return False
+    return any(part == "__MACOSX" or (part.startswith(".") and part != "..") for part in name.parts)
 
 
 def is_table(path: PurePath) -> bool:
