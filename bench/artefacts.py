@@ -13,7 +13,6 @@ Example:
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from quality import sample_photos
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.audit.inspection import flag_artefacts
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
@@ -40,9 +39,7 @@ CASTS = (
 
 def main() -> None:
     """Rates as they are, rates where drawn, and agreement with labels."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--sample", type=int, metavar="N", help="take N photographs by chance (default: all)")
     parser.add_argument(

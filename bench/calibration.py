@@ -22,7 +22,7 @@ from itertools import combinations
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import log_expit, logit
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.evaluation.scores.calibration_slope import measure_calibration
 from lentigo.evaluation.scores.metrics import calibration_error
@@ -59,9 +59,7 @@ FOLDS = 5
 
 def main() -> None:
     """Prints the table of one of the parts."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("part", choices=("decisions", "head", "folds"))
     parser.add_argument("source", help="a RUN for `decisions`, else photographs")
     parser.add_argument("--start", help="weights of the backbone")

@@ -9,22 +9,20 @@ what is lost, not what is won.
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Iterable
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 MILLIONS = (1, 10, 100)
+MACHINES = (1, 4, 16)
 MACHINE_CORES = 16  # of the machine that the estimate is for
 
 
 def main() -> None:
     """Photographs a second by each way, then hours and cost by number of machines."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="a RUN folder, or bundled")
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--repeat", type=int, default=1, help="how often the photographs are gone through")
@@ -33,26 +31,23 @@ def main() -> None:
     options = parser.parse_args()
     from lentigo.images.listing import find_images
 
-    paths = [str(path) for path in find_images(options.images)] * options.repeat
+    paths = [str(path) for path in find_images(options.photos)] * options.repeat
     alone = measure_plain(options.run, paths)
-    starts, rates = zip(
-        *(measure_workers(options.run, paths, count) for count in options.workers), strict=True
-    )
+    rows: list[list] = [["one process, one thread", "", alone, 1.0, ""]]
+    rate_of_a_worker = {}
+    for count in options.workers:
+        start, rate = measure_workers(options.run, paths, count)
+        rate_of_a_worker[count] = rate / count
+        rows.append([f"{count} workers", start, rate, rate / alone, rate / alone / count])
+    rows.insert(1, ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""])
     print(describe_machine(), f"{len(paths)} photographs", sep="; ")
-    rows = [
-        ["one process, one thread", "", alone, 1.0, ""],
-        ["one process, all threads", "", measure_plain(options.run, paths, None), "", ""],
-    ]
     print_table(
-        ["way", "s to start", "photographs a second", "of one process", "of it for each worker"],
-        rows
-        + [
-            [f"{n} workers", start, rate, rate / alone, rate / alone / n]
-            for n, start, rate in zip(options.workers, starts, rates, strict=True)
-        ],
+        ["way", "s to start", "photographs a second", "of one process", "of it for each worker"], rows
     )
-    fitting = [rate / n for n, rate in zip(options.workers, rates, strict=True) if n <= (os.cpu_count() or 1)]
-    print_estimate(min(fitting or [rates[0]]), options.price)
+    # More workers than processors wait for one another: they say nothing of a machine with enough
+    cores = os.cpu_count() or 1
+    fitting = [rate for count, rate in rate_of_a_worker.items() if count <= cores]
+    print_estimate(min(fitting or rate_of_a_worker.values()), options.price)
 
 
 def measure_plain(run: str, paths: list[str], threads: int | None = 1) -> float:
@@ -72,7 +67,8 @@ def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, floa
     from lentigo.inference.distributed import predict_on
     from lentigo.models.bundle import find_bundle
 
-    started, bundle = time.perf_counter(), find_bundle(run)
+    started = time.perf_counter()
+    bundle = find_bundle(run)
     with join_cluster(LOCAL, cores=1, workers=count) as joined:
         few = paths[: 32 * count]
         list(predict_on(joined, bundle, few, count=len(few)))
@@ -83,8 +79,10 @@ def measure_workers(run: str, paths: list[str], count: int) -> tuple[float, floa
 def time_answers(answers: Iterable, n: int) -> tuple[float, float]:
     """Seconds for all answers, and answers a second."""
     started = time.perf_counter()
-    assert sum(1 for _ in answers) == n
+    count = sum(1 for _ in answers)
     seconds = time.perf_counter() - started
+    if count != n:
+        raise RuntimeError(f"{count} answers; expected one for each of {n} photographs")
     return seconds, n / seconds
 
 
@@ -92,25 +90,15 @@ def print_estimate(rate: float, price: float) -> None:
     """Hours and cost for millions of photographs at this rate of a processor, where reading them is no slower
     than here.
     """
-    hours = {millions: millions * 1e6 / rate / 3600 for millions in MILLIONS}
-    columns = [
-        "photographs",
-        "processor hours",
-        f"cost at {price:g} an hour",
-        *(f"hours on {n} machines of {MACHINE_CORES}" for n in (1, 4, 16)),
-    ]
-    print_table(
-        columns,
-        [
-            [
-                f"{n} million",
-                hours[n],
-                hours[n] * price,
-                *(hours[n] / MACHINE_CORES / machines for machines in (1, 4, 16)),
-            ]
-            for n in MILLIONS
-        ],
-    )
+    columns = ["photographs", "processor hours", f"cost at {price:g} an hour"]
+    for machines in MACHINES:
+        columns.append(f"hours on {machines} machines of {MACHINE_CORES}")
+    rows = []
+    for millions in MILLIONS:
+        hours = millions * 1e6 / rate / 3600
+        on_machines = [hours / MACHINE_CORES / machines for machines in MACHINES]
+        rows.append([f"{millions} million", hours, hours * price, *on_machines])
+    print_table(columns, rows)
 
 
 if __name__ == "__main__":

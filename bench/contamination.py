@@ -12,7 +12,6 @@ others are compared in full by the search for duplicates, and what that does not
 
 from __future__ import annotations
 
-import argparse
 import io
 import time
 from collections import defaultdict
@@ -26,7 +25,7 @@ import pandas as pd
 from changes import CHANGES, compress, resize, turn
 from PIL import Image
 from scipy.stats import binomtest
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.duplicates.candidates import MIRRORED
 from lentigo.duplicates.fingerprints import TURNS, Fingerprint, take_fingerprint
@@ -79,9 +78,7 @@ OTHERS = (
 
 def main() -> None:
     """Prints cost, recall by change, recall of other frames, and false finds."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--data", required=True, nargs="+", help="folders of photographs")
     parser.add_argument(
         "--table",

@@ -10,7 +10,6 @@ where the processor computes in it.
 
 from __future__ import annotations
 
-import argparse
 import statistics
 import time
 from collections.abc import Callable
@@ -18,7 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import openvino
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 from lentigo.models.compilation import fastest_precision
@@ -35,9 +34,7 @@ ROUNDS = 15
 
 def main() -> None:
     """A row for each backbone, precision and width."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("backbones", nargs="+", metavar="BACKBONE")
     parser.add_argument(
         "--width", type=int, nargs="+", default=[0], help="channels; 0 is what the backbone's cost allows"

@@ -1,4 +1,6 @@
-"""`make demo`: Lentigo from end to end on lesions that it draws itself, with the commands that a user types.
+"""Lentigo from end to end on lesions that it draws itself, with the commands that a user types.
+
+    make demo, or: python bench/demo.py --count 240
 
 It trains a RUN that starts from the bundled backbone, evaluates it once, and then asks the bundled model about
 one photograph: a prediction, an explanation, an outline. No photograph and no weight file is downloaded. The
@@ -7,7 +9,6 @@ lesions are drawn, so the numbers say that the machinery runs; for real skin see
 
 from __future__ import annotations
 
-import argparse
 import csv
 import json
 import os
@@ -17,6 +18,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+
+from tables import make_parser
 
 HOME = Path("demo")
 SPLIT = HOME / "synthetic.csv"
@@ -37,9 +40,7 @@ RESULTS = {
 
 def main() -> None:
     """Trains and evaluates on drawn lesions, lets the bundled model look at one, and says where all is."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--count", type=int, default=240, help="synthetic lesions of each class")
     options = parser.parse_args()
     started = time.perf_counter()

@@ -11,7 +11,6 @@ final number.
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from collections.abc import Iterator
@@ -21,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from overviews import Composer, Overview, weave_skin
 from PIL import Image
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table, show_value
 
 from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.mask_reading import read_mask
@@ -37,9 +36,7 @@ SKINS = 10  # composed pictures without a lesion
 
 def main() -> None:
     """Measures and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run")
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
@@ -168,8 +165,7 @@ def show_precision(matches: list[Match]) -> list[str]:
     intervals = bootstrap(measure, np.arange(len(matches)), resamples=500)
     cells = []
     for name, value in measure(np.ones(len(matches), int)).items():
-        low, high = intervals[name]
-        cells.append("-" if np.isnan(value) else f"{value:.3f} ({low:.3f} to {high:.3f})")
+        cells.append(show_value(value, intervals[name]))
     return cells
 
 

@@ -1,12 +1,11 @@
 """How long reading a DICOM file takes beside the same JPEG: squeezed for the network, and at its own size.
 
-python bench/dicom.py --width 1024 --height 768 --count 60
-python bench/dicom.py --frames 200     # also a file of 200 such JPEGs, all of its frames read one after another
+    python bench/dicom.py --width 1024 --height 768 --count 60
+    python bench/dicom.py --frames 200     # also a file of 200 such JPEGs, all of its frames read one after another
 """
 
 from __future__ import annotations
 
-import argparse
 import io
 import statistics
 import tempfile
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from pydicom.encaps import encapsulate
+from tables import make_parser
 
 from lentigo.clinical.photograph_object import encode_object, make_photograph
 from lentigo.images.listing import find_images
@@ -25,9 +25,7 @@ from lentigo.images.photographs import SIDE, decode_image, read_image
 
 def main() -> None:
     """Prints a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--width", type=int, default=1024)
     parser.add_argument("--height", type=int, default=768)
     parser.add_argument("--count", type=int, default=60)

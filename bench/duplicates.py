@@ -11,7 +11,6 @@ say. Example:
 
 from __future__ import annotations
 
-import argparse
 import csv
 import io
 import json
@@ -24,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of uint8 (height, width, 3) RGB
 CLEANVISION = """
@@ -41,9 +40,7 @@ QUALITY = 90  # of JPEG, in which copies are kept unless another is the change
 
 def main() -> None:
     """A row for each transformation, then the pairs of originals by kind, then time and memory."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument(
         "--data", required=True, nargs="+", metavar="FOLDER", help="photographs of which copies are made"
     )

@@ -11,12 +11,10 @@ training points.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 from scipy.special import expit
 from sklearn.metrics import roc_auc_score
-from tables import print_table
+from tables import make_parser, print_table
 
 POINTS, FEATURES, UNITS, BATCH = 2112, 64, 256, 32
 MOMENTUM = 0.99
@@ -25,9 +23,7 @@ EPSILON = 1e-3  # Keras' of a batch norm
 
 def main() -> None:
     """Prints, for each rate and epoch, both AUROCs and how far the answers lie apart."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--epochs", type=int, default=4)
     options = parser.parse_args()
     rng = np.random.default_rng(0)

@@ -1,21 +1,17 @@
 """How fast a RUN answers beside Keras, as ratios of one run: what `lentigo bench` prints, as Markdown.
 Example:
 
-python bench/inference.py runs/first photos/
+    python bench/inference.py runs/first photos/
 """
 
 from __future__ import annotations
 
-import argparse
-
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 
 def main() -> None:
     """Measures, and prints rates, latency and the cold start."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run", metavar="RUN")
     parser.add_argument(
         "photos", metavar="FOLDER", help="photographs to measure with, all of them for the row of files"

@@ -12,7 +12,6 @@ benign ("missed"), where an interval from the variance alone fails most.
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from functools import partial
 import numpy as np
 from scipy.stats import norm
 from sklearn.metrics import roc_auc_score
-from tables import print_table
+from tables import make_parser, print_table
 
 from lentigo.common.statistics.intervals import Ends, estimate_auroc, estimate_share
 from lentigo.common.statistics.resampling import resample_groups
@@ -63,9 +62,7 @@ class Row:
 
 def main() -> None:
     """Simulates and prints."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--draws", type=int, default=1000, help="sets of each kind")
     parser.add_argument(
         "--percentile", action="store_true", help="also the percentile bootstrap, for comparison"

@@ -9,11 +9,10 @@ training. `--not-known` says how many photographs of the training are in none of
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from tables import print_table
+from tables import make_parser, print_table
 
 from lentigo.common.files import stage_folder
 from lentigo.common.hashing import hash_file
@@ -26,9 +25,7 @@ from lentigo.models.training_record_files import read_training_record
 
 def main() -> None:
     """Writes `learned.npz` in place of `splits.csv` and `past.csv`, and prints what it knows."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run", type=Path, help="a packed RUN, or one that keeps no paths")
     parser.add_argument("--data", nargs="*", default=[], help="folders with the files of the training")
     parser.add_argument(
@@ -56,15 +53,23 @@ def main() -> None:
 
 def fill_learned(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
     """The hashes of the photographs whose files lie in some folders."""
-    files = [str(path) for folder in folders for path in find_images(folder)]
+    files = list_files(folders)
     return learned.fill(files, [hash_file(path) for path in files])
+
+
+def list_files(folders: list[str]) -> list[str]:
+    """The paths of all photographs in some folders."""
+    files = []
+    for folder in folders:
+        files += map(str, find_images(folder))
+    return files
 
 
 def add_again(learned: TrainingRecord, folders: list[str]) -> TrainingRecord:
     """Photographs of the training that were saved in other files: known by these too, and not counted
     twice.
     """
-    files = [str(path) for folder in folders for path in find_images(folder)]
+    files = list_files(folders)
     again = list_training_record(
         [hash_file(path) for path in files], ["train"] * len(files), hash_images(files)
     )

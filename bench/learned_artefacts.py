@@ -13,7 +13,6 @@ sets, too, only measure: how often the head flags what image processing does not
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +23,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GroupKFold
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table, show_share, show_value
 
 from lentigo.common.progress import show_nothing
-from lentigo.common.statistics.intervals import estimate_auroc, estimate_share
+from lentigo.common.statistics.intervals import estimate_auroc
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
 from lentigo.images.artefacts import drawn_artefacts
@@ -121,9 +120,7 @@ class Examples:
 
 def main() -> None:
     """Learns, prints what came of it, and writes the head into the RUN."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("data")
     parser.add_argument("--other", nargs="*", default=[])
     parser.add_argument("--without-gel", nargs="*", default=[])
@@ -314,7 +311,7 @@ def judge_kind(
 ) -> list[list]:
     """Rows of the table: image processing, the head, and both."""
     scores = model.decision_function(photographs.features)
-    auroc, (low, high) = estimate_auroc(truth, scores, photographs.groups)
+    auroc, ends = estimate_auroc(truth, scores, photographs.groups)
     by_head = scores >= limit
     ways = {"the head": by_head}
     if kind in LIMITS:
@@ -322,7 +319,7 @@ def judge_kind(
         ways = {"image processing": by_shape, "the head": by_head, "either": by_shape | by_head}
     rows = []
     for way, flags in ways.items():
-        shown = f"{auroc:.3f} ({low:.3f} to {high:.3f})" if way == "the head" else ""
+        shown = show_value(auroc, ends) if way == "the head" else ""  # the other ways have no score
         precision = show_share(truth[flags] == 1, photographs.groups[flags])
         recall = show_share(flags[truth == 1], photographs.groups[truth == 1])
         rows.append([kind, way, f"{len(truth)} ({truth.sum()})", shown, int(flags.sum()), precision, recall])
@@ -365,14 +362,6 @@ def judge_others(head: ArtefactHead, others: list[OtherSet]) -> list[list]:
 def score_kind(head: ArtefactHead, place: int, photographs: Photographs) -> np.ndarray:
     """Whether the head flags one of its kinds, bool (n,)."""
     return photographs.features @ head.weights[:, place] + head.bias[place] >= head.limits[place]
-
-
-def show_share(found: np.ndarray, groups: np.ndarray) -> str:
-    """A share with its interval."""
-    if len(found) == 0:
-        return "-"
-    low, high = estimate_share(found, groups)
-    return f"{found.mean():.2f} ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Peak memory of `lentigo train` on many photographs, which are synthetic lesions drawn for the purpose.
 Example:
 
-python bench/memory.py --count 10000 --backbone mobilenetv2
+    python bench/memory.py --count 10000 --backbone mobilenetv2
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 
 def main() -> None:
@@ -55,9 +55,8 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The command line."""
+    parser = make_parser(__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument("--backbone", default="mobilenetv2")
     parser.add_argument("--recipe", default="seed")

@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 from structures import damage_structure, draw_dicom_seeds
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 # Of memory at the peak: the budget of decoded bytes (1 GiB), the model, the libraries, and files and masks on
 # their way
@@ -106,9 +106,8 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The command line."""
+    parser = make_parser(__doc__)
     parser.add_argument("--count", type=int, default=10_000)
     parser.add_argument(
         "--first", type=int, default=0, help="number of the first file, to go on where another call ended"

@@ -6,13 +6,13 @@ kept in the files. Example:
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
 from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
+from tables import make_parser
 
 DOCS = Path(__file__).parent.parent / "docs"
 CELL_SECONDS = 1200  # in which a cell must be done
@@ -20,9 +20,7 @@ CELL_SECONDS = 1200  # in which a cell must be done
 
 def main() -> None:
     """A line for each notebook."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="of notebooks, without ending; all without")
     parser.add_argument("--write", action="store_true", help="keep the outputs in the notebooks")
     options = parser.parse_args()

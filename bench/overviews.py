@@ -10,7 +10,6 @@ colour.
 
 from __future__ import annotations
 
-import argparse
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from PIL import Image
+from tables import make_parser
 
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import MaskSet, load_masks
@@ -192,9 +192,7 @@ def lay_on(skin: np.ndarray, cutout: Cutout, left: int, top: int) -> list[int]:
 
 def main() -> None:
     """Writes overviews and their boxes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("masks")
     parser.add_argument("--split", default="train")
     parser.add_argument("--count", type=int, default=20)

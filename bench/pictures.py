@@ -9,7 +9,6 @@ comes from the bundled weights: make them anew when those change, and look at ea
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import subprocess
@@ -17,6 +16,8 @@ import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+
+from tables import make_parser
 
 HOUSE = Path(__file__).parents[1]
 PICTURES = HOUSE / "docs" / "pictures"
@@ -32,9 +33,7 @@ PATIENCE = 300_000  # milliseconds
 
 def main() -> None:
     """Makes the pictures that are named, or all."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("names", nargs="*", help=f"of {', '.join(MAKERS)}; all where none is named")
     options = parser.parse_args()
     unknown = set(options.names) - set(MAKERS)

@@ -9,7 +9,6 @@ bench/service.py; by itself:
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import os
@@ -19,15 +18,14 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, UploadFile
 from PIL import Image
+from tables import make_parser
 
 SIDE = 224
 
 
 def main() -> None:
     """Serves until the process is ended."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run")
     parser.add_argument("port", type=int)
     options = parser.parse_args()
@@ -44,8 +42,11 @@ def load_model(run: str) -> Any:
     from lentigo.models.networks.network import build_network, open_network
 
     bundle = find_bundle(run)
-    backbone, file = find_backbone(bundle.card["backbone"]), bundle.folder / CLASSIFIER
-    return (open_network(file, backbone) if file.is_file() else build_network(backbone, "none")).classifier
+    backbone = find_backbone(bundle.card["backbone"])
+    file = bundle.folder / CLASSIFIER
+    if file.is_file():
+        return open_network(file, backbone).classifier
+    return build_network(backbone, "none").classifier
 
 
 def make_app(model: Any) -> FastAPI:

@@ -1,24 +1,20 @@
 """Whether a faster precision decides as fp32 does, on the validation photographs of RUNs or on a split of a
 data set. Example:
 
-python bench/precision.py runs/first runs/second
-python bench/precision.py runs/first --data photos/ --split test
+    python bench/precision.py runs/first runs/second
+    python bench/precision.py runs/first --data photos/ --split test
 """
 
 from __future__ import annotations
 
-import argparse
-
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 
 def main() -> None:
     """A row for each RUN and faster precision; without --data the photographs are those that its splits.csv
     names.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("runs", nargs="+", metavar="RUN")
     parser.add_argument("--data")
     parser.add_argument("--split", default="test")
@@ -34,11 +30,14 @@ def main() -> None:
         "AUROC",
         "largest change of P",
     ]
-    print_table(columns, [row for run in options.runs for row in compare(run, options.data, options.split)])
+    rows = []
+    for run in options.runs:
+        rows += compare(run, options.data, options.split)
+    print_table(columns, rows)
 
 
 def compare(run: str, data: str | None, split: str) -> list[list]:
-    """Decisions, AUROC and P(malignant) in bf16 and, where the RUN has a duplicate, int8, beside fp32."""
+    """Decisions, AUROC and P(malignant) in bf16 and, where the RUN has such a graph, int8, beside fp32."""
     import numpy as np
     from sklearn.metrics import roc_auc_score
 
@@ -49,29 +48,19 @@ def compare(run: str, data: str | None, split: str) -> list[list]:
     bundle = open_bundle(run)
     images, malignant = choose_photos(run, data, split)
     calibration = read_calibration(bundle.card)
-    graphs = {"f32": bundle.graph, "bf16": bundle.graph} | (
-        {"int8": bundle.folder / INT8_GRAPH} if INT8_GRAPH in bundle.card["files"] else {}
-    )
-    answers = {
-        name: calibration.apply(
-            measure_logits(Session(graph, precision=None if name == "int8" else name), images)
-        )
-        for name, graph in graphs.items()
-    }
-    fp32 = answers.pop("f32")
-    return [
-        [
-            run,
-            bundle.card["backbone"],
-            len(images),
-            name,
-            float(100 * np.mean((fp32 >= bundle.threshold) != (fast >= bundle.threshold))),
-            roc_auc_score(malignant, fp32),
-            roc_auc_score(malignant, fast),
-            float(np.abs(fp32 - fast).max()),
-        ]
-        for name, fast in answers.items()
-    ]
+    sessions = {"bf16": Session(bundle.graph, precision="bf16")}
+    if INT8_GRAPH in bundle.card["files"]:
+        sessions["int8"] = Session(bundle.folder / INT8_GRAPH)  # its precision is in the graph
+    slow = calibration.apply(measure_logits(Session(bundle.graph, precision="f32"), images))
+    rows = []
+    for name, session in sessions.items():
+        fast = calibration.apply(measure_logits(session, images))
+        differ = (slow >= bundle.threshold) != (fast >= bundle.threshold)
+        aurocs = [roc_auc_score(malignant, slow), roc_auc_score(malignant, fast)]
+        largest = float(np.abs(slow - fast).max())
+        percent = float(100 * differ.mean())
+        rows.append([run, bundle.card["backbone"], len(images), name, percent, *aurocs, largest])
+    return rows
 
 
 def choose_photos(run: str, data: str | None, split: str) -> tuple[list[str], list[bool]]:
@@ -81,11 +70,11 @@ def choose_photos(run: str, data: str | None, split: str) -> tuple[list[str], li
     from lentigo.datasets.dataset import select_split
     from lentigo.datasets.manifests import load_dataset
 
-    table = (
-        pd.read_csv(f"{run}/splits.csv", dtype=str).query("split == 'validation'")
-        if data is None
-        else select_split(load_dataset(data), split).table
-    )
+    if data is None:
+        splits = pd.read_csv(f"{run}/splits.csv", dtype=str)
+        table = splits[splits["split"] == "validation"]
+    else:
+        table = select_split(load_dataset(data), split).table
     return table["image"].tolist(), (table["label"] == "malignant").tolist()
 
 

@@ -9,13 +9,12 @@ are, and in windows of them that cut the lesion. Example:
 
 from __future__ import annotations
 
-import argparse
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 TOUCHING = 0.02  # of the edge, from which on a lesion outlined by people counts as cut off
 WINDOWS = 2  # that cut the lesion, of each outlined photograph
@@ -23,9 +22,7 @@ WINDOWS = 2  # that cut the lesion, of each outlined photograph
 
 def main() -> None:
     """A row for each damage and a column for each kind of flaw; then the lesions cut off."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folders", nargs="+", metavar="FOLDER")
     parser.add_argument("--sample", type=int, metavar="N", help="take N photographs by chance (default: all)")
     parser.add_argument("--masks", metavar="MANIFEST", help="CSV with split,image,mask")

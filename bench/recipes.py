@@ -24,7 +24,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import mean, stdev
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.errors import UsageError
 from lentigo.training.recipe_lookup import find_recipe
@@ -75,9 +75,8 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The command line."""
+    parser = make_parser(__doc__)
     parser.add_argument("data", type=Path, metavar="DATA", help="whatever `lentigo train` takes")
     parser.add_argument(
         "--out", type=Path, default=Path("runs/recipes"), help="where the RUNs are kept; %(default)s"

@@ -1,19 +1,17 @@
 """How much of each set of photographs a model refuses as no lesion, and how much it calls shifted; drawn
 pictures without a lesion come last.
 
-python bench/refusal.py photographs/phone photographs/isic2020 photographs/not_lesions --model bundled --most
-600
+    python bench/refusal.py photographs/phone photographs/not_lesions --model bundled --most 600
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.intervals import estimate_share
 from lentigo.images.listing import list_images
@@ -24,29 +22,26 @@ from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 
 SEED = 77  # other pictures than those that set the limit
-EACH = 40
+EACH = 40  # drawn pictures of each kind
 
 
 def main() -> None:
     """Prints one row a set."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--most", type=int, default=600, help="photographs of a set, spread over its names")
     options = parser.parse_args()
     print(describe_machine())
     predictor = Predictor(options.model)
-    rows = [
-        describe(predictor, "/".join(folder.parts[-2:]), choose_images(folder, options.most))
-        for folder in options.folders
-    ]
+    rows = []
+    for folder in options.folders:
+        name = "/".join(folder.parts[-2:])
+        rows.append(describe(predictor, name, choose_images(folder, options.most)))
     for number, draw in enumerate(DRAWINGS):
-        with tempfile.TemporaryDirectory() as folder:
-            rows.append(
-                describe(predictor, draw.__name__.replace("_", " "), write_drawings(Path(folder), number))
-            )
+        name = draw.__name__.replace("_", " ")
+        with tempfile.TemporaryDirectory() as temporary:
+            rows.append(describe(predictor, name, write_drawings(Path(temporary), number)))
     print_table(["set", "n", "refused", "95 % interval", "shifted"], rows)
 
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
                 f"{'with' if options.duplicates else 'without'} the search for duplicates",
                 ours,
             ],
-            ["of it features of the frozen trunk", parts["features"]],
+            ["of it features of the frozen backbone", parts["features"]],
             [f"of it {options.epochs} epochs of the head", parts["head"]],
             ["of it the rest: hashing, building, writing the RUN", ours - parts["features"] - parts["head"]],
             [f"plain Keras, one epoch (mean of {options.plain_epochs})", plain],
@@ -47,9 +47,8 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    """The command line."""
+    parser = make_parser(__doc__)
     parser.add_argument("--data", default="../shared/data/malignant_vs_benign")
     parser.add_argument("--weights", default="../shared/weights/densenet121_distilled_notop.weights.h5")
     parser.add_argument("--backbone", default="densenet121")

@@ -13,7 +13,6 @@ plain service sends one number.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import itertools
 import os
@@ -29,7 +28,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 HERE = Path(__file__).parent
 SLOWEST_START = 120  # seconds
@@ -38,9 +37,7 @@ SIDE = 450  # pixels of the synthetic lesions that are drawn where no photograph
 
 def main() -> None:
     """Measures what the options name, and prints tables."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run", metavar="RUN", help="or 'bundled'")
     parser.add_argument(
         "--photos", metavar="FOLDER", type=Path, help="photographs to send; synthetic lesions without it"

@@ -9,7 +9,6 @@ Printed are the waits of the small client and the peak of the service's memory.
 
 from __future__ import annotations
 
-import argparse
 import io
 import json
 import os
@@ -27,7 +26,7 @@ from statistics import median
 
 import httpx
 from PIL import Image
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.images.synthetic_lesions import draw_synthetic_lesion
 
@@ -38,9 +37,7 @@ IDLE_SECONDS = 10.0
 
 def main() -> None:
     """Measures and prints a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--model", default="bundled")
     parser.add_argument("--side", type=int, default=5000, help="pixels of the heavy photographs' sides")
     options = parser.parse_args()

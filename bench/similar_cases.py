@@ -9,7 +9,6 @@ draw reaches the share of that diagnosis among the known lesions. Example:
 
 from __future__ import annotations
 
-import argparse
 import os
 import tempfile
 import time
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
@@ -33,9 +32,7 @@ HELD_OUT = 0.2  # of the lesions
 
 def main() -> None:
     """A row for each diagnosis, and the mean over photographs and over diagnoses."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     default = Path(os.environ.get("LENTIGO_DATA", ".")) / "ham10000"
     parser.add_argument("--data", type=Path, default=default, help="labelled photographs with lesion_id")
     parser.add_argument("--model", default="bundled", help="a RUN")

@@ -7,14 +7,11 @@ The set is a manifest with a column `skin_type` (or `fitzpatrick`). Intervals co
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table, show_share, show_value
 
-from lentigo.common.statistics.intervals import estimate_share
 from lentigo.common.statistics.resampling import resample_groups
 from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.manifests import load_dataset
@@ -39,9 +36,7 @@ RESAMPLES = 2000  # of the patients, for the interval of a rank correlation
 
 def main() -> None:
     """Prints rank correlation, confusion, and the model's results by type."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("data")
     parser.add_argument("--model", default="bundled")
     options = parser.parse_args()
@@ -112,7 +107,7 @@ def correlate(known: pd.DataFrame) -> str:
     for rows in resample_groups(patients, RESAMPLES):
         drawn.append(spearmanr(types[rows], angles[rows]).statistic)
     low, high = np.nanpercentile(drawn, (2.5, 97.5))
-    return f"{spearmanr(types, angles).statistic:.2f} ({low:.2f} to {high:.2f})"
+    return show_value(spearmanr(types, angles).statistic, (low, high), digits=2)
 
 
 def compare_model(dataset: Dataset, model: str) -> None:
@@ -140,18 +135,8 @@ def show_subgroup(row: Subgroup) -> list:
     """A row of the table by type."""
     values = []
     for name in ("auroc", "sensitivity", "specificity"):
-        value = getattr(row, name)
-        low, high = row.ci[name]
-        values.append("-" if np.isnan(value) else f"{value:.2f} ({low:.2f} to {high:.2f})")
+        values.append(show_value(getattr(row, name), row.ci[name], digits=2))
     return [row.value, f"{row.n} ({row.n_malignant})", *values, row.note]
-
-
-def show_share(found: np.ndarray, groups: np.ndarray) -> str:
-    """A share with its interval."""
-    if len(found) == 0:
-        return "-"
-    low, high = estimate_share(found, groups)
-    return f"{found.mean():.2f} ({low:.2f} to {high:.2f})"
 
 
 if __name__ == "__main__":

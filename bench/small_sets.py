@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from sklearn.model_selection import GroupShuffleSplit
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.dataset import Dataset
@@ -29,9 +29,7 @@ from lentigo.training.recipes import SEED
 
 def main() -> None:
     """Prints, for each size, the AUROC of both starts and their difference draw by draw."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("run", type=Path)
     parser.add_argument("--start", required=True, help="the ImageNet weights of the same backbone")
     parser.add_argument("--bundled", default="bundled", help="the other start: 'bundled' or a RUN")
@@ -46,10 +44,10 @@ def main() -> None:
     print(describe_machine())
     dataset, groups = load_pool(options.run)
     starts = {"ImageNet": options.start, "bundled": options.bundled}
-    features = {
-        name: extract_features(start_network(find_backbone(options.backbone), start), dataset).values
-        for name, start in starts.items()
-    }
+    features = {}
+    for name, start in starts.items():
+        network = start_network(find_backbone(options.backbone), start)
+        features[name] = extract_features(network, dataset).values
     rows = []
     for size in options.sizes:
         draws = GroupShuffleSplit(options.draws, train_size=size / len(dataset), random_state=0)
@@ -58,13 +56,10 @@ def main() -> None:
             for name, start in starts.items():
                 scores[name].append(score_start(options, start, dataset, features[name], few, others, number))
         gains = np.subtract(scores["bundled"], scores["ImageNet"])
-        rows.append(
-            [
-                size,
-                *(f"{np.mean(each):.3f} ± {np.std(each, ddof=1):.3f}" for each in (*scores.values(), gains)),
-                f"{(gains > 0).sum()} of {len(gains)}",
-            ]
-        )
+        cells = []
+        for values in (*scores.values(), gains):
+            cells.append(f"{np.mean(values):.3f} ± {np.std(values, ddof=1):.3f}")
+        rows.append([size, *cells, f"{(gains > 0).sum()} of {len(gains)}"])
     print_table(["photographs", "AUROC, ImageNet", "AUROC, bundled", "gain", "better in"], rows)
 
 

@@ -15,11 +15,10 @@ picture, or one lesion, with two labels are left out.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import pandas as pd
-from tables import print_table
+from tables import make_parser, print_table
 
 from lentigo.common.progress import show_nothing
 from lentigo.datasets.dataset import Dataset
@@ -58,9 +57,7 @@ FOLDERS = ("malignant_vs_benign/train", "malignant_vs_benign/test", "more_traini
 
 def main() -> None:
     """Gathers, searches duplicates, leaves out contradictions, writes."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("photographs", type=Path)
     parser.add_argument("--out", required=True, type=Path)
     parser.add_argument("--masks", type=Path, help="a manifest for `lentigo train --masks`")

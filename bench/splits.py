@@ -8,23 +8,21 @@ and whether the order of the rows decides.
 
 from __future__ import annotations
 
-import argparse
+from collections.abc import Callable
 
 import numpy as np
-from tables import print_table
+from tables import make_parser, print_table
 
 from lentigo.splits.splits import split_validation
 
-WANTED = 0.2
+WANTED = 0.2  # the share for validation
 
 
 def main() -> None:
     """Prints the smallest and the largest share over the seeds, and how often another order of rows gives the
     same split.
     """
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--seeds", type=int, default=50, help="splits that are drawn of each set")
     options = parser.parse_args()
     rng = np.random.default_rng(0)
@@ -47,20 +45,25 @@ def main() -> None:
     )
 
 
-def describe(draw, malignant: np.ndarray, groups: np.ndarray, digests: list[str], seeds: int) -> list[str]:
+def describe(
+    draw: Callable[..., np.ndarray], malignant: np.ndarray, groups: np.ndarray, digests: list[str], seeds: int
+) -> list[str]:
     """The range of the share, the largest difference of the classes, and how many seeds give the same split
     in another order of rows.
     """
-    shares, differences, same = [], [], 0
+    shares = []
+    differences = []
+    same = 0
     order = np.random.default_rng(1).permutation(len(groups))
+    # The same groups under other numbers, as they come in the other order
+    first_rows = np.unique(groups[order], return_index=True)[1]
+    renumbered = first_rows.argsort().argsort()[groups]
+    digests_in_order = [digests[row] for row in order]
     for seed in range(seeds):
         held_out = draw(malignant, groups, digests, WANTED, seed)
         shares.append(held_out.mean())
         differences.append(abs(malignant[held_out].mean() - malignant[~held_out].mean()))
-        names = (
-            np.unique(groups[order], return_index=True)[1].argsort().argsort()[groups]
-        )  # groups numbered as they come
-        other = draw(malignant[order], names[order], [digests[row] for row in order], WANTED, seed)
+        other = draw(malignant[order], renumbered[order], digests_in_order, WANTED, seed)
         same += bool((other == held_out[order]).all())
     return [
         f"{min(shares):.3f} to {max(shares):.3f}",
@@ -79,9 +82,9 @@ def draw_groups(
     sizes = np.bincount(stratum, minlength=2)
     shares = np.clip(np.round(fraction * sizes).astype(int), 1, sizes - 1)
     rng = np.random.default_rng(seed)
-    drawn = [
-        rng.permutation(np.flatnonzero(stratum == number))[:share] for number, share in enumerate(shares)
-    ]
+    drawn = []
+    for number, share in enumerate(shares):
+        drawn.append(rng.permutation(np.flatnonzero(stratum == number))[:share])
     return np.isin(index, np.concatenate(drawn))
 
 

@@ -19,16 +19,14 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
-from tables import describe_machine, print_table
+from tables import describe_machine, make_parser, print_table
 
 HOUSE = Path(__file__).parents[1]
 
 
 def main() -> None:
     """Measures the versions in turn, and prints a table."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("photos", metavar="FOLDER")
     parser.add_argument("--count", type=int, default=64, help="photographs that are measured with")
     parser.add_argument("--rounds", type=int, default=3)

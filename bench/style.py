@@ -16,7 +16,6 @@ Each folder is a package of Python files; its tests are not read.
 
 from __future__ import annotations
 
-import argparse
 import ast
 import io
 import statistics
@@ -26,7 +25,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tables import print_table
+from tables import make_parser, print_table
 
 COLUMNS = 110
 MAX_PARAMETERS = 7
@@ -75,9 +74,7 @@ class Tally:
 
 def main() -> None:
     """Prints one row for each package."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("packages", nargs="+", type=Path, metavar="FOLDER")
     parser.add_argument("--list", action="store_true", help="names the functions with too many parameters")
     options = parser.parse_args()

@@ -12,11 +12,9 @@ The true gain is that on many new photographs.
 
 from __future__ import annotations
 
-import argparse
-
 import numpy as np
 import pandas as pd
-from tables import print_table
+from tables import make_parser, print_table
 
 from lentigo.datasets.dataset import Dataset
 from lentigo.splits.splits import split_validation
@@ -31,9 +29,7 @@ NEW = 20_000  # photographs that the true gain is measured on
 
 def main() -> None:
     """Prints the mean of each reading over many searches."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("--photographs", type=int, default=200)
     parser.add_argument("--recipes", type=int, default=100)
     parser.add_argument("--searches", type=int, default=200)

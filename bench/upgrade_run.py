@@ -9,9 +9,10 @@ The model card, which people may have completed by hand, is not touched.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
+
+from tables import make_parser
 
 from lentigo.common.json_values import write_json
 from lentigo.models.bundle import CARD, FORMAT, open_bundle
@@ -36,9 +37,7 @@ NAMES = {  # of entries, whatever they stand in
 
 def main() -> None:
     """Rewrites the cards of the RUNs that are named."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
+    parser = make_parser(__doc__)
     parser.add_argument("runs", nargs="+", type=Path, metavar="RUN")
     for run in parser.parse_args().runs:
         print(upgrade(run))
