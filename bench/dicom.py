@@ -1,7 +1,7 @@
 """How long reading a DICOM file takes beside the same JPEG: squeezed for the network, and at its own size.
 
-    python bench/dicom.py --width 1024 --height 768 --count 60
-    python bench/dicom.py --frames 200     # also a file of 200 such JPEGs, all of its frames read one after another
+python bench/dicom.py --width 1024 --height 768 --count 60
+python bench/dicom.py --frames 200     # also a file of 200 such JPEGs, all of its frames read one after another
 """
 
 from __future__ import annotations

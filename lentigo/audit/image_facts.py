@@ -84,13 +84,7 @@ def describe_header(image: Image.Image) -> np.ndarray:
     Args:
         image: As Pillow opened it; it need not be decoded.
     """
-    tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
-    while len(tables) < 2:
-        tables.append(np.zeros(64))
-    quantisation = []
-    for table in tables:
-        quantisation += [table.mean(), table[0], table[-1]]
-    layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]
+    layers = getattr(image, "layer", None) or [(0, 0, 0, 0)]  # of a JPEG: channel, sampling, table
     info = image.info
     density = info.get("jfif_density") or info.get("dpi") or (0, 0)
     return np.array(
@@ -100,7 +94,7 @@ def describe_header(image: Image.Image) -> np.ndarray:
             image.width / image.height,
             FORMATS.index(image.format) if image.format in FORMATS else -1,
             len(image.getbands()),
-            *quantisation,
+            *describe_quantisation(image),
             layers[0][1],
             layers[0][2],
             "progressive" in info,
@@ -113,6 +107,19 @@ def describe_header(image: Image.Image) -> np.ndarray:
         ],
         np.float32,
     )
+
+
+def describe_quantisation(image: Image.Image) -> list[float]:
+    """Mean, first and last step of a JPEG's first two tables, six numbers: which program wrote it, and how
+    strongly it compressed. Zeros for a table that is not there.
+    """
+    tables = [np.asarray(table, float) for table in getattr(image, "quantization", {}).values()][:2]
+    while len(tables) < 2:
+        tables.append(np.zeros(64))
+    numbers = []
+    for table in tables:
+        numbers += [table.mean(), table[0], table[-1]]
+    return numbers
 
 
 def describe_colours(pixels: np.ndarray) -> np.ndarray:

@@ -42,11 +42,8 @@ def plot_rates(axes: Any, rates: Mapping[str, Mapping[str, Rate]]) -> None:
         axes: Matplotlib's, on which it is drawn.
         rates: By flaw or artefact, then by class.
     """
-    classes: list[str] = []
-    for by_class in rates.values():
-        classes += [name for name in by_class if name != "all" and name not in classes]
-    shown = classes or ["all"]
-    height = 0.8 / len(shown)
+    shown = list_classes(rates)
+    height = 0.8 / len(shown)  # of a bar, in rows
     for number, name in enumerate(shown):
         places = np.arange(len(rates)) + number * height
         share = np.array([100 * by_class[name].rate for by_class in rates.values()])
@@ -63,6 +60,15 @@ def plot_rates(axes: Any, rates: Mapping[str, Mapping[str, Rate]]) -> None:
         axes.legend(frameon=False)
     else:
         axes.text(0.5, 0.5, "none found", ha="center", transform=axes.transAxes)
+
+
+def list_classes(rates: Mapping[str, Mapping[str, Rate]]) -> list[str]:
+    """The classes that rates are of, in the order in which they come; "all" where there are none."""
+    classes: dict[str, None] = {}  # a dictionary as an ordered set
+    for by_class in rates.values():
+        classes.update(dict.fromkeys(by_class))
+    classes.pop("all", None)
+    return list(classes) or ["all"]
 
 
 def plot_baselines(axes: Any, baselines: Mapping[str, Baseline]) -> None:

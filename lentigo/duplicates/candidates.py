@@ -115,6 +115,7 @@ class WordIndex:
         images_with_word = np.bincount(plain.indices, minlength=n_words)
         rarity = np.log1p(len(fingerprints) / np.maximum(images_with_word, 1)).astype(np.float32)
         self._queries = [weigh_rows(plain, rarity), weigh_rows(mirrored, rarity)]
+        # The photographs of each word, (words, n): only the words of a query are looked up in it
         self._lists = self._queries[0].T.tocsr()
 
     def search(self, rows: np.ndarray, neighbours: int, mirrored: bool) -> Iterator[Pair]:
@@ -193,7 +194,7 @@ def search_index(
     Gives the pair, its cosine, and whether the row is its second.
     """
     found = index.search(np.ascontiguousarray(queries[rows]), min(neighbours + 1, len(index)))
-    keys = np.asarray(found.keys).reshape(len(rows), -1)
+    keys = np.asarray(found.keys).reshape(len(rows), -1)  # one row, which usearch gives flat, is (1, k) too
     cosines = 1 - np.asarray(found.distances).reshape(len(rows), -1)
     for row, others, values in zip(rows.tolist(), keys.tolist(), cosines.tolist(), strict=True):
         for other, cosine in zip(others, values, strict=True):

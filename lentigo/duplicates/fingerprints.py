@@ -23,8 +23,7 @@ AREA = 160 * 160  # pixels of the reduced image
 MIN_SIDE_PIXELS = 32  # of the reduced image, however long and narrow the photograph is
 MAX_FEATURES = 200  # local features that are kept, the strongest ones
 LOW = 8  # lowest frequencies along a side
-# Orientations of an image: turn t is t % 4 quarter turns counterclockwise, after mirroring left to right
-# where
+# Orientations of an image: turn t is t % 4 quarter turns counterclockwise, after mirroring left to right where
 # t >= 4
 TURNS = 8
 # What is darker or brighter than this and joined to the edge is no skin
@@ -93,6 +92,7 @@ def describe_pixels(pixels: np.ndarray) -> Fingerprint:
     grey = shrink(luma)
     skin = find_skin(grey)
     points, descriptors = find_features(grey, skin)
+    # The pixels of 2 x 8 are also those of 4 x 4: the size is part of the hash
     salt = np.array([height, width], np.uint32).tobytes()
     digest = hashlib.blake2b(np.ascontiguousarray(pixels).data, digest_size=16, salt=salt).digest()
     return Fingerprint(

@@ -97,7 +97,10 @@ def pair_fingerprints(
     """
     check_count("fingerprints", fingerprints, len(images))
     check_count("embeddings", embeddings, len(images))
-    readable = {row: each for row, each in enumerate(fingerprints) if isinstance(each, Fingerprint)}
+    readable: dict[int, Fingerprint] = {}
+    for row, fingerprint in enumerate(fingerprints):
+        if isinstance(fingerprint, Fingerprint):
+            readable[row] = fingerprint
     # Of photographs with equal pixels only the first is compared with others
     alike = list_equal(readable)
     firsts = np.array([rows[0] for rows in alike], dtype=int)
@@ -112,7 +115,7 @@ def pair_fingerprints(
     for duplicate in found:
         pairs += spell_out(duplicate, alike)
     _, problems, _ = separate_problems(fingerprints)
-    blank = tuple(row for row, each in readable.items() if each.blank)
+    blank = tuple(row for row, fingerprint in readable.items() if fingerprint.blank)
     return gather_duplicates(images, pairs, tuple(problems), blank, compared)
 
 
@@ -167,6 +170,7 @@ def compare_all(
                 found[pair] = duplicate
         if neighbours >= n - 1:
             break
+        # A photograph whose duplicates are half of what was proposed may have more of them
         counts = np.bincount(list(chain.from_iterable(found)), minlength=n)
         rows = np.flatnonzero(counts >= neighbours // 2)
         neighbours *= NEIGHBOURS_GROWTH

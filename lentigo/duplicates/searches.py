@@ -74,7 +74,7 @@ def list_rows(digests: Sequence[str]) -> dict[str, list[int]]:
 
 def assign_duplicates(found: Duplicates, images: Sequence[str], rows: dict[str, list[int]]) -> Duplicates:
     """Duplicates of contents as duplicates of files; `rows` has the rows of each content, in their order."""
-    alike = list(rows.values())
+    alike = list(rows.values())  # a photograph of `found` stands for all files with its content
     pairs: list[Duplicate] = []
     problems: list[Problem] = []
     blank: list[int] = []
@@ -192,6 +192,7 @@ def read_duplicate(facts: dict[str, Any]) -> Duplicate:
 def narrow_duplicates(found: Duplicates, contents: list[str]) -> Duplicates:
     """The duplicates among some of the photographs."""
     new_rows = {image: row for row, image in enumerate(contents)}
+    # A pair is a matter of its two photographs alone: no other one makes or breaks it
     pairs = []
     for duplicate in found.pairs:
         a = new_rows.get(found.images[duplicate.a])
@@ -199,6 +200,9 @@ def narrow_duplicates(found: Duplicates, contents: list[str]) -> Duplicates:
         if a is not None and b is not None:
             pairs.append(replace(duplicate, a=a, b=b))
     problems = tuple(problem for problem in found.problems if problem.image in new_rows)
-    blank_images = [found.images[row] for row in found.blank]
-    blank = tuple(new_rows[image] for image in blank_images if image in new_rows)
-    return gather_duplicates(contents, pairs, problems, blank, found.compared)
+    blank = []
+    for row in found.blank:
+        image = found.images[row]
+        if image in new_rows:
+            blank.append(new_rows[image])
+    return gather_duplicates(contents, pairs, problems, tuple(blank), found.compared)

@@ -84,6 +84,7 @@ def map_turn(shape: tuple[int, int], onto: tuple[int, int], turn: int) -> np.nda
     height, width = shape
     onto_height, onto_width = onto
     mirror = -1 if turn >= 4 else 1
+    # From pixels to a square of -1 to 1 around the middle, turned there, and to pixels of the other
     centre = np.array([[1, 0, (1 - width) / 2], [0, 1, (1 - height) / 2], [0, 0, 1]])
     to_unit = np.diag([mirror * 2 / width, 2 / height, 1])
     quarter = np.linalg.matrix_power(np.array([[0, 1, 0], [-1, 0, 0], [0, 0, 1]]), turn % 4)
@@ -150,21 +151,29 @@ def pair_features(a: np.ndarray, others: Sequence[np.ndarray]) -> list[tuple[np.
         For each of the others the matched rows of `a` and its own.
     """
     # All others are compared in one product: they are many, and each is small
-    n_padded = max(2, *(len(other) for other in others))
-    padded = np.zeros((len(others), n_padded, a.shape[1]), np.uint8)
-    for row, other in zip(padded, others, strict=True):
-        row[: len(other)] = other
+    padded = pad_descriptors(others, a.shape[1])  # (others, n, 128)
     flat = restore_descriptors(padded.reshape(-1, a.shape[1]))
-    likeness = (a @ flat.T).reshape(len(a), len(others), n_padded)
+    likeness = (a @ flat.T).reshape(len(a), len(others), -1)
     nearest = likeness.argmax(axis=2)[..., None]
-    best = np.take_along_axis(likeness, nearest, axis=2)[..., 0]
-    np.put_along_axis(likeness, nearest, -1, axis=2)
+    best = np.take_along_axis(likeness, nearest, axis=2)[..., 0]  # (m, others)
+    np.put_along_axis(likeness, nearest, -1, axis=2)  # so that the next is found
     next_best = likeness.max(axis=2)
     clear = (1 - best) < MAX_RATIO**2 * (1 - next_best)  # squared distances are 2 - 2 x likeness
     matches = []
     for chosen, theirs in zip(clear.T, nearest[..., 0].T, strict=True):
         matches.append((np.flatnonzero(chosen), theirs[chosen]))
     return matches
+
+
+def pad_descriptors(others: Sequence[np.ndarray], length: int) -> np.ndarray:
+    """Descriptors of several images as one array, uint8 (images, n, length); zeros, which nothing is near,
+    fill up the shorter ones. There are two rows at least, so that each descriptor has a next one.
+    """
+    n = max(2, *(len(other) for other in others))
+    padded = np.zeros((len(others), n, length), np.uint8)
+    for row, other in zip(padded, others, strict=True):
+        row[: len(other)] = other
+    return padded
 
 
 def find_alike(a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -223,13 +232,13 @@ def judge_map(a: Fingerprint, b: Fingerprint, matrix: np.ndarray, features: int)
         fixed = a
         way = cv2.invertAffineTransform(matrix)
     height, width = fixed.grey.shape
-    size = (width, height)
+    size = (width, height)  # OpenCV's order
     laid = cv2.warpAffine(moving.grey, way, size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
     everywhere = np.ones(moving.grey.shape, np.float32)
     shown = cv2.warpAffine(everywhere, way, size, flags=cv2.INTER_LINEAR)
     skin_of_moving = cv2.warpAffine(unpack_skin(moving), way, size, flags=cv2.INTER_NEAREST)
     skin = skin_of_moving * unpack_skin(fixed)
-    area = abs(np.linalg.det(way[:, :2])) * moving.grey.size
+    area = abs(np.linalg.det(way[:, :2])) * moving.grey.size  # of the moved image, in pixels of the other
     overlap = float(min(shown.sum() / max(area, fixed.grey.size), 1))
     score = compare_detail(laid, fixed.grey, skin.astype(np.float32))
     if score is None:
@@ -248,10 +257,11 @@ def compare_detail(a: np.ndarray, b: np.ndarray, shown: np.ndarray) -> float | N
     variance_a = average_cells(detail_a * detail_a)
     variance_b = average_cells(detail_b * detail_b)
     covariance = average_cells(detail_a * detail_b)
+    # Where both are smooth, a correlation would be one of noise
     detailed = inside & (np.maximum(variance_a, variance_b) > MIN_CELL_DETAIL**2)
     if detailed.sum() < max(MIN_DETAILED_SHARE * inside.sum(), MIN_DETAILED_CELLS):
         return None
-    deviations = np.sqrt(variance_a[detailed] * variance_b[detailed] + 1e-6)
+    deviations = np.sqrt(variance_a[detailed] * variance_b[detailed] + 1e-6)  # never 0
     correlation = covariance[detailed] / deviations
     return float(np.clip(np.median(correlation), 0, 1))
 

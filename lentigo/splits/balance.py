@@ -66,7 +66,7 @@ def spread_groups(
     >>> spread_groups(np.array([[2], [1], [1], [1], [1]]), np.array([0.5, 0.5]), np.full(5, -1)).tolist()
     [0, 1, 1, 0, 1]
     """
-    present = counts.sum(axis=0) > 0
+    present = counts.sum(axis=0) > 0  # nothing is wanted of what nobody has
     weight = np.ones(present.sum()) if weights is None else weights[present]
     counts = counts[:, present].astype(float)
     wanted = shares[:, None] * counts.sum(axis=0)  # (s, k)
@@ -75,19 +75,26 @@ def spread_groups(
     np.add.at(filled, before[before >= 0], counts[before >= 0])
     for group in np.flatnonzero(before < 0):
         counted = np.flatnonzero(counts[group])  # what the group has any of
-        added = counts[group, counted]
-        excess = filled[:, counted] + added - wanted[:, counted]  # (s, counted)
-        fits = (excess <= ROUNDING).all(axis=1)
-        terms = weight[counted] * added * (2 * excess - added) / wanted[:, counted]
-        # An exact sum: numpy's order of adding depends on the processor
-        growth = [round(math.fsum(row), DECIMALS) for row in terms]
-        candidates = np.arange(len(shares))
-        if fits.any():
-            candidates = np.flatnonzero(fits)
-        best = min(candidates, key=growth.__getitem__)
+        best = choose_split(counts[group, counted], filled[:, counted], wanted[:, counted], weight[counted])
         splits[group] = best
         filled[best] += counts[group]
     return splits
+
+
+def choose_split(added: np.ndarray, filled: np.ndarray, wanted: np.ndarray, weight: np.ndarray) -> int:
+    """The split for a group that adds to what splits have of what they want, float (s, k); the first of
+    several that are equally good.
+    """
+    excess = filled + added - wanted  # (s, k), after the group
+    fits = (excess <= ROUNDING).all(axis=1)
+    # What the group adds to chi-square: ((filled + added - wanted)² - (filled - wanted)²) / wanted
+    terms = weight * added * (2 * excess - added) / wanted
+    # An exact sum: numpy's order of adding depends on the processor
+    growth = [round(math.fsum(row), DECIMALS) for row in terms]
+    candidates = np.arange(len(growth))
+    if fits.any():
+        candidates = np.flatnonzero(fits)
+    return int(min(candidates, key=growth.__getitem__))
 
 
 def fill_splits(splits: np.ndarray, counts: np.ndarray, n: int, free: np.ndarray) -> np.ndarray:

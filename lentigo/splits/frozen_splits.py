@@ -113,7 +113,7 @@ def name_relative(value: object, folder: Path) -> object:
     except ValueError:  # two drives
         return path
     is_root = shared == os.path.dirname(shared)
-    if is_root:
+    if is_root:  # a relative name would climb through all folders and say nothing
         return path
     return Path(os.path.relpath(path, folder)).as_posix()
 
@@ -182,8 +182,9 @@ def recall_splits(dataset: Dataset, earlier: pd.DataFrame, splits: list[str]) ->
     columns = (*GROUP_COLUMNS, DIGEST)
     now = dataset.table.assign(**{DIGEST: dataset.digests})
     tables = [table.reindex(columns=columns).astype(object) for table in (earlier, now)]
-    both = pd.concat(tables, ignore_index=True)
+    both = pd.concat(tables, ignore_index=True)  # the earlier rows come first
     groups = group_images(both.where(both.isna(), both.astype(str)), columns)
+    # A photograph of now has no number of its own: it takes the lowest of its group
     numbers = pd.Series([*earlier["split"].map(splits.index), *[np.nan] * len(now)])
     recalled = numbers.groupby(groups).transform("min").fillna(-1).to_numpy(dtype=int)
     return recalled[len(earlier) :]

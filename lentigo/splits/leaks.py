@@ -98,19 +98,26 @@ def join_duplicates(dataset: AnyDataset, duplicates: Duplicates) -> AnyDataset:
     """
     found = duplicates.group(KINDS)
     sizes = np.bincount(found, minlength=1)[found]
-    shared = pd.Series(found).where(sizes > 1)
+    shared = pd.Series(found).where(sizes > 1)  # missing where a photograph has no duplicate
     given = pd.Series([None] * len(dataset), dtype=object)
     if "duplicate_group" in dataset.table:
         given = dataset.table["duplicate_group"]
     given = given.where(given.isna(), given.astype(str))
     groups = group_images(pd.DataFrame({"given": given, "duplicates": shared}), ("given", "duplicates"))
-    # The given name of each group; missing where it has none
+    names = name_groups(groups, given, dataset.digests)
+    return dataset.assign(duplicate_group=names.where(names.notna(), None))
+
+
+def name_groups(groups: np.ndarray, given: pd.Series, digests: Sequence[str]) -> pd.Series:
+    """The name of each photograph's duplicate group, missing where it is alone and has no given name.
+
+    The first given name of a group counts, else the lowest hash: neither depends on the order of the rows.
+    """
     has_given = given.groupby(groups).transform("count") > 0
     given_names = given.groupby(groups).transform("min").where(has_given)
-    own_names = pd.Series(dataset.digests).groupby(groups).transform("min").map(name_group)
+    own_names = pd.Series(digests).groupby(groups).transform("min").map(name_group)
     sizes = np.bincount(groups, minlength=1)[groups]
-    names = given_names.where(given_names.notna(), own_names.where(sizes > 1)).astype(object)
-    return dataset.assign(duplicate_group=names.where(names.notna(), None))
+    return given_names.where(given_names.notna(), own_names.where(sizes > 1)).astype(object)
 
 
 def name_group(digest: str) -> str:

@@ -36,6 +36,7 @@ def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray
     names = list(shares)
     groups = dataset.groups
     require_groups(dataset, groups, len(names))
+    # The first stratum holds all photographs, so that the sizes of splits count; the second is the class
     everything = pd.Series("all", index=dataset.table.index)
     strata = [everything, *list_strata(dataset.table).values()]
     counts_by_group, _ = count_strata(strata, groups)
@@ -44,7 +45,7 @@ def choose_splits(dataset: Dataset, shares: dict[str, float], before: np.ndarray
     counts, widths = count_strata(strata, place)
     stratum_weights = [SHARE_WEIGHT, CLASS_WEIGHT]
     stratum_weights += [STRATUM_WEIGHT] * (len(strata) - len(stratum_weights))
-    weights = np.repeat(stratum_weights, widths)
+    weights = np.repeat(stratum_weights, widths)  # of each value of each stratum
     splits = spread_groups(counts, np.array(list(shares.values())), given, weights)
     class_counts = count_groups(dataset.table["label"], place)
     splits = fill_splits(splits, class_counts, len(names), given < 0)
