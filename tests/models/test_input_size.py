@@ -15,7 +15,7 @@ from lentigo.models.networks.mask_decoder import attach_decoder, build_decoder, 
 from lentigo.models.networks.network import build_network, find_input_size, hash_weights, open_network
 from lentigo.models.networks.output_models import build_export_model, build_saved_model, build_training_model
 from lentigo.models.runtime import Session
-from lentigo.training.recipes import find_recipe
+from lentigo.training.recipe_lookup import find_recipe
 
 # Smooth, so that the last bits of a resize do not matter, and enough for the norms of random filters
 COARSE = np.random.default_rng(0).integers(0, 256, (12, 14, 14, 3)).astype("uint8")
