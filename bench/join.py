@@ -327,6 +327,7 @@ def join_graphs(
     joined.graph.initializer.extend(other.graph.initializer)
     for number, factor in enumerate(factors):
         joined.graph.initializer.append(numpy_helper.from_array(np.float32(factor), f"factor_{number}"))
+    resize_heatmap(joined, second)
     for name in JOINED:
         parts = []
         for number, prefix in enumerate(("first/", PREFIX)):
@@ -340,6 +341,38 @@ def join_graphs(
     shorten_matrices(joined)
     onnx.checker.check_model(joined)
     return joined
+
+
+def resize_heatmap(joined: onnx.ModelProto, second: onnx.ModelProto) -> None:
+    """Brings the heatmap of the second network to the size of the first one's, (n, h, w)."""
+    sides = [find_side(joined, "heatmap"), find_side(second, "heatmap")]
+    if sides[0] == sides[1]:
+        return
+    own_size = f"{PREFIX}heatmap_own_size"
+    for node in joined.graph.node:
+        node.output[:] = [own_size if name == f"{PREFIX}heatmap" else name for name in node.output]
+    scale = np.nextafter(np.float32(sides[0] / sides[1]), np.float32(np.inf))
+    constants = {
+        "heatmap_channel": np.array([1]),
+        "heatmap_scales": np.array([1, 1, scale, scale], np.float32),
+    }
+    for name, value in constants.items():
+        joined.graph.initializer.append(numpy_helper.from_array(value, name))
+    maps = f"{own_size}_maps"
+    resized = f"{own_size}_resized"
+    joined.graph.node.extend(
+        [
+            helper.make_node("Unsqueeze", [own_size, "heatmap_channel"], [maps]),
+            helper.make_node("Resize", [maps, "", "heatmap_scales"], [resized], mode="linear"),
+            helper.make_node("Squeeze", [resized, "heatmap_channel"], [f"{PREFIX}heatmap"]),
+        ]
+    )
+
+
+def find_side(model: onnx.ModelProto, output: str) -> int:
+    """The side of a square output, (n, side, side)."""
+    found = next(value for value in model.graph.output if value.name == output)
+    return found.type.tensor_type.shape.dim[1].dim_value
 
 
 def add_diagnosis(model: onnx.ModelProto, head: DiagnosisHead) -> None:

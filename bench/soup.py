@@ -3,33 +3,26 @@
     python bench/soup.py runs/first runs/second --out runs/mean
 
 Where both lie in one valley of the loss, their mean generalises better than either, at no cost (Wortsman et
-al. 2022, model soups). Only `model.onnx` is written anew; card, splits and history are the second RUN's.
-Calibrate the result before use (bench/join.py, bench/rejudge.py).
+al. 2022, model soups). `model.keras` and `model.onnx` are written anew; the rest is the second RUN's, its
+input size too. Calibrate the result before use (bench/join.py, bench/rejudge.py).
 """
 
 from __future__ import annotations
 
 import argparse
+import shutil
 from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import numpy_helper
 
 from lentigo.common.files import write_whole
 from lentigo.common.hashing import hash_file
-from lentigo.models.bundle import (
-    GRAPH,
-    HISTORY,
-    LEARNED,
-    REFERENCE,
-    SPLITS,
-    Bundle,
-    finish_bundle,
-    open_bundle,
-)
-
-COPIED = (HISTORY, LEARNED, REFERENCE, SPLITS)
+from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, Bundle, finish_bundle, open_bundle
+from lentigo.models.graphs.onnx_graph import save_onnx
+from lentigo.models.networks.backbones import find_backbone
+from lentigo.models.networks.network import Network, open_network
+from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
 
 
 def main() -> None:
@@ -39,35 +32,36 @@ def main() -> None:
     )
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path, help="went on from the first")
-    parser.add_argument("--out", required=True, type=Path)
+    parser.add_argument("--out", required=True, type=Path, help="a new folder")
     options = parser.parse_args()
     first = open_bundle(options.first)
     second = open_bundle(options.second)
-    graph = average_weights(onnx.load(first.graph), onnx.load(second.graph))
-    options.out.mkdir(parents=True, exist_ok=True)
-    with write_whole(options.out / GRAPH) as temporary:
-        temporary.write_bytes(graph.SerializeToString())
-    for name in COPIED:
-        (options.out / name).write_bytes((second.folder / name).read_bytes())
-    files = {name: hash_file(options.out / name) for name in (GRAPH, *COPIED)}
-    card = {**second.card, "files": files, "mean_of": [first.name, second.name]}
+    backbone = find_backbone(second.card["backbone"])
+    networks = [open_network(bundle.folder / CLASSIFIER, backbone) for bundle in (first, second)]
+    shutil.copytree(second.folder, options.out, ignore=shutil.ignore_patterns(CARD))
+    mean = average_weights(*networks)
+    with write_whole(options.out / CLASSIFIER) as temporary:
+        build_saved_model(mean).save(temporary)
+    save_onnx(build_runtime_model(mean), options.out / GRAPH, onnx.load(second.graph).doc_string)
+    written = {name: hash_file(options.out / name) for name in (CLASSIFIER, GRAPH)}
+    card = {
+        **second.card,
+        "files": second.card["files"] | written,
+        "mean_of": [first.name, second.name],
+    }
     finish_bundle(Bundle(options.out, card), second.card["metrics"])
 
 
-def average_weights(first: onnx.ModelProto, second: onnx.ModelProto) -> onnx.ModelProto:
-    """Averages two graphs of one architecture. Raises `SystemExit` where they are of two."""
-    shapes = [[tuple(each.dims) for each in graph.graph.initializer] for graph in (first, second)]
-    kinds = [[node.op_type for node in graph.graph.node] for graph in (first, second)]
-    if shapes[0] != shapes[1] or kinds[0] != kinds[1]:
+def average_weights(first: Network, second: Network) -> Network:
+    """The second network with the mean of both networks' weights. Raises `SystemExit` where they differ."""
+    models = [build_saved_model(network) for network in (first, second)]
+    weights = [model.get_weights() for model in models]
+    shapes = [[array.shape for array in arrays] for arrays in weights]
+    if shapes[0] != shapes[1]:
         raise SystemExit("the two RUNs have different networks; expected one architecture")
-    averaged = onnx.ModelProto()
-    averaged.CopyFrom(second)
-    for one, other in zip(first.graph.initializer, averaged.graph.initializer, strict=True):
-        weights = numpy_helper.to_array(one)
-        if weights.dtype == np.float32:
-            mean = (weights + numpy_helper.to_array(other)) / 2
-            other.CopyFrom(numpy_helper.from_array(mean.astype(np.float32), other.name))
-    return averaged
+    means = [np.mean(pair, axis=0, dtype=np.float64) for pair in zip(*weights, strict=True)]
+    models[1].set_weights([mean.astype(np.float32) for mean in means])
+    return second
 
 
 if __name__ == "__main__":
