@@ -11,7 +11,7 @@ import struct
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from lentigo.common.file_names import find_name
 from lentigo.common.file_reading import MAX_FILE_BYTES, open_regular
@@ -205,7 +205,7 @@ def make_header(file: BinaryIO, dataset: Dataset, pixel_start: int, head_bytes: 
     return bytes(header)
 
 
-def find_value_start(element) -> int:
+def find_value_start(element: Any) -> int:
     """Where the value of an element begins in its file."""
     return element.value_tell if hasattr(element, "value_tell") else element.file_tell
 
