@@ -162,3 +162,4 @@ def test_export_quantises(lentigo, run, tmp_path):
     words = ("--format", "openvino", "--int8", "--out", tmp_path / "lesions.xml")
     result = lentigo("export", tmp_path / "run", *words)
     assert result.returncode == 0 and "decisions alike" in result.stdout
+    assert "largest difference of P(malignant) from fp32" in result.stdout

@@ -68,12 +68,6 @@ def test_every_format_answers_as_the_keras_model_does(run, out, name):
     assert {key: value.shape for key, value in answers.items()} == expected
 
 
-def test_an_empty_folder_is_filled(run, out):
-    out.mkdir()
-    assert export(run, "openvino", out).path == out / "model.xml"
-    assert {path.name for path in out.iterdir()} == {"model.xml", "model.bin"}
-
-
 def test_real_photographs_give_the_same_probability(run, out, photographs):
     artefact = export(run, "openvino", out, images=photographs)
     assert artefact.photographs == MAX_IMAGES and artefact.largest_difference < 1e-4
