@@ -139,19 +139,28 @@ def weight_file(synthetic_lesions, make_once) -> Callable[[str], Path]:
 
 
 @pytest.fixture(scope="session")
-def run(synthetic_lesions, weight_file, make_once, tmp_path_factory) -> Path:
-    """A RUN of the seed recipe on synthetic lesions: MobileNetV2 of `weight_file`, three epochs of its
-    head. Trained once a session; each worker has a copy.
+def trained(synthetic_lesions, weight_file, make_once) -> Path:
+    """A folder with a RUN, `seed`, and what `lentigo train --json`, a process of its own, said when it made
+    it: `stdout.txt`, `stderr.txt`. MobileNetV2 of `weight_file`, three epochs of its head.
     """
 
     def fill(folder: Path) -> None:
-        from lentigo.training.recipe_lookup import find_recipe
-        from lentigo.training.trainer import train
+        folder.mkdir()
+        recipe = ["--recipe", "seed", "--backbone", "mobilenetv2", "--epochs", "3", "--tta"]
+        places = [synthetic_lesions, "--out", folder / "seed", "--weights", weight_file("mobilenetv2")]
+        command = [sys.executable, "-m", "lentigo", "train", *map(str, places), *recipe, "--json"]
+        result = subprocess.run(command, capture_output=True, text=True, timeout=600)
+        assert result.returncode == 0, result.stderr
+        (folder / "stdout.txt").write_text(result.stdout)
+        (folder / "stderr.txt").write_text(result.stderr)
 
-        recipe = find_recipe("seed", backbone="mobilenetv2", epochs=3, tta=True)
-        train(synthetic_lesions, folder, recipe, weights=weight_file("mobilenetv2"))
+    return make_once("runs", fill)
 
-    return shutil.copytree(make_once("runs/seed", fill), tmp_path_factory.mktemp("runs") / "seed")
+
+@pytest.fixture(scope="session")
+def run(trained, tmp_path_factory) -> Path:
+    """A RUN of the seed recipe on synthetic lesions, trained once a session; each worker has a copy."""
+    return shutil.copytree(trained / "seed", tmp_path_factory.mktemp("runs") / "seed")
 
 
 @pytest.fixture
