@@ -25,17 +25,15 @@ from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
 from lentigo.errors import DataError
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
-from lentigo.images.measures.quality import LIMITS
-from lentigo.images.measures.skin_tone import TONES, UNKNOWN, classify_ita
+from lentigo.images.measures.skin_tone import TONES, UNKNOWN
 from lentigo.images.problems import Problem, separate_problems
 from lentigo.splits.conflicts import Conflict, find_conflicts
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 
 if TYPE_CHECKING:
     from lentigo.common.plots import ShownFigure
+from lentigo.audit.inspection_table import FLAWS, tabulate_inspections
 
-QUALITY_FLAWS = tuple(limit.kind for limit in LIMITS)
-FLAWS = ("empty", "tiny", *QUALITY_FLAWS)
 UNLABELLED = "unlabelled"
 
 
@@ -283,26 +281,6 @@ def list_measured(inspections: Sequence[Inspection | Problem], field: str) -> li
     for inspection in inspections:
         values.append(inspection if isinstance(inspection, Problem) else getattr(inspection, field))
     return values
-
-
-def tabulate_inspections(dataset: Dataset, inspections: Sequence[Inspection]) -> pd.DataFrame:
-    """The table `Audit.images`."""
-    columns = ["image", "label", "split"]
-    if "source" in dataset.table:
-        columns.append("source")
-    known = dataset.table[columns].assign(group=dataset.groups)
-    rows = pd.DataFrame(map(describe_inspection, inspections))
-    return pd.concat([known, rows], axis=1)
-
-
-def describe_inspection(inspection: Inspection) -> dict[str, Any]:
-    """The flaws, artefacts and skin tone of one photograph, as a row."""
-    row: dict[str, Any] = {"empty": inspection.empty, "tiny": inspection.tiny}
-    row |= dict.fromkeys(QUALITY_FLAWS, False)
-    for flaw in inspection.flaws:
-        row[flaw.kind] = not inspection.empty
-    row |= inspection.artefacts
-    return row | {"ita": inspection.ita, "skin_tone": classify_ita(inspection.ita)}
 
 
 def find_baselines(dataset: Dataset, inspections: Sequence[Inspection | Problem]) -> ShortcutBaselines | None:

@@ -9,7 +9,8 @@ from pathlib import PurePath
 
 import numpy as np
 
-from lentigo.audit.audit import FLAWS, Audit
+from lentigo.audit.audit import Audit
+from lentigo.audit.inspection_table import FLAWS
 from lentigo.audit.pair_views import name_images, show_pair
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.audit.thumbnails import show_image

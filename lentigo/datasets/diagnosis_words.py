@@ -23,17 +23,14 @@ FIBROMA = "dermatofibroma"
 VASCULAR = "vascular_lesion"
 
 # The order of a network's output `diagnosis (N, 7)`. Squamous cell carcinoma holds its forerunners (actinic
-# keratosis, Bowen's
-# disease) and keratoacanthoma; benign keratosis holds seborrhoeic and lichenoid keratosis and lentigo, as
-# HAM10000 and ISIC 2019 have it.
+# keratosis, Bowen's disease) and keratoacanthoma; benign keratosis holds seborrhoeic and lichenoid keratosis
+# and lentigo, as HAM10000 and ISIC 2019 have it.
 DIAGNOSES = (MELANOMA, NEVUS, BASAL, SQUAMOUS, KERATOSIS, FIBROMA, VASCULAR)
 
-# Name; its class in the ISIC archive's vocabulary (diagnosis_1; isic-metadata 4.12); which of the seven it
-# is; further words and codes
-# for it: those of HAM10000, the ISIC challenges and archive, PAD-UFES-20, PH2, Derm7pt, BCN20000,
-# Fitzpatrick17k, DDI and MILK10k.
-# A word with a qualifier after a comma or in brackets ("Nevus, Spitz", "melanoma (in situ)") need not be
-# listed. One row a diagnosis.
+# Name; its class in the ISIC archive's vocabulary (diagnosis_1; isic-metadata 4.12); which of the seven it is;
+# further words and codes for it: those of HAM10000, the ISIC challenges and archive, PAD-UFES-20, PH2, Derm7pt,
+# BCN20000, Fitzpatrick17k, DDI and MILK10k. A word with a qualifier after a comma or in brackets ("Nevus,
+# Spitz", "melanoma (in situ)") need not be listed. One row a diagnosis.
 VOCABULARY = (
     (
         "melanoma",

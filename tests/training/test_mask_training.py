@@ -16,7 +16,8 @@ from lentigo.models.bundle import open_bundle
 from lentigo.models.runtime import Session
 from lentigo.models.training_record import forget_everything
 from lentigo.models.training_record_files import read_training_record
-from lentigo.training.masks.mask_training import choose_validation, train_masks
+from lentigo.training.masks.mask_splits import choose_validation
+from lentigo.training.masks.mask_training import train_masks
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.training_set import LeakPolicy
 

@@ -11,7 +11,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import onnx
 import pandas as pd
 
@@ -19,9 +18,8 @@ from lentigo.common.file_names import take_path
 from lentigo.common.files import stage_folder
 from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems
-from lentigo.datasets.dataset import Dataset
 from lentigo.datasets.masks import MaskSet, check_masks, list_masks
-from lentigo.errors import DataError, UsageError
+from lentigo.errors import UsageError
 from lentigo.evaluation.masks.mask_assessment import MaskAssessment
 from lentigo.images.problems import Problem
 from lentigo.models.bundle import (
@@ -51,6 +49,7 @@ from lentigo.training.masks.mask_files import (
     write_files,
     write_pages,
 )
+from lentigo.training.masks.mask_splits import choose_validation, keep_labelled
 from lentigo.training.masks.mask_stages import MaskJob, build_decoder_stage, build_whole_stage
 from lentigo.training.recipe_lookup import find_recipe
 from lentigo.training.recipes import Recipe
@@ -59,7 +58,6 @@ from lentigo.training.start.starting_network import start_training
 from lentigo.training.start.weights import name_source, take_backbone
 from lentigo.training.trainer import Training, train
 from lentigo.training.training_set import LeakPolicy, check_training_set
-from lentigo.training.validation import Start, draw_validation, find_given_validation
 
 DECODER_WORK = "decoder"  # the folder within a finished RUN in which a decoder grows
 
@@ -221,12 +219,6 @@ def train_masks(
     return MaskTraining(bundle, validation, classifier, unique_problems, time.perf_counter() - started)
 
 
-def keep_labelled(masks: MaskSet) -> Dataset:
-    """The photographs of some pairs that have a label, for a classifier."""
-    has_label = masks.table["label"].notna()
-    return Dataset(masks.name, masks.table[has_label].reset_index(drop=True), masks.problems)
-
-
 def add_decoder(plan: MaskPlan, bundle: Bundle) -> tuple[Bundle, MaskAssessment]:
     """Trains a decoder on the backbone of a finished RUN and puts it into its graph."""
     started = time.perf_counter()
@@ -285,23 +277,3 @@ def train_alone(plan: MaskPlan, out: Path) -> tuple[Bundle, MaskAssessment]:
     write_pages(bundle, history)
     shutil.rmtree(work)
     return bundle, validation
-
-
-def choose_validation(masks: MaskSet, recipe: Recipe, learned: TrainingRecord) -> np.ndarray:
-    """The validation photographs, bool (n,): as the manifest says, else as the classifier's were where it
-    has learned from them all, else drawn by groups.
-
-    Raises `DataError` where there are too few groups to divide.
-    """
-    given = find_given_validation(masks)
-    if given.any() and not given.all():
-        return given
-    splits = Start("the classifier", learned).find_splits(masks)
-    if set(splits) != {"train", "validation"}:
-        splits[:] = ""  # the classifier's division says nothing, or nothing of some photographs
-    if len(np.unique(masks.groups)) < 2:
-        raise DataError(
-            f"{masks.name}: its photographs with masks are of one group (patient, lesion or file); expected "
-            "two at least, for training and validation"
-        )
-    return draw_validation(masks, recipe, splits, stratified=False, min_groups=1)
