@@ -28,10 +28,12 @@ Predictions = dict[str, np.ndarray | None]  # P(malignant), float (n,), for each
 
 def count_folds(dataset: Dataset) -> int:
     """Folds such that each can have both classes; 0 where a class has fewer than two groups."""
-    groups = [len(np.unique(dataset.groups[dataset.malignant == label])) for label in (0, 1)]
-    if min(groups) < 2:
+    benign_groups = len(np.unique(dataset.groups[dataset.malignant == 0]))
+    malignant_groups = len(np.unique(dataset.groups[dataset.malignant == 1]))
+    fewer = min(benign_groups, malignant_groups)
+    if fewer < 2:
         return 0
-    return min(MAX_FOLDS, *groups)
+    return min(MAX_FOLDS, fewer)
 
 
 def divide(dataset: Dataset, seed: int) -> np.ndarray | None:

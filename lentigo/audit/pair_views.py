@@ -143,7 +143,8 @@ def build_map(transformation: Transformation, a: tuple[int, int], b: tuple[int, 
     """
     angle = np.radians(transformation.angle)
     rotation = np.array([[np.cos(angle), np.sin(angle)], [-np.sin(angle), np.cos(angle)]])
-    linear = transformation.scale * rotation @ np.diag([-1 if transformation.mirrored else 1, 1])
+    mirror = -1 if transformation.mirrored else 1
+    linear = transformation.scale * rotation @ np.diag([mirror, 1])  # mirrored first
     middle_of_a = np.array(a) / 2
     middle_of_b = np.array(b) / 2
     shift = middle_of_b + np.array(transformation.shift) * b - linear @ middle_of_a

@@ -121,6 +121,7 @@ def find_table(path: Path, *, strict: bool = True) -> Path | None:
                 "manifest, HAM10000 or the ISIC archive: "
                 f"lentigo data import {path} --out manifest.csv"
             )
+        # A list of licences or a read-me as a table says nothing of photographs
         tables = [table for table in tables if describe_images(columns[table])]
     return tables[0] if len(tables) == 1 else None
 
@@ -187,7 +188,7 @@ def interpret_table(
     label_column = find_label_column(table, options, path, but=image_column)
     labels = read_labels(table, label_column, options, path)  # before diagnoses take the place of their words
     table, diagnosis_column = add_diagnoses(table)
-    images = [str(image) for image in table[image_column]]
+    images = list(map(str, table[image_column]))  # a pandas table may hold paths, or numbers
     table = table.assign(label=labels.classes, image=pd.Series(images, index=table.index, dtype=object))
     if image_column != "image":
         table = table.drop(columns=image_column)

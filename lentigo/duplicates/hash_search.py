@@ -3,8 +3,8 @@
 What is looked for is compared with its full frequencies, not with bits: a frequency near zero, whose sign an
 encoder may turn, then counts little. It is laid on the kept photograph in many ways: mirrored, turned by
 quarters, freely turned, and with the window of a photograph that was squeezed to a square where the other was
-cropped, or the other way round. How often duplicates are found, and how often others are taken for duplicates,
-is measured by bench/contamination.py.
+cropped, or the other way round. How often duplicates are found, and how often others are taken for
+duplicates, is measured by bench/contamination.py.
 """
 
 from __future__ import annotations
@@ -97,8 +97,11 @@ def describe_views(frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:
     Absolute values of a row sum to 1, and none counts for more than the typical one. So its product with
     bits, written as -1 and 1, is a likeness from -1 to 1.
     """
-    waves = [transform_window(cut_window(frame, stretch, angle)) for stretch, angle in places]
+    waves = []
+    for stretch, angle in places:
+        waves.append(transform_window(cut_window(frame, stretch, angle)))
     values = pick_waves(turn_waves(np.array(waves, dtype=np.float32)))
+    # A frequency that is strong in one image alone says little: it counts no more than the typical one
     typical = np.median(np.abs(values), axis=1, keepdims=True)
     clipped = np.clip(values, -typical, typical)
     return clipped / np.maximum(np.abs(clipped).sum(axis=1, keepdims=True), 1e-9)
@@ -158,7 +161,10 @@ class HashIndex:
             close = np.flatnonzero(likeness >= limit)
             if len(close) > 0:
                 order = close[np.argsort(-likeness[close], kind="stable")]
-                return tuple(HashMatch(int(self.rows[column]), float(likeness[column])) for column in order)
+                matches = []
+                for column in order:
+                    matches.append(HashMatch(int(self.rows[column]), float(likeness[column])))
+                return tuple(matches)
         return ()
 
     def compare_frame(self, frame: np.ndarray, places: Iterable[Place]) -> np.ndarray:

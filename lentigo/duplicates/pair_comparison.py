@@ -102,8 +102,13 @@ def is_unsure(turned: Alignment | None) -> bool:
 
 def choose_alignment(by_features: list[Alignment], turned: Alignment | None) -> Alignment | None:
     """The best alignment that is good enough: of those found by features, and of the turned whole."""
-    many = [each for each in by_features if each.features >= MANY_FEATURES]
-    few = [each for each in by_features if each.features < MANY_FEATURES]
+    many = []
+    few = []
+    for alignment in by_features:
+        if alignment.features >= MANY_FEATURES:
+            many.append(alignment)
+        else:
+            few.append(alignment)
     return choose_best([choose_best(many, MANY_SCORE), choose_best(few, FEW_SCORE), turned], 0)
 
 
@@ -151,10 +156,11 @@ def describe_map(alignment: Alignment, a: Fingerprint, b: Fingerprint) -> Transf
     b_height, b_width = b.grey.shape
     reduce_a = np.diag([a_width / a.size[0], a_height / a.size[1]])
     enlarge_b = np.diag([b.size[0] / b_width, b.size[1] / b_height])
-    linear = enlarge_b @ alignment.map[:, :2] @ reduce_a  # (2, 2)
+    linear = enlarge_b @ alignment.map[:, :2] @ reduce_a  # (2, 2), in pixels of the photographs
     mirrored = bool(np.linalg.det(linear) < 0)
     if mirrored:
         linear = linear @ np.diag([-1, 1])
+    # The nearest rotation to a linear map is what its singular vectors make of it (polar decomposition)
     left, stretch, right = np.linalg.svd(linear)
     rotation = left @ right
     middle_of_a = alignment.map @ [(a_width - 1) / 2, (a_height - 1) / 2, 1]

@@ -285,4 +285,8 @@ def list_training_images(bundle: Bundle, without: list[str] | None = None) -> li
         return []
     listed = pd.read_csv(path, dtype=str).get("image", ())
     excluded = {resolve_name(image) for image in without or ()}
-    return [image for image in listed if Path(image).is_file() and resolve_name(image) not in excluded]
+    found = []
+    for image in listed:
+        if Path(image).is_file() and resolve_name(image) not in excluded:
+            found.append(image)
+    return found

@@ -153,7 +153,10 @@ def hash_listed(table: pd.DataFrame, path: Path) -> list[str | None]:
         raise DataError(
             f"{path}: has neither sha256 nor image; expected one of them, to know its photographs again"
         )
-    return [hash_readable(str(path.parent / str(image))) or None for image in table["image"]]
+    digests: list[str | None] = []
+    for image in table["image"]:
+        digests.append(hash_readable(str(path.parent / str(image))) or None)
+    return digests
 
 
 def recall_splits(dataset: Dataset, earlier: pd.DataFrame, splits: list[str]) -> np.ndarray:

@@ -92,8 +92,8 @@ def make_head_stage(
     Returns:
         The stage.
     """
-    compile_model(head, recipe, recipe.head_learning_rate, 0.0)
-    labels = training.malignant[:, None].astype(np.float32)
+    compile_model(head, recipe, recipe.head_learning_rate, 0.0)  # without a moving average
+    labels = training.malignant[:, None].astype(np.float32)  # (n, 1), as the logits are
 
     def load_batch(epoch: int, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         return training.features[rows], labels[rows]
@@ -207,6 +207,7 @@ def score_logits(logits: np.ndarray, malignant: np.ndarray) -> dict[str, float]:
             "expected numbers: the training has diverged, lower its learning rate and train into a new "
             "folder"
         )
+    # The logarithm of the probability of the truth; `log_expit` stays finite where a probability is 0
     likelihood = np.where(malignant == 1, log_expit(logits), log_expit(-logits))
     return {
         "val_loss": float(-likelihood.mean()),
@@ -241,4 +242,5 @@ def weigh_classes(malignant: np.ndarray, recipe: Recipe) -> np.ndarray:
     if not recipe.class_weights:
         return np.ones(len(malignant), np.float32)
     counts = np.bincount(malignant, minlength=2)
-    return (len(malignant) / (2 * counts))[malignant].astype(np.float32)
+    weight_of_class = len(malignant) / (2 * counts)
+    return weight_of_class[malignant].astype(np.float32)

@@ -94,7 +94,7 @@ def split_or_read(
     """
     if resume and path.is_file():
         held_out = read_validation(path, dataset)
-        if held_out is not None:
+        if held_out is not None:  # drawn again, it might differ: a version may draw otherwise
             return held_out
     held_out = find_given_validation(dataset)
     if held_out.any():
@@ -237,10 +237,11 @@ def draw_validation(
             them would flatter.
     """
     labels = dataset.malignant if stratified else np.zeros(len(dataset), int)
+    # One photograph that the start has used makes all of its group known: lesion, patient, duplicates
     learned = np.isin(dataset.groups, dataset.groups[start_splits == "train"])
     validated = np.isin(dataset.groups, dataset.groups[start_splits == "validation"])
     held_out = validated & ~learned
-    new = np.flatnonzero(~validated & ~learned)
+    new = np.flatnonzero(~validated & ~learned)  # rows
     start_knows_some = bool((start_splits != "").any())
     if not start_knows_some or count_groups(dataset, labels, new) >= min_groups:
         draw = split_validation if stratified else hold_out_share

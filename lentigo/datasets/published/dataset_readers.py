@@ -134,7 +134,12 @@ def list_further_tables(place: Place, tables: Sequence[Path]) -> list[Path]:
     for paths in place.claimed.values():
         taken.update(paths)
     near = place.tables if place.only is None else find_tables(place.root, depth=1)
-    return [path for path in near if path not in taken and not is_same_file(path, place.out)]
+    further = []
+    for path in near:
+        is_result = is_same_file(path, place.out)  # of an earlier import, which would be read as a source
+        if path not in taken and not is_result:
+            further.append(path)
+    return further
 
 
 def name_licenses(rows: pd.DataFrame, archive: Archive) -> pd.DataFrame:

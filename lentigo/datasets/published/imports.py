@@ -202,6 +202,7 @@ def write_import(
     `import_datasets`.
     """
     mapping = pd.concat([reading.mapping for reading in readings], ignore_index=True)
+    # Files first: what several tables say of one photograph is compared only where it is there
     rows, unusable = inspect_rows(pd.concat(name_readings(readings), ignore_index=True), progress)
     rows, contradictory = merge_places(rows)
     problems = [*problems, *unusable, *contradictory]
@@ -265,7 +266,10 @@ def count_left_out(mapping: pd.DataFrame) -> dict[str, int]:
     undecided = mapping[~mapping["judged"].isin(DECIDED)]
     diagnoses = undecided["diagnosis"].fillna("none")
     counts = undecided.assign(diagnosis=diagnoses).groupby("diagnosis")["n"].sum()
-    return {str(word): int(count) for word, count in counts.sort_values(ascending=False).items()}
+    left_out = {}
+    for word, count in counts.sort_values(ascending=False).items():
+        left_out[str(word)] = int(count)
+    return left_out
 
 
 def describe_mapping(mapping: pd.DataFrame) -> tuple[dict[str, Any], ...]:

@@ -40,6 +40,7 @@ def describe_decoder(bundle: Bundle) -> Section:
     parameters = format_fact(facts.get("parameters"))
     training = format_fact(data.get("training"))
     validation = format_fact(data.get("validation"))
+    best_epoch = format_fact(facts.get("best_epoch"))
     settings = {name.replace("_", " ").capitalize(): recipe.get(name) for name in SETTINGS}
     tables = [list_facts(settings)]
     results = tabulate_scores(scores, TITLES, ("Metric on validation", "Value", "95 % interval"))
@@ -52,11 +53,9 @@ def describe_decoder(bundle: Bundle) -> Section:
             "says of each pixel how likely it is lesion. `lentigo segment` and `lentigo detect` ask it.",
             describe_stages(facts.get("stages") or ()),
             f"It learned from {training} photographs with masks, by the sum of cross-entropy and 1 - "
-            "Jaccard, "
-            "on random views; kept is the epoch with the best Jaccard on "
-            f"{validation} others, number {format_fact(facts.get('best_epoch'))} in `{HISTORY}`. The split "
-            "of "
-            f"each is in `{MASKS}`; the test split, where there is one, was not read.",
+            f"Jaccard, on random views; kept is the epoch with the best Jaccard on {validation} others, "
+            f"number {best_epoch} in `{HISTORY}`. The split of each is in `{MASKS}`; the test split, where "
+            "there is one, was not read.",
             "The numbers below are optimistic: the epoch was chosen on the same photographs. `lentigo "
             "evaluate RUN MASKS --masks` measures it on others.",
             "The masks are what somebody drew; people disagree about borders, too. Every setting is in "
@@ -71,7 +70,6 @@ def describe_stages(stages: Sequence[str]) -> str:
     if len(stages) > 1:
         return (
             "First the decoder learned on features of the frozen backbone, then both together, the "
-            "backbone's "
-            "batch norms frozen."
+            "backbone's batch norms frozen."
         )
     return "The backbone stayed as it was; the decoder alone learned."

@@ -65,6 +65,7 @@ def add_section(text: str, bundle: Bundle) -> str:
         The card, with the section in place of the one that was there before.
     """
     section = describe_decoder(bundle)
+    # The section stands last: what was there before it may be somebody's own words
     before = text.split(f"\n## {section.title}\n")[0].rstrip()
     _, body = render(bundle.name, (section,)).split("\n", 1)  # without the name
     return f"{before}\n\n{body.lstrip()}"
@@ -104,7 +105,7 @@ def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = 
 def list_sections(bundle: Bundle, validation: Assessment | dict[str, Any] | None) -> tuple[Section, ...]:
     """As `build_card`, for a card that is whole."""
     card = bundle.card
-    if "logit" not in bundle.outputs:
+    if "logit" not in bundle.outputs:  # a decoder alone: what follows is of classifiers
         return describe_decoder(bundle), describe_compute(card)
     if isinstance(validation, Assessment):
         scores = validation.to_json()

@@ -83,8 +83,7 @@ def describe_test(card: dict[str, Any]) -> Section:
         f"{measured['model']}. Training never read them; all are counted, answered or refused.",
         "Intervals: 95 %, by whole groups. They count chance alone, not other places or people.",
         "The second table is what a simple classifier reaches without the lesion, the third what is left "
-        "when "
-        "every photograph is changed.",
+        "when every photograph is changed.",
     )
     tables = [tabulate_scores(measured, TITLES, METRICS_HEAD), tabulate_baselines(measured)]
     if measured.get("stress"):

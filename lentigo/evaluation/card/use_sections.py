@@ -174,7 +174,9 @@ def describe_compute(card: dict[str, Any]) -> Section:
     tables = []
     libraries = find(card, "libraries")
     if libraries:
-        rows = [(format_fact(name), format_fact(version)) for name, version in libraries.items()]
+        rows = []
+        for name, version in libraries.items():
+            rows.append((format_fact(name), format_fact(version)))
         tables.append(Table(("Software", "Version"), tuple(rows)))
     line = (
         f"Training took {duration} from start to finish, what the cache held not counted; machine: "

@@ -56,11 +56,18 @@ def order_rows(
         rows = np.tile(rng.permutation(n), rounds)[:count]
     else:
         rows = draw_balanced(cells, count, rng)
-    batches = [rows[start : start + recipe.batch_size] for start in range(0, count, recipe.batch_size)]
+    batches = []
+    for start in range(0, count, recipe.batch_size):
+        batches.append(rows[start : start + recipe.batch_size])
     if len(batches) > 1 and len(batches[-1]) == 1:
         batches[-2:] = [np.concatenate(batches[-2:])]
     devices = count_devices()  # each takes as many rows of a batch as the others
-    return [batch[: len(batch) // devices * devices] for batch in batches if len(batch) >= devices]
+    shared = []
+    for batch in batches:
+        size = len(batch) // devices * devices
+        if size > 0:
+            shared.append(batch[:size])
+    return shared
 
 
 def load_ahead(stage: Stage, epoch: int, orders: list[np.ndarray]) -> Iterator[Batch]:

@@ -135,7 +135,9 @@ class Heads:
     @property
     def history(self) -> pd.DataFrame:
         """The epochs of all heads, a stage for each fold."""
-        stages = [history.assign(stage=f"fold {fold}") for fold, history in enumerate(self.histories)]
+        stages = []
+        for fold, history in enumerate(self.histories):
+            stages.append(history.assign(stage=f"fold {fold}"))
         return pd.concat(stages, ignore_index=True)
 
 

@@ -128,7 +128,10 @@ def extract_features(
             problems = compute_shards(open_session(graph, fp32), images, folder, cached)
     # Equal files have one digest: each of them has the features
     readable = np.array([digest in cached for digest in dataset.digests], dtype=bool)
-    rows = [cached[digest] for digest in dataset.digests if digest in cached]
+    rows = []
+    for digest in dataset.digests:
+        if digest in cached:
+            rows.append(cached[digest])
     values = np.stack(rows) if rows else np.empty((0, network.backbone.features), np.float32)
     return Features(values, readable, tuple(problems))
 

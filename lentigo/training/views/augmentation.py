@@ -138,10 +138,11 @@ def render_view(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """An image with artefacts, moved by a map (2, 3), coloured by a matrix (3, 4) and corrupted."""
+    # Before the image is moved: hairs and rulers turn with the skin
     for paint in ARTEFACT_PAINTERS:
         if rng.random() < augmentation.artefacts:
             image = draw(paint, image, rng)
-    view = cv2.transform(warp(image, geometry), colour)
+    view = cv2.transform(warp(image, geometry), colour)  # rounds and clips to 0 to 255
     if rng.random() < augmentation.resampling:
         view = resample(view, rng.uniform(0.25, 0.9))
     return corrupt_image(view, augmentation.corruption, rng)
@@ -166,6 +167,7 @@ def bleach_lesion(image: np.ndarray, mask: np.ndarray, rng: np.random.Generator)
     gains = np.array([red_gain, *other_gains], np.float32)
     reach = 0.05 * len(image)  # pixels from the lesion's border
     kernel = np.ones((2 * int(reach) + 1, 2 * int(reach) + 1))
+    # 1 on the lesion, falling to 0 beside it, so that no edge is left
     nearness = cv2.GaussianBlur(cv2.dilate(mask.astype(np.float32), kernel), (0, 0), reach)
     skin_beside = image[(mask == 0) & (nearness > 0.2)]
     if not len(skin_beside) or not mask.any():
@@ -227,7 +229,7 @@ def draw_geometry(
     linear = turned @ np.diag([stretch, 1 / stretch]) @ rotate(-axis) @ np.diag([mirror, 1])
     centre = np.array([(width - 1) / 2, (height - 1) / 2])
     shift = rng.uniform(-1, 1, 2) * augmentation.shift * [width, height]
-    return np.column_stack([linear, centre - linear @ centre + shift])
+    return np.column_stack([linear, centre - linear @ centre + shift])  # the centre moves by the shift alone
 
 
 def rotate(angle: float) -> np.ndarray:
@@ -245,6 +247,7 @@ def draw_colour(augmentation: Augmentation, rng: np.random.Generator) -> np.ndar
     Returns:
         The matrix, (3, 4), on RGB from 0 to 255.
     """
+    # Logarithms are drawn evenly: half as bright is as likely as twice as bright
     widths = [augmentation.brightness, augmentation.contrast, augmentation.saturation]
     brightness, contrast, saturation = np.exp(rng.uniform(-1, 1, 3) * widths)
     tint = np.exp(rng.uniform(-1, 1, 3) * augmentation.tint)

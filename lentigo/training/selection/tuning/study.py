@@ -88,7 +88,11 @@ def list_finished(study: optuna.Study) -> list[FrozenTrial]:
     """
     trials = study.get_trials(deepcopy=False)
     replaced = {trial.user_attrs.get(REPLACES) for trial in trials}
-    return [trial for trial in trials if trial.state in FINISHED and trial.number not in replaced]
+    finished = []
+    for trial in trials:
+        if trial.state in FINISHED and trial.number not in replaced:
+            finished.append(trial)
+    return finished
 
 
 def advance_study(address: StudyAddress, recipe: Recipe, measure: Measure, seed: int) -> TrialState:
