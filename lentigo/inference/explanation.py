@@ -159,7 +159,7 @@ def explain_result(result: InferenceResult, figure: Path | None) -> Explanation:
     if figure is not None:
         pixels = read_image(result.source, side=None).pixels
         save_figure(draw_explanation(pixels, result), figure)
-    without_pixels = replace(result, pixels=result.pixels[:0])
+    without_pixels = replace(result, pixels=result.pixels[:0])  # many explanations would fill the memory
     return Explanation(
         result.image, result.get_prediction(), result.get_heatmap(), figure, result.centres, without_pixels
     )

@@ -166,7 +166,8 @@ class LoadedModel:
         sources = read_sources(images)
         session = self.choose_predictor(len(sources)).session
         pixels = read_pixels(sources)
-        return np.stack([outputs["embedding"] for outputs in session.stream(pixels)]).astype(np.float32)
+        embeddings = [outputs["embedding"] for outputs in session.stream(pixels)]
+        return np.stack(embeddings).astype(np.float32)
 
     def preprocess(self, images: ImageInputs) -> np.ndarray:
         """Brings photographs to what `session.run` takes: upright, sRGB, squeezed to the graph's square.

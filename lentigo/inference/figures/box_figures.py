@@ -37,6 +37,7 @@ def draw_box(canvas: Image.Image, rectangle: Rectangle, caption: str) -> None:
     longer = max(canvas.size)
     width = max(2, round(longer * LINE_WIDTH))
     left, top, right, bottom = rectangle
+    # Outside of the lesion, so that nothing of it is covered
     line = (left - width, top - width, right + width, bottom + width)
     halo = (line[0] - 1, line[1] - 1, line[2] + 1, line[3] + 1)
     draw = ImageDraw.Draw(canvas)
@@ -62,6 +63,7 @@ def place_caption(
     where there is no room above.
     """
     left, top, _, bottom = line
+    # Within the canvas, also for a box at its right edge
     x = max(0, min(left, canvas_width - letters.getlength(caption) - 2))
     if top > 2 * letters.size:
         return (x, top - width), "ld"

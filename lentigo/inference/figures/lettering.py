@@ -29,7 +29,7 @@ def has_letter(letter: str) -> bool:
     """Whether the font has a letter, and not its sign for a missing one."""
     if not letter.isprintable():
         return False
-    letters = load_font(20)
+    letters = load_font(20)  # of any size: a font has the same letters in all
     return bytes(letters.getmask(letter)) != bytes(letters.getmask(MISSING_LETTER))
 
 

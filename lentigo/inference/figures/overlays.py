@@ -62,6 +62,7 @@ def measure_distance(mask: np.ndarray, width: float) -> np.ndarray:
         mask: Bool (height, width).
         width: Of the line, in pixels.
     """
+    # With a margin, so that a lesion that the edge cuts off has a line there too
     padded = Image.fromarray(np.uint8(255 * np.pad(mask, 1)))
     blurred = np.asarray(padded.filter(ImageFilter.GaussianBlur(width)), np.float32)[1:-1, 1:-1] / 255
     slope = np.hypot(*np.gradient(blurred)) if min(mask.shape) > 1 else np.zeros(mask.shape)

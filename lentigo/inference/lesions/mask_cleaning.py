@@ -40,6 +40,7 @@ def clean_mask(mask: np.ndarray, *, smallest: float = MIN_REGION_SHARE, share: f
         share: Of the heaviest region's weight, with which another region stays.
     """
     is_lesion = mask >= HALF
+    # Most masks have one piece: nothing to weigh, which is faster
     inside = fill_only_piece(is_lesion, smallest * mask.size)
     if inside is None:
         regions = find_regions(is_lesion)
@@ -59,7 +60,7 @@ def fill_only_piece(mask: np.ndarray, min_pixels: float) -> np.ndarray | None:
     large = []
     for border in borders:
         _, _, width, height = cv2.boundingRect(border)
-        if width * height > min_pixels:
+        if width * height > min_pixels:  # a bound of its area, which is cheaper to have
             large.append(border)
     if len(large) != 1:
         return None
@@ -98,6 +99,7 @@ def enlarge_mask(mask: np.ndarray, width: int, height: int) -> np.ndarray:
         width: Of the photograph, in pixels.
         height: Of the photograph, in pixels.
     """
+    # Means over areas where the photograph is smaller than the mask: else pixels would be passed over
     is_smaller = width < mask.shape[1] or height < mask.shape[0]
     interpolation = cv2.INTER_AREA if is_smaller else cv2.INTER_LINEAR
     resized = cv2.resize(np.asarray(mask, np.float32), (width, height), interpolation=interpolation)

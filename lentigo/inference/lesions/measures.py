@@ -123,6 +123,7 @@ def sample_colours(pixels: np.ndarray, lesion: np.ndarray) -> np.ndarray:
         lesion: Where the lesion is, bool (height, width).
     """
     places = np.flatnonzero(lesion)
+    # Every so many pixels: the same ones at every call
     step = 1 + len(places) // COLOUR_PIXELS
     return pixels.reshape(-1, 3)[places[::step]]
 
@@ -139,7 +140,7 @@ def name_colours(lab: np.ndarray) -> tuple[str, ...]:
     colours = convert_named_colours()
     # Squared distances (n, k), less the pixel's own square, which is the same for all colours
     distances = (colours**2).sum(axis=1) - 2 * np.einsum("nd,kd->nk", lab, colours)
-    nearest = distances.argmin(axis=1)
+    nearest = distances.argmin(axis=1)  # (n,)
     shares = np.bincount(nearest, minlength=len(colours)) / len(lab)
     return tuple(name for name, share in zip(COLOURS, shares, strict=True) if share >= MIN_COLOUR_SHARE)
 

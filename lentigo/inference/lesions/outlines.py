@@ -28,11 +28,13 @@ def trace_outline(segmentation: Segmentation) -> list[list[list[float]]] | None:
     width = max(1, round(segmentation.width * shrink))
     height = max(1, round(segmentation.height * shrink))
     mask = segmentation.draw_mask(width, height)
+    # Outer contours alone: a cleaned mask has no holes
     contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    # Pixels of the original along one of the traced mask, across and down
     scale = np.array([segmentation.width / width, segmentation.height / height])
     polygons = []
     for contour in contours:
         corners = cv2.approxPolyDP(contour, TOLERANCE, True)[:, 0]  # (corners, 1, 2) -> (corners, 2)
-        if len(corners) > 2:
+        if len(corners) > 2:  # two are a line, without an area
             polygons.append(((corners + 0.5) * scale).round(1).tolist())
     return polygons or None

@@ -40,6 +40,7 @@ class Regions:
         Args:
             values: Float (height, width).
         """
+        # Without the first sum, that of what lies beside all regions
         return np.bincount(self.labels.ravel(), values.ravel(), minlength=self.count + 1)[1:]
 
     def paint(self, chosen: np.ndarray) -> np.ndarray:
@@ -48,7 +49,7 @@ class Regions:
         Args:
             chosen: Whether each region is painted, bool (count,).
         """
-        is_painted = np.zeros(self.count + 1, bool)
+        is_painted = np.zeros(self.count + 1, bool)  # by label; 0 is what lies beside all regions
         is_painted[1:] = chosen
         return is_painted[self.labels]
 
@@ -82,6 +83,7 @@ def fill_holes(mask: np.ndarray) -> np.ndarray:
     >>> fill_holes(np.array([[1, 1, 1], [1, 0, 1], [1, 1, 1]], bool)).sum().item()
     9
     """
+    # Without corners: a hole whose rim touches itself at a corner is closed
     holes = find_regions(~mask, corners=False)
     is_enclosed = ~holes.on_edge
     if not is_enclosed.any():

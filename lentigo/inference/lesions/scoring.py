@@ -26,7 +26,7 @@ def trim_lesion(lesion: np.ndarray) -> np.ndarray:
     Returns:
         Bool (side, side): its largest piece, and others half as large.
     """
-    width = max(1, round(NARROW * np.count_nonzero(lesion) ** 0.5))
+    width = max(1, round(NARROW * np.count_nonzero(lesion) ** 0.5))  # pixels
     regions = find_regions(open_mask(lesion, width))
     if not regions.count:
         return lesion
@@ -50,11 +50,12 @@ def score_lesion(pixels: np.ndarray, mask: np.ndarray, lesion: np.ndarray) -> fl
         0 to 1.
     """
     certainty = float(mask[lesion].mean())
-    lab = convert_lab(pixels[::COLOUR_STEP, ::COLOUR_STEP])
+    lab = convert_lab(pixels[::COLOUR_STEP, ::COLOUR_STEP])  # (rows, columns, 3)
     inside = lab[lesion[::COLOUR_STEP, ::COLOUR_STEP]]
     skin = lab[(mask < SKIN)[::COLOUR_STEP, ::COLOUR_STEP]]
     if not len(inside) or len(skin) < MIN_SKIN_PIXELS:
         return certainty
+    # Medians: hairs and the lesion's rim lie among what is taken for skin
     skin_colour = np.median(skin, axis=0)
     skin_spread = max(MIN_SKIN_SPREAD, float(np.median(np.linalg.norm(skin - skin_colour, axis=1))))
     contrast = float(np.linalg.norm(inside.mean(axis=0) - skin_colour)) / skin_spread

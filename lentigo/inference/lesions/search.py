@@ -146,6 +146,7 @@ def search_tiles(
     `mask` is that of its first pass, (side, side).
     """
     height, width = image.shape[:2]
+    # The first pass sees the largest lesions, which no tile holds whole
     found = list(list_regions(mask, image.shape, settings.least, 1.0))
     for side in list_sides(min(height, width), settings):
         grid = lay_grid(width, height, side)
@@ -157,11 +158,11 @@ def search_tiles(
         found += list_regions(merged, image.shape, least, most)
     corners = find_dark_corners(image)
     reach = CORNER_REACH * min(height, width)
-    lit = [
-        candidate
-        for candidate in found
-        if not any(is_near(candidate.place, corner, reach) for corner in corners)
-    ]
+    lit = []
+    for candidate in found:
+        in_dark = any(is_near(candidate.place, corner, reach) for corner in corners)
+        if not in_dark:
+            lit.append(candidate)
     return suppress_overlapping(lit, settings.apart)
 
 
@@ -177,7 +178,7 @@ def find_dark_corners(image: np.ndarray) -> list[tuple[int, int]]:
     height, width = image.shape[:2]
     # A hundred pixels along each side tell lightness well enough
     small = image[:: 1 + height // 100, :: 1 + width // 100].mean(axis=2)
-    patch = 1 + min(small.shape) // 50
+    patch = 1 + min(small.shape) // 50  # cells along the side of a corner
     corners = {
         (0, 0): small[:patch, :patch],
         (width, 0): small[:patch, -patch:],
@@ -198,8 +199,12 @@ def list_sides(shorter: int, settings: SearchSettings) -> list[int]:
     >>> list_sides(1200, SearchSettings(finest=160, levels=5))
     [1200, 600, 300]
     """
-    sides = [shorter // 2**level for level in range(settings.levels)]
-    return [side for side in sides if side >= settings.finest]
+    sides = []
+    for level in range(settings.levels):
+        side = shorter // 2**level
+        if side >= settings.finest:
+            sides.append(side)
+    return sides
 
 
 def list_regions(
@@ -216,7 +221,7 @@ def list_regions(
         longer = max(right - left, bottom - top) / max(mask.shape)
         if least <= longer <= most:
             place = (left * across, top * down, right * across, bottom * down)
-            yield LesionCandidate(place, float(weight / area))
+            yield LesionCandidate(place, float(weight / area))  # the mean P(lesion) in it
 
 
 def suppress_overlapping(candidates: Sequence[LesionCandidate], apart: float) -> list[LesionCandidate]:

@@ -24,7 +24,7 @@ ALL_ABOVE = 15  # all four bits of a case
 def list_crossed_sides() -> np.ndarray:
     """For each of the 16 cases the sides that the line crosses, -1 where there are no more, int (16, 4)."""
     table = np.full((16, 4), -1)
-    for case in range(16):
+    for case in range(16):  # which of the four corners are above, as bits
         is_above = [bool(case >> corner & 1) for corner in range(4)]
         crossed = [side for side in range(4) if is_above[side] != is_above[(side + 1) % 4]]
         table[case, : len(crossed)] = crossed
@@ -54,6 +54,7 @@ def measure_diameter(mask: np.ndarray) -> float:
     5.0
     """
     hull = find_hull(mask).astype(np.float64)
+    # The farthest two points of a shape are corners of its hull, of which there are few
     across, down = (hull[:, None] - hull).transpose(2, 0, 1)  # (n, n) each
     return float(np.sqrt((across**2 + down**2).max()))
 
@@ -155,14 +156,15 @@ def measure_asymmetry(mask: np.ndarray) -> tuple[float, float]:
         mask: Bool (height, width).
     """
     rings = read_rings(mask)  # (RINGS, DIRECTIONS)
-    waves = np.fft.rfft(rings, axis=1)
+    waves = np.fft.rfft(rings, axis=1)  # (RINGS, DIRECTIONS / 2 + 1)
     weights = np.arange(RINGS, dtype=np.float32) + 0.5  # the length of each ring
     # Not by BLAS, whose threads wait for one another, and for each of OpenVINO's
     held = np.fft.irfft(np.einsum("r,rk->k", weights, waves * waves), DIRECTIONS)
     total = (weights * rings.sum(axis=1)).sum()
     beside = np.clip(1 - held / total, 0, 1)
     # Half a turn in the direction is a right angle between the axes
-    first, second = beside[: DIRECTIONS // 2], beside[DIRECTIONS // 2 :]
+    first = beside[: DIRECTIONS // 2]
+    second = beside[DIRECTIONS // 2 :]
     best = int((first + second).argmin())
     smaller, larger = sorted((float(first[best]), float(second[best])))
     return smaller, larger
@@ -172,8 +174,9 @@ def read_rings(mask: np.ndarray) -> np.ndarray:
     """A mask, bool (height, width), on rings around its centroid that reach its farthest corner; float32
     (RINGS, DIRECTIONS), 1 where a point lies on it. The border is that of `measure_perimeter`.
     """
-    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)
+    moments = cv2.moments(mask.astype(np.uint8), binaryImage=True)  # sums over pixels, of x and of y too
     centre = np.array([moments["m10"], moments["m01"]]) / moments["m00"]
+    # From the centroid to the farthest corner; corners lie half a pixel from the middles
     reach = float(np.linalg.norm(find_hull(mask) - centre - 0.5, axis=1).max())
     x, y = (centre + MARGIN).tolist()
     across, down = unit_rings()

@@ -42,6 +42,7 @@ def verify_candidates(
     Returns:
         The lesions of each photograph, the surest first and none twice.
     """
+    # Drawn below candidate by candidate, in the order in which they were cut
     outputs = predictor.session.stream(cut_candidates(images, settings.margin))
     verified = []
     for image in images:
@@ -70,7 +71,7 @@ def verify_candidate(
 ) -> LesionCandidate | None:
     """A candidate after its second pass, None where there is no lesion."""
     refined: LesionCandidate | None = candidate
-    if not image.is_close_up:
+    if not image.is_close_up:  # whose place the first pass has right
         refined = refine(image.upright, candidate, outputs["mask"], settings)
     if refined is None or is_out_of_distribution(predictor, outputs, settings):
         return None
@@ -90,7 +91,7 @@ def surround(place: Rectangle, shape: tuple[int, ...], margin: float) -> Square:
     height, width = shape[:2]
     left, top, right, bottom = place
     longer = max(right - left, bottom - top)
-    side = min(round(longer * (1 + 2 * margin)) + 1, height, width)
+    side = min(round(longer * (1 + 2 * margin)) + 1, height, width)  # no larger than the photograph
     x = round((left + right - side) / 2)
     y = round((top + bottom - side) / 2)
     return int(np.clip(x, 0, width - side)), int(np.clip(y, 0, height - side)), side
@@ -104,9 +105,9 @@ def refine(
     """
     square = surround(candidate.place, image.shape, settings.margin)
     regions = find_regions(fill_holes(mask >= HALF))
-    ious = [
-        measure_iou(candidate.place, place_on_image(region, square, len(mask))) for region in regions.boxes
-    ]
+    ious = []
+    for region in regions.boxes:
+        ious.append(measure_iou(candidate.place, place_on_image(region, square, len(mask))))
     if not ious or max(ious) < settings.agree:
         return None
     lesion = regions.paint(np.arange(regions.count) == np.argmax(ious))

@@ -86,7 +86,10 @@ class Benchmark:
         Args:
             start: Of the name.
         """
-        return next((row.rate for row in self.rates if row.what.startswith(start)), None)
+        for row in self.rates:
+            if row.what.startswith(start):
+                return row.rate
+        return None
 
     def list_limits(self) -> dict[str, float | None]:
         """What whole commands are compared with: photographs a second in memory (`memory`), and of Keras
@@ -212,5 +215,6 @@ def share_of_limit(what: str, seconds: float, gemm: dict[str, float], flops: flo
 def measure_latency(session: InferenceSession, image: np.ndarray) -> tuple[float, float]:
     """Median and 99th percentile, in seconds, of a single photograph in memory, the session warm."""
     times = [time_each(lambda: session.run(image[None]), 1) for _ in range(WARM_UP_CALLS + TIMED_CALLS)]
+    # The first calls allocate memory, and find the processor slow
     median, late = np.percentile(times[WARM_UP_CALLS:], [50, 99])
     return float(median), float(late)

@@ -179,6 +179,7 @@ def open_index(folder: str | Path, bundle: Bundle) -> CaseIndex:
         raise ModelError(f"{folder}: holds no index of known cases ({CARD} is missing); {cure}")
     try:
         card = parse_json((folder / CARD).read_bytes())
+        # What is hashed is what is used below
         contents = {name: (folder / name).read_bytes() for name in FILES}
         for name, content in contents.items():
             if hashlib.sha256(content).hexdigest() != card["files"][name]:
