@@ -34,9 +34,7 @@ def turn_views(images: Iterable[np.ndarray], views: Sequence[View]) -> Iterator[
     """
     for pixels in images:
         for view in views:
-            yield np.ascontiguousarray(
-                view(pixels)
-            )
+            yield np.ascontiguousarray(view(pixels))
 
 
 @dataclass(frozen=True)
