@@ -168,7 +168,7 @@ def test_the_first_layers_are_no_part_of_what_learns_at_any_size(synthetic_lesio
     before = {layer.name: layer.kernel for layer in start.layers if hasattr(layer, "kernel")}
     table = load_dataset(synthetic_lesions).table.groupby("label").head(10)
     watch = Watch()
-    stages = {"head_epochs": 0, "lowres_epochs": 1, "epochs": 1, "freeze": 0.5}
+    stages = {"head_epochs": 0, "lowres_epochs": 1, "epochs": 1, "batch_size": 8, "freeze": 0.5}
     recipe = find_recipe("best", **SMALL | stages)
     with pytest.raises(Finished):
         train(table, tmp_path / "run", recipe, weights=weights, callbacks=[watch])
