@@ -1,9 +1,11 @@
 """Every branch that an option opens, from the command line: that its value arrives where it is meant to."""
 
+import dataclasses
 import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
+from itertools import product
 
 import click
 import pandas as pd
@@ -12,6 +14,7 @@ import pytest
 import typer
 
 from lentigo.cli.app import app
+from lentigo.training.recipes import Recipe
 
 
 def list_commands(command: click.Command) -> Iterator[click.Command]:
@@ -27,6 +30,17 @@ def test_a_flag_of_a_command_has_one_meaning():
     for command in list_commands(typer.main.get_command(app)):
         flags = Counter(flag for option in command.params for flag in (*option.opts, *option.secondary_opts))
         assert max(flags.values()) == 1, command.name
+
+
+def test_every_field_of_the_recipe_arrives_by_its_flag():
+    fields = [field for field in dataclasses.fields(Recipe) if field.name != "name"]
+    commands = {command.name: command for command in list_commands(typer.main.get_command(app))}
+    for name, field in product(("fit", "train", "compare", "tune"), fields):
+        flag = f"--{field.name.replace('_', '-')}"
+        words = [flag] if field.type == "bool" else [flag, str(field.default)]
+        expected = True if field.type == "bool" else field.default
+        context = commands[name].make_context(name, ["DATA", "--out", "OUT", *words])
+        assert context.params[field.name] == expected, (name, flag)
 
 
 # Calls and the option that has no meaning in them

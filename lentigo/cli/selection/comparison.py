@@ -117,12 +117,12 @@ def compare(
         )
     protocol = Protocol(
         find_head_recipe(recipe, **changes),
-        folds,
-        seeds,
-        str(weights_dir) if weights_dir else None,
-        duplicates,
-        fp32,
-        costs,
+        folds=folds,
+        seeds=seeds,
+        weights=str(weights_dir) if weights_dir else None,
+        duplicates=duplicates,
+        fp32=fp32,
+        costs=costs,
     )
     # Keras says on stdout that it downloads
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):

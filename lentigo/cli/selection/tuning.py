@@ -97,7 +97,16 @@ def tune(
     mute_tensorflow()
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     base = find_head_recipe(recipe, **take_backbone(recipe, weights, changes))
-    plan = Plan(base, trials, folds, weights, storage, duplicates, fp32, confirm_share)
+    plan = Plan(
+        base,
+        trials=trials,
+        folds=folds,
+        weights=weights,
+        storage=storage,
+        duplicates=duplicates,
+        fp32=fp32,
+        confirm_share=confirm_share,
+    )
     # Keras says on stdout that it downloads
     with open_cluster(cluster) as joined, Bars() as bars, redirect_stdout(sys.stderr):
         tuning = search_recipe(load_data(data, columns), out, plan, cluster=joined, progress=bars)
