@@ -4,8 +4,8 @@
     python docs/programs/page_outputs.py --write         # writes the outputs into the pages
     python docs/programs/page_outputs.py README.md       # some pages only
 
-Each page has a folder of its own with the files that its commands name: `lesion.jpg`, `mole.jpg`, `photos/` and
-`runs/first`. All are drawn or come with the package. A line `...` in an output stands for whatever follows.
+Each page has a folder of its own with the files that its commands name: `lesion.jpg`, `mole.jpg`, `photos/`,
+`scan.dcm`, `scans/` and `runs/first`. All are drawn or come with the package. A line `...` in an output stands for whatever follows.
 """
 
 from __future__ import annotations
@@ -44,8 +44,25 @@ def make_world(folder: Path) -> None:
         image = drawn.loc[drawn["label"] == label, "image"].iloc[0]
         shutil.copy(folder / ".drawn" / image, folder / name)
     shutil.rmtree(folder / ".drawn")
+    make_scans(folder)
     write_synthetic_lesions(folder / "photos", PHOTOGRAPHS, seed=LESION_SEED)
     shutil.copytree(find_bundle("bundled").folder, folder / "runs" / "first")
+
+
+def make_scans(folder: Path) -> None:
+    """Writes the photographs of a world as DICOM: `scan.dcm`, and two in `scans/`.
+
+    Args:
+        folder: With `lesion.jpg` and `mole.jpg`.
+    """
+    from lentigo.clinical.photograph_object import encode_object, make_photograph
+
+    (folder / "scans").mkdir()
+    for name in ("lesion", "mole"):
+        content = (folder / f"{name}.jpg").read_bytes()
+        scan = encode_object(make_photograph(content, name, "dermoscopic"))
+        (folder / "scans" / f"{name}.dcm").write_bytes(scan)
+    shutil.copy(folder / "scans" / "lesion.dcm", folder / "scan.dcm")
 
 
 def run_block(block: CommandBlock, world: Path) -> str:
