@@ -93,10 +93,11 @@ def list_findings(prediction: Prediction, measures: Measures | None) -> Findings
         Evaluation(IN_DISTRIBUTION, ANSWERS[prediction.in_distribution]),
         Evaluation(SHIFTED, ANSWERS[prediction.shifted]),
     ]
-    if prediction.diagnosis and prediction.likeliest:
+    is_refused = prediction.in_distribution is False
+    if prediction.likeliest and not is_refused:  # a diagnosis of what may be no lesion would mislead
         evaluations.append(Evaluation(LIKELIEST, DIAGNOSES[prediction.likeliest]))
-        for name, share in prediction.diagnosis.items():
-            numbers.append(Number(name_diagnosis_probability(name), share, NO_UNIT))
+    for name, share in (prediction.diagnosis or {}).items():
+        numbers.append(Number(name_diagnosis_probability(name), share, NO_UNIT))
     if measures is not None:
         numbers += list_measures(measures)
     remarks = [RESEARCH_ONLY]

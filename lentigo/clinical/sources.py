@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lentigo.clinical.photograph_object import Subject, make_photograph
+from lentigo.clinical.photograph_object import KINDS, Subject, make_photograph
 from lentigo.errors import ImageError
 from lentigo.images.dicom.dicom_attributes import clean_value, is_dicom, mute_remarks, read_dataset
 from lentigo.images.dicom.dicom_frames import find_frame
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pydicom import Dataset
 
 KNOWN_CLASS = "1.2.840.10008.5.1.4.1.1.77.1.4"  # VL Photographic Image Storage
+STAND_IN_MODALITY = "XC"  # which highdicom's image library says of that class
+DERMOSCOPY = KINDS["dermoscopic"].sop_class
 UIDS = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID", "SOPClassUID")
 COPIED = (
     "PatientID",
@@ -70,6 +72,9 @@ class Source:
                     item.ReferencedSOPClassUID = self.dataset.SOPClassUID
                     if self.frame is not None and element.keyword == "SourceImageSequence":
                         item.ReferencedFrameNumber = self.frame
+                if self.dataset.SOPClassUID == DERMOSCOPY and item.get("CodeValue") == STAND_IN_MODALITY:
+                    item.CodeValue = "DMS"
+                    item.CodeMeaning = "Dermoscopy"
 
 
 def open_source(path: str, subject: Subject = Subject()) -> Source:

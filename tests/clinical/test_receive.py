@@ -31,7 +31,7 @@ from lentigo.clinical.dimse.spool import Spool
 from lentigo.clinical.worklist import Instance, Stored, name_report
 from lentigo.errors import HospitalError, ImageError, SpaceError, UsageError
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 KILLS = 8
 PIXELS = draw_pixels()

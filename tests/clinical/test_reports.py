@@ -3,6 +3,8 @@
 import json
 import shutil
 import subprocess
+from dataclasses import fields, replace
+from pathlib import Path
 
 import highdicom
 import numpy as np
@@ -10,13 +12,16 @@ import pydicom
 import pytest
 from dicom_toys import draw_pixels, encode, encode_jpeg, make_dataset, wrap_jpeg
 
-from lentigo.clinical.codes import RESEARCH_ONLY
+from lentigo.clinical.codes import ANSWERS, DIAGNOSES, RESEARCH_ONLY
+from lentigo.clinical.findings import list_findings
 from lentigo.clinical.photograph_object import KINDS, Subject, encode_object, make_photograph
 from lentigo.clinical.reports import make_reports
 from lentigo.errors import UsageError
 from lentigo.images.photographs import decode_image
 from lentigo.images.synthetic_lesions import write_synthetic_lesions
+from lentigo.inference.lesions.measures import Measures
 from lentigo.inference.predictor import Predictor
+from lentigo.inference.results import Prediction
 
 
 @pytest.fixture(scope="module")
@@ -249,3 +254,42 @@ def test_a_dermoscopic_source_is_named_by_its_class(predictor, photograph, tmp_p
     evidence = made.structured.CurrentRequestedProcedureEvidenceSequence[0].ReferencedSeriesSequence
     classes = {item.ReferencedSOPClassUID for series in evidence for item in series.ReferencedSOPSequence}
     assert KINDS["dermoscopic"].sop_class in classes and KINDS["photographic"].sop_class not in classes
+    said = str(made.structured)
+    assert "Dermoscopy" in said and "External-camera" not in said
+
+
+ANSWER = Prediction(
+    image="scan.dcm",
+    label="malignant",
+    probability=0.7,
+    threshold=0.3,
+    in_distribution=True,
+    model="toy",
+    seconds=0.1,
+    warnings=("blurred",),
+    shifted=True,
+    diagnosis={name: 0.1 + 0.3 * (name == "nevus") for name in DIAGNOSES},
+)
+
+
+def test_every_diagnosis_and_the_likeliest_are_findings():
+    findings = list_findings(ANSWER, None)
+    said = {number.name[0]: number.value for number in findings.numbers}
+    assert {f"p_{name}": share for name, share in ANSWER.diagnosis.items()}.items() <= said.items()
+    judged = {evaluation.name[0]: evaluation.value for evaluation in findings.evaluations}
+    assert judged["likeliest_diagnosis"] == DIAGNOSES["nevus"] and judged["shifted"] == ANSWERS[True]
+    assert "blurred" in findings.remarks
+
+
+def test_a_refused_photograph_has_no_likeliest_diagnosis():
+    refused = replace(ANSWER, label="uncertain", in_distribution=False, reason="unlike the photographs")
+    findings = list_findings(refused, None)
+    assert "likeliest_diagnosis" not in {evaluation.name[0] for evaluation in findings.evaluations}
+    assert "No decision: unlike the photographs" in findings.remarks
+
+
+def test_every_field_of_an_answer_has_its_row_in_the_documentation():
+    page = (Path(__file__).parents[2] / "docs" / "hospital.md").read_text(encoding="utf-8")
+    table = page.partition("## Where each field stands")[2].partition("## ")[0]
+    for field in (*fields(Prediction), *fields(Measures)):
+        assert f"`{field.name}`" in table, field.name

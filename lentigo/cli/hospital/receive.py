@@ -53,7 +53,7 @@ def receive(
     from lentigo.clinical.dimse.spool import Spool
     from lentigo.clinical.worklist import PHOTOGRAPHS
     from lentigo.common.user_folders import data_folder
-    from lentigo.inference.prediction import Predictor
+    from lentigo.inference.predictor import Predictor
 
     destination = choose_destination(send, out, title)
     listening = Listening(title, host, port, callers or (), sop_class or PHOTOGRAPHS)

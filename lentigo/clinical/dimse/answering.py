@@ -19,7 +19,7 @@ from lentigo.clinical.worklist import Stored, name_report, store_reports
 from lentigo.common.file_reading import read_regular
 from lentigo.errors import HospitalError, ImageError, SpaceError
 from lentigo.images.problems import Problem
-from lentigo.inference.prediction import Predictor
+from lentigo.inference.predictor import Predictor
 
 FIRST_WAIT_SECONDS = 5.0  # before an image is tried again; each further wait is twice as long
 MAX_WAIT_SECONDS = 300.0
