@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from lentigo.clinical.dicomweb import (
     NUMBER_OF_FRAMES,
@@ -29,8 +29,27 @@ from lentigo.images.dicom.dicom_frames import MAX_FRAMES
 from lentigo.images.problems import Problem
 from lentigo.inference.predictor import Predictor
 
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
 MAX_COUNT_DIGITS = 9  # of a number of frames
 PHOTOGRAPHS = tuple(kind.sop_class for kind in KINDS.values())
+
+
+class Destination(Protocol):
+    """Takes the objects that are made of an image."""
+
+    def store(self, dataset: Dataset, study: str) -> None:
+        """Stores an object, whole or not at all.
+
+        Args:
+            dataset: The object.
+            study: UID of the study that it joins.
+
+        Raises:
+            HospitalError: Where it is not stored.
+            SpaceError: Where the disk is full.
+        """
 
 
 @dataclass(frozen=True)
@@ -173,7 +192,7 @@ def answer_instance(
 
 
 def store_reports(
-    server: DicomWebServer, predictor: Predictor, file: str, name: str, instance: Instance
+    destination: Destination, predictor: Predictor, file: str, name: str, instance: Instance
 ) -> Stored:
     """Answers one frame and stores its results: the report, which says that it is done, comes last."""
     (result,) = predictor.infer([file])
@@ -182,8 +201,8 @@ def store_reports(
     report = make_reports(result, predictor)
     seg = ""
     if report.segmentation is not None:
-        server.store(report.segmentation, instance.study)
+        destination.store(report.segmentation, instance.study)
         seg = str(report.segmentation.SOPInstanceUID)
-    server.store(report.structured, instance.study)
+    destination.store(report.structured, instance.study)
     label = result.get_prediction().label
     return Stored(name, instance.study, label, str(report.structured.SOPInstanceUID), seg)

@@ -12,10 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
-from lentigo.clinical.dimse.destinations import Destination
 from lentigo.clinical.dimse.receiver import check_object
 from lentigo.clinical.dimse.spool import Spool
-from lentigo.clinical.worklist import Stored, name_report, store_reports
+from lentigo.clinical.worklist import Destination, Stored, name_report, store_reports
 from lentigo.common.file_reading import read_regular
 from lentigo.errors import HospitalError, ImageError, SpaceError
 from lentigo.images.problems import Problem

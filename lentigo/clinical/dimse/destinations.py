@@ -6,7 +6,7 @@ import re
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from lentigo.clinical.dimse.entities import make_entity
 from lentigo.clinical.photograph_object import encode_object
@@ -26,22 +26,6 @@ OUT_OF_RESOURCES = range(0xA700, 0xA800)
 STATUS_WORDS = {0x0122: "it does not store objects of that class", 0x0124: "it does not allow that"}
 ADDRESS = re.compile(r"(?P<title>[^@\\]{1,16})@(?P<host>[^@\s]+):(?P<port>\d{1,5})")
 MAX_PORT = 65535
-
-
-class Destination(Protocol):
-    """Takes the objects that are made of an image."""
-
-    def store(self, dataset: Dataset, study: str) -> None:
-        """Stores an object, whole or not at all.
-
-        Args:
-            dataset: The object.
-            study: UID of the study that it joins.
-
-        Raises:
-            HospitalError: Where it is not stored.
-            SpaceError: Where the disk is full.
-        """
 
 
 @dataclass(frozen=True)
