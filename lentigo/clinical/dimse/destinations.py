@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lentigo.clinical.dimse.entities import make_entity
+from lentigo.clinical.dimse.entities import VERIFICATION, make_entity
 from lentigo.clinical.photograph_object import encode_object
 from lentigo.common.files import write_whole
 from lentigo.errors import HospitalError, UsageError
@@ -156,10 +156,9 @@ class DimseDestination:
         Raises:
             HospitalError: Where nobody is.
         """
-        from pynetdicom.sop_class import Verification
 
         entity = make_entity(self.own_title)
-        entity.add_requested_context(Verification)
+        entity.add_requested_context(VERIFICATION)
         association = self.associate(entity)
         if not association.is_established:
             raise HospitalError(f"{self.address}: {describe_failure(association)}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pynetdicom import AE
 
+VERIFICATION = "1.2.840.10008.1.1"  # the SOP class of C-ECHO
 CONNECT_SECONDS = 10.0
 REPLY_SECONDS = 60.0  # for one message, and between two
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from lentigo.clinical.dimse.entities import make_entity
+from lentigo.clinical.dimse.entities import VERIFICATION, make_entity
 from lentigo.clinical.dimse.spool import Spool
 from lentigo.clinical.sources import complete_source
 from lentigo.clinical.worklist import PHOTOGRAPHS, Instance, name_report
@@ -96,13 +96,12 @@ class Receiver:
             HospitalError: Where the address or port cannot be had.
         """
         from pynetdicom import evt
-        from pynetdicom.sop_class import Verification
 
         entity = make_entity(self.listening.title)
         entity.require_called_aet = True
         entity.require_calling_aet = list(self.listening.callers)
         entity.maximum_associations = MAX_ASSOCIATIONS
-        entity.add_supported_context(Verification)
+        entity.add_supported_context(VERIFICATION)
         for sop_class in self.listening.classes:
             entity.add_supported_context(sop_class, list(SYNTAXES))
         handlers = [
