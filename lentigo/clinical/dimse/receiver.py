@@ -23,7 +23,7 @@ from lentigo.images.problems import Problem
 
 if TYPE_CHECKING:
     from pydicom import Dataset
-    from pynetdicom.events import Event
+
 
 # Statuses of C-STORE: DICOM PS3.4, table B.2-1, and PS3.7, annex C
 SUCCESS = 0x0000
@@ -126,7 +126,7 @@ class Receiver:
             self.server.shutdown()
             self.server = None
 
-    def handle_store(self, event: Event) -> Dataset:
+    def handle_store(self, event: Any) -> Dataset:
         """Takes an image, or says why not: the status that is sent back."""
         self.received_bytes.pop(event.assoc, None)
         uid = clean_value(event.request.AffectedSOPInstanceUID)
@@ -158,7 +158,7 @@ class Receiver:
         self.report(Problem(uid or "an image without a UID", reason))
         return make_status(code, reason)
 
-    def count_bytes(self, event: Event) -> None:
+    def count_bytes(self, event: Any) -> None:
         """Ends an association that sends more than an image may have."""
         items = getattr(event.pdu, "presentation_data_value_items", ())
         size = sum(len(item.presentation_data_value) for item in items)
@@ -171,11 +171,11 @@ class Receiver:
             self.report(Problem(caller, f"sends an object of more than {limit}; the connection was ended"))
             event.assoc.abort()
 
-    def forget_association(self, event: Event) -> None:
+    def forget_association(self, event: Any) -> None:
         """Drops what was counted of an association that has ended."""
         self.received_bytes.pop(event.assoc, None)
 
-    def report_rejection(self, event: Event) -> None:
+    def report_rejection(self, event: Any) -> None:
         """Says who called in vain."""
         called = clean_value(event.assoc.requestor.primitive.called_ae_title)
         reason = f"was rejected: it called {called!a}; expected {self.listening.title!a}"
@@ -183,7 +183,7 @@ class Receiver:
             reason = "was rejected: its AE title is not among those of --from, or too many call at once"
         self.report(Problem(name_caller(event), reason))
 
-    def report_contexts(self, event: Event) -> None:
+    def report_contexts(self, event: Any) -> None:
         """Says what a caller offered and is not taken: SOP classes, and transfer syntaxes that are not read."""
         refused = []
         for context in event.assoc.rejected_contexts:
@@ -236,7 +236,7 @@ def make_status(code: int, reason: str = "") -> Dataset:
     return status
 
 
-def name_caller(event: Event) -> str:
+def name_caller(event: Any) -> str:
     """Who calls, for people."""
     requestor = event.assoc.requestor
     title = clean_value(getattr(requestor.primitive, "calling_ae_title", "")) or "somebody"
