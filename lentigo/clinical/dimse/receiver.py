@@ -104,7 +104,7 @@ class Receiver:
         entity.add_supported_context(VERIFICATION)
         for sop_class in self.listening.classes:
             entity.add_supported_context(sop_class, list(SYNTAXES))
-        handlers = [
+        handlers: list[Any] = [
             (evt.EVT_C_STORE, self.handle_store),
             (evt.EVT_PDU_RECV, self.count_bytes),
             (evt.EVT_REJECTED, self.report_rejection),
