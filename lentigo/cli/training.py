@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -39,10 +40,13 @@ from lentigo.cli.output.terminal import (
 from lentigo.common.json_values import list_fields
 
 if TYPE_CHECKING:
+    from lentigo.datasets.dataset import Dataset
+    from lentigo.datasets.masks import MaskSet
     from lentigo.datasets.tables.options import TableOptions
     from lentigo.training.masks.mask_training import MaskTraining
     from lentigo.training.recipes import Recipe as TrainingRecipe
     from lentigo.training.trainer import Training
+    from lentigo.training.training_set import LeakPolicy
 
 training_app = typer.Typer(rich_markup_mode=None)
 
@@ -110,14 +114,12 @@ def train(
     """
     with mute_stderr():  # TensorFlow greets whoever imports it
         from lentigo.training.loop.devices import use_devices
-        from lentigo.training.masks.mask_training import train_masks
         from lentigo.training.recipe_lookup import find_recipe
-        from lentigo.training.selection.ensemble import train_folds
         from lentigo.training.start.weights import take_backbone
         from lentigo.training.trainer import train as train_classifier
         from lentigo.training.training_set import LeakPolicy
     changes = take_backbone(recipe, weights, changes)
-    leak_policy = LeakPolicy(duplicates, leaks)
+    common = CommonOptions(out, weights, resume, fp32, LeakPolicy(duplicates, leaks))
     of_one_classifier = {
         "--holdout-source": bool(holdout_source),
         "--not-lesions": not_lesions is not None,
@@ -127,33 +129,16 @@ def train(
         refuse_beside("--folds", {"--masks": masks, **of_one_classifier})
     if masks:
         refuse_beside("--masks", {"--devices": devices != "1", "--bf16": bf16, **of_one_classifier})
-        with Bars() as bars:
-            decoder = train_masks(
-                load_mask_pairs(data, columns),
-                out,
-                find_recipe(recipe, **changes),
-                weights=weights,
-                finetune=bool(changes.get("finetune")),
-                resume=resume,
-                fp32=fp32,
-                leak_policy=leak_policy,
-                progress=bars,
-            )
+        pairs = load_mask_pairs(data, columns)
+        # Without --finetune a decoder is learned on the features of a frozen backbone
+        decoder = train_decoder(
+            pairs, find_recipe(recipe, **changes), common, finetune=bool(changes.get("finetune"))
+        )
         return print_mask_training(decoder, out, as_json)
     dataset = load_data(data, columns)
     with Bars() as bars, use_devices(devices, bf16=bf16):
         if folds is not None:
-            training = train_folds(
-                dataset,
-                out,
-                choose_head_recipe(recipe, changes),
-                folds=folds,
-                weights=weights,
-                resume=resume,
-                fp32=fp32,
-                leak_policy=leak_policy,
-                progress=bars,
-            )
+            training = train_ensemble(dataset, choose_head_recipe(recipe, changes), folds, common, bars)
         else:
             training = train_classifier(
                 dataset,
@@ -162,7 +147,7 @@ def train(
                 weights=weights,
                 resume=resume,
                 fp32=fp32,
-                leak_policy=leak_policy,
+                leak_policy=common.leak_policy,
                 holdout_sources=holdout_source or [],
                 not_lesions=not_lesions,
                 callbacks=callback or [],
@@ -173,6 +158,71 @@ def train(
     else:
         print_training(training, out)
     report_problems(training.problems)
+
+
+@dataclass(frozen=True)
+class CommonOptions:
+    """What a classifier, an ensemble and a decoder are trained with alike.
+
+    Attributes:
+        out: The RUN folder.
+        weights: What the training starts from.
+        resume: Whether an unfinished RUN goes on.
+        fp32: Whether features are computed in fp32.
+        leak_policy: What is done where a given split leaks.
+    """
+
+    out: Path
+    weights: str
+    resume: bool
+    fp32: bool
+    leak_policy: LeakPolicy
+
+
+def train_decoder(
+    pairs: Path | MaskSet, recipe: TrainingRecipe, common: CommonOptions, *, finetune: bool
+) -> MaskTraining:
+    """`lentigo train --masks`.
+
+    Args:
+        pairs: Photographs and their masks.
+        recipe: Of the decoder.
+        common: Where, from what, and how.
+        finetune: Whether the backbone learns too.
+    """
+    from lentigo.training.masks.mask_training import train_masks
+
+    with Bars() as bars:
+        return train_masks(
+            pairs,
+            common.out,
+            recipe,
+            weights=common.weights,
+            finetune=finetune,
+            resume=common.resume,
+            fp32=common.fp32,
+            leak_policy=common.leak_policy,
+            progress=bars,
+        )
+
+
+def train_ensemble(
+    dataset: Path | Dataset, recipe: TrainingRecipe, folds: int, common: CommonOptions, bars: Bars
+) -> Training:
+    """`lentigo train --folds`."""
+    from lentigo.training.selection.ensemble import train_folds
+
+    return train_folds(
+        dataset,
+        common.out,
+        recipe,
+        folds=folds,
+        weights=common.weights,
+        resume=common.resume,
+        fp32=common.fp32,
+        leak_policy=common.leak_policy,
+        progress=bars,
+    )
 
 
 def choose_head_recipe(recipe: str, changes: dict[str, Any]) -> TrainingRecipe:
