@@ -128,7 +128,12 @@ def drawings() -> dict[str, Draw]:
 
 
 def add_white_frame(image: np.ndarray, rng: np.random.Generator) -> None:
-    """A round picture on white paper."""
+    """A round picture on white paper.
+
+    Args:
+        image: RGB, float32 (3, S, S); it is changed.
+        rng: Draws how large the picture is.
+    """
     from lentigo.images.artefacts.drawn_artefacts import blend, grid, rise
 
     far, radius = np.hypot(*(grid(image.shape[1]) - np.float32(0.5))), rng.uniform(0.46, 0.52)
@@ -136,7 +141,12 @@ def add_white_frame(image: np.ndarray, rng: np.random.Generator) -> None:
 
 
 def add_cast(image: np.ndarray, rng: np.random.Generator) -> None:
-    """Light of one of `CASTS`."""
+    """Light of one of `CASTS`.
+
+    Args:
+        image: RGB, float32 (3, S, S); it is changed.
+        rng: Draws which.
+    """
     image *= np.float32(CASTS[rng.integers(len(CASTS))]).reshape(3, 1, 1)
 
 

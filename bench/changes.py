@@ -20,14 +20,22 @@ def keep(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def compress(quality: int) -> Change:
-    """Saved as JPEG and opened again."""
+    """Saved as JPEG and opened again.
+
+    Args:
+        quality: Of JPEG, 1 to 100.
+    """
     from lentigo.images.corruptions import recompress
 
     return lambda pixels, rng: recompress(pixels, quality)
 
 
 def resize(factor: float) -> Change:
-    """Both sides times a factor."""
+    """Both sides times a factor.
+
+    Args:
+        factor: Of width and height.
+    """
     way = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.LANCZOS
     return lambda pixels, rng: np.asarray(
         Image.fromarray(pixels).resize(
@@ -67,7 +75,12 @@ def drain(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def turn(quarters: int, mirrored: bool = False) -> Change:
-    """Mirrored left to right, then turned by quarters counterclockwise."""
+    """Mirrored left to right, then turned by quarters counterclockwise.
+
+    Args:
+        quarters: 0 to 3.
+        mirrored: Whether it is mirrored before.
+    """
     return lambda pixels, rng: np.ascontiguousarray(
         np.rot90(pixels[:, ::-1] if mirrored else pixels, quarters)
     )

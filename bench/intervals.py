@@ -187,7 +187,13 @@ def measure_share(right: np.ndarray, rows: np.ndarray) -> float:
 
 
 def measure_auroc(malignant: np.ndarray, score: np.ndarray, rows: np.ndarray) -> float:
-    """The AUROC of some rows; NaN where a class is missing."""
+    """The AUROC of some rows; NaN where a class is missing.
+
+    Args:
+        malignant: The truth, 0 or 1, (n,).
+        score: Float (n,).
+        rows: Row numbers with repeats, int (m,).
+    """
     malignant, score = malignant[rows], score[rows]
     return float(roc_auc_score(malignant, score)) if 0 < malignant.sum() < len(malignant) else float("nan")
 

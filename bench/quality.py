@@ -55,7 +55,12 @@ def main() -> None:
 
 
 def sample_photos(folders: list[str], count: int | None) -> list[Path]:
-    """`count` photographs by chance, or all."""
+    """`count` photographs by chance, or all.
+
+    Args:
+        folders: With photographs.
+        count: How many; None for all.
+    """
     from lentigo.images.listing import find_images
 
     found = [path for folder in folders for path in find_images(folder)]

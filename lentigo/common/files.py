@@ -233,6 +233,9 @@ def lock_folder(folder: Path) -> int | None:
     """An open file that holds the lock of a folder until it is closed, or its process ends.
 
     None where there is no such lock, as on Windows. Raises `BlockingIOError` where another process holds it.
+
+    Args:
+        folder: That is to be locked.
     """
     if fcntl is None:
         return None

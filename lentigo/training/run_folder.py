@@ -98,7 +98,11 @@ def list_changed(settings: dict[str, Any], before: dict[str, Any]) -> list[str]:
 
 
 def read_settings(path: Path) -> dict[str, Any]:
-    """The settings that the first call wrote. Raises `ModelError` where they are damaged."""
+    """The settings that the first call wrote. Raises `ModelError` where they are damaged.
+
+    Args:
+        path: Of the settings.
+    """
     try:
         settings = parse_json(path.read_bytes())
         if not isinstance(settings, dict) or not isinstance(settings.get("recipe", {}), dict):

@@ -131,7 +131,11 @@ def inflate(content: bytes, name: str) -> bytes:
 
 
 def find_meta_end(content: bytes) -> int:
-    """Where the file's meta information ends, by its own first element."""
+    """Where the file's meta information ends, by its own first element.
+
+    Args:
+        content: The file, or its beginning.
+    """
     start = PREAMBLE_BYTES + len(MARK)
     head = content[start : start + 12]
     if len(head) < 12 or head[:6] != b"\x02\x00\x00\x00UL":

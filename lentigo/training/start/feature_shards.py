@@ -47,6 +47,14 @@ def gather_shards(
 ) -> list[Problem]:
     """Adds features to `cached`, by the hash of their file, and writes a shard each time one is full; gives
     what could not be read.
+
+    Args:
+        extracted: Of photographs, as they come.
+        folder: Of the cache.
+        cached: By the hash of their file; it is added to.
+
+    Returns:
+        The photographs that could not be read.
     """
     problems: list[Problem] = []
     shard: dict[str, np.ndarray] = {}
@@ -83,6 +91,10 @@ def load_shards(folder: Path, wanted: set[str]) -> dict[str, np.ndarray]:
 
     Of a shard that holds none of them only the list of its photographs is read: a cache grows with every data
     set. A shard that is torn or foreign is removed, to be computed again.
+
+    Args:
+        folder: Of the cache.
+        wanted: Hashes of files.
     """
     cached: dict[str, np.ndarray] = {}
     for path in list_cache(folder, LIST_SUFFIX):

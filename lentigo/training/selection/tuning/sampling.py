@@ -67,16 +67,37 @@ class NumberedSampler(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
+        """Which fields are drawn together; Optuna calls it.
+
+        Args:
+            study: The study.
+            trial: It has a number.
+        """
         return self.find_sampler(trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
+        """Draws the fields that are drawn together; Optuna calls it.
+
+        Args:
+            study: The study.
+            trial: It has a number.
+            search_space: What `infer_relative_search_space` gave.
+        """
         return self.find_sampler(trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
         self, study: optuna.Study, trial: FrozenTrial, param_name: str, param_distribution: BaseDistribution
     ) -> Any:
+        """Draws one field by itself, while there is little to go by; Optuna calls it.
+
+        Args:
+            study: The study.
+            trial: It has a number.
+            param_name: The field.
+            param_distribution: What it is drawn from.
+        """
         return self.find_sampler(trial).sample_independent(study, trial, param_name, param_distribution)
 
 
