@@ -136,7 +136,9 @@ def add_white_frame(image: np.ndarray, rng: np.random.Generator) -> None:
     """
     from lentigo.images.artefacts.drawn_artefacts import blend, grid, rise
 
-    far, radius = np.hypot(*(grid(image.shape[1]) - np.float32(0.5))), rng.uniform(0.46, 0.52)
+    y, x = grid(image.shape[1]) - np.float32(0.5)  # image widths from the middle
+    far = np.hypot(y, x)
+    radius = rng.uniform(0.46, 0.52)
     blend(image, rise(far, radius, radius + 0.01), (255, 255, 255))
 
 

@@ -1,5 +1,5 @@
-"""What people do to photographs: changes of uint8 (height, width, 3) RGB, by name, for the benchmark of
-twins.
+"""What people do to photographs: changes of uint8 (height, width, 3) RGB, by name, for the benchmarks of
+duplicates and of contamination (`duplicates.py`, `contamination.py`).
 """
 
 from __future__ import annotations
@@ -37,36 +37,37 @@ def resize(factor: float) -> Change:
         factor: Of width and height.
     """
     way = Image.Resampling.BICUBIC if factor > 1 else Image.Resampling.LANCZOS
-    return lambda pixels, rng: np.asarray(
-        Image.fromarray(pixels).resize(
-            (round(pixels.shape[1] * factor), round(pixels.shape[0] * factor)), way
-        )
-    )
+    return lambda pixels, rng: scale(pixels, factor, factor, way)
+
+
+def scale(pixels: np.ndarray, across: float, down: float, way: Image.Resampling) -> np.ndarray:
+    """Width and height times a factor each, resampled in a way of Pillow's."""
+    height, width = pixels.shape[:2]
+    size = (round(width * across), round(height * down))
+    return np.asarray(Image.fromarray(pixels).resize(size, way))
 
 
 def squeeze(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Width to three quarters, as from 4:3 to a square."""
-    return np.asarray(
-        Image.fromarray(pixels).resize(
-            (round(0.75 * pixels.shape[1]), pixels.shape[0]), Image.Resampling.LANCZOS
-        )
-    )
+    return scale(pixels, 0.75, 1.0, Image.Resampling.LANCZOS)
 
 
 def relight(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Other contrast, brightness and gamma."""
-    linear = np.clip((pixels - 128.0) * rng.uniform(0.7, 1.3) + 128 + rng.uniform(-25, 25), 0, 255) / 255
-    return np.uint8(255 * linear ** rng.uniform(0.6, 1.6))
+    contrast = rng.uniform(0.7, 1.3)
+    brightness = rng.uniform(-25, 25)  # grey levels
+    linear = np.clip((pixels - 128.0) * contrast + 128 + brightness, 0, 255) / 255
+    return (255 * linear ** rng.uniform(0.6, 1.6)).astype(np.uint8)
 
 
 def recolour(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Other hue, saturation and white balance."""
     hsv = cv2.cvtColor(pixels, cv2.COLOR_RGB2HSV).astype(np.float32)
-    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-12, 12)) % 180
+    hsv[..., 0] = (hsv[..., 0] + rng.uniform(-12, 12)) % 180  # OpenCV counts hues in steps of two degrees
     hsv[..., 1] = np.clip(hsv[..., 1] * rng.uniform(0.5, 1.5), 0, 255)
-    return np.uint8(
-        np.clip(cv2.cvtColor(np.uint8(hsv), cv2.COLOR_HSV2RGB) * rng.uniform(0.8, 1.2, 3), 0, 255)
-    )
+    recoloured = cv2.cvtColor(hsv.astype(np.uint8), cv2.COLOR_HSV2RGB)
+    white_balance = rng.uniform(0.8, 1.2, 3)
+    return np.clip(recoloured * white_balance, 0, 255).astype(np.uint8)
 
 
 def drain(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -17,13 +17,18 @@ import json
 import subprocess
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tables import describe_machine, make_parser, print_table
+
+if TYPE_CHECKING:
+    from lentigo.duplicates.duplicates import Duplicate
 
 Change = Callable[[np.ndarray, np.random.Generator], np.ndarray]  # of uint8 (height, width, 3) RGB
 CLEANVISION = """
@@ -108,8 +113,12 @@ def list_images(folders: list[str], limit: int | None, rng: np.random.Generator)
     """All photographs of some folders, or `limit` of them by chance."""
     from lentigo.images.listing import find_images
 
-    found = [path for folder in folders for path in find_images(folder)]
-    return found if limit is None else [found[row] for row in rng.permutation(len(found))[:limit]]
+    found: list[Path] = []
+    for folder in folders:
+        found += find_images(folder)
+    if limit is None:
+        return found
+    return [found[row] for row in rng.permutation(len(found))[:limit]]
 
 
 def write_copies(
@@ -122,15 +131,18 @@ def write_copies(
 
     order = np.random.default_rng([seed, 1]).permutation(len(originals))
     names = list(changes)
-    plan = [
-        (originals[order[number % len(order)]], names[number % len(names)], number) for number in range(count)
-    ]
+    plan = []
+    for number in range(count):
+        original = originals[order[number % len(order)]]
+        plan.append((original, names[number % len(names)], number))
 
     def write(task: tuple[Path, str, int]) -> tuple[Path, Path, str]:
         original, name, number = task
-        changed = changes[name](read_image(original, None).pixels, np.random.default_rng([seed, 2, number]))
+        rng = np.random.default_rng([seed, 2, number])
+        changed = changes[name](read_image(original, None).pixels, rng)
+        quality = int(name.split()[-1]) if name.startswith("JPEG") else QUALITY
         path = folder / f"{number:06d}.jpg"
-        path.write_bytes(encode(changed, int(name.split()[-1]) if name.startswith("JPEG") else QUALITY))
+        path.write_bytes(encode(changed, quality))
         return path, original, name
 
     with ThreadPoolExecutor() as pool:
@@ -141,58 +153,37 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
     """Prints what `find_duplicates` finds."""
     import resource
 
-    from lentigo.duplicates.duplicates import KINDS
     from lentigo.duplicates.pairing import find_duplicates
 
-    wall, processor = time.perf_counter(), time.process_time()
+    wall_start = time.perf_counter()
+    processor_start = time.process_time()
     duplicates = find_duplicates(everything)
-    wall, processor = time.perf_counter() - wall, time.process_time() - processor
-    images, made = duplicates.images, {str(copy): str(original) for copy, original, _ in copies}
-    pairs = {
-        frozenset((images[duplicate.a], images[duplicate.b])): duplicate for duplicate in duplicates.pairs
-    }
+    wall = time.perf_counter() - wall_start
+    processor = time.process_time() - processor_start
+    images = duplicates.images
+    made = {str(copy): str(original) for copy, original, _ in copies}
+    pairs = {}
+    for duplicate in duplicates.pairs:
+        pairs[frozenset((images[duplicate.a], images[duplicate.b]))] = duplicate
     groups = dict(zip(images, duplicates.group(), strict=True))
     print_recall(
         copies,
         lambda copy, original: pairs.get(frozenset((copy, original))),
         lambda copy, original: groups[copy] == groups[original],
     )
-    kin = [
-        duplicate
-        for duplicate in duplicates.pairs
-        if images[duplicate.a] not in made and images[duplicate.b] not in made
-    ]
-    n = len(images) - len(made)
-    label = [Path(image).parent.name for image in images]
-    both = np.prod(
-        [
-            sum(name == each and image not in made for name, image in zip(label, images))
-            for each in ("benign", "malignant")
-        ]
-    )
-    apart = [
-        duplicate for duplicate in kin if {label[duplicate.a], label[duplicate.b]} == {"benign", "malignant"}
-    ]
-    table = [
-        ("all", kin, n * (n - 1) // 2),
-        ("of a benign and a malignant one, so of different lesions", apart, int(both)),
-    ]
-    rows = [
-        [name, f"{of:,}", *(sum(duplicate.kind == kind for duplicate in some) for kind in KINDS)]
-        for name, some, of in table
-    ]
-    print_table(["pairs of originals", "possible", *KINDS], rows)
-    strange = [
-        duplicate
-        for duplicate in duplicates.pairs
-        if {images[duplicate.a], images[duplicate.b]} & set(made)
-        and not explained(duplicate, images, made, groups)
-    ]
+    originals = []  # pairs without a copy
+    wrong = []  # pairs with a copy whose originals are no duplicates
+    for duplicate in duplicates.pairs:
+        if images[duplicate.a] not in made and images[duplicate.b] not in made:
+            originals.append(duplicate)
+        elif not explained(duplicate, images, made, groups):
+            wrong.append(duplicate)
+    print_originals(originals, images, made)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     columns = [
         "photographs",
         "compared",
-        "copies paired with strangers",
+        "copies paired with others' originals",
         "seconds",
         "seconds of processor",
         "ms of processor each",
@@ -204,7 +195,7 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
             [
                 len(images),
                 duplicates.compared,
-                len(strange),
+                len(wrong),
                 wall,
                 processor,
                 1000 * processor / len(images),
@@ -213,11 +204,40 @@ def measure(everything: list[Path], copies: list[tuple[Path, Path, str]], csv_fi
         ],
     )
     if csv_file:
-        write_pairs(csv_file, kin + strange, images)
+        write_pairs(csv_file, originals + wrong, images)
 
 
-def explained(duplicate, images: tuple[str, ...], made: dict[str, str], groups: dict[str, int]) -> bool:
-    """Whether the originals behind a pair are one photograph, or twins."""
+def print_originals(pairs: list[Duplicate], images: tuple[str, ...], made: dict[str, str]) -> None:
+    """Prints how many pairs of originals there are by kind: of all, and of two that cannot be duplicates, since
+    one is benign and one malignant.
+    """
+    from lentigo.duplicates.duplicates import KINDS
+
+    label = [Path(image).parent.name for image in images]
+    counts = Counter(Path(image).parent.name for image in images if image not in made)
+    n = counts.total()
+    apart = []
+    for duplicate in pairs:
+        if {label[duplicate.a], label[duplicate.b]} == {"benign", "malignant"}:
+            apart.append(duplicate)
+    rows = []
+    for name, some, possible in (
+        ("all", pairs, n * (n - 1) // 2),
+        (
+            "of a benign and a malignant one, so of different lesions",
+            apart,
+            counts["benign"] * counts["malignant"],
+        ),
+    ):
+        by_kind = Counter(duplicate.kind for duplicate in some)
+        rows.append([name, f"{possible:,}", *(by_kind[kind] for kind in KINDS)])
+    print_table(["pairs of originals", "possible", *KINDS], rows)
+
+
+def explained(
+    duplicate: Duplicate, images: tuple[str, ...], made: dict[str, str], groups: dict[str, int]
+) -> bool:
+    """Whether the originals behind a pair are one photograph, or duplicates."""
     a, b = (made.get(images[row], images[row]) for row in (duplicate.a, duplicate.b))
     return a == b or groups[a] == groups[b]
 
@@ -269,10 +289,14 @@ def time_sets(everything: list[Path], counts: list[int], rng: np.random.Generato
     """A row for each count that there are photographs enough for."""
     from lentigo.duplicates.pairing import find_duplicates
 
-    for count in (count for count in counts if count <= len(everything)):
-        wall, processor = time.perf_counter(), time.process_time()
-        duplicates = find_duplicates([everything[row] for row in rng.permutation(len(everything))[:count]])
-        processor = time.process_time() - processor
+    for count in counts:
+        if count > len(everything):
+            continue
+        chosen = [everything[row] for row in rng.permutation(len(everything))[:count]]
+        wall = time.perf_counter()
+        started = time.process_time()
+        duplicates = find_duplicates(chosen)
+        processor = time.process_time() - started
         yield [count, duplicates.compared, time.perf_counter() - wall, processor, 1000 * processor / count]
 
 
@@ -285,23 +309,22 @@ def time_indices(everything: list[Path], counts: list[int], rng: np.random.Gener
     from lentigo.duplicates.fingerprints import Fingerprint, take_fingerprint
     from lentigo.duplicates.pairing import NEIGHBOURS
 
+    some = everything[:: max(1, len(everything) // 3000)]  # enough to mix from
     with ThreadPoolExecutor() as pool:
-        real = [
-            one
-            for one in pool.map(take_fingerprint, map(str, everything[:: max(1, len(everything) // 3000)]))
-            if isinstance(one, Fingerprint)
-        ]
+        results = pool.map(take_fingerprint, map(str, some))
+        real = [result for result in results if isinstance(result, Fingerprint)]
     for count in counts:
-        prints = [
-            mix_features([real[row] for row in rng.integers(len(real), size=4)], rng) for _ in range(count)
-        ]
+        prints = []
+        for _ in range(count):
+            four = [real[row] for row in rng.integers(len(real), size=4)]
+            prints.append(mix_features(four, rng))
         start = time.process_time()
         with open_pool() as pool:
             index = WordIndex(prints, pool, 0)
             built = time.process_time()
-            pairs = sum(
-                1 for mirrored in (False, True) for _ in index.search(np.arange(count), NEIGHBOURS, mirrored)
-            )
+            pairs = 0
+            for mirrored in (False, True):
+                pairs += sum(1 for _ in index.search(np.arange(count), NEIGHBOURS, mirrored))
         searched = time.process_time()
         yield [count, pairs, built - start, searched - built, 1000 * (searched - start) / count]
 
@@ -321,17 +344,17 @@ def write_pairs(path: str, pairs: list, images: tuple[str, ...]) -> None:
     with open(path, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(["a", "b", "kind", "score", "features", "transformation"])
-        writer.writerows(
-            [
-                images[duplicate.a],
-                images[duplicate.b],
-                duplicate.kind,
-                round(duplicate.score, 3),
-                duplicate.features,
-                duplicate.transformation,
-            ]
-            for duplicate in pairs
-        )
+        for duplicate in pairs:
+            writer.writerow(
+                [
+                    images[duplicate.a],
+                    images[duplicate.b],
+                    duplicate.kind,
+                    round(duplicate.score, 3),
+                    duplicate.features,
+                    duplicate.transformation,
+                ]
+            )
 
 
 def measure_cleanvision(python: str, everything: list[Path], copies: list[tuple[Path, Path, str]]) -> None:

@@ -28,6 +28,7 @@ LESIONS = 5, 20  # in a picture
 SIDES = 44, 320  # pixels of a lesion's longer side, drawn on a scale of logarithms
 GAP = 10  # pixels between two boxes at least
 PATCH = 96  # pixels of a patch of skin
+MIN_PATCHES = 12  # of a photograph whose skin is used
 SOFT = 0.06  # of a lesion's longer side: the width of its edge
 
 
@@ -58,23 +59,25 @@ class Composer:
     """
 
     def __init__(self, masks: MaskSet):
-        pairs = [
-            (read_image(row.image, side=None).pixels, read_mask(row.mask)) for row in masks.table.itertuples()
-        ]
-        pairs = [
-            (
-                image,
-                mask
-                if mask.shape == image.shape[:2]
-                else cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST),
-            )
-            for image, mask in pairs
-        ]
-        self.lesions = [pair for pair in pairs if is_whole(pair[1])]
-        self.skins = [skin for skin in (find_skin(*pair) for pair in pairs) if skin is not None]
+        self.lesions = []  # a photograph and its mask, each
+        self.skins = []
+        for row in masks.table.itertuples():
+            image = read_image(row.image, side=None).pixels
+            mask = read_mask(row.mask)
+            if mask.shape != image.shape[:2]:
+                mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
+            if is_whole(mask):
+                self.lesions.append((image, mask))
+            skin = find_skin(image, mask)
+            if skin is not None:
+                self.skins.append(skin)
 
     def compose(self, seed: int) -> Overview:
-        """One overview; the same seed gives the same."""
+        """Composes one overview.
+
+        Args:
+            seed: The same one gives the same overview.
+        """
         rng = np.random.default_rng(seed)
         skin = weave_skin(self.skins[rng.integers(len(self.skins))], rng)
         boxes: list[list[int]] = []
@@ -83,9 +86,9 @@ class Composer:
             place = find_place(cutout, boxes, rng)
             if place is not None:
                 boxes.append(lay_on(skin, cutout, *place))
-        skin = cv2.GaussianBlur(skin, (0, 0), rng.uniform(0.4, 0.9)) + rng.normal(
-            0, 1.5, (HEIGHT, WIDTH, 1)
-        ).astype(np.float32)
+        # The lens' softness, then the sensor's noise
+        skin = cv2.GaussianBlur(skin, (0, 0), rng.uniform(0.4, 0.9))
+        skin += rng.normal(0, 1.5, (HEIGHT, WIDTH, 1)).astype(np.float32)
         return Overview(np.clip(skin, 0, 255).astype(np.uint8), np.array(boxes))
 
 
@@ -105,41 +108,41 @@ def find_skin(image: np.ndarray, mask: np.ndarray) -> np.ndarray | None:
     middle = np.median(light[mask == 0])
     odd = (light < 0.8 * middle) | (light > 1.15 * middle)
     free = 1 - cv2.dilate((mask | odd).astype(np.uint8), np.ones((15, 15), np.uint8))
-    rows, columns = (range(0, size - PATCH + 1, PATCH // 4) for size in mask.shape)
-    patches = [
-        image[y : y + PATCH, x : x + PATCH]
-        for y in rows
-        for x in columns
-        if free[y : y + PATCH, x : x + PATCH].all()
-    ]
-    return np.float32(patches) if len(patches) >= 12 else None
+    height, width = mask.shape
+    patches = []
+    for y in range(0, height - PATCH + 1, PATCH // 4):
+        for x in range(0, width - PATCH + 1, PATCH // 4):
+            if free[y : y + PATCH, x : x + PATCH].all():
+                patches.append(image[y : y + PATCH, x : x + PATCH])
+    return np.float32(patches) if len(patches) >= MIN_PATCHES else None
 
 
 def weave_skin(patches: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Skin without end, float32 (HEIGHT, WIDTH, 3): patches less their blur, at random places of a grid and
     turned, over a colour that drifts.
     """
-    colour, step = patches.mean(axis=(0, 1, 2)), PATCH // 2
-    window = np.hanning(PATCH + 2)[1:-1, None].astype(np.float32)
-    window = (window * window.T)[..., None]
-    grain, power = (
-        np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 3), np.float32),
-        np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 1), np.float32),
-    )
+    colour = patches.mean(axis=(0, 1, 2))
+    step = PATCH // 2  # patches overlap by half, and fade into one another
+    fade = np.hanning(PATCH + 2)[1:-1, None].astype(np.float32)
+    window = (fade * fade.T)[..., None]
+    grain = np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 3), np.float32)
+    power = np.zeros((HEIGHT + 2 * PATCH, WIDTH + 2 * PATCH, 1), np.float32)
     for y in range(0, HEIGHT + PATCH, step):
         for x in range(0, WIDTH + PATCH, step):
             patch = np.rot90(patches[rng.integers(len(patches))], rng.integers(4))
             patch = patch - cv2.GaussianBlur(patch, (0, 0), PATCH / 6)
             grain[y : y + PATCH, x : x + PATCH] += window * patch
             power[y : y + PATCH, x : x + PATCH] += window**2
+    # Sums of independent patches keep the strength of one where they are divided by the root of their power
     grain = (grain / np.sqrt(np.maximum(power, 1e-6)))[PATCH:-PATCH, PATCH:-PATCH]
-    drift = cv2.resize(
-        rng.normal(0, 1, (4, 5, 3)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
-    )
-    light = cv2.resize(
-        rng.normal(1, 0.06, (3, 4, 1)).astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC
-    )[..., None]
+    drift = spread_out(rng.normal(0, 1, (4, 5, 3)))
+    light = spread_out(rng.normal(1, 0.06, (3, 4, 1)))[..., None]
     return (colour + grain + 2.5 * drift) * light
+
+
+def spread_out(coarse: np.ndarray) -> np.ndarray:
+    """A few values as a smooth field of an overview's size, float32."""
+    return cv2.resize(coarse.astype(np.float32), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
 
 
 def cut_out(image: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Generator) -> Cutout:
@@ -148,19 +151,20 @@ def cut_out(image: np.ndarray, mask: np.ndarray, side: float, rng: np.random.Gen
     skin = np.median(image[near > 0], axis=0) if near.any() else image.mean(axis=(0, 1))
     share = np.float32(image) / np.float32(skin)
     y, x = np.nonzero(mask)
-    centre, length = (float(x.mean()), float(y.mean())), float(np.hypot(np.ptp(x), np.ptp(y)))
+    centre = (float(x.mean()), float(y.mean()))
+    length = float(np.hypot(np.ptp(x), np.ptp(y)))  # pixels
     zoom = min(1.0, side / (max(np.ptp(x), np.ptp(y)) + 1))
     reach = int(np.ceil(length * zoom * (1 + 3 * SOFT))) + 4
     turn = cv2.getRotationMatrix2D(centre, rng.uniform(0, 360), 1.0)
     turn[:, 2] += np.array([reach, reach]) / 2 / zoom - np.array(centre)
     big = int(np.ceil(reach / zoom))
-    share, turned = (
-        cv2.warpAffine(field, turn, (big, big), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-        for field in (share, np.float32(mask))
-    )
-    share, turned = (
-        cv2.resize(field, (reach, reach), interpolation=cv2.INTER_AREA) for field in (share, turned)
-    )
+    fields = []
+    for field in (share, np.float32(mask)):
+        moved = cv2.warpAffine(
+            field, turn, (big, big), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        )
+        fields.append(cv2.resize(moved, (reach, reach), interpolation=cv2.INTER_AREA))
+    share, turned = fields
     soft = max(1.0, SOFT * length * zoom)
     opacity = np.clip(2 * cv2.GaussianBlur(cv2.dilate(turned, np.ones((3, 3))), (0, 0), soft / 2), 0, 1)
     return Cutout(share, opacity, turned >= 0.5)
@@ -171,20 +175,26 @@ def find_place(cutout: Cutout, boxes: list[list[int]], rng: np.random.Generator)
     y, x = np.nonzero(cutout.mask)
     size = cutout.mask.shape[0]
     for _ in range(200):
-        left, top = int(rng.integers(0, WIDTH - size + 1)), int(rng.integers(0, HEIGHT - size + 1))
-        new = [left + x.min() - GAP, top + y.min() - GAP, np.ptp(x) + 1 + 2 * GAP, np.ptp(y) + 1 + 2 * GAP]
-        if all(
-            new[0] >= bx + bw or bx >= new[0] + new[2] or new[1] >= by + bh or by >= new[1] + new[3]
-            for bx, by, bw, bh in boxes
-        ):
+        left = int(rng.integers(0, WIDTH - size + 1))
+        top = int(rng.integers(0, HEIGHT - size + 1))
+        wide = [left + x.min() - GAP, top + y.min() - GAP, np.ptp(x) + 1 + 2 * GAP, np.ptp(y) + 1 + 2 * GAP]
+        if not any(overlap(wide, box) for box in boxes):
             return left, top
     return None
+
+
+def overlap(a: list[int], b: list[int]) -> bool:
+    """Whether two boxes, x, y, width and height, have a pixel in common."""
+    beside = a[0] >= b[0] + b[2] or b[0] >= a[0] + a[2]
+    above = a[1] >= b[1] + b[3] or b[1] >= a[1] + a[3]
+    return not (beside or above)
 
 
 def lay_on(skin: np.ndarray, cutout: Cutout, left: int, top: int) -> list[int]:
     """Lays a cut-out on the skin; gives its box."""
     size = cutout.mask.shape[0]
-    place, opacity = skin[top : top + size, left : left + size], cutout.opacity[..., None]
+    place = skin[top : top + size, left : left + size]
+    opacity = cutout.opacity[..., None]
     place *= 1 - opacity + opacity * cutout.share
     y, x = np.nonzero(cutout.mask)
     return [left + int(x.min()), top + int(y.min()), int(np.ptp(x)) + 1, int(np.ptp(y)) + 1]

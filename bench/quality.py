@@ -63,7 +63,9 @@ def sample_photos(folders: list[str], count: int | None) -> list[Path]:
     """
     from lentigo.images.listing import find_images
 
-    found = [path for folder in folders for path in find_images(folder)]
+    found: list[Path] = []
+    for folder in folders:
+        found += find_images(folder)
     chosen = np.random.default_rng(0).permutation(len(found))[:count]
     return [found[index] for index in sorted(chosen)]
 
