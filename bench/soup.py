@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -19,10 +20,9 @@ import onnx
 from lentigo.common.files import write_whole
 from lentigo.common.hashing import hash_file
 from lentigo.models.bundle import CARD, CLASSIFIER, GRAPH, Bundle, finish_bundle, open_bundle
-from lentigo.models.graphs.onnx_graph import save_onnx
-from lentigo.models.networks.backbones import find_backbone
-from lentigo.models.networks.network import Network, open_network
-from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
+
+if TYPE_CHECKING:
+    from lentigo.models.networks.network import Network
 
 
 def main() -> None:
@@ -34,6 +34,13 @@ def main() -> None:
     parser.add_argument("second", type=Path, help="went on from the first")
     parser.add_argument("--out", required=True, type=Path, help="a new folder")
     options = parser.parse_args()
+
+    # After the call was read: Keras takes seconds
+    from lentigo.models.graphs.onnx_graph import save_onnx
+    from lentigo.models.networks.backbones import find_backbone
+    from lentigo.models.networks.network import open_network
+    from lentigo.models.networks.output_models import build_runtime_model, build_saved_model
+
     first = open_bundle(options.first)
     second = open_bundle(options.second)
     backbone = find_backbone(second.card["backbone"])
@@ -54,6 +61,8 @@ def main() -> None:
 
 def average_weights(first: Network, second: Network) -> Network:
     """The second network with the mean of both networks' weights. Raises `SystemExit` where they differ."""
+    from lentigo.models.networks.output_models import build_saved_model
+
     models = [build_saved_model(network) for network in (first, second)]
     weights = [model.get_weights() for model in models]
     shapes = [[array.shape for array in arrays] for arrays in weights]
