@@ -138,7 +138,7 @@ def format_lesion(lesion: Segmentation) -> str:
     image = spell_controls(lesion.image)
     measures = lesion.measures
     if measures is None:
-        return f"no lesion found  {image}"
+        return f"{lesion.describe_absence()}  {image}"
     size = f"{measures.diameter_px:.0f} px"
     if measures.diameter_mm is not None:
         size = f"{measures.diameter_mm:.1f} mm"

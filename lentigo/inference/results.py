@@ -70,7 +70,7 @@ class Prediction(Summarized):
 
     def summarize(self) -> str:
         """What matters most, in a few words."""
-        if self.in_distribution is False:
+        if self.is_refused:
             return f"{self.image!r}: refused, {self.reason}"
         words = f"{self.image!r}: {self.label}, P(malignant) {self.probability:.3f}, threshold {self.threshold:.3f}"
         return f"{words}; {self.reason}" if self.reason else words
@@ -84,6 +84,11 @@ class Prediction(Summarized):
         if self.similar is not None:
             entries["similar"] = [case.to_json() for case in self.similar]
         return entries
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it shows no lesion: its probability then means nothing, and is shown to nobody."""
+        return self.in_distribution is False
 
     @property
     def likeliest(self) -> str | None:
@@ -111,7 +116,7 @@ class Prediction(Summarized):
         """The cells of a table in a notebook, HTML by column: the photograph comes first."""
         thumbnail = self.thumbnail or try_thumbnail(self.image)
         probability = ""
-        if self.in_distribution is not False:  # what is refused has none
+        if not self.is_refused:
             probability = show_probability(self.probability, self.threshold, self.label)
         cells = {
             "photograph": show_picture(thumbnail, self.image),
@@ -215,6 +220,13 @@ class InferenceResult:
     held: HeldImage | None = None
     embedding: np.ndarray | None = None
     digest: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether the photograph shows no lesion: then it has no outline, no box and no map either. A decoder,
+        which has seen nothing else, finds a lesion in a flower too.
+        """
+        return self.prediction is not None and self.prediction.is_refused
 
     @property
     def source(self) -> ImageSource:

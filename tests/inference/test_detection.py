@@ -53,17 +53,17 @@ def test_each_lesion_of_an_overview_has_one_box(toy_run, tmp_path):
     np.testing.assert_allclose(corners(found), sorted(MANY), atol=6)
 
 
-def test_a_close_up_has_one_box_and_costs_two_passes(toy_run, tmp_path):
+def test_a_close_up_has_one_box_and_costs_one_pass(toy_run, tmp_path):
     predictor = Predictor(toy_run(), count=1)
     passes = count_passes(predictor)
     (found,) = detect_images(
         predictor, [draw_image(tmp_path / "mole.png", [(300, 200, 700, 500)], (900, 600))], {}
     )
     np.testing.assert_allclose(corners(found), [(300, 200, 700, 500)], atol=5)
-    assert sum(passes) == 2  # the whole, and the lesion with its margin
+    assert sum(passes) == 1
 
 
-def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
+def test_close_ups_share_a_batch(toy_run, tmp_path):
     predictor = Predictor(toy_run())
     passes = count_passes(predictor)
     images = [
@@ -71,7 +71,7 @@ def test_second_looks_at_several_close_ups_share_a_batch(toy_run, tmp_path):
         for number in range(predictor.session.batch)
     ]
     found = list(detect_images(predictor, images, {}))
-    assert [len(answer.lesions) for answer in found] == [1] * len(images) and passes == [len(images)] * 2
+    assert [len(answer.lesions) for answer in found] == [1] * len(images) and passes == [len(images)]
 
 
 def test_a_photograph_that_goes_after_its_first_pass_is_a_problem_in_its_place(toy_run, tmp_path):

@@ -99,7 +99,7 @@ def test_sides_halve_as_far_as_the_photograph_is_fine_enough():
 def test_without_a_reference_nothing_is_strange(toy_run):
     from lentigo.inference.predictor import Predictor
 
-    assert not is_out_of_distribution(Predictor(toy_run()), {"embedding": np.full(3, 1e9)}, SearchSettings())
+    assert not is_out_of_distribution(Predictor(toy_run()), {"embedding": np.full(3, 1e9)})
 
 
 def test_what_is_far_from_all_that_the_classifier_knows_is_strange(toy_run):
@@ -109,5 +109,5 @@ def test_what_is_far_from_all_that_the_classifier_knows_is_strange(toy_run):
     predictor = Predictor(toy_run())
     reference = Reference(np.eye(3)[:2], np.eye(3), 1.0, np.array([0.1]), np.array([0.9]))
     predictor.decider = replace(predictor.decider, reference=reference)
-    assert not is_out_of_distribution(predictor, {"embedding": np.array([2.0, 1.0, 1.0])}, SearchSettings())
-    assert is_out_of_distribution(predictor, {"embedding": np.array([-2.0, -2.0, -0.1])}, SearchSettings())
+    assert not is_out_of_distribution(predictor, {"embedding": np.array([2.0, 1.0, 1.0])})
+    assert is_out_of_distribution(predictor, {"embedding": np.array([-2.0, -2.0, -0.1])})

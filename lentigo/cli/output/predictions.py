@@ -200,7 +200,8 @@ def format_prediction(prediction: Prediction, figure: str | None) -> str:
     """A prediction as a line: label, probability, photograph, figure, and why it is uncertain or what it is
     like.
     """
-    words = [f"{prediction.label:<{LABEL_WIDTH}} {prediction.probability:.3f}  {prediction.image}"]
+    number = "-----" if prediction.is_refused else f"{prediction.probability:.3f}"
+    words = [f"{prediction.label:<{LABEL_WIDTH}} {number}  {prediction.image}"]
     if figure:
         words.append(figure)
     if prediction.reason:

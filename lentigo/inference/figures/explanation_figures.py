@@ -47,6 +47,7 @@ class Captions:
 
     name: str  # of the photograph
     decision: str
+    map: str  # what the heatmap shows
     total: str  # what makes up the logit
     footer: str
 
@@ -60,7 +61,7 @@ def draw_explanation(image: np.ndarray, result: InferenceResult) -> Image.Image:
 
     Returns:
         The photograph, with the lesion's outline where there is a mask, and beside it the same in grey with
-        the heatmap over it.
+        the heatmap over it; of a photograph that is refused without outline, heatmap and probability.
     """
     heatmap = result.get_heatmap()
     layout = arrange(image.shape[1], image.shape[0])
@@ -69,7 +70,8 @@ def draw_explanation(image: np.ndarray, result: InferenceResult) -> Image.Image:
     figure = Image.new("RGB", layout.size, "white")
     figure.paste(photograph, layout.image)
     figure.paste(explained, layout.heatmap)
-    draw_scale(figure, layout.bar, find_limit(heatmap), heatmap.size)
+    if not result.is_refused:
+        draw_scale(figure, layout.bar, find_limit(heatmap), heatmap.size)
     draw_captions(figure, layout, describe(result))
     return figure
 
@@ -102,6 +104,8 @@ def draw_images(
     """
     heatmap = result.get_heatmap()
     canvas = Image.fromarray(image).resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    if result.is_refused:
+        return canvas, canvas.convert("L").convert("RGB")
     outlined = canvas if result.mask is None else outline(canvas, result.mask)
     return outlined, lay_over(canvas, heatmap / find_limit(heatmap), result.centres)
 
@@ -247,7 +251,7 @@ def draw_captions(figure: Image.Image, layout: Layout, captions: Captions) -> No
     above = bar_top - 12
     for box, caption in (
         (layout.image, "photograph"),
-        (layout.heatmap, "what speaks for malignant, and what against"),
+        (layout.heatmap, captions.map),
     ):
         draw.text((find_middle(box), above), caption, QUIET_INK, load_font(18), anchor="ms")
     below = (find_middle(layout.heatmap), bar_bottom + 8)
@@ -278,15 +282,26 @@ def describe(result: InferenceResult) -> Captions:
         result: Of one photograph.
     """
     prediction = result.get_prediction()
+    footer = f"research tool, not a diagnosis; model {spell(prediction.model)}"
+    name = spell(Path(prediction.image).name)
+    if prediction.is_refused:
+        return Captions(
+            name=name,
+            decision="refused: no probability is given",
+            map="no map of a refused photograph",
+            total="",
+            footer=f"{spell(prediction.reason)}; {footer}",
+        )
     cells = float(result.get_heatmap().sum())
     # So that the three numbers add up as they are printed
     constant = round(result.logit, 2) - round(cells, 2)
     return Captions(
-        name=spell(Path(prediction.image).name),
+        name=name,
         decision=(
             f"{prediction.label}: P(malignant) {prediction.probability:.3f}, threshold "
             f"{prediction.threshold:.3f}"
         ),
+        map="what speaks for malignant, and what against",
         total=(f"all cells {cells:+.2f}, the network's constant {constant:+.2f}: logit {result.logit:+.2f}"),
-        footer=f"research tool, not a diagnosis; model {spell(prediction.model)}",
+        footer=footer,
     )

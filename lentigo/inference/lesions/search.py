@@ -1,9 +1,10 @@
 """Search: the lesions of a photograph that may show one or many, as rectangles in its pixels.
 
 The pass over the whole photograph says where its lesion is; where that is one of a good size, it is the
-answer. Otherwise the photograph is searched in overlapping tiles of several sizes, each candidate taken from
-the sizes that show it well. Each is then passed through the network once more, alone, with a margin of skin:
-that gives its outline, hence the rectangle, and P(malignant) (`lentigo.inference.lesions.verification`).
+answer, with the P(malignant) of that pass, and a photograph that is refused has none. Otherwise the photograph
+is searched in overlapping tiles of several sizes, each candidate taken from the sizes that show it well. Each
+is then passed through the network once more, alone, with a margin of skin: that gives its outline, hence the
+rectangle, and P(malignant) (`lentigo.inference.lesions.verification`).
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ class LesionCandidate:
     Attributes:
         place: Where it is, in pixels of the photograph as it is searched.
         score: How sure it is that there is one, 0 to 1.
-        malignant: P(malignant), where that is known.
+        malignant: P(malignant); None where the RUN has no classifier, or would refuse the lesion alone.
     """
 
     place: Rectangle
@@ -124,9 +125,13 @@ def is_close_up(mask: np.ndarray, settings: SearchSettings) -> bool:
 
 
 def outline_close_up(image: np.ndarray, result: InferenceResult) -> list[LesionCandidate]:
-    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it; none in a photograph
-    of so few pixels that it fills none of them.
+    """The one lesion of a close-up, uint8 (height, width, 3), as its first pass has it, with the P(malignant)
+    that `predict` gives; none where the photograph is refused: a decoder, which has seen nothing else, finds a
+    lesion in a flower too. None in a photograph of so few pixels that it fills none of them.
     """
+    prediction = result.prediction
+    if result.is_refused:
+        return []
     mask = result.get_mask()
     cleaned = clean_mask(mask)
     lesion = cleaned >= HALF
@@ -135,7 +140,8 @@ def outline_close_up(image: np.ndarray, result: InferenceResult) -> list[LesionC
     if box is None:
         return []
     place = (float(box.x), float(box.y), float(box.x + box.width), float(box.y + box.height))
-    return [LesionCandidate(place, score_lesion(result.pixels, mask, lesion))]
+    malignant = None if prediction is None else prediction.probability
+    return [LesionCandidate(place, score_lesion(result.pixels, mask, lesion), malignant)]
 
 
 def search_tiles(

@@ -69,7 +69,7 @@ class Segmentation(DrawnResult, Summarized):
     def summarize(self) -> str:
         """What matters most, in a few words."""
         if self.measures is None:
-            return f"{self.image!r}: no lesion found"
+            return f"{self.image!r}: {self.describe_absence()}"
         size = f"{self.measures.diameter_px:.0f} px"
         if self.measures.diameter_mm is not None:
             size = f"{self.measures.diameter_mm:.1f} mm"
@@ -79,6 +79,12 @@ class Segmentation(DrawnResult, Summarized):
     def found(self) -> bool:
         """Whether a lesion was found."""
         return self.box is not None
+
+    def describe_absence(self) -> str:
+        """Why there is no lesion, in words."""
+        if self.prediction is not None and self.prediction.is_refused:
+            return f"refused, {self.prediction.reason}"
+        return "no lesion found"
 
     def draw_mask(self, width: int | None = None, height: int | None = None) -> np.ndarray:
         """Draws the mask at the photograph's own size, upright, or at another.
@@ -265,7 +271,8 @@ def outline_lesion(
 
 
 def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | None = None) -> Segmentation:
-    """Measures the lesion of a photograph by what one pass of the network gave.
+    """Measures the lesion of a photograph by what one pass of the network gave; a photograph that is refused
+    has none.
 
     The file is not read again: the mask is no finer than what the network saw, so its shape is measured on at
     most `MEASURED_SIDE` pixels a side, and colours are those of the pixels that the network saw.
@@ -277,6 +284,8 @@ def segment_result(result: InferenceResult, model: str, mm_per_pixel: float | No
     """
     width, height = result.size
     probability = clean_mask(result.get_mask())
+    if result.is_refused:
+        probability = np.zeros_like(probability)
     shrink = min(1.0, MEASURED_SIDE / max(width, height))
     columns = max(1, round(width * shrink))
     rows = max(1, round(height * shrink))

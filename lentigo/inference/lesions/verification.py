@@ -1,6 +1,8 @@
-"""Verification: each candidate lesion is passed through the network once more, alone, with a margin of skin.
+"""Verification: each candidate lesion of an overview is passed through the network once more, alone, with a
+margin of skin.
 
-That gives P(malignant) and, but in a close-up, the place; lesions are kept that are there in both passes.
+That gives P(malignant) and the place; lesions are kept that are there in both passes. The lesion of a close-up
+was seen well enough by the first pass.
 """
 
 from __future__ import annotations
@@ -42,10 +44,13 @@ def verify_candidates(
     Returns:
         The lesions of each photograph, the surest first and none twice.
     """
-    # Drawn below candidate by candidate, in the order in which they were cut
-    outputs = predictor.session.stream(cut_candidates(images, settings.margin))
+    overviews = [image for image in images if not image.is_close_up]
+    outputs = predictor.session.stream(cut_candidates(overviews, settings.margin))
     verified = []
     for image in images:
+        if image.is_close_up:
+            verified.append(list(image.candidates))
+            continue
         lesions = []
         for candidate in image.candidates:
             lesion = verify_candidate(predictor, image, candidate, next(outputs), settings)
@@ -70,12 +75,10 @@ def verify_candidate(
     settings: SearchSettings,
 ) -> LesionCandidate | None:
     """A candidate after its second pass, None where there is no lesion."""
-    refined: LesionCandidate | None = candidate
-    if not image.is_close_up:  # whose place the first pass has right
-        refined = refine(image.upright, candidate, outputs["mask"], settings)
-    if refined is None or is_out_of_distribution(predictor, outputs, settings):
+    refined = refine(image.upright, candidate, outputs["mask"], settings)
+    if refined is None or is_out_of_distribution(predictor, outputs, settings.ood_factor):
         return None
-    if not predictor.has_classifier:
+    if not predictor.has_classifier or is_out_of_distribution(predictor, outputs):
         return replace(refined, malignant=None)
     return replace(refined, malignant=predictor.decider.read_probability(float(outputs["logit"][0])))
 
@@ -127,11 +130,16 @@ def place_on_image(corners: Sequence[int], square: Square, side: int) -> Rectang
     return (x + left * zoom, y + top * zoom, x + right * zoom, y + bottom * zoom)
 
 
-def is_out_of_distribution(predictor: Predictor, outputs: Outputs, settings: SearchSettings) -> bool:
+def is_out_of_distribution(predictor: Predictor, outputs: Outputs, factor: float = 1.0) -> bool:
     """Whether a pass shows something else than a lesion: a decoder, which has seen nothing else, finds one in
     a flower too. Needs a classifier.
+
+    Args:
+        predictor: Whose pass it was.
+        outputs: What the network gave.
+        factor: Of the limit beyond which `predict` refuses a photograph.
     """
     reference = predictor.decider.reference
     if reference is None:
         return False
-    return predictor.decider.measure_distance(outputs) > settings.ood_factor * reference.limit
+    return predictor.decider.measure_distance(outputs) > factor * reference.limit
