@@ -98,7 +98,7 @@ def rename_columns(table: pd.DataFrame) -> pd.DataFrame:
         The table with columns as `spell_column` spells them, where no two become one; the first of equal ones
         stays.
     """
-    names = [str(name).strip() for name in table.columns]
+    names = [str(name).strip() for name in table.columns]  # a pandas table may have numbers for names
     spelled = [spell_column(name) for name in names]
     renamed = []
     for name, spelling in zip(names, spelled, strict=True):
@@ -188,6 +188,7 @@ def find_label_column(table: pd.DataFrame, options: TableOptions, place: object,
     chosen = choose_column(table, options.label, "--label-column", place)
     if chosen is not None:
         return chosen
+    # Beside `three_partition_label` (Fitzpatrick17k) `label` is a diagnosis, one of a hundred
     if "label" in table and "three_partition_label" not in table and but != "label":
         return "label"
     for name in (*CLASS_COLUMNS, *DIAGNOSIS_COLUMNS):

@@ -46,7 +46,7 @@ def read_delimited(path: Path, words: Iterable[str] = (), names: Sequence[str] |
     """
     wanted = frozenset(words)
     header = list(names or split_header(path))
-    types = {name: str for name in header if name.strip().lower() in wanted}
+    types = {name: str for name in header if name.strip().lower() in wanted}  # others pandas guesses
     options: dict[str, Any] = {"header": None, "names": header} if names else {}
     remarks, line = read_head(path)
     encoding = guess_encoding(path)
@@ -73,7 +73,7 @@ def check_quotes(path: Path, encoding: str, separator: str) -> None:
         return
     with open(path, encoding=encoding, newline="") as file:
         rows = csv.reader(file, delimiter=separator, strict=True)
-        usual_limit = csv.field_size_limit(MAX_CELL_LETTERS)
+        usual_limit = csv.field_size_limit(MAX_CELL_LETTERS)  # of the whole process, so put back at the end
         try:
             for _ in rows:
                 pass
@@ -127,7 +127,7 @@ def find_wide_encoding(start: bytes) -> str | None:
     for mark, encoding in MARKS.items():
         if start.startswith(mark):
             return encoding
-    start = start[: len(start) // 2 * 2]
+    start = start[: len(start) // 2 * 2]  # whole letters of two bytes
     if len(start) > 2 and not any(start[1::2]) and all(start[0::2]):
         return "utf-16-le"
     if len(start) > 2 and not any(start[0::2]) and all(start[1::2]):

@@ -38,9 +38,12 @@ def add_diagnoses(table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
     columns = find_diagnosis_columns(table)
     if not columns:
         return table, None
-    mapped: list[str | None] = [None] * len(table)
+    mapped: list[str | None] = [None] * len(table)  # by row, filled from the finest column on
     written: list[str | None] = [None] * len(table)
-    used = [column for column in columns if fill_diagnoses(table[column], mapped, written)]
+    used = []
+    for column in columns:
+        if fill_diagnoses(table[column], mapped, written):
+            used.append(column)
     if not used:
         return table.assign(diagnosis=make_words([None] * len(table), table)), None
     if "diagnosis_word" in table:
@@ -48,7 +51,9 @@ def add_diagnoses(table: pd.DataFrame) -> tuple[pd.DataFrame, str | None]:
         for row, word in enumerate(table["diagnosis_word"]):
             if isinstance(word, str):
                 written[row] = word
-    diagnoses = [word if key is None else key for key, word in zip(mapped, written, strict=True)]
+    diagnoses = []
+    for key, word in zip(mapped, written, strict=True):
+        diagnoses.append(word if key is None else key)
     table = table.assign(diagnosis=make_words(diagnoses, table), diagnosis_word=make_words(written, table))
     return table, ", ".join(used)
 
@@ -68,6 +73,7 @@ def fill_diagnoses(words: pd.Series, mapped: list[str | None], written: list[str
     """
     key_of = {}
     written_of = {}
+    # A table has few different words, and each takes a search in the vocabulary
     for word in words.dropna().unique():
         key_of[word] = map_diagnosis(word)
         written_of[word] = str(word).strip() if says_diagnosis(word) else None

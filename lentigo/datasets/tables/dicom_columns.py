@@ -54,10 +54,10 @@ def add_dicom_columns(table: pd.DataFrame) -> pd.DataFrame:
     names = sorted(set(files))  # a file of several frames is read once
     with ThreadPoolExecutor() as pool:
         by_file = dict(zip(names, pool.map(read_columns, names), strict=True))
-    rows = [by_file[file] for file in files]
     columns = {}
     for name in COLUMNS:
-        values = pd.Series([row.get(name) for row in rows], index=table.index, dtype=object)
+        words = [by_file[file].get(name) for file in files]
+        values = pd.Series(words, index=table.index, dtype=object)
         if name in IDENTIFIERS:
             known = blank_ids(values)  # files without names often share one, such as ANONYMOUS
             values = known.map(lambda identifier: make_pseudonym(identifier, key), na_action="ignore")
@@ -132,9 +132,9 @@ def make_pseudonym(identifier: str, key: bytes) -> str:
     >>> make_pseudonym("P-17", b"key") == make_pseudonym("P-17", b"other")
     False
     """
-    return hmac.new(key, identifier.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()[
-        :PSEUDONYM_LETTERS
-    ]
+    # Without the key somebody could hash all numbers that a hospital gives, and look a patient up
+    digest = hmac.new(key, identifier.encode("utf-8", "surrogatepass"), hashlib.sha256).hexdigest()
+    return digest[:PSEUDONYM_LETTERS]
 
 
 def find_key() -> bytes:

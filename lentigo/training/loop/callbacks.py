@@ -123,6 +123,7 @@ class EpochWatch:
         if not self.callbacks:
             return
         is_first = self._list is None
+        # A list of callbacks has one model: each stage, which has its own, makes another list
         self._list = keras.callbacks.CallbackList(self.callbacks, model=model, epochs=epochs)
         if is_first:
             self._list.on_train_begin()
@@ -136,6 +137,7 @@ class EpochWatch:
         """
         if self._list is None:
             return
+        # Scores alone: a tracker would draw the name of the stage, or its epoch, as a curve
         logs = {name: value for name, value in row.items() if isinstance(value, float)}
         self._list.on_epoch_begin(number)
         self._list.on_epoch_end(number, logs)

@@ -73,7 +73,7 @@ def save_checkpoint(path: Path, model: keras.Model, progression: Progression) ->
         progression: How far its training has come.
     """
     facts = asdict(progression)
-    del facts["best"]
+    del facts["best"]  # arrays, which JSON has not
     arrays = {}
     for number, variable in enumerate(list_state(model)):
         arrays[f"state_{number:04}"] = keras.ops.convert_to_numpy(variable)
@@ -120,6 +120,7 @@ def restore_state(model: keras.Model, arrays: list[np.ndarray]) -> None:
     """
     variables = list_state(model)
     shapes = [tuple(variable.shape) for variable in variables]
+    # Compared as a whole before any is assigned: a model that is half of one and half of the other learns on
     if shapes != [array.shape for array in arrays]:
         raise ModelError("the checkpoint is of another network; remove the RUN folder and train again")
     for variable, array in zip(variables, arrays, strict=True):

@@ -197,7 +197,9 @@ class FoldEvaluator:
         Returns:
             Logits, float (folds, m), by what was learned without each fold; that fold chooses the epoch.
         """
-        logits = [self.predict_fold(recipe, self.folds == fold, others) for fold in range(self.n_folds)]
+        logits = []
+        for fold in range(self.n_folds):
+            logits.append(self.predict_fold(recipe, self.folds == fold, others))
         return np.stack(logits)
 
     def predict_fold(self, recipe: Recipe, held_out: np.ndarray, others: FeaturedDataset) -> np.ndarray:

@@ -53,6 +53,7 @@ def gather_pool(data: DataSource, duplicates: bool = True, progress: Progress = 
     Raises:
         DataError: A class is missing.
     """
+    # Without a split: folds are drawn from all that is left, the given validation among it
     dataset = drop_test(load_labelled(data)).assign(split=None)
     if not duplicates:
         return Pool(dataset, None)

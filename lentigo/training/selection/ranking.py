@@ -207,9 +207,12 @@ def rank_backbones(
     Returns:
         The ranking, best first.
     """
-    aurocs = {name: np.array([score.auroc for score in found]) for name, found in scores.items()}
+    aurocs = {}
+    for name, found in scores.items():
+        aurocs[name] = np.array([score.auroc for score in found])
     order = sorted(aurocs, key=lambda name: -aurocs[name].mean())
     best = order[0]
+    # Paired by fold and seed: what makes a fold hard is hard for both
     differences = [average_scores(aurocs[name] - aurocs[best], ratio) for name in order[1:]]
     adjusted = adjust_holm([difference.p for difference in differences])
     ranked = []

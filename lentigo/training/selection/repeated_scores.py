@@ -64,20 +64,27 @@ def average_scores(scores: Sequence[float] | np.ndarray, ratio: float, cases: fl
     mean = float(values.mean())
     if count < 2:
         return Mean(mean, UNKNOWN, float("nan"))
+    # Trainings share photographs, so they vary less than independent ones would: `ratio` makes up for it
     deviation = float(np.sqrt((1 / count + ratio) * values.var(ddof=1)))
     quantile = float(t.ppf(0.5 + LEVEL / 2, count - 1))
-    if deviation >= MIN_DEVIATION:
-        p = float(2 * t.sf(abs(mean) / deviation, count - 1))
-    else:
-        p = 1.0 if abs(mean) < MIN_DEVIATION else 0.0
+    p = judge_mean(mean, deviation, count)
     if cases is None:
         ends = np.clip([mean - quantile * deviation, mean + quantile * deviation], -1, 1)
         return Mean(mean, (float(ends[0]), float(ends[1])), p)
     low, high = mean, mean
     if 0 < mean < 1:
-        reach = quantile * deviation / (mean * (1 - mean))  # of the logit
+        reach = quantile * deviation / (mean * (1 - mean))  # of the logit, whose slope is 1 / (m (1 - m))
         low, high = expit(logit(mean) + np.array([-reach, reach]))
     return Mean(mean, widen(mean, (float(low), float(high)), cases), p)
+
+
+def judge_mean(mean: float, deviation: float, count: int) -> float:
+    """The p of a mean's being 0, by Student's t with its standard error; of values that are all alike it is 1
+    or 0.
+    """
+    if deviation >= MIN_DEVIATION:
+        return float(2 * t.sf(abs(mean) / deviation, count - 1))
+    return 1.0 if abs(mean) < MIN_DEVIATION else 0.0
 
 
 def adjust_holm(p: Sequence[float]) -> list[float]:
@@ -98,6 +105,6 @@ def adjust_holm(p: Sequence[float]) -> list[float]:
     rows = np.flatnonzero(~np.isnan(values))
     order = rows[np.argsort(values[rows], kind="stable")]
     adjusted = values.copy()
-    factors = np.arange(len(order), 0, -1)
+    factors = np.arange(len(order), 0, -1)  # the smallest p counts for all tests, the largest for itself
     adjusted[order] = np.minimum(np.maximum.accumulate(values[order] * factors), 1.0)
     return adjusted.tolist()

@@ -63,6 +63,7 @@ class BackgroundSwap:
         mask = self.read_outline(row, side) if self.probability else None
         if mask is None or rng.random() >= self.probability:
             return image
+        # Any skin will do, also that of the other class: what is behind the lesion must say nothing of it
         other = rng.choice(self.masked_rows)
         other_image = read_image(self.images[other], side).pixels
         other_mask = read_mask(self.masks[other], side)
@@ -186,7 +187,7 @@ def paint_over(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
     fill = cv2.resize(filled, (side, side), interpolation=cv2.INTER_CUBIC).astype(np.float32)
     skin = image.astype(np.float32)
     grain = skin - cv2.GaussianBlur(skin, (0, 0), EDGE_DEVIATION * side)
-    mirrored_grain = grain[::-1, ::-1] * (1 - wide[::-1, ::-1, None])
+    mirrored_grain = grain[::-1, ::-1] * (1 - wide[::-1, ::-1, None])  # without that of the lesion itself
     weight = cv2.GaussianBlur(wide.astype(np.float32), (0, 0), EDGE_DEVIATION * side)[:, :, None]
     return weight * (fill + mirrored_grain) + (1 - weight) * skin
 

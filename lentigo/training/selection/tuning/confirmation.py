@@ -112,9 +112,9 @@ def compare_logits(default: np.ndarray, best: np.ndarray, reserve: Dataset) -> C
     for rows in resample_groups(reserve.groups, RESAMPLES, seed=0):
         folds = rng.integers(0, len(default), len(default))
         truth = malignant[rows]
-        if len(np.unique(truth)) < 2:
+        if len(np.unique(truth)) < 2:  # no AUROC without both classes
             continue
-        gains = {}
+        gains = {}  # of each training that was drawn, once however often it was
         for fold in set(folds.tolist()):
             best_auroc = measure_auroc(truth, best[fold, rows])
             gains[fold] = best_auroc - measure_auroc(truth, default[fold, rows])
@@ -135,7 +135,7 @@ def summarize_draws(mean: float, draws: np.ndarray) -> Mean:
         return Mean(mean, (float("nan"), float("nan")), float("nan"))
     low, high = np.quantile(draws, [TAIL, 1 - TAIL])
     smaller_side = min((draws <= 0).sum(), (draws >= 0).sum())
-    p = 2 * (smaller_side + 1) / (len(draws) + 1)
+    p = 2 * (smaller_side + 1) / (len(draws) + 1)  # of both sides; never 0, however many draws there are
     return Mean(mean, (float(low), float(high)), float(min(1.0, p)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -147,13 +147,20 @@ def choose_best(study: optuna.Study) -> FrozenTrial:
     trials = study.get_trials(deepcopy=False)
     complete = [trial for trial in trials if trial.state is TrialState.COMPLETE]
     if not complete or find_default(study) is None:
-        errors = [trial.user_attrs[ERROR] for trial in trials if ERROR in trial.user_attrs]
-        first_error = errors[0] if errors else "no trial is complete yet"
+        first_error = find_first_error(trials)
         raise ModelError(
             f"{len(complete)} of {len(trials)} trials are complete, and the default recipe's is not "
             f"({first_error}); expected it to train: try `lentigo train` with it"
         )
     return max(complete, key=lambda trial: (trial.value, -trial.number))
+
+
+def find_first_error(trials: Iterable[FrozenTrial]) -> str:
+    """Why the first trial that failed did, or that none is complete."""
+    for trial in trials:
+        if ERROR in trial.user_attrs:
+            return trial.user_attrs[ERROR]
+    return "no trial is complete yet"
 
 
 def tabulate(study: optuna.Study, searched: dict[str, Any]) -> pd.DataFrame:
