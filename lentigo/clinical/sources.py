@@ -100,7 +100,15 @@ def open_source(path: str, subject: Subject = Subject()) -> Source:
 
 
 def complete_source(dataset: Dataset, name: str) -> None:
-    """Cleans the values that a report copies, and sets those that are missing to nothing."""
+    """Cleans the values that a report copies, and sets those that are missing to nothing.
+
+    Args:
+        dataset: of the source; it is changed.
+        name: of its file, for messages.
+
+    Raises:
+        ImageError: a UID is missing or none: a report could not refer to it.
+    """
     from pydicom.uid import UID
 
     for keyword in UIDS:

@@ -142,7 +142,11 @@ def describe_lesion(dataset: Dataset, source: Source, findings: Findings) -> dic
 
 
 def list_measurements(findings: Findings) -> list[sr.Measurement]:
-    """The numbers of a finding, each with its name and unit in codes."""
+    """The numbers of a finding, each with its name and unit in codes.
+
+    Args:
+        findings: what is said of the image.
+    """
     from highdicom import sr
 
     measurements = []

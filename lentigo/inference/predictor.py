@@ -24,7 +24,7 @@ from lentigo.inference.prediction_settings import PredictionSettings, SettingFie
 from lentigo.inference.results import InferenceResult, Prediction
 from lentigo.inference.tta import TTA_VIEWS, ViewsOutput, average_logit, average_mask, turn_views
 from lentigo.models.bundle import REFERENCE, Bundle, check_hashes, find_bundle
-from lentigo.models.inference_session import BATCH, InferenceSession, Outputs
+from lentigo.models.inference_session import BATCH, InferenceSession, Outputs, collect_pixels
 from lentigo.models.networks.receptive_fields import place_cells
 from lentigo.models.runtime import open_session
 
@@ -275,21 +275,6 @@ class Predictor:
                 f"{self.bundle.folder}: has no decoder to find lesions with; train one: `lentigo train "
                 "MASKS --masks --out RUN`"
             )
-
-
-def collect_pixels(
-    images: Iterable[DecodedImage | Problem], waiting: deque[DecodedImage | Problem]
-) -> Iterator[np.ndarray]:
-    """Yields the pixels of each readable photograph, uint8 (side, side, 3).
-
-    Args:
-        images: Photographs, and problems.
-        waiting: Gets all that is drawn from `images`, in order.
-    """
-    for image in images:
-        waiting.append(image)
-        if isinstance(image, DecodedImage):
-            yield image.pixels
 
 
 @contextmanager

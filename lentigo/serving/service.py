@@ -261,11 +261,7 @@ class Service:
         return image if isinstance(image, Problem) else None
 
     async def find_obstacle(self) -> str:
-        """Finds why the service is not ready.
-
-        Returns:
-            The reason, "" where it is ready.
-        """
+        """Finds why the service is not ready; "" where it is."""
         try:
             await self.call(self.store.ping)
         except StoreError:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zipfile
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -35,6 +35,7 @@ from lentigo.inference.similarity.case_index import (
 )
 from lentigo.inference.similarity.known_cases import KnownCase
 from lentigo.models.bundle import GRAPH, Bundle, check_hashes, find_bundle
+from lentigo.models.inference_session import collect_pixels
 from lentigo.models.runtime import open_session
 
 COLUMNS = ("diagnosis", "source", "license", "patient_id", "lesion_id")  # kept where the data set has them
@@ -173,20 +174,13 @@ def embed_images(bundle: Bundle, images: list[str]) -> Iterator[tuple[DecodedIma
             f"{bundle.folder}: its graph gives no embedding; expected a RUN with a classifier: `lentigo train "
             "PHOTOS --out RUN`"
         )
-    waiting: list[DecodedImage | Problem] = []
-
-    def read_pixels() -> Iterator[np.ndarray]:
-        for image in stream_images(images):
-            waiting.append(image)
-            if isinstance(image, DecodedImage):
-                yield image.pixels
-
-    for outputs in session.stream(read_pixels()):
+    waiting: deque[DecodedImage | Problem] = deque()  # drawn, and not yet embedded
+    for outputs in session.stream(collect_pixels(stream_images(images), waiting)):
         # Problems gave the network no pixels: they stand before the photograph of these outputs
-        image = waiting.pop(0)
+        image = waiting.popleft()
         while isinstance(image, Problem):
             yield image, np.empty(0, np.float32)
-            image = waiting.pop(0)
+            image = waiting.popleft()
         yield image, outputs["embedding"]
     for left in waiting:
         yield left, np.empty(0, np.float32)
@@ -230,7 +224,14 @@ def count_cases(
 def describe_index(
     indexed: IndexedCases, bundle: Bundle, dataset: Dataset, dimensions: int
 ) -> dict[str, Any]:
-    """What `index.json` says."""
+    """What `index.json` says.
+
+    Args:
+        indexed: What was indexed.
+        bundle: The RUN whose embeddings are compared.
+        dataset: Where the cases are from.
+        dimensions: Of an embedding.
+    """
     facts = indexed.to_json()
     del facts["index"], facts["problems"]
     return {
