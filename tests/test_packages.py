@@ -49,6 +49,21 @@ def packages(tmp_path_factory):
     return wheel, source
 
 
+def install_into(folder, interpreter, package):
+    """Installs a package with the tested versions into a fresh environment; gives its interpreter. By uv where it
+    is there, as `make setup` does: it takes a tenth of the time."""
+    python = folder / ("Scripts" if os.name == "nt" else "bin") / "python"
+    uv = shutil.which("uv")
+    if uv:
+        subprocess.run([uv, "venv", "--quiet", "--python", interpreter, folder], check=True)
+        install = [uv, "pip", "install", "--quiet", "--python", python]
+    else:
+        subprocess.run([interpreter, "-m", "venv", folder], check=True)
+        install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
+    subprocess.run([*install, "-c", HOUSE / "constraints.txt", package], check=True, cwd=folder)
+    return python
+
+
 @pytest.mark.check
 def test_the_wheel_is_pure_python_and_whole(packages):
     wheel, _ = packages
@@ -70,10 +85,7 @@ def test_installs_and_predicts(packages, image, tmp_path, version, kind):
     if interpreter is None:
         pytest.skip(f"no Python {version} on this machine")
     package = packages[0] if kind == "wheel" else packages[1]
-    subprocess.run([interpreter, "-m", "venv", tmp_path / "venv"], check=True)
-    python = tmp_path / "venv" / ("Scripts" if os.name == "nt" else "bin") / "python"
-    install = [python, "-m", "pip", "install", "-q", "--disable-pip-version-check"]
-    subprocess.run([*install, "-c", HOUSE / "constraints.txt", package], check=True, cwd=tmp_path)
+    python = install_into(tmp_path / "venv", interpreter, package)
     environment = {**os.environ, "PYTHONPATH": "", "LENTIGO_CACHE": str(tmp_path / "cache")}
     command = [python, "-m", "lentigo", "predict", image, "--json"]
     result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)

@@ -8,6 +8,7 @@ import sys
 import time
 
 import pytest
+from json_schemas import hold_schema
 
 from lentigo.cli.completion import complete, find_completion
 
@@ -362,6 +363,7 @@ def test_a_full_disk_is_one_line(lentigo, synthetic_lesions, tmp_path):
 
 def test_train_speaks_json_and_says_nothing_else(trained):
     facts = json.loads((trained / "stdout.txt").read_text())
+    hold_schema("train", "lentigo train --json", [facts])
     assert facts["run"] == str(trained / "seed") and facts["validation"]["n"] > 0
     assert (trained / "stderr.txt").read_text() == ""
 
@@ -373,15 +375,7 @@ def test_export_fills_an_empty_folder_and_says_how_far_the_answers_differ(lentig
     assert result.returncode == 0 and result.stderr == ""
     assert {path.name for path in out.iterdir()} == {"model.xml", "model.bin"}
     facts = json.loads(result.stdout)
-    assert set(facts) == {
-        "path",
-        "format",
-        "largest_difference",
-        "photographs",
-        "megabytes",
-        "deviations",
-        "int8",
-    }
+    hold_schema("export", "lentigo export --json", [facts])
     assert facts["path"] == str(out / "model.xml") and facts["largest_difference"] < 1e-3
 
 

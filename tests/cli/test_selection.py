@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from json_schemas import hold_schema
 
 
 def test_a_comparison_without_photographs_says_what_it_takes(lentigo):
@@ -14,7 +15,9 @@ def test_a_comparison_without_photographs_says_what_it_takes(lentigo):
 
 def test_costs_alone_are_one_object(lentigo, tmp_path):
     result = lentigo("compare", "--cost-only", "--backbones", "mobilenetv3small", "--json")
-    (found,) = json.loads(result.stdout)["backbones"]
+    facts = json.loads(result.stdout)
+    hold_schema("compare_costs", "lentigo compare --cost-only --json", [facts])
+    (found,) = facts["backbones"]
     assert (
         result.returncode == 0
         and found["backbone"] == "mobilenetv3small"
@@ -40,7 +43,10 @@ def test_compare_tune_and_train_on_what_was_found(lentigo, synthetic_lesions, we
         tmp_path / "compared",
         *short,
     )
-    assert compared.returncode == 0 and json.loads(compared.stdout)["backbones"][0]["backbone"] == backbone
+    assert compared.returncode == 0
+    ranking = json.loads(compared.stdout)
+    hold_schema("compare", "lentigo compare --json", [ranking])
+    assert ranking["backbones"][0]["backbone"] == backbone
     tuned = lentigo(
         "tune",
         synthetic_lesions,
@@ -54,13 +60,15 @@ def test_compare_tune_and_train_on_what_was_found(lentigo, synthetic_lesions, we
         tmp_path / "tuned",
         *short,
     )
-    assert tuned.returncode == 0 and json.loads(tuned.stdout)["trials"]["complete"] >= 1
-    recipe = json.loads(tuned.stdout)["recipe_file"]
+    assert tuned.returncode == 0
+    tuning = json.loads(tuned.stdout)
+    hold_schema("tune", "lentigo tune --json", [tuning])
+    assert tuning["trials"]["complete"] >= 1
     trained = lentigo(
         "train",
         synthetic_lesions,
         "--recipe",
-        recipe,
+        tuning["recipe_file"],
         "--folds",
         "2",
         "--weights",
@@ -69,5 +77,8 @@ def test_compare_tune_and_train_on_what_was_found(lentigo, synthetic_lesions, we
         tmp_path / "run",
         "--json",
     )
-    assert trained.returncode == 0 and json.loads(trained.stdout)["validation"]["n"] == 48
+    assert trained.returncode == 0
+    training = json.loads(trained.stdout)
+    hold_schema("train_folds", "lentigo train --folds --json", [training])
+    assert 0 < training["validation"]["n"] < 48  # which are in no fold
     assert json.loads((tmp_path / "run" / "card.json").read_text())["recipe"]["name"] == "tuned"

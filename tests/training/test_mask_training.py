@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+from json_schemas import hold_schema
 
 from lentigo.datasets.masks import load_masks
 from lentigo.errors import DataError, ModelError, UsageError
@@ -162,7 +163,9 @@ def test_a_decoder_that_was_stopped_leaves_a_valid_run_and_the_command_goes_on_t
     resumed = lentigo("train", bare, *words)
     assert resumed.returncode == 0, resumed.stderr
     decoder = open_bundle(folder).card["decoder"]
-    assert json.loads(resumed.stdout)["masks"]["jaccard"] == decoder["validation"]["jaccard"]
+    facts = json.loads(resumed.stdout)
+    hold_schema("train_masks", "lentigo train --masks --json", [facts])
+    assert facts["masks"]["jaccard"] == decoder["validation"]["jaccard"]
     columns = ["loss", "val_loss", "val_dice", "val_jaccard"]
     first, second = (pd.read_csv(end / "history.csv")[columns] for end in (extended.bundle.folder, folder))
     np.testing.assert_allclose(second, first, rtol=1e-4)
