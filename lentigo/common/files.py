@@ -116,10 +116,7 @@ def write_text(path: str | Path, text: str) -> None:
 
 
 def is_stream(path: str | Path) -> bool:
-    """Whether a name stands for a device, a pipe or what this process has open.
-
-    No file may take its place.
-    """
+    """Whether a name stands for a device, a pipe or what this process has open: no file may take its place."""
     if str(path).startswith(STREAMS):
         return True
     try:
