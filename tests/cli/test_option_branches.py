@@ -160,12 +160,14 @@ def test_a_photograph_as_dicom_has_the_patient_and_the_study_that_are_named(lent
 
 
 @pytest.mark.check
-def test_train_takes_what_is_computed_and_tested_beside_the_recipe(lentigo, few, weight_file, tmp_path):
+def test_train_takes_what_is_computed_and_tested_beside_the_recipe(
+    lentigo, few, weight_file, synthetic_lesions, tmp_path
+):
     table = pd.read_csv(few).assign(source=["clinic", "clinic", "phone", "clinic"] * 2)
     table.to_csv(few, index=False)
     recipe = ("--recipe", "seed", "--backbone", "mobilenetv3small", "--epochs", 1)
     start = ("--weights", weight_file("mobilenetv3small"), "--no-duplicates", "--validation-split", 0.4)
-    beside = ("--bf16", "--holdout-source", "phone", "--not-lesions", few.parent, "--json")
+    beside = ("--bf16", "--holdout-source", "phone", "--not-lesions", synthetic_lesions / "benign", "--json")
     facts = read_answer(lentigo("train", few, "--out", tmp_path / "run", *recipe, *start, *beside))
     assert facts["holdouts"]["phone"]["n"] == 2
 
