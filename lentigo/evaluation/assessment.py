@@ -24,6 +24,7 @@ from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnos
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import MIN_IMAGES
 from lentigo.images.problems import Problem, separate_problems
+from lentigo.inference.loaded_model import LoadedModel
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
 from lentigo.splits.leak_words import mark_leaks
@@ -165,7 +166,7 @@ class Assessment(Summarized):
 
 
 def evaluate(
-    model: str | Path | Predictor,
+    model: str | Path | Predictor | LoadedModel,
     data: DataSource,
     *,
     split: str = "test",
@@ -178,7 +179,8 @@ def evaluate(
     and listed.
 
     Args:
-        model: A RUN, or a `Predictor`, which predicts otherwise than by default.
+        model: A RUN, or one that is loaded: what `lentigo.load_model` gives, or a `Predictor`, which predict
+            with settings of their own.
         data: A folder, a table or a data set, with labels.
         split: The split to evaluate.
         duplicates: Whether duplicates are searched. They share a group then, and those of the photographs of
@@ -194,7 +196,7 @@ def evaluate(
         SpaceError: The ledger cannot be written.
     """
     require_ledger()
-    predictor = model if isinstance(model, Predictor) else Predictor(model)
+    predictor = take_predictor(model)
     bundle = predictor.bundle
     dataset = load_dataset(data)
     chosen = select_split(dataset, split)
@@ -229,6 +231,13 @@ def predict_readable(
             f"{dataset.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
         )
     return dataset.take(np.array(readable)), predictions, problems
+
+
+def take_predictor(model: str | Path | Predictor | LoadedModel) -> Predictor:
+    """The predictor of a RUN, or of a model that is loaded. Raises as `Predictor`."""
+    if isinstance(model, LoadedModel):
+        return model.predictor
+    return model if isinstance(model, Predictor) else Predictor(model)
 
 
 def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction], split: str) -> Assessment:

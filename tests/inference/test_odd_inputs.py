@@ -154,3 +154,11 @@ def test_every_verb_refuses_what_it_cannot_read(toy_run):
     for verb in ("predict", "explain", "segment", "detect"):
         with pytest.raises(LentigoError, match="expected uint8"):
             getattr(lentigo, verb)(GREY / 255, toy_run())
+
+
+def test_a_model_that_is_loaded_is_evaluated(toy_run, synthetic_lesions):
+    paths = sorted(synthetic_lesions.glob("*/*.jpg"))[::12]
+    frame = pd.DataFrame({"image": map(str, paths), "label": [path.parent.name for path in paths]})
+    by_model = lentigo.evaluate(lentigo.load_model(toy_run()), frame, split="all", duplicates=False)
+    by_folder = lentigo.evaluate(toy_run(), frame, split="all", duplicates=False)
+    assert by_model.metrics == by_folder.metrics
