@@ -342,6 +342,7 @@ class PausedPool:
         self.bundle = pool.bundle
         self.outlines = pool.outlines
         self.single = pool.single
+        self.search = pool.search
 
     def predict(self, images):
         self.sizes.append(len(images))
