@@ -81,7 +81,7 @@ def test_a_file_is_read_from_its_start_and_named(photograph):
         (io.StringIO("text"), r"open\(path, 'rb'\)"),
         (Image.new("F", (8, 8)), r"convert\('RGB'\)"),
         (3, "of the type int; expected a path, an address, the bytes"),
-        (None, "of the type NoneType"),
+        (None, r"is missing \(None\)"),
         ({"a": PIXELS}, r"list\(images.values\(\)\)"),
         (pd.DataFrame({"path": ["a.jpg"]}), r"column `image`: frame.rename"),
         ([PIXELS, PIXELS / 255], "photograph 2 is an array of float64"),
