@@ -4,8 +4,8 @@ answers.
     python bench/join.py lentigo/models/bundled runs/weights --data sources.csv --not-lesions flowers \\
         --branch efficientnetlite2.npz --out runs/joined
 
-The first RUN gives the embedding and the features of the refusal, the second the mask where it has a decoder.
-A head on both embeddings gives the diagnosis.
+The first RUN gives the embedding and the features of the refusal. Where both have a decoder the mask is the
+weighted mean of both before its sigmoid. A head on both embeddings gives the diagnosis.
 The heatmap is the same mean as the logit: it is exact, since each heatmap is linear in its logit's gradient.
 Both RUNs are judged on the validation photographs of the second that the first has not learned from: they
 choose the mean's share, calibrate it and set its threshold.
@@ -56,7 +56,8 @@ MOST_EACH = 1400  # photographs of a diagnosis to fit its head on
 PENALTY = 0.001  # of its logistic regression, inverse
 SHARES = tuple(number / 10 for number in range(11))  # of the first network's logit, each in its own spread
 JOINED = ("logit", "heatmap")  # outputs that are weighted means
-MASK = "mask"  # the second RUN's, where both have one
+MASK = "mask"
+MASK_SHARE = 0.25  # of the first RUN's mask; chosen among quarters on 291 validation drawings of four sets
 MIN_MATRIX = 500_000  # values of a matrix from which it is stored in 8 bits
 COPIED = (HISTORY, "LICENSE")
 
@@ -193,10 +194,7 @@ def write_joined(
         temporary.write_bytes(graph.SerializeToString())
     for name in COPIED:
         (out / name).write_bytes((first.folder / name).read_bytes())
-    records = [gather_learned(first), gather_learned(second)]
-    if MASK in second.outputs:
-        records[0] = records[0].replace_part("decoder")
-    add_records(*records).write(out / LEARNED)
+    add_records(gather_learned(first), gather_learned(second)).write(out / LEARNED)
     reference = load_reference(first.folder / REFERENCE)
     scores = expit(logits)
     changed = replace(
@@ -219,7 +217,7 @@ def write_joined(
         "architecture": f"{first.card['architecture']}; beside it {second.card['architecture']}",
         "parameters": first.card["parameters"] + second.card["parameters"],
         "outputs": sorted({*first.card["outputs"], "diagnosis"}),
-        "decoder": choose_decoder(first, second),
+        "decoder": describe_decoders(first, second),
         "calibration": {"kind": "platt", "slope": 1.0, "intercept": 0.0, "n": len(judged)},
         "prevalence": float(judged.malignant.mean()),
         "joined": {
@@ -235,12 +233,15 @@ def write_joined(
     write_text(out / MODEL_CARD, write_card(whole))
 
 
-def choose_decoder(first: Bundle, second: Bundle) -> dict | None:
-    """The card's entry on the decoder that gives the mask of two joined RUNs."""
+def describe_decoders(first: Bundle, second: Bundle) -> dict | None:
+    """The card's entry on the decoder of two joined RUNs: the second one's, whose share is larger."""
     from packing import forget_photographs
 
-    chosen = second if MASK in second.outputs else first
-    return forget_photographs(chosen.card.get("decoder"))
+    entry = forget_photographs(first.card.get("decoder"))
+    if MASK not in second.outputs:
+        return entry
+    joined = {"first": entry["architecture"], "share_of_the_first": MASK_SHARE}
+    return {**forget_photographs(second.card["decoder"]), "joined": joined}
 
 
 def move_prevalence(folder: Path, prevalence: float) -> None:
@@ -314,11 +315,11 @@ def join_graphs(
 
     image = first.graph.input[0].name
     taken = [*JOINED, "embedding"]
+    has_two_masks = all(MASK in {output.name for output in graph.graph.output} for graph in (first, second))
+    if has_two_masks:
+        taken.append(MASK)
     joined = onnx.ModelProto()
     joined.CopyFrom(first)
-    if MASK in {output.name for output in second.graph.output}:
-        taken.append(MASK)
-        joined = prune(first, [output.name for output in first.graph.output if output.name != MASK])
     other = prune(rename_nodes(second, {image}, PREFIX), [PREFIX + name for name in taken])
     for node in joined.graph.node:
         node.output[:] = [f"first/{name}" if name in JOINED else name for name in node.output]
@@ -335,12 +336,27 @@ def join_graphs(
             joined.graph.node.append(helper.make_node("Mul", [prefix + name, f"factor_{number}"], [part]))
             parts.append(part)
         joined.graph.node.append(helper.make_node("Add", parts, [name]))
-    if MASK in taken:
-        joined.graph.node.append(helper.make_node("Identity", [PREFIX + MASK], [MASK]))
+    if has_two_masks:
+        join_masks(joined)
     add_diagnosis(joined, head)
     shorten_matrices(joined)
     onnx.checker.check_model(joined)
     return joined
+
+
+def join_masks(joined: onnx.ModelProto) -> None:
+    """Makes the mask the weighted mean of both networks' logits, through a sigmoid."""
+    parts = []
+    for name, share in ((MASK, MASK_SHARE), (PREFIX + MASK, 1 - MASK_SHARE)):
+        sigmoid = next(node for node in joined.graph.node if name in node.output)
+        if sigmoid.op_type != "Sigmoid":
+            raise SystemExit(f"{name} comes from a {sigmoid.op_type}; expected a Sigmoid")
+        joined.graph.node.remove(sigmoid)
+        joined.graph.initializer.append(numpy_helper.from_array(np.float32(share), f"{name}_share"))
+        parts.append(f"{name}_weighted")
+        joined.graph.node.append(helper.make_node("Mul", [sigmoid.input[0], f"{name}_share"], [parts[-1]]))
+    joined.graph.node.append(helper.make_node("Add", parts, ["mask_mean"]))
+    joined.graph.node.append(helper.make_node("Sigmoid", ["mask_mean"], [MASK]))
 
 
 def resize_heatmap(joined: onnx.ModelProto, second: onnx.ModelProto) -> None:
