@@ -69,14 +69,22 @@ LICENCE = "weights for non-commercial research use (trained on photographs of th
 MASK_RECIPE = dataclasses.replace(
     RECIPE,
     validation_split=0.08,
-    mask_epochs=5,
+    batch_size=32,
+    weight_decay=0.0,
+    clip_norm=0.0,
+    mask_epochs=3,
+    mask_width=48,
+    warmup_epochs=0.2,
     ema=0.0,
-    artefacts=0.2,
-    amelanosis=0.3,
-    mosaic=0.3,
-    zoom=0.4,
-    contrast=0.4,
+    stretch=BEST.stretch,
+    artefacts=0.25,
+    amelanosis=0.25,
+    mosaic=0.25,
+    zoom=0.35,
     saturation=0.4,
+    corruption=0.1,
+    resampling=0.0,
+    background_swap=0.0,
 )
 CHANGES = (  # that the call may make
     "lowres_epochs",
@@ -89,7 +97,13 @@ CHANGES = (  # that the call may make
     "seed",
     "ema",
     "zoom",
+    "corruption",
+    "resampling",
     "background_swap",
+    "input_size",
+    "outline_weight",
+    "batch_size",
+    "mask_width",
 )
 LARGEST_LOSS = 0.002  # of AUROC, by 16 bits
 
