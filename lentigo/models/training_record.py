@@ -203,7 +203,7 @@ class TrainingRecord:
         arrays = {"digests": self.digests, "hashes": self.hashes, "uses": self.uses}
         facts = {"method": np.int64(METHOD), "unlisted": np.int64(self.unlisted)}
         with write_whole(path) as temporary, open(temporary, "wb") as file:
-            np.savez(file, allow_pickle=False, **arrays, **facts)
+            np.savez_compressed(file, allow_pickle=False, **arrays, **facts)
 
 
 def shorten_digest(digest: str) -> bytes:

@@ -73,7 +73,8 @@ def freeze_recipe(recipe: Recipe) -> Recipe:
     Returns:
         The recipe of its head.
 
-    >>> freeze_recipe(BEST).epochs, freeze_recipe(BEST).finetune
+    >>> frozen = freeze_recipe(RECIPES["best"])
+    >>> frozen.epochs, frozen.finetune
     (100, False)
     """
     return dataclasses.replace(

@@ -96,7 +96,7 @@ def test_skips_are_the_last_maps_of_each_side():
 def test_a_backbone_without_such_maps_is_refused(name):
     with pytest.raises(
         ModelError,
-        match=r"has no feature map of side .*56; expected 7, 14, 28, 56: choose another backbone for masks, "
+        match=r"has no feature map of side .*; expected .*: choose another backbone for masks, "
         r"such as densenet121",
     ):
         find_skips(build_network(BACKBONES[name], "none"))

@@ -370,7 +370,11 @@ def test_a_named_recipe_takes_the_backbone_of_the_run_that_it_starts_from():
     backbone = open_bundle("bundled").card["backbone"]
     assert backbone != find_recipe("best").backbone
     for recipe in ("best", "seed"):
-        assert take_backbone(recipe, "bundled", {"epochs": 3}) == {"epochs": 3, "backbone": backbone}
+        assert take_backbone(recipe, "bundled", {"epochs": 3}) == {
+            "epochs": 3,
+            "backbone": backbone,
+            "input_size": 224,
+        }
 
 
 def test_a_backbone_that_was_asked_for_stays():
