@@ -238,7 +238,7 @@ def describe_decoders(first: Bundle, second: Bundle) -> dict | None:
     from packing import forget_photographs
 
     entry = forget_photographs(first.card.get("decoder"))
-    if MASK not in second.outputs:
+    if entry is None or MASK not in second.outputs:
         return entry
     joined = {"first": entry["architecture"], "share_of_the_first": MASK_SHARE}
     return {**forget_photographs(second.card["decoder"]), "joined": joined}

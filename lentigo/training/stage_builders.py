@@ -135,7 +135,9 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
     unfreeze_backbone(job.network)
     model = build_training_model(job.network, side, job.outline)
     classifier = keras.Model(model.input, {"logit": model.outputs[0]})  # validation asks for the class alone
-    outline_side = math.isqrt(model.outputs[-1].shape[1])  # of the mask, where one is learned
+    outline_side = SIDE
+    if job.outline is not None:
+        outline_side = math.isqrt(model.outputs[-1].shape[1])  # the mask is the last output, row by row
     learner, session = freeze_layers(job, join_outputs(model))
     cells = None
     if recipe.balance == "source":

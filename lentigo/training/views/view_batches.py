@@ -34,7 +34,7 @@ def load_views(
         rows: Which photographs, int (n,).
         weights: What each of them weighs before views are mixed, float32 (n,).
         side: Of the views, in pixels.
-        outline_side: Of the masks that are learned beside the class, in pixels.
+        outline_side: Of the masks, in pixels, where they are learned beside the class.
 
     Returns:
         Views, uint8 (n, side, side, 3), labels, float32 (n, k), and weights, float32 (n,). Where outlines
@@ -44,19 +44,19 @@ def load_views(
     augmentation = find_augmentation(recipe)
     swap = plan_swap(dataset, recipe.background_swap)
     views = []
-    outlines: list[np.ndarray] = []
+    outlines = []
     for place, row in enumerate(rows):
         generator = find_generator(recipe, epoch, rows, place)
         image = swap.read_view(row, side, generator)
         mask = swap.read_outline(row, side) if recipe.outline_weight else None
+        moved_mask = None
         if mask is None:
             view = augment_image(image, augmentation, generator)
-            outline = np.full((outline_side, outline_side), NO_MASK, np.float32)
         else:
             view, moved_mask = augment_pair(image, mask, augmentation, generator)
-            outline = np.asarray(cv2.resize(moved_mask, (outline_side, outline_side)), np.float32)
         views.append(view)
-        outlines.append(outline.ravel())
+        if recipe.outline_weight:
+            outlines.append(flatten_outline(moved_mask, outline_side))
     batch = np.stack(views)
     labels = encode_labels(dataset, recipe, rows)
     if recipe.outline_weight:
@@ -64,6 +64,13 @@ def load_views(
     if not recipe.mixup:
         return batch, labels, weights
     return mix_views(batch, labels, weights, recipe.mixup, view_generator(recipe.seed, epoch, *rows))
+
+
+def flatten_outline(mask: np.ndarray | None, side: int) -> np.ndarray:
+    """The mask of a view at another side, row by row, float32 (side * side,); `NO_MASK` where it has none."""
+    if mask is None:
+        return np.full(side * side, NO_MASK, np.float32)
+    return np.asarray(cv2.resize(mask, (side, side)), np.float32).ravel()
 
 
 def find_generator(recipe: Recipe, epoch: int, rows: np.ndarray, place: int) -> np.random.Generator:
