@@ -2,12 +2,13 @@
 
     python bench/left_out.py sources.csv --start efficientnetlite2.npz --out runs/left_out --recipe sources
     python bench/left_out.py sources.csv --start efficientnetlite2.npz --out runs/left_out --recipe plain
+    python bench/left_out.py sources.csv --start efficientnetlite2.npz --out runs/left_out --recipe diagnoses
 
 `sources.csv` is a manifest of bench/sources.py. A training leaves out its sources with their duplicates,
 lesions and patients in other sources. It is a short one, on small views: it screens recipes, and its results
 are below those of a long training. `sources` is the recipe of bench/weights.py, `plain` is the same budget
 without what it does against shortcuts: each photograph as often as another, mild views, no diagnosis, no
-other skin. A fold that is done is not trained again.
+other skin; `diagnoses` draws rare diagnoses more often. A fold that is done is not trained again.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ PLAIN = dataclasses.replace(
     artefacts=0.0,
     background_swap=0.0,
 )
-RECIPES = {"sources": RECIPE, "plain": PLAIN}
+RECIPES = {
+    "sources": RECIPE,
+    "plain": PLAIN,
+    "diagnoses": dataclasses.replace(RECIPE, balance="diagnosis"),
+}
 
 
 def main() -> None:

@@ -70,8 +70,13 @@ def check_call(out: Path, recipe: Recipe, resume: bool) -> None:
     needs_backbone = recipe.balance != "none" or recipe.diagnosis or needs_masks
     if needs_backbone and not recipe.finetune:
         raise UsageError(
-            "--balance source, --diagnosis, --background-swap and --outline-weight are for a backbone that "
+            "--balance, --diagnosis, --background-swap and --outline-weight are for a backbone that "
             "learns; expected a recipe with --finetune, or leave them out"
+        )
+    if recipe.balance == "diagnosis" and not recipe.diagnosis:
+        raise UsageError(
+            "--balance diagnosis: no column of the diagnosis is named; expected --diagnosis COLUMN, or "
+            "--balance source"
         )
     if recipe.outline_weight and recipe.mixup:
         raise UsageError(

@@ -102,9 +102,9 @@ class Recipe:
     balance: str = field(
         default="none",
         metadata={
-            "help": "source: batches balanced by source, and by class inside each source; none: each "
-            "photograph once an epoch",
-            "choices": ("none", "source"),
+            "help": "source: batches balanced by source, and by class inside each source; diagnosis: rare "
+            "diagnoses of a class more often, too; none: each photograph once an epoch",
+            "choices": ("none", "source", "diagnosis"),
         },
     )
     diagnosis: str = field(

@@ -140,8 +140,11 @@ def build_view_stage(job: TrainingJob, name: str, epochs: int, side: int, max_ra
         outline_side = math.isqrt(model.outputs[-1].shape[1])  # the mask is the last output, row by row
     learner, session = freeze_layers(job, join_outputs(model))
     cells = None
-    if recipe.balance == "source":
-        cells = plan_cells(list_sources(job.training), job.training.malignant)
+    if recipe.balance != "none":
+        diagnoses = None
+        if recipe.balance == "diagnosis":
+            diagnoses = job.training.table[recipe.diagnosis].to_numpy(dtype=object)
+        cells = plan_cells(list_sources(job.training), job.training.malignant, diagnoses)
     steps = count_steps(recipe.views or len(job.training), recipe.batch_size)
     rate = plan_rate(recipe, max_rate, epochs, steps)
     compile_model(learner, recipe, rate, recipe.ema, choose_loss(job, outline_side))

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from lentigo.errors import DataError, UsageError
 from lentigo.training.loop.epochs import order_rows
 from lentigo.training.loop.sampling import average_auroc, draw_balanced, plan_cells, share_out
+from lentigo.training.preparation import check_call
 from lentigo.training.recipes import Recipe
 
 SOURCES = np.array(["clinic"] * 900 + ["phone"] * 100 + ["screening"] * 1000, dtype=object)
@@ -38,6 +39,33 @@ def test_a_class_is_used_up_before_a_photograph_comes_again():
     rare = rows[(SOURCES[rows] == "screening") & (MALIGNANT[rows] == 1)]
     counts = np.bincount(rare, minlength=2000)[1000:1032]
     assert counts.max() - counts.min() <= 1
+
+
+def test_a_diagnosis_is_drawn_by_the_square_root_of_its_size_and_its_class_stays_half():
+    diagnoses = np.array(["nevus"] * 2000, dtype=object)
+    benign = np.flatnonzero(MALIGNANT == 0)
+    diagnoses[benign[::100]] = "vascular_lesion"
+    diagnoses[benign[1::50]] = None
+    cells = plan_cells(SOURCES, MALIGNANT, diagnoses)
+    rows = draw_balanced(cells, 12000, np.random.default_rng(0))
+    clinic = rows[SOURCES[rows] == "clinic"]
+    assert MALIGNANT[clinic].mean() == pytest.approx(0.5, abs=0.01)
+    drawn = diagnoses[clinic[MALIGNANT[clinic] == 0]]
+    counts = {
+        name: (diagnoses[benign][SOURCES[benign] == "clinic"] == name).sum()
+        for name in ("nevus", "vascular_lesion")
+    }
+    ratio = np.sqrt(counts["vascular_lesion"] / counts["nevus"])
+    assert (drawn == "vascular_lesion").sum() / (drawn == "nevus").sum() == pytest.approx(ratio, rel=0.05)
+    assert any(name is None for name in drawn)
+
+
+def test_without_diagnoses_the_cells_are_those_of_source_and_class():
+    unnamed = np.array([None] * 2000, dtype=object)
+    for with_names, without in zip(
+        plan_cells(SOURCES, MALIGNANT, unnamed), plan_cells(SOURCES, MALIGNANT), strict=True
+    ):
+        assert (with_names.rows == without.rows).all() and with_names.share == pytest.approx(without.share)
 
 
 @given(st.lists(st.floats(0.01, 1), min_size=1, max_size=9), st.integers(0, 500))
@@ -82,3 +110,8 @@ def test_sources_with_one_class_are_left_out_of_the_average():
     sources = np.array(["both", "both", "benign", "benign"])
     malignant = np.array([0, 1, 0, 0])
     assert average_auroc(np.array([0.0, 1.0, 5.0, 6.0]), malignant, sources) == 1.0
+
+
+def test_diagnoses_to_balance_by_need_a_column(tmp_path):
+    with pytest.raises(UsageError, match="--diagnosis COLUMN, or --balance source"):
+        check_call(tmp_path / "run", Recipe(balance="diagnosis"), resume=False)

@@ -1,5 +1,5 @@
-"""The order in which a training sees its photographs: each once, or batches balanced by source and by class
-inside each source.
+"""The order in which a training sees its photographs: each once, or batches balanced by source, by class
+inside each source and, if asked, by diagnosis inside each class.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Cell:
     share: float
 
 
-def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
+def plan_cells(sources: np.ndarray, malignant: np.ndarray, diagnoses: np.ndarray | None = None) -> list[Cell]:
     """Plans the cells of a balanced training.
 
     A source is drawn by the square root of the size of its smaller class, so that a large source does not
@@ -33,9 +33,13 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
     what is drawn, the source says nothing of the class. A source with one class is drawn by the square root
     of a tenth of its size, and is all of that class.
 
+    With diagnoses, each diagnosis of such a half is drawn by the square root of how often it is there:
+    nevi do not fill the benign half, and a rare diagnosis is not shown until it is known by heart.
+
     Args:
         sources: Names, words (n,).
         malignant: 0 or 1, int (n,).
+        diagnoses: Words (n,), None or a missing value where one is not known; None: they do not count.
 
     Returns:
         Cells whose shares add up to 1.
@@ -55,13 +59,33 @@ def plan_cells(sources: np.ndarray, malignant: np.ndarray) -> list[Cell]:
         cancers = np.flatnonzero(of_source & (malignant == 1))
         smaller_class = min(len(benign), len(cancers))
         weight = np.sqrt(smaller_class or of_source.sum() / 10)  # shares are made of these at the end
-        if smaller_class:
-            cells.append(Cell(benign, weight / 2))
-            cells.append(Cell(cancers, weight / 2))
-        else:
-            cells.append(Cell(benign if len(benign) else cancers, weight))
+        class_share = weight / 2 if smaller_class else weight
+        for of_class in (benign, cancers):
+            if len(of_class):
+                cells += divide_cell(Cell(of_class, class_share), diagnoses)
     total = sum(cell.share for cell in cells)
     return [Cell(cell.rows, cell.share / total) for cell in cells]
+
+
+def divide_cell(cell: Cell, diagnoses: np.ndarray | None) -> list[Cell]:
+    """Divides a cell by diagnosis, each part drawn by the square root of its size.
+
+    Args:
+        cell: Of one source and one class.
+        diagnoses: Of all photographs of the data set, words (n,); None: the cell stays whole.
+
+    Returns:
+        Cells whose shares add up to that of `cell`. Photographs without a diagnosis are one of them.
+    """
+    if diagnoses is None:
+        return [cell]
+    names = np.array([name if isinstance(name, str) else "" for name in diagnoses[cell.rows]])
+    parts = []
+    for name in np.unique(names):
+        rows = cell.rows[names == name]
+        parts.append(Cell(rows, np.sqrt(len(rows))))
+    total = sum(part.share for part in parts)
+    return [Cell(part.rows, cell.share * part.share / total) for part in parts]
 
 
 def average_auroc(logits: np.ndarray, malignant: np.ndarray, sources: np.ndarray) -> float:
