@@ -45,9 +45,10 @@ def make_fhir_report(source: Source, findings: Findings, objects: tuple[Any, ...
             "id": f"observation-{place}",
             "device": {"reference": "#device"},
             "derivedFrom": [{"reference": "#study"}],
-            "bodySite": describe_code(SKIN),
             "note": [{"text": RESEARCH_ONLY}],
         }
+        if not findings.is_refused:
+            observation["bodySite"] = describe_code(SKIN)
     report = {
         "resourceType": "DiagnosticReport",
         "status": STATUS,

@@ -29,6 +29,9 @@ from lentigo.inference.lesions.measures import Measures
 from lentigo.inference.results import Prediction
 
 
+NO_ANSWER = "Refused, no answer is given"
+
+
 @dataclass(frozen=True)
 class Number:
     """A measured value.
@@ -66,16 +69,19 @@ class Findings:
         evaluations: the decision, the likeliest diagnosis, what the model knows.
         remarks: sentences; the first says that this is research output.
         model: the model's name.
+        is_refused: whether the photograph shows no lesion: then nothing is said of one.
     """
 
     numbers: tuple[Number, ...]
     evaluations: tuple[Evaluation, ...]
     remarks: tuple[str, ...]
     model: str
+    is_refused: bool = False
 
 
 def list_findings(prediction: Prediction, measures: Measures | None) -> Findings:
-    """The rows of a report.
+    """The rows of a report. One on a refused photograph says that there is no answer, and why: a probability
+    or a decision would be read as one.
 
     Args:
         prediction: what the model says.
@@ -84,6 +90,8 @@ def list_findings(prediction: Prediction, measures: Measures | None) -> Findings
     Returns:
         The rows, in the order in which they are read.
     """
+    if prediction.is_refused:
+        return refuse(prediction)
     numbers = [
         Number(PROBABILITY, prediction.probability, NO_UNIT),
         Number(THRESHOLD, prediction.threshold, NO_UNIT),
@@ -93,8 +101,7 @@ def list_findings(prediction: Prediction, measures: Measures | None) -> Findings
         Evaluation(IN_DISTRIBUTION, ANSWERS[prediction.in_distribution]),
         Evaluation(SHIFTED, ANSWERS[prediction.shifted]),
     ]
-    is_refused = prediction.in_distribution is False
-    if prediction.likeliest and not is_refused:  # a diagnosis of what may be no lesion would mislead
+    if prediction.likeliest:
         evaluations.append(Evaluation(LIKELIEST, DIAGNOSES[prediction.likeliest]))
     for name, share in (prediction.diagnosis or {}).items():
         numbers.append(Number(name_diagnosis_probability(name), share, NO_UNIT))
@@ -105,6 +112,13 @@ def list_findings(prediction: Prediction, measures: Measures | None) -> Findings
         remarks.append(f"No decision: {prediction.reason}")
     remarks += prediction.warnings
     return Findings(tuple(numbers), tuple(evaluations), tuple(remarks), prediction.model)
+
+
+def refuse(prediction: Prediction) -> Findings:
+    """The rows of a report on a photograph that shows no lesion."""
+    evaluations = (Evaluation(IN_DISTRIBUTION, ANSWERS[False]),)
+    remarks = (RESEARCH_ONLY, f"{NO_ANSWER}: {prediction.reason}", *prediction.warnings)
+    return Findings((), evaluations, remarks, prediction.model, is_refused=True)
 
 
 def list_measures(measures: Measures) -> list[Number]:

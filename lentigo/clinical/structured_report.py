@@ -64,7 +64,8 @@ def make_report(source: Source, findings: Findings, segmentation: Dataset | None
             is_verified=False,
         )
     source.name_class(made)
-    made.SeriesDescription = "Lesion; research output, unverified"
+    content = "No answer" if findings.is_refused else "Lesion"
+    made.SeriesDescription = f"{content}; research output, unverified"
     made.ManufacturerModelName = f"Lentigo {findings.model}"[:64]
     made.SoftwareVersions = __version__
     made.DeviceSerialNumber = "none"
@@ -96,7 +97,7 @@ def make_group(
 
     dataset = source.stand_in()
     frames = None if source.frame is None else [source.frame]
-    common = describe_lesion(dataset, source, findings)
+    common = describe_group(dataset, source, findings)
     if segmentation is None:
         image = sr.SourceImageForMeasurementGroup(
             referenced_sop_class_uid=dataset.SOPClassUID,
@@ -120,16 +121,17 @@ def make_group(
     return group
 
 
-def describe_lesion(dataset: Dataset, source: Source, findings: Findings) -> dict[str, Any]:
-    """What a group says of a lesion, whether or not it is outlined: as highdicom's arguments."""
+def describe_group(dataset: Dataset, source: Source, findings: Findings) -> dict[str, Any]:
+    """What a group says of a lesion, whether or not it is outlined, or of a refused photograph: as highdicom's
+    arguments.
+    """
     from highdicom import sr
 
-    return {
+    tracked = "photograph" if findings.is_refused else "lesion"
+    described: dict[str, Any] = {
         "tracking_identifier": sr.TrackingIdentifier(
-            uid=derive_uid("lesion", dataset.SOPInstanceUID, str(source.frame or 1)), identifier="lesion"
+            uid=derive_uid(tracked, dataset.SOPInstanceUID, str(source.frame or 1)), identifier=tracked
         ),
-        "finding_type": sr.CodedConcept(*SKIN_LESION),
-        "finding_sites": [sr.FindingSite(sr.CodedConcept(*SKIN))],
         "algorithm_id": sr.AlgorithmIdentification(
             name=f"Lentigo {findings.model}"[:MAX_PARAMETER_LETTERS],
             version=__version__,
@@ -139,6 +141,10 @@ def describe_lesion(dataset: Dataset, source: Source, findings: Findings) -> dic
         "measurements": list_measurements(findings),
         "qualitative_evaluations": list_evaluations(findings),
     }
+    if not findings.is_refused:
+        described["finding_type"] = sr.CodedConcept(*SKIN_LESION)
+        described["finding_sites"] = [sr.FindingSite(sr.CodedConcept(*SKIN))]
+    return described
 
 
 def list_measurements(findings: Findings) -> list[sr.Measurement]:

@@ -60,6 +60,14 @@ def report(predictor, scan):
     return make_reports(answer, predictor)
 
 
+@pytest.fixture(scope="module")
+def refusal(predictor, scan):
+    """The objects of a photograph that was refused."""
+    (answer,) = predictor.infer([scan])
+    refused = replace(ANSWER, label="uncertain", in_distribution=False, reason="unlike the photographs")
+    return make_reports(replace(answer, prediction=refused), predictor)
+
+
 def read_back(dataset):
     return pydicom.dcmread(pydicom.filebase.DicomBytesIO(encode_object(dataset)))
 
@@ -223,8 +231,8 @@ def validate(path):
 
 @pytest.mark.check
 @pytest.mark.skipif(shutil.which("dciodvfy") is None, reason="needs dicom3tools")
-def test_dciodvfy_finds_no_error(report, photograph, tmp_path):
-    objects = {"sr": report.structured, "seg": report.segmentation}
+def test_dciodvfy_finds_no_error(report, refusal, photograph, tmp_path):
+    objects = {"sr": report.structured, "seg": report.segmentation, "refused": refusal.structured}
     for kind in KINDS:
         objects[kind] = make_photograph(photograph.read_bytes(), "", kind)
     errors = {}
@@ -281,11 +289,22 @@ def test_every_diagnosis_and_the_likeliest_are_findings():
     assert "blurred" in findings.remarks
 
 
-def test_a_refused_photograph_has_no_likeliest_diagnosis():
-    refused = replace(ANSWER, label="uncertain", in_distribution=False, reason="unlike the photographs")
-    findings = list_findings(refused, None)
-    assert "likeliest_diagnosis" not in {evaluation.name[0] for evaluation in findings.evaluations}
-    assert "No decision: unlike the photographs" in findings.remarks
+def test_the_reports_on_a_refused_photograph_say_why_and_nothing_else(refusal):
+    items = list_items(read_back(refusal.structured))
+    assert [item.TextValue for item in items["Comment"]] == [
+        RESEARCH_ONLY,
+        "Refused, no answer is given: unlike the photographs",
+        "blurred",
+    ]
+    judged = items["Shows a lesion as the model knows them"][0].ConceptCodeSequence[0]
+    assert judged.CodeMeaning == "No"
+    said = str(refusal.structured) + json.dumps(refusal.fhir)
+    for word in ("probability_", "Probability", "decision", "diagnosis", "threshold", "95324001"):
+        assert word not in said.replace("not to be used for diagnosis", ""), word
+    (observation,) = [kept for kept in refusal.fhir["contained"] if kept["resourceType"] == "Observation"]
+    assert observation["code"]["coding"][0]["code"] == "in_distribution"
+    assert "no answer is given: unlike the photographs" in refusal.fhir["conclusion"]
+    assert refusal.segmentation is None
 
 
 def test_every_field_of_an_answer_has_its_row_in_the_documentation():

@@ -245,6 +245,11 @@ def test_each_flaw_names_value_limit_and_cure():
         assert "photograph again" in flaw.sentence
 
 
+def test_of_a_refused_photograph_nothing_is_said_of_a_lesion():
+    kinds = [flaw.kind for flaw in judge_quality(WORST, shows_lesion=False)]
+    assert kinds == ["blurred", "dark", "over-exposed", "small"]
+
+
 def test_a_value_at_its_limit_is_no_flaw():
     assert judge_quality(Quality(**{limit.measure: limit.limit for limit in LIMITS})) == ()
 

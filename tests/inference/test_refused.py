@@ -42,7 +42,7 @@ def test_the_line_of_a_refused_photograph_has_no_probability(lentigo, flower, tm
 
     Image.fromarray(flower).save(tmp_path / "flower.png")
     shown = lentigo("predict", tmp_path / "flower.png").stdout
-    assert shown.startswith("uncertain  -----  ")
+    assert shown.startswith("uncertain  -----  ") and "lesion" not in shown
     assert lentigo("segment", tmp_path / "flower.png", "--out", tmp_path).stdout.startswith("refused, ")
 
 

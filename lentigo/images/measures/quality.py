@@ -74,6 +74,7 @@ class Limit:
         limit: What is still good.
         sentence: What to say beyond it, with places for `value` and `limit`.
         above: Whether values above are bad, rather than those below.
+        of_lesion: Whether it is said of the lesion: nothing is to be said where the photograph shows none.
     """
 
     kind: str
@@ -81,6 +82,7 @@ class Limit:
     limit: float
     sentence: str
     above: bool = False
+    of_lesion: bool = False
 
     def judge(self, quality: Quality) -> Flaw | None:
         """Judges a measure.
@@ -146,15 +148,17 @@ LIMITS = (
         sentence="the lesion touches {value:.1%} of the edge, more than {limit:.0%}; photograph again, with "
         "skin all around it",
         above=True,
+        of_lesion=True,
     ),
 )
 
 
-def judge_quality(quality: Quality) -> tuple[Flaw, ...]:
-    """Judges all measures of a photograph.
+def judge_quality(quality: Quality, *, shows_lesion: bool = True) -> tuple[Flaw, ...]:
+    """Judges the measures of a photograph.
 
     Args:
         quality: What was measured.
+        shows_lesion: False for a photograph that was refused: then what is measured of a lesion does not count.
 
     Returns:
         The measures that are beyond their limits, in the order of `LIMITS`.
@@ -163,8 +167,14 @@ def judge_quality(quality: Quality) -> tuple[Flaw, ...]:
     >>> [flaw.sentence for flaw in judge_quality(quality)]
     ['blurred: sharpness 12.3 is below 22; photograph again, in focus']
     """
-    flaws = (limit.judge(quality) for limit in LIMITS)
-    return tuple(flaw for flaw in flaws if flaw is not None)
+    flaws = []
+    for limit in LIMITS:
+        if limit.of_lesion and not shows_lesion:
+            continue
+        flaw = limit.judge(quality)
+        if flaw is not None:
+            flaws.append(flaw)
+    return tuple(flaws)
 
 
 def measure_quality(pixels: np.ndarray, size: tuple[int, int] | None = None) -> Quality:

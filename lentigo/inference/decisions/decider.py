@@ -14,7 +14,7 @@ from lentigo.errors import ModelError, UsageError
 from lentigo.images.measures.quality import judge_quality, measure_quality
 from lentigo.images.photographs import DecodedImage
 from lentigo.inference.decisions.calibration import Calibration, read_calibration
-from lentigo.inference.decisions.decision_rule import DecisionRule
+from lentigo.inference.decisions.decision_rule import Decision, DecisionRule
 from lentigo.inference.decisions.operating_point import choose_threshold
 from lentigo.inference.decisions.prevalence import (
     PredictiveValues,
@@ -84,7 +84,7 @@ class Decider:
             model=self.model,
             seconds=seconds,
             reason=decision.reason,
-            warnings=list_warnings(image, is_shifted=decision.shifted is True),
+            warnings=list_warnings(image, decision),
             shifted=decision.shifted,
             diagnosis=read_diagnosis(output.first),
         )
@@ -239,18 +239,19 @@ def read_number(card: Mapping[str, Any], name: str) -> float:
     return math.nan if value is None else float(value)
 
 
-def list_warnings(image: DecodedImage, is_shifted: bool) -> tuple[str, ...]:
+def list_warnings(image: DecodedImage, decision: Decision) -> tuple[str, ...]:
     """What a reader should know of a photograph, the weightiest first: a domain shift, what is unusual about
     its file, its flaws.
 
     Args:
         image: The photograph.
-        is_shifted: Whether it is unlike the sources that the model has learned from.
+        decision: On it. Of one that shows no lesion nothing is said of a lesion.
     """
     warnings = list(image.notes)
-    if is_shifted:
+    if decision.shifted:
         warnings.insert(0, SHIFT_WARNING)
-    for flaw in judge_quality(measure_quality(image.pixels, image.size)):
+    quality = measure_quality(image.pixels, image.size)
+    for flaw in judge_quality(quality, shows_lesion=decision.in_distribution is not False):
         warnings.append(flaw.sentence)
     return tuple(warnings)
 
