@@ -28,7 +28,6 @@ from lentigo.clinical.codes import (
 from lentigo.inference.lesions.measures import Measures
 from lentigo.inference.results import Prediction
 
-
 NO_ANSWER = "Refused, no answer is given"
 
 
