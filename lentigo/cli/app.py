@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import suppress
 from typing import Annotated, Any, NoReturn
@@ -43,6 +44,7 @@ from lentigo.cli.training import training_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, explain_missing
 
 STOPPED = 130  # exit code after Ctrl-C
+ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # a request to end, a terminal that was closed; Windows lacks the second
 RUNTIME_COMMANDS = ("predict", "segment", "detect")  # which end without taking the runtime down
 
 
@@ -121,16 +123,50 @@ def main() -> None:
     """Runs the command line; errors that a user can cause become one line and an exit code."""
     open_closed_streams()  # before any file is opened, which would take their place
     show_own_warnings()
+    ended_by = stop_on_signals()
     code = run_command()
     try:
         flush_stdout()
     except SpaceError as error:
         print_message(f"lentigo: {error}")
         code = error.exit_code
+    if ended_by:
+        die_of(ended_by[0])
     # What is buffered is written by now: nothing is lost
     if len(sys.argv) > 1 and sys.argv[1] in RUNTIME_COMMANDS:
         leave_process(code)
     sys.exit(code)
+
+
+def stop_on_signals() -> list[int]:
+    """Has a request to end stop a command as Ctrl-C does: files that are being written are removed on the way.
+
+    What is ignored, as by `nohup`, stays ignored. A second request ends the process at once.
+
+    Returns:
+        The signals that came; it fills as they come.
+    """
+    came: list[int] = []
+
+    def stop(number: int, _: object) -> NoReturn:
+        signal.signal(number, signal.SIG_DFL)
+        came.append(number)
+        raise KeyboardInterrupt(f" ({signal.Signals(number).name})")
+
+    for name in ENDING_SIGNALS:
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+            signal.signal(number, stop)
+    return came
+
+
+def die_of(number: int) -> None:
+    """Ends the process by the signal that it got, as who sent it expects: a shell then sees 128 + its number."""
+    with suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def run_command() -> int:
