@@ -44,7 +44,10 @@ from lentigo.cli.training import training_app
 from lentigo.errors import LentigoError, SpaceError, UnusableError, explain_missing
 
 STOPPED = 130  # exit code after Ctrl-C
-ENDING_SIGNALS = ("SIGTERM", "SIGHUP")  # a request to end, a terminal that was closed; Windows lacks the second
+ENDING_SIGNALS = (
+    "SIGTERM",
+    "SIGHUP",
+)  # a request to end, a terminal that was closed; Windows lacks the second
 RUNTIME_COMMANDS = ("predict", "segment", "detect")  # which end without taking the runtime down
 
 
