@@ -12,6 +12,8 @@ INSTALL = $(if $(UV),$(UV) pip install --quiet --python $(VENV),$(BIN)/python -m
 
 export TF_CPP_MIN_LOG_LEVEL ?= 3
 export TF_ENABLE_ONEDNN_OPTS ?= 1
+# Without compiled files, every process that a test starts would compile Lentigo anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: setup demo test types fast-tests check bench docs
 setup: $(READY)

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
@@ -29,6 +30,14 @@ def own_folders(tmp_path_factory):
     os.environ["LENTIGO_CACHE"] = str(home / "cache")
     os.environ["LENTIGO_LEDGER"] = str(home / "ledger.jsonl")
     os.environ["LENTIGO_DB"] = f"sqlite:///{home / 'lentigo.db'}"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def ended_servers():
+    """A server that outlives its tests, its socket closed, would spin and slow all tests behind it."""
+    yield
+    left = [thread.name for thread in threading.enumerate() if "serve_forever" in thread.name]
+    assert not left, f"shut down the servers of this module: {left}"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -134,6 +134,7 @@ def test_a_server_that_falls_silent_is_asked_again(server):
 
 def test_a_port_that_nobody_listens_to_is_named(server):
     address = server.url
+    server.server.shutdown()
     server.server.server_close()
     with (
         Transport(address, patience=QUICK) as transport,
@@ -142,7 +143,6 @@ def test_a_port_that_nobody_listens_to_is_named(server):
         ),
     ):
         transport.retry(lambda: transport.open_archive(address).__enter__())
-    server.server.shutdown = lambda: None
 
 
 def test_a_host_that_never_answered_is_tried_less_often_than_one_that_did(server):
