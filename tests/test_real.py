@@ -1,4 +1,4 @@
-"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, small enough for every
+"""On real photographs, where LENTIGO_DATA names them: the main job from end to end, a third of it in every
 run.
 """
 
@@ -23,14 +23,12 @@ def weights(photographs):
     return path
 
 
-@pytest.fixture(scope="module")
-def sample(photographs, tmp_path_factory):
-    """240 training photographs and 120 others of the training folder, as a manifest with a test split."""
+def draw_sample(photographs, path, count):
+    """So many photographs of each class of the training folder, as a manifest; every third is test."""
     table = load_dataset(photographs / "malignant_vs_benign").of_split("train").table
     rng = np.random.default_rng(0)
-    chosen = pd.concat([part.iloc[rng.permutation(len(part))[:180]] for _, part in table.groupby("label")])
+    chosen = pd.concat([part.iloc[rng.permutation(len(part))[:count]] for _, part in table.groupby("label")])
     chosen["split"] = np.where(np.arange(len(chosen)) % 3 == 2, "test", "train")
-    path = tmp_path_factory.mktemp("real") / "manifest.csv"
     chosen.to_csv(path, index=False)
     return path
 
@@ -47,7 +45,12 @@ def test_the_starting_data_set_is_read_as_it_is(photographs):
     }
 
 
-def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
+# Of each class; then the AUROC that is expected at least, and the lower end of its interval.
+@pytest.mark.parametrize(
+    ("count", "auroc", "low"), [(60, 0.82, 0.65), pytest.param(180, 0.82, 0.72, marks=pytest.mark.check)]
+)
+def test_the_seed_recipe_learns_from_few_photographs(photographs, weights, tmp_path, count, auroc, low):
+    sample = draw_sample(photographs, tmp_path / "manifest.csv", count)
     training = train(
         sample,
         tmp_path / "run",
@@ -56,10 +59,9 @@ def test_the_seed_recipe_learns_from_240_photographs(sample, weights, tmp_path):
         leak_policy=LeakPolicy(leaks="drop"),
     )
     assessment = evaluate(tmp_path / "run", sample)
-    assert assessment.n == 120 and assessment.contamination.duplicates == ()
-    assert assessment.metrics.auroc > 0.82 and assessment.ci["auroc"][0] > 0.72
-    card = json.loads((tmp_path / "run" / "card.json").read_text())
-    assert (
-        card["data"]["training"] + card["data"]["validation"] == 240 - training.training_set.left_out
-        and training.training_set.left_out < 24
-    )
+    n_test, n_train = 2 * count // 3, 4 * count // 3
+    assert assessment.n == n_test and assessment.contamination.duplicates == ()
+    assert assessment.metrics.auroc > auroc and assessment.ci["auroc"][0] > low
+    data = json.loads((tmp_path / "run" / "card.json").read_text())["data"]
+    assert data["training"] + data["validation"] == n_train - training.training_set.left_out
+    assert training.training_set.left_out < 0.1 * n_train

@@ -155,21 +155,31 @@ def test_ids_in_two_splits_are_leaks_and_labels_of_one_lesion_must_agree(tmp_pat
     assert [len(conflict["images"]) for conflict in facts["label_conflicts"]] == [2]
 
 
-def test_another_set_is_searched_for_duplicates(folder, tmp_path):
-    save(tmp_path, "malignant/turned.png", np.rot90(draw_synthetic_lesion("malignant", 20).image))
-    save(tmp_path, "benign/other.png", draw_synthetic_lesion("benign", 60).image)
-    facts = audit(folder / "test", against=tmp_path).to_json()
+@pytest.fixture(scope="module")
+def few(tmp_path_factory):
+    """Three synthetic lesions without classes, so that nothing is fitted to them, and a part of one."""
+    folder = tmp_path_factory.mktemp("few")
+    for number in (20, 21, 22):
+        save(folder, f"{number}.png", draw_synthetic_lesion("malignant", number).image)
+    save(folder, "part.jpg", draw_synthetic_lesion("malignant", 21).image[10:190, 30:210], quality=90)
+    return folder
+
+
+def test_another_set_is_searched_for_duplicates(few, tmp_path):
+    save(tmp_path, "turned.png", np.rot90(draw_synthetic_lesion("malignant", 20).image))
+    save(tmp_path, "other.png", draw_synthetic_lesion("benign", 60).image)
+    facts = audit(few, against=tmp_path).to_json()
     (leak,) = facts["leaks"]
     assert (
         leak["kind"] == "near"
         and leak["b"].endswith("turned.png")
-        and tuple(leak["splits"]) == (str(folder / "test"), str(tmp_path))
+        and tuple(leak["splits"]) == (str(few), str(tmp_path))
     )
-    assert facts["n"] == len(list((folder / "test").rglob("*.*g")))
+    assert facts["n"] == len(list(few.iterdir()))
 
 
-def test_a_set_is_no_duplicate_of_itself(folder):
-    assert not audit(folder / "train", against=folder / "train").leaks
+def test_a_set_is_no_duplicate_of_itself(few):
+    assert not audit(few, against=few).leaks
 
 
 def test_photographs_without_classes_can_be_audited(tmp_path):
@@ -220,10 +230,10 @@ def test_the_report_says_what_to_do_next_and_shares_of_skin_tones(found):
     assert "100.0 %" in skin or skin.count(" %") >= len(found.to_json()["skin_tone"])
 
 
-def test_the_report_of_a_photograph_that_has_gone_is_written_all_the_same(folder, tmp_path):
-    shutil.copytree(folder / "test", tmp_path / "test")
+def test_the_report_of_a_photograph_that_has_gone_is_written_all_the_same(few, tmp_path):
+    shutil.copytree(few, tmp_path / "test")
     found = audit(tmp_path / "test")
-    (tmp_path / "test/malignant/crop.jpg").unlink()
+    (tmp_path / "test/part.jpg").unlink()
     flagged = replace(found, images=found.images.assign(hair=True))
     assert "Hair" in write_audit(flagged)
 
