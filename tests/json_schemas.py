@@ -18,7 +18,7 @@ WORD = re.compile(r"[a-z][a-z0-9_]*")
 MAPPINGS = {  # objects whose keys are data
     "known", "libraries", "licenses", "photographs", "of", "kinds", "sizes", "files", "sources", "without",
     "classes", "labels", "splits", "figures", "columns", "importance", "values", "metrics", "counts",
-    "diagnoses",
+    "diagnoses", "gemm", "cold_parts",
 }  # fmt: skip
 TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", type(None): "null"}
 

@@ -12,6 +12,7 @@ from lentigo.common.user_folders import cache_folder
 from lentigo.errors import ModelError
 from lentigo.models.bundle import INT8_GRAPH, INT8_WEIGHTS, Bundle
 from lentigo.models.engine import openvino
+from lentigo.models.graphs.graph_checks import find_fault
 
 MAX_CACHED_GRAPHS = 24  # each of about the size of its weights
 
@@ -104,6 +105,9 @@ def compile_graph(
     if outputs is not None:
         drop_outputs(graph, outputs)
     graph.reshape([batch, *shape[1:]])  # the code is made for requests of this size
+    fault = find_fault(graph, batch)
+    if fault:
+        raise explain_failure(model, fault)
     return core.compile_model(graph, "CPU", options)
 
 

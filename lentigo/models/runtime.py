@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from lentigo.common.hashing import hash_bytes
-from lentigo.errors import UsageError
+from lentigo.errors import ModelError, UsageError
 from lentigo.images.photographs import SIDE, DecodedImage, stream_images
 from lentigo.models.bundle import GRAPH, INT8_GRAPH, INT8_WEIGHTS, Bundle
 from lentigo.models.compilation import (
@@ -158,8 +158,29 @@ def open_session(
     else:
         options = {"batch": batch, "threads": threads, "outputs": outputs}
         session = open_cpu_session(bundle, choose_precision(bundle, fp32=fp32), options)
+    require_outputs(session, bundle, outputs)
     session.bundle = bundle
     return session
+
+
+def require_outputs(session: InferenceSession, bundle: Bundle, wanted: Collection[str] | None) -> None:
+    """Makes sure that a graph gives what its card names.
+
+    Args:
+        session: The opened graph.
+        bundle: Its RUN.
+        wanted: Names of the outputs that were asked for; None for all.
+
+    Raises:
+        ModelError: It lacks the classifier or the decoder.
+    """
+    for name in ("logit", "mask"):
+        is_wanted = name in bundle.outputs and (wanted is None or name in wanted)
+        if is_wanted and name not in session.names:
+            raise ModelError(
+                f"{bundle.graph}: gives no `{name}`, which card.json names; expected the model.onnx of this "
+                "RUN, copy it again"
+            )
 
 
 def open_cpu_session(bundle: Bundle, precision: str, options: dict[str, Any]) -> Session:

@@ -3,9 +3,11 @@
 import json
 
 import pytest
+from json_schemas import hold_schema
 from typer.testing import CliRunner
 
 from lentigo.cli.app import app
+from lentigo.cli.benchmark.bench import make_facts
 from lentigo.cli.benchmark.timing import Measurement, Timed, summarise, time_command
 from lentigo.cli.benchmark.whole_commands import (
     FOLDER,
@@ -15,6 +17,7 @@ from lentigo.cli.benchmark.whole_commands import (
     tabulate_commands,
 )
 from lentigo.errors import ModelError
+from lentigo.inference.performance.benchmark import Benchmark, Rate
 
 LIMITS = {"memory": 100.0, "keras": 20.0}
 
@@ -56,11 +59,24 @@ def test_a_command_that_fails_is_named(tmp_path):
         time_command(["predict", str(tmp_path / "none.jpg")])
 
 
+def test_the_json_has_the_recorded_keys():
+    rates = (Rate("fp32", 90.0, 0.9), Rate("from files", 80.0))
+    facts = []
+    for cold_keras, trees in ((5.0, (", before", "")), (None, ("",)), (5.0, ())):
+        machine = Benchmark("toy", rates, {"fp32": 1e11}, 1e9, 0.01, 0.02, 0.5, {"imports": 0.2}, cold_keras)
+        measured = {
+            tree: [Measurement(FOLDER, 10, 4.0, 30.0, 0.1), Measurement(SEED, 1, 2.0, None)] for tree in trees
+        }
+        facts.append(json.loads(json.dumps(make_facts(machine, measured))))
+    hold_schema("bench", "lentigo bench --json", facts)
+
+
 @pytest.mark.check
 def test_everything_is_measured_and_written(tmp_path):
     out = tmp_path / "speed.json"
     result = CliRunner().invoke(app, ["bench", "--no-keras", "--out", str(out)])
     assert result.exit_code == 0, result.output
     facts = json.loads(out.read_text())
+    hold_schema("bench", "lentigo bench --json", [facts])
     assert facts["gemm"] and len(facts["commands"]["now"]) == 6
     assert all(entry["rate"] > 0 for entry in facts["commands"]["now"].values())

@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer import Argument, Option
@@ -69,7 +69,6 @@ def bench(
     """
     from lentigo.cli.benchmark.whole_commands import (
         Job,
-        list_measurements,
         measure_commands,
     )
     from lentigo.common.json_values import write_json
@@ -95,7 +94,7 @@ def bench(
             start = ["--backbone", backbone or bundle.card["backbone"], "--weights", weights]
             job = Job(model, paths, str(data), len(dataset), start, work, trees | {NOW: None})
             measured = measure_commands(job, bars)
-    facts = result.to_json() | {"commands": list_measurements(measured)}
+    facts = make_facts(result, measured)
     if out is not None:
         write_json(out, facts)
     if as_json:
@@ -103,6 +102,18 @@ def bench(
     else:
         print_benchmark(result, measured)
     report_problems(problems)
+
+
+def make_facts(result: Benchmark, measured: dict[str, list[Measurement]]) -> dict[str, Any]:
+    """What was measured, as values of JSON.
+
+    Args:
+        result: Rates and times of the model.
+        measured: Those of whole commands, by the version of Lentigo.
+    """
+    from lentigo.cli.benchmark.whole_commands import list_measurements
+
+    return result.to_json() | {"commands": list_measurements(measured)}
 
 
 def print_benchmark(result: Benchmark, measured: dict[str, list[Measurement]]) -> None:
