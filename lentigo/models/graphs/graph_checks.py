@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import openvino
+from lentigo.models.engine import openvino
 
 # Sizes of an output for one photograph; None for any
 OUTPUT_SIZES: dict[str, tuple[int | None, ...]] = {
