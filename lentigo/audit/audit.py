@@ -23,10 +23,9 @@ from lentigo.common.results.summaries import Summarized, add_problems, format_co
 from lentigo.datasets.dataset import Dataset, DataSource, hash_image
 from lentigo.duplicates.duplicates import Duplicates
 from lentigo.duplicates.pairing import pair_fingerprints
-from lentigo.errors import DataError
 from lentigo.images.artefacts.learned_artefacts import ArtefactDetector, list_detectors
 from lentigo.images.measures.skin_tone import TONES, UNKNOWN
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem, require_usable, separate_problems
 from lentigo.splits.conflicts import Conflict, find_conflicts
 from lentigo.splits.leaks import Leak, join_duplicates, list_leaks
 
@@ -241,10 +240,7 @@ def audit(
     )
     both = both.know_digests(list_digests(images, inspections))
     opened, unreadable, readable = separate_problems(inspections[:n_first])
-    if not opened:
-        raise DataError(
-            f"{first.name}: none of its {n_first} photographs can be read ({unreadable[0].error})"
-        )
+    require_usable(first.name, opened, unreadable)
     fingerprints = list_measured(inspections, "fingerprint")
     duplicates = pair_fingerprints(images, fingerprints, threads=threads, progress=progress)
     joined = join_duplicates(both, duplicates)

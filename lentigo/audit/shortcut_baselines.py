@@ -21,8 +21,7 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.statistics.intervals import measure_scores
 from lentigo.datasets.dataset import Dataset, DataSource
 from lentigo.datasets.manifests import load_dataset
-from lentigo.errors import DataError
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem, require_usable, separate_problems
 
 BASELINE_TITLES = {
     "file_only": "the file: its size in bytes and its header",
@@ -184,10 +183,7 @@ def gather_facts(
 ) -> tuple[Dataset, Facts, tuple[Problem, ...]]:
     """The readable photographs of a set, a table of facts for each baseline, and what cannot be read."""
     readable, problems, is_readable = separate_problems(facts)
-    if not readable:
-        raise DataError(
-            f"{dataset.name}: none of its {len(facts)} photographs can be read ({problems[0].error})"
-        )
+    require_usable(dataset.name, readable, problems)
     kept = dataset.take(np.array(is_readable))
     tables: Facts = {}
     for name in BASELINES[:-1]:

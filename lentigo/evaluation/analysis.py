@@ -13,11 +13,13 @@ import pandas as pd
 from lentigo.audit.shortcut_baselines import ShortcutBaselines, measure_shortcut_baselines
 from lentigo.common.json_values import list_fields, replace_nan
 from lentigo.common.progress import Progress, show_nothing
+from lentigo.common.statistics.aurocs import has_both_classes
 from lentigo.datasets.dataset import Dataset
 from lentigo.errors import ModelError
 from lentigo.evaluation.assessment import Assessment
 from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import record_evaluation
+from lentigo.evaluation.scores.calibration_slope import find_log_odds
 from lentigo.evaluation.scores.comparison import Comparison, compare_models
 from lentigo.evaluation.scores.curves import (
     DecisionCurve,
@@ -35,7 +37,6 @@ from lentigo.images.problems import Problem
 from lentigo.inference.predictor import Predictor
 
 MAX_MISTAKES = 6  # shown of each kind
-MIN_PROBABILITY = 1e-9  # nearer to 0 or 1 the log-odds are not computed
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class Analysis:
 
     def to_json(self) -> dict[str, Any]:
         """Every number; NaN is null."""
+        # `None and ...` is None: what was not asked for is null
         return {
             "reliability": list_reliability(self.reliability),
             "decision_curve": self.decision_curve and self.decision_curve.to_json(),
@@ -124,11 +126,9 @@ def analyse(
     truth = dataset.malignant
     probability = assessment.table["probability"].to_numpy()
     decided = probability >= threshold
-    decision_curve = None
-    if 0 < truth.sum() < len(truth):  # with one class there is nothing to weigh
-        decision_curve = trace_net_benefit(truth, probability)
     # Confidence in log-odds: 0.98 and 0.99 differ as much as 0.5 and 0.66
-    distance_to_threshold = np.abs(logit(probability) - logit(threshold))
+    distance_to_threshold = np.abs(find_log_odds(probability) - find_log_odds(threshold))
+    # Each of the two costs a pass through the network, so they are made only where they are asked for
     stresses: tuple[Stress, ...] = ()
     if stress:
         stresses = stress_model(
@@ -141,10 +141,11 @@ def analyse(
         contamination_of_other = find_contamination(
             against.bundle, dataset, by_content=is_by_content(assessment), progress=progress
         )
+    # Only now: the ledger and the files keep the data set's own columns
     table = add_skin_tone(assessment.table)
     return Analysis(
         reliability=tabulate_reliability(truth, probability, dataset.groups),
-        decision_curve=decision_curve,
+        decision_curve=weigh_decisions(truth, probability),
         risk_coverage=trace_risk(decided == truth, distance_to_threshold),
         subgroups=tabulate_subgroups(table, truth, probability, threshold, dataset.groups),
         shortcut_baselines=measure_shortcut_baselines(dataset, progress=progress),
@@ -153,6 +154,13 @@ def analyse(
         comparison=comparison,
         contamination_of_other=contamination_of_other,
     )
+
+
+def weigh_decisions(malignant: np.ndarray, probability: np.ndarray) -> DecisionCurve | None:
+    """The decision curve; None with one class, where there is nothing to weigh."""
+    if not has_both_classes(malignant):
+        return None
+    return trace_net_benefit(malignant, probability)
 
 
 def is_by_content(assessment: Assessment) -> bool:
@@ -167,6 +175,7 @@ def compare_with(
     dataset = assessment.dataset
     probabilities = predict_all(other, dataset, progress)
     by_content = assessment.contamination is None or is_by_content(assessment)
+    # Counted for the other model, too: its choice may follow from what is seen here
     record_evaluation(dataset, assessment.split, other.bundle.name, by_content=by_content)
     return compare_models(
         dataset.malignant,
@@ -192,19 +201,6 @@ def predict_all(predictor: Predictor, dataset: Dataset, progress: Progress) -> n
             )
         probabilities.append(result.probability)
     return np.array(probabilities)
-
-
-def logit(probability: np.ndarray | float) -> Any:
-    """Gives log-odds, finite at 0 and 1.
-
-    Args:
-        probability: 0 to 1.
-
-    Returns:
-        The natural logarithm of the odds.
-    """
-    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    return np.log(clipped / (1 - clipped))
 
 
 def add_skin_tone(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from lentigo.common.progress import Progress, show_nothing
 from lentigo.common.results.summaries import Summarized, add_problems, format_count
 from lentigo.datasets.dataset import CLASSES, Dataset, DataSource, name_split, select_split
 from lentigo.datasets.manifests import load_dataset
-from lentigo.errors import DataError
 from lentigo.evaluation.contamination import Contamination, find_contamination, search_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.scores.calibration_slope import Recalibration, measure_calibration
@@ -23,7 +22,8 @@ from lentigo.evaluation.scores.decisions import Decisions, Refusals, count_refus
 from lentigo.evaluation.scores.diagnoses import DiagnosisScores, measure_diagnoses
 from lentigo.evaluation.scores.metrics import Metrics, estimate_intervals, measure
 from lentigo.evaluation.scores.subgroups import MIN_IMAGES
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem, require_usable, separate_problems
+from lentigo.inference.decisions.decider import Decider
 from lentigo.inference.loaded_model import LoadedModel
 from lentigo.inference.predictor import Predictor
 from lentigo.inference.results import Prediction
@@ -110,6 +110,7 @@ class Assessment(Summarized):
         """The metrics as a pandas table: `metric`, `title`, `value`, `low` and `high`, the ends of the 95 %
         interval.
         """
+        # Imported here: whoever only reads numbers does not wait for Matplotlib
         from lentigo.evaluation.overview import tabulate_scores
 
         return tabulate_scores(self.to_json())
@@ -135,6 +136,7 @@ class Assessment(Summarized):
     def to_json(self) -> dict[str, Any]:
         """The contract's object; a value that does not exist is null."""
         fit = self.recalibration
+        # The slope and the intercept have intervals of their own, beside those of `Metrics`
         intervals = {
             **self.ci,
             "calibration_slope": fit.slope_ci,
@@ -205,6 +207,7 @@ def evaluate(
     # Recorded before anything is shown: whoever stops it here has looked at the predictions all the same
     exposure = record_evaluation(kept, split, bundle.name, by_content=duplicates, progress=progress)
     if duplicates:
+        # The search groups duplicates too, and what is grouped counts once in every interval
         kept, contamination = search_contamination(bundle, kept, progress)
     else:
         contamination = find_contamination(bundle, kept, by_content=False, progress=progress)
@@ -226,10 +229,7 @@ def predict_readable(
     answers = predictor.predict(dataset.table["image"])
     results = list(progress(answers, total=len(dataset), label="photographs"))
     predictions, problems, readable = separate_problems(results)
-    if not predictions:
-        raise DataError(
-            f"{dataset.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
-        )
+    require_usable(dataset.name, predictions, problems)
     return dataset.take(np.array(readable)), predictions, problems
 
 
@@ -259,14 +259,6 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
     labels = [prediction.label for prediction in predictions]
     in_distribution = [prediction.in_distribution for prediction in predictions]
     answered = np.array(labels) != "uncertain"  # a prediction that is refused has no label
-    decisions = []
-    for rule, point in predictor.decider.list_thresholds().items():
-        decisions.append(measure_decisions(rule, point, truth, probability, groups))
-    answered_decisions = None
-    if answered.any():
-        answered_decisions = measure_decisions(
-            "answered", threshold, truth[answered], probability[answered], groups[answered]
-        )
     predicted = probability >= threshold
     return Assessment(
         n=len(truth),
@@ -283,11 +275,41 @@ def assess(predictor: Predictor, dataset: Dataset, predictions: list[Prediction]
         table=dataset.table.assign(probability=probability, decision=labels),
         dataset=dataset,
         problems=(),
-        decisions=tuple(decisions),
-        refusals=count_refusals(labels, in_distribution, predictor.decider.alpha, answered_decisions),
+        decisions=measure_operating_points(predictor.decider, truth, probability, groups),
+        refusals=count_refusals(
+            labels,
+            in_distribution,
+            predictor.decider.alpha,
+            measure_answered(threshold, truth, probability, groups, answered),
+        ),
         recalibration=measure_calibration(truth, probability, groups),
         leaks=predictor.bundle.card.get("leaks"),
         diagnoses=assess_diagnoses(dataset, predictions),
+    )
+
+
+def measure_operating_points(
+    decider: Decider, malignant: np.ndarray, probability: np.ndarray, groups: np.ndarray
+) -> tuple[Decisions, ...]:
+    """The decisions at every threshold that a RUN knows."""
+    decisions = []
+    for rule, threshold in decider.list_thresholds().items():
+        decisions.append(measure_decisions(rule, threshold, malignant, probability, groups))
+    return tuple(decisions)
+
+
+def measure_answered(
+    threshold: float,
+    malignant: np.ndarray,
+    probability: np.ndarray,
+    groups: np.ndarray,
+    answered: np.ndarray,
+) -> Decisions | None:
+    """The decisions on photographs that are not refused, by `answered`, bool (n,); None where all are."""
+    if not answered.any():
+        return None
+    return measure_decisions(
+        "answered", threshold, malignant[answered], probability[answered], groups[answered]
     )
 
 
@@ -296,6 +318,8 @@ def assess_diagnoses(dataset: Dataset, predictions: list[Prediction]) -> Diagnos
     rows = []
     for prediction in predictions:
         if prediction.diagnosis is None:
+            # One without it is enough: the model has no such output
             return None
         rows.append(list(prediction.diagnosis.values()))
+    # Probabilities are float (n, 7), in the order of `DIAGNOSES`
     return measure_diagnoses(dataset.diagnosis_numbers, np.array(rows), dataset.groups)

@@ -111,6 +111,7 @@ class Contamination:
                 f"{self.model} has learned from {len(self.images)} of these {self.n} photographs ({ways}): "
                 "its numbers here are too good"
             )
+        # From the greatest doubt to the smallest: only the first that holds is said
         if not self.learned_from:
             notes.append(
                 f"not known: what {self.model} has learned from is not listed in it, so photographs of its "
@@ -127,6 +128,7 @@ class Contamination:
                 f"{self.model} has learned from, since no hash of them was kept: duplicates of them in other "
                 "files are not recognised, and may be among these"
             )
+        # Crops are found by pixels alone, so the files of the training must still be there
         if self.by_content and self.searched < self.learned_from:
             notes.append(
                 "crops of training photographs, and other photographs of their lesions, were looked for "
@@ -143,6 +145,7 @@ class Contamination:
         return {
             "model": self.model,
             "learned_from": self.learned_from,
+            # Hashes were not compared, so every photograph that was learned from may be here in another file
             "not_known": self.not_known if self.by_content else self.learned_from,
             "by_file": self.count("file"),
             "by_picture": self.count("picture") if self.by_content else None,
@@ -240,7 +243,9 @@ def search_training_duplicates(
     """
     images = dataset.table["image"].tolist()
     training_images = list_training_images(bundle, without=images)
+    # The training's files may have been replaced since; those that cannot be read have an empty hash
     digests = [*dataset.digests, *map(hash_readable, training_images)]
+    # One search over both: it finds duplicates within the evaluation, too, which then count as one group
     duplicates = search_duplicates([*images, *training_images], digests, wider=True, progress=progress)
     found = list_across(duplicates, len(dataset))
     return group_duplicates(dataset, duplicates, digests), found
@@ -248,6 +253,7 @@ def search_training_duplicates(
 
 def list_across(duplicates: Duplicates, n: int) -> tuple[TrainingDuplicate, ...]:
     """The duplicates between the first n photographs of a search, those of an evaluation, and the others."""
+    # Only pairs across this border are contamination
     of_training = [row >= n for row in range(len(duplicates.images))]
     found = []
     for pair in duplicates.across(of_training):
@@ -271,10 +277,12 @@ def group_duplicates(dataset: Dataset, duplicates: Duplicates, digests: list[str
     given = [None] * len(dataset)
     if "duplicate_group" in dataset.table:
         given = dataset.table["duplicate_group"].tolist()
+    # The training's own groups are not asked: they would join photographs of the evaluation that differ
     groups = given + [None] * (len(digests) - len(dataset))
     table = pd.DataFrame({"image": duplicates.images, "duplicate_group": groups}, dtype=object)
     everything = Dataset(dataset.name, table).know_digests(digests)
     joined = join_duplicates(everything, duplicates).table["duplicate_group"]
+    # Of the joined rows only the first are those of the evaluation
     return dataset.assign(duplicate_group=joined[: len(dataset)].to_numpy())
 
 

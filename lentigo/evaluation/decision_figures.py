@@ -36,6 +36,7 @@ def draw_decision_curve(curve: DecisionCurve, path: Path, threshold: float | Non
     last = min(0.9, max(10 * curve.prevalence, 1.5 * (threshold or 0), 0.05))
     if threshold is not None:
         axes.axvline(threshold, color=ACCENT, linestyle="--", linewidth=1, label=f"threshold {threshold:.2g}")
+    # A little below 0, so that harm is seen, and above what a model without error would reach
     axes.set(xlim=(0, last), ylim=(-0.15 * curve.prevalence - 1e-3, 1.08 * curve.prevalence + 1e-3))
     tidy_axes(
         axes,

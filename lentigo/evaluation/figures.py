@@ -46,6 +46,7 @@ def plot_roc(
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="chance")
     axes.plot(x, y, color=ACCENT, linewidth=2, label=f"AUROC {roc_auc_score(malignant, probability):.3f}")
     decided = probability >= threshold
+    # The operating point: the share of benign called malignant, and of malignant called so
     axes.plot(
         decided[malignant == 0].mean(),
         decided[malignant == 1].mean(),
@@ -146,6 +147,7 @@ def draw_confusion(confusion: list[list[int]], names: tuple[str, ...], path: Pat
     figure = new_figure()
     axes = figure.subplots()
     counts = np.array(confusion)
+    # A class without photographs has a row of zeros, not of NaN
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     places = range(len(names))
     axes.pcolormesh(places, places, shares, cmap="Blues", vmin=0, vmax=1, shading="nearest")
@@ -171,6 +173,7 @@ def plot_probabilities(axes: Any, malignant: np.ndarray, probability: np.ndarray
         probability: P(malignant), float (n,).
         threshold: Of the operating point.
     """
+    # Bins of 0.04, the same for both classes, so that their heights can be compared
     bins = np.linspace(0, 1, 26).tolist()
     axes.hist(probability[malignant == 0], bins, color=BENIGN, alpha=0.7, label="benign")
     axes.hist(probability[malignant == 1], bins, color=MALIGNANT, alpha=0.7, label="malignant")
@@ -208,6 +211,7 @@ def plot_reliability(axes: Any, bins: tuple[ReliabilityBin, ...]) -> None:
     observed = table["observed"].to_numpy()
     low = table["low"].to_numpy()
     high = table["high"].to_numpy()
+    # The gap is weighted by photographs: the last bin may be smaller
     error = np.average(np.abs(mean - observed), weights=table["n"])
     axes.plot([0, 1], [0, 1], color=GREY, linestyle=":", label="as it should be")
     plot_band(axes, mean, np.stack([low, high]))

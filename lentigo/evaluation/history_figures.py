@@ -44,6 +44,7 @@ def draw_history(
     left, right = figure.subplots(1, 2)
     losses = (("loss", "training", BENIGN), ("val_loss", "validation", ACCENT))
     (first, first_word), (second, second_word) = scores
+    # The second score is what chose the epoch, so it has the stronger colour
     lines = ((first, first_word, BENIGN), (second, second_word, MALIGNANT))
     best = find_best_row(history, second)
     draw_panel(left, history, losses, best)
@@ -71,6 +72,7 @@ def find_best_row(history: pd.DataFrame, score: str) -> int | None:
     if history.empty:
         return None
     last_stage = history["stage"].to_numpy() == history["stage"].iloc[-1]
+    # Epochs of earlier stages are NaN: they were not candidates
     values = history[score].where(last_stage).astype(float)
     return int(np.nanargmax(values))
 
@@ -88,11 +90,13 @@ def draw_columns(axes: Any, history: pd.DataFrame, columns: Iterable[tuple[str, 
     for column, words, colour in columns:
         values = history[column].to_numpy(dtype=float)
         axes.plot(epochs, values, color=colour, marker="o", markersize=3, linewidth=1.5)
+        # A stage may lack a column: its last known value is where the line ends
         known = np.flatnonzero(np.isfinite(values))
         if len(known):
             ends.append((float(values[known[-1]]), float(epochs[known[-1]]), words, colour))
     low, high = axes.get_ylim()
     last = None
+    # From the lowest up, so that each label pushes only those above it
     for value, epoch, words, colour in sorted(ends):
         if last is not None:
             value = max(value, last + MIN_LABEL_DISTANCE * (high - low))  # so that no name lies on another

@@ -101,6 +101,7 @@ def require_ledger() -> None:
     path = ledger_path()
     with name_ledger(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        # Appending nothing shows whether the file can be written, and changes nothing
         path.open("ab").close()
 
 
@@ -118,6 +119,7 @@ def read_ledger() -> Ledger:
         except FileNotFoundError:
             return ledger
     for number, line in enumerate(lines, start=1):
+        # A crash may leave an empty line before the next entry
         if not line.strip():
             continue
         try:
@@ -151,13 +153,16 @@ def record_evaluation(
         SpaceError: The ledger cannot be read or written.
     """
     ledger = read_ledger()
+    # By digest: equal files count once
     files = list_files(dataset)
     new = [digest for digest in files if digest not in ledger.identities]
     images = list(map(files.__getitem__, new))
     new_identities = new
+    # Zeros stand for photographs that were not compared by content
     hashes = np.zeros((len(new), BYTES), np.uint8)
     if by_content:
         hashes = hash_images(images, progress=progress)
+        # A photograph in another file keeps the identity of the first one
         new_identities = ledger.identify(images, new, progress)
     identities = ledger.identities | dict(zip(new, new_identities, strict=True))
     photographs = list(map(identities.__getitem__, files))
@@ -223,18 +228,25 @@ def describe_damage(lines: Sequence[int]) -> str:
     )
 
 
+def is_torn(path: Path) -> bool:
+    """Whether the last entry of a ledger was not written to its end."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    return not path.read_bytes().endswith(b"\n")
+
+
 def append_entry(entry: dict[str, Any]) -> None:
     """Writes a line at the end of the ledger, and to the disk. Raises `SpaceError`."""
     path = ledger_path()
     with name_ledger(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        torn = path.is_file() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
         line = json.dumps(entry) + "\n"
-        if torn:  # what a crash left of the last entry stays a line of its own
+        if is_torn(path):  # what a crash left of the last entry stays a line of its own
             line = f"\n{line}"
         with path.open("a", encoding="utf-8") as file:
             file.write(line)
             file.flush()
+            # To the disk at once: an evaluation that was seen must count, even if the power fails now
             os.fsync(file.fileno())
 
 
@@ -244,6 +256,7 @@ def name_ledger(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        # A folder that stands for "none" would puzzle whoever reads its path
         place = "no home folder is known" if path.is_relative_to(NO_HOME) else str(path)
         raise SpaceError(
             f"{place}: the ledger, which counts how often a test set has been opened, cannot be written "

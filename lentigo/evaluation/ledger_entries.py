@@ -53,20 +53,24 @@ class Ledger:
             entry: A line of the ledger.
         """
         fingerprint = str(entry["fingerprint"])
+        # Entries of early versions name the set alone, by its fingerprint
         if "photographs" not in entry:
             self.sets[fingerprint] += 1
             self.unnamed[fingerprint] += 1
             return
         photographs = cut_bytes(entry["photographs"], ID_BYTES)
         new = cut_bytes(entry["new"], NEW_BYTES)
+        # Hashes of another method cannot be compared with those of this one
         same_method = entry["method"] == METHOD
         self.sets[fingerprint] += 1
+        # A photograph counts once an evaluation, however often it is in the set
         self.counts.update(set(photographs))
         for each in new:
             digest = each[:ID_BYTES]
             identity = each[ID_BYTES : 2 * ID_BYTES]
             perceptual_hash = each[2 * ID_BYTES :]
             self.identities[digest] = identity
+            # Zeros: the photograph was not compared by content
             if same_method and any(perceptual_hash):
                 self.hashes.setdefault(identity, perceptual_hash)
 
@@ -85,6 +89,7 @@ class Ledger:
         matches = find_similar_hashes(images, hashes, progress=progress)
         found = []
         for digest, similar in zip(digests, matches, strict=True):
+            # The most similar one; without any, the photograph is new and its own identity
             found.append(identities[similar[0].row] if similar else digest)
         return found
 

@@ -37,6 +37,7 @@ def draw_scores(
     Returns:
         The figure; without both classes it has the probabilities alone.
     """
+    # With one class only the histogram can be drawn
     if malignant.min() == malignant.max():
         figure = new_figure(SIDE_INCHES, SIDE_INCHES)
         plot_probabilities(figure.subplots(), malignant, probability, threshold)
@@ -83,6 +84,7 @@ def show_scores(
     """
     notes = "".join(f"<li>{escape(warning)}</li>" for warning in warnings)
     rows = []
+    # Notebooks align cells to the right unless told otherwise
     style = "text-align:left"
     for name, value, low, high in zip(*(scores[column] for column in SHOWN_COLUMNS), strict=True):
         words = "not defined" if pd.isna(value) else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from lentigo.audit.shortcut_baselines import BASELINE_TITLES
 from lentigo.common.html import embed, inline_vectors, render_page
+from lentigo.common.statistics.aurocs import has_both_classes
 from lentigo.datasets.dataset import CLASSES
 from lentigo.evaluation.analysis import Analysis, Mistake
 from lentigo.evaluation.assessment import Assessment
@@ -51,6 +52,7 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
         Their paths by name.
     """
     folder = Path(folder)
+    # From the table, which may have been filtered, not from the data set
     truth = (assessment.table["label"] == CLASSES[1]).to_numpy(dtype=int)
     probability = assessment.table["probability"].to_numpy()
     figures = {
@@ -59,7 +61,7 @@ def draw_figures(assessment: Assessment, folder: str | Path) -> dict[str, Path]:
             truth, probability, assessment.threshold, folder / "probabilities.png"
         ),
     }
-    if 0 < truth.sum() < len(truth):
+    if has_both_classes(truth):
         bands = trace_bands(truth, probability, assessment.dataset.groups)
         figures["roc"] = draw_roc(truth, probability, assessment.threshold, folder / "roc.png", bands)
         figures["precision_recall"] = draw_precision_recall(
@@ -82,6 +84,7 @@ def draw_analysis(assessment: Assessment, analysis: Analysis, folder: str | Path
     folder = Path(folder)
     decided = assessment.refusals.answered
     answered = None
+    # Everything answered has no second point: the curve ends there
     if decided is not None:
         error = 1 - decided.accuracy
         answered = (assessment.metrics.coverage, error)
@@ -113,11 +116,13 @@ def explain_mistakes(
     # The names of the figures, in order, are also the order in which photographs are predicted
     figures = name_figures(list(map(Path, by_image)), Path(folder) / "mistakes")
     explained = []
+    # Predicted again: an assessment keeps numbers, not pixels or heatmaps
     for result in predictor.infer(list(figures)):
         if isinstance(result, Problem):
             continue
         pixels = read_image(result.source, side=None).pixels
         path = figures[result.image].with_suffix(".webp")
+        # WebP: a page of JPEGs of the same quality is half as large again
         save_image(draw_pair(pixels, result, MISTAKE_SIDE), path, quality=MISTAKE_QUALITY)
         explained.append((by_image[result.image], path))
     return explained
@@ -139,6 +144,7 @@ def list_warnings(bundle: Bundle, assessment: Assessment, analysis: Analysis | N
     Returns:
         Sentences.
     """
+    # Leaks first: they spoil everything that follows
     warnings = []
     mark = mark_leaks(bundle.card)
     if mark:
@@ -174,6 +180,14 @@ def warn_of_contamination(contamination: Contamination) -> list[str]:
     return warnings
 
 
+def list_rows(answers: dict[str, Any]) -> list[tuple[str, Any, Any]]:
+    """The title, the value and the interval of each metric."""
+    rows = []
+    for name, title in TITLES.items():
+        rows.append((title, answers[name], answers["ci"][name]))
+    return rows
+
+
 def write_report(
     bundle: Bundle,
     assessment: Assessment,
@@ -206,9 +220,6 @@ def write_report(
     diagnoses = None
     if answers["diagnoses"]:
         diagnoses = describe_diagnoses(answers["diagnoses"], "The seven diagnoses")
-    rows = []
-    for name, title in TITLES.items():
-        rows.append((title, answers[name], answers["ci"][name]))
     own_validation = None
     # At the end of a training the report comes before the card: the numbers of its sections are these
     if assessment.split == "validation" and "metrics" not in bundle.card:
@@ -221,7 +232,7 @@ def write_report(
         warnings=list_warnings(bundle, assessment, analysis),
         answers=answers,
         diagnoses=diagnoses,
-        rows=rows,
+        rows=list_rows(answers),
         figures={name: inline_vectors(path) for name, path in figures.items()},
         shortcut_baselines=BASELINE_TITLES,
         analysis=analysis and analysis.to_json(),

@@ -104,6 +104,7 @@ def change_images(dataset: Dataset, change: Change, seed: int) -> Iterator[np.nd
     for image in stream_images(dataset.table["image"]):
         if isinstance(image, Problem):
             raise DataError(f"{image.image}: {image.error}; it could be read a moment ago")
+        # The noise of a photograph depends on itself, not on its place: a subset gets the same numbers
         rng = np.random.default_rng([seed, zlib.crc32(image.pixels.tobytes())])
         yield change(image.pixels, rng)
 
@@ -129,11 +130,13 @@ def compare_change(
 ) -> Stress:
     """How the predictions after one change differ from those of the unchanged photographs."""
     decided = unchanged >= threshold
+    # A decision that flips, to either class
     differ = decided != (probability >= threshold)
     sick = malignant == 1
     auroc, auroc_ci = estimate_auroc(malignant, probability, groups)
     aurocs, loss_ci, _ = compare_aurocs(malignant, probability, unchanged, groups)
     changed_ci = estimate_share(differ, groups)
+    # Without a change there is no chance that one was missed: an interval would suggest it
     if np.array_equal(probability, unchanged):  # the photographs themselves
         changed_ci = (0.0, 0.0)
     missed = float("nan")
@@ -168,6 +171,7 @@ def tabulate_stress(stresses: Iterable[Stress]) -> pd.DataFrame:
         for field, value in vars(stress).items():
             if isinstance(value, tuple):
                 name = field.removesuffix("_ci")
+                # An interval becomes two columns
                 values[f"{name}_low"], values[f"{name}_high"] = value
             else:
                 values[field] = value

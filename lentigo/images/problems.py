@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from lentigo.common.parallel.work_batches import Lost
+from lentigo.errors import DataError
 
 Result = TypeVar("Result")
 MASK_BESIDE = "by its name, beside it: left out"  # ends the error of each such mask
@@ -76,6 +77,21 @@ def separate_problems(results: Iterable[Result | Problem]) -> tuple[list[Result]
             usable.append(result)
         is_usable.append(not isinstance(result, Problem))
     return usable, problems, is_usable
+
+
+def require_usable(name: str, usable: Sequence[object], problems: Sequence[Problem]) -> None:
+    """Makes sure that some photograph of a set can be used.
+
+    Args:
+        name: Of the set.
+        usable: What could be read of it.
+        problems: The photographs that could not, in order.
+
+    Raises:
+        DataError: Where nothing could be read; it quotes the first problem.
+    """
+    if not usable:
+        raise DataError(f"{name}: none of its {len(problems)} photographs can be read ({problems[0].error})")
 
 
 def give_up_image(image: Any, lost: Lost) -> Problem:

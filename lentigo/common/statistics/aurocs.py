@@ -90,3 +90,12 @@ def place(scores: np.ndarray, sick: np.ndarray, healthy: np.ndarray) -> np.ndarr
 def sum_groups(values: np.ndarray, groups: np.ndarray) -> np.ndarray:
     """Sums over each group, float (k, groups), of `values`, float (k, n)."""
     return np.stack([np.bincount(groups, weights=row) for row in values])
+
+
+def has_both_classes(malignant: np.ndarray) -> bool:
+    """Says whether there is something to tell apart.
+
+    Args:
+        malignant: 0 or 1, int (n,).
+    """
+    return bool(0 < malignant.sum() < len(malignant))

@@ -75,6 +75,7 @@ def describe_operating_point(card: dict[str, Any], scores: dict[str, Any]) -> Se
     rule = format_fact(find(card, "threshold_rule"))
     lines = [f"Malignant is said where P(malignant) is at least {threshold}. The rule: {rule}."]
     if scores.get("confusion"):
+        # Rows are the truth, columns the decision, benign first
         (cleared, alarms), (missed, found) = scores["confusion"]
         lines.append(
             f"On validation: {found:,} malignant found, {missed:,} missed; {cleared:,} benign cleared, "
@@ -108,6 +109,7 @@ def describe_refusal(card: dict[str, Any], scores: dict[str, Any]) -> Section:
     refusal = find(card, "refusal")
     if refusal is None:
         return Section("Refusal", (f"When the model should not answer: {NOT_RECORDED}.",))
+    # Cards of RUNs whose refusal measured nothing but the embedding do not name it
     features = FEATURE_WORDS[refusal.get("output", "embedding")]
     lines = [
         f"It says uncertain where {features} is further than {format_fact(refusal.get('distance_limit'))} "

@@ -23,6 +23,7 @@ SETTINGS = (
 )
 
 
+# The settings that change what is learned; where files lay, for instance, is not among them
 def describe_decoder(bundle: Bundle) -> Section:
     """Describes what outlines lesions, what it learned from, and how well it does on validation.
 
@@ -32,6 +33,7 @@ def describe_decoder(bundle: Bundle) -> Section:
     Returns:
         The section.
     """
+    # A card may have been edited by hand, so each part may be missing
     facts = find(bundle.card, "decoder") or {}
     data = find(facts, "data") or {}
     scores = find(facts, "validation") or {}

@@ -52,6 +52,8 @@ def tabulate_confusion(scores: dict[str, Any]) -> Table:
     names = list(map(spell, scores["names"]))
     rows = []
     for name, counts in zip(names, scores["confusion"], strict=True):
+        # A diagnosis without a photograph has an empty row: as a column it may still be what others are
+        # called
         if sum(counts) > 0:
             rows.append((name, *(f"{count:,}" for count in counts)))
     return Table(("True diagnosis, called", *names), tuple(rows))

@@ -73,6 +73,7 @@ def add_section(text: str, bundle: Bundle) -> str:
 
 def render(name: str, sections: tuple[Section, ...]) -> str:
     """Sections as Markdown, below the name."""
+    # Markdown is no HTML: Jinja's own escaping would spoil it
     environment = jinja2.Environment(trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     environment.filters["text"] = escape_markdown
     source = (files("lentigo.evaluation.card") / "model_card.md").read_text("utf-8")
@@ -94,6 +95,7 @@ def build_card(bundle: Bundle, validation: Assessment | dict[str, Any] | None = 
     """
     try:
         return list_sections(bundle, validation)
+    # Whatever a wrong entry makes of the sections, the reader learns which file to mend
     except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         words = f"{type(error).__name__}: {error}"
         raise ModelError(
@@ -111,6 +113,7 @@ def list_sections(bundle: Bundle, validation: Assessment | dict[str, Any] | None
         scores = validation.to_json()
     else:
         scores = validation or find(card, "metrics", "validation") or {}
+    # The order of a reader who must decide: what is wrong, what it is, what it is for, how good it is
     sections = [
         *describe_leaks(card),
         describe_model(bundle),
@@ -129,6 +132,7 @@ def list_sections(bundle: Bundle, validation: Assessment | dict[str, Any] | None
         sections.append(describe_diagnoses(scores["diagnoses"], "Diagnoses on validation"))
     if "mask" in bundle.outputs:
         sections.append(describe_decoder(bundle))
+    # At the end, since they only point to the sections before
     sections += [
         describe_test(card),
         describe_biases(card),

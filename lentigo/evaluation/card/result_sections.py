@@ -37,6 +37,7 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
     """
     if not scores:
         return Section("Results on validation", (f"Results: {NOT_RECORDED}.",))
+    # Heads of an ensemble choose their epochs on folds of the training split, not on validation
     chosen = "epoch, calibration, threshold and refusal"
     if folds:
         chosen = "calibration, threshold and refusal"
@@ -45,6 +46,7 @@ def describe_results(scores: dict[str, Any], folds: int | None = None) -> Sectio
         "refused.",
         f"These numbers are optimistic: {chosen} were chosen on the same photographs.",
     ]
+    # Sensitivity rests on one class, specificity on the other: the smaller one limits both
     smaller = min(scores["n_malignant"], scores["n"] - scores["n_malignant"])
     if smaller < MIN_IMAGES:
         lines.append(
@@ -123,6 +125,7 @@ def tabulate_items(checklist: Checklist) -> Section:
     answered = [item for item in items if item.section]
     in_part = [item for item in answered if item.note]
     unanswered = [item for item in items if item.answer == NOT_ANSWERED]
+    # The rest is answered, but by another command
     elsewhere = len(items) - len(answered) - len(unanswered)
     rows = [(item.number, item.subject, item.answer) for item in items]
     return Section(

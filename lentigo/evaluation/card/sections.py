@@ -62,6 +62,7 @@ def find(facts: Any, *keys: str) -> Any:
     >>> find({"data": {"name": "photos"}}, "data", "name"), find({}, "data", "name")
     ('photos', None)
     """
+    # Keys may be missing at any depth, and so may whole parts of a card
     for key in keys:
         if not isinstance(facts, dict):
             return None
@@ -83,6 +84,7 @@ def format_fact(value: Any) -> str:
     """
     if value is None:
         return NOT_RECORDED
+    # Before int: True is an int in Python
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
@@ -91,6 +93,7 @@ def format_fact(value: Any) -> str:
         return f"{value:,}"
     if isinstance(value, float):
         return f"{value:.4g}"
+    # On one line, and without the sign that would begin code in Markdown
     return " ".join(str(value).split()).replace("`", "'")
 
 

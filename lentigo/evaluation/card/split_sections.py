@@ -43,29 +43,53 @@ def describe_split(card: dict[str, Any]) -> Section:
         The section.
     """
     data = find(card, "data") or {}
-    lines = [describe_draw(card, data), *describe_folds(card), describe_groups(card, data)]
+    lines = [
+        describe_draw(card, data),
+        *describe_folds(card),
+        describe_groups(card, data),
+        *describe_left_out(data),
+        *count_groups(data),
+        *describe_weights(card),
+        describe_reading(data),
+    ]
+    return Section("Validation split", tuple(lines))
+
+
+def describe_left_out(data: dict[str, Any]) -> tuple[str, ...]:
+    """What was left out against leaks; nothing where nothing was."""
     left_out = find(data, "left_out")
-    if left_out:
-        lines.append(
-            f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, "
-            f"{format_leaks(left_out)}."
-        )
-    if "training_groups" in data:
-        lines.append(
-            f"Groups: {format_fact(data.get('training_groups'))} to learn from, "
-            f"{format_fact(data.get('validation_groups'))} for validation."
-        )
+    if not left_out:
+        return ()
+    return (
+        f"{left_out['n']:,} photographs were left out (`--leaks drop`). Before that, "
+        f"{format_leaks(left_out)}.",
+    )
+
+
+def count_groups(data: dict[str, Any]) -> tuple[str, ...]:
+    """How many groups each split holds; nothing where that is not recorded."""
+    if "training_groups" not in data:
+        return ()
+    training = format_fact(data.get("training_groups"))
+    validation = format_fact(data.get("validation_groups"))
+    return (f"Groups: {training} to learn from, {validation} for validation.",)
+
+
+def describe_weights(card: dict[str, Any]) -> tuple[str, ...]:
+    """What the weights at the start had learned from; nothing where no RUN was the start."""
     start = find(card, "start")
-    if start:
-        sentence = describe_start(start)
-        lines.append(f"{sentence[0].upper()}{sentence[1:]}.")
+    if not start:
+        return ()
+    sentence = describe_start(start)
+    return (f"{sentence[0].upper()}{sentence[1:]}.",)
+
+
+def describe_reading(data: dict[str, Any]) -> str:
+    """What the training read of the test split."""
     read = "was not read"
     if data.get("duplicates"):
         read = "was opened to look for duplicates in it, and for nothing else"
-    lines.append(
-        f"The split of each photograph is in `splits.csv`. The test split, where there is one, {read}."
-    )
-    return Section("Validation split", tuple(lines))
+    return f"The split of each photograph is in `splits.csv`. The test split, where there is one, {read}."
 
 
 def describe_draw(card: dict[str, Any], data: dict[str, Any]) -> str:
@@ -99,9 +123,11 @@ def describe_groups(card: dict[str, Any], data: dict[str, Any]) -> str:
         return f"What was kept in one split (patient, lesion, file): {NOT_RECORDED}."
     duplicates = data.get("duplicates")
     columns = ["patient_id", "lesion_id"]
+    # A search for duplicates names groups of its own, which have a sentence of their own below
     if not duplicates:
         columns.append("duplicate_group")
     ids = [COLUMN_TITLES[name] for name in columns if counts.get(name)]
+    # Drawn splits keep identical files together even without a name
     if not ids and not duplicates and data.get("split") != "drawn":
         return f"Not grouped: the data name no patient or lesion, so {MAY_BE_IN_BOTH}"
     grouped_by = "identical files"

@@ -89,6 +89,7 @@ def list_data_facts(data: dict[str, Any], total: int) -> Table:
     validation = format_fact(data.get("validation"))
     malignant = [f"{data[name]:,}" for name in ("training_malignant", "validation_malignant") if name in data]
     sources = data.get("sources")
+    # An empty list is known: the data name no source
     if sources == []:
         sources = "unknown: the data name none"
     return list_facts(
@@ -111,6 +112,7 @@ def tabulate_columns(data: dict[str, Any], total: int) -> Table:
         known_for = "unknown"
         if counts.get(name):
             known_for = f"{counts[name]:,} of {total:,}"
+        # Searched and nothing found is another thing than not searched
         elif name == "duplicate_group" and data.get("duplicates"):
             known_for = "none found"
         rows.append((title, known_for))
@@ -170,6 +172,7 @@ def list_settings(recipe: dict[str, Any], finetune: bool | None) -> list[tuple[s
         finetune: Whether the backbone learned; None where the card does not say.
     """
     titles = dict(COMMON_SETTINGS)
+    # Settings of the other kind of training stand in the recipe, too, but did nothing
     if finetune:
         titles |= FINETUNE_SETTINGS
     elif finetune is not None:
@@ -192,6 +195,7 @@ def describe_kept_weights(card: dict[str, Any]) -> str:
     if ensemble is None:
         epoch = format_fact(find(card, "best_epoch"))
         return f"on validation, number {epoch} of the last stage in `{HISTORY}`. One network, no ensemble."
+    # With folds, each head has its own best epoch and its own AUROC
     spread = ""
     aurocs = ensemble.get("aurocs")
     if aurocs:

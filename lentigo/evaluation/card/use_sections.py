@@ -114,6 +114,7 @@ def describe_limits_of_use(card: dict[str, Any]) -> Section:
 
 def describe_unknown_people(card: dict[str, Any]) -> str:
     """Which facts about people the data do not hold."""
+    # Counts are of the columns of the data set; a column that is missing counts as unknown
     counts = find(card, "data", "known")
     if counts is None:
         return "what the data say about people was not recorded."
@@ -140,6 +141,7 @@ def describe_biases(card: dict[str, Any]) -> Section:
     else:
         origin = "Photographs come from several sources"
     lines = []
+    # Drawn lesions would make every result look better than it is: said before anything else
     if SYNTHETIC_SOURCE in sources:
         lines.append(
             "Synthetic lesions are among the photographs: drawn by Lentigo, not taken of people. What is "

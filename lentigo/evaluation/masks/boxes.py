@@ -67,6 +67,7 @@ def match_boxes(boxes: np.ndarray, score: np.ndarray, truths: np.ndarray) -> Mat
     iou = np.zeros((0, len(truths)))
     if len(order) > 0:
         iou = measure_iou(boxes, truths)[order]
+    # Each threshold matches anew: a box that is right at 0.5 may be wrong at 0.9
     found = [match_at(iou, threshold) for threshold in THRESHOLDS]
     right = np.array(found, dtype=bool).reshape(len(THRESHOLDS), len(order))
     return Match(score[order], right, len(truths))
@@ -76,6 +77,7 @@ def match_at(iou: np.ndarray, threshold: float) -> list[bool]:
     """Which boxes, the rows of their intersection over union (n, m) with true ones, find one at a
     threshold.
     """
+    # The best boxes choose first, as the rows are sorted by their score
     free = np.ones(iou.shape[1], bool)  # true boxes that no box has found yet
     found = []
     for row in iou:
@@ -122,6 +124,7 @@ def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> 
 
     `right`, bool (n,), and `weights`, (n,), are in the order of the score.
     """
+    # A resample may hold a photograph zero times; its boxes are not called then
     counted = weights > 0
     found = np.cumsum(weights * right)[counted]
     called = np.cumsum(weights)[counted]
@@ -130,5 +133,6 @@ def average_precision(right: np.ndarray, weights: np.ndarray, truths: float) -> 
     place = np.searchsorted(
         found / truths, RECALLS - 1e-12, "left"
     )  # a recall of 0.3 may be 0.30000000000000004
+    # Recalls that are never reached have a precision of 0
     at_recalls = np.append(precision, 0.0)[np.minimum(place, len(precision))]
     return float(at_recalls.mean())

@@ -18,12 +18,12 @@ from lentigo.common.statistics.resampling import bootstrap
 from lentigo.datasets.dataset import name_split
 from lentigo.datasets.mask_reading import read_mask
 from lentigo.datasets.masks import MaskSet, load_masks
-from lentigo.errors import DataError, ImageError
+from lentigo.errors import ImageError
 from lentigo.evaluation.contamination import Contamination, find_contamination
 from lentigo.evaluation.ledger import Exposure, record_evaluation, require_ledger
 from lentigo.evaluation.masks.boxes import Match, match_boxes, measure_precision
 from lentigo.evaluation.masks.mask_scores import compare_masks
-from lentigo.images.problems import Problem, separate_problems
+from lentigo.images.problems import Problem, require_usable, separate_problems
 from lentigo.inference.lesions.detection import Detection, find_lesions
 from lentigo.inference.lesions.mask_cleaning import clean_mask, enlarge_mask, find_box
 from lentigo.inference.predictor import Predictor
@@ -151,6 +151,7 @@ def evaluate_masks(
     require_ledger()
     predictor = model if isinstance(model, Predictor) else Predictor(model)
     predictor.require_decoder()
+    # Masks that cannot be read are listed in `masks.problems`, and their photographs are not predicted
     masks = load_masks(data, split, progress=progress)
     split = name_split(masks, split)
     assessment = assess_masks(predictor, masks, split, progress=progress)
@@ -180,10 +181,7 @@ def assess_masks(
     """
     results = list(progress(judge_images(predictor, masks), total=len(masks), label="photographs"))
     samples, problems, readable = separate_problems(results)
-    if not samples:
-        raise DataError(
-            f"{masks.name}: none of its {len(results)} photographs can be read ({problems[0].error})"
-        )
+    require_usable(masks.name, samples, problems)
     kept = masks.take(np.array(readable))
     return summarize(predictor.name, kept, samples, split, (*masks.problems, *problems))
 
@@ -192,6 +190,7 @@ def judge_images(predictor: Predictor, masks: MaskSet) -> Iterator[Sample | Prob
     """Each photograph against its mask, in order."""
     answers = predictor.infer(masks.table["image"])
     drawn = iter(masks.table["mask"])
+    # In batches: boxes of a whole batch are classified in one pass
     while batch := list(islice(answers, predictor.session.batch)):
         detections = find_lesions(predictor, batch)
         # The last of the three is the longest: it goes on with the next batch
@@ -224,16 +223,22 @@ def judge(answer: InferenceResult, truth: np.ndarray, found: Detection) -> Sampl
         Scores, and boxes in the pixels of the drawn mask.
     """
     height, width = truth.shape
+    # As large as the drawn mask, not as the network's: a border drawn finely counts finely
     mask = enlarge_mask(clean_mask(answer.get_mask()), width, height) > 0
     scores = compare_masks(truth, mask)
-    # Boxes are in pixels of the photograph, which may have another size than its mask
+    boxes = scale_boxes(found, width, height)
+    box_scores = np.array([spot.score for spot in found.lesions])
+    # One lesion a mask: the box around all that was drawn
+    drawn = np.array([list_sides(find_box(truth))])
+    return Sample(asdict(scores), match_boxes(boxes, box_scores, drawn), len(boxes))
+
+
+def scale_boxes(found: Detection, width: int, height: int) -> np.ndarray:
+    """The boxes of a photograph in pixels of its mask, which may have another size, float (n, 4)."""
     zoom_x = width / found.width
     zoom_y = height / found.height
     boxes = np.array([list_sides(spot.box) for spot in found.lesions]).reshape(-1, 4)
-    boxes = boxes * np.array([zoom_x, zoom_y, zoom_x, zoom_y])
-    box_scores = np.array([spot.score for spot in found.lesions])
-    drawn = np.array([list_sides(find_box(truth))])
-    return Sample(asdict(scores), match_boxes(boxes, box_scores, drawn), len(boxes))
+    return boxes * np.array([zoom_x, zoom_y, zoom_x, zoom_y])
 
 
 def list_sides(box: Any) -> list[float]:
@@ -256,6 +261,7 @@ def summarize(
         n=len(samples),
         metrics=average(np.ones(len(samples), int)),
         ci=bootstrap(average, masks.groups, unbounded=UNBOUNDED),
+        # Where nothing was outlined there is no border, and so no distance
         not_found=int(scores["surface_distance_px"].isna().sum()),
         one_box=float((boxes == 1).mean()),
         split=split,
@@ -280,6 +286,7 @@ def average_scores(scores: pd.DataFrame, matches: list[Match], weights: np.ndarr
     """
     values = scores.to_numpy(dtype=float)
     defined = ~np.isnan(values)
+    # 0 / 0 where a score is defined for no photograph of a resample: its mean is NaN
     with np.errstate(invalid="ignore"):
         means = weights @ np.where(defined, values, 0) / (weights @ defined)
     averages = dict(zip(scores.columns, means.tolist(), strict=True))

@@ -63,6 +63,7 @@ def choose_rows(assessment: MaskAssessment) -> dict[str, np.ndarray]:
     """Row numbers of the best, the median and the worst photographs, none twice where there are enough."""
     order = np.argsort(-assessment.table["jaccard"].to_numpy(), kind="stable")
     shown = min(MAX_SHOWN, len(order))
+    # Centred on the median, and never before the first
     middle = max(0, (len(order) - MAX_SHOWN) // 2)
     return {"best": order[:shown], "median": order[middle : middle + shown], "worst": order[-shown:]}
 
@@ -72,6 +73,7 @@ def draw_grid(predictor: Predictor, assessment: MaskAssessment, rows: np.ndarray
     chosen = assessment.table.iloc[rows]
     figure = new_figure(2.6 * MAX_SHOWN, 5.6)
     axes = figure.subplots(len(ROWS), MAX_SHOWN, squeeze=False)
+    # Places without a photograph stay empty, without axes
     for place in axes.flat:
         place.axis("off")
     answers = segment_images(predictor, chosen["image"], {})
@@ -97,6 +99,7 @@ def draw_column(answer: Segmentation, mask: str) -> list[np.ndarray]:
     """A photograph, with the outline drawn by hand, and with that of the model."""
     pixels, _ = view_image(answer.image, MAX_PIXELS)
     height, width = pixels.shape[:2]
+    # Drawn on the size that is shown, so that lines are equally thick in every photograph
     drawn = read_mask(mask, (width, height)) > 0
     return [
         pixels,

@@ -64,6 +64,7 @@ def compare_masks(truth: np.ndarray, found: np.ndarray) -> OutlineScores:
     return OutlineScores(
         jaccard=jaccard,
         threshold_jaccard=jaccard if jaccard >= MIN_JACCARD else 0.0,
+        # Dice follows from Jaccard, so both cannot disagree
         dice=2 * jaccard / (1 + jaccard),
         sensitivity=measure_share(found, truth),
         specificity=measure_share(~found, ~truth),
@@ -86,6 +87,7 @@ def measure_jaccard(truth: np.ndarray, found: np.ndarray) -> float:
     """
     intersection = int(np.count_nonzero(truth & found))
     union = int(np.count_nonzero(truth | found))
+    # Two empty masks agree
     if union == 0:
         return 1.0
     return intersection / union
@@ -95,6 +97,7 @@ def measure_distances(a: np.ndarray, b: np.ndarray) -> tuple[float, float]:
     """The mean distance of the borders of two masks, and its 95th percentile in the worse direction,
     pixels.
     """
+    # Without a border on either side there is no distance
     if not (a.any() and b.any()):
         return float("nan"), float("nan")
     # The border is the outermost layer of pixels within a mask

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from scipy.special import expit
 from scipy.stats import norm
+
+from lentigo.common.statistics.aurocs import has_both_classes
 
 NAN = float("nan")
 MIN_PROBABILITY = 1e-9  # nearer to 0 or 1 a probability counts as if it were this far from it
@@ -53,12 +56,25 @@ def measure_calibration(malignant: np.ndarray, probability: np.ndarray, groups: 
     Returns:
         Both values with their intervals.
     """
-    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
-    log_odds = np.log(clipped / (1 - clipped))
+    log_odds = find_log_odds(probability)
     ones = np.ones((len(log_odds), 1))
     slope, _ = fit_logistic(np.column_stack([log_odds, ones]), malignant, groups, np.zeros(len(log_odds)))
+    # The slope is held at 1 by taking the log-odds as an offset: the intercept alone is fitted
     (intercept,) = fit_logistic(ones, malignant, groups, log_odds)
     return Recalibration(*slope, *intercept)
+
+
+def find_log_odds(probability: np.ndarray | float) -> Any:
+    """Gives log-odds, finite at 0 and 1.
+
+    Args:
+        probability: A float, or float (n,).
+
+    Returns:
+        The same shape.
+    """
+    clipped = np.clip(probability, MIN_PROBABILITY, 1 - MIN_PROBABILITY)
+    return np.log(clipped / (1 - clipped))
 
 
 def fit_logistic(
@@ -67,8 +83,8 @@ def fit_logistic(
     """Coefficients of a logistic regression with their intervals; `columns` are float (n, k)."""
     undefined = [(NAN, (NAN, NAN))] * columns.shape[1]
     _, group = np.unique(groups, return_inverse=True)
-    has_both_classes = 0 < malignant.sum() < len(malignant)
-    if not has_both_classes or group.max() == 0:
+    # One group has no variance between groups, one class no finite coefficient
+    if not has_both_classes(malignant) or group.max() == 0:
         return undefined
     fitted = climb_likelihood(columns, malignant, offset)
     if fitted is None:
@@ -76,6 +92,7 @@ def fit_logistic(
     coefficients, information = fitted
     residuals = columns * (malignant - expit(columns @ coefficients + offset))[:, None]  # (n, k)
     deviations = find_deviations(residuals, information, group)
+    # Wald's interval: the normal approximation of the coefficients
     reach = norm.ppf(0.975) * deviations
     ends = zip((coefficients - reach).tolist(), (coefficients + reach).tolist(), strict=True)
     return list(zip(coefficients.tolist(), ends, strict=True))
@@ -92,6 +109,7 @@ def climb_likelihood(
         expected = expit(columns @ coefficients + offset)
         variance = expected * (1 - expected)
         information = columns.T @ (columns * variance[:, None])
+        # An information that cannot be inverted: more steps would only run further away
         if np.linalg.cond(information) > MAX_CONDITION:
             return None
         step = np.linalg.solve(information, columns.T @ (malignant - expected))
@@ -110,5 +128,6 @@ def find_deviations(residuals: np.ndarray, information: np.ndarray, group: np.nd
     count = int(group.max()) + 1
     sums = np.stack([np.bincount(group, weights=column) for column in residuals.T])  # (k, groups)
     inverse = np.linalg.inv(information)
+    # The factor corrects for few groups, as a sample variance does
     covariance = count / (count - 1) * inverse @ (sums @ sums.T) @ inverse
     return np.sqrt(np.diag(covariance))

@@ -92,8 +92,10 @@ def compare_models(
             f"{len(malignant)} labels, {len(first)} and {len(second)} answers, {len(groups)} groups: "
             "expected the same photographs for both"
         )
+    # DeLong's test, by groups
     aurocs, ci, p = compare_aurocs(malignant, first, second, groups)
     sick = malignant == 1
+    # Each model decides at its own threshold: what is compared is what people would see
     first_right = (first >= thresholds[0]) == sick
     second_right = (second >= thresholds[1]) == sick
     return Comparison(
@@ -133,6 +135,7 @@ def judge_decisions(first_right: np.ndarray, second_right: np.ndarray, groups: n
     0.125
     """
     differences = np.bincount(groups, weights=second_right.astype(float) - first_right).round().astype(int)
+    # Groups on which both are equally right say nothing, as in McNemar's test
     chances = distribute_sums(np.abs(differences[differences != 0]))
     sums = np.arange(len(chances)) - len(chances) // 2
     reached = np.abs(sums) >= abs(differences.sum())  # as far from 0, to either side
@@ -145,10 +148,12 @@ def distribute_sums(differences: np.ndarray) -> np.ndarray:
     Groups with the same difference are one binomial distribution, which steps by twice that difference; the
     sum of independent ones has the convolution of their distributions.
     """
+    # Differences of one size at once: the number of plus signs among them is binomial
     sizes, counts = np.unique(differences, return_counts=True)
     chances = np.ones(1)
     for size, count in zip(sizes, counts, strict=True):
         of_size = np.zeros(2 * size * count + 1)
         of_size[:: 2 * size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        # The sum of independent sums: their distributions are convolved
         chances = convolve(chances, of_size)
     return chances

@@ -134,6 +134,7 @@ def tabulate_reliability(
         return ()
     if groups is None:
         groups = np.arange(len(probability))
+    # Fewer photographs, fewer bins: a bin of three says nothing
     filled_bins = len(probability) // MIN_IMAGES_OF_A_BIN
     chosen = assign_bins(probability, max(1, min(bins, filled_bins)))
     rows = []
@@ -178,6 +179,7 @@ def trace_bands(malignant: np.ndarray, probability: np.ndarray, groups: np.ndarr
         precisions.append(precision)
     sensitivity_ends = np.quantile(sensitivities, BAND_SHARES, axis=0)
     precision_ends = np.quantile(precisions, BAND_SHARES, axis=0)
+    # A precision over less than a handful of found lesions jumps with each of them
     precision_ends[:, grid * truth.sum() < MIN_FOUND] = np.nan
     return CurveBands(grid, sensitivity_ends, precision_ends)
 
@@ -244,6 +246,7 @@ def share_above(values: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
     """The share of `values`, float (n,), at or above each threshold, float (t,); 0 where there are none."""
     if len(values) == 0:
         return np.zeros(len(thresholds))
+    # Sorted once, each threshold is then a search instead of a pass over all values
     below = np.searchsorted(np.sort(values), thresholds, side="left")
     return 1 - below / len(values)
 
@@ -265,6 +268,7 @@ def trace_risk(right: np.ndarray, confidence: np.ndarray) -> RiskCoverage:
     errors = count_errors(right, confidence)
     kept = np.arange(1, n + 1)
     best = np.maximum(0, kept - right.sum())  # no error before all right decisions are kept
+    # At most a hundred points, evenly by rank: more are not seen in a figure
     points = np.unique(np.linspace(1, n, min(n, MAX_POINTS)).round().astype(int)) - 1
     return RiskCoverage(
         n=n,
@@ -282,6 +286,7 @@ def count_errors(right: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     # The end of each run of equal confidence
     ends = np.append(np.flatnonzero(np.diff(confidence[order])), n - 1) + 1
     errors = np.cumsum(~right[order])
+    # Within a run of equal confidence the order is chance, so errors grow in proportion
     return np.interp(np.arange(1, n + 1), np.append(0, ends), np.append(0, errors[ends - 1]))
 
 

@@ -102,6 +102,7 @@ def measure_diagnoses(
     confusion = np.zeros((len(DIAGNOSES), len(DIAGNOSES)), int)
     np.add.at(confusion, (truth, likeliest), 1)  # `confusion[truth, likeliest] += 1` would count pairs once
 
+    # Resampled: how often each photograph is drawn stands in `counts`
     def weigh(counts: np.ndarray) -> dict[str, float]:
         return {BALANCED_ACCURACY: average_sensitivity(truth, likeliest, counts)}
 
@@ -127,8 +128,10 @@ def average_sensitivity(truth: np.ndarray, likeliest: np.ndarray, counts: np.nda
     >>> average_sensitivity(np.array([0, 0, 1]), np.array([0, 1, 1]), np.array([1, 1, 1]))
     0.75
     """
+    # Float (7,): weighted photographs, and right ones, of each diagnosis
     total = np.bincount(truth, weights=counts, minlength=len(DIAGNOSES))
     right = np.bincount(truth, weights=counts * (truth == likeliest), minlength=len(DIAGNOSES))
+    # A diagnosis without a photograph in this resample has no sensitivity
     there = total > 0
     if not there.any():
         return float("nan")

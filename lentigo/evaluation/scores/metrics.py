@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.metrics import roc_auc_score
 
+from lentigo.common.statistics.aurocs import has_both_classes
 from lentigo.common.statistics.intervals import Ends, count_cases, estimate_share, measure_scores, widen
 from lentigo.common.statistics.resampling import bootstrap
 
@@ -75,7 +76,7 @@ def measure(
     """
     decided = probability >= threshold
     auroc = float("nan")
-    if 0 < malignant.sum() < len(malignant):
+    if has_both_classes(malignant):
         auroc = float(roc_auc_score(malignant, probability))
     return Metrics(
         accuracy=float((decided == malignant).mean()),
@@ -131,17 +132,9 @@ class Ranked:
         found = np.cumsum(sick_at[::-1])  # at or above each level, descending
         called = np.cumsum(all_at[::-1])
         n = called[-1]
-        n_sick = found[-1]
         squared_errors = (self.probability - self.malignant) ** 2
-        average_precision = float("nan")
-        if n_sick > 0:
-            precision = np.divide(found, called, out=np.zeros(len(called)), where=called > 0)
-            average_precision = float(precision @ sick_at[::-1] / n_sick)
-        specificity = float("nan")
-        if 0 < n_sick < n:
-            reached = int(np.argmax(found / n_sick >= HIGH_SENSITIVITY))  # the highest such threshold
-            alarms = called[reached] - found[reached]
-            specificity = float(1 - alarms / (n - n_sick))
+        average_precision = weigh_precision(found, called, sick_at[::-1])
+        specificity = find_specificity(found, called)
         return {
             "brier": float(weights @ squared_errors / n),
             "ece": self.measure_calibration_error(weights, all_at),
@@ -151,9 +144,33 @@ class Ranked:
 
     def measure_calibration_error(self, weights: np.ndarray, all_at: np.ndarray, bins: int = BINS) -> float:
         """See `calibration_error`; `all_at` is the weight of each level."""
+        # The bin of each photograph, by its level
         chosen = divide_levels(all_at, bins)[self.level]
         surplus = np.bincount(chosen, weights=weights * (self.probability - self.malignant))  # of each bin
         return float(np.abs(surplus).sum() / all_at.sum())
+
+
+def weigh_precision(found: np.ndarray, called: np.ndarray, sick_at: np.ndarray) -> float:
+    """The average precision, of counts by level, highest first: malignant and all at or above it, float (k,),
+    and malignant at it.
+    """
+    n_sick = found[-1]
+    if n_sick == 0:
+        return float("nan")
+    # A resample may hold nothing of the highest levels: no precision there, and no weight either
+    precision = np.divide(found, called, out=np.zeros(len(called)), where=called > 0)
+    return float(precision @ sick_at / n_sick)
+
+
+def find_specificity(found: np.ndarray, called: np.ndarray) -> float:
+    """The specificity at the highest threshold that finds enough; counts as for `weigh_precision`."""
+    n = called[-1]
+    n_sick = found[-1]
+    if not 0 < n_sick < n:
+        return float("nan")
+    reached = int(np.argmax(found / n_sick >= HIGH_SENSITIVITY))  # the first level that is True
+    alarms = called[reached] - found[reached]
+    return float(1 - alarms / (n - n_sick))
 
 
 def rank_images(malignant: np.ndarray, probability: np.ndarray) -> Ranked:
@@ -253,6 +270,7 @@ def estimate_intervals(
     # What ranks photographs rests on the smaller class: its groups are the cases that count
     sick = malignant == 1
     cases = min(count_cases(groups[sick]), count_cases(groups[~sick]))
+    # What was observed, beside its interval: `widen` keeps it inside
     observed = ranked.measure(np.ones(len(malignant)))
     for name in RANKING:
         intervals[name] = widen(observed[name], intervals[name], cases)

@@ -94,6 +94,7 @@ def tabulate_subgroups(
     decided = probability >= threshold
     rows = []
     for column in COLUMNS:
+        # Data sets say different things about people; what is not said has no row
         if column not in table:
             continue
         values = name_values(table[column], column)
@@ -125,8 +126,10 @@ def name_value(cell: Any, column: str) -> str:
     if word.lower() in WORDS_FOR_UNKNOWN:
         return UNKNOWN
     if column == "skin_type":
+        # pandas turns 3 into 3.0 where a cell of the column is empty
         return ROMAN.get(word.removesuffix(".0").lower(), word)
     if column == "source":
+        # Sources are names, in which capitals mean something
         return word
     return word.lower()
 
@@ -148,6 +151,7 @@ def name_age(age: float) -> str:
 def pool_rare(words: np.ndarray) -> np.ndarray:
     """The same words, but the rarest, beyond the first `MAX_VALUES`, under one name."""
     counts = pd.Series(words[words != UNKNOWN]).value_counts(sort=True)
+    # By name where counts are equal, so that a report is the same each time
     rare = sorted(counts.index, key=lambda word: (-counts[word], word))[MAX_VALUES:]
     if not rare:
         return words
@@ -169,6 +173,7 @@ def order_values(values: np.ndarray, column: str) -> list[str]:
             return tones.index(word) if word in tones else len(tones)
         return -int(counts[word])
 
+    # Unknown and the pooled rest stand last whatever their size
     return sorted(counts.index, key=lambda word: (word == UNKNOWN, word.endswith(OTHERS), rank(word), word))
 
 
@@ -186,6 +191,7 @@ def measure_subgroup(
     claims, note = judge_counts(n, n_malignant)
     values = dict.fromkeys(SHOWN, np.nan)
     ci = dict.fromkeys(SHOWN, (np.nan, np.nan))
+    # What is not claimed stays NaN, however good it looks
     if claims:
         measured, intervals = measure_scores(malignant, probability, decided, groups)
         for name in claims:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lentigo.common.statistics.aurocs import has_both_classes
 from lentigo.datasets.dataset import Dataset
 from lentigo.images.photographs import SIDE
 from lentigo.inference.decisions.operating_point import choose_threshold
@@ -141,7 +142,7 @@ def compare_logits(
     calibration = fit_calibration(f32, malignant, groups)
     probability_f32 = calibration.apply(f32)
     probability_bf16 = calibration.apply(bf16)
-    both_classes = 0 < malignant.sum() < len(malignant)  # without, a rule has nothing to go by
+    both_classes = has_both_classes(malignant)  # without, a rule has nothing to go by
     threshold = choose_threshold(rule if both_classes else "0.5", malignant, probability_f32)
     decided = (probability_f32 >= threshold, probability_bf16 >= threshold)
     agreement = compare_predictions(malignant, (probability_f32, probability_bf16), decided, groups)
